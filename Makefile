@@ -1,0 +1,66 @@
+# Every target sets up what it needs: the first one called makes .venv, the others find it there.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+# Where torch comes from: CPU wheels by default (a plain Linux index would hand out gigabytes of CUDA).
+# With a GPU: make setup TORCH_INDEX=https://download.pytorch.org/whl/cu128. An index out of reach is passed over.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check lint fix bench bench-quality train-portraits gpu-test clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with every pinned package (TORCH_INDEX=... chooses the torch build)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "HandsOff needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+	  echo "Install one and name it: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
+	  echo "python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "setting up .venv (about a minute, and the download of torch)"
+	@$(PIP) install "$$(grep '^pip==' constraints.txt)"
+	@$(PIP) install --retries 2 -c constraints.txt --extra-index-url $(TORCH_INDEX) torch
+	@$(PIP) install -c constraints.txt --group dev
+	@touch $@
+
+demo: $(READY) ## 16 labelled images in, 64 labelled images out, through the real service
+	@$(BIN)/python -m examples.demo
+
+serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines
+	@$(BIN)/python -m examples.demo serve
+
+test: $(READY) ## Every test but those that need a GPU
+	$(BIN)/python -m pytest -m "not gpu"
+
+check: lint test ## The whole truth: format, lint, types, import rule, tests
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(READY) ## Format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## Speed and memory of the label head (one line of JSON; history in benchmarks/LOG.md)
+	@$(BIN)/python -m benchmarks.label_head
+
+bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (about an hour on 2 cores)
+	@$(BIN)/python -m benchmarks.quality
+
+train-portraits: $(READY) ## Remake the built-in generator and its inverter from renderings
+	$(BIN)/python -m workers.train_generator --help
+
+gpu-test: $(READY) ## The tests that need an accelerator
+	$(BIN)/python -m pytest -m gpu
+
+clean: ## Remove .venv, caches and what demo and serve wrote
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo var

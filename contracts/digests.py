@@ -1,0 +1,15 @@
+"""Digests: SHA-256 of bytes, and of a JSON value in one canonical spelling."""
+
+import hashlib
+import json
+
+
+def sha256_of(data: bytes) -> str:
+    """The SHA-256 of `data` in lower-case hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_of(value: object) -> str:
+    """The SHA-256 of a JSON value: keys sorted, no blanks, UTF-8. Equal values have equal digests."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256_of(text.encode())

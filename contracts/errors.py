@@ -1,0 +1,255 @@
+"""Every error we raise on purpose, in one tree: a stable `code`, an HTTP `status`, facts as attributes.
+
+HandsOffError
+├── InvalidRequest            422  invalid_request           what was asked cannot be done as it stands
+│   ├── InvalidUpload         422  invalid_upload            a file that is not what it should be
+│   ├── InvalidCursor         422  invalid_cursor            not a cursor of ours, or of another list
+│   └── IdempotencyMismatch   422  idempotency_mismatch      the key came before with another body
+├── InvalidLink               403  invalid_link              a download link that is forged or has expired
+├── NotFound                  404  not_found                 no such thing for this caller
+├── Conflict                  409  conflict
+│   ├── FitNotReady           409  fit_not_ready             a batch needs a fit that has succeeded
+│   ├── JobNotFinished        409  job_not_finished          only what has ended can be deleted
+│   ├── NotRendered           409  not_rendered              the result is asked for before it is there
+│   └── RequestInProgress     409  request_in_progress       the same Idempotency-Key is being served now
+├── Gone                      410  deleted                   it was here and has been deleted
+├── TooLarge                  413  too_large                 a limit of size or number was passed
+├── Unavailable               503  unavailable
+│   ├── QueueUnavailable      503  queue_unavailable         Redis does not answer; nothing was stored
+│   └── StoreUnavailable      503  store_unavailable         the object store does not answer
+└── JobFailed                 500  job_failed                what a worker writes into a manifest
+    ├── AcceptanceTooLow      500  acceptance_too_low        hardly any sample satisfies the request
+    ├── OutOfMemory           500  out_of_memory             not even one image fits the device
+    ├── InputMissing          500  input_missing             an object that the request pins is gone
+    └── WorkerLost            500  worker_lost               the worker died on every attempt
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from contracts.shapes import Shape
+
+
+class Flaw(Shape):
+    """One thing wrong with a request: where (a JSON pointer into the body, or a file) and what to do."""
+
+    detail: str
+    pointer: str | None = None
+    file: str | None = None
+
+
+class HandsOffError(Exception):
+    """The root. `detail` says what came, what was expected and what to do."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong on our side"
+    retry_after_seconds: int | None = None
+
+    def __init__(self, detail: str, *, flaws: Sequence[Flaw] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.flaws = tuple(flaws)
+
+
+class InvalidRequest(HandsOffError):
+    """What was asked cannot be done as it stands; `flaws` says what and where."""
+
+    code = "invalid_request"
+    status = 422
+    title = "The request cannot be carried out as it is"
+
+    @classmethod
+    def at(cls, pointer: str, detail: str) -> "InvalidRequest":
+        """An error about one place of the body."""
+        return cls(detail, flaws=[Flaw(pointer=pointer, detail=detail)])
+
+
+class InvalidUpload(InvalidRequest):
+    """One or more uploaded files are not what they should be; each flaw names its file."""
+
+    code = "invalid_upload"
+    title = "An uploaded file is not usable"
+
+
+class InvalidCursor(InvalidRequest):
+    """The cursor is not one that this list handed out."""
+
+    code = "invalid_cursor"
+    title = "The cursor does not belong to this list"
+
+
+class IdempotencyMismatch(InvalidRequest):
+    """The same Idempotency-Key came before with another body."""
+
+    code = "idempotency_mismatch"
+    title = "The Idempotency-Key was used for another request"
+
+
+class InvalidLink(HandsOffError):
+    """A download link whose signature is wrong or whose time is over."""
+
+    code = "invalid_link"
+    status = 403
+    title = "The link is not valid"
+
+
+class NotFound(HandsOffError):
+    """No such thing, for this caller."""
+
+    code = "not_found"
+    status = 404
+    title = "There is no such thing"
+
+    def __init__(self, noun: str, name: str) -> None:
+        plural = {"batch": "batches"}.get(noun, f"{noun}s")
+        super().__init__(f"There is no {noun} '{name}'. GET /v1/{plural} lists what there is.")
+        self.noun = noun
+        self.name = name
+
+
+class Conflict(HandsOffError):
+    """The request is sound, but the thing it is about is not in the state it needs."""
+
+    code = "conflict"
+    status = 409
+    title = "The request does not fit the present state"
+
+
+class FitNotReady(Conflict):
+    """A batch was asked of a fit that has not succeeded."""
+
+    code = "fit_not_ready"
+    title = "The fit has not succeeded"
+
+    def __init__(self, fit_id: str, fit_status: str) -> None:
+        super().__init__(
+            f"Fit '{fit_id}' is {fit_status}; a batch needs one that has succeeded."
+            " Wait for it, or name another fit."
+        )
+        self.fit_id = fit_id
+        self.fit_status = fit_status
+
+
+class JobNotFinished(Conflict):
+    """Only a job that has ended can be deleted."""
+
+    code = "job_not_finished"
+    title = "The job has not ended"
+
+    def __init__(self, job_id: str, job_status: str) -> None:
+        super().__init__(
+            f"'{job_id}' is {job_status}. Cancel it and wait for its end, then delete it."
+        )
+        self.job_id = job_id
+        self.job_status = job_status
+
+
+class NotRendered(Conflict):
+    """A result was asked for that the job has not made, or never will."""
+
+    code = "not_rendered"
+    title = "The result is not there"
+
+    def __init__(self, job_id: str, job_status: str) -> None:
+        super().__init__(
+            f"'{job_id}' is {job_status} and has no manifest of results. Only a job that has"
+            " succeeded has one."
+        )
+        self.job_id = job_id
+        self.job_status = job_status
+
+
+class RequestInProgress(Conflict):
+    """The same Idempotency-Key is being served at this moment."""
+
+    code = "request_in_progress"
+    title = "The same request is being served"
+    retry_after_seconds = 1
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"A request with Idempotency-Key '{key}' is being served. Ask again in a moment."
+        )
+        self.key = key
+
+
+class Gone(HandsOffError):
+    """It was here and has been deleted."""
+
+    code = "deleted"
+    status = 410
+    title = "It has been deleted"
+
+    def __init__(self, noun: str, name: str) -> None:
+        super().__init__(f"The {noun} '{name}' has been deleted, and its data with it.")
+        self.noun = noun
+        self.name = name
+
+
+class TooLarge(HandsOffError):
+    """A limit of size or number was passed."""
+
+    code = "too_large"
+    status = 413
+    title = "Too large"
+
+
+class Unavailable(HandsOffError):
+    """Something that we rest on does not answer."""
+
+    code = "unavailable"
+    status = 503
+    title = "Temporarily unavailable"
+    retry_after_seconds = 5
+
+
+class QueueUnavailable(Unavailable):
+    """Redis does not answer."""
+
+    code = "queue_unavailable"
+    title = "The queue does not answer"
+
+
+class StoreUnavailable(Unavailable):
+    """The object store does not answer."""
+
+    code = "store_unavailable"
+    title = "The object store does not answer"
+
+
+class JobFailed(HandsOffError):
+    """Ends a job. `is_retryable` says whether the same request may succeed when it is made again."""
+
+    code = "job_failed"
+    title = "The job failed"
+    is_retryable: ClassVar[bool] = False
+
+
+class AcceptanceTooLow(JobFailed):
+    """Hardly any candidate satisfies what the request demands of a sample."""
+
+    code = "acceptance_too_low"
+    title = "Hardly any sample satisfies the request"
+
+
+class OutOfMemory(JobFailed):
+    """Not even one image at a time fits the device."""
+
+    code = "out_of_memory"
+    title = "The device has too little memory"
+
+
+class InputMissing(JobFailed):
+    """An object that the request pins is gone, or has another digest."""
+
+    code = "input_missing"
+    title = "An input is gone"
+
+
+class WorkerLost(JobFailed):
+    """The worker died on every attempt."""
+
+    code = "worker_lost"
+    title = "The worker died"
+    is_retryable = True

@@ -1,0 +1,164 @@
+"""A fit: the job that makes a label generator, and that label generator once it has succeeded.
+
+In: `FitOptions` from the caller. Stored: `FitRequest`, with every default and preset resolved. Out: `FitManifest`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.generators import Weights
+from contracts.ids import FitId, GeneratorId, LabelsetId
+from contracts.jobs import Outcome, Request
+from contracts.labelsets import LabelSchema
+from contracts.shapes import Artefact, Seed, Sha256, Shape
+
+InversionPreset = Literal["default", "paper"]
+Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class InversionOptions(Shape):
+    """How a latent code is found for each image: Adam over W+ from the encoder's guess, generator frozen.
+
+    The loss is `pixel_weight` x MSE + `perceptual_weight` x the perceptual distance
+    + `encoder_pull` x MSE(w, w_encoder).
+    """
+
+    steps: Annotated[int, Field(ge=1, le=5_000)]
+    learning_rate: LearningRate
+    pixel_weight: Weight
+    perceptual_weight: Weight
+    encoder_pull: Weight
+
+
+class InversionChoice(Shape):
+    """What a caller says of the inversion: a preset, and any single value to depart from it."""
+
+    preset: InversionPreset = "default"
+    steps: Annotated[int, Field(ge=1, le=5_000)] | None = None
+    learning_rate: LearningRate | None = None
+    pixel_weight: Weight | None = None
+    perceptual_weight: Weight | None = None
+    encoder_pull: Weight | None = None
+
+
+INVERSION_PRESETS: dict[InversionPreset, InversionOptions] = {
+    "default": InversionOptions(
+        steps=400, learning_rate=0.05, pixel_weight=1.0, perceptual_weight=0.0, encoder_pull=0.0
+    ),
+    # The paper's refinement (arXiv 2212.12645, section 3.2): 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder), 500 steps.
+    "paper": InversionOptions(
+        steps=500, learning_rate=0.1, pixel_weight=1.0, perceptual_weight=10.0, encoder_pull=1.0
+    ),
+}
+
+
+def resolve_inversion(choice: InversionChoice) -> InversionOptions:
+    """The preset's numbers with the caller's own laid over them."""
+    own = choice.model_dump(exclude={"preset"}, exclude_none=True)
+    return INVERSION_PRESETS[choice.preset].model_copy(update=own)
+
+
+class EnsembleOptions(Shape):
+    """How the ensemble of label heads is trained: all members at once, on sampled pixels."""
+
+    num_members: Annotated[int, Field(ge=1, le=32)] = 10
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=1_024)], ...], Field(min_length=1, max_length=4)
+    ] = (256, 32)
+    num_pixels: Annotated[int, Field(ge=16, le=65_536)] = 512
+    max_steps: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+    learning_rate: LearningRate = 1e-3
+
+
+class FitOptions(Shape):
+    """What a caller may choose about a fit."""
+
+    inversion: InversionChoice = InversionChoice()
+    ensemble: EnsembleOptions = EnsembleOptions()
+
+
+class ResolvedFitOptions(Shape):
+    """The same with every number present: what the worker runs."""
+
+    inversion: InversionOptions
+    ensemble: EnsembleOptions
+
+
+class PinnedGenerator(Shape):
+    """The generator of a fit, by id and digest, with its weights."""
+
+    id: GeneratorId
+    digest: Sha256
+    height_px: int
+    width_px: int
+
+
+class PinnedLabelset(Shape):
+    """A labelset of a fit, by id and digest."""
+
+    id: LabelsetId
+    digest: Sha256
+
+
+class FitRequest(Request):
+    """`fits/{id}/request.json`: a fit as it will be run, whatever changes around it."""
+
+    kind: Literal["fit"] = "fit"
+    id: FitId
+    name: str
+    seed: Seed
+    generator: PinnedGenerator
+    inverter_digest: Sha256 | None
+    labelset: PinnedLabelset
+    validation_labelset: PinnedLabelset | None = None
+    labels: LabelSchema
+    options: ResolvedFitOptions
+
+
+class InvertedImage(Shape):
+    """How well the generator expresses one image. `is_flagged` marks one it cannot."""
+
+    name: str
+    psnr_db: float
+    is_flagged: bool = False
+
+
+class HeldOut(Shape):
+    """The label generator on images it never trained on.
+
+    A class that occurs in neither labels nor predictions has no IoU.
+    """
+
+    num_images: int
+    miou: float
+    class_iou: dict[str, float | None]
+    reconstruction_psnr_db: float
+    images: tuple[InvertedImage, ...]
+
+
+class FitMetrics(Shape):
+    """What a fit is worth. `training_miou` is on the images it trained on and flatters."""
+
+    reconstruction_psnr_db: float
+    images: tuple[InvertedImage, ...]
+    training_miou: float | None = None
+    heldout: HeldOut | None = None
+    stage_seconds: dict[str, float]
+
+
+class FitManifest(Outcome):
+    """`fits/{id}/manifest.json`. A success names one attempt and pins what it made.
+
+    `digest` is that of the label generator: what a batch pins. `sheet` is a PNG for people: each image,
+    its reconstruction, its label and the prediction.
+    """
+
+    kind: Literal["fit"] = "fit"
+    attempt: str | None = None
+    digest: Sha256 | None = None
+    ensemble: Weights | None = None
+    latents: Artefact | None = None
+    sheet: Artefact | None = None
+    metrics: FitMetrics | None = None

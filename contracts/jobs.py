@@ -1,0 +1,162 @@
+"""What every job has, whatever it makes: a reference, a status, progress, an error, an end, an envelope.
+
+A job is a fit or a batch. Its reference (`default/fit_0192...`) is the one argument that crosses the queue.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field
+
+from contracts.ids import TenantId
+from contracts.shapes import Sha256, Shape, Timestamp
+
+JobKind = Literal["fit", "batch"]
+JOB_KINDS: tuple[JobKind, ...] = ("fit", "batch")
+
+
+class JobStatus(StrEnum):
+    """The one list of statuses; the queue's own states never leak."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_terminal(self) -> bool:
+        """True when nothing can follow."""
+        return self in TERMINAL_STATUSES
+
+
+TERMINAL_STATUSES = frozenset(
+    {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED}
+)
+
+TerminalStatus = Literal[
+    JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED
+]
+
+
+class JobRef(Shape):
+    """Names one job of one tenant. Its text is `tenant/id`, and the id's prefix is the kind."""
+
+    tenant: TenantId
+    id: Annotated[str, Field(pattern=r"^(fit|batch)_[0-9a-f]{32}$")]
+
+    @property
+    def kind(self) -> JobKind:
+        """`fit` or `batch`, read from the id."""
+        return "fit" if self.id.startswith("fit_") else "batch"
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of `str`. Raises `ValidationError` for anything else."""
+        tenant, _, job_id = text.partition("/")
+        return cls(tenant=tenant, id=job_id)
+
+
+class ShardRef(Shape):
+    """Names one shard of one batch: `tenant/batch_0192.../17`."""
+
+    batch: JobRef
+    index: Annotated[int, Field(ge=0)]
+
+    def __str__(self) -> str:
+        return f"{self.batch}/{self.index}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The inverse of `str`. Raises `ValidationError` for anything else."""
+        batch, _, index = text.rpartition("/")
+        return cls.model_validate({"batch": JobRef.parse(batch), "index": index})
+
+
+class Progress(Shape):
+    """How far a running job is. `done` of `total` counts the stage's own unit (steps, images, shards)."""
+
+    stage: str
+    done: Annotated[int, Field(ge=0)]
+    total: Annotated[int, Field(ge=0)]
+    eta_seconds: Annotated[float, Field(ge=0)] | None = None
+
+
+class JobError(Shape):
+    """Why a job failed. `retryable` says whether the same request may succeed when it is made again."""
+
+    code: str
+    detail: str
+    retryable: bool = False
+
+
+class Idempotency(Shape):
+    """The caller's `Idempotency-Key` and the digest of the body it came with."""
+
+    key: str
+    fingerprint: Sha256
+
+
+class Request(Shape):
+    """What the app writes as `request.json` before anything is queued: everything resolved, never changed."""
+
+    tenant: TenantId
+    id: str
+    created_at: Timestamp
+    idempotency: Idempotency | None = None
+
+    @property
+    def ref(self) -> JobRef:
+        """The reference that crosses the queue."""
+        return JobRef(tenant=self.tenant, id=self.id)
+
+
+class Outcome(Shape):
+    """What every `manifest.json` of a job says: how it ended and when. Written last; the first one stands."""
+
+    status: TerminalStatus
+    started_at: Timestamp | None
+    finished_at: Timestamp
+    error: JobError | None = None
+
+
+class Cancellation(Shape):
+    """`cancel.json`: the caller wants the job to stop."""
+
+    requested_at: Timestamp
+
+
+class Tombstone(Shape):
+    """`tombstone.json`: the job's data is gone or going. Written before the first object is deleted."""
+
+    deleted_at: Timestamp
+
+
+class Live(Shape):
+    """What Redis knows of a job that has not ended. A hint: losing it loses no fact."""
+
+    started_at: Timestamp | None = None
+    attempt: Annotated[int, Field(ge=0)] = 0
+    progress: Progress | None = None
+
+
+class JobEnvelope(Shape):
+    """The one envelope around every job that the API answers with."""
+
+    id: str
+    kind: JobKind
+    status: JobStatus
+    created_at: Timestamp
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+    progress: Progress | None = None
+    queue_position: Annotated[int, Field(ge=0)] | None = None
+    attempt: Annotated[int, Field(ge=0)] = 0
+    error: JobError | None = None
+    metrics: dict[str, Any] | None = None
+    links: dict[str, str] = Field(default_factory=dict)

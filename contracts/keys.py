@@ -1,0 +1,147 @@
+"""Every object key, spelled once. Who writes each is in the margin: A the app, W workers and the reconciler.
+
+tenants/{tenant}/
+├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key
+├── generators/{id}/
+│   ├── weights/{sha256}.safetensors | .json     W  content-addressed
+│   ├── inverters/{digest}.json                  W  an inverter's manifest, weights beside the generator's
+│   └── manifest.json                            W  last
+├── labelsets/{id}/
+│   ├── pixels/{sha256}.png                      A  images and masks, content-addressed
+│   ├── manifest.json                            A  last
+│   └── tombstone.json                           A
+├── fits/{id}/
+│   ├── request.json                             A  first
+│   ├── cancel.json                              A
+│   ├── attempts/{uuid}/{name}                   W  one writer each
+│   ├── manifest.json                            W  last; names one attempt; the first stands
+│   ├── pilots/{truncation}.json                 W  the quantiles of uncertainty; the first stands
+│   └── tombstone.json                           A
+└── batches/{id}/
+    ├── request.json                             A  first
+    ├── cancel.json                              A
+    ├── shards/{k}/{sha256}.tar                  W  content-addressed
+    ├── shards/{k}.json                          W  the record; the first stands
+    ├── manifest.json                            W  last; pins the records' digests
+    └── tombstone.json                           A
+"""
+
+from typing import Literal
+
+from contracts.digests import sha256_of
+from contracts.jobs import JobKind, JobRef
+
+Noun = Literal["generators", "labelsets", "fits", "batches"]
+
+NOUN_OF_KIND: dict[JobKind, Noun] = {"fit": "fits", "batch": "batches"}
+
+
+def tenant_prefix(tenant: str) -> str:
+    """Everything a tenant owns."""
+    return f"tenants/{tenant}"
+
+
+def noun_prefix(tenant: str, noun: Noun) -> str:
+    """Everything of one noun."""
+    return f"{tenant_prefix(tenant)}/{noun}"
+
+
+def thing_prefix(tenant: str, noun: Noun, thing_id: str) -> str:
+    """Everything of one generator, labelset, fit or batch."""
+    return f"{noun_prefix(tenant, noun)}/{thing_id}"
+
+
+def manifest(tenant: str, noun: Noun, thing_id: str) -> str:
+    """What has it exists."""
+    return f"{thing_prefix(tenant, noun, thing_id)}/manifest.json"
+
+
+def tombstone(tenant: str, noun: Noun, thing_id: str) -> str:
+    """What has it is deleted."""
+    return f"{thing_prefix(tenant, noun, thing_id)}/tombstone.json"
+
+
+def idempotency(tenant: str, key: str) -> str:
+    """The reservation of an Idempotency-Key, by digest: the key is the caller's text and may hold anything."""
+    return f"{tenant_prefix(tenant)}/idempotency/{sha256_of(key.encode())}.json"
+
+
+# Generators.
+
+
+def weights(
+    tenant: str, generator_id: str, sha256: str, suffix: Literal["safetensors", "json"]
+) -> str:
+    """Half of a network at rest."""
+    return f"{thing_prefix(tenant, 'generators', generator_id)}/weights/{sha256}.{suffix}"
+
+
+def inverters_prefix(tenant: str, generator_id: str) -> str:
+    """All inverters of a generator."""
+    return f"{thing_prefix(tenant, 'generators', generator_id)}/inverters"
+
+
+def inverter(tenant: str, generator_id: str, digest: str) -> str:
+    """The manifest of one inverter."""
+    return f"{inverters_prefix(tenant, generator_id)}/{digest}.json"
+
+
+# Labelsets.
+
+
+def pixels(tenant: str, labelset_id: str, sha256: str) -> str:
+    """One image or mask, as PNG."""
+    return f"{thing_prefix(tenant, 'labelsets', labelset_id)}/pixels/{sha256}.png"
+
+
+# Jobs: fits and batches.
+
+
+def job_prefix(ref: JobRef) -> str:
+    """Everything of one job."""
+    return thing_prefix(ref.tenant, NOUN_OF_KIND[ref.kind], ref.id)
+
+
+def job_request(ref: JobRef) -> str:
+    """What was asked, everything resolved."""
+    return f"{job_prefix(ref)}/request.json"
+
+
+def job_cancel(ref: JobRef) -> str:
+    """The wish that it stops."""
+    return f"{job_prefix(ref)}/cancel.json"
+
+
+def job_manifest(ref: JobRef) -> str:
+    """How it ended."""
+    return f"{job_prefix(ref)}/manifest.json"
+
+
+def job_tombstone(ref: JobRef) -> str:
+    """That it is deleted."""
+    return f"{job_prefix(ref)}/tombstone.json"
+
+
+def attempt(fit: JobRef, attempt_id: str, name: str) -> str:
+    """One artefact of one attempt at a fit."""
+    return f"{job_prefix(fit)}/attempts/{attempt_id}/{name}"
+
+
+def pilot(tenant: str, fit_id: str, truncation: float) -> str:
+    """The quantiles of a fit's uncertainty at one truncation, which is spelled to four decimals."""
+    return f"{thing_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
+
+
+def shards_prefix(batch: JobRef) -> str:
+    """All shards of a batch, and their records."""
+    return f"{job_prefix(batch)}/shards"
+
+
+def shard_tar(batch: JobRef, index: int, sha256: str) -> str:
+    """The bytes of one shard."""
+    return f"{shards_prefix(batch)}/{index:06d}/{sha256}.tar"
+
+
+def shard_record(batch: JobRef, index: int) -> str:
+    """The record that says which bytes stand for shard `index`."""
+    return f"{shards_prefix(batch)}/{index:06d}.json"

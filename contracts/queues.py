@@ -1,0 +1,70 @@
+"""The one table of queued work: task -> queue, dotted worker function, timeout, retries.
+
+Plain data; RQ is not imported here. The app and the workers turn a `Call` into an RQ job, each with
+its own few lines, and both from this table.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from contracts.jobs import JobRef, ShardRef
+
+QueueName = Literal["fit", "generate", "cpu"]
+QUEUE_NAMES: tuple[QueueName, ...] = ("fit", "generate", "cpu")
+
+Task = Literal["fit", "pilot", "shard"]
+
+RETENTION = timedelta(days=7)
+"""How long Redis keeps what it knows of a job, ours and RQ's alike, so neither outlives the other."""
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """How one kind of work is queued. `retry_after` is the wait before each further try."""
+
+    queue: QueueName
+    function: str
+    timeout: timedelta
+    retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(seconds=60))
+
+
+TASKS: dict[Task, TaskPlan] = {
+    "fit": TaskPlan("fit", "workers.fits.run", timedelta(hours=4)),
+    "pilot": TaskPlan("generate", "workers.batches.run_pilot", timedelta(hours=1)),
+    "shard": TaskPlan("generate", "workers.batches.run_shard", timedelta(hours=1)),
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One entry for a queue: which function, its one argument, and the id it has there."""
+
+    task: Task
+    argument: str
+    rq_id: str
+
+    @property
+    def plan(self) -> TaskPlan:
+        """The table's row."""
+        return TASKS[self.task]
+
+
+def fit_call(fit: JobRef, attempt: int) -> Call:
+    """Runs a fit."""
+    return Call("fit", str(fit), f"{fit.id}-{attempt}")
+
+
+def pilot_call(batch: JobRef, attempt: int) -> Call:
+    """Measures the fit's uncertainty at the batch's truncation, then starts the shards."""
+    return Call("pilot", str(batch), f"{batch.id}-pilot-{attempt}")
+
+
+def shard_call(shard: ShardRef, attempt: int) -> Call:
+    """Renders one shard, then queues the next."""
+    return Call("shard", str(shard), f"{shard.batch.id}-{shard.index:06d}-{attempt}")
+
+
+def job_id_of(rq_id: str) -> str:
+    """The id of the fit or batch that an RQ id belongs to."""
+    return rq_id.partition("-")[0]

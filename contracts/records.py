@@ -1,0 +1,156 @@
+"""What the store says of a job, and the one function that turns it into a status.
+
+Used by the app, the workers and the reconciler. The facts are `request.json`, `cancel.json`,
+`manifest.json` and `tombstone.json`; `contracts/keys.py` says who writes which.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from contracts import keys
+from contracts.batches import BatchManifest, BatchRequest, ShardRecord
+from contracts.fits import FitManifest, FitRequest
+from contracts.jobs import (
+    Cancellation,
+    JobError,
+    JobRef,
+    JobStatus,
+    Live,
+    TerminalStatus,
+    Tombstone,
+)
+from contracts.ledger import Ledger
+from contracts.shapes import Shape, now
+from contracts.store import Store
+
+S = TypeVar("S", bound=Shape)
+
+JobRequest = FitRequest | BatchRequest
+JobManifest = FitManifest | BatchManifest
+
+
+def read(store: Store, key: str, shape: type[S]) -> S | None:
+    """The stored shape, or None when there is no such object."""
+    try:
+        return shape.model_validate_json(store.get(key))
+    except FileNotFoundError:
+        return None
+
+
+def write(store: Store, key: str, value: Shape) -> None:
+    """Stores a shape, whatever was there."""
+    store.put(key, _encode(value))
+
+
+def create(store: Store, key: str, value: S) -> S:
+    """Stores a shape unless there is one; returns the one that stands."""
+    if store.create(key, _encode(value)):
+        return value
+    return type(value).model_validate_json(store.get(key))
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """Everything the store says of one job."""
+
+    request: JobRequest
+    cancellation: Cancellation | None
+    manifest: JobManifest | None
+
+    def status(self, live: Live) -> JobStatus:
+        """The job's status: the facts decide, Redis only tells queued from running."""
+        if self.manifest is not None:
+            return JobStatus(self.manifest.status)
+        if self.cancellation is not None:
+            return JobStatus.CANCELLING
+        return JobStatus.RUNNING if live.started_at is not None else JobStatus.QUEUED
+
+
+def read_request(store: Store, ref: JobRef) -> JobRequest | None:
+    """What was asked, or None when there is no such job."""
+    shape: type[JobRequest] = FitRequest if ref.kind == "fit" else BatchRequest
+    return read(store, keys.job_request(ref), shape)
+
+
+def read_manifest(store: Store, ref: JobRef) -> JobManifest | None:
+    """How the job ended, or None when it has not."""
+    shape: type[JobManifest] = FitManifest if ref.kind == "fit" else BatchManifest
+    return read(store, keys.job_manifest(ref), shape)
+
+
+def read_job(store: Store, ref: JobRef) -> JobRecord | None:
+    """The job's record, or None when there is no such job."""
+    request = read_request(store, ref)
+    if request is None:
+        return None
+    manifest = read_manifest(store, ref)
+    cancellation = None if manifest else read(store, keys.job_cancel(ref), Cancellation)
+    return JobRecord(request, cancellation, manifest)
+
+
+def is_cancelled(store: Store, ref: JobRef) -> bool:
+    """True once the caller wants the job to stop. One HEAD: cheap enough between micro-batches."""
+    return store.head(keys.job_cancel(ref)) is not None
+
+
+def is_deleted(store: Store, ref: JobRef) -> bool:
+    """True once the job's data is gone or going; whoever works on it stops and writes nothing more."""
+    return store.head(keys.job_tombstone(ref)) is not None
+
+
+def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: JobManifest) -> JobManifest:
+    """Ends a job: the manifest goes into the store, then the news into Redis. Returns the manifest that stands."""
+    standing = create(store, keys.job_manifest(ref), manifest)
+    ledger.status(ref, JobStatus(standing.status))
+    return standing
+
+
+def ended_without_result(
+    ref: JobRef,
+    status: TerminalStatus,
+    started_at: datetime | None,
+    error: JobError | None = None,
+) -> JobManifest:
+    """The manifest of a job that made nothing: cancelled, failed or expired."""
+    shape: type[JobManifest] = FitManifest if ref.kind == "fit" else BatchManifest
+    return shape(status=status, started_at=started_at, finished_at=now(), error=error)
+
+
+def shard_records(store: Store, batch: JobRef) -> dict[int, ShardRecord]:
+    """The records of all rendered shards of a batch, by index."""
+    found = (read(store, key, ShardRecord) for key in _shard_record_keys(store, batch))
+    return {record.index: record for record in found if record is not None}
+
+
+def shards_done(store: Store, batch: JobRef) -> set[int]:
+    """Which shards of a batch are rendered, without reading their records."""
+    return {
+        int(key.rpartition("/")[2][: -len(".json")]) for key in _shard_record_keys(store, batch)
+    }
+
+
+def delete_objects(store: Store, prefix: str, *, tombstone_key: str) -> None:
+    """Marks what lies below `prefix` as deleted, then removes it; the tombstone stays. Safe to repeat."""
+    create(store, tombstone_key, Tombstone(deleted_at=now()))
+    for found in list(store.list(prefix)):
+        if found.key != tombstone_key:
+            store.delete(found.key)
+
+
+def rebuild_index(store: Store, ledger: Ledger, tenant: str, noun: keys.Noun) -> None:
+    """Fills the listing index of one noun from the store, after Redis has lost it."""
+    ids = store.children(keys.noun_prefix(tenant, noun))
+    ledger.index_add(tenant, noun, ids)
+    ledger.index_mark_whole(tenant, noun)
+
+
+def _shard_record_keys(store: Store, batch: JobRef) -> Iterator[str]:
+    return (
+        found.key for found in store.list(keys.shards_prefix(batch)) if found.key.endswith(".json")
+    )
+
+
+def _encode(value: Shape) -> bytes:
+    return value.model_dump_json(indent=1).encode()

@@ -1,0 +1,45 @@
+"""Every Redis key of ours, spelled once, all under `handsoff:`; RQ's own begin with `rq:`.
+
+Nothing behind these keys is a fact: each can be lost and is rebuilt from the store, or from the next heartbeat.
+"""
+
+from contracts.jobs import JobRef
+from contracts.keys import Noun
+
+WORKERS = "handsoff:workers"
+"""Hash: worker name -> its last heartbeat (JSON)."""
+
+
+def live(ref: JobRef) -> str:
+    """Hash: started_at, attempt, progress of a job that has not ended."""
+    return f"handsoff:live:{ref}"
+
+
+def events(ref: JobRef) -> str:
+    """Stream: what happened to a job, oldest first."""
+    return f"handsoff:events:{ref}"
+
+
+def attempts(ref: JobRef) -> str:
+    """Hash: a job, or a part of it -> how often it was put into a queue."""
+    return f"handsoff:attempts:{ref}"
+
+
+def in_flight(ref: JobRef) -> str:
+    """Sorted set: the shards of a batch that are queued or being rendered -> when each was claimed."""
+    return f"handsoff:in-flight:{ref}"
+
+
+def index(tenant: str, noun: Noun) -> str:
+    """Sorted set, all scores 0: the ids of one noun, in the order of their time."""
+    return f"handsoff:index:{tenant}:{noun}"
+
+
+def index_mark(tenant: str, noun: Noun) -> str:
+    """Present while the index is known to be whole."""
+    return f"handsoff:index-whole:{tenant}:{noun}"
+
+
+def lock(name: str) -> str:
+    """A short claim on something that one process at a time may do."""
+    return f"handsoff:lock:{name}"

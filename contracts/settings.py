@@ -1,0 +1,105 @@
+"""The one frozen `Settings`, read from the environment (`HANDSOFF_...`) once in each process's main and handed down.
+
+Every field may also come from a file named by `HANDSOFF_<FIELD>_FILE`, which is how secrets reach a container.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "HANDSOFF_"
+
+MiB = 1024 * 1024
+Count = Annotated[int, Field(ge=1)]
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """Reads a field from the file that `HANDSOFF_<FIELD>_FILE` names, its last line break removed."""
+
+    def get_field_value(
+        self,
+        field: FieldInfo,
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        """The file's text for one field, or None when no file is named."""
+        path = os.environ.get(f"{ENV_PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text().rstrip("\n") if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Every field that a file is named for."""
+        values = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """What an operator may decide. Sizes in bytes, durations as ISO 8601 or seconds."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
+
+    # Where the two meeting points are.
+    redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    store_url: str = "file:///var/lib/handsoff"
+    store_endpoint: str | None = None
+    store_region: str = "us-east-1"
+    store_access_key_id: str | None = None
+    store_secret_access_key: SecretStr | None = None
+    store_allow_http: bool = False
+
+    # The API. It binds to loopback only until there are API keys.
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    public_url: str | None = None
+    link_secret: SecretStr | None = None
+    link_ttl: timedelta = timedelta(minutes=15)
+    idempotency_ttl: timedelta = timedelta(hours=24)
+
+    # What an upload may hold.
+    max_json_bytes: Count = 1 * MiB
+    max_upload_bytes: Count = 512 * MiB
+    max_labelset_images: Count = 1_000
+    max_image_pixels: Count = 4096 * 4096
+    max_labelset_pixels: Count = 1_000_000_000
+    max_archive_entries: Count = 10_000
+    max_archive_bytes: Count = 1024 * MiB
+    max_archive_ratio: Count = 200
+    decode_memory_bytes: Count = 2048 * MiB
+    decode_cpu: timedelta = timedelta(minutes=5)
+    decode_wall: timedelta = timedelta(minutes=10)
+
+    # What a batch may hold.
+    max_batch_samples: Count = 1_000_000
+    shard_size: Count = 256
+
+    # Workers.
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    max_warm_bytes: Count = 4096 * MiB
+    micro_batch: Count = 16
+    shards_in_flight_per_worker: Count = 2
+    heartbeat_interval: timedelta = timedelta(seconds=5)
+    heartbeat_fresh: timedelta = timedelta(seconds=30)
+    watchdog: timedelta = timedelta(minutes=10)
+    reconcile_interval: timedelta = timedelta(seconds=15)
+    max_attempts: Count = 3
+
+    log_format: Literal["console", "json"] = "console"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment, then the files it names."""
+        return init_settings, env_settings, FileSource(settings_cls)

@@ -1,0 +1,149 @@
+"""The object store behind one small class: put, create, get, list, head, delete, sign.
+
+Keys in, bytes and `ObjectInfo` out; `file://`, `memory://`, `s3://`, `gs://` and `az://`, by URL.
+A put is atomic: a reader sees the old object or the new one, never half.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, cast
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, ObjectStore, S3Store
+
+from contracts.errors import StoreUnavailable
+from contracts.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+_PUT_IN_PARTS_FROM = 64 * 1024 * 1024
+_RETRY_FOR = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """What the store knows of one object without reading it."""
+
+    key: str
+    num_bytes: int
+    modified_at: datetime
+    etag: str | None
+
+
+@dataclass(frozen=True)
+class Store:
+    """A bucket or a folder. Every method may raise `StoreUnavailable`; a few say `FileNotFoundError`."""
+
+    objects: ObjectStore
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Opens `settings.store_url`; a folder that is not there is made."""
+        url = settings.store_url
+        if url.startswith("file://"):
+            return cls(LocalStore.from_url(url, mkdir=True))
+        if url.startswith("s3://"):
+            return cls(_open_s3(settings))
+        return cls(obstore.store.from_url(url))
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """A store that lives as long as the process: for tests."""
+        return cls(MemoryStore())
+
+    def put(self, key: str, data: bytes | Path) -> None:
+        """Writes an object, whatever was there. A file is sent in parts and never read whole."""
+        with _answering(key):
+            obstore.put(self.objects, key, data, chunk_size=_PUT_IN_PARTS_FROM)
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Writes an object unless there is one; True when it was written.
+
+        Not every S3 server honours the condition, so two creators at the same moment may both be told True.
+        Callers therefore write only what is equal, or equally right, whoever comes last.
+        """
+        if self.head(key) is not None:
+            return False
+        with _answering(key):
+            try:
+                obstore.put(self.objects, key, data, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
+        return True
+
+    def get(self, key: str) -> bytes:
+        """The whole object. Raises `FileNotFoundError` when there is none."""
+        with _answering(key):
+            return bytes(obstore.get(self.objects, key).bytes())
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """`length` bytes from `start`. Raises `FileNotFoundError` when there is no such object."""
+        with _answering(key):
+            return bytes(obstore.get_range(self.objects, key, start=start, length=length))
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """What is known of an object, or None when there is none."""
+        with _answering(key), suppress(FileNotFoundError):
+            meta = obstore.head(self.objects, key)
+            return ObjectInfo(key, meta["size"], meta["last_modified"], meta["e_tag"])
+        return None
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object below `prefix` (whole path segments), in no promised order, page by page."""
+        with _answering(prefix):
+            for page in obstore.list(self.objects, prefix):
+                for meta in page:
+                    yield ObjectInfo(
+                        meta["path"], meta["size"], meta["last_modified"], meta["e_tag"]
+                    )
+
+    def children(self, prefix: str) -> tuple[str, ...]:
+        """The names directly below `prefix` that have something below them, sorted."""
+        with _answering(prefix):
+            found = obstore.list_with_delimiter(self.objects, prefix)["common_prefixes"]
+        return tuple(sorted(path.rpartition("/")[2] for path in found))
+
+    def delete(self, key: str) -> None:
+        """Removes an object; one that is not there is already removed."""
+        with _answering(key), suppress(FileNotFoundError):
+            obstore.delete(self.objects, key)
+
+    def sign(self, key: str, expires_in: timedelta) -> str | None:
+        """A link that anybody may read the object by, or None: folders and memory cannot sign."""
+        if not isinstance(self.objects, S3Store | GCSStore | AzureStore):
+            return None
+        with _answering(key):
+            return obstore.sign(self.objects, "GET", key, expires_in)
+
+
+def _open_s3(settings: Settings) -> S3Store:
+    secret = settings.store_secret_access_key
+    config = {
+        "region": settings.store_region,
+        "endpoint": settings.store_endpoint,
+        "access_key_id": settings.store_access_key_id,
+        "secret_access_key": secret.get_secret_value() if secret else None,
+    }
+    return S3Store.from_url(
+        settings.store_url,
+        config=cast("S3Config", {name: value for name, value in config.items() if value}),
+        client_options={"allow_http": settings.store_allow_http},
+        retry_config={"max_retries": 4, "retry_timeout": _RETRY_FOR},
+    )
+
+
+@contextmanager
+def _answering(key: str) -> Iterator[None]:
+    """Turns the store library's own failures into ours; a missing object stays `FileNotFoundError`."""
+    try:
+        yield
+    except BaseError as error:
+        raise StoreUnavailable(
+            f"The object store failed on '{key}' ({type(error).__name__}). Try again later;"
+            " the operator finds the cause in the log."
+        ) from error

@@ -1,0 +1,101 @@
+"""Labelled sets as the service takes them: which portraits belong to one, and how it is written.
+
+A folder with `images/`, `masks/` and `labelset.json`; `keypoints/` and `depth/` only if asked for.
+"""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from examples.portraits.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
+from examples.portraits.keypoints import KEYPOINT_NAMES
+from examples.portraits.many import render_many
+from examples.portraits.population import GLASSES_SHARE, HAT_SHARE, draw_portrait
+from examples.portraits.render import Rendering
+from examples.portraits.traits import Portrait
+
+MIN_RARE = 2
+MIN_COUNT = 2 * MIN_RARE
+
+
+def stratified_indices(seed: int, count: int) -> list[int]:
+    """The first indices of a seed that fill the strata of a set of `count` portraits.
+
+    Glasses and hats get their share of the set, rounded up, and at least two portraits each; nobody
+    wears both. So every class occurs in every set. Raises ValueError below four portraits.
+    """
+    if count < MIN_COUNT:
+        raise ValueError(
+            f"count is {count}, expected at least {MIN_COUNT}: "
+            f"{MIN_RARE} portraits with glasses and {MIN_RARE} with hats"
+        )
+    wanted = {
+        "glasses": max(MIN_RARE, math.ceil(GLASSES_SHARE * count)),
+        "hat": max(MIN_RARE, math.ceil(HAT_SHARE * count)),
+    }
+    wanted["plain"] = count - sum(wanted.values())
+    chosen: list[int] = []
+    index = 0
+    while len(chosen) < count:
+        stratum = _stratum(draw_portrait(seed, index))
+        if wanted.get(stratum, 0) > 0:
+            wanted[stratum] -= 1
+            chosen.append(index)
+        index += 1
+    return chosen
+
+
+def _stratum(portrait: Portrait) -> str:
+    if portrait.glasses and portrait.hat:
+        return "both"
+    if portrait.glasses:
+        return "glasses"
+    return "hat" if portrait.hat else "plain"
+
+
+def write_labelset(
+    folder: Path, *, name: str, seed: int, count: int, all_truth: bool = False
+) -> list[str]:
+    """Write a set that can be zipped and uploaded as it is; returns the stems of its files."""
+    indices = stratified_indices(seed, count)
+    stems = [f"portrait-{seed}-{index:06d}" for index in indices]
+    for stem, rendering in zip(stems, render_many(seed, indices), strict=True):
+        _save(Image.fromarray(rendering.image), folder / "images" / f"{stem}.png")
+        _save(mask_image(rendering.mask), folder / "masks" / f"{stem}.png")
+        if all_truth:
+            _write_other_truth(folder, stem, rendering)
+    schema = {"name": name, "classes": CLASS_NAMES, "ignore_index": IGNORE_INDEX}
+    (folder / "labelset.json").write_text(json.dumps(schema, indent=2) + "\n")
+    return stems
+
+
+def mask_image(mask: NDArray[np.uint8]) -> Image.Image:
+    """A PNG's palette image whose pixels are class indices."""
+    image = Image.fromarray(mask)
+    image.putpalette([value for colour in CLASS_COLOURS for value in colour])
+    return image
+
+
+def depth_image(depth: NDArray[np.float32]) -> Image.Image:
+    """16 bits: 0 is the nearest possible surface, 65535 the background."""
+    return Image.fromarray((depth * 65535.0 + 0.5).astype(np.uint16))
+
+
+def _write_other_truth(folder: Path, stem: str, rendering: Rendering) -> None:
+    _save(depth_image(rendering.depth), folder / "depth" / f"{stem}.png")
+    points = [
+        {"name": name, "x": round(float(x), 3), "y": round(float(y), 3), "visibility": int(seen)}
+        for name, (x, y, seen) in zip(KEYPOINT_NAMES, rendering.keypoints, strict=True)
+    ]
+    path = folder / "keypoints" / f"{stem}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"keypoints": points}, indent=2) + "\n")
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)

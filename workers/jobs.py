@@ -1,0 +1,129 @@
+"""What every job goes through, whatever it makes: begin, step by step, and one of five ends.
+
+succeeded   the work returned a manifest
+cancelled   cancel.json was found before the work, between two steps, or before the manifest
+failed      the input is wrong (`JobFailed`): at once; trouble of the machine: after RQ's last retry
+drained     the worker is stopping: nothing is written, the job goes back to its queue
+deleted     tombstone.json was found: nothing more is written
+"""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from rq.exceptions import AbandonedJobError
+
+from contracts import records
+from contracts.errors import HandsOffError, JobFailed, WorkerLost
+from contracts.jobs import JobError, JobRef, JobStatus, Progress
+from contracts.records import JobManifest
+from contracts.shapes import now
+from workers.machine import Machine
+
+log = structlog.get_logger()
+
+LOOK_EVERY_SECONDS = 1.0
+"""How often a running job publishes its progress and looks for cancel.json; steps may be far shorter."""
+
+
+class Cancelled(Exception):
+    """The caller wants the job to stop."""
+
+
+class Deleted(Exception):
+    """The job's data is gone or going."""
+
+
+class Run:
+    """One attempt at one job: its reference, the machine, and the steps it has taken."""
+
+    def __init__(self, machine: Machine, ref: JobRef) -> None:
+        self.machine = machine
+        self.ref = ref
+        self.started_at: datetime = now()
+        self._looked_at = 0.0
+        self._stage = ""
+        self._stage_began = time.monotonic()
+        self.stage_seconds: dict[str, float] = {}
+
+    def look(self) -> None:
+        """Raises `Cancelled` or `Deleted` when the job is not wanted any more, `Drained` when the worker stops."""
+        self.machine.pulse.beat()
+        self._looked_at = time.monotonic()
+        if records.is_deleted(self.machine.store, self.ref):
+            raise Deleted
+        if records.is_cancelled(self.machine.store, self.ref):
+            raise Cancelled
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """Marks a step. About once a second it also looks (see `look`) and publishes the progress."""
+        self.machine.pulse.beat()
+        self._enter(stage)
+        is_last = done == total
+        if is_last or time.monotonic() - self._looked_at >= LOOK_EVERY_SECONDS:
+            self.look()
+            self.machine.ledger.progress(self.ref, self._progress(done, total))
+
+    def steps(self, stage: str) -> Callable[[int, int], None]:
+        """`step` for one stage, in the form that models call: (done, total)."""
+        self._enter(stage)
+        return lambda done, total: self.step(stage, done, total)
+
+    def _enter(self, stage: str) -> None:
+        at = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._stage_began = stage, at
+        self.stage_seconds[stage] = at - self._stage_began
+
+    def _progress(self, done: int, total: int) -> Progress:
+        seconds = time.monotonic() - self._stage_began
+        eta = seconds / done * (total - done) if done else None
+        return Progress(stage=self._stage, done=done, total=total, eta_seconds=eta)
+
+
+def perform(
+    machine: Machine, ref: JobRef, attempt: int, work: Callable[[Run], JobManifest | None]
+) -> None:
+    """Takes a job that has not ended through `work`. A `work` that returns None leaves the job running."""
+    if records.is_deleted(machine.store, ref) or records.read_manifest(machine.store, ref):
+        return
+    run = Run(machine, ref)
+    machine.ledger.started(ref, attempt)
+    try:
+        run.look()
+        manifest = work(run)
+        run.look()
+    except Cancelled:
+        manifest = records.ended_without_result(ref, JobStatus.CANCELLED, run.started_at)
+    except Deleted:
+        return
+    except JobFailed as error:
+        manifest = failed(ref, error, run.started_at)
+    if manifest is not None:
+        records.finish(machine.store, machine.ledger, ref, manifest)
+
+
+def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:
+    """Ends a job whose last retry has failed with trouble of the machine. `argument` is the job's or a shard's text."""
+    tenant, job_id, *_ = argument.split("/")
+    ref = JobRef(tenant=tenant, id=job_id)
+    log.error("job failed for good", job=str(ref), error=repr(error))
+    if not records.is_deleted(machine.store, ref):
+        records.finish(machine.store, machine.ledger, ref, failed(ref, error, None))
+
+
+def failed(ref: JobRef, error: BaseException, started_at: datetime | None) -> JobManifest:
+    """The manifest of a failure. What we did not raise on purpose is trouble of the machine, and worth another try."""
+    if isinstance(error, AbandonedJobError):
+        error = WorkerLost(
+            "The worker died on every attempt; its log says how. Make the request again."
+        )
+    if isinstance(error, JobFailed):
+        reason = JobError(code=error.code, detail=error.detail, retryable=error.is_retryable)
+    elif isinstance(error, HandsOffError):
+        reason = JobError(code=error.code, detail=error.detail, retryable=True)
+    else:
+        detail = f"The worker failed ({type(error).__name__}). Make the request again."
+        reason = JobError(code=JobFailed.code, detail=detail, retryable=True)
+    return records.ended_without_result(ref, JobStatus.FAILED, started_at, reason)

@@ -1,0 +1,41 @@
+"""The label generator of a succeeded fit: its generator and its ensemble from the store, both warm, put together."""
+
+from models.labels.ensemble import build_ensemble
+from models.labels.label_generator import LabelGenerator
+
+from contracts import keys, records
+from contracts.batches import PinnedFit
+from contracts.errors import InputMissing
+from contracts.fits import FitManifest, FitRequest, PinnedGenerator
+from contracts.jobs import JobRef
+from models.stylegan2.generator import Generator, build_generator
+from workers.artefacts import load_network, read_generator
+from workers.machine import Machine
+
+
+def open_generator(machine: Machine, tenant: str, pinned: PinnedGenerator) -> Generator:
+    """The pinned generator on this machine's device."""
+    manifest = read_generator(machine, tenant, pinned.id, pinned.digest)
+    return load_network(machine, manifest.weights, build_generator)
+
+
+def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> LabelGenerator:
+    """The pinned fit's label generator. Raises `InputMissing` when the fit is gone or is another."""
+    ref = JobRef(tenant=tenant, id=pinned.id)
+    request = records.read(machine.store, keys.job_request(ref), FitRequest)
+    manifest = records.read(machine.store, keys.job_manifest(ref), FitManifest)
+    if (
+        request is None
+        or manifest is None
+        or manifest.ensemble is None
+        or manifest.digest != pinned.digest
+    ):
+        raise InputMissing(
+            f"The batch pins fit '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
+            " Make a batch of another fit."
+        )
+    return LabelGenerator(
+        open_generator(machine, tenant, request.generator),
+        load_network(machine, manifest.ensemble, build_ensemble),
+        label_px=(request.generator.height_px, request.generator.width_px),
+    )

@@ -1,0 +1,43 @@
+"""Where a worker process begins: settings, threads, the machine, then one queue (or the reconciler) until told to stop."""
+
+import argparse
+import os
+
+import torch
+
+from contracts.queues import QUEUE_NAMES
+from contracts.settings import Settings
+from workers.allocation import keep_freed_memory
+from workers.builtin import publish_all
+from workers.machine import Machine
+from workers.reconcile import Reconciler
+from workers.worker import Worker
+
+RECONCILE = "reconcile"
+
+
+def main() -> None:
+    """Read the command line and the environment, and work."""
+    queue = _parse_queue()
+    settings = Settings()
+    _set_threads(settings)
+    machine = Machine.from_settings(settings)
+    if role == RECONCILE:
+        Reconciler(machine).run()
+    else:
+        publish_all(machine)
+        Worker(role, machine).run()
+
+
+def _parse_role() -> str:
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument(
+        "role", choices=[*QUEUE_NAMES, RECONCILE], help="one queue, or the reconciler"
+    )
+    return str(parser.parse_args().role)
+
+
+def _set_threads(settings: Settings) -> None:
+    """Before the first tensor: torch would otherwise take every core of the machine, also those it may not use."""
+    keep_freed_memory()
+    torch.set_num_threads(settings.cpu_threads or len(os.sched_getaffinity(0)))

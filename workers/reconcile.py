@@ -1,0 +1,175 @@
+"""The reconciler: a loop that repairs what killed workers, a flushed Redis or an interrupted request left behind.
+
+It compares the store (what was asked, what came of it) with the queues (what is waiting or running) and queues again
+what has been lost. Several may run; a lock lets one work at a time. Everything it does is safe to do twice.
+"""
+
+import signal
+from collections import defaultdict
+from datetime import datetime
+
+import structlog
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.job import Job
+from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
+from rq.scheduler import RQScheduler
+from rq.serializers import JSONSerializer
+
+from contracts import keys, records
+from contracts.batches import BatchRequest
+from contracts.errors import Unavailable, WorkerLost
+from contracts.jobs import JOB_KINDS, JobRef, JobStatus
+from contracts.queues import QUEUE_NAMES, fit_call, job_id_of
+from contracts.shapes import now
+from workers.batches import completed, queue_next
+from workers.jobs import failed
+from workers.machine import Machine
+from workers.queues import open_queue, put
+from workers.worker import end_after_last_retry
+
+log = structlog.get_logger()
+
+LOCK = "reconcile"
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+INDEXED_NOUNS: tuple[keys.Noun, ...] = ("generators", "labelsets", "fits", "batches")
+
+
+class Reconciler:
+    """One process of it. `ended` remembers jobs that need no further look."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.name = f"reconciler-{id(self):x}"
+        self.ended: set[JobRef] = set()
+        self._retries = RQScheduler(
+            QUEUE_NAMES, connection=machine.redis, serializer=JSONSerializer
+        )
+        self._retries.prepare_registries(QUEUE_NAMES)
+
+    def run(self) -> None:
+        """Repair every `reconcile_interval` until SIGTERM or SIGINT, which wait until a round is over."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        interval = self.machine.settings.reconcile_interval.total_seconds()
+        while signal.sigtimedwait(STOP_SIGNALS, interval) is None:
+            try:
+                self.reconcile()
+            except (RedisError, Unavailable) as error:
+                log.warning("reconciling put off", error=str(error))
+
+    def reconcile(self) -> None:
+        """One round, unless another reconciler is at it."""
+        ttl = self.machine.settings.reconcile_interval * 20
+        if not self.machine.ledger.try_lock(LOCK, self.name, ttl):
+            return
+        try:
+            self._repair()
+        finally:
+            self.machine.ledger.unlock(LOCK, self.name)
+
+    def _repair(self) -> None:
+        for name in QUEUE_NAMES:
+            clean_registries(self.machine, open_queue(self.machine.redis, name))
+        self._retries.enqueue_scheduled_jobs()
+        looked_at = now()
+        queued = queued_rq_ids(self.machine)
+        for tenant in self.machine.store.children("tenants"):
+            self._rebuild_indexes(tenant)
+            for ref in self._unfinished(tenant):
+                self._repair_job(ref, queued[ref.id], looked_at)
+
+    def _rebuild_indexes(self, tenant: str) -> None:
+        for noun in INDEXED_NOUNS:
+            if not self.machine.ledger.index_is_whole(tenant, noun):
+                records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
+
+    def _unfinished(self, tenant: str) -> list[JobRef]:
+        """Jobs not yet known to have ended, oldest first."""
+        refs = [
+            JobRef(tenant=tenant, id=job_id)
+            for kind in JOB_KINDS
+            for job_id in self.machine.store.children(
+                keys.noun_prefix(tenant, keys.NOUN_OF_KIND[kind])
+            )
+        ]
+        return [ref for ref in refs if ref not in self.ended]
+
+    def _repair_job(self, ref: JobRef, queued: set[str], looked_at: datetime) -> None:
+        record = records.read_job(self.machine.store, ref)
+        if record is None or record.manifest or records.is_deleted(self.machine.store, ref):
+            self.ended.add(ref)
+        elif looked_at - record.request.created_at < self.machine.settings.heartbeat_interval:
+            pass  # the app stores a request before it queues it: leave it that moment
+        elif record.cancellation is not None and not queued:
+            self._end_cancelled(ref)
+        elif isinstance(record.request, BatchRequest):
+            self._repair_batch(record.request, queued, looked_at)
+        elif not queued:
+            self._requeue_fit(ref)
+
+    def _end_cancelled(self, ref: JobRef) -> None:
+        """Nobody will pick it up, so nobody else writes its manifest."""
+        started_at = self.machine.ledger.live(ref).started_at
+        manifest = records.ended_without_result(ref, JobStatus.CANCELLED, started_at)
+        records.finish(self.machine.store, self.machine.ledger, ref, manifest)
+
+    def _requeue_fit(self, ref: JobRef) -> None:
+        attempt = self.machine.ledger.next_attempt(ref)
+        if attempt > self.machine.settings.max_attempts:
+            error = WorkerLost(f"The fit was begun {attempt - 1} times and lost each time.")
+            manifest = failed(ref, error, None)
+            records.finish(self.machine.store, self.machine.ledger, ref, manifest)
+            return
+        log.warning("queued again", job=str(ref), attempt=attempt)
+        put(self.machine.redis, fit_call(ref, attempt))
+
+    def _repair_batch(self, request: BatchRequest, queued: set[str], looked_at: datetime) -> None:
+        """Completes a finished batch, frees claims on shards that nobody renders, and queues what comes next."""
+        ref = request.ref
+        manifest = completed(self.machine.store, request)
+        if manifest is not None:
+            records.finish(self.machine.store, self.machine.ledger, ref, manifest)
+        if manifest is not None or any("-pilot-" in rq_id for rq_id in queued):
+            return
+        under_way = {int(rq_id.split("-")[1]) for rq_id in queued}
+        for index, claimed_at in self.machine.ledger.shards_in_flight(ref).items():
+            age = looked_at - claimed_at
+            if index not in under_way and age > self.machine.settings.heartbeat_interval:
+                self.machine.ledger.release_shard(ref, index)
+        queue_next(self.machine, request)
+
+
+def clean_registries(machine: Machine, queue: Queue) -> None:
+    """Takes jobs whose worker has died out of RQ's hands: back to the queue, or failed for good.
+
+    A job that a dying worker had popped but not begun lies in the intermediate list; after a minute there it is
+    dropped, and queued again as lost.
+    """
+
+    def on_abandoned(job: Job, _kind: type, error: BaseException, _trace: object) -> bool:
+        end_after_last_retry(machine, job, error)
+        return True
+
+    StartedJobRegistry(queue=queue).cleanup(exception_handlers=[on_abandoned])
+    FailedJobRegistry(queue=queue).cleanup()
+    popped = queue.intermediate_queue
+    for rq_id in popped.get_job_ids():
+        if popped.should_be_cleaned_up(rq_id):
+            popped.remove(rq_id)
+        else:
+            popped.set_first_seen(rq_id)
+
+
+def queued_rq_ids(machine: Machine) -> defaultdict[str, set[str]]:
+    """For each fit and batch, the RQ ids that are waiting, popped, running or scheduled."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for name in QUEUE_NAMES:
+        queue = open_queue(machine.redis, name)
+        for rq_id in (
+            *queue.intermediate_queue.get_job_ids(),
+            *StartedJobRegistry(queue=queue).get_job_ids(cleanup=False),
+            *ScheduledJobRegistry(queue=queue).get_job_ids(cleanup=False),
+            *queue.get_job_ids(),
+        ):
+            found[job_id_of(rq_id)].add(rq_id)
+    return found

@@ -40,7 +40,6 @@ class Surface:
     u: Plane
     v: Plane
     w: Plane
-
     shade: Plane  # light that a matt surface gives back here
 
     def around(

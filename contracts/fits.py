@@ -15,6 +15,7 @@ from contracts.shapes import Artefact, Seed, Sha256, Shape
 
 InversionPreset = Literal["default", "paper"]
 Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+HiddenWidth = Annotated[int, Field(ge=1, le=1_024)]
 LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
@@ -22,7 +23,8 @@ class InversionOptions(Shape):
     """How a latent code is found for each image: Adam over W+ from the encoder's guess, generator frozen.
 
     The loss is `pixel_weight` x MSE + `perceptual_weight` x the perceptual distance
-    + `encoder_pull` x MSE(w, w_encoder).
+    + `encoder_pull` x MSE(w, w_encoder)
+    + `prior_weight` x the Mahalanobis distance to the codes that samples have.
     """
 
     steps: Annotated[int, Field(ge=1, le=5_000)]
@@ -30,6 +32,7 @@ class InversionOptions(Shape):
     pixel_weight: Weight
     perceptual_weight: Weight
     encoder_pull: Weight
+    prior_weight: Weight
 
 
 class InversionChoice(Shape):
@@ -41,15 +44,26 @@ class InversionChoice(Shape):
     pixel_weight: Weight | None = None
     perceptual_weight: Weight | None = None
     encoder_pull: Weight | None = None
+    prior_weight: Weight | None = None
 
 
 INVERSION_PRESETS: dict[InversionPreset, InversionOptions] = {
     "default": InversionOptions(
-        steps=400, learning_rate=0.05, pixel_weight=1.0, perceptual_weight=0.0, encoder_pull=0.0
+        steps=300,
+        learning_rate=0.05,
+        pixel_weight=1.0,
+        perceptual_weight=0.0,
+        encoder_pull=0.0,
+        prior_weight=1e-4,
     ),
     # The paper's refinement (arXiv 2212.12645, section 3.2): 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder), 500 steps.
     "paper": InversionOptions(
-        steps=500, learning_rate=0.1, pixel_weight=1.0, perceptual_weight=10.0, encoder_pull=1.0
+        steps=500,
+        learning_rate=0.1,
+        pixel_weight=1.0,
+        perceptual_weight=10.0,
+        encoder_pull=1.0,
+        prior_weight=0.0,
     ),
 }
 
@@ -61,15 +75,13 @@ def resolve_inversion(choice: InversionChoice) -> InversionOptions:
 
 
 class EnsembleOptions(Shape):
-    """How the ensemble of label heads is trained: all members at once, on sampled pixels."""
+    """How the ensemble of label heads is trained: all members at once, on `batch_pixels` pixels per member and step."""
 
     num_members: Annotated[int, Field(ge=1, le=32)] = 10
-    hidden: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=1_024)], ...], Field(min_length=1, max_length=4)
-    ] = (256, 32)
-    num_pixels: Annotated[int, Field(ge=16, le=65_536)] = 512
-    max_steps: Annotated[int, Field(ge=1, le=100_000)] = 2_000
-    learning_rate: LearningRate = 1e-3
+    hidden: tuple[HiddenWidth, HiddenWidth] = (64, 32)
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 1_500
+    batch_pixels: Annotated[int, Field(ge=16, le=65_536)] = 256
+    learning_rate: LearningRate = 3e-3
 
 
 class FitOptions(Shape):

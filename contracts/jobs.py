@@ -4,12 +4,14 @@ A job is a fit or a batch. Its reference (`default/fit_0192...`) is the one argu
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field
 
 from contracts.ids import TenantId
 from contracts.shapes import Sha256, Shape, Timestamp
+
+M = TypeVar("M")
 
 JobKind = Literal["fit", "batch"]
 JOB_KINDS: tuple[JobKind, ...] = ("fit", "batch")
@@ -145,8 +147,8 @@ class Live(Shape):
     progress: Progress | None = None
 
 
-class JobEnvelope(Shape):
-    """The one envelope around every job that the API answers with."""
+class JobEnvelope(Shape, Generic[M]):
+    """The one envelope around every job that the API answers with. `M` is what the kind measures."""
 
     id: str
     kind: JobKind
@@ -158,5 +160,5 @@ class JobEnvelope(Shape):
     queue_position: Annotated[int, Field(ge=0)] | None = None
     attempt: Annotated[int, Field(ge=0)] = 0
     error: JobError | None = None
-    metrics: dict[str, Any] | None = None
+    metrics: M | None = None
     links: dict[str, str] = Field(default_factory=dict)

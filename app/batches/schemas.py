@@ -1,0 +1,152 @@
+"""What a caller sends to make a batch, and what is answered about one and its shards."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from app.jobs.answers import envelope
+from app.jobs.service import JobState
+from app.links import Links
+from contracts.batches import (
+    BatchManifest,
+    BatchRequest,
+    Filter,
+    ImageFormat,
+    PinnedFit,
+    ShardRecord,
+    Truncation,
+)
+from contracts.ids import FitId
+from contracts.jobs import JobEnvelope
+from contracts.labelsets import LabelSchema
+from contracts.shapes import Seed, Sha256, Shape, Timestamp
+
+
+class BatchCreate(Shape):
+    """The body of `POST /v1/batches`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "fit": "fit_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
+                    "n": 10_000,
+                    "seed": 1,
+                    "filter": {"drop_share": 0.1},
+                }
+            ]
+        }
+    )
+
+    fit: FitId
+    n: Annotated[int, Field(ge=1)]
+    seed: Seed = 0
+    truncation: Truncation = 0.7
+    filter: Filter | None = None
+    image_format: ImageFormat = "png"
+    shard_size: Annotated[int, Field(ge=1, le=4_096)] | None = None
+
+
+class ClassPresence(Shape):
+    """How often a class occurs: among the images kept, among all candidates, and in pixels kept."""
+
+    name: str
+    kept_share: float
+    candidate_share: float
+    num_pixels: int
+
+
+class BatchMetrics(Shape):
+    """What a batch holds. `classes` shows what a filter cost the rare ones."""
+
+    num_samples: int
+    num_candidates: int
+    num_bytes: int
+    mean_score: float | None
+    threshold: float | None
+    render_seconds: float
+    classes: tuple[ClassPresence, ...]
+
+
+class BatchView(JobEnvelope[BatchMetrics]):
+    """A batch of labelled samples. Its shards can be read once it has succeeded."""
+
+    kind: Literal["batch"] = "batch"
+    fit: PinnedFit
+    n: int
+    seed: Seed
+    truncation: float
+    filter: Filter | None
+    image_format: ImageFormat
+    shard_size: int
+    num_shards: int
+    render_version: int
+    labels: LabelSchema
+
+
+class ShardView(Shape):
+    """One shard: a tar of `num_samples` samples, to be read from `url` until `expires_at`."""
+
+    index: int
+    num_samples: int
+    num_bytes: int
+    sha256: Sha256
+    url: str
+    expires_at: Timestamp
+
+
+class ShardList(Shape):
+    """All shards of a batch, in order."""
+
+    batch: str
+    num_samples: int
+    items: tuple[ShardView, ...]
+
+
+def show_batch(state: JobState, links: Links) -> BatchView:
+    """The answer about a batch."""
+    request, manifest = state.record.request, state.record.manifest
+    assert isinstance(request, BatchRequest)
+    assert isinstance(manifest, BatchManifest | None)
+    common = envelope(state, links)
+    for name in ("shards", "manifest"):
+        common["links"][name] = links.resource("batches", request.id, name)
+    own = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    metrics = _metrics(request, manifest) if manifest and manifest.shards else None
+    return BatchView.model_validate(
+        {**common, **own, "num_shards": request.num_shards, "metrics": metrics}
+    )
+
+
+def show_shard(shard: ShardRecord, links: Links) -> ShardView:
+    """One shard with a signed link."""
+    link = links.file(shard.tar)
+    return ShardView(
+        index=shard.index,
+        num_samples=shard.num_samples,
+        num_bytes=shard.tar.num_bytes,
+        sha256=shard.tar.sha256,
+        url=link.url,
+        expires_at=link.expires_at,
+    )
+
+
+def _metrics(request: BatchRequest, manifest: BatchManifest) -> BatchMetrics:
+    counts = zip(
+        request.labels.classes,
+        manifest.class_images,
+        manifest.candidate_class_images,
+        manifest.class_pixels,
+        strict=True,
+    )
+    classes = tuple(
+        ClassPresence(
+            name=name,
+            kept_share=kept / manifest.num_samples,
+            candidate_share=drawn / manifest.num_candidates,
+            num_pixels=num_pixels,
+        )
+        for name, kept, drawn, num_pixels in counts
+    )
+    own = manifest.model_dump(include=set(BatchMetrics.model_fields) - {"classes"})
+    return BatchMetrics(classes=classes, **own)

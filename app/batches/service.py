@@ -1,0 +1,83 @@
+"""Decides whether a batch can be made of what was sent, resolves every choice, and submits it. Knows no HTTP."""
+
+from app.batches.schemas import BatchCreate
+from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.jobs import service as jobs
+from app.jobs.service import JobState
+from app.services import Services
+from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, PinnedFit
+from contracts.errors import FitNotReady, Gone, InvalidRequest, NotFound, NotRendered
+from contracts.fits import FitManifest, FitRequest
+from contracts.jobs import Idempotency, JobRef, JobStatus
+from contracts.planning import next_calls
+from contracts.shapes import now
+
+
+def create(
+    services: Services, tenant: str, body: BatchCreate, key: str | None
+) -> Created[JobState]:
+    """Makes a batch and queues its first shards, or finds the one that this Idempotency-Key has made."""
+    idempotency = idempotency_of(key, "batches", body.model_dump(mode="json"))
+    with reserve(services, tenant, "batch", idempotency) as batch_id:
+        ref = JobRef(tenant=tenant, id=batch_id)
+        standing = jobs.find_standing(services, ref)
+        if standing is not None:
+            check_replay(standing.idempotency, idempotency)
+            return Created(jobs.fresh(standing), is_replay=True)
+        request = _resolve(services, ref, body, idempotency)
+        jobs.submit(
+            services,
+            request,
+            lambda: next_calls(services.store, services.ledger, request, services.settings),
+        )
+        return Created(jobs.fresh(request), is_replay=False)
+
+
+def read_manifest(services: Services, ref: JobRef) -> BatchManifest:
+    """The manifest of a batch that has succeeded. Raises `NotRendered` for any other."""
+    state = jobs.find(services, ref)
+    manifest = state.record.manifest
+    if state.status is not JobStatus.SUCCEEDED or not isinstance(manifest, BatchManifest):
+        raise NotRendered(ref.id, state.status)
+    return manifest
+
+
+def _resolve(
+    services: Services, ref: JobRef, body: BatchCreate, idempotency: Idempotency | None
+) -> BatchRequest:
+    """The request as it will be rendered. Raises `InvalidRequest` or `FitNotReady`."""
+    most = services.settings.max_batch_samples
+    if body.n > most:
+        detail = f"{body.n} samples were asked for; a batch holds at most {most}. Make several."
+        raise InvalidRequest.at("/n", detail)
+    fit, made = _fit(services, JobRef(tenant=ref.tenant, id=body.fit))
+    assert made.digest is not None
+    return BatchRequest(
+        tenant=ref.tenant,
+        id=ref.id,
+        created_at=now(),
+        idempotency=idempotency,
+        fit=PinnedFit(id=fit.id, digest=made.digest),
+        n=body.n,
+        seed=body.seed,
+        truncation=body.truncation,
+        filter=body.filter,
+        image_format=body.image_format,
+        shard_size=body.shard_size or services.settings.shard_size,
+        render_version=RENDER_VERSION,
+        labels=fit.labels,
+    )
+
+
+def _fit(services: Services, ref: JobRef) -> tuple[FitRequest, FitManifest]:
+    """The fit and what it made. Raises `FitNotReady` unless it has succeeded."""
+    try:
+        state = jobs.find(services, ref)
+    except (NotFound, Gone) as error:
+        raise InvalidRequest.at("/fit", error.detail) from None
+    request, manifest = state.record.request, state.record.manifest
+    if state.status is not JobStatus.SUCCEEDED:
+        raise FitNotReady(ref.id, state.status)
+    assert isinstance(request, FitRequest)
+    assert isinstance(manifest, FitManifest)
+    return request, manifest

@@ -1,0 +1,85 @@
+"""What a caller sends to make a fit, and what is answered about one."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from app.jobs.answers import envelope
+from app.jobs.service import JobState
+from app.links import Links, SignedLink
+from contracts.fits import (
+    FitManifest,
+    FitMetrics,
+    FitOptions,
+    FitRequest,
+    PinnedGenerator,
+    PinnedLabelset,
+    ResolvedFitOptions,
+)
+from contracts.ids import GeneratorId, LabelsetId
+from contracts.jobs import JobEnvelope
+from contracts.labelsets import LabelSchema
+from contracts.shapes import Seed, Sha256, Shape
+
+InverterChoice = Literal["default", "none"] | Sha256
+
+
+class FitCreate(Shape):
+    """The body of `POST /v1/fits`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "generator": "portraits-64",
+                    "labelset": "labelset_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
+                    "seed": 7,
+                }
+            ]
+        }
+    )
+
+    generator: GeneratorId
+    labelset: LabelsetId
+    validation_labelset: LabelsetId | None = None
+    inverter: InverterChoice = "default"
+    seed: Seed = 0
+    name: Annotated[str, Field(max_length=200)] = ""
+    options: FitOptions = FitOptions()
+
+
+class FitView(JobEnvelope[FitMetrics]):
+    """A fit, and the label generator it is once it has succeeded.
+
+    `sheet` is a picture for people: each image, its reconstruction, its label and the prediction.
+    """
+
+    kind: Literal["fit"] = "fit"
+    name: str
+    seed: Seed
+    generator: PinnedGenerator
+    inverter_digest: Sha256 | None
+    labelset: PinnedLabelset
+    validation_labelset: PinnedLabelset | None
+    labels: LabelSchema
+    options: ResolvedFitOptions
+    digest: Sha256 | None = None
+    sheet: SignedLink | None = None
+
+
+def show_fit(state: JobState, links: Links) -> FitView:
+    """The answer about a fit."""
+    request, manifest = state.record.request, state.record.manifest
+    assert isinstance(request, FitRequest)
+    assert isinstance(manifest, FitManifest | None)
+    own = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    sheet = manifest.sheet if manifest else None
+    return FitView.model_validate(
+        {
+            **envelope(state, links),
+            **own,
+            "metrics": manifest.metrics if manifest else None,
+            "digest": manifest.digest if manifest else None,
+            "sheet": links.file(sheet) if sheet else None,
+        }
+    )

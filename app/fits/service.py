@@ -1,0 +1,143 @@
+"""Decides whether a fit can be made of what was sent, resolves every choice, and submits it. Knows no HTTP."""
+
+from collections.abc import Iterator
+
+from app.fits.schemas import FitCreate, InverterChoice
+from app.generators import service as generators
+from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.jobs import service as jobs
+from app.jobs.service import JobState
+from app.labelsets import service as labelsets
+from app.services import Services
+from contracts.errors import Flaw, Gone, InvalidRequest, NotFound
+from contracts.fits import (
+    FitRequest,
+    PinnedGenerator,
+    PinnedLabelset,
+    ResolvedFitOptions,
+    resolve_inversion,
+)
+from contracts.generators import GeneratorManifest
+from contracts.jobs import Idempotency, JobRef
+from contracts.labelsets import LabelsetManifest
+from contracts.queues import fit_call
+from contracts.shapes import now
+
+
+def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:
+    """Makes a fit and queues it, or finds the one that this Idempotency-Key has made."""
+    idempotency = idempotency_of(key, "fits", body.model_dump(mode="json"))
+    with reserve(services, tenant, "fit", idempotency) as fit_id:
+        ref = JobRef(tenant=tenant, id=fit_id)
+        standing = jobs.find_standing(services, ref)
+        if standing is not None:
+            check_replay(standing.idempotency, idempotency)
+            return Created(jobs.fresh(standing), is_replay=True)
+        request = _resolve(services, ref, body, idempotency)
+        jobs.submit(services, request, lambda: [fit_call(ref, services.ledger.next_attempt(ref))])
+        return Created(jobs.fresh(request), is_replay=False)
+
+
+def _resolve(
+    services: Services, ref: JobRef, body: FitCreate, idempotency: Idempotency | None
+) -> FitRequest:
+    """The request as it will be run. Raises `InvalidRequest` for what cannot be run."""
+    generator = _generator(services, ref.tenant, body.generator)
+    labelset = _labelset(services, ref.tenant, body.labelset, "/labelset")
+    validation = (
+        _labelset(services, ref.tenant, body.validation_labelset, "/validation_labelset")
+        if body.validation_labelset
+        else None
+    )
+    flaws = list(_flaws(generator, labelset, validation))
+    if flaws:
+        raise InvalidRequest("The images and this generator do not go together.", flaws=flaws)
+    options = body.options
+    return FitRequest(
+        tenant=ref.tenant,
+        id=ref.id,
+        created_at=now(),
+        idempotency=idempotency,
+        name=body.name,
+        seed=body.seed,
+        generator=PinnedGenerator.model_validate(
+            generator.model_dump(include={"id", "digest", "height_px", "width_px"})
+        ),
+        inverter_digest=_inverter_digest(services, generator, body.inverter),
+        labelset=_pin(labelset),
+        validation_labelset=_pin(validation) if validation else None,
+        labels=labelset.labels,
+        options=ResolvedFitOptions(
+            inversion=resolve_inversion(options.inversion), ensemble=options.ensemble
+        ),
+    )
+
+
+def _generator(services: Services, tenant: str, generator_id: str) -> GeneratorManifest:
+    try:
+        return generators.find(services, tenant, generator_id)
+    except NotFound:
+        known = ", ".join(generators.list_ids(services, tenant)) or "none yet"
+        detail = f"There is no generator '{generator_id}'. There is: {known}."
+        raise InvalidRequest.at("/generator", detail) from None
+
+
+def _labelset(services: Services, tenant: str, labelset_id: str, pointer: str) -> LabelsetManifest:
+    try:
+        return labelsets.find(services, tenant, labelset_id)
+    except (NotFound, Gone) as error:
+        raise InvalidRequest.at(pointer, error.detail) from None
+
+
+def _inverter_digest(
+    services: Services, generator: GeneratorManifest, choice: InverterChoice
+) -> str | None:
+    """The inverter to start from: the newest by default, the named one, or none."""
+    if choice == "none":
+        return None
+    known = [found.digest for found in generators.list_inverters(services, generator)]
+    if choice == "default":
+        return known[0] if known else None
+    if choice not in known:
+        offer = ", ".join(known) or "none"
+        detail = f"Generator '{generator.id}' has no inverter '{choice}'. It has: {offer}."
+        raise InvalidRequest.at("/inverter", detail)
+    return choice
+
+
+def _pin(labelset: LabelsetManifest) -> PinnedLabelset:
+    return PinnedLabelset(id=labelset.id, digest=labelset.digest)
+
+
+def _flaws(
+    generator: GeneratorManifest, labelset: LabelsetManifest, validation: LabelsetManifest | None
+) -> Iterator[Flaw]:
+    yield from _aspect_flaws("/labelset", labelset, generator)
+    if validation is not None:
+        yield from _aspect_flaws("/validation_labelset", validation, generator)
+        yield from _schema_flaws(labelset, validation)
+
+
+def _aspect_flaws(
+    pointer: str, labelset: LabelsetManifest, generator: GeneratorManifest
+) -> Iterator[Flaw]:
+    """Images are resized to the generator's size, so they need its aspect ratio, within one pixel."""
+    height_px, width_px = generator.height_px, generator.width_px
+    for entry in labelset.entries:
+        off = abs(entry.width_px * height_px - entry.height_px * width_px)
+        if off > max(height_px, width_px):
+            detail = (
+                f"Image '{entry.name}' of {labelset.id} is {entry.width_px} x {entry.height_px}, but generator"
+                f" '{generator.id}' makes {width_px} x {height_px}. Crop image and mask to that"
+                " aspect ratio and upload the labelset again."
+            )
+            yield Flaw(pointer=pointer, file=entry.name, detail=detail)
+
+
+def _schema_flaws(labelset: LabelsetManifest, validation: LabelsetManifest) -> Iterator[Flaw]:
+    if validation.labels.classes != labelset.labels.classes:
+        detail = (
+            f"Its classes are {', '.join(validation.labels.classes)}; those of {labelset.id} are"
+            f" {', '.join(labelset.labels.classes)}. Upload it with the same classes in the same order."
+        )
+        yield Flaw(pointer="/validation_labelset", detail=detail)

@@ -1,0 +1,77 @@
+"""`/livez` and `/readyz`: is the process alive, and can it serve? Also what the problem types mean."""
+
+from http import HTTPStatus
+from typing import Literal
+
+import redis
+from fastapi import APIRouter, Response
+
+from app.requests import ServicesDep
+from app.services import Services
+from contracts import keys
+from contracts.errors import StoreUnavailable
+from contracts.ids import DEFAULT_TENANT
+from contracts.queues import QueueName
+from contracts.shapes import Shape, now
+
+router = APIRouter(tags=["health"])
+
+Readiness = Literal["ready", "degraded", "unready"]
+
+_NEEDED_QUEUES: tuple[QueueName, ...] = ("fit", "generate")
+
+
+class Alive(Shape):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(Shape):
+    """`degraded`: requests are taken, but nobody works on some of them."""
+
+    status: Readiness
+    redis: bool
+    store: bool
+    workers: dict[str, int]
+
+
+@router.get("/livez")
+def is_alive() -> Alive:
+    """Whether the process answers; looks at nothing else."""
+    return Alive()
+
+
+@router.get("/readyz")
+def is_ready(response: Response, services: ServicesDep) -> Ready:
+    """Whether requests can be served: 503 without Redis or the store; `degraded` without fresh workers."""
+    workers = _count_workers(services)
+    store = _store_answers(services)
+    status: Readiness = "ready"
+    if workers is None or not store:
+        status = "unready"
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    elif not all(workers.get(queue) for queue in _NEEDED_QUEUES):
+        status = "degraded"
+    return Ready(status=status, redis=workers is not None, store=store, workers=workers or {})
+
+
+def _count_workers(services: Services) -> dict[str, int] | None:
+    """Fresh workers by queue; None when Redis does not answer."""
+    try:
+        beats = services.ledger.workers()
+    except redis.RedisError:
+        return None
+    counts: dict[str, int] = {}
+    for beat in beats:
+        if beat.is_fresh(now(), services.settings.heartbeat_fresh):
+            counts[beat.queue] = counts.get(beat.queue, 0) + 1
+    return counts
+
+
+def _store_answers(services: Services) -> bool:
+    try:
+        services.store.head(f"{keys.tenant_prefix(DEFAULT_TENANT)}/readyz")
+    except StoreUnavailable:
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""How a job is answered: status code, `Location`, `Retry-After`, a weak `ETag`, and the envelope's common fields."""
+
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+
+from app.jobs.service import JobState
+from app.links import Links
+from contracts.digests import digest_of
+from contracts.jobs import JobEnvelope
+from contracts.keys import NOUN_OF_KIND
+from contracts.shapes import now
+
+V = TypeVar("V", bound=JobEnvelope[Any])
+
+_LONGEST_RETRY_SECONDS = 15
+_AGE_PER_RETRY_SECOND = 10
+
+
+def envelope(state: JobState, links: Links) -> dict[str, Any]:
+    """The fields that every job's answer has, all but kind, metrics and the noun's own."""
+    request, manifest = state.record.request, state.record.manifest
+    noun = NOUN_OF_KIND[state.ref.kind]
+    return {
+        "id": request.id,
+        "status": state.status,
+        "created_at": request.created_at,
+        "started_at": manifest.started_at if manifest else state.live.started_at,
+        "finished_at": manifest.finished_at if manifest else None,
+        "progress": state.live.progress,
+        "queue_position": state.queue_position,
+        "attempt": state.live.attempt,
+        "error": manifest.error if manifest else None,
+        "links": {
+            "self": links.resource(noun, request.id),
+            "events": links.resource(noun, request.id, "events"),
+            "cancel": links.resource(noun, request.id, "cancel"),
+        },
+    }
+
+
+def accept(response: Response, view: V, *, is_replay: bool = False) -> V:
+    """The answer to a create: 202 while the job lives, 200 when it was waited for to its end."""
+    response.headers["Location"] = view.links["self"]
+    if is_replay:
+        response.headers["Idempotent-Replayed"] = "true"
+    return _with_status(response, view)
+
+
+def cancelled(response: Response, view: V) -> V:
+    """The answer to a cancel: 202 while the job is stopping, 200 when it had ended before."""
+    return _with_status(response, view)
+
+
+def conditional(request: Request, response: Response, view: V) -> V | Response:
+    """The answer to a read: 304 when the caller has it already. Links are left out of the tag: they age."""
+    etag = f'W/"{digest_of(view.model_dump(mode="json", exclude={"links"}))[:32]}"'
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = "private, no-cache"
+    if not view.status.is_terminal:
+        response.headers["Retry-After"] = str(_retry_after(view))
+    if etag in request.headers.get("If-None-Match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=dict(response.headers))
+    return view
+
+
+def _with_status(response: Response, view: V) -> V:
+    if view.status.is_terminal:
+        response.status_code = HTTPStatus.OK
+    else:
+        response.status_code = HTTPStatus.ACCEPTED
+        response.headers["Retry-After"] = str(_retry_after(view))
+    return view
+
+
+def _retry_after(view: JobEnvelope[Any]) -> int:
+    """Seconds until it is worth asking again: 1 for a young job, up to 15 for an old one."""
+    age = (now() - view.created_at).total_seconds()
+    return max(1, min(_LONGEST_RETRY_SECONDS, int(age / _AGE_PER_RETRY_SECOND)))

@@ -1,0 +1,62 @@
+"""Links that a response carries: to other resources, and signed ones to stored objects.
+
+Where the store can sign, big bytes go from the store to the caller; a folder or memory cannot, so the app serves
+`/v1/files/{key}` itself, by a link that it signed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import quote, urlencode
+
+from app.signing import is_signed, signature
+from contracts.errors import InvalidLink
+from contracts.keys import Noun
+from contracts.shapes import Artefact, Shape, Timestamp, now
+from contracts.store import Store
+
+_PURPOSE = "file"
+
+
+class SignedLink(Shape):
+    """A link that anybody may read one object by until `expires_at`."""
+
+    url: str
+    expires_at: Timestamp
+
+
+@dataclass(frozen=True)
+class Links:
+    """Makes the links of one response. `base_url` has no slash at its end."""
+
+    base_url: str
+    store: Store
+    secret: bytes
+    ttl: timedelta
+
+    def resource(self, noun: Noun, thing_id: str, *rest: str) -> str:
+        """The address of a resource, or of something below it."""
+        return "/".join([self.base_url, "v1", noun, thing_id, *rest])
+
+    def file(self, artefact: Artefact) -> SignedLink:
+        """A link to a stored object: the store's own where it can sign, else ours."""
+        expires_at = now() + self.ttl
+        url = self.store.sign(artefact.key, self.ttl)
+        return SignedLink(url=url or self._own(artefact.key, expires_at), expires_at=expires_at)
+
+    def _own(self, key: str, expires_at: datetime) -> str:
+        expires = int(expires_at.timestamp())
+        query = {
+            "expires": expires,
+            "signature": signature(self.secret, _PURPOSE, f"{key}\n{expires}"),
+        }
+        return f"{self.base_url}/v1/files/{quote(key)}?{urlencode(query)}"
+
+
+def check_link(secret: bytes, key: str, expires: int, given: str) -> None:
+    """Raises `InvalidLink` unless we signed exactly this link and its time is not over."""
+    if not is_signed(secret, _PURPOSE, f"{key}\n{expires}", given):
+        raise InvalidLink(
+            "The link's signature is wrong. Ask for the resource again to get a new one."
+        )
+    if expires < now().timestamp():
+        raise InvalidLink("The link has expired. Ask for the resource again to get a new one.")

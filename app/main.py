@@ -1,0 +1,69 @@
+"""The app, built from settings by `create_app()`.
+
+It checks requests, stores them, hands jobs over and tells how they stand.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.batches import endpoints as batches
+from app.files import endpoints as files
+from app.fits import endpoints as fits
+from app.generators import endpoints as generators
+from app.health import endpoints as health
+from app.labelsets import endpoints as labelsets
+from app.problems import PROBLEM_RESPONSES, install_problem_handlers
+from app.request_ids import RequestIds
+from app.services import Services
+from contracts.settings import Settings
+from contracts.store import Store
+
+VERSION = "0.1.0"
+
+DESCRIPTION = """\
+A handful of labelled images in, an endless supply of labelled images out.
+
+1. `POST /v1/labelsets`: upload images with index masks.
+2. `POST /v1/fits`: fit a label generator to them.
+3. `POST /v1/batches`: ask for n labelled samples; read the shards by signed links.
+
+Jobs answer 202 at once and are watched by `GET`, by `Prefer: wait=N`, or as server-sent events. Every POST takes an
+`Idempotency-Key`. Errors are problem+json (RFC 9457) with a stable `code`.
+"""
+
+
+def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
+    """The application. `settings` come from the environment, and the store from them, unless they are given."""
+    settings = settings or Settings()
+    services = Services.from_settings(settings, store)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await services.close()
+
+    app = FastAPI(
+        title="HandsOff",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        max_body_size=settings.max_json_bytes,
+        responses=PROBLEM_RESPONSES,
+    )
+    app.state.services = services
+    app.add_middleware(RequestIds)
+    install_problem_handlers(app)
+    app.include_router(
+        labelsets.router,
+        max_body_size=settings.max_upload_bytes,
+        form_limits={
+            "max_files": 2 * settings.max_labelset_images,
+            "max_fields": 8,
+            "max_part_size": settings.max_json_bytes,
+        },
+    )
+    for room in (generators, fits, batches, files, health):
+        app.include_router(room.router)
+    return app

@@ -1,0 +1,132 @@
+"""Errors on the wire: RFC 9457 problem+json with a stable `code`, the request's id and every flaw found.
+
+Also the handlers that turn whatever is raised into one.
+"""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import redis
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from contracts.errors import (
+    Flaw,
+    HandsOffError,
+    InvalidRequest,
+    NotFound,
+    QueueUnavailable,
+    TooLarge,
+)
+from contracts.shapes import Shape
+
+_log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Shape):
+    """What every answer with a status from 400 up is made of."""
+
+    type: str = Field(examples=["/problems/invalid_request"])
+    title: str
+    status: int = Field(examples=[422])
+    detail: str
+    code: str = Field(examples=["invalid_request"])
+    request_id: str
+    errors: tuple[Flaw, ...] = ()
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "The request was refused; `code` says why"},
+    "5XX": {"model": Problem, "description": "Trouble on our side; ask again after `Retry-After`"},
+}
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Makes every error of `app` a problem."""
+    app.add_exception_handler(HandsOffError, _on_own_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(redis.RedisError, _on_redis_error)
+    app.add_exception_handler(Exception, _on_surprise)
+
+
+def respond(request: Request, error: HandsOffError) -> Response:
+    """The answer for one of our own errors."""
+    response = _respond(
+        request, error.status, error.code, error.title, detail=error.detail, flaws=error.flaws
+    )
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def _on_own_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HandsOffError)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("%s: %s", error.code, error.detail, exc_info=error)
+    return respond(request, error)
+
+
+def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    flaws = [_flaw(found) for found in error.errors()]
+    detail = f"{len(flaws)} {'thing is' if len(flaws) == 1 else 'things are'} wrong; see errors."
+    return respond(request, InvalidRequest(detail, flaws=flaws))
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    if status < HTTPStatus.BAD_REQUEST:
+        return Response(status_code=status)
+    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return respond(request, TooLarge("The body is larger than this address takes."))
+    code = NotFound.code if status is HTTPStatus.NOT_FOUND else status.name.lower()
+    response = _respond(request, status, code, status.phrase, detail=str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _on_redis_error(request: Request, error: Exception) -> Response:
+    _log.error("redis does not answer", exc_info=error)
+    return respond(request, QueueUnavailable("The queue does not answer. Ask again in a moment."))
+
+
+def _on_surprise(request: Request, error: Exception) -> Response:
+    _log.error("unexpected error", exc_info=error)
+    detail = "This is a fault of ours. The log has it under the request's id."
+    return _respond(request, 500, HandsOffError.code, HandsOffError.title, detail=detail)
+
+
+def _flaw(found: Any) -> Flaw:  # noqa: ANN401 - pydantic gives a plain dict
+    where = [str(part).replace("~", "~0").replace("/", "~1") for part in found["loc"]]
+    place = "".join(f"/{part}" for part in where[1:]) if where[:1] == ["body"] else where[-1]
+    return Flaw(pointer=place or "/", detail=str(found["msg"]))
+
+
+def _respond(
+    request: Request,
+    status: int,
+    code: str,
+    title: str,
+    *,
+    detail: str,
+    flaws: Sequence[Flaw] = (),
+) -> Response:
+    problem = Problem(
+        type=f"/problems/{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.scope.get("state", {}).get("request_id", ""),
+        errors=tuple(flaws),
+    )
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, status_code=status, media_type=MEDIA_TYPE)

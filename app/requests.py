@@ -1,0 +1,84 @@
+"""What the endpoints share of HTTP: services, tenant, links, preferences, and the page of a list."""
+
+import re
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Header, Query, Request, Response
+
+from app.links import Links
+from app.paging import Page
+from app.services import Services
+from contracts.ids import DEFAULT_TENANT
+from contracts.shapes import Shape
+
+T = TypeVar("T")
+
+MAX_WAIT_SECONDS = 60
+
+
+def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+
+
+def _tenant() -> str:
+    """Whose things are asked for. One tenant until there are API keys: this is where the key will be read."""
+    return DEFAULT_TENANT
+
+
+TenantDep = Annotated[str, Depends(_tenant)]
+
+
+def _links(request: Request, services: ServicesDep) -> Links:
+    settings = services.settings
+    base_url = settings.public_url or str(request.base_url)
+    return Links(base_url.rstrip("/"), services.store, services.secret, settings.link_ttl)
+
+
+LinksDep = Annotated[Links, Depends(_links)]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="Makes the request safe to repeat for 24 hours: the same key gives the same answer",
+    ),
+]
+
+
+def _wait(
+    response: Response,
+    prefer: Annotated[
+        str | None, Header(description="`wait=N`: wait up to N seconds (at most 60) for the end")
+    ] = None,
+) -> int:
+    found = re.search(r"\bwait\s*=\s*\"?(\d+)", prefer or "")
+    if found is None:
+        return 0
+    seconds = min(int(found[1]), MAX_WAIT_SECONDS)
+    response.headers["Preference-Applied"] = f"wait={seconds}"
+    return seconds
+
+
+WaitSeconds = Annotated[int, Depends(_wait)]
+
+
+class PageQuery(Shape):
+    """Which page of a list."""
+
+    limit: Annotated[int, Query(ge=1, le=100, description="How many, at most")] = 20
+    after: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None
+
+
+def link_next(request: Request, response: Response, page: Page[T]) -> Page[T]:
+    """The page, with a `Link: rel=next` header while there is more."""
+    if page.next_cursor:
+        url = request.url.include_query_params(after=page.next_cursor)
+        response.headers["Link"] = f'<{url}>; rel="next"'
+    return page

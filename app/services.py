@@ -1,0 +1,46 @@
+"""What every request may need, built once in `create_app` and handed in: settings, store, ledger, queues, links."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Self
+
+from app.listening import Listener
+from app.queueing import Queueing
+from contracts.ledger import Ledger
+from contracts.settings import Settings
+from contracts.store import Store
+
+
+@dataclass(frozen=True)
+class Services:
+    """The process's ways to the world. `secret` signs download links and cursors."""
+
+    settings: Settings
+    store: Store
+    ledger: Ledger
+    queueing: Queueing
+    listener: Listener
+    secret: bytes
+
+    @classmethod
+    def from_settings(cls, settings: Settings, store: Store | None = None) -> Self:
+        """Opens everything; nothing is sent yet.
+
+        Without `link_secret`, links and cursors end with the process, and two app processes refuse each other's.
+        """
+        url = settings.redis_url.get_secret_value()
+        given = settings.link_secret
+        return cls(
+            settings=settings,
+            store=store or Store.from_settings(settings),
+            ledger=Ledger.connect(url),
+            queueing=Queueing(url),
+            listener=Listener(url),
+            secret=given.get_secret_value().encode() if given else secrets.token_bytes(32),
+        )
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        self.ledger.redis.close()
+        self.queueing.close()
+        await self.listener.close()

@@ -1,0 +1,238 @@
+"""The app under test: a real Redis, a store in memory, a generator of 32 x 32 px, uploads made on the spot."""
+
+import io
+import json
+import socket
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+import redis
+import uvicorn
+from PIL import Image
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.main import create_app
+from contracts import keys, records
+from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
+from contracts.digests import sha256_of
+from contracts.fits import FitManifest, FitMetrics, InvertedImage
+from contracts.generators import GeneratorManifest, InverterManifest, Weights
+from contracts.ids import DEFAULT_TENANT
+from contracts.jobs import JobRef, JobStatus
+from contracts.ledger import Ledger
+from contracts.settings import Settings
+from contracts.shapes import Artefact, now
+from contracts.store import Store
+
+CLASSES = ["background", "skin", "hair"]
+SCHEMA = {"name": "faces", "classes": CLASSES}
+
+Upload = dict[str, bytes]
+
+
+@contextmanager
+def serving(settings: Settings, store: Store) -> Iterator[httpx.Client]:
+    """The app on a free port of loopback, and a client of it, over real HTTP."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        app = create_app(settings, store)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        host, port = listener.getsockname()
+        # A connection waits in the listener's backlog until the server accepts it: no need to poll.
+        listener.listen()
+        with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
+            yield client
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def client(
+    settings: Settings,
+    store: Store,
+    ledger: Ledger,  # empties Redis
+    generator: GeneratorManifest,
+) -> Iterator[httpx.Client]:
+    """A client of the app, with the generator `tiny-32` in its store."""
+    with serving(settings, store) as client:
+        yield client
+
+
+@pytest.fixture
+def queued(settings: Settings, ledger: Ledger) -> Callable[[str], list[str]]:
+    """The ids in one queue."""
+
+    def ids(queue: str) -> list[str]:
+        connection = redis.Redis.from_url(settings.redis_url.get_secret_value())
+        found = Queue(queue, connection=connection, serializer=JSONSerializer).job_ids
+        connection.close()
+        return found
+
+    return ids
+
+
+@pytest.fixture
+def generator(store: Store) -> GeneratorManifest:
+    """A generator of 32 x 32 px with one inverter, as a worker would have published it."""
+    weights = Weights(tensors=_artefact("tensors"), config=_artefact("config"))
+    manifest = GeneratorManifest(
+        tenant=DEFAULT_TENANT,
+        id="tiny-32",
+        name="Tiny",
+        created_at=now(),
+        digest=weights.digest,
+        architecture="stylegan2",
+        height_px=32,
+        width_px=32,
+        z_dim=8,
+        w_dim=8,
+        num_ws=8,
+        weights=weights,
+        source="made for this test",
+        licence="MIT",
+    )
+    inverter = InverterManifest(
+        generator_digest=manifest.digest,
+        digest=sha256_of(b"inverter"),
+        created_at=now(),
+        weights=weights,
+    )
+    key = keys.inverter(DEFAULT_TENANT, manifest.id, inverter.digest)
+    records.write(store, key, inverter)
+    records.write(store, keys.manifest(DEFAULT_TENANT, "generators", manifest.id), manifest)
+    return manifest
+
+
+@pytest.fixture
+def labelset_id(client: httpx.Client) -> str:
+    """A labelset of two images."""
+    answer = client.post("/v1/labelsets", files=as_form(pairs(2)))
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+@pytest.fixture
+def fit_id(client: httpx.Client, labelset_id: str) -> str:
+    """A queued fit."""
+    answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": labelset_id})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+@pytest.fixture
+def finished_fit_id(fit_id: str, finish_fit: Callable[[str], None]) -> str:
+    """A fit that has succeeded."""
+    finish_fit(fit_id)
+    return fit_id
+
+
+@pytest.fixture
+def finish_fit(store: Store, ledger: Ledger) -> Callable[[str], None]:
+    """Ends a fit as a worker would."""
+
+    def finish(fit_id: str) -> None:
+        ref = JobRef(tenant=DEFAULT_TENANT, id=fit_id)
+        sheet = keys.attempt(ref, "one", "fit.png")
+        store.put(sheet, b"a picture")
+        manifest = FitManifest(
+            status=JobStatus.SUCCEEDED,
+            started_at=now(),
+            finished_at=now(),
+            attempt="one",
+            digest=sha256_of(b"fit"),
+            sheet=Artefact(
+                key=sheet, sha256=sha256_of(b"a picture"), num_bytes=9, media_type="image/png"
+            ),
+            metrics=FitMetrics(
+                reconstruction_psnr_db=30.0,
+                images=(InvertedImage(name="image-0", psnr_db=30.0),),
+                stage_seconds={"inversion": 1.0},
+            ),
+        )
+        records.finish(store, ledger, ref, manifest)
+
+    return finish
+
+
+@pytest.fixture
+def finish_batch(store: Store, ledger: Ledger) -> Callable[[str], BatchManifest]:
+    """Renders every shard of a batch (to bytes that say nothing) and ends it, as the workers would."""
+
+    def finish(batch_id: str) -> BatchManifest:
+        ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
+        request = records.read_request(store, ref)
+        assert isinstance(request, BatchRequest)
+        shards = {k: _shard(store, request, k) for k in range(request.num_shards)}
+        manifest = batch_manifest(request, shards)
+        records.finish(store, ledger, ref, manifest)
+        return manifest
+
+    return finish
+
+
+def pairs(count: int, size: tuple[int, int] = (32, 32)) -> Upload:
+    """An upload's files: `count` images, their masks, and the schema."""
+    files = {"labelset.json": json.dumps(SCHEMA).encode()}
+    for number in range(count):
+        files[f"images/image-{number}.png"] = png("RGB", size, (number, 0, 0))
+        files[f"masks/image-{number}.png"] = png("L", size, number % len(CLASSES))
+    return files
+
+
+def png(mode: str, size: tuple[int, int], colour: Any = 0) -> bytes:
+    """A PNG of one colour."""
+    return encode(Image.new(mode, size, colour))
+
+
+def encode(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
+    """An image as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """The files as a zip."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def as_form(files: Mapping[str, bytes]) -> dict[str, tuple[str, bytes]]:
+    """The files as the form field `archive`."""
+    return {"archive": ("labelset.zip", zipped(files))}
+
+
+def _artefact(name: str) -> Artefact:
+    return Artefact(key=name, sha256=sha256_of(name.encode()), num_bytes=1)
+
+
+def _shard(store: Store, request: BatchRequest, index: int) -> ShardRecord:
+    data = f"shard {index}".encode() * 100
+    key = keys.shard_tar(request.ref, index, sha256_of(data))
+    store.put(key, data)
+    num_samples = len(request.samples(index))
+    return ShardRecord(
+        index=index,
+        tar=Artefact(key=key, sha256=sha256_of(data), num_bytes=len(data)),
+        num_samples=num_samples,
+        num_candidates=2 * num_samples,
+        class_pixels=(10, 5, 1),
+        class_images=(num_samples, num_samples, 1),
+        candidate_class_images=(2 * num_samples, 2 * num_samples, 2),
+        mean_score=0.5,
+        threshold=None,
+        started_at=now(),
+        finished_at=now(),
+        render_seconds=0.1,
+    )

@@ -1,0 +1,26 @@
+"""Promises of a fit's options."""
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.fits import EnsembleOptions, InversionChoice, resolve_inversion
+
+
+def test_the_papers_setting_is_one_word_away() -> None:
+    """`paper` is 500 steps of 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder)."""
+    paper = resolve_inversion(InversionChoice(preset="paper"))
+    assert (paper.steps, paper.perceptual_weight, paper.pixel_weight) == (500, 10.0, 1.0)
+    assert paper.encoder_pull == 1.0
+
+
+def test_a_single_value_departs_from_the_preset() -> None:
+    """What the caller names wins over the preset; the rest stays."""
+    own = resolve_inversion(InversionChoice(preset="paper", steps=7))
+    assert (own.steps, own.encoder_pull) == (7, 1.0)
+
+
+@pytest.mark.parametrize("bad", [{"num_members": 0}, {"hidden": ()}, {"learning_rate": 2}])
+def test_options_have_bounds(bad: dict[str, object]) -> None:
+    """A value out of its range is refused when the request is made, not when it runs."""
+    with pytest.raises(ValidationError):
+        EnsembleOptions.model_validate(bad)

@@ -1,0 +1,56 @@
+"""Promises of label schemas and labelset digests."""
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.digests import sha256_of
+from contracts.labelsets import LabelSchema, LabelsetEntry, labelset_digest
+from contracts.shapes import Artefact
+
+LABELS = LabelSchema(classes=("background", "skin"))
+
+
+def entry(name: str, mask: str = "mask") -> LabelsetEntry:
+    """An entry whose pixels are named by words."""
+
+    def pin(word: str) -> Artefact:
+        return Artefact(key=word, sha256=sha256_of(word.encode()), num_bytes=1)
+
+    return LabelsetEntry(
+        name=name,
+        image=pin("image"),
+        mask=pin(mask),
+        height_px=1,
+        width_px=1,
+        class_pixels=(1, 0),
+        ignored_pixels=0,
+    )
+
+
+def test_class_names_differ() -> None:
+    """A class name that comes twice is refused and named."""
+    with pytest.raises(ValidationError, match="skin came more than once"):
+        LabelSchema(classes=("skin", "skin"))
+
+
+def test_the_ignored_value_is_no_class() -> None:
+    """An ignore_index that is also a class is refused."""
+    with pytest.raises(ValidationError, match="also the index of class 'skin'"):
+        LabelSchema(classes=("background", "skin"), ignore_index=1)
+
+
+def test_the_digest_does_not_depend_on_order() -> None:
+    """The same pairs in another order are the same labelset."""
+    a, b = entry("a"), entry("b")
+    assert labelset_digest(LABELS, (a, b)) == labelset_digest(LABELS, (b, a))
+
+
+def test_the_digest_depends_on_every_mask() -> None:
+    """Another mask makes another labelset."""
+    assert labelset_digest(LABELS, (entry("a"),)) != labelset_digest(LABELS, (entry("a", "new"),))
+
+
+def test_the_digest_depends_on_the_schema() -> None:
+    """The same pixels with other class names are another labelset."""
+    other = LabelSchema(classes=("background", "hair"))
+    assert labelset_digest(LABELS, (entry("a"),)) != labelset_digest(other, (entry("a"),))

@@ -1,0 +1,96 @@
+"""Promises of the records: what the store's facts make of a job."""
+
+from collections.abc import Callable
+
+import pytest
+
+from contracts import keys, records
+from contracts.batches import BatchRequest, ShardRecord
+from contracts.ids import DEFAULT_TENANT
+from contracts.jobs import Cancellation, JobError, JobStatus, Live
+from contracts.ledger import Ledger
+from contracts.records import JobRecord
+from contracts.shapes import now
+from contracts.store import Store
+
+
+def test_a_stored_request_comes_back(store: Store, batch_request: BatchRequest) -> None:
+    """A request is read as it was written."""
+    records.write(store, keys.job_request(batch_request.ref), batch_request)
+    assert records.read_request(store, batch_request.ref) == batch_request
+
+
+@pytest.mark.parametrize(
+    ("is_cancelled", "has_ended", "is_running", "expected"),
+    [
+        (False, False, False, JobStatus.QUEUED),
+        (False, False, True, JobStatus.RUNNING),
+        (True, False, True, JobStatus.CANCELLING),
+        (True, True, True, JobStatus.FAILED),
+    ],
+)
+def test_the_facts_decide_the_status(
+    batch_request: BatchRequest,
+    is_cancelled: bool,
+    has_ended: bool,
+    is_running: bool,
+    expected: JobStatus,
+) -> None:
+    """A manifest decides first, then a cancellation; Redis only tells running from queued."""
+    ended = records.ended_without_result(batch_request.ref, JobStatus.FAILED, None)
+    record = JobRecord(
+        request=batch_request,
+        cancellation=Cancellation(requested_at=now()) if is_cancelled else None,
+        manifest=ended if has_ended else None,
+    )
+    assert record.status(Live(started_at=now() if is_running else None)) is expected
+
+
+def test_the_first_manifest_stands(
+    store: Store, ledger: Ledger, batch_request: BatchRequest
+) -> None:
+    """A late twin of a job changes nothing about how it ended."""
+    ref = batch_request.ref
+    first = records.ended_without_result(ref, JobStatus.CANCELLED, None)
+    late = records.ended_without_result(ref, JobStatus.FAILED, None, JobError(code="x", detail=""))
+    records.finish(store, ledger, ref, first)
+    assert records.finish(store, ledger, ref, late) == first
+
+
+def test_a_cancellation_is_seen(store: Store, batch_request: BatchRequest) -> None:
+    """A worker that looks finds the wish that it stops."""
+    ref = batch_request.ref
+    assert not records.is_cancelled(store, ref)
+    records.create(store, keys.job_cancel(ref), Cancellation(requested_at=now()))
+    assert records.is_cancelled(store, ref)
+
+
+def test_shard_records_are_found_beside_their_tars(
+    store: Store, batch_request: BatchRequest, shard_record: Callable[[int], ShardRecord]
+) -> None:
+    """The records are those with a JSON of their own; a tar without one is not done."""
+    ref = batch_request.ref
+    store.put(keys.shard_tar(ref, 1, "0" * 64), b"tar")
+    records.write(store, keys.shard_record(ref, 3), shard_record(3))
+    assert records.shards_done(store, ref) == {3}
+    assert records.shard_records(store, ref) == {3: shard_record(3)}
+
+
+def test_deleting_leaves_the_tombstone(store: Store, batch_request: BatchRequest) -> None:
+    """After a delete nothing is left but the mark of it, and doing it again changes nothing."""
+    ref = batch_request.ref
+    records.write(store, keys.job_request(ref), batch_request)
+    for _ in range(2):
+        records.delete_objects(store, keys.job_prefix(ref), tombstone_key=keys.job_tombstone(ref))
+    assert [found.key for found in store.list(keys.job_prefix(ref))] == [keys.job_tombstone(ref)]
+    assert records.is_deleted(store, ref)
+
+
+def test_the_index_is_rebuilt_from_the_store(
+    store: Store, ledger: Ledger, batch_request: BatchRequest
+) -> None:
+    """What Redis lost is on the list again, and the list is whole."""
+    records.write(store, keys.job_request(batch_request.ref), batch_request)
+    records.rebuild_index(store, ledger, DEFAULT_TENANT, "batches")
+    assert ledger.index_page(DEFAULT_TENANT, "batches", None, 10) == [batch_request.id]
+    assert ledger.index_is_whole(DEFAULT_TENANT, "batches")

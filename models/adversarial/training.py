@@ -1,0 +1,226 @@
+"""One step of adversarial training, and the state that it moves: a batch of real images comes in, losses go out.
+
+The recipe is StyleGAN2's (arXiv 1912.04958, appendix B): Adam with beta1 = 0, lazy regularisation, an exponential
+moving average of the generator, style mixing; optionally adaptive augmentation and the path-length regulariser.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.adversarial.augmentation import augment, next_probability
+from models.adversarial.losses import (
+    discriminator_loss,
+    generator_loss,
+    path_lengths,
+    r1_penalty,
+)
+from models.arrays import Images, StyleCodes
+from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from models.stylegan2.discriminator import Discriminator
+from models.stylegan2.generator import Generator
+from models.stylegan2.layers import channels_last
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialOptions:
+    """Hyper-parameters. Intervals count steps; half-lives and speeds count thousands of real images (kimg)."""
+
+    learning_rate: float = 0.0025
+    r1_gamma: float = 0.1
+    r1_interval: int = 16
+    path_length_weight: float = 0.0
+    path_length_interval: int = 4
+    style_mixing: float = 0.1
+    ema_half_life_kimg: float = 5.0
+    ema_ramp_up: float = 0.05
+    w_mean_decay: float = 0.995
+    augmentation_target: float | None = None
+    augmentation_speed_kimg: float = 200.0
+
+
+@dataclass
+class AdversarialState:
+    """Everything that a checkpoint must hold to go on as if nothing had happened."""
+
+    generator: Generator
+    discriminator: Discriminator
+    average: Generator
+    generator_optimizer: torch.optim.Adam
+    discriminator_optimizer: torch.optim.Adam
+    images_seen: int = 0
+    steps: int = 0
+    augmentation: float = 0.0
+    mean_path_length: float = 0.0
+    last_r1: float = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).state_dict() for name in _PARTS}
+        return {**parts, **{name: getattr(self, name) for name in _COUNTERS}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name in _PARTS:
+            getattr(self, name).load_state_dict(state[name])
+        for name in _COUNTERS:
+            setattr(self, name, state[name])
+
+
+_PARTS = (
+    "generator",
+    "discriminator",
+    "average",
+    "generator_optimizer",
+    "discriminator_optimizer",
+)
+_COUNTERS = ("images_seen", "steps", "augmentation", "mean_path_length", "last_r1")
+
+
+def start(
+    generator_config: GeneratorConfig,
+    discriminator_config: DiscriminatorConfig,
+    options: AdversarialOptions,
+    device: torch.device,
+) -> AdversarialState:
+    """Fresh networks and optimisers; random weights come from torch's current seed."""
+    generator = channels_last(Generator(generator_config).to(device))
+    discriminator = channels_last(Discriminator(discriminator_config).to(device))
+    average = copy.deepcopy(generator).eval().requires_grad_(False)
+    return AdversarialState(
+        generator=generator,
+        discriminator=discriminator,
+        average=average,
+        generator_optimizer=_lazy_adam(
+            generator, options, options.path_length_interval if options.path_length_weight else None
+        ),
+        discriminator_optimizer=_lazy_adam(discriminator, options, options.r1_interval),
+    )
+
+
+def training_step(
+    state: AdversarialState, reals: Images, options: AdversarialOptions
+) -> dict[str, float]:
+    """Update the discriminator on `reals`, then the generator, then its average; losses by name."""
+    reals = reals.contiguous(memory_format=torch.channels_last)
+    losses = _update_discriminator(state, reals, options)
+    losses |= _update_generator(state, len(reals), options)
+    state.images_seen += len(reals)
+    state.steps += 1
+    _update_average(state, len(reals), options)
+    return losses
+
+
+def mixed_codes(generator: Generator, count: int, mixing: float) -> StyleCodes:
+    """W+ codes of fresh latents; with probability `mixing` the layers after a random one take a second w."""
+    config = generator.config
+    device = generator.mapping.w_mean.device
+    ws = generator.map(torch.randn(count, config.z_dim, device=device))
+    if mixing <= 0.0:
+        return ws
+    others = generator.map(torch.randn(count, config.z_dim, device=device))
+    cut = torch.randint(1, config.num_ws, (count,), device=device)
+    cut = torch.where(torch.rand(count, device=device) < mixing, cut, config.num_ws)
+    layers = torch.arange(config.num_ws, device=device)
+    return torch.where((layers[None] < cut[:, None])[:, :, None], ws, others)
+
+
+def _lazy_adam(
+    network: torch.nn.Module, options: AdversarialOptions, interval: int | None
+) -> torch.optim.Adam:
+    """Adam whose rates make up for a regulariser that comes every `interval` steps (arXiv 1912.04958, appendix B)."""
+    share = interval / (interval + 1) if interval else 1.0
+    return torch.optim.Adam(
+        network.parameters(), lr=options.learning_rate * share, betas=(0.0, 0.99**share), eps=1e-8
+    )
+
+
+def _update_discriminator(
+    state: AdversarialState, reals: Images, options: AdversarialOptions
+) -> dict[str, float]:
+    with torch.no_grad():
+        ws = mixed_codes(state.generator, len(reals), options.style_mixing)
+        fakes = state.generator.synthesize(ws, "random").images
+    state.discriminator_optimizer.zero_grad(set_to_none=True)
+    fake_logits = state.discriminator(augment(fakes, state.augmentation))
+    real_logits = state.discriminator(augment(reals, state.augmentation))
+    loss = discriminator_loss(real_logits, fake_logits)
+    loss.backward()
+    state.discriminator_optimizer.step()
+    if state.steps % options.r1_interval == 0:
+        _penalise_gradient(state, reals, options)
+    _update_augmentation(state, real_logits.detach(), options)
+    return {"discriminator": loss.item(), "r1": state.last_r1}
+
+
+def _penalise_gradient(state: AdversarialState, reals: Images, options: AdversarialOptions) -> None:
+    """A step of its own on the R1 penalty, weighted by the interval that it stands for."""
+    state.discriminator_optimizer.zero_grad(set_to_none=True)
+    penalty = r1_penalty(state.discriminator, augment(reals, state.augmentation))
+    weight = options.r1_gamma / 2 * options.r1_interval
+    (penalty * weight).backward()
+    state.discriminator_optimizer.step()
+    state.last_r1 = penalty.item()
+
+
+def _update_augmentation(
+    state: AdversarialState, real_logits: Float[Tensor, " batch"], options: AdversarialOptions
+) -> None:
+    if options.augmentation_target is not None:
+        state.augmentation = next_probability(
+            state.augmentation,
+            real_logits,
+            target=options.augmentation_target,
+            speed_kimg=options.augmentation_speed_kimg,
+        )
+
+
+def _update_generator(
+    state: AdversarialState, count: int, options: AdversarialOptions
+) -> dict[str, float]:
+    state.discriminator.requires_grad_(False)
+    state.generator_optimizer.zero_grad(set_to_none=True)
+    ws = mixed_codes(state.generator, count, options.style_mixing)
+    _update_w_mean(state, ws, options)
+    fakes = state.generator.synthesize(ws, "random").images
+    loss = generator_loss(state.discriminator(augment(fakes, state.augmentation)))
+    loss.backward()
+    state.generator_optimizer.step()
+    if options.path_length_weight and state.steps % options.path_length_interval == 0:
+        _penalise_path_length(state, count, options)
+    state.discriminator.requires_grad_(True)
+    return {"generator": loss.item()}
+
+
+def _penalise_path_length(state: AdversarialState, count: int, options: AdversarialOptions) -> None:
+    """A step of its own on the path-length regulariser, on half a batch as published, with its running mean."""
+    state.generator_optimizer.zero_grad(set_to_none=True)
+    ws = mixed_codes(state.generator, max(count // 2, 1), options.style_mixing)
+    lengths = path_lengths(state.generator.synthesize(ws, "random").images, ws)
+    state.mean_path_length += 0.01 * (lengths.mean().item() - state.mean_path_length)
+    penalty = (lengths - state.mean_path_length).square().mean()
+    weight = options.path_length_weight * options.path_length_interval
+    (penalty * weight).backward()
+    state.generator_optimizer.step()
+
+
+def _update_w_mean(state: AdversarialState, ws: StyleCodes, options: AdversarialOptions) -> None:
+    mean = ws[:, 0].detach().mean(dim=0)
+    state.generator.mapping.w_mean.lerp_(mean, 1.0 - options.w_mean_decay)
+
+
+def _update_average(state: AdversarialState, count: int, options: AdversarialOptions) -> None:
+    """Exponential moving average of the weights; its half-life grows with the training at first."""
+    half_life = options.ema_half_life_kimg * 1000.0
+    half_life = min(half_life, max(state.images_seen * options.ema_ramp_up, 1.0))
+    decay = 0.5 ** (count / half_life)
+    with torch.no_grad():
+        for kept, fresh in zip(
+            state.average.parameters(), state.generator.parameters(), strict=True
+        ):
+            kept.lerp_(fresh, 1.0 - decay)
+        buffers = zip(state.average.buffers(), state.generator.buffers(), strict=True)
+        for kept_buffer, fresh_buffer in buffers:
+            kept_buffer.copy_(fresh_buffer)

@@ -1,0 +1,20 @@
+"""Names for the tensor shapes that cross functions in `models/`.
+
+Said once for the whole room: images are NCHW float32 in [-1, 1]; masks are class indices with 255 = ignore;
+z is a latent of the input normal distribution, w one of the mapped space, and W+ codes (`ws`) hold one w per layer.
+"""
+
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+Images = Float[Tensor, "batch 3 height width"]
+FeatureMaps = Float[Tensor, "batch channels height width"]
+Latents = Float[Tensor, "batch z_dim"]
+StyleVectors = Float[Tensor, "batch w_dim"]
+StyleCodes = Float[Tensor, "batch num_ws w_dim"]
+Masks = Int[Tensor, "batch height width"]
+ByteImages = UInt8[Tensor, "batch height width 3"]
+ByteMasks = UInt8[Tensor, "batch height width"]
+Scores = Float[Tensor, " batch"]
+
+IGNORE_INDEX = 255

@@ -1,0 +1,54 @@
+"""Where a generator's codes lie: mean and spread of w, and how far a W+ code is from that distribution.
+
+Undoing the mapping network's last leaky ReLU makes w nearly Gaussian, so a Mahalanobis distance there measures how
+unusual a code is (Wulff and Torralba, arXiv 2009.06529, section 3.2).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.arrays import Scores, StyleCodes
+from models.stylegan2.generator import Generator
+from models.stylegan2.layers import LEAK
+
+NUM_STATISTICS_SAMPLES = 10_000
+STATISTICS_SEED = 0
+MIN_VARIANCE_SHARE = 1e-3
+
+
+@dataclass(frozen=True)
+class LatentPrior:
+    """Mean and deviation of w, and the whitening of its Gaussianised form."""
+
+    w_mean: Float[Tensor, " w_dim"]
+    w_deviation: Float[Tensor, " w_dim"]
+    gaussian_mean: Float[Tensor, " w_dim"]
+    whitening: Float[Tensor, "w_dim w_dim"]
+
+    def distance(self, ws: StyleCodes) -> Scores:
+        """Mean squared Mahalanobis distance per dimension over the layers of each code; about 1 for samples."""
+        white = (gaussianise(ws) - self.gaussian_mean) @ self.whitening
+        return white.square().mean(dim=(1, 2))
+
+
+def gaussianise(w: Tensor) -> Tensor:
+    """Invert the leaky ReLU: slope 1/0.2 = 5 for negative numbers."""
+    return F.leaky_relu(w, 1.0 / LEAK)
+
+
+def latent_prior(generator: Generator) -> LatentPrior:
+    """Statistics of 10,000 mapped latents of a fixed seed; directions that hardly vary count as varying a little."""
+    chooser = torch.Generator().manual_seed(STATISTICS_SEED)
+    device = generator.mapping.w_mean.device
+    z = torch.randn(NUM_STATISTICS_SAMPLES, generator.config.z_dim, generator=chooser)
+    with torch.no_grad():
+        w = generator.mapping(z.to(device))
+    v = gaussianise(w)
+    variances, directions = torch.linalg.eigh(torch.cov(v.t().double()))
+    floor = variances.max() * MIN_VARIANCE_SHARE
+    whitening = directions * variances.clamp(min=float(floor)).rsqrt()
+    return LatentPrior(w.mean(dim=0), w.std(dim=0), v.mean(dim=0), whitening.to(w.dtype))

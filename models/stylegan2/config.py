@@ -1,0 +1,77 @@
+"""What rebuilds a StyleGAN2 generator or discriminator from its tensors: plain numbers, the JSON beside the weights."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """Shape of a StyleGAN2 generator in the skip architecture (Karras et al., arXiv 1912.04958, section 4).
+
+    `base_px` is the height and width of the constant input; every block after the first doubles both, so a
+    base of (4, 2) gives images twice as high as wide. `channels` holds one number per block, lowest resolution first.
+    `conv_clamp` bounds every activation (+-256 in published half-precision checkpoints), None leaves them free.
+    """
+
+    z_dim: int
+    w_dim: int
+    channels: tuple[int, ...]
+    base_px: tuple[int, int] = (4, 4)
+    num_mapping_layers: int = 8
+    mapping_lr_multiplier: float = 0.01
+    conv_clamp: float | None = None
+
+    @property
+    def num_blocks(self) -> int:
+        return len(self.channels)
+
+    @property
+    def image_px(self) -> tuple[int, int]:
+        """Height and width of the generated images."""
+        return self.block_px(self.num_blocks - 1)
+
+    @property
+    def num_ws(self) -> int:
+        """Length of a W+ code: one w per convolution, and one for the last block's RGB output."""
+        return 2 * self.num_blocks
+
+    @property
+    def tap_channels(self) -> tuple[int, ...]:
+        """Channels of each feature tap: the constant input, then every convolution in order."""
+        first, *rest = self.channels
+        return (first, first, *(channels for channels in rest for _ in range(2)))
+
+    @property
+    def tap_px(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of each feature tap, in the order of `tap_channels`."""
+        return tuple(self.block_px(block) for block in range(self.num_blocks) for _ in range(2))
+
+    def block_px(self, block: int) -> tuple[int, int]:
+        height, width = self.base_px
+        return height << block, width << block
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "GeneratorConfig":
+        """Undo `to_dict`, also after a trip through JSON (which turns tuples into lists)."""
+        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorConfig:
+    """Shape of the residual discriminator; `channels` and `base_px` mean what they mean for the generator."""
+
+    channels: tuple[int, ...]
+    base_px: tuple[int, int] = (4, 4)
+    minibatch_std_group: int = 4
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "DiscriminatorConfig":
+        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **lists})

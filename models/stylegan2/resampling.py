@@ -1,0 +1,34 @@
+"""Doubling and halving of feature maps with StyleGAN2's [1, 3, 3, 1] low-pass filter (arXiv 1912.04958, appendix B)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.arrays import FeatureMaps
+
+_TAPS = (1.0, 3.0, 3.0, 1.0)
+
+
+def low_pass(channels: int, *, gain: float, like: Tensor) -> Tensor:
+    """The separable 4x4 filter, its sum equal to `gain`, as a depthwise kernel [channels, 1, 4, 4]."""
+    taps = torch.tensor(_TAPS, dtype=like.dtype, device=like.device)
+    kernel = torch.outer(taps, taps) * (gain / taps.sum() ** 2)
+    return kernel.expand(channels, 1, 4, 4)
+
+
+def blur(x: FeatureMaps, *, padding: int, gain: float = 1.0) -> FeatureMaps:
+    """Filter each channel; `padding` zeros on all four sides (2 gives one more pixel a side than came in)."""
+    return F.conv2d(x, low_pass(x.shape[1], gain=gain, like=x), padding=padding, groups=x.shape[1])
+
+
+def upsample(x: FeatureMaps) -> FeatureMaps:
+    """Double height and width: zeros between the pixels, then the filter."""
+    kernel = low_pass(x.shape[1], gain=4.0, like=x)
+    return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+
+
+def downsample(x: FeatureMaps) -> FeatureMaps:
+    """Halve height and width: the filter, then every second pixel."""
+    return F.conv2d(
+        x, low_pass(x.shape[1], gain=1.0, like=x), stride=2, padding=1, groups=x.shape[1]
+    )

@@ -3,22 +3,130 @@
 from collections.abc import Callable
 
 import httpx
+import pytest
+
+from contracts import keys, records
+from contracts.fits import FitRequest
+from contracts.generators import GeneratorManifest
+from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.jobs import JobRef
+from contracts.store import Store
+from tests.app.conftest import CLASSES, as_form, pairs
 
 
-def test_create_answers_202_with_location_and_is_queued(
+def test_a_create_is_accepted_and_queued(
     client: httpx.Client, labelset_id: str, queued: Callable[[str], list[str]]
 ) -> None:
-    """A create is accepted at once, says where the job is, and puts exactly one call into the queue."""
+    """A create is answered at once, says where the job is, and puts exactly one call into the queue."""
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": labelset_id})
     job = answer.json()
-    assert answer.status_code == 202
+    assert (answer.status_code, job["status"]) == (202, "queued")
     assert answer.headers["Location"].endswith(f"/v1/fits/{job['id']}")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert job["status"] == "queued"
     assert queued("fit") == [f"{job['id']}-1"]
 
 
-def test_sheet(client: httpx.Client, finished_fit_id: str) -> None:
-    """A finished fit links to its sheet, which can be read."""
+def test_the_request_is_frozen_with_everything_resolved(
+    client: httpx.Client, fit_id: str, store: Store, generator: GeneratorManifest
+) -> None:
+    """What is stored pins generator, inverter and labelset by digest, and every option by number."""
+    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=fit_id))
+    assert isinstance(request, FitRequest)
+    assert request.generator.digest == generator.digest
+    assert request.inverter_digest is not None
+    assert request.options.inversion.steps > 0
+    assert request.labels.classes == tuple(CLASSES)
+
+
+def test_a_queued_fit_knows_its_place(client: httpx.Client, fit_id: str) -> None:
+    """A job that waits says how many are before it."""
+    assert client.get(f"/v1/fits/{fit_id}").json()["queue_position"] == 0
+
+
+def test_a_finished_fit_shows_its_worth(client: httpx.Client, finished_fit_id: str) -> None:
+    """A fit that has succeeded has metrics, a digest and a sheet that can be read."""
     fit = client.get(f"/v1/fits/{finished_fit_id}").json()
+    assert fit["status"] == "succeeded"
+    assert fit["metrics"]["images"][0]["psnr_db"] == 30.0
     assert client.get(fit["sheet"]["url"]).content == b"a picture"
+
+
+def test_an_unknown_generator_is_refused_with_what_there_is(
+    client: httpx.Client, labelset_id: str
+) -> None:
+    """The error points at the field and lists the generators."""
+    answer = client.post("/v1/fits", json={"generator": "nope", "labelset": labelset_id})
+    (flaw,) = answer.json()["errors"]
+    assert (answer.status_code, flaw["pointer"]) == (422, "/generator")
+    assert "tiny-32" in flaw["detail"]
+
+
+def test_an_unknown_labelset_is_refused(client: httpx.Client) -> None:
+    """The error points at the field."""
+    body = {"generator": "tiny-32", "labelset": new_id("labelset")}
+    answer = client.post("/v1/fits", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/labelset")
+
+
+def test_an_unknown_inverter_is_refused(client: httpx.Client, labelset_id: str) -> None:
+    """A digest that no inverter has is an error, not silently another inverter."""
+    body = {"generator": "tiny-32", "labelset": labelset_id, "inverter": "0" * 64}
+    answer = client.post("/v1/fits", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/inverter")
+
+
+def test_images_of_another_shape_are_refused(client: httpx.Client) -> None:
+    """An image whose aspect ratio is not the generator's is named, with what to do."""
+    upload = client.post("/v1/labelsets", files=as_form(pairs(1, size=(32, 24)))).json()
+    answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": upload["id"]})
+    (flaw,) = answer.json()["errors"]
+    assert flaw["file"] == "image-0"
+    assert "32 x 24" in flaw["detail"]
+    assert "Crop" in flaw["detail"]
+
+
+def test_larger_images_of_the_same_shape_are_taken(client: httpx.Client) -> None:
+    """Only the aspect ratio counts: images are resized to the generator's size."""
+    upload = client.post("/v1/labelsets", files=as_form(pairs(1, size=(100, 100)))).json()
+    answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": upload["id"]})
+    assert answer.status_code == 202
+
+
+def test_a_validation_labelset_has_the_same_classes(client: httpx.Client, labelset_id: str) -> None:
+    """Held-out images whose classes differ cannot be scored, so they are refused."""
+    files = pairs(1) | {"labelset.json": b'{"classes": ["background", "skin", "hat"]}'}
+    other = client.post("/v1/labelsets", files=as_form(files)).json()["id"]
+    body = {"generator": "tiny-32", "labelset": labelset_id, "validation_labelset": other}
+    answer = client.post("/v1/fits", json=body)
+    assert answer.json()["errors"][0]["pointer"] == "/validation_labelset"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"inversion": {"steps": 0}},
+        {"inversion": {"preset": "guess"}},
+        {"ensemble": {"num_members": 1_000}},
+        {"ensembel": {}},
+    ],
+)
+def test_options_out_of_range_are_refused(
+    client: httpx.Client, labelset_id: str, options: dict[str, object]
+) -> None:
+    """A bad or misspelt option is an error that points at it, before anything is queued."""
+    body = {"generator": "tiny-32", "labelset": labelset_id, "options": options}
+    answer = client.post("/v1/fits", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith("/options/")
+
+
+def test_a_refused_fit_leaves_nothing(client: httpx.Client, store: Store) -> None:
+    """After a refusal there is no fit, not even half of one."""
+    client.post("/v1/fits", json={"generator": "nope", "labelset": new_id("labelset")})
+    assert list(store.list(keys.noun_prefix(DEFAULT_TENANT, "fits"))) == []
+
+
+def test_an_unknown_fit_is_not_found(client: httpx.Client) -> None:
+    """An id that nobody has is 404, and one that is no id is 422."""
+    assert client.get(f"/v1/fits/{new_id('fit')}").status_code == 404
+    assert client.get("/v1/fits/nonsense").status_code == 422

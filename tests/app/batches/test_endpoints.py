@@ -1,0 +1,119 @@
+"""Promises of `/v1/batches` over HTTP."""
+
+import hashlib
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from contracts.batches import BatchManifest
+from contracts.ids import new_id
+from contracts.settings import Settings
+
+FinishBatch = Callable[[str], BatchManifest]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Small limits."""
+    return settings.model_copy(update={"max_batch_samples": 1_000, "shard_size": 16})
+
+
+@pytest.fixture
+def batch_id(client: httpx.Client, finished_fit_id: str) -> str:
+    """A queued batch of 40 samples in three shards."""
+    answer = client.post("/v1/batches", json={"fit": finished_fit_id, "n": 40, "seed": 1})
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def test_a_create_queues_the_first_shards(
+    client: httpx.Client, batch_id: str, queued: Callable[[str], list[str]]
+) -> None:
+    """A batch is shard jobs from the start: two of its three wait in the queue."""
+    assert queued("generate") == [f"{batch_id}-00000{k}-1" for k in (0, 1)]
+    assert client.get(f"/v1/batches/{batch_id}").json()["num_shards"] == 3
+
+
+def test_a_filter_begins_with_a_pilot(
+    client: httpx.Client, finished_fit_id: str, queued: Callable[[str], list[str]]
+) -> None:
+    """A batch that drops the most uncertain first measures how uncertain samples are."""
+    body = {"fit": finished_fit_id, "n": 40, "filter": {"drop_share": 0.1}}
+    batch = client.post("/v1/batches", json=body).json()
+    assert queued("generate") == [f"{batch['id']}-pilot-1"]
+
+
+def test_a_batch_needs_a_fit_that_has_succeeded(client: httpx.Client, fit_id: str) -> None:
+    """While the fit is queued the answer is 409 and says so."""
+    answer = client.post("/v1/batches", json={"fit": fit_id, "n": 1})
+    assert (answer.status_code, answer.json()["code"]) == (409, "fit_not_ready")
+    assert "is queued" in answer.json()["detail"]
+
+
+def test_an_unknown_fit_is_refused(client: httpx.Client) -> None:
+    """The error points at the field."""
+    answer = client.post("/v1/batches", json={"fit": new_id("fit"), "n": 1})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/fit")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("n", 0),
+        ("n", 1_001),
+        ("seed", -1),
+        ("truncation", 0),
+        ("truncation", 1.5),
+        ("filter", {"drop_share": 1}),
+        ("image_format", "gif"),
+        ("shard_size", 0),
+    ],
+)
+def test_values_out_of_range_are_refused(
+    client: httpx.Client, finished_fit_id: str, field: str, value: object
+) -> None:
+    """A value that cannot be rendered is an error that points at it."""
+    body = {"fit": finished_fit_id, "n": 1} | {field: value}
+    answer = client.post("/v1/batches", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith(f"/{field}")
+
+
+def test_shards_can_be_read_by_their_links(
+    client: httpx.Client, batch_id: str, finish_batch: FinishBatch
+) -> None:
+    """Each shard's link gives the bytes that its digest names."""
+    finish_batch(batch_id)
+    listed = client.get(f"/v1/batches/{batch_id}/shards").json()
+    assert (listed["num_samples"], len(listed["items"])) == (40, 3)
+    for shard in listed["items"]:
+        data = client.get(shard["url"]).content
+        assert hashlib.sha256(data).hexdigest() == shard["sha256"]
+        assert len(data) == shard["num_bytes"]
+
+
+def test_the_manifest_is_what_was_stored(
+    client: httpx.Client, batch_id: str, finish_batch: FinishBatch
+) -> None:
+    """The manifest over HTTP is the stored one."""
+    manifest = finish_batch(batch_id)
+    answer = client.get(f"/v1/batches/{batch_id}/manifest")
+    assert BatchManifest.model_validate(answer.json()) == manifest
+
+
+def test_there_are_no_shards_before_the_end(client: httpx.Client, batch_id: str) -> None:
+    """A batch that is not done has no list of shards yet."""
+    answer = client.get(f"/v1/batches/{batch_id}/shards")
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_rendered")
+
+
+def test_the_metrics_show_what_a_filter_costs(
+    client: httpx.Client, batch_id: str, finish_batch: FinishBatch
+) -> None:
+    """Each class has its share among the kept and among all candidates."""
+    finish_batch(batch_id)
+    metrics = client.get(f"/v1/batches/{batch_id}").json()["metrics"]
+    hair = metrics["classes"][2]
+    assert (hair["name"], hair["kept_share"], hair["num_pixels"]) == ("hair", 3 / 40, 3)
+    assert hair["candidate_share"] == 6 / 80

@@ -1,0 +1,78 @@
+"""Promises of a job's events, as a list and as a live stream. Shown on fits; batches share the code."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.jobs import JobRef, Progress
+from contracts.ledger import Ledger
+
+Finish = Callable[[str], None]
+
+
+@pytest.fixture
+def ref(fit_id: str, ledger: Ledger) -> JobRef:
+    """A fit that is running: two events so far."""
+    ref = JobRef(tenant=DEFAULT_TENANT, id=fit_id)
+    ledger.progress(ref, Progress(stage="inversion", done=1, total=2))
+    return ref
+
+
+def lines(answer: httpx.Response, field: str) -> list[str]:
+    """The values of one field of a stream, in order."""
+    return [line.split(": ", 1)[1] for line in answer.text.splitlines() if line.startswith(field)]
+
+
+def test_the_list_goes_on_where_one_stopped(client: httpx.Client, ref: JobRef) -> None:
+    """`after` gives the events behind the one that is known."""
+    path = f"/v1/fits/{ref.id}/events"
+    first, second = client.get(path).json()["items"]
+    assert (first["data"], second["type"]) == ({"status": "queued"}, "progress")
+    assert client.get(path, params={"after": first["id"]}).json()["items"] == [second]
+
+
+def test_the_stream_tells_all_and_ends(
+    client: httpx.Client, ref: JobRef, finish_fit: Finish
+) -> None:
+    """A listener hears every event in order, the last one being `completed`, and then the stream ends."""
+    finish_fit(ref.id)
+    answer = client.get(f"/v1/fits/{ref.id}/events/live")
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert lines(answer, "event") == ["status", "progress", "completed"]
+
+
+def test_the_stream_resumes(client: httpx.Client, ref: JobRef, finish_fit: Finish) -> None:
+    """With `Last-Event-ID` a listener hears only what it missed."""
+    finish_fit(ref.id)
+    ids = lines(client.get(f"/v1/fits/{ref.id}/events/live"), "id")
+    headers = {"Last-Event-ID": ids[1]}
+    again = client.get(f"/v1/fits/{ref.id}/events/live", headers=headers)
+    assert lines(again, "event") == ["completed"]
+
+
+def test_who_has_heard_the_end_is_sent_away(
+    client: httpx.Client, ref: JobRef, finish_fit: Finish
+) -> None:
+    """A listener that comes back after the end gets 204, at which a browser stops asking."""
+    finish_fit(ref.id)
+    last = lines(client.get(f"/v1/fits/{ref.id}/events/live"), "id")[-1]
+    headers = {"Last-Event-ID": last}
+    assert client.get(f"/v1/fits/{ref.id}/events/live", headers=headers).status_code == 204
+
+
+def test_the_stream_ends_even_when_redis_forgot(
+    client: httpx.Client, ref: JobRef, finish_fit: Finish, ledger: Ledger
+) -> None:
+    """The end is in the store: a listener hears of it although the events are lost."""
+    finish_fit(ref.id)
+    ledger.redis.flushall()
+    answer = client.get(f"/v1/fits/{ref.id}/events/live")
+    assert lines(answer, "event") == ["completed"]
+
+
+def test_there_is_no_stream_of_nothing(client: httpx.Client) -> None:
+    """An unknown job is refused before the stream begins."""
+    answer = client.get(f"/v1/fits/{new_id('fit')}/events/live")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")

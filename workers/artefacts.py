@@ -75,15 +75,12 @@ def write_artefact(machine: Machine, key: str, data: bytes, media_type: str) -> 
 
 
 def write_weights(
-    machine: Machine, tensors: bytes, config: bytes, key_of: Callable[[str, str], str]
+    machine: Machine, tensors: bytes, config: bytes, key_of: Callable[[str, Suffix], str]
 ) -> Weights:
     """Stores the two halves of a network at rest; `key_of` makes a key of (sha256, suffix)."""
-    halves = {
-        "safetensors": (tensors, "application/octet-stream"),
-        "json": (config, "application/json"),
-    }
-    artefacts = {
-        suffix: write_artefact(machine, key_of(sha256_of(data), suffix), data, media_type)
-        for suffix, (data, media_type) in halves.items()
-    }
-    return Weights(tensors=artefacts["safetensors"], config=artefacts["json"])
+    tensors_key = key_of(sha256_of(tensors), "safetensors")
+    config_key = key_of(sha256_of(config), "json")
+    return Weights(
+        tensors=write_artefact(machine, tensors_key, tensors, "application/octet-stream"),
+        config=write_artefact(machine, config_key, config, "application/json"),
+    )

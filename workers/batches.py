@@ -90,9 +90,14 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     )
     shard = Shard(request)
     num_before = len(records.shards_done(run.machine.store, run.ref)) * request.shard_size
-    for sample, is_accepted in renderer.draw(request.samples(index), threshold):
-        shard.add(sample, is_accepted=is_accepted)
+
+    def see(samples: list[Sample]) -> None:
+        for sample in samples:
+            shard.count(sample)
         run.step("rendering", min(num_before + shard.num_samples, request.n), request.n)
+
+    for sample in renderer.draw(request.samples(index), threshold, see):
+        shard.keep(sample)
     tar = shard.tar()
     return ShardRecord(
         index=index,
@@ -134,16 +139,18 @@ class Shard:
         """Added up in the order of the indices, so that the order of rendering leaves no trace."""
         return sum(self._scores[index] for index in sorted(self._scores)) / len(self._scores)
 
-    def add(self, sample: Sample, *, is_accepted: bool) -> None:
-        """Count a candidate, and keep it when it is accepted."""
-        pixels = sample.class_pixels(self._labels.num_classes)
+    def count(self, sample: Sample) -> None:
+        """Count a candidate, accepted or not."""
         self.num_candidates += 1
-        self.candidate_class_images += pixels > 0
-        if is_accepted:
-            self.class_pixels += pixels
-            self.class_images += pixels > 0
-            self._scores[sample.index] = sample.score
-            self._files[sample.index] = sample.encode(self._labels.classes, self._image_format)
+        self.candidate_class_images += sample.class_pixels(self._labels.num_classes) > 0
+
+    def keep(self, sample: Sample) -> None:
+        """Keep an accepted candidate."""
+        pixels = sample.class_pixels(self._labels.num_classes)
+        self.class_pixels += pixels
+        self.class_images += pixels > 0
+        self._scores[sample.index] = sample.score
+        self._files[sample.index] = sample.encode(self._labels.classes, self._image_format)
 
     def tar(self) -> bytes:
         """All accepted samples in the order of their indices."""

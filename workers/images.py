@@ -86,18 +86,6 @@ def resized_mask(indices: Pixels, px: tuple[int, int]) -> Pixels:
     return np.asarray(Image.fromarray(indices).resize(px[::-1], Image.Resampling.NEAREST))
 
 
-def to_images(pixels: list[Pixels]) -> Tensor:  # uint8 HWC => float32 NCHW in [-1, 1]
-    """A batch of equally large RGB images."""
-    stacked = torch.from_numpy(np.stack(pixels))
-    return stacked.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
-
-
-def to_pixels(images: Tensor) -> list[Pixels]:  # float32 NCHW => uint8 HWC
-    """The inverse of `to_images`, rounded and clipped."""
-    scaled = ((images + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return list(scaled.permute(0, 2, 3, 1).cpu().numpy())
-
-
 def to_masks(indices: list[Pixels], ignore_index: int) -> Tensor:  # uint8 HW => int64 NHW
     """A batch of equally large masks; the labelset's own ignore value becomes the models' 255."""
     masks = torch.from_numpy(np.stack(indices)).to(torch.int64)

@@ -1,11 +1,11 @@
-"""Where a worker process begins: settings, threads, the machine, then one queue (or the reconciler) until told to stop."""
+"""Where a worker process begins: settings, threads, machine; then one queue, or the reconciler, until told to stop."""
 
 import argparse
 import os
 
 import torch
 
-from contracts.queues import QUEUE_NAMES
+from contracts.queues import QUEUE_NAMES, QueueName
 from contracts.settings import Settings
 from workers.allocation import keep_freed_memory
 from workers.builtin import publish_all
@@ -22,19 +22,21 @@ def main() -> None:
     settings = Settings()
     _set_threads(settings)
     machine = Machine.from_settings(settings)
-    if role == RECONCILE:
+    if queue is None:
         Reconciler(machine).run()
     else:
         publish_all(machine)
-        Worker(role, machine).run()
+        Worker(queue, machine).run()
 
 
-def _parse_role() -> str:
+def _parse_queue() -> QueueName | None:
+    """The queue to work on; None asks for the reconciler."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument(
-        "role", choices=[*QUEUE_NAMES, RECONCILE], help="one queue, or the reconciler"
+        "queue", choices=[*QUEUE_NAMES, RECONCILE], help="one queue, or the reconciler"
     )
-    return str(parser.parse_args().role)
+    chosen = parser.parse_args().queue
+    return None if chosen == RECONCILE else chosen
 
 
 def _set_threads(settings: Settings) -> None:

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from contracts import keys, records
 from contracts.errors import InputMissing
 from contracts.fits import PinnedLabelset
 from contracts.labelsets import LabelsetManifest
+from models.labels.label_generator import from_bytes
 from workers.artefacts import read_artefact
 from workers.images import (
     Pixels,
@@ -16,7 +19,6 @@ from workers.images import (
     decode_mask,
     resized_image,
     resized_mask,
-    to_images,
     to_masks,
 )
 from workers.machine import Machine
@@ -55,7 +57,7 @@ class Pairs:
 
     def image_tensor(self) -> Tensor:
         """Images as float32 [n, 3, h, w] in [-1, 1]."""
-        return to_images(list(self.images))
+        return from_bytes(torch.from_numpy(np.stack(self.images)))
 
     def mask_tensor(self) -> Tensor:
         """Masks as int64 [n, h, w], 255 = ignore."""

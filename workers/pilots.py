@@ -4,15 +4,15 @@
 """
 
 import numpy as np
-from models.sampling import PILOT_SEED
 
 from contracts import keys, records
 from contracts.batches import BatchRequest, Pilot
 from contracts.errors import InputMissing
 from contracts.shapes import now
+from models.sampling import Candidate, Stream
 from workers.jobs import Run
 from workers.label_generators import open_label_generator
-from workers.rendering import Candidate, Renderer
+from workers.rendering import Renderer
 
 NUM_SAMPLES = 2_000
 NUM_QUANTILES = 1_001
@@ -26,11 +26,12 @@ def measure_pilot(run: Run, request: BatchRequest) -> None:
     renderer = Renderer(
         run.machine,
         open_label_generator(run.machine, request.tenant, request.fit),
-        seed=PILOT_SEED,
+        seed=0,
         truncation=request.truncation,
+        stream=Stream.PILOT,
     )
     scores = []
-    for sample in renderer.render([Candidate(index, 0) for index in range(NUM_SAMPLES)]):
+    for sample in renderer.render([Candidate(index) for index in range(NUM_SAMPLES)]):
         scores.append(sample.score)
         run.step("pilot", len(scores), NUM_SAMPLES)
     quantiles = np.quantile(scores, np.linspace(0, 1, NUM_QUANTILES))

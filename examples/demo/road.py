@@ -88,7 +88,7 @@ class Road:
             )
         return data
 
-    def _post(self, path: str, **content: Any) -> Json:
+    def _post(self, path: str, **content: Any) -> Json:  # noqa: ANN401 - passed through to httpx
         return _checked(self._http.post(path, **content))
 
 

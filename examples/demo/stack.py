@@ -36,6 +36,7 @@ class Stack:
         self.port = port or free_port()
         self.address = f"http://{LOOPBACK}:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, Sequence[str]] = {}
         self.environment = {
             **os.environ,
             "HANDSOFF_REDIS_URL": f"redis://{LOOPBACK}:{self.redis_port}/0",
@@ -58,11 +59,12 @@ class Stack:
         self.stop()
 
     def start(self, workers: Sequence[str] = WORKERS) -> None:
-        """Start everything and wait until the app answers that it is ready."""
+        """Start everything and wait until the app answers, and says that both queues have a worker."""
         self.start_redis()
         for worker in workers:
             self.start_worker(worker)
         self.start_app()
+        self._wait_until("workers", lambda: readiness(self.address) == "ready")
 
     def start_redis(self) -> None:
         """Start Redis without persistence: whatever it loses is rebuilt from the store."""
@@ -80,9 +82,9 @@ class Stack:
         self._wait_until("redis", lambda: answers_ping(self.redis_port))
 
     def start_app(self) -> None:
-        """Start the app and wait for `/readyz`."""
-        self._start("app", [sys.executable, "-m", "app.main"])
-        self._wait_until("app", lambda: answers_ok(f"{self.address}/readyz"))
+        """Start the app and wait until it takes requests."""
+        self._start("app", [sys.executable, "-m", "app"])
+        self._wait_until("app", lambda: readiness(self.address) in {"ready", "degraded"})
 
     def start_worker(self, queue: str, name: str | None = None) -> None:
         """Start one worker of `queue` (or the reconciler); `name` tells several of them apart."""
@@ -111,6 +113,13 @@ class Stack:
         path = self.folder / f"{name}.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-20:])
 
+    def revive(self) -> list[str]:
+        """Start again what has ended by itself, as any supervisor would; returns the names."""
+        dead = [name for name, process in self.processes.items() if process.poll() is not None]
+        for name in dead:
+            self._start(name, self._commands[name])
+        return dead
+
     def check(self) -> None:
         """Raise, with its last words, when a process has ended by itself."""
         for name, process in self.processes.items():
@@ -120,6 +129,7 @@ class Stack:
                 )
 
     def _start(self, name: str, command: Sequence[str]) -> None:
+        self._commands[name] = command
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command,
@@ -162,6 +172,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(port: int) -> bool:
+    """True when nobody listens on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) != 0
+
+
 def answers_ping(port: int) -> bool:
     """True when a Redis on `port` answers PING."""
     try:
@@ -172,9 +188,9 @@ def answers_ping(port: int) -> bool:
         return False
 
 
-def answers_ok(url: str) -> bool:
-    """True when a GET of `url` is answered with 200."""
+def readiness(address: str) -> str | None:
+    """What the app says of itself: `ready`, `degraded` (no worker for a queue), `unready`; None without an answer."""
     try:
-        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+        return str(httpx.get(f"{address}/readyz", timeout=5).json()["status"])
     except httpx.TransportError:
-        return False
+        return None

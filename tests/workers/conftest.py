@@ -1,0 +1,25 @@
+"""Fixtures of the worker tests: a machine on the run's Redis, and a scene with a published generator."""
+
+from pathlib import Path
+
+import pytest
+
+from contracts.ledger import Ledger
+from contracts.settings import Settings
+from contracts.store import Store
+from tests.workers.scene import Scene, open_machine
+from workers.machine import Machine
+
+
+@pytest.fixture
+def machine(settings: Settings, store: Store, ledger: Ledger) -> Machine:
+    """A machine with a memory store and an empty ledger."""
+    return open_machine(settings, store, ledger)
+
+
+@pytest.fixture
+def scene(machine: Machine, tmp_path: Path) -> Scene:
+    """A scene with the random generator in its store."""
+    scene = Scene(machine)
+    scene.publish_generator(tmp_path)
+    return scene

@@ -1,0 +1,219 @@
+"""A small world for worker tests: a 32 px generator with random weights, labelled noise, and the app's requests.
+
+Everything is real (store, Redis, networks) and small: a fit takes about a second.
+"""
+
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import redis
+import torch
+
+from contracts import keys, records
+from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, Filter, PinnedFit
+from contracts.digests import sha256_of
+from contracts.fits import (
+    EnsembleOptions,
+    FitManifest,
+    FitRequest,
+    InversionOptions,
+    PinnedGenerator,
+    PinnedLabelset,
+    ResolvedFitOptions,
+)
+from contracts.generators import GeneratorManifest
+from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.jobs import Cancellation, JobRef
+from contracts.labelsets import LabelSchema, LabelsetEntry, LabelsetManifest, labelset_digest
+from contracts.ledger import Ledger
+from contracts.settings import Settings
+from contracts.shapes import Artefact, now
+from contracts.store import Store
+from models.stylegan2.config import GeneratorConfig
+from models.stylegan2.generator import Generator
+from workers import fits
+from workers.artefacts import read_artefact
+from workers.builtin import publish
+from workers.images import encode_image, encode_mask
+from workers.machine import Machine
+from workers.micro_batches import MicroBatches
+from workers.pulse import Pulse
+from workers.warm import WarmNetworks
+from workers.weights import write_network
+
+GENERATOR = "tiny-32"
+PX = 32
+LABELS = LabelSchema(classes=("left", "right"))
+CONFIG = GeneratorConfig(z_dim=16, w_dim=16, channels=(16, 16, 8, 8), num_mapping_layers=2)
+QUICK = ResolvedFitOptions(
+    inversion=InversionOptions(
+        steps=4,
+        learning_rate=0.05,
+        pixel_weight=1.0,
+        perceptual_weight=0.0,
+        encoder_pull=0.0,
+        prior_weight=0.0,
+    ),
+    ensemble=EnsembleOptions(num_members=2, hidden=(8, 8), steps=20, batch_pixels=64),
+)
+
+
+def write_generator(folder: Path) -> Path:
+    """A generator with random weights as the files of a built-in one."""
+    torch.manual_seed(0)
+    source = folder / GENERATOR
+    write_network(source, "generator", Generator(CONFIG), CONFIG.to_dict())
+    return source
+
+
+def open_machine(settings: Settings, store: Store, ledger: Ledger) -> Machine:
+    """A machine on the CPU."""
+    return Machine(
+        settings=settings,
+        store=store,
+        ledger=ledger,
+        redis=redis.Redis.from_url(settings.redis_url.get_secret_value()),
+        device=torch.device("cpu"),
+        networks=WarmNetworks(settings.max_warm_bytes),
+        micro_batches=MicroBatches(settings.micro_batch),
+        pulse=Pulse(),
+    )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the app would have stored, written by hand."""
+
+    machine: Machine
+
+    def publish_generator(self, folder: Path) -> None:
+        """Puts the random generator into the store."""
+        publish(self.machine, write_generator(folder))
+
+    def add_labelset(self, num_images: int = 4) -> PinnedLabelset:
+        """Labelled noise: the left half is class 0, the right half class 1."""
+        labelset_id = new_id("labelset")
+        mask = np.zeros((PX, PX), dtype=np.uint8)
+        mask[:, PX // 2 :] = 1
+        random = np.random.default_rng(0)
+        entries = tuple(
+            LabelsetEntry(
+                name=f"image-{place}",
+                image=self._put_png(
+                    labelset_id,
+                    encode_image(random.integers(0, 256, (PX, PX, 3), dtype=np.uint8)),
+                ),
+                mask=self._put_png(labelset_id, encode_mask(mask)),
+                height_px=PX,
+                width_px=PX,
+                class_pixels=(PX * PX // 2, PX * PX // 2),
+                ignored_pixels=0,
+            )
+            for place in range(num_images)
+        )
+        manifest = LabelsetManifest(
+            tenant=DEFAULT_TENANT,
+            id=labelset_id,
+            name="halves",
+            created_at=now(),
+            digest=labelset_digest(LABELS, entries),
+            labels=LABELS,
+            entries=entries,
+            class_pixels=(num_images * PX * PX // 2,) * 2,
+            ignored_pixels=0,
+        )
+        records.write(
+            self.machine.store, keys.manifest(DEFAULT_TENANT, "labelsets", labelset_id), manifest
+        )
+        return PinnedLabelset(id=labelset_id, digest=manifest.digest)
+
+    def ask_fit(
+        self, options: ResolvedFitOptions = QUICK, *, validation: PinnedLabelset | None = None
+    ) -> FitRequest:
+        """The request of a fit on four labelled images."""
+        key = keys.manifest(DEFAULT_TENANT, "generators", GENERATOR)
+        generator = records.read(self.machine.store, key, GeneratorManifest)
+        assert generator is not None
+        request = FitRequest(
+            tenant=DEFAULT_TENANT,
+            id=new_id("fit"),
+            created_at=now(),
+            name="",
+            seed=1,
+            generator=PinnedGenerator(
+                id=GENERATOR, digest=generator.digest, height_px=PX, width_px=PX
+            ),
+            inverter_digest=None,
+            labelset=self.add_labelset(),
+            validation_labelset=validation,
+            labels=LABELS,
+            options=options,
+        )
+        records.write(self.machine.store, keys.job_request(request.ref), request)
+        return request
+
+    def ask_batch(
+        self, fit: FitRequest, *, n: int = 8, shard_size: int = 4, drop_share: float | None = None
+    ) -> BatchRequest:
+        """The request of a batch of a succeeded fit."""
+        manifest = self.fit_manifest(fit.ref)
+        assert manifest.digest is not None
+        request = BatchRequest(
+            tenant=DEFAULT_TENANT,
+            id=new_id("batch"),
+            created_at=now(),
+            fit=PinnedFit(id=fit.id, digest=manifest.digest),
+            n=n,
+            seed=5,
+            truncation=0.7,
+            filter=None if drop_share is None else Filter(drop_share=drop_share),
+            image_format="png",
+            shard_size=shard_size,
+            render_version=RENDER_VERSION,
+            labels=LABELS,
+        )
+        records.write(self.machine.store, keys.job_request(request.ref), request)
+        return request
+
+    def fit(self) -> FitRequest:
+        """A fit that has succeeded."""
+        request = self.ask_fit()
+        fits.run(self.machine, str(request.ref), 1)
+        return request
+
+    def shard_files(self, batch: BatchRequest) -> dict[str, bytes]:
+        """All files of all shards of a batch that has ended, by name, each tar checked against its digest."""
+        files: dict[str, bytes] = {}
+        for shard in self.batch_manifest(batch.ref).shards:
+            with tarfile.open(fileobj=io.BytesIO(read_artefact(self.machine, shard.tar))) as tar:
+                for member in tar:
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    files[member.name] = file.read()
+        return files
+
+    def cancel(self, ref: JobRef) -> None:
+        """What the app writes when somebody cancels."""
+        cancellation = Cancellation(requested_at=now())
+        records.write(self.machine.store, keys.job_cancel(ref), cancellation)
+
+    def fit_manifest(self, ref: JobRef) -> FitManifest:
+        """The manifest of a fit that has ended."""
+        manifest = records.read_manifest(self.machine.store, ref)
+        assert isinstance(manifest, FitManifest)
+        return manifest
+
+    def batch_manifest(self, ref: JobRef) -> BatchManifest:
+        """The manifest of a batch that has ended."""
+        manifest = records.read_manifest(self.machine.store, ref)
+        assert isinstance(manifest, BatchManifest)
+        return manifest
+
+    def _put_png(self, labelset_id: str, data: bytes) -> Artefact:
+        digest = sha256_of(data)
+        key = keys.pixels(DEFAULT_TENANT, labelset_id, digest)
+        self.machine.store.put(key, data)
+        return Artefact(key=key, sha256=digest, num_bytes=len(data), media_type="image/png")

@@ -1,0 +1,85 @@
+"""A fit from its request to its manifest, in this process."""
+
+import pytest
+import safetensors.torch
+
+from contracts.jobs import JobStatus
+from tests.workers.scene import LABELS, Scene
+from workers import fits
+from workers.images import decode_image
+from workers.pulse import Drained
+
+
+def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
+    """The manifest pins ensemble, codes and sheet, all of one attempt."""
+    fit = scene.ask_fit()
+    fits.run(scene.machine, str(fit.ref), 1)
+    manifest = scene.fit_manifest(fit.ref)
+    assert manifest.status is JobStatus.SUCCEEDED
+    assert manifest.ensemble is not None
+    assert manifest.latents is not None
+    assert f"attempts/{manifest.attempt}/" in manifest.ensemble.tensors.key
+    codes = safetensors.torch.load(scene.machine.store.get(manifest.latents.key))
+    assert codes["ws"].shape[0] == 4
+
+
+def test_the_sheet_shows_every_image(scene: Scene) -> None:
+    """Four images in two columns of four cells each."""
+    fit = scene.ask_fit()
+    fits.run(scene.machine, str(fit.ref), 1)
+    sheet = scene.fit_manifest(fit.ref).sheet
+    assert sheet is not None
+    assert decode_image(scene.machine.store.get(sheet.key)).shape[0] == 2 * 96 + 2
+
+
+def test_held_out_images_are_scored_by_class(scene: Scene) -> None:
+    """The validation labelset appears in the metrics with every class by name."""
+    fit = scene.ask_fit(validation=scene.add_labelset(num_images=2))
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    assert metrics.heldout is not None
+    assert metrics.heldout.num_images == 2
+    assert set(metrics.heldout.class_iou) == set(LABELS.classes)
+    assert {"inverting", "training", "labelling"} <= set(metrics.stage_seconds)
+
+
+def test_a_cancelled_fit_ends_before_it_begins(scene: Scene) -> None:
+    """Nothing is computed for a job that nobody wants."""
+    fit = scene.ask_fit()
+    scene.cancel(fit.ref)
+    fits.run(scene.machine, str(fit.ref), 1)
+    assert scene.fit_manifest(fit.ref).status is JobStatus.CANCELLED
+
+
+def test_a_fit_whose_labelset_is_gone_fails_and_says_so(scene: Scene) -> None:
+    """A wrong input is no trouble of the machine: it fails at once, and for good."""
+    fit = scene.ask_fit()
+    for found in list(scene.machine.store.list(f"tenants/default/labelsets/{fit.labelset.id}")):
+        scene.machine.store.delete(found.key)
+    fits.run(scene.machine, str(fit.ref), 1)
+    error = scene.fit_manifest(fit.ref).error
+    assert error is not None
+    assert error.code == "input_missing"
+    assert fit.labelset.id in error.detail
+    assert not error.retryable
+
+
+def test_the_first_manifest_stands(scene: Scene) -> None:
+    """A late twin of a killed worker changes nothing."""
+    fit = scene.ask_fit()
+    fits.run(scene.machine, str(fit.ref), 1)
+    first = scene.fit_manifest(fit.ref)
+    fits.run(scene.machine, str(fit.ref), 2)
+    assert scene.fit_manifest(fit.ref) == first
+
+
+def test_a_draining_worker_leaves_the_fit_unfinished(scene: Scene) -> None:
+    """The job goes back to its queue: no manifest, no artefact."""
+    fit = scene.ask_fit()
+    scene.machine.pulse.drain()
+    with pytest.raises(Drained):
+        fits.run(scene.machine, str(fit.ref), 1)
+    assert [found.key for found in scene.machine.store.list(f"tenants/default/fits/{fit.id}")] == [
+        f"tenants/default/fits/{fit.id}/request.json"
+    ]

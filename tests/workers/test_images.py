@@ -1,0 +1,66 @@
+"""Bytes to arrays and back."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from workers.images import (
+    PALETTE,
+    decode_image,
+    decode_mask,
+    encode_image,
+    encode_mask,
+    encode_uncertainty,
+    resized_mask,
+    to_masks,
+)
+
+RANDOM = np.random.default_rng(0)
+PIXELS = RANDOM.integers(0, 256, (6, 4, 3), dtype=np.uint8)
+INDICES = RANDOM.integers(0, 256, (6, 4), dtype=np.uint8)
+
+
+def test_an_image_survives_png() -> None:
+    """PNG is exact."""
+    assert np.array_equal(decode_image(encode_image(PIXELS)), PIXELS)
+
+
+def test_a_mask_keeps_every_value_and_gains_a_palette() -> None:
+    """Index values are exact, 255 included, and viewers show colours."""
+    data = encode_mask(INDICES)
+    assert np.array_equal(decode_mask(data), INDICES)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode == "P"
+
+
+def test_encoding_is_deterministic() -> None:
+    """The same pixels are the same bytes, so a shard has one digest."""
+    assert encode_image(PIXELS, "jpeg") == encode_image(PIXELS.copy(), "jpeg")
+
+
+def test_the_palette_is_the_pascal_voc_one() -> None:
+    """The first colours are those that every segmentation viewer knows."""
+    assert PALETTE[:12] == (0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0)
+
+
+@pytest.mark.parametrize(("nats", "step"), [(0.0, 0), (0.5, 128), (1.0, 255), (2.3, 255)])
+def test_uncertainty_is_255_steps_to_the_nat(nats: float, step: int) -> None:
+    """One scale for every labelset; more than a nat is cut off."""
+    data = encode_uncertainty(np.full((2, 2), nats, dtype=np.float32))
+    assert decode_mask(data)[0, 0] == step
+
+
+def test_the_ignored_value_becomes_255() -> None:
+    """A labelset may ignore any value; the models know only 255."""
+    masks = to_masks([np.array([[0, 7]], dtype=np.uint8)], ignore_index=7)
+    assert torch.equal(masks, torch.tensor([[[0, 255]]]))
+
+
+def test_a_smaller_mask_holds_only_classes_it_had() -> None:
+    """Nearest neighbour: no class between two classes."""
+    mask = np.zeros((8, 8), dtype=np.uint8)
+    mask[:, 4:] = 9
+    assert set(np.unique(resized_mask(mask, (4, 4)))) == {0, 9}

@@ -1,0 +1,52 @@
+"""Micro-batches that shrink when the device is too small."""
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from contracts.errors import OutOfMemory
+from workers.micro_batches import MicroBatches
+
+
+class SmallDevice:
+    """Fits a few items at a time, and notes what it was given."""
+
+    def __init__(self, fits: int) -> None:
+        self.fits = fits
+        self.seen: list[int] = []
+
+    def work(self, items: Sequence[int]) -> list[int]:
+        self.seen.append(len(items))
+        if len(items) > self.fits:
+            raise torch.OutOfMemoryError
+        return list(items)
+
+
+def test_every_item_is_worked_on_once_and_in_order() -> None:
+    """Halving loses nothing and repeats nothing that was finished."""
+    device = SmallDevice(fits=3)
+    chunks = MicroBatches(8).run("test", range(10), device.work)
+    assert [item for chunk in chunks for item in chunk] == list(range(10))
+
+
+def test_the_size_that_worked_is_remembered() -> None:
+    """The next job starts with what fitted, not with another failure."""
+    device, batches = SmallDevice(fits=2), MicroBatches(8)
+    list(batches.run("test", range(4), device.work))
+    device.seen.clear()
+    list(batches.run("test", range(4), device.work))
+    assert device.seen == [2, 2]
+
+
+def test_other_work_is_not_affected() -> None:
+    """What one kind of work could not fit says nothing about another."""
+    device, batches = SmallDevice(fits=2), MicroBatches(8)
+    list(batches.run("large", range(4), device.work))
+    assert [len(chunk) for chunk in batches.run("small", range(8), list)] == [8]
+
+
+def test_a_device_too_small_for_one_item_ends_the_job() -> None:
+    """There is nothing below one: the job fails and says so."""
+    with pytest.raises(OutOfMemory, match="Not even one image"):
+        list(MicroBatches(4).run("test", range(4), SmallDevice(fits=0).work))

@@ -1,0 +1,60 @@
+"""A process's pulse: beats, drains, and the watchdog that ends a stuck process."""
+
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+
+import pytest
+
+from workers.pulse import EXIT_STUCK, Drained, Pulse, repeating
+
+STUCK = """
+import threading
+from datetime import timedelta
+from workers.pulse import Pulse
+with Pulse().watched(timedelta(milliseconds=200)):
+    threading.Event().wait()
+"""
+
+
+def test_a_beat_is_quiet_until_the_worker_drains() -> None:
+    """A step goes on until the worker is asked to stop, and the next step then ends the job."""
+    pulse = Pulse()
+    pulse.beat()
+    pulse.drain()
+    with pytest.raises(Drained):
+        pulse.beat()
+
+
+def test_draining_twice_is_draining_once() -> None:
+    """A second SIGTERM changes nothing."""
+    pulse = Pulse()
+    pulse.drain()
+    pulse.drain()
+    assert pulse.is_draining
+
+
+def test_a_beat_ends_the_silence() -> None:
+    """Silence is counted from the last finished step."""
+    pulse = Pulse()
+    before = pulse.silence
+    pulse.beat()
+    assert pulse.silence < before + timedelta(seconds=1)
+
+
+def test_repeating_acts_until_the_block_ends() -> None:
+    """The action runs on its own thread, again and again, and never after the block."""
+    acted = threading.Semaphore(0)
+    with repeating(timedelta(milliseconds=1), acted.release):
+        assert all(acted.acquire(timeout=5) for _ in range(3))
+    alive = [thread for thread in threading.enumerate() if "loop" in thread.name]
+    assert alive == []
+
+
+def test_a_stuck_process_is_ended() -> None:
+    """Python cannot interrupt native code, so the watchdog exits the process with its own code."""
+    stuck = subprocess.run(
+        [sys.executable, "-c", STUCK], timeout=60, capture_output=True, check=False
+    )
+    assert stuck.returncode == EXIT_STUCK

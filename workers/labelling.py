@@ -1,0 +1,87 @@
+"""A label generator set to images whose labels are known: its predictions, their score, and rows for the eye."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from contracts.fits import InvertedImage
+from contracts.labelsets import LabelSchema
+from models.inversion.invert import Inversion
+from models.labels.label_generator import LabelGenerator, to_bytes
+from models.labels.metrics import ConfusionMatrix
+from workers.images import Pixels
+from workers.jobs import Run
+from workers.pairs import Pairs
+from workers.sheets import coloured
+
+FLAG_BELOW_DB = 15.0
+"""A reconstruction worse than this shows another scene: the generator cannot express the image."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Labelled images, their inversion, and the masks that the label generator gives their codes."""
+
+    pairs: Pairs
+    inversion: Inversion
+    predictions: tuple[Pixels, ...]
+    labels: LabelSchema
+
+    @property
+    def psnr_db(self) -> float:
+        """The mean over the images."""
+        return float(self.inversion.psnr_db.mean())
+
+    def judged_images(self) -> tuple[InvertedImage, ...]:
+        """How well the generator expresses each image; the worst are flagged."""
+        return tuple(
+            InvertedImage(name=name, psnr_db=round(psnr, 3), is_flagged=psnr < FLAG_BELOW_DB)
+            for name, psnr in zip(self.pairs.names, self.inversion.psnr_db.tolist(), strict=True)
+        )
+
+    def confusion(self) -> ConfusionMatrix:
+        """Predictions against labels, pixels pooled over all images."""
+        confusion = ConfusionMatrix(self.labels.num_classes)
+        for prediction, truth in zip(self.predictions, self.pairs.mask_tensor(), strict=True):
+            confusion.add(torch.from_numpy(prediction), truth)
+        return confusion
+
+    def class_iou(self) -> dict[str, float | None]:
+        """The IoU of each class; None for one that occurs in neither labels nor predictions."""
+        values = self.confusion().iou().tolist()
+        named = zip(self.labels.classes, values, strict=True)
+        return {name: None if math.isnan(value) else value for name, value in named}
+
+    def sheet_rows(self, num_rows: int) -> list[list[Pixels]]:
+        """The first images as rows of real picture, reconstruction, label, prediction."""
+        shown = slice(num_rows)
+        reconstructions = to_bytes(self.inversion.reconstructions[shown]).numpy()
+        rows = zip(
+            self.pairs.images[shown],
+            reconstructions,
+            self.pairs.masks[shown],
+            self.predictions[shown],
+            strict=True,
+        )
+        return [[real, made, coloured(mask), coloured(guess)] for real, made, mask, guess in rows]
+
+
+def label_pairs(
+    run: Run,
+    label_generator: LabelGenerator,
+    pairs: Pairs,
+    inversion: Inversion,
+    labels: LabelSchema,
+) -> Labelled:
+    """Labels the codes of `pairs`, micro-batch by micro-batch."""
+
+    def work(chunk: Sequence[int]) -> list[Pixels]:
+        return list(label_generator.render(inversion.ws[list(chunk)]).masks.numpy())
+
+    predictions: list[Pixels] = []
+    for masks in run.machine.micro_batches.run("labelling", range(len(pairs)), work):
+        predictions += masks
+        run.step("labelling", len(predictions), len(pairs))
+    return Labelled(pairs, inversion, tuple(predictions), labels)

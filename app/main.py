@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.batches import endpoints as batches
+from app.body_limits import BodyLimitProblems
 from app.files import endpoints as files
 from app.fits import endpoints as fits
 from app.generators import endpoints as generators
@@ -49,10 +50,10 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=settings.max_json_bytes,
         responses=PROBLEM_RESPONSES,
     )
     app.state.services = services
+    app.add_middleware(BodyLimitProblems)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
     app.include_router(
@@ -65,5 +66,5 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         },
     )
     for room in (generators, fits, batches, files, health):
-        app.include_router(room.router)
+        app.include_router(room.router, max_body_size=settings.max_json_bytes)
     return app

@@ -20,7 +20,6 @@ from contracts.errors import (
     InvalidRequest,
     NotFound,
     QueueUnavailable,
-    TooLarge,
 )
 from contracts.shapes import Shape
 
@@ -85,8 +84,6 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status)
-    if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return respond(request, TooLarge("The body is larger than this address takes."))
     code = NotFound.code if status is HTTPStatus.NOT_FOUND else status.name.lower()
     response = _respond(request, status, code, status.phrase, detail=str(error.detail))
     response.headers.update(error.headers or {})

@@ -16,6 +16,7 @@ from app.jobs.endpoints import (
     AfterEvent,
     EventPage,
     EventStream,
+    JobQuery,
     LastEventId,
     open_stream,
     show_events,
@@ -25,7 +26,6 @@ from app.paging import Page
 from app.requests import (
     IdempotencyKey,
     LinksDep,
-    PageQuery,
     ServicesDep,
     TenantDep,
     WaitSeconds,
@@ -33,7 +33,7 @@ from app.requests import (
 )
 from contracts.batches import BatchManifest
 from contracts.ids import BatchId
-from contracts.jobs import JobRef, JobStatus
+from contracts.jobs import JobRef
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -60,20 +60,19 @@ def list_batches(
     *,
     request: Request,
     response: Response,
-    page: Annotated[PageQuery, Query()],
+    query: Annotated[JobQuery, Query()],
     services: ServicesDep,
     tenant: TenantDep,
     links: LinksDep,
-    status: JobStatus | None = None,
 ) -> Page[BatchView]:
     """The batches, newest first."""
     found = jobs.list_page(
         services,
         tenant,
         "batch",
-        limit=page.limit,
-        after=page.after,
-        status=status,
+        limit=query.limit,
+        after=query.after,
+        status=query.status,
         show=lambda state: show_batch(state, links),
     )
     return link_next(request, response, found)

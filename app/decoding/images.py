@@ -72,8 +72,9 @@ def encode_png(image: Image.Image) -> bytes:
 def _open(path: Path, name: str, formats: tuple[str, ...], max_pixels: int) -> Image.Image:
     """The decoded picture. Its size is checked before its pixels are read."""
     wanted = ", ".join(formats)
+    data = io.BytesIO(path.read_bytes())
     try:
-        image = Image.open(path, formats=formats)
+        image = Image.open(data, formats=formats)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
         raise Refused(
             name, f"This is not a readable {wanted} image. Save it again as one."

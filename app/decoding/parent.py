@@ -58,7 +58,7 @@ def run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
         raise _undecodable()
     result = DecodeResult.model_validate_json((folder / RESULT).read_bytes())
     if result.flaws:
-        raise InvalidUpload("The upload cannot be used; see errors.", flaws=result.flaws)
+        raise InvalidUpload(result.flaws[0].detail, flaws=result.flaws)
     return result
 
 

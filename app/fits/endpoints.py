@@ -16,6 +16,7 @@ from app.jobs.endpoints import (
     AfterEvent,
     EventPage,
     EventStream,
+    JobQuery,
     LastEventId,
     open_stream,
     show_events,
@@ -25,14 +26,13 @@ from app.paging import Page
 from app.requests import (
     IdempotencyKey,
     LinksDep,
-    PageQuery,
     ServicesDep,
     TenantDep,
     WaitSeconds,
     link_next,
 )
 from contracts.ids import FitId
-from contracts.jobs import JobRef, JobStatus
+from contracts.jobs import JobRef
 
 router = APIRouter(prefix="/v1/fits", tags=["fits"])
 
@@ -59,20 +59,19 @@ def list_fits(
     *,
     request: Request,
     response: Response,
-    page: Annotated[PageQuery, Query()],
+    query: Annotated[JobQuery, Query()],
     services: ServicesDep,
     tenant: TenantDep,
     links: LinksDep,
-    status: JobStatus | None = None,
 ) -> Page[FitView]:
     """The fits, newest first."""
     found = jobs.list_page(
         services,
         tenant,
         "fit",
-        limit=page.limit,
-        after=page.after,
-        status=status,
+        limit=query.limit,
+        after=query.after,
+        status=query.status,
         show=lambda state: show_fit(state, links),
     )
     return link_next(request, response, found)

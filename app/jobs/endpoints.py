@@ -9,9 +9,10 @@ from fastapi.sse import ServerSentEvent
 
 from app.jobs import service
 from app.jobs.following import follow, has_nothing_to_tell
+from app.requests import PageQuery
 from app.services import Services
 from contracts.events import Event
-from contracts.jobs import JobRef
+from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import Shape
 
 EventStream = AsyncIterator[ServerSentEvent]
@@ -22,6 +23,12 @@ AfterEvent = Annotated[
     str | None, Query(pattern=_EVENT_ID, description="The id of the last event that you have")
 ]
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=_EVENT_ID)]
+
+
+class JobQuery(PageQuery):
+    """Which page of a list of jobs, and of which status."""
+
+    status: Annotated[JobStatus | None, Query(description="Only jobs of this status")] = None
 
 
 class EventPage(Shape):

@@ -23,8 +23,9 @@ from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_ma
 from contracts.digests import sha256_of
 from contracts.fits import FitManifest, FitMetrics, InvertedImage
 from contracts.generators import GeneratorManifest, InverterManifest, Weights
-from contracts.ids import DEFAULT_TENANT
+from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, JobStatus
+from contracts.labelsets import LabelSchema, LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.ledger import Ledger
 from contracts.settings import Settings
 from contracts.shapes import Artefact, now
@@ -112,11 +113,34 @@ def generator(store: Store) -> GeneratorManifest:
 
 
 @pytest.fixture
-def labelset_id(client: httpx.Client) -> str:
-    """A labelset of two images."""
-    answer = client.post("/v1/labelsets", files=as_form(pairs(2)))
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+def labelset_id(store: Store) -> str:
+    """A labelset of two images of 32 x 32 px, as an upload would have left it."""
+    labels = LabelSchema.model_validate({"classes": CLASSES})
+    entries = tuple(
+        LabelsetEntry(
+            name=f"image-{number}",
+            image=_artefact(f"image {number}"),
+            mask=_artefact(f"mask {number}"),
+            height_px=32,
+            width_px=32,
+            class_pixels=(1_000, 24, 0),
+            ignored_pixels=0,
+        )
+        for number in range(2)
+    )
+    manifest = LabelsetManifest(
+        tenant=DEFAULT_TENANT,
+        id=new_id("labelset"),
+        name="faces",
+        created_at=now(),
+        digest=labelset_digest(labels, entries),
+        labels=labels,
+        entries=entries,
+        class_pixels=(2_000, 48, 0),
+        ignored_pixels=0,
+    )
+    records.write(store, keys.manifest(DEFAULT_TENANT, "labelsets", manifest.id), manifest)
+    return manifest.id
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from app.idempotency import Reservation
 from contracts import keys, records
 from contracts.digests import sha256_of
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.ledger import Ledger
 from contracts.shapes import now
 from contracts.store import Store
-from app.idempotency import Reservation
 from tests.app.conftest import as_form, pairs
 
 KEY = {"Idempotency-Key": "order-66"}

@@ -7,7 +7,7 @@ import pytest
 from contracts import keys, records
 from contracts.batches import BatchRequest, ShardRecord
 from contracts.ids import DEFAULT_TENANT
-from contracts.jobs import Cancellation, JobError, JobStatus, Live
+from contracts.jobs import Cancellation, JobError, JobStatus, Live, TerminalStatus
 from contracts.ledger import Ledger
 from contracts.records import JobRecord
 from contracts.shapes import now
@@ -20,30 +20,29 @@ def test_a_stored_request_comes_back(store: Store, batch_request: BatchRequest) 
     assert records.read_request(store, batch_request.ref) == batch_request
 
 
+CANCELLED = Cancellation(requested_at=now())
+RUNNING = Live(started_at=now())
+
+
 @pytest.mark.parametrize(
-    ("is_cancelled", "has_ended", "is_running", "expected"),
+    ("cancellation", "end", "live", "expected"),
     [
-        (False, False, False, JobStatus.QUEUED),
-        (False, False, True, JobStatus.RUNNING),
-        (True, False, True, JobStatus.CANCELLING),
-        (True, True, True, JobStatus.FAILED),
+        (None, None, Live(), JobStatus.QUEUED),
+        (None, None, RUNNING, JobStatus.RUNNING),
+        (CANCELLED, None, RUNNING, JobStatus.CANCELLING),
+        (CANCELLED, JobStatus.FAILED, RUNNING, JobStatus.FAILED),
     ],
 )
 def test_the_facts_decide_the_status(
     batch_request: BatchRequest,
-    is_cancelled: bool,
-    has_ended: bool,
-    is_running: bool,
+    cancellation: Cancellation | None,
+    end: TerminalStatus | None,
+    live: Live,
     expected: JobStatus,
 ) -> None:
     """A manifest decides first, then a cancellation; Redis only tells running from queued."""
-    ended = records.ended_without_result(batch_request.ref, JobStatus.FAILED, None)
-    record = JobRecord(
-        request=batch_request,
-        cancellation=Cancellation(requested_at=now()) if is_cancelled else None,
-        manifest=ended if has_ended else None,
-    )
-    assert record.status(Live(started_at=now() if is_running else None)) is expected
+    manifest = records.ended_without_result(batch_request.ref, end, None) if end else None
+    assert JobRecord(batch_request, cancellation, manifest).status(live) is expected
 
 
 def test_the_first_manifest_stands(

@@ -1,0 +1,148 @@
+"""Promises of the archive walker: nothing that points out, links, lies or swells gets through."""
+
+import io
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.decoding.archive import unpack
+from app.decoding.protocol import DecodeLimits
+from app.decoding.refusal import Refused
+from tests.app.conftest import zipped
+
+LIMITS = DecodeLimits(
+    memory_bytes=2**31,
+    cpu_seconds=10,
+    max_images=10,
+    max_image_pixels=10_000,
+    max_labelset_pixels=100_000,
+    max_archive_entries=3,
+    max_archive_bytes=50_000_000,
+    max_archive_ratio=100,
+)
+
+Unpack = Callable[[bytes], dict[str, Path]]
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Unpack:
+    """Unpacks the bytes of an archive."""
+
+    def run(data: bytes) -> dict[str, Path]:
+        archive = tmp_path / "archive"
+        archive.write_bytes(data)
+        return unpack(archive, tmp_path / "unpacked", LIMITS)
+
+    return run
+
+
+def tarred(*members: tarfile.TarInfo, mode: str = "w") -> bytes:
+    """A tar of the members, each with as many zeros as it says."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload] # any
+        for member in members:
+            archive.addfile(member, io.BytesIO(bytes(member.size)))
+    return buffer.getvalue()
+
+
+def member(name: str, size: int = 3, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    """One entry of a tar."""
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    info.linkname = "/etc/passwd"
+    return info
+
+
+def test_a_zip_gives_its_files(unpacked: Unpack) -> None:
+    """Every file is there under its name, with its bytes; folders are not files."""
+    found = unpacked(zipped({"images/": b"", "images/a.png": b"1", "b": b"2"}))
+    assert {name: path.read_bytes() for name, path in found.items()} == {
+        "images/a.png": b"1",
+        "b": b"2",
+    }
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_tar_gives_its_files(unpacked: Unpack, mode: str) -> None:
+    """Tars are read plain and in each usual compression, with or without a leading `./`."""
+    data = tarred(member("./images/a.png"), member("images", 0, tarfile.DIRTYPE), mode=mode)
+    assert list(unpacked(data)) == ["images/a.png"]
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../up", "a/../../up", "a//b", "a/./b", "a\\b", "C:/x", "a\x01b"]
+)
+def test_names_that_are_no_plain_paths_are_refused(unpacked: Unpack, name: str) -> None:
+    """A name that points out of the archive or hides something is refused, in a zip and in a tar."""
+    with pytest.raises(Refused, match="not a plain relative path"):
+        unpacked(tarred(member(name)))
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_a_tar_are_refused(unpacked: Unpack, kind: bytes) -> None:
+    """Only plain files and folders are taken."""
+    with pytest.raises(Refused, match="link or a device"):
+        unpacked(tarred(member("a", 0, kind)))
+
+
+def test_links_in_a_zip_are_refused(unpacked: Unpack) -> None:
+    """A zip can hold links too, by the mode of an entry."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        info = zipfile.ZipInfo("a")
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(Refused, match="link or a device"):
+        unpacked(buffer.getvalue())
+
+
+def test_a_bomb_is_stopped_by_its_ratio(unpacked: Unpack) -> None:
+    """An archive that swells too much is refused while it is read, before it fills the disk."""
+    with pytest.raises(Refused, match="unpacks to more than 6553600 bytes"):
+        unpacked(zipped({"images/a.png": bytes(20_000_000)}))
+
+
+def test_a_bomb_in_a_compressed_tar_is_stopped(unpacked: Unpack) -> None:
+    """The same in a tar, whose own headers are not asked."""
+    with pytest.raises(Refused, match="unpacks to more than"):
+        unpacked(tarred(member("images/a.png", 20_000_000), mode="w:xz"))
+
+
+def test_too_many_entries_are_refused(unpacked: Unpack) -> None:
+    """The number of entries has a limit, folders included."""
+    with pytest.raises(Refused, match="more than 3 entries"):
+        unpacked(zipped({f"{number}/": b"" for number in range(4)}))
+
+
+def test_a_name_that_comes_twice_is_refused(unpacked: Unpack) -> None:
+    """Which of the two would count is not guessed."""
+    with pytest.raises(Refused, match="twice"):
+        unpacked(tarred(member("a"), member("a")))
+
+
+def test_an_encrypted_zip_is_refused(unpacked: Unpack) -> None:
+    """A file behind a password is named, with what to do."""
+    data = bytearray(zipped({"a": b"1"}))
+    data[6] |= 1  # the flag in the local header
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # and in the central directory
+    with pytest.raises(Refused, match="without a password"):
+        unpacked(bytes(data))
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04 and then nothing"])
+def test_what_is_no_archive_is_refused(unpacked: Unpack, data: bytes) -> None:
+    """Other bytes are refused with what was expected."""
+    with pytest.raises(Refused, match="zip or tar"):
+        unpacked(data)
+
+
+def test_a_damaged_archive_is_refused(unpacked: Unpack) -> None:
+    """An archive whose bytes do not add up is refused, not half taken."""
+    data = bytearray(zipped({"a": bytes(range(256)) * 40}))
+    data[60:80] = bytes(20)
+    with pytest.raises(Refused, match="damaged"):
+        unpacked(bytes(data))

@@ -1,0 +1,124 @@
+"""Promises of the image reader: what is taken, what is refused, and what the refusal says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from app.decoding.images import count_classes, encode_png, read_image, read_mask
+from app.decoding.refusal import Refused
+from contracts.labelsets import LabelSchema
+from tests.app.conftest import encode, png
+
+MAX_PIXELS = 1_000
+LABELS = LabelSchema(classes=("background", "skin"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file under test lies."""
+    return tmp_path / "file"
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
+def test_three_formats_are_read(path: Path, image_format: str) -> None:
+    """PNG, JPEG and WebP come out as RGB."""
+    path.write_bytes(encode(Image.new("RGB", (4, 3), (9, 9, 9)), image_format))
+    image = read_image(path, "a", MAX_PIXELS)
+    assert (image.mode, image.size) == ("RGB", (4, 3))
+
+
+def test_other_formats_are_refused(path: Path) -> None:
+    """A format that Pillow could read, but we did not ask for, is not opened."""
+    path.write_bytes(encode(Image.new("RGB", (4, 3)), "TIFF"))
+    with pytest.raises(Refused, match="not a readable PNG, JPEG, WEBP image"):
+        read_image(path, "a", MAX_PIXELS)
+
+
+def test_an_image_is_turned_upright(path: Path) -> None:
+    """The EXIF orientation is applied and then forgotten."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path.write_bytes(encode(Image.new("RGB", (4, 3)), "JPEG", exif=exif))
+    upright = read_image(path, "a", MAX_PIXELS)
+    assert upright.size == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("RGBA", "alpha"), ("LA", "alpha"), ("I;16", "8-bit RGB")]
+)
+def test_images_that_are_not_plain_colour_are_refused(path: Path, mode: str, said: str) -> None:
+    """Alpha and 16 bits would be lost in silence, so they are refused with what to do."""
+    path.write_bytes(png(mode, (4, 3)))
+    with pytest.raises(Refused, match=said):
+        read_image(path, "a", MAX_PIXELS)
+
+
+def test_an_image_has_a_limit_of_pixels(path: Path) -> None:
+    """A picture that is too large is refused by its header, before its pixels are read."""
+    path.write_bytes(png("RGB", (100, 11)))
+    with pytest.raises(Refused, match="100 x 11 pixels; at most 1000"):
+        read_image(path, "a", MAX_PIXELS)
+
+
+def test_an_animation_is_refused(path: Path) -> None:
+    """Which frame is meant is not guessed."""
+    frames = [Image.new("RGB", (40, 20), (number, 0, 0)) for number in (0, 255)]
+    path.write_bytes(encode(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    with pytest.raises(Refused, match="animation"):
+        read_image(path, "a", MAX_PIXELS)
+
+
+def test_a_cut_image_is_refused(path: Path) -> None:
+    """An image that ends too early is damaged, not grey below."""
+    noise = Image.effect_noise((30, 30), 90).convert("RGB")
+    path.write_bytes(encode(noise)[:400])
+    with pytest.raises(Refused, match="damaged"):
+        read_image(path, "a", MAX_PIXELS)
+
+
+@pytest.mark.parametrize(("mode", "value", "expected"), [("L", 2, 2), ("P", 2, 2), ("1", 1, 1)])
+def test_a_mask_gives_its_indices(path: Path, mode: str, value: Any, expected: int) -> None:
+    """A palette's index, a grey value or a bit is the class, whatever its colour."""
+    mask = Image.new(mode, (2, 1), value)
+    if mode == "P":
+        mask.putpalette([200, 0, 0, 0, 200, 0, 7, 7, 7])
+    path.write_bytes(encode(mask))
+    found = read_mask(path, "a", MAX_PIXELS)
+    assert (found.mode, set(found.tobytes())) == ("L", {expected})
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16"])
+def test_a_mask_of_colours_is_refused(path: Path, mode: str) -> None:
+    """A mask must hold class indices; the refusal says so."""
+    path.write_bytes(png(mode, (2, 2)))
+    with pytest.raises(Refused, match="class indices were expected"):
+        read_mask(path, "a", MAX_PIXELS)
+
+
+def test_a_lossy_mask_is_refused(path: Path) -> None:
+    """A JPEG smears classes into each other."""
+    path.write_bytes(encode(Image.new("L", (2, 2)), "JPEG"))
+    with pytest.raises(Refused, match="not a readable PNG"):
+        read_mask(path, "a", MAX_PIXELS)
+
+
+def test_classes_are_counted() -> None:
+    """Pixels are counted by class, the ignored ones apart."""
+    mask = Image.frombytes("L", (4, 1), bytes([0, 1, 1, 255]))
+    assert count_classes(mask, "a", LABELS) == ((1, 2), 1)
+
+
+def test_a_value_that_is_no_class_is_refused() -> None:
+    """The refusal names the value, what the schema has, and what to do."""
+    mask = Image.frombytes("L", (2, 1), bytes([0, 7]))
+    with pytest.raises(Refused, match="value 7, but the schema has classes 0 to 1"):
+        count_classes(mask, "a", LABELS)
+
+
+def test_nothing_of_the_file_is_kept_but_its_pixels() -> None:
+    """Text and profiles do not travel on into the store."""
+    image = Image.new("RGB", (2, 2))
+    image.info["comment"] = "taken at home"
+    assert b"taken at home" not in encode_png(image)

@@ -1,0 +1,100 @@
+"""Promises of the links that the app signs itself."""
+
+import mimetypes
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from app.links import Links
+from contracts.settings import Settings
+from contracts.shapes import Artefact
+from contracts.store import Store
+
+SECRET = "for this test"
+KEY = "tenants/default/batches/b/shards/000000/x.tar"
+DATA = bytes(range(256)) * 10
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """A secret that the test knows."""
+    return Settings.model_validate(dict(settings) | {"link_secret": SECRET})
+
+
+@pytest.fixture
+def url(client: httpx.Client, store: Store) -> str:
+    """A good link to 2,560 bytes."""
+    store.put(KEY, DATA)
+    return link(client, store, timedelta(minutes=1))
+
+
+def link(client: httpx.Client, store: Store, ttl: timedelta) -> str:
+    """A link as the app would sign it."""
+    links = Links(str(client.base_url).rstrip("/"), store, SECRET.encode(), ttl)
+    return links.file(Artefact(key=KEY, sha256="0" * 64, num_bytes=len(DATA))).url
+
+
+def test_a_link_gives_the_object(client: httpx.Client, url: str) -> None:
+    """The bytes come whole, as a download that no browser will take for a page."""
+    answer = client.get(url)
+    assert (answer.status_code, answer.content) == (200, DATA)
+    assert answer.headers["Content-Length"] == str(len(DATA))
+    assert answer.headers["Content-Type"] == mimetypes.types_map[".tar"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("bytes=0-9", range(10)),
+        ("bytes=2550-", range(2550, 2560)),
+        ("bytes=-5", range(2555, 2560)),
+        ("bytes=2550-99999", range(2550, 2560)),
+    ],
+)
+def test_a_range_gives_a_part(client: httpx.Client, url: str, wanted: str, expected: range) -> None:
+    """A reader takes up where a download broke off."""
+    answer = client.get(url, headers={"Range": wanted})
+    assert answer.status_code == 206
+    assert answer.content == DATA[expected.start : expected.stop]
+    span = f"bytes {expected.start}-{expected.stop - 1}/2560"
+    assert answer.headers["Content-Range"] == span
+
+
+def test_a_range_beyond_the_end_is_416(client: httpx.Client, url: str) -> None:
+    """The answer says how long the object is."""
+    answer = client.get(url, headers={"Range": "bytes=2560-"})
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */2560")
+
+
+@pytest.mark.parametrize("wanted", ["bytes=0-1,5-6", "pages=1-2", "bytes=-", "nonsense"])
+def test_other_ranges_give_the_whole(client: httpx.Client, url: str, wanted: str) -> None:
+    """What we do not serve in parts comes whole, as the RFC allows."""
+    assert client.get(url, headers={"Range": wanted}).content == DATA
+
+
+def test_an_object_that_is_known_is_not_sent_again(client: httpx.Client, url: str) -> None:
+    """With the tag of the last answer the next one is 304."""
+    etag = client.get(url).headers["ETag"]
+    assert client.get(url, headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_a_link_ends(client: httpx.Client, url: str, store: Store) -> None:
+    """After its time a link is refused, and says where to get a new one."""
+    answer = client.get(link(client, store, timedelta(seconds=-2)))
+    assert (answer.status_code, answer.json()["code"]) == (403, "invalid_link")
+    assert "expired" in answer.json()["detail"]
+
+
+def test_a_link_is_for_one_object(client: httpx.Client, url: str) -> None:
+    """A signature is worth nothing for another object or another time."""
+    assert client.get(url.replace("x.tar", "y.tar")).status_code == 403
+    assert client.get(url.replace("expires=", "expires=9")).status_code == 403
+
+
+def test_what_is_gone_is_not_found(client: httpx.Client, url: str, store: Store) -> None:
+    """A good link to a deleted object is 404."""
+    store.delete(KEY)
+    assert client.get(url).status_code == 404

@@ -1,0 +1,27 @@
+"""Promises of `/livez` and `/readyz`."""
+
+import httpx
+
+from contracts.heartbeats import Heartbeat
+from contracts.ledger import Ledger
+from contracts.queues import QueueName
+from contracts.shapes import now
+
+
+def beat(queue: QueueName) -> Heartbeat:
+    """A worker on one queue, alive now."""
+    return Heartbeat(worker=queue, queue=queue, state="idle", at=now(), device="cpu")
+
+
+def test_without_workers_it_is_degraded(client: httpx.Client) -> None:
+    """Requests are taken, but nobody works on them: said, and still 200."""
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+
+
+def test_with_a_worker_on_each_queue_it_is_ready(client: httpx.Client, ledger: Ledger) -> None:
+    """A fresh worker for fits and one for samples is all that is needed."""
+    for queue in ("fit", "generate"):
+        ledger.beat(beat(queue))
+    answer = client.get("/readyz").json()
+    assert (answer["status"], answer["workers"]) == ("ready", {"fit": 1, "generate": 1})

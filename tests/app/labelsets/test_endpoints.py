@@ -1,0 +1,180 @@
+"""Promises of `/v1/labelsets` over HTTP, the bad uploads included."""
+
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+
+import httpx
+import pytest
+from PIL import Image
+
+from contracts import keys, records
+from contracts.ids import DEFAULT_TENANT
+from contracts.labelsets import LabelsetManifest
+from contracts.settings import Settings
+from contracts.store import Store
+from tests.app.conftest import SCHEMA, as_form, pairs, png
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Limits small enough to pass."""
+    return settings.model_copy(
+        update={
+            "max_upload_bytes": 400_000,
+            "max_labelset_images": 4,
+            "max_labelset_pixels": 5_000,
+            "max_archive_bytes": 20_000_000,
+        }
+    )
+
+
+def refusal(client: httpx.Client, files: Mapping[str, bytes]) -> dict[str, str]:
+    """The first flaw of an upload that is refused."""
+    answer = client.post("/v1/labelsets", files=as_form(files))
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_upload")
+    flaw: dict[str, str] = answer.json()["errors"][0]
+    return flaw
+
+
+def stored(store: Store) -> list[str]:
+    """The keys of everything that labelsets have left in the store."""
+    prefix = keys.noun_prefix(DEFAULT_TENANT, "labelsets")
+    return [found.key for found in store.list(prefix)]
+
+
+def test_a_zip_becomes_a_labelset(client: httpx.Client, store: Store) -> None:
+    """An upload is stored as normal PNGs that its manifest pins by digest."""
+    answer = client.post("/v1/labelsets", files=as_form(pairs(3)))
+    assert (answer.status_code, answer.json()["num_images"]) == (201, 3)
+    key = keys.manifest(DEFAULT_TENANT, "labelsets", answer.json()["id"])
+    manifest = records.read(store, key, LabelsetManifest)
+    assert manifest is not None
+    image = Image.open(io.BytesIO(store.get(manifest.entries[1].image.key)))
+    assert (image.mode, image.getpixel((0, 0))) == ("RGB", (1, 0, 0))
+
+
+def test_a_tar_becomes_a_labelset(client: httpx.Client) -> None:
+    """A tar does as well as a zip."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in pairs(1).items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    answer = client.post("/v1/labelsets", files={"archive": ("a.tgz", buffer.getvalue())})
+    assert answer.status_code == 201
+
+
+def test_single_files_become_a_labelset(client: httpx.Client) -> None:
+    """Images and masks may come as files of their own, with the schema beside them."""
+    files = [
+        ("images", ("a.png", png("RGB", (8, 8)))),
+        ("masks", ("a.png", png("L", (8, 8), 1))),
+    ]
+    answer = client.post("/v1/labelsets", files=files, data={"schema": json.dumps(SCHEMA)})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["classes"][1] == {"name": "skin", "num_images": 1, "num_pixels": 64}
+
+
+def test_equal_uploads_have_equal_digests(client: httpx.Client) -> None:
+    """The digest names the content: two uploads of it are two labelsets of one digest."""
+    first, second = (client.post("/v1/labelsets", files=as_form(pairs(1))).json() for _ in range(2))
+    assert first["id"] != second["id"]
+    assert first["digest"] == second["digest"]
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "file", "said"),
+    [
+        ({"images/image-0.png": b"not an image"}, "images/image-0.png", "Save it again"),
+        ({"masks/image-0.png": png("L", (31, 32))}, "masks/image-0.png", "same size"),
+        ({"masks/image-0.png": png("L", (32, 32), 9)}, "masks/image-0.png", "Correct the mask"),
+        ({"masks/image-0.png": png("RGB", (32, 32))}, "masks/image-0.png", "index of its class"),
+        ({"images/image-0.png": png("RGBA", (32, 32))}, "images/image-0.png", "Flatten it"),
+        ({"masks/image-9.png": png("L", (32, 32))}, "masks/image-9.png", "leave it out"),
+        ({"labelset.json": b"{"}, "labelset.json", "Correct the schema"),
+        ({"labelset.json": b'{"classes": ["a", "a"]}'}, "labelset.json", "more than once"),
+        ({"../evil.png": b""}, "../evil.png", "plain relative path"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_mend(
+    client: httpx.Client, store: Store, spoilt: dict[str, bytes], file: str, said: str
+) -> None:
+    """Each refusal names the file and what to do, and nothing of the upload is stored."""
+    flaw = refusal(client, pairs(2) | spoilt)
+    assert flaw["file"] == file
+    assert said in flaw["detail"]
+    assert stored(store) == []
+
+
+def test_all_bad_files_are_named_at_once(client: httpx.Client) -> None:
+    """Nobody mends one file to be told of the next."""
+    spoilt = {f"images/image-{number}.png": b"" for number in range(3)}
+    answer = client.post("/v1/labelsets", files=as_form(pairs(3) | spoilt))
+    assert {flaw["file"] for flaw in answer.json()["errors"]} == set(spoilt)
+
+
+def test_an_empty_archive_is_refused(client: httpx.Client) -> None:
+    """Without images there is no labelset."""
+    assert "no images" in refusal(client, {"labelset.json": json.dumps(SCHEMA).encode()})["detail"]
+
+
+def test_a_missing_schema_is_refused(client: httpx.Client) -> None:
+    """Without class names the masks mean nothing; the refusal shows what to send."""
+    files = pairs(1)
+    del files["labelset.json"]
+    assert '"classes"' in refusal(client, files)["detail"]
+
+
+def test_nothing_at_all_is_refused(client: httpx.Client) -> None:
+    """A form without files says what it may hold."""
+    answer = client.post("/v1/labelsets", data={"schema": "{}"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_upload")
+
+
+def test_a_bomb_is_refused(client: httpx.Client, store: Store) -> None:
+    """A few kilobytes that unpack to gigabytes are stopped on the way."""
+    flaw = refusal(client, pairs(1) | {"images/bomb.png": bytes(30_000_000)})
+    assert "unpacks to more than" in flaw["detail"]
+    assert stored(store) == []
+
+
+def test_too_many_images_are_refused(client: httpx.Client) -> None:
+    """The number of images has a limit."""
+    assert "at most 4" in refusal(client, pairs(5))["detail"]
+
+
+def test_too_many_pixels_are_refused(client: httpx.Client) -> None:
+    """All images together have a limit of pixels."""
+    assert "5000 pixels together" in refusal(client, pairs(2, size=(64, 64)))["detail"]
+
+
+def test_too_large_a_body_is_refused(client: httpx.Client) -> None:
+    """The upload as a whole has a limit of bytes."""
+    files = {"archive": ("a.zip", bytes(500_000))}
+    answer = client.post("/v1/labelsets", files=files)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_too_many_files_are_refused(client: httpx.Client) -> None:
+    """A form has a limit of files: two for each image."""
+    files = [("images", (f"{number}.png", b"")) for number in range(9)]
+    answer = client.post("/v1/labelsets", files=files)
+    assert answer.status_code == 400
+    assert "Too many files" in answer.json()["detail"]
+
+
+def test_a_labelset_can_be_deleted(client: httpx.Client, store: Store) -> None:
+    """Its pixels go, the tombstone stays, and it is 410 from then on."""
+    path = client.post("/v1/labelsets", files=as_form(pairs(1))).headers["Location"]
+    assert [client.delete(path).status_code for _ in range(2)] == [204, 204]
+    assert client.get(path).status_code == 410
+    assert [key.rpartition("/")[2] for key in stored(store)] == ["tombstone.json"]
+
+
+def test_a_list_names_what_was_uploaded(client: httpx.Client, labelset_id: str) -> None:
+    """A list shows each labelset without its images."""
+    (listed,) = client.get("/v1/labelsets").json()["items"]
+    assert (listed["id"], listed["num_images"], "entries" in listed) == (labelset_id, 2, False)

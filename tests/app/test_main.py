@@ -1,0 +1,44 @@
+"""Promises of how the app is served, and of what its process is made of."""
+
+import subprocess
+import sys
+
+import pytest
+
+from app.__main__ import is_loopback, main
+
+_LOADED = "import sys; print({loaded} & {{name.partition('.')[0] for name in sys.modules}})"
+_HEAVY = {"torch", "workers", "models"}
+
+
+def loaded_by(statement: str) -> str:
+    """Which of the heavy modules a fresh interpreter holds after a statement."""
+    code = f"{statement}\n{_LOADED.format(loaded=_HEAVY)}"
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_app_loads_no_torch() -> None:
+    """A fresh interpreter that imports the app has no torch, no workers and no models."""
+    assert loaded_by("import app.main, app.__main__, app.decoding.child") == "set()"
+
+
+def test_the_test_before_can_fail() -> None:
+    """The same look at an interpreter that did import torch sees it."""
+    assert "torch" in loaded_by("import torch")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_is_known(host: str) -> None:
+    """Addresses that only this machine reaches."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com"])
+def test_it_refuses_to_serve_the_world(
+    host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without API keys any other address is refused, with the reason and the mend."""
+    monkeypatch.setenv("HANDSOFF_HOST", host)
+    assert main() == 2
+    assert "loopback only" in capsys.readouterr().err

@@ -178,6 +178,15 @@ def is_free(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) != 0
 
 
+def wait_until_listening(port: int) -> None:
+    """Returns once somebody listens on a loopback port; raises `TimeoutError` when nobody ever does."""
+    deadline = time.monotonic() + START_SECONDS
+    while is_free(port):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nobody listens on port {port} after {START_SECONDS} s")
+        time.sleep(0.05)
+
+
 def answers_ping(port: int) -> bool:
     """True when a Redis on `port` answers PING."""
     try:

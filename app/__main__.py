@@ -6,6 +6,7 @@ import sys
 import uvicorn
 
 from app.main import create_app
+from contracts.logs import configure_logs
 from contracts.settings import Settings
 
 
@@ -26,7 +27,14 @@ def main() -> int:
             " Set it to 127.0.0.1 and put your own authentication in front.\n"
         )
         return 2
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, server_header=False)
+    configure_logs(settings)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # ours has the request's id and leaves out the query
+        server_header=False,
+    )
     return 0
 
 

@@ -3,12 +3,12 @@
 Also the handlers that turn whatever is raised into one.
 """
 
-import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import redis
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
@@ -23,7 +23,7 @@ from contracts.errors import (
 )
 from contracts.shapes import Shape
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -68,7 +68,7 @@ def respond(request: Request, error: HandsOffError) -> Response:
 def _on_own_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HandsOffError)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("%s: %s", error.code, error.detail, exc_info=error)
+        log.error(error.code, detail=error.detail, cause=str(error.__cause__ or ""))
     return respond(request, error)
 
 
@@ -91,12 +91,12 @@ def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _on_redis_error(request: Request, error: Exception) -> Response:
-    _log.error("redis does not answer", exc_info=error)
+    log.error("redis does not answer", error=str(error))
     return respond(request, QueueUnavailable("The queue does not answer. Ask again in a moment."))
 
 
 def _on_surprise(request: Request, error: Exception) -> Response:
-    _log.error("unexpected error", exc_info=error)
+    log.error("unexpected error", exc_info=error)
     detail = "This is a fault of ours. The log has it under the request's id."
     return _respond(request, 500, HandsOffError.code, HandsOffError.title, detail=detail)
 

@@ -1,11 +1,19 @@
-"""Gives every request an id: the caller's `X-Request-Id` where it is sound, else a new one. Answers carry it back."""
+"""Gives every request an id and a line in the log.
+
+The id is the caller's `X-Request-Id` where it is sound, else a new one; the answer carries it back.
+The line has no query: a signed link in a log would be a key in a log.
+"""
 
 import re
+import time
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.ids import uuid7_hex
+
+log = structlog.get_logger()
 
 HEADER = "X-Request-Id"
 _SOUND = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -25,9 +33,19 @@ class RequestIds:
         request_id = given if _SOUND.fullmatch(given) else uuid7_hex()
         scope.setdefault("state", {})["request_id"] = request_id
 
+        status = 0
+        clock = time.monotonic()
+
         async def send_with_id(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 
-        await self.app(scope, receive, send_with_id)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, send_with_id)
+            finally:
+                seconds = round(time.monotonic() - clock, 4)
+                log.info(scope["method"], path=scope["path"], status=status, seconds=seconds)

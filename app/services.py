@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Self
 
+from app.decoding.parent import Decoder
 from app.listening import Listener
 from app.queueing import Queueing
 from contracts.ledger import Ledger
@@ -20,6 +21,7 @@ class Services:
     ledger: Ledger
     queueing: Queueing
     listener: Listener
+    decoder: Decoder
     secret: bytes
 
     @classmethod
@@ -36,6 +38,7 @@ class Services:
             ledger=Ledger.connect(url),
             queueing=Queueing(url),
             listener=Listener(url),
+            decoder=Decoder(settings),
             secret=given.get_secret_value().encode() if given else secrets.token_bytes(32),
         )
 

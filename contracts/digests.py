@@ -2,11 +2,18 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 
 def sha256_of(data: bytes) -> str:
     """The SHA-256 of `data` in lower-case hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """The SHA-256 of a file, read piece by piece."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of(value: object) -> str:

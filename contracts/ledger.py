@@ -5,13 +5,13 @@ fact. What only informs (progress, events) is let go while Redis is away; what d
 shard claims, the index, locks) raises `redis.RedisError`.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Self, cast
 
 import redis
+import structlog
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 from redis.typing import EncodableT, FieldT
@@ -24,7 +24,7 @@ from contracts.keys import Noun
 from contracts.queues import RETENTION
 from contracts.shapes import now
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class Ledger:
@@ -194,7 +194,7 @@ def _let_go(what: str, ref: JobRef) -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        _log.warning("redis is away: %s of %s let go (%s)", what, ref, error)
+        log.warning("redis is away", let_go=what, job=str(ref), error=str(error))
 
 
 def _parse(progress: str | None) -> Progress | None:

@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     max_archive_entries: Count = 10_000
     max_archive_bytes: Count = 1024 * MiB
     max_archive_ratio: Count = 200
+    max_decoders: Count = 4
     decode_memory_bytes: Count = 2048 * MiB
     decode_cpu: timedelta = timedelta(minutes=5)
     decode_wall: timedelta = timedelta(minutes=10)

@@ -36,7 +36,7 @@ def unpack(archive: Path, into: Path, limits: DecodeLimits) -> dict[str, Path]:
             if name in found:
                 raise Refused(name, "This name is in the archive twice. Keep one of them.")
             found[name] = into / f"{len(found):06d}"
-            _write(content, found[name], budget)
+            _write(name, content, found[name], budget)
     except (*_BROKEN, NotImplementedError) as error:
         detail = f"The archive is damaged ({error}). Make it again as a plain zip or tar."
         raise Refused(None, detail) from error
@@ -60,12 +60,12 @@ class _Budget:
         self.total = min(limits.max_archive_bytes, by_ratio)
         self.left = self.total
 
-    def take(self, num_bytes: int) -> None:
+    def take(self, name: str, num_bytes: int) -> None:
         self.left -= num_bytes
         if self.left < 0:
             raise Refused(
-                None,
-                f"The archive unpacks to more than {self.total} bytes, the most that is allowed for"
+                name,
+                f"With this file the archive unpacks to more than {self.total} bytes, the most that is allowed for"
                 " its size. Send fewer or smaller images.",
             )
 
@@ -117,8 +117,8 @@ def _tar_entries(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
 _NOT_PLAIN = "This is a link or a device. An archive may hold plain files and folders only."
 
 
-def _write(content: IO[bytes], path: Path, budget: _Budget) -> None:
+def _write(name: str, content: IO[bytes], path: Path, budget: _Budget) -> None:
     with path.open("wb") as file:
         while chunk := content.read(_CHUNK_BYTES):
-            budget.take(len(chunk))
+            budget.take(name, len(chunk))
             file.write(chunk)

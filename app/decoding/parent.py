@@ -1,11 +1,13 @@
 """The app's side of decoding: starts the child, waits for it within limits, and believes only what it can check."""
 
-import logging
 import os
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
+
+import structlog
 
 from app.decoding.protocol import (
     JOB,
@@ -17,10 +19,10 @@ from app.decoding.protocol import (
     DecodeResult,
 )
 from contracts.digests import sha256_of
-from contracts.errors import Flaw, InvalidUpload
+from contracts.errors import Flaw, InvalidUpload, Unavailable
 from contracts.settings import Settings
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 _UNDECODABLE = "The upload could not be decoded within the limits of time and memory. Send fewer or smaller images."
 
@@ -39,8 +41,28 @@ def limits_of(settings: Settings) -> DecodeLimits:
     )
 
 
-def run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
-    """Decodes `job` in a child process that works in `folder`. Raises `InvalidUpload` with every flaw it found."""
+class Decoder:
+    """Starts decoding children, a few at a time: each may take as much memory as it is allowed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._wall = settings.decode_wall
+        self._free = threading.BoundedSemaphore(settings.max_decoders)
+
+    def run(self, job: DecodeJob, folder: Path) -> DecodeResult:
+        """Decodes `job` in a child that works in `folder`.
+
+        Raises `InvalidUpload` with every flaw it found, or `Unavailable` when all children are busy: waiting here
+        would keep a thread from answering everybody else.
+        """
+        if not self._free.acquire(blocking=False):
+            raise Unavailable("Too many uploads are being decoded. Send it again in a few seconds.")
+        try:
+            return _run_child(job, folder, self._wall)
+        finally:
+            self._free.release()
+
+
+def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
     (folder / JOB).write_text(job.model_dump_json())
     try:
         ended = subprocess.run(  # noqa: S603 - our own module, no shell
@@ -54,7 +76,7 @@ def run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
     except subprocess.TimeoutExpired as error:
         raise _undecodable() from error
     if ended.returncode != 0:
-        _log.warning("decoding child ended with %d: %s", ended.returncode, ended.stderr[-2_000:])
+        log.warning("decoding child died", status=ended.returncode, said=ended.stderr[-2_000:])
         raise _undecodable()
     result = DecodeResult.model_validate_json((folder / RESULT).read_bytes())
     if result.flaws:

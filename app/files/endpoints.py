@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from app.links import check_link
 from app.requests import ServicesDep
-from contracts.errors import NotFound
+from contracts.errors import Gone
 from contracts.store import ObjectInfo, Store
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
@@ -33,7 +33,7 @@ def read_file(
     check_link(services.secret, key, expires, signature)
     info = services.store.head(key)
     if info is None:
-        raise NotFound("file", key)
+        raise Gone("file", key.rpartition("/")[2])
     headers = _headers(info)
     if if_none_match is not None and headers["ETag"] in if_none_match:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)

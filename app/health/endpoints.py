@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz`: is the process alive, and can it serve? Also what the problem types mean."""
+"""`/livez` and `/readyz`: is the process alive, and can it serve?"""
 
 from http import HTTPStatus
 from typing import Literal

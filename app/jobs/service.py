@@ -1,11 +1,11 @@
 """What fits and batches share: being submitted, found, listed, cancelled and deleted. Knows no HTTP."""
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import redis
+import structlog
 
 from app.paging import Page, read_page
 from app.services import Services
@@ -17,7 +17,7 @@ from contracts.queues import Call
 from contracts.records import JobRecord, JobRequest
 from contracts.shapes import now
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ def submit(services: Services, request: JobRequest, calls: Callable[[], Iterable
         for call in calls():
             services.queueing.put(call)
     except redis.RedisError as error:
-        _log.warning("%s is stored but not queued; the reconciler will (%s)", ref, error)
+        log.warning("stored but not queued", job=str(ref), error=str(error))
 
 
 def find_standing(services: Services, ref: JobRef) -> JobRequest | None:

@@ -1,6 +1,5 @@
 """Takes an upload in, decoded by a child process, and keeps it as an immutable labelset. Knows no HTTP."""
 
-import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,20 +9,21 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 import redis
+import structlog
 
-from app.decoding.parent import limits_of, read_png, run_child
+from app.decoding.parent import limits_of, read_png
 from app.decoding.protocol import DecodedEntry, DecodedPng, DecodeJob, DecodeResult, SpooledFile
 from app.idempotency import Created, check_replay, idempotency_of, reserve
 from app.paging import Page, read_page
 from app.services import Services
 from contracts import keys, records
-from contracts.digests import sha256_of
+from contracts.digests import sha256_of_file
 from contracts.errors import Gone, InvalidUpload, NotFound
 from contracts.jobs import Idempotency
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.shapes import Artefact, now
 
-_log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ def create(
             if standing is not None:
                 check_replay(standing.idempotency, idempotency)
                 return Created(standing, is_replay=True)
-            result = run_child(job, folder, services.settings.decode_wall)
+            result = services.decoder.run(job, folder)
             made = _keep(
                 services, tenant, labelset_id, result, folder=folder, idempotency=idempotency
             )
@@ -142,8 +142,8 @@ def _copy(file: UploadedFile, path: Path) -> None:
 
 def _fingerprint(job: DecodeJob) -> list[object]:
     """What makes two uploads the same: the bytes of every file, its name, and the schema."""
-    archive = sha256_of(job.archive.read_bytes()) if job.archive else None
-    files = [[file.name, sha256_of(file.path.read_bytes())] for file in job.files]
+    archive = sha256_of_file(job.archive) if job.archive else None
+    files = [[file.name, sha256_of_file(file.path)] for file in job.files]
     return [archive, files, job.schema_text]
 
 
@@ -200,6 +200,4 @@ def _announce(services: Services, manifest: LabelsetManifest) -> None:
     try:
         services.ledger.index_add(manifest.tenant, "labelsets", [manifest.id])
     except redis.RedisError as error:
-        _log.warning(
-            "%s is stored but not listed; the index will be rebuilt (%s)", manifest.id, error
-        )
+        log.warning("stored but not listed", labelset=manifest.id, error=str(error))

@@ -7,12 +7,14 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 import redis
 import uvicorn
+from fastapi import FastAPI
 from PIL import Image
 from rq import Queue
 from rq.serializers import JSONSerializer
@@ -32,39 +34,51 @@ from contracts.shapes import Artefact, now
 from contracts.store import Store
 
 CLASSES = ["background", "skin", "hair"]
+SECRET = b"what the app signs with in these tests"
 SCHEMA = {"name": "faces", "classes": CLASSES}
 
 Upload = dict[str, bytes]
 
 
 @contextmanager
-def serving(settings: Settings, store: Store) -> Iterator[httpx.Client]:
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """The app on a free port of loopback, and a client of it, over real HTTP."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        app = create_app(settings, store)
+        # A connection waits in the backlog until the server accepts it: there is no need to poll.
+        listener.listen()
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         host, port = listener.getsockname()
-        # A connection waits in the listener's backlog until the server accepts it: no need to poll.
-        listener.listen()
         with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
             yield client
         server.should_exit = True
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def served(redis_url: str) -> Iterator[tuple[FastAPI, httpx.Client]]:
+    """One app for the whole run, with small limits for bodies and forms, and a client of it."""
+    limits = {"max_upload_bytes": 400_000, "max_labelset_images": 4}
+    settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"} | limits)
+    app = create_app(settings)
+    with serving(app) as client:
+        yield app, client
+
+
 @pytest.fixture
 def client(
+    served: tuple[FastAPI, httpx.Client],
     settings: Settings,
     store: Store,
     ledger: Ledger,  # empties Redis
     generator: GeneratorManifest,
-) -> Iterator[httpx.Client]:
-    """A client of the app, with the generator `tiny-32` in its store."""
-    with serving(settings, store) as client:
-        yield client
+) -> httpx.Client:
+    """A client of the app, which has this test's own settings and store, and the generator `tiny-32`."""
+    app, client = served
+    app.state.services = replace(app.state.services, settings=settings, store=store, secret=SECRET)
+    return client
 
 
 @pytest.fixture

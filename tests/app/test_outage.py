@@ -8,6 +8,7 @@ import pytest
 
 from app.fits import service
 from app.fits.schemas import FitCreate
+from app.main import create_app
 from app.queueing import Queueing
 from app.services import Services
 from contracts import keys, records
@@ -27,7 +28,7 @@ def lone_client(
 ) -> Iterator[httpx.Client]:
     """A client of an app whose Redis does not answer."""
     lone = Settings.model_validate(dict(settings) | {"redis_url": NOWHERE})
-    with serving(lone, store) as client:
+    with serving(create_app(lone, store)) as client:
         yield client
 
 

@@ -61,7 +61,7 @@ def test_a_cursor_is_for_its_own_list(client: httpx.Client, fit_ids: list[str]) 
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
 
 
-@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"status": "asleep"}])
+@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"status": "asleep"}, {"lmit": 1}])
 def test_a_bad_query_is_refused(client: httpx.Client, query: dict[str, str | int]) -> None:
-    """A page has a size between 1 and 100, and a status is one of ours."""
+    """A page has a size between 1 and 100, a status is one of ours, and nothing else is taken."""
     assert client.get("/v1/fits", params=query).status_code == 422

@@ -7,19 +7,12 @@ import httpx
 import pytest
 
 from app.links import Links
-from contracts.settings import Settings
 from contracts.shapes import Artefact
 from contracts.store import Store
+from tests.app.conftest import SECRET
 
-SECRET = "for this test"
 KEY = "tenants/default/batches/b/shards/000000/x.tar"
 DATA = bytes(range(256)) * 10
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """A secret that the test knows."""
-    return Settings.model_validate(dict(settings) | {"link_secret": SECRET})
 
 
 @pytest.fixture
@@ -31,7 +24,7 @@ def url(client: httpx.Client, store: Store) -> str:
 
 def link(client: httpx.Client, store: Store, ttl: timedelta) -> str:
     """A link as the app would sign it."""
-    links = Links(str(client.base_url).rstrip("/"), store, SECRET.encode(), ttl)
+    links = Links(str(client.base_url).rstrip("/"), store, SECRET, ttl)
     return links.file(Artefact(key=KEY, sha256="0" * 64, num_bytes=len(DATA))).url
 
 
@@ -94,7 +87,7 @@ def test_a_link_is_for_one_object(client: httpx.Client, url: str) -> None:
     assert client.get(url.replace("expires=", "expires=9")).status_code == 403
 
 
-def test_what_is_gone_is_not_found(client: httpx.Client, url: str, store: Store) -> None:
-    """A good link to a deleted object is 404."""
+def test_what_is_deleted_is_gone(client: httpx.Client, url: str, store: Store) -> None:
+    """A good link to an object that was deleted since is 410."""
     store.delete(KEY)
-    assert client.get(url).status_code == 404
+    assert client.get(url).status_code == 410

@@ -22,7 +22,6 @@ def settings(settings: Settings) -> Settings:
     """Limits small enough to pass."""
     return settings.model_copy(
         update={
-            "max_upload_bytes": 400_000,
             "max_labelset_images": 4,
             "max_labelset_pixels": 5_000,
             "max_archive_bytes": 20_000_000,

@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from app.decoding.parent import Decoder
 from app.labelsets import service
 from app.labelsets.service import Upload, UploadedFile
 from app.services import Services
 from contracts import keys
-from contracts.errors import InvalidUpload, StoreUnavailable
+from contracts.errors import InvalidUpload, StoreUnavailable, Unavailable
 from contracts.ids import DEFAULT_TENANT
 from contracts.ledger import Ledger
 from contracts.settings import Settings
@@ -39,6 +40,15 @@ def services(settings: Settings, store: Store, ledger: Ledger) -> Iterator[Servi
     services.queueing.close()
 
 
+def test_only_so_many_are_decoded_at_once(services: Services) -> None:
+    """When every decoding child is busy, the caller is told to come back; a free one is taken again."""
+    busy = Decoder(services.settings.model_copy(update={"max_decoders": 1}))
+    services = dataclasses.replace(services, decoder=busy)
+    with busy._free, pytest.raises(Unavailable, match="Too many uploads"):
+        service.create(services, DEFAULT_TENANT, upload(), None)
+    assert service.create(services, DEFAULT_TENANT, upload(), None).value.entries
+
+
 def upload() -> Upload:
     """An archive of three pairs."""
     archive = UploadedFile(name="", content=io.BytesIO(zipped(pairs(3))))
@@ -58,6 +68,7 @@ def test_a_store_that_fails_midway_is_left_clean(services: Services) -> None:
 )
 def test_the_child_is_stopped_at_its_limits(services: Services, limit: dict[str, object]) -> None:
     """Time and memory of the decoding child end; the caller is told to send less."""
-    tight = dataclasses.replace(services, settings=services.settings.model_copy(update=limit))
+    settings = services.settings.model_copy(update=limit)
+    tight = dataclasses.replace(services, settings=settings, decoder=Decoder(settings))
     with pytest.raises(InvalidUpload, match=r"limits of time and memory|more memory"):
         service.create(tight, DEFAULT_TENANT, upload(), None)

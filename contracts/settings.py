@@ -82,7 +82,6 @@ class Settings(BaseSettings):
     # Workers.
     device: str = "auto"
     cpu_threads: Count | None = None
-    precision: Literal["float32", "bfloat16"] = "float32"
     max_warm_bytes: Count = 4096 * MiB
     micro_batch: Count = 16
     shards_in_flight_per_worker: Count = 2

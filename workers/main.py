@@ -5,6 +5,7 @@ import os
 
 import torch
 
+from contracts.logs import configure_logs
 from contracts.queues import QUEUE_NAMES, QueueName
 from contracts.settings import Settings
 from workers.allocation import keep_freed_memory
@@ -20,6 +21,7 @@ def main() -> None:
     """Read the command line and the environment, and work."""
     queue = _parse_queue()
     settings = Settings()
+    configure_logs(settings)
     _set_threads(settings)
     machine = Machine.from_settings(settings)
     if queue is None:

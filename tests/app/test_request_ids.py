@@ -1,0 +1,32 @@
+"""Promises of request ids and of the log's line for each request."""
+
+import asyncio
+
+import httpx
+from fastapi import Response
+from structlog.testing import capture_logs
+
+from app.request_ids import RequestIds
+
+
+def test_a_sound_request_id_comes_back(client: httpx.Client) -> None:
+    """The caller's id is kept when it is plain text; anything else is replaced."""
+    sent = {"X-Request-Id": "trace.7"}
+    assert client.get("/livez", headers=sent).headers["X-Request-Id"] == "trace.7"
+    odd = client.get("/livez", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"]
+    assert len(odd) == 32
+
+
+def test_a_signature_is_never_logged() -> None:
+    """The log says what was asked and what came of it, but not the query of a signed link."""
+    app = httpx.ASGITransport(RequestIds(Response(status_code=403)))
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=app, base_url="http://app") as client:
+            await client.get("/v1/files/x.tar", params={"signature": "hush"})
+
+    with capture_logs() as lines:
+        asyncio.run(ask())
+    (line,) = lines
+    assert (line["event"], line["path"], line["status"]) == ("GET", "/v1/files/x.tar", 403)
+    assert "hush" not in str(line)

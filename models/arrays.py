@@ -9,12 +9,17 @@ from torch import Tensor
 
 Images = Float[Tensor, "batch 3 height width"]
 FeatureMaps = Float[Tensor, "batch channels height width"]
+# Feature maps whose channels and size differ from those of `FeatureMaps` in the same signature.
+OtherMaps = Float[Tensor, "batch other_channels other_height other_width"]
+# One map per feature tap, each [batch, channels, height, width] with sizes of its own, lowest resolution first.
+Taps = list[Tensor]
 Latents = Float[Tensor, "batch z_dim"]
 StyleVectors = Float[Tensor, "batch w_dim"]
 StyleCodes = Float[Tensor, "batch num_ws w_dim"]
 Masks = Int[Tensor, "batch height width"]
 ByteImages = UInt8[Tensor, "batch height width 3"]
-ByteMasks = UInt8[Tensor, "batch height width"]
+ByteMasks = UInt8[Tensor, "batch label_height label_width"]
+PixelScores = Float[Tensor, "batch label_height label_width"]
 Scores = Float[Tensor, " batch"]
 
 IGNORE_INDEX = 255

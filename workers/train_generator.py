@@ -48,7 +48,9 @@ def main(arguments: list[str] | None = None) -> None:
         learning_rate=parsed.learning_rate,
         r1_gamma=parsed.r1_gamma,
         style_mixing=parsed.style_mixing,
+        noise=parsed.noise,
         path_length_weight=parsed.path_length_weight,
+        ema_half_life_kimg=parsed.ema_half_life_kimg,
         augmentation_target=0.6 if parsed.augment else None,
     )
     run = Run(
@@ -177,7 +179,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--learning-rate", type=float, default=0.0025)
     parser.add_argument("--r1-gamma", type=float, default=0.1)
     parser.add_argument("--style-mixing", type=float, default=0.1)
+    parser.add_argument("--noise", choices=("random", "none"), default="random")
     parser.add_argument("--path-length-weight", type=float, default=0.0)
+    parser.add_argument("--ema-half-life-kimg", type=float, default=5.0)
     parser.add_argument("--augment", action="store_true", help="adaptive augmentation (small sets)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="0: as torch chooses")

@@ -22,13 +22,16 @@ from models.adversarial.losses import (
 from models.arrays import Images, StyleCodes
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
+from models.stylegan2.generator import Generator, NoiseMode
 from models.stylegan2.layers import channels_last
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialOptions:
-    """Hyper-parameters. Intervals count steps; half-lives and speeds count thousands of real images (kimg)."""
+    """Hyper-parameters. Intervals count steps; half-lives and speeds count thousands of real images (kimg).
+
+    `noise="none"` leaves the noise inputs' strengths at zero: right for domains without random detail.
+    """
 
     learning_rate: float = 0.0025
     r1_gamma: float = 0.1
@@ -36,6 +39,7 @@ class AdversarialOptions:
     path_length_weight: float = 0.0
     path_length_interval: int = 4
     style_mixing: float = 0.1
+    noise: NoiseMode = "random"
     ema_half_life_kimg: float = 5.0
     ema_ramp_up: float = 0.05
     w_mean_decay: float = 0.995
@@ -142,7 +146,7 @@ def _update_discriminator(
 ) -> dict[str, float]:
     with torch.no_grad():
         ws = mixed_codes(state.generator, len(reals), options.style_mixing)
-        fakes = state.generator.synthesize(ws, "random").images
+        fakes = state.generator.synthesize(ws, options.noise).images
     state.discriminator_optimizer.zero_grad(set_to_none=True)
     fake_logits = state.discriminator(augment(fakes, state.augmentation))
     real_logits = state.discriminator(augment(reals, state.augmentation))
@@ -184,7 +188,7 @@ def _update_generator(
     state.generator_optimizer.zero_grad(set_to_none=True)
     ws = mixed_codes(state.generator, count, options.style_mixing)
     _update_w_mean(state, ws, options)
-    fakes = state.generator.synthesize(ws, "random").images
+    fakes = state.generator.synthesize(ws, options.noise).images
     loss = generator_loss(state.discriminator(augment(fakes, state.augmentation)))
     loss.backward()
     state.generator_optimizer.step()
@@ -198,7 +202,7 @@ def _penalise_path_length(state: AdversarialState, count: int, options: Adversar
     """A step of its own on the path-length regulariser, on half a batch as published, with its running mean."""
     state.generator_optimizer.zero_grad(set_to_none=True)
     ws = mixed_codes(state.generator, max(count // 2, 1), options.style_mixing)
-    lengths = path_lengths(state.generator.synthesize(ws, "random").images, ws)
+    lengths = path_lengths(state.generator.synthesize(ws, options.noise).images, ws)
     state.mean_path_length += 0.01 * (lengths.mean().item() - state.mean_path_length)
     penalty = (lengths - state.mean_path_length).square().mean()
     weight = options.path_length_weight * options.path_length_interval

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.arrays import FeatureMaps
+from models.arrays import FeatureMaps, OtherMaps
 from models.labels.hypercolumns import upsample_to
 
 NORM_EPSILON = 1e-5
@@ -107,7 +107,7 @@ class Ensemble(nn.Module):
         x = self.norm2(self.layer2(x).relu())
         return self.layer3(x)  # type: ignore[no-any-return]
 
-    def maps(self, taps: Sequence[FeatureMaps], label_px: tuple[int, int]) -> Iterator[FeatureMaps]:
+    def maps(self, taps: Sequence[Tensor], label_px: tuple[int, int]) -> Iterator[FeatureMaps]:
         """Raw outputs [n, outputs, h, w] at every pixel, member by member.
 
         Only one member's hidden map exists at a time. Uses the running statistics, whatever mode the module is in.
@@ -118,7 +118,7 @@ class Ensemble(nn.Module):
             yield self._dense(hidden, self.layer3, member, self.norm2)
 
     def _first_layer(
-        self, taps: Sequence[FeatureMaps], label_px: tuple[int, int], member: int
+        self, taps: Sequence[Tensor], label_px: tuple[int, int], member: int
     ) -> FeatureMaps:
         """W1 applied at each tap's own resolution, then upsampled and added; taps of one size share the upsampling."""
         slices = self.layer1.weight[member].t().split(self.config.tap_channels, dim=1)
@@ -134,7 +134,7 @@ class Ensemble(nn.Module):
 
     def _dense(
         self, x: FeatureMaps, layer: MemberLinear, member: int, norm: MemberNorm
-    ) -> FeatureMaps:
+    ) -> OtherMaps:
         """The normalisation before a layer, folded into the layer's own weights."""
         scale, shift = norm.affine(member)
         weight, bias = layer.weight[member], layer.bias[member]

@@ -11,10 +11,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.arrays import FeatureMaps
+from models.arrays import FeatureMaps, OtherMaps
 
 
-def upsample_to(x: FeatureMaps, px: tuple[int, int]) -> FeatureMaps:
+def upsample_to(x: FeatureMaps, px: tuple[int, int]) -> OtherMaps:
     """Bilinear, `align_corners=False`, no antialiasing: what "upsampled" means for every hypercolumn here."""
     if x.shape[2:] == px:
         return x
@@ -22,7 +22,7 @@ def upsample_to(x: FeatureMaps, px: tuple[int, int]) -> FeatureMaps:
 
 
 def gather(
-    taps: Sequence[FeatureMaps], pixels: Int[Tensor, "batch count"], label_px: tuple[int, int]
+    taps: Sequence[Tensor], pixels: Int[Tensor, "batch count"], label_px: tuple[int, int]
 ) -> Float[Tensor, "batch count channels"]:
     """Hypercolumns at some pixels of each image, equal to upsampling every tap to `label_px` and picking them.
 

@@ -3,10 +3,19 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
-from models.arrays import ByteImages, ByteMasks, FeatureMaps, Images, Scores, StyleCodes
+from models.arrays import (
+    ByteImages,
+    ByteMasks,
+    FeatureMaps,
+    Images,
+    PixelScores,
+    Scores,
+    StyleCodes,
+    Taps,
+)
 from models.labels.ensemble import Ensemble
 from models.labels.uncertainty import agreement, image_scores
 from models.stylegan2.generator import Generator
@@ -18,7 +27,7 @@ class Rendered:
 
     images: ByteImages
     masks: ByteMasks
-    uncertainty: Float[Tensor, "batch height width"]
+    uncertainty: PixelScores
     scores: Scores
 
     def __len__(self) -> int:
@@ -52,9 +61,7 @@ class LabelGenerator:
             scores=image_scores(divergence).cpu(),
         )
 
-    def label(
-        self, taps: list[FeatureMaps]
-    ) -> tuple[FeatureMaps, Float[Tensor, "batch height width"]]:
+    def label(self, taps: Taps) -> tuple[FeatureMaps, PixelScores]:
         """Mean class probabilities [n, classes, h, w] and divergence [n, h, w] from feature taps."""
         return agreement(self.ensemble.maps(taps, self.label_px))
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.arrays import IGNORE_INDEX, FeatureMaps, Masks, StyleCodes
+from models.arrays import IGNORE_INDEX, Masks, StyleCodes, Taps
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.hypercolumns import gather
 from models.stylegan2.generator import Generator
@@ -66,12 +66,12 @@ class LabelledFeatures:
         order = torch.randperm(len(classes), device=classes.device)
         return columns[order], classes[order]
 
-    def _taps(self, images: Int[Tensor, " chosen"]) -> list[FeatureMaps]:
+    def _taps(self, images: Int[Tensor, " chosen"]) -> Taps:
         if self._cache is None:
             return self._synthesize(images)
         return [tap[images.to(tap.device)] for tap in self._cache]
 
-    def _synthesize(self, images: Int[Tensor, " chosen"]) -> list[FeatureMaps]:
+    def _synthesize(self, images: Int[Tensor, " chosen"]) -> Taps:
         with torch.no_grad():
             parts = [
                 self.generator.synthesize(self.ws[part.to(self.ws.device)]).taps

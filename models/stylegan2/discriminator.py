@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.arrays import FeatureMaps, Images
+from models.arrays import FeatureMaps, Images, OtherMaps, Taps
 from models.stylegan2.config import DiscriminatorConfig
 from models.stylegan2.layers import EqualizedConv, EqualizedLinear, activate
 
@@ -22,7 +22,7 @@ class DiscriminatorBlock(nn.Module):
         self.conv1 = EqualizedConv(inputs, outputs, 3, down=True)
         self.skip = EqualizedConv(inputs, outputs, 1, down=True, bias=False)
 
-    def forward(self, x: FeatureMaps) -> FeatureMaps:
+    def forward(self, x: FeatureMaps) -> OtherMaps:
         y = activate(self.conv1(activate(self.conv0(x))))
         return (y + self.skip(x)) * math.sqrt(0.5)  # type: ignore[no-any-return]
 
@@ -43,10 +43,10 @@ class Discriminator(nn.Module):
         self.dense = EqualizedLinear(last * math.prod(config.base_px), last)
         self.out = EqualizedLinear(last, 1)
 
-    def features(self, images: Images) -> list[FeatureMaps]:
+    def features(self, images: Images) -> Taps:
         """Output of every residual block, highest resolution first."""
         x = activate(self.from_rgb(images))
-        outputs = []
+        outputs: Taps = []
         for block in self.blocks:
             x = block(x)
             outputs.append(x)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from models.arrays import FeatureMaps, Images, Latents, StyleCodes, StyleVectors
+from models.arrays import FeatureMaps, Images, Latents, OtherMaps, StyleCodes, StyleVectors, Taps
 from models.stylegan2.config import GeneratorConfig
 from models.stylegan2.layers import EqualizedLinear, activate, modulated_conv
 from models.stylegan2.resampling import upsample
@@ -21,7 +21,7 @@ class Synthesis:
     """What one pass gives: images in [-1, 1] (not clipped), and the feature taps, lowest resolution first."""
 
     images: Images
-    taps: list[FeatureMaps]
+    taps: Taps
 
 
 class Mapping(nn.Module):
@@ -63,7 +63,7 @@ class SynthesisLayer(nn.Module):
         self.up = up
         self.clamp = config.conv_clamp
 
-    def forward(self, x: FeatureMaps, w: StyleVectors, noise: NoiseMode) -> FeatureMaps:
+    def forward(self, x: FeatureMaps, w: StyleVectors, noise: NoiseMode) -> OtherMaps:
         x = modulated_conv(x, self.weight * self.weight_gain, self.affine(w), up=self.up)
         if noise == "const":
             x = x + self.noise_const * self.noise_strength
@@ -104,7 +104,7 @@ class SynthesisBlock(nn.Module):
         self.conv1 = SynthesisLayer(channels, channels, px, up=False, config=config)
         self.to_rgb = ToRGB(channels, config)
 
-    def forward(self, x: FeatureMaps | None, ws: StyleCodes, noise: NoiseMode) -> list[FeatureMaps]:
+    def forward(self, x: FeatureMaps | None, ws: StyleCodes, noise: NoiseMode) -> Taps:
         """The block's two feature taps, from the last tap of the block before (None for the first block)."""
         if x is None:
             first = self.const.expand(ws.shape[0], -1, -1, -1)
@@ -132,7 +132,7 @@ class Generator(nn.Module):
 
         Code k feeds convolution k; a block's RGB output shares its code with the next block's first convolution.
         """
-        taps: list[FeatureMaps] = []
+        taps: Taps = []
         images: Images | None = None
         for k, block in enumerate(self.blocks):
             assert isinstance(block, SynthesisBlock)

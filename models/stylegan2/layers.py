@@ -8,10 +8,11 @@ import math
 from typing import TypeVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.arrays import FeatureMaps, StyleVectors
+from models.arrays import FeatureMaps, OtherMaps
 from models.stylegan2.resampling import blur
 
 LEAK = 0.2
@@ -62,7 +63,7 @@ class EqualizedConv(nn.Module):
         self.gain = 1.0 / math.sqrt(inputs * kernel**2)
         self.down = down
 
-    def forward(self, x: FeatureMaps) -> FeatureMaps:
+    def forward(self, x: FeatureMaps) -> OtherMaps:
         padding = self.weight.shape[-1] // 2
         weight = self.weight * self.gain
         if self.down:
@@ -72,12 +73,12 @@ class EqualizedConv(nn.Module):
 
 def modulated_conv(
     x: FeatureMaps,
-    weight: Tensor,
-    styles: StyleVectors,
+    weight: Float[Tensor, "outputs channels kernel kernel"],
+    styles: Float[Tensor, "batch channels"],
     *,
     demodulate: bool = True,
     up: bool = False,
-) -> FeatureMaps:
+) -> OtherMaps:
     """Convolve with weights that each sample's style scales (arXiv 1912.04958, section 2.2, equations 1 and 3).
 
     Scaling the input by the style and the output by the demodulation factor equals scaling the weights, and needs

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.arrays import FeatureMaps
+from models.arrays import FeatureMaps, OtherMaps
 
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 
@@ -16,19 +16,12 @@ def low_pass(channels: int, *, gain: float, like: Tensor) -> Tensor:
     return kernel.expand(channels, 1, 4, 4)
 
 
-def blur(x: FeatureMaps, *, padding: int, gain: float = 1.0) -> FeatureMaps:
+def blur(x: FeatureMaps, *, padding: int, gain: float = 1.0) -> OtherMaps:
     """Filter each channel; `padding` zeros on all four sides (2 gives one more pixel a side than came in)."""
     return F.conv2d(x, low_pass(x.shape[1], gain=gain, like=x), padding=padding, groups=x.shape[1])
 
 
-def upsample(x: FeatureMaps) -> FeatureMaps:
+def upsample(x: FeatureMaps) -> OtherMaps:
     """Double height and width: zeros between the pixels, then the filter."""
     kernel = low_pass(x.shape[1], gain=4.0, like=x)
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
-
-
-def downsample(x: FeatureMaps) -> FeatureMaps:
-    """Halve height and width: the filter, then every second pixel."""
-    return F.conv2d(
-        x, low_pass(x.shape[1], gain=1.0, like=x), stride=2, padding=1, groups=x.shape[1]
-    )

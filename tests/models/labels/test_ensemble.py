@@ -1,0 +1,53 @@
+"""Promises of the label ensemble: the factorised head equals the naive one, columns are read where they belong."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.labels.ensemble import Ensemble, EnsembleConfig
+from models.labels.hypercolumns import gather
+from models.stylegan2.generator import Generator
+
+
+def random_ensemble(generator: Generator, outputs: int = 5) -> Ensemble:
+    """Ten members with random weights and normalisation statistics that are not trivial."""
+    config = EnsembleConfig(tap_channels=generator.config.tap_channels, outputs=outputs)
+    ensemble = Ensemble(config)
+    for name, tensor in ensemble.state_dict().items():
+        if "variance" in name:
+            tensor.uniform_(0.5, 2.0)
+        else:
+            tensor.normal_(std=0.5)
+    return ensemble.eval().requires_grad_(False)
+
+
+def naive(ensemble: Ensemble, taps: list[Tensor], label_px: tuple[int, int]) -> Tensor:
+    """The paper's way: upsample, concatenate, then every MLP at every pixel; [members, n, outputs, h, w]."""
+    maps = [F.interpolate(t, size=label_px, mode="bilinear", align_corners=False) for t in taps]
+    columns = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
+    flat = columns.flatten(0, 2).expand(ensemble.config.num_members, -1, -1)
+    outputs = ensemble(flat).unflatten(1, columns.shape[:3])
+    return outputs.permute(0, 1, 4, 2, 3)
+
+
+def test_the_factorised_head_equals_the_naive_one(any_generator: Generator) -> None:
+    """Same outputs within 1e-5 on random weights, square or not, at image size and at others."""
+    ensemble = random_ensemble(any_generator)
+    taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
+    height, width = any_generator.config.image_px
+    for label_px in ((height, width), (height // 2, width // 2), (height + 7, width + 3)):
+        expected = naive(ensemble, taps, label_px)
+        found = torch.stack(list(ensemble.maps(taps, label_px)))
+        scale = expected.abs().max()
+        assert (found - expected).abs().max() / scale < 1e-5
+
+
+def test_gathered_columns_equal_upsampled_ones(any_generator: Generator) -> None:
+    """Reading hypercolumns at single pixels gives what the full stack holds there."""
+    taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
+    label_px = any_generator.config.image_px
+    pixels = torch.randint(0, label_px[0] * label_px[1], (2, 40))
+    maps = [F.interpolate(t, size=label_px, mode="bilinear") for t in taps]
+    expected = torch.cat(maps, dim=1).flatten(2).transpose(1, 2)
+    expected = torch.stack([image[p] for image, p in zip(expected, pixels, strict=True)])
+    assert torch.allclose(gather(taps, pixels, label_px), expected, atol=1e-5)

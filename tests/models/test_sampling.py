@@ -1,0 +1,75 @@
+"""Promises of `models.sampling`: latents and accepted candidates are functions of seed, index and attempt alone."""
+
+import pytest
+import torch
+
+from models.sampling import AcceptanceTooLow, Candidate, Stream, draw_accepted, latents
+
+PINNED = [
+    -1.103711724281311,
+    1.942571759223938,
+    -0.5177074074745178,
+    -1.3340895175933838,
+    -1.564253807067871,
+]
+
+
+def test_a_latent_does_not_depend_on_its_neighbours() -> None:
+    """Sample 17 is the same alone, in company, and in any order."""
+    alone = latents(5, [Candidate(17)], 8)
+    company = latents(5, [Candidate(3), Candidate(17), Candidate(9)], 8)
+    assert torch.equal(alone[0], company[1])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        latents(6, [Candidate(17)], 8),
+        latents(5, [Candidate(18)], 8),
+        latents(5, [Candidate(17, 1)], 8),
+        latents(5, [Candidate(17)], 8, Stream.PILOT),
+    ],
+    ids=["seed", "index", "attempt", "stream"],
+)
+def test_every_part_of_the_key_matters(other: torch.Tensor) -> None:
+    """Another seed, index, attempt or stream gives another latent."""
+    assert not torch.equal(latents(5, [Candidate(17)], 8), other)
+
+
+def test_latents_stay_what_they_are() -> None:
+    """The numbers are pinned: a change here changes every dataset that was ever promised."""
+    pinned = torch.tensor(PINNED)
+    assert torch.equal(latents(2**62 + 1, [Candidate(2**40, 3)], 5)[0], pinned)
+
+
+def test_latents_are_standard_normal() -> None:
+    """Mean 0, deviation 1 and the right tail, over 40,000 numbers."""
+    z = latents(0, [Candidate(i) for i in range(2000)], 20)
+    assert abs(z.mean()) < 0.02
+    assert abs(z.std() - 1) < 0.02
+    assert abs((z > 1.6449).float().mean() - 0.05) < 0.005
+
+
+def test_the_first_accepted_candidate_wins_whatever_the_micro_batch() -> None:
+    """Acceptance looks at the candidate alone, so batches of 1 and 7 pick the same attempts."""
+
+    def attempts(micro_batch: int) -> dict[int, int]:
+        drawn = draw_accepted(
+            range(20),
+            lambda candidates: candidates,
+            lambda candidate: (candidate.index * 7 + candidate.attempt * 3) % 5 < 2,
+            micro_batch=micro_batch,
+            max_attempts=10,
+        )
+        return {candidate.index: candidate.attempt for candidate, _ in drawn}
+
+    assert attempts(1) == attempts(7)
+    assert set(attempts(1)) == set(range(20))
+    assert max(attempts(1).values()) > 0
+
+
+def test_hopeless_acceptance_says_so() -> None:
+    """After the cap the sample and the number of tries are named."""
+    nothing = draw_accepted([4], lambda c: c, lambda _: False, micro_batch=2, max_attempts=3)
+    with pytest.raises(AcceptanceTooLow, match="none of 3 candidates of sample 4"):
+        list(nothing)

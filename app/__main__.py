@@ -32,6 +32,7 @@ def main() -> int:
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        timeout_graceful_shutdown=10,  # else an open event stream would hold the process up
         access_log=False,  # ours has the request's id and leaves out the query
         server_header=False,
     )

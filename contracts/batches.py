@@ -18,13 +18,13 @@ RENDER_VERSION = 1
 """Raised whenever the same request would render to other labels or other candidates."""
 
 ImageFormat = Literal["png", "jpeg"]
-Truncation = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Truncation = Annotated[float, Field(gt=0, le=1)]
 
 
 class Filter(Shape):
     """Drops the `drop_share` most uncertain of all candidates (the paper's 10%)."""
 
-    drop_share: Annotated[float, Field(gt=0, le=0.9, allow_inf_nan=False)]
+    drop_share: Annotated[float, Field(gt=0, le=0.9)]
 
 
 class PinnedFit(Shape):

@@ -14,9 +14,9 @@ from contracts.labelsets import LabelSchema
 from contracts.shapes import Artefact, Seed, Sha256, Shape
 
 InversionPreset = Literal["default", "paper"]
-Weight = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, le=100)]
 HiddenWidth = Annotated[int, Field(ge=1, le=1_024)]
-LearningRate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
 
 
 class InversionOptions(Shape):

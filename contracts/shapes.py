@@ -19,9 +19,12 @@ Timestamp = AwareDatetime
 
 
 class Shape(BaseModel):
-    """A frozen value. An unknown field is an error, so a misspelt option never passes in silence."""
+    """A frozen value. An unknown field is an error, so a misspelt option never passes in silence.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Infinity and NaN are errors too: JSON has no word for them, so they would be written and never read again.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Artefact(Shape):

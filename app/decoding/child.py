@@ -74,7 +74,7 @@ def _files(job: DecodeJob, folder: Path) -> dict[str, Path]:
 def _read_schema(job: DecodeJob, found: Sorted) -> UploadSchema:
     text = job.schema_text
     if text is None and found.schema is not None:
-        text = found.schema.read_text(errors="replace")
+        text = found.schema.read_text("utf-8-sig", errors="replace")
     if text is None:
         detail = (
             'The schema is missing. Add labelset.json, or the form field "schema", such as'
@@ -152,7 +152,7 @@ def main() -> int:
     except MemoryError:
         detail = "The upload needs more memory to decode than is allowed. Send smaller images."
         result = DecodeResult(flaws=(Flaw(detail=detail),))
-    (folder / RESULT).write_text(result.model_dump_json())
+    (folder / RESULT).write_bytes(result.model_dump_json().encode())
     return 0
 
 

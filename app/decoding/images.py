@@ -83,7 +83,8 @@ def _open(path: Path, name: str, formats: tuple[str, ...], max_pixels: int) -> I
     if width_px * height_px > max_pixels:
         detail = f"It has {width_px} x {height_px} pixels; at most {max_pixels} are taken. Scale it down."
         raise Refused(name, detail)
-    if getattr(image, "n_frames", 1) != 1:
+    # A phone's JPEG may carry more pictures (MPO: previews, the other eye); the first is the photograph.
+    if getattr(image, "is_animated", False) and image.format != "MPO":
         raise Refused(name, "It is an animation. Send one frame as a still image.")
     try:
         image.load()

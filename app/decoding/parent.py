@@ -63,7 +63,7 @@ class Decoder:
 
 
 def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
-    (folder / JOB).write_text(job.model_dump_json())
+    (folder / JOB).write_bytes(job.model_dump_json().encode())
     try:
         ended = subprocess.run(  # noqa: S603 - our own module, no shell
             [sys.executable, "-m", "app.decoding.child", str(folder)],

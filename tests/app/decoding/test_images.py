@@ -70,6 +70,14 @@ def test_an_animation_is_refused(path: Path) -> None:
         read_image(path, "a", MAX_PIXELS)
 
 
+def test_a_phones_photograph_is_no_animation(path: Path) -> None:
+    """A JPEG with previews behind the photograph is taken for the photograph."""
+    preview = Image.new("RGB", (2, 2))
+    photograph = Image.new("RGB", (4, 3))
+    path.write_bytes(encode(photograph, "MPO", save_all=True, append_images=[preview]))
+    assert read_image(path, "a", MAX_PIXELS).size == (4, 3)
+
+
 def test_a_cut_image_is_refused(path: Path) -> None:
     """An image that ends too early is damaged, not grey below."""
     noise = Image.effect_noise((30, 30), 90).convert("RGB")

@@ -77,6 +77,19 @@ def test_single_files_become_a_labelset(client: httpx.Client) -> None:
     assert answer.json()["classes"][1] == {"name": "skin", "num_images": 1, "num_pixels": 64}
 
 
+def test_names_may_be_in_any_language(client: httpx.Client) -> None:
+    """Class names, the labelset's name and file names come back as they were written."""
+    schema = json.dumps({"name": "Köpfe", "classes": ["背景", "кожа"]}, ensure_ascii=False)
+    files = {
+        "labelset.json": b"\xef\xbb\xbf" + schema.encode(),
+        "images/é.png": png("RGB", (8, 8)),
+        "masks/é.png": png("L", (8, 8)),
+    }
+    shown = client.post("/v1/labelsets", files=as_form(files)).json()
+    assert (shown["name"], shown["labels"]["classes"]) == ("Köpfe", ["背景", "кожа"])
+    assert shown["entries"][0]["name"] == "é"
+
+
 def test_equal_uploads_have_equal_digests(client: httpx.Client) -> None:
     """The digest names the content: two uploads of it are two labelsets of one digest."""
     first, second = (client.post("/v1/labelsets", files=as_form(pairs(1))).json() for _ in range(2))

@@ -1,8 +1,8 @@
 """Promises of the labelset service when something breaks on the way."""
 
-import dataclasses
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -40,35 +40,44 @@ def services(settings: Settings, store: Store, ledger: Ledger) -> Iterator[Servi
     services.queueing.close()
 
 
-def test_only_so_many_are_decoded_at_once(services: Services) -> None:
-    """When every decoding child is busy, the caller is told to come back; a free one is taken again."""
-    busy = Decoder(services.settings.model_copy(update={"max_decoders": 1}))
-    services = dataclasses.replace(services, decoder=busy)
-    with busy._free, pytest.raises(Unavailable, match="Too many uploads"):
-        service.create(services, DEFAULT_TENANT, upload(), None)
-    assert service.create(services, DEFAULT_TENANT, upload(), None).value.entries
-
-
-def upload() -> Upload:
-    """An archive of three pairs."""
-    archive = UploadedFile(name="", content=io.BytesIO(zipped(pairs(3))))
+def upload(files: Mapping[str, bytes] | None = None) -> Upload:
+    """An archive of three pairs, or of these files."""
+    archive = UploadedFile(name="", content=io.BytesIO(zipped(files or pairs(3))))
     return Upload(archive=archive, files=(), schema_text=None)
+
+
+def limited(services: Services, **limits: object) -> Services:
+    """The same services with other settings."""
+    settings = services.settings.model_copy(update=limits)
+    return replace(services, settings=settings, decoder=Decoder(settings))
 
 
 def test_a_store_that_fails_midway_is_left_clean(services: Services) -> None:
     """When not everything could be stored, what was is removed again."""
     store = FullStore(services.store.objects)
     with pytest.raises(StoreUnavailable):
-        service.create(dataclasses.replace(services, store=store), DEFAULT_TENANT, upload(), None)
+        service.create(replace(services, store=store), DEFAULT_TENANT, upload(), None)
     assert list(store.list(keys.noun_prefix(DEFAULT_TENANT, "labelsets"))) == []
 
 
-@pytest.mark.parametrize(
-    "limit", [{"decode_wall": timedelta(milliseconds=1)}, {"decode_memory_bytes": 30_000_000}]
-)
-def test_the_child_is_stopped_at_its_limits(services: Services, limit: dict[str, object]) -> None:
-    """Time and memory of the decoding child end; the caller is told to send less."""
-    settings = services.settings.model_copy(update=limit)
-    tight = dataclasses.replace(services, settings=settings, decoder=Decoder(settings))
-    with pytest.raises(InvalidUpload, match=r"limits of time and memory|more memory"):
-        service.create(tight, DEFAULT_TENANT, upload(), None)
+def test_the_child_has_a_limit_of_time(services: Services) -> None:
+    """A child that takes too long is ended, and the caller told to send less."""
+    hasty = limited(services, decode_wall=timedelta(milliseconds=1))
+    with pytest.raises(InvalidUpload, match="limits of time and memory"):
+        service.create(hasty, DEFAULT_TENANT, upload(), None)
+
+
+def test_the_child_has_a_limit_of_memory(services: Services) -> None:
+    """An image that is within the limit of pixels, but not of memory, does no harm."""
+    tight = limited(services, decode_memory_bytes=200_000_000)
+    large = pairs(1, size=(4_000, 4_000))
+    with pytest.raises(InvalidUpload, match="needs more memory"):
+        service.create(tight, DEFAULT_TENANT, upload(large), None)
+
+
+def test_only_so_many_are_decoded_at_once(services: Services) -> None:
+    """When every decoding child is busy, the caller is told to come back; a free one is taken again."""
+    services = limited(services, max_decoders=1)
+    with services.decoder._free, pytest.raises(Unavailable, match="Too many uploads"):
+        service.create(services, DEFAULT_TENANT, upload(), None)
+    assert service.create(services, DEFAULT_TENANT, upload(), None).value.entries

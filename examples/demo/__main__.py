@@ -1,11 +1,25 @@
 """`python -m examples.demo` runs the demo; `python -m examples.demo serve` leaves the service running."""
 
+import signal
 import sys
 
 from examples.demo.demo import run_demo
 from examples.demo.serve import serve
 
-if sys.argv[1:] == ["serve"]:
-    serve()
-else:
-    run_demo()
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Both stop everything they started, also when they are interrupted or fail."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl+C
+    try:
+        if sys.argv[1:] == ["serve"]:
+            serve()
+        else:
+            run_demo()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+sys.exit(main())

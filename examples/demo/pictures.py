@@ -72,8 +72,9 @@ def _grey(data: bytes) -> Pixels:
 
 
 def _overlay(sample: Sample) -> Pixels:
-    mixed = 0.45 * sample.image + 0.55 * sample.label
-    return mixed.astype(np.uint8)
+    """The label's colours over the image; class 0 is black in the palette and stays clear."""
+    share = 0.6 * sample.label.any(axis=2, keepdims=True)
+    return ((1 - share) * sample.image + share * sample.label).astype(np.uint8)
 
 
 def _heat(share: NDArray[np.float64]) -> Pixels:

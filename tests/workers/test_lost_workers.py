@@ -192,3 +192,14 @@ def test_a_long_job_keeps_its_worker(stack: Stack, scene: Scene) -> None:
     assert scene.machine.ledger.live(fit.ref).attempt == 1
     scene.cancel(fit.ref)
     assert end_of(scene, fit.ref) is JobStatus.CANCELLED
+
+
+def test_a_batch_with_a_filter_begins_with_its_pilot(stack: Stack, scene: Scene) -> None:
+    """The first call measures the threshold, and only then are shards queued."""
+    batch = scene.ask_batch(scene.fit(), n=8, shard_size=4, drop_share=0.1)
+    batches.queue_next(scene.machine, batch)
+    waiting = open_queue(scene.machine.redis, "generate").get_job_ids()
+    assert waiting == [f"{batch.id}-pilot-1"]
+    stack.start_worker("generate")
+    assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
+    assert scene.batch_manifest(batch.ref).threshold is not None

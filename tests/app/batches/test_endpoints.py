@@ -1,14 +1,18 @@
 """Promises of `/v1/batches` over HTTP."""
 
 import hashlib
+import threading
+import time
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from contracts import keys
 from contracts.batches import BatchManifest
-from contracts.ids import new_id
+from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.settings import Settings
+from contracts.store import Store
 
 FinishBatch = Callable[[str], BatchManifest]
 
@@ -117,3 +121,36 @@ def test_the_metrics_show_what_a_filter_costs(
     hair = metrics["classes"][2]
     assert (hair["name"], hair["kept_share"], hair["num_pixels"]) == ("hair", 3 / 40, 3)
     assert hair["candidate_share"] == 6 / 80
+
+
+def test_a_create_may_wait_for_the_end(
+    client: httpx.Client, finished_fit_id: str, finish_batch: FinishBatch, store: Store
+) -> None:
+    """With `Prefer: wait` a small batch comes back done, in one request, with 200."""
+    batches = keys.noun_prefix(DEFAULT_TENANT, "batches")
+
+    def finish_when_it_is_there() -> None:
+        while not (ids := store.children(batches)):
+            time.sleep(0.01)
+        finish_batch(ids[0])
+
+    ender = threading.Thread(target=finish_when_it_is_there)
+    ender.start()
+    headers = {"Prefer": "wait=30"}
+    answer = client.post("/v1/batches", json={"fit": finished_fit_id, "n": 1}, headers=headers)
+    ender.join()
+    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
+
+
+def test_a_batch_lives_as_a_fit_does(
+    client: httpx.Client, batch_id: str, finish_batch: FinishBatch
+) -> None:
+    """A batch is listed, cancelled, followed and deleted at its own addresses."""
+    path = f"/v1/batches/{batch_id}"
+    assert client.post(f"{path}/cancel").json()["status"] == "cancelling"
+    finish_batch(batch_id)
+    assert "event: completed" in client.get(f"{path}/events/live").text
+    assert client.get(f"{path}/events").json()["items"][-1]["type"] == "completed"
+    assert [batch["id"] for batch in client.get("/v1/batches").json()["items"]] == [batch_id]
+    assert client.delete(path).status_code == 204
+    assert client.get(path).status_code == 410

@@ -1,0 +1,54 @@
+"""The import rule of `pyproject.toml`: it holds, and it breaks when somebody crosses it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+ROOMS = ("app", "benchmarks", "contracts", "examples", "models", "workers")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the rooms' source and of the rule."""
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    for room in ROOMS:
+        for source in (REPOSITORY / room).rglob("*.py"):
+            copy = tmp_path / source.relative_to(REPOSITORY)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, copy)
+    return tmp_path
+
+
+def check_imports(checkout: Path) -> subprocess.CompletedProcess[str]:
+    """What `make check` says about the imports of a checkout."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+
+
+def test_every_room_keeps_to_its_imports(checkout: Path) -> None:
+    """The checkout as it is passes."""
+    checked = check_imports(checkout)
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("room", "crossing"),
+    [
+        ("app", "import torch"),
+        ("app", "import workers.fits"),
+        ("contracts", "import rq"),
+        ("models", "import contracts.ids"),
+        ("workers", "import fastapi"),
+        ("examples", "import contracts.ids"),
+    ],
+)
+def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing: str) -> None:
+    """One forbidden line in any room, and `make check` fails."""
+    (checkout / room / "crossing.py").write_text(f'"""A crossing."""\n\n{crossing}\n')
+    checked = check_imports(checkout)
+    assert checked.returncode != 0
+    assert f"{room}.crossing -> {crossing.split()[1]}" in checked.stdout

@@ -43,7 +43,8 @@ def _fit(run: Run) -> FitManifest:
     inversion = inverter.invert(run, "inverting", pairs)
     ensemble = _train(run, request, inverter, pairs, inversion)
     label_generator = LabelGenerator(inverter.generator, ensemble)
-    training = label_pairs(run, label_generator, pairs, inversion, request.labels)
+    masks = label_pairs(run, "labelling", label_generator, pairs, inversion)
+    training = Labelled(pairs, inversion, masks, request.labels)
     heldout = _label_heldout(run, request, inverter, label_generator)
     return _write(run, request, ensemble, training, heldout)
 
@@ -86,7 +87,8 @@ def _label_heldout(
         return None
     pairs = _read_pairs(run, request, inverter, request.validation_labelset)
     inversion = inverter.invert(run, "inverting held-out", pairs)
-    return label_pairs(run, label_generator, pairs, inversion, request.labels)
+    masks = label_pairs(run, "labelling held-out", label_generator, pairs, inversion)
+    return Labelled(pairs, inversion, masks, request.labels)
 
 
 def _write(

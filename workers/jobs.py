@@ -90,6 +90,7 @@ def perform(
         return
     run = Run(machine, ref)
     machine.ledger.started(ref, attempt)
+    log.info("job begun", job=str(ref), attempt=attempt)
     try:
         run.look()
         manifest = work(run)
@@ -101,7 +102,8 @@ def perform(
     except JobFailed as error:
         manifest = failed(ref, error, run.started_at)
     if manifest is not None:
-        records.finish(machine.store, machine.ledger, ref, manifest)
+        standing = records.finish(machine.store, machine.ledger, ref, manifest)
+        log.info("job ended", job=str(ref), status=standing.status.value)
 
 
 def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:

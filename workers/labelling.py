@@ -69,13 +69,9 @@ class Labelled:
 
 
 def label_pairs(
-    run: Run,
-    label_generator: LabelGenerator,
-    pairs: Pairs,
-    inversion: Inversion,
-    labels: LabelSchema,
-) -> Labelled:
-    """Labels the codes of `pairs`, micro-batch by micro-batch."""
+    run: Run, stage: str, label_generator: LabelGenerator, pairs: Pairs, inversion: Inversion
+) -> tuple[Pixels, ...]:
+    """The mask that each image's code gets, micro-batch by micro-batch."""
 
     def work(chunk: Sequence[int]) -> list[Pixels]:
         return list(label_generator.render(inversion.ws[list(chunk)]).masks.numpy())
@@ -83,5 +79,5 @@ def label_pairs(
     predictions: list[Pixels] = []
     for masks in run.machine.micro_batches.run("labelling", range(len(pairs)), work):
         predictions += masks
-        run.step("labelling", len(predictions), len(pairs))
-    return Labelled(pairs, inversion, tuple(predictions), labels)
+        run.step(stage, len(predictions), len(pairs))
+    return tuple(predictions)

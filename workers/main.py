@@ -1,4 +1,4 @@
-"""Where a worker process begins: settings, threads, machine; then one queue, or the reconciler, until told to stop."""
+"""Where a worker process begins: settings, log, threads, machine; then one queue, or the reconciler, until stopped."""
 
 import argparse
 import os
@@ -21,6 +21,7 @@ def main() -> None:
     """Read the command line and the environment, and work."""
     queue = _parse_queue()
     settings = Settings()
+    configure_logs(settings)
     configure_logs(settings)
     _set_threads(settings)
     machine = Machine.from_settings(settings)

@@ -92,9 +92,9 @@ class Worker(SimpleWorker):
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, showing a sign of life the whole time."""
-        self._send_heartbeat()
-        with repeating(self._machine.settings.heartbeat_interval, self._send_heartbeat):
-            self.work()
+        self.send_heartbeat()
+        with repeating(self._machine.settings.heartbeat_interval, self.send_heartbeat):
+            self.work(logging_level="WARNING")
         self._machine.ledger.leave(self.name)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -118,6 +118,8 @@ class Worker(SimpleWorker):
 
         Unlike RQ's, a second signal changes nothing; SIGKILL is there for those who cannot wait.
         """
+        if self._stop_requested:
+            return
         self._stop_requested = True
         self._machine.pulse.drain()
         if self.get_state() != WorkerStatus.BUSY:
@@ -131,7 +133,7 @@ class Worker(SimpleWorker):
         finally:
             self._running = None
 
-    def _send_heartbeat(self) -> None:
+    def send_heartbeat(self) -> None:
         """Runs on a thread of its own. Redis may be away for a while; the next beat tries again."""
         running = self._running
         try:

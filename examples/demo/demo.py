@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,13 +21,14 @@ from examples.demo.stack import REPOSITORY, Stack
 NUM_LABELS = 16
 NUM_HELDOUT = 32
 NUM_PAIRS = 64
+SHARD_SIZE = 32
 GENERATOR = "portraits-64"
 OUTPUT = REPOSITORY / "demo"
 
 
 def run_demo() -> None:
     """The whole demo; raises when a step fails, after everything it started has been stopped."""
-    console = Console()
+    console = Console(highlight=False)
     OUTPUT.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="handsoff-demo-") as folder,
@@ -36,45 +38,73 @@ def run_demo() -> None:
             stack.start()
         console.print(f"[green]✓[/] the service runs at {stack.address} (its data in {folder})")
         road = Road(stack.address)
-        figures = _drive(road, Path(folder), console)
+        figures = Demo(stack, road, console).drive(Path(folder))
         road.close()
     console.print("[green]✓[/] everything that was started has been stopped")
     print(json.dumps(figures))
 
 
-def _drive(road: Road, folder: Path, console: Console) -> Json:
-    labelset = road.upload(render_labelset(folder / "labelled", NUM_LABELS))
-    validation = road.upload(render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout"))
-    console.print(
-        f"[green]✓[/] uploaded {NUM_LABELS} labelled portraits, and {NUM_HELDOUT} to measure by"
-    )
-    fit = _fit(road, labelset, validation, console)
-    batch_id = road.start_batch(fit=fit["id"], n=NUM_PAIRS, seed=1, shard_size=NUM_PAIRS // 2)
-    with watching(console, "batch") as watch:
-        batch = road.succeed(f"/v1/batches/{batch_id}", watch)
-    samples = [sample for shard in road.fetch_shards(batch_id) for sample in read_shard(shard)]
-    draw_pairs(samples, OUTPUT / "pairs.png")
-    console.print(f"[green]✓[/] {len(samples)} pairs fetched, checksums right: demo/pairs.png")
-    return {
-        "labels": NUM_LABELS,
-        "pairs": len(samples),
-        "fit_seconds": round(seconds(fit), 1),
-        "pairs_per_second": round(len(samples) / seconds(batch), 1),
-        "reconstruction_psnr_db": round(fit["metrics"]["reconstruction_psnr_db"], 2),
-        "heldout_miou": round(fit["metrics"]["heldout"]["miou"], 4),
-    }
+@dataclass(frozen=True)
+class Demo:
+    """The demo's road through a running service."""
 
+    stack: Stack
+    road: Road
+    console: Console
 
-def _fit(road: Road, labelset: str, validation: str, console: Console) -> Json:
-    fit_id = road.start_fit(
-        generator=GENERATOR, labelset=labelset, validation_labelset=validation, seed=1
-    )
-    with watching(console, "fit") as watch:
-        fit = road.succeed(f"/v1/fits/{fit_id}", watch)
-    (OUTPUT / "fit.png").write_bytes(road.fetch(fit["sheet"]["url"]))
-    miou = fit["metrics"]["heldout"]["miou"]
-    console.print(f"[green]✓[/] fitted: held-out mIoU {miou:.3f}; demo/fit.png shows each image")
-    return fit
+    def drive(self, folder: Path) -> Json:
+        """Upload, fit, batch, fetch, draw; returns the figures of the last line."""
+        labelset = self.road.upload(render_labelset(folder / "labelled", NUM_LABELS))
+        heldout = self.road.upload(render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout"))
+        self.say(f"uploaded {NUM_LABELS} labelled portraits, and {NUM_HELDOUT} to measure by")
+        fit = self.fit(labelset, heldout)
+        batch = self.render(fit["id"])
+        return {
+            "labels": NUM_LABELS,
+            "pairs": batch["metrics"]["num_samples"],
+            "fit_seconds": round(seconds(fit), 1),
+            "pairs_per_second": round(NUM_PAIRS / seconds(batch), 1),
+            "reconstruction_psnr_db": round(fit["metrics"]["reconstruction_psnr_db"], 2),
+            "heldout_miou": round(fit["metrics"]["heldout"]["miou"], 4),
+        }
+
+    def fit(self, labelset: str, heldout: str) -> Json:
+        """Fits a label generator and keeps its sheet."""
+        fit_id = self.road.start_fit(
+            generator=GENERATOR, labelset=labelset, validation_labelset=heldout, seed=1
+        )
+        fit = self.watch("fit", f"/v1/fits/{fit_id}")
+        (OUTPUT / "fit.png").write_bytes(self.road.fetch(fit["sheet"]["url"]))
+        miou = fit["metrics"]["heldout"]["miou"]
+        self.say(f"fitted: held-out mIoU {miou:.3f}; demo/fit.png shows each image")
+        return fit
+
+    def render(self, fit_id: str) -> Json:
+        """Asks for a batch, fetches its shards and draws its samples."""
+        batch_id = self.road.start_batch(fit=fit_id, n=NUM_PAIRS, seed=1, shard_size=SHARD_SIZE)
+        batch = self.watch("batch", f"/v1/batches/{batch_id}")
+        shards = self.road.fetch_shards(batch_id)
+        draw_pairs(
+            [sample for shard in shards for sample in read_shard(shard)], OUTPUT / "pairs.png"
+        )
+        self.say(
+            f"fetched {NUM_PAIRS} pairs in {len(shards)} shards, digests right: demo/pairs.png"
+        )
+        return batch
+
+    def watch(self, title: str, path: str) -> Json:
+        """Shows a job's progress until it has succeeded; raises when a process of the stack has died."""
+        with watching(self.console, title) as show:
+
+            def look(job: Json) -> None:
+                self.stack.check()
+                show(job)
+
+            return self.road.succeed(path, look)
+
+    def say(self, text: str) -> None:
+        """One finished step."""
+        self.console.print(f"[green]✓[/] {text}")
 
 
 def render_labelset(folder: Path, count: int, *options: str) -> Path:

@@ -19,7 +19,6 @@ from models.labels.training import EnsembleOptions, train_ensemble
 from models.serialization import pack, pack_network
 from workers import jobs
 from workers.artefacts import write_artefact, write_weights
-from workers.images import Pixels
 from workers.inverting import Inverter
 from workers.jobs import Run
 from workers.labelling import Labelled, label_pairs
@@ -101,7 +100,12 @@ def _write(
     weights = write_weights(
         run.machine, tensors, config, lambda _, suffix: attempt.key(f"ensemble.{suffix}")
     )
-    sheet = encode_sheet(_sheet_rows(training, heldout))
+    sheet = encode_sheet(
+        {
+            "training": training.sheet_rows(MAX_SHEET_ROWS),
+            "held-out": heldout.sheet_rows(MAX_SHEET_ROWS) if heldout else [],
+        }
+    )
     codes = pack({"ws": training.inversion.ws})
     return FitManifest(
         status=JobStatus.SUCCEEDED,
@@ -150,11 +154,3 @@ def _heldout_metrics(heldout: Labelled) -> HeldOut:
         reconstruction_psnr_db=heldout.psnr_db,
         images=heldout.judged_images(),
     )
-
-
-def _sheet_rows(training: Labelled, heldout: Labelled | None) -> list[list[Pixels]]:
-    """Training images; where there are held-out ones, these in the right-hand column."""
-    rows = training.sheet_rows(MAX_SHEET_ROWS)
-    if heldout is None:
-        return rows
-    return [row for both in zip(rows, heldout.sheet_rows(len(rows)), strict=False) for row in both]

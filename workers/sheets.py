@@ -1,25 +1,29 @@
-"""The fit's contact sheet: a row per image with the real picture, its reconstruction, its label and the prediction."""
+"""The fit's contact sheet: for each set of images a column of rows, each with the cells that `CELLS` names."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from workers.images import PALETTE, Pixels, encode_image
 
+CELLS = ("real", "reconstruction", "label", "prediction")
 GAP_PX = 2
 MIN_CELL_PX = 96
+HEADING_PX = 16
 COLOURS: Pixels = np.array(PALETTE, dtype=np.uint8).reshape(256, 3)
 
+Row = Sequence[Pixels]
 
-def encode_sheet(rows: list[list[Pixels]], num_columns: int = 2) -> bytes:
-    """Rows of equally large RGB cells as one PNG, `num_columns` rows side by side, small cells enlarged."""
-    if not rows:
+
+def encode_sheet(columns: Mapping[str, Sequence[Row]]) -> bytes:
+    """Titled columns of rows as one PNG. Cells are RGB and equally large; small ones are enlarged."""
+    if not any(columns.values()):
         raise ValueError("a sheet needs at least one row of cells")
-    strips = [_strip(row) for row in rows]
-    padded = strips + [np.full_like(strips[0], 255)] * (-len(strips) % num_columns)
-    lines = [
-        _join(padded[start : start + num_columns], axis=1, gap_px=4 * GAP_PX)
-        for start in range(0, len(padded), num_columns)
-    ]
-    return encode_image(_join(lines, axis=0, gap_px=GAP_PX))
+    drawn = [_column(title, rows) for title, rows in columns.items() if rows]
+    height = max(len(column) for column in drawn)
+    level = [_join([column, _white(column, height - len(column))], axis=0) for column in drawn]
+    return encode_image(_join(level, axis=1, gap_px=4 * GAP_PX))
 
 
 def coloured(indices: Pixels) -> Pixels:
@@ -27,8 +31,20 @@ def coloured(indices: Pixels) -> Pixels:
     return COLOURS[indices]
 
 
-def _strip(cells: list[Pixels]) -> Pixels:
-    return _join([_enlarged(cell) for cell in cells], axis=1, gap_px=GAP_PX)
+def _column(title: str, rows: Sequence[Row]) -> Pixels:
+    strips = [_join([_enlarged(cell) for cell in row], axis=1, gap_px=GAP_PX) for row in rows]
+    body = _join(strips, axis=0, gap_px=GAP_PX)
+    return _join([_heading(title, body), body], axis=0)
+
+
+def _heading(title: str, body: Pixels) -> Pixels:
+    """The names of the cells, each above its own; the first says which images they are."""
+    picture = Image.new("RGB", (body.shape[1], HEADING_PX), "white")
+    draw = ImageDraw.Draw(picture)
+    for place, name in enumerate(CELLS):
+        text = f"{title}: {name}" if place == 0 else name
+        draw.text((place * body.shape[1] / len(CELLS) + GAP_PX, GAP_PX), text, fill="black")
+    return np.asarray(picture)
 
 
 def _enlarged(cell: Pixels) -> Pixels:
@@ -37,10 +53,14 @@ def _enlarged(cell: Pixels) -> Pixels:
     return cell.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _join(parts: list[Pixels], *, axis: int, gap_px: int) -> Pixels:
-    """Parts side by side (axis 1) or one above the other (axis 0), white between them."""
+def _join(parts: Sequence[Pixels], *, axis: int, gap_px: int = 0) -> Pixels:
+    """Parts one above the other (axis 0) or side by side (axis 1), white between them."""
     shape = list(parts[0].shape)
     shape[axis] = gap_px
     gap = np.full(shape, 255, dtype=np.uint8)
     spaced = [piece for part in parts for piece in (gap, part)][1:]
     return np.concatenate(spaced, axis=axis)
+
+
+def _white(like: Pixels, height: int) -> Pixels:
+    return np.full((height, *like.shape[1:]), 255, dtype=np.uint8)

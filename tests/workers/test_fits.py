@@ -8,6 +8,7 @@ from tests.workers.scene import LABELS, Scene
 from workers import fits
 from workers.images import decode_image
 from workers.pulse import Drained
+from workers.sheets import GAP_PX, HEADING_PX
 
 
 def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
@@ -24,12 +25,13 @@ def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
 
 
 def test_the_sheet_shows_every_image(scene: Scene) -> None:
-    """Four images in two columns of four cells each."""
+    """A row of 96 px for each of the four images, below the titles."""
     fit = scene.ask_fit()
     fits.run(scene.machine, str(fit.ref), 1)
     sheet = scene.fit_manifest(fit.ref).sheet
     assert sheet is not None
-    assert decode_image(scene.machine.store.get(sheet.key)).shape[0] == 2 * 96 + 2
+    pixels = decode_image(scene.machine.store.get(sheet.key))
+    assert pixels.shape[0] == HEADING_PX + 4 * 96 + 3 * GAP_PX
 
 
 def test_held_out_images_are_scored_by_class(scene: Scene) -> None:

@@ -12,14 +12,15 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from models.arrays import FeatureMaps, OtherMaps
+from models.arrays import FeatureMaps
 from models.labels.hypercolumns import upsample_to
 
 NORM_EPSILON = 1e-5
 NORM_MOMENTUM = 0.1
 INIT_DEVIATION = 0.02
+
+HiddenMaps = Float[Tensor, "batch height width hidden"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,31 +116,34 @@ class Ensemble(nn.Module):
         for member in range(self.config.num_members):
             hidden = self._first_layer(taps, label_px, member).relu_()
             hidden = self._dense(hidden, self.layer2, member, self.norm1).relu_()
-            yield self._dense(hidden, self.layer3, member, self.norm2)
+            yield self._dense(hidden, self.layer3, member, self.norm2).permute(0, 3, 1, 2)
 
     def _first_layer(
         self, taps: Sequence[Tensor], label_px: tuple[int, int], member: int
-    ) -> FeatureMaps:
-        """W1 applied at each tap's own resolution, then upsampled and added; taps of one size share the upsampling."""
-        slices = self.layer1.weight[member].t().split(self.config.tap_channels, dim=1)
+    ) -> HiddenMaps:
+        """W1 applied at each tap's own resolution, then upsampled and added; taps of one size share the upsampling.
+
+        Channels stay last all the way: the dense layers are matrix products then, and nothing is laid out anew.
+        """
+        slices = self.layer1.weight[member].split(self.config.tap_channels)
         by_size: dict[tuple[int, ...], Tensor] = {}
         for tap, weight in zip(taps, slices, strict=True):
-            part = F.conv2d(tap, weight[:, :, None, None])
+            part = tap.permute(0, 2, 3, 1) @ weight
             size = tuple(tap.shape[2:])
             by_size[size] = by_size[size].add_(part) if size in by_size else part
-        total = self.layer1.bias[member][:, None, None]
+        total = self.layer1.bias[member]
         for part in by_size.values():
-            total = upsample_to(part, label_px) + total
+            total = upsample_to(part.permute(0, 3, 1, 2), label_px).permute(0, 2, 3, 1) + total
         return total
 
     def _dense(
-        self, x: FeatureMaps, layer: MemberLinear, member: int, norm: MemberNorm
-    ) -> OtherMaps:
+        self, x: HiddenMaps, layer: MemberLinear, member: int, norm: MemberNorm
+    ) -> Float[Tensor, "batch height width outputs"]:
         """The normalisation before a layer, folded into the layer's own weights."""
         scale, shift = norm.affine(member)
         weight, bias = layer.weight[member], layer.bias[member]
-        folded = (scale[:, None] * weight).t()[:, :, None, None]
-        return F.conv2d(x, folded, bias + shift @ weight)
+        outputs: Tensor = x @ (scale[:, None] * weight) + (bias + shift @ weight)
+        return outputs
 
 
 def build_ensemble(config: dict[str, Any], tensors: dict[str, Tensor]) -> Ensemble:

@@ -1,0 +1,88 @@
+"""Labelled portraits with the latent codes that inversion finds for them, kept in a folder so that a run can go on."""
+
+import hashlib
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.renderings import render_pairs
+from benchmarks.segmenter import to_input
+from examples.portraits.labelset import stratified_indices
+from examples.portraits.splits import seed_of
+from models.inversion.encoder import Encoder, build_encoder
+from models.inversion.invert import InversionOptions, invert
+from models.stylegan2.generator import Generator, build_generator
+from workers.weights import read_network
+
+
+@dataclass(frozen=True)
+class Networks:
+    """A generator with its inverter; `digest` names the pair in file names."""
+
+    generator: Generator
+    encoder: Encoder
+    digest: str
+
+    @classmethod
+    def read(cls, folder: Path) -> "Networks":
+        """From the two safetensors + JSON pairs of a built-in generator's folder."""
+        files = [folder / f"{name}.safetensors" for name in ("generator", "inverter")]
+        digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+        return cls(
+            build_generator(*read_network(folder, "generator")),
+            build_encoder(*read_network(folder, "inverter")),
+            digest,
+        )
+
+
+@dataclass(frozen=True)
+class Coded:
+    """ws [n, num_ws, w_dim] float32, masks int64 [n, h, w], psnr_db [n]."""
+
+    ws: Tensor
+    masks: Tensor
+    psnr_db: Tensor
+
+
+@dataclass(frozen=True)
+class CodeStore:
+    """Finds codes once per (networks, options, set) and keeps them in `folder`."""
+
+    folder: Path
+    networks: Networks
+    options: InversionOptions
+
+    def labelled(self, split: str, draw: int, count: int) -> Coded:
+        """The stratified set of `count` portraits of a split's draw."""
+        seed = seed_of(split, draw)
+        pairs = render_pairs(seed, stratified_indices(seed, count))
+        path = self.folder / f"codes-{self._recipe()}-{split}-{draw}-{count}.npz"
+        if not path.exists():
+            self._find(path, to_input(pairs.images))
+        with np.load(path) as found:
+            ws, psnr_db = torch.from_numpy(found["ws"]), torch.from_numpy(found["psnr_db"])
+        return Coded(ws, torch.from_numpy(pairs.masks).long(), psnr_db)
+
+    def _find(self, path: Path, images: Tensor) -> None:
+        began = time.monotonic()
+        found = invert(
+            self.networks.generator,
+            images,
+            encoder=self.networks.encoder,
+            perceptual=None,
+            options=self.options,
+        )
+        took = time.monotonic() - began
+        print(f"{path.name}: {took / len(images):.2f} s per image", file=sys.stderr, flush=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        np.savez(path, ws=found.ws.numpy(), psnr_db=found.psnr_db.numpy())
+
+    def _recipe(self) -> str:
+        options = json.dumps(asdict(self.options), sort_keys=True)
+        return hashlib.sha256(f"{self.networks.digest} {options}".encode()).hexdigest()[:12]

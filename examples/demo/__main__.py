@@ -12,13 +12,11 @@ INTERRUPTED = 130
 def main() -> int:
     """Both stop everything they started, also when they are interrupted or fail."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl+C
+    is_serving = sys.argv[1:] == ["serve"]
     try:
-        if sys.argv[1:] == ["serve"]:
-            serve()
-        else:
-            run_demo()
+        serve() if is_serving else run_demo()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return 0 if is_serving else INTERRUPTED
     return 0
 
 

@@ -1,0 +1,85 @@
+"""Promises of `python -m workers.train_generator`: it trains from a folder; a second call goes on where one ended."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.stylegan2.generator import build_generator
+from workers import train_generator, train_inverter
+from workers.image_folder import ImageFolder
+from workers.weights import read_network
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Twelve random images of 16 by 8 px."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    chance = np.random.default_rng(0)
+    for index in range(12):
+        pixels = chance.integers(0, 256, (16, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index:02d}.png")
+    return folder
+
+
+def train(images: Path, out: Path, total: int) -> None:
+    """A few steps of a tiny generator on the CPU."""
+    command = f"{images} {out} --total-images {total} --snapshot-images 8 --batch 4 --device cpu"
+    train_generator.main([*command.split(), "--channels", "4", "4", "--w-dim", "4"])
+
+
+def logged(out: Path) -> list[int]:
+    """Images seen at each line of the training log."""
+    lines = (out / "training_log.jsonl").read_text().splitlines()
+    return [json.loads(line)["images_seen"] for line in lines]
+
+
+def test_a_second_call_goes_on(images: Path, tmp_path: Path) -> None:
+    """8 images, then 16: the log has one line for each stretch and nothing twice."""
+    out = tmp_path / "out"
+    train(images, out, 8)
+    train(images, out, 16)
+    assert logged(out) == [8, 16]
+
+
+def test_what_it_writes_is_a_generator_of_the_images_shape(images: Path, tmp_path: Path) -> None:
+    """Networks that their `build_...` functions take, a sheet of samples, an inverter trained on top."""
+    out = tmp_path / "out"
+    train(images, out, 8)
+    assert build_generator(*read_network(out, "generator")).config.image_px == (16, 8)
+    assert (out / "samples-00000008.png").exists()
+    train_inverter.main([str(out), "--total-images", "8", "--batch", "4", "--device", "cpu"])
+    assert read_network(out, "inverter")[0]["num_ws"] == 4
+
+
+def test_every_pass_over_a_folder_sees_each_image_once(images: Path) -> None:
+    """Batches run over the end of a pass; a later start gives what an earlier one would have come to."""
+    folder = ImageFolder(images)
+    batches = folder.batches(4, seed=1)
+    seen = [next(batches) for _ in range(4)]
+    first_pass = np.concatenate([batch.numpy() for batch in seen[:3]])
+    assert len(np.unique(first_pass, axis=0)) == 12
+    assert (next(folder.batches(4, seed=1, skip_images=12)) == seen[3]).all()
+
+
+def test_images_of_different_sizes_are_named(images: Path) -> None:
+    """The message names the file, both sizes and the mend."""
+    Image.new("RGB", (9, 16)).save(images / "odd.png")
+    with pytest.raises(ValueError, match=r"odd.png has 9x16 px.*8x16; crop or resize"):
+        ImageFolder(images).read(list(range(13)))
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    """Nothing to learn from is said at once."""
+    with pytest.raises(ValueError, match="holds no PNG, JPEG or WebP image"):
+        ImageFolder(tmp_path)
+
+
+def test_images_that_do_not_halve_are_refused(images: Path, tmp_path: Path) -> None:
+    """8 px halve three times, not seven; the message says what --channels means."""
+    command = [str(images), str(tmp_path / "out"), "--channels", *["4"] * 8]
+    with pytest.raises(ValueError, match="do not halve 7 times"):
+        train_generator.main(command)

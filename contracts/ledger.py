@@ -49,12 +49,13 @@ class Ledger:
     # Live progress and events: they inform.
 
     def started(self, ref: JobRef, attempt: int) -> None:
-        """A worker has begun; the first beginning is kept."""
+        """A worker has begun; the first beginning is kept, and told once (a batch begins with each of its shards)."""
         with _let_go("started", ref):
-            self.redis.hsetnx(redis_keys.live(ref), "started_at", now().isoformat())
+            is_first = self.redis.hsetnx(redis_keys.live(ref), "started_at", now().isoformat())
             self.redis.hset(redis_keys.live(ref), "attempt", str(attempt))
             self.redis.expire(redis_keys.live(ref), RETENTION)
-            self._publish(ref, status_entry(JobStatus.RUNNING, now()))
+            if is_first:
+                self._publish(ref, status_entry(JobStatus.RUNNING, now()))
 
     def progress(self, ref: JobRef, progress: Progress) -> None:
         """A worker is this far. Meant for once a second or so, not for every step."""

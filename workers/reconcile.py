@@ -5,10 +5,14 @@ what has been lost. Several may run; a lock lets one work at a time. Everything 
 """
 
 import signal
+import uuid
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 import structlog
+from pydantic import ValidationError
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.job import Job
@@ -36,12 +40,12 @@ INDEXED_NOUNS: tuple[keys.Noun, ...] = ("generators", "labelsets", "fits", "batc
 
 
 class Reconciler:
-    """One process of it. `ended` remembers jobs that need no further look."""
+    """One process of it. `ended` remembers the jobs that need no further look, by their text."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.name = f"reconciler-{id(self):x}"
-        self.ended: set[JobRef] = set()
+        self.name = f"reconciler-{uuid.uuid4().hex}"
+        self.ended: set[str] = set()
         self._retries = RQScheduler(
             QUEUE_NAMES, connection=machine.redis, serializer=JSONSerializer
         )
@@ -75,29 +79,35 @@ class Reconciler:
         queued = queued_rq_ids(self.machine)
         for tenant in self.machine.store.children("tenants"):
             self._rebuild_indexes(tenant)
-            for ref in self._unfinished(tenant):
-                self._repair_job(ref, queued[ref.id], looked_at)
+            for job in self._unfinished(tenant):
+                try:
+                    self._repair_job(JobRef.parse(job), queued, looked_at)
+                except ValidationError:  # one unreadable record must not stop the others
+                    log.exception("unreadable job passed over", job=job)
+                    self.ended.add(job)
 
     def _rebuild_indexes(self, tenant: str) -> None:
         for noun in INDEXED_NOUNS:
             if not self.machine.ledger.index_is_whole(tenant, noun):
                 records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
 
-    def _unfinished(self, tenant: str) -> list[JobRef]:
-        """Jobs not yet known to have ended, oldest first."""
-        refs = [
-            JobRef(tenant=tenant, id=job_id)
-            for kind in JOB_KINDS
-            for job_id in self.machine.store.children(
-                keys.noun_prefix(tenant, keys.NOUN_OF_KIND[kind])
-            )
+    def _unfinished(self, tenant: str) -> list[str]:
+        """The text of every job not yet known to have ended; fits before batches, oldest first."""
+        nouns = [keys.NOUN_OF_KIND[kind] for kind in JOB_KINDS]
+        jobs = [
+            f"{tenant}/{job_id}"
+            for noun in nouns
+            for job_id in self.machine.store.children(keys.noun_prefix(tenant, noun))
         ]
-        return [ref for ref in refs if ref not in self.ended]
+        return [job for job in jobs if job not in self.ended]
 
-    def _repair_job(self, ref: JobRef, queued: set[str], looked_at: datetime) -> None:
+    def _repair_job(
+        self, ref: JobRef, all_queued: Mapping[str, set[str]], looked_at: datetime
+    ) -> None:
+        queued = all_queued.get(ref.id, set())
         record = records.read_job(self.machine.store, ref)
         if record is None or record.manifest or records.is_deleted(self.machine.store, ref):
-            self.ended.add(ref)
+            self.ended.add(str(ref))
         elif looked_at - record.request.created_at < self.machine.settings.heartbeat_interval:
             pass  # the app stores a request before it queues it: leave it that moment
         elif record.cancellation is not None and not queued:
@@ -160,16 +170,22 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
             popped.set_first_seen(rq_id)
 
 
-def queued_rq_ids(machine: Machine) -> defaultdict[str, set[str]]:
-    """For each fit and batch, the RQ ids that are waiting, popped, running or scheduled."""
+def queued_rq_ids(machine: Machine) -> Mapping[str, set[str]]:
+    """For each fit and batch, the RQ ids that are waiting, popped, running or scheduled.
+
+    The lists are read in the order in which an entry moves through them, and the first one again at the end (a retry
+    returns there), so that no entry slips by between two reads.
+    """
     found: defaultdict[str, set[str]] = defaultdict(set)
     for name in QUEUE_NAMES:
         queue = open_queue(machine.redis, name)
-        for rq_id in (
-            *queue.intermediate_queue.get_job_ids(),
-            *StartedJobRegistry(queue=queue).get_job_ids(cleanup=False),
-            *ScheduledJobRegistry(queue=queue).get_job_ids(cleanup=False),
-            *queue.get_job_ids(),
+        for read in (
+            queue.get_job_ids,
+            queue.intermediate_queue.get_job_ids,
+            partial(StartedJobRegistry(queue=queue).get_job_ids, cleanup=False),
+            partial(ScheduledJobRegistry(queue=queue).get_job_ids, cleanup=False),
+            queue.get_job_ids,
         ):
-            found[job_id_of(rq_id)].add(rq_id)
+            for rq_id in read():
+                found[job_id_of(rq_id)].add(rq_id)
     return found

@@ -153,3 +153,11 @@ def test_a_deleted_batch_is_left_alone(scene: Scene, fit: FitRequest) -> None:
     records.delete_objects(scene.machine.store, prefix, tombstone_key=tombstone)
     render(scene, batch)
     assert [found.key for found in scene.machine.store.list(prefix)] == [tombstone]
+
+
+def test_a_batch_tells_once_that_it_runs(scene: Scene, fit: FitRequest) -> None:
+    """It begins with each of its shards, but its listeners hear of it once."""
+    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    render(scene, batch)
+    events = scene.machine.ledger.events(batch.ref)
+    assert [event.data["status"] for event in events if event.type == "status"] == ["running"]

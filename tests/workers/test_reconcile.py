@@ -100,3 +100,12 @@ def test_only_one_reconciler_works_at_a_time(scene: Scene) -> None:
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == []
     assert records.read_manifest(scene.machine.store, fit.ref) is None
+
+
+def test_an_unreadable_job_does_not_stop_the_others(scene: Scene) -> None:
+    """Somebody has put rubbish into the store: it is passed over, the lost fit is not."""
+    scene.machine.store.put("tenants/default/fits/rubbish/request.json", b"rubbish")
+    scene.machine.store.put(f"tenants/default/fits/fit_{'0' * 32}/request.json", b"{}")
+    fit = aged(scene, scene.ask_fit())
+    Reconciler(scene.machine).reconcile()
+    assert waiting(scene) == [f"{fit.id}-1"]

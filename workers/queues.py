@@ -4,7 +4,7 @@ import redis
 from rq import Queue, Retry
 from rq.serializers import JSONSerializer
 
-from contracts.queues import RETENTION, Call, QueueName
+from contracts.queues import Call, QueueName
 
 
 def open_queue(connection: "redis.Redis", name: QueueName) -> Queue:
@@ -12,18 +12,8 @@ def open_queue(connection: "redis.Redis", name: QueueName) -> Queue:
     return Queue(name, connection=connection, serializer=JSONSerializer)
 
 
-def put(connection: "redis.Redis", call: Call, *, at_front: bool = False) -> None:
-    """Queues one call. A finished job leaves nothing behind: the store knows what came of it."""
-    plan = call.plan
-    waits = [int(wait.total_seconds()) for wait in plan.retry_after]
-    open_queue(connection, plan.queue).enqueue_call(
-        plan.function,
-        args=(call.argument,),
-        job_id=call.rq_id,
-        timeout=int(plan.timeout.total_seconds()),
-        ttl=int(RETENTION.total_seconds()),
-        failure_ttl=int(RETENTION.total_seconds()),
-        result_ttl=0,
-        retry=Retry(max=len(waits), interval=waits),
-        at_front=at_front,
-    )
+def put(connection: "redis.Redis", call: Call) -> None:
+    """Adds a call to the end of its queue."""
+    waits = call.retry_seconds
+    queue = open_queue(connection, call.plan.queue)
+    queue.enqueue_call(**call.enqueue_options(), retry=Retry(max=len(waits), interval=waits))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from models.arrays import Images, StyleCodes
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.layers import EqualizedLinear, activate
+from models.stylegan2.layers import EqualizedLinear, activate, channels_last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,4 +84,4 @@ def build_encoder(config: dict[str, Any], tensors: dict[str, Tensor]) -> Encoder
     """A frozen encoder in evaluation mode from its JSON and its tensors."""
     encoder = Encoder(EncoderConfig.from_dict(config))
     encoder.load_state_dict(tensors)
-    return encoder.eval().requires_grad_(False)
+    return channels_last(encoder).eval().requires_grad_(False)

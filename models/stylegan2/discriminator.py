@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.arrays import FeatureMaps, Images, OtherMaps, Taps
 from models.stylegan2.config import DiscriminatorConfig
-from models.stylegan2.layers import EqualizedConv, EqualizedLinear, activate
+from models.stylegan2.layers import EqualizedConv, EqualizedLinear, activate, channels_last
 
 
 class DiscriminatorBlock(nn.Module):
@@ -78,4 +78,4 @@ def build_discriminator(config: dict[str, Any], tensors: dict[str, Tensor]) -> D
     """A frozen discriminator in evaluation mode from its JSON and its tensors."""
     discriminator = Discriminator(DiscriminatorConfig.from_dict(config))
     discriminator.load_state_dict(tensors)
-    return discriminator.eval().requires_grad_(False)
+    return channels_last(discriminator).eval().requires_grad_(False)

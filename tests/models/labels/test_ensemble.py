@@ -26,7 +26,7 @@ def naive(ensemble: Ensemble, taps: list[Tensor], label_px: tuple[int, int]) -> 
     maps = [F.interpolate(t, size=label_px, mode="bilinear", align_corners=False) for t in taps]
     columns = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
     flat = columns.flatten(0, 2).expand(ensemble.config.num_members, -1, -1)
-    outputs = ensemble(flat).unflatten(1, columns.shape[:3])
+    outputs: Tensor = ensemble(flat).unflatten(1, columns.shape[:3])
     return outputs.permute(0, 1, 4, 2, 3)
 
 

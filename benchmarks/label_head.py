@@ -20,7 +20,6 @@ from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.stylegan2.config import GeneratorConfig
 from models.stylegan2.generator import Generator
-from workers.allocation import keep_freed_memory
 
 PAPER_HIDDEN = (256, 32)
 NUM_CLASSES = 19
@@ -38,7 +37,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=WAYS, help="run this way once and print its peak memory")
     parsed = parser.parse_args()
-    keep_freed_memory()
     if parsed.only:
         _ways(parsed.px[0])[parsed.only]()
         print(_own_peak_bytes())

@@ -29,7 +29,6 @@ from models.labels.metrics import ConfusionMatrix
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.sampling import Candidate, latents
 from models.stylegan2.generator import Generator
-from workers.allocation import keep_freed_memory
 
 BUILTIN = Path("workers/builtin/portraits-64")
 LABELS = (16, 50)
@@ -61,7 +60,6 @@ class Quality:
 def main() -> None:
     """Run every draw, print a table to stderr and the summary as one line of JSON."""
     options = _parse()
-    keep_freed_memory()
     networks = Networks.read(options.generator)
     segmenter = reference_segmenter(options.folder)
     codes = CodeStore(options.folder, networks, InversionOptions(steps=options.steps))

@@ -8,7 +8,6 @@ import torch
 from contracts.logs import configure_logs
 from contracts.queues import QUEUE_NAMES, QueueName
 from contracts.settings import Settings
-from workers.allocation import keep_freed_memory
 from workers.builtin import publish_all
 from workers.machine import Machine
 from workers.reconcile import Reconciler
@@ -44,5 +43,4 @@ def _parse_queue() -> QueueName | None:
 
 def _set_threads(settings: Settings) -> None:
     """Before the first tensor: torch would otherwise take every core of the machine, also those it may not use."""
-    keep_freed_memory()
     torch.set_num_threads(settings.cpu_threads or len(os.sched_getaffinity(0)))

@@ -17,7 +17,6 @@ from torch import Tensor
 from models.adversarial.frechet import frechet_distance, random_features
 from models.adversarial.training import AdversarialOptions, AdversarialState, start, training_step
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from workers.allocation import keep_freed_memory
 from workers.image_folder import ImageFolder, write_grid
 from workers.weights import write_network
 
@@ -41,7 +40,6 @@ class Run:
 def main(arguments: list[str] | None = None) -> None:
     """Train as the command line says."""
     parsed = _parser().parse_args(arguments)
-    keep_freed_memory()
     if parsed.threads:
         torch.set_num_threads(parsed.threads)
     options = AdversarialOptions(

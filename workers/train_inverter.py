@@ -18,7 +18,6 @@ from models.inversion.encoder_training import EncoderTrainingOptions, encoder_lo
 from models.stylegan2.discriminator import build_discriminator
 from models.stylegan2.generator import Generator, build_generator
 from models.stylegan2.layers import channels_last
-from workers.allocation import keep_freed_memory
 from workers.weights import read_network, write_network
 
 CHECKPOINT = "inverter_checkpoint.pt"
@@ -35,7 +34,6 @@ class Stateful(Protocol):
 def main(arguments: list[str] | None = None) -> None:
     """Train as the command line says."""
     parsed = _parser().parse_args(arguments)
-    keep_freed_memory()
     if parsed.threads:
         torch.set_num_threads(parsed.threads)
     torch.manual_seed(parsed.seed)

@@ -13,6 +13,12 @@ TALL = GeneratorConfig(
 )
 
 
+@pytest.fixture(autouse=True)
+def same_chance() -> None:
+    """What a test draws does not depend on the tests before it."""
+    torch.manual_seed(0)
+
+
 def random_generator(config: GeneratorConfig) -> Generator:
     """Random weights of a fixed seed, with noise switched on and a mean code that is not zero."""
     with torch.random.fork_rng():

@@ -30,7 +30,7 @@ def test_it_labels_images_that_it_never_saw(generator: Generator) -> None:
     masks = expressible_masks(generator, ws)
     fitted = LabelGenerator(generator, fit(generator, ws[:8], masks[:8]))
     right = fitted.render(ws[8:]).masks == masks[8:]
-    assert right.float().mean() > 0.8
+    assert right.float().mean() > 0.6  # chance is a third
 
 
 def test_the_same_seed_gives_the_same_ensemble(generator: Generator) -> None:

@@ -131,10 +131,11 @@ class Ensemble(nn.Module):
             part = tap.permute(0, 2, 3, 1) @ weight
             size = tuple(tap.shape[2:])
             by_size[size] = by_size[size].add_(part) if size in by_size else part
-        total = self.layer1.bias[member]
-        for part in by_size.values():
-            total = upsample_to(part.permute(0, 3, 1, 2), label_px).permute(0, 2, 3, 1) + total
-        return total
+        upsampled = (upsample_to(x.permute(0, 3, 1, 2), label_px) for x in by_size.values())
+        total = next(upsampled)
+        for part in upsampled:
+            total.add_(part)
+        return total.permute(0, 2, 3, 1).add_(self.layer1.bias[member])
 
     def _dense(
         self, x: HiddenMaps, layer: MemberLinear, member: int, norm: MemberNorm

@@ -90,6 +90,11 @@ def read_job(store: Store, ref: JobRef) -> JobRecord | None:
     return JobRecord(request, cancellation, manifest)
 
 
+def has_ended(store: Store, ref: JobRef) -> bool:
+    """True once the job has its manifest. One HEAD, as `is_cancelled`."""
+    return store.head(keys.job_manifest(ref)) is not None
+
+
 def is_cancelled(store: Store, ref: JobRef) -> bool:
     """True once the caller wants the job to stop. One HEAD: cheap enough between micro-batches."""
     return store.head(keys.job_cancel(ref)) is not None
@@ -131,9 +136,14 @@ def shards_done(store: Store, batch: JobRef) -> set[int]:
     }
 
 
-def delete_objects(store: Store, prefix: str, *, tombstone_key: str) -> None:
-    """Marks what lies below `prefix` as deleted, then removes it; the tombstone stays. Safe to repeat."""
+def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str) -> None:
+    """Marks what lies below `prefix` as deleted, then removes it; the tombstone stays. Safe to repeat.
+
+    `first` is the object that makes the thing exist: once it is gone nobody meets a half of it, also when
+    the process ends in between.
+    """
     create(store, tombstone_key, Tombstone(deleted_at=now()))
+    store.delete(first)
     for found in list(store.list(prefix)):
         if found.key != tombstone_key:
             store.delete(found.key)

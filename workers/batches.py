@@ -98,6 +98,7 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
 
     for sample in renderer.draw(request.samples(index), threshold, see):
         shard.keep(sample)
+    run.look()
     tar = shard.tar()
     return ShardRecord(
         index=index,

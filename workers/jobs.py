@@ -1,9 +1,10 @@
-"""What every job goes through, whatever it makes: begin, step by step, and one of five ends.
+"""What every job goes through, whatever it makes: begin, step by step, and one of six ends.
 
 succeeded   the work returned a manifest
 cancelled   cancel.json was found before the work, between two steps, or before the manifest
 failed      the input is wrong (`JobFailed`): at once; trouble of the machine: after RQ's last retry
 drained     the worker is stopping: nothing is written, the job goes back to its queue
+overtaken   another worker has ended it: its manifest stands, nothing more is written
 deleted     tombstone.json was found: nothing more is written
 """
 
@@ -12,10 +13,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
+import torch
 from rq.exceptions import AbandonedJobError
 
 from contracts import records
-from contracts.errors import HandsOffError, JobFailed, WorkerLost
+from contracts.errors import HandsOffError, JobFailed, OutOfMemory, WorkerLost
 from contracts.jobs import JobError, JobRef, JobStatus, Progress
 from contracts.records import JobManifest
 from contracts.shapes import now
@@ -29,6 +31,10 @@ LOOK_EVERY_SECONDS = 1.0
 
 class Cancelled(Exception):
     """The caller wants the job to stop."""
+
+
+class Overtaken(Exception):
+    """The job has ended by another hand: a twin finished first, or another shard failed."""
 
 
 class Deleted(Exception):
@@ -48,11 +54,13 @@ class Run:
         self.stage_seconds: dict[str, float] = {}
 
     def look(self) -> None:
-        """Raises `Cancelled` or `Deleted` when the job is not wanted any more, `Drained` when the worker stops."""
+        """Raises `Cancelled`, `Overtaken` or `Deleted` when the work is not wanted any more, `Drained` when the worker stops."""
         self.machine.pulse.beat()
         self._looked_at = time.monotonic()
         if records.is_deleted(self.machine.store, self.ref):
             raise Deleted
+        if records.has_ended(self.machine.store, self.ref):
+            raise Overtaken
         if records.is_cancelled(self.machine.store, self.ref):
             raise Cancelled
 
@@ -86,7 +94,7 @@ def perform(
     machine: Machine, ref: JobRef, attempt: int, work: Callable[[Run], JobManifest | None]
 ) -> None:
     """Takes a job that has not ended through `work`. A `work` that returns None leaves the job running."""
-    if records.is_deleted(machine.store, ref) or records.read_manifest(machine.store, ref):
+    if records.is_deleted(machine.store, ref) or records.has_ended(machine.store, ref):
         return
     run = Run(machine, ref)
     machine.ledger.started(ref, attempt)
@@ -97,22 +105,32 @@ def perform(
         run.look()
     except Cancelled:
         manifest = records.ended_without_result(ref, JobStatus.CANCELLED, run.started_at)
-    except Deleted:
+    except (Overtaken, Deleted):
         return
     except JobFailed as error:
         manifest = failed(ref, error, run.started_at)
-    if manifest is not None:
+    # What failed may have failed because the job was being deleted: its request goes first.
+    if manifest is not None and not records.is_deleted(machine.store, ref):
         standing = records.finish(machine.store, machine.ledger, ref, manifest)
         log.info("job ended", job=str(ref), status=standing.status.value)
 
 
 def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:
-    """Ends a job whose last retry has failed with trouble of the machine. `argument` is the job's or a shard's text."""
+    """Ends a job whose last retry has failed with trouble of the machine. `argument` is the job's or a shard's text.
+
+    A job that was to be cancelled ends so: nobody waits for what it failed to make.
+    """
     tenant, job_id, *_ = argument.split("/")
     ref = JobRef(tenant=tenant, id=job_id)
     log.error("job failed for good", job=str(ref), error=repr(error))
-    if not records.is_deleted(machine.store, ref):
-        records.finish(machine.store, machine.ledger, ref, failed(ref, error, None))
+    if records.is_deleted(machine.store, ref):
+        return
+    started_at = machine.ledger.live(ref).started_at
+    if records.is_cancelled(machine.store, ref):
+        manifest = records.ended_without_result(ref, JobStatus.CANCELLED, started_at)
+    else:
+        manifest = failed(ref, error, started_at)
+    records.finish(machine.store, machine.ledger, ref, manifest)
 
 
 def failed(ref: JobRef, error: BaseException, started_at: datetime | None) -> JobManifest:
@@ -120,6 +138,10 @@ def failed(ref: JobRef, error: BaseException, started_at: datetime | None) -> Jo
     if isinstance(error, AbandonedJobError):
         error = WorkerLost(
             "The worker died on every attempt; its log says how. Make the request again."
+        )
+    if isinstance(error, torch.OutOfMemoryError):  # outside micro-batches: not even the networks fit
+        error = OutOfMemory(
+            "The networks do not fit the device's memory. Use a larger device or a smaller generator."
         )
     if isinstance(error, JobFailed):
         reason = JobError(code=error.code, detail=error.detail, retryable=error.is_retryable)

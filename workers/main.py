@@ -21,7 +21,6 @@ def main() -> None:
     queue = _parse_queue()
     settings = Settings()
     configure_logs(settings)
-    configure_logs(settings)
     _set_threads(settings)
     machine = Machine.from_settings(settings)
     if queue is None:

@@ -140,7 +140,10 @@ def events(services: Services, ref: JobRef, *, after: str | None, limit: int) ->
 
 def _erase(services: Services, ref: JobRef) -> None:
     records.delete_objects(
-        services.store, keys.job_prefix(ref), tombstone_key=keys.job_tombstone(ref)
+        services.store,
+        keys.job_prefix(ref),
+        tombstone_key=keys.job_tombstone(ref),
+        first=keys.job_request(ref),
     )
     services.ledger.forget(ref)
     services.ledger.index_remove(ref.tenant, keys.NOUN_OF_KIND[ref.kind], ref.id)

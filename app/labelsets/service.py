@@ -100,7 +100,12 @@ def delete(services: Services, tenant: str, labelset_id: str) -> None:
     if services.store.head(tombstone_key) is None:
         find(services, tenant, labelset_id)
     prefix = keys.thing_prefix(tenant, "labelsets", labelset_id)
-    records.delete_objects(services.store, prefix, tombstone_key=tombstone_key)
+    records.delete_objects(
+        services.store,
+        prefix,
+        tombstone_key=tombstone_key,
+        first=keys.manifest(tenant, "labelsets", labelset_id),
+    )
     services.ledger.index_remove(tenant, "labelsets", labelset_id)
 
 

@@ -136,8 +136,10 @@ def _batches(
         count = members * options.batch_pixels
         columns = columns[:count].view(members, options.batch_pixels, -1)
         classes = classes[:count].view(members, options.batch_pixels)
+        # Twice in a row, so that every turn of the circle is a slice and nothing is copied.
+        columns, classes = columns.repeat(2, 1, 1), classes.repeat(2, 1)
         for turn in range(min(members, options.steps - done)):
-            yield columns.roll(turn, dims=0), classes.roll(turn, dims=0)
+            yield columns[turn : turn + members], classes[turn : turn + members]
         done += members
 
 

@@ -1,17 +1,17 @@
 """Promises of the records: what the store's facts make of a job."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from contracts import keys, records
 from contracts.batches import BatchRequest, ShardRecord
 from contracts.ids import DEFAULT_TENANT
-from contracts.jobs import Cancellation, JobError, JobStatus, Live, TerminalStatus
+from contracts.jobs import Cancellation, JobError, JobRef, JobStatus, Live, TerminalStatus
 from contracts.ledger import Ledger
 from contracts.records import JobRecord
 from contracts.shapes import now
-from contracts.store import Store
+from contracts.store import ObjectInfo, Store
 
 
 def test_a_stored_request_comes_back(store: Store, batch_request: BatchRequest) -> None:
@@ -75,12 +75,40 @@ def test_shard_records_are_found_beside_their_tars(
     assert records.shard_records(store, ref) == {3: shard_record(3)}
 
 
+def delete(store: Store, ref: JobRef) -> None:
+    """Deletes a job as the app does."""
+    records.delete_objects(
+        store,
+        keys.job_prefix(ref),
+        tombstone_key=keys.job_tombstone(ref),
+        first=keys.job_request(ref),
+    )
+
+
+class DyingStore(Store):
+    """A memory store whose process ends when it has deleted one object and looks for the others."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        raise InterruptedError
+
+
+def test_a_delete_that_is_interrupted_leaves_no_half(batch_request: BatchRequest) -> None:
+    """The request goes before the manifest: a finished job never looks queued again."""
+    store, ref = DyingStore.in_memory(), batch_request.ref
+    records.write(store, keys.job_request(ref), batch_request)
+    ended = records.ended_without_result(ref, JobStatus.CANCELLED, None)
+    records.write(store, keys.job_manifest(ref), ended)
+    with pytest.raises(InterruptedError):
+        delete(store, ref)
+    assert records.read_job(store, ref) is None
+
+
 def test_deleting_leaves_the_tombstone(store: Store, batch_request: BatchRequest) -> None:
     """After a delete nothing is left but the mark of it, and doing it again changes nothing."""
     ref = batch_request.ref
     records.write(store, keys.job_request(ref), batch_request)
     for _ in range(2):
-        records.delete_objects(store, keys.job_prefix(ref), tombstone_key=keys.job_tombstone(ref))
+        delete(store, ref)
     assert [found.key for found in store.list(keys.job_prefix(ref))] == [keys.job_tombstone(ref)]
     assert records.is_deleted(store, ref)
 

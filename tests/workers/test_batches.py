@@ -150,7 +150,12 @@ def test_a_deleted_batch_is_left_alone(scene: Scene, fit: FitRequest) -> None:
     batch = scene.ask_batch(fit, n=4, shard_size=4)
     prefix = keys.job_prefix(batch.ref)
     tombstone = keys.job_tombstone(batch.ref)
-    records.delete_objects(scene.machine.store, prefix, tombstone_key=tombstone)
+    records.delete_objects(
+        scene.machine.store,
+        prefix,
+        tombstone_key=tombstone,
+        first=keys.job_request(batch.ref),
+    )
     render(scene, batch)
     assert [found.key for found in scene.machine.store.list(prefix)] == [tombstone]
 

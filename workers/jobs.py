@@ -54,7 +54,7 @@ class Run:
         self.stage_seconds: dict[str, float] = {}
 
     def look(self) -> None:
-        """Raises `Cancelled`, `Overtaken` or `Deleted` when the work is not wanted any more, `Drained` when the worker stops."""
+        """Raises when the work is not wanted any more (`Cancelled`, `Overtaken`, `Deleted`) or not here (`Drained`)."""
         self.machine.pulse.beat()
         self._looked_at = time.monotonic()
         if records.is_deleted(self.machine.store, self.ref):
@@ -139,7 +139,9 @@ def failed(ref: JobRef, error: BaseException, started_at: datetime | None) -> Jo
         error = WorkerLost(
             "The worker died on every attempt; its log says how. Make the request again."
         )
-    if isinstance(error, torch.OutOfMemoryError):  # outside micro-batches: not even the networks fit
+    if isinstance(
+        error, torch.OutOfMemoryError
+    ):  # outside micro-batches: not even the networks fit
         error = OutOfMemory(
             "The networks do not fit the device's memory. Use a larger device or a smaller generator."
         )

@@ -26,8 +26,8 @@ class InversionOptions:
     distance to the distribution of sampled codes, `perceptual_weight` the perceptual distance (the paper: 10 x LPIPS).
     """
 
-    steps: int = 300
-    learning_rate: float = 0.05
+    steps: int = 200
+    learning_rate: float = 0.1
     pixel_weight: float = 1.0
     perceptual_weight: float = 0.0
     encoder_pull: float = 0.0

@@ -49,18 +49,19 @@ class InversionChoice(Shape):
 
 INVERSION_PRESETS: dict[InversionPreset, InversionOptions] = {
     "default": InversionOptions(
-        steps=300,
-        learning_rate=0.05,
+        steps=200,
+        learning_rate=0.1,
         pixel_weight=1.0,
         perceptual_weight=0.0,
         encoder_pull=0.0,
         prior_weight=1e-4,
     ),
-    # The paper's refinement (arXiv 2212.12645, section 3.2): 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder), 500 steps.
+    # The paper's refinement (arXiv 2212.12645, section 3.2): 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder), 500 steps. Its
+    # code takes the MSE of pixels in 0..1; ours lie in -1..1, so their squared error is four times as large.
     "paper": InversionOptions(
         steps=500,
         learning_rate=0.1,
-        pixel_weight=1.0,
+        pixel_weight=0.25,
         perceptual_weight=10.0,
         encoder_pull=1.0,
         prior_weight=0.0,
@@ -140,11 +141,12 @@ class InvertedImage(Shape):
 class HeldOut(Shape):
     """The label generator on images it never trained on.
 
-    A class that occurs in neither labels nor predictions has no IoU.
+    A class that occurs in neither labels nor predictions has no IoU; `miou` is the mean over the classes that
+    the labels contain, and none when every pixel is ignored.
     """
 
     num_images: int
-    miou: float
+    miou: float | None
     class_iou: dict[str, float | None]
     reconstruction_psnr_db: float
     images: tuple[InvertedImage, ...]

@@ -7,9 +7,9 @@ from contracts.fits import EnsembleOptions, InversionChoice, resolve_inversion
 
 
 def test_the_papers_setting_is_one_word_away() -> None:
-    """`paper` is 500 steps of 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder)."""
+    """`paper` is 500 steps of 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder); its pixels are 0 to 1, ours -1 to 1."""
     paper = resolve_inversion(InversionChoice(preset="paper"))
-    assert (paper.steps, paper.perceptual_weight, paper.pixel_weight) == (500, 10.0, 1.0)
+    assert (paper.steps, paper.perceptual_weight, paper.pixel_weight) == (500, 10.0, 0.25)
     assert paper.encoder_pull == 1.0
 
 

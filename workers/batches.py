@@ -20,7 +20,6 @@ from contracts.store import Store
 from workers import jobs
 from workers.artefacts import write_artefact
 from workers.jobs import Run
-from workers.label_generators import open_label_generator
 from workers.machine import Machine
 from workers.pilots import measure_pilot, read_threshold
 from workers.queues import put
@@ -84,7 +83,8 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     threshold = read_threshold(run, request)
     renderer = Renderer(
         run.machine,
-        open_label_generator(run.machine, request.tenant, request.fit),
+        request.tenant,
+        request.fit,
         seed=request.seed,
         truncation=request.truncation,
     )

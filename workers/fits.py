@@ -3,7 +3,9 @@
 Each attempt writes under a folder of its own, so a late twin of a killed worker overwrites nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from torch import Tensor
 
 from contracts import keys, records
 from contracts.digests import digest_of
@@ -12,16 +14,16 @@ from contracts.fits import FitManifest, FitMetrics, FitRequest, HeldOut, PinnedL
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import Artefact, now
-from models.inversion.invert import Inversion
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.serialization import pack, pack_network
+from models.stylegan2.generator import Generator
 from workers import jobs
 from workers.artefacts import write_artefact, write_weights
 from workers.inverting import Inverter
 from workers.jobs import Run
-from workers.labelling import Labelled, label_pairs
+from workers.labelling import Labelled, label_codes
 from workers.machine import Machine
 from workers.pairs import Pairs
 from workers.sheets import encode_sheet
@@ -39,10 +41,12 @@ def _fit(run: Run) -> FitManifest:
     request = _read_request(run)
     inverter = Inverter.open(run.machine, request)
     pairs = _read_pairs(run, request, inverter, request.labelset)
+    _check_labelled(pairs)
     inversion = inverter.invert(run, "inverting", pairs)
-    ensemble = _train(run, request, inverter, pairs, inversion)
+    ensemble = _train(run, request, inverter.generator, pairs, inversion.ws)
     label_generator = LabelGenerator(inverter.generator, ensemble)
-    masks = label_pairs(run, "labelling", label_generator, pairs, inversion)
+    digest = request.generator.digest
+    masks = label_codes(run, "labelling", label_generator, inversion.ws, digest=digest)
     training = Labelled(pairs, inversion, masks, request.labels)
     heldout = _label_heldout(run, request, inverter, label_generator)
     return _write(run, request, ensemble, training, heldout)
@@ -61,21 +65,38 @@ def _read_pairs(
     return Pairs.read(run.machine, request.tenant, labelset, inverter.generator.config.image_px)
 
 
+def _check_labelled(pairs: Pairs) -> None:
+    """Before the long work: the app has checked the masks as they came, not as they are at the generator's size."""
+    unlabelled = pairs.unlabelled()
+    if unlabelled:
+        raise JobFailed(
+            f"At the generator's size the masks of {', '.join(unlabelled[:10])} have only ignored pixels."
+            " Label something in them, or leave them out."
+        )
+
+
 def _train(
-    run: Run, request: FitRequest, inverter: Inverter, pairs: Pairs, inversion: Inversion
+    run: Run, request: FitRequest, generator: Generator, pairs: Pairs, ws: Tensor
 ) -> Ensemble:
-    try:
+    """On fewer images at a time where the device is too small, and with less of their features kept."""
+    wanted = EnsembleOptions(**request.options.ensemble.model_dump())
+    most = min(wanted.images_per_round, len(pairs))
+
+    def train(images_per_round: int) -> Ensemble:
+        cache_bytes = wanted.cache_bytes * images_per_round // most
         return train_ensemble(
-            inverter.generator,
-            inversion.ws,
+            generator,
+            ws,
             pairs.mask_tensor(),
             num_classes=request.labels.num_classes,
-            options=EnsembleOptions(**request.options.ensemble.model_dump()),
+            options=replace(wanted, images_per_round=images_per_round, cache_bytes=cache_bytes),
             seed=request.seed,
             on_step=run.steps("training"),
         )
-    except ValueError as error:  # a mask without one labelled pixel: no retry mends it
-        raise JobFailed(f"The labelset cannot be trained on: {error}.") from error
+
+    return run.machine.micro_batches.shrinking(
+        "training", request.generator.digest, train, largest=most
+    )
 
 
 def _label_heldout(
@@ -86,7 +107,8 @@ def _label_heldout(
         return None
     pairs = _read_pairs(run, request, inverter, request.validation_labelset)
     inversion = inverter.invert(run, "inverting held-out", pairs)
-    masks = label_pairs(run, "labelling held-out", label_generator, pairs, inversion)
+    digest = request.generator.digest
+    masks = label_codes(run, "labelling held-out", label_generator, inversion.ws, digest=digest)
     return Labelled(pairs, inversion, masks, request.labels)
 
 
@@ -140,7 +162,7 @@ def _metrics(run: Run, training: Labelled, heldout: Labelled | None) -> FitMetri
     return FitMetrics(
         reconstruction_psnr_db=training.psnr_db,
         images=training.judged_images(),
-        training_miou=training.confusion().mean_iou(),
+        training_miou=training.mean_iou(),
         heldout=None if heldout is None else _heldout_metrics(heldout),
         stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()},
     )
@@ -149,7 +171,7 @@ def _metrics(run: Run, training: Labelled, heldout: Labelled | None) -> FitMetri
 def _heldout_metrics(heldout: Labelled) -> HeldOut:
     return HeldOut(
         num_images=len(heldout.pairs),
-        miou=heldout.confusion().mean_iou(),
+        miou=heldout.mean_iou(),
         class_iou=heldout.class_iou(),
         reconstruction_psnr_db=heldout.psnr_db,
         images=heldout.judged_images(),

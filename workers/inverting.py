@@ -5,17 +5,33 @@ from dataclasses import dataclass
 from typing import Self
 
 import torch
+from torch import Tensor
 
+from contracts.errors import InputMissing
 from contracts.fits import FitRequest
 from models.inversion.encoder import Encoder, build_encoder
 from models.inversion.invert import Inversion, InversionOptions, invert
 from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance
+from models.labels.label_generator import to_bytes
 from models.stylegan2.discriminator import build_discriminator
 from models.stylegan2.generator import Generator, build_generator
 from workers.artefacts import load_network, read_generator, read_inverter
+from workers.images import Pixels
 from workers.jobs import Run
 from workers.machine import Machine
 from workers.pairs import Pairs
+
+
+@dataclass(frozen=True)
+class Inverted:
+    """What stands for the labelled images: codes [n, num_ws, w_dim], what they make as bytes, and how close that is.
+
+    Only the codes stay on the device: at 1024 px a reconstruction is 12 MB there, and a labelset may have 1,000 images.
+    """
+
+    ws: Tensor
+    reconstructions: tuple[Pixels, ...]
+    psnr_db: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,7 @@ class Inverter:
     """A generator, what helps to invert it, and the options of the fit."""
 
     generator: Generator
+    generator_digest: str
     encoder: Encoder | None
     perceptual: PerceptualDistance | None
     options: InversionOptions
@@ -36,11 +53,17 @@ class Inverter:
         if request.inverter_digest is not None:
             inverter = read_inverter(machine, manifest, request.inverter_digest)
             encoder = load_network(machine, inverter.weights, build_encoder)
-        if wanted.perceptual_weight > 0 and manifest.discriminator is not None:
+        if wanted.perceptual_weight > 0:
+            if manifest.discriminator is None:
+                raise InputMissing(
+                    f"The request weighs a perceptual distance, but generator '{pinned.id}' came without the"
+                    " discriminator that measures it. Make the fit anew with perceptual_weight 0."
+                )
             discriminator = load_network(machine, manifest.discriminator, build_discriminator)
             perceptual = DiscriminatorDistance(discriminator)
         return cls(
             generator=load_network(machine, manifest.weights, build_generator),
+            generator_digest=manifest.digest,
             encoder=encoder,
             perceptual=perceptual,
             options=InversionOptions(
@@ -48,15 +71,14 @@ class Inverter:
             ),
         )
 
-    def invert(self, run: Run, stage: str, pairs: Pairs) -> Inversion:
+    def invert(self, run: Run, stage: str, pairs: Pairs) -> Inverted:
         """The code of every image, micro-batch by micro-batch."""
-        images = pairs.image_tensor()
         steps, num_finished = self.options.steps, 0
 
         def work(chunk: Sequence[int]) -> Inversion:
             return invert(
                 self.generator,
-                images[list(chunk)].to(run.machine.device),
+                pairs.image_tensor(chunk).to(run.machine.device),
                 encoder=self.encoder,
                 perceptual=self.perceptual,
                 options=self.options,
@@ -65,12 +87,14 @@ class Inverter:
                 ),
             )
 
-        parts = []
-        for part in run.machine.micro_batches.run("inverting", range(len(pairs)), work):
-            parts.append(part)
+        codes: list[Tensor] = []
+        reconstructions: list[Pixels] = []
+        psnr_db: list[float] = []
+        for part in run.machine.micro_batches.run(
+            "inverting", self.generator_digest, range(len(pairs)), work
+        ):
+            codes.append(part.ws)
+            reconstructions.extend(to_bytes(part.reconstructions).numpy())
+            psnr_db.extend(part.psnr_db.tolist())
             num_finished += len(part.ws)
-        return Inversion(
-            ws=torch.cat([part.ws for part in parts]),
-            reconstructions=torch.cat([part.reconstructions for part in parts]),
-            psnr_db=torch.cat([part.psnr_db for part in parts]),
-        )
+        return Inverted(torch.cat(codes), tuple(reconstructions), tuple(psnr_db))

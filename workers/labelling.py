@@ -3,15 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
+from torch import Tensor
 
 from contracts.fits import InvertedImage
 from contracts.labelsets import LabelSchema
-from models.inversion.invert import Inversion
-from models.labels.label_generator import LabelGenerator, to_bytes
+from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
-from workers.images import Pixels
+from workers.images import Pixels, to_masks
+from workers.inverting import Inverted
 from workers.jobs import Run
 from workers.pairs import Pairs
 from workers.sheets import coloured
@@ -25,28 +27,34 @@ class Labelled:
     """Labelled images, their inversion, and the masks that the label generator gives their codes."""
 
     pairs: Pairs
-    inversion: Inversion
+    inversion: Inverted
     predictions: tuple[Pixels, ...]
     labels: LabelSchema
 
     @property
     def psnr_db(self) -> float:
         """The mean over the images."""
-        return float(self.inversion.psnr_db.mean())
+        return fmean(self.inversion.psnr_db)
 
     def judged_images(self) -> tuple[InvertedImage, ...]:
         """How well the generator expresses each image; the worst are flagged."""
         return tuple(
             InvertedImage(name=name, psnr_db=round(psnr, 3), is_flagged=psnr < FLAG_BELOW_DB)
-            for name, psnr in zip(self.pairs.names, self.inversion.psnr_db.tolist(), strict=True)
+            for name, psnr in zip(self.pairs.names, self.inversion.psnr_db, strict=True)
         )
 
     def confusion(self) -> ConfusionMatrix:
         """Predictions against labels, pixels pooled over all images."""
         confusion = ConfusionMatrix(self.labels.num_classes)
-        for prediction, truth in zip(self.predictions, self.pairs.mask_tensor(), strict=True):
-            confusion.add(torch.from_numpy(prediction), truth)
+        for prediction, mask in zip(self.predictions, self.pairs.masks, strict=True):
+            truth = to_masks([mask], self.pairs.ignore_index)
+            confusion.add(torch.from_numpy(prediction)[None], truth)
         return confusion
+
+    def mean_iou(self) -> float | None:
+        """Mean IoU over the classes that the labels contain; None when every pixel is ignored."""
+        value = self.confusion().mean_iou()
+        return None if math.isnan(value) else value
 
     def class_iou(self) -> dict[str, float | None]:
         """The IoU of each class; None for one that occurs in neither labels nor predictions."""
@@ -57,10 +65,9 @@ class Labelled:
     def sheet_rows(self, num_rows: int) -> list[list[Pixels]]:
         """The first images as rows of real picture, reconstruction, label, prediction."""
         shown = slice(num_rows)
-        reconstructions = to_bytes(self.inversion.reconstructions[shown]).numpy()
         rows = zip(
             self.pairs.images[shown],
-            reconstructions,
+            self.inversion.reconstructions[shown],
             self.pairs.masks[shown],
             self.predictions[shown],
             strict=True,
@@ -68,16 +75,16 @@ class Labelled:
         return [[real, made, coloured(mask), coloured(guess)] for real, made, mask, guess in rows]
 
 
-def label_pairs(
-    run: Run, stage: str, label_generator: LabelGenerator, pairs: Pairs, inversion: Inversion
+def label_codes(
+    run: Run, stage: str, label_generator: LabelGenerator, ws: Tensor, *, digest: str
 ) -> tuple[Pixels, ...]:
-    """The mask that each image's code gets, micro-batch by micro-batch."""
+    """The mask that each code gets, micro-batch by micro-batch; `digest` is the generator's."""
 
     def work(chunk: Sequence[int]) -> list[Pixels]:
-        return list(label_generator.render(inversion.ws[list(chunk)]).masks.numpy())
+        return list(label_generator.render(ws[list(chunk)]).masks.numpy())
 
     predictions: list[Pixels] = []
-    for masks in run.machine.micro_batches.run("labelling", range(len(pairs)), work):
+    for masks in run.machine.micro_batches.run("labelling", digest, range(len(ws)), work):
         predictions += masks
-        run.step(stage, len(predictions), len(pairs))
+        run.step(stage, len(predictions), len(ws))
     return tuple(predictions)

@@ -16,43 +16,65 @@ Result = TypeVar("Result")
 
 
 class MicroBatches:
-    """Remembers, for each piece of work, the micro-batch that fitted the device last time."""
+    """Remembers, for each piece of work and network, the micro-batch that fitted the device last time."""
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
-        self._fitting: dict[str, int] = {}
+        self._fitting: dict[tuple[str, str], int] = {}
 
     def run(
-        self, name: str, items: Sequence[Item], work: Callable[[Sequence[Item]], Result]
+        self,
+        name: str,
+        digest: str,
+        items: Sequence[Item],
+        work: Callable[[Sequence[Item]], Result],
     ) -> Iterator[Result]:
-        """The result of each chunk of items, in order. Raises `OutOfMemory` when not even one item fits."""
+        """The result of each chunk of items, in order. `digest` is that of the network that does the work.
+
+        Raises `OutOfMemory` when not even one item fits.
+        """
         start = 0
         while start < len(items):
-            size = self._fitting.get(name, self._largest)
-            chunk = items[start : start + size]
-            result = _unless_out_of_memory(work, chunk)
+
+            def next_chunk(size: int, start: int = start) -> tuple[int, Result]:
+                chunk = items[start : start + size]
+                return len(chunk), work(chunk)
+
+            largest = min(self._largest, len(items) - start)
+            count, result = self.shrinking(name, digest, next_chunk, largest=largest)
+            yield result
+            start += count
+
+    def shrinking(
+        self, name: str, digest: str, work: Callable[[int], Result], *, largest: int
+    ) -> Result:
+        """The result of `work(size)`, `size` being `largest` or what fitted last time, halved until it fits.
+
+        Raises `OutOfMemory` when not even a size of one does.
+        """
+        while True:
+            size = min(largest, self._fitting.get((name, digest), largest))
+            result = _unless_out_of_memory(work, size)
             if result is not None:
-                yield result
-                start += len(chunk)
-                continue
+                return result
             # Outside the frame whose traceback kept the tensors alive, so they can be freed now.
             gc.collect()
             torch.cuda.empty_cache()
-            self._fitting[name] = self._halved(name, len(chunk))
-
-    def _halved(self, name: str, size: int) -> int:
-        if size == 1:
-            raise OutOfMemory(
-                f"Not even one image of {name} fits the device's memory. Use a larger device or a smaller generator."
-            )
-        log.warning("out of memory: micro-batch halved", work=name, micro_batch=size // 2)
-        return size // 2
+            self._fitting[name, digest] = _halved(name, size)
 
 
-def _unless_out_of_memory(
-    work: Callable[[Sequence[Item]], Result], chunk: Sequence[Item]
-) -> Result | None:
+def _halved(name: str, size: int) -> int:
+    if size == 1:
+        raise OutOfMemory(
+            f"Out of memory while {name}: not even one image at a time fits the device."
+            " Use a larger device or a smaller generator."
+        )
+    log.warning("out of memory: micro-batch halved", work=name, micro_batch=size // 2)
+    return size // 2
+
+
+def _unless_out_of_memory(work: Callable[[int], Result], size: int) -> Result | None:
     try:
-        return work(chunk)
+        return work(size)
     except torch.OutOfMemoryError:
         return None

@@ -1,5 +1,6 @@
 """The labelled images of a fit, read from the store once: pixels for the eye, tensors for the models."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -55,13 +56,21 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.names)
 
-    def image_tensor(self) -> Tensor:
-        """Images as float32 [n, 3, h, w] in [-1, 1]."""
-        return from_bytes(torch.from_numpy(np.stack(self.images)))
+    def image_tensor(self, chosen: Sequence[int]) -> Tensor:
+        """Some images as float32 [n, 3, h, w] in [-1, 1]: four times their bytes, so never all at once."""
+        return from_bytes(torch.from_numpy(np.stack([self.images[place] for place in chosen])))
 
     def mask_tensor(self) -> Tensor:
         """Masks as int64 [n, h, w], 255 = ignore."""
         return to_masks(list(self.masks), self.ignore_index)
+
+    def unlabelled(self) -> list[str]:
+        """The names of the images whose masks say nothing: every pixel is ignored."""
+        return [
+            name
+            for name, mask in zip(self.names, self.masks, strict=True)
+            if (mask == self.ignore_index).all()
+        ]
 
 
 def read_labelset(machine: Machine, tenant: str, pinned: PinnedLabelset) -> LabelsetManifest:

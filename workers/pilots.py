@@ -11,7 +11,6 @@ from contracts.errors import InputMissing
 from contracts.shapes import now
 from models.sampling import Candidate, Stream
 from workers.jobs import Run
-from workers.label_generators import open_label_generator
 from workers.rendering import Renderer
 
 NUM_SAMPLES = 2_000
@@ -25,7 +24,8 @@ def measure_pilot(run: Run, request: BatchRequest) -> None:
         return
     renderer = Renderer(
         run.machine,
-        open_label_generator(run.machine, request.tenant, request.fit),
+        request.tenant,
+        request.fit,
         seed=0,
         truncation=request.truncation,
         stream=Stream.PILOT,

@@ -6,10 +6,11 @@ micro-batch, the shard or the worker.
 
 from collections.abc import Callable, Iterator, Sequence
 
+from contracts.batches import PinnedFit
 from contracts.errors import AcceptanceTooLow
 from models import sampling
-from models.labels.label_generator import LabelGenerator
 from models.sampling import Candidate, Stream, draw_accepted, latents
+from workers.label_generators import open_label_generator
 from workers.machine import Machine
 from workers.samples import Sample
 
@@ -18,26 +19,31 @@ MAX_ATTEMPTS = 1_000
 
 
 class Renderer:
-    """Renders the candidates of one seed at one truncation with one label generator."""
+    """Renders the candidates of one seed at one truncation with the label generator of one fit."""
 
     def __init__(
         self,
         machine: Machine,
-        label_generator: LabelGenerator,
+        tenant: str,
+        fit: PinnedFit,
         *,
         seed: int,
         truncation: float,
         stream: Stream = Stream.SAMPLES,
     ) -> None:
         self._machine = machine
-        self._label_generator = label_generator
+        self._label_generator = open_label_generator(machine, tenant, fit)
+        self._digest = fit.digest
         self._seed = seed
         self._truncation = truncation
         self._stream = stream
 
     def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
         """The sample of each candidate, in order."""
-        for samples in self._machine.micro_batches.run("rendering", candidates, self._render_chunk):
+        chunks = self._machine.micro_batches.run(
+            "rendering", self._digest, candidates, self._render_chunk
+        )
+        for samples in chunks:
             yield from samples
 
     def draw(

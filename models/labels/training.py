@@ -23,7 +23,10 @@ SYNTHESIS_BATCH = 8
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleOptions:
-    """How the ensemble is shaped and trained. `batch_pixels` counts pixels per member and step."""
+    """How the ensemble is shaped and trained. `batch_pixels` counts pixels per member and step.
+
+    `images_per_round` and `cache_bytes` bound the memory that feature maps take.
+    """
 
     num_members: int = 10
     hidden: tuple[int, int] = (64, 32)
@@ -41,9 +44,15 @@ class LabelledFeatures:
     """
 
     def __init__(
-        self, generator: Generator, ws: StyleCodes, masks: Masks, *, cache_bytes: int
+        self,
+        generator: Generator,
+        ws: StyleCodes,
+        masks: Masks,
+        *,
+        cache_bytes: int,
+        synthesis_batch: int = SYNTHESIS_BATCH,
     ) -> None:
-        self.generator, self.ws = generator, ws
+        self.generator, self.ws, self._synthesis_batch = generator, ws, synthesis_batch
         self.masks = masks.to(ws.device).flatten(1)
         self.label_px = (masks.shape[1], masks.shape[2])
         shapes = zip(generator.config.tap_channels, generator.config.tap_px, strict=True)
@@ -75,7 +84,7 @@ class LabelledFeatures:
         with torch.no_grad():
             parts = [
                 self.generator.synthesize(self.ws[part.to(self.ws.device)]).taps
-                for part in images.split(SYNTHESIS_BATCH)
+                for part in images.split(self._synthesis_batch)
             ]
         return [torch.cat(taps) for taps in zip(*parts, strict=True)]
 
@@ -108,7 +117,13 @@ def train_ensemble(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         ensemble = Ensemble(config).to(ws.device)
-        data = LabelledFeatures(generator, ws, masks, cache_bytes=options.cache_bytes)
+        data = LabelledFeatures(
+            generator,
+            ws,
+            masks,
+            cache_bytes=options.cache_bytes,
+            synthesis_batch=min(SYNTHESIS_BATCH, options.images_per_round),
+        )
         optimizer = torch.optim.Adam(ensemble.parameters(), lr=options.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
         for done, (columns, classes) in enumerate(_batches(data, options), start=1):

@@ -4,6 +4,7 @@ Everything is real (store, Redis, networks) and small: a fit takes about a secon
 """
 
 import io
+import json
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ from models.stylegan2.generator import Generator
 from workers import fits
 from workers.artefacts import read_artefact
 from workers.builtin import publish
-from workers.images import encode_image, encode_mask
+from workers.images import decode_mask, encode_image, encode_mask
 from workers.machine import Machine
 from workers.micro_batches import MicroBatches
 from workers.pulse import Pulse
@@ -83,6 +84,19 @@ def open_machine(settings: Settings, store: Store, ledger: Ledger) -> Machine:
     )
 
 
+def candidates(files: dict[str, bytes]) -> dict[str, tuple[int, int, int]]:
+    """Which candidate (seed, index, attempt) stands for each sample of a batch's files."""
+    facts = {name: json.loads(data) for name, data in files.items() if name.endswith(".json")}
+    return {name: (fact["seed"], fact["index"], fact["attempt"]) for name, fact in facts.items()}
+
+
+def equal_pixels(first: dict[str, bytes], second: dict[str, bytes]) -> float:
+    """The share of label pixels that are equal in two batches' files."""
+    names = [name for name in first if name.endswith(".mask.png")]
+    same = [decode_mask(first[name]) == decode_mask(second[name]) for name in names]
+    return float(np.mean(same))
+
+
 @dataclass(frozen=True)
 class Scene:
     """What the app would have stored, written by hand."""
@@ -93,11 +107,14 @@ class Scene:
         """Puts the random generator into the store."""
         publish(self.machine, write_generator(folder))
 
-    def add_labelset(self, num_images: int = 4) -> PinnedLabelset:
-        """Labelled noise: the left half is class 0, the right half class 1."""
+    def add_labelset(self, num_images: int = 4, *, is_labelled: bool = True) -> PinnedLabelset:
+        """Labelled noise: the left half is class 0, the right half class 1; or every pixel is ignored."""
         labelset_id = new_id("labelset")
         mask = np.zeros((PX, PX), dtype=np.uint8)
         mask[:, PX // 2 :] = 1
+        if not is_labelled:
+            mask[:] = LABELS.ignore_index
+        counts = np.bincount(mask.ravel(), minlength=256).tolist()
         random = np.random.default_rng(0)
         entries = tuple(
             LabelsetEntry(
@@ -109,8 +126,8 @@ class Scene:
                 mask=self._put_png(labelset_id, encode_mask(mask)),
                 height_px=PX,
                 width_px=PX,
-                class_pixels=(PX * PX // 2, PX * PX // 2),
-                ignored_pixels=0,
+                class_pixels=tuple(counts[: LABELS.num_classes]),
+                ignored_pixels=counts[LABELS.ignore_index],
             )
             for place in range(num_images)
         )
@@ -122,8 +139,8 @@ class Scene:
             digest=labelset_digest(LABELS, entries),
             labels=LABELS,
             entries=entries,
-            class_pixels=(num_images * PX * PX // 2,) * 2,
-            ignored_pixels=0,
+            class_pixels=tuple(num_images * count for count in counts[: LABELS.num_classes]),
+            ignored_pixels=num_images * counts[LABELS.ignore_index],
         )
         records.write(
             self.machine.store, keys.manifest(DEFAULT_TENANT, "labelsets", labelset_id), manifest
@@ -131,7 +148,11 @@ class Scene:
         return PinnedLabelset(id=labelset_id, digest=manifest.digest)
 
     def ask_fit(
-        self, options: ResolvedFitOptions = QUICK, *, validation: PinnedLabelset | None = None
+        self,
+        options: ResolvedFitOptions = QUICK,
+        *,
+        labelset: PinnedLabelset | None = None,
+        validation: PinnedLabelset | None = None,
     ) -> FitRequest:
         """The request of a fit on four labelled images."""
         key = keys.manifest(DEFAULT_TENANT, "generators", GENERATOR)
@@ -147,7 +168,7 @@ class Scene:
                 id=GENERATOR, digest=generator.digest, height_px=PX, width_px=PX
             ),
             inverter_digest=None,
-            labelset=self.add_labelset(),
+            labelset=labelset or self.add_labelset(),
             validation_labelset=validation,
             labels=LABELS,
             options=options,

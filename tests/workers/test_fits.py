@@ -1,12 +1,17 @@
 """A fit from its request to its manifest, in this process."""
 
+from collections.abc import Iterator
+
 import pytest
 import safetensors.torch
+import torch
 
+from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from tests.workers.scene import LABELS, Scene
 from workers import fits
 from workers.images import decode_image
+from workers.label_generators import open_generator
 from workers.pulse import Drained
 from workers.sheets import GAP_PX, HEADING_PX
 
@@ -44,6 +49,53 @@ def test_held_out_images_are_scored_by_class(scene: Scene) -> None:
     assert metrics.heldout.num_images == 2
     assert set(metrics.heldout.class_iou) == set(LABELS.classes)
     assert {"inverting", "training", "labelling"} <= set(metrics.stage_seconds)
+
+
+@pytest.fixture
+def small_device(scene: Scene) -> Iterator[list[int]]:
+    """A device too small for more than two images at once; the numbers that were tried."""
+    tried: list[int] = []
+
+    def refuse(_: torch.nn.Module, given: tuple[torch.Tensor | None, torch.Tensor, str]) -> None:
+        tried.append(len(given[1]))
+        if len(given[1]) > 2:
+            raise torch.OutOfMemoryError
+
+    generator = open_generator(scene.machine, DEFAULT_TENANT, scene.ask_fit().generator)
+    hook = generator.blocks[-1].register_forward_pre_hook(refuse)
+    yield tried
+    hook.remove()
+
+
+def test_a_fit_goes_on_when_the_device_is_small(scene: Scene, small_device: list[int]) -> None:
+    """Inversion, training and labelling each go on with fewer images at once, and end with a label generator."""
+    fit = scene.ask_fit()
+    fits.run(scene.machine, str(fit.ref), 1)
+    assert scene.fit_manifest(fit.ref).status is JobStatus.SUCCEEDED
+    assert small_device.count(4) == 3
+
+
+def test_a_mask_of_ignored_pixels_ends_the_fit_before_the_long_work(
+    scene: Scene, small_device: list[int]
+) -> None:
+    """The image is named, no retry is asked for, and nothing has been inverted in vain."""
+    fit = scene.ask_fit(labelset=scene.add_labelset(is_labelled=False))
+    fits.run(scene.machine, str(fit.ref), 1)
+    error = scene.fit_manifest(fit.ref).error
+    assert error is not None
+    assert "image-0" in error.detail
+    assert not error.retryable
+    assert small_device == []
+
+
+def test_held_out_images_without_labels_have_no_score(scene: Scene) -> None:
+    """There is nothing to compare with: the fit succeeds, and its held-out score is none rather than a number."""
+    fit = scene.ask_fit(validation=scene.add_labelset(is_labelled=False))
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    assert metrics.heldout is not None
+    assert metrics.heldout.miou is None
 
 
 def test_a_cancelled_fit_ends_before_it_begins(scene: Scene) -> None:

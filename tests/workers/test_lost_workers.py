@@ -15,11 +15,11 @@ from rq.registry import StartedJobRegistry
 from contracts import records
 from contracts.batches import BatchRequest
 from contracts.fits import FitRequest, InversionOptions, ResolvedFitOptions
-from contracts.jobs import JobRef, JobStatus
+from contracts.jobs import JobRef, JobStatus, ShardRef
 from contracts.queues import fit_call
 from contracts.settings import Settings
 from examples.demo.stack import Stack
-from tests.workers.scene import QUICK, Scene
+from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
 from workers import batches
 from workers.machine import Machine
 from workers.queues import open_queue, put
@@ -98,6 +98,7 @@ def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> N
     stack.start_worker("fit", "first")
     until(lambda: is_running(scene, fit.ref), "the fit to run")
     stack.kill("first")
+    assert not records.has_ended(scene.machine.store, fit.ref)
     stack.start_worker("fit", "second")
     stack.start_worker("reconcile")
     assert end_of(scene, fit.ref) is JobStatus.SUCCEEDED
@@ -109,6 +110,7 @@ def test_a_batch_survives_the_death_of_its_worker(stack: Stack, scene: Scene) ->
     stack.start_worker("generate", "first")
     until(lambda: len(records.shards_done(scene.machine.store, batch.ref)) >= 2, "two shards")
     stack.kill("first")
+    assert len(records.shards_done(scene.machine.store, batch.ref)) < batch.num_shards
     stack.start_worker("generate", "second")
     stack.start_worker("reconcile")
     assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
@@ -122,27 +124,30 @@ def test_a_batch_survives_the_loss_of_redis(stack: Stack, scene: Scene) -> None:
     stack.start_worker("reconcile")
     until(lambda: len(records.shards_done(scene.machine.store, batch.ref)) >= 2, "two shards")
     scene.machine.redis.flushall()
+    assert len(records.shards_done(scene.machine.store, batch.ref)) < batch.num_shards
     assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
     assert len(scene.shard_files(batch)) == 4 * batch.n
 
 
 def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None:
-    """The same shards, rendered by two processes, are the bytes that one renders."""
-    alone = long_batch(scene)
-    stack.start_worker("generate", "first")
-    assert end_of(scene, alone.ref) is JobStatus.SUCCEEDED
-    stack.start_worker("generate", "second")
-    until(lambda: len(scene.machine.ledger.workers()) == 2, "the second worker")
-    fit = records.read_request(scene.machine.store, JobRef(tenant="default", id=alone.fit.id))
-    assert isinstance(fit, FitRequest)
-    shared = scene.ask_batch(fit, n=alone.n, shard_size=alone.shard_size)
+    """With other micro-batches and shards they accept the candidates that one accepts alone, and label them alike."""
+    fit = scene.fit()
+    alone = scene.ask_batch(fit, n=120, shard_size=120, drop_share=0.5)
+    batches.run_pilot(scene.machine, str(alone.ref), 1)
+    batches.run_shard(scene.machine, str(ShardRef(batch=alone.ref, index=0)), 1)
+    names = ["first", "second"]
+    for name, micro_batch in zip(names, (3, 8), strict=True):
+        stack.environment["HANDSOFF_MICRO_BATCH"] = str(micro_batch)
+        stack.start_worker("generate", name)
+    until(lambda: len(scene.machine.ledger.workers()) == len(names), "both workers")
+    shared = scene.ask_batch(fit, n=120, shard_size=10, drop_share=0.5)
     batches.queue_next(scene.machine, shared)
     assert end_of(scene, shared.ref) is JobStatus.SUCCEEDED
-    digests = [
-        [shard.tar.sha256 for shard in scene.batch_manifest(ref).shards]
-        for ref in (alone.ref, shared.ref)
-    ]
-    assert digests[0] == digests[1]
+    assert all(shared.id in stack.log_of(name) for name in names)
+    one, two = scene.shard_files(alone), scene.shard_files(shared)
+    assert candidates(one) == candidates(two)
+    assert max(attempt for _, _, attempt in candidates(one).values()) > 0
+    assert equal_pixels(one, two) >= 0.999
 
 
 def test_a_queued_job_is_cancelled_without_being_run(stack: Stack, scene: Scene) -> None:
@@ -161,6 +166,19 @@ def test_a_running_job_is_cancelled_between_two_steps(stack: Stack, scene: Scene
     scene.cancel(fit.ref)
     assert end_of(scene, fit.ref) is JobStatus.CANCELLED
     assert end_of(scene, long_fit(scene, steps=1).ref) is JobStatus.SUCCEEDED
+
+
+def test_a_running_batch_is_cancelled(stack: Stack, scene: Scene) -> None:
+    """Between two micro-batches of a shard: the rest is never rendered, and nothing stays queued."""
+    batch = scene.ask_batch(scene.fit(), n=50_000, shard_size=25_000)
+    batches.queue_next(scene.machine, batch)
+    stack.start_worker("generate")
+    until(lambda: is_running(scene, batch.ref), "the batch to run")
+    scene.cancel(batch.ref)
+    assert end_of(scene, batch.ref) is JobStatus.CANCELLED
+    assert records.shards_done(scene.machine.store, batch.ref) == set()
+    waiting = open_queue(scene.machine.redis, "generate")
+    until(lambda: not waiting.get_job_ids(), "the other shard to be dropped")
 
 
 def test_sigterm_gives_the_job_back(stack: Stack, scene: Scene) -> None:

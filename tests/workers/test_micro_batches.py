@@ -26,27 +26,42 @@ class SmallDevice:
 def test_every_item_is_worked_on_once_and_in_order() -> None:
     """Halving loses nothing and repeats nothing that was finished."""
     device = SmallDevice(fits=3)
-    chunks = MicroBatches(8).run("test", range(10), device.work)
+    chunks = MicroBatches(8).run("testing", "tiny", range(10), device.work)
     assert [item for chunk in chunks for item in chunk] == list(range(10))
 
 
 def test_the_size_that_worked_is_remembered() -> None:
     """The next job starts with what fitted, not with another failure."""
     device, batches = SmallDevice(fits=2), MicroBatches(8)
-    list(batches.run("test", range(4), device.work))
+    list(batches.run("testing", "tiny", range(4), device.work))
     device.seen.clear()
-    list(batches.run("test", range(4), device.work))
+    list(batches.run("testing", "tiny", range(4), device.work))
     assert device.seen == [2, 2]
 
 
-def test_other_work_is_not_affected() -> None:
-    """What one kind of work could not fit says nothing about another."""
+def test_other_networks_are_not_affected() -> None:
+    """What one network could not fit says nothing about a smaller one."""
     device, batches = SmallDevice(fits=2), MicroBatches(8)
-    list(batches.run("large", range(4), device.work))
-    assert [len(chunk) for chunk in batches.run("small", range(8), list)] == [8]
+    list(batches.run("testing", "large", range(4), device.work))
+    assert [len(chunk) for chunk in batches.run("testing", "small", range(8), list)] == [8]
 
 
 def test_a_device_too_small_for_one_item_ends_the_job() -> None:
     """There is nothing below one: the job fails and says so."""
-    with pytest.raises(OutOfMemory, match="Not even one image"):
-        list(MicroBatches(4).run("test", range(4), SmallDevice(fits=0).work))
+    with pytest.raises(OutOfMemory, match="while testing: not even one image"):
+        list(MicroBatches(4).run("testing", "tiny", range(4), SmallDevice(fits=0).work))
+
+
+def test_work_of_one_piece_shrinks_too() -> None:
+    """Training cannot be cut into chunks of its result: it begins anew with half the size, and that is remembered."""
+    seen, batches = [], MicroBatches(8)
+
+    def work(size: int) -> int:
+        seen.append(size)
+        if size > 5:
+            raise torch.OutOfMemoryError
+        return size
+
+    assert batches.shrinking("testing", "tiny", work, largest=16) == 4
+    assert batches.shrinking("testing", "tiny", work, largest=16) == 4
+    assert seen == [16, 8, 4, 4]

@@ -77,6 +77,7 @@ class Settings(BaseSettings):
 
     # What a batch may hold.
     max_batch_samples: Count = 1_000_000
+    max_batch_shards: Count = 4_096
     shard_size: Count = 256
 
     # Workers.

@@ -10,6 +10,7 @@ from contracts.errors import FitNotReady, Gone, InvalidRequest, NotFound, NotRen
 from contracts.fits import FitManifest, FitRequest
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.planning import next_calls
+from contracts.settings import Settings
 from contracts.shapes import now
 
 
@@ -46,13 +47,9 @@ def _resolve(
     services: Services, ref: JobRef, body: BatchCreate, idempotency: Idempotency | None
 ) -> BatchRequest:
     """The request as it will be rendered. Raises `InvalidRequest` or `FitNotReady`."""
-    most = services.settings.max_batch_samples
-    if body.n > most:
-        detail = f"{body.n} samples were asked for; a batch holds at most {most}. Make several."
-        raise InvalidRequest.at("/n", detail)
     fit, made = _fit(services, JobRef(tenant=ref.tenant, id=body.fit))
     assert made.digest is not None
-    return BatchRequest(
+    request = BatchRequest(
         tenant=ref.tenant,
         id=ref.id,
         created_at=now(),
@@ -67,6 +64,22 @@ def _resolve(
         render_version=RENDER_VERSION,
         labels=fit.labels,
     )
+    _check_size(request, services.settings)
+    return request
+
+
+def _check_size(request: BatchRequest, settings: Settings) -> None:
+    """Every finished shard has all others listed, so their number is bounded as the samples' is."""
+    n, num_shards = request.n, request.num_shards
+    if n > settings.max_batch_samples:
+        detail = f"{n} samples were asked for; a batch holds at most {settings.max_batch_samples}. Make several."
+        raise InvalidRequest.at("/n", detail)
+    if num_shards > settings.max_batch_shards:
+        detail = (
+            f"{n} samples in shards of {request.shard_size} are {num_shards} shards; a batch has at most"
+            f" {settings.max_batch_shards}. Ask for larger shards or fewer samples."
+        )
+        raise InvalidRequest.at("/shard_size", detail)
 
 
 def _fit(services: Services, ref: JobRef) -> tuple[FitRequest, FitManifest]:

@@ -49,10 +49,12 @@ def _resolve(
         if body.validation_labelset
         else None
     )
-    flaws = list(_flaws(generator, labelset, validation))
+    options = ResolvedFitOptions(
+        inversion=resolve_inversion(body.options.inversion), ensemble=body.options.ensemble
+    )
+    flaws = [*_flaws(generator, labelset, validation), *_option_flaws(generator, options)]
     if flaws:
-        raise InvalidRequest("The images and this generator do not go together.", flaws=flaws)
-    options = body.options
+        raise InvalidRequest("No fit can be made of this; see errors.", flaws=flaws)
     return FitRequest(
         tenant=ref.tenant,
         id=ref.id,
@@ -67,9 +69,7 @@ def _resolve(
         labelset=_pin(labelset),
         validation_labelset=_pin(validation) if validation else None,
         labels=labelset.labels,
-        options=ResolvedFitOptions(
-            inversion=resolve_inversion(options.inversion), ensemble=options.ensemble
-        ),
+        options=options,
     )
 
 
@@ -132,6 +132,15 @@ def _aspect_flaws(
                 " aspect ratio and upload the labelset again."
             )
             yield Flaw(pointer=pointer, file=entry.name, detail=detail)
+
+
+def _option_flaws(generator: GeneratorManifest, options: ResolvedFitOptions) -> Iterator[Flaw]:
+    if options.inversion.perceptual_weight > 0 and generator.discriminator is None:
+        detail = (
+            f"The perceptual distance is measured by the generator's discriminator, and '{generator.id}' came"
+            " without one. Set perceptual_weight to 0."
+        )
+        yield Flaw(pointer="/options/inversion/perceptual_weight", detail=detail)
 
 
 def _schema_flaws(labelset: LabelsetManifest, validation: LabelsetManifest) -> Iterator[Flaw]:

@@ -20,7 +20,9 @@ FinishBatch = Callable[[str], BatchManifest]
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Small limits."""
-    return settings.model_copy(update={"max_batch_samples": 1_000, "shard_size": 16})
+    return settings.model_copy(
+        update={"max_batch_samples": 1_000, "max_batch_shards": 500, "shard_size": 16}
+    )
 
 
 @pytest.fixture
@@ -82,6 +84,18 @@ def test_values_out_of_range_are_refused(
     answer = client.post("/v1/batches", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"].startswith(f"/{field}")
+
+
+def test_a_batch_of_too_many_shards_is_refused(
+    client: httpx.Client, finished_fit_id: str, settings: Settings
+) -> None:
+    """Tiny shards of a large batch would drown the store in listings; larger ones are asked for."""
+    n = settings.max_batch_shards + 1
+    body = {"fit": finished_fit_id, "n": n, "shard_size": 1}
+    answer = client.post("/v1/batches", json=body)
+    (flaw,) = answer.json()["errors"]
+    assert (answer.status_code, flaw["pointer"]) == (422, "/shard_size")
+    assert f"{n} shards" in flaw["detail"]
 
 
 def test_shards_can_be_read_by_their_links(

@@ -1,0 +1,13 @@
+"""What a fit can be made of: everything that would fail for certain is refused before it is queued."""
+
+import httpx
+
+
+def test_a_distance_that_nothing_can_measure_is_refused(
+    client: httpx.Client, labelset_id: str
+) -> None:
+    """The paper's preset weighs a perceptual distance, and this generator came without its discriminator."""
+    options = {"inversion": {"preset": "paper"}}
+    body = {"generator": "tiny-32", "labelset": labelset_id, "options": options}
+    (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
+    assert flaw["pointer"] == "/options/inversion/perceptual_weight"

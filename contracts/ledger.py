@@ -164,9 +164,16 @@ class Ledger:
         """False when Redis has lost the list, and it must be rebuilt from the store."""
         return bool(self.redis.exists(redis_keys.index_mark(tenant, noun)))
 
-    def index_mark_whole(self, tenant: str, noun: Noun) -> None:
-        """Says that every id in the store is on the list."""
-        self.redis.set(redis_keys.index_mark(tenant, noun), "1")
+    def index_fill(self, tenant: str, noun: Noun, ids: Sequence[str]) -> None:
+        """Puts every id that the store has on the list and says that it is whole.
+
+        Both or neither: a loss of Redis in between would leave an empty list that passes for whole.
+        """
+        with self.redis.pipeline(transaction=True) as pipeline:
+            if ids:
+                pipeline.zadd(redis_keys.index(tenant, noun), dict.fromkeys(ids, 0))
+            pipeline.set(redis_keys.index_mark(tenant, noun), "1")
+            pipeline.execute()
 
     # Workers.
 

@@ -151,9 +151,7 @@ def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str)
 
 def rebuild_index(store: Store, ledger: Ledger, tenant: str, noun: keys.Noun) -> None:
     """Fills the listing index of one noun from the store, after Redis has lost it."""
-    ids = store.children(keys.noun_prefix(tenant, noun))
-    ledger.index_add(tenant, noun, ids)
-    ledger.index_mark_whole(tenant, noun)
+    ledger.index_fill(tenant, noun, store.children(keys.noun_prefix(tenant, noun)))
 
 
 def _shard_record_keys(store: Store, batch: JobRef) -> Iterator[str]:

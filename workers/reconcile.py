@@ -24,7 +24,7 @@ from contracts import keys, records
 from contracts.batches import BatchRequest
 from contracts.errors import Unavailable, WorkerLost
 from contracts.jobs import JOB_KINDS, JobRef, JobStatus
-from contracts.queues import QUEUE_NAMES, fit_call, job_id_of
+from contracts.queues import QUEUE_NAMES, RETENTION, fit_call, job_id_of
 from contracts.shapes import now
 from workers.batches import completed, queue_next
 from workers.jobs import failed
@@ -35,6 +35,8 @@ from workers.worker import end_after_last_retry
 log = structlog.get_logger()
 
 LOCK = "reconcile"
+LOCK_INTERVALS = 4
+"""A reconciler that was killed in its round keeps the others out for so many intervals. Two at once do no harm."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 INDEXED_NOUNS: tuple[keys.Noun, ...] = ("generators", "labelsets", "fits", "batches")
 
@@ -63,7 +65,7 @@ class Reconciler:
 
     def reconcile(self) -> None:
         """One round, unless another reconciler is at it."""
-        ttl = self.machine.settings.reconcile_interval * 20
+        ttl = self.machine.settings.reconcile_interval * LOCK_INTERVALS
         if not self.machine.ledger.try_lock(LOCK, self.name, ttl):
             return
         try:
@@ -76,6 +78,7 @@ class Reconciler:
             clean_registries(self.machine, open_queue(self.machine.redis, name))
         self._retries.enqueue_scheduled_jobs()
         looked_at = now()
+        self._forget_dead_workers(looked_at)
         queued = queued_rq_ids(self.machine)
         for tenant in self.machine.store.children("tenants"):
             self._rebuild_indexes(tenant)
@@ -85,6 +88,12 @@ class Reconciler:
                 except ValidationError:  # one unreadable record must not stop the others
                     log.exception("unreadable job passed over", job=job)
                     self.ended.add(job)
+
+    def _forget_dead_workers(self, looked_at: datetime) -> None:
+        """A worker that was killed never leaves; its last sign is kept for a while, not for ever."""
+        for beat in self.machine.ledger.workers():
+            if not beat.is_fresh(looked_at, RETENTION):
+                self.machine.ledger.leave(beat.worker)
 
     def _rebuild_indexes(self, tenant: str) -> None:
         for noun in INDEXED_NOUNS:

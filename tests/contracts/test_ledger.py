@@ -107,8 +107,9 @@ def test_the_index_lists_newest_first(ledger: Ledger) -> None:
 def test_an_index_knows_whether_it_is_whole(ledger: Ledger) -> None:
     """After a loss of Redis the index says that it must be rebuilt."""
     assert not ledger.index_is_whole(DEFAULT_TENANT, "fits")
-    ledger.index_mark_whole(DEFAULT_TENANT, "fits")
+    ledger.index_fill(DEFAULT_TENANT, "fits", ["a", "b"])
     assert ledger.index_is_whole(DEFAULT_TENANT, "fits")
+    assert ledger.index_page(DEFAULT_TENANT, "fits", None, 10) == ["b", "a"]
 
 
 def test_a_worker_is_seen_until_it_leaves(ledger: Ledger) -> None:

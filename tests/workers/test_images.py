@@ -14,6 +14,7 @@ from workers.images import (
     encode_image,
     encode_mask,
     encode_uncertainty,
+    resized_image,
     resized_mask,
     to_masks,
 )
@@ -57,6 +58,32 @@ def test_the_ignored_value_becomes_255() -> None:
     """A labelset may ignore any value; the models know only 255."""
     masks = to_masks([np.array([[0, 7]], dtype=np.uint8)], ignore_index=7)
     assert torch.equal(masks, torch.tensor([[[0, 255]]]))
+
+
+def test_a_smaller_image_is_the_mean_of_what_it_shows() -> None:
+    """Antialiased: a fine pattern of black and white becomes grey, not whichever pixel was hit."""
+    pattern = np.zeros((32, 32, 3), dtype=np.uint8)
+    pattern[:, ::2] = 255
+    inner = resized_image(pattern, (8, 8))[:, 1:-1]
+    assert inner.shape == (8, 6, 3)
+    assert np.all(abs(inner.astype(int) - 128) < 16)
+
+
+def test_a_picture_and_its_mask_stay_in_step() -> None:
+    """The edge of a class lies at the same place in both, at any size."""
+    for px in ((8, 8), (16, 16), (48, 48), (64, 64)):
+        mask = np.zeros((32, 32), dtype=np.uint8)
+        mask[:, 16:] = 1
+        image = np.repeat(mask[:, :, None] * 255, 3, axis=2)
+        bright = resized_image(image, px)[:, :, 0] > 127
+        assert np.array_equal(bright, resized_mask(mask, px) == 1)
+
+
+def test_an_ignored_pixel_stays_ignored_at_another_size() -> None:
+    """255 is never mixed with a class."""
+    mask = np.full((32, 32), 3, dtype=np.uint8)
+    mask[:16] = 255
+    assert set(np.unique(resized_mask(mask, (20, 12)))) == {3, 255}
 
 
 def test_a_smaller_mask_holds_only_classes_it_had() -> None:

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from contracts import keys, records
 from contracts.fits import FitRequest
+from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobStatus, ShardRef
-from contracts.queues import fit_call
+from contracts.queues import RETENTION, fit_call
 from contracts.shapes import now
 from tests.workers.scene import Scene
 from workers import batches
@@ -91,6 +92,16 @@ def test_a_flushed_redis_is_filled_again(scene: Scene) -> None:
     rq_ids = open_queue(scene.machine.redis, "generate").get_job_ids()
     assert [rq_id.split("-")[1] for rq_id in rq_ids] == ["000001", "000002"]
     assert scene.machine.ledger.index_page("default", "fits", None, 10) == [fit.id]
+
+
+def test_a_worker_dead_for_long_is_forgotten(scene: Scene) -> None:
+    """One that was killed never says goodbye; without this the list of workers would grow with every crash."""
+    dead = Heartbeat(worker="dead", queue="fit", state="busy", at=now() - RETENTION, device="cpu")
+    silent = dead.model_copy(update={"worker": "silent", "at": now() - timedelta(minutes=5)})
+    for beat in (dead, silent):
+        scene.machine.ledger.beat(beat)
+    Reconciler(scene.machine).reconcile()
+    assert [beat.worker for beat in scene.machine.ledger.workers()] == ["silent"]
 
 
 def test_only_one_reconciler_works_at_a_time(scene: Scene) -> None:

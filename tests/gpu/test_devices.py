@@ -1,0 +1,49 @@
+"""What an accelerator must not change: images, labels and codes are those of the CPU up to rounding."""
+
+import pytest
+import torch
+
+from models.inversion.invert import InversionOptions, invert
+from models.labels.ensemble import Ensemble, EnsembleConfig
+from models.labels.label_generator import LabelGenerator
+from models.labels.training import EnsembleOptions, train_ensemble
+from models.stylegan2.config import GeneratorConfig
+from models.stylegan2.generator import Generator
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
+
+
+@pytest.fixture
+def generator() -> Generator:
+    """A 32 px generator with random weights, on the CPU."""
+    torch.manual_seed(0)
+    config = GeneratorConfig(z_dim=16, w_dim=16, channels=(16, 16, 8, 8), num_mapping_layers=2)
+    return Generator(config).eval().requires_grad_(False)
+
+
+def test_labels_are_those_of_the_cpu(generator: Generator) -> None:
+    """At least 99.9% of the pixels of 16 samples get the same class."""
+    ensemble = Ensemble(EnsembleConfig(tap_channels=generator.config.tap_channels, outputs=5))
+    for parameter in ensemble.parameters():
+        parameter.data.normal_(std=0.5)
+    ensemble.eval().requires_grad_(False)
+    ws = generator.map(torch.randn(16, 16))
+    expected = LabelGenerator(generator, ensemble).render(ws)
+    found = LabelGenerator(generator.cuda(), ensemble.cuda()).render(ws.cuda())
+    assert (found.masks == expected.masks).float().mean() >= 0.999
+
+
+def test_a_fit_runs_on_the_device(generator: Generator) -> None:
+    """Inversion and training stay on the device of their inputs."""
+    generator = generator.cuda()
+    images = generator(torch.randn(2, 16, device="cuda")).clamp(-1, 1)
+    options = InversionOptions(steps=5)
+    found = invert(generator, images, encoder=None, perceptual=None, options=options)
+    masks = torch.randint(0, 3, (2, 32, 32))
+    ensemble = train_ensemble(
+        generator, found.ws, masks, num_classes=3, options=EnsembleOptions(steps=5), seed=0
+    )
+    assert ensemble.layer1.weight.is_cuda

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from starlette.exceptions import HTTPException
 
+from app.flaws import in_words
 from contracts.errors import (
     Flaw,
     HandsOffError,
@@ -26,6 +27,10 @@ from contracts.shapes import Shape
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+
+_MAX_FLAWS = 20
+_NO_OBJECT = {"missing", "model_attributes_type"}  # pydantic's words for a body of another kind
+_NO_FILE = "Expected UploadFile"  # FastAPI's word for a form field that came without a file name
 
 
 class Problem(Shape):
@@ -74,8 +79,11 @@ def _on_own_error(request: Request, error: Exception) -> Response:
 
 def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    flaws = [_flaw(found) for found in error.errors()]
-    detail = f"{len(flaws)} {'thing is' if len(flaws) == 1 else 'things are'} wrong; see errors."
+    found = error.errors()
+    media_type = request.headers.get("Content-Type", "nothing")
+    flaws = [_flaw(one, media_type) for one in found[:_MAX_FLAWS]]
+    shown = "see errors" if len(found) == len(flaws) else f"errors names the first {len(flaws)}"
+    detail = f"{len(found)} {'thing is' if len(found) == 1 else 'things are'} wrong; {shown}."
     return respond(request, InvalidRequest(detail, flaws=flaws))
 
 
@@ -85,7 +93,8 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status)
     code = NotFound.code if status is HTTPStatus.NOT_FOUND else status.name.lower()
-    response = _respond(request, status, code, status.phrase, detail=str(error.detail))
+    detail = _advice(request, status, error)
+    response = _respond(request, status, code, status.phrase, detail=detail)
     response.headers.update(error.headers or {})
     return response
 
@@ -101,10 +110,37 @@ def _on_surprise(request: Request, error: Exception) -> Response:
     return _respond(request, 500, HandsOffError.code, HandsOffError.title, detail=detail)
 
 
-def _flaw(found: Any) -> Flaw:  # noqa: ANN401 - pydantic gives a plain dict
-    where = [str(part).replace("~", "~0").replace("/", "~1") for part in found["loc"]]
-    place = "".join(f"/{part}" for part in where[1:]) if where[:1] == ["body"] else where[-1]
-    return Flaw(pointer=place or "/", detail=str(found["msg"]))
+def _advice(request: Request, status: HTTPStatus, error: HTTPException) -> str:
+    """What the framework said of an address or a body that it did not take, and what to do."""
+    path = request.url.path
+    if status is HTTPStatus.NOT_FOUND:
+        return f"There is nothing at '{path}'. /docs shows every address."
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "other methods")
+        return f"'{path}' takes {allowed}, not {request.method}. /docs shows every address."
+    cause = f" ({error.__cause__})" if error.__cause__ else ""
+    return f"{error.detail.rstrip('.')}{cause}. /docs shows what '{path}' takes."
+
+
+def _flaw(found: Any, media_type: str) -> Flaw:  # noqa: ANN401 - pydantic gives a plain dict
+    where = [str(part) for part in found["loc"]]
+    if found["type"] == "json_invalid":
+        detail = f"The body is not JSON: {found['ctx']['error']} at character {where[-1]}."
+        return Flaw(pointer="/", detail=detail)
+    if where == ["body"] and found["type"] in _NO_OBJECT:
+        detail = f"One JSON object was expected, with 'Content-Type: application/json'; the body came as {media_type}."
+        return Flaw(pointer="/", detail=detail)
+    if _NO_FILE in found["msg"]:
+        detail = f"A file was expected, but text came. With curl: -F {where[1]}=@NAME-OF-THE-FILE."
+        return Flaw(pointer=_pointer(where), detail=detail)
+    return Flaw(pointer=_pointer(where), detail=in_words(found))
+
+
+def _pointer(where: Sequence[str]) -> str:
+    """The JSON pointer (RFC 6901) of a place in the body; elsewhere the name of the parameter."""
+    if where[0] != "body":
+        return where[-1]
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in where[1:]) or "/"
 
 
 def _respond(

@@ -122,7 +122,8 @@ def _spool(upload: Upload, folder: Path, services: Services) -> DecodeJob:
     """Copies what came into the child's folder, under names of ours."""
     if (upload.archive is None) == (not upload.files):
         raise InvalidUpload(
-            "Send either one zip or tar as 'archive', or files as 'images' and 'masks' with a 'schema'."
+            "Send a multipart form with either one zip or tar as 'archive', or files as 'images' and 'masks' with a"
+            " 'schema'. With curl: -F archive=@labels.zip."
         )
     files = []
     for number, file in enumerate(upload.files):

@@ -38,10 +38,61 @@ def test_every_flaw_of_a_body_is_named(client: httpx.Client) -> None:
     assert {flaw["pointer"] for flaw in answer.json()["errors"]} == {"/labelset", "/sed"}
 
 
-def test_what_is_no_json_is_refused(client: httpx.Client) -> None:
-    """A broken body is the caller's error."""
+def test_a_flaw_says_what_came(client: httpx.Client) -> None:
+    """What was expected is half of the message; the value that came is the other."""
+    body = {"fit": new_id("fit"), "n": 0, "filter": {"drop_share": 1.5}, "colour": "red"}
+    flaws = client.post("/v1/batches", json=body).json()["errors"]
+    said = {flaw["pointer"]: flaw["detail"] for flaw in flaws}
+    assert said["/n"] == "Input should be greater than or equal to 1, but 0 came."
+    assert said["/filter/drop_share"].endswith("but 1.5 came.")
+    assert said["/colour"] == "There is no such field; leave it out or correct its name."
+
+
+def test_an_answer_names_the_first_flaws_only(client: httpx.Client) -> None:
+    """A body of a thousand faults is not answered with a thousand messages."""
+    problem = client.post("/v1/fits", json={f"field-{k}": 0 for k in range(1_000)}).json()
+    assert len(problem["errors"]) == 20
+    assert problem["detail"].startswith("1002 things are wrong")
+
+
+def test_a_name_that_is_no_text_is_a_flaw_like_another(client: httpx.Client) -> None:
+    """Half a surrogate pair, which JSON can spell, does not break the answer about it."""
     headers = {"Content-Type": "application/json"}
-    assert client.post("/v1/fits", content=b"{", headers=headers).status_code == 422
+    for body in (rb'{"\ud800": 1}', rb'{"generator": "\ud800"}'):
+        flaw = client.post("/v1/fits", content=body, headers=headers).json()["errors"][0]
+        assert flaw["detail"].endswith(r'but "\ud800" came.')
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "said"),
+    [
+        (b"{", "application/json", "not JSON"),
+        (b"[]", "application/json", "One JSON object was expected"),
+        (b"{}", "application/x-www-form-urlencoded", "came as application/x-www-form-urlencoded"),
+    ],
+)
+def test_what_is_no_json_object_is_refused(
+    client: httpx.Client, body: bytes, media_type: str, said: str
+) -> None:
+    """A broken body is the caller's error, and so is a sound one under another name (curl's own, without -H)."""
+    answer = client.post("/v1/fits", content=body, headers={"Content-Type": media_type})
+    assert answer.status_code == 422
+    assert said in answer.json()["errors"][0]["detail"]
+
+
+def test_a_body_that_is_too_deep_is_refused(client: httpx.Client) -> None:
+    """What the reader of JSON gives up on is refused with the reason and where to look."""
+    headers = {"Content-Type": "application/json"}
+    answer = client.post("/v1/fits", content=b"[" * 100_000, headers=headers)
+    assert answer.status_code == 400
+    assert "recursion" in answer.json()["detail"]
+    assert "/docs" in answer.json()["detail"]
+
+
+def test_an_unknown_address_says_where_all_are(client: httpx.Client) -> None:
+    """Who mistypes an address or a method is led to the list."""
+    assert client.get("/v1/fit").json()["detail"].startswith("There is nothing at '/v1/fit'. /docs")
+    assert "takes GET, not DELETE" in client.delete("/v1/generators").json()["detail"]
 
 
 def test_a_large_json_body_is_refused(client: httpx.Client, settings: Settings) -> None:

@@ -15,7 +15,13 @@ from contracts.shapes import Artefact, Sha256, Shape, Timestamp
 MAX_LABEL_VALUE = 255
 """Masks are 8 bits deep."""
 
-ClassName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
+ClassName = Annotated[
+    str,
+    # Control characters are refused: names go into tables, logs and file names of whoever reads a labelset.
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"
+    ),
+]
 
 
 class LabelSchema(Shape):

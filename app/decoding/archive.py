@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from app.decoding.protocol import DecodeLimits
 from app.decoding.refusal import Refused
@@ -19,6 +19,7 @@ _CHUNK_BYTES = 256 * 1024
 _RATIO_FLOOR_BYTES = 64 * 1024
 _ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _ENCRYPTED = 0x1
+_END_OF_TAR = bytes(tarfile.BLOCKSIZE)
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 
 
@@ -50,6 +51,19 @@ def check_name(name: str) -> None:
     if not is_plain or name.startswith("/") or any(part in ("", ".", "..") for part in parts):
         detail = "The name is not a plain relative path. Use names like images/001.png."
         raise Refused(name[:200], detail)
+
+
+class _Member(tarfile.TarInfo):
+    """An entry of a tar. Where its header is cut off or damaged, tarfile sees the archive's end; this one an error."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if buf == _END_OF_TAR:
+                raise
+            raise tarfile.ReadError(str(error)) from error
 
 
 class _Budget:
@@ -103,7 +117,7 @@ def _zip_entries(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
 def _tar_entries(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
     """Every entry of a tar, plain or compressed; folders without content. Read as a stream: it is never wound back."""
     try:
-        source = tarfile.open(archive, mode="r|*")  # noqa: SIM115 - closed below
+        source = tarfile.open(archive, mode="r|*", tarinfo=_Member)  # noqa: SIM115 - closed below
     except tarfile.ReadError as error:
         detail = "The upload is neither a zip nor a tar. Send a zip or tar of images/, masks/, labelset.json."
         raise Refused(None, detail) from error

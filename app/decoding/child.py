@@ -27,6 +27,7 @@ from app.decoding.protocol import (
     UploadSchema,
 )
 from app.decoding.refusal import Refused
+from app.flaws import in_words
 from contracts.errors import Flaw
 from contracts.labelsets import LabelSchema
 
@@ -72,9 +73,7 @@ def _files(job: DecodeJob, folder: Path) -> dict[str, Path]:
 
 
 def _read_schema(job: DecodeJob, found: Sorted) -> UploadSchema:
-    text = job.schema_text
-    if text is None and found.schema is not None:
-        text = found.schema.read_text("utf-8-sig", errors="replace")
+    text = _schema_text(job, found)
     if text is None:
         detail = (
             'The schema is missing. Add labelset.json, or the form field "schema", such as'
@@ -86,7 +85,16 @@ def _read_schema(job: DecodeJob, found: Sorted) -> UploadSchema:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Refused(SCHEMA, f"{where}: {first['msg']}. Correct the schema.") from error
+        raise Refused(SCHEMA, f"{where}: {in_words(first)} Correct the schema.") from error
+
+
+def _schema_text(job: DecodeJob, found: Sorted) -> str | None:
+    if job.schema_text is not None or found.schema is None:
+        return job.schema_text
+    try:
+        return found.schema.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(SCHEMA, f"This is not UTF-8 text ({error}). Save it as UTF-8.") from error
 
 
 def _decode_pair(

@@ -47,7 +47,10 @@ def read_mask(path: Path, name: str, max_pixels: int) -> Image.Image:
 
 
 def count_classes(mask: Image.Image, name: str, labels: LabelSchema) -> tuple[tuple[int, ...], int]:
-    """Pixels of each class, and pixels that are ignored. Raises `Refused` for a value that is neither."""
+    """Pixels of each class, and pixels that are ignored.
+
+    Raises `Refused` for a value that is neither, and for a mask that labels nothing.
+    """
     counts = mask.histogram()
     known = {*range(labels.num_classes), labels.ignore_index}
     strangers = [value for value, count in enumerate(counts) if count and value not in known]
@@ -58,7 +61,14 @@ def count_classes(mask: Image.Image, name: str, labels: LabelSchema) -> tuple[tu
             f" and ignores {labels.ignore_index}. Correct the mask, or add the classes to the schema."
         )
         raise Refused(name, detail)
-    return tuple(counts[: labels.num_classes]), counts[labels.ignore_index]
+    class_pixels, ignored_pixels = tuple(counts[: labels.num_classes]), counts[labels.ignore_index]
+    if not any(class_pixels):
+        detail = (
+            f"All its pixels are {labels.ignore_index}, which is ignored: it labels nothing."
+            " Label something in it, or leave it and its image out."
+        )
+        raise Refused(name, detail)
+    return class_pixels, ignored_pixels
 
 
 def encode_png(image: Image.Image) -> bytes:
@@ -79,6 +89,9 @@ def _open(path: Path, name: str, formats: tuple[str, ...], max_pixels: int) -> I
         raise Refused(
             name, f"This is not a readable {wanted} image. Save it again as one."
         ) from error
+    except Image.DecompressionBombError as error:
+        detail = f"It has far more than {max_pixels} pixels, the most that is taken. Scale it down."
+        raise Refused(name, detail) from error
     width_px, height_px = image.size
     if width_px * height_px > max_pixels:
         detail = f"It has {width_px} x {height_px} pixels; at most {max_pixels} are taken. Scale it down."

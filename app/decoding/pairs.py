@@ -31,8 +31,10 @@ class Sorted:
 
 
 def sort_files(files: Mapping[str, Path]) -> Sorted:
-    """The upload's files by their part. Raises `Refused` for one that has no part."""
+    """The upload's files by their part. Raises `Refused` for none, and for one that has no part."""
     kept = {name: path for name, path in files.items() if not _JUNK & set(name.split("/"))}
+    if not kept:
+        raise Refused(None, f"The upload has no files. {_LAYOUT}")
     top = _common_folder(kept)
     images: dict[str, Named] = {}
     masks: dict[str, Named] = {}

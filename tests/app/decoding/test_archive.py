@@ -1,5 +1,6 @@
 """Promises of the archive walker: nothing that points out, links, lies or swells gets through."""
 
+import gzip
 import io
 import stat
 import tarfile
@@ -144,5 +145,21 @@ def test_a_damaged_archive_is_refused(unpacked: Unpack) -> None:
     """An archive whose bytes do not add up is refused, not half taken."""
     data = bytearray(zipped({"a": bytes(range(256)) * 40}))
     data[60:80] = bytes(20)
+    with pytest.raises(Refused, match="damaged"):
+        unpacked(bytes(data))
+
+
+@pytest.mark.parametrize("num_bytes_more", [-1, 0, 100])
+def test_a_tar_that_ends_too_early_is_refused(unpacked: Unpack, num_bytes_more: int) -> None:
+    """A cut inside, before or behind an entry is damage: the labelset would be short of what came after it."""
+    whole = tarred(member("a"), member("b"))
+    with pytest.raises(Refused, match="damaged"):
+        unpacked(gzip.compress(whole[: 2 * tarfile.BLOCKSIZE + num_bytes_more]))
+
+
+def test_a_damaged_entry_does_not_end_a_tar(unpacked: Unpack) -> None:
+    """A broken header in the middle is refused; what lies behind it is not passed over."""
+    data = bytearray(tarred(member("a"), member("b")))
+    data[2 * tarfile.BLOCKSIZE] ^= 1
     with pytest.raises(Refused, match="damaged"):
         unpacked(bytes(data))

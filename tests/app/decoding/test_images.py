@@ -1,5 +1,7 @@
 """Promises of the image reader: what is taken, what is refused, and what the refusal says."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,21 @@ def test_a_value_that_is_no_class_is_refused() -> None:
     mask = Image.frombytes("L", (2, 1), bytes([0, 7]))
     with pytest.raises(Refused, match="value 7, but the schema has classes 0 to 1"):
         count_classes(mask, "a", LABELS)
+
+
+def test_a_mask_that_labels_nothing_is_refused() -> None:
+    """Nothing can be learnt from ignored pixels alone, nor scored on them."""
+    with pytest.raises(Refused, match="labels nothing"):
+        count_classes(Image.new("L", (2, 2), 255), "a", LABELS)
+
+
+def test_a_picture_that_claims_to_be_immense_is_refused(path: Path) -> None:
+    """A header of 10,000 megapixels is refused in the same way, though Pillow itself stops there."""
+    header = struct.pack(">4sIIBBBBB", b"IHDR", 100_000, 100_000, 8, 2, 0, 0, 0)
+    whole = png("RGB", (2, 2))
+    path.write_bytes(whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:])
+    with pytest.raises(Refused, match="Scale it down"):
+        read_image(path, "a", MAX_PIXELS)
 
 
 def test_nothing_of_the_file_is_kept_but_its_pixels() -> None:

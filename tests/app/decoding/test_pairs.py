@@ -58,8 +58,8 @@ def test_every_lonely_half_is_named() -> None:
 
 
 def test_an_empty_upload_is_a_flaw() -> None:
-    """Nothing at all is refused with what was expected."""
-    (flaw,) = check_pairs(sort_files({}), 10)
+    """A schema without images is refused with what was expected."""
+    (flaw,) = check_pairs(sort_files(named("labelset.json")), 10)
     assert "no images" in flaw.detail
 
 
@@ -68,3 +68,9 @@ def test_the_number_of_images_has_a_limit() -> None:
     files = named("images/a.png", "images/b.png", "masks/a.png", "masks/b.png")
     (flaw,) = check_pairs(sort_files(files), 1)
     assert "at most 1" in flaw.detail
+
+
+def test_an_upload_of_nothing_says_what_to_send() -> None:
+    """An empty archive is refused as such, with what was expected in it."""
+    with pytest.raises(Refused, match="has no files"):
+        sort_files({})

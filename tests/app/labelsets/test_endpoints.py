@@ -108,6 +108,12 @@ def test_equal_uploads_have_equal_digests(client: httpx.Client) -> None:
         ({"masks/image-9.png": png("L", (32, 32))}, "masks/image-9.png", "leave it out"),
         ({"labelset.json": b"{"}, "labelset.json", "Correct the schema"),
         ({"labelset.json": b'{"classes": ["a", "a"]}'}, "labelset.json", "more than once"),
+        ({"labelset.json": '{"classes": ["é", "b"]}'.encode("latin-1")}, "labelset.json", "UTF-8"),
+        (
+            {"labelset.json": b'{"classes": ["a", "\\u0000"]}'},
+            "labelset.json",
+            "Correct the schema",
+        ),
         ({"../evil.png": b""}, "../evil.png", "plain relative path"),
     ],
 )
@@ -190,3 +196,11 @@ def test_a_list_names_what_was_uploaded(client: httpx.Client, labelset_id: str) 
     """A list shows each labelset without its images."""
     (listed,) = client.get("/v1/labelsets").json()["items"]
     assert (listed["id"], listed["num_images"], "entries" in listed) == (labelset_id, 2, False)
+
+
+def test_a_path_in_place_of_a_file_is_explained(client: httpx.Client) -> None:
+    """Who forgets the `@` of curl sends the file's name as text, and is told so."""
+    answer = client.post("/v1/labelsets", files={"archive": (None, b"labels.zip")})
+    flaw = answer.json()["errors"][0]
+    assert (answer.status_code, flaw["pointer"]) == (422, "/archive")
+    assert "-F archive=@" in flaw["detail"]

@@ -58,7 +58,7 @@ def _wait(
         str | None, Header(description="`wait=N`: wait up to N seconds (at most 60) for the end")
     ] = None,
 ) -> int:
-    found = re.search(r"\bwait\s*=\s*\"?(\d+)", prefer or "")
+    found = re.search(r"\bwait\s*=\s*\"?([0-9]{1,9})", prefer or "", re.IGNORECASE)
     if found is None:
         return 0
     seconds = min(int(found[1]), MAX_WAIT_SECONDS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.responses import StreamingResponse
 
 from app.links import check_link
@@ -39,8 +39,11 @@ def read_file(
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     wanted = _wanted(range_header, info.num_bytes)
     if wanted is None:
-        headers["Content-Range"] = f"bytes */{info.num_bytes}"
-        return Response(status_code=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers=headers)
+        raise HTTPException(
+            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+            f"The object has {info.num_bytes} bytes, and '{range_header}' asks for none of them",
+            {"Content-Range": f"bytes */{info.num_bytes}"},
+        )
     is_partial = len(wanted) < info.num_bytes
     if is_partial:
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{info.num_bytes}"
@@ -69,7 +72,7 @@ def _wanted(header: str | None, num_bytes: int) -> range | None:
 
     Several ranges at once, or another unit, are answered with the whole object, as the RFC allows.
     """
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header or "")
+    found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header or "")
     if found is None or found[0] == "bytes=-":
         return range(num_bytes)
     first, last = found.groups()

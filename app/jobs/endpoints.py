@@ -17,7 +17,8 @@ from contracts.shapes import Shape
 
 EventStream = AsyncIterator[ServerSentEvent]
 
-_EVENT_ID = r"^\d{1,20}-\d{1,20}$"
+# Redis refuses ids from 2**64 on, which has 20 digits.
+_EVENT_ID = r"^[0-9]{1,19}-[0-9]{1,19}$"
 
 AfterEvent = Annotated[
     str | None, Query(pattern=_EVENT_ID, description="The id of the last event that you have")

@@ -56,7 +56,8 @@ def test_a_filter_leaves_the_others_out(
 def test_a_cursor_is_for_its_own_list(client: httpx.Client, fit_ids: list[str]) -> None:
     """A cursor of one filter is refused by another, and so is one that was made up."""
     cursor = client.get("/v1/fits", params={"limit": 1}).json()["next_cursor"]
-    for query in ({"after": cursor, "status": "queued"}, {"after": "bm90IG91cnM="}, {"after": "?"}):
+    made_up = ["bm90IG91cnM=", "?", "é", "W10=", "WyJ4IiwgIlx1ZDgwMCJd", "W1tb" * 10_000]
+    for query in ({"after": cursor, "status": "queued"}, *({"after": text} for text in made_up)):
         answer = client.get("/v1/fits", params=query)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
 

@@ -57,12 +57,15 @@ def test_a_range_gives_a_part(client: httpx.Client, url: str, wanted: str, expec
 
 
 def test_a_range_beyond_the_end_is_416(client: httpx.Client, url: str) -> None:
-    """The answer says how long the object is."""
+    """The answer is a problem that says how long the object is."""
     answer = client.get(url, headers={"Range": "bytes=2560-"})
     assert (answer.status_code, answer.headers["Content-Range"]) == (416, "bytes */2560")
+    assert answer.json()["detail"].startswith("The object has 2560 bytes")
 
 
-@pytest.mark.parametrize("wanted", ["bytes=0-1,5-6", "pages=1-2", "bytes=-", "nonsense"])
+@pytest.mark.parametrize(
+    "wanted", ["bytes=0-1,5-6", "pages=1-2", "bytes=-", "nonsense", "bytes=-" + "9" * 5_000]
+)
 def test_other_ranges_give_the_whole(client: httpx.Client, url: str, wanted: str) -> None:
     """What we do not serve in parts comes whole, as the RFC allows."""
     assert client.get(url, headers={"Range": wanted}).content == DATA

@@ -52,6 +52,15 @@ def test_the_stream_resumes(client: httpx.Client, ref: JobRef, finish_fit: Finis
     assert lines(again, "event") == ["completed"]
 
 
+@pytest.mark.parametrize("last", ["x", "0", "\u0661-0", "9" * 20 + "-0"])
+def test_an_id_that_no_event_has_is_refused(client: httpx.Client, ref: JobRef, last: str) -> None:
+    """A listener who resumes from what Redis cannot read is told so, instead of waiting for nothing."""
+    path = f"/v1/fits/{ref.id}/events"
+    assert client.get(path, params={"after": last}).status_code == 422
+    headers = [(b"Last-Event-ID", last.encode())]
+    assert client.get(f"{path}/live", headers=headers).status_code == 422
+
+
 def test_who_has_heard_the_end_is_sent_away(
     client: httpx.Client, ref: JobRef, finish_fit: Finish
 ) -> None:

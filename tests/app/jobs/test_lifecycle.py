@@ -61,9 +61,12 @@ def test_waiting_has_an_end(client: httpx.Client, ref: JobRef) -> None:
     assert answer.json()["status"] == "queued"
 
 
-def test_nobody_waits_longer_than_a_minute(client: httpx.Client, finished_fit_id: str) -> None:
+@pytest.mark.parametrize("wait", ["wait=9999", "Wait=61", "wait=" + "9" * 5_000])
+def test_nobody_waits_longer_than_a_minute(
+    client: httpx.Client, finished_fit_id: str, wait: str
+) -> None:
     """A longer wait is cut, and the answer says to what."""
-    answer = client.get(f"/v1/fits/{finished_fit_id}", headers={"Prefer": "wait=9999"})
+    answer = client.get(f"/v1/fits/{finished_fit_id}", headers={"Prefer": wait})
     assert answer.headers["Preference-Applied"] == "wait=60"
 
 

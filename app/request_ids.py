@@ -39,7 +39,7 @@ class RequestIds:
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 MutableHeaders(scope=message)[HEADER] = request_id
             await send(message)
 

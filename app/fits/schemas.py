@@ -21,7 +21,8 @@ from contracts.jobs import JobEnvelope
 from contracts.labelsets import LabelSchema
 from contracts.shapes import Seed, Sha256, Shape
 
-InverterChoice = Literal["default", "none"] | Sha256
+InverterChoice = Annotated[str, Field(pattern=r"^(default|none|[0-9a-f]{64})$")]
+"""The newest inverter, none at all, or the one with this digest."""
 
 
 class FitCreate(Shape):

@@ -68,9 +68,12 @@ def test_an_unknown_labelset_is_refused(client: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/labelset")
 
 
-def test_an_unknown_inverter_is_refused(client: httpx.Client, labelset_id: str) -> None:
-    """A digest that no inverter has is an error, not silently another inverter."""
-    body = {"generator": "tiny-32", "labelset": labelset_id, "inverter": "0" * 64}
+@pytest.mark.parametrize("inverter", ["0" * 64, "newest", 1])
+def test_an_unknown_inverter_is_refused(
+    client: httpx.Client, labelset_id: str, inverter: str | int
+) -> None:
+    """What no inverter is called is an error that points at it, not silently another inverter."""
+    body = {"generator": "tiny-32", "labelset": labelset_id, "inverter": inverter}
     answer = client.post("/v1/fits", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/inverter")
 

@@ -6,19 +6,21 @@ lies under its own digest, and the first record of a shard, the first pilot and 
 
 import time
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
 
 import numpy as np
 
 from contracts import keys, records
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
-from contracts.digests import sha256_of
+from contracts.digests import sha256_of_file
 from contracts.errors import InputMissing
 from contracts.jobs import JobRef, ShardRef
 from contracts.planning import next_calls
-from contracts.shapes import now
+from contracts.shapes import Artefact, now
 from contracts.store import Store
 from workers import jobs
-from workers.artefacts import write_artefact
 from workers.jobs import Run
 from workers.machine import Machine
 from workers.pilots import measure_pilot, read_threshold
@@ -99,12 +101,9 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     for sample in renderer.draw(request.samples(index), threshold, see):
         shard.keep(sample)
     run.look()
-    tar = shard.tar()
     return ShardRecord(
         index=index,
-        tar=write_artefact(
-            run.machine, keys.shard_tar(run.ref, index, sha256_of(tar)), tar, TAR_TYPE
-        ),
+        tar=_store_tar(run, index, shard),
         num_samples=shard.num_samples,
         num_candidates=shard.num_candidates,
         class_pixels=tuple(shard.class_pixels.tolist()),
@@ -116,6 +115,19 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
         finished_at=now(),
         render_seconds=time.monotonic() - clock,
     )
+
+
+def _store_tar(run: Run, index: int, shard: "Shard") -> Artefact:
+    """By way of a file, which the store sends in parts: a shard may be gigabytes, and its samples are in memory yet."""
+    with TemporaryDirectory(prefix="handsoff-") as folder:
+        path = Path(folder) / "shard.tar"
+        with path.open("wb") as file:
+            shard.write(file)
+        sha256 = sha256_of_file(path)
+        key = keys.shard_tar(run.ref, index, sha256)
+        run.machine.store.put(key, path)
+        num_bytes = path.stat().st_size
+    return Artefact(key=key, sha256=sha256, num_bytes=num_bytes, media_type=TAR_TYPE)
 
 
 class Shard:
@@ -153,6 +165,6 @@ class Shard:
         self._scores[sample.index] = sample.score
         self._files[sample.index] = sample.encode(self._labels.classes, self._image_format)
 
-    def tar(self) -> bytes:
-        """All accepted samples in the order of their indices."""
-        return write_tar(self._files[index] for index in sorted(self._files))
+    def write(self, target: IO[bytes]) -> None:
+        """All accepted samples as a tar, in the order of their indices."""
+        write_tar((self._files[index] for index in sorted(self._files)), target)

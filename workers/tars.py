@@ -3,18 +3,17 @@
 import io
 import tarfile
 from collections.abc import Iterable
+from typing import IO
 
 from workers.samples import Files
 
 
-def write_tar(samples: Iterable[Files]) -> bytes:
-    """A tar of every sample's files, in the order given."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+def write_tar(samples: Iterable[Files], target: IO[bytes]) -> None:
+    """Writes every sample's files, in the order given. A sample is asked for when the one before is written."""
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for files in samples:
             for name, data in files.items():
                 tar.addfile(_header(name, len(data)), io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def _header(name: str, num_bytes: int) -> tarfile.TarInfo:

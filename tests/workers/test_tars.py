@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from contracts.batches import ImageFormat
-from workers.samples import Sample
+from workers.samples import Files, Sample
 from workers.tars import write_tar
 
 CLASSES = ("background", "skin")
@@ -42,15 +42,22 @@ def test_the_facts_say_where_a_sample_comes_from() -> None:
     }
 
 
+def tar_of(*samples: Files) -> bytes:
+    """The bytes of a tar."""
+    target = io.BytesIO()
+    write_tar(samples, target)
+    return target.getvalue()
+
+
 def test_a_tar_is_the_same_bytes_every_time() -> None:
     """No clock, no user: a shard rendered twice has one digest."""
     files = sample().encode(CLASSES, "png")
-    assert write_tar([files]) == write_tar([dict(files)])
+    assert tar_of(files) == tar_of(dict(files))
 
 
 def test_a_tar_keeps_the_order_and_is_plain() -> None:
     """Anybody's tar reads it: regular files, mtime 0, in the order of the samples."""
-    data = write_tar([sample(1).encode(CLASSES, "png"), sample(2).encode(CLASSES, "png")])
+    data = tar_of(sample(1).encode(CLASSES, "png"), sample(2).encode(CLASSES, "png"))
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         members = tar.getmembers()
     assert [member.name[:9] for member in members] == ["000000001"] * 4 + ["000000002"] * 4

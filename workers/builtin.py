@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from contracts import keys, records
+from contracts.digests import digest_of, sha256_of_file
 from contracts.generators import GeneratorManifest, InverterManifest, Weights
 from contracts.ids import DEFAULT_TENANT
 from contracts.shapes import now
@@ -30,19 +31,23 @@ def publish_all(machine: Machine, folder: Path = FOLDER) -> None:
 
 
 def publish(machine: Machine, source: Path) -> None:
-    """Publish one generator under its folder's name, its inverter before it, unless it is there."""
+    """Publish one generator under its folder's name, and its inverter before it; what is there already stays.
+
+    An inverter that is trained later is published then. A name stands for one generator for ever: a folder that holds
+    another one than the store is passed over.
+    """
     key = keys.manifest(DEFAULT_TENANT, "generators", source.name)
-    if machine.store.head(key) is not None:
+    standing = records.read(machine.store, key, GeneratorManifest)
+    if standing is not None and standing.digest != _digest(source, "generator"):
+        log.warning("passed over: the store has another generator of this name", folder=str(source))
         return
-    manifest = _generator(machine, source)
+    manifest = standing or _generator(machine, source)
     if (source / "inverter.json").exists():
-        inverter = _inverter(machine, source, manifest.digest)
-        records.create(
-            machine.store, keys.inverter(DEFAULT_TENANT, source.name, inverter.digest), inverter
-        )
-    records.create(machine.store, key, manifest)
-    machine.ledger.index_add(DEFAULT_TENANT, "generators", [source.name])
-    log.info("published a built-in generator", generator=source.name, digest=manifest.digest[:12])
+        _publish_inverter(machine, source, manifest.digest)
+    if standing is None:
+        records.create(machine.store, key, manifest)
+        machine.ledger.index_add(DEFAULT_TENANT, "generators", [source.name])
+        log.info("published", generator=source.name, digest=manifest.digest[:12])
 
 
 def _generator(machine: Machine, source: Path) -> GeneratorManifest:
@@ -69,14 +74,25 @@ def _generator(machine: Machine, source: Path) -> GeneratorManifest:
     )
 
 
-def _inverter(machine: Machine, source: Path, generator_digest: str) -> InverterManifest:
-    weights = _weights(machine, source, "inverter")
-    return InverterManifest(
+def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> None:
+    digest = _digest(source, "inverter")
+    key = keys.inverter(DEFAULT_TENANT, source.name, digest)
+    if machine.store.head(key) is not None:
+        return
+    inverter = InverterManifest(
         generator_digest=generator_digest,
-        digest=weights.digest,
+        digest=digest,
         created_at=now(),
-        weights=weights,
+        weights=_weights(machine, source, "inverter"),
     )
+    records.create(machine.store, key, inverter)
+    log.info("published an inverter", generator=source.name, digest=digest[:12])
+
+
+def _digest(source: Path, name: str) -> str:
+    """What `Weights.digest` will say of a pair of files."""
+    pair = (source / f"{name}.safetensors", source / f"{name}.json")
+    return digest_of([sha256_of_file(path) for path in pair])
 
 
 def _weights(machine: Machine, source: Path, name: str) -> Weights:

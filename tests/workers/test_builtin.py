@@ -1,0 +1,68 @@
+"""Built-in generators: a folder of weights becomes a generator of the store, once."""
+
+from pathlib import Path
+
+import torch
+
+from contracts import keys, records
+from contracts.generators import GeneratorManifest, InverterManifest
+from contracts.ids import DEFAULT_TENANT
+from contracts.store import Store
+from models.inversion.encoder import Encoder, EncoderConfig
+from models.stylegan2.generator import Generator
+from tests.workers.scene import CONFIG, GENERATOR, Scene
+from workers.builtin import publish
+from workers.weights import write_network
+
+
+def add_inverter(source: Path) -> None:
+    """What `train_inverter` leaves in the generator's folder."""
+    config = EncoderConfig(
+        channels=CONFIG.channels, base_px=(4, 4), num_ws=CONFIG.num_ws, w_dim=CONFIG.w_dim
+    )
+    write_network(source, "inverter", Encoder(config), config.to_dict())
+
+
+def read_generator(store: Store) -> GeneratorManifest:
+    """The generator as it is published."""
+    key = keys.manifest(DEFAULT_TENANT, "generators", GENERATOR)
+    manifest = records.read(store, key, GeneratorManifest)
+    assert manifest is not None
+    return manifest
+
+
+def read_inverters(store: Store) -> list[InverterManifest | None]:
+    """All inverters that are published with it."""
+    found = store.list(keys.inverters_prefix(DEFAULT_TENANT, GENERATOR))
+    return [records.read(store, info.key, InverterManifest) for info in found]
+
+
+def test_publishing_again_changes_nothing(scene: Scene, tmp_path: Path) -> None:
+    """Every worker that starts publishes; the first manifest stands."""
+    add_inverter(tmp_path / GENERATOR)
+    publish(scene.machine, tmp_path / GENERATOR)
+    before = {info.key: info.modified_at for info in scene.machine.store.list("tenants")}
+    publish(scene.machine, tmp_path / GENERATOR)
+    assert {info.key: info.modified_at for info in scene.machine.store.list("tenants")} == before
+
+
+def test_an_inverter_may_come_later(scene: Scene, tmp_path: Path) -> None:
+    """The generator was published before its inverter was trained: it gains it, under a digest that is true."""
+    assert read_inverters(scene.machine.store) == []
+    add_inverter(tmp_path / GENERATOR)
+    publish(scene.machine, tmp_path / GENERATOR)
+    (inverter,) = read_inverters(scene.machine.store)
+    assert inverter is not None
+    assert inverter.generator_digest == read_generator(scene.machine.store).digest
+    assert inverter.digest == inverter.weights.digest
+
+
+def test_a_name_stands_for_one_generator(scene: Scene, tmp_path: Path) -> None:
+    """Fits pin it: a retrained one in the same folder needs a name of its own, and so does its inverter."""
+    before = read_generator(scene.machine.store)
+    torch.manual_seed(1)
+    write_network(tmp_path / GENERATOR, "generator", Generator(CONFIG), CONFIG.to_dict())
+    add_inverter(tmp_path / GENERATOR)
+    publish(scene.machine, tmp_path / GENERATOR)
+    assert read_generator(scene.machine.store) == before
+    assert read_inverters(scene.machine.store) == []

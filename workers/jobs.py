@@ -51,6 +51,7 @@ class Run:
         self._looked_at = 0.0
         self._stage = ""
         self._stage_began = time.monotonic()
+        self._done_before = 0
         self.stage_seconds: dict[str, float] = {}
 
     def look(self) -> None:
@@ -67,7 +68,7 @@ class Run:
     def step(self, stage: str, done: int, total: int) -> None:
         """Marks a step. About once a second it also looks (see `look`) and publishes the progress."""
         self.machine.pulse.beat()
-        self._enter(stage)
+        self._enter(stage, done)
         is_last = done == total
         if is_last or time.monotonic() - self._looked_at >= LOOK_EVERY_SECONDS:
             self.look()
@@ -78,15 +79,16 @@ class Run:
         self._enter(stage)
         return lambda done, total: self.step(stage, done, total)
 
-    def _enter(self, stage: str) -> None:
+    def _enter(self, stage: str, done: int = 0) -> None:
         at = time.monotonic()
         if stage != self._stage:
-            self._stage, self._stage_began = stage, at
+            self._stage, self._stage_began, self._done_before = stage, at, done
         self.stage_seconds[stage] = at - self._stage_began
 
     def _progress(self, done: int, total: int) -> Progress:
-        seconds = time.monotonic() - self._stage_began
-        eta = seconds / done * (total - done) if done else None
+        """The time to go is told by what this run has done itself: the first shards of a batch were another's."""
+        seconds, own = time.monotonic() - self._stage_began, done - self._done_before
+        eta = seconds / own * (total - done) if own > 0 else None
         return Progress(stage=self._stage, done=done, total=total, eta_seconds=eta)
 
 

@@ -119,6 +119,16 @@ def test_a_fit_whose_labelset_is_gone_fails_and_says_so(scene: Scene) -> None:
     assert not error.retryable
 
 
+def test_the_same_request_makes_the_same_label_generator(scene: Scene) -> None:
+    """Same images, options and seed on one machine: the same digest, so a batch of either is the same batch."""
+    labelset = scene.add_labelset()
+    made = [scene.ask_fit(labelset=labelset) for _ in range(2)]
+    for fit in made:
+        fits.run(scene.machine, str(fit.ref), 1)
+    first, second = (scene.fit_manifest(fit.ref).digest for fit in made)
+    assert first == second
+
+
 def test_the_first_manifest_stands(scene: Scene) -> None:
     """A late twin of a killed worker changes nothing."""
     fit = scene.ask_fit()

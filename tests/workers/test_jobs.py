@@ -35,6 +35,17 @@ def delete(scene: Scene, fit: FitRequest) -> None:
     )
 
 
+def test_the_time_to_go_is_told_by_what_was_done_here(scene: Scene, fit: FitRequest) -> None:
+    """A thousand were finished before this run began; at one in a second the other thousand take long."""
+    run = Run(scene.machine, fit.ref)
+    run.step("rendering", 1_000, 2_000)
+    while (progress := scene.machine.ledger.live(fit.ref).progress) and progress.done == 1_000:
+        run.step("rendering", 1_001, 2_000)
+    assert progress is not None
+    assert progress.eta_seconds is not None
+    assert progress.eta_seconds > 500
+
+
 def test_a_cancel_during_the_work_ends_the_job(scene: Scene, fit: FitRequest) -> None:
     """Between two steps the wish is found, and the work goes no further."""
 

@@ -114,11 +114,13 @@ def cancel(services: Services, ref: JobRef) -> JobState:
     state = find(services, ref)
     if state.status.is_terminal or state.status is JobStatus.CANCELLING:
         return state
-    key = keys.job_cancel(ref)
-    cancellation = records.create(services.store, key, Cancellation(requested_at=now()))
-    services.ledger.status(ref, JobStatus.CANCELLING)
-    record = JobRecord(state.record.request, cancellation, state.record.manifest)
-    return JobState(ref, record, state.live)
+    records.create(services.store, keys.job_cancel(ref), Cancellation(requested_at=now()))
+    state = find(services, ref)
+    if (
+        not state.status.is_terminal
+    ):  # it may have ended meanwhile, and then nothing is told after its end
+        services.ledger.status(ref, JobStatus.CANCELLING)
+    return state
 
 
 def delete(services: Services, ref: JobRef) -> None:

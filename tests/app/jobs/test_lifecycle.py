@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from contracts import keys, records
 from contracts.ids import DEFAULT_TENANT
@@ -68,6 +70,29 @@ def test_nobody_waits_longer_than_a_minute(
     """A longer wait is cut, and the answer says to what."""
     answer = client.get(f"/v1/fits/{finished_fit_id}", headers={"Prefer": wait})
     assert answer.headers["Preference-Applied"] == "wait=60"
+
+
+def test_a_cancel_that_meets_the_end_is_too_late(
+    client: httpx.Client,
+    served: tuple[FastAPI, httpx.Client],
+    ref: JobRef,
+    store: Store,
+    finish_fit: Finish,
+) -> None:
+    """The job ends while its cancel is being written: the end is what is answered, and the last event."""
+
+    class EndingStore(Store):
+        def create(self, key: str, data: bytes) -> bool:
+            if key == keys.job_cancel(ref):
+                finish_fit(ref.id)
+            return super().create(key, data)
+
+    app, _ = served
+    app.state.services = replace(app.state.services, store=EndingStore(store.objects))
+    answer = client.post(f"/v1/fits/{ref.id}/cancel")
+    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
+    events = client.get(f"/v1/fits/{ref.id}/events").json()["items"]
+    assert events[-1]["type"] == "completed"
 
 
 def test_a_cancelled_job_is_cancelling_until_a_worker_ends_it(

@@ -9,7 +9,7 @@ from workers.images import PALETTE, Pixels, encode_image
 
 CELLS = ("real", "reconstruction", "label", "prediction")
 GAP_PX = 2
-MIN_CELL_PX = 96
+MIN_CELL_PX, MAX_CELL_PX = 96, 256
 HEADING_PX = 16
 COLOURS: Pixels = np.array(PALETTE, dtype=np.uint8).reshape(256, 3)
 
@@ -17,7 +17,7 @@ Row = Sequence[Pixels]
 
 
 def encode_sheet(columns: Mapping[str, Sequence[Row]]) -> bytes:
-    """Titled columns of rows as one PNG. Cells are RGB and equally large; small ones are enlarged."""
+    """Titled columns of rows as one PNG. Cells are RGB and equally large; they are brought to a size for the eye."""
     if not any(columns.values()):
         raise ValueError("a sheet needs at least one row of cells")
     drawn = [_column(title, rows) for title, rows in columns.items() if rows]
@@ -32,7 +32,7 @@ def coloured(indices: Pixels) -> Pixels:
 
 
 def _column(title: str, rows: Sequence[Row]) -> Pixels:
-    strips = [_join([_enlarged(cell) for cell in row], axis=1, gap_px=GAP_PX) for row in rows]
+    strips = [_join([_sized(cell) for cell in row], axis=1, gap_px=GAP_PX) for row in rows]
     body = _join(strips, axis=0, gap_px=GAP_PX)
     return _join([_heading(title, body), body], axis=0)
 
@@ -47,8 +47,14 @@ def _heading(title: str, body: Pixels) -> Pixels:
     return np.asarray(picture)
 
 
-def _enlarged(cell: Pixels) -> Pixels:
-    """A whole multiple of the cell's size, so that every pixel stays a square."""
+def _sized(cell: Pixels) -> Pixels:
+    """A small cell a whole number of times as large, so that every pixel stays a square; a large one averaged down.
+
+    Sixteen rows of 1024 px cells would be a picture of 130 megapixels.
+    """
+    reduction = -(-max(cell.shape[:2]) // MAX_CELL_PX)
+    if reduction > 1:
+        return np.asarray(Image.fromarray(cell).reduce(reduction))
     factor = max(1, -(-MIN_CELL_PX // cell.shape[0]))
     return cell.repeat(factor, axis=0).repeat(factor, axis=1)
 

@@ -30,6 +30,14 @@ def test_an_empty_column_is_left_out() -> None:
     assert sheet.shape[1] == 4 * 128 + 3 * 2
 
 
+def test_large_images_are_shown_small() -> None:
+    """A 1024 px generator's sheet stays a picture that can be opened: cells of 256 px, averaged."""
+    cell = np.full((1024, 1024, 3), 7, dtype=np.uint8)
+    sheet = decode_image(encode_sheet({"training": [[cell] * len(CELLS)]}))
+    assert sheet.shape[:2] == (HEADING_PX + 256, 4 * 256 + 3 * 2)
+    assert (sheet[-1, 0] == 7).all()
+
+
 def test_a_sheet_of_nothing_is_refused() -> None:
     """A fit without images never gets this far; a caller who tries is told."""
     with pytest.raises(ValueError, match="at least one row"):

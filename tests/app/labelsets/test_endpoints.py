@@ -153,7 +153,7 @@ def test_nothing_at_all_is_refused(client: httpx.Client) -> None:
 
 
 def test_a_bomb_is_refused(client: httpx.Client, store: Store) -> None:
-    """A few kilobytes that unpack to gigabytes are stopped on the way."""
+    """A few kilobytes that unpack to 30 megabytes are stopped on the way."""
     flaw = refusal(client, pairs(1) | {"images/bomb.png": bytes(30_000_000)})
     assert "unpacks to more than" in flaw["detail"]
     assert stored(store) == []

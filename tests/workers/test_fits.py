@@ -6,8 +6,11 @@ import pytest
 import safetensors.torch
 import torch
 
+from contracts.fits import EnsembleOptions, InversionChoice, resolve_inversion
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
+from models.inversion import invert
+from models.labels import training
 from tests.workers.scene import LABELS, Scene
 from workers import fits
 from workers.images import decode_image
@@ -127,6 +130,14 @@ def test_the_same_request_makes_the_same_label_generator(scene: Scene) -> None:
         fits.run(scene.machine, str(fit.ref), 1)
     first, second = (scene.fit_manifest(fit.ref).digest for fit in made)
     assert first == second
+
+
+def test_the_services_defaults_are_the_models_own() -> None:
+    """They stand in two rooms that may not see each other: what the benchmarks measure is what a fit does."""
+    inversion = resolve_inversion(InversionChoice()).model_dump()
+    assert invert.InversionOptions(**inversion) == invert.InversionOptions()
+    ensemble = EnsembleOptions().model_dump()
+    assert training.EnsembleOptions(**ensemble) == training.EnsembleOptions()
 
 
 def test_the_first_manifest_stands(scene: Scene) -> None:

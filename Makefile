@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 # Where torch comes from: CPU wheels by default (a plain Linux index would hand out gigabytes of CUDA).
 # With a GPU: make setup TORCH_INDEX=https://download.pytorch.org/whl/cu128. An index out of reach is passed over.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-# How the built-in generator was trained.
+# How to train the built-in generator; what ships now was made in three stretches (workers/builtin/portraits-64/README.md).
 TRAINING ?= --total-images 400000 --batch 8 --noise none --ema-half-life-kimg 2.5
 
 BIN := .venv/bin
@@ -59,7 +59,7 @@ bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (about an 
 	@$(BIN)/python -m benchmarks.quality
 
 train-portraits: $(READY) ## Remake the built-in generator and its inverter, into build/ (hours on 2 cores)
-	$(BIN)/python -m examples.portraits images build/images --split generator --count 50000 --processes 2
+	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --processes 2
 	$(BIN)/python -m workers.train_generator build/images build/portraits-64 $(TRAINING)
 	$(BIN)/python -m workers.train_inverter build/portraits-64
 

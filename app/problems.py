@@ -3,6 +3,7 @@
 Also the handlers that turn whatever is raised into one.
 """
 
+import errno
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +22,7 @@ from contracts.errors import (
     InvalidRequest,
     NotFound,
     QueueUnavailable,
+    Unavailable,
 )
 from contracts.shapes import Shape
 
@@ -57,6 +59,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(redis.RedisError, _on_redis_error)
+    app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(Exception, _on_surprise)
 
 
@@ -89,6 +92,8 @@ def _on_validation_error(request: Request, error: Exception) -> Response:
 
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, OSError):  # a body that could not be kept while it was read
+        return _on_os_error(request, error.__cause__)
     status = HTTPStatus(error.status_code)
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status)
@@ -102,6 +107,13 @@ def _on_http_error(request: Request, error: Exception) -> Response:
 def _on_redis_error(request: Request, error: Exception) -> Response:
     log.error("redis does not answer", error=str(error))
     return respond(request, QueueUnavailable("The queue does not answer. Ask again in a moment."))
+
+
+def _on_os_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, OSError) or error.errno != errno.ENOSPC:
+        return _on_surprise(request, error)
+    log.error("a disk is full", error=str(error))
+    return respond(request, Unavailable("A disk of ours is full. Ask again in some minutes."))
 
 
 def _on_surprise(request: Request, error: Exception) -> Response:

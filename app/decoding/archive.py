@@ -3,6 +3,7 @@
 Headers are never believed: sizes are those of the bytes that come out.
 """
 
+import errno
 import lzma
 import stat
 import tarfile
@@ -39,6 +40,8 @@ def unpack(archive: Path, into: Path, limits: DecodeLimits) -> dict[str, Path]:
             found[name] = into / f"{len(found):06d}"
             _write(name, content, found[name], budget)
     except (*_BROKEN, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise  # the fault of our disk, not of the archive
         detail = f"The archive is damaged ({error}). Make it again as a plain zip or tar."
         raise Refused(None, detail) from error
     return found

@@ -3,6 +3,7 @@
 A fresh interpreter each time, without torch, settings or secrets: what an upload can break, it breaks here.
 """
 
+import errno
 import hashlib
 import resource
 import sys
@@ -16,6 +17,7 @@ from app.decoding.archive import check_name, unpack
 from app.decoding.images import count_classes, encode_png, read_image, read_mask
 from app.decoding.pairs import SCHEMA, Sorted, check_pairs, sort_files
 from app.decoding.protocol import (
+    DISK_FULL,
     JOB,
     OUT,
     RESULT,
@@ -154,14 +156,22 @@ def main() -> int:
     folder = Path(sys.argv[1])
     job = DecodeJob.model_validate_json((folder / JOB).read_bytes())
     _limit_self(job.limits)
-    (folder / OUT).mkdir()
     try:
-        result = decode(job, folder)
+        (folder / OUT).mkdir()
+        (folder / RESULT).write_bytes(_decode(job, folder).model_dump_json().encode())
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return DISK_FULL
+        raise
+    return 0
+
+
+def _decode(job: DecodeJob, folder: Path) -> DecodeResult:
+    try:
+        return decode(job, folder)
     except MemoryError:
         detail = "The upload needs more memory to decode than is allowed. Send smaller images."
-        result = DecodeResult(flaws=(Flaw(detail=detail),))
-    (folder / RESULT).write_bytes(result.model_dump_json().encode())
-    return 0
+        return DecodeResult(flaws=(Flaw(detail=detail),))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from app.decoding.protocol import (
+    DISK_FULL,
     JOB,
     OUT,
     RESULT,
@@ -75,6 +76,9 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
         )
     except subprocess.TimeoutExpired as error:
         raise _undecodable() from error
+    if ended.returncode == DISK_FULL:
+        log.error("no room to decode an upload", folder=str(folder))
+        raise Unavailable("The service has no room for uploads. Send it again in some minutes.")
     if ended.returncode != 0:
         log.warning("decoding child died", status=ended.returncode, said=ended.stderr[-2_000:])
         raise _undecodable()

@@ -16,6 +16,8 @@ from contracts.shapes import Sha256, Shape
 JOB = "job.json"
 RESULT = "result.json"
 OUT = "out"
+DISK_FULL = 75
+"""The child's exit status when there was no room to write (EX_TEMPFAIL): the upload may be sound."""
 
 
 class DecodeLimits(Shape):

@@ -1,10 +1,15 @@
 """Promises of errors on the wire."""
 
+import errno
+
 import httpx
 import pytest
+from fastapi import FastAPI, HTTPException
 
+from app.problems import install_problem_handlers
 from contracts.ids import new_id
 from contracts.settings import Settings
+from tests.app.conftest import serving
 
 
 def test_an_error_is_a_problem(client: httpx.Client) -> None:
@@ -93,6 +98,24 @@ def test_an_unknown_address_says_where_all_are(client: httpx.Client) -> None:
     """Who mistypes an address or a method is led to the list."""
     assert client.get("/v1/fit").json()["detail"].startswith("There is nothing at '/v1/fit'. /docs")
     assert "takes GET, not DELETE" in client.delete("/v1/generators").json()["detail"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 503), (errno.EPERM, 500)])
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_full_disk_is_trouble_of_ours(number: int, status: int, is_wrapped: bool) -> None:  # noqa: FBT001
+    """No room for an upload is 503, also when the framework blames the body; other faults of ours stay 500."""
+    app = FastAPI()
+    install_problem_handlers(app)
+
+    @app.get("/")
+    def fail() -> None:
+        error = OSError(number, "a disk")
+        if is_wrapped:
+            raise HTTPException(400, "There was an error parsing the body") from error
+        raise error
+
+    with serving(app) as client:
+        assert client.get("/").status_code == status
 
 
 def test_a_large_json_body_is_refused(client: httpx.Client, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Promises of the archive walker: nothing that points out, links, lies or swells gets through."""
 
+import errno
 import gzip
 import io
 import stat
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from app.decoding import archive
 from app.decoding.archive import unpack
 from app.decoding.protocol import DecodeLimits
 from app.decoding.refusal import Refused
@@ -175,3 +177,16 @@ def test_a_damaged_entry_does_not_end_a_tar(unpacked: Unpack) -> None:
     data[2 * tarfile.BLOCKSIZE] ^= 1
     with pytest.raises(Refused, match="damaged"):
         unpacked(bytes(data))
+
+
+def test_a_full_disk_is_not_the_archives_fault(
+    unpacked: Unpack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When there is no room to unpack, the archive is not called damaged."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(archive, "_write", fail)
+    with pytest.raises(OSError, match="no room"):
+        unpacked(zipped({"a": b"1"}))

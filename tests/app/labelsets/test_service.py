@@ -4,10 +4,12 @@ import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from app.decoding.parent import Decoder
+from app.decoding.parent import Decoder, limits_of
+from app.decoding.protocol import RESULT, DecodeJob
 from app.labelsets import service
 from app.labelsets.service import Upload, UploadedFile
 from app.services import Services
@@ -81,3 +83,13 @@ def test_only_so_many_are_decoded_at_once(services: Services) -> None:
     with services.decoder._free, pytest.raises(Unavailable, match="Too many uploads"):
         service.create(services, DEFAULT_TENANT, upload(), None)
     assert service.create(services, DEFAULT_TENANT, upload(), None).value.entries
+
+
+def test_a_full_disk_is_not_the_callers_fault(services: Services, tmp_path: Path) -> None:
+    """When the child has no room to write, the caller is told to come back, not to send another upload."""
+    (tmp_path / RESULT).symlink_to("/dev/full")
+    (tmp_path / "archive").write_bytes(zipped(pairs(1)))
+    limits = limits_of(services.settings)
+    job = DecodeJob(archive=tmp_path / "archive", files=(), schema_text=None, limits=limits)
+    with pytest.raises(Unavailable, match="no room"):
+        services.decoder.run(job, tmp_path)

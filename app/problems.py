@@ -128,8 +128,9 @@ def _advice(request: Request, status: HTTPStatus, error: HTTPException) -> str:
     if status is HTTPStatus.NOT_FOUND:
         return f"There is nothing at '{path}'. /docs shows every address."
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "other methods")
-        return f"'{path}' takes {allowed}, not {request.method}. /docs shows every address."
+        return f"'{path}' does not take {request.method}. /docs shows every address."
+    if status is not HTTPStatus.BAD_REQUEST:
+        return error.detail
     cause = f" ({error.__cause__})" if error.__cause__ else ""
     return f"{error.detail.rstrip('.')}{cause}. /docs shows what '{path}' takes."
 
@@ -140,7 +141,10 @@ def _flaw(found: Any, media_type: str) -> Flaw:  # noqa: ANN401 - pydantic gives
         detail = f"The body is not JSON: {found['ctx']['error']} at character {where[-1]}."
         return Flaw(pointer="/", detail=detail)
     if where == ["body"] and found["type"] in _NO_OBJECT:
-        detail = f"One JSON object was expected, with 'Content-Type: application/json'; the body came as {media_type}."
+        came = "another value" if media_type == "application/json" else f"a body of {media_type}"
+        detail = (
+            f"One JSON object with 'Content-Type: application/json' was expected, but {came} came."
+        )
         return Flaw(pointer="/", detail=detail)
     if _NO_FILE in found["msg"]:
         detail = f"A file was expected, but text came. With curl: -F {where[1]}=@NAME-OF-THE-FILE."

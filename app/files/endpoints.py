@@ -41,7 +41,7 @@ def read_file(
     if wanted is None:
         raise HTTPException(
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-            f"The object has {info.num_bytes} bytes, and '{range_header}' asks for none of them",
+            f"The object has {info.num_bytes} bytes, and '{range_header}' asks for none of them.",
             {"Content-Range": f"bytes */{info.num_bytes}"},
         )
     is_partial = len(wanted) < info.num_bytes

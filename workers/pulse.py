@@ -61,12 +61,18 @@ class Pulse:
 
 @contextmanager
 def repeating(interval: timedelta, action: Callable[[], object]) -> Iterator[None]:
-    """Calls `action` every `interval` on a thread of its own until the block ends."""
+    """Calls `action` every `interval` on a thread of its own until the block ends.
+
+    An action that fails is logged and repeated: a thread that died in silence would cost the worker its job.
+    """
     stopped = threading.Event()
 
     def loop() -> None:
         while not stopped.wait(interval.total_seconds()):
-            action()
+            try:
+                action()
+            except Exception:
+                log.exception("a repeated action failed")
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()

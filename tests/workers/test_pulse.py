@@ -53,6 +53,18 @@ def test_repeating_acts_until_the_block_ends() -> None:
     assert alive == []
 
 
+def test_an_action_that_fails_is_repeated() -> None:
+    """One bad heartbeat must not be the last."""
+    acted = threading.Semaphore(0)
+
+    def fail() -> None:
+        acted.release()
+        raise ValueError
+
+    with repeating(timedelta(milliseconds=1), fail):
+        assert all(acted.acquire(timeout=5) for _ in range(3))
+
+
 def test_a_stuck_process_is_ended() -> None:
     """Python cannot interrupt native code, so the watchdog exits the process with its own code."""
     stuck = subprocess.run(

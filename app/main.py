@@ -15,6 +15,7 @@ from app.fits import endpoints as fits
 from app.generators import endpoints as generators
 from app.health import endpoints as health
 from app.labelsets import endpoints as labelsets
+from app.labelsets.spool import sweep
 from app.problems import PROBLEM_RESPONSES, install_problem_handlers
 from app.request_ids import RequestIds
 from app.services import Services
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sweep()
         yield
         await services.close()
 

@@ -1,7 +1,6 @@
 """Takes an upload in, decoded by a child process, and keeps it as an immutable labelset. Knows no HTTP."""
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +13,7 @@ import structlog
 from app.decoding.parent import limits_of, read_png
 from app.decoding.protocol import DecodedEntry, DecodedPng, DecodeJob, DecodeResult, SpooledFile
 from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.labelsets.spool import spool_folder
 from app.paging import Page, read_page
 from app.services import Services
 from contracts import keys, records
@@ -51,8 +51,7 @@ def create(
     services: Services, tenant: str, upload: Upload, key: str | None
 ) -> Created[LabelsetManifest]:
     """Makes a labelset, or finds the one that this Idempotency-Key has made. Nothing half-made is left behind."""
-    with tempfile.TemporaryDirectory(prefix="handsoff-") as name:
-        folder = Path(name)
+    with spool_folder() as folder:
         job = _spool(upload, folder, services)
         idempotency = idempotency_of(key, "labelsets", _fingerprint(job))
         lock_ttl = services.settings.decode_wall + _STORING

@@ -1,0 +1,37 @@
+"""Where an upload lies while it is decoded: a folder of its own, removed with it.
+
+A process that is killed leaves its folder behind; `sweep` removes such folders when the next process starts.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from contracts.shapes import now
+
+log = structlog.get_logger()
+
+_PREFIX = "handsoff-upload-"  # so plain that no folder of another purpose is ever swept
+_ABANDONED = timedelta(hours=6)  # far longer than decoding and storing may take
+
+
+@contextmanager
+def spool_folder() -> Iterator[Path]:
+    """A fresh folder in the system's place for temporary files."""
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
+        yield Path(name)
+
+
+def sweep(parent: Path | None = None) -> None:
+    """Removes the folders of uploads that nobody can be working on any more, other processes' too."""
+    oldest = (now() - _ABANDONED).timestamp()
+    for folder in (parent or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):  # another process sweeps at the same moment
+            if folder.lstat().st_mtime < oldest:
+                log.info("an abandoned upload is removed", folder=str(folder))
+                shutil.rmtree(folder, ignore_errors=True)

@@ -93,14 +93,19 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     shard = Shard(request)
     num_before = len(records.shards_done(run.machine.store, run.ref)) * request.shard_size
 
+    def num_done() -> int:
+        return min(num_before + shard.num_samples, request.n)
+
     def see(samples: list[Sample]) -> None:
         for sample in samples:
             shard.count(sample)
-        run.step("rendering", min(num_before + shard.num_samples, request.n), request.n)
+        run.step("rendering", num_done(), request.n)
 
     for sample in renderer.draw(request.samples(index), threshold, see):
         shard.keep(sample)
-    run.look()
+    run.tell(
+        "rendering", num_done(), request.n
+    )  # a small shard takes less than the second between steps
     return ShardRecord(
         index=index,
         tar=_store_tar(run, index, shard),

@@ -66,13 +66,17 @@ class Run:
             raise Cancelled
 
     def step(self, stage: str, done: int, total: int) -> None:
-        """Marks a step. About once a second it also looks (see `look`) and publishes the progress."""
+        """Marks a step. About once a second, and at the last one, it also tells (see `tell`)."""
         self.machine.pulse.beat()
         self._enter(stage, done)
-        is_last = done == total
-        if is_last or time.monotonic() - self._looked_at >= LOOK_EVERY_SECONDS:
-            self.look()
-            self.machine.ledger.progress(self.ref, self._progress(done, total))
+        if done == total or time.monotonic() - self._looked_at >= LOOK_EVERY_SECONDS:
+            self.tell(stage, done, total)
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Looks (see `look`) and publishes the progress."""
+        self._enter(stage, done)
+        self.look()
+        self.machine.ledger.progress(self.ref, self._progress(done, total))
 
     def steps(self, stage: str) -> Callable[[int, int], None]:
         """`step` for one stage, in the form that models call: (done, total)."""

@@ -130,6 +130,15 @@ def test_a_batch_without_its_pilot_fails_and_says_so(scene: Scene, fit: FitReque
     assert error.code == "input_missing"
 
 
+def test_a_shard_tells_how_far_the_batch_is(scene: Scene, fit: FitRequest) -> None:
+    """However fast it was rendered: many small shards are not a batch without progress."""
+    batch = scene.ask_batch(fit, n=7, shard_size=4)
+    batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
+    progress = scene.machine.ledger.live(batch.ref).progress
+    assert progress is not None
+    assert (progress.stage, progress.done, progress.total) == ("rendering", 4, 7)
+
+
 def test_a_finished_shard_queues_the_next(scene: Scene, fit: FitRequest) -> None:
     """A few shards are under way at a time, however many the batch has."""
     batch = scene.ask_batch(fit, n=10, shard_size=1)

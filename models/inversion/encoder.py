@@ -5,20 +5,21 @@ head is one dense network. It is trained on the generator's own samples, whose c
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.arrays import Images, StyleCodes
+from models.json_config import JsonConfig
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.stylegan2.discriminator import Discriminator
 from models.stylegan2.layers import EqualizedLinear, activate, channels_last
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderConfig:
+class EncoderConfig(JsonConfig):
     """The trunk's shape (as a discriminator's) and the head's: `hidden` units, then num_ws x w_dim numbers."""
 
     channels: tuple[int, ...]
@@ -37,15 +38,6 @@ class EncoderConfig:
             num_ws=generator.num_ws,
             w_dim=generator.w_dim,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "EncoderConfig":
-        """Undo `to_dict`, also after a trip through JSON."""
-        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})
 
 
 class Encoder(nn.Module):

@@ -6,7 +6,7 @@ the plain form.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from models.arrays import FeatureMaps
+from models.json_config import JsonConfig
 from models.labels.hypercolumns import upsample_to
 
 NORM_EPSILON = 1e-5
@@ -24,22 +25,13 @@ HiddenMaps = Float[Tensor, "batch height width hidden"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnsembleConfig:
+class EnsembleConfig(JsonConfig):
     """`tap_channels` are the generator's feature taps in order, `outputs` the channels that a task asks for."""
 
     tap_channels: tuple[int, ...]
     outputs: int
     hidden: tuple[int, int] = (64, 32)
     num_members: int = 10
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "EnsembleConfig":
-        """Undo `to_dict`, also after a trip through JSON."""
-        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})
 
 
 class MemberNorm(nn.Module):

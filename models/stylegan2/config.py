@@ -1,11 +1,12 @@
 """What rebuilds a StyleGAN2 generator or discriminator from its tensors: plain numbers, the JSON beside the weights."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from models.json_config import JsonConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class GeneratorConfig(JsonConfig):
     """Shape of a StyleGAN2 generator in the skip architecture (Karras et al., arXiv 1912.04958, section 4).
 
     `base_px` is the height and width of the constant input; every block after the first doubles both, so a
@@ -50,28 +51,11 @@ class GeneratorConfig:
         height, width = self.base_px
         return height << block, width << block
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "GeneratorConfig":
-        """Undo `to_dict`, also after a trip through JSON (which turns tuples into lists)."""
-        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})
-
 
 @dataclass(frozen=True, kw_only=True)
-class DiscriminatorConfig:
+class DiscriminatorConfig(JsonConfig):
     """Shape of the residual discriminator; `channels` and `base_px` mean what they mean for the generator."""
 
     channels: tuple[int, ...]
     base_px: tuple[int, int] = (4, 4)
     minibatch_std_group: int = 4
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "DiscriminatorConfig":
-        lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-        return cls(**{**values, **lists})

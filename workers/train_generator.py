@@ -18,7 +18,7 @@ from models.adversarial.frechet import frechet_distance, random_features
 from models.adversarial.training import AdversarialOptions, AdversarialState, start, training_step
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from workers.image_folder import ImageFolder, write_grid
-from workers.weights import write_network
+from workers.weights import read_network, write_network
 
 NUM_GRID_SAMPLES = 64
 NUM_FRECHET_SAMPLES = 2000
@@ -35,6 +35,7 @@ class Run:
     batch: int
     seed: int
     device: torch.device
+    start_from: Path | None = None
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
         batch=parsed.batch,
         seed=parsed.seed,
         device=torch.device(parsed.device),
+        start_from=parsed.start_from,
     )
     train(run, options, tuple(parsed.channels), w_dim=parsed.w_dim, depth=parsed.mapping_layers)
 
@@ -79,7 +81,8 @@ def train(
         run.device,
     )
     run.out.mkdir(parents=True, exist_ok=True)
-    _resume(run, state)
+    if not _resume(run, state) and run.start_from is not None:
+        _start_from(run.start_from, state)
     batches = folder.batches(run.batch, seed=run.seed, skip_images=state.images_seen)
     while state.images_seen < run.total_images:
         goal = min(state.images_seen + run.snapshot_images, run.total_images)
@@ -143,13 +146,25 @@ def _distance(state: AdversarialState, run: Run, folder: ImageFolder, fakes: Ten
     return frechet_distance(*pairs)
 
 
-def _resume(run: Run, state: AdversarialState) -> None:
+def _resume(run: Run, state: AdversarialState) -> bool:
+    """Go on from OUT's own checkpoint; False where there is none."""
     path = run.out / "checkpoint.pt"
-    if path.exists():
-        saved = torch.load(path, map_location=run.device, weights_only=True)
-        state.load_state_dict(saved["state"])
-        torch.set_rng_state(saved["rng"].cpu())
-        print(f"going on after {state.images_seen} images", flush=True)
+    if not path.exists():
+        return False
+    saved = torch.load(path, map_location=run.device, weights_only=True)
+    state.load_state_dict(saved["state"])
+    torch.set_rng_state(saved["rng"].cpu())
+    print(f"going on after {state.images_seen} images", flush=True)
+    return True
+
+
+def _start_from(folder: Path, state: AdversarialState) -> None:
+    """Take over finished networks: the averaged generator stands for both generators, optimisers start afresh."""
+    _, generator = read_network(folder, "generator")
+    _, discriminator = read_network(folder, "discriminator")
+    state.generator.load_state_dict(generator)
+    state.average.load_state_dict(generator)
+    state.discriminator.load_state_dict(discriminator)
 
 
 def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
@@ -170,6 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, help="folder for checkpoints, samples and weights")
     parser.add_argument("--total-images", type=int, default=300_000)
     parser.add_argument("--snapshot-images", type=int, default=10_000)
+    parser.add_argument("--start-from", type=Path, help="folder of networks to start from")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--channels", type=int, nargs="+", default=[128, 128, 96, 48, 16])
     parser.add_argument("--w-dim", type=int, default=128)

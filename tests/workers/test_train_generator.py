@@ -25,10 +25,10 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def train(images: Path, out: Path, total: int) -> None:
+def train(images: Path, out: Path, total: int, *others: str) -> None:
     """A few steps of a tiny generator on the CPU."""
     command = f"{images} {out} --total-images {total} --snapshot-images 8 --batch 4 --device cpu"
-    train_generator.main([*command.split(), "--channels", "4", "4", "--w-dim", "4"])
+    train_generator.main([*command.split(), "--channels", "4", "4", "--w-dim", "4", *others])
 
 
 def logged(out: Path) -> list[int]:
@@ -53,6 +53,16 @@ def test_what_it_writes_is_a_generator_of_the_images_shape(images: Path, tmp_pat
     assert (out / "samples-00000008.png").exists()
     train_inverter.main([str(out), "--total-images", "8", "--batch", "4", "--device", "cpu"])
     assert read_network(out, "inverter")[0]["num_ws"] == 4
+
+
+def test_finished_networks_can_be_trained_on(images: Path, tmp_path: Path) -> None:
+    """Without a step at a rate that matters, the new generator is the old one."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    train(images, first, 8)
+    train(images, second, 8, "--start-from", str(first), "--learning-rate", "1e-12")
+    old, new = (read_network(folder, "generator")[1] for folder in (first, second))
+    weights = [name for name in old if name.endswith("weight")]
+    assert all((old[name] - new[name]).abs().max() < 1e-6 for name in weights)
 
 
 def test_every_pass_over_a_folder_sees_each_image_once(images: Path) -> None:

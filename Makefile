@@ -58,7 +58,7 @@ fix: $(READY) ## Format, and mend what the linter can mend
 bench: $(READY) ## Speed and memory of the label head (one line of JSON; history in benchmarks/LOG.md)
 	@$(BIN)/python -m benchmarks.label_head
 
-bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (about an hour on 2 cores)
+bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (an hour or more on 2 cores)
 	@$(BIN)/python -m benchmarks.quality
 
 train-portraits: $(READY) ## Remake the built-in generator and its inverter, into build/ (hours on 2 cores)

@@ -24,7 +24,7 @@ Network = TypeVar("Network", bound=nn.Module)
 def channels_last(network: Network) -> Network:
     """Lay out the convolution weights as NHWC, in place.
 
-    On a CPU training is up to two thirds faster so, and an inversion step a quarter.
+    On a CPU an inversion step is a quarter faster so, and training gains as well (benchmarks/LOG.md).
     """
     for parameter in network.parameters():
         if parameter.dim() == 4:

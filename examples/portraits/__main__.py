@@ -12,6 +12,7 @@ from PIL import Image
 
 from examples.portraits.labelset import write_labelset
 from examples.portraits.many import render_images, render_many
+from examples.portraits.rare import accessory_indices
 from examples.portraits.sheet import draw_sheet
 from examples.portraits.splits import SPLITS, seed_of
 
@@ -20,11 +21,13 @@ def write_images(options: argparse.Namespace) -> None:
     """A folder of PNG images, named by seed and index."""
     seed = seed_of(options.split, options.draw)
     options.folder.mkdir(parents=True, exist_ok=True)
-    indices = range(options.start, options.start + options.count)
+    stop = options.start + options.count
+    rare = accessory_indices(seed, stop, options.accessories)
+    indices = [*range(options.start, stop), *rare]
     images = render_images(seed, indices, processes=options.processes)
     for index, image in zip(indices, images, strict=True):
         Image.fromarray(image).save(options.folder / f"portrait-{seed}-{index:06d}.png")
-    print(f"{options.count} images of the split {options.split} in {options.folder}")
+    print(f"{len(indices)} images of the split {options.split} in {options.folder}")
 
 
 def write_labelled(options: argparse.Namespace) -> None:
@@ -58,6 +61,12 @@ def parser() -> argparse.ArgumentParser:
     images.add_argument("--count", type=int, required=True)
     images.add_argument("--start", type=int, default=0, help="index of the first image")
     images.add_argument("--processes", type=int, default=1)
+    images.add_argument(
+        "--accessories",
+        type=int,
+        default=0,
+        help="so many more with glasses, and as many with hats, from the indices after these",
+    )
     _add_split(images)
     images.set_defaults(run=write_images)
 

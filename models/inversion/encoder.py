@@ -30,11 +30,13 @@ class EncoderConfig(JsonConfig):
 
     @classmethod
     def for_generator(
-        cls, generator: GeneratorConfig, trunk: DiscriminatorConfig
+        cls, generator: GeneratorConfig, trunk: DiscriminatorConfig | None
     ) -> "EncoderConfig":
+        """The trunk of the generator's discriminator; without one, as wide as the generator."""
+        shape = generator if trunk is None else trunk
         return cls(
-            channels=trunk.channels,
-            base_px=trunk.base_px,
+            channels=shape.channels,
+            base_px=shape.base_px,
             num_ws=generator.num_ws,
             w_dim=generator.w_dim,
         )

@@ -1,0 +1,136 @@
+"""A training of an inversion encoder: a generator in, its encoder out, step by step, with a state that fits in bytes.
+
+The seed and the number of images seen decide what a step draws, so a training that goes on from its state gives the
+encoder that it would have given in one go.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.inversion.encoder import Encoder, EncoderConfig
+from models.inversion.encoder_training import EncoderTrainingOptions, encoder_loss
+from models.inversion.prior import latent_prior
+from models.serialization import pack, unpack
+from models.stylegan2.discriminator import Discriminator
+from models.stylegan2.generator import Generator
+from models.stylegan2.layers import channels_last
+
+SEED_STRIDE = 1_000_003
+"""Keeps the draws of neighbouring seeds apart: no training sees as many images."""
+
+
+class EncoderTraining:
+    """One training in progress. `images_seen` of `total_images` are done; `losses` are those of the last step."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        discriminator: Discriminator | None,
+        options: EncoderTrainingOptions,
+        *,
+        seed: int,
+    ) -> None:
+        self.generator = generator
+        self.options = options
+        self.seed = seed
+        self.encoder = start_encoder(generator, discriminator, seed=seed)
+        self.optimizer = torch.optim.Adam(self.encoder.parameters(), lr=options.learning_rate)
+        self.images_seen = 0
+        self.losses: dict[str, float] = {}
+
+    @property
+    def total_images(self) -> int:
+        return self.options.total_images
+
+    def step(self) -> None:
+        """Learn from one batch, at a rate that falls as a cosine over the whole training."""
+        rate = 0.5 + 0.5 * math.cos(math.pi * min(self.images_seen / self.total_images, 1.0))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.learning_rate * rate
+        losses = encoder_loss(self.encoder, self.generator, self.options, self._chance())
+        self.optimizer.zero_grad(set_to_none=True)
+        losses["total"].backward()
+        self.optimizer.step()
+        self.images_seen += self.options.batch
+        self.losses = {name: loss.item() for name, loss in losses.items()}
+
+    def to_bytes(self) -> bytes:
+        """All that `restore` needs, as a safetensors file."""
+        tensors = {"images_seen": torch.tensor(self.images_seen)}
+        tensors |= {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        return pack(tensors)
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `to_bytes` gave for a training of the same generator.
+
+        Raises:
+            RuntimeError: the state is another encoder's.
+        """
+        tensors = unpack(state)
+        self.images_seen = int(tensors.pop("images_seen"))
+        self.encoder.load_state_dict(_under("encoder.", tensors))
+        moments: dict[int, dict[str, Any]] = {}
+        for name, value in _under("adam.", tensors).items():
+            index, moment = name.split(".")
+            moments.setdefault(int(index), {})[moment] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+    def _chance(self) -> torch.Generator:
+        device = self.generator.mapping.w_mean.device
+        chance = torch.Generator(device=device)
+        return chance.manual_seed((self.seed * SEED_STRIDE + self.images_seen) % 2**63)
+
+
+def train_encoder(
+    generator: Generator,
+    discriminator: Discriminator | None,
+    options: EncoderTrainingOptions,
+    *,
+    seed: int = 0,
+    state: bytes | None = None,
+    on_step: Callable[[EncoderTraining], None] | None = None,
+) -> Encoder:
+    """Train an encoder to the end and give it frozen, in evaluation mode.
+
+    Goes on from `state` where there is one. `on_step` sees the training after every batch and may keep its state;
+    what it raises passes through. The discriminator lends the encoder its trunk; without one it starts fresh.
+    """
+    training = EncoderTraining(generator, discriminator, options, seed=seed)
+    if state is not None:
+        training.restore(state)
+    while training.images_seen < training.total_images:
+        training.step()
+        if on_step is not None:
+            on_step(training)
+    return training.encoder.eval().requires_grad_(False)
+
+
+def start_encoder(
+    generator: Generator, discriminator: Discriminator | None, *, seed: int
+) -> Encoder:
+    """A fresh encoder, on the discriminator's trunk where there is one, centred on the generator's codes."""
+    trunk = None if discriminator is None else discriminator.config
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = Encoder(EncoderConfig.for_generator(generator.config, trunk))
+    if discriminator is not None:
+        encoder.start_from(discriminator)
+    prior = latent_prior(generator)
+    encoder.w_mean.copy_(prior.w_mean)
+    encoder.w_deviation.copy_(prior.w_deviation)
+    return channels_last(encoder.to(prior.w_mean.device))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }

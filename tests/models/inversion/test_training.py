@@ -1,0 +1,62 @@
+"""Promises of the encoder's training: it learns from samples alone, resumes exactly, and stops when it is told to."""
+
+import pytest
+import torch
+
+from models.inversion.encoder_training import EncoderTrainingOptions
+from models.inversion.training import EncoderTraining, start_encoder, train_encoder
+from models.stylegan2.discriminator import Discriminator
+from models.stylegan2.generator import Generator
+
+SHORT = EncoderTrainingOptions(total_images=16, batch=4)
+
+
+class Stop(Exception):
+    """What a job raises when it is cancelled."""
+
+
+def test_a_few_steps_lower_the_loss(generator: Generator, discriminator: Discriminator) -> None:
+    """Sixty steps on the generator's own samples beat the start."""
+    options = EncoderTrainingOptions(total_images=480, batch=8, learning_rate=2e-3)
+    losses: list[float] = []
+    train_encoder(
+        generator, discriminator, options, on_step=lambda t: losses.append(t.losses["total"])
+    )
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+def test_a_stopped_training_goes_on_to_the_same_encoder(
+    generator: Generator, discriminator: Discriminator
+) -> None:
+    """Half, then the rest from its bytes, gives every weight of a training in one go."""
+    states: list[bytes] = []
+
+    def stop_half_way(training: EncoderTraining) -> None:
+        if training.images_seen == 8:
+            states.append(training.to_bytes())
+            raise Stop
+
+    with pytest.raises(Stop):
+        train_encoder(generator, discriminator, SHORT, on_step=stop_half_way)
+    resumed = train_encoder(generator, discriminator, SHORT, state=states[0])
+    whole = train_encoder(generator, discriminator, SHORT)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_a_generator_without_a_discriminator_gets_an_encoder(any_generator: Generator) -> None:
+    """Its trunk starts from chance, as wide as the generator, square or not."""
+    encoder = train_encoder(any_generator, None, SHORT)
+    images = any_generator(torch.randn(2, 16)).clamp(-1, 1)
+    assert encoder(images).shape == (2, any_generator.config.num_ws, 16)
+
+
+def test_the_trunk_is_a_copy_of_the_discriminators(
+    generator: Generator, discriminator: Discriminator
+) -> None:
+    """Training the encoder leaves the discriminator alone."""
+    encoder = start_encoder(generator, discriminator, seed=0)
+    ours, theirs = encoder.blocks.state_dict(), discriminator.blocks.state_dict()
+    for name, value in theirs.items():
+        assert torch.equal(ours[name], value)
+        assert ours[name].data_ptr() != value.data_ptr()

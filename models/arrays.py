@@ -21,5 +21,7 @@ ByteImages = UInt8[Tensor, "batch height width 3"]
 ByteMasks = UInt8[Tensor, "batch label_height label_width"]
 PixelScores = Float[Tensor, "batch label_height label_width"]
 Scores = Float[Tensor, " batch"]
+# x and y in pixels of the label, the centre of the first pixel at (0.5, 0.5), and a third number that the field names.
+Keypoints = Float[Tensor, "batch points 3"]
 
 IGNORE_INDEX = 255

@@ -11,24 +11,37 @@ from models.arrays import (
     ByteMasks,
     FeatureMaps,
     Images,
+    Keypoints,
     PixelScores,
     Scores,
     StyleCodes,
     Taps,
 )
 from models.labels.ensemble import Ensemble
+from models.labels.tasks import SEGMENTATION
 from models.labels.uncertainty import agreement, image_scores
 from models.stylegan2.generator import Generator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """Labelled images on the CPU: pixels 0..255, class indices, divergence in nats per pixel, one score per image."""
+    """Labelled images on the CPU; a field of a task that the fit has not learnt is None.
+
+    images: pixels 0..255. masks: class indices. confidences: the probability of each pixel's class. keypoints: x, y and
+    a confidence in 0..1. visibility: as COCO counts it, 1 hidden or 2 visible. depth: in the unit of the labels.
+    uncertainty, scores: how much the members disagree at a pixel and in an image, by the first task that is present;
+    `task_scores` has an image's score by every task.
+    """
 
     images: ByteImages
-    masks: ByteMasks
     uncertainty: PixelScores
     scores: Scores
+    task_scores: dict[str, Scores]
+    masks: ByteMasks | None = None
+    confidences: PixelScores | None = None
+    keypoints: Keypoints | None = None
+    visibility: UInt8[Tensor, "batch points"] | None = None
+    depth: PixelScores | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -54,11 +67,15 @@ class LabelGenerator:
         """Images and labels of W+ codes [n, num_ws, w_dim]; each sample is independent of the others."""
         synthesis = self.generator.synthesize(ws)
         probabilities, divergence = self.label(synthesis.taps)
+        scores = image_scores(divergence).cpu()
+        confidences, classes = probabilities.max(dim=1)
         return Rendered(
             images=to_bytes(synthesis.images),
-            masks=probabilities.argmax(dim=1).byte().cpu(),
+            masks=classes.byte().cpu(),
+            confidences=confidences.cpu(),
             uncertainty=divergence.cpu(),
-            scores=image_scores(divergence).cpu(),
+            scores=scores,
+            task_scores={SEGMENTATION: scores},
         )
 
     def label(self, taps: Taps) -> tuple[FeatureMaps, PixelScores]:

@@ -16,6 +16,8 @@ Taps = list[Tensor]
 Latents = Float[Tensor, "batch z_dim"]
 StyleVectors = Float[Tensor, "batch w_dim"]
 StyleCodes = Float[Tensor, "batch num_ws w_dim"]
+# Class indices of a class-conditional generator, one per image.
+Classes = Int[Tensor, " batch"]
 Masks = Int[Tensor, "batch height width"]
 ByteImages = UInt8[Tensor, "batch height width 3"]
 ByteMasks = UInt8[Tensor, "batch label_height label_width"]

@@ -1,17 +1,24 @@
 """What rebuilds a StyleGAN2 generator or discriminator from its tensors: plain numbers, the JSON beside the weights."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from models.json_config import JsonConfig
+
+# How blocks hand on (arXiv 1912.04958, figure 7): through an image of their own, past a shortcut, or neither.
+Architecture = Literal["skip", "resnet", "orig"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig(JsonConfig):
-    """Shape of a StyleGAN2 generator in the skip architecture (Karras et al., arXiv 1912.04958, section 4).
+    """Shape of a StyleGAN2 generator (Karras et al., arXiv 1912.04958).
 
     `base_px` is the height and width of the constant input; every block after the first doubles both, so a
     base of (4, 2) gives images twice as high as wide. `channels` holds one number per block, lowest resolution first.
     `conv_clamp` bounds every activation (+-256 in published half-precision checkpoints), None leaves them free.
+    `num_classes` is 0 for a generator that knows no classes. `architecture` is the paper's "skip" (an RGB output in
+    every block, summed), "resnet" (a filtered 1x1 shortcut past each block, RGB in the last) or "orig" (RGB in the last
+    alone).
     """
 
     z_dim: int
@@ -21,6 +28,8 @@ class GeneratorConfig(JsonConfig):
     num_mapping_layers: int = 8
     mapping_lr_multiplier: float = 0.01
     conv_clamp: float | None = None
+    architecture: Architecture = "skip"
+    num_classes: int = 0
 
     @property
     def num_blocks(self) -> int:
@@ -54,8 +63,19 @@ class GeneratorConfig(JsonConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig(JsonConfig):
-    """Shape of the residual discriminator; `channels` and `base_px` mean what they mean for the generator."""
+    """Shape of a discriminator; what fields share with the generator's, they mean there.
+
+    `architecture` is "resnet" in nearly every published checkpoint, "skip" (each block sees the halved image itself) or
+    "orig". `minibatch_std_channels` is the number of deviation channels, 0 for none; the mapping fields are those of
+    the class mapping and say nothing where `num_classes` is 0.
+    """
 
     channels: tuple[int, ...]
     base_px: tuple[int, int] = (4, 4)
     minibatch_std_group: int = 4
+    minibatch_std_channels: int = 1
+    architecture: Architecture = "resnet"
+    conv_clamp: float | None = None
+    num_classes: int = 0
+    num_mapping_layers: int = 8
+    mapping_lr_multiplier: float = 0.01

@@ -8,22 +8,31 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.arrays import FeatureMaps, Images, OtherMaps, Taps
+from models.arrays import Classes, FeatureMaps, Images, OtherMaps, Taps
 from models.stylegan2.config import DiscriminatorConfig
 from models.stylegan2.layers import EqualizedConv, EqualizedLinear, activate, channels_last
+from models.stylegan2.mapping import ClassMapping
+from models.stylegan2.resampling import downsample
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two convolutions, the second halving the resolution, beside a filtered 1x1 skip (arXiv 1912.04958, figure 7c)."""
+    """Two convolutions, the second halving the resolution.
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    The residual architecture has a filtered 1x1 skip beside them (arXiv 1912.04958, figure 7c).
+    """
+
+    def __init__(self, inputs: int, outputs: int, config: DiscriminatorConfig) -> None:
         super().__init__()
         self.conv0 = EqualizedConv(inputs, inputs, 3)
         self.conv1 = EqualizedConv(inputs, outputs, 3, down=True)
-        self.skip = EqualizedConv(inputs, outputs, 1, down=True, bias=False)
+        residual = config.architecture == "resnet"
+        self.skip = EqualizedConv(inputs, outputs, 1, down=True, bias=False) if residual else None
+        self.clamp = config.conv_clamp
 
     def forward(self, x: FeatureMaps) -> OtherMaps:
-        y = activate(self.conv1(activate(self.conv0(x))))
+        y = activate(self.conv1(activate(self.conv0(x), self.clamp)), self.clamp)
+        if self.skip is None:
+            return y
         return (y + self.skip(x)) * math.sqrt(0.5)  # type: ignore[no-any-return]
 
 
@@ -36,42 +45,76 @@ class Discriminator(nn.Module):
         descending = config.channels[::-1]
         self.from_rgb = EqualizedConv(3, descending[0], 1)
         self.blocks = nn.ModuleList(
-            DiscriminatorBlock(inputs, outputs) for inputs, outputs in pairwise(descending)
+            DiscriminatorBlock(inputs, outputs, config) for inputs, outputs in pairwise(descending)
+        )
+        # In the skip architecture the halved image joins in after every block.
+        self.from_smaller_rgb = nn.ModuleList(
+            EqualizedConv(3, outputs, 1)
+            for outputs in (descending[1:] if config.architecture == "skip" else ())
         )
         last = config.channels[0]
-        self.conv = EqualizedConv(last + 1, last, 3)
+        self.conv = EqualizedConv(last + config.minibatch_std_channels, last, 3)
         self.dense = EqualizedLinear(last * math.prod(config.base_px), last)
-        self.out = EqualizedLinear(last, 1)
+        self.out = EqualizedLinear(last, last if config.num_classes else 1)
+        self.mapping = ClassMapping(config) if config.num_classes else None
 
     def features(self, images: Images) -> Taps:
-        """Output of every residual block, highest resolution first."""
-        x = activate(self.from_rgb(images))
-        outputs: Taps = []
-        for block in self.blocks:
-            x = block(x)
-            outputs.append(x)
-        return outputs
+        """Output of every block, highest resolution first."""
+        return self._passes(images)[0]
 
     def embed(self, images: Images) -> Float[Tensor, "batch embedding"]:
         """The last hidden layer, one vector per image: the features of our Frechet distance (FD-D)."""
-        x = self.features(images)[-1]
-        x = torch.cat([x, minibatch_deviation(x, self.config.minibatch_std_group)], dim=1)
-        return activate(self.dense(activate(self.conv(x)).flatten(1)))
+        _, x = self._passes(images)
+        if self.config.minibatch_std_channels:
+            deviation = minibatch_deviation(
+                x, self.config.minibatch_std_group, self.config.minibatch_std_channels
+            )
+            x = torch.cat([x, deviation], dim=1)
+        x = activate(self.conv(x), self.config.conv_clamp)
+        return activate(self.dense(x.flatten(1)))
 
-    def forward(self, images: Images) -> Float[Tensor, " batch"]:
-        return self.out(self.embed(images))[:, 0]  # type: ignore[no-any-return]
+    def forward(self, images: Images, classes: Classes | None = None) -> Float[Tensor, " batch"]:
+        """One logit an image; a conditional network says how real it is as one of its class.
+
+        Raises:
+            ValueError: classes are missing, or were given to a network that knows none.
+        """
+        if (classes is None) != (self.mapping is None):
+            known = self.config.num_classes
+            raise ValueError(f"this discriminator knows {known} classes: give them where it does")
+        out = self.out(self.embed(images))
+        if self.mapping is None:
+            return out[:, 0]  # type: ignore[no-any-return]
+        # Projection (arXiv 1802.05637, equation 3), scaled as in StyleGAN2-ADA.
+        return (out * self.mapping(classes)).sum(dim=1) / math.sqrt(out.shape[1])  # type: ignore[no-any-return]
+
+    def _passes(self, images: Images) -> tuple[Taps, OtherMaps]:
+        """Every block's output, and what the last layers go on from."""
+        x = activate(self.from_rgb(images), self.config.conv_clamp)
+        outputs: Taps = []
+        for k, block in enumerate(self.blocks):
+            x = block(x)
+            outputs.append(x)
+            if self.config.architecture == "skip":
+                images = downsample(images)
+                # Published networks clamp every such input but the last one.
+                clamp = self.config.conv_clamp if k + 1 < len(self.blocks) else None
+                x = x + activate(self.from_smaller_rgb[k](images), clamp)
+        return outputs, x
 
 
-def minibatch_deviation(x: FeatureMaps, group: int) -> Float[Tensor, "batch 1 height width"]:
-    """Mean standard deviation over groups of images (arXiv 1710.10196, section 3), as one more channel.
+def minibatch_deviation(
+    x: FeatureMaps, group: int, channels: int = 1
+) -> Float[Tensor, "batch deviations height width"]:
+    """Mean standard deviation over groups of images (arXiv 1710.10196, section 3), as further channels.
 
     The largest group size that divides the batch is taken, so any batch size works.
     """
     batch, _, height, width = x.shape
     size = math.gcd(batch, group)
-    grouped = x.view(size, -1, *x.shape[1:])
-    deviation = torch.sqrt(grouped.var(dim=0, unbiased=False) + 1e-8).mean(dim=(1, 2, 3))
-    return deviation.repeat(size).view(-1, 1, 1, 1).expand(batch, 1, height, width)
+    grouped = x.view(size, -1, channels, x.shape[1] // channels, height, width)
+    deviation = torch.sqrt(grouped.var(dim=0, unbiased=False) + 1e-8).mean(dim=(2, 3, 4))
+    return deviation.repeat(size, 1)[:, :, None, None].expand(-1, -1, height, width)
 
 
 def build_discriminator(config: dict[str, Any], tensors: dict[str, Tensor]) -> Discriminator:

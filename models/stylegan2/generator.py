@@ -2,18 +2,35 @@
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from models.arrays import FeatureMaps, Images, Latents, OtherMaps, StyleCodes, StyleVectors, Taps
+from models.arrays import (
+    Classes,
+    FeatureMaps,
+    Images,
+    Latents,
+    OtherMaps,
+    StyleCodes,
+    StyleVectors,
+    Taps,
+)
 from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.layers import EqualizedLinear, activate, channels_last, modulated_conv
+from models.stylegan2.layers import (
+    EqualizedConv,
+    EqualizedLinear,
+    activate,
+    channels_last,
+    modulated_conv,
+)
+from models.stylegan2.mapping import Mapping
 from models.stylegan2.resampling import upsample
 
 NoiseMode = Literal["const", "random", "none"]
+
+RESIDUAL_GAIN = math.sqrt(0.5)
 
 
 @dataclass(frozen=True)
@@ -22,27 +39,6 @@ class Synthesis:
 
     images: Images
     taps: Taps
-
-
-class Mapping(nn.Module):
-    """z to w: normalisation and a few dense layers, with the running mean of w that truncation needs."""
-
-    w_mean: Tensor
-
-    def __init__(self, config: GeneratorConfig) -> None:
-        super().__init__()
-        widths = [config.z_dim] + [config.w_dim] * config.num_mapping_layers
-        self.layers = nn.ModuleList(
-            EqualizedLinear(inputs, outputs, lr_multiplier=config.mapping_lr_multiplier)
-            for inputs, outputs in pairwise(widths)
-        )
-        self.register_buffer("w_mean", torch.zeros(config.w_dim))
-
-    def forward(self, z: Latents) -> StyleVectors:  # normal latents => style vectors
-        x = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
-        for layer in self.layers:
-            x = activate(layer(x))
-        return x
 
 
 class SynthesisLayer(nn.Module):
@@ -96,21 +92,31 @@ class SynthesisBlock(nn.Module):
     def __init__(self, block: int, config: GeneratorConfig) -> None:
         super().__init__()
         channels, px = config.channels[block], config.block_px(block)
+        before = config.channels[max(block - 1, 0)]
+        residual = config.architecture == "resnet" and block > 0
         if block == 0:
             self.const = nn.Parameter(torch.randn(channels, *px))
         else:
-            before = config.channels[block - 1]
             self.conv0 = SynthesisLayer(before, channels, px, up=True, config=config)
         self.conv1 = SynthesisLayer(channels, channels, px, up=False, config=config)
-        self.to_rgb = ToRGB(channels, config)
+        self.skip = EqualizedConv(before, channels, 1, bias=False) if residual else None
+        paints = config.architecture == "skip" or block == config.num_blocks - 1
+        self.to_rgb = ToRGB(channels, config) if paints else None
 
-    def forward(self, x: FeatureMaps | None, ws: StyleCodes, noise: NoiseMode) -> Taps:
-        """The block's two feature taps, from the last tap of the block before (None for the first block)."""
+    def forward(
+        self, x: FeatureMaps | None, ws: StyleCodes, noise: NoiseMode
+    ) -> tuple[OtherMaps, Taps]:
+        """What the next block goes on from, and the block's two feature taps; x is None for the first block."""
         if x is None:
             first = self.const.expand(ws.shape[0], -1, -1, -1)
-            return [first, self.conv1(first, ws[:, 0], noise)]
+            second = self.conv1(first, ws[:, 0], noise)
+            return second, [first, second]
         first = self.conv0(x, ws[:, 0], noise)
-        return [first, self.conv1(first, ws[:, 1], noise)]
+        second = self.conv1(first, ws[:, 1], noise)
+        if self.skip is None:
+            return second, [first, second]
+        second = second * RESIDUAL_GAIN
+        return upsample(self.skip(x)) * RESIDUAL_GAIN + second, [first, second]
 
 
 class Generator(nn.Module):
@@ -122,10 +128,26 @@ class Generator(nn.Module):
         self.mapping = Mapping(config)
         self.blocks = nn.ModuleList(SynthesisBlock(k, config) for k in range(config.num_blocks))
 
-    def map(self, z: Latents, truncation: float = 1.0) -> StyleCodes:  # normal latents => W+ codes
-        """Map z to w, pull it toward the mean by `truncation` (psi, 1 = none), repeat it for every layer."""
-        w = self.mapping.w_mean.lerp(self.mapping(z), truncation)
-        return w[:, None].expand(-1, self.config.num_ws, -1)
+    # normal latents => W+ codes
+    def map(
+        self,
+        z: Latents,
+        truncation: float = 1.0,
+        *,
+        classes: Classes | None = None,
+        cutoff: int | None = None,
+    ) -> StyleCodes:
+        """Map z to w, pull it toward the mean by `truncation` (psi, 1 = none), repeat it for every layer.
+
+        With a `cutoff` only the layers before it are truncated. `classes` are for class-conditional generators; where
+        none are named, every z takes a class of its own.
+        """
+        w = self.mapping(z, classes)
+        ws = self.mapping.w_mean.lerp(w, truncation)[:, None].expand(-1, self.config.num_ws, -1)
+        if cutoff is None:
+            return ws
+        free = w[:, None].expand(-1, self.config.num_ws - cutoff, -1)
+        return torch.cat([ws[:, :cutoff], free], dim=1)
 
     def synthesize(self, ws: StyleCodes, noise: NoiseMode = "const") -> Synthesis:
         """Images [n, 3, h, w] and all feature taps of W+ codes [n, num_ws, w_dim].
@@ -133,14 +155,15 @@ class Generator(nn.Module):
         Code k feeds convolution k; a block's RGB output shares its code with the next block's first convolution.
         """
         taps: Taps = []
+        x: FeatureMaps | None = None
         images: Images | None = None
         for k, block in enumerate(self.blocks):
             assert isinstance(block, SynthesisBlock)
-            first = max(2 * k - 1, 0)
-            x = taps[-1] if taps else None
-            taps += block(x, ws[:, first:], noise)
-            rgb = block.to_rgb(taps[-1], ws[:, 2 * k + 1])
-            images = rgb if images is None else upsample(images) + rgb
+            x, both = block(x, ws[:, max(2 * k - 1, 0) :], noise)
+            taps += both
+            if block.to_rgb is not None:
+                rgb = block.to_rgb(x, ws[:, 2 * k + 1])
+                images = rgb if images is None else upsample(images) + rgb
         assert images is not None
         return Synthesis(images, taps)
 

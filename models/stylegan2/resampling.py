@@ -25,3 +25,9 @@ def upsample(x: FeatureMaps) -> OtherMaps:
     """Double height and width: zeros between the pixels, then the filter."""
     kernel = low_pass(x.shape[1], gain=4.0, like=x)
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
+
+
+def downsample(x: FeatureMaps) -> OtherMaps:
+    """Halve height and width: the filter, then every second pixel."""
+    kernel = low_pass(x.shape[1], gain=1.0, like=x)
+    return F.conv2d(x, kernel, stride=2, padding=1, groups=x.shape[1])

@@ -34,11 +34,17 @@ class ImageFolder:
         pixels = np.stack([self._decode(self.paths[i]) for i in indices])
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
-    def batches(self, batch: int, *, seed: int, skip_images: int = 0) -> Iterator[Tensor]:
-        """Endless batches: every pass over the folder has its own order, a pure function of the seed and the pass."""
+    def batches(
+        self, batch: int, *, seed: int, skip_images: int = 0, share: tuple[int, int] = (0, 1)
+    ) -> Iterator[Tensor]:
+        """Endless batches: every pass over the folder has its own order, a pure function of the seed and the pass.
+
+        A `share` of (k, n) reads only the k-th of every n images: n processes divide the same batches.
+        """
+        first, step = share
         position = skip_images
         while True:
-            yield self.read([self._index(position + i, seed) for i in range(batch)])
+            yield self.read([self._index(position + i, seed) for i in range(first, batch, step)])
             position += batch
 
     def _index(self, position: int, seed: int) -> int:

@@ -1,18 +1,20 @@
 """`python -m workers.train_generator IMAGES OUT`: trains a StyleGAN2 from a folder of images; resumable at any time.
 
 Writes into OUT: `checkpoint.pt` (everything, to go on), `samples-*.png`, `training_log.jsonl`, and at every snapshot
-the averaged generator and the discriminator as safetensors + JSON.
+the averaged generator and the discriminator as safetensors + JSON. Several GPUs or cores share the batch when it is
+started as `torchrun --nproc-per-node N -m workers.train_generator IMAGES OUT`.
 """
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 from models.adversarial.frechet import frechet_distance, random_features
 from models.adversarial.training import AdversarialOptions, AdversarialState, start, training_step
@@ -36,6 +38,15 @@ class Run:
     seed: int
     device: torch.device
     start_from: Path | None = None
+    rank: int = 0
+    num_processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch % self.num_processes:
+            raise ValueError(
+                f"a batch of {self.batch} cannot be shared by {self.num_processes} processes evenly; "
+                "give --batch a multiple of them"
+            )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -59,10 +70,16 @@ def main(arguments: list[str] | None = None) -> None:
         snapshot_images=parsed.snapshot_images,
         batch=parsed.batch,
         seed=parsed.seed,
-        device=torch.device(parsed.device),
+        device=_device(parsed.device),
         start_from=parsed.start_from,
+        rank=int(os.environ.get("RANK", "0")),
+        num_processes=int(os.environ.get("WORLD_SIZE", "1")),
     )
+    if run.num_processes > 1:
+        distributed.init_process_group("nccl" if run.device.type == "cuda" else "gloo")
     train(run, options, tuple(parsed.channels), w_dim=parsed.w_dim, depth=parsed.mapping_layers)
+    if run.num_processes > 1:
+        distributed.destroy_process_group()
 
 
 def train(
@@ -83,11 +100,19 @@ def train(
     run.out.mkdir(parents=True, exist_ok=True)
     if not _resume(run, state) and run.start_from is not None:
         _start_from(run.start_from, state)
-    batches = folder.batches(run.batch, seed=run.seed, skip_images=state.images_seen)
+    if run.rank:  # the same weights in every process, but latents of its own
+        torch.manual_seed((run.seed + run.rank) * 1_000_003 + state.images_seen)
+    batches = folder.batches(
+        run.batch,
+        seed=run.seed,
+        skip_images=state.images_seen,
+        share=(run.rank, run.num_processes),
+    )
     while state.images_seen < run.total_images:
         goal = min(state.images_seen + run.snapshot_images, run.total_images)
         row = _train_until(goal, state, batches, options, run.device)
-        _snapshot(run, state, folder, row | {"options": asdict(options)})
+        if run.rank == 0:  # the others wait for it at their next step
+            _snapshot(run, state, folder, row | {"options": asdict(options)})
 
 
 def _train_until(
@@ -167,6 +192,11 @@ def _start_from(folder: Path, state: AdversarialState) -> None:
     state.discriminator.load_state_dict(discriminator)
 
 
+def _device(name: str) -> torch.device:
+    """The device that was asked for; of several GPUs the one that torchrun gives this process."""
+    return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")) if name == "cuda" else None)
+
+
 def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
     """The constant input's size that doubles up to the images'."""
     factor = 1 << (blocks - 1)
@@ -186,7 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--total-images", type=int, default=300_000)
     parser.add_argument("--snapshot-images", type=int, default=10_000)
     parser.add_argument("--start-from", type=Path, help="folder of networks to start from")
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=16, help="of all processes together")
     parser.add_argument("--channels", type=int, nargs="+", default=[128, 128, 96, 48, 16])
     parser.add_argument("--w-dim", type=int, default=128)
     parser.add_argument("--mapping-layers", type=int, default=4)

@@ -30,11 +30,13 @@ def augment(images: Images, probability: float) -> Images:
 
 
 def next_probability(
-    probability: float, real_logits: Float[Tensor, " batch"], *, target: float, speed_kimg: float
+    probability: float, overfitting: float, *, batch: int, target: float, speed_kimg: float
 ) -> float:
-    """Move p toward where E[sign(D(real))] is `target` (equation 1): from 0 to 1 in `speed_kimg` thousand images."""
-    overfitting = real_logits.sign().mean().item()
-    step = len(real_logits) / (speed_kimg * 1000.0)
+    """Move p toward where `overfitting`, E[sign(D(real))] of a batch, is `target` (equation 1).
+
+    From 0 to 1 it takes `speed_kimg` thousand images.
+    """
+    step = batch / (speed_kimg * 1000.0)
     return min(max(probability + math.copysign(step, overfitting - target), 0.0), 1.0)
 
 

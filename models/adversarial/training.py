@@ -19,6 +19,7 @@ from models.adversarial.losses import (
     path_lengths,
     r1_penalty,
 )
+from models.adversarial.parallel import average, average_gradients, num_processes
 from models.arrays import Images, StyleCodes
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.stylegan2.discriminator import Discriminator
@@ -107,13 +108,17 @@ def start(
 def training_step(
     state: AdversarialState, reals: Images, options: AdversarialOptions
 ) -> dict[str, float]:
-    """Update the discriminator on `reals`, then the generator, then its average; losses by name."""
+    """Update the discriminator on `reals`, then the generator, then its average; losses by name.
+
+    Several processes in one torch process group each pass their own share of the batch and stay equal.
+    """
     reals = reals.contiguous(memory_format=torch.channels_last)
     losses = _update_discriminator(state, reals, options)
     losses |= _update_generator(state, len(reals), options)
-    state.images_seen += len(reals)
+    batch = len(reals) * num_processes()
+    state.images_seen += batch
     state.steps += 1
-    _update_average(state, len(reals), options)
+    _update_average(state, batch, options)
     return losses
 
 
@@ -152,6 +157,7 @@ def _update_discriminator(
     real_logits = state.discriminator(augment(reals, state.augmentation))
     loss = discriminator_loss(real_logits, fake_logits)
     loss.backward()
+    average_gradients(state.discriminator)
     state.discriminator_optimizer.step()
     if state.steps % options.r1_interval == 0:
         _penalise_gradient(state, reals, options)
@@ -165,6 +171,7 @@ def _penalise_gradient(state: AdversarialState, reals: Images, options: Adversar
     penalty = r1_penalty(state.discriminator, augment(reals, state.augmentation))
     weight = options.r1_gamma / 2 * options.r1_interval
     (penalty * weight).backward()
+    average_gradients(state.discriminator)
     state.discriminator_optimizer.step()
     state.last_r1 = penalty.item()
 
@@ -175,7 +182,8 @@ def _update_augmentation(
     if options.augmentation_target is not None:
         state.augmentation = next_probability(
             state.augmentation,
-            real_logits,
+            average(real_logits.sign().mean(dim=0, keepdim=True)).item(),
+            batch=len(real_logits) * num_processes(),
             target=options.augmentation_target,
             speed_kimg=options.augmentation_speed_kimg,
         )
@@ -191,6 +199,7 @@ def _update_generator(
     fakes = state.generator.synthesize(ws, options.noise).images
     loss = generator_loss(state.discriminator(augment(fakes, state.augmentation)))
     loss.backward()
+    average_gradients(state.generator)
     state.generator_optimizer.step()
     if options.path_length_weight and state.steps % options.path_length_interval == 0:
         _penalise_path_length(state, count, options)
@@ -203,15 +212,17 @@ def _penalise_path_length(state: AdversarialState, count: int, options: Adversar
     state.generator_optimizer.zero_grad(set_to_none=True)
     ws = mixed_codes(state.generator, max(count // 2, 1), options.style_mixing)
     lengths = path_lengths(state.generator.synthesize(ws, options.noise).images, ws)
-    state.mean_path_length += 0.01 * (lengths.mean().item() - state.mean_path_length)
+    mean = average(lengths.detach().mean(dim=0, keepdim=True)).item()
+    state.mean_path_length += 0.01 * (mean - state.mean_path_length)
     penalty = (lengths - state.mean_path_length).square().mean()
     weight = options.path_length_weight * options.path_length_interval
     (penalty * weight).backward()
+    average_gradients(state.generator)
     state.generator_optimizer.step()
 
 
 def _update_w_mean(state: AdversarialState, ws: StyleCodes, options: AdversarialOptions) -> None:
-    mean = ws[:, 0].detach().mean(dim=0)
+    mean = average(ws[:, 0].detach().mean(dim=0))
     state.generator.mapping.w_mean.lerp_(mean, 1.0 - options.w_mean_decay)
 
 

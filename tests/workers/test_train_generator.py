@@ -1,6 +1,8 @@
 """Promises of `python -m workers.train_generator`: it trains from a folder; a second call goes on where one ended."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +95,25 @@ def test_images_that_do_not_halve_are_refused(images: Path, tmp_path: Path) -> N
     command = [str(images), str(tmp_path / "out"), "--channels", *["4"] * 8]
     with pytest.raises(ValueError, match="do not halve 7 times"):
         train_generator.main(command)
+
+
+def test_two_processes_share_one_training(images: Path, tmp_path: Path) -> None:
+    """Started by torchrun they see 8 images together, one writes, and a single process can go on."""
+    out = tmp_path / "out"
+    command = (
+        f"-m torch.distributed.run --nproc-per-node 2 -m workers.train_generator {images} {out}"
+    )
+    small = "--total-images 8 --snapshot-images 8 --batch 4 --device cpu --channels 4 4 --w-dim 4"
+    subprocess.run([sys.executable, *command.split(), *small.split()], check=True, timeout=120)
+    assert logged(out) == [8]
+    train(images, out, 16)
+    assert logged(out) == [8, 16]
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four images for three processes: said before anything starts."""
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(ValueError, match="a multiple of"):
+        train(images, tmp_path / "out", 8)

@@ -97,9 +97,9 @@ def test_augmentation_leaves_images_alone_at_zero_and_changes_them_at_one() -> N
 def test_the_augmentation_follows_overfitting() -> None:
     """Logits all positive raise p, all negative lower it; it stays within 0 and 1."""
     step = {"target": 0.6, "speed_kimg": 1.0}
-    assert next_probability(0.5, torch.ones(10), **step) == pytest.approx(0.51)
-    assert next_probability(0.5, -torch.ones(10), **step) == pytest.approx(0.49)
-    assert next_probability(0.0, -torch.ones(10), **step) == 0.0
+    assert next_probability(0.5, 1.0, batch=10, **step) == pytest.approx(0.51)
+    assert next_probability(0.5, -1.0, batch=10, **step) == pytest.approx(0.49)
+    assert next_probability(0.0, -1.0, batch=10, **step) == 0.0
 
 
 def test_frechet_distance_of_shifted_normals_is_the_squared_shift() -> None:

@@ -16,7 +16,8 @@ from benchmarks.segmenter import to_input
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
 from models.inversion.encoder import Encoder, build_encoder
-from models.inversion.invert import InversionOptions, invert
+from models.inversion.invert import Tools, invert
+from models.inversion.refinement import InversionOptions
 from models.stylegan2.generator import Generator, build_generator
 from workers.weights import read_network
 
@@ -71,13 +72,8 @@ class CodeStore:
 
     def _find(self, path: Path, images: Tensor) -> None:
         began = time.monotonic()
-        found = invert(
-            self.networks.generator,
-            images,
-            encoder=self.networks.encoder,
-            perceptual=None,
-            options=self.options,
-        )
+        tools = Tools.of(self.networks.generator, self.networks.encoder)
+        found = invert(tools, images, self.options)
         took = time.monotonic() - began
         print(f"{path.name}: {took / len(images):.2f} s per image", file=sys.stderr, flush=True)
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from benchmarks.codes import CodeStore, Networks
 from benchmarks.reference_segmenter import FOLDER, reference_segmenter, worn_shares
 from benchmarks.segmenter import Segmenter, segment
 from examples.portraits.classes import CLASS_NAMES
-from models.inversion.invert import InversionOptions
+from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.metrics import ConfusionMatrix
 from models.labels.training import EnsembleOptions, train_ensemble

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from contracts.errors import InputMissing
 from contracts.fits import FitRequest
-from models.inversion.encoder import Encoder, build_encoder
-from models.inversion.invert import Inversion, InversionOptions, invert
-from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance
+from models.inversion.encoder import build_encoder
+from models.inversion.invert import Inversion, Tools, invert
+from models.inversion.perceptual import DiscriminatorDistance
+from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import to_bytes
 from models.stylegan2.discriminator import build_discriminator
 from models.stylegan2.generator import Generator, build_generator
@@ -40,8 +41,7 @@ class Inverter:
 
     generator: Generator
     generator_digest: str
-    encoder: Encoder | None
-    perceptual: PerceptualDistance | None
+    tools: Tools
     options: InversionOptions
 
     @classmethod
@@ -61,11 +61,11 @@ class Inverter:
                 )
             discriminator = load_network(machine, manifest.discriminator, build_discriminator)
             perceptual = DiscriminatorDistance(discriminator)
+        generator = load_network(machine, manifest.weights, build_generator)
         return cls(
-            generator=load_network(machine, manifest.weights, build_generator),
+            generator=generator,
             generator_digest=manifest.digest,
-            encoder=encoder,
-            perceptual=perceptual,
+            tools=Tools.of(generator, encoder, perceptual),
             options=InversionOptions(
                 **wanted.model_dump(), micro_batch=machine.settings.micro_batch
             ),
@@ -73,17 +73,17 @@ class Inverter:
 
     def invert(self, run: Run, stage: str, pairs: Pairs) -> Inverted:
         """The code of every image, micro-batch by micro-batch."""
-        steps, num_finished = self.options.steps, 0
+        num_finished = 0
 
         def work(chunk: Sequence[int]) -> Inversion:
             return invert(
-                self.generator,
+                self.tools,
                 pairs.image_tensor(chunk).to(run.machine.device),
-                encoder=self.encoder,
-                perceptual=self.perceptual,
-                options=self.options,
-                on_step=lambda done, _: run.step(
-                    stage, num_finished * steps + done, len(pairs) * steps
+                self.options,
+                on_step=lambda done, total: run.step(
+                    stage,
+                    num_finished * (total // len(chunk)) + done,
+                    len(pairs) * (total // len(chunk)),
                 ),
             )
 

@@ -1,7 +1,9 @@
-"""The encoder that starts an inversion: images in, W+ codes out, in one pass.
+"""The encoder that starts an inversion: images in, W+ codes out, in a few passes of one network.
 
-Its trunk is the discriminator's, which has learnt to see this domain (InvGAN, arXiv 2112.04598, uses it so too); its
-head is one dense network. It is trained on the generator's own samples, whose codes are known: no real image needed.
+Its trunk is the discriminator's, which has learnt to see this domain (InvGAN, arXiv 2112.04598, uses it so too). One
+head reads the coarsest features and predicts every layer's code; finer features correct the layers of finer detail (the
+idea of pSp, arXiv 2008.00951, section 3, with two small heads for its eighteen). Each pass after the first sees what
+the generator makes of the codes so far and corrects them (ReStyle, arXiv 2104.02699, section 3).
 """
 
 import math
@@ -10,23 +12,37 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from models.arrays import Images, StyleCodes
+from models.arrays import FeatureMaps, Images, StyleCodes
 from models.json_config import JsonConfig
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.layers import EqualizedLinear, activate, channels_last
+from models.stylegan2.generator import Generator
+from models.stylegan2.layers import EqualizedConv, EqualizedLinear, activate, channels_last
+
+MAX_INPUT_PX = 256
+"""Larger images are averaged down to this, as every published encoder does."""
+
+FINER_LAYERS = (3, 7)
+"""The first layer that each finer head corrects: 16 px and 64 px convolutions, where pSp draws its lines too."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(JsonConfig):
-    """The trunk's shape (as a discriminator's) and the head's: `hidden` units, then num_ws x w_dim numbers."""
+    """The trunk's shape (as a discriminator's) and the heads'.
+
+    `hidden` units in every head; `finer_channels` is the width that finer features are brought to, 0 for no finer
+    head; with `num_passes` above 1 the network also sees reconstructions.
+    """
 
     channels: tuple[int, ...]
     base_px: tuple[int, int]
     num_ws: int
     w_dim: int
     hidden: int = 256
+    finer_channels: int = 0
+    num_passes: int = 1
 
     @classmethod
     def for_generator(
@@ -34,16 +50,46 @@ class EncoderConfig(JsonConfig):
     ) -> "EncoderConfig":
         """The trunk of the generator's discriminator; without one, as wide as the generator."""
         shape = generator if trunk is None else trunk
+        num_blocks = len(shape.channels)
+        while max(shape.base_px) << (num_blocks - 1) > MAX_INPUT_PX and num_blocks > 1:
+            num_blocks -= 1
         return cls(
-            channels=shape.channels,
+            channels=shape.channels[:num_blocks],
             base_px=shape.base_px,
             num_ws=generator.num_ws,
             w_dim=generator.w_dim,
+            finer_channels=32,
+            num_passes=2,
         )
+
+    @property
+    def input_px(self) -> tuple[int, int]:
+        height, width = self.base_px
+        doublings = len(self.channels) - 1
+        return height << doublings, width << doublings
+
+
+class FinerHead(nn.Module):
+    """Features of a finer scale to corrections of the layers from `first_layer` on."""
+
+    def __init__(self, config: EncoderConfig, inputs: int, first_layer: int) -> None:
+        super().__init__()
+        self.first_layer = first_layer
+        self.pooled_px = (2 * config.base_px[0], 2 * config.base_px[1])
+        self.neck = EqualizedConv(inputs, config.finer_channels, 1)
+        self.dense = EqualizedLinear(
+            config.finer_channels * math.prod(self.pooled_px), config.hidden
+        )
+        self.out = EqualizedLinear(config.hidden, (config.num_ws - first_layer) * config.w_dim)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, features: FeatureMaps) -> Tensor:
+        x = F.adaptive_avg_pool2d(activate(self.neck(features)), self.pooled_px)
+        return self.out(activate(self.dense(x.flatten(1))))  # type: ignore[no-any-return]
 
 
 class Encoder(nn.Module):
-    """Predicts a code as the generator's mean code plus a correction, scaled by how much codes vary."""
+    """Predicts by how much codes must change for their images to become `images`, in units of how codes vary."""
 
     w_mean: Tensor
     w_deviation: Tensor
@@ -53,25 +99,62 @@ class Encoder(nn.Module):
         self.config = config
         trunk = Discriminator(DiscriminatorConfig(channels=config.channels, base_px=config.base_px))
         self.from_rgb, self.blocks = trunk.from_rgb, trunk.blocks
+        if config.num_passes > 1:
+            self.from_difference = EqualizedConv(3, config.channels[-1], 1, bias=False)
         flat = config.channels[0] * math.prod(config.base_px)
         self.dense = EqualizedLinear(flat, config.hidden)
         self.out = EqualizedLinear(config.hidden, config.num_ws * config.w_dim)
+        nn.init.zeros_(self.out.weight)
+        self.finer = nn.ModuleList(
+            FinerHead(config, inputs, first_layer)
+            for inputs, first_layer in zip(config.channels[1:-1], FINER_LAYERS, strict=False)
+            if config.finer_channels and first_layer < config.num_ws
+        )
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
         self.register_buffer("w_deviation", torch.ones(config.w_dim))
 
-    def forward(self, images: Images) -> StyleCodes:
-        x = activate(self.from_rgb(images))
+    def forward(self, images: Images, reconstructions: Images, codes: StyleCodes) -> StyleCodes:
+        """Better codes than `codes`, which make `reconstructions`."""
+        x = self.from_rgb(self._resized(images))
+        if self.config.num_passes > 1:
+            x = x + self.from_difference(self._resized(images - reconstructions))
+        x, features = activate(x), []
         for block in self.blocks:
             x = block(x)
-        correction = self.out(activate(self.dense(x.flatten(1))))
-        correction = correction.view(len(images), self.config.num_ws, self.config.w_dim)
-        codes: StyleCodes = self.w_mean + correction * self.w_deviation
-        return codes
+            features.append(x)
+        layers = (len(images), -1, self.config.w_dim)
+        correction = self.out(activate(self.dense(x.flatten(1)))).view(layers)
+        for head, finer in zip(self.finer, reversed(features[:-1]), strict=False):
+            assert isinstance(head, FinerHead)
+            change = head(finer).view(layers)
+            correction = correction + F.pad(change, (0, 0, head.first_layer, 0))
+        better: StyleCodes = codes + correction * self.w_deviation
+        return better
 
     def start_from(self, discriminator: Discriminator) -> None:
-        """Take over the discriminator's trunk."""
-        self.from_rgb.load_state_dict(discriminator.from_rgb.state_dict())
-        self.blocks.load_state_dict(discriminator.blocks.state_dict())
+        """Take over the discriminator's trunk, as far down as it has the same shape."""
+        missing = len(discriminator.blocks) - len(self.blocks)
+        if not missing:
+            self.from_rgb.load_state_dict(discriminator.from_rgb.state_dict())
+        self.blocks.load_state_dict(discriminator.blocks[missing:].state_dict())
+
+    def _resized(self, images: Images) -> Tensor:
+        return F.adaptive_avg_pool2d(images, self.config.input_px)
+
+
+def encode(
+    generator: Generator, encoder: Encoder, images: Images, num_passes: int | None = None
+) -> StyleCodes:
+    """Codes after `num_passes` (the encoder's own number by default), the mean code corrected again and again."""
+    codes = mean_codes(encoder, len(images))
+    for _ in range(encoder.config.num_passes if num_passes is None else num_passes):
+        codes = encoder(images, generator.synthesize(codes).images, codes)
+    return codes
+
+
+def mean_codes(encoder: Encoder, count: int) -> StyleCodes:
+    """Where the first pass starts: the generator's mean code in every layer."""
+    return encoder.w_mean.expand(count, encoder.config.num_ws, -1)
 
 
 def build_encoder(config: dict[str, Any], tensors: dict[str, Tensor]) -> Encoder:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import Images, StyleCodes
-from models.inversion.encoder import Encoder
+from models.inversion.encoder import Encoder, encode
 from models.stylegan2.generator import Generator
 
 
@@ -35,11 +35,21 @@ def encoder_loss(
     with torch.no_grad():
         ws = sample_codes(generator, options.batch, options.style_mixing, chance)
         images = generator.synthesize(ws).images.clamp(-1, 1)
-    predicted = encoder(degrade(images, options.noise_deviation, chance))
+        seen = degrade(images, options.noise_deviation, chance)
+        num_done = _random_pass(encoder, chance)
+        codes = encode(generator, encoder, seen, num_done)
+        made = generator.synthesize(codes).images
+    predicted = encoder(seen, made, codes)
     code = ((predicted - ws) / encoder.w_deviation).square().mean()
     image = F.mse_loss(generator.synthesize(predicted).images, images)
     total = options.code_weight * code + options.image_weight * image
     return {"total": total, "code": code.detach(), "image": image.detach()}
+
+
+def _random_pass(encoder: Encoder, chance: torch.Generator) -> int:
+    """Which pass a batch trains: ReStyle trains all of them on every batch, at as many times the cost."""
+    passes = torch.randint(encoder.config.num_passes, (), generator=chance, device=chance.device)
+    return int(passes)
 
 
 def sample_codes(

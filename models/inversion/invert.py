@@ -1,6 +1,6 @@
 """GAN inversion: images in, the W+ codes whose images come closest out, with the generator frozen.
 
-The encoder starts (the mean code without one), batched Adam refines, and each image keeps its own best iterate.
+The encoder starts (the mean code without one), batched Adam refines, and images that the first start failed get others.
 """
 
 import math
@@ -8,85 +8,93 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn import functional as F
 
 from models.arrays import Images, Scores, StyleCodes
-from models.inversion.encoder import Encoder
+from models.inversion.encoder import Encoder, encode
 from models.inversion.perceptual import PerceptualDistance
 from models.inversion.prior import LatentPrior, latent_prior
+from models.inversion.refinement import InversionOptions, Objective, Refined, refine
 from models.stylegan2.generator import Generator
 
-RAMP_UP, RAMP_DOWN = 0.05, 0.25
+NUM_CANDIDATES = 64
+"""Of so many samples the one that looks most like an image is where a restart begins."""
+THUMBNAIL_PX = 32
 
 
-@dataclass(frozen=True, kw_only=True)
-class InversionOptions:
-    """Weights of the loss and the course of the refinement.
+@dataclass(frozen=True)
+class Tools:
+    """What inverts images of one generator; made once, used for every micro-batch."""
 
-    `encoder_pull` weighs mean squared distance to the starting code (the paper: 1), `prior_weight` the Mahalanobis
-    distance to the distribution of sampled codes, `perceptual_weight` the perceptual distance (the paper: 10 x LPIPS).
-    """
+    generator: Generator
+    encoder: Encoder | None
+    perceptual: PerceptualDistance | None
+    prior: LatentPrior
 
-    steps: int = 200
-    learning_rate: float = 0.1
-    pixel_weight: float = 1.0
-    perceptual_weight: float = 0.0
-    encoder_pull: float = 0.0
-    prior_weight: float = 1e-4
-    micro_batch: int = 16
+    @classmethod
+    def of(
+        cls,
+        generator: Generator,
+        encoder: Encoder | None = None,
+        perceptual: PerceptualDistance | None = None,
+    ) -> "Tools":
+        """Measures the generator's prior: 10,000 latents through its mapping."""
+        return cls(generator, encoder, perceptual, latent_prior(generator))
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """Codes, what the generator makes of them (not clipped), and how close that is (decibels, peak 2)."""
+    """Codes, what the generator makes of them (not clipped), how close that is (decibels, peak 2), steps taken."""
 
     ws: StyleCodes
     reconstructions: Images
     psnr_db: Scores
+    steps: Int[Tensor, " batch"]
 
 
 def invert(
-    generator: Generator,
+    tools: Tools,
     images: Images,
-    *,
-    encoder: Encoder | None,
-    perceptual: PerceptualDistance | None,
     options: InversionOptions,
+    *,
+    fails_below_db: float = -math.inf,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Inversion:
-    """Find a code for every image, `micro_batch` images at a time.
+    """Find a code for every image, `micro_batch` images at a time; the company of an image does not matter.
 
-    Images are independent: losses are summed over them and Adam works on each number alone, so the company that
-    an image has in its batch does not matter. `on_step(done, total)` counts image-steps; what it raises passes through.
+    An image whose reconstruction stays below `fails_below_db` gets `options.restarts` other starts and keeps the best.
+    `on_step(done, total)` counts image-steps; what it raises passes through.
 
     Raises:
         ValueError: the images have another size than the generator's.
     """
-    _check_size(generator, images)
-    prior = latent_prior(generator)
-    total, parts = len(images) * options.steps, []
+    _check_size(tools.generator, images)
+    effort, parts = (1 + options.restarts) * options.steps, []
     for first in range(0, len(images), options.micro_batch):
         batch = images[first : first + options.micro_batch]
 
-        def progress(step: int, first: int = first, count: int = len(batch)) -> None:
+        def progress(done: int, first: int = first) -> None:
             if on_step is not None:
-                on_step(first * options.steps + step * count, total)
+                on_step(first * effort + done, len(images) * effort)
 
-        start = start_codes(generator, encoder, batch)
-        objective = _Objective(batch, start, prior, perceptual, options)
-        parts.append(_refine(generator, objective, progress))
-    ws = torch.cat(parts)
-    with torch.no_grad():
-        made = [generator.synthesize(part).images for part in ws.split(options.micro_batch)]
-    reconstructions = torch.cat(made)
-    return Inversion(ws, reconstructions, psnr_db(reconstructions, images))
+        parts.append(_invert(tools, batch, options, fails_below_db, progress))
+        progress(len(batch) * effort)
+    return Inversion(
+        torch.cat([part.ws for part in parts]),
+        torch.cat([part.reconstructions for part in parts]),
+        torch.cat([part.psnr_db for part in parts]),
+        torch.cat([part.steps for part in parts]),
+    )
 
 
-def start_codes(generator: Generator, encoder: Encoder | None, images: Images) -> StyleCodes:
+def start_codes(tools: Tools, images: Images) -> StyleCodes:
     """The encoder's codes, or the mean code for every image."""
-    if encoder is not None:
-        with torch.no_grad():
-            return encoder(images)  # type: ignore[no-any-return]
-    return generator.mapping.w_mean.expand(len(images), generator.config.num_ws, -1).clone()
+    if tools.encoder is None:
+        return _mean_codes(tools.generator, len(images))
+    with torch.no_grad():
+        return encode(tools.generator, tools.encoder, images)
 
 
 def psnr_db(images: Images, references: Images) -> Scores:
@@ -95,58 +103,65 @@ def psnr_db(images: Images, references: Images) -> Scores:
     return 10.0 * torch.log10(4.0 / error.clamp(min=1e-10))
 
 
-def learning_rate_at(progress: float) -> float:
-    """Linear ramp up over the first 5%, cosine ramp down over the last quarter (arXiv 1912.04958, appendix D)."""
-    down = min(1.0, (1.0 - progress) / RAMP_DOWN)
-    down = 0.5 - 0.5 * math.cos(down * math.pi)
-    return down * min(1.0, progress / RAMP_UP)
-
-
-@dataclass(frozen=True)
-class _Objective:
-    """What the codes of one micro-batch are pulled toward; one loss per image."""
-
-    images: Images
-    start: StyleCodes
-    prior: LatentPrior
-    perceptual: PerceptualDistance | None
-    options: InversionOptions
-
-    def losses(self, made: Images, ws: StyleCodes) -> Scores:
-        """Terms of weight zero are not computed."""
-        options = self.options
-        losses = options.pixel_weight * (made - self.images).square().mean(dim=(1, 2, 3))
-        if self.perceptual is not None and options.perceptual_weight:
-            losses = losses + options.perceptual_weight * self.perceptual(made, self.images)
-        if options.encoder_pull:
-            pull = (ws - self.start).square().mean(dim=(1, 2))
-            losses = losses + options.encoder_pull * pull
-        if options.prior_weight:
-            losses = losses + options.prior_weight * self.prior.distance(ws)
-        return losses
-
-
-def _refine(
-    generator: Generator, objective: _Objective, on_step: Callable[[int], None]
-) -> StyleCodes:
-    """Adam on the codes; returns each image's iterate with the smallest loss, the start included."""
-    start, options = objective.start, objective.options
-    ws = start.clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([ws], lr=options.learning_rate)
-    best, best_loss = start.clone(), torch.full((len(start),), math.inf, device=start.device)
-    for step in range(options.steps + 1):
-        losses = objective.losses(generator.synthesize(ws).images, ws)
-        better = losses.detach() < best_loss
-        best = torch.where(better[:, None, None], ws.detach(), best)
-        best_loss = torch.where(better, losses.detach(), best_loss)
-        if step == options.steps:
+def _invert(
+    tools: Tools,
+    images: Images,
+    options: InversionOptions,
+    fails_below_db: float,
+    on_step: Callable[[int], None],
+) -> Inversion:
+    """One micro-batch: a first try for all, then others for those that it failed."""
+    start = start_codes(tools, images)
+    objective = Objective.toward(
+        images, start, prior=tools.prior, perceptual=tools.perceptual, options=options
+    )
+    found = refine(tools.generator, objective, start, on_step)
+    for attempt in range(1, options.restarts + 1):
+        failed = (_look(tools, images, found).psnr_db < fails_below_db).nonzero()[:, 0]
+        if not len(failed):
             break
-        for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * learning_rate_at((step + 1) / options.steps)
-        (ws.grad,) = torch.autograd.grad(losses.sum(), ws)
-        optimizer.step()
-        on_step(step + 1)
-    return best
+        behind = ((attempt + 1) * len(images) - len(failed)) * options.steps
+
+        def progress(done: int, behind: int = behind) -> None:
+            on_step(behind + done)
+
+        start = _other_start(tools, images[failed], attempt, options.micro_batch)
+        again = refine(tools.generator, objective.of(failed), start, progress)
+        found = found.improved(failed, again)
+    return _look(tools, images, found)
+
+
+def _look(tools: Tools, images: Images, found: Refined) -> Inversion:
+    with torch.no_grad():
+        made = tools.generator.synthesize(found.ws).images
+    return Inversion(found.ws, made, psnr_db(made, images), found.steps)
+
+
+def _other_start(tools: Tools, images: Images, attempt: int, micro_batch: int) -> StyleCodes:
+    """The mean code first, where an encoder started; then the most alike of some samples, others in every attempt.
+
+    A seed for each attempt: an image's candidates do not depend on which others failed.
+    """
+    generator = tools.generator
+    if attempt == 1 and tools.encoder is not None:
+        return _mean_codes(generator, len(images))
+    chance = torch.Generator().manual_seed(attempt)
+    z = torch.randn(NUM_CANDIDATES, generator.config.z_dim, generator=chance)
+    with torch.no_grad():
+        codes = generator.map(z.to(images.device))
+        made = [_thumbnails(generator.synthesize(part).images) for part in codes.split(micro_batch)]
+    nearest = torch.cdist(_thumbnails(images), torch.cat(made)).argmin(dim=1)
+    return codes[nearest].clone()
+
+
+def _thumbnails(images: Images) -> Float[Tensor, "batch numbers"]:
+    height, width = images.shape[2:]
+    factor = max(height, width) // THUMBNAIL_PX
+    return (images if factor < 2 else F.avg_pool2d(images, factor)).flatten(1)
+
+
+def _mean_codes(generator: Generator, count: int) -> StyleCodes:
+    return generator.mapping.w_mean.expand(count, generator.config.num_ws, -1).clone()
 
 
 def _check_size(generator: Generator, images: Images) -> None:

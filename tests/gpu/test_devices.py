@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from models.inversion.invert import InversionOptions, invert
+from models.inversion.invert import Tools, invert
+from models.inversion.refinement import InversionOptions
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.training import EnsembleOptions, train_ensemble
@@ -41,7 +42,7 @@ def test_a_fit_runs_on_the_device(generator: Generator) -> None:
     generator = generator.cuda()
     images = generator(torch.randn(2, 16, device="cuda")).clamp(-1, 1)
     options = InversionOptions(steps=5)
-    found = invert(generator, images, encoder=None, perceptual=None, options=options)
+    found = invert(Tools.of(generator), images, options)
     masks = torch.randint(0, 3, (2, 32, 32))
     ensemble = train_ensemble(
         generator, found.ws, masks, num_classes=3, options=EnsembleOptions(steps=5), seed=0

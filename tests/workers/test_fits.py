@@ -9,7 +9,7 @@ import torch
 from contracts.fits import EnsembleOptions, InversionChoice, resolve_inversion
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
-from models.inversion import invert
+from models.inversion import refinement
 from models.labels import training
 from tests.workers.scene import LABELS, Scene
 from workers import fits
@@ -135,7 +135,7 @@ def test_the_same_request_makes_the_same_label_generator(scene: Scene) -> None:
 def test_the_services_defaults_are_the_models_own() -> None:
     """They stand in two rooms that may not see each other: what the benchmarks measure is what a fit does."""
     inversion = resolve_inversion(InversionChoice()).model_dump()
-    assert invert.InversionOptions(**inversion) == invert.InversionOptions()
+    assert refinement.InversionOptions(**inversion) == refinement.InversionOptions()
     ensemble = EnsembleOptions().model_dump()
     assert training.EnsembleOptions(**ensemble) == training.EnsembleOptions()
 

@@ -1,0 +1,205 @@
+"""Refines W+ codes: Adam on all codes of a batch at once, every image on a course of its own.
+
+Losses are summed over the images and Adam works on each number alone, so the company that an image has in its batch
+does not matter beyond rounding. An image that stalls ends its course early and leaves the batch.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from models.arrays import Images, Scores, StyleCodes, Taps
+from models.inversion.perceptual import PerceptualDistance
+from models.inversion.prior import LatentPrior
+from models.stylegan2.generator import Generator
+
+RAMP_UP, RAMP_DOWN = 0.05, 0.25
+STALL_TOLERANCE = 0.02
+"""An iterate counts as progress when it lowers an image's loss by more than this share."""
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+"""Adam's own defaults (arXiv 1412.6980, algorithm 1)."""
+
+Chosen = Int[Tensor, " chosen"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InversionOptions:
+    """Weights of the loss and the course of the refinement.
+
+    `encoder_pull` weighs mean squared distance to the starting code (the paper: 1), `prior_weight` the Mahalanobis
+    distance to the distribution of sampled codes, `perceptual_weight` the perceptual distance (the paper: 10 x LPIPS).
+    `patience` is how many steps without progress end an image's course early (0: none do), `restarts` how many other
+    starts an image gets that the first one failed.
+    """
+
+    steps: int = 200
+    learning_rate: float = 0.1
+    pixel_weight: float = 1.0
+    perceptual_weight: float = 0.0
+    encoder_pull: float = 0.0
+    prior_weight: float = 1e-4
+    patience: int = 0
+    restarts: int = 0
+    micro_batch: int = 16
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the codes of some images are pulled toward; one loss per image. Terms of weight zero are not computed."""
+
+    images: Images
+    anchors: StyleCodes
+    target_features: Taps
+    prior: LatentPrior
+    perceptual: PerceptualDistance | None
+    options: InversionOptions
+
+    @classmethod
+    def toward(
+        cls,
+        images: Images,
+        anchors: StyleCodes,
+        *,
+        prior: LatentPrior,
+        perceptual: PerceptualDistance | None,
+        options: InversionOptions,
+    ) -> "Objective":
+        """Looks at the images once. `anchors` are the codes that `encoder_pull` pulls toward."""
+        weighed = perceptual if options.perceptual_weight else None
+        with torch.no_grad():
+            features = [] if weighed is None else weighed.features(images)
+        return cls(images, anchors, features, prior, weighed, options)
+
+    def losses(self, made: Images, ws: StyleCodes) -> Scores:
+        options = self.options
+        losses = options.pixel_weight * (made - self.images).square().mean(dim=(1, 2, 3))
+        if self.perceptual is not None:
+            seen = self.perceptual.between(self.perceptual.features(made), self.target_features)
+            losses = losses + options.perceptual_weight * seen
+        if options.encoder_pull:
+            pull = (ws - self.anchors).square().mean(dim=(1, 2))
+            losses = losses + options.encoder_pull * pull
+        if options.prior_weight:
+            losses = losses + options.prior_weight * self.prior.distance(ws)
+        return losses
+
+    def of(self, chosen: Chosen) -> "Objective":
+        """The same for some of the images."""
+        features = [tap[chosen] for tap in self.target_features]
+        return replace(
+            self,
+            images=self.images[chosen],
+            anchors=self.anchors[chosen],
+            target_features=features,
+        )
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Each image's best iterate, its loss, and after how many steps its course ended."""
+
+    ws: StyleCodes
+    losses: Scores
+    steps: Int[Tensor, " batch"]
+
+    def improved(self, chosen: Chosen, again: "Refined") -> "Refined":
+        """The better of two tries for the chosen images; both cost steps."""
+        ws, losses, steps = self.ws.clone(), self.losses.clone(), self.steps.clone()
+        better = again.losses < losses[chosen]
+        ws[chosen[better]], losses[chosen[better]] = again.ws[better], again.losses[better]
+        steps[chosen] += again.steps
+        return Refined(ws, losses, steps)
+
+
+def refine(
+    generator: Generator,
+    objective: Objective,
+    start: StyleCodes,
+    on_step: Callable[[int], None] | None = None,
+) -> Refined:
+    """Each image's iterate with the smallest loss, the start included. `on_step` gets the image-steps done so far."""
+    course = _Course(start, objective)
+    for step in range(1, course.total + 1):
+        ws = course.ws.requires_grad_(True)
+        losses = course.objective.losses(generator.synthesize(ws).images, ws)
+        (gradients,) = torch.autograd.grad(losses.sum(), ws)
+        course.judge(losses.detach(), step)
+        course.move(gradients, step)
+        course.part(step)
+        if on_step is not None:
+            on_step(course.image_steps(step))
+        if not len(course.staying):
+            break
+    return Refined(course.best, course.best_losses, course.ends)
+
+
+def ramp_up(progress: float) -> float:
+    """The learning rate rises linearly over the first 5% (arXiv 1912.04958, appendix D)."""
+    return min(1.0, progress / RAMP_UP)
+
+
+def ramp_down(remaining: Tensor) -> Tensor:
+    """And falls as a cosine over the last quarter; `remaining` is the share of a course still to go."""
+    return 0.5 - 0.5 * torch.cos((remaining / RAMP_DOWN).clamp(0.0, 1.0) * math.pi)
+
+
+class _Course:
+    """Where every image stands: iterate and moments of those that stay, the best iterate and the end of all.
+
+    `ends` holds the step after which an image leaves. Stalling brings it nearer: the last quarter, in which the
+    learning rate falls, begins at once.
+    """
+
+    def __init__(self, start: StyleCodes, objective: Objective) -> None:
+        count, device = len(start), start.device
+        self.objective = objective
+        self.total = max(objective.options.steps, 1)
+        self.staying = torch.arange(count, device=device)
+        self.ws = start.clone()
+        self.means, self.squares = torch.zeros_like(start), torch.zeros_like(start)
+        self.best, self.best_losses = start.clone(), start.new_full((count,), math.inf)
+        self.ends = torch.full((count,), self.total, device=device)
+        self.mark, self.marked_at = self.best_losses.clone(), torch.zeros_like(self.ends)
+
+    def judge(self, losses: Scores, step: int) -> None:
+        """Keep the best iterates; an image that made no progress for too long begins its end."""
+        who = self.staying
+        better = losses < self.best_losses[who]
+        self.best[who[better]] = self.ws.detach()[better]
+        self.best_losses[who[better]] = losses[better]
+        progress = losses < (1.0 - STALL_TOLERANCE) * self.mark[who]
+        self.mark[who[progress]] = losses[progress]
+        self.marked_at[who[progress]] = step
+        patience = self.objective.options.patience
+        if patience:
+            stalled = who[step - self.marked_at[who] >= patience]
+            self.ends[stalled] = self.ends[stalled].clamp(max=step + int(self.total * RAMP_DOWN))
+
+    def move(self, gradients: StyleCodes, step: int) -> None:
+        """One step of Adam (arXiv 1412.6980, algorithm 1), at each image's own learning rate."""
+        self.means.lerp_(gradients, 1.0 - BETAS[0])
+        self.squares.lerp_(gradients.square(), 1.0 - BETAS[1])
+        mean = self.means / (1.0 - BETAS[0] ** step)
+        deviation = (self.squares / (1.0 - BETAS[1] ** step)).sqrt()
+        remaining = (self.ends[self.staying] - step) / self.total
+        rate = self.objective.options.learning_rate * ramp_up(step / self.total)
+        rates = rate * ramp_down(remaining)[:, None, None]
+        self.ws = self.ws.detach() - rates * mean / (deviation + EPSILON)
+
+    def part(self, step: int) -> None:
+        """Images at their end leave: what follows costs nothing for them."""
+        stays = self.ends[self.staying] > step
+        if bool(stays.all()):
+            return
+        chosen = stays.nonzero()[:, 0]
+        self.staying, self.ws = self.staying[chosen], self.ws[chosen]
+        self.means, self.squares = self.means[chosen], self.squares[chosen]
+        self.objective = self.objective.of(chosen)
+
+    def image_steps(self, step: int) -> int:
+        """How many steps are behind all images together; those that left count as having made all."""
+        return step * len(self.staying) + self.total * (len(self.ends) - len(self.staying))

@@ -1,0 +1,16 @@
+"""Promises of the perceptual distances: nothing between equal images, one positive number an image for others."""
+
+import torch
+
+from models.inversion.perceptual import DiscriminatorDistance, distances
+from models.stylegan2.discriminator import Discriminator
+
+
+def test_the_discriminators_distance_is_zero_for_equal_images(
+    discriminator: Discriminator,
+) -> None:
+    """And positive for others."""
+    distance = DiscriminatorDistance(discriminator)
+    a, b = torch.randn(2, 3, 32, 32), torch.randn(2, 3, 32, 32)
+    assert torch.equal(distances(distance, a, a), torch.zeros(2))
+    assert bool((distances(distance, a, b) > 0).all())

@@ -1,0 +1,69 @@
+"""What else people bring: other networks and other files, told apart so that a refusal can name them."""
+
+from collections.abc import Iterable, Mapping
+
+from workers.checkpoints.checkpoint import CheckpointRefused
+
+# By the beginning of a global in a pickle.
+GLOBALS: Mapping[str, str] = {
+    "dnnlib.tflib": "a TensorFlow pickle of StyleGAN or StyleGAN2; convert StyleGAN2 with legacy.py of "
+    "NVlabs/stylegan2-ada-pytorch (--source FILE --dest NEW.pkl) and bring the new file",
+    "tfutil": "a TensorFlow pickle of Progressive GAN, another network",
+    "pg_modules": "a projected GAN (StyleGAN-XL), another network",
+    "timm": "a projected GAN (StyleGAN-XL), another network",
+    "torch.nn.modules": "a pickle of torch modules that StyleGAN2 does not have (StyleGAN-XL has such layers)",
+    "diffusers": "a diffusion model",
+    "ldm.": "a diffusion model",
+    "transformers": "a transformer",
+    "pytorch_lightning": "a Lightning checkpoint, as diffusion models are, and StyleGAN2 is not",
+    "lightning": "a Lightning checkpoint, as diffusion models are, and StyleGAN2 is not",
+}
+
+# By the class of a module in NVIDIA's form.
+CLASSES: Mapping[str, str] = {
+    "SynthesisInput": "StyleGAN3 (config t or r), another network than StyleGAN2",
+    "SuperresGenerator": "StyleGAN-XL, another network than StyleGAN2",
+    "TriPlaneGenerator": "EG3D, another network than StyleGAN2",
+    "DualDiscriminator": "EG3D, another network than StyleGAN2",
+}
+
+# By the beginning of a tensor's name.
+TENSORS: Mapping[str, str] = {
+    "synthesis.input.": "StyleGAN3 (config t or r), another network than StyleGAN2",
+    "generator.progression.": "StyleGAN1, another network than StyleGAN2",
+    "g_synthesis.": "StyleGAN1, another network than StyleGAN2",
+    "backbone.synthesis.": "EG3D, another network than StyleGAN2",
+    "model.diffusion_model.": "a diffusion model",
+    "down_blocks.": "a diffusion model",
+    "lora_": "a LoRA of a diffusion model",
+}
+
+# By a file's first bytes.
+FILES: Mapping[bytes, str] = {
+    b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with `git lfs pull`",
+    b"<": "a web page (a download that asked for confirmation?)",
+    b"\x1f\x8b": "gzipped; unpack it",
+    b"\x89HDF": "HDF5 (Keras)",
+    b"GGUF": "GGUF, a language model",
+    b"\x08": "ONNX or TensorFlow",
+    b"(": "a pickle of protocol 0, which no published checkpoint uses",
+}
+
+
+def refuse_named(names: Iterable[str], known: Mapping[str, str]) -> None:
+    """Refuse when any of the names begins as something known does."""
+    beginnings = tuple(known)
+    for name in names:
+        if name.startswith(beginnings):
+            what = next(what for start, what in known.items() if name.startswith(start))
+            raise CheckpointRefused(f"it is {what} (it holds {name[:80]!r})")
+
+
+def not_a_checkpoint(head: bytes, num_bytes: int) -> CheckpointRefused:
+    """The refusal of a file that no reader takes; it says what it is where the first bytes tell."""
+    for start, what in FILES.items():
+        if head.startswith(start):
+            return CheckpointRefused(f"it is {what}")
+    return CheckpointRefused(
+        f"its {num_bytes} bytes begin with {head[:8]!r}, as no checkpoint does"
+    )

@@ -1,0 +1,79 @@
+"""What stands for the parts that a published file may lack: the mean of w, and the constant noise."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from models.sampling import Candidate, latents
+from models.stylegan2.config import GeneratorConfig
+from models.stylegan2.mapping import Mapping
+from workers.checkpoints.checkpoint import NetworkWeights
+
+NUM_MEAN_SAMPLES = 10_000
+SEED = 0
+
+MEAN_W = "mapping.w_mean"
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Tensors of ours in place of some that a file lacks; `missing` names those, `warning` tells the user."""
+
+    tensors: dict[str, Tensor]
+    missing: str | None = None
+    warning: str | None = None
+
+
+def no_mean_w(config: GeneratorConfig) -> StandIn:
+    """A place for the mean, until `with_measured_mean_w`."""
+    return StandIn(
+        {MEAN_W: torch.zeros(config.w_dim)},
+        "mean w",
+        "The file has no mean w (w_avg, latent_avg), which truncation needs: "
+        f"it was measured on {NUM_MEAN_SAMPLES} latents of a fixed seed.",
+    )
+
+
+def drawn_noise(config: GeneratorConfig) -> StandIn:
+    """Normal noise of a fixed seed, for networks that never kept theirs."""
+    chance = torch.Generator().manual_seed(SEED)
+    return StandIn(
+        {name: torch.randn(px, generator=chance) for name, px in _noise(config).items()},
+        "noise maps",
+        "The file has no noise maps: they were drawn from a fixed seed, so fine texture differs from other programs'.",
+    )
+
+
+def no_noise(config: GeneratorConfig) -> StandIn:
+    """Noise of strength 0, for networks that were trained without: nothing is missing there."""
+    maps = {name: torch.zeros(px) for name, px in _noise(config).items()}
+    strengths = {name.replace("noise_const", "noise_strength"): torch.zeros(()) for name in maps}
+    return StandIn(maps | strengths)
+
+
+def with_measured_mean_w(weights: NetworkWeights) -> NetworkWeights:
+    """The mean of w over latents that are the same every time."""
+    mapping = Mapping(GeneratorConfig.from_dict(weights.config))
+    prefix = "mapping."
+    mapping.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in weights.tensors.items() if k.startswith(prefix)}
+    )
+    z_dim = weights.config["z_dim"]
+    total = torch.zeros(weights.config["w_dim"], dtype=torch.float64)
+    with torch.no_grad():
+        for first in range(0, NUM_MEAN_SAMPLES, 1000):
+            indices = range(first, min(first + 1000, NUM_MEAN_SAMPLES))
+            z = latents(SEED, [Candidate(index) for index in indices], z_dim)
+            total += mapping(z).double().sum(dim=0)
+    mean = (total / NUM_MEAN_SAMPLES).float()
+    return replace(weights, tensors={**weights.tensors, MEAN_W: mean})
+
+
+def _noise(config: GeneratorConfig) -> dict[str, tuple[int, int]]:
+    """Name and size of every noise map."""
+    return {
+        f"blocks.{k}.conv{n}.noise_const": config.block_px(k)
+        for k in range(config.num_blocks)
+        for n in ((1,) if k == 0 else (0, 1))
+    }

@@ -62,7 +62,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         labelsets.router,
         max_body_size=settings.max_upload_bytes,
         form_limits={
-            "max_files": 2 * settings.max_labelset_images,
+            "max_files": 4 * settings.max_labelset_images + 1,
             "max_fields": 8,
             "max_part_size": settings.max_json_bytes,
         },

@@ -11,10 +11,10 @@ from pydantic import Field
 
 from contracts.ids import BatchId, FitId
 from contracts.jobs import JobStatus, Outcome, Request
-from contracts.labelsets import LabelSchema
+from contracts.schemas import LabelSchema
 from contracts.shapes import Artefact, Seed, Sha256, Shape, Timestamp
 
-RENDER_VERSION = 1
+RENDER_VERSION = 2
 """Raised whenever the same request would render to other labels or other candidates."""
 
 ImageFormat = Literal["png", "jpeg"]
@@ -82,7 +82,7 @@ class ShardRecord(Shape):
     """`shards/{k}.json`: the one tar that stands for shard k, and what is in it.
 
     `class_images` counts the kept samples in which each class occurs, `candidate_class_images` all that were drawn,
-    so the manifest can say what a filter costs the rare classes.
+    so the manifest can say what a filter costs the rare classes. All three are empty where there are no masks.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -100,9 +100,13 @@ class ShardRecord(Shape):
 
 
 class BatchManifest(Outcome):
-    """`batches/{id}/manifest.json`. Class counts are by class index; a batch that did not succeed pins no shards."""
+    """`batches/{id}/manifest.json`. Class counts are by class index; a batch that did not succeed pins no shards.
+
+    `labels` says what the labels in the shards mean: classes and palette, keypoints and skeleton, depth scale and unit.
+    """
 
     kind: Literal["batch"] = "batch"
+    labels: LabelSchema | None = None
     num_samples: int = 0
     num_candidates: int = 0
     num_bytes: int = 0
@@ -127,6 +131,7 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
     num_samples = sum(shard.num_samples for shard in shards)
     return BatchManifest(
         status=JobStatus.SUCCEEDED,
+        labels=request.labels,
         started_at=min(shard.started_at for shard in shards),
         finished_at=max(shard.finished_at for shard in shards),
         num_samples=num_samples,

@@ -10,7 +10,7 @@ from pydantic import Field
 from contracts.generators import Weights
 from contracts.ids import FitId, GeneratorId, LabelsetId
 from contracts.jobs import Outcome, Request
-from contracts.labelsets import LabelSchema
+from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import Artefact, Seed, Sha256, Shape
 
 InversionPreset = Literal["default", "paper"]
@@ -86,17 +86,25 @@ class EnsembleOptions(Shape):
 
 
 class FitOptions(Shape):
-    """What a caller may choose about a fit."""
+    """What a caller may choose about a fit.
 
+    `tasks` are those to learn, by default all that the labelset has labels for. `estimate` asks for a cross-validated
+    estimate of the label quality, which costs some further trainings of a smaller ensemble.
+    """
+
+    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1, max_length=3)] | None = None
     inversion: InversionChoice = InversionChoice()
     ensemble: EnsembleOptions = EnsembleOptions()
+    estimate: bool = True
 
 
 class ResolvedFitOptions(Shape):
     """The same with every number present: what the worker runs."""
 
+    tasks: tuple[TaskName, ...] = ("segmentation",)
     inversion: InversionOptions
     ensemble: EnsembleOptions
+    estimate: bool = False
 
 
 class PinnedGenerator(Shape):
@@ -138,27 +146,89 @@ class InvertedImage(Shape):
     is_flagged: bool = False
 
 
-class HeldOut(Shape):
-    """The label generator on images it never trained on.
+class KeypointMetrics(Shape):
+    """How well keypoints are found. A number is None where no labelled point could be judged.
 
-    A class that occurs in neither labels nor predictions has no IoU; `miou` is the mean over the classes that
-    the labels contain, and none when every pixel is ignored.
+    `pck` is the share of labelled points that are found within a tenth of the image's reference length, `point_pck` the
+    same for each keypoint; `visibility_accuracy` is the share of points whose being seen or not is told rightly.
     """
 
+    pck: float | None
+    point_pck: dict[str, float | None]
+    mean_error_px: float | None
+    visibility_accuracy: float | None
+
+
+class DepthMetrics(Shape):
+    """How well depth is told where it is known. A number is None where nothing is.
+
+    `absrel` is the mean of |error| / truth, `rmse` the root mean square error in the labels' unit, `delta1` the share
+    of pixels whose ratio to the truth is below 1.25.
+    """
+
+    absrel: float | None
+    rmse: float | None
+    delta1: float | None
+
+
+class TaskMetrics(Shape):
+    """The score of each task that was judged; those of a task that was not are None.
+
+    A class that occurs in neither labels nor predictions has no IoU; `miou` is the mean over the classes that
+    the labels contain, and none when every pixel is ignored. `ece` is the expected calibration error of the class
+    probabilities.
+    """
+
+    miou: float | None = None
+    class_iou: dict[str, float | None] = Field(default_factory=dict)
+    ece: float | None = None
+    keypoints: KeypointMetrics | None = None
+    depth: DepthMetrics | None = None
+
+
+class HeldOut(TaskMetrics):
+    """The label generator on images it never trained on."""
+
     num_images: int
-    miou: float | None
-    class_iou: dict[str, float | None]
     reconstruction_psnr_db: float
     images: tuple[InvertedImage, ...]
 
 
+class ImageEstimate(Shape):
+    """One image as the ensembles that never saw its label would have labelled it."""
+
+    name: str
+    miou: float | None = None
+    pck: float | None = None
+    absrel: float | None = None
+
+
+class Estimate(TaskMetrics):
+    """Cross-validated label quality: every image is scored by a smaller ensemble trained on the other folds.
+
+    `confusion[truth][predicted]` counts pixels of the labelled images; `worst_images` come worst first.
+    """
+
+    num_folds: int
+    num_members: int
+    num_steps: int
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    worst_images: tuple[ImageEstimate, ...] = ()
+
+
 class FitMetrics(Shape):
-    """What a fit is worth. `training_miou` is on the images it trained on and flatters."""
+    """What a fit is worth. `training_miou` is on the images it trained on and flatters.
+
+    `estimate` is what can be known without further labelled images, and `advice` what to do about it.
+    """
 
     reconstruction_psnr_db: float
     images: tuple[InvertedImage, ...]
     training_miou: float | None = None
+    training: TaskMetrics | None = None
     heldout: HeldOut | None = None
+    estimate: Estimate | None = None
+    advice: tuple[str, ...] = ()
     stage_seconds: dict[str, float]
 
 

@@ -7,7 +7,7 @@ tenants/{tenant}/
 │   ├── inverters/{digest}.json                  W  an inverter's manifest, weights beside the generator's
 │   └── manifest.json                            W  last
 ├── labelsets/{id}/
-│   ├── pixels/{sha256}.png                      A  images and masks, content-addressed
+│   ├── files/{sha256}.png | .json | .npy        A  images and labels, content-addressed
 │   ├── manifest.json                            A  last
 │   └── tombstone.json                           A
 ├── fits/{id}/
@@ -89,9 +89,11 @@ def inverter(tenant: str, generator_id: str, digest: str) -> str:
 # Labelsets.
 
 
-def pixels(tenant: str, labelset_id: str, sha256: str) -> str:
-    """One image or mask, as PNG."""
-    return f"{thing_prefix(tenant, 'labelsets', labelset_id)}/pixels/{sha256}.png"
+def labelset_file(
+    tenant: str, labelset_id: str, sha256: str, suffix: Literal["png", "json", "npy"]
+) -> str:
+    """One image, mask or depth map, or the keypoints of one image."""
+    return f"{thing_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
 
 
 # Jobs: fits and batches.

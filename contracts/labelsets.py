@@ -1,65 +1,69 @@
-"""A labelset: real images with a label for every pixel, and the schema that says what the labels mean.
+"""A labelset: real images with labels of one to three kinds, and the schema that says what the labels mean.
 
-It is immutable. Its manifest is written last and pins every image and mask by digest.
+It is immutable. Its manifest is written last and pins every image and every label by digest.
 """
 
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field
 
 from contracts.digests import digest_of
 from contracts.ids import LabelsetId, TenantId
 from contracts.jobs import Idempotency
+from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import Artefact, Sha256, Shape, Timestamp
 
-MAX_LABEL_VALUE = 255
-"""Masks are 8 bits deep."""
-
-ClassName = Annotated[
-    str,
-    # Control characters are refused: names go into tables, logs and file names of whoever reads a labelset.
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"
-    ),
-]
+NPY_TYPE = "application/x-npy"
+"""The media type of a depth map that came as float32 with NaN where nothing is known; others are 16-bit PNG."""
 
 
-class LabelSchema(Shape):
-    """The classes in the order of their index, and the value that means "no label here"."""
+class LabelledPoint(Shape):
+    """One keypoint as stored: continuous pixels (the first pixel's centre is 0.5, 0.5) and COCO's visibility.
 
-    classes: Annotated[tuple[ClassName, ...], Field(min_length=2, max_length=255)]
-    ignore_index: Annotated[int, Field(ge=0, le=MAX_LABEL_VALUE)] = MAX_LABEL_VALUE
+    0: not labelled, x and y are 0; 1: labelled but covered; 2: seen.
+    """
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        repeated = sorted({name for name in self.classes if self.classes.count(name) > 1})
-        if repeated:
-            raise ValueError(
-                f"class names must differ, but {', '.join(repeated)} came more than once"
-            )
-        if self.ignore_index < len(self.classes):
-            raise ValueError(
-                f"ignore_index {self.ignore_index} is also the index of class"
-                f" '{self.classes[self.ignore_index]}'; choose one from {len(self.classes)} to 255"
-            )
-        return self
+    x: float
+    y: float
+    visibility: Annotated[int, Field(ge=0, le=2)]
 
-    @property
-    def num_classes(self) -> int:
-        """How many classes there are, the ignored value not counted."""
-        return len(self.classes)
+
+class StoredKeypoints(Shape):
+    """The file of one image's keypoints, in the order of the schema's names."""
+
+    points: tuple[LabelledPoint, ...]
+
+
+class DepthRange(Shape):
+    """What is known of depth: the nearest and farthest value in the schema's unit, and in how many pixels."""
+
+    nearest: float
+    farthest: float
+    num_pixels: Annotated[int, Field(ge=1)]
 
 
 class LabelsetEntry(Shape):
-    """One image and its mask. `class_pixels` counts the mask's pixels by class index."""
+    """One image and its labels; a kind of label that it lacks is None.
+
+    `class_pixels` counts the mask's pixels by class index; `visibility` is that of each keypoint.
+    """
 
     name: str
     image: Artefact
-    mask: Artefact
+    mask: Artefact | None = None
+    keypoints: Artefact | None = None
+    depth: Artefact | None = None
     height_px: Annotated[int, Field(ge=1)]
     width_px: Annotated[int, Field(ge=1)]
-    class_pixels: tuple[int, ...]
-    ignored_pixels: Annotated[int, Field(ge=0)]
+    class_pixels: tuple[int, ...] = ()
+    ignored_pixels: Annotated[int, Field(ge=0)] = 0
+    visibility: tuple[int, ...] = ()
+    depth_range: DepthRange | None = None
+
+    def label(self, task: TaskName) -> Artefact | None:
+        """The label that `task` learns from."""
+        labels = {"segmentation": self.mask, "keypoints": self.keypoints, "depth": self.depth}
+        return labels[task]
 
 
 class LabelsetManifest(Shape):
@@ -79,11 +83,56 @@ class LabelsetManifest(Shape):
     @property
     def class_images(self) -> tuple[int, ...]:
         """In how many images each class occurs, by class index."""
-        columns = zip(*(entry.class_pixels for entry in self.entries), strict=True)
-        return tuple(sum(pixels > 0 for pixels in column) for column in columns)
+        return _count([entry.class_pixels for entry in self.entries if entry.mask], least=1)
+
+    @property
+    def keypoint_images(self) -> tuple[int, ...]:
+        """In how many images each keypoint is labelled, covered or seen."""
+        return _count([entry.visibility for entry in self.entries if entry.keypoints], least=1)
+
+    @property
+    def keypoints_seen(self) -> tuple[int, ...]:
+        """In how many images each keypoint is seen."""
+        return _count([entry.visibility for entry in self.entries if entry.keypoints], least=2)
+
+    @property
+    def depth_range(self) -> DepthRange | None:
+        """What is known of depth in all images together."""
+        known = [entry.depth_range for entry in self.entries if entry.depth_range]
+        if not known:
+            return None
+        return DepthRange(
+            nearest=min(one.nearest for one in known),
+            farthest=max(one.farthest for one in known),
+            num_pixels=sum(one.num_pixels for one in known),
+        )
+
+    def num_labelled(self, task: TaskName) -> int:
+        """How many images have a label of this kind."""
+        return sum(entry.label(task) is not None for entry in self.entries)
+
+    def only(self, tasks: tuple[TaskName, ...]) -> Self:
+        """The same images with the labels of these tasks alone; images that have none of them are left out."""
+        kept = [e for e in self.entries if any(e.label(task) is not None for task in tasks)]
+        return self.model_copy(update={"labels": self.labels.only(tasks), "entries": tuple(kept)})
 
 
 def labelset_digest(labels: LabelSchema, entries: tuple[LabelsetEntry, ...]) -> str:
-    """The digest of a labelset's content: schema, and name, image and mask of every entry in order of name."""
-    pinned = sorted((entry.name, entry.image.sha256, entry.mask.sha256) for entry in entries)
+    """The digest of a labelset's content: schema, and name, image and labels of every entry in order of name."""
+    pinned = sorted(
+        (
+            entry.name,
+            entry.image.sha256,
+            *(
+                label.sha256 if label else ""
+                for label in (entry.mask, entry.keypoints, entry.depth)
+            ),
+        )
+        for entry in entries
+    )
     return digest_of({"labels": labels.model_dump(mode="json"), "entries": pinned})
+
+
+def _count(rows: list[tuple[int, ...]], *, least: int) -> tuple[int, ...]:
+    """For each column, in how many rows it holds at least `least`."""
+    return tuple(sum(value >= least for value in column) for column in zip(*rows, strict=True))

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     max_archive_entries: Count = 10_000
     max_archive_bytes: Count = 1024 * MiB
     max_archive_ratio: Count = 200
+    max_coco_bytes: Count = 64 * MiB
+    max_coco_annotations: Count = 100_000
+    max_coco_vertices: Count = 2_000_000
     max_decoders: Count = 4
     decode_memory_bytes: Count = 2048 * MiB
     decode_cpu: timedelta = timedelta(minutes=5)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from contracts.fits import InvertedImage
-from contracts.labelsets import LabelSchema
+from contracts.schemas import LabelSchema
 from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
 from workers.images import Pixels, to_masks

@@ -18,7 +18,7 @@ from contracts.batches import (
 )
 from contracts.ids import FitId
 from contracts.jobs import JobEnvelope
-from contracts.labelsets import LabelSchema
+from contracts.schemas import LabelSchema
 from contracts.shapes import Seed, Sha256, Shape, Timestamp
 
 

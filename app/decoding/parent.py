@@ -14,7 +14,7 @@ from app.decoding.protocol import (
     JOB,
     OUT,
     RESULT,
-    DecodedPng,
+    DecodedFile,
     DecodeJob,
     DecodeLimits,
     DecodeResult,
@@ -25,6 +25,8 @@ from contracts.settings import Settings
 
 log = structlog.get_logger()
 
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""NumPy's threads each take memory from the child's allowance, and it needs none of them."""
 _UNDECODABLE = "The upload could not be decoded within the limits of time and memory. Send fewer or smaller images."
 
 
@@ -39,6 +41,10 @@ def limits_of(settings: Settings) -> DecodeLimits:
         max_archive_entries=settings.max_archive_entries,
         max_archive_bytes=settings.max_archive_bytes,
         max_archive_ratio=settings.max_archive_ratio,
+        max_json_bytes=settings.max_json_bytes,
+        max_coco_bytes=settings.max_coco_bytes,
+        max_coco_annotations=settings.max_coco_annotations,
+        max_coco_vertices=settings.max_coco_vertices,
     )
 
 
@@ -68,7 +74,7 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
     try:
         ended = subprocess.run(  # noqa: S603 - our own module, no shell
             [sys.executable, "-m", "app.decoding.child", str(folder)],
-            env={"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(folder)},
+            env={"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(folder), **_ONE_THREAD},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=wall.total_seconds(),
@@ -88,10 +94,10 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
     return result
 
 
-def read_png(folder: Path, png: DecodedPng) -> bytes:
-    """The bytes of a PNG that the child wrote, if they are what it said."""
-    data = (folder / OUT / f"{png.sha256}.png").read_bytes()
-    if sha256_of(data) != png.sha256:
+def read_decoded(folder: Path, file: DecodedFile) -> bytes:
+    """The bytes of a file that the child wrote, if they are what it said."""
+    data = (folder / OUT / file.file_name).read_bytes()
+    if sha256_of(data) != file.sha256:
         raise _undecodable()
     return data
 

@@ -1,16 +1,17 @@
 """What the app and the decoding child tell each other, by files in one folder that both see.
 
-In: `job.json` and the spooled upload. Out: `result.json` and `out/{sha256}.png`. The child gets nothing else: no
+In: `job.json` and the spooled upload. Out: `result.json` and `out/{sha256}.{suffix}`. The child gets nothing else: no
 settings, no secrets, no network address.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from contracts.errors import Flaw
-from contracts.labelsets import LabelSchema
+from contracts.labelsets import NPY_TYPE, DepthRange
+from contracts.schemas import Colour, LabelSchema
 from contracts.shapes import Sha256, Shape
 
 JOB = "job.json"
@@ -19,9 +20,12 @@ OUT = "out"
 DISK_FULL = 75
 """The child's exit status when there was no room to write (EX_TEMPFAIL): the upload may be sound."""
 
+Suffix = Literal["png", "npy", "json"]
+MEDIA_TYPES: dict[Suffix, str] = {"png": "image/png", "npy": NPY_TYPE, "json": "application/json"}
+
 
 class DecodeLimits(Shape):
-    """How far the child may go."""
+    """How far the child may go. A vertex is a corner of a polygon, or a run of an RLE mask."""
 
     memory_bytes: int
     cpu_seconds: int
@@ -31,6 +35,10 @@ class DecodeLimits(Shape):
     max_archive_entries: int
     max_archive_bytes: int
     max_archive_ratio: int
+    max_json_bytes: int
+    max_coco_bytes: int
+    max_coco_annotations: int
+    max_coco_vertices: int
 
 
 class SpooledFile(Shape):
@@ -52,34 +60,45 @@ class DecodeJob(Shape):
     limits: DecodeLimits
 
 
-class DecodedPng(Shape):
-    """A normalised PNG in the folder `out`, named by its digest."""
+class DecodedFile(Shape):
+    """A normalised file in the folder `out`, named by its digest."""
 
     sha256: Sha256
     num_bytes: int
+    suffix: Suffix
+
+    @property
+    def file_name(self) -> str:
+        """Its name in the folder `out`, and the end of its key in the store."""
+        return f"{self.sha256}.{self.suffix}"
 
 
 class DecodedEntry(Shape):
-    """One pair: the image as RGB, the mask as 8-bit class indices."""
+    """One image as RGB and its labels: 8-bit class indices, points in the schema's order, 16-bit or float32 depth."""
 
     name: str
-    image: DecodedPng
-    mask: DecodedPng
+    image: DecodedFile
+    mask: DecodedFile | None
+    keypoints: DecodedFile | None
+    depth: DecodedFile | None
     height_px: int
     width_px: int
     class_pixels: tuple[int, ...]
     ignored_pixels: int
+    visibility: tuple[int, ...]
+    depth_range: DepthRange | None
 
 
 class UploadSchema(LabelSchema):
-    """`labelset.json`: the label schema and a name for people."""
+    """`labelset.json`: the label schema, a name for people, and the colour of unlabelled pixels in colour masks."""
 
     name: Annotated[str, Field(max_length=200)] = ""
+    ignore_colour: Colour | None = None
 
     @property
     def labels(self) -> LabelSchema:
         """The schema alone."""
-        return LabelSchema(classes=self.classes, ignore_index=self.ignore_index)
+        return LabelSchema.model_validate(self.model_dump(exclude={"name", "ignore_colour"}))
 
 
 class DecodeResult(Shape):

@@ -18,7 +18,7 @@ from contracts.fits import (
 )
 from contracts.ids import GeneratorId, LabelsetId
 from contracts.jobs import JobEnvelope
-from contracts.labelsets import LabelSchema
+from contracts.schemas import LabelSchema
 from contracts.shapes import Seed, Sha256, Shape
 
 InverterChoice = Annotated[str, Field(pattern=r"^(default|none|[0-9a-f]{64})$")]

@@ -1,6 +1,6 @@
 """Decides whether a fit can be made of what was sent, resolves every choice, and submits it. Knows no HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from app.fits.schemas import FitCreate, InverterChoice
 from app.generators import service as generators
@@ -21,6 +21,7 @@ from contracts.generators import GeneratorManifest
 from contracts.jobs import Idempotency, JobRef
 from contracts.labelsets import LabelsetManifest
 from contracts.queues import fit_call
+from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import now
 
 
@@ -49,10 +50,19 @@ def _resolve(
         if body.validation_labelset
         else None
     )
+    tasks = _tasks(body.options.tasks, labelset)
+    labels = labelset.labels.only(tasks)
     options = ResolvedFitOptions(
-        inversion=resolve_inversion(body.options.inversion), ensemble=body.options.ensemble
+        tasks=tasks,
+        inversion=resolve_inversion(body.options.inversion),
+        ensemble=body.options.ensemble,
+        estimate=body.options.estimate,
     )
-    flaws = [*_flaws(generator, labelset, validation), *_option_flaws(generator, options)]
+    flaws = [
+        *_aspect_flaws("/labelset", labelset, generator),
+        *_option_flaws(generator, options),
+        *_validation_flaws(labels, validation, generator),
+    ]
     if flaws:
         raise InvalidRequest("No fit can be made of this; see errors.", flaws=flaws)
     return FitRequest(
@@ -68,7 +78,7 @@ def _resolve(
         inverter_digest=_inverter_digest(services, generator, body.inverter),
         labelset=_pin(labelset),
         validation_labelset=_pin(validation) if validation else None,
-        labels=labelset.labels,
+        labels=labels,
         options=options,
     )
 
@@ -109,13 +119,19 @@ def _pin(labelset: LabelsetManifest) -> PinnedLabelset:
     return PinnedLabelset(id=labelset.id, digest=labelset.digest)
 
 
-def _flaws(
-    generator: GeneratorManifest, labelset: LabelsetManifest, validation: LabelsetManifest | None
-) -> Iterator[Flaw]:
-    yield from _aspect_flaws("/labelset", labelset, generator)
-    if validation is not None:
-        yield from _aspect_flaws("/validation_labelset", validation, generator)
-        yield from _schema_flaws(labelset, validation)
+def _tasks(wanted: Sequence[TaskName] | None, labelset: LabelsetManifest) -> tuple[TaskName, ...]:
+    """The tasks to learn, in the usual order: those wanted, or all that the labelset has labels for."""
+    offered = labelset.labels.tasks
+    if wanted is None:
+        return offered
+    missing = [task for task in wanted if task not in offered]
+    if missing:
+        detail = (
+            f"{labelset.id} has no labels for {', '.join(missing)}; it has {', '.join(offered)}. Leave those tasks out,"
+            " or upload a labelset that has them."
+        )
+        raise InvalidRequest.at("/options/tasks", detail)
+    return tuple(task for task in offered if task in wanted)
 
 
 def _aspect_flaws(
@@ -143,10 +159,37 @@ def _option_flaws(generator: GeneratorManifest, options: ResolvedFitOptions) -> 
         yield Flaw(pointer="/options/inversion/perceptual_weight", detail=detail)
 
 
-def _schema_flaws(labelset: LabelsetManifest, validation: LabelsetManifest) -> Iterator[Flaw]:
-    if validation.labels.classes != labelset.labels.classes:
+def _validation_flaws(
+    labels: LabelSchema, validation: LabelsetManifest | None, generator: GeneratorManifest
+) -> Iterator[Flaw]:
+    """A validation labelset needs labels for one of the tasks at least, and they must mean the same."""
+    if validation is None:
+        return
+    pointer = "/validation_labelset"
+    yield from _aspect_flaws(pointer, validation, generator)
+    common = [task for task in labels.tasks if task in validation.labels.tasks]
+    if not common:
         detail = (
-            f"Its classes are {', '.join(validation.labels.classes)}; those of {labelset.id} are"
-            f" {', '.join(labelset.labels.classes)}. Upload it with the same classes in the same order."
+            f"It has labels for {', '.join(validation.labels.tasks)}; the fit learns {', '.join(labels.tasks)}."
+            " Upload one that has labels for one of these."
         )
-        yield Flaw(pointer="/validation_labelset", detail=detail)
+        yield Flaw(pointer=pointer, detail=detail)
+    for what, ours, theirs in _meanings(labels, validation.labels.only(common)):
+        if ours != theirs:
+            detail = (
+                f"Its {what} are {', '.join(theirs)}; those of the labelset are {', '.join(ours)}."
+                f" Upload it with the same {what} in the same order."
+            )
+            yield Flaw(pointer=pointer, detail=detail)
+
+
+def _meanings(
+    ours: LabelSchema, theirs: LabelSchema
+) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """What two schemas must agree on, where both have it."""
+    if ours.classes and theirs.classes:
+        yield "classes", ours.classes, theirs.classes
+    if ours.keypoints and theirs.keypoints:
+        yield "keypoints", ours.keypoints.names, theirs.keypoints.names
+    if ours.depth and theirs.depth:
+        yield "units of depth", (ours.depth.unit,), (theirs.depth.unit,)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
+from app.decoding.parts import COCO_NAMES
 from app.labelsets import service
 from app.labelsets.schemas import LabelsetSummary, LabelsetView, show_labelset, show_summary
 from app.labelsets.service import Upload, UploadedFile
@@ -14,40 +15,70 @@ from contracts.ids import LabelsetId
 
 router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
 
-_SCHEMA_EXAMPLE = (
-    '{"name": "faces", "classes": ["background", "skin", "hair"], "ignore_index": 255}'
-)
+_SCHEMA_EXAMPLES = [
+    '{"name": "faces", "classes": ["background", "skin", "hair"], "ignore_index": 255}',
+    (
+        '{"name": "heads", "classes": ["background", "skin"], "colours": [[0, 0, 0], [255, 205, 148]],'
+        ' "keypoints": {"names": ["head_top", "chin"], "skeleton": [["head_top", "chin"]],'
+        ' "reference": ["head_top", "chin"]}, "depth": {"unit": "m", "scale": 0.001, "unknown": 0}}'
+    ),
+]
+
+Files = list[UploadFile] | None
 
 
-def _named(folder: str, file: UploadFile) -> UploadedFile:
-    return UploadedFile(name=f"{folder}{file.filename or ''}", content=file.file)
+def _named(folder: str, files: Files) -> list[UploadedFile]:
+    """Files of a form field under the names that they would have in an archive."""
+    return [
+        UploadedFile(name=f"{folder}{file.filename or ''}", content=file.file)
+        for file in files or []
+    ]
 
 
 def _upload(
+    *,
     archive: Annotated[
         UploadFile | None,
-        File(description="A zip or tar of images/NAME.png, masks/NAME.png and labelset.json"),
+        File(
+            description="A zip or tar of images/NAME.png (or .jpg, .webp), labelset.json, and labels: masks/NAME.png,"
+            " keypoints/NAME.json, depth/NAME.png (or .npy), or one COCO file annotations.json"
+        ),
     ] = None,
     images: Annotated[
-        list[UploadFile] | None,
-        File(description="Images (PNG, JPEG, WebP), when there is no archive"),
+        Files, File(description="Images (PNG, JPEG, WebP), when there is no archive")
     ] = None,
     masks: Annotated[
-        list[UploadFile] | None,
-        File(description="Index masks (PNG), each named like its image, when there is no archive"),
+        Files,
+        File(
+            description="Masks (PNG of class indices, or RGB with `colours` in the schema), each named like its image"
+        ),
+    ] = None,
+    keypoints: Annotated[
+        Files,
+        File(
+            description='`{"keypoints": [{"name": "nose", "x": 31.5, "y": 20, "visibility": 2}]}` for each image'
+        ),
+    ] = None,
+    depth: Annotated[
+        Files, File(description="Depth maps: 16-bit PNG, or npy of float32 with NaN for unknown")
+    ] = None,
+    annotations: Annotated[
+        UploadFile | None,
+        File(description="One COCO JSON: polygons, RLE masks, keypoints with visibility"),
     ] = None,
     schema_text: Annotated[
         str | None,
-        Form(
-            alias="schema", description="What labelset.json would say", examples=[_SCHEMA_EXAMPLE]
-        ),
+        Form(alias="schema", description="What labelset.json would say", examples=_SCHEMA_EXAMPLES),
     ] = None,
 ) -> Upload:
     return Upload(
-        archive=_named("", archive) if archive else None,
+        archive=UploadedFile(name="", content=archive.file) if archive else None,
         files=[
-            *(_named("images/", image) for image in images or []),
-            *(_named("masks/", mask) for mask in masks or []),
+            *_named("images/", images),
+            *_named("masks/", masks),
+            *_named("keypoints/", keypoints),
+            *_named("depth/", depth),
+            *([UploadedFile(name=COCO_NAMES[0], content=annotations.file)] if annotations else []),
         ],
         schema_text=schema_text,
     )
@@ -97,7 +128,7 @@ def list_labelsets(
 def get_labelset(
     labelset_id: LabelsetId, services: ServicesDep, tenant: TenantDep, links: LinksDep
 ) -> LabelsetView:
-    """One labelset: its classes, how often each occurs, and its images by name."""
+    """One labelset: what is labelled, how often each class and keypoint occurs, and its images by name."""
     return show_labelset(service.find(services, tenant, labelset_id), links)
 
 

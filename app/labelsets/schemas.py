@@ -2,7 +2,8 @@
 
 from app.links import Links
 from contracts.ids import LabelsetId
-from contracts.labelsets import LabelSchema, LabelsetManifest
+from contracts.labelsets import DepthRange, LabelsetManifest
+from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import Sha256, Shape, Timestamp
 
 
@@ -14,16 +15,25 @@ class ClassCount(Shape):
     num_pixels: int
 
 
+class KeypointCount(Shape):
+    """How often a keypoint is labelled: in how many images, and in how many of those it is seen."""
+
+    name: str
+    num_images: int
+    num_seen: int
+
+
 class EntryView(Shape):
-    """One labelled image."""
+    """One labelled image, and what is labelled in it."""
 
     name: str
     height_px: int
     width_px: int
+    tasks: tuple[TaskName, ...]
 
 
 class LabelsetSummary(Shape):
-    """A labelset as a list shows it."""
+    """A labelset as a list shows it. `tasks` says how many images have labels of each kind."""
 
     id: LabelsetId
     name: str
@@ -31,8 +41,11 @@ class LabelsetSummary(Shape):
     digest: Sha256
     num_images: int
     labels: LabelSchema
+    tasks: dict[TaskName, int]
     classes: tuple[ClassCount, ...]
     ignored_pixels: int
+    keypoints: tuple[KeypointCount, ...]
+    depth: DepthRange | None
     links: dict[str, str]
 
 
@@ -44,7 +57,6 @@ class LabelsetView(LabelsetSummary):
 
 def show_summary(labelset: LabelsetManifest, links: Links) -> LabelsetSummary:
     """The answer about a labelset in a list."""
-    counts = zip(labelset.labels.classes, labelset.class_images, labelset.class_pixels, strict=True)
     return LabelsetSummary(
         id=labelset.id,
         name=labelset.name,
@@ -52,11 +64,11 @@ def show_summary(labelset: LabelsetManifest, links: Links) -> LabelsetSummary:
         digest=labelset.digest,
         num_images=len(labelset.entries),
         labels=labelset.labels,
-        classes=tuple(
-            ClassCount(name=name, num_images=images, num_pixels=pixels)
-            for name, images, pixels in counts
-        ),
+        tasks={task: labelset.num_labelled(task) for task in labelset.labels.tasks},
+        classes=_count_classes(labelset),
         ignored_pixels=labelset.ignored_pixels,
+        keypoints=_count_keypoints(labelset),
+        depth=labelset.depth_range,
         links={"self": links.resource("labelsets", labelset.id)},
     )
 
@@ -64,7 +76,28 @@ def show_summary(labelset: LabelsetManifest, links: Links) -> LabelsetSummary:
 def show_labelset(labelset: LabelsetManifest, links: Links) -> LabelsetView:
     """The answer about one labelset."""
     entries = tuple(
-        EntryView(name=entry.name, height_px=entry.height_px, width_px=entry.width_px)
+        EntryView(
+            name=entry.name,
+            height_px=entry.height_px,
+            width_px=entry.width_px,
+            tasks=tuple(task for task in labelset.labels.tasks if entry.label(task)),
+        )
         for entry in labelset.entries
     )
     return LabelsetView(entries=entries, **dict(show_summary(labelset, links)))
+
+
+def _count_classes(labelset: LabelsetManifest) -> tuple[ClassCount, ...]:
+    counts = zip(labelset.labels.classes, labelset.class_images, labelset.class_pixels, strict=True)
+    return tuple(
+        ClassCount(name=name, num_images=images, num_pixels=pixels)
+        for name, images, pixels in counts
+    )
+
+
+def _count_keypoints(labelset: LabelsetManifest) -> tuple[KeypointCount, ...]:
+    names = labelset.labels.keypoints.names if labelset.labels.keypoints else ()
+    counts = zip(names, labelset.keypoint_images, labelset.keypoints_seen, strict=True)
+    return tuple(
+        KeypointCount(name=name, num_images=images, num_seen=seen) for name, images, seen in counts
+    )

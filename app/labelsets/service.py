@@ -10,8 +10,15 @@ from typing import IO, TypeVar
 import redis
 import structlog
 
-from app.decoding.parent import limits_of, read_png
-from app.decoding.protocol import DecodedEntry, DecodedPng, DecodeJob, DecodeResult, SpooledFile
+from app.decoding.parent import limits_of, read_decoded
+from app.decoding.protocol import (
+    MEDIA_TYPES,
+    DecodedEntry,
+    DecodedFile,
+    DecodeJob,
+    DecodeResult,
+    SpooledFile,
+)
 from app.idempotency import Created, check_replay, idempotency_of, reserve
 from app.labelsets.spool import spool_folder
 from app.paging import Page, read_page
@@ -121,8 +128,8 @@ def _spool(upload: Upload, folder: Path, services: Services) -> DecodeJob:
     """Copies what came into the child's folder, under names of ours."""
     if (upload.archive is None) == (not upload.files):
         raise InvalidUpload(
-            "Send a multipart form with either one zip or tar as 'archive', or files as 'images' and 'masks' with a"
-            " 'schema'. With curl: -F archive=@labels.zip."
+            "Send a multipart form with either one zip or tar as 'archive', or files as 'images' and as 'masks',"
+            " 'keypoints', 'depth' or 'annotations' with a 'schema'. With curl: -F archive=@labels.zip."
         )
     files = []
     for number, file in enumerate(upload.files):
@@ -161,7 +168,7 @@ def _keep(
     folder: Path,
     idempotency: Idempotency | None,
 ) -> LabelsetManifest:
-    """Stores pixels, then the manifest. When anything fails in between, what was stored is removed again."""
+    """Stores images and labels, then the manifest. When anything fails in between, what was stored is removed again."""
     assert result.upload is not None
     try:
         entries = tuple(
@@ -192,13 +199,22 @@ def _keep(
 def _keep_entry(
     services: Services, tenant: str, labelset_id: str, entry: DecodedEntry, folder: Path
 ) -> LabelsetEntry:
-    def keep(png: DecodedPng) -> Artefact:
-        key = keys.pixels(tenant, labelset_id, png.sha256)
-        services.store.put(key, read_png(folder, png))
-        return Artefact(key=key, sha256=png.sha256, num_bytes=png.num_bytes, media_type="image/png")
+    def keep(file: DecodedFile) -> Artefact:
+        key = keys.labelset_file(tenant, labelset_id, file.sha256, file.suffix)
+        services.store.put(key, read_decoded(folder, file))
+        media_type = MEDIA_TYPES[file.suffix]
+        return Artefact(
+            key=key, sha256=file.sha256, num_bytes=file.num_bytes, media_type=media_type
+        )
 
-    own = entry.model_dump(exclude={"image", "mask"})
-    return LabelsetEntry(image=keep(entry.image), mask=keep(entry.mask), **own)
+    own = entry.model_dump(exclude={"image", "mask", "keypoints", "depth"})
+    return LabelsetEntry(
+        image=keep(entry.image),
+        mask=keep(entry.mask) if entry.mask else None,
+        keypoints=keep(entry.keypoints) if entry.keypoints else None,
+        depth=keep(entry.depth) if entry.depth else None,
+        **own,
+    )
 
 
 def _announce(services: Services, manifest: LabelsetManifest) -> None:

@@ -35,6 +35,7 @@ from contracts.store import Store
 
 CLASSES = ["background", "skin", "hair"]
 SECRET = b"what the app signs with in these tests"
+from contracts.schemas import LabelSchema
 SCHEMA = {"name": "faces", "classes": CLASSES}
 
 Upload = dict[str, bytes]
@@ -235,6 +236,29 @@ def encode(image: Image.Image, image_format: str = "PNG", **options: Any) -> byt
     buffer = io.BytesIO()
     image.save(buffer, image_format, **options)
     return buffer.getvalue()
+
+def points(name: str, visibility: int = 2) -> bytes:
+    """The keypoints of one image: one of this name."""
+    point = {"name": name, "x": 4.5, "y": 2, "visibility": visibility}
+    return json.dumps({"keypoints": [point]}).encode()
+
+
+def all_kinds() -> dict[str, bytes]:
+    """Two images of 8 x 8 pixels: one with a mask, keypoints and depth, the other with keypoints alone."""
+    schema = SCHEMA | {
+        "keypoints": {"names": ["nose", "chin"], "reference": ["nose", "chin"]},
+        "depth": {"unit": "m", "scale": 0.5},
+    }
+    return {
+        "labelset.json": json.dumps(schema).encode(),
+        "images/a.png": png("RGB", (8, 8), (1, 2, 3)),
+        "images/b.png": png("RGB", (8, 8)),
+        "masks/a.png": png("L", (8, 8), 1),
+        "keypoints/a.json": points("nose"),
+        "keypoints/b.json": points("nose", visibility=1),
+        "depth/a.png": png("I;16", (8, 8), 6),
+    }
+
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

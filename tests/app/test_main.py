@@ -8,7 +8,7 @@ import pytest
 from app.__main__ import is_loopback, main
 
 _LOADED = "import sys; print({loaded} & {{name.partition('.')[0] for name in sys.modules}})"
-_HEAVY = {"torch", "workers", "models"}
+_HEAVY = {"torch", "numpy", "workers", "models"}
 
 
 def loaded_by(statement: str) -> str:
@@ -19,8 +19,13 @@ def loaded_by(statement: str) -> str:
 
 
 def test_the_app_loads_no_torch() -> None:
-    """A fresh interpreter that imports the app has no torch, no workers and no models."""
-    assert loaded_by("import app.main, app.__main__, app.decoding.child") == "set()"
+    """A fresh interpreter that imports the app has no torch, no NumPy, no workers and no models."""
+    assert loaded_by("import app.main, app.__main__") == "set()"
+
+
+def test_the_decoding_child_loads_no_torch() -> None:
+    """Of the heavy modules it has NumPy alone."""
+    assert loaded_by("import app.decoding.child") == "{'numpy'}"
 
 
 def test_the_test_before_can_fail() -> None:

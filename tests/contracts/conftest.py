@@ -7,7 +7,7 @@ import pytest
 
 from contracts.batches import BatchRequest, Filter, PinnedFit, ShardRecord
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.labelsets import LabelSchema
+from contracts.schemas import LabelSchema
 from contracts.shapes import Artefact
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

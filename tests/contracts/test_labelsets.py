@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.digests import sha256_of
-from contracts.labelsets import LabelSchema, LabelsetEntry, labelset_digest
+from contracts.labelsets import LabelsetEntry, labelset_digest
+from contracts.schemas import LabelSchema
 from contracts.shapes import Artefact
 
 LABELS = LabelSchema(classes=("background", "skin"))

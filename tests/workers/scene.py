@@ -28,7 +28,8 @@ from contracts.fits import (
 from contracts.generators import GeneratorManifest
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
-from contracts.labelsets import LabelSchema, LabelsetEntry, LabelsetManifest, labelset_digest
+from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
+from contracts.schemas import LabelSchema
 from contracts.ledger import Ledger
 from contracts.settings import Settings
 from contracts.shapes import Artefact, now
@@ -235,6 +236,6 @@ class Scene:
 
     def _put_png(self, labelset_id: str, data: bytes) -> Artefact:
         digest = sha256_of(data)
-        key = keys.pixels(DEFAULT_TENANT, labelset_id, digest)
+        key = keys.labelset_file(DEFAULT_TENANT, labelset_id, digest, "png")
         self.machine.store.put(key, data)
         return Artefact(key=key, sha256=digest, num_bytes=len(data), media_type="image/png")

@@ -27,6 +27,10 @@ LIMITS = DecodeLimits(
     max_archive_entries=3,
     max_archive_bytes=50_000_000,
     max_archive_ratio=100,
+    max_json_bytes=100_000,
+    max_coco_bytes=100_000,
+    max_coco_annotations=5,
+    max_coco_vertices=1_000,
 )
 
 Unpack = Callable[[bytes], dict[str, Path]]

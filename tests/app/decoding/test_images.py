@@ -3,18 +3,15 @@
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
-from app.decoding.images import count_classes, encode_png, read_image, read_mask
+from app.decoding.images import encode_png, read_image
 from app.decoding.refusal import Refused
-from contracts.labelsets import LabelSchema
 from tests.app.conftest import encode, png
 
 MAX_PIXELS = 1_000
-LABELS = LabelSchema(classes=("background", "skin"))
 
 
 @pytest.fixture
@@ -86,51 +83,6 @@ def test_a_cut_image_is_refused(path: Path) -> None:
     path.write_bytes(encode(noise)[:400])
     with pytest.raises(Refused, match="damaged"):
         read_image(path, "a", MAX_PIXELS)
-
-
-@pytest.mark.parametrize(("mode", "value", "expected"), [("L", 2, 2), ("P", 2, 2), ("1", 1, 1)])
-def test_a_mask_gives_its_indices(path: Path, mode: str, value: Any, expected: int) -> None:
-    """A palette's index, a grey value or a bit is the class, whatever its colour."""
-    mask = Image.new(mode, (2, 1), value)
-    if mode == "P":
-        mask.putpalette([200, 0, 0, 0, 200, 0, 7, 7, 7])
-    path.write_bytes(encode(mask))
-    found = read_mask(path, "a", MAX_PIXELS)
-    assert (found.mode, set(found.tobytes())) == ("L", {expected})
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16"])
-def test_a_mask_of_colours_is_refused(path: Path, mode: str) -> None:
-    """A mask must hold class indices; the refusal says so."""
-    path.write_bytes(png(mode, (2, 2)))
-    with pytest.raises(Refused, match="class indices were expected"):
-        read_mask(path, "a", MAX_PIXELS)
-
-
-def test_a_lossy_mask_is_refused(path: Path) -> None:
-    """A JPEG smears classes into each other."""
-    path.write_bytes(encode(Image.new("L", (2, 2)), "JPEG"))
-    with pytest.raises(Refused, match="not a readable PNG"):
-        read_mask(path, "a", MAX_PIXELS)
-
-
-def test_classes_are_counted() -> None:
-    """Pixels are counted by class, the ignored ones apart."""
-    mask = Image.frombytes("L", (4, 1), bytes([0, 1, 1, 255]))
-    assert count_classes(mask, "a", LABELS) == ((1, 2), 1)
-
-
-def test_a_value_that_is_no_class_is_refused() -> None:
-    """The refusal names the value, what the schema has, and what to do."""
-    mask = Image.frombytes("L", (2, 1), bytes([0, 7]))
-    with pytest.raises(Refused, match="value 7, but the schema has classes 0 to 1"):
-        count_classes(mask, "a", LABELS)
-
-
-def test_a_mask_that_labels_nothing_is_refused() -> None:
-    """Nothing can be learnt from ignored pixels alone, nor scored on them."""
-    with pytest.raises(Refused, match="labels nothing"):
-        count_classes(Image.new("L", (2, 2), 255), "a", LABELS)
 
 
 def test_a_picture_that_claims_to_be_immense_is_refused(path: Path) -> None:

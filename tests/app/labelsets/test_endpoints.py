@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Mapping
 
 import httpx
@@ -14,7 +15,7 @@ from contracts.ids import DEFAULT_TENANT
 from contracts.labelsets import LabelsetManifest
 from contracts.settings import Settings
 from contracts.store import Store
-from tests.app.conftest import SCHEMA, as_form, pairs, png
+from tests.app.conftest import SCHEMA, all_kinds, as_form, pairs, png
 
 
 @pytest.fixture
@@ -75,6 +76,59 @@ def test_single_files_become_a_labelset(client: httpx.Client) -> None:
     answer = client.post("/v1/labelsets", files=files, data={"schema": json.dumps(SCHEMA)})
     assert answer.status_code == 201, answer.text
     assert answer.json()["classes"][1] == {"name": "skin", "num_images": 1, "num_pixels": 64}
+
+
+def test_every_kind_of_label_is_taken(client: httpx.Client, store: Store) -> None:
+    """Masks, keypoints and depth of one image are stored beside it, and what they hold is told."""
+    answer = client.post("/v1/labelsets", files=as_form(all_kinds()))
+    assert answer.status_code == 201, answer.text
+    shown = answer.json()
+    assert shown["tasks"] == {"segmentation": 1, "keypoints": 2, "depth": 1}
+    assert shown["keypoints"] == [
+        {"name": "nose", "num_images": 2, "num_seen": 1},
+        {"name": "chin", "num_images": 0, "num_seen": 0},
+    ]
+    assert shown["depth"] == {"nearest": 3.0, "farthest": 3.0, "num_pixels": 64}
+    assert [entry["tasks"] for entry in shown["entries"]] == [
+        ["segmentation", "keypoints", "depth"],
+        ["keypoints"],
+    ]
+    suffixes = [key.rpartition(".")[2] for key in stored(store) if "/files/" in key]
+    assert Counter(suffixes) == {"png": 4, "json": 2}
+
+
+def test_every_kind_of_label_may_come_as_single_files(client: httpx.Client) -> None:
+    """The form has a field for each folder of an archive."""
+    kinds = all_kinds()
+    schema = kinds.pop("labelset.json").decode()
+    files = [(name.partition("/")[0], (name.partition("/")[2], kinds[name])) for name in kinds]
+    answer = client.post("/v1/labelsets", files=files, data={"schema": schema})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["tasks"] == {"segmentation": 1, "keypoints": 2, "depth": 1}
+
+
+def test_a_coco_file_needs_no_schema(client: httpx.Client) -> None:
+    """Classes and keypoints are read from its categories; it may come as a file of its own."""
+    region = [[0, 0, 8, 0, 8, 4, 0, 4]]
+    person = {"id": 3, "name": "person", "keypoints": ["nose"], "skeleton": []}
+    image = {"id": 1, "file_name": "a.png", "width": 8, "height": 8}
+    one = {"image_id": 1, "category_id": 3, "segmentation": region, "keypoints": [1, 2, 2]}
+    coco = json.dumps({"images": [image], "annotations": [one], "categories": [person]})
+    files = [
+        ("images", ("a.png", png("RGB", (8, 8)))),
+        ("annotations", ("instances.json", coco.encode())),
+    ]
+    answer = client.post("/v1/labelsets", files=files)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["classes"][1] == {"name": "person", "num_images": 1, "num_pixels": 32}
+    assert answer.json()["labels"]["keypoints"]["names"] == ["nose"]
+
+
+def test_a_bad_label_leaves_nothing_behind(client: httpx.Client, store: Store) -> None:
+    """The refusal names the file and the mend, and nothing of the upload is stored."""
+    flaw = refusal(client, all_kinds() | {"depth/a.png": png("L", (8, 8), 9)})
+    assert (flaw["file"], "Save it as a 16-bit PNG" in flaw["detail"]) == ("depth/a.png", True)
+    assert stored(store) == []
 
 
 def test_names_may_be_in_any_language(client: httpx.Client) -> None:
@@ -177,8 +231,8 @@ def test_too_large_a_body_is_refused(client: httpx.Client) -> None:
 
 
 def test_too_many_files_are_refused(client: httpx.Client) -> None:
-    """A form has a limit of files: two for each image."""
-    files = [("images", (f"{number}.png", b"")) for number in range(9)]
+    """A form has a limit of files: an image and three labels each, and one of annotations."""
+    files = [("images", (f"{number}.png", b"")) for number in range(4 * 4 + 2)]
     answer = client.post("/v1/labelsets", files=files)
     assert answer.status_code == 400
     assert "Too many files" in answer.json()["detail"]

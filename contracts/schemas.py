@@ -1,0 +1,145 @@
+"""The label schema: which kinds of label there are (classes, keypoints, depth) and what each means.
+
+The same shape stands in an upload's labelset.json, in the requests of fits and batches, and in their answers.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from contracts.shapes import Shape
+
+TaskName = Literal["segmentation", "keypoints", "depth"]
+TASK_NAMES: tuple[TaskName, ...] = ("segmentation", "keypoints", "depth")
+"""Every task, in the order in which they are always named."""
+
+MAX_LABEL_VALUE = 255
+"""Masks are 8 bits deep."""
+MAX_DEPTH_VALUE = 65_535
+"""Depth PNGs are 16 bits deep."""
+MAX_KEYPOINTS = 256
+
+LabelName = Annotated[
+    str,
+    # Control characters are refused: names go into tables, logs and file names of whoever reads a labelset.
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"
+    ),
+]
+Byte = Annotated[int, Field(ge=0, le=255)]
+Colour = tuple[Byte, Byte, Byte]
+
+
+class KeypointSchema(Shape):
+    """The keypoints by name, and the lines that join them.
+
+    `reference` names two keypoints whose distance is the length by which errors are judged (of a head: its top and
+    the chin). Without it, that is the height of the box around an image's keypoints.
+    """
+
+    names: Annotated[tuple[LabelName, ...], Field(min_length=1, max_length=MAX_KEYPOINTS)]
+    skeleton: tuple[tuple[LabelName, LabelName], ...] = ()
+    reference: tuple[LabelName, LabelName] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_distinct("keypoint", self.names)
+        named = {name for line in self.skeleton for name in line} | set(self.reference or ())
+        strangers = sorted(named - set(self.names))
+        if strangers:
+            raise ValueError(
+                f"skeleton and reference may only name keypoints of the schema, not {', '.join(strangers)}"
+            )
+        if self.reference and self.reference[0] == self.reference[1]:
+            raise ValueError(
+                "reference needs two different keypoints: their distance is the length"
+            )
+        return self
+
+
+class DepthSchema(Shape):
+    """What the values of a depth map mean: a 16-bit value times `scale` is the depth in `unit`.
+
+    `unknown` is the value that says nothing is known; None where every value is a depth.
+    """
+
+    unit: Annotated[str, StringConstraints(min_length=1, max_length=32)] = "m"
+    scale: Annotated[float, Field(gt=0, le=1e6)]
+    unknown: Annotated[int, Field(ge=0, le=MAX_DEPTH_VALUE)] | None = 0
+
+
+class LabelSchema(Shape):
+    """The kinds of label: classes in the order of their index, keypoints, depth. At least one of the three.
+
+    `ignore_index` means "no label here". `colours` are the classes' own, in their order; without them, viewers show
+    the palette of PASCAL VOC.
+    """
+
+    classes: Annotated[tuple[LabelName, ...], Field(max_length=255)] = ()
+    ignore_index: Annotated[int, Field(ge=0, le=MAX_LABEL_VALUE)] = MAX_LABEL_VALUE
+    colours: tuple[Colour, ...] | None = None
+    keypoints: KeypointSchema | None = None
+    depth: DepthSchema | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.tasks:
+            raise ValueError("nothing is labelled: give classes, keypoints or depth")
+        if self.classes:
+            self._check_classes()
+        if self.colours is not None:
+            self._check_colours(self.colours)
+        return self
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are, the ignored value not counted."""
+        return len(self.classes)
+
+    @property
+    def tasks(self) -> tuple[TaskName, ...]:
+        """The tasks that can be learnt from such labels."""
+        has = {
+            "segmentation": bool(self.classes),
+            "keypoints": self.keypoints is not None,
+            "depth": self.depth is not None,
+        }
+        return tuple(task for task in TASK_NAMES if has[task])
+
+    def only(self, tasks: Sequence[TaskName]) -> Self:
+        """The schema of these tasks alone."""
+        gone: dict[str, object] = {}
+        if "segmentation" not in tasks:
+            gone |= {"classes": (), "colours": None}
+        if "keypoints" not in tasks:
+            gone["keypoints"] = None
+        if "depth" not in tasks:
+            gone["depth"] = None
+        return self.model_copy(update=gone)
+
+    def _check_classes(self) -> None:
+        if len(self.classes) == 1:
+            raise ValueError("one class alone tells nothing apart: name a background as well")
+        _check_distinct("class", self.classes)
+        if self.ignore_index < len(self.classes):
+            raise ValueError(
+                f"ignore_index {self.ignore_index} is also the index of class"
+                f" '{self.classes[self.ignore_index]}'; choose one from {len(self.classes)} to 255"
+            )
+
+    def _check_colours(self, colours: tuple[Colour, ...]) -> None:
+        if len(colours) != len(self.classes):
+            raise ValueError(
+                f"there are {len(self.classes)} classes but {len(colours)} colours; give one for each class, in order"
+            )
+        if len(set(colours)) != len(colours):
+            raise ValueError(
+                "two classes have the same colour; give each class a colour of its own"
+            )
+
+
+def _check_distinct(what: str, names: tuple[str, ...]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{what} names must differ, but {', '.join(repeated)} came more than once")

@@ -1,11 +1,12 @@
 """Links that a response carries: to other resources, and signed ones to stored objects.
 
-Where the store can sign, big bytes go from the store to the caller; a folder or memory cannot, so the app serves
-`/v1/files/{key}` itself, by a link that it signed.
+Where the store can sign, big bytes go between the store and the caller; a folder or memory cannot, so the app serves
+`/v1/files/{key}` and takes `/v1/uploads/{id}/content` itself, by links that it signed.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 from urllib.parse import quote, urlencode
 
 from app.signing import is_signed, signature
@@ -14,11 +15,12 @@ from contracts.keys import Noun
 from contracts.shapes import Artefact, Shape, Timestamp, now
 from contracts.store import Store
 
-_PURPOSE = "file"
+Purpose = Literal["file", "upload"]
+"""What a link of ours is good for: to read an object, or to send one."""
 
 
 class SignedLink(Shape):
-    """A link that anybody may read one object by until `expires_at`."""
+    """A link that anybody may read one object by, or send one to, until `expires_at`."""
 
     url: str
     expires_at: Timestamp
@@ -40,21 +42,31 @@ class Links:
     def file(self, artefact: Artefact) -> SignedLink:
         """A link to a stored object: the store's own where it can sign, else ours."""
         expires_at = now() + self.ttl
-        url = self.store.sign(artefact.key, self.ttl)
-        return SignedLink(url=url or self._own(artefact.key, expires_at), expires_at=expires_at)
+        url = self.store.sign(artefact.key, self.ttl) or self._own(
+            f"files/{quote(artefact.key)}", "file", artefact.key, expires_at
+        )
+        return SignedLink(url=url, expires_at=expires_at)
 
-    def _own(self, key: str, expires_at: datetime) -> str:
+    def upload(self, upload_id: str, artefact: Artefact) -> SignedLink:
+        """A link to send an upload's bytes to by PUT: the store's own where it can sign, else ours."""
+        expires_at = now() + self.ttl
+        url = self.store.sign(artefact.key, self.ttl, "PUT") or self._own(
+            f"uploads/{upload_id}/content", "upload", artefact.key, expires_at
+        )
+        return SignedLink(url=url, expires_at=expires_at)
+
+    def _own(self, path: str, purpose: Purpose, key: str, expires_at: datetime) -> str:
         expires = int(expires_at.timestamp())
-        query = {
-            "expires": expires,
-            "signature": signature(self.secret, _PURPOSE, f"{key}\n{expires}"),
-        }
-        return f"{self.base_url}/v1/files/{quote(key)}?{urlencode(query)}"
+        signed = signature(self.secret, purpose, f"{key}\n{expires}")
+        query = urlencode({"expires": expires, "signature": signed})
+        return f"{self.base_url}/v1/{path}?{query}"
 
 
-def check_link(secret: bytes, key: str, expires: int, given: str) -> None:
+def check_link(
+    secret: bytes, key: str, expires: int, given: str, *, purpose: Purpose = "file"
+) -> None:
     """Raises `InvalidLink` unless we signed exactly this link and its time is not over."""
-    if not is_signed(secret, _PURPOSE, f"{key}\n{expires}", given):
+    if not is_signed(secret, purpose, f"{key}\n{expires}", given):
         raise InvalidLink(
             "The link's signature is wrong. Ask for the resource again to get a new one."
         )

@@ -14,22 +14,28 @@ from app.files import endpoints as files
 from app.fits import endpoints as fits
 from app.generators import endpoints as generators
 from app.health import endpoints as health
+from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
 from app.labelsets.spool import sweep
 from app.problems import PROBLEM_RESPONSES, install_problem_handlers
 from app.request_ids import RequestIds
 from app.services import Services
+from app.uploads import endpoints as uploads
 from contracts.settings import Settings
 from contracts.store import Store
 
 VERSION = "0.1.0"
 
+FORM_BYTES = 64 * 1024
+"""What a form may add to the file in it."""
+
 DESCRIPTION = """\
 A handful of labelled images in, an endless supply of labelled images out.
 
-1. `POST /v1/labelsets`: upload images with index masks.
-2. `POST /v1/fits`: fit a label generator to them.
-3. `POST /v1/batches`: ask for n labelled samples; read the shards by signed links.
+1. `POST /v1/generators`: have your own StyleGAN2 checkpoint imported, or take the built-in generator.
+2. `POST /v1/labelsets`: upload images with index masks.
+3. `POST /v1/fits`: fit a label generator to them.
+4. `POST /v1/batches`: ask for n labelled samples; read the shards by signed links.
 
 Jobs answer 202 at once and are watched by `GET`, by `Prefer: wait=N`, or as server-sent events. Every POST takes an
 `Idempotency-Key`. Errors are problem+json (RFC 9457) with a stable `code`.
@@ -67,6 +73,8 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
             "max_part_size": settings.max_json_bytes,
         },
     )
-    for room in (generators, fits, batches, files, health):
+    for large in (generators.checkpoints, uploads.contents):
+        app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
+    for room in (uploads, generators, inverters, fits, batches, files, health):
         app.include_router(room.router, max_body_size=settings.max_json_bytes)
     return app

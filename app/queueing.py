@@ -10,7 +10,7 @@ from rq import Queue, Retry
 from rq.serializers import JSONSerializer
 
 from contracts.jobs import JobRef
-from contracts.queues import TASKS, Call, QueueName, job_id_of
+from contracts.queues import TASK_OF_KIND, TASKS, Call, QueueName, job_id_of
 
 
 class Queueing:
@@ -32,7 +32,7 @@ class Queueing:
 
     def position(self, ref: JobRef) -> int | None:
         """How many entries are before the job's first one in its queue; None when it has none there."""
-        queue = TASKS["fit" if ref.kind == "fit" else "shard"].queue
+        queue = TASKS[TASK_OF_KIND[ref.kind]].queue
         for place, rq_id in enumerate(self._queue(queue).job_ids):
             if job_id_of(rq_id) == ref.id:
                 return place

@@ -8,10 +8,14 @@ HandsOffError
 ├── InvalidLink               403  invalid_link              a download link that is forged or has expired
 ├── NotFound                  404  not_found                 no such thing for this caller
 ├── Conflict                  409  conflict
+│   ├── BuiltIn               409  built_in                  what the service brings along is not deleted
 │   ├── FitNotReady           409  fit_not_ready             a batch needs a fit that has succeeded
+│   ├── GeneratorNotReady     409  generator_not_ready       a fit needs a generator whose import has succeeded
 │   ├── JobNotFinished        409  job_not_finished          only what has ended can be deleted
 │   ├── NotRendered           409  not_rendered              the result is asked for before it is there
-│   └── RequestInProgress     409  request_in_progress       the same Idempotency-Key is being served now
+│   ├── RequestInProgress     409  request_in_progress       the same Idempotency-Key is being served now
+│   ├── UploadIncomplete      409  upload_incomplete         not all bytes are there that were announced
+│   └── UploadUsed            409  upload_used               an upload serves one job, and this one has served
 ├── Gone                      410  deleted                   it was here and has been deleted
 ├── TooLarge                  413  too_large                 a limit of size or number was passed
 ├── Unavailable               503  unavailable
@@ -21,6 +25,8 @@ HandsOffError
     ├── AcceptanceTooLow      500  acceptance_too_low        hardly any sample satisfies the request
     ├── OutOfMemory           500  out_of_memory             not even one image fits the device
     ├── InputMissing          500  input_missing             an object that the request pins is gone
+    ├── InvalidCheckpoint     500  invalid_checkpoint        no generator of ours can be made of the file
+    ├── UploadDamaged         500  upload_damaged            the bytes are not those that were announced
     └── WorkerLost            500  worker_lost               the worker died on every attempt
 """
 
@@ -103,7 +109,10 @@ class NotFound(HandsOffError):
 
     def __init__(self, noun: str, name: str) -> None:
         plural = {"batch": "batches"}.get(noun, f"{noun}s")
-        super().__init__(f"There is no {noun} '{name}'. GET /v1/{plural} lists what there is.")
+        advice = f"GET /v1/{plural} lists what there is."
+        if noun == "upload":  # it is gone once it was used: nobody keeps a list of them
+            advice = "POST /v1/uploads announces one."
+        super().__init__(f"There is no {noun} '{name}'. {advice}")
         self.noun = noun
         self.name = name
 
@@ -129,6 +138,33 @@ class FitNotReady(Conflict):
         )
         self.fit_id = fit_id
         self.fit_status = fit_status
+
+
+class GeneratorNotReady(Conflict):
+    """A generator was to be used whose import has not succeeded."""
+
+    code = "generator_not_ready"
+    title = "The generator has not been imported"
+
+    def __init__(self, generator_id: str, generator_status: str) -> None:
+        super().__init__(
+            f"Generator '{generator_id}' is {generator_status}; only one whose import has succeeded can be used."
+            f" GET /v1/generators/{generator_id} tells how it stands. Wait for it, or name another."
+        )
+        self.generator_id = generator_id
+        self.generator_status = generator_status
+
+
+class BuiltIn(Conflict):
+    """What comes with the service is published again by every worker that starts."""
+
+    code = "built_in"
+    title = "It is built in"
+
+    def __init__(self, noun: str, name: str) -> None:
+        super().__init__(f"The {noun} '{name}' comes with the service and cannot be deleted.")
+        self.noun = noun
+        self.name = name
 
 
 class JobNotFinished(Conflict):
@@ -172,6 +208,36 @@ class RequestInProgress(Conflict):
             f"A request with Idempotency-Key '{key}' is being served. Ask again in a moment."
         )
         self.key = key
+
+
+class UploadIncomplete(Conflict):
+    """Not all of the announced bytes have been sent."""
+
+    code = "upload_incomplete"
+    title = "The upload is not complete"
+
+    def __init__(self, upload_id: str, num_bytes: int, expected_bytes: int) -> None:
+        super().__init__(
+            f"Upload '{upload_id}' has {num_bytes} of the {expected_bytes} bytes that were announced. PUT the whole"
+            f" file to the link that GET /v1/uploads/{upload_id} gives."
+        )
+        self.upload_id = upload_id
+        self.num_bytes = num_bytes
+        self.expected_bytes = expected_bytes
+
+
+class UploadUsed(Conflict):
+    """An upload is deleted with the end of the one job that it was for."""
+
+    code = "upload_used"
+    title = "The upload has been used"
+
+    def __init__(self, upload_id: str, job_id: str) -> None:
+        super().__init__(
+            f"Upload '{upload_id}' was used for '{job_id}'. Announce another one by POST /v1/uploads."
+        )
+        self.upload_id = upload_id
+        self.job_id = job_id
 
 
 class Gone(HandsOffError):
@@ -245,6 +311,20 @@ class InputMissing(JobFailed):
 
     code = "input_missing"
     title = "An input is gone"
+
+
+class InvalidCheckpoint(JobFailed):
+    """A checkpoint that no generator of ours can be made of; `detail` is the reader's own sentence."""
+
+    code = "invalid_checkpoint"
+    title = "The checkpoint cannot be used"
+
+
+class UploadDamaged(JobFailed):
+    """The bytes in the store are not those that were announced."""
+
+    code = "upload_damaged"
+    title = "The upload is damaged"
 
 
 class WorkerLost(JobFailed):

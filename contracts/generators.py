@@ -1,14 +1,16 @@
-"""A generator: pretrained GAN weights as safetensors + JSON, immutable, and its inverters.
+"""A generator: pretrained GAN weights as safetensors + JSON, immutable, the job that imports one, and its inverters.
 
-An inverter is an artefact of its own under the generator, which can gain one later; a fit pins its own.
+Stored: `GeneratorRequest`. Out: `GeneratorOutcome`, with the `GeneratorManifest` that fits pin. An inverter is an
+artefact of its own under the generator, which can gain one later; a fit pins its own.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from contracts.digests import digest_of
 from contracts.ids import GeneratorId, TenantId
+from contracts.jobs import Outcome, Request
 from contracts.shapes import Artefact, Sha256, Shape, Timestamp
 
 
@@ -19,13 +21,30 @@ class Weights(Shape):
     config: Artefact
 
     @property
+    def halves(self) -> tuple[Artefact, Artefact]:
+        """Tensors and configuration."""
+        return self.tensors, self.config
+
+    @property
     def digest(self) -> str:
         """The digest of both halves together."""
-        return digest_of([self.tensors.sha256, self.config.sha256])
+        return digest_of([half.sha256 for half in self.halves])
+
+
+class Tap(Shape):
+    """One of the generator's feature maps, which labels are learnt from."""
+
+    channels: int
+    height_px: int
+    width_px: int
 
 
 class GeneratorManifest(Shape):
-    """A generator that can be fitted. `digest` is that of its weights and decides every rendered pixel."""
+    """A generator that can be fitted. `digest` is that of its weights and decides every rendered pixel.
+
+    `sheet` is a PNG of samples for people; `statistics` holds `mean` and `deviation` of the samples' pixels, float32
+    [3, h, w] in [-1, 1]. `missing` says what the checkpoint did not hold, `warnings` what its owner should know.
+    """
 
     tenant: TenantId
     id: GeneratorId
@@ -38,10 +57,41 @@ class GeneratorManifest(Shape):
     z_dim: Annotated[int, Field(ge=1)]
     w_dim: Annotated[int, Field(ge=1)]
     num_ws: Annotated[int, Field(ge=1)]
+    num_classes: Annotated[int, Field(ge=0)] = 0
     weights: Weights
     discriminator: Weights | None = None
     source: str
     licence: str
+    taps: tuple[Tap, ...] = ()
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    sheet: Artefact | None = None
+    statistics: Artefact | None = None
+
+
+class GeneratorRequest(Request):
+    """`generators/{id}/request.json`: what is imported. A built-in generator has no original."""
+
+    kind: Literal["generator"] = "generator"
+    id: GeneratorId
+    name: str
+    licence: str
+    source: str
+    original: Artefact | None
+
+
+class GeneratorMetrics(Shape):
+    """How long each stage of an import took."""
+
+    stage_seconds: dict[str, float]
+
+
+class GeneratorOutcome(Outcome):
+    """`generators/{id}/manifest.json`: how the import ended, and the generator it made."""
+
+    kind: Literal["generator"] = "generator"
+    generator: GeneratorManifest | None = None
+    metrics: GeneratorMetrics | None = None
 
 
 class InverterManifest(Shape):

@@ -1,6 +1,6 @@
 """Ids: a prefix that names the noun and a UUIDv7, so they sort by the time they were made (`fit_0192f0c1...`).
 
-A generator is the exception: its id is the short name its owner chose (`portraits-64`).
+A built-in generator is the exception: its id is the name of its folder (`portraits-64`).
 """
 
 import secrets
@@ -9,11 +9,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-Prefix = Literal["labelset", "fit", "batch"]
+Prefix = Literal["upload", "generator", "inverter", "labelset", "fit", "batch"]
 
 _HEX = r"[0-9a-f]{32}"
 
-GeneratorId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", examples=["portraits-64"])]
+UploadId = Annotated[str, Field(pattern=rf"^upload_{_HEX}$")]
+GeneratorId = Annotated[
+    str,
+    Field(pattern=rf"^(generator_{_HEX}|[a-z0-9][a-z0-9-]{{0,62}})$", examples=["portraits-64"]),
+]
+InverterId = Annotated[str, Field(pattern=rf"^inverter_{_HEX}$")]
 LabelsetId = Annotated[str, Field(pattern=rf"^labelset_{_HEX}$")]
 FitId = Annotated[str, Field(pattern=rf"^fit_{_HEX}$")]
 BatchId = Annotated[str, Field(pattern=rf"^batch_{_HEX}$")]

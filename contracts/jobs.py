@@ -1,20 +1,22 @@
 """What every job has, whatever it makes: a reference, a status, progress, an error, an end, an envelope.
 
-A job is a fit or a batch. Its reference (`default/fit_0192...`) is the one argument that crosses the queue.
+A job's kind is the noun that it makes: a generator (by importing a checkpoint), an inverter, a fit, a batch. Its
+reference (`default/fit_0192...`) is the one argument that crosses the queue.
 """
 
 from enum import StrEnum
-from typing import Annotated, Generic, Literal, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar, cast
 
 from pydantic import Field
 
-from contracts.ids import TenantId
+from contracts.ids import GeneratorId, TenantId
 from contracts.shapes import Sha256, Shape, Timestamp
 
 M = TypeVar("M")
 
-JobKind = Literal["fit", "batch"]
-JOB_KINDS: tuple[JobKind, ...] = ("fit", "batch")
+JobKind = Literal["generator", "inverter", "fit", "batch"]
+JOB_KINDS: tuple[JobKind, ...] = ("generator", "inverter", "fit", "batch")
+"""In the order in which one needs the other."""
 
 
 class JobStatus(StrEnum):
@@ -44,15 +46,19 @@ TerminalStatus = Literal[
 
 
 class JobRef(Shape):
-    """Names one job of one tenant. Its text is `tenant/id`, and the id's prefix is the kind."""
+    """Names one job of one tenant. Its text is `tenant/id`, and the id's prefix is the kind.
+
+    A name without a prefix is that of a built-in generator, whose import a worker has done on its own.
+    """
 
     tenant: TenantId
-    id: Annotated[str, Field(pattern=r"^(fit|batch)_[0-9a-f]{32}$")]
+    id: GeneratorId | Annotated[str, Field(pattern=r"^(inverter|fit|batch)_[0-9a-f]{32}$")]
 
     @property
     def kind(self) -> JobKind:
-        """`fit` or `batch`, read from the id."""
-        return "fit" if self.id.startswith("fit_") else "batch"
+        """What the job makes, read from the id."""
+        prefix, mark, _ = self.id.partition("_")
+        return cast("JobKind", prefix) if mark else "generator"
 
     def __str__(self) -> str:
         return f"{self.tenant}/{self.id}"

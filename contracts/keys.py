@@ -2,10 +2,24 @@
 
 tenants/{tenant}/
 ├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key
+├── uploads/{id}/
+│   ├── manifest.json                            A  first: what is announced; all of it goes when the bytes are used
+│   ├── content                                  A  or the caller, by a signed link
+│   └── claim.json                               A  the job that the bytes are for; the first stands
 ├── generators/{id}/
-│   ├── weights/{sha256}.safetensors | .json     W  content-addressed
-│   ├── inverters/{digest}.json                  W  an inverter's manifest, weights beside the generator's
-│   └── manifest.json                            W  last
+│   ├── request.json                             A  first (a built-in one's: W)
+│   ├── cancel.json                              A
+│   ├── weights/{sha256}.safetensors | .json     W  content-addressed, inverters' too
+│   ├── samples/{sha256}.png | .safetensors      W  the sheet, and mean and deviation of its samples
+│   ├── inverters/{digest}.json                  W  an inverter's manifest; the first stands
+│   ├── manifest.json                            W  last; the first stands
+│   └── tombstone.json                           A
+├── inverters/{id}/
+│   ├── request.json                             A  first
+│   ├── cancel.json                              A
+│   ├── scratch/{name}                           W  the last checkpoint; gone once the job has ended
+│   ├── manifest.json                            W  last; the first stands
+│   └── tombstone.json                           A
 ├── labelsets/{id}/
 │   ├── files/{sha256}.png | .json | .npy        A  images and labels, content-addressed
 │   ├── manifest.json                            A  last
@@ -31,9 +45,14 @@ from typing import Literal
 from contracts.digests import sha256_of
 from contracts.jobs import JobKind, JobRef
 
-Noun = Literal["generators", "labelsets", "fits", "batches"]
+Noun = Literal["uploads", "generators", "inverters", "labelsets", "fits", "batches"]
 
-NOUN_OF_KIND: dict[JobKind, Noun] = {"fit": "fits", "batch": "batches"}
+NOUN_OF_KIND: dict[JobKind, Noun] = {
+    "generator": "generators",
+    "inverter": "inverters",
+    "fit": "fits",
+    "batch": "batches",
+}
 
 
 def tenant_prefix(tenant: str) -> str:
@@ -47,7 +66,7 @@ def noun_prefix(tenant: str, noun: Noun) -> str:
 
 
 def thing_prefix(tenant: str, noun: Noun, thing_id: str) -> str:
-    """Everything of one generator, labelset, fit or batch."""
+    """Everything of one thing."""
     return f"{noun_prefix(tenant, noun)}/{thing_id}"
 
 
@@ -66,6 +85,19 @@ def idempotency(tenant: str, key: str) -> str:
     return f"{tenant_prefix(tenant)}/idempotency/{sha256_of(key.encode())}.json"
 
 
+# Uploads.
+
+
+def upload_content(tenant: str, upload_id: str) -> str:
+    """The bytes as they came."""
+    return f"{thing_prefix(tenant, 'uploads', upload_id)}/content"
+
+
+def upload_claim(tenant: str, upload_id: str) -> str:
+    """Which job the bytes are for."""
+    return f"{thing_prefix(tenant, 'uploads', upload_id)}/claim.json"
+
+
 # Generators.
 
 
@@ -74,6 +106,13 @@ def weights(
 ) -> str:
     """Half of a network at rest."""
     return f"{thing_prefix(tenant, 'generators', generator_id)}/weights/{sha256}.{suffix}"
+
+
+def samples(
+    tenant: str, generator_id: str, sha256: str, suffix: Literal["png", "safetensors"]
+) -> str:
+    """What is kept of a generator's samples: the sheet for the eye, the statistics for later steps."""
+    return f"{thing_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
 
 
 def inverters_prefix(tenant: str, generator_id: str) -> str:
@@ -117,6 +156,11 @@ def job_cancel(ref: JobRef) -> str:
 def job_manifest(ref: JobRef) -> str:
     """How it ended."""
     return f"{job_prefix(ref)}/manifest.json"
+
+
+def job_scratch(ref: JobRef) -> str:
+    """What only the running job needs."""
+    return f"{job_prefix(ref)}/scratch"
 
 
 def job_tombstone(ref: JobRef) -> str:

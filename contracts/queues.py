@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from contracts.jobs import JobRef, ShardRef
+from contracts.jobs import JobKind, JobRef, ShardRef
 
 QueueName = Literal["fit", "generate", "cpu"]
 QUEUE_NAMES: tuple[QueueName, ...] = ("fit", "generate", "cpu")
 
-Task = Literal["fit", "pilot", "shard"]
+Task = Literal["import", "inverter", "fit", "pilot", "shard"]
 
 RETENTION = timedelta(days=7)
 """How long Redis keeps what it knows of a job, ours and RQ's alike, so neither outlives the other."""
@@ -30,10 +30,20 @@ class TaskPlan:
 
 
 TASKS: dict[Task, TaskPlan] = {
+    "import": TaskPlan("cpu", "workers.imports.run", timedelta(hours=2)),
+    "inverter": TaskPlan("fit", "workers.inverters.run", timedelta(hours=48)),
     "fit": TaskPlan("fit", "workers.fits.run", timedelta(hours=4)),
     "pilot": TaskPlan("generate", "workers.batches.run_pilot", timedelta(hours=1)),
     "shard": TaskPlan("generate", "workers.batches.run_shard", timedelta(hours=1)),
 }
+
+TASK_OF_KIND: dict[JobKind, Task] = {
+    "generator": "import",
+    "inverter": "inverter",
+    "fit": "fit",
+    "batch": "shard",
+}
+"""The task that does a job's work: all of it at once, or for a batch one shard after another."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +79,9 @@ class Call:
         }
 
 
-def fit_call(fit: JobRef, attempt: int) -> Call:
-    """Runs a fit."""
-    return Call("fit", str(fit), f"{fit.id}-{attempt}")
+def job_call(job: JobRef, attempt: int) -> Call:
+    """Runs a job that is one piece of work: any but a batch."""
+    return Call(TASK_OF_KIND[job.kind], str(job), f"{job.id}-{attempt}")
 
 
 def pilot_call(batch: JobRef, attempt: int) -> Call:
@@ -85,5 +95,5 @@ def shard_call(shard: ShardRef, attempt: int) -> Call:
 
 
 def job_id_of(rq_id: str) -> str:
-    """The id of the fit or batch that an RQ id belongs to."""
+    """The id of the job that an RQ id belongs to."""
     return rq_id.partition("-")[0]

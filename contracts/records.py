@@ -12,9 +12,17 @@ from typing import TypeVar
 from contracts import keys
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord
 from contracts.fits import FitManifest, FitRequest
+from contracts.generators import (
+    GeneratorManifest,
+    GeneratorOutcome,
+    GeneratorRequest,
+    InverterManifest,
+)
+from contracts.inverters import InverterOutcome, InverterRequest
 from contracts.jobs import (
     Cancellation,
     JobError,
+    JobKind,
     JobRef,
     JobStatus,
     Live,
@@ -27,8 +35,21 @@ from contracts.store import Store
 
 S = TypeVar("S", bound=Shape)
 
-JobRequest = FitRequest | BatchRequest
-JobManifest = FitManifest | BatchManifest
+JobRequest = GeneratorRequest | InverterRequest | FitRequest | BatchRequest
+JobManifest = GeneratorOutcome | InverterOutcome | FitManifest | BatchManifest
+
+REQUEST_OF_KIND: dict[JobKind, type[JobRequest]] = {
+    "generator": GeneratorRequest,
+    "inverter": InverterRequest,
+    "fit": FitRequest,
+    "batch": BatchRequest,
+}
+MANIFEST_OF_KIND: dict[JobKind, type[JobManifest]] = {
+    "generator": GeneratorOutcome,
+    "inverter": InverterOutcome,
+    "fit": FitManifest,
+    "batch": BatchManifest,
+}
 
 
 def read(store: Store, key: str, shape: type[S]) -> S | None:
@@ -70,14 +91,25 @@ class JobRecord:
 
 def read_request(store: Store, ref: JobRef) -> JobRequest | None:
     """What was asked, or None when there is no such job."""
-    shape: type[JobRequest] = FitRequest if ref.kind == "fit" else BatchRequest
-    return read(store, keys.job_request(ref), shape)
+    return read(store, keys.job_request(ref), REQUEST_OF_KIND[ref.kind])
 
 
 def read_manifest(store: Store, ref: JobRef) -> JobManifest | None:
     """How the job ended, or None when it has not."""
-    shape: type[JobManifest] = FitManifest if ref.kind == "fit" else BatchManifest
-    return read(store, keys.job_manifest(ref), shape)
+    return read(store, keys.job_manifest(ref), MANIFEST_OF_KIND[ref.kind])
+
+
+def read_generator(store: Store, tenant: str, generator_id: str) -> GeneratorManifest | None:
+    """A generator that can be fitted, or None: there is none, or its import has not ended or not ended well."""
+    outcome = read(store, keys.manifest(tenant, "generators", generator_id), GeneratorOutcome)
+    return outcome.generator if outcome is not None else None
+
+
+def read_inverters(store: Store, tenant: str, generator_id: str) -> list[InverterManifest]:
+    """All inverters that lie below a generator."""
+    keys_found = [found.key for found in store.list(keys.inverters_prefix(tenant, generator_id))]
+    found = (read(store, key, InverterManifest) for key in keys_found)
+    return [inverter for inverter in found if inverter is not None]
 
 
 def read_job(store: Store, ref: JobRef) -> JobRecord | None:
@@ -106,10 +138,20 @@ def is_deleted(store: Store, ref: JobRef) -> bool:
 
 
 def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: JobManifest) -> JobManifest:
-    """Ends a job: the manifest goes into the store, then the news into Redis. Returns the manifest that stands."""
+    """Ends a job: the manifest goes into the store, then the news into Redis. Returns the manifest that stands.
+
+    What only the running job needed goes too.
+    """
     standing = create(store, keys.job_manifest(ref), manifest)
     ledger.status(ref, JobStatus(standing.status))
+    clear_scratch(store, ref)
     return standing
+
+
+def clear_scratch(store: Store, ref: JobRef) -> None:
+    """Removes what only the running job needed."""
+    for found in list(store.list(keys.job_scratch(ref))):
+        store.delete(found.key)
 
 
 def ended_without_result(
@@ -119,8 +161,9 @@ def ended_without_result(
     error: JobError | None = None,
 ) -> JobManifest:
     """The manifest of a job that made nothing: cancelled, failed or expired."""
-    shape: type[JobManifest] = FitManifest if ref.kind == "fit" else BatchManifest
-    return shape(status=status, started_at=started_at, finished_at=now(), error=error)
+    return MANIFEST_OF_KIND[ref.kind](
+        status=status, started_at=started_at, finished_at=now(), error=error
+    )
 
 
 def shard_records(store: Store, batch: JobRef) -> dict[int, ShardRecord]:

@@ -78,6 +78,13 @@ class Settings(BaseSettings):
     decode_cpu: timedelta = timedelta(minutes=5)
     decode_wall: timedelta = timedelta(minutes=10)
 
+    # What a checkpoint may hold, and what reading it may take. The memory is what the reader takes beyond torch itself.
+    max_checkpoint_bytes: Count = 4096 * MiB
+    upload_ttl: timedelta = timedelta(hours=24)
+    import_memory_bytes: Count = 8_192 * MiB
+    import_cpu: timedelta = timedelta(minutes=15)
+    import_wall: timedelta = timedelta(minutes=30)
+
     # What a batch may hold.
     max_batch_samples: Count = 1_000_000
     max_batch_shards: Count = 4_096

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import IO, TYPE_CHECKING, Literal, Self, cast
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 _PUT_IN_PARTS_FROM = 64 * 1024 * 1024
+_CHUNK_BYTES = 4 * 1024 * 1024
 _RETRY_FOR = timedelta(seconds=20)
 
 
@@ -56,7 +57,7 @@ class Store:
         """A store that lives as long as the process: for tests."""
         return cls(MemoryStore())
 
-    def put(self, key: str, data: bytes | Path) -> None:
+    def put(self, key: str, data: bytes | Path | IO[bytes]) -> None:
         """Writes an object, whatever was there. A file is sent in parts and never read whole."""
         with _answering(key):
             obstore.put(self.objects, key, data, chunk_size=_PUT_IN_PARTS_FROM)
@@ -86,6 +87,11 @@ class Store:
         with _answering(key):
             return bytes(obstore.get_range(self.objects, key, start=start, length=length))
 
+    def chunks(self, key: str, wanted: range) -> Iterator[bytes]:
+        """The bytes of a range piece by piece, so that no object is ever held whole."""
+        for start in range(wanted.start, wanted.stop, _CHUNK_BYTES):
+            yield self.get_range(key, start, min(_CHUNK_BYTES, wanted.stop - start))
+
     def head(self, key: str) -> ObjectInfo | None:
         """What is known of an object, or None when there is none."""
         with _answering(key), suppress(FileNotFoundError):
@@ -113,12 +119,17 @@ class Store:
         with _answering(key), suppress(FileNotFoundError):
             obstore.delete(self.objects, key)
 
-    def sign(self, key: str, expires_in: timedelta) -> str | None:
-        """A link that anybody may read the object by, or None: folders and memory cannot sign."""
+    def sign(
+        self, key: str, expires_in: timedelta, method: Literal["GET", "PUT"] = "GET"
+    ) -> str | None:
+        """A link that anybody may read or write the object by, or None: folders and memory cannot sign.
+
+        Whoever has a link to write by may send any number of any bytes: look before you believe.
+        """
         if not isinstance(self.objects, S3Store | GCSStore | AzureStore):
             return None
         with _answering(key):
-            return obstore.sign(self.objects, "GET", key, expires_in)
+            return obstore.sign(self.objects, method, key, expires_in)
 
 
 def _open_s3(settings: Settings) -> S3Store:

@@ -23,8 +23,7 @@ def read_generator(
     machine: Machine, tenant: str, generator_id: str, digest: str
 ) -> GeneratorManifest:
     """The manifest of a pinned generator. Raises `InputMissing` when it is gone or is not the one that was pinned."""
-    key = keys.manifest(tenant, "generators", generator_id)
-    manifest = records.read(machine.store, key, GeneratorManifest)
+    manifest = records.read_generator(machine.store, tenant, generator_id)
     if manifest is None or manifest.digest != digest:
         raise InputMissing(
             f"The request pins generator '{generator_id}' with digest {digest[:12]}, which is not in the store."

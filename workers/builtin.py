@@ -11,17 +11,28 @@ import structlog
 
 from contracts import keys, records
 from contracts.digests import digest_of, sha256_of_file
-from contracts.generators import GeneratorManifest, InverterManifest, Weights
+from contracts.generators import (
+    GeneratorManifest,
+    GeneratorOutcome,
+    GeneratorRequest,
+    InverterManifest,
+    Weights,
+)
 from contracts.ids import DEFAULT_TENANT
+from contracts.jobs import JobStatus
 from contracts.shapes import now
 from models.stylegan2.config import GeneratorConfig
 from workers.artefacts import write_weights
+from workers.describing import describe
 from workers.machine import Machine
 
 log = structlog.get_logger()
 
 FOLDER = Path(__file__).parent / "builtin"
+SOURCE = "built in"
 LICENCE = "same as this repository"
+
+_OF_REQUEST = {"tenant", "id", "created_at", "name", "licence", "source"}
 
 
 def publish_all(machine: Machine, folder: Path = FOLDER) -> None:
@@ -36,41 +47,50 @@ def publish(machine: Machine, source: Path) -> None:
     An inverter that is trained later is published then. A name stands for one generator for ever: a folder that holds
     another one than the store is passed over.
     """
-    key = keys.manifest(DEFAULT_TENANT, "generators", source.name)
-    standing = records.read(machine.store, key, GeneratorManifest)
+    standing = records.read_generator(machine.store, DEFAULT_TENANT, source.name)
     if standing is not None and standing.digest != _digest(source, "generator"):
         log.warning("passed over: the store has another generator of this name", folder=str(source))
         return
     manifest = standing or _generator(machine, source)
     if (source / "inverter.json").exists():
         _publish_inverter(machine, source, manifest.digest)
+    _record(machine, manifest)
     if standing is None:
-        records.create(machine.store, key, manifest)
         machine.ledger.index_add(DEFAULT_TENANT, "generators", [source.name])
         log.info("published", generator=source.name, digest=manifest.digest[:12])
+
+
+def _record(machine: Machine, manifest: GeneratorManifest) -> None:
+    """Keeps the generator as an import that has succeeded: to everybody it is one like those that were uploaded.
+
+    The request comes after the outcome here: alone it would be work for the reconciler.
+    """
+    outcome = GeneratorOutcome(
+        status=JobStatus.SUCCEEDED,
+        started_at=None,
+        finished_at=manifest.created_at,
+        generator=manifest,
+    )
+    request = GeneratorRequest(original=None, **manifest.model_dump(include=_OF_REQUEST))
+    records.create(machine.store, keys.job_manifest(request.ref), outcome)
+    records.create(machine.store, keys.job_request(request.ref), request)
 
 
 def _generator(machine: Machine, source: Path) -> GeneratorManifest:
     weights = _weights(machine, source, "generator")
     has_discriminator = (source / "discriminator.json").exists()
     config = GeneratorConfig.from_dict(json.loads((source / "generator.json").read_text()))
-    height_px, width_px = config.image_px
     return GeneratorManifest(
         tenant=DEFAULT_TENANT,
         id=source.name,
         name=source.name,
         created_at=now(),
         digest=weights.digest,
-        architecture="stylegan2",
-        height_px=height_px,
-        width_px=width_px,
-        z_dim=config.z_dim,
-        w_dim=config.w_dim,
-        num_ws=config.num_ws,
         weights=weights,
         discriminator=_weights(machine, source, "discriminator") if has_discriminator else None,
-        source="built in",
+        source=SOURCE,
         licence=LICENCE,
+        **describe(config),
     )
 
 

@@ -24,7 +24,7 @@ from contracts import keys, records
 from contracts.batches import BatchRequest
 from contracts.errors import Unavailable, WorkerLost
 from contracts.jobs import JOB_KINDS, JobRef, JobStatus
-from contracts.queues import QUEUE_NAMES, RETENTION, fit_call, job_id_of
+from contracts.queues import QUEUE_NAMES, RETENTION, job_call, job_id_of
 from contracts.shapes import now
 from workers.batches import completed, queue_next
 from workers.jobs import failed
@@ -38,7 +38,7 @@ LOCK = "reconcile"
 LOCK_INTERVALS = 4
 """A reconciler that was killed in its round keeps the others out for so many intervals. Two at once do no harm."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-INDEXED_NOUNS: tuple[keys.Noun, ...] = ("generators", "labelsets", "fits", "batches")
+INDEXED_NOUNS: tuple[keys.Noun, ...] = ("generators", "inverters", "labelsets", "fits", "batches")
 
 
 class Reconciler:
@@ -101,7 +101,7 @@ class Reconciler:
                 records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
 
     def _unfinished(self, tenant: str) -> list[str]:
-        """The text of every job not yet known to have ended; fits before batches, oldest first."""
+        """The text of every job not yet known to have ended, kind by kind, oldest first."""
         nouns = [keys.NOUN_OF_KIND[kind] for kind in JOB_KINDS]
         jobs = [
             f"{tenant}/{job_id}"
@@ -116,6 +116,7 @@ class Reconciler:
         queued = all_queued.get(ref.id, set())
         record = records.read_job(self.machine.store, ref)
         if record is None or record.manifest or records.is_deleted(self.machine.store, ref):
+            records.clear_scratch(self.machine.store, ref)
             self.ended.add(str(ref))
         elif looked_at - record.request.created_at < self.machine.settings.heartbeat_interval:
             pass  # the app stores a request before it queues it: leave it that moment
@@ -124,7 +125,7 @@ class Reconciler:
         elif isinstance(record.request, BatchRequest):
             self._repair_batch(record.request, queued, looked_at)
         elif not queued:
-            self._requeue_fit(ref)
+            self._requeue(ref)
 
     def _end_cancelled(self, ref: JobRef) -> None:
         """Nobody will pick it up, so nobody else writes its manifest."""
@@ -132,15 +133,15 @@ class Reconciler:
         manifest = records.ended_without_result(ref, JobStatus.CANCELLED, started_at)
         records.finish(self.machine.store, self.machine.ledger, ref, manifest)
 
-    def _requeue_fit(self, ref: JobRef) -> None:
+    def _requeue(self, ref: JobRef) -> None:
         attempt = self.machine.ledger.next_attempt(ref)
         if attempt > self.machine.settings.max_attempts:
-            error = WorkerLost(f"The fit was begun {attempt - 1} times and lost each time.")
+            error = WorkerLost(f"The {ref.kind} was begun {attempt - 1} times and lost each time.")
             manifest = failed(ref, error, None)
             records.finish(self.machine.store, self.machine.ledger, ref, manifest)
             return
         log.warning("queued again", job=str(ref), attempt=attempt)
-        put(self.machine.redis, fit_call(ref, attempt))
+        put(self.machine.redis, job_call(ref, attempt))
 
     def _repair_batch(self, request: BatchRequest, queued: set[str], looked_at: datetime) -> None:
         """Completes a finished batch, frees claims on shards that nobody renders, and queues what comes next."""
@@ -180,7 +181,7 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
 
 
 def queued_rq_ids(machine: Machine) -> Mapping[str, set[str]]:
-    """For each fit and batch, the RQ ids that are waiting, popped, running or scheduled.
+    """For each job, the RQ ids that are waiting, popped, running or scheduled.
 
     The lists are read in the order in which an entry moves through them, and the first one again at the end (a retry
     returns there), so that no entry slips by between two reads.

@@ -2,7 +2,6 @@
 
 import mimetypes
 import re
-from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,11 +11,9 @@ from fastapi.responses import StreamingResponse
 from app.links import check_link
 from app.requests import ServicesDep
 from contracts.errors import Gone
-from contracts.store import ObjectInfo, Store
+from contracts.store import ObjectInfo
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
-
-_CHUNK_BYTES = 1024 * 1024
 
 
 @router.get("/{key:path}", response_class=Response)
@@ -49,7 +46,7 @@ def read_file(
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{info.num_bytes}"
     headers["Content-Length"] = str(len(wanted))
     return StreamingResponse(
-        _chunks(services.store, key, wanted),
+        services.store.chunks(key, wanted),
         status_code=HTTPStatus.PARTIAL_CONTENT if is_partial else HTTPStatus.OK,
         media_type=mimetypes.guess_type(key)[0] or "application/octet-stream",
         headers=headers,
@@ -81,8 +78,3 @@ def _wanted(header: str | None, num_bytes: int) -> range | None:
     else:
         start, stop = int(first), min(int(last) + 1 if last else num_bytes, num_bytes)
     return range(start, stop) if start < stop else None
-
-
-def _chunks(store: Store, key: str, wanted: range) -> Iterator[bytes]:
-    for start in range(wanted.start, wanted.stop, _CHUNK_BYTES):
-        yield store.get_range(key, start, min(_CHUNK_BYTES, wanted.stop - start))

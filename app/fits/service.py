@@ -20,7 +20,7 @@ from contracts.fits import (
 from contracts.generators import GeneratorManifest
 from contracts.jobs import Idempotency, JobRef
 from contracts.labelsets import LabelsetManifest
-from contracts.queues import fit_call
+from contracts.queues import job_call
 from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import now
 
@@ -35,7 +35,7 @@ def create(services: Services, tenant: str, body: FitCreate, key: str | None) ->
             check_replay(standing.idempotency, idempotency)
             return Created(jobs.fresh(standing), is_replay=True)
         request = _resolve(services, ref, body, idempotency)
-        jobs.submit(services, request, lambda: [fit_call(ref, services.ledger.next_attempt(ref))])
+        jobs.submit(services, request, lambda: [job_call(ref, services.ledger.next_attempt(ref))])
         return Created(jobs.fresh(request), is_replay=False)
 
 
@@ -86,7 +86,7 @@ def _resolve(
 def _generator(services: Services, tenant: str, generator_id: str) -> GeneratorManifest:
     try:
         return generators.find(services, tenant, generator_id)
-    except NotFound:
+    except (NotFound, Gone):
         known = ", ".join(generators.list_ids(services, tenant)) or "none yet"
         detail = f"There is no generator '{generator_id}'. There is: {known}."
         raise InvalidRequest.at("/generator", detail) from None

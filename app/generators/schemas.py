@@ -1,45 +1,126 @@
-"""What is answered about a generator."""
+"""What a caller sends to have a checkpoint imported, and what is answered about a generator."""
 
-from pydantic import ConfigDict
+from typing import Annotated, Literal
 
-from contracts.generators import GeneratorManifest, InverterManifest
-from contracts.ids import GeneratorId
+from pydantic import ConfigDict, Field
+
+from app.jobs.answers import envelope
+from app.jobs.service import JobState
+from app.links import Links, SignedLink
+from contracts.generators import (
+    GeneratorManifest,
+    GeneratorMetrics,
+    GeneratorOutcome,
+    GeneratorRequest,
+    InverterManifest,
+    Tap,
+)
+from contracts.ids import GeneratorId, UploadId
+from contracts.jobs import JobEnvelope
 from contracts.shapes import Sha256, Shape, Timestamp
 
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Licence = Annotated[
+    str,
+    Field(max_length=2_000, description="What the uploader says of the terms it is used under"),
+]
 
-class InverterView(Shape):
-    """An encoder that starts inversions, by its digest."""
+
+class GeneratorForm(Shape):
+    """What stands beside the file in the form of `POST /v1/generators`."""
+
+    name: Name
+    licence: Licence = ""
+
+
+class GeneratorCreate(GeneratorForm):
+    """The JSON body of `POST /v1/generators`: a checkpoint that was sent to an upload's link before."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "faces 256",
+                    "licence": "CC BY-NC 4.0",
+                    "upload": "upload_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
+                }
+            ]
+        }
+    )
+
+    upload: UploadId
+
+
+class InverterSummary(Shape):
+    """An encoder that starts inversions, by the digest that a fit pins it by."""
 
     digest: Sha256
     created_at: Timestamp
 
 
-class GeneratorView(Shape):
-    """A pretrained generator that a fit can be made of. The newest inverter comes first and is the default."""
+class GeneratorView(JobEnvelope[GeneratorMetrics]):
+    """A generator that a fit can be made of, once its import has succeeded; until then its network is not known.
+
+    `sheet` is a picture of 64 samples. The newest inverter comes first and is the default of a fit.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "portraits-64"}]})
 
     id: GeneratorId
+    kind: Literal["generator"] = "generator"
     name: str
-    created_at: Timestamp
-    digest: Sha256
-    architecture: str
-    height_px: int
-    width_px: int
-    z_dim: int
-    w_dim: int
-    num_ws: int
-    source: str
     licence: str
-    inverters: tuple[InverterView, ...]
+    source: str
+    digest: Sha256 | None = None
+    architecture: str | None = None
+    height_px: int | None = None
+    width_px: int | None = None
+    z_dim: int | None = None
+    w_dim: int | None = None
+    num_ws: int | None = None
+    num_classes: int | None = None
+    taps: tuple[Tap, ...] = ()
+    has_discriminator: bool | None = None
+    missing: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    sheet: SignedLink | None = None
+    inverters: tuple[InverterSummary, ...] = ()
 
 
 def show_generator(
-    generator: GeneratorManifest, inverters: list[InverterManifest]
+    state: JobState, inverters: list[InverterManifest], links: Links
 ) -> GeneratorView:
     """The answer about a generator."""
-    shown = tuple(
-        InverterView(digest=found.digest, created_at=found.created_at) for found in inverters
+    request, outcome = state.record.request, state.record.manifest
+    assert isinstance(request, GeneratorRequest)
+    assert isinstance(outcome, GeneratorOutcome | None)
+    common = envelope(state, links)
+    common["links"]["inverters"] = links.resource("generators", request.id, "inverters")
+    own: dict[str, object] = {
+        "name": request.name,
+        "licence": request.licence,
+        "source": request.source,
+    }
+    made = outcome.generator if outcome else None
+    if made is not None:
+        own |= _network(made, links)
+    return GeneratorView.model_validate(
+        {
+            **common,
+            **own,
+            "metrics": outcome.metrics if outcome else None,
+            "inverters": [
+                InverterSummary(digest=found.digest, created_at=found.created_at)
+                for found in inverters
+            ],
+        }
     )
-    own = generator.model_dump(exclude={"tenant", "weights", "discriminator"})
-    return GeneratorView(inverters=shown, **own)
+
+
+def _network(made: GeneratorManifest, links: Links) -> dict[str, object]:
+    """What is known once the checkpoint has been read."""
+    own = made.model_dump(
+        exclude={"tenant", "id", "created_at", "weights", "discriminator", "sheet", "statistics"}
+    )
+    sheet = links.file(made.sheet) if made.sheet else None
+    return {**own, "has_discriminator": made.discriminator is not None, "sheet": sheet}

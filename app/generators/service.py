@@ -1,41 +1,170 @@
-"""Finds generators and their inverters in the store. Knows no HTTP."""
+"""Takes a checkpoint in and has it imported; finds generators and their inverters in the store. Knows no HTTP."""
 
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import IO
+
+from app.generators.schemas import GeneratorCreate, GeneratorForm
+from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.jobs import service as jobs
+from app.jobs.service import JobState
 from app.services import Services
+from app.uploads import service as uploads
+from app.uploads.service import Measured
 from contracts import keys, records
-from contracts.errors import NotFound
-from contracts.generators import GeneratorManifest, InverterManifest
+from contracts.errors import (
+    BuiltIn,
+    GeneratorNotReady,
+    InvalidRequest,
+    InvalidUpload,
+    NotFound,
+    TooLarge,
+)
+from contracts.generators import (
+    GeneratorManifest,
+    GeneratorOutcome,
+    GeneratorRequest,
+    InverterManifest,
+)
+from contracts.jobs import Idempotency, JobRef
+from contracts.queues import job_call
+from contracts.settings import MiB
+from contracts.shapes import Artefact, now
+
+MAX_NAMED = 20
+MAX_NAME = 200
+_STORING = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A checkpoint that came with its form in one request, to be read once."""
+
+    form: GeneratorForm
+    name: str
+    content: IO[bytes]
+
+
+def create(
+    services: Services, tenant: str, body: GeneratorCreate | CheckpointFile, key: str | None
+) -> Created[JobState]:
+    """Has a checkpoint imported, or finds the generator that this Idempotency-Key has made.
+
+    Raises `InvalidRequest`, `TooLarge`, `UploadIncomplete` or `UploadUsed`.
+    """
+    if isinstance(body, CheckpointFile):
+        return _create_from_file(services, tenant, body, key)
+    idempotency = idempotency_of(key, "generators", body.model_dump(mode="json"))
+    source = f"uploaded as {body.upload}"
+    return _submit(services, tenant, body, idempotency, source=source, upload=lambda: body.upload)
 
 
 def find(services: Services, tenant: str, generator_id: str) -> GeneratorManifest:
-    """The generator. Raises `NotFound`."""
-    key = keys.manifest(tenant, "generators", generator_id)
-    manifest = records.read(services.store, key, GeneratorManifest)
-    if manifest is None:
-        raise NotFound("generator", generator_id)
-    return manifest
+    """A generator that can be fitted. Raises `NotFound`, `Gone`, or `GeneratorNotReady`."""
+    state = jobs.find(services, JobRef(tenant=tenant, id=generator_id))
+    made = _made(state)
+    if made is None:
+        raise GeneratorNotReady(generator_id, state.status)
+    return made
 
 
 def list_ids(services: Services, tenant: str) -> list[str]:
-    """The ids of all generators, in order. There are few: no page is needed."""
-    ids = services.store.children(keys.noun_prefix(tenant, "generators"))
-    return [
-        generator_id
-        for generator_id in ids
-        if services.store.head(keys.manifest(tenant, "generators", generator_id))
-    ]
+    """The ids of generators that can be fitted, built-in ones first, then the newest; not more than a message holds."""
+    ids = reversed(services.store.children(keys.noun_prefix(tenant, "generators")))
+    ready = (one for one in ids if records.read_generator(services.store, tenant, one) is not None)
+    return [one for one, _ in zip(ready, range(MAX_NAMED), strict=False)]
 
 
 def list_inverters(services: Services, generator: GeneratorManifest) -> list[InverterManifest]:
     """The generator's inverters, newest first."""
-    prefix = keys.inverters_prefix(generator.tenant, generator.id)
-    found = (
-        records.read(services.store, info.key, InverterManifest)
-        for info in services.store.list(prefix)
-        if info.key.endswith(".json")
-    )
-    fitting = (
-        inverter
-        for inverter in found
-        if inverter is not None and inverter.generator_digest == generator.digest
-    )
+    found = records.read_inverters(services.store, generator.tenant, generator.id)
+    fitting = (inverter for inverter in found if inverter.generator_digest == generator.digest)
     return sorted(fitting, key=lambda inverter: inverter.created_at, reverse=True)
+
+
+def list_inverters_of(services: Services, state: JobState) -> list[InverterManifest]:
+    """The same for a generator as it stands; none before its import has succeeded."""
+    made = _made(state)
+    return list_inverters(services, made) if made is not None else []
+
+
+def delete(services: Services, ref: JobRef) -> None:
+    """Erases an uploaded generator whose import has ended. Raises `BuiltIn` for one that comes with the service."""
+    request = records.read_request(services.store, ref)
+    if isinstance(request, GeneratorRequest) and request.original is None:
+        raise BuiltIn("generator", ref.id)
+    jobs.delete(services, ref)
+
+
+def _made(state: JobState) -> GeneratorManifest | None:
+    outcome = state.record.manifest
+    return outcome.generator if isinstance(outcome, GeneratorOutcome) else None
+
+
+def _create_from_file(
+    services: Services, tenant: str, file: CheckpointFile, key: str | None
+) -> Created[JobState]:
+    announced = _measure(file.content, services.settings.max_checkpoint_bytes)
+    form = [file.form.model_dump(mode="json"), announced.sha256]
+    return _submit(
+        services,
+        tenant,
+        file.form,
+        idempotency_of(key, "generators", form),
+        source=f"uploaded as {file.name[:MAX_NAME]}",
+        upload=lambda: uploads.keep(services, tenant, file.content, announced),
+    )
+
+
+def _submit(
+    services: Services,
+    tenant: str,
+    form: GeneratorForm,
+    idempotency: Idempotency | None,
+    *,
+    source: str,
+    upload: Callable[[], str],
+) -> Created[JobState]:
+    """Claims what `upload` gives the id of, and queues its import."""
+    with reserve(services, tenant, "generator", idempotency, lock_ttl=_STORING) as generator_id:
+        ref = JobRef(tenant=tenant, id=generator_id)
+        standing = jobs.find_standing(services, ref)
+        if standing is not None:
+            check_replay(standing.idempotency, idempotency)
+            return Created(jobs.fresh(standing), is_replay=True)
+        request = GeneratorRequest(
+            tenant=tenant,
+            id=generator_id,
+            created_at=now(),
+            idempotency=idempotency,
+            name=form.name,
+            licence=form.licence,
+            source=source,
+            original=_claim(services, ref, upload()),
+        )
+        jobs.submit(services, request, lambda: [job_call(ref, services.ledger.next_attempt(ref))])
+        return Created(jobs.fresh(request), is_replay=False)
+
+
+def _claim(services: Services, ref: JobRef, upload_id: str) -> Artefact:
+    try:
+        return uploads.claim(services, ref.tenant, upload_id, ref.id)
+    except NotFound as error:
+        raise InvalidRequest.at("/upload", error.detail) from None
+
+
+def _measure(content: IO[bytes], most: int) -> Measured:
+    """The size and digest of a file that came in a form."""
+    num_bytes = content.seek(0, os.SEEK_END)
+    if num_bytes > most:
+        raise TooLarge(f"The file has {num_bytes} bytes; a checkpoint may have at most {most}.")
+    if num_bytes == 0:
+        raise InvalidUpload("The file is empty. With curl: -F file=@NAME-OF-THE-FILE.")
+    content.seek(0)
+    digest = hashlib.sha256()
+    while chunk := content.read(MiB):
+        digest.update(chunk)
+    return Measured(num_bytes, digest.hexdigest())

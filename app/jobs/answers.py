@@ -55,7 +55,7 @@ def cancelled(response: Response, view: V) -> V:
 
 def conditional(request: Request, response: Response, view: V) -> V | Response:
     """The answer to a read: 304 when the caller has it already. Links are left out of the tag: they age."""
-    etag = f'W/"{digest_of(view.model_dump(mode="json", exclude={"links"}))[:32]}"'
+    etag = f'W/"{digest_of(view.model_dump(mode="json", exclude={"links", "sheet"}))[:32]}"'
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "private, no-cache"
     if not view.status.is_terminal:

@@ -1,4 +1,4 @@
-"""What fits and batches share: being submitted, found, listed, cancelled and deleted. Knows no HTTP."""
+"""What all jobs share: being submitted, found, listed, cancelled and deleted. Knows no HTTP."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -87,13 +87,14 @@ def list_page(
     after: str | None,
     status: JobStatus | None,
     show: Callable[[JobState], T],
+    only: Callable[[JobRequest], bool] = lambda _: True,
 ) -> Page[T]:
-    """A page of the tenant's jobs of one kind, newest first."""
+    """A page of the tenant's jobs of one kind, newest first; of those that `only` lets through."""
 
     def load(job_id: str) -> T | None:
         ref = JobRef(tenant=tenant, id=job_id)
         record = records.read_job(services.store, ref)
-        if record is None:
+        if record is None or not only(record.request):
             return None
         state = JobState(ref, record, Live() if record.manifest else services.ledger.live(ref))
         return show(state) if status in (None, state.status) else None

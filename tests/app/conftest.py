@@ -24,7 +24,13 @@ from contracts import keys, records
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
 from contracts.digests import sha256_of
 from contracts.fits import FitManifest, FitMetrics, InvertedImage
-from contracts.generators import GeneratorManifest, InverterManifest, Weights
+from contracts.generators import (
+    GeneratorManifest,
+    GeneratorOutcome,
+    GeneratorRequest,
+    InverterManifest,
+    Weights,
+)
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, JobStatus
 from contracts.labelsets import LabelSchema, LabelsetEntry, LabelsetManifest, labelset_digest
@@ -123,7 +129,12 @@ def generator(store: Store) -> GeneratorManifest:
     )
     key = keys.inverter(DEFAULT_TENANT, manifest.id, inverter.digest)
     records.write(store, key, inverter)
-    records.write(store, keys.manifest(DEFAULT_TENANT, "generators", manifest.id), manifest)
+    own = manifest.model_dump(include={"tenant", "id", "created_at", "name", "licence", "source"})
+    request = GeneratorRequest(original=None, **own)
+    ended = {"started_at": None, "finished_at": now(), "generator": manifest}
+    outcome = GeneratorOutcome.model_validate({"status": JobStatus.SUCCEEDED, **ended})
+    records.write(store, keys.job_request(request.ref), request)
+    records.write(store, keys.job_manifest(request.ref), outcome)
     return manifest
 
 

@@ -4,11 +4,11 @@ import re
 
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, ShardRef
-from contracts.queues import TASKS, fit_call, job_id_of, pilot_call, shard_call
+from contracts.queues import TASKS, job_call, job_id_of, pilot_call, shard_call
 
 FIT = JobRef(tenant=DEFAULT_TENANT, id=new_id("fit"))
 BATCH = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
-CALLS = [fit_call(FIT, 1), pilot_call(BATCH, 1), shard_call(ShardRef(batch=BATCH, index=3), 2)]
+CALLS = [job_call(FIT, 1), pilot_call(BATCH, 1), shard_call(ShardRef(batch=BATCH, index=3), 2)]
 
 
 def test_rq_takes_the_ids() -> None:
@@ -23,7 +23,7 @@ def test_an_entry_leads_back_to_its_job() -> None:
 
 def test_another_attempt_is_another_entry() -> None:
     """A job queued again never reuses an id, which RQ would take for the stale one."""
-    assert fit_call(FIT, 1).rq_id != fit_call(FIT, 2).rq_id
+    assert job_call(FIT, 1).rq_id != job_call(FIT, 2).rq_id
 
 
 def test_every_task_is_retried_and_ends() -> None:

@@ -25,7 +25,6 @@ from contracts.fits import (
     PinnedLabelset,
     ResolvedFitOptions,
 )
-from contracts.generators import GeneratorManifest
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
@@ -156,8 +155,7 @@ class Scene:
         validation: PinnedLabelset | None = None,
     ) -> FitRequest:
         """The request of a fit on four labelled images."""
-        key = keys.manifest(DEFAULT_TENANT, "generators", GENERATOR)
-        generator = records.read(self.machine.store, key, GeneratorManifest)
+        generator = records.read_generator(self.machine.store, DEFAULT_TENANT, GENERATOR)
         assert generator is not None
         request = FitRequest(
             tenant=DEFAULT_TENANT,

@@ -25,8 +25,7 @@ def add_inverter(source: Path) -> None:
 
 def read_generator(store: Store) -> GeneratorManifest:
     """The generator as it is published."""
-    key = keys.manifest(DEFAULT_TENANT, "generators", GENERATOR)
-    manifest = records.read(store, key, GeneratorManifest)
+    manifest = records.read_generator(store, DEFAULT_TENANT, GENERATOR)
     assert manifest is not None
     return manifest
 

@@ -16,7 +16,7 @@ from contracts import records
 from contracts.batches import BatchRequest
 from contracts.fits import FitRequest, InversionOptions, ResolvedFitOptions
 from contracts.jobs import JobRef, JobStatus, ShardRef
-from contracts.queues import fit_call
+from contracts.queues import job_call
 from contracts.settings import Settings
 from examples.demo.stack import Stack
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
@@ -60,7 +60,7 @@ def long_fit(scene: Scene, steps: int = 400) -> FitRequest:
     numbers = QUICK.inversion.model_dump() | {"steps": steps}
     options = ResolvedFitOptions(inversion=InversionOptions(**numbers), ensemble=QUICK.ensemble)
     fit = scene.ask_fit(options)
-    put(scene.machine.redis, fit_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(fit.ref, 1))
     return fit
 
 

@@ -6,7 +6,7 @@ from contracts import keys, records
 from contracts.fits import FitRequest
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobStatus, ShardRef
-from contracts.queues import RETENTION, fit_call
+from contracts.queues import RETENTION, job_call
 from contracts.shapes import now
 from tests.workers.scene import Scene
 from workers import batches
@@ -36,7 +36,7 @@ def test_a_lost_fit_is_queued_again(scene: Scene) -> None:
 def test_a_queued_fit_is_not_queued_twice(scene: Scene) -> None:
     """Round after round, it stands in the queue once."""
     fit = aged(scene, scene.ask_fit())
-    put(scene.machine.redis, fit_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(fit.ref, 1))
     reconciler = Reconciler(scene.machine)
     reconciler.reconcile()
     reconciler.reconcile()

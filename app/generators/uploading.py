@@ -1,0 +1,93 @@
+"""Reads the body of `POST /v1/generators`, which comes as JSON or as a form with the checkpoint itself.
+
+FastAPI gives one operation one kind of body, so the choice by `Content-Type` is made here.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from app.generators.schemas import GeneratorCreate, GeneratorForm
+from app.generators.service import CheckpointFile
+from app.requests import ServicesDep
+from contracts.errors import InvalidRequest, TooLarge
+from contracts.shapes import Shape
+
+S = TypeVar("S", bound=Shape)
+
+Body = GeneratorCreate | CheckpointFile
+
+BODY_SCHEMA: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": GeneratorCreate.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "name"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        **GeneratorForm.model_json_schema()["properties"],
+                    },
+                }
+            },
+        },
+    }
+}
+"""What the page of the API shows."""
+
+
+async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
+    """The checked body. A form's file lies on disk until the answer is made."""
+    media_type = request.headers.get("Content-Type", "nothing").partition(";")[0]
+    if media_type == "application/json":
+        text = await _read(request, services.settings.max_json_bytes)
+        yield _checked(GeneratorCreate, _parsed(text))
+    elif media_type == "multipart/form-data":
+        async with request.form(max_files=1, max_fields=4) as form:
+            fields = dict(form)
+            file = fields.pop("file", None)
+            if not isinstance(file, UploadFile):
+                detail = "The checkpoint is missing. With curl: -F file=@NAME-OF-THE-FILE."
+                raise InvalidRequest.at("/file", detail)
+            own = _checked(GeneratorForm, fields)
+            yield CheckpointFile(form=own, name=file.filename or "", content=file.file)
+    else:
+        raise InvalidRequest(
+            f"A body of {media_type} came. Send a form with 'file' and 'name' (curl -F file=@face.pkl -F name=faces),"
+            " or JSON with 'name' and 'upload', the id of an upload."
+        )
+
+
+BodyDep = Annotated[Body, Depends(_body)]
+
+
+async def _read(request: Request, most: int) -> bytes:
+    """A body that belongs into memory."""
+    text = b""
+    async for chunk in request.stream():
+        text += chunk
+        if len(text) > most:
+            raise TooLarge(f"The JSON has more than {most} bytes.")
+    return text
+
+
+def _parsed(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest.at("/", f"The body is not JSON: {error}.") from error
+
+
+def _checked(shape: type[S], fields: object) -> S:
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        raise RequestValidationError(found) from error

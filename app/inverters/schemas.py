@@ -1,0 +1,60 @@
+"""What a caller sends to have an inverter trained, and what is answered about one."""
+
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from app.jobs.answers import envelope
+from app.jobs.service import JobState
+from app.links import Links
+from contracts.fits import PinnedGenerator
+from contracts.inverters import (
+    InverterMetrics,
+    InverterOptions,
+    InverterOutcome,
+    InverterRequest,
+)
+from contracts.jobs import JobEnvelope
+from contracts.shapes import Seed, Sha256, Shape
+
+
+class InverterCreate(Shape):
+    """The body of `POST /v1/generators/{id}/inverters`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"seed": 1, "options": {"num_images": 40_000}}]}
+    )
+
+    seed: Seed = 0
+    options: InverterOptions = InverterOptions()
+
+
+class InverterView(JobEnvelope[InverterMetrics]):
+    """The training of an encoder that starts a generator's inversions; once it has succeeded, that encoder.
+
+    A fit takes the newest inverter of its generator, or the one whose `digest` it names.
+    """
+
+    kind: Literal["inverter"] = "inverter"
+    generator: PinnedGenerator
+    seed: Seed
+    options: InverterOptions
+    digest: Sha256 | None = None
+
+
+def show_inverter(state: JobState, links: Links) -> InverterView:
+    """The answer about an inverter."""
+    request, outcome = state.record.request, state.record.manifest
+    assert isinstance(request, InverterRequest)
+    assert isinstance(outcome, InverterOutcome | None)
+    common = envelope(state, links)
+    common["links"]["generator"] = links.resource("generators", request.generator.id)
+    made = outcome.inverter if outcome else None
+    return InverterView.model_validate(
+        {
+            **common,
+            **request.model_dump(include={"generator", "seed", "options"}),
+            "metrics": outcome.metrics if outcome else None,
+            "digest": made.digest if made else None,
+        }
+    )

@@ -1,0 +1,65 @@
+"""Has an inverter trained for a generator, finds and erases inverters. Knows no HTTP."""
+
+from app.generators import service as generators
+from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.inverters.schemas import InverterCreate
+from app.jobs import service as jobs
+from app.jobs.service import JobState
+from app.services import Services
+from contracts import keys, records
+from contracts.fits import PinnedGenerator
+from contracts.inverters import InverterOutcome, InverterRequest
+from contracts.jobs import JobRef
+from contracts.queues import job_call
+from contracts.shapes import now
+
+
+def create(
+    services: Services, tenant: str, generator_id: str, body: InverterCreate, *, key: str | None
+) -> Created[JobState]:
+    """Queues a training, or finds the one that this Idempotency-Key has made.
+
+    Raises `NotFound`, `Gone`, or `GeneratorNotReady`.
+    """
+    idempotency = idempotency_of(key, "inverters", [generator_id, body.model_dump(mode="json")])
+    with reserve(services, tenant, "inverter", idempotency) as inverter_id:
+        ref = JobRef(tenant=tenant, id=inverter_id)
+        standing = jobs.find_standing(services, ref)
+        if standing is not None:
+            check_replay(standing.idempotency, idempotency)
+            return Created(jobs.fresh(standing), is_replay=True)
+        generator = generators.find(services, tenant, generator_id)
+        pinned = generator.model_dump(include=set(PinnedGenerator.model_fields))
+        request = InverterRequest(
+            tenant=tenant,
+            id=inverter_id,
+            created_at=now(),
+            idempotency=idempotency,
+            seed=body.seed,
+            generator=PinnedGenerator.model_validate(pinned),
+            options=body.options,
+        )
+        jobs.submit(services, request, lambda: [job_call(ref, services.ledger.next_attempt(ref))])
+        return Created(jobs.fresh(request), is_replay=False)
+
+
+def delete(services: Services, ref: JobRef) -> None:
+    """Erases a training that has ended, and the inverter it made: no later fit starts from it."""
+    request = records.read_request(services.store, ref)
+    outcome = records.read_manifest(services.store, ref)
+    if isinstance(request, InverterRequest) and isinstance(outcome, InverterOutcome):
+        _erase(services, request, outcome)
+    jobs.delete(services, ref)
+
+
+def _erase(services: Services, request: InverterRequest, outcome: InverterOutcome) -> None:
+    """Removes the inverter, and its weights unless another one shares them: they lie under their digests."""
+    if outcome.inverter is None:
+        return
+    tenant, generator_id = request.tenant, request.generator.id
+    services.store.delete(keys.inverter(tenant, generator_id, outcome.inverter.digest))
+    others = records.read_inverters(services.store, tenant, generator_id)
+    kept = {half.key for other in others for half in other.weights.halves}
+    for half in outcome.inverter.weights.halves:
+        if half.key not in kept:
+            services.store.delete(half.key)

@@ -1,0 +1,67 @@
+"""`/v1/uploads`: announce a large file, send it to the link that is answered, then make something of its id."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from app.links import check_link
+from app.requests import IdempotencyKey, LinksDep, ServicesDep, TenantDep
+from app.uploads import service
+from app.uploads.schemas import UploadCreate, UploadView, show_upload
+from contracts.ids import UploadId
+
+router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
+contents = APIRouter(prefix="/v1/uploads", tags=["uploads"])
+"""Apart, because here the bodies may be as large as a checkpoint."""
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+def create_upload(
+    *,
+    body: UploadCreate,
+    response: Response,
+    services: ServicesDep,
+    tenant: TenantDep,
+    links: LinksDep,
+    idempotency_key: IdempotencyKey = None,
+) -> UploadView:
+    """Announces a file by size and SHA-256; the answer has a link to send it to by PUT."""
+    made = service.announce(services, tenant, body.num_bytes, body.sha256, key=idempotency_key)
+    view = show_upload(made.value, links)
+    response.headers["Location"] = view.links["self"]
+    if made.is_replay:
+        response.headers["Idempotent-Replayed"] = "true"
+    return view
+
+
+@router.get("/{upload_id}")
+def get_upload(
+    upload_id: UploadId, services: ServicesDep, tenant: TenantDep, links: LinksDep
+) -> UploadView:
+    """How much of the file is there, and a fresh link to send it to."""
+    return show_upload(service.find(services, tenant, upload_id), links)
+
+
+@router.delete("/{upload_id}", status_code=HTTPStatus.NO_CONTENT)
+def delete_upload(upload_id: UploadId, services: ServicesDep, tenant: TenantDep) -> None:
+    """Erases an upload that is not wanted any more."""
+    service.delete(services, tenant, upload_id)
+
+
+@contents.put("/{upload_id}/content", status_code=HTTPStatus.NO_CONTENT)
+async def put_content(
+    *,
+    upload_id: UploadId,
+    expires: Annotated[int, Query()],
+    signature: Annotated[str, Query()],
+    request: Request,
+    services: ServicesDep,
+    tenant: TenantDep,
+) -> None:
+    """Takes the file in, by a link that we signed, where the store itself cannot sign."""
+    upload = await run_in_threadpool(service.find, services, tenant, upload_id)
+    key = upload.manifest.content.key
+    check_link(services.secret, key, expires, signature, purpose="upload")
+    await service.take_in(services, upload, request.stream())

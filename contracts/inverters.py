@@ -1,0 +1,48 @@
+"""An inverter: the encoder that starts a generator's inversions, and the job that trains it on the generator's samples.
+
+In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterOutcome`, and the inverter itself below
+its generator (`InverterManifest`), where fits find it by digest.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.fits import LearningRate, PinnedGenerator
+from contracts.generators import InverterManifest
+from contracts.ids import InverterId
+from contracts.jobs import Outcome, Request
+from contracts.shapes import Seed, Shape
+
+
+class InverterOptions(Shape):
+    """How long and how fast the encoder learns: on `num_images` fresh samples, `batch` at each step."""
+
+    num_images: Annotated[int, Field(ge=1, le=100_000_000)] = 40_000
+    batch: Annotated[int, Field(ge=1, le=1_024)] = 16
+    learning_rate: LearningRate = 1e-3
+
+
+class InverterRequest(Request):
+    """`inverters/{id}/request.json`: a training as it will be run, whatever changes around it."""
+
+    kind: Literal["inverter"] = "inverter"
+    id: InverterId
+    seed: Seed
+    generator: PinnedGenerator
+    options: InverterOptions
+
+
+class InverterMetrics(Shape):
+    """What the training came to: its last losses by name, and how long each stage took."""
+
+    losses: dict[str, float]
+    stage_seconds: dict[str, float]
+
+
+class InverterOutcome(Outcome):
+    """`inverters/{id}/manifest.json`: how the training ended, and the inverter it made."""
+
+    kind: Literal["inverter"] = "inverter"
+    inverter: InverterManifest | None = None
+    metrics: InverterMetrics | None = None

@@ -18,13 +18,19 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def may_bind(settings: Settings) -> bool:
+    """True for loopback, and wherever an operator answers for whoever reaches the port."""
+    return settings.trust_network or is_loopback(settings.host)
+
+
 def main() -> int:
     """Serves until it is told to stop."""
     settings = Settings()
-    if not is_loopback(settings.host):
+    if not may_bind(settings):
         sys.stderr.write(
             f"HANDSOFF_HOST is {settings.host}, but the API has no keys yet and so binds to loopback only."
-            " Set it to 127.0.0.1 and put your own authentication in front.\n"
+            " Set it to 127.0.0.1 and put your own authentication in front. Where nobody else can reach the port"
+            " (a container that publishes it on loopback alone), HANDSOFF_TRUST_NETWORK=true allows it.\n"
         )
         return 2
     configure_logs(settings)

@@ -48,14 +48,16 @@ class Settings(BaseSettings):
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     store_url: str = "file:///var/lib/handsoff"
     store_endpoint: str | None = None
+    store_public_endpoint: str | None = None  # where callers reach the store, if not where we do
     store_region: str = "us-east-1"
     store_access_key_id: str | None = None
     store_secret_access_key: SecretStr | None = None
     store_allow_http: bool = False
 
-    # The API. It binds to loopback only until there are API keys.
+    # The API. It binds to loopback only until there are API keys, or where an operator trusts whoever reaches the port.
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    trust_network: bool = False
     public_url: str | None = None
     link_secret: SecretStr | None = None
     link_ttl: timedelta = timedelta(minutes=15)
@@ -98,6 +100,9 @@ class Settings(BaseSettings):
     shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)
     heartbeat_fresh: timedelta = timedelta(seconds=30)
+    alive_file: Path | None = (
+        None  # touched with every sign of life, for a container's health check
+    )
     watchdog: timedelta = timedelta(minutes=10)
     reconcile_interval: timedelta = timedelta(seconds=15)
     max_attempts: Count = 3

@@ -38,9 +38,13 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class Store:
-    """A bucket or a folder. Every method may raise `StoreUnavailable`; a few say `FileNotFoundError`."""
+    """A bucket or a folder. Every method may raise `StoreUnavailable`; a few say `FileNotFoundError`.
+
+    `public` is the same bucket as callers of the API reach it, where that is another address than ours.
+    """
 
     objects: ObjectStore
+    public: ObjectStore | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -49,7 +53,11 @@ class Store:
         if url.startswith("file://"):
             return cls(LocalStore.from_url(url, mkdir=True))
         if url.startswith("s3://"):
-            return cls(_open_s3(settings))
+            public = settings.store_public_endpoint
+            return cls(
+                _open_s3(settings, settings.store_endpoint),
+                _open_s3(settings, public) if public else None,
+            )
         return cls(obstore.store.from_url(url))
 
     @classmethod
@@ -126,17 +134,18 @@ class Store:
 
         Whoever has a link to write by may send any number of any bytes: look before you believe.
         """
-        if not isinstance(self.objects, S3Store | GCSStore | AzureStore):
+        signing = self.public or self.objects  # a signature holds for one address only
+        if not isinstance(signing, S3Store | GCSStore | AzureStore):
             return None
         with _answering(key):
-            return obstore.sign(self.objects, method, key, expires_in)
+            return obstore.sign(signing, method, key, expires_in)
 
 
-def _open_s3(settings: Settings) -> S3Store:
+def _open_s3(settings: Settings, endpoint: str | None) -> S3Store:
     secret = settings.store_secret_access_key
     config = {
         "region": settings.store_region,
-        "endpoint": settings.store_endpoint,
+        "endpoint": endpoint,
         "access_key_id": settings.store_access_key_id,
         "secret_access_key": secret.get_secret_value() if secret else None,
     }

@@ -29,7 +29,9 @@ from contracts.shapes import now
 from workers.batches import completed, queue_next
 from workers.jobs import failed
 from workers.machine import Machine
+from workers.pulse import show_life
 from workers.queues import open_queue, put
+from workers.uploads import discard_used
 from workers.worker import end_after_last_retry
 
 log = structlog.get_logger()
@@ -56,10 +58,12 @@ class Reconciler:
     def run(self) -> None:
         """Repair every `reconcile_interval` until SIGTERM or SIGINT, which wait until a round is over."""
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        interval = self.machine.settings.reconcile_interval.total_seconds()
+        settings = self.machine.settings
+        interval = settings.reconcile_interval.total_seconds()
         while signal.sigtimedwait(STOP_SIGNALS, interval) is None:
             try:
                 self.reconcile()
+                show_life(settings.alive_file)
             except (RedisError, Unavailable) as error:
                 log.warning("reconciling put off", error=str(error))
 
@@ -82,6 +86,7 @@ class Reconciler:
         queued = queued_rq_ids(self.machine)
         for tenant in self.machine.store.children("tenants"):
             self._rebuild_indexes(tenant)
+            discard_used(self.machine, tenant)
             for job in self._unfinished(tenant):
                 try:
                     self._repair_job(JobRef.parse(job), queued, looked_at)

@@ -26,7 +26,7 @@ from contracts.queues import TASKS, QueueName
 from contracts.shapes import now
 from workers.jobs import fail_for_good
 from workers.machine import Machine
-from workers.pulse import Drained, repeating
+from workers.pulse import Drained, repeating, show_life
 
 log = structlog.get_logger()
 
@@ -140,6 +140,7 @@ class Worker(SimpleWorker):
             if running is not None:
                 self.maintain_heartbeats(*running)
             self._machine.ledger.beat(self._heartbeat(running[0] if running else None))
+            show_life(self._machine.settings.alive_file)
         except RedisError as error:
             log.warning("no heartbeat sent", error=str(error))
 

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from app.__main__ import is_loopback, main
+from app.__main__ import is_loopback, main, may_bind
+from contracts.settings import Settings
 
 _LOADED = "import sys; print({loaded} & {{name.partition('.')[0] for name in sys.modules}})"
 _HEAVY = {"torch", "numpy", "workers", "models"}
@@ -47,3 +48,8 @@ def test_it_refuses_to_serve_the_world(
     monkeypatch.setenv("HANDSOFF_HOST", host)
     assert main() == 2
     assert "loopback only" in capsys.readouterr().err
+
+
+def test_an_operator_may_answer_for_the_network() -> None:
+    """Inside a container whose port is published on loopback alone, every address may be bound."""
+    assert may_bind(Settings(host="0.0.0.0", trust_network=True))

@@ -110,6 +110,22 @@ def test_s3_signs(s3_store: Store) -> None:
     assert "X-Amz-Expires=60" in link
 
 
+def test_links_are_signed_for_where_callers_reach_the_store() -> None:
+    """The service uses the inner address, and callers get links to the outer one."""
+    settings = {
+        "store_url": "s3://bucket",
+        "store_endpoint": "http://inside:1",
+        "store_public_endpoint": "http://outside:2",
+        "store_access_key_id": "id",
+        "store_secret_access_key": "secret",
+        "store_allow_http": True,
+    }
+    store = Store.from_settings(Settings.model_validate(settings))
+    link = store.sign("a", timedelta(minutes=1))
+    assert link is not None
+    assert link.startswith("http://outside:2/bucket/a?")
+
+
 def test_a_store_that_is_away_is_an_error_of_ours(s3_store: Store) -> None:
     """When the server does not answer, the error names the key and is retryable."""
     with pytest.raises(StoreUnavailable, match="'a'"):

@@ -4,10 +4,11 @@ import subprocess
 import sys
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
-from workers.pulse import EXIT_STUCK, Drained, Pulse, repeating
+from workers.pulse import EXIT_STUCK, Drained, Pulse, repeating, show_life
 
 STUCK = """
 import threading
@@ -71,3 +72,10 @@ def test_a_stuck_process_is_ended() -> None:
         [sys.executable, "-c", STUCK], timeout=60, capture_output=True, check=False
     )
     assert stuck.returncode == EXIT_STUCK
+
+
+def test_life_shows_in_a_file_if_one_is_wanted(tmp_path: Path) -> None:
+    """A health check reads the file's age; without a name nothing is written."""
+    show_life(None)
+    show_life(tmp_path / "alive")
+    assert (tmp_path / "alive").exists()

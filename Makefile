@@ -22,7 +22,7 @@ help: ## Show this list
 
 setup: $(READY) ## Make .venv with every pinned package (TORCH_INDEX=... chooses the torch build)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml client/pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "HandsOff needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
 	  echo "Install one and name it: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
@@ -31,7 +31,7 @@ $(READY): pyproject.toml constraints.txt
 	@echo "setting up .venv (about a minute, and the download of torch)"
 	@$(PIP) install "$$(grep '^pip==' constraints.txt)"
 	@$(PIP) install --retries 2 -c constraints.txt --extra-index-url $(TORCH_INDEX) torch
-	@$(PIP) install -c constraints.txt --group dev
+	@$(PIP) install -c constraints.txt --group dev -e client
 	@touch $@
 
 demo: $(READY) ## 16 labelled images in, 64 labelled images out, through the real service

@@ -1,0 +1,52 @@
+"""A training loop on a downloaded batch that goes on where it stopped: `python train_on_batch.py DIR [STATE]`.
+
+Kill it and run it again with the same STATE: it loses ten steps at most, and no sample comes twice in an epoch.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from handsoff_client.torch import HandsOffDataset
+
+STEPS_PER_SAVE = 10
+
+
+def train(folder: Path, state: Path, *, num_steps: int, num_workers: int = 2) -> list[float]:
+    """Trains a toy segmenter for some steps; returns the losses. Epochs follow each other."""
+    data = HandsOffDataset(folder, batch_size=8, fields=("image", "mask"), seed=1)
+    num_classes = len(data.source.labels.classes)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, num_classes, 1)
+    )
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    stateful: dict[str, Any] = {"network": network, "optimizer": optimizer, "data": data}
+    if state.exists():
+        saved = torch.load(state, weights_only=True)
+        for name, part in stateful.items():
+            part.load_state_dict(saved[name])
+    losses: list[float] = []
+    loader = data.loader(num_workers=num_workers)
+    while len(losses) < num_steps:
+        for batch in loader:
+            loss = F.cross_entropy(network(batch["image"] / 255), batch["mask"], ignore_index=255)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            is_last = len(losses) == num_steps
+            if is_last or len(losses) % STEPS_PER_SAVE == 0:
+                torch.save({name: part.state_dict() for name, part in stateful.items()}, state)
+            if is_last:
+                break
+    return losses
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[2] if len(sys.argv) > 2 else "state.pt")
+    found = train(Path(sys.argv[1]), path, num_steps=100)
+    print(f"loss {found[0]:.3f} => {found[-1]:.3f}; the state is in {path}")

@@ -1,0 +1,53 @@
+"""The same with plain webdataset: `python train_with_webdataset.py DIR`.
+
+Labels are decoded by the client's own decoders. webdataset's stock ones (`decode("pil")`, `"rgb8"`, `"l8"`) turn index
+masks into RGB or other indices, and 16-bit depth into 8 bits.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import webdataset  # type: ignore[import-untyped]  # it has no annotations
+from torch import nn
+from torch.nn import functional as F
+
+from handsoff_client import BatchFolder
+from handsoff_client.samples import decode_image, decode_mask
+
+
+def pairs(folder: BatchFolder) -> Any:  # noqa: ANN401 - webdataset is not annotated
+    """Images as uint8 CHW and masks as int64 HW, shard after shard."""
+    shards = [str(folder.path_of(shard)) for shard in range(len(folder.index.shards))]
+    return (
+        webdataset.WebDataset(shards, shardshuffle=False)
+        .to_tuple("png;jpg", "mask.png")
+        .map_tuple(
+            lambda data: torch.from_numpy(decode_image(data)).permute(2, 0, 1),
+            lambda data: torch.from_numpy(decode_mask(data)).long(),
+        )
+    )
+
+
+def train(folder: Path) -> list[float]:
+    """Trains a toy segmenter for one epoch; returns the losses."""
+    batch = BatchFolder.open(folder)
+    num_classes = len(batch.labels.classes)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, num_classes, 1)
+    )
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    losses: list[float] = []
+    for images, masks in torch.utils.data.DataLoader(pairs(batch), batch_size=8):
+        loss = F.cross_entropy(network(images / 255), masks, ignore_index=255)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+if __name__ == "__main__":
+    found = train(Path(sys.argv[1]))
+    print(f"loss {found[0]:.3f} => {found[-1]:.3f}")

@@ -1,0 +1,62 @@
+"""The client of one service: `HandsOff("http://127.0.0.1:8000")`, with a room for each noun."""
+
+import os
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from handsoff_client.batches import Batches
+from handsoff_client.fits import Fits
+from handsoff_client.generators import Generators
+from handsoff_client.labelsets import Labelsets
+from handsoff_client.retries import Retries
+from handsoff_client.transport import DEFAULT_TIMEOUT, Transport
+
+URL_VARIABLE = "HANDSOFF_URL"
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+
+class HandsOff:
+    """A service, ready to be asked.
+
+    >>> client = HandsOff("http://127.0.0.1:8000")
+    >>> [generator.id for generator in client.generators.list()]
+    ['portraits-64']
+
+    Threads may share one; processes may not.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        retries: Retries | None = None,
+        http: httpx.Client | None = None,
+    ) -> None:
+        """`url` is the service's address, else `HANDSOFF_URL`, else this machine's port 8000.
+
+        `http` replaces the connection, with its own address: a proxy, headers, or a fake transport in tests.
+        """
+        self.url = (url or os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
+        self._http = http or httpx.Client(base_url=self.url, timeout=DEFAULT_TIMEOUT)
+        self.transport = Transport(self._http, retries or Retries())
+        self.generators = Generators(self.transport)
+        self.labelsets = Labelsets(self.transport)
+        self.fits = Fits(self.transport)
+        self.batches = Batches(self.transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()

@@ -1,0 +1,70 @@
+"""Every request that the client makes, spelled once: method and path. A test holds them to the OpenAPI document."""
+
+from typing import NamedTuple
+from urllib.parse import quote
+
+
+class Operation(NamedTuple):
+    """A method and a path with one place for an id at most."""
+
+    method: str
+    path: str
+
+    def at(self, thing_id: str = "") -> str:
+        """The path with the id in its place."""
+        return self.path.replace("{id}", quote(thing_id, safe=""))
+
+
+CREATE_LABELSET = Operation("POST", "/v1/labelsets")
+LIST_LABELSETS = Operation("GET", "/v1/labelsets")
+GET_LABELSET = Operation("GET", "/v1/labelsets/{id}")
+DELETE_LABELSET = Operation("DELETE", "/v1/labelsets/{id}")
+
+CREATE_UPLOAD = Operation("POST", "/v1/uploads")
+GET_UPLOAD = Operation("GET", "/v1/uploads/{id}")
+
+LIST_SHARDS = Operation("GET", "/v1/batches/{id}/shards")
+GET_BATCH_MANIFEST = Operation("GET", "/v1/batches/{id}/manifest")
+
+
+class JobOperations(NamedTuple):
+    """What can be asked of one kind of job."""
+
+    create: Operation
+    list: Operation
+    get: Operation
+    cancel: Operation
+    delete: Operation
+    events: Operation
+
+    @classmethod
+    def of(cls, noun: str) -> "JobOperations":
+        """The operations below `/v1/{noun}`: the same for every kind of job."""
+        root, one = f"/v1/{noun}", f"/v1/{noun}/{{id}}"
+        return cls(
+            create=Operation("POST", root),
+            list=Operation("GET", root),
+            get=Operation("GET", one),
+            cancel=Operation("POST", f"{one}/cancel"),
+            delete=Operation("DELETE", one),
+            events=Operation("GET", f"{one}/events"),
+        )
+
+
+GENERATORS = JobOperations.of("generators")
+FITS = JobOperations.of("fits")
+BATCHES = JobOperations.of("batches")
+
+OPERATIONS: tuple[Operation, ...] = (
+    CREATE_LABELSET,
+    LIST_LABELSETS,
+    GET_LABELSET,
+    DELETE_LABELSET,
+    CREATE_UPLOAD,
+    GET_UPLOAD,
+    LIST_SHARDS,
+    GET_BATCH_MANIFEST,
+    *GENERATORS,
+    *FITS,
+    *BATCHES,
+)

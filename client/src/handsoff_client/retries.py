@@ -1,0 +1,53 @@
+"""When to ask again, and how long to wait before: exponential, with full jitter, and never less than `Retry-After`."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Retries:
+    """At most `attempts` tries; before try k a wait of 0 to `base_seconds` x 2^k, never over `longest_seconds`.
+
+    Full jitter keeps a thousand clients that lost the same server from coming back as one. `Retry-After` is a floor.
+    """
+
+    attempts: int = 6
+    base_seconds: float = 0.5
+    longest_seconds: float = 30.0
+    sleep: Callable[[float], None] = time.sleep
+
+    def is_left(self, attempt: int) -> bool:
+        """True when try number `attempt`, from 1, may be followed by another."""
+        return attempt < self.attempts
+
+    def pause(self, attempt: int, retry_after: str | None = None) -> None:
+        """Waits after the failed try number `attempt`, from 1."""
+        self.sleep(self.delay_seconds(attempt, retry_after))
+
+    def delay_seconds(self, attempt: int, retry_after: str | None = None) -> float:
+        """How long to wait after the failed try number `attempt`, from 1."""
+        highest = min(self.longest_seconds, self.base_seconds * 2**attempt)
+        jitter = random.uniform(0, highest)  # noqa: S311 - spreads load, guards nothing
+        floor = retry_after_seconds(retry_after)
+        return jitter if floor is None else floor + min(jitter, self.base_seconds)
+
+
+def retry_after_seconds(header: str | None) -> float | None:
+    """`Retry-After` (RFC 9110, section 10.2.3) in seconds: a number or a date; None when absent or malformed."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        then = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return max(0.0, (then.astimezone(UTC) - datetime.now(UTC)).total_seconds())

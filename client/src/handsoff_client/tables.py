@@ -1,0 +1,136 @@
+"""Answers as text for people: a list as a table, one thing as lines of `name  value`."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from handsoff_client.folders import BatchFolder
+from handsoff_client.resources import Batch, Fit, Generator, Job, Labelset
+
+Row = Sequence[object]
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """Columns under their heads, as wide as they need to be."""
+    cells = [[_text(cell) for cell in row] for row in [head, *rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in cells
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def generators(found: Iterable[Generator]) -> str:
+    """A list of generators."""
+    rows = [(g.id, g.status, _pixels(g), g.licence, g.name) for g in found]
+    return table(("ID", "STATUS", "PIXELS", "LICENCE", "NAME"), rows)
+
+
+def labelsets(found: Iterable[Labelset]) -> str:
+    """A list of labelsets."""
+    rows = [(s.id, s.num_images, len(s.labels.classes), s.created_at, s.name) for s in found]
+    return table(("ID", "IMAGES", "CLASSES", "CREATED", "NAME"), rows)
+
+
+def fits(found: Iterable[Fit]) -> str:
+    """A list of fits."""
+    rows = [(f.id, f.status, f.generator.id, f.created_at, f.name) for f in found]
+    return table(("ID", "STATUS", "GENERATOR", "CREATED", "NAME"), rows)
+
+
+def batches(found: Iterable[Batch]) -> str:
+    """A list of batches."""
+    rows = [(b.id, b.status, b.n, b.seed, b.created_at, b.fit.id) for b in found]
+    return table(("ID", "STATUS", "SAMPLES", "SEED", "CREATED", "FIT"), rows)
+
+
+def labelset(found: Labelset) -> str:
+    """One labelset, and how often each class occurs."""
+    lines = _lines(id=found.id, name=found.name, created=found.created_at, images=found.num_images)
+    rows = [(count.name, count.num_images, count.num_pixels) for count in found.classes]
+    return f"{lines}\n\n{table(('CLASS', 'IMAGES', 'PIXELS'), rows)}" if rows else lines
+
+
+def job(found: Job) -> str:
+    """One generator, fit or batch: how it stands, and what was measured when it has ended."""
+    return _lines(
+        id=found.id,
+        status=found.status,
+        created=found.created_at,
+        finished=found.finished_at,
+        progress=found.progress
+        and f"{found.progress.stage} {found.progress.done}/{found.progress.total}",
+        error=found.error and f"{found.error.code}: {found.error.detail}",
+        **(_of_generator(found) if isinstance(found, Generator) else {}),
+        **(_of_fit(found) if isinstance(found, Fit) else {}),
+        **(_of_batch(found) if isinstance(found, Batch) else {}),
+    )
+
+
+def folder(found: BatchFolder) -> str:
+    """What a downloaded batch holds."""
+    batch = found.batch
+    return _lines(
+        folder=found.folder,
+        batch=batch.id,
+        fit=batch.fit.id,
+        seed=batch.seed,
+        samples=found.num_samples,
+        shards=len(found.index.shards),
+        bytes=sum(shard.num_bytes for shard in found.index.shards),
+        classes=", ".join(found.labels.classes) or None,
+        keypoints=found.labels.keypoints and ", ".join(found.labels.keypoints.names),
+        depth=found.labels.depth and f"{found.labels.depth.scale} {found.labels.depth.unit}",
+    )
+
+
+def _of_generator(generator: Generator) -> dict[str, object]:
+    return {
+        "name": generator.name,
+        "pixels": _pixels(generator),
+        "source": generator.source,
+        "licence": generator.licence,
+        "inverters": ", ".join(one.digest[:12] for one in generator.inverters),
+        "warnings": " ".join(generator.warnings),
+        "sheet": generator.sheet and generator.sheet.url,
+    }
+
+
+def _pixels(generator: Generator) -> str:
+    return f"{generator.width_px} x {generator.height_px}" if generator.width_px else ""
+
+
+def _of_fit(fit: Fit) -> dict[str, object]:
+    metrics = fit.metrics or {}
+    heldout = metrics.get("heldout") or {}
+    return {
+        "generator": fit.generator.id,
+        "labelset": fit.labelset.id,
+        "reconstruction_psnr_db": metrics.get("reconstruction_psnr_db"),
+        "heldout_miou": heldout.get("miou"),
+        "sheet": fit.sheet and fit.sheet.url,
+    }
+
+
+def _of_batch(batch: Batch) -> dict[str, object]:
+    metrics = batch.metrics or {}
+    return {
+        "fit": batch.fit.id,
+        "samples": batch.n,
+        "shards": batch.num_shards,
+        "seed": batch.seed,
+        "bytes": metrics.get("num_bytes"),
+        "mean_score": metrics.get("mean_score"),
+    }
+
+
+def _lines(**values: object) -> str:
+    shown = {name: _text(value) for name, value in values.items() if value not in (None, "")}
+    width = max(map(len, shown))
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in shown.items())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M")
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

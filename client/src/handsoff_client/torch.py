@@ -1,0 +1,300 @@
+"""A batch as a torch dataset: disjoint for every rank and worker, in an order that neither changes, and resumable.
+
+The only file of the client that imports torch.
+
+    dataset = HandsOffDataset("portraits/", batch_size=32)      # a folder, or BatchSource(url, batch_id)
+    for batch in dataset.loader(num_workers=2):
+        train(batch["image"], batch["mask"])                    # uint8 NCHW, int64 NHW
+    torch.save(dataset.state_dict(), "data.pt")                 # counts what the loop was given
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.distributed
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from handsoff_client.order import Consumer, Deal, Mix, ShardOrder, Tail, permutation
+from handsoff_client.reading import SampleReader
+from handsoff_client.resources import Labels
+from handsoff_client.samples import Sample, decode_sample
+from handsoff_client.sources import FolderSource, ShardSource
+
+log = logging.getLogger("handsoff_client")
+
+TensorSample = dict[str, Any]
+Transform = Callable[[TensorSample], Any]
+
+_REAL_STREAM = 1 << 62
+
+
+class RealData(Protocol):
+    """Real labelled samples in the form of ours: any map-style dataset that gives dicts with the same keys."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Any: ...  # noqa: ANN401 - whatever the caller's dataset gives
+
+
+class Cursor:
+    """Where reading began and how far it is. The beginning is shared with the workers, what was consumed is not."""
+
+    def __init__(self) -> None:
+        self._shared = torch.zeros(
+            3, dtype=torch.int64
+        ).share_memory_()  # epoch, start, by a worker
+        self.taken = 0
+        self.is_counted = False
+
+    @property
+    def epoch(self) -> int:
+        """From 0."""
+        return int(self._shared[0])
+
+    @property
+    def start(self) -> int:
+        """The position of the order at which reading began."""
+        return int(self._shared[1])
+
+    @property
+    def is_known(self) -> bool:
+        """False when workers have read and nobody here has counted what became of it."""
+        return self.is_counted or not self._shared[2]
+
+    def begin(self, epoch: int, start: int) -> None:
+        """Reading begins here."""
+        self._shared[0], self._shared[1], self._shared[2] = epoch, start, 0
+        self.taken = 0
+        self.is_counted = False
+
+    def note_worker(self) -> None:
+        """Called in a worker: somebody has begun to read there."""
+        self._shared[2] = 1
+
+
+class HandsOffDataset(IterableDataset[Any]):
+    """Samples as dicts of tensors, one after the other; `loader()` gives batches of them.
+
+    image: uint8 [3, h, w]; mask: int64 [h, w], class indices; keypoints: float32 [k, 3], x, y, visibility; confidence:
+    float32 [k]; depth: float32 [h, w] in the labels' unit, NaN = unknown; uncertainty: float32 [h, w] in nats; index,
+    seed: int. A label that the batch lacks has no key; `fields` chooses among them.
+    """
+
+    def __init__(  # noqa: PLR0913 - keyword-only beyond the source, each with a default
+        self,
+        source: ShardSource | Path | str,
+        *,
+        batch_size: int = 32,
+        seed: int = 0,
+        shuffle: bool = True,
+        tail: Tail = "drop",
+        fields: Sequence[str] | None = None,
+        transform: Transform | None = None,
+        real: RealData | None = None,
+        real_share: float = 0.0,
+        prefetch_shards: int = 2,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ) -> None:
+        """`batch_size` is one rank's. `real_share` of all samples come from `real`; `transform` sees both kinds.
+
+        `tail`: what ranks cannot share evenly at the end is left out ("drop"), or filled up with the first samples of
+        the epoch ("pad"). Rank and world size come from torch.distributed, else from RANK and WORLD_SIZE.
+        """
+        if batch_size < 1 or not 0 <= real_share < 1 or (real_share > 0) != (real is not None):
+            raise ValueError(
+                f"batch_size {batch_size} must be 1 or more; real_share {real_share} must be 0 without `real`, and"
+                " between 0 and 1 with it"
+            )
+        self.source = FolderSource(source) if isinstance(source, str | Path) else source
+        self.batch_size = batch_size
+        self.cursor = Cursor()
+        self.left_behind = 0
+        """How many samples nobody got at the end of the last epoch: fewer than ranks."""
+        self._seed, self._shuffle, self._tail = seed, shuffle, tail
+        self._fields, self._transform, self._prefetch = fields, transform, prefetch_shards
+        self._real = real
+        share = Fraction(real_share).limit_denominator(1_000)
+        self._mix = Mix(sum(self.source.sizes), len(real) if real is not None else 0, share)
+        self._rank, self._world_size = _place_among_ranks(rank, world_size)
+
+    def __len__(self) -> int:
+        """How many samples this rank has still to get in this epoch, counted from where reading began."""
+        return self.deal.num_samples
+
+    @property
+    def deal(self) -> Deal:
+        """How what is left of the epoch, from where reading began, is shared."""
+        total = len(self._mix)
+        return Deal(self.cursor.start, total, self.batch_size, self._world_size, self._tail)
+
+    def __iter__(self) -> Iterator[Any]:
+        worker = get_worker_info()
+        if worker is not None:
+            self.cursor.note_worker()
+            yield from self._read(
+                Consumer(self._rank, self._world_size, worker.id, worker.num_workers)
+            )
+            return
+        self.go_on()
+        for taken, sample in enumerate(self._read(Consumer(self._rank, self._world_size)), start=1):
+            self.cursor.taken = taken
+            yield sample
+        self.end_epoch()
+
+    def loader(self, *, num_workers: int = 0, **options: Any) -> "Loader":  # noqa: ANN401 - DataLoader's
+        """Batches, by a DataLoader with these options, that count what the loop was given."""
+        return Loader(self, num_workers=num_workers, **options)
+
+    def go_on(self) -> None:
+        """Reading begins where it stopped: a loop that was left early goes on, and repeats nothing."""
+        self.cursor.begin(self.cursor.epoch, self._position())
+
+    def end_epoch(self) -> None:
+        """The epoch is over: the next one has another order."""
+        self.left_behind = self.deal.num_left
+        if self.left_behind:
+            log.info("epoch %d ends, %d samples left", self.cursor.epoch, self.left_behind)
+        self.cursor.begin(self.cursor.epoch + 1, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the loop is. The same on every rank, and good for any number of ranks and workers."""
+        if not self.cursor.is_known:
+            raise RuntimeError(
+                "Workers of a DataLoader have read ahead, and nobody has counted what the loop was given. Iterate by"
+                " dataset.loader(num_workers=...) instead of a DataLoader of your own."
+            )
+        return {
+            "epoch": self.cursor.epoch,
+            "position": self._position(),
+            "order": self._order_facts(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from there. Raises `ValueError` when the state is that of another batch, seed or mixture."""
+        if state["order"] != self._order_facts():
+            raise ValueError(
+                f"The state belongs to another order of samples: it has {state['order']}, this dataset"
+                f" {self._order_facts()}. Use the same batch, seed, shuffle and real data."
+            )
+        self.cursor.begin(state["epoch"], state["position"])
+
+    def _position(self) -> int:
+        return self.deal.consumed(self.cursor.taken)
+
+    def _order_facts(self) -> dict[str, Any]:
+        """All that the order depends on."""
+        mixed = [self._mix.num_real, str(self._mix.share)]
+        source = self.source.identity
+        return {"source": source, "seed": self._seed, "shuffle": self._shuffle, "real": mixed}
+
+    def _read(self, consumer: Consumer) -> Iterator[Any]:
+        epoch, deal = self.cursor.epoch, self.deal
+        order = ShardOrder(self.source.sizes, seed=self._seed, epoch=epoch, shuffle=self._shuffle)
+        real = lru_cache(maxsize=2)(self._real_order)
+        with SampleReader(self.source, order, prefetch=self._prefetch) as reader:
+            for batch in deal.batches(consumer):
+                for position in batch:
+                    draw = self._mix.real(position)
+                    if draw is None:
+                        sample = self._decode(reader, self._mix.synthetic(position))
+                    else:
+                        turn, place = divmod(draw, self._mix.num_real)
+                        assert self._real is not None
+                        sample = self._real[real(epoch, turn)[place]]
+                    yield self._transform(sample) if self._transform else sample
+
+    def _real_order(self, epoch: int, turn: int) -> list[int]:
+        return permutation(self._mix.num_real, self._seed, epoch, _REAL_STREAM + turn)
+
+    def _decode(self, reader: SampleReader, position: int) -> TensorSample:
+        sample = to_tensors(decode_sample(reader.read(position)), self.source.labels)
+        return sample if self._fields is None else {name: sample[name] for name in self._fields}
+
+
+class Loader:
+    """Batches of a dataset. What the loop has been given is counted here, in the loop's own process."""
+
+    def __init__(
+        self,
+        dataset: HandsOffDataset,
+        *,
+        num_workers: int = 0,
+        **options: Any,  # noqa: ANN401 - DataLoader's
+    ) -> None:
+        if options.get("in_order") is False or options.get("drop_last"):
+            raise ValueError(
+                "in_order=False and drop_last=True would leave what was consumed unknown"
+            )
+        self.dataset = dataset
+        self._num_workers = num_workers
+        self._loader: DataLoader[Any] = DataLoader(
+            dataset, batch_size=dataset.batch_size, num_workers=num_workers, **options
+        )
+
+    def __len__(self) -> int:
+        """How many batches this rank has still to get in this epoch, counted from where reading began."""
+        return self.dataset.deal.num_batches
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._num_workers == 0:  # the dataset is read in this process and counts by itself
+            yield from self._loader
+            return
+        dataset = self.dataset
+        dataset.go_on()
+        dataset.cursor.is_counted = True
+        num_samples = dataset.deal.num_samples
+        for number, batch in enumerate(self._loader, start=1):
+            dataset.cursor.taken = min(number * dataset.batch_size, num_samples)
+            yield batch
+        dataset.end_epoch()
+
+
+def to_tensors(sample: Sample, labels: Labels) -> TensorSample:
+    """A decoded sample as tensors; see `HandsOffDataset` for their shapes."""
+    found: TensorSample = {"image": torch.from_numpy(sample.image).permute(2, 0, 1).contiguous()}
+    if sample.mask is not None:
+        found["mask"] = torch.from_numpy(sample.mask).to(torch.int64)
+    if sample.depth is not None and labels.depth is not None:
+        depth = sample.depth.astype(np.float32) * np.float32(labels.depth.scale)
+        found["depth"] = torch.from_numpy(depth)
+        found["depth"][torch.from_numpy(sample.depth == labels.depth.unknown)] = torch.nan
+    for name in ("keypoints", "confidence", "uncertainty"):
+        if (values := getattr(sample, name)) is not None:
+            found[name] = torch.from_numpy(values)
+    return found | {name: sample.facts[name] for name in ("index", "seed") if name in sample.facts}
+
+
+def to_tv_tensors(sample: TensorSample) -> TensorSample:
+    """The sample with torchvision's types (`Image`, `Mask`, `KeyPoints`), so that its v2 transforms move labels along.
+
+    Needs torchvision; everything else here does without. Give it as `transform`, or as the first of several.
+    """
+    from torchvision import tv_tensors  # type: ignore[import-not-found]  # noqa: PLC0415 - optional, and wanted here alone
+
+    typed = dict(sample)
+    size = tuple(sample["image"].shape[-2:])
+    typed["image"] = tv_tensors.Image(sample["image"])
+    for name in {"mask", "depth", "uncertainty"} & sample.keys():
+        typed[name] = tv_tensors.Mask(sample[name])
+    if "keypoints" in sample:
+        points = sample["keypoints"]
+        typed["keypoints"] = tv_tensors.KeyPoints(points[:, :2], canvas_size=size)
+        typed["visibility"] = points[:, 2]
+    return typed
+
+
+def _place_among_ranks(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    if (rank is None) != (world_size is None):
+        raise ValueError("give rank and world_size, or neither")
+    if rank is not None and world_size is not None:
+        return rank, world_size
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))

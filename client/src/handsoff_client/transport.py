@@ -1,0 +1,125 @@
+"""One request: sent with an Idempotency-Key, tried again when that can help, answered with JSON or a typed error."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+
+from handsoff_client.errors import InvalidAnswer, RequestInProgress, Unreachable, service_error
+from handsoff_client.operations import Operation
+from handsoff_client.retries import RETRIED_STATUSES, Retries
+
+DEFAULT_TIMEOUT = httpx.Timeout(30, read=120)
+
+
+class Transport:
+    """A connection to one service. `http` may be any httpx client, one with a fake transport in tests."""
+
+    def __init__(self, http: httpx.Client, retries: Retries) -> None:
+        self.http = http
+        self.retries = retries
+
+    def call(
+        self,
+        operation: Operation,
+        thing_id: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        **content: Any,  # noqa: ANN401 - passed through to httpx
+    ) -> Any:  # noqa: ANN401 - the JSON of the answer
+        """The JSON of a good answer, None for an empty one. `content` is httpx's `json`, `params` or `files`.
+
+        The Idempotency-Key is the same on every try, so a create whose answer was lost makes nothing twice.
+        """
+        sent = dict(headers or {})
+        if operation.method == "POST":
+            sent.setdefault("Idempotency-Key", uuid.uuid4().hex)
+
+        def build() -> httpx.Request:
+            _rewind(content.get("files"))
+            path = operation.at(thing_id)
+            return self.http.build_request(operation.method, path, headers=sent, **content)
+
+        return _json(self._ask(build))
+
+    def send(self, url: str, file: Path) -> None:
+        """Puts a file behind a signed link, from its start on every try."""
+        with file.open("rb") as content:
+
+            def build() -> httpx.Request:
+                content.seek(0)
+                length = {"Content-Length": str(file.stat().st_size)}
+                return self.http.build_request("PUT", url, content=content, headers=length)
+
+            self._ask(build)
+
+    def _ask(self, build: Callable[[], httpx.Request]) -> httpx.Response:
+        """A good answer, from as many tries as that takes. Raises a `ServiceError`, or `Unreachable`."""
+        attempt = 1
+        while True:
+            response, trouble = self._try(build())
+            if response is not None and response.is_success:
+                return response
+            if not self.retries.is_left(attempt) or not (trouble or _may_retry(response)):
+                _raise(response, trouble)
+            after = response.headers.get("Retry-After") if response is not None else None
+            self.retries.pause(attempt, after)
+            attempt += 1
+
+    def _try(
+        self, request: httpx.Request
+    ) -> tuple[httpx.Response | None, httpx.TransportError | None]:
+        try:
+            return self.http.send(request, follow_redirects=True), None
+        except httpx.TransportError as error:
+            return None, error
+
+
+def problem_of(response: httpx.Response) -> dict[str, Any]:
+    """The problem+json of an answer; empty when it is none."""
+    try:
+        found = response.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def unreachable(error: httpx.TransportError) -> Unreachable:
+    """Trouble of the network in words."""
+    url = error.request.url
+    address = f"{url.scheme}://{url.netloc.decode()}"
+    said = str(error) or type(error).__name__
+    return Unreachable(f"{address} does not answer ({said}). Is the service running there?")
+
+
+def _may_retry(response: httpx.Response | None) -> bool:
+    if response is None:
+        return False
+    is_in_progress = problem_of(response).get("code") == RequestInProgress.known_code
+    return response.status_code in RETRIED_STATUSES or is_in_progress
+
+
+def _raise(response: httpx.Response | None, trouble: httpx.TransportError | None) -> NoReturn:
+    if response is None:
+        assert trouble is not None
+        raise unreachable(trouble) from trouble
+    raise service_error(response.status_code, problem_of(response))
+
+
+def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON
+    if not response.content:
+        return None
+    try:
+        return response.json()
+    except ValueError as error:
+        raise InvalidAnswer(
+            f"{response.url} answered with {response.headers.get('Content-Type', 'nothing')}, not JSON. Is it HandsOff?"
+        ) from error
+
+
+def _rewind(files: Any) -> None:  # noqa: ANN401 - httpx's own shape of files
+    """Uploads are read from the start on every try."""
+    for part in (files or {}).values():
+        part[1].seek(0)

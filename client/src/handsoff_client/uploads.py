@@ -1,0 +1,88 @@
+"""A folder, zip or tar of labelled images as the one archive that an upload sends. Packed on disk, not in memory."""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from handsoff_client.errors import InvalidInput
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
+SCHEMA_FILE = "labelset.json"
+COCO_FILE = "annotations.json"
+IMAGES = "images/"
+EXPECTED = "a folder, zip or tar of images/, their labels and labelset.json"
+
+
+@contextmanager
+def opened_archive(
+    path: Path, *, schema: Mapping[str, Any] | None = None, annotations: Path | None = None
+) -> Iterator[tuple[str, IO[bytes]]]:
+    """The name and the bytes of the archive to send. Raises `InvalidInput` when `path` is nothing of the kind."""
+    if path.is_dir():
+        with tempfile.TemporaryFile(prefix="handsoff-") as packed:
+            pack(path, packed, schema=schema, annotations=annotations)
+            yield f"{path.resolve().name}.zip", packed
+        return
+    if not path.is_file():
+        raise InvalidInput(f"There is no '{path}'. Name {EXPECTED}.")
+    if not path.name.lower().endswith(ARCHIVE_SUFFIXES):
+        raise InvalidInput(f"'{path}' is neither a folder nor an archive. Name {EXPECTED}.")
+    if schema is not None or annotations is not None:
+        raise InvalidInput(
+            f"'{path}' is an archive: put what its labels mean into it, or name a folder."
+        )
+    with path.open("rb") as archive:
+        yield path.name, archive
+
+
+def pack(
+    folder: Path,
+    target: IO[bytes],
+    *,
+    schema: Mapping[str, Any] | None = None,
+    annotations: Path | None = None,
+) -> None:
+    """Every visible file below `folder` as a zip, in order of name; `schema` goes in as labelset.json.
+
+    With `annotations`, a COCO file, the folder may also be that of the images themselves, as COCO sets are laid out.
+    Stored, not deflated: images are compressed already. Times are left out, so a folder is always the same bytes.
+    """
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(_visible(folder))}
+    if annotations is not None:
+        is_flat = not any(name.startswith(IMAGES) for name in files)
+        files = {f"{IMAGES}{name}" if is_flat else name: path for name, path in files.items()}
+        files[COCO_FILE] = annotations
+    _check(folder, files, schema)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        if schema is not None:
+            archive.writestr(zipfile.ZipInfo(SCHEMA_FILE), json.dumps(dict(schema)))
+        for name, path in files.items():
+            with path.open("rb") as source, archive.open(zipfile.ZipInfo(name), "w") as entry:
+                shutil.copyfileobj(source, entry)
+
+
+def _check(folder: Path, files: Mapping[str, Path], schema: Mapping[str, Any] | None) -> None:
+    """Refuses what the service would refuse after the whole upload."""
+    if not any(name.startswith(IMAGES) for name in files):
+        raise InvalidInput(f"'{folder}' has no {IMAGES}. Name {EXPECTED}.")
+    if SCHEMA_FILE in files and schema is not None:
+        raise InvalidInput(
+            f"'{folder}' has a {SCHEMA_FILE}, and classes were given too. Leave out one."
+        )
+    if not files.keys() & {SCHEMA_FILE, COCO_FILE, "coco.json"} and schema is None:
+        raise InvalidInput(
+            f"What do the labels mean? '{folder}' has no {SCHEMA_FILE}: add one, or give the classes."
+        )
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    """The files below a folder; what an operating system hides (`.DS_Store`) stays out."""
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith((".", "__MACOSX")) for part in parts):
+            yield path

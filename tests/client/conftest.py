@@ -1,0 +1,171 @@
+"""The client under test: shards made on the spot, and a service that is a function."""
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from handsoff_client import BatchFolder, HandsOff, Retries
+from handsoff_client.resources import Batch, Shard
+from handsoff_client.shapes import parse
+
+PX = 8
+SHARD_SIZE = 6
+LABELS = {
+    "classes": ["background", "skin", "hair"],
+    "ignore_index": 255,
+    "keypoints": {"names": ["left", "right"], "skeleton": [["left", "right"]]},
+    "depth": {"unit": "m", "scale": 0.001, "unknown": 0},
+}
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class Service:
+    """A service that answers in turn what it was told to, and remembers what it was asked."""
+
+    answers: list[httpx.Response | Exception] = field(default_factory=list)
+    asked: list[httpx.Request] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
+
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        self.asked.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def client(self, **retries: Any) -> HandsOff:
+        """A client of it, which does not sleep."""
+        http = httpx.Client(base_url="http://service", transport=httpx.MockTransport(self.handle))
+        return HandsOff(http=http, retries=Retries(sleep=self.waited.append, **retries))
+
+
+@pytest.fixture
+def service() -> Service:
+    """A service with nothing to say yet."""
+    return Service()
+
+
+def problem(status: int, code: str, detail: str = "So it is.", **more: Any) -> httpx.Response:
+    """An answer as the service's errors are."""
+    body = {"status": status, "code": code, "detail": detail, "request_id": "r-1", **more}
+    return httpx.Response(status, json=body)
+
+
+def job(kind: str, status: str, **more: Any) -> dict[str, Any]:
+    """The answer about a fit or a batch."""
+    own: dict[str, dict[str, Any]] = {
+        "fit": {"generator": {"id": "g", "digest": "0"}, "labelset": {"id": "l", "digest": "0"}},
+        "batch": {
+            "fit": {"id": "fit_1", "digest": "0"},
+            "n": 14,
+            "truncation": 0.7,
+            "image_format": "png",
+            "shard_size": SHARD_SIZE,
+            "num_shards": 3,
+        },
+    }
+    common: dict[str, Any] = {
+        "id": f"{kind}_1",
+        "kind": kind,
+        "status": status,
+        "seed": 0,
+        "labels": LABELS,
+    }
+    common |= {"created_at": "2026-11-22T10:00:00Z"}
+    return common | own.get(kind, {}) | more
+
+
+def mask_of(index: int) -> NDArray[np.uint8]:
+    """The class indices of sample `index`: every value that a mask may hold occurs."""
+    return (np.arange(PX * PX, dtype=np.uint32) * 4 + index).astype(np.uint8).reshape(PX, PX)
+
+
+def depth_of(index: int) -> NDArray[np.uint16]:
+    """The 16-bit depth of sample `index`, from 0 to 65535."""
+    values = np.linspace(0, 65_535, PX * PX).astype(np.uint16)
+    return np.roll(values, index).reshape(PX, PX)
+
+
+def files_of(index: int) -> dict[str, bytes]:
+    """One sample with every kind of label."""
+    palette = Image.fromarray(mask_of(index)).convert("L")
+    palette.putpalette([channel for shade in range(256) for channel in (shade, 0, 255 - shade)])
+    points = [{"x": 1.5, "y": 2.25, "visibility": 2, "confidence": 0.75}]
+    points.append({"x": 7.0, "y": 0.5, "visibility": 1, "confidence": 0.5})
+    return {
+        "png": png(Image.fromarray(np.full((PX, PX, 3), index, np.uint8))),
+        "mask.png": png(palette),
+        "keypoints.json": json.dumps({"points": points}).encode(),
+        "depth.png": png(Image.fromarray(depth_of(index))),
+        "uncertainty.png": png(Image.fromarray(np.full((PX, PX), 51, np.uint8))),
+        "json": json.dumps({"seed": 7, "index": index, "score": 0.25}).encode(),
+    }
+
+
+def png(image: Image.Image) -> bytes:
+    """An image as the bytes of a PNG."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def tar_of(indices: range) -> bytes:
+    """A shard of these samples."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for index in indices:
+            for extension, data in files_of(index).items():
+                header = tarfile.TarInfo(f"{index:09d}.{extension}")
+                header.size = len(data)
+                tar.addfile(header, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def shards_of(num_samples: int) -> list[tuple[Shard, bytes]]:
+    """A batch's shards, as they are listed and as they are."""
+    found = []
+    for index, begin in enumerate(range(0, num_samples, SHARD_SIZE)):
+        indices = range(begin, min(begin + SHARD_SIZE, num_samples))
+        data = tar_of(indices)
+        listed = {
+            "index": index,
+            "num_samples": len(indices),
+            "num_bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "url": f"http://service/files/{index}",
+            "expires_at": "2026-11-22T10:00:00Z",
+        }
+        found.append((parse(Shard, listed), data))
+    return found
+
+
+def batch_folder(folder: Path, num_samples: int) -> BatchFolder:
+    """A batch as it lies on disk when it has been downloaded."""
+    folder.mkdir(parents=True)
+    shards = shards_of(num_samples)
+    batch = parse(Batch, job("batch", "succeeded", n=num_samples))
+    made = BatchFolder.plan(folder, batch, [shard for shard, _ in shards])
+    for shard, data in shards:
+        made.path_of(shard.index).write_bytes(data)
+    made.save()
+    return made
+
+
+@pytest.fixture
+def batch_of_14(tmp_path: Path) -> BatchFolder:
+    """14 samples in shards of 6, 6 and 2."""
+    return batch_folder(tmp_path / "batch", 14)

@@ -1,0 +1,82 @@
+"""The client's error tree, beside the service's."""
+
+import httpx
+import pytest
+
+import handsoff_client
+from contracts import errors as service_errors
+from handsoff_client import errors
+from tests.client.conftest import Service, problem
+
+
+def leaves(kind: type[service_errors.HandsOffError]) -> list[type[service_errors.HandsOffError]]:
+    """A class of the service's tree and all below it."""
+    return [kind, *(leaf for child in kind.__subclasses__() for leaf in leaves(child))]
+
+
+def test_every_code_of_the_service_has_its_class() -> None:
+    """No more and no fewer: a code that is added there is added here."""
+    failures = {kind.code for kind in leaves(service_errors.JobFailed)}
+    answers = {kind.code for kind in leaves(service_errors.HandsOffError)} - failures
+    assert set(errors.JOB_ERRORS) == failures
+    assert set(errors.SERVICE_ERRORS) == answers
+
+
+def test_the_trees_have_the_same_shape() -> None:
+    """What is caught by its parent at the service is caught by its parent here."""
+    for kind in leaves(service_errors.HandsOffError)[1:]:
+        mine = errors.SERVICE_ERRORS.get(kind.code) or errors.JOB_ERRORS[kind.code]
+        assert mine.__name__ == kind.__name__
+        if kind is not service_errors.JobFailed:
+            assert kind.__bases__[0].__name__ in (mine.__bases__[0].__name__, "HandsOffError")
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    """Every class is drawn there."""
+    drawn = errors.__doc__ or ""
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, errors.HandsOffError):
+            assert f"{kind.__name__} " in drawn.replace("\n", " \n"), kind
+
+
+def test_the_public_face_is_sorted_and_whole() -> None:
+    """`__all__` is in order, and all that it names is there, every error among it."""
+    named = handsoff_client.__all__
+    assert named == sorted(named)
+    raised = {
+        kind.__name__ for kind in [*errors.SERVICE_ERRORS.values(), *errors.JOB_ERRORS.values()]
+    }
+    assert raised <= set(named)
+    assert all(hasattr(handsoff_client, name) for name in named)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(409, errors.Conflict), (422, errors.InvalidRequest), (418, errors.ServiceError)],
+)
+def test_an_unknown_code_is_the_nearest_class(
+    service: Service, status: int, kind: type[errors.ServiceError]
+) -> None:
+    """A service that is newer than the client still raises what the status says, with its own code."""
+    service.answers = [problem(status, "from_the_future")]
+    with pytest.raises(kind) as caught:
+        service.client().fits.get("fit_1")
+    assert type(caught.value) is kind
+    assert caught.value.code == "from_the_future"
+
+
+def test_an_error_says_all_that_the_service_said(service: Service) -> None:
+    """Detail, each flaw with its place, and the request's id for the log."""
+    flaws = [{"pointer": "/n", "detail": "Too many."}, {"file": "masks/1.png", "detail": "No PNG."}]
+    service.answers = [problem(422, "invalid_request", "2 things are wrong.", errors=flaws)]
+    with pytest.raises(errors.InvalidRequest) as caught:
+        service.client().batches.create(fit="fit_1", n=1)
+    assert str(caught.value) == "2 things are wrong. /n: Too many. masks/1.png: No PNG."
+    assert caught.value.request_id == "r-1"
+
+
+def test_an_answer_that_is_no_problem_is_still_an_error(service: Service) -> None:
+    """A proxy's page of HTML says nothing but its status."""
+    service.answers = [httpx.Response(404, text="<html>")]
+    with pytest.raises(errors.NotFound, match="status 404"):
+        service.client().fits.get("fit_1")

@@ -1,0 +1,79 @@
+"""One batch, many readers: webdataset and plain tarfile find the same pixels and the same labels as the client."""
+
+import runpy
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from handsoff_client import BatchFolder, ShardReader, decode_sample
+from handsoff_client.torch import HandsOffDataset
+from tests.client.conftest import batch_folder, files_of
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "client" / "examples"
+
+# webdataset opens shards by a name that it never closes; the warning is about its code.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This DataLoader will create", "ignore:unclosed file:ResourceWarning"
+)
+
+
+def example(name: str) -> dict[str, Any]:
+    """An example's functions."""
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+def test_tarfile_reads_what_was_written(batch_of_14: BatchFolder) -> None:
+    """Plain members under plain names."""
+    with tarfile.open(batch_of_14.path_of(2)) as tar:
+        found = {member.name: tar.extractfile(member) for member in tar}
+        for extension, data in files_of(13).items():
+            file = found[f"{13:09d}.{extension}"]
+            assert file is not None
+            assert file.read() == data
+
+
+def test_webdataset_and_the_client_read_the_same(batch_of_14: BatchFolder) -> None:
+    """Every pixel and every index, with the client's decoders."""
+    pairs: Callable[[BatchFolder], Any] = example("train_with_webdataset")["pairs"]
+    mine = HandsOffDataset(batch_of_14.folder, shuffle=False, rank=0, world_size=1)
+    for (image, mask), sample in zip(pairs(batch_of_14), mine, strict=True):
+        assert torch.equal(image, sample["image"])
+        assert torch.equal(mask, sample["mask"])
+
+
+def test_a_shard_reader_needs_no_torch(batch_of_14: BatchFolder) -> None:
+    """NumPy arrays out of a tar, for whoever trains with something else."""
+    reader = ShardReader(batch_of_14.path_of(0))
+    images = np.stack([decode_sample(files).image for files in reader])
+    assert images[:, 0, 0, 0].tolist() == list(range(6))
+    reader.close()
+
+
+@pytest.fixture
+def three_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BatchFolder:
+    """40 samples whose masks hold only the classes that their labels name."""
+    monkeypatch.setattr("tests.client.conftest.mask_of", lambda _: np.eye(8, dtype=np.uint8))
+    return batch_folder(tmp_path / "batch", 40)
+
+
+def test_the_example_of_a_training_loop_resumes(three_classes: BatchFolder, tmp_path: Path) -> None:
+    """It learns, over two epochs and two runs."""
+    train = example("train_on_batch")["train"]
+    first = train(three_classes.folder, tmp_path / "state.pt", num_steps=4, num_workers=1)
+    second = train(three_classes.folder, tmp_path / "state.pt", num_steps=4, num_workers=1)
+    assert len(first) == len(second) == 4
+    assert second[-1] < first[0]
+    saved = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert (saved["data"]["epoch"], saved["data"]["position"]) == (1, 24)
+
+
+def test_the_example_with_webdataset_learns(three_classes: BatchFolder) -> None:
+    """One epoch of 5 batches."""
+    losses = example("train_with_webdataset")["train"](three_classes.folder)
+    assert len(losses) == 5
+    assert losses[-1] < losses[0]

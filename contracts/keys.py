@@ -47,6 +47,8 @@ from contracts.jobs import JobKind, JobRef
 
 Noun = Literal["uploads", "generators", "inverters", "labelsets", "fits", "batches"]
 
+SampleSuffix = Literal["png", "safetensors"]
+
 NOUN_OF_KIND: dict[JobKind, Noun] = {
     "generator": "generators",
     "inverter": "inverters",
@@ -108,9 +110,7 @@ def weights(
     return f"{thing_prefix(tenant, 'generators', generator_id)}/weights/{sha256}.{suffix}"
 
 
-def samples(
-    tenant: str, generator_id: str, sha256: str, suffix: Literal["png", "safetensors"]
-) -> str:
+def samples(tenant: str, generator_id: str, sha256: str, suffix: SampleSuffix) -> str:
     """What is kept of a generator's samples: the sheet for the eye, the statistics for later steps."""
     return f"{thing_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
 
@@ -135,7 +135,7 @@ def labelset_file(
     return f"{thing_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
 
 
-# Jobs: fits and batches.
+# Jobs: generators, inverters, fits and batches.
 
 
 def job_prefix(ref: JobRef) -> str:

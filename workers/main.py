@@ -22,7 +22,7 @@ def main() -> None:
     settings = Settings()
     configure_logs(settings)
     _set_threads(settings)
-    machine = Machine.from_settings(settings)
+    machine = Machine.from_settings(_suited(settings, queue))
     if queue is None:
         Reconciler(machine).run()
     else:
@@ -38,6 +38,11 @@ def _parse_queue() -> QueueName | None:
     )
     chosen = parser.parse_args().queue
     return None if chosen == RECONCILE else chosen
+
+
+def _suited(settings: Settings, queue: QueueName | None) -> Settings:
+    """The queue `cpu` leaves the accelerator to those that need it, also where it is there for the taking."""
+    return settings.model_copy(update={"device": "cpu"}) if queue == "cpu" else settings
 
 
 def _set_threads(settings: Settings) -> None:

@@ -60,7 +60,7 @@ class Network:
         """The same of an attribute that is a number."""
         value = self.attribute(name, parts)
         if value is None or isinstance(value, int | float):
-            return value
+            return None if value is None else float(value)
         raise CheckpointRefused(f"its attribute {name!r} is the text {value[:30]!r}")
 
     def shape(self, name: str) -> tuple[int, ...]:

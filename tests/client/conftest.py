@@ -18,6 +18,16 @@ from PIL import Image
 from handsoff_client import BatchFolder, HandsOff, Retries
 from handsoff_client.resources import Batch, Shard
 from handsoff_client.shapes import parse
+from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
+    client,
+    finish_batch,
+    finish_fit,
+    finished_fit_id,
+    fit_id,
+    generator,
+    labelset_id,
+    served,
+)
 
 PX = 8
 SHARD_SIZE = 6
@@ -109,7 +119,7 @@ def files_of(index: int) -> dict[str, bytes]:
     return {
         "png": png(Image.fromarray(np.full((PX, PX, 3), index, np.uint8))),
         "mask.png": png(palette),
-        "keypoints.json": json.dumps({"points": points}).encode(),
+        "keypoints.json": json.dumps({"keypoints": points}).encode(),
         "depth.png": png(Image.fromarray(depth_of(index))),
         "uncertainty.png": png(Image.fromarray(np.full((PX, PX), 51, np.uint8))),
         "json": json.dumps({"seed": 7, "index": index, "score": 0.25}).encode(),

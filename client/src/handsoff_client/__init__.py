@@ -46,7 +46,7 @@ from handsoff_client.errors import (
 )
 from handsoff_client.folders import BatchFolder
 from handsoff_client.progress import bar
-from handsoff_client.resources import Batch, Fit, Generator, Job, Labels, Labelset, Shard
+from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Labels, Labelset, Shard
 from handsoff_client.retries import Retries
 from handsoff_client.samples import Sample, decode_sample
 from handsoff_client.sources import BatchSource, FolderSource, ShardSource
@@ -78,6 +78,7 @@ __all__ = [
     "InvalidLink",
     "InvalidRequest",
     "InvalidUpload",
+    "Inverter",
     "Job",
     "JobCancelled",
     "JobEnded",

@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_lists(commands)
     _add_generator(commands)
+    _add_inverter(commands)
     _add_fit(commands)
     _add_batch(commands)
     _add_download(commands)
@@ -61,7 +62,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 
 def _add_lists(commands: Commands) -> None:
-    for noun in ("generators", "labelsets", "fits", "batches"):
+    for noun in ("generators", "inverters", "labelsets", "fits", "batches"):
         command = commands.add_parser(noun, help=f"list the {noun}", allow_abbrev=False)
         command.add_argument(
             "--limit", type=_count, default=20, help="how many, at most (default: 20)"
@@ -77,6 +78,14 @@ def _add_generator(commands: Commands) -> None:
     )
     command.add_argument("--name", required=True, help="for people")
     command.add_argument("--licence", default="", help="the terms that it is used under")
+    command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
+
+
+def _add_inverter(commands: Commands) -> None:
+    text = "train an encoder that starts the inversions of a generator's fits"
+    command = commands.add_parser("inverter", help=text, allow_abbrev=False)
+    command.add_argument("generator", metavar="GENERATOR", help="id of a generator")
+    command.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
     command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
 
 
@@ -150,9 +159,9 @@ def _add_single(commands: Commands) -> None:
     )
     show.add_argument("what", metavar="ID|DIR", help="id of anything, or a downloaded batch")
     wait = commands.add_parser("wait", help="wait for the end of a job", allow_abbrev=False)
-    wait.add_argument("job", metavar="JOB", help="id of a generator, fit or batch")
+    wait.add_argument("job", metavar="JOB", help="id of a generator, inverter, fit or batch")
     cancel = commands.add_parser("cancel", help="stop a job", allow_abbrev=False)
-    cancel.add_argument("job", metavar="JOB", help="id of a generator, fit or batch")
+    cancel.add_argument("job", metavar="JOB", help="id of a generator, inverter, fit or batch")
 
 
 def _count(text: str) -> int:

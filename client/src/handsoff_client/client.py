@@ -9,6 +9,7 @@ import httpx
 from handsoff_client.batches import Batches
 from handsoff_client.fits import Fits
 from handsoff_client.generators import Generators
+from handsoff_client.inverters import Inverters
 from handsoff_client.labelsets import Labelsets
 from handsoff_client.retries import Retries
 from handsoff_client.transport import DEFAULT_TIMEOUT, Transport
@@ -42,6 +43,7 @@ class HandsOff:
         self._http = http or httpx.Client(base_url=self.url, timeout=DEFAULT_TIMEOUT)
         self.transport = Transport(self._http, retries or Retries())
         self.generators = Generators(self.transport)
+        self.inverters = Inverters(self.transport)
         self.labelsets = Labelsets(self.transport)
         self.fits = Fits(self.transport)
         self.batches = Batches(self.transport)

@@ -72,6 +72,9 @@ class Command:
     def generators(self) -> None:
         self._list(self._client.generators.list(limit=self._given.limit), tables.generators)
 
+    def inverters(self) -> None:
+        self._list(self._client.inverters.list(limit=self._given.limit), tables.inverters)
+
     def labelsets(self) -> None:
         self._list(self._client.labelsets.list(limit=self._given.limit), tables.labelsets)
 
@@ -89,6 +92,13 @@ class Command:
         self._made(job)
         if given.wait:
             self._wait(self._client.generators, job.id)
+
+    def inverter(self) -> None:
+        given = self._given
+        job = self._client.inverters.create(generator=given.generator, seed=given.seed)
+        self._made(job)
+        if given.wait:
+            self._wait(self._client.inverters, job.id)
 
     def fit(self) -> None:
         given = self._given
@@ -155,7 +165,11 @@ class Command:
 
     def _jobs(self, job_id: str) -> Jobs[Job]:
         """The room of a job, by its id; a built-in generator has a name without a prefix."""
-        rooms: dict[str, Jobs[Job]] = {"fit": self._client.fits, "batch": self._client.batches}
+        rooms: dict[str, Jobs[Job]] = {
+            "inverter": self._client.inverters,
+            "fit": self._client.fits,
+            "batch": self._client.batches,
+        }
         return rooms.get(job_id.partition("_")[0], self._client.generators)
 
     def _wait(self, jobs: Jobs[Job], job_id: str) -> None:

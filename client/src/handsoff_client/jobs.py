@@ -105,10 +105,10 @@ class Jobs(Generic[J_co]):
             yield from (parse(Event, item) for item in found)
             after = found[-1]["id"]
 
-    def _create(self, **body: Any) -> J_co:  # noqa: ANN401 - JSON
-        """Makes a job; what is None is left to the service's own default."""
+    def _create(self, of: str = "", /, **body: Any) -> J_co:  # noqa: ANN401 - JSON
+        """Makes a job, `of` a thing where the path names one; what is None is left to the service's own default."""
         given = {name: value for name, value in body.items() if value is not None}
-        return self._parse(self._transport.call(self._operations.create, json=given))
+        return self._parse(self._transport.call(self._operations.create, of, json=given))
 
     def _parse(self, data: Any) -> J_co:  # noqa: ANN401 - JSON
         return parse(self._kind, data)

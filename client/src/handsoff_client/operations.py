@@ -38,11 +38,11 @@ class JobOperations(NamedTuple):
     events: Operation
 
     @classmethod
-    def of(cls, noun: str) -> "JobOperations":
-        """The operations below `/v1/{noun}`: the same for every kind of job."""
+    def of(cls, noun: str, create: str | None = None) -> "JobOperations":
+        """The operations below `/v1/{noun}`: the same for every kind of job. `create` is another place to make one."""
         root, one = f"/v1/{noun}", f"/v1/{noun}/{{id}}"
         return cls(
-            create=Operation("POST", root),
+            create=Operation("POST", create or root),
             list=Operation("GET", root),
             get=Operation("GET", one),
             cancel=Operation("POST", f"{one}/cancel"),
@@ -52,6 +52,7 @@ class JobOperations(NamedTuple):
 
 
 GENERATORS = JobOperations.of("generators")
+INVERTERS = JobOperations.of("inverters", create="/v1/generators/{id}/inverters")
 FITS = JobOperations.of("fits")
 BATCHES = JobOperations.of("batches")
 
@@ -65,6 +66,7 @@ OPERATIONS: tuple[Operation, ...] = (
     LIST_SHARDS,
     GET_BATCH_MANIFEST,
     *GENERATORS,
+    *INVERTERS,
     *FITS,
     *BATCHES,
 )

@@ -6,7 +6,7 @@ Times are aware datetimes; a share is 0 to 1. `json` holds the whole answer, als
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from handsoff_client.errors import JobCancelled, job_error
 
@@ -101,8 +101,6 @@ class Failure:
 class Job:
     """What every job has. `metrics` is what its kind measures, as it came."""
 
-    noun: ClassVar[str] = "jobs"
-
     id: str
     kind: str
     status: str
@@ -148,7 +146,7 @@ class SignedLink:
 
 
 @dataclass(frozen=True)
-class Inverter:
+class InverterSummary:
     """An encoder that starts inversions, by its digest."""
 
     digest: str
@@ -162,8 +160,6 @@ class Generator(Job):
     `sheet` is a picture of samples for people. Size and digest are not known before the checkpoint has been read.
     """
 
-    noun: ClassVar[str] = "generators"
-
     name: str
     source: str
     licence: str
@@ -171,15 +167,22 @@ class Generator(Job):
     height_px: int | None = None
     width_px: int | None = None
     warnings: tuple[str, ...] = ()
-    inverters: tuple[Inverter, ...] = ()
+    inverters: tuple[InverterSummary, ...] = ()
     sheet: SignedLink | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inverter(Job):
+    """The training of an encoder that starts a generator's inversions; once it has succeeded, that encoder."""
+
+    generator: Pinned
+    seed: int
+    digest: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit(Job):
     """A fit, and the label generator it is once it has succeeded. `sheet` is a picture for people."""
-
-    noun: ClassVar[str] = "fits"
 
     generator: Pinned
     labelset: Pinned
@@ -194,8 +197,6 @@ class Fit(Job):
 @dataclass(frozen=True, kw_only=True)
 class Batch(Job):
     """A batch of labelled samples. Its shards can be read once it has succeeded."""
-
-    noun: ClassVar[str] = "batches"
 
     fit: Pinned
     n: int

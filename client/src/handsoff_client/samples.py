@@ -94,7 +94,7 @@ def decode_keypoints(
     """Keypoints as [num, 3] x, y, visibility, and the confidence of each, where there are any."""
     if data is None:
         return None, None
-    points = json.loads(data)["points"]
+    points = json.loads(data)["keypoints"]
     places = [(point["x"], point["y"], point["visibility"]) for point in points]
     confidence = [point.get("confidence", 1.0) for point in points]
     return np.array(places, np.float32).reshape(-1, 3), np.array(confidence, np.float32)

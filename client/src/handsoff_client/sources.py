@@ -1,10 +1,9 @@
 """Where a dataset's shards come from: a folder, or a batch at the service through this machine's cache.
 
-A source is small and can be pickled: each worker of a DataLoader gets one, and makes connections of its own.
+A source is small and can be pickled: each worker of a DataLoader gets one.
 """
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -49,33 +48,30 @@ class FolderSource:
 
 
 class BatchSource:
-    """A batch at the service. Shards are fetched when they are needed, verified, and kept in the cache."""
+    """A batch at the service. Shards are fetched when they are needed, verified, and kept in the cache.
+
+    Nothing is held open in between: connections would not survive the fork of a DataLoader's workers.
+    """
 
     def __init__(self, url: str, batch_id: str, *, cache: ShardCache | None = None) -> None:
         self._url = url
         self._batch_id = batch_id
         self._cache = cache or ShardCache()
-        self._clients: dict[int, HandsOff] = {}
-        client = self._client()
-        self._shards = client.batches.shards(batch_id)
+        with HandsOff(url) as client:
+            self._shards = client.batches.shards(batch_id)
+            self.labels = client.batches.get(batch_id).labels
         self.identity = _identity([shard.sha256 for shard in self._shards])
-        self.labels = client.batches.get(batch_id).labels
         self.sizes = tuple(shard.num_samples for shard in self._shards)
 
     def path(self, shard: int) -> Path:
         """The shard in the cache."""
         wanted = self._shards[shard]
-        batches = self._client().batches
-        return self._cache.path(
-            wanted.sha256, lambda target: batches.fetch(self._batch_id, wanted, target)
-        )
 
-    def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_clients": {}}
+        def fetch(target: Path) -> Path:
+            with HandsOff(self._url) as client:
+                return client.batches.fetch(self._batch_id, wanted, target)
 
-    def _client(self) -> HandsOff:
-        """This process's own: connections do not survive a fork."""
-        return self._clients.setdefault(os.getpid(), HandsOff(self._url))
+        return self._cache.path(wanted.sha256, fetch)
 
 
 def _identity(digests: Sequence[str]) -> str:

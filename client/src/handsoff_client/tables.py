@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from handsoff_client.folders import BatchFolder
-from handsoff_client.resources import Batch, Fit, Generator, Job, Labelset
+from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Labelset
 
 Row = Sequence[object]
 
@@ -24,6 +24,12 @@ def generators(found: Iterable[Generator]) -> str:
     """A list of generators."""
     rows = [(g.id, g.status, _pixels(g), g.licence, g.name) for g in found]
     return table(("ID", "STATUS", "PIXELS", "LICENCE", "NAME"), rows)
+
+
+def inverters(found: Iterable[Inverter]) -> str:
+    """A list of inverters."""
+    rows = [(i.id, i.status, i.generator.id, i.created_at) for i in found]
+    return table(("ID", "STATUS", "GENERATOR", "CREATED"), rows)
 
 
 def labelsets(found: Iterable[Labelset]) -> str:
@@ -52,7 +58,7 @@ def labelset(found: Labelset) -> str:
 
 
 def job(found: Job) -> str:
-    """One generator, fit or batch: how it stands, and what was measured when it has ended."""
+    """One job of any kind: how it stands, and what was measured when it has ended."""
     return _lines(
         id=found.id,
         status=found.status,

@@ -1,4 +1,4 @@
-"""Promises of the SqueezeNet distance: torchvision's and LPIPS's names load, equal images are at zero, any size goes."""
+"""Promises of the SqueezeNet distance: published names load, equal images are at zero, images of any size go in."""
 
 import pytest
 import torch

@@ -1,0 +1,72 @@
+"""What a reconstruction is held against: how far a generator's own samples lie apart.
+
+An image counts as expressible when its reconstruction is at most half as far from it as a sample's nearest neighbour
+among fifteen others is from that sample: farther, and it may as well show another scene.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from models.arrays import Images, Scores, Taps
+from models.inversion.invert import psnr_db
+from models.inversion.perceptual import PerceptualDistance
+from models.stylegan2.generator import Generator
+
+NUM_GROUPS, GROUP_SIZE, SAMPLE_SEED = 4, 16, 0
+HALF_IN_DB = 20.0 * math.log10(2.0)
+"""Half as far in root mean square is 6 dB more."""
+
+
+@dataclass(frozen=True)
+class SampleSpacing:
+    """Between a sample and its nearest neighbour, the median over samples; no distance without a perceptual port."""
+
+    nearest_db: float
+    nearest_distance: float | None = None
+
+    @property
+    def fails_below_db(self) -> float:
+        """What an inversion should reach before it stops trying other starts."""
+        return self.nearest_db + HALF_IN_DB
+
+    def expresses(self, psnr: Scores, distances: Scores | None) -> Bool[Tensor, " batch"]:
+        """Whether each reconstruction is close enough, by the perceptual distance where there is one."""
+        if self.nearest_distance is None or distances is None:
+            return psnr >= self.fails_below_db
+        return distances <= 0.5 * self.nearest_distance
+
+
+def measure_spacing(
+    generator: Generator, perceptual: PerceptualDistance | None = None
+) -> SampleSpacing:
+    """From 64 samples of a fixed seed, in groups of 16."""
+    chance = torch.Generator().manual_seed(SAMPLE_SEED)
+    z = torch.randn(NUM_GROUPS * GROUP_SIZE, generator.config.z_dim, generator=chance)
+    highest_db, distances = [], []
+    with torch.no_grad():
+        for part in z.to(generator.mapping.w_mean.device).split(GROUP_SIZE):
+            images = generator(part).clamp(-1, 1)
+            highest_db.append(_nearest_db(images))
+            if perceptual is not None:
+                distances.append(_nearest_distance(perceptual, perceptual.features(images)))
+    return SampleSpacing(
+        float(torch.cat(highest_db).median()),
+        float(torch.cat(distances).median()) if distances else None,
+    )
+
+
+def _nearest_db(images: Images) -> Scores:
+    rows = [psnr_db(image.expand_as(images), images) for image in images]
+    return torch.stack(rows).fill_diagonal_(-math.inf).amax(dim=1)
+
+
+def _nearest_distance(perceptual: PerceptualDistance, taps: Taps) -> Scores:
+    rows = [
+        perceptual.between([tap[index].expand_as(tap) for tap in taps], taps)
+        for index in range(GROUP_SIZE)
+    ]
+    return torch.stack(rows).fill_diagonal_(math.inf).amin(dim=1)

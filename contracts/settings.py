@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)
     heartbeat_fresh: timedelta = timedelta(seconds=30)
-    alive_file: Path | None = (
+    alive_path: Path | None = (
         None  # touched with every sign of life, for a container's health check
     )
     watchdog: timedelta = timedelta(minutes=10)

@@ -60,10 +60,10 @@ class Pulse:
             os._exit(EXIT_STUCK)
 
 
-def show_life(alive_file: Path | None) -> None:
+def show_life(alive_path: Path | None) -> None:
     """Touch the file whose age a container's health check reads."""
-    if alive_file is not None:
-        alive_file.touch()
+    if alive_path is not None:
+        alive_path.touch()
 
 
 @contextmanager

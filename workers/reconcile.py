@@ -63,7 +63,7 @@ class Reconciler:
         while signal.sigtimedwait(STOP_SIGNALS, interval) is None:
             try:
                 self.reconcile()
-                show_life(settings.alive_file)
+                show_life(settings.alive_path)
             except (RedisError, Unavailable) as error:
                 log.warning("reconciling put off", error=str(error))
 

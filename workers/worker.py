@@ -140,7 +140,7 @@ class Worker(SimpleWorker):
             if running is not None:
                 self.maintain_heartbeats(*running)
             self._machine.ledger.beat(self._heartbeat(running[0] if running else None))
-            show_life(self._machine.settings.alive_file)
+            show_life(self._machine.settings.alive_path)
         except RedisError as error:
             log.warning("no heartbeat sent", error=str(error))
 

@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-ROOMS = ("app", "benchmarks", "contracts", "examples", "models", "workers")
+ROOMS = {
+    name: REPOSITORY / name
+    for name in ("app", "benchmarks", "contracts", "examples", "models", "workers")
+}
+ROOMS["handsoff_client"] = REPOSITORY / "client" / "src" / "handsoff_client"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of the rooms' source and of the rule."""
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
-    for room in ROOMS:
-        for source in (REPOSITORY / room).rglob("*.py"):
-            copy = tmp_path / source.relative_to(REPOSITORY)
+    for room, folder in ROOMS.items():
+        for source in folder.rglob("*.py"):
+            copy = tmp_path / room / source.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, copy)
     return tmp_path
@@ -44,6 +48,8 @@ def test_every_room_keeps_to_its_imports(checkout: Path) -> None:
         ("models", "import contracts.ids"),
         ("workers", "import fastapi"),
         ("examples", "import contracts.ids"),
+        ("handsoff_client", "import contracts.ids"),
+        ("handsoff_client", "import torch"),
     ],
 )
 def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing: str) -> None:

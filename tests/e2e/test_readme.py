@@ -1,16 +1,25 @@
-"""The README's own lines, run as they are printed by `make serve`."""
+"""The READMEs' own lines: those that `make serve` prints, and the client's walk."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from examples.demo.demo import render_labelset
 from examples.demo.serve import curl_lines
 from examples.demo.stack import REPOSITORY, Stack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 QUICK = '"seed": 1, "options": {"inversion": {"steps": 10}, "ensemble": {"steps": 60}}}'
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four labelled portraits."""
+    return render_labelset(tmp_path_factory.mktemp("portraits") / "labelled", 4)
 
 
 def test_the_curl_lines_lead_to_a_shard(stack: Stack, tmp_path: Path) -> None:
@@ -29,3 +38,29 @@ def test_the_curl_lines_lead_to_a_shard(stack: Stack, tmp_path: Path) -> None:
     assert pasted.returncode == 0, pasted.stderr
     assert pasted.stdout.splitlines()[-1] == "000000063.json"
     assert (tmp_path / "var" / "fit.png").stat().st_size > 0
+
+
+def test_the_clients_walk_leads_to_a_trained_network(
+    stack: Stack, labelled: Path, tmp_path: Path
+) -> None:
+    """From a folder of pairs to a toy network in under 20 lines. Only steps and samples are fewer here."""
+    readme = (REPOSITORY / "client" / "README.md").read_text()
+    walk = readme.partition("```python\n")[2].partition("```")[0]
+    assert len([line for line in walk.splitlines() if line]) < 20
+    quick = ', options={"inversion": {"steps": 10}, "ensemble": {"steps": 60}})'
+    walk = walk.replace("labelset=labelset.id)", f"labelset=labelset.id{quick}").replace(
+        "256", "40"
+    )
+    (tmp_path / "pairs").symlink_to(labelled)
+    environment = {"HANDSOFF_URL": stack.address, "HANDSOFF_CACHE": str(tmp_path / "cache")}
+    walked = subprocess.run(
+        [sys.executable, "-c", walk],
+        cwd=tmp_path,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert walked.returncode == 0, walked.stderr
+    assert walked.stdout.startswith("loss ")
+    assert len(list((tmp_path / "cache" / "shards").glob("*.tar"))) == 1

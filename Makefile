@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check lint fix bench bench-quality train-portraits gpu-test clean
+.PHONY: help setup demo serve test image-check check lint fix bench bench-quality train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,10 +40,13 @@ demo: $(READY) ## 16 labelled images in, 64 labelled images out, through the rea
 serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines
 	@$(BIN)/python -m examples.demo serve
 
-test: $(READY) ## Every test but those that need a GPU
-	$(BIN)/python -m pytest -m "not gpu"
+test: $(READY) ## Every test but those that need a GPU, and image-check
+	$(BIN)/python -m pytest -m "not gpu and not images"
 
-check: lint test ## The whole truth: format, lint, types, import rule, tests
+image-check: $(READY) ## The containers' own install steps, and the service run from what they make (no engine)
+	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m pytest -m images tests/docker
+
+check: lint test image-check ## The whole truth: format, lint, types, import rule, tests, containers
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,14 +1,33 @@
-# The app: contracts and app, no torch. Build from the repository's root: docker build -f docker/app.Dockerfile .
-FROM python:3.11-slim
-
+# The app: contracts and app, no torch. From the repository's root: docker build -f docker/app.Dockerfile -t handsoff-app .
+FROM python:3.11.15-slim-bookworm AS packages
 WORKDIR /srv
 COPY pyproject.toml constraints.txt ./
-RUN pip install --no-cache-dir "$(grep '^pip==' constraints.txt)" \
-    && pip install --no-cache-dir -c constraints.txt --group app
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv .venv \
+    && .venv/bin/python -m pip install "$(grep '^pip==' constraints.txt)" \
+    && .venv/bin/python -m pip install -c constraints.txt --group app
 
+FROM python:3.11.15-slim-bookworm
+# Made here, so that a new volume mounted there belongs to the user too. Uploads are decoded in /var/tmp.
+RUN groupadd --gid 10001 handsoff \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp handsoff \
+    && install -d -o handsoff -g handsoff /var/lib/handsoff
+WORKDIR /srv
+COPY --from=packages /srv/.venv .venv
 COPY contracts contracts
 COPY app app
+# Nothing can be written here once it runs: the bytecode is made now.
+RUN .venv/bin/python -m compileall -q contracts app
 
-USER 10001
-# Binds to loopback until there are API keys, so it shares its network with whatever authenticates in front of it.
-CMD ["python", "-m", "app"]
+ENV PATH=/srv/.venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    TMPDIR=/var/tmp \
+    HANDSOFF_LOG_FORMAT=json \
+    HANDSOFF_PORT=8000
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --start-interval=1s \
+    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['HANDSOFF_PORT']), timeout=4); c.request('GET', '/livez'); sys.exit(c.getresponse().status != 200)"]
+# Binds to loopback unless it is told to trust its network; docker-compose.yml does, and publishes on loopback alone.
+ENTRYPOINT ["python", "-m", "app"]

@@ -18,11 +18,12 @@ import torch
 from benchmarks.naive_head import naive_label
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
+from models.labels.tasks import SegmentationTask, TaskSet
 from models.stylegan2.config import GeneratorConfig
 from models.stylegan2.generator import Generator
 
 PAPER_HIDDEN = (256, 32)
-NUM_CLASSES = 19
+TASKS = TaskSet(segmentation=SegmentationTask(19))
 CHANNELS = {
     64: (128, 128, 96, 48, 16),
     256: (512, 512, 512, 512, 512, 256, 128),
@@ -86,7 +87,7 @@ def _ways(px: int) -> dict[str, Callable[[], object]]:
     config = GeneratorConfig(z_dim=128, w_dim=128, channels=CHANNELS[px], num_mapping_layers=2)
     generator = Generator(config).eval().requires_grad_(False)
     ensemble = Ensemble(
-        EnsembleConfig(tap_channels=config.tap_channels, outputs=NUM_CLASSES, hidden=PAPER_HIDDEN)
+        EnsembleConfig(tap_channels=config.tap_channels, tasks=TASKS, hidden=PAPER_HIDDEN)
     )
     ensemble.eval().requires_grad_(False)
     ws = generator.map(torch.randn(1, config.z_dim))

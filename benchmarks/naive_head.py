@@ -9,15 +9,15 @@ from torch.nn import functional as F
 
 from models.arrays import Taps
 from models.labels.ensemble import Ensemble
-from models.labels.uncertainty import agreement
+from models.labels.votes import Ballot
 
 
-def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Mean class probabilities [n, classes, h, w] and divergence [n, h, w], as `LabelGenerator.label` gives them."""
+def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> Ballot:
+    """What the members say of every task, as `LabelGenerator.label` tells it."""
     maps = [F.interpolate(tap, size=label_px, mode="bilinear") for tap in taps]
     columns = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
     flat = columns.reshape(1, -1, columns.shape[-1])
-    return agreement(
+    return Ballot(ensemble.config.tasks, label_px).count(
         _member(ensemble, member, flat).unflatten(1, columns.shape[:3])[0].permute(0, 3, 1, 2)
         for member in range(ensemble.config.num_members)
     )

@@ -26,6 +26,7 @@ from examples.portraits.classes import CLASS_NAMES
 from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.metrics import ConfusionMatrix
+from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.sampling import Candidate, latents
 from models.stylegan2.generator import Generator
@@ -106,10 +107,10 @@ def _images(generator: Generator, ws: Tensor) -> NDArray[np.uint8]:
 
 def _judge(generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, seed: int) -> Quality:
     """Fit an ensemble on coded masks and score it on both kinds of truth."""
-    num_classes = len(CLASS_NAMES)
-    ensemble = train_ensemble(
-        generator, ws, masks, num_classes=num_classes, options=EnsembleOptions(), seed=seed
-    )
+    labels = Labels(label_px=generator.config.image_px, masks=masks)
+    tasks = TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES)))
+    options = EnsembleOptions()
+    ensemble = train_ensemble(generator, ws, labels, tasks=tasks, options=options, seed=seed)
     fitted = LabelGenerator(generator, ensemble)
     return Quality(
         heldout=_confusion(fitted, truth.heldout_ws, truth.heldout_masks),
@@ -120,7 +121,9 @@ def _judge(generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, see
 def _confusion(fitted: LabelGenerator, ws: Tensor, masks: Tensor) -> ConfusionMatrix:
     confusion = ConfusionMatrix(len(CLASS_NAMES))
     for codes, truth in zip(ws.split(MICRO_BATCH), masks.split(MICRO_BATCH), strict=True):
-        confusion.add(fitted.render(codes).masks.long(), truth)
+        found = fitted.render(codes).masks
+        if found is not None:
+            confusion.add(found.long(), truth)
     return confusion
 
 

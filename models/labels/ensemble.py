@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from models.arrays import FeatureMaps
 from models.json_config import JsonConfig
 from models.labels.hypercolumns import upsample_to
+from models.labels.tasks import TaskSet
 
 NORM_EPSILON = 1e-5
 NORM_MOMENTUM = 0.1
@@ -26,12 +27,17 @@ HiddenMaps = Float[Tensor, "batch height width hidden"]
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleConfig(JsonConfig):
-    """`tap_channels` are the generator's feature taps in order, `outputs` the channels that a task asks for."""
+    """`tap_channels` are the generator's feature taps in order, `tasks` what the last layer's outputs mean."""
 
     tap_channels: tuple[int, ...]
-    outputs: int
+    tasks: TaskSet
     hidden: tuple[int, int] = (64, 32)
     num_members: int = 10
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "EnsembleConfig":
+        """Undo `to_dict`, also after a trip through JSON."""
+        return super().from_dict({**values, "tasks": TaskSet.from_dict(values["tasks"])})
 
 
 class MemberNorm(nn.Module):
@@ -90,7 +96,7 @@ class Ensemble(nn.Module):
         self.norm1 = MemberNorm(members, first)
         self.layer2 = MemberLinear(members, first, second)
         self.norm2 = MemberNorm(members, second)
-        self.layer3 = MemberLinear(members, second, config.outputs)
+        self.layer3 = MemberLinear(members, second, config.tasks.outputs)
 
     def forward(
         self, columns: Float[Tensor, "members count channels"]

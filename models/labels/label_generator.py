@@ -1,4 +1,4 @@
-"""The product of a fit: W+ codes in, images with their segmentation masks and uncertainty out."""
+"""The product of a fit: W+ codes in, images with the labels of every task and their uncertainty out."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,6 @@ from torch import Tensor
 from models.arrays import (
     ByteImages,
     ByteMasks,
-    FeatureMaps,
     Images,
     Keypoints,
     PixelScores,
@@ -18,8 +17,8 @@ from models.arrays import (
     Taps,
 )
 from models.labels.ensemble import Ensemble
-from models.labels.tasks import SEGMENTATION
-from models.labels.uncertainty import agreement, image_scores
+from models.labels.tasks import HIDDEN, VISIBLE
+from models.labels.votes import Ballot, ClassVotes, PointVotes
 from models.stylegan2.generator import Generator
 
 
@@ -66,21 +65,41 @@ class LabelGenerator:
     def render(self, ws: StyleCodes) -> Rendered:
         """Images and labels of W+ codes [n, num_ws, w_dim]; each sample is independent of the others."""
         synthesis = self.generator.synthesize(ws)
-        probabilities, divergence = self.label(synthesis.taps)
-        scores = image_scores(divergence).cpu()
-        confidences, classes = probabilities.max(dim=1)
+        ballot = self.label(synthesis.taps)
+        votes = ballot.votes
+        scores = {name: task_votes.scores.cpu() for name, task_votes in votes.items()}
+        first = next(iter(votes))
         return Rendered(
             images=to_bytes(synthesis.images),
-            masks=classes.byte().cpu(),
-            confidences=confidences.cpu(),
-            uncertainty=divergence.cpu(),
-            scores=scores,
-            task_scores={SEGMENTATION: scores},
+            uncertainty=votes[first].uncertainty.cpu(),
+            scores=scores[first],
+            task_scores=scores,
+            **_classes(ballot.segmentation),
+            **_points(ballot.keypoints),
+            depth=ballot.depth.depth.cpu() if ballot.depth else None,
         )
 
-    def label(self, taps: Taps) -> tuple[FeatureMaps, PixelScores]:
-        """Mean class probabilities [n, classes, h, w] and divergence [n, h, w] from feature taps."""
-        return agreement(self.ensemble.maps(taps, self.label_px))
+    @torch.no_grad()
+    def label(self, taps: Taps) -> Ballot:
+        """What the members say of every task at every pixel of the label."""
+        ballot = Ballot(self.ensemble.config.tasks, self.label_px)
+        return ballot.count(self.ensemble.maps(taps, self.label_px))
+
+
+def _classes(votes: ClassVotes | None) -> dict[str, Tensor]:
+    """The likeliest class of every pixel, with its probability."""
+    if votes is None:
+        return {}
+    confidences, classes = votes.probabilities.max(dim=1)
+    return {"masks": classes.byte().cpu(), "confidences": confidences.cpu()}
+
+
+def _points(votes: PointVotes | None) -> dict[str, Tensor]:
+    if votes is None:
+        return {}
+    keypoints, seen = votes.read()
+    visibility = torch.where(seen >= 0.5, VISIBLE, HIDDEN).byte()
+    return {"keypoints": keypoints.cpu(), "visibility": visibility.cpu()}
 
 
 def to_bytes(images: Images) -> ByteImages:

@@ -6,12 +6,15 @@ One ensemble serves all tasks: its members share their hidden layers, the output
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
 from models.arrays import Keypoints, PixelScores
 
 SEGMENTATION, KEYPOINTS, DEPTH = "segmentation", "keypoints", "depth"
+ABSENT, HIDDEN, VISIBLE = 0, 1, 2
+"""The visibilities of a keypoint as COCO counts them; an absent one is not labelled."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,6 @@ class Labels:
         found = self.given()
         if not found:
             raise ValueError("labels of no task; give masks, keypoints or depth")
-        counts = {name: len(labels) for name, labels in found.items()}
-        if len(set(counts.values())) > 1:
-            raise ValueError(f"labels are of different numbers of images: {counts}")
         for name in (SEGMENTATION, DEPTH):
             if name in found and tuple(found[name].shape[1:]) != self.label_px:
                 raise ValueError(
@@ -136,3 +136,29 @@ class Labels:
         """The labels that are there, by the name of their task."""
         labels = {SEGMENTATION: self.masks, KEYPOINTS: self.keypoints, DEPTH: self.depth}
         return {name: tensor for name, tensor in labels.items() if tensor is not None}
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.given().values())).device
+
+    def to(self, device: torch.device) -> "Labels":
+        """The same labels on a device."""
+        return self._with({name: tensor.to(device) for name, tensor in self.given().items()})
+
+    def of(self, tasks: TaskSet) -> "Labels":
+        """The labels of these tasks alone. Raises ValueError when one of them has none."""
+        given = self.given()
+        missing = [name for name in tasks.names if name not in given]
+        if missing:
+            raise ValueError(
+                f"there are no labels for {', '.join(missing)}; give some or leave the task out"
+            )
+        return self._with({name: given[name] for name in tasks.names})
+
+    def _with(self, tensors: dict[str, Tensor]) -> "Labels":
+        return Labels(
+            label_px=self.label_px,
+            masks=tensors.get(SEGMENTATION),
+            keypoints=tensors.get(KEYPOINTS),
+            depth=tensors.get(DEPTH),
+        )

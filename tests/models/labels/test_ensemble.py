@@ -1,17 +1,23 @@
 """Promises of the label ensemble: the factorised head equals the naive one, columns are read where they belong."""
 
+import json
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.labels.ensemble import Ensemble, EnsembleConfig
+from models.labels.ensemble import Ensemble, EnsembleConfig, build_ensemble
 from models.labels.hypercolumns import gather
+from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
+from models.serialization import pack_network, unpack
 from models.stylegan2.generator import Generator
 
+TASKS = TaskSet(segmentation=SegmentationTask(5), keypoints=KeypointTask(3), depth=DepthTask())
 
-def random_ensemble(generator: Generator, outputs: int = 5) -> Ensemble:
+
+def random_ensemble(generator: Generator) -> Ensemble:
     """Ten members with random weights and normalisation statistics that are not trivial."""
-    config = EnsembleConfig(tap_channels=generator.config.tap_channels, outputs=outputs)
+    config = EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=TASKS)
     ensemble = Ensemble(config)
     for name, tensor in ensemble.state_dict().items():
         if "variance" in name:
@@ -31,7 +37,7 @@ def naive(ensemble: Ensemble, taps: list[Tensor], label_px: tuple[int, int]) -> 
 
 
 def test_the_factorised_head_equals_the_naive_one(any_generator: Generator) -> None:
-    """Same outputs within 1e-5 on random weights, square or not, at image size and at others."""
+    """Same outputs for all tasks within 1e-5 on random weights, square or not, at image size and at others."""
     ensemble = random_ensemble(any_generator)
     taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
     height, width = any_generator.config.image_px
@@ -51,3 +57,12 @@ def test_gathered_columns_equal_upsampled_ones(any_generator: Generator) -> None
     expected = torch.cat(maps, dim=1).flatten(2).transpose(1, 2)
     expected = torch.stack([image[p] for image, p in zip(expected, pixels, strict=True)])
     assert torch.allclose(gather(taps, pixels, label_px), expected, atol=1e-5)
+
+
+def test_an_ensemble_survives_its_json(generator: Generator) -> None:
+    """Tasks come back from the configuration, so the weights alone say what their outputs mean."""
+    ensemble = random_ensemble(generator)
+    weights, config = pack_network(ensemble, ensemble.config.to_dict())
+    again = build_ensemble(json.loads(config), unpack(weights))
+    assert again.config == ensemble.config
+    assert torch.equal(again.layer3.weight, ensemble.layer3.weight)

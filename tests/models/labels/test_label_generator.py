@@ -5,23 +5,55 @@ import torch
 
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator, from_bytes, to_bytes
+from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
 from models.stylegan2.generator import Generator
+
+ALL = TaskSet(segmentation=SegmentationTask(4), keypoints=KeypointTask(5), depth=DepthTask())
+
+
+def random_fit(generator: Generator, tasks: TaskSet) -> LabelGenerator:
+    """An ensemble with random weights; labels half as large as images."""
+    config = EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=tasks)
+    height, width = generator.config.image_px
+    return LabelGenerator(generator, Ensemble(config).eval(), (height // 2, width // 2))
 
 
 def test_rendered_parts_have_the_label_size(any_generator: Generator) -> None:
-    """Bytes for people, indices for training, one score an image; labels may be smaller than images."""
-    config = EnsembleConfig(tap_channels=any_generator.config.tap_channels, outputs=4)
+    """Bytes for people, indices for training, points in the label's pixels, one score an image and task."""
     height, width = any_generator.config.image_px
-    fitted = LabelGenerator(any_generator, Ensemble(config).eval(), (height // 2, width // 2))
-    rendered = fitted.render(any_generator.map(torch.randn(3, 16)))
-    assert rendered.images.shape == (3, height, width, 3)
-    assert rendered.masks.shape == rendered.uncertainty.shape == (3, height // 2, width // 2)
-    assert len(rendered) == 3
+    label_px = (height // 2, width // 2)
+    found = random_fit(any_generator, ALL).render(any_generator.map(torch.randn(3, 16)))
+    maps = (found.masks, found.confidences, found.depth, found.uncertainty)
+    assert found.images.shape == (3, height, width, 3)
+    assert {tuple(each.shape) for each in maps if each is not None} == {(3, *label_px)}
+    assert found.keypoints is not None
+    assert found.keypoints.shape == (3, 5, 3)
+    assert (found.keypoints[..., :2] <= torch.tensor([width // 2, height // 2])).all()
+    assert found.visibility is not None
+    assert set(found.visibility.flatten().tolist()) <= {1, 2}
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("tasks", "first"),
+    [
+        (ALL, "segmentation"),
+        (TaskSet(depth=DepthTask(), keypoints=KeypointTask(2)), "keypoints"),
+        (TaskSet(depth=DepthTask()), "depth"),
+    ],
+)
+def test_the_first_task_tells_the_score(generator: Generator, tasks: TaskSet, first: str) -> None:
+    """Segmentation where there is one, else keypoints, else depth; tasks that were not learnt are None."""
+    found = random_fit(generator, tasks).render(generator.map(torch.randn(2, 16)))
+    assert list(found.task_scores) == list(tasks.names)
+    assert torch.equal(found.scores, found.task_scores[first])
+    absent = (found.masks is None, found.keypoints is None, found.depth is None)
+    assert absent == (tasks.segmentation is None, tasks.keypoints is None, tasks.depth is None)
 
 
 def test_an_ensemble_of_another_generator_is_refused(generator: Generator) -> None:
     """Features of other widths would be read as nonsense; the message says what to use."""
-    config = EnsembleConfig(tap_channels=(8, 8), outputs=4)
+    config = EnsembleConfig(tap_channels=(8, 8), tasks=ALL)
     with pytest.raises(ValueError, match="use the generator that the ensemble was fitted on"):
         LabelGenerator(generator, Ensemble(config))
 

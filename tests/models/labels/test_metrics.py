@@ -1,9 +1,11 @@
-"""Promises of the segmentation scores."""
+"""Promises of the scores: known cases come out right, and what is not labelled does not count."""
+
+import math
 
 import pytest
 import torch
 
-from models.labels.metrics import ConfusionMatrix
+from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore
 
 
 def test_iou_of_a_known_case() -> None:
@@ -37,3 +39,52 @@ def test_other_shapes_are_refused() -> None:
     """Masks of different images cannot be compared."""
     with pytest.raises(ValueError, match="masks of the same images"):
         ConfusionMatrix(2).add(torch.zeros(2, 2), torch.zeros(2, 3))
+
+
+def test_calibration_is_the_distance_from_the_share_of_hits() -> None:
+    """Said 0.9 and right in three of four: off by 0.15; ignored pixels do not count."""
+    score = CalibrationError()
+    truth = torch.tensor([[0, 0, 0, 1, 255]])
+    score.add(torch.zeros(1, 5), torch.full((1, 5), 0.9), truth)
+    assert score.error() == pytest.approx(0.15)
+
+
+def test_keypoints_of_a_known_case() -> None:
+    """One hit, one miss by 5 px, one hidden and one absent: half found, 2.5 px, two of three visibilities."""
+    truth = torch.tensor([[[1.0, 1, 2], [4, 4, 2], [9, 9, 1], [0, 0, 0]]])
+    found = torch.tensor([[[1.0, 1, 0.9], [7, 8, 0.9], [0, 0, 0.9], [5, 5, 0.9]]])
+    score = KeypointScore(4)
+    score.add(found, torch.tensor([[2, 1, 1, 2]]), truth, torch.tensor([40.0]))
+    assert score.pck() == 0.5
+    assert score.mean_error_px() == 2.5
+    assert score.visibility_accuracy() == pytest.approx(2 / 3)
+    assert score.point_pck()[:2].tolist() == [1.0, 0.0]
+    assert score.point_pck()[2:].isnan().all()
+
+
+def test_every_image_has_its_own_reference_length() -> None:
+    """The same 3 px are a hit on a head of 40 px and a miss on one of 20."""
+    truth = torch.tensor([[[5.0, 5, 2]], [[5, 5, 2]]])
+    score = KeypointScore(1)
+    score.add(truth + 0, torch.full((2, 1), 2), truth + 0, torch.tensor([40.0, 20.0]))
+    off = truth + torch.tensor([3.0, 0, 0])
+    score.add(off, torch.full((2, 1), 2), truth, torch.tensor([40.0, 20.0]))
+    assert score.pck() == 0.75
+
+
+def test_depth_of_a_known_case() -> None:
+    """Unknown pixels do not count; a truth of zero counts for RMSE alone, a negative answer is a miss."""
+    score = DepthScore()
+    truth = torch.tensor([[[2.0, 4.0, 0.0, float("nan")]]])
+    score.add(torch.tensor([[[2.2, -4.0, 1.0, 9.0]]]), truth)
+    assert score.absrel() == pytest.approx((0.1 + 2.0) / 2)
+    assert score.delta1() == 0.5
+    assert score.rmse() == pytest.approx(math.sqrt((0.04 + 64 + 1) / 3), rel=1e-5)
+
+
+def test_nothing_to_judge_is_nan() -> None:
+    """Without labels there is no score, and no error either."""
+    keypoints, depth = KeypointScore(1), DepthScore()
+    depth.add(torch.zeros(1, 1, 1), torch.full((1, 1, 1), math.nan))
+    scores = (keypoints.pck(), keypoints.visibility_accuracy(), depth.rmse(), depth.absrel())
+    assert all(math.isnan(score) for score in scores)

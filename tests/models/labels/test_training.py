@@ -1,4 +1,4 @@
-"""Promises of `models.labels.training`: the ensemble learns what features show, repeatably, and honours 255."""
+"""Promises of `models.labels.training`: the ensemble learns what features show, task by task, and repeatably."""
 
 from dataclasses import replace
 
@@ -7,12 +7,17 @@ import torch
 
 from models.arrays import IGNORE_INDEX
 from models.labels.ensemble import Ensemble
-from models.labels.label_generator import LabelGenerator
-from models.labels.training import EnsembleOptions, LabelledFeatures, train_ensemble
+from models.labels.label_generator import LabelGenerator, Rendered
+from models.labels.metrics import ConfusionMatrix, DepthScore, KeypointScore
+from models.labels.tasks import Labels, SegmentationTask, TaskSet
+from models.labels.training import EnsembleOptions, train_ensemble
 from models.stylegan2.generator import Generator
+from tests.models.labels.conftest import Discs, given
 
 OPTIONS = EnsembleOptions(num_members=3, hidden=(16, 8), steps=150, batch_pixels=128)
 LONGER = replace(OPTIONS, steps=600)
+QUICK = replace(OPTIONS, hidden=(32, 16), learning_rate=1e-2)
+MASKS = TaskSet(segmentation=SegmentationTask(3))
 
 
 def expressible_masks(generator: Generator, ws: torch.Tensor) -> torch.Tensor:
@@ -24,16 +29,90 @@ def expressible_masks(generator: Generator, ws: torch.Tensor) -> torch.Tensor:
 
 def fit(generator: Generator, ws: torch.Tensor, masks: torch.Tensor, seed: int = 0) -> Ensemble:
     """An ensemble for three classes with the options above."""
-    return train_ensemble(generator, ws, masks, num_classes=3, options=OPTIONS, seed=seed)
+    labels = Labels(label_px=(32, 32), masks=masks)
+    return train_ensemble(generator, ws, labels, tasks=MASKS, options=OPTIONS, seed=seed)
 
 
 def test_it_labels_images_that_it_never_saw(generator: Generator) -> None:
     """Fitted on 8 labelled samples, it labels 8 fresh ones far better than chance."""
     ws = generator.map(torch.randn(16, 16))
     masks = expressible_masks(generator, ws)
-    ensemble = train_ensemble(generator, ws[:8], masks[:8], num_classes=3, options=LONGER, seed=0)
-    right = LabelGenerator(generator, ensemble).render(ws[8:]).masks == masks[8:]
-    assert right.float().mean() > 0.8  # chance is a third
+    labels = Labels(label_px=(32, 32), masks=masks[:8])
+    ensemble = train_ensemble(generator, ws[:8], labels, tasks=MASKS, options=LONGER, seed=0)
+    right = given(LabelGenerator(generator, ensemble).render(ws[8:]).masks) == masks[8:]
+    assert right.sum() > 0.8 * right.numel()  # chance is a third
+
+
+def errors(found: Rendered, truth: Labels) -> tuple[float, float]:
+    """Of points in pixels, and of depth in its unit."""
+    points, depth = KeypointScore(1), DepthScore()
+    keypoints, visibility = given(found.keypoints), given(found.visibility)
+    points.add(keypoints, visibility, given(truth.keypoints), torch.ones(len(found)))
+    depth.add(given(found.depth), given(truth.depth))
+    return points.mean_error_px(), depth.rmse()
+
+
+def test_three_tasks_are_learnt_at_once(discs: Discs) -> None:
+    """One fit on 8 scenes that are not square finds disc, centre and depth in 4 others."""
+    seen, unseen = Discs.at(discs.ws[:8, 0]), Discs.at(discs.ws[8:, 0])
+    ensemble = train_ensemble(
+        seen.generator, seen.ws, seen.labels, tasks=seen.tasks, options=QUICK, seed=0
+    )
+    found = LabelGenerator(seen.generator, ensemble).render(unseen.ws)
+    masks = ConfusionMatrix(2)
+    masks.add(given(found.masks), given(unseen.labels.masks))
+    error_px, rmse = errors(found, unseen.labels)
+    assert masks.mean_iou() > 0.9
+    assert error_px < 0.5
+    assert rmse < 20  # of a hill of 300
+
+
+def test_what_is_not_labelled_teaches_nothing(discs: Discs) -> None:
+    """Unknown depth, absent keypoints far off the truth and ignored pixels leave the fit as good as without them."""
+    truth = Discs.at(discs.ws[:, 0]).labels
+    given(discs.labels.keypoints)[:4] = 0.0
+    given(discs.labels.depth)[4:8] = torch.nan
+    given(discs.labels.masks)[:, :, :3] = IGNORE_INDEX
+    ensemble = train_ensemble(
+        discs.generator, discs.ws, discs.labels, tasks=discs.tasks, options=QUICK, seed=0
+    )
+    error_px, rmse = errors(LabelGenerator(discs.generator, ensemble).render(discs.ws), truth)
+    assert error_px < 0.5
+    assert rmse < 20
+
+
+def test_a_class_of_three_pixels_survives() -> None:
+    """Three pixels in one image of nine, and no others of their class: the default balance finds them."""
+    discs = Discs.at(torch.tensor([[4.0 * i, 8.0] for i in range(8)] + [[-16.0, 8.0]]))
+    masks = given(discs.labels.masks).clone()
+    masks[8, :, 20:] = IGNORE_INDEX
+    masks[8, 7:10, 31] = 2
+    labels = Labels(label_px=discs.labels.label_px, masks=masks)
+    ensemble = train_ensemble(discs.generator, discs.ws, labels, tasks=MASKS, options=QUICK, seed=0)
+    found = given(LabelGenerator(discs.generator, ensemble).render(discs.ws).masks)
+    assert found[8, 7:10, 31].tolist() == [2, 2, 2]
+    assert found[:8].max() == 1
+
+
+@pytest.mark.parametrize("balance", [0.0, 1.0])
+def test_probabilities_are_those_of_the_true_prior(discs: Discs, balance: float) -> None:
+    """A class at random on 4% of the pixels here and 40% there: whatever the balance, that is what is said of it."""
+    from_centre = discs.generator.synthesize(discs.ws).taps[-1][:, 2]
+    masks = torch.where(from_centre < 1, 0.4, 0.04).bernoulli().long()
+    ensemble = train_ensemble(
+        discs.generator,
+        discs.ws,
+        Labels(label_px=discs.labels.label_px, masks=masks),
+        tasks=TaskSet(segmentation=SegmentationTask(2)),
+        options=replace(QUICK, balance=balance, boundary_share=0.0),
+        seed=0,
+    )
+    taps = discs.generator.synthesize(discs.ws).taps
+    votes = given(LabelGenerator(discs.generator, ensemble).label(taps).segmentation)
+    said = votes.probabilities[:, 1]
+    for region, tolerance in ((from_centre < 0.8, 0.06), (from_centre > 1.5, 0.015)):
+        expected = masks[region].float().mean().item()
+        assert said[region].mean().item() == pytest.approx(expected, abs=tolerance)
 
 
 def test_the_same_seed_gives_the_same_ensemble(generator: Generator) -> None:
@@ -47,35 +126,12 @@ def test_the_same_seed_gives_the_same_ensemble(generator: Generator) -> None:
     assert not torch.equal(first.layer1.weight, other.layer1.weight)
 
 
-def test_ignored_pixels_are_never_drawn(generator: Generator) -> None:
-    """255 is no class: only labelled pixels reach the loss."""
-    ws = generator.map(torch.randn(2, 16))
-    masks = torch.full((2, 32, 32), IGNORE_INDEX)
-    masks[:, 5, 7] = 2
-    data = LabelledFeatures(generator, ws, masks, cache_bytes=1 << 20)
-    _, classes = data.draw(torch.tensor([0, 1]), 50)
-    assert set(classes.tolist()) == {2}
-
-
-def test_features_are_the_same_stored_or_made_again(generator: Generator) -> None:
-    """Beyond the memory limit taps are synthesised anew; what is drawn does not change."""
-    ws = generator.map(torch.randn(4, 16))
-    masks = torch.randint(0, 3, (4, 32, 32))
-    drawn = []
-    for cache_bytes in (0, 1 << 30):
-        torch.manual_seed(0)
-        data = LabelledFeatures(generator, ws, masks, cache_bytes=cache_bytes)
-        drawn.append(data.draw(torch.tensor([3, 1]), 20))
-    assert torch.allclose(drawn[0][0], drawn[1][0], atol=1e-5)
-    assert torch.equal(drawn[0][1], drawn[1][1])
-
-
 def test_an_image_without_labels_is_named(generator: Generator) -> None:
     """A mask of nothing but 255 cannot be learnt from; the message says which."""
     ws = generator.map(torch.randn(2, 16))
     masks = torch.zeros(2, 32, 32, dtype=torch.int64)
     masks[1] = IGNORE_INDEX
-    with pytest.raises(ValueError, match=r"masks \[1\] have only ignored pixels"):
+    with pytest.raises(ValueError, match=r"images \[1\] have nothing labelled"):
         fit(generator, ws, masks)
 
 
@@ -92,8 +148,8 @@ def test_a_stop_passes_through(generator: Generator) -> None:
         train_ensemble(
             generator,
             ws,
-            torch.zeros(2, 32, 32, dtype=torch.int64),
-            num_classes=2,
+            Labels(label_px=(32, 32), masks=torch.zeros(2, 32, 32, dtype=torch.int64)),
+            tasks=MASKS,
             options=OPTIONS,
             seed=0,
             on_step=stop,

@@ -1,0 +1,76 @@
+"""Scenes whose truth is known: a generator that only stands a disc somewhere, and all labels of the disc."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pytest
+import torch
+
+from models.arrays import StyleCodes
+from models.labels.drawing import pixel_centres
+from models.labels.tasks import DepthTask, KeypointTask, Labels, SegmentationTask, TaskSet
+from models.stylegan2.config import GeneratorConfig
+from models.stylegan2.generator import Generator, NoiseMode, Synthesis
+
+WIDE = GeneratorConfig(
+    z_dim=2, w_dim=2, channels=(4, 4, 4, 4), base_px=(2, 4), num_mapping_layers=1
+)
+HEIGHT, WIDTH = WIDE.image_px
+RADIUS = 5.0
+TASKS = TaskSet(
+    segmentation=SegmentationTask(2), keypoints=KeypointTask(1, 1 / 8), depth=DepthTask()
+)
+
+
+Value = TypeVar("Value")
+
+
+def given(value: Value | None) -> Value:
+    """The value, which must be there."""
+    assert value is not None
+    return value
+
+
+class Scenes(Generator):
+    """The first two numbers of a code are the disc's centre in pixels; the last taps say where pixels lie from it."""
+
+    def synthesize(self, ws: StyleCodes, noise: NoiseMode = "none") -> Synthesis:
+        taps = [
+            torch.zeros(len(ws), channels, *px)
+            for channels, px in zip(WIDE.tap_channels, WIDE.tap_px, strict=True)
+        ]
+        away = pixel_centres(WIDE.image_px, ws.device) - ws[:, :1, :2]
+        taps[-1][:, :2] = away.transpose(1, 2).unflatten(2, WIDE.image_px) / RADIUS
+        taps[-1][:, 2] = taps[-1][:, :2].square().sum(dim=1)
+        return Synthesis(torch.zeros(len(ws), 3, *WIDE.image_px), taps)
+
+
+@dataclass(frozen=True)
+class Discs:
+    """Scenes with the truth about them: the disc's pixels, its centre, a hill of 300 in depth around it."""
+
+    generator: Scenes
+    tasks: TaskSet
+    ws: StyleCodes
+    labels: Labels
+
+    @classmethod
+    def at(cls, centres: torch.Tensor) -> "Discs":
+        """A scene for each centre (x, y)."""
+        generator = Scenes(WIDE)
+        ws = centres[:, None].expand(-1, WIDE.num_ws, -1)
+        squared = generator.synthesize(ws).taps[-1][:, 2]
+        points = torch.cat([centres, torch.full((len(centres), 1), 2.0)], dim=1)
+        labels = Labels(
+            label_px=WIDE.image_px,
+            masks=(squared < 1).long(),
+            keypoints=points[:, None],
+            depth=1_000 - 300 * torch.exp(-squared / 2),
+        )
+        return cls(generator, TASKS, ws, labels)
+
+
+@pytest.fixture
+def discs() -> Discs:
+    """Twelve scenes of 16 by 32 pixels."""
+    return Discs.at(torch.rand(12, 2) * torch.tensor([WIDTH, HEIGHT]))

@@ -71,7 +71,7 @@ def list_generators(
     tenant: TenantDep,
     links: LinksDep,
 ) -> Page[GeneratorView]:
-    """The generators: built-in ones by name, then those that were uploaded, newest first."""
+    """The generators: those that were uploaded newest first, built-in ones where their names sort among the ids."""
     found = jobs.list_page(
         services,
         tenant,

@@ -1,0 +1,122 @@
+"""Promises of `/v1/uploads`: what is announced is what is kept, or nothing is."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app.links import Links
+from contracts.digests import sha256_of
+from contracts.settings import Settings
+from contracts.shapes import Artefact
+from contracts.store import Store
+from tests.app.conftest import SECRET
+
+DATA = b"a checkpoint of some bytes" * 100
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """A limit small enough to pass."""
+    return settings.model_copy(update={"max_checkpoint_bytes": 5_000})
+
+
+def announce(client: httpx.Client, data: bytes = DATA, key: str | None = None) -> httpx.Response:
+    """Announces bytes."""
+    body = {"num_bytes": len(data), "sha256": sha256_of(data)}
+    headers = {"Idempotency-Key": key} if key else {}
+    return client.post("/v1/uploads", json=body, headers=headers)
+
+
+@pytest.fixture
+def upload(client: httpx.Client) -> dict[str, Any]:
+    """An upload that is announced and not yet sent."""
+    answer = announce(client)
+    assert answer.status_code == 201, answer.text
+    shown: dict[str, Any] = answer.json()
+    return shown
+
+
+def put(client: httpx.Client, upload: dict[str, Any], data: bytes) -> httpx.Response:
+    """Sends bytes to the upload's link."""
+    return client.put(upload["put"]["url"], content=data)
+
+
+def received(client: httpx.Client, upload: dict[str, Any]) -> int:
+    """How many bytes the service has."""
+    return int(client.get(upload["links"]["self"]).json()["received_bytes"])
+
+
+def test_what_was_announced_is_kept(
+    client: httpx.Client, upload: dict[str, Any], store: Store
+) -> None:
+    """The bytes go to the link by PUT, and lie in the store as they came."""
+    assert put(client, upload, DATA).status_code == 204
+    assert received(client, upload) == len(DATA)
+    (content,) = (one for one in store.list("tenants") if one.key.endswith("/content"))
+    assert store.get(content.key) == DATA
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (DATA + b"!", "More bytes came"),
+        (DATA[:-1], "Send the whole file"),
+        (DATA[:-1] + b"!", "sha256sum"),
+    ],
+)
+def test_other_bytes_are_refused(
+    client: httpx.Client, upload: dict[str, Any], sent: bytes, said: str
+) -> None:
+    """More, fewer or others: the answer says what came, and none of them are kept."""
+    answer = put(client, upload, sent)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_upload")
+    assert said in answer.json()["detail"]
+    assert received(client, upload) == 0
+
+
+def test_an_announcement_has_a_limit(client: httpx.Client) -> None:
+    """Too much is refused before a byte is sent."""
+    answer = announce(client, b"x" * 5_001)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_only_the_link_lets_bytes_in(client: httpx.Client, upload: dict[str, Any]) -> None:
+    """A forged link is refused, and so is one that was signed for reading."""
+    key = f"tenants/default/uploads/{upload['id']}/content"
+    links = Links(str(client.base_url).rstrip("/"), Store.in_memory(), SECRET, timedelta(minutes=1))
+    reading = links.file(Artefact(key=key, sha256="0" * 64, num_bytes=1)).url
+    query = reading.partition("?")[2]
+    for forged in ("expires=99999999999&signature=x", query):
+        answer = client.put(f"/v1/uploads/{upload['id']}/content?{forged}", content=DATA)
+        assert (answer.status_code, answer.json()["code"]) == (403, "invalid_link")
+
+
+def test_announcing_again_with_the_same_key_is_the_same_upload(client: httpx.Client) -> None:
+    """A request that was repeated for a lost answer makes no second upload."""
+    first, second = (announce(client, key="once") for _ in range(2))
+    assert first.json()["id"] == second.json()["id"]
+    assert second.headers["Idempotent-Replayed"] == "true"
+
+
+def test_an_upload_serves_one_generator(client: httpx.Client, upload: dict[str, Any]) -> None:
+    """Its bytes go with the end of the import, so a second import of them is refused at once."""
+    put(client, upload, DATA)
+    body = {"name": "faces", "upload": upload["id"]}
+    first, second = (client.post("/v1/generators", json=body) for _ in range(2))
+    assert first.status_code == 202, first.text
+    assert (second.status_code, second.json()["code"]) == (409, "upload_used")
+    shown = client.get(upload["links"]["self"]).json()
+    assert (shown["put"], shown["used_by"]) == (None, first.json()["id"])
+    assert put(client, upload, DATA).json()["code"] == "upload_used"
+    assert client.delete(upload["links"]["self"]).json()["code"] == "upload_used"
+
+
+def test_an_upload_may_be_deleted(client: httpx.Client, upload: dict[str, Any]) -> None:
+    """Nothing of it is left, and the answer about it says how to make another."""
+    put(client, upload, DATA)
+    assert client.delete(upload["links"]["self"]).status_code == 204
+    answer = client.get(upload["links"]["self"])
+    assert answer.status_code == 404
+    assert "POST /v1/uploads" in answer.json()["detail"]

@@ -14,6 +14,9 @@ from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import Artefact, Seed, Sha256, Shape
 
 InversionPreset = Literal["default", "paper"]
+PerceptualPort = Literal["discriminator", "mounted"]
+Patience = Annotated[int, Field(ge=0, le=5_000)]
+Restarts = Annotated[int, Field(ge=0, le=8)]
 Weight = Annotated[float, Field(ge=0, le=100)]
 HiddenWidth = Annotated[int, Field(ge=1, le=1_024)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
@@ -24,7 +27,9 @@ class InversionOptions(Shape):
 
     The loss is `pixel_weight` x MSE + `perceptual_weight` x the perceptual distance
     + `encoder_pull` x MSE(w, w_encoder)
-    + `prior_weight` x the Mahalanobis distance to the codes that samples have.
+    + `prior_weight` x the Mahalanobis distance to the codes that samples have. The distance is that of the generator's
+    discriminator, or of the network whose weights the operator mounted. An image without progress for `patience` steps
+    ends early (0: none does); one that its start failed gets `restarts` others.
     """
 
     steps: Annotated[int, Field(ge=1, le=5_000)]
@@ -33,6 +38,9 @@ class InversionOptions(Shape):
     perceptual_weight: Weight
     encoder_pull: Weight
     prior_weight: Weight
+    perceptual: PerceptualPort = "discriminator"
+    patience: Patience = 0
+    restarts: Restarts = 0
 
 
 class InversionChoice(Shape):
@@ -45,6 +53,9 @@ class InversionChoice(Shape):
     perceptual_weight: Weight | None = None
     encoder_pull: Weight | None = None
     prior_weight: Weight | None = None
+    perceptual: PerceptualPort | None = None
+    patience: Patience | None = None
+    restarts: Restarts | None = None
 
 
 INVERSION_PRESETS: dict[InversionPreset, InversionOptions] = {
@@ -139,11 +150,16 @@ class FitRequest(Request):
 
 
 class InvertedImage(Shape):
-    """How well the generator expresses one image. `is_flagged` marks one it cannot."""
+    """How well the generator expresses one image.
+
+    `perceptual_distance` is in the features of the generator's discriminator; none without one. An image that is not
+    expressible is reconstructed hardly better than another sample would be: its label says little.
+    """
 
     name: str
     psnr_db: float
-    is_flagged: bool = False
+    perceptual_distance: float | None = None
+    is_expressible: bool = True
 
 
 class KeypointMetrics(Shape):

@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     cpu_threads: Count | None = None
     max_warm_bytes: Count = 4096 * MiB
     micro_batch: Count = 16
+    perceptual_weights: Path | None = None
     shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)
     heartbeat_fresh: timedelta = timedelta(seconds=30)

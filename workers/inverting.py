@@ -1,26 +1,28 @@
 """Finds the latent codes of labelled images, with the networks and numbers that a fit's request pins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from contracts.errors import InputMissing
-from contracts.fits import FitRequest
+from contracts.fits import FitRequest, InvertedImage
+from contracts.fits import InversionOptions as WantedOptions
 from models.inversion.encoder import build_encoder
-from models.inversion.invert import Inversion, Tools, invert
-from models.inversion.perceptual import DiscriminatorDistance
+from models.inversion.framing import MAX_IMAGES, Framing, find_framing, measure_framing
+from models.inversion.invert import Tools, invert
+from models.inversion.perceptual import DiscriminatorDistance, distances
 from models.inversion.refinement import InversionOptions
+from models.inversion.spacing import SampleSpacing, measure_spacing
 from models.labels.label_generator import to_bytes
-from models.stylegan2.discriminator import build_discriminator
 from models.stylegan2.generator import Generator, build_generator
 from workers.artefacts import load_network, read_generator, read_inverter
 from workers.images import Pixels
 from workers.jobs import Run
 from workers.machine import Machine
 from workers.pairs import Pairs
+from workers.perceptual_ports import open_discriminator, open_wanted
 
 
 @dataclass(frozen=True)
@@ -33,68 +35,114 @@ class Inverted:
     ws: Tensor
     reconstructions: tuple[Pixels, ...]
     psnr_db: tuple[float, ...]
+    perceptual_distances: tuple[float | None, ...]
+    are_expressible: tuple[bool, ...]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """All micro-batches as one."""
+        return cls(
+            torch.cat([part.ws for part in parts]),
+            tuple(pixels for part in parts for pixels in part.reconstructions),
+            tuple(psnr for part in parts for psnr in part.psnr_db),
+            tuple(distance for part in parts for distance in part.perceptual_distances),
+            tuple(verdict for part in parts for verdict in part.are_expressible),
+        )
+
+    def judged(self, names: Sequence[str]) -> tuple[InvertedImage, ...]:
+        """How well the generator expresses each of the images that `names` names."""
+        return tuple(
+            InvertedImage(
+                name=name,
+                psnr_db=round(psnr, 3),
+                perceptual_distance=None if distance is None else round(distance, 4),
+                is_expressible=verdict,
+            )
+            for name, psnr, distance, verdict in zip(
+                names, self.psnr_db, self.perceptual_distances, self.are_expressible, strict=True
+            )
+        )
 
 
 @dataclass(frozen=True)
 class Inverter:
-    """A generator, what helps to invert it, and the options of the fit."""
+    """A generator, what helps to invert it and to judge the result, and the options of the fit."""
 
     generator: Generator
     generator_digest: str
     tools: Tools
+    judge: DiscriminatorDistance | None
+    spacing: SampleSpacing
     options: InversionOptions
 
     @classmethod
     def open(cls, machine: Machine, request: FitRequest) -> Self:
-        """Loads what the request pins. The discriminator is read only when its distance has a weight."""
+        """Loads what the request pins, and measures the generator's samples."""
         pinned, wanted = request.generator, request.options.inversion
         manifest = read_generator(machine, request.tenant, pinned.id, pinned.digest)
-        encoder, perceptual = None, None
+        encoder = None
         if request.inverter_digest is not None:
             inverter = read_inverter(machine, manifest, request.inverter_digest)
             encoder = load_network(machine, inverter.weights, build_encoder)
-        if wanted.perceptual_weight > 0:
-            if manifest.discriminator is None:
-                raise InputMissing(
-                    f"The request weighs a perceptual distance, but generator '{pinned.id}' came without the"
-                    " discriminator that measures it. Make the fit anew with perceptual_weight 0."
-                )
-            discriminator = load_network(machine, manifest.discriminator, build_discriminator)
-            perceptual = DiscriminatorDistance(discriminator)
+        perceptual = open_wanted(machine, manifest, wanted)
+        judge = open_discriminator(machine, manifest)
         generator = load_network(machine, manifest.weights, build_generator)
         return cls(
             generator=generator,
             generator_digest=manifest.digest,
             tools=Tools.of(generator, encoder, perceptual),
-            options=InversionOptions(
-                **wanted.model_dump(), micro_batch=machine.settings.micro_batch
-            ),
+            judge=judge,
+            spacing=measure_spacing(generator, judge),
+            options=to_options(wanted, machine.settings.micro_batch),
         )
+
+    def find_framing(self, pairs: Pairs) -> Framing:
+        """The crop of the images that the generator's own framing asks for; the identity where they fit."""
+        chosen = range(min(len(pairs), MAX_IMAGES))
+        images = pairs.image_tensor(chosen).to(self.tools.prior.w_mean.device)
+        return find_framing(measure_framing(self.generator), images)
 
     def invert(self, run: Run, stage: str, pairs: Pairs) -> Inverted:
         """The code of every image, micro-batch by micro-batch."""
+        return Inverted.joined(list(self._parts(run, stage, pairs)))
+
+    def _parts(self, run: Run, stage: str, pairs: Pairs) -> Iterator[Inverted]:
         num_finished = 0
 
-        def work(chunk: Sequence[int]) -> Inversion:
-            return invert(
+        def work(chunk: Sequence[int]) -> Inverted:
+            def progress(done: int, total: int) -> None:
+                effort = total // len(chunk)
+                run.step(stage, num_finished * effort + done, len(pairs) * effort)
+
+            images = pairs.image_tensor(chunk).to(run.machine.device)
+            found = invert(
                 self.tools,
-                pairs.image_tensor(chunk).to(run.machine.device),
+                images,
                 self.options,
-                on_step=lambda done, total: run.step(
-                    stage,
-                    num_finished * (total // len(chunk)) + done,
-                    len(pairs) * (total // len(chunk)),
-                ),
+                fails_below_db=self.spacing.fails_below_db,
+                on_step=progress,
+            )
+            seen = self._distances(found.reconstructions, images)
+            return Inverted(
+                found.ws,
+                tuple(to_bytes(found.reconstructions).numpy()),
+                tuple(found.psnr_db.tolist()),
+                tuple([None] * len(chunk) if seen is None else seen.tolist()),
+                tuple(self.spacing.expresses(found.psnr_db, seen).tolist()),
             )
 
-        codes: list[Tensor] = []
-        reconstructions: list[Pixels] = []
-        psnr_db: list[float] = []
         for part in run.machine.micro_batches.run(
             "inverting", self.generator_digest, range(len(pairs)), work
         ):
-            codes.append(part.ws)
-            reconstructions.extend(to_bytes(part.reconstructions).numpy())
-            psnr_db.extend(part.psnr_db.tolist())
             num_finished += len(part.ws)
-        return Inverted(torch.cat(codes), tuple(reconstructions), tuple(psnr_db))
+            yield part
+
+    def _distances(self, reconstructions: Tensor, images: Tensor) -> Tensor | None:
+        if self.judge is None:
+            return None
+        return distances(self.judge, reconstructions.clamp(-1, 1), images)
+
+
+def to_options(wanted: WantedOptions, micro_batch: int) -> InversionOptions:
+    """A request's numbers as the models take them; which port measures the distance is not the models' business."""
+    return InversionOptions(**wanted.model_dump(exclude={"perceptual"}), micro_batch=micro_batch)

@@ -18,10 +18,6 @@ from workers.jobs import Run
 from workers.pairs import Pairs
 from workers.sheets import coloured
 
-FLAG_BELOW_DB = 15.0
-"""A reconstruction worse than this shows another scene: the generator cannot express the image."""
-
-
 @dataclass(frozen=True)
 class Labelled:
     """Labelled images, their inversion, and the masks that the label generator gives their codes."""
@@ -37,11 +33,8 @@ class Labelled:
         return fmean(self.inversion.psnr_db)
 
     def judged_images(self) -> tuple[InvertedImage, ...]:
-        """How well the generator expresses each image; the worst are flagged."""
-        return tuple(
-            InvertedImage(name=name, psnr_db=round(psnr, 3), is_flagged=psnr < FLAG_BELOW_DB)
-            for name, psnr in zip(self.pairs.names, self.inversion.psnr_db, strict=True)
-        )
+        """How well the generator expresses each image."""
+        return self.inversion.judged(self.pairs.names)
 
     def confusion(self) -> ConfusionMatrix:
         """Predictions against labels, pixels pooled over all images."""

@@ -115,7 +115,9 @@ def train_encoder(
 def start_encoder(
     generator: Generator, discriminator: Discriminator | None, *, seed: int
 ) -> Encoder:
-    """A fresh encoder, on the discriminator's trunk where there is one, centred on the generator's codes."""
+    """A fresh encoder, on the discriminator's trunk where there is a residual one, centred on the generator's codes."""
+    if discriminator is not None and discriminator.config.architecture != "resnet":
+        discriminator = None  # another architecture's trunk does not fit
     trunk = None if discriminator is None else discriminator.config
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -13,6 +13,7 @@ from models.inversion import refinement
 from models.labels import training
 from tests.workers.scene import LABELS, Scene
 from workers import fits
+from workers.inverting import to_options
 from workers.images import decode_image
 from workers.label_generators import open_generator
 from workers.pulse import Drained
@@ -134,8 +135,8 @@ def test_the_same_request_makes_the_same_label_generator(scene: Scene) -> None:
 
 def test_the_services_defaults_are_the_models_own() -> None:
     """They stand in two rooms that may not see each other: what the benchmarks measure is what a fit does."""
-    inversion = resolve_inversion(InversionChoice()).model_dump()
-    assert refinement.InversionOptions(**inversion) == refinement.InversionOptions()
+    inversion = to_options(resolve_inversion(InversionChoice()), micro_batch=16)
+    assert inversion == refinement.InversionOptions()
     ensemble = EnsembleOptions().model_dump()
     assert training.EnsembleOptions(**ensemble) == training.EnsembleOptions()
 

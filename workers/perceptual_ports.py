@@ -1,0 +1,91 @@
+"""Opens the perceptual distance that a fit asks for: the generator's discriminator, or weights the operator mounted.
+
+Mounted are SqueezeNet 1.1's features as one .npz or .safetensors file under torchvision's names, LPIPS's linear heads
+among them or not; a .json of the same name says what pixels they expect.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from contracts.digests import sha256_of_file
+from contracts.errors import InputMissing
+from contracts.fits import InversionOptions
+from contracts.generators import GeneratorManifest
+from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance
+from models.inversion.squeezenet import SqueezeNet, SqueezeNetDistance, build_squeezenet
+from models.serialization import unpack
+from models.stylegan2.discriminator import build_discriminator
+from workers.artefacts import load_network
+from workers.machine import Machine
+
+
+def open_discriminator(
+    machine: Machine, manifest: GeneratorManifest
+) -> DiscriminatorDistance | None:
+    """The distance in the features of the generator's own discriminator; None where it came without one."""
+    if manifest.discriminator is None:
+        return None
+    return DiscriminatorDistance(load_network(machine, manifest.discriminator, build_discriminator))
+
+
+def open_wanted(
+    machine: Machine, manifest: GeneratorManifest, wanted: InversionOptions
+) -> PerceptualDistance | None:
+    """What the loss weighs; None where it weighs no perceptual distance.
+
+    Raises:
+        InputMissing: there is no discriminator, or nothing is mounted.
+    """
+    if not wanted.perceptual_weight:
+        return None
+    if wanted.perceptual == "mounted":
+        return _mounted(machine)
+    distance = open_discriminator(machine, manifest)
+    if distance is None:
+        raise InputMissing(
+            f"The request weighs a perceptual distance, but generator '{manifest.id}' came without the"
+            " discriminator that measures it. Make the fit anew with perceptual_weight 0."
+        )
+    return distance
+
+
+def read_mounted(path: Path) -> SqueezeNet:
+    """The network in a weights file.
+
+    Raises:
+        ValueError: the file has another suffix, or other tensors than SqueezeNet 1.1's features.
+    """
+    described = path.with_suffix(".json")
+    config = json.loads(described.read_bytes()) if described.exists() else {}
+    try:
+        return build_squeezenet(config, _tensors(path))
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"'{path.name}' is not SqueezeNet 1.1 under torchvision's names ('features.0.weight', ...): {error}"
+        ) from error
+
+
+def _mounted(machine: Machine) -> SqueezeNetDistance:
+    path = machine.settings.perceptual_weights
+    if path is None:
+        raise InputMissing(
+            "The request weighs a mounted perceptual distance, but this worker has none: its operator sets"
+            " HANDSOFF_PERCEPTUAL_WEIGHTS. Make the fit anew with perceptual 'discriminator'."
+        )
+    network = machine.networks.get(
+        sha256_of_file(path), lambda: read_mounted(path).to(machine.device)
+    )
+    return SqueezeNetDistance(network)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        return unpack(path.read_bytes())
+    if path.suffix != ".npz":
+        raise ValueError(f"'{path.name}' should end in .npz or .safetensors")
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}

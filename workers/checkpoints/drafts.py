@@ -124,7 +124,9 @@ def check_numbers(config: GeneratorConfig | DiscriminatorConfig) -> None:
         sizes += [("deviation channels", config.minibatch_std_channels, 0, config.channels[0])]
     for what, value, least, most in sizes:
         if type(value) is not int or not least <= value <= most:
-            raise CheckpointRefused(f"its {what} ({str(value)[:30]}) is not from {least} to {most}")
+            raise CheckpointRefused(
+                f"its {what} ({repr(value)[:30]}) is not from {least} to {most}"
+            )
     if config.architecture not in get_args(Architecture):
         raise CheckpointRefused(f"its architecture is {str(config.architecture)[:30]!r}")
     clamp = 1.0 if config.conv_clamp is None else config.conv_clamp

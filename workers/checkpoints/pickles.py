@@ -15,7 +15,7 @@ from typing import IO, Any, TypeVar, cast
 from workers.checkpoints import foreign
 from workers.checkpoints.checkpoint import CheckpointRefused
 
-MAX_OPCODES = 1_000_000
+MAX_OPCODES = 300_000
 """A 1024 px StyleGAN2 with its discriminator needs about 60,000; more are only there to fill the memory."""
 
 MAX_TEXT = 1_000_000
@@ -193,7 +193,7 @@ def exactly(kind: type[Value], value: object) -> Value:
     """The value, when it is of just this kind: what a stream puts in the place of something else is refused."""
     if type(value) is not kind:
         raise CheckpointRefused(
-            f"its pickle has a {type(value).__name__} where a {kind.__name__} belongs"
+            f"its pickle has {type(value).__name__} where {kind.__name__} belongs"
         )
     return value
 
@@ -224,7 +224,7 @@ def _key(value: object) -> Key:
     """What may be a key: nothing that nests, so that hashing cannot run deep."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
-    raise CheckpointRefused(f"its pickle has a {type(value).__name__} as a key")
+    raise CheckpointRefused(f"its pickle has {type(value).__name__} as a key")
 
 
 _LITERALS = {

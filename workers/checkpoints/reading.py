@@ -82,7 +82,7 @@ def _convert(top: object, num_bytes: int) -> Checkpoint:
     if isinstance(top, Module):  # torch.save(G)
         top = {"G_ema": top}
     if type(top) is not dict:
-        raise CheckpointRefused(f"at its top is a {type(top).__name__} and no networks")
+        raise CheckpointRefused(f"at its top is {type(top).__name__} and no networks")
     refuse_named(_names(top), TENSORS)
     drafts = _drafts_of(top)
     if drafts is None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from models.sampling import Candidate, latents
 from models.stylegan2.config import GeneratorConfig
 from models.stylegan2.mapping import Mapping
 from workers.checkpoints.checkpoint import NetworkWeights
@@ -59,14 +58,10 @@ def with_measured_mean_w(weights: NetworkWeights) -> NetworkWeights:
     mapping.load_state_dict(
         {k.removeprefix(prefix): v for k, v in weights.tensors.items() if k.startswith(prefix)}
     )
-    z_dim = weights.config["z_dim"]
-    total = torch.zeros(weights.config["w_dim"], dtype=torch.float64)
+    chance = torch.Generator().manual_seed(SEED)
+    z = torch.randn(NUM_MEAN_SAMPLES, weights.config["z_dim"], generator=chance)
     with torch.no_grad():
-        for first in range(0, NUM_MEAN_SAMPLES, 1000):
-            indices = range(first, min(first + 1000, NUM_MEAN_SAMPLES))
-            z = latents(SEED, [Candidate(index) for index in indices], z_dim)
-            total += mapping(z).double().sum(dim=0)
-    mean = (total / NUM_MEAN_SAMPLES).float()
+        mean = torch.cat([mapping(part) for part in z.split(1000)]).mean(dim=0)
     return replace(weights, tensors={**weights.tensors, MEAN_W: mean})
 
 

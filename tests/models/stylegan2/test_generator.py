@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from models.stylegan2.config import Architecture
 from models.stylegan2.generator import Generator
 from models.stylegan2.layers import modulated_conv
 from models.stylegan2.resampling import low_pass
@@ -78,3 +79,19 @@ def test_a_clamp_bounds_every_tap(generator: Generator) -> None:
     clamped.requires_grad_(False)
     taps = clamped.synthesize(clamped.map(torch.randn(2, 16))).taps
     assert max(float(tap.abs().max()) for tap in taps[1:]) <= 0.5
+
+
+@pytest.mark.parametrize("architecture", ["resnet", "orig"])
+def test_other_architectures_paint_in_the_last_block_alone(
+    generator: Generator, architecture: Architecture
+) -> None:
+    """One RGB output; taps and sizes as ever; the residual one has a shortcut past every block but the first."""
+    config = replace(generator.config, architecture=architecture)
+    other = Generator(config)
+    painting = [name for name in other.state_dict() if name.endswith("to_rgb.bias")]
+    assert painting == ["blocks.3.to_rgb.bias"]
+    made = other.synthesize(other.map(torch.randn(2, 16)))
+    assert tuple(made.images.shape[2:]) == config.image_px
+    assert [tap.shape[1] for tap in made.taps] == list(config.tap_channels)
+    shortcuts = sum(name.endswith("skip.weight") for name in other.state_dict())
+    assert shortcuts == (3 if architecture == "resnet" else 0)

@@ -1,0 +1,51 @@
+"""The promise of the whole room: a hostile file is refused with a message, and nothing in it is executed."""
+
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workers.checkpoints.hostile import CANARY, corpus
+from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.reading import read_checkpoint
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
+
+
+CORPUS = corpus()
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs, runs here, and leaves its canary here."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(CORPUS))
+def test_a_hostile_file_is_refused_and_nothing_runs(name: str, tmp_path: Path) -> None:
+    """No file is made and no module imported; the refusal says what was wrong."""
+    file = tmp_path / "checkpoint"
+    file.write_bytes(CORPUS[name])
+    with pytest.raises(CheckpointRefused, match=r"This checkpoint was refused: .{10,}"):
+        read_checkpoint(file)
+    assert list(tmp_path.iterdir()) == [file]
+    assert "this" not in sys.modules
+
+
+def test_the_canary_sings_when_such_a_file_is_unpickled(tmp_path: Path) -> None:
+    """The corpus is no paper tiger: Python's own unpickler runs it."""
+    pickle.loads(CORPUS["call os.system"])
+    assert (tmp_path / CANARY).exists()
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.9, 0.999])
+@pytest.mark.parametrize(
+    "name", ["nvidia-ada-skip-32.pkl", "rosinality-32.pt", "rosinality-legacy-32.pt"]
+)
+def test_a_file_that_is_cut_short_is_refused(name: str, share: float, tmp_path: Path) -> None:
+    """A broken download is told as such, wherever it broke."""
+    data = (FIXTURES / name).read_bytes()
+    (tmp_path / name).write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(CheckpointRefused):
+        read_checkpoint(tmp_path / name)

@@ -1,0 +1,102 @@
+"""`python -m workers.checkpoints`: look into a StyleGAN2 checkpoint, convert it to our form, or render with it.
+
+Nothing in a checkpoint is ever executed, so files of any origin may be looked at. FILE is a .pkl of
+stylegan2-ada-pytorch, StyleGAN-Human or the stylegan3 repository (--cfg=stylegan2), a .pt of
+rosinality/stylegan2-pytorch, our own safetensors or zip, or a folder with generator.safetensors and generator.json.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.stylegan2.discriminator import build_discriminator
+from models.stylegan2.generator import build_generator
+from workers.checkpoints.describing import description
+from workers.checkpoints.latents import IMAGES, read_codes, render
+from workers.checkpoints.reading import read_checkpoint
+from workers.weights import write_network
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 when it is done, 2 when the file or the request is no good."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.command(parsed)
+    except (ValueError, OSError) as error:
+        print(f"{parsed.file}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def inspect(parsed: argparse.Namespace) -> None:
+    """Print what the file holds, as JSON."""
+    print(json.dumps(description(read_checkpoint(parsed.file)), indent=2))
+
+
+def convert(parsed: argparse.Namespace) -> None:
+    """Write generator.safetensors and .json, and the discriminator's where there is one."""
+    checkpoint = read_checkpoint(parsed.file)
+    generator = build_generator(checkpoint.generator.config, checkpoint.generator.tensors)
+    if checkpoint.discriminator is not None:
+        weights = checkpoint.discriminator
+        discriminator = build_discriminator(weights.config, weights.tensors)
+        write_network(parsed.folder, "discriminator", discriminator, weights.config)
+    write_network(parsed.folder, "generator", generator, checkpoint.generator.config)
+    for warning in checkpoint.warnings:
+        print(warning, file=sys.stderr)
+
+
+def render_codes(parsed: argparse.Namespace) -> None:
+    """Write the images of every set of codes in the npz."""
+    weights = read_checkpoint(parsed.file).generator
+    generator = build_generator(weights.config, weights.tensors)
+    codes = read_codes(parsed.latents, generator)
+    images: dict[str, Any] = {IMAGES[k]: render(generator, values) for k, values in codes.items()}
+    with parsed.out.open("wb") as out:
+        np.savez(out, **images)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m workers.checkpoints",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    inspecting = commands.add_parser(
+        "inspect", help="print format, resolution, taps and what is missing, as JSON"
+    )
+    converting = commands.add_parser(
+        "convert", help="write safetensors + JSON, the form that the service keeps"
+    )
+    rendering = commands.add_parser(
+        "render", help="make images from W+ codes, with constant noise, in float32"
+    )
+    inspecting.set_defaults(command=inspect)
+    converting.set_defaults(command=convert)
+    rendering.set_defaults(command=render_codes)
+    for command in (inspecting, converting, rendering):
+        command.add_argument(
+            "file", type=Path, metavar="FILE", help="the checkpoint, or our folder"
+        )
+    converting.add_argument(
+        "folder", type=Path, metavar="DIR", help="folder to write, made if need be"
+    )
+    rendering.add_argument(
+        "latents",
+        type=Path,
+        metavar="LATENTS.npz",
+        help=f"arrays {', '.join(IMAGES)}, each [n, num_ws, w_dim]; any of them",
+    )
+    rendering.add_argument(
+        "out", type=Path, metavar="OUT.npz", help=f"gets {', '.join(IMAGES.values())}, float32"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

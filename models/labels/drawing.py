@@ -97,13 +97,18 @@ def _near_keypoints(labels: Labels, tasks: TaskSet) -> PixelScores | None:
     if labels.keypoints is None or tasks.keypoints is None:
         return None
     sigma_px = NEIGHBOURHOOD_SIGMAS * tasks.keypoints.sigma_px(labels.label_px)
-    centres = pixel_centres(labels.label_px, labels.device)
-    near = [
-        (heat(points[None], centres[None], sigma_px)[0] * (points[:, 2] != ABSENT)).sum(dim=1)
-        for points in labels.keypoints
-    ]
-    height, width = labels.label_px
-    return torch.stack(near).view(-1, height, width)
+    # A Gaussian is a product over the axes, so no map of a single keypoint is ever built.
+    (x, y, visibility), (height, width) = labels.keypoints.unbind(dim=2), labels.label_px
+    columns, rows = _hill(x, width, sigma_px), _hill(y, height, sigma_px)
+    return torch.einsum("nph,npw,np->nhw", rows, columns, (visibility != ABSENT).float())
+
+
+def _hill(
+    centres: Float[Tensor, "batch points"], length: int, sigma_px: float
+) -> Float[Tensor, "batch points length"]:
+    """A Gaussian of height 1 along one axis."""
+    away = torch.arange(length, device=centres.device) + 0.5 - centres[:, :, None]
+    return torch.exp(-away.square() / (2 * sigma_px**2))
 
 
 def _normalised(weights: PixelScores) -> PixelScores:

@@ -145,6 +145,10 @@ class Labels:
         """The same labels on a device."""
         return self._with({name: tensor.to(device) for name, tensor in self.given().items()})
 
+    def select(self, images: Int[Tensor, " chosen"]) -> "Labels":
+        """The labels of some of the images, in the order asked for."""
+        return self._with({name: tensor[images] for name, tensor in self.given().items()})
+
     def of(self, tasks: TaskSet) -> "Labels":
         """The labels of these tasks alone. Raises ValueError when one of them has none."""
         given = self.given()

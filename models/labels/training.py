@@ -105,13 +105,17 @@ def _weights(
     labels: Labels, scales: Scales, tasks: TaskSet, options: EnsembleOptions
 ) -> PixelScores:
     """The chance of each pixel to be drawn, up to a factor per image."""
-    place = place_weights(
-        labels,
-        tasks,
-        boundary_share=options.boundary_share,
-        keypoint_share=options.keypoint_share,
-    )
-    return place * scales.at(labels)
+    weights = torch.empty(len(labels), *labels.label_px, device=labels.device)
+    for image in range(len(labels)):  # one by one: a few maps of one image instead of all
+        one = labels.select(torch.tensor([image]))
+        place = place_weights(
+            one,
+            tasks,
+            boundary_share=options.boundary_share,
+            keypoint_share=options.keypoint_share,
+        )
+        weights[image] = (place * scales.at(one))[0]
+    return weights
 
 
 def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[DrawnPixels]:

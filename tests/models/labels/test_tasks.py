@@ -47,3 +47,16 @@ def test_a_task_without_labels_is_named() -> None:
     """The message says what is missing and what to do."""
     with pytest.raises(ValueError, match=r"no labels for keypoints, depth; give some or leave"):
         Labels(label_px=(8, 6), masks=MASKS).of(ALL)
+
+
+def test_some_images_keep_all_their_labels() -> None:
+    """Chosen images come in the order asked for, with every task; a fold is made so."""
+    labels = Labels(
+        label_px=(8, 6),
+        masks=MASKS,
+        keypoints=torch.arange(2.0)[:, None, None] + torch.zeros(2, 1, 3),
+    )
+    chosen = labels.select(torch.tensor([1, 0]))
+    assert chosen.keypoints is not None
+    assert chosen.keypoints[:, 0, 0].tolist() == [1.0, 0.0]
+    assert len(chosen) == len(labels.select(torch.tensor([1])).to(torch.device("cpu"))) + 1

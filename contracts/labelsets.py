@@ -65,6 +65,17 @@ class LabelsetEntry(Shape):
         labels = {"segmentation": self.mask, "keypoints": self.keypoints, "depth": self.depth}
         return labels[task]
 
+    def only(self, tasks: tuple[TaskName, ...]) -> Self:
+        """The same image with the labels of these tasks alone."""
+        gone: dict[str, object] = {}
+        if "segmentation" not in tasks:
+            gone |= {"mask": None, "class_pixels": (), "ignored_pixels": 0}
+        if "keypoints" not in tasks:
+            gone |= {"keypoints": None, "visibility": ()}
+        if "depth" not in tasks:
+            gone |= {"depth": None, "depth_range": None}
+        return self.model_copy(update=gone)
+
 
 class LabelsetManifest(Shape):
     """The whole labelset: what has one exists."""
@@ -113,8 +124,12 @@ class LabelsetManifest(Shape):
 
     def only(self, tasks: tuple[TaskName, ...]) -> Self:
         """The same images with the labels of these tasks alone; images that have none of them are left out."""
-        kept = [e for e in self.entries if any(e.label(task) is not None for task in tasks)]
-        return self.model_copy(update={"labels": self.labels.only(tasks), "entries": tuple(kept)})
+        entries = tuple(
+            entry.only(tasks)
+            for entry in self.entries
+            if any(entry.label(task) is not None for task in tasks)
+        )
+        return self.model_copy(update={"labels": self.labels.only(tasks), "entries": entries})
 
 
 def labelset_digest(labels: LabelSchema, entries: tuple[LabelsetEntry, ...]) -> str:

@@ -168,7 +168,7 @@ class Shard:
         self.class_pixels += pixels
         self.class_images += pixels > 0
         self._scores[sample.index] = sample.score
-        self._files[sample.index] = sample.encode(self._labels.classes, self._image_format)
+        self._files[sample.index] = sample.encode(self._labels, self._image_format)
 
     def write(self, target: IO[bytes]) -> None:
         """All accepted samples as a tar, in the order of their indices."""

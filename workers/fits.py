@@ -3,32 +3,36 @@
 Each attempt writes under a folder of its own, so a late twin of a killed worker overwrites nothing.
 """
 
-from dataclasses import dataclass, replace
-
-from torch import Tensor
+from dataclasses import dataclass
 
 from contracts import keys, records
 from contracts.digests import digest_of
 from contracts.errors import InputMissing, JobFailed
-from contracts.fits import FitManifest, FitMetrics, FitRequest, HeldOut, PinnedLabelset
+from contracts.fits import (
+    Estimate,
+    FitManifest,
+    FitMetrics,
+    FitRequest,
+    HeldOut,
+    PinnedLabelset,
+)
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import Artefact, now
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
-from models.labels.training import EnsembleOptions, train_ensemble
 from models.serialization import pack, pack_network
-from models.stylegan2.generator import Generator
 from workers import jobs
+from workers.advice import advise
 from workers.artefacts import write_artefact, write_weights
+from workers.estimates import estimate
 from workers.inverting import Inverter
 from workers.jobs import Run
 from workers.labelling import Labelled, label_codes
 from workers.machine import Machine
-from workers.pairs import Pairs
+from workers.pairs import Pairs, read_labelset
 from workers.sheets import encode_sheet
-
-MAX_SHEET_ROWS = 16
+from workers.tasks import Trainer
 
 
 def run(machine: Machine, argument: str, attempt: int) -> None:
@@ -43,13 +47,20 @@ def _fit(run: Run) -> FitManifest:
     pairs = _read_pairs(run, request, inverter, request.labelset)
     _check_labelled(pairs)
     inversion = inverter.invert(run, "inverting", pairs)
-    ensemble = _train(run, request, inverter.generator, pairs, inversion.ws)
+    trainer = Trainer(run.machine, request, inverter.generator, pairs, inversion.ws)
+    ensemble = trainer.train(trainer.wanted, run.steps("training"))
     label_generator = LabelGenerator(inverter.generator, ensemble)
-    digest = request.generator.digest
-    masks = label_codes(run, "labelling", label_generator, inversion.ws, digest=digest)
-    training = Labelled(pairs, inversion, masks, request.labels)
+    training = label_codes(
+        run,
+        "labelling",
+        label_generator,
+        pairs=pairs,
+        inversion=inversion,
+        digest=request.generator.digest,
+    )
     heldout = _label_heldout(run, request, inverter, label_generator)
-    return _write(run, request, ensemble, training, heldout)
+    expected = estimate(run, trainer) if request.options.estimate else None
+    return _write(run, request, ensemble, Judged(training, heldout, expected))
 
 
 def _read_request(run: Run) -> FitRequest:
@@ -62,41 +73,18 @@ def _read_request(run: Run) -> FitRequest:
 def _read_pairs(
     run: Run, request: FitRequest, inverter: Inverter, labelset: PinnedLabelset
 ) -> Pairs:
-    return Pairs.read(run.machine, request.tenant, labelset, inverter.generator.config.image_px)
+    px = inverter.generator.config.image_px
+    return Pairs.read(run.machine, request.tenant, labelset, fit=request.labels, px=px)
 
 
 def _check_labelled(pairs: Pairs) -> None:
-    """Before the long work: the app has checked the masks as they came, not as they are at the generator's size."""
+    """Before the long work: the app has checked the labels as they came, not as they are at the generator's size."""
     unlabelled = pairs.unlabelled()
     if unlabelled:
         raise JobFailed(
-            f"At the generator's size the masks of {', '.join(unlabelled[:10])} have only ignored pixels."
-            " Label something in them, or leave them out."
+            f"At the generator's size nothing is labelled in {', '.join(unlabelled[:10])}: of their masks only ignored"
+            " pixels are left. Label something in them, or leave them out."
         )
-
-
-def _train(
-    run: Run, request: FitRequest, generator: Generator, pairs: Pairs, ws: Tensor
-) -> Ensemble:
-    """On fewer images at a time where the device is too small, and with less of their features kept."""
-    wanted = EnsembleOptions(**request.options.ensemble.model_dump())
-    most = min(wanted.images_per_round, len(pairs))
-
-    def train(images_per_round: int) -> Ensemble:
-        cache_bytes = wanted.cache_bytes * images_per_round // most
-        return train_ensemble(
-            generator,
-            ws,
-            pairs.mask_tensor(),
-            num_classes=request.labels.num_classes,
-            options=replace(wanted, images_per_round=images_per_round, cache_bytes=cache_bytes),
-            seed=request.seed,
-            on_step=run.steps("training"),
-        )
-
-    return run.machine.micro_batches.shrinking(
-        "training", request.generator.digest, train, largest=most
-    )
 
 
 def _label_heldout(
@@ -106,15 +94,26 @@ def _label_heldout(
     if request.validation_labelset is None:
         return None
     pairs = _read_pairs(run, request, inverter, request.validation_labelset)
-    inversion = inverter.invert(run, "inverting held-out", pairs)
-    digest = request.generator.digest
-    masks = label_codes(run, "labelling held-out", label_generator, inversion.ws, digest=digest)
-    return Labelled(pairs, inversion, masks, request.labels)
+    return label_codes(
+        run,
+        "labelling held-out",
+        label_generator,
+        pairs=pairs,
+        inversion=inverter.invert(run, "inverting held-out", pairs),
+        digest=request.generator.digest,
+    )
 
 
-def _write(
-    run: Run, request: FitRequest, ensemble: Ensemble, training: Labelled, heldout: Labelled | None
-) -> FitManifest:
+@dataclass(frozen=True)
+class Judged:
+    """Everything that says what the fit is worth."""
+
+    training: Labelled
+    heldout: Labelled | None
+    estimate: Estimate | None
+
+
+def _write(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judged) -> FitManifest:
     """Stores the attempt's artefacts and pins them."""
     run.look()
     attempt = Attempt(run.machine, run.ref, uuid7_hex())
@@ -122,10 +121,11 @@ def _write(
     weights = write_weights(
         run.machine, tensors, config, lambda _, suffix: attempt.key(f"ensemble.{suffix}")
     )
+    training, heldout = judged.training, judged.heldout
     sheet = encode_sheet(
         {
-            "training": training.sheet_rows(MAX_SHEET_ROWS),
-            "held-out": heldout.sheet_rows(MAX_SHEET_ROWS) if heldout else [],
+            "training": training.sheet_rows(),
+            "held-out": heldout.sheet_rows() if heldout else [],
         }
     )
     codes = pack({"ws": training.inversion.ws})
@@ -138,7 +138,7 @@ def _write(
         ensemble=weights,
         latents=attempt.write("latents.safetensors", codes, "application/octet-stream"),
         sheet=attempt.write("fit.png", sheet, "image/png"),
-        metrics=_metrics(run, training, heldout),
+        metrics=_metrics(run, request, judged),
     )
 
 
@@ -158,21 +158,26 @@ class Attempt:
         return write_artefact(self.machine, self.key(name), data, media_type)
 
 
-def _metrics(run: Run, training: Labelled, heldout: Labelled | None) -> FitMetrics:
+def _metrics(run: Run, request: FitRequest, judged: Judged) -> FitMetrics:
+    training = judged.training
+    images = training.judged_images()
+    labelset = read_labelset(run.machine, request.tenant, request.labelset)
     return FitMetrics(
         reconstruction_psnr_db=training.psnr_db,
-        images=training.judged_images(),
-        training_miou=training.mean_iou(),
-        heldout=None if heldout is None else _heldout_metrics(heldout),
+        images=images,
+        training_miou=training.metrics.miou,
+        training=training.metrics,
+        heldout=None if judged.heldout is None else _heldout_metrics(judged.heldout),
+        estimate=judged.estimate,
+        advice=advise(labelset.only(request.labels.tasks), images, judged.estimate),
         stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()},
     )
 
 
 def _heldout_metrics(heldout: Labelled) -> HeldOut:
     return HeldOut(
+        **dict(heldout.metrics),
         num_images=len(heldout.pairs),
-        miou=heldout.mean_iou(),
-        class_iou=heldout.class_iou(),
         reconstruction_psnr_db=heldout.psnr_db,
         images=heldout.judged_images(),
     )

@@ -1,19 +1,18 @@
-"""Bytes to arrays and back, once at each end: PNG and JPEG bytes, uint8 arrays, and the tensors that models take.
+"""Pictures to arrays and back, once at each end: PNG and JPEG bytes, and uint8 arrays.
 
 Everything the app stored was decoded and checked there; here it is only read again. Encoding the same array twice
 gives the same bytes.
 """
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from contracts.batches import ImageFormat
-from models.arrays import IGNORE_INDEX
+from contracts.schemas import Colour
 
 Pixels = NDArray[np.uint8]
 
@@ -53,10 +52,14 @@ def encode_image(pixels: Pixels, image_format: ImageFormat = "png") -> bytes:
     return _encode(Image.fromarray(pixels), image_format, **options)
 
 
-def encode_mask(indices: Pixels) -> bytes:
-    """Class indices [height, width] as a palette PNG: exact values, and colours in any viewer."""
+def encode_mask(indices: Pixels, colours: Sequence[Colour] | None = None) -> bytes:
+    """Class indices [height, width] as a palette PNG: exact values, and colours in any viewer.
+
+    `colours` are those of the first indices, the classes' own.
+    """
+    own = tuple(value for colour in colours or () for value in colour)
     image = Image.fromarray(indices).convert("L")
-    image.putpalette(PALETTE)
+    image.putpalette(own + PALETTE[len(own) :])
     return _encode(image, "png")
 
 
@@ -84,9 +87,3 @@ def resized_mask(indices: Pixels, px: tuple[int, int]) -> Pixels:
     if indices.shape == px:
         return indices
     return np.asarray(Image.fromarray(indices).resize(px[::-1], Image.Resampling.NEAREST))
-
-
-def to_masks(indices: list[Pixels], ignore_index: int) -> Tensor:  # uint8 HW => int64 NHW
-    """A batch of equally large masks; the labelset's own ignore value becomes the models' 255."""
-    masks = torch.from_numpy(np.stack(indices)).to(torch.int64)
-    return masks.masked_fill(masks == ignore_index, IGNORE_INDEX)

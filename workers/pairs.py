@@ -11,46 +11,77 @@ from torch import Tensor
 from contracts import keys, records
 from contracts.errors import InputMissing
 from contracts.fits import PinnedLabelset
-from contracts.labelsets import LabelsetManifest
+from contracts.labelsets import LabelsetEntry, LabelsetManifest
+from contracts.schemas import LabelSchema
+from models.arrays import IGNORE_INDEX
 from models.labels.label_generator import from_bytes
+from models.labels.tasks import Labels
 from workers.artefacts import read_artefact
-from workers.images import (
-    Pixels,
-    decode_image,
-    decode_mask,
-    resized_image,
-    resized_mask,
-    to_masks,
-)
+from workers.depth import DepthMap, decode_depth, resized_depth
+from workers.images import Pixels, decode_image, decode_mask, resized_image, resized_mask
+from workers.keypoints import Points, decode_points, reference_px
 from workers.machine import Machine
 
 
 @dataclass(frozen=True)
+class ImageLabels:
+    """The labels of one image at the generator's size; None where the labelset has no such kind at all.
+
+    mask: class indices, 255 = ignore. points: [k, 3] x, y in pixels and visibility. depth: in its unit, NaN = unknown.
+    An image that lacks a kind which others have is ignored, absent and unknown throughout.
+    """
+
+    mask: Pixels | None
+    points: Points | None
+    depth: DepthMap | None
+
+    @property
+    def says_nothing(self) -> bool:
+        """True when nothing at all is labelled."""
+        return not (
+            (self.mask is not None and (self.mask != IGNORE_INDEX).any())
+            or (self.points is not None and self.points[:, 2].any())
+            or (self.depth is not None and not np.isnan(self.depth).all())
+        )
+
+
+@dataclass(frozen=True)
 class Pairs:
-    """Images uint8 [h, w, 3] and masks uint8 [h, w] at the generator's size, in the order of `names`."""
+    """Images uint8 [h, w, 3] and their labels at the generator's size `px`, in the order of `names`."""
 
     names: tuple[str, ...]
     images: tuple[Pixels, ...]
-    masks: tuple[Pixels, ...]
-    ignore_index: int
+    labels: tuple[ImageLabels, ...]
+    schema: LabelSchema
+    px: tuple[int, int]
 
     @classmethod
     def read(
-        cls, machine: Machine, tenant: str, pinned: PinnedLabelset, px: tuple[int, int]
+        cls,
+        machine: Machine,
+        tenant: str,
+        pinned: PinnedLabelset,
+        *,
+        fit: LabelSchema,
+        px: tuple[int, int],
     ) -> Self:
-        """All pairs of a pinned labelset, brought to (height, width). Raises `InputMissing` when it is gone."""
-        manifest = read_labelset(machine, tenant, pinned)
+        """The pairs of a pinned labelset with the labels that the fit learns, brought to (height, width).
+
+        Raises `InputMissing` when it is gone.
+        """
+        whole = read_labelset(machine, tenant, pinned)
+        manifest = whole.only(tuple(task for task in fit.tasks if task in whole.labels.tasks))
         return cls(
             names=tuple(entry.name for entry in manifest.entries),
             images=tuple(
                 resized_image(decode_image(read_artefact(machine, entry.image)), px)
                 for entry in manifest.entries
             ),
-            masks=tuple(
-                resized_mask(decode_mask(read_artefact(machine, entry.mask)), px)
-                for entry in manifest.entries
+            labels=tuple(
+                _read_labels(machine, entry, manifest.labels, px) for entry in manifest.entries
             ),
-            ignore_index=manifest.labels.ignore_index,
+            schema=manifest.labels,
+            px=px,
         )
 
     def __len__(self) -> int:
@@ -60,17 +91,32 @@ class Pairs:
         """Some images as float32 [n, 3, h, w] in [-1, 1]: four times their bytes, so never all at once."""
         return from_bytes(torch.from_numpy(np.stack([self.images[place] for place in chosen])))
 
-    def mask_tensor(self) -> Tensor:
-        """Masks as int64 [n, h, w], 255 = ignore."""
-        return to_masks(list(self.masks), self.ignore_index)
+    def label_tensors(self, chosen: Sequence[int]) -> Labels:
+        """The labels of some images."""
+        some = [self.labels[place] for place in chosen]
+        masks = [one.mask for one in some if one.mask is not None]
+        points = [one.points for one in some if one.points is not None]
+        depth = [one.depth for one in some if one.depth is not None]
+        return Labels(
+            label_px=self.px,
+            masks=torch.from_numpy(np.stack(masks)).long() if masks else None,
+            keypoints=torch.from_numpy(np.stack(points)) if points else None,
+            depth=torch.from_numpy(np.stack(depth)) if depth else None,
+        )
+
+    def reference_px(self, chosen: Sequence[int]) -> Tensor:
+        """The length by which the keypoint errors of each of some images are judged, in pixels of the generator."""
+        lengths = [
+            reference_px(points, self.schema.keypoints, self.px)
+            for place in chosen
+            if (points := self.labels[place].points) is not None and self.schema.keypoints
+        ]
+        return torch.tensor(lengths)
 
     def unlabelled(self) -> list[str]:
-        """The names of the images whose masks say nothing: every pixel is ignored."""
-        return [
-            name
-            for name, mask in zip(self.names, self.masks, strict=True)
-            if (mask == self.ignore_index).all()
-        ]
+        """The names of the images whose labels say nothing."""
+        named = zip(self.names, self.labels, strict=True)
+        return [name for name, labels in named if labels.says_nothing]
 
 
 def read_labelset(machine: Machine, tenant: str, pinned: PinnedLabelset) -> LabelsetManifest:
@@ -83,3 +129,26 @@ def read_labelset(machine: Machine, tenant: str, pinned: PinnedLabelset) -> Labe
             " Upload it again and make the fit anew."
         )
     return manifest
+
+
+def _read_labels(
+    machine: Machine, entry: LabelsetEntry, schema: LabelSchema, px: tuple[int, int]
+) -> ImageLabels:
+    """The labels that the schema has, at (height, width); what the image lacks is filled with "not known"."""
+    mask, points, depth = None, None, None
+    if schema.classes:
+        mask = np.full(px, IGNORE_INDEX, dtype=np.uint8)
+        if entry.mask:
+            given = resized_mask(decode_mask(read_artefact(machine, entry.mask)), px)
+            mask = np.where(given == schema.ignore_index, IGNORE_INDEX, given).astype(np.uint8)
+    if schema.keypoints:
+        points = np.zeros((len(schema.keypoints.names), 3), dtype=np.float32)
+        if entry.keypoints:
+            scale = np.array([px[1] / entry.width_px, px[0] / entry.height_px, 1.0], np.float32)
+            points = decode_points(read_artefact(machine, entry.keypoints)) * scale
+    if schema.depth:
+        depth = np.full(px, np.nan, dtype=np.float32)
+        if entry.depth:
+            data = read_artefact(machine, entry.depth)
+            depth = resized_depth(decode_depth(data, entry.depth.media_type, schema.depth), px)
+    return ImageLabels(mask, points, depth)

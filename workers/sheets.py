@@ -1,4 +1,4 @@
-"""The fit's contact sheet: for each set of images a column of rows, each with the cells that `CELLS` names."""
+"""The fit's contact sheet: for each set of images a column of rows, one for each image, of cells with names."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,13 +7,14 @@ from PIL import Image, ImageDraw
 
 from workers.images import PALETTE, Pixels, encode_image
 
-CELLS = ("real", "reconstruction", "label", "prediction")
+MAX_ROWS = 16
 GAP_PX = 2
 MIN_CELL_PX, MAX_CELL_PX = 96, 256
 HEADING_PX = 16
 COLOURS: Pixels = np.array(PALETTE, dtype=np.uint8).reshape(256, 3)
 
-Row = Sequence[Pixels]
+Row = dict[str, Pixels]
+"""Cells by name, in order; the same names in every row of a column."""
 
 
 def encode_sheet(columns: Mapping[str, Sequence[Row]]) -> bytes:
@@ -32,18 +33,18 @@ def coloured(indices: Pixels) -> Pixels:
 
 
 def _column(title: str, rows: Sequence[Row]) -> Pixels:
-    strips = [_join([_sized(cell) for cell in row], axis=1, gap_px=GAP_PX) for row in rows]
+    strips = [_join([_sized(cell) for cell in row.values()], axis=1, gap_px=GAP_PX) for row in rows]
     body = _join(strips, axis=0, gap_px=GAP_PX)
-    return _join([_heading(title, body), body], axis=0)
+    return _join([_heading(title, tuple(rows[0]), body.shape[1]), body], axis=0)
 
 
-def _heading(title: str, body: Pixels) -> Pixels:
+def _heading(title: str, names: Sequence[str], width_px: int) -> Pixels:
     """The names of the cells, each above its own; the first says which images they are."""
-    picture = Image.new("RGB", (body.shape[1], HEADING_PX), "white")
+    picture = Image.new("RGB", (width_px, HEADING_PX), "white")
     draw = ImageDraw.Draw(picture)
-    for place, name in enumerate(CELLS):
+    for place, name in enumerate(names):
         text = f"{title}: {name}" if place == 0 else name
-        draw.text((place * body.shape[1] / len(CELLS) + GAP_PX, GAP_PX), text, fill="black")
+        draw.text((place * width_px / len(names) + GAP_PX, GAP_PX), text, fill="black")
     return np.asarray(picture)
 
 

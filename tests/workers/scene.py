@@ -8,6 +8,7 @@ import json
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import redis
@@ -27,9 +28,15 @@ from contracts.fits import (
 )
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
-from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
-from contracts.schemas import LabelSchema
+from contracts.labelsets import (
+    LabelledPoint,
+    LabelsetEntry,
+    LabelsetManifest,
+    StoredKeypoints,
+    labelset_digest,
+)
 from contracts.ledger import Ledger
+from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
 from contracts.settings import Settings
 from contracts.shapes import Artefact, now
 from contracts.store import Store
@@ -38,6 +45,7 @@ from models.stylegan2.generator import Generator
 from workers import fits
 from workers.artefacts import read_artefact
 from workers.builtin import publish
+from workers.depth import encode_depth
 from workers.images import decode_mask, encode_image, encode_mask
 from workers.machine import Machine
 from workers.micro_batches import MicroBatches
@@ -48,6 +56,30 @@ from workers.weights import write_network
 GENERATOR = "tiny-32"
 PX = 32
 LABELS = LabelSchema(classes=("left", "right"))
+ALL_KINDS = LabelSchema(
+    classes=("left", "right"),
+    colours=((10, 20, 30), (200, 100, 50)),
+    keypoints=KeypointSchema(
+        names=("head_top", "chin"),
+        skeleton=(("head_top", "chin"),),
+        reference=("head_top", "chin"),
+    ),
+    depth=DepthSchema(unit="m", scale=0.001),
+)
+POINTS = (
+    StoredKeypoints(
+        points=(
+            LabelledPoint(x=16.0, y=4.0, visibility=2),
+            LabelledPoint(x=16.0, y=28.0, visibility=1),
+        )
+    )
+    .model_dump_json()
+    .encode()
+)
+DEPTH = encode_depth(
+    np.repeat(np.array([[1.0, 2.0]], np.float32), PX // 2, axis=1).repeat(PX, axis=0),
+    DepthSchema(unit="m", scale=0.001),
+)
 CONFIG = GeneratorConfig(z_dim=16, w_dim=16, channels=(16, 16, 8, 8), num_mapping_layers=2)
 QUICK = ResolvedFitOptions(
     inversion=InversionOptions(
@@ -107,8 +139,14 @@ class Scene:
         """Puts the random generator into the store."""
         publish(self.machine, write_generator(folder))
 
-    def add_labelset(self, num_images: int = 4, *, is_labelled: bool = True) -> PinnedLabelset:
-        """Labelled noise: the left half is class 0, the right half class 1; or every pixel is ignored."""
+    def add_labelset(
+        self, num_images: int = 4, *, is_labelled: bool = True, labels: LabelSchema = LABELS
+    ) -> PinnedLabelset:
+        """Labelled noise: the left half is class 0, the right half class 1; or every pixel is ignored.
+
+        Keypoints, where the schema has them, lie at the middle of the top and of the bottom (covered); the right half
+        is twice as deep as the left.
+        """
         labelset_id = new_id("labelset")
         mask = np.zeros((PX, PX), dtype=np.uint8)
         mask[:, PX // 2 :] = 1
@@ -119,15 +157,18 @@ class Scene:
         entries = tuple(
             LabelsetEntry(
                 name=f"image-{place}",
-                image=self._put_png(
+                image=self._put(
                     labelset_id,
                     encode_image(random.integers(0, 256, (PX, PX, 3), dtype=np.uint8)),
                 ),
-                mask=self._put_png(labelset_id, encode_mask(mask)),
+                mask=self._put(labelset_id, encode_mask(mask)) if labels.classes else None,
+                keypoints=self._put(labelset_id, POINTS, "json") if labels.keypoints else None,
+                depth=self._put(labelset_id, DEPTH) if labels.depth else None,
                 height_px=PX,
                 width_px=PX,
-                class_pixels=tuple(counts[: LABELS.num_classes]),
-                ignored_pixels=counts[LABELS.ignore_index],
+                class_pixels=tuple(counts[: labels.num_classes]),
+                ignored_pixels=counts[labels.ignore_index],
+                visibility=(2, 1) if labels.keypoints else (),
             )
             for place in range(num_images)
         )
@@ -136,10 +177,10 @@ class Scene:
             id=labelset_id,
             name="halves",
             created_at=now(),
-            digest=labelset_digest(LABELS, entries),
-            labels=LABELS,
+            digest=labelset_digest(labels, entries),
+            labels=labels,
             entries=entries,
-            class_pixels=tuple(num_images * count for count in counts[: LABELS.num_classes]),
+            class_pixels=tuple(num_images * count for count in counts[: labels.num_classes]),
             ignored_pixels=num_images * counts[LABELS.ignore_index],
         )
         records.write(
@@ -153,8 +194,9 @@ class Scene:
         *,
         labelset: PinnedLabelset | None = None,
         validation: PinnedLabelset | None = None,
+        labels: LabelSchema = LABELS,
     ) -> FitRequest:
-        """The request of a fit on four labelled images."""
+        """The request of a fit on four labelled images, of the tasks that `labels` are for."""
         generator = records.read_generator(self.machine.store, DEFAULT_TENANT, GENERATOR)
         assert generator is not None
         request = FitRequest(
@@ -167,9 +209,9 @@ class Scene:
                 id=GENERATOR, digest=generator.digest, height_px=PX, width_px=PX
             ),
             inverter_digest=None,
-            labelset=labelset or self.add_labelset(),
+            labelset=labelset or self.add_labelset(labels=labels),
             validation_labelset=validation,
-            labels=LABELS,
+            labels=labels,
             options=options,
         )
         records.write(self.machine.store, keys.job_request(request.ref), request)
@@ -193,14 +235,14 @@ class Scene:
             image_format="png",
             shard_size=shard_size,
             render_version=RENDER_VERSION,
-            labels=LABELS,
+            labels=fit.labels,
         )
         records.write(self.machine.store, keys.job_request(request.ref), request)
         return request
 
-    def fit(self) -> FitRequest:
+    def fit(self, labels: LabelSchema = LABELS) -> FitRequest:
         """A fit that has succeeded."""
-        request = self.ask_fit()
+        request = self.ask_fit(labels=labels)
         fits.run(self.machine, str(request.ref), 1)
         return request
 
@@ -232,8 +274,10 @@ class Scene:
         assert isinstance(manifest, BatchManifest)
         return manifest
 
-    def _put_png(self, labelset_id: str, data: bytes) -> Artefact:
+    def _put(
+        self, labelset_id: str, data: bytes, suffix: Literal["png", "json"] = "png"
+    ) -> Artefact:
         digest = sha256_of(data)
-        key = keys.labelset_file(DEFAULT_TENANT, labelset_id, digest, "png")
+        key = keys.labelset_file(DEFAULT_TENANT, labelset_id, digest, suffix)
         self.machine.store.put(key, data)
         return Artefact(key=key, sha256=digest, num_bytes=len(data), media_type="image/png")

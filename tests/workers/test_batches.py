@@ -1,6 +1,7 @@
 """A batch from its request to its manifest, shard by shard, in this process."""
 
 import dataclasses
+import io
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -8,12 +9,14 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from PIL import Image
 
 from contracts import keys, records
 from contracts.batches import BatchRequest, Pilot, ShardRecord
 from contracts.fits import FitRequest
 from contracts.jobs import JobStatus, ShardRef
-from tests.workers.scene import Scene, candidates, equal_pixels
+from contracts.schemas import LabelSchema
+from tests.workers.scene import ALL_KINDS, Scene, candidates, equal_pixels
 from workers import batches
 from workers.label_generators import open_generator
 from workers.micro_batches import MicroBatches
@@ -60,6 +63,39 @@ def test_the_manifest_pins_every_shard(scene: Scene, fit: FitRequest) -> None:
     assert [shard.num_samples for shard in manifest.shards] == [4, 3]
     assert sum(manifest.class_pixels) == 7 * 32 * 32
     assert len(scene.shard_files(batch)) == 7 * 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "kinds"),
+    [
+        (ALL_KINDS, ["mask.png", "keypoints.json", "depth.png"]),
+        (ALL_KINDS.only(["keypoints"]), ["keypoints.json"]),
+        (ALL_KINDS.only(["depth"]), ["depth.png"]),
+    ],
+)
+def test_every_sample_has_a_file_for_each_task(
+    scene: Scene, labels: LabelSchema, kinds: list[str]
+) -> None:
+    """The same fields in every sample; what they mean stands in the manifest. Classes are counted if there are any."""
+    batch = scene.ask_batch(scene.fit(labels), n=2)
+    render(scene, batch)
+    manifest = scene.batch_manifest(batch.ref)
+    assert manifest.labels == labels
+    assert len(manifest.class_pixels) == labels.num_classes
+    wanted = {"png", *kinds, "uncertainty.png", "json"}
+    files = scene.shard_files(batch)
+    assert set(files) == {f"{index:09d}.{kind}" for index in range(2) for kind in wanted}
+    facts = json.loads(files["000000001.json"])
+    assert tuple(facts["scores"]) == labels.tasks
+    assert facts["score"] == facts["scores"][labels.tasks[0]]
+
+
+def test_masks_have_the_colours_of_their_classes(scene: Scene) -> None:
+    """The palette is that of the labelset."""
+    batch = scene.ask_batch(scene.fit(ALL_KINDS), n=1)
+    render(scene, batch)
+    mask = Image.open(io.BytesIO(scene.shard_files(batch)["000000000.mask.png"]))
+    assert (mask.getpalette() or [])[:6] == [10, 20, 30, 200, 100, 50]
 
 
 def test_a_shard_rendered_twice_keeps_its_first_record(scene: Scene, fit: FitRequest) -> None:

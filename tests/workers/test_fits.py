@@ -11,7 +11,7 @@ from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from models.inversion import refinement
 from models.labels import training
-from tests.workers.scene import LABELS, Scene
+from tests.workers.scene import ALL_KINDS, LABELS, Scene
 from workers import fits
 from workers.inverting import to_options
 from workers.images import decode_image
@@ -31,6 +31,46 @@ def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
     assert f"attempts/{manifest.attempt}/" in manifest.ensemble.tensors.key
     codes = safetensors.torch.load(scene.machine.store.get(manifest.latents.key))
     assert codes["ws"].shape[0] == 4
+
+
+def test_a_fit_learns_every_task_that_it_was_asked_for(scene: Scene) -> None:
+    """Masks, keypoints and depth at once, each scored on the images it trained on and on held-out ones."""
+    held_out = scene.add_labelset(num_images=2, labels=ALL_KINDS)
+    fit = scene.ask_fit(validation=held_out, labels=ALL_KINDS)
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    for found in (metrics.training, metrics.heldout):
+        assert found is not None
+        assert found.ece is not None
+        assert found.keypoints is not None
+        assert set(found.keypoints.point_pck) == {"head_top", "chin"}
+        assert found.depth is not None
+        assert found.depth.rmse is not None
+
+
+def test_a_fit_of_some_tasks_passes_over_the_other_labels(scene: Scene) -> None:
+    """Depth alone, of a labelset that has all three, held out on one that has masks too."""
+    whole = scene.add_labelset(labels=ALL_KINDS)
+    fit = scene.ask_fit(labelset=whole, validation=whole, labels=ALL_KINDS.only(["depth"]))
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    assert metrics.heldout is not None
+    assert metrics.heldout.depth is not None
+    assert (metrics.heldout.miou, metrics.heldout.keypoints) == (None, None)
+
+
+def test_a_validation_labelset_may_lack_a_task(scene: Scene) -> None:
+    """What it has labels for is scored, the rest is not."""
+    masks_alone = scene.add_labelset(num_images=2)
+    fit = scene.ask_fit(validation=masks_alone, labels=ALL_KINDS)
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    assert metrics.heldout is not None
+    assert metrics.heldout.miou is not None
+    assert (metrics.heldout.keypoints, metrics.heldout.depth) == (None, None)
 
 
 def test_the_sheet_shows_every_image(scene: Scene) -> None:

@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from workers.images import (
@@ -16,7 +15,6 @@ from workers.images import (
     encode_uncertainty,
     resized_image,
     resized_mask,
-    to_masks,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -54,10 +52,11 @@ def test_uncertainty_is_255_steps_to_the_nat(nats: float, step: int) -> None:
     assert decode_mask(data)[0, 0] == step
 
 
-def test_the_ignored_value_becomes_255() -> None:
-    """A labelset may ignore any value; the models know only 255."""
-    masks = to_masks([np.array([[0, 7]], dtype=np.uint8)], ignore_index=7)
-    assert torch.equal(masks, torch.tensor([[[0, 255]]]))
+def test_classes_keep_their_own_colours() -> None:
+    """The first indices have the colours that the schema gives, the others the usual palette's."""
+    data = encode_mask(np.array([[0, 1]], dtype=np.uint8), colours=((1, 2, 3),))
+    with Image.open(io.BytesIO(data)) as shown:
+        assert list(shown.convert("RGB").get_flattened_data()) == [(1, 2, 3), PALETTE[3:6]]
 
 
 def test_a_smaller_image_is_the_mean_of_what_it_shows() -> None:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from workers.images import decode_image
-from workers.sheets import CELLS, HEADING_PX, coloured, encode_sheet
+from workers.sheets import HEADING_PX, coloured, encode_sheet
 
 BLACK = np.zeros((64, 64, 3), dtype=np.uint8)
-ROW = [BLACK] * len(CELLS)
+CELLS = ("real", "reconstruction", "label", "prediction")
+ROW = dict.fromkeys(CELLS, BLACK)
 
 
 def test_columns_stand_side_by_side_below_their_titles() -> None:
@@ -33,7 +34,7 @@ def test_an_empty_column_is_left_out() -> None:
 def test_large_images_are_shown_small() -> None:
     """A 1024 px generator's sheet stays a picture that can be opened: cells of 256 px, averaged."""
     cell = np.full((1024, 1024, 3), 7, dtype=np.uint8)
-    sheet = decode_image(encode_sheet({"training": [[cell] * len(CELLS)]}))
+    sheet = decode_image(encode_sheet({"training": [dict.fromkeys(CELLS, cell)]}))
     assert sheet.shape[:2] == (HEADING_PX + 256, 4 * 256 + 3 * 2)
     assert (sheet[-1, 0] == 7).all()
 

@@ -1,0 +1,123 @@
+"""What can be known of a fit's label quality without further labelled images: cross-validation over its own.
+
+Every image has been inverted already, so a fold costs the training of an ensemble only, and of a smaller one than the
+fit's: `MAX_MEMBERS` members and `MAX_STEPS` steps. Each image is labelled by the ensemble that never saw its label.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from contracts.fits import Estimate, ImageEstimate, TaskMetrics
+from models.labels.cross_validation import deal_folds, num_folds
+from models.labels.label_generator import LabelGenerator
+from models.labels.tasks import Labels
+from workers.jobs import Run
+from workers.pairs import Pairs
+from workers.scoring import Scorer
+from workers.tasks import Trainer
+
+STAGE = "estimating"
+MAX_MEMBERS = 3
+MAX_STEPS = 500
+MAX_WORST = 5
+JUDGED_FROM_IMAGES = 2
+"""A class in a single image is never in training when that image is judged: nothing can be said of it."""
+
+
+def estimate(run: Run, trainer: Trainer) -> Estimate | None:
+    """The cross-validated score of every task, and the images that were labelled worst. None for a single image."""
+    pairs, wanted = trainer.pairs, trainer.wanted
+    if len(pairs) < 2:
+        return None
+    options = replace(
+        wanted,
+        num_members=min(MAX_MEMBERS, wanted.num_members),
+        steps=min(MAX_STEPS, wanted.steps),
+    )
+    presence = traits(pairs.label_tensors(range(len(pairs))), pairs)
+    counts = presence.sum(dim=0).tolist()  # the classes come first
+    class_images = dict(zip(pairs.schema.classes, counts, strict=False))
+    folds = deal_folds(presence, num_folds(len(pairs)), trainer.request.seed)
+    total, images = Scorer(pairs.schema), []
+    for number, fold in enumerate(folds):
+        held_out = fold.tolist()
+        others = [place for place in range(len(pairs)) if place not in held_out]
+        ensemble = trainer.train(options, _steps(run, number, len(folds)), others)
+        judge = _Judge(LabelGenerator(trainer.generator, ensemble), trainer)
+        images += [judge.add(place, total) for place in held_out]
+    return Estimate(
+        **dict(without_unjudged(total.metrics(), class_images)),
+        num_folds=len(folds),
+        num_members=options.num_members,
+        num_steps=options.steps,
+        confusion=_table(total) if pairs.schema.classes else None,
+        worst_images=tuple(sorted(images, key=_quality)[:MAX_WORST]),
+    )
+
+
+def _steps(run: Run, fold: int, num_folds: int) -> Callable[[int, int], None]:
+    """The steps of one fold's training as steps of the whole stage."""
+    return lambda done, total: run.step(STAGE, fold * total + done, num_folds * total)
+
+
+def traits(labels: Labels, pairs: Pairs) -> Tensor:  # => Bool[n, classes + keypoints + depth]
+    """What each image can teach: which classes, which keypoints, and depth."""
+    found = []
+    if labels.masks is not None:
+        known = torch.arange(pairs.schema.num_classes)
+        flat = labels.masks.flatten(1)
+        found.append(torch.stack([(flat == index).any(dim=1) for index in known], dim=1))
+    if labels.keypoints is not None:
+        found.append(labels.keypoints[:, :, 2] > 0)
+    if labels.depth is not None:
+        found.append((~labels.depth.isnan()).flatten(1).any(dim=1, keepdim=True))
+    return torch.cat(found, dim=1)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """One fold's label generator, set to the images that it never saw."""
+
+    label_generator: LabelGenerator
+    trainer: Trainer
+
+    def add(self, place: int, total: Scorer) -> ImageEstimate:
+        """Labels one image, adds it to the total, and says how it went."""
+        pairs, ws = self.trainer.pairs, self.trainer.ws
+        rendered = self.label_generator.render(ws[place : place + 1])
+        alone = Scorer(pairs.schema)
+        for scorer in (alone, total):
+            scorer.add(rendered, pairs.label_tensors([place]), pairs.reference_px([place]))
+        metrics = alone.metrics()
+        return ImageEstimate(
+            name=pairs.names[place],
+            miou=metrics.miou,
+            pck=metrics.keypoints.pck if metrics.keypoints else None,
+            absrel=metrics.depth.absrel if metrics.depth else None,
+        )
+
+
+def _quality(image: ImageEstimate) -> float:
+    """One number to order images by: the mean of what was judged, 1 for perfect labels."""
+    closeness = None if image.absrel is None else max(0.0, 1.0 - image.absrel)
+    judged = [one for one in (image.miou, image.pck, closeness) if one is not None]
+    return fmean(judged) if judged else 1.0
+
+
+def without_unjudged(metrics: TaskMetrics, class_images: Mapping[str, int]) -> TaskMetrics:
+    """The IoU of a class in a single image means nothing; the mean is that of the others."""
+    class_iou = {
+        name: metrics.class_iou[name] if count >= JUDGED_FROM_IMAGES else None
+        for name, count in class_images.items()
+    }
+    judged = [iou for iou in class_iou.values() if iou is not None]
+    miou = fmean(judged) if judged else None
+    return metrics.model_copy(update={"class_iou": class_iou, "miou": miou})
+
+
+def _table(total: Scorer) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in total.confusion.counts.tolist())

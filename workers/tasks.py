@@ -1,0 +1,72 @@
+"""The tasks of a label schema as the models know them, and the training that a fit and its estimate have in common."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from contracts.fits import FitRequest
+from contracts.schemas import LabelSchema
+from models.labels.ensemble import Ensemble
+from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
+from models.labels.training import EnsembleOptions, train_ensemble
+from models.stylegan2.generator import Generator
+from workers.machine import Machine
+from workers.pairs import Pairs
+
+
+def task_set(labels: LabelSchema) -> TaskSet:
+    """What is to be learnt from labels of this schema."""
+    return TaskSet(
+        segmentation=SegmentationTask(labels.num_classes) if labels.classes else None,
+        keypoints=KeypointTask(len(labels.keypoints.names)) if labels.keypoints else None,
+        depth=DepthTask() if labels.depth else None,
+    )
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains ensembles on labelled images and their codes, with the numbers of a fit's request."""
+
+    machine: Machine
+    request: FitRequest
+    generator: Generator
+    pairs: Pairs
+    ws: Tensor
+
+    @property
+    def wanted(self) -> EnsembleOptions:
+        """The ensemble that the request asks for."""
+        return EnsembleOptions(**self.request.options.ensemble.model_dump())
+
+    def train(
+        self,
+        options: EnsembleOptions,
+        on_step: Callable[[int, int], None],
+        chosen: Sequence[int] | None = None,
+    ) -> Ensemble:
+        """An ensemble trained on the chosen images, all by default.
+
+        On fewer images at a time where the device is too small, and with less of their features kept.
+        """
+        images = range(len(self.pairs)) if chosen is None else chosen
+        most = min(options.images_per_round, len(images))
+        labels = self.pairs.label_tensors(images)
+
+        def train(images_per_round: int) -> Ensemble:
+            cache_bytes = options.cache_bytes * images_per_round // most
+            return train_ensemble(
+                self.generator,
+                self.ws[list(images)],
+                labels,
+                tasks=task_set(self.request.labels),
+                options=replace(
+                    options, images_per_round=images_per_round, cache_bytes=cache_bytes
+                ),
+                seed=self.request.seed,
+                on_step=on_step,
+            )
+
+        return self.machine.micro_batches.shrinking(
+            "training", self.request.generator.digest, train, largest=most
+        )

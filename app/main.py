@@ -16,12 +16,12 @@ from app.generators import endpoints as generators
 from app.health import endpoints as health
 from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
-from app.labelsets.spool import sweep
 from app.problems import PROBLEM_RESPONSES, install_problem_handlers
 from app.request_ids import RequestIds
 from app.services import Services
 from app.uploads import endpoints as uploads
 from contracts.settings import Settings
+from contracts.spooling import sweep
 from contracts.store import Store
 
 VERSION = "0.1.0"

@@ -4,9 +4,11 @@ Limits itself, reads the checkpoint in the folder, and writes our networks and `
 memory counts what comes on top of the libraries, whose own demand depends on the build of torch.
 """
 
+import ctypes
 import errno
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from workers.checkpoints.reading import read_checkpoint
 from workers.converting import CHECKPOINT, DISK_FULL, RESULT, Converted
 from workers.weights import write_network
 
+_PR_SET_PDEATHSIG = 1
 _NO_MEMORY = "can't allocate memory"  # torch's word for it, inside a plain RuntimeError
 
 
@@ -35,7 +38,8 @@ def main() -> int:
 
 
 def _limit_self(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bounds this process for good: nothing that it may be turned into can go further."""
+    """Bounds this process for good, and ends it with the worker that started it, however that one ends."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     address_space = pages * resource.getpagesize() + memory_bytes
     used = int(sum(os.times()[:2]))

@@ -5,7 +5,6 @@ deleted with the end of the job, however it ended.
 """
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from contracts import keys, records
 from contracts.digests import sha256_of
@@ -19,6 +18,7 @@ from contracts.generators import (
 )
 from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import Artefact, now
+from contracts.spooling import spool_folder
 from contracts.uploads import delete_upload
 from models.serialization import pack
 from models.stylegan2.generator import build_generator
@@ -48,8 +48,7 @@ def _import(run: Run) -> GeneratorOutcome:
     request = records.read_request(run.machine.store, run.ref)
     if not isinstance(request, GeneratorRequest) or request.original is None:
         raise InputMissing(f"The request of '{run.ref}' is gone, or names no upload.")
-    with TemporaryDirectory(prefix="handsoff-") as name:
-        folder = Path(name)
+    with spool_folder() as folder:
         fetch(run, request.original, folder / CHECKPOINT)
         converted = convert(run, folder)
         generator = build_generator(*read_network(folder, "generator")).to(run.machine.device)

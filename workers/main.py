@@ -8,6 +8,7 @@ import torch
 from contracts.logs import configure_logs
 from contracts.queues import QUEUE_NAMES, QueueName
 from contracts.settings import Settings
+from contracts.spooling import sweep
 from workers.builtin import publish_all
 from workers.machine import Machine
 from workers.reconcile import Reconciler
@@ -26,6 +27,7 @@ def main() -> None:
     if queue is None:
         Reconciler(machine).run()
     else:
+        sweep()
         publish_all(machine)
         Worker(queue, machine).run()
 

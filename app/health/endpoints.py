@@ -11,14 +11,12 @@ from app.services import Services
 from contracts import keys
 from contracts.errors import StoreUnavailable
 from contracts.ids import DEFAULT_TENANT
-from contracts.queues import QueueName
+from contracts.queues import QUEUE_NAMES
 from contracts.shapes import Shape, now
 
 router = APIRouter(tags=["health"])
 
 Readiness = Literal["ready", "degraded", "unready"]
-
-_NEEDED_QUEUES: tuple[QueueName, ...] = ("fit", "generate")
 
 
 class Alive(Shape):
@@ -51,7 +49,7 @@ def is_ready(response: Response, services: ServicesDep) -> Ready:
     if workers is None or not store:
         status = "unready"
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    elif not all(workers.get(queue) for queue in _NEEDED_QUEUES):
+    elif not all(workers.get(queue) for queue in QUEUE_NAMES):
         status = "degraded"
     return Ready(status=status, redis=workers is not None, store=store, workers=workers or {})
 

@@ -20,7 +20,6 @@ from app.decoding.protocol import (
     SpooledFile,
 )
 from app.idempotency import Created, check_replay, idempotency_of, reserve
-from app.labelsets.spool import spool_folder
 from app.paging import Page, read_page
 from app.services import Services
 from contracts import keys, records
@@ -29,6 +28,7 @@ from contracts.errors import Gone, InvalidUpload, NotFound
 from contracts.jobs import Idempotency
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.shapes import Artefact, now
+from contracts.spooling import spool_folder
 
 log = structlog.get_logger()
 

@@ -13,13 +13,13 @@ from typing import IO
 from fastapi.concurrency import run_in_threadpool
 
 from app.idempotency import Created, check_replay, idempotency_of, reserve
-from app.labelsets.spool import spool_folder
 from app.services import Services
 from contracts import keys, records
 from contracts.errors import InvalidUpload, NotFound, TooLarge, UploadIncomplete, UploadUsed
 from contracts.ids import new_id
 from contracts.settings import MiB
 from contracts.shapes import Artefact, now
+from contracts.spooling import spool_folder
 from contracts.uploads import UploadClaim, UploadManifest, delete_upload
 
 

@@ -34,7 +34,7 @@ def run_demo() -> None:
         tempfile.TemporaryDirectory(prefix="handsoff-demo-") as folder,
         Stack(Path(folder)) as stack,
     ):
-        with console.status("starting Redis, the app and three workers"):
+        with console.status("starting Redis, the app and four workers"):
             stack.start()
         console.print(f"[green]✓[/] the service runs at {stack.address} (its data in {folder})")
         road = Road(stack.address)

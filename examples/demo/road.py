@@ -1,4 +1,4 @@
-"""The road over HTTP: upload a labelset, fit, ask for a batch, fetch its shards. Plain requests, as anybody may send.
+"""The road over HTTP: import a checkpoint, upload labels, fit, ask for a batch. Plain requests, as anybody may send.
 
 Used by the demo and by the end-to-end tests; the curl lines in the README do the same.
 """
@@ -37,6 +37,21 @@ class Road:
         """Uploads a folder of images/, masks/ and labelset.json; returns the labelset's id."""
         archive = {"archive": (f"{folder.name}.zip", zipped(folder), "application/zip")}
         return str(self._post("/v1/labelsets", files=archive)["id"])
+
+    def send(self, data: bytes) -> str:
+        """Announces bytes and sends them to the link that is answered; returns the upload's id."""
+        announced = {"num_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        upload = self._post("/v1/uploads", json=announced)
+        self._http.put(upload["put"]["url"], content=data).raise_for_status()
+        return str(upload["id"])
+
+    def start_import(self, **body: object) -> str:
+        """Asks for a sent checkpoint to be imported; returns the generator's id."""
+        return str(self._post("/v1/generators", json=body)["id"])
+
+    def start_inverter(self, generator: str, **body: object) -> str:
+        """Asks for an inverter of a generator to be trained; returns its id."""
+        return str(self._post(f"/v1/generators/{generator}/inverters", json=body)["id"])
 
     def start_fit(self, **body: object) -> str:
         """Asks for a fit; returns its id."""

@@ -20,7 +20,7 @@ import httpx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
-WORKERS = ("fit", "generate", "reconcile")
+WORKERS = ("fit", "generate", "cpu", "reconcile")
 START_SECONDS = 120
 STOP_SECONDS = 60
 
@@ -59,7 +59,7 @@ class Stack:
         self.stop()
 
     def start(self, workers: Sequence[str] = WORKERS) -> None:
-        """Start everything and wait until the app answers, and says that both queues have a worker."""
+        """Start everything and wait until the app answers, and says that every queue has a worker."""
         self.start_redis()
         for worker in workers:
             self.start_worker(worker)

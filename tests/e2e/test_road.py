@@ -1,6 +1,9 @@
 """The whole road over real HTTP, through real processes, on a folder and on an S3 server alike."""
 
 import hashlib
+import os
+import pickle
+from pathlib import Path
 
 import pytest
 
@@ -11,13 +14,14 @@ from examples.demo.stack import Stack
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PNG = b"\x89PNG"
+CHECKPOINT = Path(__file__).parents[1] / "fixtures" / "checkpoints" / "nvidia-ada-skip-32.pkl"
 
 
 def test_the_service_is_ready(road: Road) -> None:
     """Redis, the store and a worker for each queue answer."""
     ready = road.read("/readyz")
     assert ready["status"] == "ready"
-    assert ready["workers"] == {"fit": 1, "generate": 1}
+    assert ready["workers"] == {"cpu": 1, "fit": 1, "generate": 1}
 
 
 def test_an_upload_is_counted_by_class(road: Road, labelset: str) -> None:
@@ -85,3 +89,42 @@ def test_a_running_fit_is_cancelled(road: Road, labelset: str) -> None:
     road.cancel(path)
     assert road.wait(path)["status"] == "cancelled"
     assert road.cancel(path)["status"] == "cancelled"
+
+
+@pytest.fixture(scope="module")
+def own_generator(road: Road) -> str:
+    """A published checkpoint of 32 px, sent to the store's own link where it can sign, and imported."""
+    upload = road.send(CHECKPOINT.read_bytes())
+    generator = road.start_import(name="ada", licence="for tests", upload=upload)
+    road.succeed(f"/v1/generators/{generator}")
+    return generator
+
+
+def test_an_own_checkpoint_is_fitted_like_the_built_in_one(
+    road: Road, own_generator: str, labelset: str
+) -> None:
+    """With an inverter of its own, four images and few steps it leads to samples of its own size."""
+    trained = road.start_inverter(own_generator, options={"num_images": 32})
+    inverter = road.succeed(f"/v1/inverters/{trained}")
+    options = {"inversion": {"steps": 5}, "ensemble": {"steps": 20}}
+    fit_id = road.start_fit(generator=own_generator, labelset=labelset, options=options)
+    assert road.succeed(f"/v1/fits/{fit_id}")["inverter_digest"] == inverter["digest"]
+    batch_id = road.start_batch(fit=fit_id, n=3)
+    road.succeed(f"/v1/batches/{batch_id}")
+    samples = [sample for shard in road.fetch_shards(batch_id) for sample in read_shard(shard)]
+    assert {sample.image.shape for sample in samples} == {(32, 32, 3)}
+
+
+def test_an_own_generator_can_be_looked_at(road: Road, own_generator: str) -> None:
+    """Its sheet is a picture; how it was made, and under which licence, is told."""
+    shown = road.read(f"/v1/generators/{own_generator}")
+    assert road.fetch(shown["sheet"]["url"]).startswith(PNG)
+    assert (shown["height_px"], shown["licence"]) == (32, "for tests")
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(road: Road) -> None:
+    """The import fails for good and says what it found; nobody has executed it."""
+    upload = road.send(pickle.dumps({"G_ema": os.system}))
+    generator = road.wait("/v1/generators/" + road.start_import(name="evil", upload=upload))
+    assert (generator["status"], generator["error"]["code"]) == ("failed", "invalid_checkpoint")
+    assert "system" in generator["error"]["detail"]

@@ -4,7 +4,7 @@ import httpx
 
 from contracts.heartbeats import Heartbeat
 from contracts.ledger import Ledger
-from contracts.queues import QueueName
+from contracts.queues import QUEUE_NAMES, QueueName
 from contracts.shapes import now
 
 
@@ -20,8 +20,8 @@ def test_without_workers_it_is_degraded(client: httpx.Client) -> None:
 
 
 def test_with_a_worker_on_each_queue_it_is_ready(client: httpx.Client, ledger: Ledger) -> None:
-    """A fresh worker for fits and one for samples is all that is needed."""
-    for queue in ("fit", "generate"):
+    """A fresh worker for fits, one for samples and one for imports is all that is needed."""
+    for queue in QUEUE_NAMES:
         ledger.beat(beat(queue))
     answer = client.get("/readyz").json()
-    assert (answer["status"], answer["workers"]) == ("ready", {"fit": 1, "generate": 1})
+    assert (answer["status"], answer["workers"]) == ("ready", {"cpu": 1, "fit": 1, "generate": 1})

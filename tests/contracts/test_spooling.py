@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from app.labelsets.spool import spool_folder, sweep
+from contracts.spooling import spool_folder, sweep
 
 
 def test_a_folder_lives_as_long_as_its_upload() -> None:

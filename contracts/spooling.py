@@ -1,4 +1,4 @@
-"""Where an upload lies while it is decoded: a folder of its own, removed with it.
+"""Where an upload lies on disk while it is decoded or converted: a folder of its own, removed with it.
 
 A process that is killed leaves its folder behind; `sweep` removes such folders when the next process starts.
 """
@@ -17,7 +17,7 @@ from contracts.shapes import now
 log = structlog.get_logger()
 
 _PREFIX = "handsoff-upload-"  # so plain that no folder of another purpose is ever swept
-_ABANDONED = timedelta(hours=6)  # far longer than decoding and storing may take
+_ABANDONED = timedelta(hours=6)  # far longer than decoding, converting and storing may take
 
 
 @contextmanager

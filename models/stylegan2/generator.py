@@ -24,6 +24,7 @@ from models.stylegan2.layers import (
     activate,
     channels_last,
     modulated_conv,
+    normal,
 )
 from models.stylegan2.mapping import Mapping
 from models.stylegan2.resampling import upsample
@@ -51,11 +52,11 @@ class SynthesisLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.affine = EqualizedLinear(config.w_dim, inputs, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.weight = nn.Parameter(normal(outputs, inputs, 3, 3))
         self.weight_gain = 1.0 / math.sqrt(inputs * 9)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.noise_strength = nn.Parameter(torch.zeros(()))
-        self.register_buffer("noise_const", torch.randn(px))
+        self.register_buffer("noise_const", normal(*px))
         self.up = up
         self.clamp = config.conv_clamp
 
@@ -75,7 +76,7 @@ class ToRGB(nn.Module):
     def __init__(self, inputs: int, config: GeneratorConfig) -> None:
         super().__init__()
         self.affine = EqualizedLinear(config.w_dim, inputs, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(3, inputs, 1, 1))
+        self.weight = nn.Parameter(normal(3, inputs, 1, 1))
         self.bias = nn.Parameter(torch.zeros(3))
         self.style_gain = 1.0 / math.sqrt(inputs)
         self.clamp = config.conv_clamp
@@ -95,7 +96,7 @@ class SynthesisBlock(nn.Module):
         before = config.channels[max(block - 1, 0)]
         residual = config.architecture == "resnet" and block > 0
         if block == 0:
-            self.const = nn.Parameter(torch.randn(channels, *px))
+            self.const = nn.Parameter(normal(channels, *px))
         else:
             self.conv0 = SynthesisLayer(before, channels, px, up=True, config=config)
         self.conv1 = SynthesisLayer(channels, channels, px, up=False, config=config)

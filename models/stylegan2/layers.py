@@ -38,6 +38,12 @@ def activate(x: Tensor, clamp: float | None = None) -> Tensor:
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
+def normal(*shape: int, spread: float = 1.0) -> Tensor:
+    """Initial weights. On the meta device they stay undrawn: drawing there makes torch load SymPy, for seconds."""
+    weights = torch.empty(shape)
+    return weights if weights.is_meta else weights.normal_(std=spread)
+
+
 class EqualizedLinear(nn.Module):
     """A dense layer at equalised learning rate; `lr_multiplier` slows it down further, as the mapping network asks."""
 
@@ -45,7 +51,7 @@ class EqualizedLinear(nn.Module):
         self, inputs: int, outputs: int, *, lr_multiplier: float = 1.0, bias: float = 0.0
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.weight = nn.Parameter(normal(outputs, inputs, spread=1.0 / lr_multiplier))
         self.bias = nn.Parameter(torch.full((outputs,), float(bias)))
         self.weight_gain = lr_multiplier / math.sqrt(inputs)
         self.bias_gain = lr_multiplier
@@ -61,7 +67,7 @@ class EqualizedConv(nn.Module):
         self, inputs: int, outputs: int, kernel: int, *, down: bool = False, bias: bool = True
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.weight = nn.Parameter(normal(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         self.gain = 1.0 / math.sqrt(inputs * kernel**2)
         self.down = down

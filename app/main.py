@@ -33,7 +33,7 @@ DESCRIPTION = """\
 A handful of labelled images in, an endless supply of labelled images out.
 
 1. `POST /v1/generators`: have your own StyleGAN2 checkpoint imported, or take the built-in generator.
-2. `POST /v1/labelsets`: upload images with index masks.
+2. `POST /v1/labelsets`: upload images with masks, keypoints, depth, or one COCO file.
 3. `POST /v1/fits`: fit a label generator to them.
 4. `POST /v1/batches`: ask for n labelled samples; read the shards by signed links.
 

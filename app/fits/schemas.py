@@ -35,7 +35,13 @@ class FitCreate(Shape):
                     "generator": "portraits-64",
                     "labelset": "labelset_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
                     "seed": 7,
-                }
+                },
+                {
+                    "generator": "portraits-64",
+                    "labelset": "labelset_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
+                    "validation_labelset": "labelset_0192f0c1a5b37c8e9d1f2a3b4c5d6e80",
+                    "options": {"tasks": ["segmentation", "keypoints"], "estimate": False},
+                },
             ]
         }
     )

@@ -22,6 +22,7 @@ NUM_LABELS = 16
 NUM_HELDOUT = 32
 NUM_PAIRS = 64
 SHARD_SIZE = 32
+MAX_ADVICE = 3
 GENERATOR = "portraits-64"
 OUTPUT = REPOSITORY / "demo"
 
@@ -54,8 +55,9 @@ class Demo:
 
     def drive(self, folder: Path) -> Json:
         """Upload, fit, batch, fetch, draw; returns the figures of the last line."""
-        labelset = self.road.upload(render_labelset(folder / "labelled", NUM_LABELS))
-        heldout = self.road.upload(render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout"))
+        labelled = render_labelset(folder / "labelled", NUM_LABELS, "--all-truth")
+        kept = render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout", "--all-truth")
+        labelset, heldout = self.road.upload(labelled), self.road.upload(kept)
         self.say(f"uploaded {NUM_LABELS} labelled portraits, and {NUM_HELDOUT} to measure by")
         fit = self.fit(labelset, heldout)
         batch = self.render(fit["id"])
@@ -66,6 +68,8 @@ class Demo:
             "pairs_per_second": round(NUM_PAIRS / seconds(batch), 1),
             "reconstruction_psnr_db": round(fit["metrics"]["reconstruction_psnr_db"], 2),
             "heldout_miou": round(fit["metrics"]["heldout"]["miou"], 4),
+            "heldout_pck": round(fit["metrics"]["heldout"]["keypoints"]["pck"], 4),
+            "heldout_absrel": round(fit["metrics"]["heldout"]["depth"]["absrel"], 4),
         }
 
     def fit(self, labelset: str, heldout: str) -> Json:
@@ -75,8 +79,14 @@ class Demo:
         )
         fit = self.watch("fit", f"/v1/fits/{fit_id}")
         (OUTPUT / "fit.png").write_bytes(self.road.fetch(fit["sheet"]["url"]))
-        miou = fit["metrics"]["heldout"]["miou"]
-        self.say(f"fitted: held-out mIoU {miou:.3f}; demo/fit.png shows each image")
+        found = fit["metrics"]["heldout"]
+        pck, absrel = found["keypoints"]["pck"], found["depth"]["absrel"]
+        self.say(
+            f"fitted masks, keypoints and depth: held-out mIoU {found['miou']:.3f}, PCK {pck:.3f},"
+        )
+        self.say(f"depth off by {absrel:.1%}; demo/fit.png shows each image")
+        for line in fit["metrics"]["advice"][:MAX_ADVICE]:
+            self.console.print(f"  [dim]advice: {line}[/]")
         return fit
 
     def render(self, fit_id: str) -> Json:

@@ -30,6 +30,18 @@ KEYPOINT_PARTS = {
 }
 KEYPOINT_NAMES = tuple(KEYPOINT_PARTS)
 
+SKELETON = (
+    ("left_brow", "right_brow"),
+    ("left_ear", "left_eye"),
+    ("left_eye", "right_eye"),
+    ("right_eye", "right_ear"),
+    ("nose_tip", "mouth_centre"),
+    ("mouth_left", "mouth_centre"),
+    ("mouth_centre", "mouth_right"),
+    ("mouth_centre", "chin"),
+)
+HEAD_ENDS = ("head_top", "chin")
+"""Their distance is the head's height, by which errors of keypoints are judged."""
 
 # How far (in head radii) the visible surface may lie before a keypoint that is still seen.
 HEIGHT_TOLERANCE = 0.35

@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from examples.portraits.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
-from examples.portraits.keypoints import KEYPOINT_NAMES
+from examples.portraits.keypoints import HEAD_ENDS, KEYPOINT_NAMES, SKELETON
 from examples.portraits.many import render_many
 from examples.portraits.population import GLASSES_SHARE, HAT_SHARE, draw_portrait
 from examples.portraits.render import Rendering
 from examples.portraits.traits import Portrait
 
+DEPTH_STEPS = 65_535
+# Every value is a depth: 0 is the nearest possible surface, not "unknown".
+DEPTH_SCHEMA = {"unit": "relative", "scale": 1 / DEPTH_STEPS, "unknown": None}
+KEYPOINT_SCHEMA = {"names": KEYPOINT_NAMES, "skeleton": SKELETON, "reference": HEAD_ENDS}
 MIN_RARE = 2
 MIN_COUNT = 2 * MIN_RARE
 
@@ -69,6 +73,8 @@ def write_labelset(
         if all_truth:
             _write_other_truth(folder, stem, rendering)
     schema = {"name": name, "classes": CLASS_NAMES, "ignore_index": IGNORE_INDEX}
+    if all_truth:
+        schema |= {"keypoints": KEYPOINT_SCHEMA, "depth": DEPTH_SCHEMA}
     (folder / "labelset.json").write_text(json.dumps(schema, indent=2) + "\n")
     return stems
 
@@ -82,7 +88,7 @@ def mask_image(mask: NDArray[np.uint8]) -> Image.Image:
 
 def depth_image(depth: NDArray[np.float32]) -> Image.Image:
     """16 bits: 0 is the nearest possible surface, 65535 the background."""
-    return Image.fromarray((depth * 65535.0 + 0.5).astype(np.uint16))
+    return Image.fromarray((depth * DEPTH_STEPS + 0.5).astype(np.uint16))
 
 
 def _write_other_truth(folder: Path, stem: str, rendering: Rendering) -> None:

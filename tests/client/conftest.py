@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ LABELS = {
     "depth": {"unit": "m", "scale": 0.001, "unknown": 0},
 }
 
-Handler = Callable[[httpx.Request], httpx.Response]
+Mask = NDArray[np.uint8]
 
 
 @dataclass
@@ -110,12 +109,12 @@ def depth_of(index: int) -> NDArray[np.uint16]:
     return np.roll(values, index).reshape(PX, PX)
 
 
-def files_of(index: int) -> dict[str, bytes]:
-    """One sample with every kind of label."""
-    palette = Image.fromarray(mask_of(index)).convert("L")
+def files_of(index: int, mask: Mask | None = None) -> dict[str, bytes]:
+    """One sample with every kind of label; its mask is `mask_of(index)` unless one is given."""
+    palette = Image.fromarray(mask_of(index) if mask is None else mask).convert("L")
     palette.putpalette([channel for shade in range(256) for channel in (shade, 0, 255 - shade)])
-    points = [{"x": 1.5, "y": 2.25, "visibility": 2, "confidence": 0.75}]
-    points.append({"x": 7.0, "y": 0.5, "visibility": 1, "confidence": 0.5})
+    points = [{"name": "left", "x": 1.5, "y": 2.25, "visibility": 2, "confidence": 0.75}]
+    points.append({"name": "right", "x": 7.0, "y": 0.5, "visibility": 1, "confidence": 0.5})
     return {
         "png": png(Image.fromarray(np.full((PX, PX, 3), index, np.uint8))),
         "mask.png": png(palette),
@@ -133,24 +132,24 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def tar_of(indices: range) -> bytes:
+def tar_of(indices: range, mask: Mask | None = None) -> bytes:
     """A shard of these samples."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for index in indices:
-            for extension, data in files_of(index).items():
+            for extension, data in files_of(index, mask).items():
                 header = tarfile.TarInfo(f"{index:09d}.{extension}")
                 header.size = len(data)
                 tar.addfile(header, io.BytesIO(data))
     return buffer.getvalue()
 
 
-def shards_of(num_samples: int) -> list[tuple[Shard, bytes]]:
+def shards_of(num_samples: int, mask: Mask | None = None) -> list[tuple[Shard, bytes]]:
     """A batch's shards, as they are listed and as they are."""
     found = []
     for index, begin in enumerate(range(0, num_samples, SHARD_SIZE)):
         indices = range(begin, min(begin + SHARD_SIZE, num_samples))
-        data = tar_of(indices)
+        data = tar_of(indices, mask)
         listed = {
             "index": index,
             "num_samples": len(indices),
@@ -163,10 +162,10 @@ def shards_of(num_samples: int) -> list[tuple[Shard, bytes]]:
     return found
 
 
-def batch_folder(folder: Path, num_samples: int) -> BatchFolder:
+def batch_folder(folder: Path, num_samples: int, *, mask: Mask | None = None) -> BatchFolder:
     """A batch as it lies on disk when it has been downloaded."""
     folder.mkdir(parents=True)
-    shards = shards_of(num_samples)
+    shards = shards_of(num_samples, mask)
     batch = parse(Batch, job("batch", "succeeded", n=num_samples))
     made = BatchFolder.plan(folder, batch, [shard for shard, _ in shards])
     for shard, data in shards:

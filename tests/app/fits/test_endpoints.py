@@ -10,6 +10,8 @@ from contracts.fits import FitRequest
 from contracts.generators import GeneratorManifest
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef
+from contracts.labelsets import LabelsetManifest
+from contracts.schemas import LabelSchema
 from contracts.store import Store
 from tests.app.conftest import CLASSES, as_form, pairs
 
@@ -36,6 +38,92 @@ def test_the_request_is_frozen_with_everything_resolved(
     assert request.inverter_digest is not None
     assert request.options.inversion.steps > 0
     assert request.labels.classes == tuple(CLASSES)
+
+
+def store_kinds(store: Store, labelset_id: str, **kinds: object) -> str:
+    """A labelset like another, whose images have keypoints and depth too; `kinds` changes the schema."""
+    manifest = records.read(
+        store, keys.manifest(DEFAULT_TENANT, "labelsets", labelset_id), LabelsetManifest
+    )
+    assert manifest is not None
+    said = {
+        "classes": CLASSES,
+        "keypoints": {"names": ["nose"]},
+        "depth": {"unit": "m", "scale": 0.001},
+    }
+    own = {"keypoints": manifest.entries[0].image, "depth": manifest.entries[0].image}
+    other = manifest.model_copy(
+        update={
+            "id": new_id("labelset"),
+            "labels": LabelSchema.model_validate(said | kinds),
+            "entries": tuple(
+                entry.model_copy(update=own | {"visibility": (2,)}) for entry in manifest.entries
+            ),
+        }
+    )
+    records.write(store, keys.manifest(DEFAULT_TENANT, "labelsets", other.id), other)
+    return other.id
+
+
+@pytest.mark.parametrize(
+    ("options", "tasks"),
+    [
+        ({}, ["segmentation", "keypoints", "depth"]),
+        ({"tasks": ["depth", "keypoints"]}, ["keypoints", "depth"]),
+    ],
+)
+def test_the_tasks_are_all_that_is_labelled_or_those_asked_for(
+    client: httpx.Client, store: Store, labelset_id: str, options: object, tasks: list[str]
+) -> None:
+    """They are frozen in the request, with the meaning of their labels alone."""
+    labelset = store_kinds(store, labelset_id)
+    body = {"generator": "tiny-32", "labelset": labelset, "options": options}
+    shown = client.post("/v1/fits", json=body).json()
+    assert shown["options"]["tasks"] == tasks
+    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=shown["id"]))
+    assert isinstance(request, FitRequest)
+    assert list(request.labels.tasks) == tasks
+
+
+def test_a_task_without_labels_is_refused(client: httpx.Client, labelset_id: str) -> None:
+    """The flaw says which tasks the labelset has labels for."""
+    body = {"generator": "tiny-32", "labelset": labelset_id, "options": {"tasks": ["depth"]}}
+    (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
+    assert flaw["pointer"] == "/options/tasks"
+    assert "no labels for depth; it has segmentation" in flaw["detail"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ({"keypoints": {"names": ["chin"]}}, "Its keypoints are chin"),
+        ({"depth": {"unit": "mm", "scale": 1}}, "Its units of depth are mm"),
+        ({"classes": ["background", "hair"]}, "Its classes are background, hair"),
+    ],
+)
+def test_validation_labels_mean_the_same(
+    client: httpx.Client, store: Store, labelset_id: str, kinds: dict[str, object], said: str
+) -> None:
+    """Other names or another unit would be scored wrongly in silence."""
+    body = {
+        "generator": "tiny-32",
+        "labelset": store_kinds(store, labelset_id),
+        "validation_labelset": store_kinds(store, labelset_id, **kinds),
+    }
+    (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
+    assert (flaw["pointer"], said in flaw["detail"]) == ("/validation_labelset", True)
+
+
+def test_validation_labels_are_of_one_task_at_least(
+    client: httpx.Client, store: Store, labelset_id: str
+) -> None:
+    """A labelset of depth alone cannot judge a fit of masks; one that has masks beside it can."""
+    depth = store_kinds(store, labelset_id, classes=[], keypoints=None)
+    body = {"generator": "tiny-32", "labelset": labelset_id, "validation_labelset": depth}
+    (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
+    assert "It has labels for depth; the fit learns segmentation" in flaw["detail"]
+    more = body | {"validation_labelset": store_kinds(store, labelset_id)}
+    assert client.post("/v1/fits", json=more).status_code == 202
 
 
 def test_a_queued_fit_knows_its_place(client: httpx.Client, fit_id: str) -> None:

@@ -65,3 +65,14 @@ def test_files_hold_what_was_rendered(tmp_path: Path) -> None:
     np.testing.assert_allclose(np.asarray(read["depth"]) / 65535.0, truth.depth, atol=1e-5)
     points = json.loads((tmp_path / "keypoints" / f"{stem}.json").read_text())["keypoints"]
     assert [point["visibility"] for point in points] == truth.keypoints[:, 2].astype(int).tolist()
+
+
+def test_the_schema_declares_what_is_there(tmp_path: Path) -> None:
+    """Keypoints and depth only when they were asked for; skeleton and reference name keypoints of the set."""
+    for all_truth in (False, True):
+        write_labelset(tmp_path, name="four", seed=2000, count=4, all_truth=all_truth)
+        schema = json.loads((tmp_path / "labelset.json").read_text())
+        assert {"keypoints", "depth"} <= set(schema) or not all_truth
+    named = {name for line in schema["keypoints"]["skeleton"] for name in line}
+    assert named | set(schema["keypoints"]["reference"]) <= set(schema["keypoints"]["names"])
+    assert schema["depth"]["unknown"] is None

@@ -80,3 +80,12 @@ def test_an_answer_that_is_no_problem_is_still_an_error(service: Service) -> Non
     service.answers = [httpx.Response(404, text="<html>")]
     with pytest.raises(errors.NotFound, match="status 404"):
         service.client().fits.get("fit_1")
+
+
+def test_a_message_has_an_end() -> None:
+    """It names the first flaws, each once, and counts the others; the error has all."""
+    flaws = [errors.Flaw(f"Wrong {number}.", file=f"{number}.png") for number in range(7)]
+    error = errors.InvalidUpload("Wrong 0.", flaws=flaws)
+    assert str(error).startswith("0.png: Wrong 0. 1.png: Wrong 1.")
+    assert str(error).endswith("4.png: Wrong 4. And 2 more.")
+    assert len(error.flaws) == 7

@@ -55,10 +55,9 @@ def test_a_shard_reader_needs_no_torch(batch_of_14: BatchFolder) -> None:
 
 
 @pytest.fixture
-def three_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BatchFolder:
-    """40 samples whose masks hold only the classes that their labels name."""
-    monkeypatch.setattr("tests.client.conftest.mask_of", lambda _: np.eye(8, dtype=np.uint8))
-    return batch_folder(tmp_path / "batch", 40)
+def three_classes(tmp_path: Path) -> BatchFolder:
+    """40 samples whose masks hold only classes that their labels name."""
+    return batch_folder(tmp_path / "batch", 40, mask=np.eye(8, dtype=np.uint8))
 
 
 def test_the_example_of_a_training_loop_resumes(three_classes: BatchFolder, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
@@ -20,9 +21,11 @@ from handsoff_client import (
     NotFound,
     NotRendered,
     ShardCache,
+    export,
 )
 from handsoff_client.commands import main
 from tests.app.conftest import pairs
+from tests.client.conftest import PX, batch_folder
 
 Finish = Callable[[str], BatchManifest]
 
@@ -131,6 +134,24 @@ def test_a_source_keeps_shards_in_the_cache(
     assert source.path(1).stem == manifest.shards[1].tar.sha256
 
 
+def test_an_exported_folder_can_be_uploaded(handsoff: HandsOff, tmp_path: Path) -> None:
+    """Generated samples may be corrected by hand and come back: every label is taken as it was written."""
+    batch = batch_folder(tmp_path / "batch", 2, mask=np.eye(PX, dtype=np.uint8))
+    labelset = handsoff.labelsets.upload(export(batch, "folder", tmp_path / "pairs"))
+    assert labelset.num_images == 2
+    assert labelset.json["tasks"] == {"segmentation": 2, "keypoints": 2, "depth": 2}
+
+
+def test_an_export_for_coco_can_be_uploaded(handsoff: HandsOff, tmp_path: Path) -> None:
+    """What pycocotools reads, the service reads: regions, keypoints, skeleton."""
+    batch = batch_folder(tmp_path / "batch", 2, mask=np.eye(PX, dtype=np.uint8))
+    labelset = handsoff.labelsets.upload(export(batch, "coco", tmp_path / "pairs"))
+    counts = {count.name: count.num_pixels for count in labelset.classes}
+    assert counts["skin"] == 2 * PX
+    assert labelset.labels.keypoints is not None
+    assert labelset.labels.keypoints.skeleton == (("left", "right"),)
+
+
 def test_what_is_not_there_is_told(handsoff: HandsOff) -> None:
     """In the service's words."""
     with pytest.raises(NotFound, match="GET /v1/fits lists"):
@@ -154,7 +175,7 @@ def test_the_command_line_goes_the_whole_road(
     out = str(tmp_path / "out")
     code, _, told = command("download", batch.strip(), "--out", out)
     assert (code, told) == (0, f"3 samples in 2 shards in {out}\n")
-    assert "classes  background, skin, hair" in command("show", out)[1]
+    assert "background, skin, hair" in command("show", out)[1]
     assert "succeeded" in command("show", batch.strip())[1]
     assert command("wait", batch.strip())[0] == 0
 

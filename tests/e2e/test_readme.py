@@ -40,6 +40,7 @@ def test_the_curl_lines_lead_to_a_shard(stack: Stack, tmp_path: Path) -> None:
     assert (tmp_path / "var" / "fit.png").stat().st_size > 0
 
 
+@pytest.mark.parametrize("stack", ["file"], indirect=True)
 def test_the_clients_walk_leads_to_a_trained_network(
     stack: Stack, labelled: Path, tmp_path: Path
 ) -> None:

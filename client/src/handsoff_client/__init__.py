@@ -44,6 +44,7 @@ from handsoff_client.errors import (
     WaitTimeout,
     WorkerLost,
 )
+from handsoff_client.exports.formats import export
 from handsoff_client.folders import BatchFolder
 from handsoff_client.progress import bar
 from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Labels, Labelset, Shard
@@ -109,4 +110,5 @@ __all__ = [
     "WorkerLost",
     "bar",
     "decode_sample",
+    "export",
 ]

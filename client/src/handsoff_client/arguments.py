@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
+from handsoff_client.exports.formats import FORMATS
 
 DESCRIPTION = """\
 A handful of labelled images in, an endless supply of labelled images out.
@@ -54,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_fit(commands)
     _add_batch(commands)
     _add_download(commands)
+    _add_export(commands)
     _add_single(commands)
     return parser
 
@@ -151,6 +153,16 @@ def _add_download(commands: Commands) -> None:
     )
     command.add_argument("batch", metavar="BATCH", help="id of a batch that has succeeded")
     command.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to")
+
+
+def _add_export(commands: Commands) -> None:
+    text = "write a batch in a format that other tools read"
+    command = commands.add_parser("export", help=text, allow_abbrev=False)
+    command.add_argument("batch", metavar="BATCH|DIR", help="id of a batch, or a downloaded one")
+    command.add_argument("--format", choices=sorted(FORMATS), required=True, help="of the export")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", required=True, help="a folder that is not there yet"
+    )
 
 
 def _add_single(commands: Commands) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -16,6 +17,7 @@ from handsoff_client.errors import (
     JobFailed,
     Unreachable,
 )
+from handsoff_client.exports.formats import export
 from handsoff_client.folders import BatchFolder
 from handsoff_client.jobs import Jobs
 from handsoff_client.progress import Line, bar
@@ -133,6 +135,16 @@ class Command:
 
     def download(self) -> None:
         self._fetch(self._given.batch, self._given.out)
+
+    def export(self) -> None:
+        given = self._given
+        if Path(given.batch).is_dir():
+            out = export(BatchFolder.open(given.batch), given.format, given.out)
+        else:
+            with tempfile.TemporaryDirectory(prefix="handsoff-") as downloaded:
+                self._fetch(given.batch, Path(downloaded))
+                out = export(BatchFolder.open(downloaded), given.format, given.out)
+        _tell(f"exported as {given.format} to {out}")
 
     def show(self) -> None:
         what = self._given.what

@@ -78,7 +78,7 @@ def _fetch(
         if trouble.is_expired:
             url = renew()
         else:
-            transport.retries.pause(attempt, trouble.retry_after)
+            transport.retries.pause(attempt, trouble.error, trouble.retry_after)
 
 
 def _pull(http: httpx.Client, url: str, file: IO[bytes]) -> _Trouble | None:

@@ -45,6 +45,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 
+MAX_SHOWN_FLAWS = 5
+"""How many flaws a message names; `flaws` has all."""
+
 
 @dataclass(frozen=True)
 class Flaw:
@@ -57,6 +60,16 @@ class Flaw:
     def __str__(self) -> str:
         where = self.file or self.pointer
         return f"{where}: {self.detail}" if where else self.detail
+
+
+def _in_words(detail: str, flaws: Sequence[Flaw]) -> str:
+    """The detail and the first flaws; a detail that only repeats a flaw is left out, for the flaw says where."""
+    shown = [str(flaw) for flaw in flaws[:MAX_SHOWN_FLAWS]]
+    if all(flaw.detail != detail for flaw in flaws):
+        shown.insert(0, detail)
+    if len(flaws) > MAX_SHOWN_FLAWS:
+        shown.append(f"And {len(flaws) - MAX_SHOWN_FLAWS} more.")
+    return " ".join(shown)
 
 
 class HandsOffError(Exception):
@@ -78,7 +91,7 @@ class ServiceError(HandsOffError):
         flaws: Sequence[Flaw] = (),
         request_id: str = "",
     ) -> None:
-        super().__init__(" ".join([detail, *map(str, flaws)]))
+        super().__init__(_in_words(detail, flaws))
         self.detail = detail
         self.code = code or self.known_code
         self.status = status or self.known_status

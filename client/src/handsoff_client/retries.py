@@ -1,11 +1,14 @@
 """When to ask again, and how long to wait before: exponential, with full jitter, and never less than `Retry-After`."""
 
+import logging
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+log = logging.getLogger("handsoff_client")
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 
@@ -26,9 +29,11 @@ class Retries:
         """True when try number `attempt`, from 1, may be followed by another."""
         return attempt < self.attempts
 
-    def pause(self, attempt: int, retry_after: str | None = None) -> None:
-        """Waits after the failed try number `attempt`, from 1."""
-        self.sleep(self.delay_seconds(attempt, retry_after))
+    def pause(self, attempt: int, why: object, retry_after: str | None = None) -> None:
+        """Waits after the failed try number `attempt`, from 1, and logs why."""
+        seconds = self.delay_seconds(attempt, retry_after)
+        log.warning("%s Trying again in %.0f s.", why, seconds)
+        self.sleep(seconds)
 
     def delay_seconds(self, attempt: int, retry_after: str | None = None) -> float:
         """How long to wait after the failed try number `attempt`, from 1."""

@@ -3,11 +3,17 @@
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx
 
-from handsoff_client.errors import InvalidAnswer, RequestInProgress, Unreachable, service_error
+from handsoff_client.errors import (
+    HandsOffError,
+    InvalidAnswer,
+    RequestInProgress,
+    Unreachable,
+    service_error,
+)
 from handsoff_client.operations import Operation
 from handsoff_client.retries import RETRIED_STATUSES, Retries
 
@@ -59,22 +65,27 @@ class Transport:
         """A good answer, from as many tries as that takes. Raises a `ServiceError`, or `Unreachable`."""
         attempt = 1
         while True:
-            response, trouble = self._try(build())
+            response, error = self._try(build())
             if response is not None and response.is_success:
                 return response
-            if not self.retries.is_left(attempt) or not (trouble or _may_retry(response)):
-                _raise(response, trouble)
+            assert error is not None
+            if not self.retries.is_left(attempt) or not _may_retry(response):
+                raise error
             after = response.headers.get("Retry-After") if response is not None else None
-            self.retries.pause(attempt, after)
+            self.retries.pause(attempt, error, after)
             attempt += 1
 
-    def _try(
-        self, request: httpx.Request
-    ) -> tuple[httpx.Response | None, httpx.TransportError | None]:
+    def _try(self, request: httpx.Request) -> tuple[httpx.Response | None, HandsOffError | None]:
+        """What came, and the error that it is."""
         try:
-            return self.http.send(request, follow_redirects=True), None
-        except httpx.TransportError as error:
+            response = self.http.send(request, follow_redirects=True)
+        except httpx.TransportError as trouble:
+            error: HandsOffError = unreachable(trouble)
+            error.__cause__ = trouble
             return None, error
+        if response.is_success:
+            return response, None
+        return response, service_error(response.status_code, problem_of(response))
 
 
 def problem_of(response: httpx.Response) -> dict[str, Any]:
@@ -96,16 +107,9 @@ def unreachable(error: httpx.TransportError) -> Unreachable:
 
 def _may_retry(response: httpx.Response | None) -> bool:
     if response is None:
-        return False
+        return True
     is_in_progress = problem_of(response).get("code") == RequestInProgress.known_code
     return response.status_code in RETRIED_STATUSES or is_in_progress
-
-
-def _raise(response: httpx.Response | None, trouble: httpx.TransportError | None) -> NoReturn:
-    if response is None:
-        assert trouble is not None
-        raise unreachable(trouble) from trouble
-    raise service_error(response.status_code, problem_of(response))
 
 
 def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON

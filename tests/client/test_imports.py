@@ -1,0 +1,29 @@
+"""What the client loads: its own three packages, and torch in one file only."""
+
+import subprocess
+import sys
+
+BROUGHT_BY_HTTPX = {"anyio", "certifi", "h11", "httpcore", "idna", "typing_extensions"}
+HTTPX_COMMAND = {"click", "pygments", "rich"}  # which httpx loads where they are there
+ALLOWED = {"handsoff_client", "httpx", "numpy", "PIL"} | BROUGHT_BY_HTTPX | HTTPX_COMMAND
+
+
+def loaded_by(module: str) -> set[str]:
+    """The packages that a fresh interpreter has after an import, beyond the standard library and what it began with."""
+    code = (
+        f"import sys; before = set(sys.modules); import {module};"
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
+    )
+    command = [sys.executable, "-I", "-c", code]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return {name for name in found.split() if not name.startswith("_")} - sys.stdlib_module_names
+
+
+def test_the_command_line_needs_httpx_numpy_and_pillow() -> None:
+    """Nothing of the service, no torch."""
+    assert loaded_by("handsoff_client.commands") <= ALLOWED
+
+
+def test_more_would_be_seen() -> None:
+    """So the test above could fail."""
+    assert not loaded_by("pydantic") <= ALLOWED

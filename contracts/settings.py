@@ -40,7 +40,7 @@ class FileSource(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """What an operator may decide. Sizes in bytes, durations as ISO 8601 or seconds."""
+    """What an operator may decide. Sizes in bytes, durations as ISO 8601 (`PT90S`)."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
 

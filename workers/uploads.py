@@ -26,7 +26,7 @@ def fetch(run: Run, upload: Artefact, path: Path) -> None:
         raise UploadDamaged(_differs(f"{info.num_bytes} bytes", f"{upload.num_bytes} bytes"))
     digest, num_bytes = hashlib.sha256(), 0
     with path.open("wb") as file:
-        for chunk in store.chunks(upload.key, range(info.num_bytes)):
+        for chunk in store.stream(upload.key):
             file.write(chunk)
             digest.update(chunk)
             num_bytes += len(chunk)

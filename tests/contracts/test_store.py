@@ -1,5 +1,6 @@
 """Promises of the store, kept by a folder and by memory alike."""
 
+import io
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,6 +37,16 @@ def test_what_was_put_is_got(any_store: Store) -> None:
     any_store.put("a/b.bin", b"0123456789")
     assert any_store.get("a/b.bin") == b"0123456789"
     assert any_store.get_range("a/b.bin", 2, 3) == b"234"
+
+
+def test_a_large_object_comes_in_pieces(any_store: Store) -> None:
+    """All of it or a range of it: the pieces are the object."""
+    data = bytes(range(256)) * 40_000
+    any_store.put("a", io.BytesIO(data))
+    assert b"".join(any_store.stream("a")) == data
+    assert b"".join(any_store.chunks("a", range(5, 9_000_000))) == data[5:9_000_000]
+    with pytest.raises(FileNotFoundError):
+        next(any_store.stream("b"))
 
 
 def test_a_file_is_put_by_its_path(any_store: Store, tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 In: `FitOptions` from the caller. Stored: `FitRequest`, with every default and preset resolved. Out: `FitManifest`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.generators import Weights
 from contracts.ids import FitId, GeneratorId, LabelsetId
@@ -20,6 +20,7 @@ Restarts = Annotated[int, Field(ge=0, le=8)]
 Weight = Annotated[float, Field(ge=0, le=100)]
 HiddenWidth = Annotated[int, Field(ge=1, le=1_024)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class InversionOptions(Shape):
@@ -87,13 +88,29 @@ def resolve_inversion(choice: InversionChoice) -> InversionOptions:
 
 
 class EnsembleOptions(Shape):
-    """How the ensemble of label heads is trained: all members at once, on `batch_pixels` pixels per member and step."""
+    """How the ensemble of label heads is trained: all members at once, on `batch_pixels` pixels per member and step.
+
+    `balance` 0 draws classes as often as they occur, 1 equally often. `boundary_share` of the pixels are drawn at
+    boundaries between classes, `keypoint_share` around keypoints.
+    """
 
     num_members: Annotated[int, Field(ge=1, le=32)] = 10
     hidden: tuple[HiddenWidth, HiddenWidth] = (64, 32)
     steps: Annotated[int, Field(ge=1, le=100_000)] = 1_500
     batch_pixels: Annotated[int, Field(ge=16, le=65_536)] = 256
     learning_rate: LearningRate = 3e-3
+    balance: Share = 0.5
+    boundary_share: Share = 0.25
+    keypoint_share: Share = 0.25
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> Self:
+        aside = self.boundary_share + self.keypoint_share
+        if aside > 1:
+            raise ValueError(
+                f"boundary_share and keypoint_share set {aside:.0%} of the pixels aside; lower one: 100% is all"
+            )
+        return self
 
 
 class FitOptions(Shape):

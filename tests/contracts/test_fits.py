@@ -24,3 +24,9 @@ def test_options_have_bounds(bad: dict[str, object]) -> None:
     """A value out of its range is refused when the request is made, not when it runs."""
     with pytest.raises(ValidationError):
         EnsembleOptions.model_validate(bad)
+
+
+def test_no_more_than_all_pixels_can_be_set_aside() -> None:
+    """Boundaries and keypoints share the drawn pixels with everything else."""
+    with pytest.raises(ValidationError, match="110% of the pixels"):
+        EnsembleOptions(boundary_share=0.6, keypoint_share=0.5)

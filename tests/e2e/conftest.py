@@ -65,15 +65,16 @@ def road(stack: Stack) -> Iterator[Road]:
 
 @pytest.fixture(scope="module")
 def labelset(road: Road, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Four rendered, labelled portraits, uploaded."""
-    return road.upload(render_labelset(tmp_path_factory.mktemp("portraits") / "labelled", 4))
+    """Four rendered portraits with masks, keypoints and depth, uploaded."""
+    folder = tmp_path_factory.mktemp("portraits") / "labelled"
+    return road.upload(render_labelset(folder, 4, "--all-truth"))
 
 
 @pytest.fixture(scope="module")
 def heldout(road: Road, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Four more that no fit trains on."""
     folder = tmp_path_factory.mktemp("portraits") / "heldout"
-    return road.upload(render_labelset(folder, 4, "--heldout"))
+    return road.upload(render_labelset(folder, 4, "--heldout", "--all-truth"))
 
 
 @pytest.fixture(scope="module")

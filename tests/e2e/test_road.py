@@ -36,6 +36,10 @@ def test_a_fit_reports_what_it_is_worth(road: Road, fit: str) -> None:
     shown = road.read(f"/v1/fits/{fit}")
     assert shown["metrics"]["reconstruction_psnr_db"] > 0
     assert 0 < shown["metrics"]["heldout"]["miou"] <= 1
+    assert 0 <= shown["metrics"]["heldout"]["keypoints"]["pck"] <= 1
+    assert shown["metrics"]["heldout"]["depth"]["rmse"] > 0
+    assert shown["metrics"]["estimate"]["num_folds"] == 4
+    assert "class hat has 2 images; add 6" in shown["metrics"]["advice"]
     assert len(shown["metrics"]["images"]) == 4
     assert road.fetch(shown["sheet"]["url"]).startswith(PNG)
 
@@ -50,13 +54,15 @@ def test_a_fit_tells_its_story(road: Road, fit: str) -> None:
 
 
 def test_a_batch_is_fetched_shard_by_shard(road: Road, fit: str) -> None:
-    """Every index once, every sample with image, label, uncertainty and facts, every digest right."""
+    """Every index once, every sample with image, all labels, uncertainty and facts, every digest right."""
     batch_id = road.start_batch(fit=fit, n=10, seed=3, shard_size=4)
     batch = road.succeed(f"/v1/batches/{batch_id}")
     samples = [sample for shard in road.fetch_shards(batch_id) for sample in read_shard(shard)]
     assert batch["num_shards"] == 3
     assert [sample.facts["index"] for sample in samples] == list(range(10))
     assert {sample.image.shape for sample in samples} == {(64, 64, 3)}
+    assert {len(sample.points) for sample in samples} == {12}
+    assert all(sample.label is not None and sample.depth is not None for sample in samples)
 
 
 def test_the_same_request_is_the_same_data(road: Road, fit: str) -> None:

@@ -1,0 +1,50 @@
+"""Promises of the label schema."""
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
+
+ALL = LabelSchema(
+    classes=("background", "skin"),
+    colours=((0, 0, 0), (9, 9, 9)),
+    keypoints=KeypointSchema(names=("nose", "chin")),
+    depth=DepthSchema(unit="m", scale=0.001),
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({}, "nothing is labelled"),
+        ({"classes": ["skin"]}, "name a background"),
+        ({"classes": ["skin", "skin"]}, "skin came more than once"),
+        ({"classes": ["a", "b"], "colours": [[0, 0, 0]]}, "2 classes but 1 colours"),
+        ({"classes": ["a", "b"], "colours": [[0, 0, 0]] * 2}, "the same colour"),
+        ({"classes": ["a", "b"], "colours": [[0, 0, 0], [0, 0, 256]]}, "less than or equal to 255"),
+        ({"keypoints": {"names": []}}, "at least 1 item"),
+        ({"keypoints": {"names": [f"p{n}" for n in range(257)]}}, "at most 256 items"),
+        ({"keypoints": {"names": ["nose", "nose"]}}, "nose came more than once"),
+        ({"keypoints": {"names": ["nose"], "skeleton": [["nose", "toe"]]}}, "not toe"),
+        ({"keypoints": {"names": ["nose"], "reference": ["nose", "nose"]}}, "two different"),
+        ({"depth": {"unit": "m"}}, "Field required"),
+        ({"depth": {"unit": "m", "scale": 0}}, "greater than 0"),
+        ({"depth": {"unit": "m", "scale": 1, "unknown": 65_536}}, "less than or equal to 65535"),
+    ],
+)
+def test_a_schema_that_means_nothing_is_refused(said: dict[str, object], wrong: str) -> None:
+    """Every limit and every contradiction is told."""
+    with pytest.raises(ValidationError, match=wrong):
+        LabelSchema.model_validate(said)
+
+
+def test_tasks_are_named_in_one_order() -> None:
+    """Whatever the order in which they were declared."""
+    assert ALL.tasks == ("segmentation", "keypoints", "depth")
+
+
+def test_a_part_of_a_schema_is_a_schema() -> None:
+    """What the other tasks need is gone."""
+    depth = ALL.only(["depth"])
+    assert LabelSchema.model_validate(depth.model_dump()) == depth
+    assert (depth.tasks, depth.num_classes, depth.colours) == (("depth",), 0, None)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from contracts.schemas import LabelSchema
 from handsoff_client import BatchFolder, InvalidInput, ShardReader, decode_sample
 from handsoff_client.samples import decode_depth, decode_mask
 from handsoff_client.tars import split_name
-from tests.client.conftest import depth_of, files_of, mask_of, png
+from tests.client.conftest import LABELS, depth_of, files_of, mask_of, png
+from workers.samples import Sample as WorkerSample
 
 
 def test_a_sample_is_decoded_exactly() -> None:
@@ -94,3 +96,30 @@ def test_a_batch_folder_is_whole_or_none(tmp_path: Path, batch_of_14: BatchFolde
     assert batch_of_14.num_samples == 14
     with pytest.raises(InvalidInput, match="handsoff download"):
         BatchFolder.open(tmp_path)
+
+
+def test_what_a_worker_writes_is_read_as_it_was() -> None:
+    """The service's own encoder and the client's decoders agree on every label."""
+    labels = LabelSchema.model_validate(LABELS)
+    points = np.array([[1.5, 2.25, 0.75], [7.0, 0.5, 0.5]], np.float32)
+    written = WorkerSample(
+        seed=7,
+        index=3,
+        attempt=0,
+        image=np.full((8, 8, 3), 9, np.uint8),
+        uncertainty=np.full((8, 8), 0.2, np.float32),
+        score=0.5,
+        task_scores={"segmentation": 0.5},
+        mask=mask_of(3) % 3,
+        points=points,
+        visibility=np.array([2, 1], np.uint8),
+        depth=depth_of(3).astype(np.float32) * np.float32(0.001),
+    ).encode(labels, "png")
+    read = decode_sample({split_name(name)[1]: data for name, data in written.items()})
+    np.testing.assert_array_equal(read.image, 9)
+    np.testing.assert_array_equal(read.mask, mask_of(3) % 3)
+    np.testing.assert_array_equal(read.keypoints, [[1.5, 2.25, 2], [7.0, 0.5, 1]])
+    np.testing.assert_array_equal(read.confidence, points[:, 2])
+    np.testing.assert_array_equal(read.depth, np.maximum(depth_of(3), 1))  # 0 means unknown
+    assert read.uncertainty is not None
+    np.testing.assert_allclose(read.uncertainty, 0.2)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.arrays import (
     Classes,
@@ -19,10 +20,11 @@ from models.arrays import (
 )
 from models.stylegan2.config import GeneratorConfig
 from models.stylegan2.layers import (
+    ACTIVATION_GAIN,
     EqualizedConv,
     EqualizedLinear,
-    activate,
     channels_last,
+    leak,
     modulated_conv,
     normal,
 )
@@ -57,17 +59,22 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise_const", normal(*px))
+        self.px = px
         self.up = up
         self.clamp = config.conv_clamp
 
     def forward(self, x: FeatureMaps, w: StyleVectors, noise: NoiseMode) -> OtherMaps:
-        x = modulated_conv(x, self.weight * self.weight_gain, self.affine(w), up=self.up)
+        offset = self.bias[None, None, None]  # NHWC, as the maps lie in memory
         if noise == "const":
-            x = x + self.noise_const * self.noise_strength
+            offset = offset + (self.noise_const * self.noise_strength)[None, :, :, None]
         elif noise == "random":
-            fresh = torch.randn(x.shape[0], 1, *x.shape[2:], dtype=x.dtype, device=x.device)
-            x = x + fresh * self.noise_strength
-        return activate(x + self.bias[:, None, None], self.clamp)
+            fresh = torch.randn(x.shape[0], *self.px, 1, dtype=x.dtype, device=x.device)
+            offset = offset + fresh * self.noise_strength
+        offset = (offset * ACTIVATION_GAIN).permute(0, 3, 1, 2)
+        weight = self.weight * self.weight_gain
+        styles = self.affine(w)
+        x = modulated_conv(x, weight, styles, offset=offset, gain=ACTIVATION_GAIN, up=self.up)
+        return leak(x, self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -83,7 +90,7 @@ class ToRGB(nn.Module):
 
     def forward(self, x: FeatureMaps, w: StyleVectors) -> Images:
         styles = self.affine(w) * self.style_gain
-        rgb = modulated_conv(x, self.weight, styles, demodulate=False) + self.bias[:, None, None]
+        rgb = F.conv2d(x * styles[:, :, None, None], self.weight, self.bias)
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
 
 

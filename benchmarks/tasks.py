@@ -44,15 +44,17 @@ PLAIN = {"balance": 0.0, "boundary_share": 0.0}
 # Name: the tasks of a fit, and how its options differ from the defaults.
 VARIANTS: dict[str, tuple[TaskSet, dict[str, Any]]] = {
     "masks, plain": (ONLY_MASKS, PLAIN),
+    "masks, balance 0.25": (ONLY_MASKS, {**PLAIN, "balance": 0.25}),
     "masks, balance 0.5": (ONLY_MASKS, {**PLAIN, "balance": 0.5}),
     "masks, balance 1": (ONLY_MASKS, {**PLAIN, "balance": 1.0}),
     "masks, balance 0.5, boundaries": (ONLY_MASKS, {"balance": 0.5, "boundary_share": 0.25}),
     "masks, boundaries": (ONLY_MASKS, {"balance": 0.0, "boundary_share": 0.25}),
     "keypoints": (TaskSet(keypoints=POINTS), {}),
-    "keypoints, drawn evenly": (TaskSet(keypoints=POINTS), {"keypoint_share": 0.0}),
+    "keypoints, drawn around them": (TaskSet(keypoints=POINTS), {"keypoint_share": 0.25}),
     "depth": (TaskSet(depth=DEPTH), {}),
     "all": (ALL, {}),
-    "all, plain": (ALL, {**PLAIN, "keypoint_share": 0.0}),
+    "all, plain": (ALL, PLAIN),
+    "all, set aside": (ALL, {"boundary_share": 0.25, "keypoint_share": 0.25}),
 }
 
 

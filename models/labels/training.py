@@ -26,7 +26,8 @@ class EnsembleOptions:
     """How the ensemble is shaped and trained. `batch_pixels` counts pixels per member and step.
 
     `images_per_round` and `cache_bytes` bound the memory that feature maps take. `balance`, `boundary_share` and
-    `keypoint_share` say where pixels are drawn (see `drawing.py`).
+    `keypoint_share` say where pixels are drawn (see `drawing.py`). On portraits a balance of 0.5 gave four thin classes
+    1 to 12 points of IoU with 50 labels; shares set aside for boundaries and keypoints gave nothing, so they are 0.
     """
 
     num_members: int = 10
@@ -37,14 +38,15 @@ class EnsembleOptions:
     learning_rate: float = 3e-3
     cache_bytes: int = 1 << 30
     balance: float = 0.5
-    boundary_share: float = 0.25
-    keypoint_share: float = 0.25
+    boundary_share: float = 0.0
+    keypoint_share: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.boundary_share + self.keypoint_share > 1:
+        aside = self.boundary_share + self.keypoint_share
+        if aside > 1:
             raise ValueError(
-                f"boundary_share {self.boundary_share} and keypoint_share {self.keypoint_share} "
-                "are more than all pixels; their sum must be at most 1"
+                f"boundary_share and keypoint_share set {aside:.0%} of the pixels aside; "
+                "their sum must be at most 1"
             )
 
 

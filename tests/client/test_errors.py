@@ -6,6 +6,7 @@ import pytest
 import handsoff_client
 from contracts import errors as service_errors
 from handsoff_client import errors
+from handsoff_client.error_codes import JOB_ERRORS, SERVICE_ERRORS
 from tests.client.conftest import Service, problem
 
 
@@ -18,14 +19,14 @@ def test_every_code_of_the_service_has_its_class() -> None:
     """No more and no fewer: a code that is added there is added here."""
     failures = {kind.code for kind in leaves(service_errors.JobFailed)}
     answers = {kind.code for kind in leaves(service_errors.HandsOffError)} - failures
-    assert set(errors.JOB_ERRORS) == failures
-    assert set(errors.SERVICE_ERRORS) == answers
+    assert set(JOB_ERRORS) == failures
+    assert set(SERVICE_ERRORS) == answers
 
 
 def test_the_trees_have_the_same_shape() -> None:
     """What is caught by its parent at the service is caught by its parent here."""
     for kind in leaves(service_errors.HandsOffError)[1:]:
-        mine = errors.SERVICE_ERRORS.get(kind.code) or errors.JOB_ERRORS[kind.code]
+        mine = SERVICE_ERRORS.get(kind.code) or JOB_ERRORS[kind.code]
         assert mine.__name__ == kind.__name__
         if kind is not service_errors.JobFailed:
             assert kind.__bases__[0].__name__ in (mine.__bases__[0].__name__, "HandsOffError")
@@ -43,9 +44,7 @@ def test_the_public_face_is_sorted_and_whole() -> None:
     """`__all__` is in order, and all that it names is there, every error among it."""
     named = handsoff_client.__all__
     assert named == sorted(named)
-    raised = {
-        kind.__name__ for kind in [*errors.SERVICE_ERRORS.values(), *errors.JOB_ERRORS.values()]
-    }
+    raised = {kind.__name__ for kind in [*SERVICE_ERRORS.values(), *JOB_ERRORS.values()]}
     assert raised <= set(named)
     assert all(hasattr(handsoff_client, name) for name in named)
 

@@ -40,10 +40,9 @@ HandsOffError
 A code that this client is too old to know gives the nearest class of its status; `code` is then what came.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar
 
 MAX_SHOWN_FLAWS = 5
 """How many flaws a message names; `flaws` has all."""
@@ -306,59 +305,3 @@ class ChecksumMismatch(HandsOffError):
 
 class InvalidInput(HandsOffError):
     """A file or folder of yours is not what was expected; nothing was sent."""
-
-
-E = TypeVar("E", bound=HandsOffError)
-
-
-def _leaves(root: type[E]) -> Iterator[type[E]]:
-    yield root
-    for child in root.__subclasses__():
-        yield from _leaves(child)
-
-
-SERVICE_ERRORS: dict[str, type[ServiceError]] = {
-    kind.known_code: kind for kind in _leaves(ServiceError)
-}
-"""The class of every code that an answer may have."""
-
-JOB_ERRORS: dict[str, type[JobFailed]] = {kind.known_code: kind for kind in _leaves(JobFailed)}
-"""The class of every code that a failed job may have."""
-
-_BY_STATUS: dict[int, type[ServiceError]] = {
-    HTTPStatus.BAD_REQUEST: InvalidRequest,
-    HTTPStatus.FORBIDDEN: InvalidLink,
-    HTTPStatus.NOT_FOUND: NotFound,
-    HTTPStatus.CONFLICT: Conflict,
-    HTTPStatus.GONE: Gone,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TooLarge,
-    HTTPStatus.UNPROCESSABLE_ENTITY: InvalidRequest,
-    HTTPStatus.TOO_MANY_REQUESTS: Unavailable,
-    HTTPStatus.BAD_GATEWAY: Unavailable,
-    HTTPStatus.SERVICE_UNAVAILABLE: Unavailable,
-    HTTPStatus.GATEWAY_TIMEOUT: Unavailable,
-}
-
-
-def service_error(status: int, problem: Mapping[str, Any]) -> ServiceError:
-    """The error for an answer with a status from 400 up and its problem+json (empty when there was none)."""
-    code = str(problem.get("code") or "")
-    kind = SERVICE_ERRORS.get(code) or _BY_STATUS.get(status, ServiceError)
-    flaws = [
-        Flaw(str(flaw.get("detail", "")), flaw.get("pointer"), flaw.get("file"))
-        for flaw in problem.get("errors") or ()
-    ]
-    detail = str(problem.get("detail") or f"The service answered with status {status}.")
-    return kind(
-        detail,
-        code=code or f"http_{status}",
-        status=status,
-        flaws=flaws,
-        request_id=str(problem.get("request_id") or ""),
-    )
-
-
-def job_error(job_id: str, code: str, detail: str, *, is_retryable: bool) -> JobFailed:
-    """The error of a failed job, by what its worker wrote."""
-    kind = JOB_ERRORS.get(code, JobFailed)
-    return kind(f"{job_id} failed: {detail}", job_id=job_id, code=code, is_retryable=is_retryable)

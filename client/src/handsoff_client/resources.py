@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from handsoff_client.errors import JobCancelled, job_error
+from handsoff_client.error_codes import job_error
+from handsoff_client.errors import JobCancelled
 
 T = TypeVar("T")
 

@@ -7,13 +7,8 @@ from typing import Any
 
 import httpx
 
-from handsoff_client.errors import (
-    HandsOffError,
-    InvalidAnswer,
-    RequestInProgress,
-    Unreachable,
-    service_error,
-)
+from handsoff_client.error_codes import service_error
+from handsoff_client.errors import HandsOffError, InvalidAnswer, RequestInProgress, Unreachable
 from handsoff_client.operations import Operation
 from handsoff_client.retries import RETRIED_STATUSES, Retries
 

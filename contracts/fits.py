@@ -100,8 +100,8 @@ class EnsembleOptions(Shape):
     batch_pixels: Annotated[int, Field(ge=16, le=65_536)] = 256
     learning_rate: LearningRate = 3e-3
     balance: Share = 0.5
-    boundary_share: Share = 0.25
-    keypoint_share: Share = 0.25
+    boundary_share: Share = 0.0
+    keypoint_share: Share = 0.0
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:

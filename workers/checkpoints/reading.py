@@ -1,8 +1,12 @@
 """Reads a StyleGAN2 checkpoint, of whatever published format, without executing anything in it."""
 
+import errno
 import mmap
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,19 +66,39 @@ def _read_stream(path: Path, *, legacy: bool) -> object:
 
 
 def _read_zip(path: Path, num_bytes: int) -> Checkpoint:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if pickle_folder(archive) is not None:
-                return _convert(read_zip(archive, PICKLE_NAMES), num_bytes)
-            if ours.holds_ours(archive):
-                return ours.read_zip(archive, num_bytes)
-    # What zipfile raises over damaged, encrypted and exotic archives.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CheckpointRefused(f"its zip cannot be read ({str(error)[:200]})") from error
+    with _zip_trouble(), zipfile.ZipFile(path) as archive:
+        if pickle_folder(archive) is not None:
+            return _convert(read_zip(archive, PICKLE_NAMES), num_bytes)
+        if ours.holds_ours(archive):
+            return ours.read_zip(archive, num_bytes)
     raise CheckpointRefused(
         "it is a zip with neither torch's data.pkl nor a generator.safetensors and generator.json in it; "
         "bring the checkpoint itself"
     )
+
+
+@contextmanager
+def _zip_trouble() -> Iterator[None]:
+    """What `zipfile` raises over damaged, encrypted and exotic archives, as a refusal."""
+    try:
+        yield
+    except CheckpointRefused:
+        raise
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        RuntimeError,
+        ValueError,
+    ) as error:
+        raise CheckpointRefused(f"its zip cannot be read ({str(error)[:200]})") from error
+    except OSError as error:
+        if (
+            error.errno != errno.EINVAL
+        ):  # which is a seek to where no file can reach; the rest is the machine's
+            raise
+        raise CheckpointRefused("its zip points to places outside of itself") from error
 
 
 def _convert(top: object, num_bytes: int) -> Checkpoint:

@@ -38,7 +38,7 @@ class Line:
         stage, text = describe(job)
         if self._is_terminal:
             elapsed = _clock(time.monotonic() - self._begun)
-            self._write(f"{_CLEAR}{job.id[:14]}  {text}  {elapsed}")
+            self._write(f"{_CLEAR}{job.kind:<9}  {text}  {elapsed}")
             self._is_drawn = True
         elif stage != self._stage:
             self._write(f"{job.id}: {stage}\n")
@@ -47,7 +47,7 @@ class Line:
     def count(self, title: str, done: int, total: int) -> None:
         """Draws a count of something that is no job."""
         if self._is_terminal:
-            self._write(f"{_CLEAR}{title:<14}  {_filled(done, total)}")
+            self._write(f"{_CLEAR}{title:<9}  {_filled(done, total)}")
             self._is_drawn = True
 
     def end(self) -> None:

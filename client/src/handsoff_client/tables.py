@@ -1,7 +1,8 @@
 """Answers as text for people: a list as a table, one thing as lines of `name  value`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from handsoff_client.folders import BatchFolder
 from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Labelset
@@ -108,14 +109,22 @@ def _pixels(generator: Generator) -> str:
 
 def _of_fit(fit: Fit) -> dict[str, object]:
     metrics = fit.metrics or {}
-    heldout = metrics.get("heldout") or {}
     return {
         "generator": fit.generator.id,
         "labelset": fit.labelset.id,
         "reconstruction_psnr_db": metrics.get("reconstruction_psnr_db"),
-        "heldout_miou": heldout.get("miou"),
+        **_scores("heldout", metrics.get("heldout") or {}),
+        **_scores("estimate", metrics.get("estimate") or {}),
         "sheet": fit.sheet and fit.sheet.url,
+        "advice": " ".join(metrics.get("advice") or ()),
     }
+
+
+def _scores(where: str, scores: Mapping[str, Any]) -> dict[str, object]:
+    """One number for each task that was judged, by images that were held out or by an estimate without any."""
+    keypoints, depth = scores.get("keypoints") or {}, scores.get("depth") or {}
+    found = {"miou": scores.get("miou"), "pck": keypoints.get("pck"), "absrel": depth.get("absrel")}
+    return {f"{where}_{name}": value for name, value in found.items()}
 
 
 def _of_batch(batch: Batch) -> dict[str, object]:

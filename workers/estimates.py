@@ -8,15 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from contracts.fits import Estimate, ImageEstimate, TaskMetrics
+from contracts.schemas import LabelSchema
 from models.labels.cross_validation import deal_folds, num_folds
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import Labels
 from workers.jobs import Run
-from workers.pairs import Pairs
+from workers.pairs import ImageLabels, Pairs
 from workers.scoring import Scorer
 from workers.tasks import Trainer
 
@@ -38,7 +40,7 @@ def estimate(run: Run, trainer: Trainer) -> Estimate | None:
         num_members=min(MAX_MEMBERS, wanted.num_members),
         steps=min(MAX_STEPS, wanted.steps),
     )
-    presence = traits(pairs.label_tensors(range(len(pairs))), pairs)
+    presence = traits(pairs)
     counts = presence.sum(dim=0).tolist()  # the classes come first
     class_images = dict(zip(pairs.schema.classes, counts, strict=False))
     folds = deal_folds(presence, num_folds(len(pairs)), trainer.request.seed)
@@ -64,18 +66,20 @@ def _steps(run: Run, fold: int, num_folds: int) -> Callable[[int, int], None]:
     return lambda done, total: run.step(STAGE, fold * total + done, num_folds * total)
 
 
-def traits(labels: Labels, pairs: Pairs) -> Tensor:  # => Bool[n, classes + keypoints + depth]
+def traits(pairs: Pairs) -> Tensor:  # => Bool[images, classes + keypoints + depth]
     """What each image can teach: which classes, which keypoints, and depth."""
-    found = []
-    if labels.masks is not None:
-        known = torch.arange(pairs.schema.num_classes)
-        flat = labels.masks.flatten(1)
-        found.append(torch.stack([(flat == index).any(dim=1) for index in known], dim=1))
-    if labels.keypoints is not None:
-        found.append(labels.keypoints[:, :, 2] > 0)
+    return torch.from_numpy(np.stack([_traits(one, pairs.schema) for one in pairs.labels]))
+
+
+def _traits(labels: ImageLabels, schema: LabelSchema) -> NDArray[np.bool_]:
+    found = [np.zeros(0, dtype=np.bool_)]
+    if labels.mask is not None:
+        found.append(np.isin(np.arange(schema.num_classes), labels.mask))
+    if labels.points is not None:
+        found.append(labels.points[:, 2] > 0)
     if labels.depth is not None:
-        found.append((~labels.depth.isnan()).flatten(1).any(dim=1, keepdim=True))
-    return torch.cat(found, dim=1)
+        found.append(~np.isnan(labels.depth).all(keepdims=True).ravel())
+    return np.concatenate(found)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from workers.images import Pixels
 
 Points = NDArray[np.float32]
 
-DOT_SHARE = 1 / 100
+DOT_SHARE = 1 / 160
 """Half the width of a drawn dot as a share of the picture's height."""
 SEEN_COLOUR, COVERED_COLOUR = (255, 230, 0), (130, 130, 130)
 DECIMALS = 3

@@ -1,14 +1,19 @@
 """What a fit tells its owner of its own label quality."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 import torch
 
 from contracts.fits import Estimate, TaskMetrics
+from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from contracts.schemas import LabelSchema
-from tests.workers.scene import ALL_KINDS, LABELS, QUICK, Scene
+from tests.workers.scene import ALL_KINDS, LABELS, PX, QUICK, Scene
 from workers import fits
-from workers.estimates import without_unjudged
+from workers.estimates import traits, without_unjudged
+from workers.pairs import ImageLabels, Pairs
 
 ESTIMATED = QUICK.model_copy(update={"estimate": True})
 
@@ -57,3 +62,13 @@ def test_a_class_in_a_single_image_is_not_judged() -> None:
     found = without_unjudged(pooled, {"skin": 9, "hair": 2, "hat": 1})
     assert found.class_iou == {"skin": 0.8, "hair": 0.7, "hat": None}
     assert found.miou == pytest.approx(0.75)
+
+
+def test_folds_are_dealt_by_what_an_image_teaches(scene: Scene) -> None:
+    """A column for each class, each keypoint, and depth."""
+    pinned = scene.add_labelset(2, labels=ALL_KINDS)
+    pairs = Pairs.read(scene.machine, DEFAULT_TENANT, pinned, fit=ALL_KINDS, px=(PX, PX))
+    empty = ImageLabels(np.full((PX, PX), 255, np.uint8), np.zeros((2, 3), np.float32), None)
+    blind = dataclasses.replace(empty, depth=np.full((PX, PX), np.nan, np.float32))
+    some = dataclasses.replace(pairs, labels=(pairs.labels[0], blind))
+    assert traits(some).tolist() == [[True] * 5, [False] * 5]

@@ -19,6 +19,7 @@ ALL = LabelSchema(
         ({}, "nothing is labelled"),
         ({"classes": ["skin"]}, "name a background"),
         ({"classes": ["skin", "skin"]}, "skin came more than once"),
+        ({"classes": [f"c{n}" for n in range(256)]}, "at most 255 items"),
         ({"classes": ["a", "b"], "colours": [[0, 0, 0]]}, "2 classes but 1 colours"),
         ({"classes": ["a", "b"], "colours": [[0, 0, 0]] * 2}, "the same colour"),
         ({"classes": ["a", "b"], "colours": [[0, 0, 0], [0, 0, 256]]}, "less than or equal to 255"),

@@ -32,6 +32,13 @@ def refusal(folder: Path, files: Mapping[str, bytes]) -> Flaw:
     return result.flaws[0]
 
 
+def test_a_schema_has_a_limit_of_bytes(tmp_path: Path) -> None:
+    """Names and numbers need no megabytes."""
+    long = json.dumps({"name": "x" * LIMITS.max_json_bytes, "classes": ["a", "b"]}).encode()
+    flaw = refusal(tmp_path, pairs(1) | {"labelset.json": long})
+    assert (flaw.file, "larger than 100000 bytes" in flaw.detail) == ("labelset.json", True)
+
+
 def test_images_may_lack_some_kinds_of_label(tmp_path: Path) -> None:
     """Of the two images one has all three kinds, the other keypoints alone."""
     first, second = decoded(tmp_path, all_kinds()).entries

@@ -13,7 +13,7 @@ from models.stylegan2.config import Architecture, DiscriminatorConfig, Generator
 from models.stylegan2.discriminator import Discriminator
 from models.stylegan2.generator import Generator
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights
-from workers.checkpoints.stand_ins import MEAN_W, StandIn, with_measured_mean_w
+from workers.checkpoints.stand_ins import MISSING_MEAN_W, StandIn, with_measured_mean_w
 from workers.checkpoints.tensors import StoredTensor
 
 Names = Iterable[tuple[str, Callable[..., str]]]
@@ -56,9 +56,9 @@ def read_drafts(drafts: Drafts, max_bytes: int) -> Checkpoint:
     """Our form of both networks, and what is to be said of them."""
     generator = read_draft(drafts.generator, max_bytes)
     stand_ins = drafts.generator.stand_ins
-    if any(MEAN_W in stand_in.tensors for stand_in in stand_ins):
-        generator = with_measured_mean_w(generator)
     missing = [stand_in.missing for stand_in in stand_ins if stand_in.missing]
+    if MISSING_MEAN_W in missing:
+        generator = with_measured_mean_w(generator)
     warnings = [stand_in.warning for stand_in in stand_ins if stand_in.warning]
     discriminator = None
     if drafts.discriminator is not None:
@@ -85,7 +85,7 @@ def read_draft(draft: Draft, max_bytes: int) -> NetworkWeights:
     shapes = network_shapes(draft.config)
     if 4 * sum(math.prod(shape) for shape in shapes.values()) > max_bytes:
         raise CheckpointRefused("it describes networks that are larger than the file")
-    stand_ins = {name: t for one in draft.stand_ins for name, t in one.tensors.items()}
+    stand_ins = {name: t for one in draft.stand_ins for name, t in one.make().items()}
     theirs = {ours: renamed(ours, draft.names) for ours in shapes if ours not in stand_ins}
     _check_leftovers(draft, set(theirs.values()))
     found = {ours: _found(draft, name, shapes[ours]) for ours, name in theirs.items()}

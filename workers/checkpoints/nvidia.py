@@ -10,7 +10,7 @@ from typing import Any
 
 from models.stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
 from workers.checkpoints.checkpoint import CheckpointRefused
-from workers.checkpoints.drafts import Draft, Drafts, Names
+from workers.checkpoints.drafts import MAX_BLOCKS, Draft, Drafts, Names
 from workers.checkpoints.filters import check_filter
 from workers.checkpoints.nvidia_modules import Network, network_of
 from workers.checkpoints.stand_ins import no_mean_w, no_noise
@@ -75,19 +75,19 @@ def _draft_generator(network: Network) -> Draft:
     Raises:
         CheckpointRefused: it is another network, or a variant that our StyleGAN2 does not have.
     """
-    num_blocks = network.count(r"synthesis\.b\d+\.conv1\.weight")
+    num_blocks = min(network.count(r"synthesis\.b\d+\.conv1\.weight"), MAX_BLOCKS + 1)
     _check_layers(network, r"synthesis\.b\d+\.conv[01]|mapping\.fc\d+")
-    inputs, classes = network.shape("mapping.fc0.weight")[-1], 0
+    inputs, classes = network.shape("mapping.fc0.weight", 2)[1], 0
     if "mapping.embed.weight" in network.tensors:
-        embedded, classes = network.shape("mapping.embed.weight")
+        embedded, classes = network.shape("mapping.embed.weight", 2)
         inputs -= embedded
     layers = network.count(r"mapping\.fc\d+\.weight")
-    constant = network.shape("synthesis.b4.const")
+    constant = network.shape("synthesis.b4.const", 3)
     config = GeneratorConfig(
         z_dim=inputs,
-        w_dim=network.shape(f"mapping.fc{layers - 1}.weight")[0],
+        w_dim=network.shape(f"mapping.fc{layers - 1}.weight", 2)[0],
         channels=tuple(
-            network.shape(f"synthesis.b{4 << k}.conv1.weight")[0] for k in range(num_blocks)
+            network.shape(f"synthesis.b{4 << k}.conv1.weight", 4)[0] for k in range(num_blocks)
         ),
         base_px=(constant[-2], constant[-1]),
         num_mapping_layers=layers,
@@ -115,20 +115,20 @@ def _draft_discriminator(root: object, base_px: tuple[int, int]) -> Draft:
     """`base_px` is the generator's: a discriminator's own tensors tell only the product."""
     network = network_of(root)
     _check_layers(network, r"b\d+\.(conv0|conv1|conv|fc|fromrgb)|mapping\.fc\d+")
-    num_blocks = network.count(r"b\d+\.conv0\.weight") + 1
-    last = network.shape("b4.conv.weight")
+    num_blocks = 1 + min(network.count(r"b\d+\.conv0\.weight"), MAX_BLOCKS)
+    last = network.shape("b4.conv.weight", 4)
     conditional = "mapping.embed.weight" in network.tensors
     config = DiscriminatorConfig(
         channels=(
             last[0],
-            *(network.shape(f"b{4 << k}.conv0.weight")[0] for k in range(1, num_blocks)),
+            *(network.shape(f"b{4 << k}.conv0.weight", 4)[0] for k in range(1, num_blocks)),
         ),
         base_px=base_px,
         minibatch_std_group=int(network.number("group_size", r"b4\.mbstd") or 1),
         minibatch_std_channels=last[1] - last[0],
         architecture=_architecture(network, r"b\d+\.skip\.weight", "b4.fromrgb.weight"),
         conv_clamp=network.number("conv_clamp", r"b\d+\.(conv0|conv1|conv)"),
-        num_classes=network.shape("mapping.embed.weight")[1] if conditional else 0,
+        num_classes=network.shape("mapping.embed.weight", 2)[1] if conditional else 0,
         num_mapping_layers=network.count(r"mapping\.fc\d+\.weight") or 8,
         mapping_lr_multiplier=_lr_multiplier(network),
     )

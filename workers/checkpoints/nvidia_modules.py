@@ -63,10 +63,13 @@ class Network:
             return None if value is None else float(value)
         raise CheckpointRefused(f"its attribute {name!r} is the text {value[:30]!r}")
 
-    def shape(self, name: str) -> tuple[int, ...]:
+    def shape(self, name: str, dimensions: int) -> tuple[int, ...]:
+        """Of a tensor that must be there and have so many dimensions."""
         tensor = self.tensors.get(name)
-        if tensor is None or not tensor.shape:
-            raise CheckpointRefused(f"it lacks the tensor {name!r} of a StyleGAN2")
+        if tensor is None or len(tensor.shape) != dimensions:
+            raise CheckpointRefused(
+                f"it lacks the tensor {name[:80]!r} of a StyleGAN2, of {dimensions} dimensions"
+            )
         return tensor.shape
 
     def count(self, pattern: str) -> int:

@@ -1,5 +1,6 @@
 """What stands for the parts that a published file may lack: the mean of w, and the constant noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,13 +14,17 @@ NUM_MEAN_SAMPLES = 10_000
 SEED = 0
 
 MEAN_W = "mapping.w_mean"
+MISSING_MEAN_W = "mean w"
 
 
 @dataclass(frozen=True)
 class StandIn:
-    """Tensors of ours in place of some that a file lacks; `missing` names those, `warning` tells the user."""
+    """Tensors of ours in place of some that a file lacks; `missing` names those, `warning` tells the user.
 
-    tensors: dict[str, Tensor]
+    They are made only once the network's size has been held against the file's.
+    """
+
+    make: Callable[[], dict[str, Tensor]]
     missing: str | None = None
     warning: str | None = None
 
@@ -27,8 +32,8 @@ class StandIn:
 def no_mean_w(config: GeneratorConfig) -> StandIn:
     """A place for the mean, until `with_measured_mean_w`."""
     return StandIn(
-        {MEAN_W: torch.zeros(config.w_dim)},
-        "mean w",
+        lambda: {MEAN_W: torch.zeros(config.w_dim)},
+        MISSING_MEAN_W,
         "The file has no mean w (w_avg, latent_avg), which truncation needs: "
         f"it was measured on {NUM_MEAN_SAMPLES} latents of a fixed seed.",
     )
@@ -36,9 +41,13 @@ def no_mean_w(config: GeneratorConfig) -> StandIn:
 
 def drawn_noise(config: GeneratorConfig) -> StandIn:
     """Normal noise of a fixed seed, for networks that never kept theirs."""
-    chance = torch.Generator().manual_seed(SEED)
+
+    def make() -> dict[str, Tensor]:
+        chance = torch.Generator().manual_seed(SEED)
+        return {name: torch.randn(px, generator=chance) for name, px in _noise(config).items()}
+
     return StandIn(
-        {name: torch.randn(px, generator=chance) for name, px in _noise(config).items()},
+        make,
         "noise maps",
         "The file has no noise maps: they were drawn from a fixed seed, so fine texture differs from other programs'.",
     )
@@ -46,9 +55,13 @@ def drawn_noise(config: GeneratorConfig) -> StandIn:
 
 def no_noise(config: GeneratorConfig) -> StandIn:
     """Noise of strength 0, for networks that were trained without: nothing is missing there."""
-    maps = {name: torch.zeros(px) for name, px in _noise(config).items()}
-    strengths = {name.replace("noise_const", "noise_strength"): torch.zeros(()) for name in maps}
-    return StandIn(maps | strengths)
+
+    def make() -> dict[str, Tensor]:
+        maps = {name: torch.zeros(px) for name, px in _noise(config).items()}
+        strengths = {k.replace("noise_const", "noise_strength"): torch.zeros(()) for k in maps}
+        return maps | strengths
+
+    return StandIn(make)
 
 
 def with_measured_mean_w(weights: NetworkWeights) -> NetworkWeights:

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.stylegan2.config import DiscriminatorConfig
+from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.stylegan2.discriminator import Discriminator, build_discriminator
-from workers.checkpoints.checkpoint import Checkpoint
-from workers.checkpoints.drafts import read_drafts, renamed
+from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
+from workers.checkpoints.drafts import network_shapes, read_drafts, renamed
 from workers.checkpoints.reading import PICKLE_NAMES
-from workers.checkpoints.rosinality import DISCRIMINATOR_NAMES, drafts_of
+from workers.checkpoints.rosinality import DISCRIMINATOR_NAMES, GENERATOR_NAMES, drafts_of
 from workers.checkpoints.tensors import Storage, StoredTensor
 from workers.checkpoints.torch_files import read_legacy
 
@@ -72,3 +72,26 @@ def test_a_training_checkpoint_brings_its_discriminator(top: dict[str, Any]) -> 
     assert weights is not None
     ours, images = build_discriminator(weights.config, weights.tensors), torch.randn(4, 3, 32, 32)
     assert torch.allclose(ours(images), trained(images), atol=1e-5)
+
+
+def test_no_noise_is_drawn_for_networks_larger_than_their_file() -> None:
+    """Twelve blocks of one channel on a constant of 64 px are a small file, and 90 GB of noise maps."""
+    config = GeneratorConfig(
+        z_dim=1, w_dim=1, channels=(1,) * 12, base_px=(64, 64), num_mapping_layers=1
+    )
+    shapes = network_shapes(config)
+    state = {
+        renamed(name, GENERATOR_NAMES): stored(torch.zeros(1, *shape))
+        for name, shape in shapes.items()
+        if not name.endswith(("noise_const", "w_mean", "layers.0.weight", "layers.0.bias"))
+    }
+    state |= {"style.1.weight": stored(torch.zeros(1, 1)), "style.1.bias": stored(torch.zeros(1))}
+    with pytest.raises(CheckpointRefused, match="larger than the file"):
+        read({"g_ema": state})
+
+
+@pytest.mark.parametrize("name", ["input.input", "conv1.conv.weight", "style.1.weight"])
+def test_tensors_of_too_few_dimensions_are_refused(top: dict[str, Any], name: str) -> None:
+    """The configuration is read from shapes: those are checked before."""
+    with pytest.raises(CheckpointRefused, match=name):
+        read({**top, "g_ema": {**top["g_ema"], name: stored(torch.zeros(3))}})

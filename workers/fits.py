@@ -43,9 +43,9 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
 def _fit(run: Run) -> FitManifest:
     """The fit, told in its steps. The manifest it returns is written last, by the caller."""
     request = _read_request(run)
-    inverter = Inverter.open(run.machine, request)
-    pairs = _read_pairs(run, request, inverter, request.labelset)
+    pairs = _read_pairs(run, request, request.labelset)
     _check_labelled(pairs)
+    inverter = Inverter.open(run.machine, request)
     inversion = inverter.invert(run, "inverting", pairs)
     trainer = Trainer(run.machine, request, inverter.generator, pairs, inversion.ws)
     ensemble = trainer.train(trainer.wanted, run.steps("training"))
@@ -70,10 +70,8 @@ def _read_request(run: Run) -> FitRequest:
     return request
 
 
-def _read_pairs(
-    run: Run, request: FitRequest, inverter: Inverter, labelset: PinnedLabelset
-) -> Pairs:
-    px = inverter.generator.config.image_px
+def _read_pairs(run: Run, request: FitRequest, labelset: PinnedLabelset) -> Pairs:
+    px = (request.generator.height_px, request.generator.width_px)
     return Pairs.read(run.machine, request.tenant, labelset, fit=request.labels, px=px)
 
 
@@ -93,7 +91,7 @@ def _label_heldout(
     """The validation labelset, inverted with the same settings and never trained on."""
     if request.validation_labelset is None:
         return None
-    pairs = _read_pairs(run, request, inverter, request.validation_labelset)
+    pairs = _read_pairs(run, request, request.validation_labelset)
     return label_codes(
         run,
         "labelling held-out",

@@ -92,7 +92,12 @@ class Inverter:
             generator_digest=manifest.digest,
             tools=Tools.of(generator, encoder, perceptual),
             judge=judge,
-            spacing=measure_spacing(generator, judge),
+            spacing=machine.micro_batches.shrinking(
+                "measuring samples",
+                manifest.digest,
+                lambda size: measure_spacing(generator, judge, size),
+                largest=machine.settings.micro_batch,
+            ),
             options=to_options(wanted, machine.settings.micro_batch),
         )
 

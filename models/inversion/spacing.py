@@ -41,18 +41,22 @@ class SampleSpacing:
 
 
 def measure_spacing(
-    generator: Generator, perceptual: PerceptualDistance | None = None
+    generator: Generator,
+    perceptual: PerceptualDistance | None = None,
+    micro_batch: int = GROUP_SIZE,
 ) -> SampleSpacing:
-    """From 64 samples of a fixed seed, in groups of 16."""
+    """From 64 samples of a fixed seed, in groups of 16, of which `micro_batch` at a time go through the networks."""
     chance = torch.Generator().manual_seed(SAMPLE_SEED)
     z = torch.randn(NUM_GROUPS * GROUP_SIZE, generator.config.z_dim, generator=chance)
     highest_db, distances = [], []
     with torch.no_grad():
         for part in z.to(generator.mapping.w_mean.device).split(GROUP_SIZE):
-            images = generator(part).clamp(-1, 1)
+            pieces = [generator(piece).clamp(-1, 1) for piece in part.split(micro_batch)]
+            images = torch.cat(pieces)
             highest_db.append(_nearest_db(images))
             if perceptual is not None:
-                distances.append(_nearest_distance(perceptual, perceptual.features(images)))
+                taps = zip(*(perceptual.features(piece) for piece in pieces), strict=True)
+                distances.append(_nearest_distance(perceptual, [torch.cat(tap) for tap in taps]))
     return SampleSpacing(
         float(torch.cat(highest_db).median()),
         float(torch.cat(distances).median()) if distances else None,

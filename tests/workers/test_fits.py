@@ -13,8 +13,8 @@ from models.inversion import refinement
 from models.labels import training
 from tests.workers.scene import ALL_KINDS, LABELS, Scene
 from workers import fits
-from workers.inverting import to_options
 from workers.images import decode_image
+from workers.inverting import to_options
 from workers.label_generators import open_generator
 from workers.pulse import Drained
 from workers.sheets import GAP_PX, HEADING_PX
@@ -112,11 +112,11 @@ def small_device(scene: Scene) -> Iterator[list[int]]:
 
 
 def test_a_fit_goes_on_when_the_device_is_small(scene: Scene, small_device: list[int]) -> None:
-    """Inversion, training and labelling each go on with fewer images at once, and end with a label generator."""
+    """Measuring the samples, inversion, training and labelling each go on with fewer images at once, to the end."""
     fit = scene.ask_fit()
     fits.run(scene.machine, str(fit.ref), 1)
     assert scene.fit_manifest(fit.ref).status is JobStatus.SUCCEEDED
-    assert small_device.count(4) == 3
+    assert small_device.count(4) == 4
 
 
 def test_a_mask_of_ignored_pixels_ends_the_fit_before_the_long_work(

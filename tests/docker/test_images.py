@@ -1,6 +1,7 @@
 """Promises of the two images, kept by what their own steps make: they hold enough, no more, and serve together."""
 
 import io
+import shutil
 import signal
 import tarfile
 from collections.abc import Iterator
@@ -24,10 +25,11 @@ FOUND = "from importlib.util import find_spec; print([name for name in {names} i
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Image]:
-    """Both images, built."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Image]]:
+    """Both images, built, and removed at the end: they are more than a gigabyte."""
     folder = tmp_path_factory.mktemp("images")
-    return {name: build(name, folder) for name in NAMES}
+    yield {name: build(name, folder) for name in NAMES}
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,9 @@ from workers.checkpoints.torch_files import (
 
 PICKLE_NAMES = {**NAMES, "torch_utils.persistence._reconstruct_persistent_obj": module}
 
+ENCRYPTED = 1
+"""The flag of a zip's member."""
+
 MAX_GROWTH = 4
 """Times that our float32 networks may be larger than the file: twice for half precision, and room for small files."""
 
@@ -67,6 +70,8 @@ def _read_stream(path: Path, *, legacy: bool) -> object:
 
 def _read_zip(path: Path, num_bytes: int) -> Checkpoint:
     with _zip_trouble(), zipfile.ZipFile(path) as archive:
+        if any(member.flag_bits & ENCRYPTED for member in archive.infolist()):
+            raise CheckpointRefused("its zip has a password")
         if pickle_folder(archive) is not None:
             return _convert(read_zip(archive, PICKLE_NAMES), num_bytes)
         if ours.holds_ours(archive):
@@ -77,26 +82,25 @@ def _read_zip(path: Path, num_bytes: int) -> Checkpoint:
     )
 
 
+# A RuntimeError is not among them: it may be torch's word for too little memory.
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(EOFError, NotImplementedError, ValueError),
+)
+
+
 @contextmanager
 def _zip_trouble() -> Iterator[None]:
-    """What `zipfile` raises over damaged, encrypted and exotic archives, as a refusal."""
+    """What `zipfile` raises over damaged and exotic archives, as a refusal."""
     try:
         yield
     except CheckpointRefused:
         raise
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        struct.error,
-        EOFError,
-        RuntimeError,
-        ValueError,
-    ) as error:
+    except ZIP_ERRORS as error:
         raise CheckpointRefused(f"its zip cannot be read ({str(error)[:200]})") from error
     except OSError as error:
-        if (
-            error.errno != errno.EINVAL
-        ):  # which is a seek to where no file can reach; the rest is the machine's
+        # Of these only a seek to where no file can reach is the zip's fault.
+        if error.errno != errno.EINVAL:
             raise
         raise CheckpointRefused("its zip points to places outside of itself") from error
 

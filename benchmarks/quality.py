@@ -81,11 +81,11 @@ def main() -> None:
 
 def _truth(codes: CodeStore, segmenter: Segmenter, options: argparse.Namespace) -> Truth:
     heldout = codes.labelled("heldout", 0, options.heldout)
-    ws, masks = _generated(codes.networks.generator, segmenter, SAMPLE_SEED, NUM_GENERATED)
+    ws, masks = generated_truth(codes.networks.generator, segmenter, SAMPLE_SEED, NUM_GENERATED)
     return Truth(heldout.ws, heldout.masks, ws, masks)
 
 
-def _generated(
+def generated_truth(
     generator: Generator, segmenter: Segmenter, seed: int, count: int
 ) -> tuple[Tensor, Tensor]:
     """Codes of samples, and what the reference segmenter sees in their images."""
@@ -132,7 +132,7 @@ def _ceilings(codes: CodeStore, segmenter: Segmenter, truth: Truth) -> dict[str,
     generator = codes.networks.generator
     coded = codes.labelled("labelled", CEILING_DRAW, NUM_CEILING)
     heldout = _judge(generator, coded.ws, coded.masks, truth, seed=0).heldout
-    ws, masks = _generated(generator, segmenter, CEILING_SEED, NUM_CEILING)
+    ws, masks = generated_truth(generator, segmenter, CEILING_SEED, NUM_CEILING)
     generated = _judge(generator, ws, masks, truth, seed=0).generated
     return {
         "heldout_miou": round(heldout.mean_iou(), 4),

@@ -40,7 +40,7 @@ class InversionOptions(Shape):
     encoder_pull: Weight
     prior_weight: Weight
     perceptual: PerceptualPort = "discriminator"
-    patience: Patience = 0
+    patience: Patience = 20
     restarts: Restarts = 0
 
 
@@ -77,6 +77,7 @@ INVERSION_PRESETS: dict[InversionPreset, InversionOptions] = {
         perceptual_weight=10.0,
         encoder_pull=1.0,
         prior_weight=0.0,
+        patience=0,
     ),
 }
 

@@ -42,7 +42,7 @@ class InversionOptions:
     perceptual_weight: float = 0.0
     encoder_pull: float = 0.0
     prior_weight: float = 1e-4
-    patience: int = 0
+    patience: int = 20
     restarts: int = 0
     micro_batch: int = 16
 
@@ -134,7 +134,7 @@ def refine(
             on_step(course.image_steps(step))
         if not len(course.staying):
             break
-    return Refined(course.best, course.best_losses, course.ends)
+    return Refined(course.best, course.best_losses, course.ends.clamp(max=objective.options.steps))
 
 
 def ramp_up(progress: float) -> float:

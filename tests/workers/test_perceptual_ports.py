@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from contracts import keys, records
+from contracts import records
 from contracts.errors import InputMissing
 from contracts.fits import INVERSION_PRESETS
-from contracts.generators import GeneratorManifest
 from contracts.ids import DEFAULT_TENANT
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetConfig
 from models.serialization import pack
@@ -49,8 +48,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 def test_a_port_that_nobody_mounted_is_missing(scene: Scene) -> None:
     """The message names the operator's setting, and another choice."""
     wanted = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
-    key = keys.manifest(DEFAULT_TENANT, "generators", GENERATOR)
-    manifest = records.read(scene.machine.store, key, GeneratorManifest)
+    manifest = records.read_generator(scene.machine.store, DEFAULT_TENANT, GENERATOR)
     assert manifest is not None
     with pytest.raises(InputMissing, match=r"HANDSOFF_PERCEPTUAL_WEIGHTS.*'discriminator'"):
         open_wanted(scene.machine, manifest, wanted)

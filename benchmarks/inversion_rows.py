@@ -1,0 +1,55 @@
+"""The settings that `benchmarks.inversion` compares: the default with one thing changed in each row."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from models.inversion.refinement import InversionOptions
+
+NOISE_MAPS = "noise maps optimised"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting: its options, whether the encoder starts, and whose distance the loss weighs."""
+
+    name: str
+    options: InversionOptions
+    encoder: bool = True
+    port: Literal["discriminator", "squeezenet"] = "discriminator"
+
+
+def rows(*, quick: bool, squeezenet: bool) -> Iterator[Row]:
+    """The rows in the order of the table; the rows of a mounted port only where its weights are."""
+    default = InversionOptions()
+    if quick:
+        default = replace(default, steps=100)
+    yield Row("encoder alone", replace(default, steps=0))
+    yield Row("encoder, then optimisation (default)", default)
+    yield Row("optimisation alone, from the mean", default, encoder=False)
+    if not quick:
+        yield from _courses(default)
+    yield from _losses(default, quick=quick)
+    if squeezenet:
+        weighed = replace(default, perceptual_weight=0.1)
+        yield Row("SqueezeNet distance 0.1", weighed, port="squeezenet")
+    yield Row(NOISE_MAPS, default)
+
+
+def _courses(default: InversionOptions) -> Iterator[Row]:
+    for steps in (50, 100, 400):
+        yield Row(f"{steps} steps", replace(default, steps=steps))
+    for rate in (0.05, 0.2):
+        yield Row(f"learning rate {rate}", replace(default, learning_rate=rate))
+    for patience in (10, 20):
+        yield Row(f"patience {patience}", replace(default, patience=patience))
+    yield Row("2 restarts for failures", replace(default, restarts=2))
+
+
+def _losses(default: InversionOptions, *, quick: bool) -> Iterator[Row]:
+    """Pulls of 0 and 1 (the paper's) and a weak one, priors, distances."""
+    for pull in (1.0,) if quick else (0.01, 1.0):
+        yield Row(f"pull to the encoder's code {pull}", replace(default, encoder_pull=pull))
+    for prior in (0.0,) if quick else (0.0, 1e-3):
+        yield Row(f"prior {prior}", replace(default, prior_weight=prior))
+    yield Row("discriminator distance 0.2", replace(default, perceptual_weight=0.2))

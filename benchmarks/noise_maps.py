@@ -1,0 +1,82 @@
+"""Inversion that also optimises the generator's noise maps, as the paper's code could: for comparison only.
+
+The product keeps noise fixed: what a map of noise absorbs is missing from the codes that labels are read from.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from models.arrays import Images, StyleCodes
+from models.inversion.invert import Inversion, Tools, psnr_db, start_codes
+from models.inversion.refinement import InversionOptions, ramp_down, ramp_up
+from models.stylegan2.generator import Generator
+
+SMALLEST_PX = 8
+REGULARISER_WEIGHT = 1e-3
+"""Against correlations in units of what white noise has by chance; the published 1e5 is right for 1024 px alone."""
+
+
+class _Synthesizer(nn.Module):
+    """Makes synthesis callable with other noise maps than the generator's."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, ws: StyleCodes) -> Images:
+        return self.generator.synthesize(ws).images
+
+
+def invert_with_noise(tools: Tools, images: Images, options: InversionOptions) -> Inversion:
+    """Codes found together with maps of noise; reconstructions have them, the labels' features do not.
+
+    One image at a time: a generator holds one map for a whole batch.
+    """
+    found = [_refine(tools, image, options) for image in images.split(1)]
+    made = torch.cat([part[1] for part in found])
+    steps = torch.full((len(images),), options.steps)
+    return Inversion(torch.cat([part[0] for part in found]), made, psnr_db(made, images), steps)
+
+
+def _refine(tools: Tools, image: Images, options: InversionOptions) -> tuple[Tensor, Tensor]:
+    synthesizer = _Synthesizer(tools.generator)
+    ws = start_codes(tools, image).requires_grad_(True)
+    maps = {
+        name: value.clone().requires_grad_(True)
+        for name, value in synthesizer.named_buffers()
+        if name.endswith("noise_const")
+    }
+    optimizer = torch.optim.Adam([ws, *maps.values()], lr=options.learning_rate)
+    for step in range(1, options.steps + 1):
+        rate = ramp_up(step / options.steps) * ramp_down(torch.tensor(1.0 - step / options.steps))
+        optimizer.param_groups[0]["lr"] = options.learning_rate * float(rate)
+        made = functional_call(synthesizer, maps, (ws,))
+        losses = options.pixel_weight * (made - image).square().mean(dim=(1, 2, 3))
+        losses = losses + options.prior_weight * tools.prior.distance(ws)
+        regulariser = sum((_pattern(value) for value in maps.values()), start=torch.zeros(()))
+        optimizer.zero_grad()
+        (losses.sum() + REGULARISER_WEIGHT * regulariser).backward()
+        optimizer.step()
+        _normalise(maps)
+    with torch.no_grad():
+        return ws.detach(), functional_call(synthesizer, maps, (ws,))
+
+
+def _pattern(noise: Tensor) -> Tensor:
+    """Correlation with neighbours at every scale (arXiv 1912.04958, appendix D)."""
+    total = torch.zeros(())
+    while True:
+        for dim in (0, 1):
+            correlation = (noise * noise.roll(1, dim)).mean()
+            total = total + correlation.square() * noise.numel()
+        if min(noise.shape) <= SMALLEST_PX:
+            return total
+        noise = nn.functional.avg_pool2d(noise[None], 2)[0] * 2.0
+
+
+@torch.no_grad()
+def _normalise(maps: dict[str, Tensor]) -> None:
+    for noise in maps.values():
+        noise.sub_(noise.mean())
+        noise.mul_(noise.square().mean().clamp(min=1e-8).rsqrt())

@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     watchdog: timedelta = timedelta(minutes=10)
     reconcile_interval: timedelta = timedelta(seconds=15)
     max_attempts: Count = 3
+    keep_interval: timedelta = timedelta(minutes=1)
 
     log_format: Literal["console", "json"] = "console"
 

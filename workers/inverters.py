@@ -1,7 +1,7 @@
 """An inverter: a generator in, the encoder that starts its inversions out, trained on the generator's own samples.
 
-The training's state goes to the store every minute, under a key that all attempts share: whoever takes the job up goes
-on from there, and ends with the encoder that one attempt would have made.
+The training's state goes to the store every `keep_interval`, under a key that all attempts share: whoever takes the
+job up goes on from there, and ends with the encoder that one attempt would have made.
 """
 
 import time
@@ -26,7 +26,6 @@ from workers.jobs import Run
 from workers.machine import Machine
 from workers.pulse import Drained
 
-KEEP_EVERY_SECONDS = 60.0
 STAGE = "training"
 
 
@@ -60,8 +59,16 @@ def _train(run: Run) -> InverterOutcome:
         started_at=run.started_at,
         finished_at=now(),
         inverter=inverter,
-        metrics=InverterMetrics(losses=keeper.losses, stage_seconds=run.stage_seconds),
+        metrics=InverterMetrics(
+            losses=keeper.losses,
+            stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()},
+        ),
     )
+
+
+def state_key(ref: JobRef) -> str:
+    """Where a training's state lies while it runs."""
+    return f"{keys.job_scratch(ref)}/training.safetensors"
 
 
 class Keeper:
@@ -70,8 +77,9 @@ class Keeper:
     def __init__(self, run: Run) -> None:
         self.losses: dict[str, float] = {}
         self._run = run
-        self._key = f"{keys.job_scratch(run.ref)}/training.safetensors"
+        self._key = state_key(run.ref)
         self._kept_at = time.monotonic()
+        self._interval_seconds = run.machine.settings.keep_interval.total_seconds()
 
     def __call__(self, training: EncoderTraining) -> None:
         self.losses = training.losses
@@ -81,7 +89,7 @@ class Keeper:
         except Drained:
             self._keep(training)
             raise
-        if time.monotonic() - self._kept_at >= KEEP_EVERY_SECONDS:
+        if time.monotonic() - self._kept_at >= self._interval_seconds:
             self._keep(training)
 
     def read(self) -> bytes | None:

@@ -3,33 +3,14 @@
 import pytest
 
 from contracts import keys, records
-from contracts.fits import PinnedGenerator
-from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.inverters import InverterOptions, InverterOutcome, InverterRequest
+from contracts.ids import DEFAULT_TENANT
+from contracts.inverters import InverterOutcome, InverterRequest
 from contracts.jobs import JobStatus
-from contracts.shapes import now
 from models.inversion.training import EncoderTraining
-from tests.workers.scene import GENERATOR, PX, Scene
+from tests.workers.inverters import ask_inverter
+from tests.workers.scene import GENERATOR, Scene
 from workers import inverters
 from workers.pulse import Drained
-
-OPTIONS = InverterOptions(num_images=16, batch=4)
-
-
-def ask(scene: Scene) -> InverterRequest:
-    """The request of a training of four steps."""
-    generator = records.read_generator(scene.machine.store, DEFAULT_TENANT, GENERATOR)
-    assert generator is not None
-    request = InverterRequest(
-        tenant=DEFAULT_TENANT,
-        id=new_id("inverter"),
-        created_at=now(),
-        seed=3,
-        generator=PinnedGenerator(id=GENERATOR, digest=generator.digest, height_px=PX, width_px=PX),
-        options=OPTIONS,
-    )
-    records.write(scene.machine.store, keys.job_request(request.ref), request)
-    return request
 
 
 def outcome_of(scene: Scene, request: InverterRequest) -> InverterOutcome:
@@ -47,7 +28,7 @@ def scratch(scene: Scene, request: InverterRequest) -> list[str]:
 @pytest.fixture
 def trained(scene: Scene) -> InverterRequest:
     """A training that has ended well."""
-    request = ask(scene)
+    request = ask_inverter(scene)
     inverters.run(scene.machine, str(request.ref), 1)
     return request
 
@@ -68,7 +49,7 @@ def test_a_drained_training_goes_on_where_it_was(
     scene: Scene, trained: InverterRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The state that is left behind leads to the encoder that one attempt would have made, step by step."""
-    request = ask(scene)
+    request = ask_inverter(scene)
     steps: list[int] = []
     step = EncoderTraining.step
 
@@ -94,7 +75,7 @@ def test_a_training_is_cancelled_between_two_steps(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends as cancelled, and leaves neither an inverter nor a state."""
-    request = ask(scene)
+    request = ask_inverter(scene)
     step = EncoderTraining.step
 
     def cancel_first(training: EncoderTraining) -> None:
@@ -110,7 +91,7 @@ def test_a_training_is_cancelled_between_two_steps(
 
 def test_a_training_without_its_generator_fails(scene: Scene) -> None:
     """A generator that was deleted meanwhile is a wrong input, not trouble of the machine."""
-    request = ask(scene)
+    request = ask_inverter(scene)
     scene.machine.store.delete(keys.manifest(DEFAULT_TENANT, "generators", GENERATOR))
     inverters.run(scene.machine, str(request.ref), 1)
     error = outcome_of(scene, request).error

@@ -15,12 +15,15 @@ from rq.registry import StartedJobRegistry
 from contracts import records
 from contracts.batches import BatchRequest
 from contracts.fits import FitRequest, InversionOptions, ResolvedFitOptions
+from contracts.inverters import InverterOptions
 from contracts.jobs import JobRef, JobStatus, ShardRef
 from contracts.queues import job_call
 from contracts.settings import Settings
 from examples.demo.stack import Stack
+from models.serialization import unpack
+from tests.workers.inverters import ask_inverter
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
-from workers import batches
+from workers import batches, inverters
 from workers.machine import Machine
 from workers.queues import open_queue, put
 
@@ -31,6 +34,7 @@ IMPATIENT = {
     "HANDSOFF_HEARTBEAT_INTERVAL": "PT0.5S",
     "HANDSOFF_HEARTBEAT_FRESH": "PT3S",
     "HANDSOFF_RECONCILE_INTERVAL": "PT0.5S",
+    "HANDSOFF_KEEP_INTERVAL": "PT0.1S",
     "HANDSOFF_CPU_THREADS": "1",
     "HANDSOFF_MICRO_BATCH": "4",
 }
@@ -102,6 +106,23 @@ def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> N
     stack.start_worker("fit", "second")
     stack.start_worker("reconcile")
     assert end_of(scene, fit.ref) is JobStatus.SUCCEEDED
+
+
+def test_a_training_goes_on_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
+    """SIGKILL in mid-training: another worker goes on from the state that is kept, not from the start."""
+    training = ask_inverter(scene, InverterOptions(num_images=400, batch=4))
+    put(scene.machine.redis, job_call(training.ref, 1))
+    store, key = scene.machine.store, inverters.state_key(training.ref)
+    stack.start_worker("fit", "first")
+    until(lambda: store.head(key) is not None, "a state to be kept")
+    stack.kill("first")
+    kept = int(unpack(store.get(key))["images_seen"])
+    before = scene.machine.ledger.events(training.ref, limit=1_000)[-1].id
+    stack.start_worker("fit", "second")
+    stack.start_worker("reconcile")
+    assert end_of(scene, training.ref) is JobStatus.SUCCEEDED
+    later = scene.machine.ledger.events(training.ref, before, limit=1_000)
+    assert min(event.data["done"] for event in later if event.type == "progress") > kept > 0
 
 
 def test_a_batch_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:

@@ -8,6 +8,7 @@ from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobStatus, ShardRef
 from contracts.queues import RETENTION, job_call
 from contracts.shapes import now
+from tests.workers.imports import ask_import
 from tests.workers.scene import Scene
 from workers import batches
 from workers.queues import open_queue, put
@@ -31,6 +32,15 @@ def test_a_lost_fit_is_queued_again(scene: Scene) -> None:
     fit = aged(scene, scene.ask_fit())
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == [f"{fit.id}-1"]
+
+
+def test_a_lost_import_is_queued_for_the_cpus(scene: Scene) -> None:
+    """Every kind of job goes back to the queue that its task has in the table."""
+    request = ask_import(scene.machine, b"a checkpoint")
+    older = request.model_copy(update={"created_at": now() - timedelta(minutes=1)})
+    records.write(scene.machine.store, keys.job_request(older.ref), older)
+    Reconciler(scene.machine).reconcile()
+    assert open_queue(scene.machine.redis, "cpu").get_job_ids() == [f"{request.id}-1"]
 
 
 def test_a_queued_fit_is_not_queued_twice(scene: Scene) -> None:

@@ -17,13 +17,13 @@ class Stop(Exception):
 
 
 def test_a_few_steps_lower_the_loss(generator: Generator, discriminator: Discriminator) -> None:
-    """Forty steps on the generator's own samples beat the start."""
-    options = EncoderTrainingOptions(total_images=160, batch=4, learning_rate=4e-3)
+    """Twenty-four steps on the generator's own samples beat the start."""
+    options = EncoderTrainingOptions(total_images=96, batch=4, learning_rate=8e-3)
     losses: list[float] = []
     train_encoder(
         generator, discriminator, options, on_step=lambda t: losses.append(t.losses["total"])
     )
-    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    assert sum(losses[-6:]) < 0.8 * sum(losses[:6])
 
 
 def test_a_stopped_training_goes_on_to_the_same_encoder(

@@ -68,7 +68,7 @@ bench-inversion: $(READY) ## What each choice of the inversion is worth (hours; 
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)
 
 train-portraits: $(READY) ## Remake the built-in generator and its inverter, into build/ (hours on 2 cores)
-	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --processes 2
+	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2
 	$(BIN)/python -m workers.train_generator build/images build/portraits-64 $(TRAINING)
 	$(BIN)/python -m workers.train_inverter build/portraits-64
 

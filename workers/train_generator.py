@@ -194,7 +194,7 @@ def _start_from(folder: Path, state: AdversarialState) -> None:
 
 def _device(name: str) -> torch.device:
     """The device that was asked for; of several GPUs the one that torchrun gives this process."""
-    return torch.device(name, int(os.environ.get("LOCAL_RANK", "0")) if name == "cuda" else None)
+    return torch.device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else name)
 
 
 def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor, distributed, multiprocessing
+from torch import Tensor, distributed
+from torch.multiprocessing.spawn import spawn
 
 from models.adversarial.parallel import average, average_gradients, num_processes
 
@@ -23,7 +24,7 @@ def join(rank: int, meeting: str, folder: str) -> None:
 def test_two_processes_hold_the_mean_of_their_gradients(tmp_path: Path) -> None:
     """0 and 1 make one half, in both."""
     meeting = f"file://{tmp_path / 'meeting'}"
-    multiprocessing.spawn(join, (meeting, str(tmp_path)), nprocs=2)  # type: ignore[no-untyped-call]
+    spawn(join, (meeting, str(tmp_path)), nprocs=2)
     for rank in (0, 1):
         weight, bias = torch.load(tmp_path / f"{rank}.pt")
         assert weight.eq(0.5).all()

@@ -57,7 +57,9 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:
     """For D(x) = <a, x> the gradient is a everywhere."""
 
     class Linear(Discriminator):
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
+        def forward(
+            self, images: torch.Tensor, classes: torch.Tensor | None = None
+        ) -> torch.Tensor:
             return 3.0 * images.flatten(1).sum(dim=1)
 
     penalty = r1_penalty(Linear(DISCRIMINATOR), torch.randn(2, 3, 8, 8))

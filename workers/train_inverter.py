@@ -30,13 +30,22 @@ def main(arguments: list[str] | None = None) -> None:
     options = EncoderTrainingOptions(
         total_images=parsed.total_images, batch=parsed.batch, learning_rate=parsed.learning_rate
     )
-    train(parsed.folder, options, seed=parsed.seed, device=torch.device(parsed.device))
+    device = torch.device(parsed.device)
+    train(parsed.folder, options, seed=parsed.seed, device=device, half=parsed.half)
 
 
 def train(
-    folder: Path, options: EncoderTrainingOptions, *, seed: int, device: torch.device
+    folder: Path,
+    options: EncoderTrainingOptions,
+    *,
+    seed: int,
+    device: torch.device,
+    half: bool = False,
 ) -> None:
-    """Train to the end, going on from the folder's checkpoint where there is one."""
+    """Train to the end, going on from the folder's checkpoint where there is one.
+
+    `half` writes the weights as float16: half the bytes; they are float32 again once loaded.
+    """
     generator = build_generator(*read_network(folder, "generator")).to(device)
     checkpoint = folder / CHECKPOINT
     encoder = train_encoder(
@@ -47,7 +56,8 @@ def train(
         state=checkpoint.read_bytes() if checkpoint.exists() else None,
         on_step=_Reporter(folder),
     )
-    write_network(folder, "inverter", encoder, encoder.config.to_dict())
+    written = encoder.half() if half else encoder
+    write_network(folder, "inverter", written, encoder.config.to_dict())
 
 
 def _discriminator(folder: Path, device: torch.device) -> Discriminator | None:
@@ -89,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--total-images", type=int, default=EncoderTrainingOptions.total_images)
     parser.add_argument("--batch", type=int, default=EncoderTrainingOptions.batch)
     parser.add_argument("--learning-rate", type=float, default=EncoderTrainingOptions.learning_rate)
+    parser.add_argument("--half", action="store_true", help="write the weights as float16")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="0: as torch chooses")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

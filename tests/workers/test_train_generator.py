@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from models.inversion.encoder import build_encoder
 from models.stylegan2.generator import build_generator
 from workers import train_generator, train_inverter
 from workers.image_folder import ImageFolder
@@ -117,3 +119,15 @@ def test_a_batch_that_cannot_be_shared_is_refused(
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(ValueError, match="a multiple of"):
         train(images, tmp_path / "out", 8)
+
+
+def test_half_precision_halves_the_file(images: Path, tmp_path: Path) -> None:
+    """Written as float16, the inverter is loaded as float32 again."""
+    out = tmp_path / "out"
+    train(images, out, 8)
+    train_inverter.main(
+        [str(out), "--total-images", "8", "--batch", "4", "--device", "cpu", "--half"]
+    )
+    config, tensors = read_network(out, "inverter")
+    assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
+    assert build_encoder(config, tensors).w_mean.dtype == torch.float32

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.ids import BatchId, FitId
-from contracts.jobs import JobStatus, Outcome, Request
+from contracts.jobs import Asked, JobStatus, Outcome, Request
 from contracts.schemas import LabelSchema
 from contracts.shapes import Artefact, Seed, Sha256, Shape, Timestamp
 
@@ -34,13 +34,10 @@ class PinnedFit(Shape):
     digest: Sha256
 
 
-class BatchRequest(Request):
-    """`batches/{id}/request.json`: a batch as it will be rendered, whatever changes around it."""
+class Recipe(Asked):
+    """What decides every sample, whether there are n of them or no end: what batches and streams share."""
 
-    kind: Literal["batch"] = "batch"
-    id: BatchId
     fit: PinnedFit
-    n: Annotated[int, Field(ge=1)]
     seed: Seed
     truncation: Truncation
     filter: Filter | None
@@ -48,6 +45,14 @@ class BatchRequest(Request):
     shard_size: Annotated[int, Field(ge=1)]
     render_version: int
     labels: LabelSchema
+
+
+class BatchRequest(Recipe, Request):
+    """`batches/{id}/request.json`: a batch as it will be rendered, whatever changes around it."""
+
+    kind: Literal["batch"] = "batch"
+    id: BatchId
+    n: Annotated[int, Field(ge=1)]
 
     @property
     def num_shards(self) -> int:

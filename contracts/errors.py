@@ -9,7 +9,7 @@ HandsOffError
 ├── NotFound                  404  not_found                 no such thing for this caller
 ├── Conflict                  409  conflict
 │   ├── BuiltIn               409  built_in                  what the service brings along is not deleted
-│   ├── FitNotReady           409  fit_not_ready             a batch needs a fit that has succeeded
+│   ├── FitNotReady           409  fit_not_ready             batches and streams need a succeeded fit
 │   ├── GeneratorNotReady     409  generator_not_ready       a fit needs a generator whose import has succeeded
 │   ├── JobNotFinished        409  job_not_finished          only what has ended can be deleted
 │   ├── NotRendered           409  not_rendered              the result is asked for before it is there
@@ -17,9 +17,11 @@ HandsOffError
 │   ├── UploadIncomplete      409  upload_incomplete         not all bytes are there that were announced
 │   └── UploadUsed            409  upload_used               an upload serves one job, and this one has served
 ├── Gone                      410  deleted                   it was here and has been deleted
+├── ShardFailed               500  shard_failed              a shard of a stream that cannot be rendered
 ├── TooLarge                  413  too_large                 a limit of size or number was passed
 ├── Unavailable               503  unavailable
 │   ├── QueueUnavailable      503  queue_unavailable         Redis does not answer; nothing was stored
+│   ├── ShardNotReady         503  shard_not_ready           a shard of a stream that is still being rendered
 │   └── StoreUnavailable      503  store_unavailable         the object store does not answer
 └── JobFailed                 500  job_failed                what a worker writes into a manifest
     ├── AcceptanceTooLow      500  acceptance_too_low        hardly any sample satisfies the request
@@ -133,7 +135,7 @@ class FitNotReady(Conflict):
 
     def __init__(self, fit_id: str, fit_status: str) -> None:
         super().__init__(
-            f"Fit '{fit_id}' is {fit_status}; a batch needs one that has succeeded."
+            f"Fit '{fit_id}' is {fit_status}; batches and streams need one that has succeeded."
             " Wait for it, or name another fit."
         )
         self.fit_id = fit_id
@@ -253,6 +255,21 @@ class Gone(HandsOffError):
         self.name = name
 
 
+class ShardFailed(HandsOffError):
+    """A shard of a stream could not be rendered; `cause_code` is the code of what a worker met."""
+
+    code = "shard_failed"
+    title = "The shard cannot be rendered"
+
+    def __init__(self, stream_id: str, index: int, cause_code: str, cause: str) -> None:
+        super().__init__(
+            f"Shard {index} of '{stream_id}' could not be rendered ({cause_code}): {cause}"
+        )
+        self.stream_id = stream_id
+        self.index = index
+        self.cause_code = cause_code
+
+
 class TooLarge(HandsOffError):
     """A limit of size or number was passed."""
 
@@ -275,6 +292,21 @@ class QueueUnavailable(Unavailable):
 
     code = "queue_unavailable"
     title = "The queue does not answer"
+
+
+class ShardNotReady(Unavailable):
+    """A shard of a stream is still waiting, or being rendered."""
+
+    code = "shard_not_ready"
+    title = "The shard is being rendered"
+    retry_after_seconds = 1
+
+    def __init__(self, stream_id: str, index: int) -> None:
+        super().__init__(
+            f"Shard {index} of '{stream_id}' is being rendered. Ask again; ?wait=30 waits up to 30 seconds for it."
+        )
+        self.stream_id = stream_id
+        self.index = index
 
 
 class StoreUnavailable(Unavailable):

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-Prefix = Literal["upload", "generator", "inverter", "labelset", "fit", "batch"]
+Prefix = Literal["upload", "generator", "inverter", "labelset", "fit", "batch", "stream"]
 
 _HEX = r"[0-9a-f]{32}"
 
@@ -22,6 +22,7 @@ InverterId = Annotated[str, Field(pattern=rf"^inverter_{_HEX}$")]
 LabelsetId = Annotated[str, Field(pattern=rf"^labelset_{_HEX}$")]
 FitId = Annotated[str, Field(pattern=rf"^fit_{_HEX}$")]
 BatchId = Annotated[str, Field(pattern=rf"^batch_{_HEX}$")]
+StreamId = Annotated[str, Field(pattern=rf"^stream_{_HEX}$")]
 TenantId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 DEFAULT_TENANT = "default"

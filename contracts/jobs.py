@@ -110,13 +110,17 @@ class Idempotency(Shape):
     fingerprint: Sha256
 
 
-class Request(Shape):
+class Asked(Shape):
     """What the app writes as `request.json` before anything is queued: everything resolved, never changed."""
 
     tenant: TenantId
     id: str
     created_at: Timestamp
     idempotency: Idempotency | None = None
+
+
+class Request(Asked):
+    """What was asked of a job."""
 
     @property
     def ref(self) -> JobRef:

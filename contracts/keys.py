@@ -31,12 +31,17 @@ tenants/{tenant}/
 │   ├── manifest.json                            W  last; names one attempt; the first stands
 │   ├── pilots/{truncation}.json                 W  the quantiles of uncertainty; the first stands
 │   └── tombstone.json                           A
-└── batches/{id}/
+├── batches/{id}/
+│   ├── request.json                             A  first
+│   ├── cancel.json                              A
+│   ├── shards/{k}/{sha256}.tar                  W  content-addressed
+│   ├── shards/{k}.json                          W  the record; the first stands
+│   ├── manifest.json                            W  last; pins the records' digests
+│   └── tombstone.json                           A
+└── streams/{id}/
     ├── request.json                             A  first
-    ├── cancel.json                              A
     ├── shards/{k}/{sha256}.tar                  W  content-addressed
-    ├── shards/{k}.json                          W  the record; the first stands
-    ├── manifest.json                            W  last; pins the records' digests
+    ├── shards/{k}.json                          W  the record; the first stands; swept when nobody has asked for long
     └── tombstone.json                           A
 """
 
@@ -44,8 +49,9 @@ from typing import Literal
 
 from contracts.digests import sha256_of
 from contracts.jobs import JobKind, JobRef
+from contracts.streams import ShardOwner, StreamRef
 
-Noun = Literal["uploads", "generators", "inverters", "labelsets", "fits", "batches"]
+Noun = Literal["uploads", "generators", "inverters", "labelsets", "fits", "batches", "streams"]
 
 SampleSuffix = Literal["png", "safetensors"]
 
@@ -178,16 +184,38 @@ def pilot(tenant: str, fit_id: str, truncation: float) -> str:
     return f"{thing_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
 
 
-def shards_prefix(batch: JobRef) -> str:
-    """All shards of a batch, and their records."""
-    return f"{job_prefix(batch)}/shards"
+# Streams.
 
 
-def shard_tar(batch: JobRef, index: int, sha256: str) -> str:
+def stream_prefix(stream: StreamRef) -> str:
+    """Everything of one stream."""
+    return thing_prefix(stream.tenant, "streams", stream.id)
+
+
+def stream_request(stream: StreamRef) -> str:
+    """What its shards are rendered by."""
+    return f"{stream_prefix(stream)}/request.json"
+
+
+def stream_tombstone(stream: StreamRef) -> str:
+    """That it is deleted."""
+    return tombstone(stream.tenant, "streams", stream.id)
+
+
+# Shards, of batches and streams alike.
+
+
+def shards_prefix(owner: ShardOwner) -> str:
+    """All shards of a batch or a stream, and their records."""
+    prefix = stream_prefix(owner) if isinstance(owner, StreamRef) else job_prefix(owner)
+    return f"{prefix}/shards"
+
+
+def shard_tar(owner: ShardOwner, index: int, sha256: str) -> str:
     """The bytes of one shard."""
-    return f"{shards_prefix(batch)}/{index:06d}/{sha256}.tar"
+    return f"{shards_prefix(owner)}/{index:06d}/{sha256}.tar"
 
 
-def shard_record(batch: JobRef, index: int) -> str:
+def shard_record(owner: ShardOwner, index: int) -> str:
     """The record that says which bytes stand for shard `index`."""
-    return f"{shards_prefix(batch)}/{index:06d}.json"
+    return f"{shards_prefix(owner)}/{index:06d}.json"

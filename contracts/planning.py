@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from contracts import keys, records
-from contracts.batches import BatchRequest
+from contracts.batches import BatchRequest, Recipe
 from contracts.jobs import ShardRef
 from contracts.ledger import Ledger
 from contracts.queues import Call, pilot_call, shard_call
@@ -31,8 +31,8 @@ def num_in_flight_wanted(num_workers: int, settings: Settings) -> int:
     return settings.shards_in_flight_per_worker * max(1, num_workers)
 
 
-def needs_pilot(store: Store, request: BatchRequest) -> bool:
-    """True when the batch filters and the fit's uncertainty was never measured at its truncation."""
+def needs_pilot(store: Store, request: Recipe) -> bool:
+    """True when the request filters and the fit's uncertainty was never measured at its truncation."""
     if request.filter is None:
         return False
     key = keys.pilot(request.tenant, request.fit.id, request.truncation)

@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from contracts.jobs import JobKind, JobRef, ShardRef
+from contracts.streams import StreamShardRef
 
 QueueName = Literal["fit", "generate", "cpu"]
 QUEUE_NAMES: tuple[QueueName, ...] = ("fit", "generate", "cpu")
 
-Task = Literal["import", "inverter", "fit", "pilot", "shard"]
+Task = Literal["import", "inverter", "fit", "pilot", "shard", "stream"]
 
 RETENTION = timedelta(days=7)
 """How long Redis keeps what it knows of a job, ours and RQ's alike, so neither outlives the other."""
@@ -21,12 +22,13 @@ RETENTION = timedelta(days=7)
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """How one kind of work is queued. `retry_after` is the wait before each further try."""
+    """How one kind of work is queued. `retry_after` is the wait before each further try; Redis keeps it for `kept`."""
 
     queue: QueueName
     function: str
     timeout: timedelta
     retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(seconds=60))
+    kept: timedelta = RETENTION
 
 
 TASKS: dict[Task, TaskPlan] = {
@@ -35,6 +37,14 @@ TASKS: dict[Task, TaskPlan] = {
     "fit": TaskPlan("fit", "workers.fits.run", timedelta(hours=4)),
     "pilot": TaskPlan("generate", "workers.batches.run_pilot", timedelta(hours=1)),
     "shard": TaskPlan("generate", "workers.batches.run_shard", timedelta(hours=1)),
+    # Somebody waits, so the second try is at once; there is no end of them, so nothing is kept for long.
+    "stream": TaskPlan(
+        "generate",
+        "workers.streams.run_shard",
+        timedelta(hours=1),
+        retry_after=(timedelta(0), timedelta(seconds=10)),
+        kept=timedelta(hours=1),
+    ),
 }
 
 TASK_OF_KIND: dict[JobKind, Task] = {
@@ -66,7 +76,7 @@ class Call:
 
     def enqueue_options(self) -> dict[str, Any]:
         """The rest of what RQ's `enqueue_call` is told: a time limit for the work, and one for all that Redis keeps."""
-        kept = int(RETENTION.total_seconds())
+        kept = int(self.plan.kept.total_seconds())
         return {
             "func": self.plan.function,
             "args": (self.argument,),
@@ -94,6 +104,11 @@ def shard_call(shard: ShardRef, attempt: int) -> Call:
     return Call("shard", str(shard), f"{shard.batch.id}-{shard.index:06d}-{attempt}")
 
 
+def stream_call(shard: StreamShardRef, number: int) -> Call:
+    """Renders one shard of a stream."""
+    return Call("stream", str(shard), f"{shard.stream.id}-{shard.index:06d}-{number}")
+
+
 def job_id_of(rq_id: str) -> str:
-    """The id of the job that an RQ id belongs to."""
+    """The id of the job, or the stream, that an RQ id belongs to."""
     return rq_id.partition("-")[0]

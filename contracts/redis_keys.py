@@ -5,6 +5,7 @@ Nothing behind these keys is a fact: each can be lost and is rebuilt from the st
 
 from contracts.jobs import JobRef
 from contracts.keys import Noun
+from contracts.streams import StreamRef
 
 WORKERS = "handsoff:workers"
 """Hash: worker name -> its last heartbeat (JSON)."""
@@ -28,6 +29,40 @@ def attempts(ref: JobRef) -> str:
 def in_flight(ref: JobRef) -> str:
     """Sorted set: the shards of a batch that are queued or being rendered -> when each was claimed."""
     return f"handsoff:in-flight:{ref}"
+
+
+def claims(stream: StreamRef) -> str:
+    """Hash: the shards of a stream that are queued or being rendered -> the claim (JSON)."""
+    return f"handsoff:claims:{stream}"
+
+
+def failures(stream: StreamRef, shard: int) -> str:
+    """Text: why a shard of a stream could not be rendered (JSON), for as long as nobody should try again."""
+    return f"handsoff:failure:{stream}/{shard}"
+
+
+def news(stream: StreamRef) -> str:
+    """Stream: the shards of a stream that were rendered or have failed, as they do."""
+    return f"handsoff:news:{stream}"
+
+
+def reading(stream: StreamRef) -> str:
+    """Present while somebody reads the stream."""
+    return f"handsoff:reading:{stream}"
+
+
+def asked_at(stream: StreamRef) -> str:
+    """Sorted set: the shards of a stream -> when each was last asked for."""
+    return f"handsoff:asked-at:{stream}"
+
+
+def rq_number(stream: StreamRef) -> str:
+    """Counter: how many shards of a stream were ever queued, which numbers their ids in the queue."""
+    return f"handsoff:rq-number:{stream}"
+
+
+WAITED_FOR = "handsoff:waited-for"
+"""Sorted set: the ids in the queue that a reader waits for -> since when; they stay before all others."""
 
 
 def index(tenant: str, noun: Noun) -> str:

@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     max_batch_shards: Count = 4_096
     shard_size: Count = 256
 
+    # What a stream may keep and render ahead. Shards that nobody asks for are not rendered, and old ones go.
+    stream_look_ahead: Annotated[int, Field(ge=0)] = 4
+    stream_idle: timedelta = timedelta(minutes=10)
+    stream_shard_ttl: timedelta = timedelta(hours=1)
+    stream_shards_kept: Count = 64
+
     # Workers.
     device: str = "auto"
     cpu_threads: Count | None = None

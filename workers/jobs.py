@@ -140,7 +140,12 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
 
 
 def failed(ref: JobRef, error: BaseException, started_at: datetime | None) -> JobManifest:
-    """The manifest of a failure. What we did not raise on purpose is trouble of the machine, and worth another try."""
+    """The manifest of a failure."""
+    return records.ended_without_result(ref, JobStatus.FAILED, started_at, reason_of(error))
+
+
+def reason_of(error: BaseException) -> JobError:
+    """A failure in words. What we did not raise on purpose is trouble of the machine, and worth another try."""
     if isinstance(error, AbandonedJobError):
         error = WorkerLost(
             "The worker died on every attempt; its log says how. Make the request again."
@@ -152,10 +157,8 @@ def failed(ref: JobRef, error: BaseException, started_at: datetime | None) -> Jo
             "The networks do not fit the device's memory. Use a larger device or a smaller generator."
         )
     if isinstance(error, JobFailed):
-        reason = JobError(code=error.code, detail=error.detail, retryable=error.is_retryable)
-    elif isinstance(error, HandsOffError):
-        reason = JobError(code=error.code, detail=error.detail, retryable=True)
-    else:
-        detail = f"The worker failed ({type(error).__name__}). Make the request again."
-        reason = JobError(code=JobFailed.code, detail=detail, retryable=True)
-    return records.ended_without_result(ref, JobStatus.FAILED, started_at, reason)
+        return JobError(code=error.code, detail=error.detail, retryable=error.is_retryable)
+    if isinstance(error, HandsOffError):
+        return JobError(code=error.code, detail=error.detail, retryable=True)
+    detail = f"The worker failed ({type(error).__name__}). Make the request again."
+    return JobError(code=JobFailed.code, detail=detail, retryable=True)

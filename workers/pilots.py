@@ -3,54 +3,59 @@
 "Drop the most uncertain tenth" becomes a threshold that every shard applies alone.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from contracts import keys, records
-from contracts.batches import BatchRequest, Pilot
+from contracts.batches import Pilot, Recipe
 from contracts.errors import InputMissing
 from contracts.shapes import now
 from models.sampling import Candidate, Stream
-from workers.jobs import Run
+from workers.machine import Machine
 from workers.rendering import Renderer
 
 NUM_SAMPLES = 2_000
 NUM_QUANTILES = 1_001
 
 
-def measure_pilot(run: Run, request: BatchRequest) -> None:
-    """Measures and stores the pilot of the batch's fit at its truncation, unless it is there."""
-    key = keys.pilot(request.tenant, request.fit.id, request.truncation)
-    if run.machine.store.head(key) is not None:
+def measure_pilot(machine: Machine, recipe: Recipe, watch: Callable[[int, int], None]) -> None:
+    """Measures and stores the pilot of the recipe's fit at its truncation, unless it is there.
+
+    `watch` is told how many of how many samples are measured.
+    """
+    key = keys.pilot(recipe.tenant, recipe.fit.id, recipe.truncation)
+    if machine.store.head(key) is not None:
         return
     renderer = Renderer(
-        run.machine,
-        request.tenant,
-        request.fit,
+        machine,
+        recipe.tenant,
+        recipe.fit,
         seed=0,
-        truncation=request.truncation,
+        truncation=recipe.truncation,
         stream=Stream.PILOT,
     )
     scores = []
     for sample in renderer.render([Candidate(index) for index in range(NUM_SAMPLES)]):
         scores.append(sample.score)
-        run.step("pilot", len(scores), NUM_SAMPLES)
+        watch(len(scores), NUM_SAMPLES)
     quantiles = np.quantile(scores, np.linspace(0, 1, NUM_QUANTILES))
     pilot = Pilot(
-        fit_digest=request.fit.digest,
-        truncation=request.truncation,
+        fit_digest=recipe.fit.digest,
+        truncation=recipe.truncation,
         num_samples=NUM_SAMPLES,
         quantiles=tuple(quantiles.tolist()),
         measured_at=now(),
     )
-    records.create(run.machine.store, key, pilot)
+    records.create(machine.store, key, pilot)
 
 
-def read_threshold(run: Run, request: BatchRequest) -> float | None:
-    """The highest score that the batch keeps, None without a filter."""
-    if request.filter is None:
+def read_threshold(machine: Machine, recipe: Recipe) -> float | None:
+    """The highest score that the filter keeps, None without a filter."""
+    if recipe.filter is None:
         return None
-    key = keys.pilot(request.tenant, request.fit.id, request.truncation)
-    pilot = records.read(run.machine.store, key, Pilot)
-    if pilot is None or pilot.fit_digest != request.fit.digest:
-        raise InputMissing(f"The pilot '{key}' of the batch's filter is gone. Make the batch anew.")
-    return pilot.threshold(request.filter.drop_share)
+    key = keys.pilot(recipe.tenant, recipe.fit.id, recipe.truncation)
+    pilot = records.read(machine.store, key, Pilot)
+    if pilot is None or pilot.fit_digest != recipe.fit.digest:
+        raise InputMissing(f"The pilot '{key}' of the filter is gone. Make the request anew.")
+    return pilot.threshold(recipe.filter.drop_share)

@@ -8,7 +8,7 @@ import signal
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -26,6 +26,8 @@ from contracts.errors import Unavailable, WorkerLost
 from contracts.jobs import JOB_KINDS, JobRef, JobStatus
 from contracts.queues import QUEUE_NAMES, RETENTION, job_call, job_id_of
 from contracts.shapes import now
+from contracts.streams import StreamRef
+from workers import streams
 from workers.batches import completed, queue_next
 from workers.jobs import failed
 from workers.machine import Machine
@@ -39,8 +41,17 @@ log = structlog.get_logger()
 LOCK = "reconcile"
 LOCK_INTERVALS = 4
 """A reconciler that was killed in its round keeps the others out for so many intervals. Two at once do no harm."""
+SWEEP_INTERVAL = timedelta(minutes=1)
+"""Sweeping lists every shard of every stream, which costs money in a bucket."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-INDEXED_NOUNS: tuple[keys.Noun, ...] = ("generators", "inverters", "labelsets", "fits", "batches")
+INDEXED_NOUNS: tuple[keys.Noun, ...] = (
+    "generators",
+    "inverters",
+    "labelsets",
+    "fits",
+    "batches",
+    "streams",
+)
 
 
 class Reconciler:
@@ -87,6 +98,7 @@ class Reconciler:
         for tenant in self.machine.store.children("tenants"):
             self._rebuild_indexes(tenant)
             discard_used(self.machine, tenant)
+            self._tend_streams(tenant, queued)
             for job in self._unfinished(tenant):
                 try:
                     self._repair_job(JobRef.parse(job), queued, looked_at)
@@ -104,6 +116,14 @@ class Reconciler:
         for noun in INDEXED_NOUNS:
             if not self.machine.ledger.index_is_whole(tenant, noun):
                 records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
+
+    def _tend_streams(self, tenant: str, queued: Mapping[str, set[str]]) -> None:
+        is_sweeping = self.machine.ledger.try_lock(f"sweep:{tenant}", self.name, SWEEP_INTERVAL)
+        for stream_id in self.machine.store.children(keys.noun_prefix(tenant, "streams")):
+            stream = StreamRef(tenant=tenant, id=stream_id)
+            streams.free_lost_claims(self.machine, stream, queued.get(stream_id, set()))
+            if is_sweeping:
+                streams.sweep(self.machine, stream)
 
     def _unfinished(self, tenant: str) -> list[str]:
         """The text of every job not yet known to have ended, kind by kind, oldest first."""

@@ -24,6 +24,7 @@ from rq.worker import WorkerStatus
 from contracts.heartbeats import Heartbeat, WorkerState
 from contracts.queues import TASKS, QueueName
 from contracts.shapes import now
+from workers import streams
 from workers.jobs import fail_for_good
 from workers.machine import Machine
 from workers.pulse import Drained, repeating, show_life
@@ -66,8 +67,15 @@ class MachineJob(Job):
 
 
 def end_after_last_retry(machine: Machine, job: Job, error: BaseException) -> None:
-    """Writes the manifest of a job that has failed and will not be retried; RQ itself only forgets it."""
-    if not job.should_retry and job.func_name in TASK_FUNCTIONS:
+    """Writes the manifest of a job that has failed and will not be retried; RQ itself only forgets it.
+
+    A shard of a stream has no manifest: whoever waits for it is told.
+    """
+    if job.should_retry or job.func_name not in TASK_FUNCTIONS:
+        return
+    if job.func_name == TASKS["stream"].function:
+        streams.fail_for_good(machine, job.args[0], error)
+    else:
         fail_for_good(machine, job.args[0], error)
 
 

@@ -11,16 +11,18 @@ HandsOffError
 │   ├── Conflict                 conflict               the thing is not in the state that this needs
 │   │   ├── BuiltIn              built_in               what the service brings along is not deleted
 │   │   ├── GeneratorNotReady    generator_not_ready    a fit needs a generator whose import has succeeded
-│   │   ├── FitNotReady          fit_not_ready          a batch needs a fit that has succeeded
+│   │   ├── FitNotReady          fit_not_ready          batches and streams need a succeeded fit
 │   │   ├── JobNotFinished       job_not_finished       only what has ended can be deleted
 │   │   ├── NotRendered          not_rendered           the result is asked for before it is there
 │   │   ├── RequestInProgress    request_in_progress    the same request is being served now
 │   │   ├── UploadIncomplete     upload_incomplete      not all bytes are there that were announced
 │   │   └── UploadUsed           upload_used            an upload serves one job, and this one has served
 │   ├── Gone                     deleted                it was here and has been deleted
+│   ├── ShardFailed              shard_failed           a shard of a stream that cannot be rendered
 │   ├── TooLarge                 too_large              a limit of size or number was passed
 │   └── Unavailable              unavailable            trouble of the service's own; tried again before it is raised
 │       ├── QueueUnavailable     queue_unavailable
+│       ├── ShardNotReady        shard_not_ready        a shard of a stream that is still being rendered
 │       └── StoreUnavailable     store_unavailable
 ├── JobEnded                     a job was waited for and did not succeed
 │   ├── JobCancelled             it was cancelled, or its time was over
@@ -199,6 +201,13 @@ class Gone(ServiceError):
     known_status = 410
 
 
+class ShardFailed(ServiceError):
+    """A shard of a stream could not be rendered; the message says why."""
+
+    known_code = "shard_failed"
+    known_status = 500
+
+
 class TooLarge(ServiceError):
     """A limit of size or number was passed."""
 
@@ -217,6 +226,12 @@ class QueueUnavailable(Unavailable):
     """The service's Redis does not answer."""
 
     known_code = "queue_unavailable"
+
+
+class ShardNotReady(Unavailable):
+    """A shard of a stream is still being rendered."""
+
+    known_code = "shard_not_ready"
 
 
 class StoreUnavailable(Unavailable):

@@ -1,0 +1,123 @@
+"""One shard, of a batch or of a stream: its samples rendered, counted and stored as a tar; out comes its record.
+
+Doing it twice changes nothing: the tar lies under its own digest, and the record that pins it is the caller's to write.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+
+import numpy as np
+
+from contracts import keys
+from contracts.batches import Recipe, ShardRecord
+from contracts.digests import sha256_of_file
+from contracts.shapes import Artefact, now
+from contracts.store import Store
+from contracts.streams import ShardOwner
+from workers.machine import Machine
+from workers.pilots import read_threshold
+from workers.rendering import Renderer
+from workers.samples import Files, Sample
+from workers.tars import write_tar
+
+TAR_TYPE = "application/x-tar"
+
+
+@dataclass(frozen=True)
+class ShardPlace:
+    """Whose shard it is, which one, and the samples in it."""
+
+    owner: ShardOwner
+    index: int
+    samples: range
+
+
+def render_shard(
+    machine: Machine, recipe: Recipe, place: ShardPlace, *, watch: Callable[[int], None]
+) -> ShardRecord:
+    """Renders and stores the tar of one shard. `watch` is told after each micro-batch how many samples are kept."""
+    started_at, clock = now(), time.monotonic()
+    threshold = read_threshold(machine, recipe)
+    renderer = Renderer(
+        machine, recipe.tenant, recipe.fit, seed=recipe.seed, truncation=recipe.truncation
+    )
+    shard = Shard(recipe)
+
+    def see(samples: list[Sample]) -> None:
+        for sample in samples:
+            shard.count(sample)
+        watch(shard.num_samples)
+
+    for sample in renderer.draw(place.samples, threshold, see):
+        shard.keep(sample)
+    return ShardRecord(
+        index=place.index,
+        tar=_store_tar(machine.store, place, shard),
+        num_samples=shard.num_samples,
+        num_candidates=shard.num_candidates,
+        class_pixels=tuple(shard.class_pixels.tolist()),
+        class_images=tuple(shard.class_images.tolist()),
+        candidate_class_images=tuple(shard.candidate_class_images.tolist()),
+        mean_score=shard.mean_score,
+        threshold=threshold,
+        started_at=started_at,
+        finished_at=now(),
+        render_seconds=time.monotonic() - clock,
+    )
+
+
+def _store_tar(store: Store, place: ShardPlace, shard: "Shard") -> Artefact:
+    """By way of a file, which the store sends in parts: a shard may be gigabytes, and its samples are in memory yet."""
+    with TemporaryDirectory(prefix="handsoff-") as folder:
+        path = Path(folder) / "shard.tar"
+        with path.open("wb") as file:
+            shard.write(file)
+        sha256 = sha256_of_file(path)
+        key = keys.shard_tar(place.owner, place.index, sha256)
+        store.put(key, path)
+        num_bytes = path.stat().st_size
+    return Artefact(key=key, sha256=sha256, num_bytes=num_bytes, media_type=TAR_TYPE)
+
+
+class Shard:
+    """A shard in the making: the accepted samples, already encoded, and what is counted of them and of the others."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._labels = recipe.labels
+        self._image_format = recipe.image_format
+        self._files: dict[int, Files] = {}
+        self._scores: dict[int, float] = {}
+        self.num_candidates = 0
+        self.class_pixels = np.zeros(self._labels.num_classes, dtype=np.int64)
+        self.class_images = np.zeros(self._labels.num_classes, dtype=np.int64)
+        self.candidate_class_images = np.zeros(self._labels.num_classes, dtype=np.int64)
+
+    @property
+    def num_samples(self) -> int:
+        return len(self._files)
+
+    @property
+    def mean_score(self) -> float:
+        """Added up in the order of the indices, so that the order of rendering leaves no trace."""
+        return sum(self._scores[index] for index in sorted(self._scores)) / len(self._scores)
+
+    def count(self, sample: Sample) -> None:
+        """Count a candidate, accepted or not."""
+        self.num_candidates += 1
+        self.candidate_class_images += sample.class_pixels(self._labels.num_classes) > 0
+
+    def keep(self, sample: Sample) -> None:
+        """Keep an accepted candidate."""
+        pixels = sample.class_pixels(self._labels.num_classes)
+        self.class_pixels += pixels
+        self.class_images += pixels > 0
+        self._scores[sample.index] = sample.score
+        self._files[sample.index] = sample.encode(self._labels, self._image_format)
+
+    def write(self, target: IO[bytes]) -> None:
+        """All accepted samples as a tar, in the order of their indices."""
+        write_tar((self._files[index] for index in sorted(self._files)), target)

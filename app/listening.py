@@ -1,4 +1,7 @@
-"""Follows a job's events as they come, without holding a thread. For the live stream and for `Prefer: wait`."""
+"""Follows a job's events and a stream's news as they come, without holding a thread.
+
+For the live stream, for `Prefer: wait`, and for whoever waits for a shard.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,10 +11,14 @@ import redis
 from redis.asyncio import Redis
 
 from contracts import redis_keys
-from contracts.events import Event, read_entry
+from contracts.events import FIRST, Event, read_entry
 from contracts.jobs import JobRef
+from contracts.streams import StreamRef
 
 _BLOCK_MILLISECONDS = 2_000
+
+MAX_LISTENERS = 1_000
+"""Each waits on a connection of its own. Who comes when all are taken looks every two seconds instead."""
 
 Entries = list[tuple[str, list[tuple[str, dict[str, str]]]]]
 
@@ -20,7 +27,9 @@ class Listener:
     """An asynchronous reader of event streams."""
 
     def __init__(self, redis_url: str) -> None:
-        self._redis: Redis = Redis.from_url(redis_url, decode_responses=True)
+        self._redis: Redis = Redis.from_url(
+            redis_url, decode_responses=True, max_connections=MAX_LISTENERS
+        )
 
     async def follow(self, ref: JobRef, after: str) -> AsyncIterator[Event | None]:
         """Events after the one with id `after`, for ever; None whenever a moment passes without one.
@@ -34,6 +43,34 @@ class Listener:
                 yield event
             if not events:
                 yield None
+
+    async def newest(self, stream: StreamRef) -> str:
+        """The id of a stream's last news."""
+        try:
+            found = await self._redis.xrevrange(redis_keys.news(stream), count=1)
+        except redis.RedisError:
+            return FIRST
+        return cast("list[tuple[str, object]]", found)[0][0] if found else FIRST
+
+    async def news(self, stream: StreamRef, shard: int, after: str, seconds: float) -> str:
+        """Returns when there is news of a shard, or a moment has passed without (`seconds` at most).
+
+        What is returned is the id to go on after.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + min(seconds, _BLOCK_MILLISECONDS / 1_000)
+        while (left := until - loop.time()) > 0:
+            key, block = redis_keys.news(stream), max(1, round(left * 1_000))
+            try:
+                found = await self._redis.xread({key: after}, count=100, block=block)
+            except redis.RedisError:
+                await asyncio.sleep(left)
+                break
+            for _, entries in cast("Entries", found or []):
+                after = entries[-1][0]
+                if any(fields["shard"] == str(shard) for _, fields in entries):
+                    return after
+        return after
 
     async def close(self) -> None:
         """Closes the connections."""

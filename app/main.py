@@ -19,6 +19,7 @@ from app.labelsets import endpoints as labelsets
 from app.problems import PROBLEM_RESPONSES, install_problem_handlers
 from app.request_ids import RequestIds
 from app.services import Services
+from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
 from contracts.settings import Settings
 from contracts.spooling import sweep
@@ -36,6 +37,7 @@ A handful of labelled images in, an endless supply of labelled images out.
 2. `POST /v1/labelsets`: upload images with masks, keypoints, depth, or one COCO file.
 3. `POST /v1/fits`: fit a label generator to them.
 4. `POST /v1/batches`: ask for n labelled samples; read the shards by signed links.
+5. `POST /v1/streams`: or read shards without an end, each rendered when you are about to need it.
 
 Jobs answer 202 at once and are watched by `GET`, by `Prefer: wait=N`, or as server-sent events. Every POST takes an
 `Idempotency-Key`. Errors are problem+json (RFC 9457) with a stable `code`.
@@ -75,6 +77,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     )
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
-    for room in (uploads, generators, inverters, fits, batches, files, health):
+    for room in (uploads, generators, inverters, fits, batches, streams, files, health):
         app.include_router(room.router, max_body_size=settings.max_json_bytes)
     return app

@@ -1,13 +1,13 @@
 """Decides whether a batch can be made of what was sent, resolves every choice, and submits it. Knows no HTTP."""
 
 from app.batches.schemas import BatchCreate
+from app.fits import service as fits
 from app.idempotency import Created, check_replay, idempotency_of, reserve
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, PinnedFit
-from contracts.errors import FitNotReady, Gone, InvalidRequest, NotFound, NotRendered
-from contracts.fits import FitManifest, FitRequest
+from contracts.errors import InvalidRequest, NotRendered
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.planning import next_calls
 from contracts.settings import Settings
@@ -47,7 +47,7 @@ def _resolve(
     services: Services, ref: JobRef, body: BatchCreate, idempotency: Idempotency | None
 ) -> BatchRequest:
     """The request as it will be rendered. Raises `InvalidRequest` or `FitNotReady`."""
-    fit, made = _fit(services, JobRef(tenant=ref.tenant, id=body.fit))
+    fit, made = fits.find_ready(services, JobRef(tenant=ref.tenant, id=body.fit))
     assert made.digest is not None
     request = BatchRequest(
         tenant=ref.tenant,
@@ -80,17 +80,3 @@ def _check_size(request: BatchRequest, settings: Settings) -> None:
             f" {settings.max_batch_shards}. Ask for larger shards or fewer samples."
         )
         raise InvalidRequest.at("/shard_size", detail)
-
-
-def _fit(services: Services, ref: JobRef) -> tuple[FitRequest, FitManifest]:
-    """The fit and what it made. Raises `FitNotReady` unless it has succeeded."""
-    try:
-        state = jobs.find(services, ref)
-    except (NotFound, Gone) as error:
-        raise InvalidRequest.at("/fit", error.detail) from None
-    request, manifest = state.record.request, state.record.manifest
-    if state.status is not JobStatus.SUCCEEDED:
-        raise FitNotReady(ref.id, state.status)
-    assert isinstance(request, FitRequest)
-    assert isinstance(manifest, FitManifest)
-    return request, manifest

@@ -9,8 +9,9 @@ from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
-from contracts.errors import Flaw, Gone, InvalidRequest, NotFound
+from contracts.errors import FitNotReady, Flaw, Gone, InvalidRequest, NotFound
 from contracts.fits import (
+    FitManifest,
     FitRequest,
     PinnedGenerator,
     PinnedLabelset,
@@ -18,7 +19,7 @@ from contracts.fits import (
     resolve_inversion,
 )
 from contracts.generators import GeneratorManifest
-from contracts.jobs import Idempotency, JobRef
+from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
 from contracts.queues import job_call
 from contracts.schemas import LabelSchema, TaskName
@@ -39,6 +40,20 @@ def create(services: Services, tenant: str, body: FitCreate, key: str | None) ->
         return Created(jobs.fresh(request), is_replay=False)
 
 
+def find_ready(services: Services, ref: JobRef) -> tuple[FitRequest, FitManifest]:
+    """The fit and what it made, to render by. Raises `FitNotReady` unless it has succeeded."""
+    try:
+        state = jobs.find(services, ref)
+    except (NotFound, Gone) as error:
+        raise InvalidRequest.at("/fit", error.detail) from None
+    request, manifest = state.record.request, state.record.manifest
+    if state.status is not JobStatus.SUCCEEDED:
+        raise FitNotReady(ref.id, state.status)
+    assert isinstance(request, FitRequest)
+    assert isinstance(manifest, FitManifest)
+    return request, manifest
+
+
 def _resolve(
     services: Services, ref: JobRef, body: FitCreate, idempotency: Idempotency | None
 ) -> FitRequest:
@@ -57,6 +72,7 @@ def _resolve(
         inversion=resolve_inversion(body.options.inversion),
         ensemble=body.options.ensemble,
         estimate=body.options.estimate,
+        framing=body.options.framing,
     )
     flaws = [
         *_aspect_flaws("/labelset", labelset, generator),

@@ -9,7 +9,7 @@ import pytest
 
 from app.main import create_app
 from contracts.settings import Settings
-from handsoff_client import Batch, Fit, Generator, Inverter, Labelset, Shard
+from handsoff_client import Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
 from handsoff_client.operations import OPERATIONS
 from handsoff_client.resources import Job
 from handsoff_client.shapes import WHOLE
@@ -26,6 +26,8 @@ NOT_CALLED = {
     "GET /v1/inverters/{}/events/live": "the client polls",
     "GET /v1/fits/{}/events/live": "the client polls",
     "GET /v1/batches/{}/events/live": "the client polls",
+    "GET /v1/streams/{}/shards/{}": "the client reads the record, which has the digest too",
+    "GET /v1/streams/{}/tar": "for curl, and loaders that read a pipe",
 }
 
 VIEWS = {
@@ -35,6 +37,7 @@ VIEWS = {
     "FitView": Fit,
     "BatchView": Batch,
     "ShardView": Shard,
+    "StreamView": Stream,
 }
 
 
@@ -84,9 +87,9 @@ def test_every_create_takes_what_the_client_sends(document: dict[str, Any]) -> N
     assert sent <= set(schemas["FitCreate"]["properties"])
     sent = {"fit", "n", "seed", "truncation", "filter", "image_format", "shard_size"}
     assert sent <= set(schemas["BatchCreate"]["properties"])
-    creates = [
-        document["paths"][f"/v1/{noun}"]["post"] for noun in ("labelsets", "fits", "batches")
-    ]
+    assert sent - {"n"} <= set(schemas["StreamCreate"]["properties"])
+    nouns = ("labelsets", "fits", "batches", "streams")
+    creates = [document["paths"][f"/v1/{noun}"]["post"] for noun in nouns]
     assert all("Idempotency-Key" in str(create["parameters"]) for create in creates)
 
 

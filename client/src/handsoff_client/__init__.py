@@ -49,7 +49,17 @@ from handsoff_client.errors import (
 from handsoff_client.exports.formats import export
 from handsoff_client.folders import BatchFolder
 from handsoff_client.progress import bar
-from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Labels, Labelset, Shard
+from handsoff_client.resources import (
+    Batch,
+    Fit,
+    Generator,
+    Inverter,
+    Job,
+    Labels,
+    Labelset,
+    Shard,
+    Stream,
+)
 from handsoff_client.retries import Retries
 from handsoff_client.samples import Sample, decode_sample
 from handsoff_client.sources import BatchSource, FolderSource, ShardSource
@@ -104,6 +114,7 @@ __all__ = [
     "ShardReader",
     "ShardSource",
     "StoreUnavailable",
+    "Stream",
     "TooLarge",
     "Unavailable",
     "Unreachable",

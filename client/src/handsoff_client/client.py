@@ -12,6 +12,7 @@ from handsoff_client.generators import Generators
 from handsoff_client.inverters import Inverters
 from handsoff_client.labelsets import Labelsets
 from handsoff_client.retries import Retries
+from handsoff_client.streams import Streams
 from handsoff_client.transport import DEFAULT_TIMEOUT, Transport
 
 URL_VARIABLE = "HANDSOFF_URL"
@@ -47,6 +48,7 @@ class HandsOff:
         self.labelsets = Labelsets(self.transport)
         self.fits = Fits(self.transport)
         self.batches = Batches(self.transport)
+        self.streams = Streams(self.transport)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 
 class Operation(NamedTuple):
-    """A method and a path with one place for an id at most."""
+    """A method and a path with one place for an id at most, and one for a shard's number."""
 
     method: str
     path: str
@@ -13,6 +13,10 @@ class Operation(NamedTuple):
     def at(self, thing_id: str = "") -> str:
         """The path with the id in its place."""
         return self.path.replace("{id}", quote(thing_id, safe=""))
+
+    def of_shard(self, index: int) -> "Operation":
+        """The same for one shard."""
+        return self._replace(path=self.path.replace("{shard}", str(index)))
 
 
 CREATE_LABELSET = Operation("POST", "/v1/labelsets")
@@ -25,6 +29,12 @@ GET_UPLOAD = Operation("GET", "/v1/uploads/{id}")
 
 LIST_SHARDS = Operation("GET", "/v1/batches/{id}/shards")
 GET_BATCH_MANIFEST = Operation("GET", "/v1/batches/{id}/manifest")
+
+CREATE_STREAM = Operation("POST", "/v1/streams")
+LIST_STREAMS = Operation("GET", "/v1/streams")
+GET_STREAM = Operation("GET", "/v1/streams/{id}")
+DELETE_STREAM = Operation("DELETE", "/v1/streams/{id}")
+GET_SHARD_RECORD = Operation("GET", "/v1/streams/{id}/shards/{shard}/record")
 
 
 class JobOperations(NamedTuple):
@@ -65,6 +75,11 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_UPLOAD,
     LIST_SHARDS,
     GET_BATCH_MANIFEST,
+    CREATE_STREAM,
+    LIST_STREAMS,
+    GET_STREAM,
+    DELETE_STREAM,
+    GET_SHARD_RECORD,
     *GENERATORS,
     *INVERTERS,
     *FITS,

@@ -1,4 +1,4 @@
-"""What the service answers with: generators, labelsets, fits, batches and shards as frozen dataclasses.
+"""What the service answers with: generators, labelsets, fits, batches, streams and shards as frozen dataclasses.
 
 Times are aware datetimes; a share is 0 to 1. `json` holds the whole answer, also what this client does not know yet.
 """
@@ -207,6 +207,24 @@ class Batch(Job):
     shard_size: int
     num_shards: int
     labels: Labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Labelled samples without an end: shard k holds the samples k x `shard_size` and following, for any k."""
+
+    id: str
+    created_at: datetime
+    fit: Pinned
+    seed: int
+    truncation: float
+    filter: Json | None
+    image_format: str
+    shard_size: int
+    num_shards: int
+    render_version: int
+    labels: Labels
+    json: Json = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

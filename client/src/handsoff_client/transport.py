@@ -8,7 +8,13 @@ from typing import Any
 import httpx
 
 from handsoff_client.error_codes import service_error
-from handsoff_client.errors import HandsOffError, InvalidAnswer, RequestInProgress, Unreachable
+from handsoff_client.errors import (
+    HandsOffError,
+    InvalidAnswer,
+    RequestInProgress,
+    ShardNotReady,
+    Unreachable,
+)
 from handsoff_client.operations import Operation
 from handsoff_client.retries import RETRIED_STATUSES, Retries
 
@@ -103,8 +109,10 @@ def unreachable(error: httpx.TransportError) -> Unreachable:
 def _may_retry(response: httpx.Response | None) -> bool:
     if response is None:
         return True
-    is_in_progress = problem_of(response).get("code") == RequestInProgress.known_code
-    return response.status_code in RETRIED_STATUSES or is_in_progress
+    code = problem_of(response).get("code")
+    if code == ShardNotReady.known_code:  # no trouble: who waits for a shard asks again at once
+        return False
+    return response.status_code in RETRIED_STATUSES or code == RequestInProgress.known_code
 
 
 def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON

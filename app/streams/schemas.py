@@ -1,0 +1,69 @@
+"""What a caller sends to make a stream, and what is answered about one."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from app.links import Links
+from contracts.batches import Filter, ImageFormat, PinnedFit, Truncation
+from contracts.ids import FitId
+from contracts.schemas import LabelSchema
+from contracts.shapes import Seed, Shape, Timestamp
+from contracts.streams import StreamRequest
+
+
+class StreamCreate(Shape):
+    """The body of `POST /v1/streams`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "fit": "fit_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
+                    "seed": 1,
+                    "filter": {"drop_share": 0.1},
+                    "shard_size": 64,
+                }
+            ]
+        }
+    )
+
+    fit: FitId
+    seed: Seed = 0
+    truncation: Truncation = 0.7
+    filter: Filter | None = None
+    image_format: ImageFormat = "png"
+    shard_size: Annotated[int, Field(ge=1, le=4_096)] | None = None
+
+
+class StreamView(Shape):
+    """A stream of labelled samples: shard k, for any k below `num_shards`, is rendered when it is asked for.
+
+    Shard k holds the samples k x `shard_size` and following: the same ones whenever and however often it is read.
+    """
+
+    id: str
+    kind: Literal["stream"] = "stream"
+    created_at: Timestamp
+    fit: PinnedFit
+    seed: Seed
+    truncation: float
+    filter: Filter | None
+    image_format: ImageFormat
+    shard_size: int
+    num_shards: int
+    render_version: int
+    labels: LabelSchema
+    links: dict[str, str]
+
+
+def show_stream(request: StreamRequest, links: Links) -> StreamView:
+    """The answer about a stream."""
+    own = request.model_dump(exclude={"tenant", "idempotency"})
+    addresses = {
+        "self": links.resource("streams", request.id),
+        "shard": links.resource("streams", request.id, "shards", "{k}"),
+        "record": links.resource("streams", request.id, "shards", "{k}", "record"),
+        "tar": links.resource("streams", request.id, "tar"),
+    }
+    return StreamView.model_validate({**own, "num_shards": request.num_shards, "links": addresses})

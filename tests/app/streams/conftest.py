@@ -1,0 +1,73 @@
+"""A stream of a succeeded fit, and a worker that is played: it renders to tars that name their samples."""
+
+import io
+import tarfile
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from contracts import keys, records
+from contracts.batches import ShardRecord
+from contracts.digests import sha256_of
+from contracts.ids import DEFAULT_TENANT
+from contracts.ledger import Ledger
+from contracts.shapes import Artefact, now
+from contracts.store import Store
+from contracts.stream_ledger import StreamLedger
+from contracts.streams import StreamRef, StreamRequest
+
+Render = Callable[[str, int], ShardRecord]
+
+
+@pytest.fixture
+def stream_id(client: httpx.Client, finished_fit_id: str) -> str:
+    """A stream with four samples in a shard."""
+    body = {"fit": finished_fit_id, "seed": 7, "shard_size": 4}
+    answer = client.post("/v1/streams", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+@pytest.fixture
+def render(store: Store, ledger: Ledger) -> Render:
+    """Renders one shard as a worker would."""
+
+    def render(stream_id: str, index: int) -> ShardRecord:
+        ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
+        request = records.read(store, keys.stream_request(ref), StreamRequest)
+        assert request is not None
+        data = tar_of(request.samples(index))
+        key = keys.shard_tar(ref, index, sha256_of(data))
+        store.put(key, data)
+        record = ShardRecord(
+            index=index,
+            tar=Artefact(key=key, sha256=sha256_of(data), num_bytes=len(data)),
+            num_samples=request.shard_size,
+            num_candidates=request.shard_size,
+            class_pixels=(1, 0, 0),
+            class_images=(1, 0, 0),
+            candidate_class_images=(1, 0, 0),
+            mean_score=0.5,
+            threshold=None,
+            started_at=now(),
+            finished_at=now(),
+            render_seconds=0.1,
+        )
+        records.create(store, keys.shard_record(ref, index), record)
+        StreamLedger(ledger).release(ref, index)
+        return record
+
+    return render
+
+
+def tar_of(indices: range) -> bytes:
+    """A shard of one file for each sample."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for index in indices:
+            data = f'{{"index": {index}}}'.encode() * 400  # some blocks each, the last not full
+            header = tarfile.TarInfo(f"{index:09d}.json")
+            header.size = len(data)
+            tar.addfile(header, io.BytesIO(data))
+    return buffer.getvalue()

@@ -1,11 +1,9 @@
 """The ensemble of small MLPs from hypercolumns to labels (HandsOff, arXiv 2212.12645, section 3.2), all in one module.
 
-Each member is Linear-ReLU-BatchNorm, Linear-ReLU-BatchNorm, Linear. The first layer is linear, bilinear upsampling acts
-on each channel alone, so they commute: W1 [up(f_1); ...; up(f_L)] = sum_l up(W1_l f_l). `maps` uses that, `forward` is
-the plain form.
+Each member is Linear-ReLU-BatchNorm, Linear-ReLU-BatchNorm, Linear. This is the form that is trained, at single pixels;
+whole images are labelled by `lean_head.py`.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from models.arrays import FeatureMaps
 from models.json_config import JsonConfig
-from models.labels.hypercolumns import upsample_to
 from models.labels.tasks import TaskSet
 
 NORM_EPSILON = 1e-5
 NORM_MOMENTUM = 0.1
 INIT_DEVIATION = 0.02
-
-HiddenMaps = Float[Tensor, "batch height width hidden"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +80,7 @@ class MemberLinear(nn.Module):
 
 
 class Ensemble(nn.Module):
-    """Ten (or so) MLPs that are trained at once and rendered one by one."""
+    """Ten (or so) MLPs that are trained at once."""
 
     def __init__(self, config: EnsembleConfig) -> None:
         super().__init__()
@@ -105,44 +99,6 @@ class Ensemble(nn.Module):
         x = self.norm1(self.layer1(columns).relu())
         x = self.norm2(self.layer2(x).relu())
         return self.layer3(x)  # type: ignore[no-any-return]
-
-    def maps(self, taps: Sequence[Tensor], label_px: tuple[int, int]) -> Iterator[FeatureMaps]:
-        """Raw outputs [n, outputs, h, w] at every pixel, member by member.
-
-        Only one member's hidden map exists at a time. Uses the running statistics, whatever mode the module is in.
-        """
-        for member in range(self.config.num_members):
-            hidden = self._first_layer(taps, label_px, member).relu_()
-            hidden = self._dense(hidden, self.layer2, member, self.norm1).relu_()
-            yield self._dense(hidden, self.layer3, member, self.norm2).permute(0, 3, 1, 2)
-
-    def _first_layer(
-        self, taps: Sequence[Tensor], label_px: tuple[int, int], member: int
-    ) -> HiddenMaps:
-        """W1 applied at each tap's own resolution, then upsampled and added; taps of one size share the upsampling.
-
-        Channels stay last all the way: the dense layers are matrix products then, and nothing is laid out anew.
-        """
-        slices = self.layer1.weight[member].split(self.config.tap_channels)
-        by_size: dict[tuple[int, ...], Tensor] = {}
-        for tap, weight in zip(taps, slices, strict=True):
-            part = tap.permute(0, 2, 3, 1) @ weight
-            size = tuple(tap.shape[2:])
-            by_size[size] = by_size[size].add_(part) if size in by_size else part
-        upsampled = (upsample_to(x.permute(0, 3, 1, 2), label_px) for x in by_size.values())
-        total = next(upsampled)
-        for part in upsampled:
-            total.add_(part)
-        return total.permute(0, 2, 3, 1).add_(self.layer1.bias[member])
-
-    def _dense(
-        self, x: HiddenMaps, layer: MemberLinear, member: int, norm: MemberNorm
-    ) -> Float[Tensor, "batch height width outputs"]:
-        """The normalisation before a layer, folded into the layer's own weights."""
-        scale, shift = norm.affine(member)
-        weight, bias = layer.weight[member], layer.bias[member]
-        outputs: Tensor = x @ (scale[:, None] * weight) + (bias + shift @ weight)
-        return outputs
 
 
 def build_ensemble(config: dict[str, Any], tensors: dict[str, Tensor]) -> Ensemble:

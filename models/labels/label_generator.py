@@ -17,6 +17,7 @@ from models.arrays import (
     Taps,
 )
 from models.labels.ensemble import Ensemble
+from models.labels.lean_head import LeanHead
 from models.labels.tasks import HIDDEN, VISIBLE
 from models.labels.votes import Ballot, ClassVotes, PointVotes
 from models.stylegan2.generator import Generator
@@ -60,6 +61,7 @@ class LabelGenerator:
             )
         self.generator, self.ensemble = generator, ensemble
         self.label_px = label_px or generator.config.image_px
+        self._head = LeanHead(ensemble, self.label_px)
 
     @torch.no_grad()
     def render(self, ws: StyleCodes) -> Rendered:
@@ -83,7 +85,7 @@ class LabelGenerator:
     def label(self, taps: Taps) -> Ballot:
         """What the members say of every task at every pixel of the label."""
         ballot = Ballot(self.ensemble.config.tasks, self.label_px)
-        return ballot.count(self.ensemble.maps(taps, self.label_px))
+        return ballot.count(self._head.maps(taps))
 
 
 def _classes(votes: ClassVotes | None) -> dict[str, Tensor]:

@@ -1,0 +1,70 @@
+"""Promises of the lean head: whatever the sizes, it says what the plain ensemble says, and as precisely."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from benchmarks.naive_head import naive_label
+from models.labels.ensemble import Ensemble
+from models.labels.label_generator import LabelGenerator
+from models.labels.lean_head import CPU_STRIP_VALUES, FirstLayerSums, LeanHead, Member
+from models.stylegan2.config import GeneratorConfig
+from models.stylegan2.generator import Generator
+from tests.models.labels.conftest import given
+from tests.models.labels.test_ensemble import random_ensemble
+
+
+def naive(ensemble: Ensemble, taps: list[Tensor], label_px: tuple[int, int]) -> Tensor:
+    """The paper's way: upsample, concatenate, then every MLP at every pixel; [members, n, outputs, h, w]."""
+    maps = [F.interpolate(t, size=label_px, mode="bilinear", align_corners=False) for t in taps]
+    columns = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
+    flat = columns.flatten(0, 2).expand(ensemble.config.num_members, -1, -1)
+    outputs: Tensor = ensemble(flat).unflatten(1, columns.shape[:3])
+    return outputs.permute(0, 1, 4, 2, 3)
+
+
+@pytest.mark.parametrize("of_image", [(1, 0), (0.5, 0), (4, 0), (1, 7), (0, 4)])
+def test_the_lean_head_equals_the_naive_one(
+    any_generator: Generator, of_image: tuple[float, int]
+) -> None:
+    """Same outputs for all tasks within 1e-5: as large as the image, smaller, in several strips, at odd sizes."""
+    factor, more = of_image
+    height, width = (round(px * factor) for px in any_generator.config.image_px)
+    label_px = height + more, width + (more + 1) // 2
+    ensemble = random_ensemble(any_generator)
+    taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
+    expected = naive(ensemble, taps, label_px)
+    found = torch.stack(list(LeanHead(ensemble, label_px).maps(taps)))
+    assert (found - expected).abs().max() / expected.abs().max() < 1e-5
+
+
+def test_probabilities_are_as_precise_as_the_naive_ones() -> None:
+    """The largest error against float64 is at most twice that of the naive way in float32."""
+    config = GeneratorConfig(z_dim=16, w_dim=16, channels=(64, 64, 32, 16), num_mapping_layers=1)
+    generator = Generator(config).eval().requires_grad_(False)
+    ensemble = random_ensemble(generator)
+    taps = generator.synthesize(generator.map(torch.randn(2, 16))).taps
+    lean = LabelGenerator(generator, ensemble).label(taps)
+    plain = naive_label(ensemble, taps, config.image_px)
+    exact = naive_label(ensemble.double(), [tap.double() for tap in taps], config.image_px)
+    truth = given(exact.segmentation).probabilities
+    ours, theirs = (
+        (given(each.segmentation).probabilities - truth).abs().max() for each in (lean, plain)
+    )
+    assert ours <= 2 * theirs
+
+
+def test_hidden_values_exist_only_in_strips(generator: Generator) -> None:
+    """A label four times as large is four times as many strips, none of them larger; every row comes once."""
+    height, width = (8 * px for px in generator.config.image_px)
+    ensemble = random_ensemble(generator)
+    hidden = ensemble.config.hidden[0]
+    taps = generator.synthesize(generator.map(torch.randn(1, 16))).taps
+    sums = FirstLayerSums(taps, (height, width), hidden)
+    rows: list[int] = []
+    for span, strip in sums.strips(Member.of(ensemble, 0), 0):
+        assert strip.shape == (len(span), width, hidden)
+        assert strip.numel() <= CPU_STRIP_VALUES
+        rows += span
+    assert rows == list(range(height))

@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test image-check check lint fix bench bench-quality bench-inversion train-portraits gpu-test clean
+.PHONY: help setup demo serve test image-check check lint fix bench bench-labels bench-quality bench-inversion train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +58,9 @@ fix: $(READY) ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## Speed and memory of the label head (one line of JSON; history in benchmarks/LOG.md)
+bench: bench-labels ## The quick benchmarks, each ending in one line of JSON (history in benchmarks/LOG.md)
+
+bench-labels: $(READY) ## Speed and memory of the label head against the generator and the paper's way
 	@$(BIN)/python -m benchmarks.label_head
 
 bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (an hour or more on 2 cores)

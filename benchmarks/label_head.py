@@ -1,7 +1,8 @@
 """`python -m benchmarks.label_head`: time and memory of labelling, ours against the paper's way, on random weights.
 
-Times alternate in one process and are reported as ratios; peak memory comes from a fresh process per way. The last line
-is one line of JSON, keyed by the generator's resolution.
+Ways alternate in one process on one thread; each round's processor times give ratios, and their median is reported.
+Peak memory, above the generator's own, comes from a fresh process per way. The last line is one line of JSON, keyed by
+the generator's resolution.
 """
 
 import argparse
@@ -28,7 +29,7 @@ CHANNELS = {
     64: (128, 128, 96, 48, 16),
     256: (512, 512, 512, 512, 512, 256, 128),
 }
-WAYS = ("generator", "ours", "naive")
+WAYS = ("generator", "exact", "naive")
 
 
 def main() -> None:
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=WAYS, help="run this way once and print its peak memory")
     parsed = parser.parse_args()
+    torch.set_num_threads(1)
     if parsed.only:
         _ways(parsed.px[0])[parsed.only]()
         print(_own_peak_bytes())
@@ -50,22 +52,26 @@ def main() -> None:
 
 
 def _measure(px: int, rounds: int) -> dict[str, float]:
-    """Median time of each way over alternating rounds, as ratios; memory above the generator's own."""
+    """Ratios of processor time, labels and image together against the image alone; the first round only warms up."""
     ways = _ways(px)
-    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
-    for _ in range(rounds + 1):
-        for name, way in ways.items():
-            began = time.perf_counter()
-            way()
-            seconds[name].append(time.perf_counter() - began)
-    generator, ours, naive = (median(seconds[name][1:]) for name in WAYS)
+    seconds = [{name: _seconds(way) for name, way in ways.items()} for _ in range(rounds + 1)][1:]
     peaks = {name: _peak_bytes(name, px) for name in WAYS}
     return {
-        "naive_over_ours": round(naive / ours, 2),
-        "ours_over_generator": round(ours / generator, 2),
-        "peak_bytes_ours": peaks["ours"] - peaks["generator"],
+        "naive_over_exact": round(median(each["naive"] / each["exact"] for each in seconds), 2),
+        "exact_over_generator": round(
+            median(each["exact"] / each["generator"] for each in seconds), 2
+        ),
+        "peak_bytes": peaks["exact"] - peaks["generator"],
         "peak_bytes_naive": peaks["naive"] - peaks["generator"],
     }
+
+
+@torch.no_grad()
+def _seconds(way: Callable[[], object]) -> float:
+    """Processor time, which other processes on the same cores disturb least."""
+    began = time.process_time()
+    way()
+    return time.process_time() - began
 
 
 def _peak_bytes(way: str, px: int) -> int:
@@ -94,7 +100,7 @@ def _ways(px: int) -> dict[str, Callable[[], object]]:
     labels = LabelGenerator(generator, ensemble)
     return {
         "generator": lambda: generator.synthesize(ws),
-        "ours": lambda: labels.label(generator.synthesize(ws).taps),
+        "exact": lambda: labels.label(generator.synthesize(ws).taps),
         "naive": lambda: naive_label(ensemble, generator.synthesize(ws).taps, config.image_px),
     }
 

@@ -14,6 +14,7 @@ from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import Artefact, Seed, Sha256, Shape
 
 InversionPreset = Literal["default", "paper"]
+FramingChoice = Literal["none", "center"]
 PerceptualPort = Literal["discriminator", "mounted"]
 Patience = Annotated[int, Field(ge=0, le=5_000)]
 Restarts = Annotated[int, Field(ge=0, le=8)]
@@ -118,13 +119,15 @@ class FitOptions(Shape):
     """What a caller may choose about a fit.
 
     `tasks` are those to learn, by default all that the labelset has labels for. `estimate` asks for a cross-validated
-    estimate of the label quality, which costs some further trainings of a smaller ensemble.
+    estimate of the label quality, which costs some further trainings of a smaller ensemble. `framing` "center" crops
+    or pads all images and labels alike to where the generator makes its subject; "none" only says what would fit.
     """
 
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1, max_length=3)] | None = None
     inversion: InversionChoice = InversionChoice()
     ensemble: EnsembleOptions = EnsembleOptions()
     estimate: bool = True
+    framing: FramingChoice = "none"
 
 
 class ResolvedFitOptions(Shape):
@@ -134,6 +137,7 @@ class ResolvedFitOptions(Shape):
     inversion: InversionOptions
     ensemble: EnsembleOptions
     estimate: bool = False
+    framing: FramingChoice = "none"
 
 
 class PinnedGenerator(Shape):
@@ -250,9 +254,20 @@ class Estimate(TaskMetrics):
     worst_images: tuple[ImageEstimate, ...] = ()
 
 
+class ImagePart(Shape):
+    """A part of every image, its edges as shares of width and height; beyond 0 to 1 lies padding."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class FitMetrics(Shape):
     """What a fit is worth. `training_miou` is on the images it trained on and flatters.
 
+    `framing` is the part of the images that is framed as the generator's own, none where the whole is; with the option
+    `framing: center` it is what the fit has looked at.
     `estimate` is what can be known without further labelled images, and `advice` what to do about it.
     """
 
@@ -263,6 +278,7 @@ class FitMetrics(Shape):
     heldout: HeldOut | None = None
     estimate: Estimate | None = None
     advice: tuple[str, ...] = ()
+    framing: ImagePart | None = None
     stage_seconds: dict[str, float]
 
 

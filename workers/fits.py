@@ -14,11 +14,13 @@ from contracts.fits import (
     FitMetrics,
     FitRequest,
     HeldOut,
+    ImagePart,
     PinnedLabelset,
 )
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import Artefact, now
+from models.inversion.framing import Framing
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
 from models.serialization import pack, pack_network
@@ -31,6 +33,7 @@ from workers.jobs import Run
 from workers.labelling import Labelled, label_codes
 from workers.machine import Machine
 from workers.pairs import Pairs, read_labelset
+from workers.reframing import reframed
 from workers.sheets import encode_sheet
 from workers.tasks import Trainer
 
@@ -46,6 +49,9 @@ def _fit(run: Run) -> FitManifest:
     pairs = _read_pairs(run, request, request.labelset)
     _check_labelled(pairs)
     inverter = Inverter.open(run.machine, request)
+    framing = inverter.find_framing(run.machine, pairs)
+    pairs = _framed(request, pairs, framing)
+    _check_labelled(pairs)
     inversion = inverter.invert(run, "inverting", pairs)
     trainer = Trainer(run.machine, request, inverter.generator, pairs, inversion.ws)
     ensemble = trainer.train(trainer.wanted, run.steps("training"))
@@ -58,9 +64,9 @@ def _fit(run: Run) -> FitManifest:
         inversion=inversion,
         digest=request.generator.digest,
     )
-    heldout = _label_heldout(run, request, inverter, label_generator)
+    heldout = _label_heldout(run, request, inverter, framing, label_generator=label_generator)
     expected = estimate(run, trainer) if request.options.estimate else None
-    return _write(run, request, ensemble, Judged(training, heldout, expected))
+    return _write(run, request, ensemble, Judged(training, heldout, expected, framing))
 
 
 def _read_request(run: Run) -> FitRequest:
@@ -85,13 +91,27 @@ def _check_labelled(pairs: Pairs) -> None:
         )
 
 
+def _framed(request: FitRequest, pairs: Pairs, framing: Framing) -> Pairs:
+    """The pairs as the fit is to see them."""
+    return pairs if _is_as_uploaded(request) else reframed(pairs, framing)
+
+
+def _is_as_uploaded(request: FitRequest) -> bool:
+    return request.options.framing == "none"
+
+
 def _label_heldout(
-    run: Run, request: FitRequest, inverter: Inverter, label_generator: LabelGenerator
+    run: Run,
+    request: FitRequest,
+    inverter: Inverter,
+    framing: Framing,
+    *,
+    label_generator: LabelGenerator,
 ) -> Labelled | None:
-    """The validation labelset, inverted with the same settings and never trained on."""
+    """The validation labelset, framed and inverted with the same settings and never trained on."""
     if request.validation_labelset is None:
         return None
-    pairs = _read_pairs(run, request, request.validation_labelset)
+    pairs = _framed(request, _read_pairs(run, request, request.validation_labelset), framing)
     return label_codes(
         run,
         "labelling held-out",
@@ -109,6 +129,7 @@ class Judged:
     training: Labelled
     heldout: Labelled | None
     estimate: Estimate | None
+    framing: Framing
 
 
 def _write(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judged) -> FitManifest:
@@ -160,6 +181,7 @@ def _metrics(run: Run, request: FitRequest, judged: Judged) -> FitMetrics:
     training = judged.training
     images = training.judged_images()
     labelset = read_labelset(run.machine, request.tenant, request.labelset)
+    told = (judged.framing.advice,) if judged.framing.advice and _is_as_uploaded(request) else ()
     return FitMetrics(
         reconstruction_psnr_db=training.psnr_db,
         images=images,
@@ -167,9 +189,17 @@ def _metrics(run: Run, request: FitRequest, judged: Judged) -> FitMetrics:
         training=training.metrics,
         heldout=None if judged.heldout is None else _heldout_metrics(judged.heldout),
         estimate=judged.estimate,
-        advice=advise(labelset.only(request.labels.tasks), images, judged.estimate),
+        advice=(*told, *advise(labelset.only(request.labels.tasks), images, judged.estimate)),
+        framing=_part(judged.framing),
         stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()},
     )
+
+
+def _part(framing: Framing) -> ImagePart | None:
+    if framing == Framing():
+        return None
+    left, top, right, bottom = framing.box
+    return ImagePart(left=left, top=top, right=right, bottom=bottom)
 
 
 def _heldout_metrics(heldout: Labelled) -> HeldOut:

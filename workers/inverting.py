@@ -101,11 +101,16 @@ class Inverter:
             options=to_options(wanted, machine.settings.micro_batch),
         )
 
-    def find_framing(self, pairs: Pairs) -> Framing:
+    def find_framing(self, machine: Machine, pairs: Pairs) -> Framing:
         """The crop of the images that the generator's own framing asks for; the identity where they fit."""
+        prior = machine.micro_batches.shrinking(
+            "measuring the framing",
+            self.generator_digest,
+            lambda size: measure_framing(self.generator, size),
+            largest=machine.settings.micro_batch,
+        )
         chosen = range(min(len(pairs), MAX_IMAGES))
-        images = pairs.image_tensor(chosen).to(self.tools.prior.w_mean.device)
-        return find_framing(measure_framing(self.generator), images)
+        return find_framing(prior, pairs.image_tensor(chosen).to(machine.device))
 
     def invert(self, run: Run, stage: str, pairs: Pairs) -> Inverted:
         """The code of every image, micro-batch by micro-batch."""

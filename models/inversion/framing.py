@@ -82,14 +82,14 @@ class FramingPrior:
         return (inside + outside.clamp(min=0) / self.rest) / thumbnails.shape[1]
 
 
-def measure_framing(generator: Generator) -> FramingPrior:
-    """From 256 samples of a fixed seed."""
+def measure_framing(generator: Generator, micro_batch: int = MICRO_BATCH) -> FramingPrior:
+    """From 256 samples of a fixed seed, `micro_batch` of them at once."""
     chance = torch.Generator().manual_seed(SAMPLE_SEED)
     z = torch.randn(NUM_SAMPLES, generator.config.z_dim, generator=chance)
     device = generator.mapping.w_mean.device
     with torch.no_grad():
         made = [
-            _thumbnails(generator(part.to(device)).clamp(-1, 1)) for part in z.split(MICRO_BATCH)
+            _thumbnails(generator(part.to(device)).clamp(-1, 1)) for part in z.split(micro_batch)
         ]
     thumbnails = torch.cat(made).double()
     mean = thumbnails.mean(dim=0)

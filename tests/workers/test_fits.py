@@ -11,7 +11,7 @@ from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from models.inversion import refinement
 from models.labels import training
-from tests.workers.scene import ALL_KINDS, LABELS, Scene
+from tests.workers.scene import ALL_KINDS, LABELS, QUICK, Scene
 from workers import fits
 from workers.images import decode_image
 from workers.inverting import to_options
@@ -112,11 +112,11 @@ def small_device(scene: Scene) -> Iterator[list[int]]:
 
 
 def test_a_fit_goes_on_when_the_device_is_small(scene: Scene, small_device: list[int]) -> None:
-    """Measuring the samples, inversion, training and labelling each go on with fewer images at once, to the end."""
+    """Both measurements of samples, inversion, training and labelling each go on with fewer images at once."""
     fit = scene.ask_fit()
     fits.run(scene.machine, str(fit.ref), 1)
     assert scene.fit_manifest(fit.ref).status is JobStatus.SUCCEEDED
-    assert small_device.count(4) == 4
+    assert small_device.count(4) == 5
 
 
 def test_a_mask_of_ignored_pixels_ends_the_fit_before_the_long_work(
@@ -199,3 +199,17 @@ def test_a_draining_worker_leaves_the_fit_unfinished(scene: Scene) -> None:
     assert [found.key for found in scene.machine.store.list(f"tenants/default/fits/{fit.id}")] == [
         f"tenants/default/fits/{fit.id}/request.json"
     ]
+
+
+def test_images_framed_otherwise_are_told_or_cropped(scene: Scene) -> None:
+    """Noise fits nowhere better than another part, or the part is named; asked to, the fit crops without complaint."""
+    told = scene.ask_fit()
+    centred = scene.ask_fit(QUICK.model_copy(update={"framing": "center"}))
+    for fit in (told, centred):
+        fits.run(scene.machine, str(fit.ref), 1)
+    first, second = (scene.fit_manifest(fit.ref).metrics for fit in (told, centred))
+    assert first is not None
+    assert second is not None
+    assert first.framing == second.framing
+    assert any("framed otherwise" in line for line in first.advice) == (first.framing is not None)
+    assert not any("framed otherwise" in line for line in second.advice)

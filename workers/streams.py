@@ -7,7 +7,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -27,6 +27,9 @@ log = structlog.get_logger()
 
 IN_USE = timedelta(minutes=1)
 """A shard that was asked for so short a time ago may be on its way to a reader: it stays, however many there are."""
+
+
+_NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class NotWanted(Exception):
@@ -77,9 +80,7 @@ def sweep(machine: Machine, stream: StreamRef) -> None:
     else:
         asked_at = ledger.asked_at(stream)
         used_at = {
-            index: max(
-                [asked_at[index]] * (index in asked_at) + [one.modified_at for one in objects]
-            )
+            index: max(asked_at.get(index, _NEVER), *(one.modified_at for one in objects))
             for index, objects in found.items()
         }
         gone = shards_to_sweep(used_at, now(), machine.settings)

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handsoff_client.order import Consumer, Deal, Mix, ShardOrder, Tail, permutation
+from handsoff_client.order import (
+    Consumer,
+    Deal,
+    EndlessOrder,
+    EvenSizes,
+    Mix,
+    ShardOrder,
+    Tail,
+    order_of,
+    permutation,
+)
 
 SIZES = (6, 6, 2)
 
@@ -108,3 +118,27 @@ def test_a_mixture_has_every_synthetic_sample_once(
     assert synthetic == list(range(num_synthetic))
     real = [mix.real(q) for q in range(len(mix)) if mix.real(q) is not None]
     assert real == list(range(int(len(mix) * share)))
+
+
+def test_an_endless_order_is_shard_after_shard() -> None:
+    """As the shards are rendered ahead; each sample of a shard once, shuffled within it alone."""
+    order = order_of(EvenSizes(10**8, 10), seed=3, epoch=0, shuffle=True)
+    assert isinstance(order, EndlessOrder)
+    assert len(order) == 10**9
+    found = [order[position] for position in range(20)]
+    assert [shard for shard, _ in found] == [0] * 10 + [1] * 10
+    for half in (found[:10], found[10:]):
+        places = [place for _, place in half]
+        assert sorted(places) == list(range(10))
+        assert places != sorted(places)
+    assert order.coming(5, 2) == [1, 2]
+    assert order.coming(10**9 - 1, 2) == []
+
+
+@pytest.mark.parametrize("position", [0, 7, 23])
+def test_an_order_that_is_not_shuffled_is_that_of_a_batch(position: int) -> None:
+    """The same arithmetic, without a list of all shards."""
+    endless = order_of(EvenSizes(4, 6), seed=0, epoch=0, shuffle=False)
+    listed = order_of((6,) * 4, seed=0, epoch=0, shuffle=False)
+    assert endless[position] == listed[position]
+    assert endless.coming(position, 2) == listed.coming(position, 2)

@@ -62,7 +62,7 @@ from handsoff_client.resources import (
 )
 from handsoff_client.retries import Retries
 from handsoff_client.samples import Sample, decode_sample
-from handsoff_client.sources import BatchSource, FolderSource, ShardSource
+from handsoff_client.sources import BatchSource, FolderSource, ShardSource, StreamSource
 from handsoff_client.tars import ShardReader
 
 __all__ = [
@@ -115,6 +115,7 @@ __all__ = [
     "ShardSource",
     "StoreUnavailable",
     "Stream",
+    "StreamSource",
     "TooLarge",
     "Unavailable",
     "Unreachable",

@@ -13,6 +13,7 @@ A handful of labelled images in, an endless supply of labelled images out.
   handsoff generators                                  what a fit can be made of
   handsoff fit ./pairs --generator portraits-64 --wait upload labelled images, fit a label generator
   handsoff batch FIT -n 1000 --out ./data              1000 new labelled images, downloaded
+  handsoff stream FIT                                  as many as you read, rendered as you read them
   handsoff show BATCH                                  how anything stands, or what a folder holds
 """
 
@@ -54,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_inverter(commands)
     _add_fit(commands)
     _add_batch(commands)
+    _add_stream(commands)
     _add_download(commands)
     _add_export(commands)
     _add_single(commands)
@@ -64,7 +66,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 
 def _add_lists(commands: Commands) -> None:
-    for noun in ("generators", "inverters", "labelsets", "fits", "batches"):
+    for noun in ("generators", "inverters", "labelsets", "fits", "batches", "streams"):
         command = commands.add_parser(noun, help=f"list the {noun}", allow_abbrev=False)
         command.add_argument(
             "--limit", type=_count, default=20, help="how many, at most (default: 20)"
@@ -127,6 +129,33 @@ def _add_batch(commands: Commands) -> None:
     command = commands.add_parser("batch", help="ask a fit for labelled images", allow_abbrev=False)
     command.add_argument("fit", metavar="FIT", help="id of a fit that has succeeded")
     command.add_argument("-n", type=_count, required=True, metavar="N", help="how many samples")
+    _add_recipe(command)
+    command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="wait, then download all shards into DIR"
+    )
+
+
+def _add_stream(commands: Commands) -> None:
+    text = "make a stream of labelled images without an end, or fetch shards of one"
+    command = commands.add_parser("stream", help=text, allow_abbrev=False)
+    command.add_argument(
+        "what", metavar="FIT|STREAM", help="id of a fit that has succeeded, or of a stream to read"
+    )
+    _add_recipe(command)
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="fetch shards into DIR, as plain tars"
+    )
+    command.add_argument(
+        "--start", type=int, default=0, metavar="K", help="the first of them (default: 0)"
+    )
+    command.add_argument(
+        "--shards", type=_count, default=1, metavar="N", help="how many (default: 1)"
+    )
+
+
+def _add_recipe(command: argparse.ArgumentParser) -> None:
+    """What decides the samples of a batch or a stream."""
     command.add_argument(
         "--seed", type=int, default=0, help="the same seed gives the same samples (default: 0)"
     )
@@ -141,10 +170,6 @@ def _add_batch(commands: Commands) -> None:
     )
     command.add_argument("--format", choices=("png", "jpeg"), help="of the images (default: png)")
     command.add_argument("--shard-size", type=_count, metavar="N", help="samples in a shard")
-    command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="wait, then download all shards into DIR"
-    )
 
 
 def _add_download(commands: Commands) -> None:

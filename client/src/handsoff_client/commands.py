@@ -86,6 +86,9 @@ class Command:
     def batches(self) -> None:
         self._list(self._client.batches.list(limit=self._given.limit), tables.batches)
 
+    def streams(self) -> None:
+        self._list(self._client.streams.list(limit=self._given.limit), tables.streams)
+
     def generator(self) -> None:
         given = self._given
         job = self._client.generators.upload(
@@ -133,6 +136,23 @@ class Command:
         if given.out:
             self._fetch(job.id, given.out)
 
+    def stream(self) -> None:
+        given = self._given
+        stream_id = given.what
+        if not stream_id.startswith("stream_"):
+            made = self._client.streams.create(
+                fit=given.what,
+                seed=given.seed,
+                truncation=given.truncation,
+                drop_share=given.drop_share,
+                image_format=given.format,
+                shard_size=given.shard_size,
+            )
+            stream_id = made.id
+            self._print(made.json, made.id)
+        if given.out:
+            self._fetch_shards(stream_id, range(given.start, given.start + given.shards))
+
     def download(self) -> None:
         self._fetch(self._given.batch, self._given.out)
 
@@ -154,6 +174,9 @@ class Command:
         elif what.startswith("labelset_"):
             labelset = self._client.labelsets.get(what)
             self._print(labelset.json, tables.labelset(labelset))
+        elif what.startswith("stream_"):
+            stream = self._client.streams.get(what)
+            self._print(stream.json, tables.stream(stream))
         else:
             job = self._jobs(what).get(what)
             self._print(job.json, tables.job(job))
@@ -198,6 +221,21 @@ class Command:
         finally:
             line.end()
         _tell(f"{folder.num_samples} samples in {len(folder.index.shards)} shards in {out}")
+
+    def _fetch_shards(self, stream_id: str, indices: range) -> None:
+        """Shards of a stream, each under its number; one that is there is not fetched again."""
+        out: Path = self._given.out
+        line, streams = Line(sys.stderr), self._client.streams
+        try:
+            for done, index in enumerate(indices):
+                line.count("stream", done, len(indices))
+                streams.fetch(
+                    stream_id, streams.shard(stream_id, index), out / f"shard-{index:06d}.tar"
+                )
+            line.count("stream", len(indices), len(indices))
+        finally:
+            line.end()
+        _tell(f"shards {indices.start} to {indices.stop - 1} in {out}")
 
     def _made(self, job: Job) -> None:
         """The new job's id, at once: whatever happens while it is waited for, it is known."""

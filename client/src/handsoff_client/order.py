@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
-from typing import Literal
+from typing import Literal, Protocol, overload
 
 import numpy as np
 
@@ -89,6 +89,78 @@ class Deal:
         """How many of some positions each rank gets."""
         extra = self.world_size - 1 if self.tail == "pad" else 0
         return (positions + extra) // self.world_size
+
+
+@dataclass(frozen=True)
+class EvenSizes(Sequence[int]):
+    """The sizes of many equal shards, none of them written out: those of a stream."""
+
+    num_shards: int
+    shard_size: int
+
+    def __len__(self) -> int:
+        return self.num_shards
+
+    @overload
+    def __getitem__(self, shard: int) -> int: ...
+    @overload
+    def __getitem__(self, shard: slice) -> Sequence[int]: ...
+    def __getitem__(self, shard: int | slice) -> int | Sequence[int]:
+        if isinstance(shard, slice):
+            return EvenSizes(len(range(self.num_shards)[shard]), self.shard_size)
+        if not -self.num_shards <= shard < self.num_shards:
+            raise IndexError(f"shard {shard} of {self.num_shards}")
+        return self.shard_size
+
+
+class Order(Protocol):
+    """An order of samples: position => (shard, place in the shard)."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, position: int, /) -> tuple[int, int]: ...
+    def coming(self, position: int, count: int) -> list[int]:
+        """The shards after the one at `position`, `count` of them at most."""
+
+
+def num_samples_in(sizes: Sequence[int]) -> int:
+    """How many samples shards of these sizes hold."""
+    return len(sizes) * sizes.shard_size if isinstance(sizes, EvenSizes) else sum(sizes)
+
+
+def order_of(sizes: Sequence[int], *, seed: int, epoch: int, shuffle: bool) -> Order:
+    """The order of an epoch over shards of these sizes."""
+    if isinstance(sizes, EvenSizes):
+        return EndlessOrder(sizes, seed=seed, epoch=epoch, shuffle=shuffle)
+    return ShardOrder(sizes, seed=seed, epoch=epoch, shuffle=shuffle)
+
+
+class EndlessOrder:
+    """The order of a stream: shard after shard, as they are rendered ahead. Nothing in it grows with their number.
+
+    With `shuffle`, the samples of each shard come in a random order. All samples are independent draws, so shards in
+    a random order would be no more random, and none of them would be there in time.
+    """
+
+    def __init__(self, sizes: EvenSizes, *, seed: int, epoch: int, shuffle: bool) -> None:
+        self._sizes = sizes
+        self._key = (seed, epoch)
+        self._shuffle = shuffle
+        self._places = lru_cache(maxsize=4)(self._places_in)
+
+    def __len__(self) -> int:
+        return num_samples_in(self._sizes)
+
+    def __getitem__(self, position: int) -> tuple[int, int]:
+        shard, place = divmod(position, self._sizes.shard_size)
+        return shard, self._places(shard)[place] if self._shuffle else place
+
+    def coming(self, position: int, count: int) -> list[int]:
+        """The shards after the one at `position`, `count` of them at most."""
+        following = position // self._sizes.shard_size + 1
+        return list(range(following, min(following + count, len(self._sizes))))
+
+    def _places_in(self, shard: int) -> list[int]:
+        return permutation(self._sizes.shard_size, *self._key, shard + 1)
 
 
 class ShardOrder:

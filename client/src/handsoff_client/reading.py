@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from handsoff_client.errors import InvalidInput
-from handsoff_client.order import ShardOrder
+from handsoff_client.order import Order
 from handsoff_client.sources import ShardSource
 from handsoff_client.tars import Files, ShardReader
 
@@ -17,7 +17,7 @@ OPEN_SHARDS = 3
 class SampleReader:
     """Reads samples by their position in an order, and fetches the next `prefetch` shards meanwhile, in threads."""
 
-    def __init__(self, source: ShardSource, order: ShardOrder, *, prefetch: int) -> None:
+    def __init__(self, source: ShardSource, order: Order, *, prefetch: int) -> None:
         self._source = source
         self._order = order
         self._prefetch = prefetch

@@ -1,9 +1,10 @@
-"""Where a dataset's shards come from: a folder, or a batch at the service through this machine's cache.
+"""Where a dataset's shards come from: a folder, or a batch or stream at the service through this machine's cache.
 
 A source is small and can be pickled: each worker of a DataLoader gets one.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +12,7 @@ from typing import Protocol
 from handsoff_client.cache import ShardCache
 from handsoff_client.client import HandsOff
 from handsoff_client.folders import BatchFolder
+from handsoff_client.order import EvenSizes
 from handsoff_client.resources import Labels
 
 
@@ -72,6 +74,43 @@ class BatchSource:
                 return client.batches.fetch(self._batch_id, wanted, target)
 
         return self._cache.path(wanted.sha256, fetch)
+
+
+class StreamSource:
+    """A stream at the service. Shards are asked for and rendered when they are needed, verified, and kept in the cache.
+
+    `max_cache_bytes` bounds what a stream without an end leaves on this disk, unless `cache` is given.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        stream_id: str,
+        *,
+        cache: ShardCache | None = None,
+        max_cache_bytes: int = 8 * 1024**3,
+    ) -> None:
+        self._url = url
+        self._stream_id = stream_id
+        self._cache = cache or ShardCache(max_bytes=max_cache_bytes)
+        with HandsOff(url) as client:
+            stream = client.streams.get(stream_id)
+        # All that its samples are decided by: another stream of the same recipe is the same, and a state fits both.
+        recipe = {name: stream.json[name] for name in _RECIPE}
+        self.identity = _identity([json.dumps(recipe, sort_keys=True)])
+        self.labels = stream.labels
+        self.sizes = EvenSizes(stream.num_shards, stream.shard_size)
+
+    def path(self, shard: int) -> Path:
+        """The shard in the cache. Raises `ShardFailed` when it cannot be rendered."""
+        with HandsOff(self._url) as client:
+            wanted = client.streams.shard(self._stream_id, shard)
+            return self._cache.path(
+                wanted.sha256, lambda target: client.streams.fetch(self._stream_id, wanted, target)
+            )
+
+
+_RECIPE = ("fit", "seed", "truncation", "filter", "image_format", "shard_size", "render_version")
 
 
 def _identity(digests: Sequence[str]) -> str:

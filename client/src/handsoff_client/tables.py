@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from handsoff_client.folders import BatchFolder
-from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Labelset
+from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Labelset, Stream
 
 Row = Sequence[object]
 
@@ -49,6 +49,26 @@ def batches(found: Iterable[Batch]) -> str:
     """A list of batches."""
     rows = [(b.id, b.status, b.n, b.seed, b.created_at, b.fit.id) for b in found]
     return table(("ID", "STATUS", "SAMPLES", "SEED", "CREATED", "FIT"), rows)
+
+
+def streams(found: Iterable[Stream]) -> str:
+    """A list of streams."""
+    rows = [(s.id, s.shard_size, s.seed, s.created_at, s.fit.id) for s in found]
+    return table(("ID", "IN A SHARD", "SEED", "CREATED", "FIT"), rows)
+
+
+def stream(found: Stream) -> str:
+    """One stream: what its samples are decided by."""
+    return _lines(
+        id=found.id,
+        created=found.created_at,
+        fit=found.fit.id,
+        seed=found.seed,
+        truncation=found.truncation,
+        drop_share=(found.filter or {}).get("drop_share"),
+        shard_size=found.shard_size,
+        classes=", ".join(found.labels.classes),
+    )
 
 
 def labelset(found: Labelset) -> str:

@@ -1,8 +1,8 @@
-"""A batch as a torch dataset: disjoint for every rank and worker, in an order that neither changes, and resumable.
+"""A batch or stream as a torch dataset: disjoint for all ranks and workers, in an order neither changes, and resumable.
 
 The only file of the client that imports torch.
 
-    dataset = HandsOffDataset("portraits/", batch_size=32)      # a folder, or BatchSource(url, batch_id)
+    dataset = HandsOffDataset("portraits/", batch_size=32)      # or BatchSource(url, id), StreamSource(url, id)
     for batch in dataset.loader(num_workers=2):
         train(batch["image"], batch["mask"])                    # uint8 NCHW, int64 NHW
     torch.save(dataset.state_dict(), "data.pt")                 # counts what the loop was given
@@ -21,7 +21,15 @@ import torch
 import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from handsoff_client.order import Consumer, Deal, Mix, ShardOrder, Tail, permutation
+from handsoff_client.order import (
+    Consumer,
+    Deal,
+    Mix,
+    Tail,
+    num_samples_in,
+    order_of,
+    permutation,
+)
 from handsoff_client.reading import SampleReader
 from handsoff_client.resources import Labels
 from handsoff_client.samples import Sample, decode_sample
@@ -121,7 +129,8 @@ class HandsOffDataset(IterableDataset[Any]):
         self._fields, self._transform, self._prefetch = fields, transform, prefetch_shards
         self._real = real
         share = Fraction(real_share).limit_denominator(1_000)
-        self._mix = Mix(sum(self.source.sizes), len(real) if real is not None else 0, share)
+        num_synthetic = num_samples_in(self.source.sizes)
+        self._mix = Mix(num_synthetic, len(real) if real is not None else 0, share)
         self._rank, self._world_size = _place_among_ranks(rank, world_size)
 
     def __len__(self) -> int:
@@ -196,7 +205,7 @@ class HandsOffDataset(IterableDataset[Any]):
 
     def _read(self, consumer: Consumer) -> Iterator[Any]:
         epoch, deal = self.cursor.epoch, self.deal
-        order = ShardOrder(self.source.sizes, seed=self._seed, epoch=epoch, shuffle=self._shuffle)
+        order = order_of(self.source.sizes, seed=self._seed, epoch=epoch, shuffle=self._shuffle)
         real = lru_cache(maxsize=2)(self._real_order)
         with SampleReader(self.source, order, prefetch=self._prefetch) as reader:
             for batch in deal.batches(consumer):

@@ -30,14 +30,20 @@ def stream_id(client: httpx.Client, finished_fit_id: str) -> str:
 
 
 @pytest.fixture
-def render(store: Store, ledger: Ledger) -> Render:
+def write_shard() -> Callable[[range], bytes]:
+    """What the worker that is played makes of some samples."""
+    return tar_of
+
+
+@pytest.fixture
+def render(store: Store, ledger: Ledger, write_shard: Callable[[range], bytes]) -> Render:
     """Renders one shard as a worker would."""
 
     def render(stream_id: str, index: int) -> ShardRecord:
         ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
         request = records.read(store, keys.stream_request(ref), StreamRequest)
         assert request is not None
-        data = tar_of(request.samples(index))
+        data = write_shard(request.samples(index))
         key = keys.shard_tar(ref, index, sha256_of(data))
         store.put(key, data)
         record = ShardRecord(

@@ -61,6 +61,10 @@ class Road:
         """Asks for a batch; returns its id."""
         return str(self._post("/v1/batches", json=body)["id"])
 
+    def start_stream(self, **body: object) -> str:
+        """Makes a stream; returns its id."""
+        return str(self._post("/v1/streams", json=body)["id"])
+
     def read(self, path: str) -> Json:
         """Any resource as JSON."""
         return _checked(self._http.get(path))

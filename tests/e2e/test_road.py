@@ -87,6 +87,18 @@ def test_big_bytes_come_from_the_store_where_it_can_sign(
     assert url.startswith(source)
 
 
+def test_a_stream_is_read_as_it_is_rendered(road: Road, stack: Stack, fit: str) -> None:
+    """Any shard by its digest from the store itself; and from there on, shard after shard as one tar."""
+    stream_id = road.start_stream(fit=fit, seed=3, shard_size=4)
+    record = road.read(f"/v1/streams/{stream_id}/shards/1/record?wait=30")
+    shard = road.fetch(record["url"])
+    assert hashlib.sha256(shard).hexdigest() == record["sha256"]
+    assert [sample.facts["index"] for sample in read_shard(shard)] == [4, 5, 6, 7]
+    assert road.fetch(f"{stack.address}/v1/streams/{stream_id}/shards/1") == shard
+    tar = road.fetch(f"{stack.address}/v1/streams/{stream_id}/tar?start=1&shards=2")
+    assert [sample.facts["index"] for sample in read_shard(tar)] == list(range(4, 12))
+
+
 def test_a_running_fit_is_cancelled(road: Road, labelset: str) -> None:
     """It would have run for minutes; it ends as cancelled, and a second cancel changes nothing."""
     path = "/v1/fits/" + road.start_fit(

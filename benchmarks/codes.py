@@ -17,27 +17,33 @@ from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
 from models.inversion.encoder import Encoder, build_encoder
 from models.inversion.invert import Tools, invert
+from models.inversion.perceptual import DiscriminatorDistance
 from models.inversion.refinement import InversionOptions
+from models.stylegan2.discriminator import build_discriminator
 from models.stylegan2.generator import Generator, build_generator
 from workers.weights import read_network
 
 
 @dataclass(frozen=True)
 class Networks:
-    """A generator with its inverter; `digest` names the pair in file names."""
+    """A generator with its inverter and its discriminator's distance; `digest` names all three in file names."""
 
     generator: Generator
     encoder: Encoder
+    distance: DiscriminatorDistance
     digest: str
 
     @classmethod
     def read(cls, folder: Path) -> "Networks":
-        """From the two safetensors + JSON pairs of a built-in generator's folder."""
-        files = [folder / f"{name}.safetensors" for name in ("generator", "inverter")]
+        """From the three safetensors + JSON pairs of a built-in generator's folder."""
+        names = ("generator", "inverter", "discriminator")
+        files = [folder / f"{name}.safetensors" for name in names]
         digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+        discriminator = build_discriminator(*read_network(folder, "discriminator"))
         return cls(
             build_generator(*read_network(folder, "generator")),
             build_encoder(*read_network(folder, "inverter")),
+            DiscriminatorDistance(discriminator),
             digest,
         )
 
@@ -72,7 +78,8 @@ class CodeStore:
 
     def _find(self, path: Path, images: Tensor) -> None:
         began = time.monotonic()
-        tools = Tools.of(self.networks.generator, self.networks.encoder)
+        networks = self.networks
+        tools = Tools.of(networks.generator, networks.encoder, networks.distance)
         found = invert(tools, images, self.options)
         took = time.monotonic() - began
         print(f"{path.name}: {took / len(images):.2f} s per image", file=sys.stderr, flush=True)

@@ -69,7 +69,9 @@ def _resolve(
     labels = labelset.labels.only(tasks)
     options = ResolvedFitOptions(
         tasks=tasks,
-        inversion=resolve_inversion(body.options.inversion),
+        inversion=resolve_inversion(
+            body.options.inversion, has_discriminator=generator.discriminator is not None
+        ),
         ensemble=body.options.ensemble,
         estimate=body.options.estimate,
         framing=body.options.framing,
@@ -167,7 +169,9 @@ def _aspect_flaws(
 
 
 def _option_flaws(generator: GeneratorManifest, options: ResolvedFitOptions) -> Iterator[Flaw]:
-    if options.inversion.perceptual_weight > 0 and generator.discriminator is None:
+    wanted = options.inversion
+    measured_by_it = wanted.perceptual == "discriminator" and wanted.perceptual_weight > 0
+    if measured_by_it and generator.discriminator is None:
         detail = (
             f"The perceptual distance is measured by the generator's discriminator, and '{generator.id}' came"
             " without one. Set perceptual_weight to 0."

@@ -31,15 +31,16 @@ class InversionOptions:
     """Weights of the loss and the course of the refinement.
 
     `encoder_pull` weighs mean squared distance to the starting code (the paper: 1), `prior_weight` the Mahalanobis
-    distance to the distribution of sampled codes, `perceptual_weight` the perceptual distance (the paper: 10 x LPIPS).
+    distance to the distribution of sampled codes, `perceptual_weight` the perceptual distance (the paper: 10 x LPIPS),
+    where one is given.
     `patience` is how many steps without progress end an image's course early (0: none do), `restarts` how many other
     starts an image gets that the first one failed.
     """
 
-    steps: int = 200
+    steps: int = 100
     learning_rate: float = 0.1
     pixel_weight: float = 1.0
-    perceptual_weight: float = 0.0
+    perceptual_weight: float = 0.2
     encoder_pull: float = 0.0
     prior_weight: float = 1e-4
     patience: int = 20

@@ -30,3 +30,14 @@ def test_no_more_than_all_pixels_can_be_set_aside() -> None:
     """Boundaries and keypoints share the drawn pixels with everything else."""
     with pytest.raises(ValidationError, match="110% of the pixels"):
         EnsembleOptions(boundary_share=0.6, keypoint_share=0.5)
+
+
+def test_the_default_weighs_only_a_distance_that_can_be_measured() -> None:
+    """Without a discriminator its weight is 0, unless the caller names a weight or a port of the operator's."""
+    without = {"has_discriminator": False}
+    assert resolve_inversion(InversionChoice()).perceptual_weight > 0
+    assert resolve_inversion(InversionChoice(), **without).perceptual_weight == 0
+    named = InversionChoice(perceptual_weight=0.5)
+    assert resolve_inversion(named, **without).perceptual_weight == 0.5
+    mounted = InversionChoice(perceptual="mounted")
+    assert resolve_inversion(mounted, **without).perceptual_weight > 0

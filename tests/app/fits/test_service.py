@@ -11,3 +11,11 @@ def test_a_distance_that_nothing_can_measure_is_refused(
     body = {"generator": "tiny-32", "labelset": labelset_id, "options": options}
     (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
     assert flaw["pointer"] == "/options/inversion/perceptual_weight"
+
+
+def test_the_default_goes_without_that_distance(client: httpx.Client, labelset_id: str) -> None:
+    """Who chose nothing gets a fit of a generator without a discriminator; so does who has another distance mounted."""
+    for inversion in ({}, {"preset": "paper", "perceptual": "mounted"}):
+        options = {"inversion": inversion}
+        body = {"generator": "tiny-32", "labelset": labelset_id, "options": options}
+        assert client.post("/v1/fits", json=body).status_code == 202

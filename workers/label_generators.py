@@ -30,8 +30,8 @@ def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> La
         or manifest.digest != pinned.digest
     ):
         raise InputMissing(
-            f"The batch pins fit '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
-            " Make a batch of another fit."
+            f"The request pins fit '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
+            " Make a request of another fit."
         )
     return LabelGenerator(
         open_generator(machine, tenant, request.generator),

@@ -74,7 +74,7 @@ class Renderer:
         try:
             yield from (sample for _, sample in accepted)
         except sampling.AcceptanceTooLow as error:
-            raise AcceptanceTooLow(f"The batch cannot be filled: {error}.") from error
+            raise AcceptanceTooLow(f"Not every sample can be found: {error}.") from error
 
     def _render_chunk(self, chunk: Sequence[Candidate]) -> list[Sample]:
         generator = self._label_generator.generator

@@ -6,6 +6,7 @@ Knows no HTTP. Nobody but a reader has anything rendered: making a stream queues
 from contextlib import suppress
 
 import redis
+import structlog
 
 from app.fits import service as fits
 from app.idempotency import Created, check_replay, idempotency_of, reserve
@@ -22,6 +23,8 @@ from contracts.shapes import now
 from contracts.stream_ledger import StreamLedger
 from contracts.streams import StreamRef, StreamRequest, StreamShardRef, shards_ahead
 
+log = structlog.get_logger()
+
 
 def create(
     services: Services, tenant: str, body: StreamCreate, key: str | None
@@ -36,7 +39,10 @@ def create(
             return Created(standing, is_replay=True)
         request = _resolve(services, ref, body, idempotency)
         records.create(services.store, keys.stream_request(ref), request)
-        services.ledger.index_add(tenant, "streams", [ref.id])
+        try:
+            services.ledger.index_add(tenant, "streams", [ref.id])
+        except redis.RedisError as error:  # the stream is there all the same
+            log.warning("stored but not listed", stream=str(ref), error=str(error))
         return Created(request, is_replay=False)
 
 

@@ -4,11 +4,18 @@ import re
 
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, ShardRef
-from contracts.queues import TASKS, job_call, job_id_of, pilot_call, shard_call
+from contracts.queues import TASKS, job_call, job_id_of, pilot_call, shard_call, stream_call
+from contracts.streams import StreamRef, StreamShardRef
 
 FIT = JobRef(tenant=DEFAULT_TENANT, id=new_id("fit"))
 BATCH = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
-CALLS = [job_call(FIT, 1), pilot_call(BATCH, 1), shard_call(ShardRef(batch=BATCH, index=3), 2)]
+STREAM = StreamRef(tenant=DEFAULT_TENANT, id=new_id("stream"))
+CALLS = [
+    job_call(FIT, 1),
+    pilot_call(BATCH, 1),
+    shard_call(ShardRef(batch=BATCH, index=3), 2),
+    stream_call(StreamShardRef(stream=STREAM, index=3), 9),
+]
 
 
 def test_rq_takes_the_ids() -> None:
@@ -18,7 +25,7 @@ def test_rq_takes_the_ids() -> None:
 
 def test_an_entry_leads_back_to_its_job() -> None:
     """From an entry in a queue one finds the job it belongs to."""
-    assert [job_id_of(call.rq_id) for call in CALLS] == [FIT.id, BATCH.id, BATCH.id]
+    assert [job_id_of(call.rq_id) for call in CALLS] == [FIT.id, BATCH.id, BATCH.id, STREAM.id]
 
 
 def test_another_attempt_is_another_entry() -> None:

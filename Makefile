@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test image-check check lint fix bench bench-labels bench-quality bench-inversion train-portraits gpu-test clean
+.PHONY: help setup demo serve test image-check check lint fix bench bench-labels bench-quality bench-inversion bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (an hour o
 
 bench-inversion: $(READY) ## What each choice of the inversion is worth (hours; BENCH=--quick for minutes)
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)
+
+bench-streams: $(READY) ## What a stream costs beside its rendering, on a service of one worker (minutes)
+	@$(BIN)/python -m benchmarks.streams
 
 train-portraits: $(READY) ## Remake the built-in generator and its inverter, into build/ (hours on 2 cores)
 	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2

@@ -33,15 +33,15 @@ from contracts.generators import (
 )
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, JobStatus
-from contracts.labelsets import LabelSchema, LabelsetEntry, LabelsetManifest, labelset_digest
+from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.ledger import Ledger
+from contracts.schemas import LabelSchema
 from contracts.settings import Settings
 from contracts.shapes import Artefact, now
 from contracts.store import Store
 
 CLASSES = ["background", "skin", "hair"]
 SECRET = b"what the app signs with in these tests"
-from contracts.schemas import LabelSchema
 SCHEMA = {"name": "faces", "classes": CLASSES}
 
 Upload = dict[str, bytes]
@@ -237,17 +237,6 @@ def pairs(count: int, size: tuple[int, int] = (32, 32)) -> Upload:
     return files
 
 
-def png(mode: str, size: tuple[int, int], colour: Any = 0) -> bytes:
-    """A PNG of one colour."""
-    return encode(Image.new(mode, size, colour))
-
-
-def encode(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
-    """An image as the bytes of a file."""
-    buffer = io.BytesIO()
-    image.save(buffer, image_format, **options)
-    return buffer.getvalue()
-
 def points(name: str, visibility: int = 2) -> bytes:
     """The keypoints of one image: one of this name."""
     point = {"name": name, "x": 4.5, "y": 2, "visibility": visibility}
@@ -270,6 +259,17 @@ def all_kinds() -> dict[str, bytes]:
         "depth/a.png": png("I;16", (8, 8), 6),
     }
 
+
+def png(mode: str, size: tuple[int, int], colour: Any = 0) -> bytes:
+    """A PNG of one colour."""
+    return encode(Image.new(mode, size, colour))
+
+
+def encode(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
+    """An image as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, image_format, **options)
+    return buffer.getvalue()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

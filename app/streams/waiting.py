@@ -15,7 +15,6 @@ from contracts.streams import StreamRequest
 
 MAX_WAIT_SECONDS = 30
 
-_CHUNK_BYTES = 1024 * 1024
 _BLOCK_BYTES = 512
 _LAST_RECORD_BYTES = 10_240
 """A tar ends with two blocks of zeros, and more until its size is a multiple of this."""
@@ -63,15 +62,20 @@ async def _patiently(services: Services, request: StreamRequest, index: int) -> 
 
 
 async def _contents(store: Store, tar: Artefact) -> AsyncIterator[bytes]:
-    """A shard without its end of archive. The next piece is read when the one before has been taken."""
-    size = await run_in_threadpool(_content_bytes, store, tar)
-    for start in range(0, size, _CHUNK_BYTES):
-        length = min(_CHUNK_BYTES, size - start)
-        yield await run_in_threadpool(store.get_range, tar.key, start, length)
+    """A shard without its end of archive. The next piece is read when the one before has been taken.
+
+    In one GET: of some S3 servers (rclone's) a range cannot be relied on.
+    """
+    pieces, held = store.stream(tar.key), b""
+    while piece := await run_in_threadpool(next, pieces, b""):
+        held += piece
+        if len(held) > _LAST_RECORD_BYTES:
+            yield held[:-_LAST_RECORD_BYTES]
+            held = held[-_LAST_RECORD_BYTES:]
+    yield _without_end(held)
 
 
-def _content_bytes(store: Store, tar: Artefact) -> int:
-    """Where the zeros begin. The last file of a shard is JSON, so they are all of the end."""
-    start = max(0, tar.num_bytes - _LAST_RECORD_BYTES)
-    tail = store.get_range(tar.key, start, tar.num_bytes - start).rstrip(b"\0")
-    return start + -(-len(tail) // _BLOCK_BYTES) * _BLOCK_BYTES
+def _without_end(tail: bytes) -> bytes:
+    """The last record up to where the zeros begin. The last file of a shard is JSON, so they are all of the end."""
+    used = len(tail.rstrip(b"\0"))
+    return tail[: -(-used // _BLOCK_BYTES) * _BLOCK_BYTES]

@@ -96,7 +96,7 @@ class Road:
 
     def fetch(self, url: str) -> bytes:
         """The bytes behind a signed link."""
-        return self._http.get(url).raise_for_status().content
+        return self._http.get(url, follow_redirects=True).raise_for_status().content
 
     def _fetch_shard(self, shard: Json) -> bytes:
         data = self.fetch(shard["url"])

@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 # Where torch comes from: CPU wheels by default (a plain Linux index would hand out gigabytes of CUDA).
 # With a GPU: make setup TORCH_INDEX=https://download.pytorch.org/whl/cu128. An index out of reach is passed over.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-# How to train the built-in generator; what ships now was made in three stretches (workers/builtin/portraits-64/README.md).
+# How to train the built-in generator; what ships was made in several stretches (workers/builtin/portraits-64/README.md).
 TRAINING ?= --total-images 400000 --batch 8 --noise none --ema-half-life-kimg 2.5
 
 # Threads that wait do not spin: beside other processes on the same cores, torch is several times faster so.
@@ -75,7 +75,7 @@ bench-streams: $(READY) ## What a stream costs beside its rendering, on a servic
 train-portraits: $(READY) ## Remake the built-in generator and its inverter, into build/ (hours on 2 cores)
 	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2
 	$(BIN)/python -m workers.train_generator build/images build/portraits-64 $(TRAINING)
-	$(BIN)/python -m workers.train_inverter build/portraits-64
+	$(BIN)/python -m workers.train_inverter build/portraits-64 --half
 
 gpu-test: $(READY) ## The tests that need an accelerator
 	$(BIN)/python -m pytest -m gpu

@@ -6,6 +6,7 @@ Everything is real (store, Redis, networks) and small: a fit takes about a secon
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -46,7 +47,7 @@ from workers import fits
 from workers.artefacts import read_artefact
 from workers.builtin import publish
 from workers.depth import encode_depth
-from workers.images import decode_mask, encode_image, encode_mask
+from workers.images import Pixels, decode_mask, encode_image, encode_mask
 from workers.machine import Machine
 from workers.micro_batches import MicroBatches
 from workers.pulse import Pulse
@@ -140,9 +141,14 @@ class Scene:
         publish(self.machine, write_generator(folder))
 
     def add_labelset(
-        self, num_images: int = 4, *, is_labelled: bool = True, labels: LabelSchema = LABELS
+        self,
+        num_images: int = 4,
+        *,
+        is_labelled: bool = True,
+        labels: LabelSchema = LABELS,
+        images: Sequence[Pixels] | None = None,
     ) -> PinnedLabelset:
-        """Labelled noise: the left half is class 0, the right half class 1; or every pixel is ignored.
+        """Labelled noise or `images`: the left half is class 0, the right half class 1; or every pixel is ignored.
 
         Keypoints, where the schema has them, lie at the middle of the top and of the bottom (covered); the right half
         is twice as deep as the left.
@@ -154,13 +160,13 @@ class Scene:
             mask[:] = LABELS.ignore_index
         counts = np.bincount(mask.ravel(), minlength=256).tolist()
         random = np.random.default_rng(0)
+        if images is None:
+            noise = (num_images, PX, PX, 3)
+            images = list(random.integers(0, 256, noise, dtype=np.uint8))
         entries = tuple(
             LabelsetEntry(
                 name=f"image-{place}",
-                image=self._put(
-                    labelset_id,
-                    encode_image(random.integers(0, 256, (PX, PX, 3), dtype=np.uint8)),
-                ),
+                image=self._put(labelset_id, encode_image(images[place])),
                 mask=self._put(labelset_id, encode_mask(mask)) if labels.classes else None,
                 keypoints=self._put(labelset_id, POINTS, "json") if labels.keypoints else None,
                 depth=self._put(labelset_id, DEPTH) if labels.depth else None,

@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 
 from app.services import Services
 from contracts import keys, records
+from contracts.conflicts import RequestInProgress
 from contracts.digests import digest_of, sha256_of
-from contracts.errors import IdempotencyMismatch, RequestInProgress
+from contracts.errors import IdempotencyMismatch
 from contracts.ids import Prefix, new_id, uuid7_hex
 from contracts.jobs import Idempotency
 from contracts.shapes import Shape, Timestamp, now

@@ -30,6 +30,8 @@ HandsOffError
     ├── InvalidCheckpoint     500  invalid_checkpoint        no generator of ours can be made of the file
     ├── UploadDamaged         500  upload_damaged            the bytes are not those that were announced
     └── WorkerLost            500  worker_lost               the worker died on every attempt
+
+Those below `Conflict` are in `conflicts.py`, those below `JobFailed` in `job_errors.py`, the others here.
 """
 
 from collections.abc import Sequence
@@ -119,129 +121,6 @@ class NotFound(HandsOffError):
         self.name = name
 
 
-class Conflict(HandsOffError):
-    """The request is sound, but the thing it is about is not in the state it needs."""
-
-    code = "conflict"
-    status = 409
-    title = "The request does not fit the present state"
-
-
-class FitNotReady(Conflict):
-    """A batch was asked of a fit that has not succeeded."""
-
-    code = "fit_not_ready"
-    title = "The fit has not succeeded"
-
-    def __init__(self, fit_id: str, fit_status: str) -> None:
-        super().__init__(
-            f"Fit '{fit_id}' is {fit_status}; batches and streams need one that has succeeded."
-            " Wait for it, or name another fit."
-        )
-        self.fit_id = fit_id
-        self.fit_status = fit_status
-
-
-class GeneratorNotReady(Conflict):
-    """A generator was to be used whose import has not succeeded."""
-
-    code = "generator_not_ready"
-    title = "The generator has not been imported"
-
-    def __init__(self, generator_id: str, generator_status: str) -> None:
-        super().__init__(
-            f"Generator '{generator_id}' is {generator_status}; only one whose import has succeeded can be used."
-            f" GET /v1/generators/{generator_id} tells how it stands. Wait for it, or name another."
-        )
-        self.generator_id = generator_id
-        self.generator_status = generator_status
-
-
-class BuiltIn(Conflict):
-    """What comes with the service is published again by every worker that starts."""
-
-    code = "built_in"
-    title = "It is built in"
-
-    def __init__(self, noun: str, name: str) -> None:
-        super().__init__(f"The {noun} '{name}' comes with the service and cannot be deleted.")
-        self.noun = noun
-        self.name = name
-
-
-class JobNotFinished(Conflict):
-    """Only a job that has ended can be deleted."""
-
-    code = "job_not_finished"
-    title = "The job has not ended"
-
-    def __init__(self, job_id: str, job_status: str) -> None:
-        super().__init__(
-            f"'{job_id}' is {job_status}. Cancel it and wait for its end, then delete it."
-        )
-        self.job_id = job_id
-        self.job_status = job_status
-
-
-class NotRendered(Conflict):
-    """A result was asked for that the job has not made, or never will."""
-
-    code = "not_rendered"
-    title = "The result is not there"
-
-    def __init__(self, job_id: str, job_status: str) -> None:
-        super().__init__(
-            f"'{job_id}' is {job_status} and has no manifest of results. Only a job that has"
-            " succeeded has one."
-        )
-        self.job_id = job_id
-        self.job_status = job_status
-
-
-class RequestInProgress(Conflict):
-    """The same Idempotency-Key is being served at this moment."""
-
-    code = "request_in_progress"
-    title = "The same request is being served"
-    retry_after_seconds = 1
-
-    def __init__(self, key: str) -> None:
-        super().__init__(
-            f"A request with Idempotency-Key '{key}' is being served. Ask again in a moment."
-        )
-        self.key = key
-
-
-class UploadIncomplete(Conflict):
-    """Not all of the announced bytes have been sent."""
-
-    code = "upload_incomplete"
-    title = "The upload is not complete"
-
-    def __init__(self, upload_id: str, num_bytes: int, expected_bytes: int) -> None:
-        super().__init__(
-            f"Upload '{upload_id}' has {num_bytes} of the {expected_bytes} bytes that were announced. PUT the whole"
-            f" file to the link that GET /v1/uploads/{upload_id} gives."
-        )
-        self.upload_id = upload_id
-        self.num_bytes = num_bytes
-        self.expected_bytes = expected_bytes
-
-
-class UploadUsed(Conflict):
-    """An upload is deleted with the end of the one job that it was for."""
-
-    code = "upload_used"
-    title = "The upload has been used"
-
-    def __init__(self, upload_id: str, job_id: str) -> None:
-        super().__init__(
-            f"Upload '{upload_id}' was used for '{job_id}'. Announce another one by POST /v1/uploads."
-        )
-        self.upload_id = upload_id
-        self.job_id = job_id
-
-
 class Gone(HandsOffError):
     """It was here and has been deleted."""
 
@@ -314,54 +193,3 @@ class StoreUnavailable(Unavailable):
 
     code = "store_unavailable"
     title = "The object store does not answer"
-
-
-class JobFailed(HandsOffError):
-    """Ends a job. `is_retryable` says whether the same request may succeed when it is made again."""
-
-    code = "job_failed"
-    title = "The job failed"
-    is_retryable: ClassVar[bool] = False
-
-
-class AcceptanceTooLow(JobFailed):
-    """Hardly any candidate satisfies what the request demands of a sample."""
-
-    code = "acceptance_too_low"
-    title = "Hardly any sample satisfies the request"
-
-
-class OutOfMemory(JobFailed):
-    """Not even one image at a time fits the device."""
-
-    code = "out_of_memory"
-    title = "The device has too little memory"
-
-
-class InputMissing(JobFailed):
-    """An object that the request pins is gone, or has another digest."""
-
-    code = "input_missing"
-    title = "An input is gone"
-
-
-class InvalidCheckpoint(JobFailed):
-    """A checkpoint that no generator of ours can be made of; `detail` is the reader's own sentence."""
-
-    code = "invalid_checkpoint"
-    title = "The checkpoint cannot be used"
-
-
-class UploadDamaged(JobFailed):
-    """The bytes in the store are not those that were announced."""
-
-    code = "upload_damaged"
-    title = "The upload is damaged"
-
-
-class WorkerLost(JobFailed):
-    """The worker died on every attempt."""
-
-    code = "worker_lost"
-    title = "The worker died"
-    is_retryable = True

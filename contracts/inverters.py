@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.fits import LearningRate, PinnedGenerator
+from contracts.fit_options import LearningRate
+from contracts.fits import PinnedGenerator
 from contracts.generators import InverterManifest
 from contracts.ids import InverterId
 from contracts.jobs import Outcome, Request

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from contracts.fits import Estimate, InvertedImage
+from contracts.fit_metrics import Estimate, InvertedImage
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import TaskName
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from contracts import keys, records
 from contracts.digests import sha256_of
-from contracts.errors import InputMissing
 from contracts.generators import GeneratorManifest, InverterManifest, Weights
+from contracts.job_errors import InputMissing
 from contracts.shapes import Artefact
 from models.serialization import unpack
 from workers.machine import Machine

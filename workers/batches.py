@@ -8,7 +8,7 @@ from functools import partial
 
 from contracts import keys, records
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
-from contracts.errors import InputMissing
+from contracts.job_errors import InputMissing
 from contracts.jobs import JobRef, ShardRef
 from contracts.planning import next_calls
 from contracts.store import Store

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import structlog
 
-from contracts.errors import InvalidCheckpoint, Unavailable
+from contracts.errors import Unavailable
+from contracts.job_errors import InvalidCheckpoint
 from contracts.settings import MiB, Settings
 from contracts.shapes import Shape
 from workers.jobs import LOOK_EVERY_SECONDS, Run

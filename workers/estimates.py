@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from contracts.fits import Estimate, ImageEstimate, TaskMetrics
+from contracts.fit_metrics import Estimate, ImageEstimate, TaskMetrics
 from contracts.schemas import LabelSchema
 from models.labels.cross_validation import deal_folds, num_folds
 from models.labels.label_generator import LabelGenerator

@@ -7,17 +7,10 @@ from dataclasses import dataclass
 
 from contracts import keys, records
 from contracts.digests import digest_of
-from contracts.errors import InputMissing, JobFailed
-from contracts.fits import (
-    Estimate,
-    FitManifest,
-    FitMetrics,
-    FitRequest,
-    HeldOut,
-    ImagePart,
-    PinnedLabelset,
-)
+from contracts.fit_metrics import Estimate, FitMetrics, HeldOut, ImagePart
+from contracts.fits import FitManifest, FitRequest, PinnedLabelset
 from contracts.ids import uuid7_hex
+from contracts.job_errors import InputMissing, JobFailed
 from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import Artefact, now
 from models.inversion.framing import Framing

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from contracts.errors import InvalidCheckpoint
+from contracts.job_errors import InvalidCheckpoint
 from models.labels.label_generator import to_bytes
 from models.sampling import Candidate, Stream, latents
 from models.stylegan2.generator import Generator

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from contracts import keys, records
 from contracts.digests import sha256_of
-from contracts.errors import InputMissing
 from contracts.generators import (
     GeneratorManifest,
     GeneratorMetrics,
@@ -16,6 +15,7 @@ from contracts.generators import (
     GeneratorRequest,
     Weights,
 )
+from contracts.job_errors import InputMissing
 from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import Artefact, now
 from contracts.spooling import spool_folder

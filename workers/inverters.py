@@ -9,9 +9,9 @@ import time
 import torch
 
 from contracts import keys, records
-from contracts.errors import InputMissing, OutOfMemory
 from contracts.generators import GeneratorManifest, InverterManifest
 from contracts.inverters import InverterMetrics, InverterOutcome, InverterRequest
+from contracts.job_errors import InputMissing, OutOfMemory
 from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import now
 from models.inversion.encoder import Encoder

@@ -7,8 +7,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from contracts.fits import FitRequest, InvertedImage
-from contracts.fits import InversionOptions as WantedOptions
+from contracts.fit_metrics import InvertedImage
+from contracts.fit_options import InversionOptions as WantedOptions
+from contracts.fits import FitRequest
 from models.inversion.encoder import build_encoder
 from models.inversion.framing import MAX_IMAGES, Framing, find_framing, measure_framing
 from models.inversion.invert import Tools, invert

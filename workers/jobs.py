@@ -17,7 +17,8 @@ import torch
 from rq.exceptions import AbandonedJobError
 
 from contracts import records
-from contracts.errors import HandsOffError, JobFailed, OutOfMemory, WorkerLost
+from contracts.errors import HandsOffError
+from contracts.job_errors import JobFailed, OutOfMemory, WorkerLost
 from contracts.jobs import JobError, JobRef, JobStatus, Progress
 from contracts.records import JobManifest
 from contracts.shapes import now

@@ -2,8 +2,8 @@
 
 from contracts import keys, records
 from contracts.batches import PinnedFit
-from contracts.errors import InputMissing
 from contracts.fits import FitManifest, FitRequest, PinnedGenerator
+from contracts.job_errors import InputMissing
 from contracts.jobs import JobRef
 from models.labels.ensemble import build_ensemble
 from models.labels.label_generator import LabelGenerator

@@ -6,7 +6,7 @@ from statistics import fmean
 
 import numpy as np
 
-from contracts.fits import InvertedImage, TaskMetrics
+from contracts.fit_metrics import InvertedImage, TaskMetrics
 from models.labels.label_generator import LabelGenerator, Rendered
 from workers.depth import shaded
 from workers.images import Pixels

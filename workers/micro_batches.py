@@ -7,7 +7,7 @@ from typing import TypeVar
 import structlog
 import torch
 
-from contracts.errors import OutOfMemory
+from contracts.job_errors import OutOfMemory
 
 log = structlog.get_logger()
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from contracts import keys, records
-from contracts.errors import InputMissing
 from contracts.fits import PinnedLabelset
+from contracts.job_errors import InputMissing
 from contracts.labelsets import LabelsetEntry, LabelsetManifest
 from contracts.schemas import LabelSchema
 from models.arrays import IGNORE_INDEX

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from contracts.digests import sha256_of_file
-from contracts.errors import InputMissing
-from contracts.fits import InversionOptions
+from contracts.fit_options import InversionOptions
 from contracts.generators import GeneratorManifest
+from contracts.job_errors import InputMissing
 from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetDistance, build_squeezenet
 from models.serialization import unpack

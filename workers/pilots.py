@@ -9,7 +9,7 @@ import numpy as np
 
 from contracts import keys, records
 from contracts.batches import Pilot, Recipe
-from contracts.errors import InputMissing
+from contracts.job_errors import InputMissing
 from contracts.shapes import now
 from models.sampling import Candidate, Stream
 from workers.machine import Machine

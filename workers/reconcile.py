@@ -22,7 +22,8 @@ from rq.serializers import JSONSerializer
 
 from contracts import keys, records
 from contracts.batches import BatchRequest
-from contracts.errors import Unavailable, WorkerLost
+from contracts.errors import Unavailable
+from contracts.job_errors import WorkerLost
 from contracts.jobs import JOB_KINDS, JobRef, JobStatus
 from contracts.queues import QUEUE_NAMES, RETENTION, job_call, job_id_of
 from contracts.shapes import now

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from contracts.batches import PinnedFit
-from contracts.errors import AcceptanceTooLow
+from contracts.job_errors import AcceptanceTooLow
 from models import sampling
 from models.labels.label_generator import Rendered
 from models.sampling import Candidate, Stream, draw_accepted, latents

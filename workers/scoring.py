@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor
 
-from contracts.fits import DepthMetrics, KeypointMetrics, TaskMetrics
+from contracts.fit_metrics import DepthMetrics, KeypointMetrics, TaskMetrics
 from contracts.schemas import LabelSchema
 from models.labels.label_generator import Rendered
 from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore

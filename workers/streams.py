@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from contracts import keys, records
-from contracts.errors import JobFailed
+from contracts.job_errors import JobFailed
 from contracts.settings import Settings
 from contracts.shapes import now
 from contracts.store import ObjectInfo

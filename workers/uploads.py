@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from contracts import keys, records
-from contracts.errors import InputMissing, UploadDamaged
+from contracts.job_errors import InputMissing, UploadDamaged
 from contracts.jobs import JobRef
 from contracts.shapes import Artefact, now
 from contracts.uploads import UploadClaim, UploadManifest, delete_upload

@@ -7,7 +7,8 @@ from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, PinnedFit
-from contracts.errors import InvalidRequest, NotRendered
+from contracts.conflicts import NotRendered
+from contracts.errors import InvalidRequest
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.planning import next_calls
 from contracts.settings import Settings

@@ -7,15 +7,9 @@ from pydantic import ConfigDict, Field
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from app.links import Links, SignedLink
-from contracts.fits import (
-    FitManifest,
-    FitMetrics,
-    FitOptions,
-    FitRequest,
-    PinnedGenerator,
-    PinnedLabelset,
-    ResolvedFitOptions,
-)
+from contracts.fit_metrics import FitMetrics
+from contracts.fit_options import FitOptions, ResolvedFitOptions
+from contracts.fits import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
 from contracts.ids import GeneratorId, LabelsetId
 from contracts.jobs import JobEnvelope
 from contracts.schemas import LabelSchema

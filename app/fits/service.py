@@ -9,15 +9,10 @@ from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
-from contracts.errors import FitNotReady, Flaw, Gone, InvalidRequest, NotFound
-from contracts.fits import (
-    FitManifest,
-    FitRequest,
-    PinnedGenerator,
-    PinnedLabelset,
-    ResolvedFitOptions,
-    resolve_inversion,
-)
+from contracts.conflicts import FitNotReady
+from contracts.errors import Flaw, Gone, InvalidRequest, NotFound
+from contracts.fit_options import ResolvedFitOptions, resolve_inversion
+from contracts.fits import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
 from contracts.generators import GeneratorManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest

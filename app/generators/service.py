@@ -15,14 +15,8 @@ from app.services import Services
 from app.uploads import service as uploads
 from app.uploads.service import Measured
 from contracts import keys, records
-from contracts.errors import (
-    BuiltIn,
-    GeneratorNotReady,
-    InvalidRequest,
-    InvalidUpload,
-    NotFound,
-    TooLarge,
-)
+from contracts.conflicts import BuiltIn, GeneratorNotReady
+from contracts.errors import InvalidRequest, InvalidUpload, NotFound, TooLarge
 from contracts.generators import (
     GeneratorManifest,
     GeneratorOutcome,

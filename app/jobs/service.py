@@ -10,7 +10,8 @@ import structlog
 from app.paging import Page, read_page
 from app.services import Services
 from contracts import keys, records
-from contracts.errors import Gone, JobNotFinished, NotFound
+from contracts.conflicts import JobNotFinished
+from contracts.errors import Gone, NotFound
 from contracts.events import FIRST, Event
 from contracts.jobs import Cancellation, JobKind, JobRef, JobStatus, Live
 from contracts.queues import Call

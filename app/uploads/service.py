@@ -15,7 +15,8 @@ from fastapi.concurrency import run_in_threadpool
 from app.idempotency import Created, check_replay, idempotency_of, reserve
 from app.services import Services
 from contracts import keys, records
-from contracts.errors import InvalidUpload, NotFound, TooLarge, UploadIncomplete, UploadUsed
+from contracts.conflicts import UploadIncomplete, UploadUsed
+from contracts.errors import InvalidUpload, NotFound, TooLarge
 from contracts.ids import new_id
 from contracts.settings import MiB
 from contracts.shapes import Artefact, now

@@ -23,7 +23,8 @@ from app.main import create_app
 from contracts import keys, records
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
 from contracts.digests import sha256_of
-from contracts.fits import FitManifest, FitMetrics, InvertedImage
+from contracts.fit_metrics import FitMetrics, InvertedImage
+from contracts.fits import FitManifest
 from contracts.generators import (
     GeneratorManifest,
     GeneratorOutcome,

@@ -1,4 +1,4 @@
-"""What the client loads: its own three packages, and torch in one file only."""
+"""What the client loads: its own three packages, and torch in two files only."""
 
 import subprocess
 import sys

@@ -1,6 +1,8 @@
 """Promises of the error tree."""
 
+import contracts.conflicts
 import contracts.errors
+import contracts.job_errors
 from contracts.errors import HandsOffError
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from contracts.fits import EnsembleOptions, InversionChoice, resolve_inversion
+from contracts.fit_options import EnsembleOptions, InversionChoice, resolve_inversion
 
 
 def test_the_papers_setting_is_one_word_away() -> None:

@@ -18,15 +18,8 @@ import torch
 from contracts import keys, records
 from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, Filter, PinnedFit
 from contracts.digests import sha256_of
-from contracts.fits import (
-    EnsembleOptions,
-    FitManifest,
-    FitRequest,
-    InversionOptions,
-    PinnedGenerator,
-    PinnedLabelset,
-    ResolvedFitOptions,
-)
+from contracts.fit_options import EnsembleOptions, InversionOptions, ResolvedFitOptions
+from contracts.fits import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
 from contracts.labelsets import (

@@ -1,6 +1,6 @@
 """What a fit tells its owner to do."""
 
-from contracts.fits import Estimate, InvertedImage, KeypointMetrics
+from contracts.fit_metrics import Estimate, InvertedImage, KeypointMetrics
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.labelsets import LabelsetEntry, LabelsetManifest
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from contracts.fits import Estimate, TaskMetrics
+from contracts.fit_metrics import Estimate, TaskMetrics
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from contracts.schemas import LabelSchema

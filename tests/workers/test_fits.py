@@ -6,7 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from contracts.fits import EnsembleOptions, InversionChoice, resolve_inversion
+from contracts.fit_options import EnsembleOptions, InversionChoice, resolve_inversion
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from models.inversion import refinement

@@ -5,8 +5,8 @@ import torch
 from rq.exceptions import AbandonedJobError
 
 from contracts import keys, records
-from contracts.errors import JobFailed
 from contracts.fits import FitRequest
+from contracts.job_errors import JobFailed
 from contracts.jobs import JobStatus
 from contracts.records import JobManifest
 from tests.workers.scene import Scene

@@ -14,7 +14,8 @@ from rq.registry import StartedJobRegistry
 
 from contracts import records
 from contracts.batches import BatchRequest
-from contracts.fits import FitRequest, InversionOptions, ResolvedFitOptions
+from contracts.fit_options import InversionOptions, ResolvedFitOptions
+from contracts.fits import FitRequest
 from contracts.inverters import InverterOptions
 from contracts.jobs import JobRef, JobStatus, ShardRef
 from contracts.queues import job_call

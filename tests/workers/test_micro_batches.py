@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from contracts.errors import OutOfMemory
+from contracts.job_errors import OutOfMemory
 from workers.micro_batches import MicroBatches
 
 

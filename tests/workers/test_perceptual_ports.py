@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from contracts import records
-from contracts.errors import InputMissing
-from contracts.fits import INVERSION_PRESETS
+from contracts.fit_options import INVERSION_PRESETS
 from contracts.ids import DEFAULT_TENANT
+from contracts.job_errors import InputMissing
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetConfig
 from models.serialization import pack
 from tests.workers.scene import GENERATOR, Scene

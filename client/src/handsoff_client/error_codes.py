@@ -4,14 +4,13 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from handsoff_client.errors import (
+from handsoff_client.errors import HandsOffError, JobFailed
+from handsoff_client.service_errors import (
     Conflict,
     Flaw,
     Gone,
-    HandsOffError,
     InvalidLink,
     InvalidRequest,
-    JobFailed,
     NotFound,
     ServiceError,
     TooLarge,

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from handsoff_client.downloads import sha256_of
-from handsoff_client.errors import InvalidInput, InvalidLink
+from handsoff_client.errors import InvalidInput
 from handsoff_client.jobs import Jobs
 from handsoff_client.operations import CREATE_UPLOAD, GENERATORS, GET_UPLOAD
 from handsoff_client.resources import Generator
+from handsoff_client.service_errors import InvalidLink
 from handsoff_client.transport import Transport
 
 

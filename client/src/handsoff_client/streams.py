@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from handsoff_client.downloads import download
-from handsoff_client.errors import ShardNotReady
 from handsoff_client.jobs import page_of, walk
 from handsoff_client.operations import (
     CREATE_STREAM,
@@ -17,6 +16,7 @@ from handsoff_client.operations import (
     LIST_STREAMS,
 )
 from handsoff_client.resources import Page, Shard, Stream
+from handsoff_client.service_errors import ShardNotReady
 from handsoff_client.shapes import parse
 from handsoff_client.transport import Transport
 

@@ -1,6 +1,6 @@
 """A batch or stream as a torch dataset: disjoint for all ranks and workers, in an order neither changes, and resumable.
 
-The only file of the client that imports torch.
+This file and `tensors.py` are the only ones of the client that import torch.
 
     dataset = HandsOffDataset("portraits/", batch_size=32)      # or BatchSource(url, id), StreamSource(url, id)
     for batch in dataset.loader(num_workers=2):
@@ -16,7 +16,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -31,13 +30,14 @@ from handsoff_client.order import (
     permutation,
 )
 from handsoff_client.reading import SampleReader
-from handsoff_client.resources import Labels
-from handsoff_client.samples import Sample, decode_sample
+from handsoff_client.samples import decode_sample
 from handsoff_client.sources import FolderSource, ShardSource
+from handsoff_client.tensors import TensorSample, to_tensors, to_tv_tensors
+
+__all__ = ["HandsOffDataset", "Loader", "RealData", "to_tensors", "to_tv_tensors"]
 
 log = logging.getLogger("handsoff_client")
 
-TensorSample = dict[str, Any]
 Transform = Callable[[TensorSample], Any]
 
 _REAL_STREAM = 1 << 62
@@ -263,40 +263,6 @@ class Loader:
             dataset.cursor.taken = min(number * dataset.batch_size, num_samples)
             yield batch
         dataset.end_epoch()
-
-
-def to_tensors(sample: Sample, labels: Labels) -> TensorSample:
-    """A decoded sample as tensors; see `HandsOffDataset` for their shapes."""
-    found: TensorSample = {"image": torch.from_numpy(sample.image).permute(2, 0, 1).contiguous()}
-    if sample.mask is not None:
-        found["mask"] = torch.from_numpy(sample.mask).to(torch.int64)
-    if sample.depth is not None and labels.depth is not None:
-        depth = sample.depth.astype(np.float32) * np.float32(labels.depth.scale)
-        found["depth"] = torch.from_numpy(depth)
-        found["depth"][torch.from_numpy(sample.depth == labels.depth.unknown)] = torch.nan
-    for name in ("keypoints", "confidence", "uncertainty"):
-        if (values := getattr(sample, name)) is not None:
-            found[name] = torch.from_numpy(values)
-    return found | {name: sample.facts[name] for name in ("index", "seed") if name in sample.facts}
-
-
-def to_tv_tensors(sample: TensorSample) -> TensorSample:
-    """The sample with torchvision's types (`Image`, `Mask`, `KeyPoints`), so that its v2 transforms move labels along.
-
-    Needs torchvision; everything else here does without. Give it as `transform`, or as the first of several.
-    """
-    from torchvision import tv_tensors  # type: ignore[import-not-found]  # noqa: PLC0415 - optional, and wanted here alone
-
-    typed = dict(sample)
-    size = tuple(sample["image"].shape[-2:])
-    typed["image"] = tv_tensors.Image(sample["image"])
-    for name in {"mask", "depth", "uncertainty"} & sample.keys():
-        typed[name] = tv_tensors.Mask(sample[name])
-    if "keypoints" in sample:
-        points = sample["keypoints"]
-        typed["keypoints"] = tv_tensors.KeyPoints(points[:, :2], canvas_size=size)
-        typed["visibility"] = points[:, 2]
-    return typed
 
 
 def _place_among_ranks(rank: int | None, world_size: int | None) -> tuple[int, int]:

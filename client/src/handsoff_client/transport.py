@@ -8,15 +8,10 @@ from typing import Any
 import httpx
 
 from handsoff_client.error_codes import service_error
-from handsoff_client.errors import (
-    HandsOffError,
-    InvalidAnswer,
-    RequestInProgress,
-    ShardNotReady,
-    Unreachable,
-)
+from handsoff_client.errors import HandsOffError, InvalidAnswer, Unreachable
 from handsoff_client.operations import Operation
 from handsoff_client.retries import RETRIED_STATUSES, Retries
+from handsoff_client.service_errors import RequestInProgress, ShardNotReady
 
 DEFAULT_TIMEOUT = httpx.Timeout(30, read=120)
 

@@ -8,9 +8,9 @@ import pytest
 
 from contracts import keys, records
 from contracts.digests import sha256_of
-from contracts.errors import InvalidCheckpoint
 from contracts.generators import GeneratorManifest, GeneratorOutcome, GeneratorRequest
 from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.job_errors import InvalidCheckpoint
 from contracts.jobs import JobError, JobRef, JobStatus
 from contracts.ledger import Ledger
 from contracts.settings import Settings

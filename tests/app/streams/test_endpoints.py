@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from contracts.errors import AcceptanceTooLow
 from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.job_errors import AcceptanceTooLow
 from contracts.jobs import JobError
 from contracts.ledger import Ledger
 from contracts.stream_ledger import StreamLedger

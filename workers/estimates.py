@@ -17,12 +17,10 @@ from contracts.fit_metrics import Estimate, ImageEstimate, TaskMetrics
 from contracts.schemas import LabelSchema
 from models.labels.cross_validation import deal_folds, num_folds
 from models.labels.label_generator import LabelGenerator
-from workers.jobs import Run
 from workers.pairs import ImageLabels, Pairs
 from workers.scoring import Scorer
 from workers.tasks import Trainer
 
-STAGE = "estimating"
 MAX_MEMBERS = 3
 MAX_STEPS = 500
 MAX_WORST = 5
@@ -30,8 +28,11 @@ JUDGED_FROM_IMAGES = 2
 """A class in a single image is never in training when that image is judged: nothing can be said of it."""
 
 
-def estimate(run: Run, trainer: Trainer) -> Estimate | None:
-    """The cross-validated score of every task, and the images that were labelled worst. None for a single image."""
+def estimate(trainer: Trainer, on_step: Callable[[int, int], None]) -> Estimate | None:
+    """The cross-validated score of every task, and the images that were labelled worst. None for a single image.
+
+    `on_step(done, total)` is called after every step of all folds' trainings.
+    """
     pairs, wanted = trainer.pairs, trainer.wanted
     if len(pairs) < 2:
         return None
@@ -43,12 +44,12 @@ def estimate(run: Run, trainer: Trainer) -> Estimate | None:
     presence = traits(pairs)
     counts = presence.sum(dim=0).tolist()  # the classes come first
     class_images = dict(zip(pairs.schema.classes, counts, strict=False))
-    folds = deal_folds(presence, num_folds(len(pairs)), trainer.request.seed)
+    folds = deal_folds(presence, num_folds(len(pairs)), trainer.seed)
     total, images = Scorer(pairs.schema), []
     for number, fold in enumerate(folds):
         held_out = fold.tolist()
         others = [place for place in range(len(pairs)) if place not in held_out]
-        ensemble = trainer.train(options, _steps(run, number, len(folds)), others)
+        ensemble = trainer.train(options, _steps(on_step, number, len(folds)), others)
         judge = _Judge(LabelGenerator(trainer.generator, ensemble), trainer)
         images += [judge.add(place, total) for place in held_out]
     return Estimate(
@@ -61,9 +62,11 @@ def estimate(run: Run, trainer: Trainer) -> Estimate | None:
     )
 
 
-def _steps(run: Run, fold: int, num_folds: int) -> Callable[[int, int], None]:
-    """The steps of one fold's training as steps of the whole stage."""
-    return lambda done, total: run.step(STAGE, fold * total + done, num_folds * total)
+def _steps(
+    on_step: Callable[[int, int], None], fold: int, num_folds: int
+) -> Callable[[int, int], None]:
+    """The steps of one fold's training as steps of all of them."""
+    return lambda done, total: on_step(fold * total + done, num_folds * total)
 
 
 def traits(pairs: Pairs) -> Tensor:  # => Bool[images, classes + keypoints + depth]

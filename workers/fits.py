@@ -4,6 +4,7 @@ Each attempt writes under a folder of its own, so a late twin of a killed worker
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 from contracts import keys, records
 from contracts.digests import digest_of
@@ -16,6 +17,7 @@ from contracts.shapes import Artefact, now
 from models.inversion.framing import Framing
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
+from models.labels.training import EnsembleOptions
 from models.serialization import pack, pack_network
 from workers import jobs
 from workers.advice import advise
@@ -46,7 +48,15 @@ def _fit(run: Run) -> FitManifest:
     pairs = _framed(request, pairs, framing)
     _check_labelled(pairs)
     inversion = inverter.invert(run, "inverting", pairs)
-    trainer = Trainer(run.machine, request, inverter.generator, pairs, inversion.ws)
+    trainer = Trainer(
+        generator=inverter.generator,
+        pairs=pairs,
+        ws=inversion.ws,
+        wanted=EnsembleOptions(**request.options.ensemble.model_dump()),
+        seed=request.seed,
+        micro_batches=run.machine.micro_batches,
+        digest=request.generator.digest,
+    )
     ensemble = trainer.train(trainer.wanted, run.steps("training"))
     label_generator = LabelGenerator(inverter.generator, ensemble)
     training = label_codes(
@@ -58,7 +68,9 @@ def _fit(run: Run) -> FitManifest:
         digest=request.generator.digest,
     )
     heldout = _label_heldout(run, request, inverter, framing, label_generator=label_generator)
-    expected = estimate(run, trainer) if request.options.estimate else None
+    expected = (
+        estimate(trainer, partial(run.step, "estimating")) if request.options.estimate else None
+    )
     return _write(run, request, ensemble, Judged(training, heldout, expected, framing))
 
 

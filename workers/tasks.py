@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from contracts.fits import FitRequest
 from contracts.schemas import LabelSchema
 from models.labels.ensemble import Ensemble
 from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.stylegan2.generator import Generator
-from workers.machine import Machine
+from workers.micro_batches import MicroBatches
 from workers.pairs import Pairs
 
 
@@ -24,20 +23,21 @@ def task_set(labels: LabelSchema) -> TaskSet:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Trainer:
-    """Trains ensembles on labelled images and their codes, with the numbers of a fit's request."""
+    """Trains ensembles on labelled images and their codes.
 
-    machine: Machine
-    request: FitRequest
+    `wanted` is the ensemble that the fit asks for; `digest`, the generator's, is what its micro-batches are remembered
+    by.
+    """
+
     generator: Generator
     pairs: Pairs
     ws: Tensor
-
-    @property
-    def wanted(self) -> EnsembleOptions:
-        """The ensemble that the request asks for."""
-        return EnsembleOptions(**self.request.options.ensemble.model_dump())
+    wanted: EnsembleOptions
+    seed: int
+    micro_batches: MicroBatches
+    digest: str
 
     def train(
         self,
@@ -59,14 +59,12 @@ class Trainer:
                 self.generator,
                 self.ws[list(images)],
                 labels,
-                tasks=task_set(self.request.labels),
+                tasks=task_set(self.pairs.schema),
                 options=replace(
                     options, images_per_round=images_per_round, cache_bytes=cache_bytes
                 ),
-                seed=self.request.seed,
+                seed=self.seed,
                 on_step=on_step,
             )
 
-        return self.machine.micro_batches.shrinking(
-            "training", self.request.generator.digest, train, largest=most
-        )
+        return self.micro_batches.shrinking("training", self.digest, train, largest=most)

@@ -22,6 +22,8 @@ DEPTH_STEPS = 65_535
 # Every value is a depth: 0 is the nearest possible surface, not "unknown".
 DEPTH_SCHEMA = {"unit": "relative", "scale": 1 / DEPTH_STEPS, "unknown": None}
 KEYPOINT_SCHEMA = {"names": KEYPOINT_NAMES, "skeleton": SKELETON, "reference": HEAD_ENDS}
+MASKS_SCHEMA = {"classes": CLASS_NAMES, "ignore_index": IGNORE_INDEX}
+OTHER_SCHEMAS = {"keypoints": KEYPOINT_SCHEMA, "depth": DEPTH_SCHEMA}
 MIN_RARE = 2
 MIN_COUNT = 2 * MIN_RARE
 
@@ -72,10 +74,8 @@ def write_labelset(
         _save(mask_image(rendering.mask), folder / "masks" / f"{stem}.png")
         if all_truth:
             _write_other_truth(folder, stem, rendering)
-    schema = {"name": name, "classes": CLASS_NAMES, "ignore_index": IGNORE_INDEX}
-    if all_truth:
-        schema |= {"keypoints": KEYPOINT_SCHEMA, "depth": DEPTH_SCHEMA}
-    (folder / "labelset.json").write_text(json.dumps(schema, indent=2) + "\n")
+    schema = MASKS_SCHEMA | OTHER_SCHEMAS if all_truth else MASKS_SCHEMA
+    (folder / "labelset.json").write_text(json.dumps({"name": name} | schema, indent=2) + "\n")
     return stems
 
 

@@ -66,7 +66,7 @@ bench-labels: $(READY) ## Speed and memory of the label head against the generat
 bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (an hour or more on 2 cores)
 	@$(BIN)/python -m benchmarks.quality
 
-bench-inversion: $(READY) ## What each choice of the inversion is worth (hours; BENCH=--quick for minutes)
+bench-inversion: $(READY) ## What each choice of the inversion is worth (hours; BENCH=--quick for its main rows)
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)
 
 bench-streams: $(READY) ## What a stream costs beside its rendering, on a service of one worker (minutes)

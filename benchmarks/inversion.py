@@ -224,7 +224,7 @@ def _say(name: str, found: dict[str, Any]) -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inversion", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="the main rows only, 100 steps")
+    parser.add_argument("--quick", action="store_true", help="without the courses of the optimiser")
     parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="the reference segmenter")
     parser.add_argument("--images", type=int, default=50)

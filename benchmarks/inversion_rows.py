@@ -22,34 +22,32 @@ class Row:
 def rows(*, quick: bool, squeezenet: bool) -> Iterator[Row]:
     """The rows in the order of the table; the rows of a mounted port only where its weights are."""
     default = InversionOptions()
-    if quick:
-        default = replace(default, steps=100)
     yield Row("encoder alone", replace(default, steps=0))
     yield Row("encoder, then optimisation (default)", default)
     yield Row("optimisation alone, from the mean", default, encoder=False)
-    if not quick:
-        yield from _courses(default)
-    yield from _losses(default, quick=quick)
+    yield from _losses(default)
     if squeezenet:
         weighed = replace(default, perceptual_weight=0.1)
-        yield Row("SqueezeNet distance 0.1", weighed, port="squeezenet")
+        yield Row("SqueezeNet distance 0.1 instead", weighed, port="squeezenet")
     yield Row(NOISE_MAPS, default)
+    if not quick:
+        yield from _courses(default)
+
+
+def _losses(default: InversionOptions) -> Iterator[Row]:
+    """Pixels alone, a weak pull and the paper's, other priors."""
+    yield Row("pixels alone", replace(default, perceptual_weight=0.0))
+    for pull in (0.01, 1.0):
+        yield Row(f"pull to the encoder's code {pull}", replace(default, encoder_pull=pull))
+    for prior in (0.0, 1e-3):
+        yield Row(f"prior {prior}", replace(default, prior_weight=prior))
 
 
 def _courses(default: InversionOptions) -> Iterator[Row]:
-    for steps in (50, 100, 400):
+    for steps in (50, 200, 400):
         yield Row(f"{steps} steps", replace(default, steps=steps))
     for rate in (0.05, 0.2):
         yield Row(f"learning rate {rate}", replace(default, learning_rate=rate))
-    for patience in (10, 20):
+    for patience in (0, 10):
         yield Row(f"patience {patience}", replace(default, patience=patience))
     yield Row("2 restarts for failures", replace(default, restarts=2))
-
-
-def _losses(default: InversionOptions, *, quick: bool) -> Iterator[Row]:
-    """Pulls of 0 and 1 (the paper's) and a weak one, priors, distances."""
-    for pull in (1.0,) if quick else (0.01, 1.0):
-        yield Row(f"pull to the encoder's code {pull}", replace(default, encoder_pull=pull))
-    for prior in (0.0,) if quick else (0.0, 1e-3):
-        yield Row(f"prior {prior}", replace(default, prior_weight=prior))
-    yield Row("discriminator distance 0.2", replace(default, perceptual_weight=0.2))

@@ -1,4 +1,7 @@
-"""One batch, many readers: webdataset and plain tarfile find the same pixels and the same labels as the client."""
+"""One batch, many readers: webdataset and plain tarfile find the same pixels and the same labels as the client.
+
+`tests/e2e/test_readers.py` has the same of a batch that a worker has rendered, and Hugging Face datasets.
+"""
 
 import runpy
 import tarfile
@@ -71,8 +74,12 @@ def test_the_example_of_a_training_loop_resumes(three_classes: BatchFolder, tmp_
     assert (saved["data"]["epoch"], saved["data"]["position"]) == (1, 24)
 
 
-def test_the_example_with_webdataset_learns(three_classes: BatchFolder) -> None:
+@pytest.mark.parametrize("library", ["webdataset", "datasets"])
+def test_the_example_with_another_library_learns(
+    three_classes: BatchFolder, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
     """One epoch of 5 batches."""
-    losses = example("train_with_webdataset")["train"](three_classes.folder)
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    losses = example(f"train_with_{library}")["train"](three_classes.folder)
     assert len(losses) == 5
     assert losses[-1] < losses[0]

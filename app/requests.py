@@ -1,7 +1,8 @@
 """What the endpoints share of HTTP: services, tenant, links, preferences, and the page of a list."""
 
 import re
-from typing import Annotated, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Header, Query, Request, Response
 
@@ -11,12 +12,24 @@ from app.services import Services
 from contracts.ids import DEFAULT_TENANT
 from contracts.shapes import Shape
 
+
+class Addressed(Protocol):
+    """An answer that knows its own address."""
+
+    @property
+    def links(self) -> dict[str, str]: ...
+
+
 T = TypeVar("T")
+V = TypeVar("V", bound=Addressed)
 
 MAX_WAIT_SECONDS = 60
 
 
-def _services(request: Request) -> Services:
+# Dependencies that only look something up are coroutines: FastAPI gives each plain function a thread.
+
+
+async def _services(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
     return services
@@ -25,7 +38,7 @@ def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-def _tenant() -> str:
+async def _tenant() -> str:
     """Whose things are asked for. One tenant until there are API keys: this is where the key will be read."""
     return DEFAULT_TENANT
 
@@ -33,13 +46,33 @@ def _tenant() -> str:
 TenantDep = Annotated[str, Depends(_tenant)]
 
 
-def _links(request: Request, services: ServicesDep) -> Links:
+async def _links(request: Request, services: ServicesDep) -> Links:
     settings = services.settings
     base_url = settings.public_url or str(request.base_url)
     return Links(base_url.rstrip("/"), services.store, services.secret, settings.link_ttl)
 
 
 LinksDep = Annotated[Links, Depends(_links)]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request, the answer to come, and what leads from one to the other."""
+
+    request: Request
+    response: Response
+    services: Services
+    tenant: str
+    links: Links
+
+
+async def _exchange(
+    request: Request, response: Response, services: ServicesDep, tenant: TenantDep, links: LinksDep
+) -> Exchange:
+    return Exchange(request, response, services, tenant, links)
+
+
+ExchangeDep = Annotated[Exchange, Depends(_exchange)]
 
 IdempotencyKey = Annotated[
     str | None,
@@ -52,7 +85,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-def _wait(
+async def _wait(
     response: Response,
     prefer: Annotated[
         str | None, Header(description="`wait=N`: wait up to N seconds (at most 60) for the end")
@@ -76,9 +109,17 @@ class PageQuery(Shape):
     after: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None
 
 
-def link_next(request: Request, response: Response, page: Page[T]) -> Page[T]:
+def created(exchange: Exchange, view: V, *, is_replay: bool) -> V:
+    """The answer to a create, with its address, and whether an earlier request with the key had made it."""
+    exchange.response.headers["Location"] = view.links["self"]
+    if is_replay:
+        exchange.response.headers["Idempotent-Replayed"] = "true"
+    return view
+
+
+def paged(exchange: Exchange, page: Page[T]) -> Page[T]:
     """The page, with a `Link: rel=next` header while there is more."""
     if page.next_cursor:
-        url = request.url.include_query_params(after=page.next_cursor)
-        response.headers["Link"] = f'<{url}>; rel="next"'
+        url = exchange.request.url.include_query_params(after=page.next_cursor)
+        exchange.response.headers["Link"] = f'<{url}>; rel="next"'
     return page

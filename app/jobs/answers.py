@@ -1,12 +1,13 @@
-"""How a job is answered: status code, `Location`, `Retry-After`, a weak `ETag`, and the envelope's common fields."""
+"""How a job is answered: status code, `Retry-After`, a weak `ETag`, and the envelope's common fields."""
 
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from fastapi import Request, Response
+from fastapi import Response
 
 from app.jobs.service import JobState
 from app.links import Links
+from app.requests import Exchange
 from contracts.digests import digest_of
 from contracts.jobs import JobEnvelope
 from contracts.keys import NOUN_OF_KIND
@@ -40,37 +41,26 @@ def envelope(state: JobState, links: Links) -> dict[str, Any]:
     }
 
 
-def accept(response: Response, view: V, *, is_replay: bool = False) -> V:
-    """The answer to a create: 202 while the job lives, 200 when it was waited for to its end."""
-    response.headers["Location"] = view.links["self"]
-    if is_replay:
-        response.headers["Idempotent-Replayed"] = "true"
-    return _with_status(response, view)
-
-
-def cancelled(response: Response, view: V) -> V:
-    """The answer to a cancel: 202 while the job is stopping, 200 when it had ended before."""
-    return _with_status(response, view)
-
-
-def conditional(request: Request, response: Response, view: V) -> V | Response:
-    """The answer to a read: 304 when the caller has it already. Links are left out of the tag: they age."""
-    etag = f'W/"{digest_of(view.model_dump(mode="json", exclude={"links", "sheet"}))[:32]}"'
-    response.headers["ETag"] = etag
-    response.headers["Cache-Control"] = "private, no-cache"
-    if not view.status.is_terminal:
-        response.headers["Retry-After"] = str(_retry_after(view))
-    if etag in request.headers.get("If-None-Match", ""):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=dict(response.headers))
-    return view
-
-
-def _with_status(response: Response, view: V) -> V:
+def with_status(response: Response, view: V) -> V:
+    """The answer to a create or a cancel: 202 while the job lives, 200 once it has ended."""
     if view.status.is_terminal:
         response.status_code = HTTPStatus.OK
     else:
         response.status_code = HTTPStatus.ACCEPTED
         response.headers["Retry-After"] = str(_retry_after(view))
+    return view
+
+
+def conditional(exchange: Exchange, view: V) -> V | Response:
+    """The answer to a read: 304 when the caller has it already. Links are left out of the tag: they age."""
+    response = exchange.response
+    etag = f'W/"{digest_of(view.model_dump(mode="json", exclude={"links", "sheet"}))[:32]}"'
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = "private, no-cache"
+    if not view.status.is_terminal:
+        response.headers["Retry-After"] = str(_retry_after(view))
+    if etag in exchange.request.headers.get("If-None-Match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=dict(response.headers))
     return view
 
 

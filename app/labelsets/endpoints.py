@@ -3,14 +3,23 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 
 from app.decoding.parts import COCO_NAMES
 from app.labelsets import service
 from app.labelsets.schemas import LabelsetSummary, LabelsetView, show_labelset, show_summary
 from app.labelsets.service import Upload, UploadedFile
 from app.paging import Page
-from app.requests import IdempotencyKey, LinksDep, PageQuery, ServicesDep, TenantDep, link_next
+from app.requests import (
+    ExchangeDep,
+    IdempotencyKey,
+    LinksDep,
+    PageQuery,
+    ServicesDep,
+    TenantDep,
+    created,
+    paged,
+)
 from contracts.ids import LabelsetId
 
 router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
@@ -86,42 +95,28 @@ def _upload(
 
 @router.post("", status_code=HTTPStatus.CREATED)
 def create_labelset(
-    *,
-    response: Response,
-    services: ServicesDep,
-    tenant: TenantDep,
-    links: LinksDep,
+    exchange: ExchangeDep,
     upload: Annotated[Upload, Depends(_upload)],
     idempotency_key: IdempotencyKey = None,
 ) -> LabelsetView:
     """Decodes and checks every file, then keeps them all or none."""
-    made = service.create(services, tenant, upload, idempotency_key)
-    view = show_labelset(made.value, links)
-    response.headers["Location"] = view.links["self"]
-    if made.is_replay:
-        response.headers["Idempotent-Replayed"] = "true"
-    return view
+    made = service.create(exchange.services, exchange.tenant, upload, idempotency_key)
+    return created(exchange, show_labelset(made.value, exchange.links), is_replay=made.is_replay)
 
 
 @router.get("")
 def list_labelsets(
-    *,
-    request: Request,
-    response: Response,
-    page: Annotated[PageQuery, Query()],
-    services: ServicesDep,
-    tenant: TenantDep,
-    links: LinksDep,
+    exchange: ExchangeDep, query: Annotated[PageQuery, Query()]
 ) -> Page[LabelsetSummary]:
     """The labelsets, newest first."""
     found = service.list_page(
-        services,
-        tenant,
-        limit=page.limit,
-        after=page.after,
-        show=lambda labelset: show_summary(labelset, links),
+        exchange.services,
+        exchange.tenant,
+        limit=query.limit,
+        after=query.after,
+        show=lambda labelset: show_summary(labelset, exchange.links),
     )
-    return link_next(request, response, found)
+    return paged(exchange, found)
 
 
 @router.get("/{labelset_id}")

@@ -3,7 +3,9 @@
 Knows no HTTP. Nobody but a reader has anything rendered: making a stream queues nothing.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from typing import TypeVar
 
 import redis
 import structlog
@@ -24,6 +26,8 @@ from contracts.stream_ledger import StreamLedger
 from contracts.streams import StreamRef, StreamRequest, StreamShardRef, shards_ahead
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 def create(
@@ -55,13 +59,19 @@ def find(services: Services, ref: StreamRef) -> StreamRequest:
 
 
 def list_page(
-    services: Services, tenant: str, *, limit: int, after: str | None
-) -> Page[StreamRequest]:
+    services: Services,
+    tenant: str,
+    *,
+    limit: int,
+    after: str | None,
+    show: Callable[[StreamRequest], T],
+) -> Page[T]:
     """A page of the tenant's streams, newest first."""
 
-    def load(stream_id: str) -> StreamRequest | None:
+    def load(stream_id: str) -> T | None:
         ref = StreamRef(tenant=tenant, id=stream_id)
-        return records.read(services.store, keys.stream_request(ref), StreamRequest)
+        found = records.read(services.store, keys.stream_request(ref), StreamRequest)
+        return show(found) if found is not None else None
 
     return read_page(services, tenant, "streams", limit=limit, after=after, load=load)
 

@@ -3,11 +3,11 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.links import check_link
-from app.requests import IdempotencyKey, LinksDep, ServicesDep, TenantDep
+from app.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, TenantDep, created
 from app.uploads import service
 from app.uploads.schemas import UploadCreate, UploadView, show_upload
 from contracts.ids import UploadId
@@ -19,21 +19,13 @@ contents = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
 @router.post("", status_code=HTTPStatus.CREATED)
 def create_upload(
-    *,
-    body: UploadCreate,
-    response: Response,
-    services: ServicesDep,
-    tenant: TenantDep,
-    links: LinksDep,
-    idempotency_key: IdempotencyKey = None,
+    body: UploadCreate, exchange: ExchangeDep, idempotency_key: IdempotencyKey = None
 ) -> UploadView:
     """Announces a file by size and SHA-256; the answer has a link to send it to by PUT."""
-    made = service.announce(services, tenant, body.num_bytes, body.sha256, key=idempotency_key)
-    view = show_upload(made.value, links)
-    response.headers["Location"] = view.links["self"]
-    if made.is_replay:
-        response.headers["Idempotent-Replayed"] = "true"
-    return view
+    made = service.announce(
+        exchange.services, exchange.tenant, body.num_bytes, body.sha256, key=idempotency_key
+    )
+    return created(exchange, show_upload(made.value, exchange.links), is_replay=made.is_replay)
 
 
 @router.get("/{upload_id}")

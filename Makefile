@@ -40,8 +40,8 @@ demo: $(READY) ## 16 labelled images in, 64 labelled images out, through the rea
 serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines
 	@$(BIN)/python -m examples.demo serve
 
-test: $(READY) ## Every test but those that need a GPU, and image-check
-	$(BIN)/python -m pytest -m "not gpu and not images"
+test: $(READY) ## Every test but those that need a GPU, and image-check, one process for each core (at most 4)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images"
 
 image-check: $(READY) ## The containers' own install steps, and the service run from what they make (no engine)
 	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m pytest -m images tests/docker

@@ -21,6 +21,9 @@ from contracts.shapes import Shape, Timestamp, now
 
 T = TypeVar("T")
 
+RESERVING = timedelta(minutes=1)
+"""How long another request with the same key is kept out, should the one that is served never end."""
+
 
 @dataclass(frozen=True)
 class Created(Generic[T]):
@@ -49,7 +52,7 @@ def reserve(
     prefix: Prefix,
     idempotency: Idempotency | None,
     *,
-    lock_ttl: timedelta = timedelta(minutes=1),
+    lock_ttl: timedelta = RESERVING,
 ) -> Iterator[str]:
     """The id to make a thing under: the one that the key reserved before, else a new one.
 

@@ -2,7 +2,7 @@
 
 from app.batches.schemas import BatchCreate
 from app.fits import service as fits
-from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
@@ -20,19 +20,14 @@ def create(
 ) -> Created[JobState]:
     """Makes a batch and queues its first shards, or finds the one that this Idempotency-Key has made."""
     idempotency = idempotency_of(key, "batches", body.model_dump(mode="json"))
-    with reserve(services, tenant, "batch", idempotency) as batch_id:
-        ref = JobRef(tenant=tenant, id=batch_id)
-        standing = jobs.find_standing(services, ref)
-        if standing is not None:
-            check_replay(standing.idempotency, idempotency)
-            return Created(jobs.fresh(standing), is_replay=True)
-        request = _resolve(services, ref, body, idempotency)
-        jobs.submit(
-            services,
-            request,
-            lambda: next_calls(services.store, services.ledger, request, services.settings),
-        )
-        return Created(jobs.fresh(request), is_replay=False)
+    return jobs.create(
+        services,
+        tenant,
+        "batch",
+        idempotency=idempotency,
+        resolve=lambda ref: _resolve(services, ref, body, idempotency),
+        calls=lambda made: next_calls(services.store, services.ledger, made, services.settings),
+    )
 
 
 def read_manifest(services: Services, ref: JobRef) -> BatchManifest:

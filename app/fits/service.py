@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from app.fits.schemas import FitCreate, InverterChoice
 from app.generators import service as generators
-from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.labelsets import service as labelsets
@@ -12,11 +12,10 @@ from app.services import Services
 from contracts.conflicts import FitNotReady
 from contracts.errors import Flaw, Gone, InvalidRequest, NotFound
 from contracts.fit_options import ResolvedFitOptions, resolve_inversion
-from contracts.fits import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits import FitManifest, FitRequest, PinnedLabelset
 from contracts.generators import GeneratorManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
-from contracts.queues import job_call
 from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import now
 
@@ -24,15 +23,13 @@ from contracts.shapes import now
 def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:
     """Makes a fit and queues it, or finds the one that this Idempotency-Key has made."""
     idempotency = idempotency_of(key, "fits", body.model_dump(mode="json"))
-    with reserve(services, tenant, "fit", idempotency) as fit_id:
-        ref = JobRef(tenant=tenant, id=fit_id)
-        standing = jobs.find_standing(services, ref)
-        if standing is not None:
-            check_replay(standing.idempotency, idempotency)
-            return Created(jobs.fresh(standing), is_replay=True)
-        request = _resolve(services, ref, body, idempotency)
-        jobs.submit(services, request, lambda: [job_call(ref, services.ledger.next_attempt(ref))])
-        return Created(jobs.fresh(request), is_replay=False)
+    return jobs.create(
+        services,
+        tenant,
+        "fit",
+        idempotency=idempotency,
+        resolve=lambda ref: _resolve(services, ref, body, idempotency),
+    )
 
 
 def find_ready(services: Services, ref: JobRef) -> tuple[FitRequest, FitManifest]:
@@ -85,9 +82,7 @@ def _resolve(
         idempotency=idempotency,
         name=body.name,
         seed=body.seed,
-        generator=PinnedGenerator.model_validate(
-            generator.model_dump(include={"id", "digest", "height_px", "width_px"})
-        ),
+        generator=generators.pin(generator),
         inverter_digest=_inverter_digest(services, generator, body.inverter),
         labelset=_pin(labelset),
         validation_labelset=_pin(validation) if validation else None,

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import IO
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
-from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
@@ -17,6 +17,7 @@ from app.uploads.service import Measured
 from contracts import keys, records
 from contracts.conflicts import BuiltIn, GeneratorNotReady
 from contracts.errors import InvalidRequest, InvalidUpload, NotFound, TooLarge
+from contracts.fits import PinnedGenerator
 from contracts.generators import (
     GeneratorManifest,
     GeneratorOutcome,
@@ -24,7 +25,6 @@ from contracts.generators import (
     InverterManifest,
 )
 from contracts.jobs import Idempotency, JobRef
-from contracts.queues import job_call
 from contracts.settings import MiB
 from contracts.shapes import Artefact, now
 
@@ -63,6 +63,12 @@ def find(services: Services, tenant: str, generator_id: str) -> GeneratorManifes
     if made is None:
         raise GeneratorNotReady(generator_id, state.status)
     return made
+
+
+def pin(generator: GeneratorManifest) -> PinnedGenerator:
+    """What a request keeps of a generator: which one it is, at which digest, and its size."""
+    pinned = generator.model_dump(include=set(PinnedGenerator.model_fields))
+    return PinnedGenerator.model_validate(pinned)
 
 
 def list_ids(services: Services, tenant: str) -> list[str]:
@@ -123,15 +129,11 @@ def _submit(
     upload: Callable[[], str],
 ) -> Created[JobState]:
     """Claims what `upload` gives the id of, and queues its import."""
-    with reserve(services, tenant, "generator", idempotency, lock_ttl=_STORING) as generator_id:
-        ref = JobRef(tenant=tenant, id=generator_id)
-        standing = jobs.find_standing(services, ref)
-        if standing is not None:
-            check_replay(standing.idempotency, idempotency)
-            return Created(jobs.fresh(standing), is_replay=True)
-        request = GeneratorRequest(
+
+    def resolve(ref: JobRef) -> GeneratorRequest:
+        return GeneratorRequest(
             tenant=tenant,
-            id=generator_id,
+            id=ref.id,
             created_at=now(),
             idempotency=idempotency,
             name=form.name,
@@ -139,8 +141,15 @@ def _submit(
             source=source,
             original=_claim(services, ref, upload()),
         )
-        jobs.submit(services, request, lambda: [job_call(ref, services.ledger.next_attempt(ref))])
-        return Created(jobs.fresh(request), is_replay=False)
+
+    return jobs.create(
+        services,
+        tenant,
+        "generator",
+        idempotency=idempotency,
+        resolve=resolve,
+        lock_ttl=_STORING,
+    )
 
 
 def _claim(services: Services, ref: JobRef, upload_id: str) -> Artefact:

@@ -1,16 +1,14 @@
 """Has an inverter trained for a generator, finds and erases inverters. Knows no HTTP."""
 
 from app.generators import service as generators
-from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.idempotency import Created, idempotency_of
 from app.inverters.schemas import InverterCreate
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
 from contracts import keys, records
-from contracts.fits import PinnedGenerator
 from contracts.inverters import InverterOutcome, InverterRequest
 from contracts.jobs import JobRef
-from contracts.queues import job_call
 from contracts.shapes import now
 
 
@@ -22,25 +20,19 @@ def create(
     Raises `NotFound`, `Gone`, or `GeneratorNotReady`.
     """
     idempotency = idempotency_of(key, "inverters", [generator_id, body.model_dump(mode="json")])
-    with reserve(services, tenant, "inverter", idempotency) as inverter_id:
-        ref = JobRef(tenant=tenant, id=inverter_id)
-        standing = jobs.find_standing(services, ref)
-        if standing is not None:
-            check_replay(standing.idempotency, idempotency)
-            return Created(jobs.fresh(standing), is_replay=True)
-        generator = generators.find(services, tenant, generator_id)
-        pinned = generator.model_dump(include=set(PinnedGenerator.model_fields))
-        request = InverterRequest(
+
+    def resolve(ref: JobRef) -> InverterRequest:
+        return InverterRequest(
             tenant=tenant,
-            id=inverter_id,
+            id=ref.id,
             created_at=now(),
             idempotency=idempotency,
             seed=body.seed,
-            generator=PinnedGenerator.model_validate(pinned),
+            generator=generators.pin(generators.find(services, tenant, generator_id)),
             options=body.options,
         )
-        jobs.submit(services, request, lambda: [job_call(ref, services.ledger.next_attempt(ref))])
-        return Created(jobs.fresh(request), is_replay=False)
+
+    return jobs.create(services, tenant, "inverter", idempotency=idempotency, resolve=resolve)
 
 
 def delete(services: Services, ref: JobRef) -> None:

@@ -1,26 +1,29 @@
-"""What all jobs share: being submitted, found, listed, cancelled and deleted. Knows no HTTP."""
+"""What all jobs share: being created, found, listed, cancelled and deleted. Knows no HTTP."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import redis
 import structlog
 
+from app.idempotency import RESERVING, Created, check_replay, reserve
 from app.paging import Page, read_page
 from app.services import Services
 from contracts import keys, records
 from contracts.conflicts import JobNotFinished
 from contracts.errors import Gone, NotFound
 from contracts.events import FIRST, Event
-from contracts.jobs import Cancellation, JobKind, JobRef, JobStatus, Live
-from contracts.queues import Call
+from contracts.jobs import Cancellation, Idempotency, JobKind, JobRef, JobStatus, Live
+from contracts.queues import Call, job_call
 from contracts.records import JobRecord, JobRequest
 from contracts.shapes import now
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+R = TypeVar("R", bound=JobRequest)
 
 
 @dataclass(frozen=True)
@@ -38,33 +41,29 @@ class JobState:
         return self.record.status(self.live)
 
 
-def submit(services: Services, request: JobRequest, calls: Callable[[], Iterable[Call]]) -> None:
-    """Stores a request, then announces and queues it. Once it is stored, the job exists.
+def create(
+    services: Services,
+    tenant: str,
+    kind: JobKind,
+    *,
+    idempotency: Idempotency | None,
+    resolve: Callable[[JobRef], R],
+    calls: Callable[[R], Iterable[Call]] | None = None,
+    lock_ttl: timedelta = RESERVING,
+) -> Created[JobState]:
+    """Makes a job of what `resolve` gives and queues its first `calls`, or finds the one that the key has made.
 
-    When Redis fails after that, the reconciler finds the request in the store and queues it.
+    Raises what `resolve` raises, and what `reserve` does; then nothing has been stored.
     """
-    ref = request.ref
-    records.create(services.store, keys.job_request(ref), request)
-    try:
-        services.ledger.index_add(ref.tenant, keys.NOUN_OF_KIND[ref.kind], [ref.id])
-        services.ledger.status(ref, JobStatus.QUEUED)
-        for call in calls():
-            services.queueing.put(call)
-    except redis.RedisError as error:
-        log.warning("stored but not queued", job=str(ref), error=str(error))
-
-
-def find_standing(services: Services, ref: JobRef) -> JobRequest | None:
-    """What was made before under a reserved id. Raises `Gone` when it has been deleted since."""
-    request = records.read_request(services.store, ref)
-    if request is None and records.is_deleted(services.store, ref):
-        raise Gone(ref.kind, ref.id)
-    return request
-
-
-def fresh(request: JobRequest) -> JobState:
-    """A job as it stood at its birth: a function of the request alone, so a replay gives the same answer."""
-    return JobState(request.ref, JobRecord(request, None, None), Live())
+    with reserve(services, tenant, kind, idempotency, lock_ttl=lock_ttl) as job_id:
+        ref = JobRef(tenant=tenant, id=job_id)
+        standing = _find_standing(services, ref)
+        if standing is not None:
+            check_replay(standing.idempotency, idempotency)
+            return Created(_fresh(standing), is_replay=True)
+        request = resolve(ref)
+        _submit(services, request, lambda: calls(request) if calls else _whole(services, ref))
+        return Created(_fresh(request), is_replay=False)
 
 
 def find(services: Services, ref: JobRef) -> JobState:
@@ -118,9 +117,7 @@ def cancel(services: Services, ref: JobRef) -> JobState:
         return state
     records.create(services.store, keys.job_cancel(ref), Cancellation(requested_at=now()))
     state = find(services, ref)
-    if (
-        not state.status.is_terminal
-    ):  # it may have ended meanwhile, and then nothing is told after its end
+    if not state.status.is_terminal:  # it may have ended meanwhile: nothing is told after the end
         services.ledger.status(ref, JobStatus.CANCELLING)
     return state
 
@@ -140,6 +137,40 @@ def events(services: Services, ref: JobRef, *, after: str | None, limit: int) ->
     """What happened to a job since the event with id `after`, oldest first."""
     find(services, ref)
     return services.ledger.events(ref, after or FIRST, limit)
+
+
+def _submit(services: Services, request: JobRequest, calls: Callable[[], Iterable[Call]]) -> None:
+    """Stores a request, then announces and queues it. Once it is stored, the job exists.
+
+    When Redis fails after that, the reconciler finds the request in the store and queues it.
+    """
+    ref = request.ref
+    records.create(services.store, keys.job_request(ref), request)
+    try:
+        services.ledger.index_add(ref.tenant, keys.NOUN_OF_KIND[ref.kind], [ref.id])
+        services.ledger.status(ref, JobStatus.QUEUED)
+        for call in calls():
+            services.queueing.put(call)
+    except redis.RedisError as error:
+        log.warning("stored but not queued", job=str(ref), error=str(error))
+
+
+def _whole(services: Services, ref: JobRef) -> list[Call]:
+    """The one call of a job that is one piece of work."""
+    return [job_call(ref, services.ledger.next_attempt(ref))]
+
+
+def _find_standing(services: Services, ref: JobRef) -> JobRequest | None:
+    """What was made before under a reserved id. Raises `Gone` when it has been deleted since."""
+    request = records.read_request(services.store, ref)
+    if request is None and records.is_deleted(services.store, ref):
+        raise Gone(ref.kind, ref.id)
+    return request
+
+
+def _fresh(request: JobRequest) -> JobState:
+    """A job as it stood at its birth: a function of the request alone, so a replay gives the same answer."""
+    return JobState(request.ref, JobRecord(request, None, None), Live())
 
 
 def _erase(services: Services, ref: JobRef) -> None:

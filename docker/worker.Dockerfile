@@ -1,4 +1,4 @@
-# A worker: contracts, models and workers with the built-in weights; no FastAPI. From the repository's root:
+# A worker: contracts, models, workers with the built-in weights, shards; no FastAPI. From the repository's root:
 #   docker build -f docker/worker.Dockerfile -t handsoff-worker .
 # TORCH_INDEX chooses the torch build: CPU by default; https://pypi.org/simple gives torch's standard CUDA build.
 FROM python:3.11.15-slim-bookworm AS packages
@@ -23,8 +23,9 @@ COPY --from=packages /srv/.venv .venv
 COPY contracts contracts
 COPY models models
 COPY workers workers
+COPY client/src/handsoff_shards handsoff_shards
 # Nothing can be written here once it runs: the bytecode is made now.
-RUN .venv/bin/python -m compileall -q contracts models workers
+RUN .venv/bin/python -m compileall -q contracts models workers handsoff_shards
 
 ENV PATH=/srv/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -12,7 +12,8 @@ ROOMS = {
     name: REPOSITORY / name
     for name in ("app", "benchmarks", "contracts", "examples", "models", "workers")
 }
-ROOMS["handsoff_client"] = REPOSITORY / "client" / "src" / "handsoff_client"
+for name in ("handsoff_client", "handsoff_shards"):
+    ROOMS[name] = REPOSITORY / "client" / "src" / name
 
 
 @pytest.fixture
@@ -50,6 +51,7 @@ def test_every_room_keeps_to_its_imports(checkout: Path) -> None:
         ("examples", "import contracts.ids"),
         ("handsoff_client", "import contracts.ids"),
         ("handsoff_client", "import torch"),
+        ("handsoff_shards", "import httpx"),
     ],
 )
 def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing: str) -> None:

@@ -13,8 +13,7 @@ import webdataset  # type: ignore[import-untyped]  # it has no annotations
 from torch import nn
 from torch.nn import functional as F
 
-from handsoff_client import BatchFolder
-from handsoff_client.samples import decode_image, decode_mask
+from handsoff_client import BatchFolder, decode_image, decode_mask
 
 
 def pairs(folder: BatchFolder) -> Any:  # noqa: ANN401 - webdataset is not annotated

@@ -41,7 +41,7 @@ def test_the_trees_have_the_same_shape() -> None:
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
     """Every class is drawn there."""
     drawn = (errors.__doc__ or "").replace("\n", " \n")
-    for kind in leaves(errors.HandsOffError):
+    for kind in leaves(handsoff_client.HandsOffError):
         assert f"{kind.__name__} " in drawn, kind
 
 

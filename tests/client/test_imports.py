@@ -5,7 +5,11 @@ import sys
 
 BROUGHT_BY_HTTPX = {"anyio", "certifi", "h11", "httpcore", "idna", "typing_extensions"}
 HTTPX_COMMAND = {"click", "pygments", "rich"}  # which httpx loads where they are there
-ALLOWED = {"handsoff_client", "httpx", "numpy", "PIL"} | BROUGHT_BY_HTTPX | HTTPX_COMMAND
+ALLOWED = (
+    {"handsoff_client", "handsoff_shards", "httpx", "numpy", "PIL"}
+    | BROUGHT_BY_HTTPX
+    | HTTPX_COMMAND
+)
 
 
 def loaded_by(module: str) -> set[str]:

@@ -9,7 +9,10 @@ import pytest
 
 from tests.docker.dockerfiles import FOLDER, NAMES, REPOSITORY, read
 
-ROOMS = {"app": {"contracts", "app"}, "worker": {"contracts", "models", "workers"}}
+ROOMS = {
+    "app": {"contracts", "app"},
+    "worker": {"contracts", "models", "workers", "client/src/handsoff_shards"},
+}
 
 
 def test_hadolint_finds_nothing() -> None:

@@ -60,7 +60,7 @@ def test_nothing_but_code_and_packages_is_in_an_image(images: dict[str, Image]) 
     """At the top lie the rooms and the packages; the built-in weights are in the workers' room."""
     tops = {name: {path.name for path in image.folder.iterdir()} for name, image in images.items()}
     assert tops["app"] == {".venv", "contracts", "app"}
-    assert tops["worker"] == {".venv", "contracts", "models", "workers"}
+    assert tops["worker"] == {".venv", "contracts", "models", "workers", "handsoff_shards"}
     assert "workers/builtin/portraits-64/generator.safetensors" in images["worker"].built
 
 

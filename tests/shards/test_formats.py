@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,8 @@ from PIL import Image
 from pycocotools.coco import COCO  # type: ignore[import-untyped]  # it has no annotations
 
 from handsoff_client import BatchFolder, InvalidInput, decode_sample, export
-from handsoff_client.exports.formats import FORMATS
-from handsoff_client.exports.yolo import write_yolo_seg
-from handsoff_client.samples import decode_mask
+from handsoff_shards.formats import FORMATS
+from handsoff_shards.samples import decode_mask
 from tests.client.conftest import files_of, mask_of
 
 
@@ -89,9 +89,7 @@ def test_a_folder_holds_every_file_as_it_was(batch_of_14: BatchFolder, tmp_path:
     assert schema["keypoints"]["names"] == ["left", "right"]
 
 
-def test_an_export_is_whole_or_not_there(
-    batch_of_14: BatchFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_is_whole_or_not_there(batch_of_14: BatchFolder, tmp_path: Path) -> None:
     """What is there already is not touched, and a batch that breaks half-way leaves nothing."""
     export(batch_of_14, "coco", tmp_path / "out")
     with pytest.raises(InvalidInput, match="there already"):
@@ -111,5 +109,17 @@ def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
         export(batch_of_14, "pascal", tmp_path / "out")
     batch = dict(batch_of_14.index.batch) | {"labels": {"classes": [], "ignore_index": 255}}
     bare = BatchFolder(batch_of_14.folder, type(batch_of_14.index)(batch, batch_of_14.index.shards))
-    with pytest.raises(InvalidInput, match="this batch has none"):
-        write_yolo_seg(bare, tmp_path)
+    for name in set(FORMATS) - {"folder", "imagefolder"}:
+        with pytest.raises(InvalidInput, match="this batch has none"):
+            export(bare, name, tmp_path / name)
+
+
+def test_a_zip_holds_the_same_files(batch_of_14: BatchFolder, tmp_path: Path) -> None:
+    """Under the same names, and the same bytes whenever it is made."""
+    folder = export(batch_of_14, "coco", tmp_path / "coco")
+    first, second = (export(batch_of_14, "coco", tmp_path / f"{k}.zip") for k in range(2))
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    assert found == {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 from pycocotools import mask as coco  # type: ignore[import-untyped]  # it has no annotations
 
-from handsoff_client.exports.regions import Polygon, box, components, outline, run_lengths
+from handsoff_shards.regions import Polygon, box, components, outline, run_lengths
 
 Mask = NDArray[np.bool_]
 masks = arrays.arrays(np.bool_, arrays.array_shapes(min_dims=2, max_dims=2, max_side=9))

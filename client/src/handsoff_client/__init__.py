@@ -8,11 +8,9 @@ from handsoff_client.client import HandsOff
 from handsoff_client.errors import (
     AcceptanceTooLow,
     ChecksumMismatch,
-    HandsOffError,
     InputMissing,
     InvalidAnswer,
     InvalidCheckpoint,
-    InvalidInput,
     JobCancelled,
     JobEnded,
     JobFailed,
@@ -22,7 +20,7 @@ from handsoff_client.errors import (
     WaitTimeout,
     WorkerLost,
 )
-from handsoff_client.exports.formats import export
+from handsoff_client.exports import export
 from handsoff_client.folders import BatchFolder
 from handsoff_client.progress import bar
 from handsoff_client.resources import (
@@ -31,13 +29,11 @@ from handsoff_client.resources import (
     Generator,
     Inverter,
     Job,
-    Labels,
     Labelset,
     Shard,
     Stream,
 )
 from handsoff_client.retries import Retries
-from handsoff_client.samples import Sample, decode_sample
 from handsoff_client.service_errors import (
     BuiltIn,
     Conflict,
@@ -65,7 +61,10 @@ from handsoff_client.service_errors import (
     UploadUsed,
 )
 from handsoff_client.sources import BatchSource, FolderSource, ShardSource, StreamSource
-from handsoff_client.tars import ShardReader
+from handsoff_shards.errors import HandsOffError, InvalidInput
+from handsoff_shards.labels import Labels
+from handsoff_shards.samples import Sample, decode_depth, decode_image, decode_mask, decode_sample
+from handsoff_shards.tars import ShardReader
 
 __all__ = [
     "AcceptanceTooLow",
@@ -127,6 +126,9 @@ __all__ = [
     "WaitTimeout",
     "WorkerLost",
     "bar",
+    "decode_depth",
+    "decode_image",
+    "decode_mask",
     "decode_sample",
     "export",
 ]

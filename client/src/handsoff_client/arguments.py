@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
-from handsoff_client.exports.formats import FORMATS
+from handsoff_shards.formats import FORMATS
 
 DESCRIPTION = """\
 A handful of labelled images in, an endless supply of labelled images out.

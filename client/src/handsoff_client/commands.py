@@ -11,17 +11,13 @@ from typing import Protocol, TypeVar
 from handsoff_client import tables
 from handsoff_client.arguments import build_parser
 from handsoff_client.client import HandsOff
-from handsoff_client.errors import (
-    HandsOffError,
-    JobCancelled,
-    JobFailed,
-    Unreachable,
-)
-from handsoff_client.exports.formats import export
+from handsoff_client.errors import JobCancelled, JobFailed, Unreachable
+from handsoff_client.exports import export
 from handsoff_client.folders import BatchFolder
 from handsoff_client.jobs import Jobs
 from handsoff_client.progress import Line, bar
 from handsoff_client.resources import Job, Json
+from handsoff_shards.errors import HandsOffError
 
 INTERRUPTED = 130
 _EXIT_CODES: tuple[tuple[type[HandsOffError], int], ...] = (

@@ -10,9 +10,10 @@ from typing import IO
 import httpx
 
 from handsoff_client.error_codes import service_error
-from handsoff_client.errors import ChecksumMismatch, HandsOffError, Unreachable
+from handsoff_client.errors import ChecksumMismatch, Unreachable
 from handsoff_client.retries import RETRIED_STATUSES
 from handsoff_client.transport import Transport, problem_of, unreachable
+from handsoff_shards.errors import HandsOffError
 
 EXPIRED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 

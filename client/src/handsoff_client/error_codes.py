@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from handsoff_client.errors import HandsOffError, JobFailed
+from handsoff_client.errors import JobFailed
 from handsoff_client.service_errors import (
     Conflict,
     Flaw,
@@ -16,6 +16,7 @@ from handsoff_client.service_errors import (
     TooLarge,
     Unavailable,
 )
+from handsoff_shards.errors import HandsOffError
 
 E = TypeVar("E", bound=HandsOffError)
 

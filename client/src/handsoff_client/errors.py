@@ -39,15 +39,14 @@ HandsOffError
 ├── ChecksumMismatch             a download whose bytes are not those that were promised
 └── InvalidInput                 a file or folder of yours is not what was expected; nothing was sent
 
-Those below `ServiceError` are in `service_errors.py`, the others here.
+Those below `ServiceError` are in `service_errors.py`, the root and `InvalidInput` in `handsoff_shards/errors.py`, the
+others here.
 A code that this client is too old to know gives the nearest class of its status; `code` is then what came.
 """
 
 from typing import ClassVar
 
-
-class HandsOffError(Exception):
-    """The root of everything that this package raises on purpose."""
+from handsoff_shards.errors import HandsOffError
 
 
 class JobEnded(HandsOffError):
@@ -126,7 +125,3 @@ class WaitTimeout(HandsOffError):
 
 class ChecksumMismatch(HandsOffError):
     """A download whose bytes are not those that the service promised; nothing of it was kept."""
-
-
-class InvalidInput(HandsOffError):
-    """A file or folder of yours is not what was expected; nothing was sent."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from handsoff_client.errors import InvalidInput
-from handsoff_client.resources import Batch, Json, Labels, Shard
+from handsoff_client.resources import Batch, Json, Shard
 from handsoff_client.shapes import parse
+from handsoff_shards.errors import InvalidInput
+from handsoff_shards.labels import Labels
 
 INDEX_FILE = "batch.json"
 

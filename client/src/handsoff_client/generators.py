@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from handsoff_client.downloads import sha256_of
-from handsoff_client.errors import InvalidInput
 from handsoff_client.jobs import Jobs
 from handsoff_client.operations import CREATE_UPLOAD, GENERATORS, GET_UPLOAD
 from handsoff_client.resources import Generator
 from handsoff_client.service_errors import InvalidLink
 from handsoff_client.transport import Transport
+from handsoff_shards.errors import InvalidInput
 
 
 class Generators(Jobs[Generator]):

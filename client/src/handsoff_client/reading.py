@@ -6,10 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from handsoff_client.errors import InvalidInput
 from handsoff_client.order import Order
 from handsoff_client.sources import ShardSource
-from handsoff_client.tars import Files, ShardReader
+from handsoff_shards.errors import InvalidInput
+from handsoff_shards.tars import Files, ShardReader
 
 OPEN_SHARDS = 3
 

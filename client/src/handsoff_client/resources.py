@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from handsoff_client.error_codes import job_error
 from handsoff_client.errors import JobCancelled
+from handsoff_shards.labels import Labels
 
 T = TypeVar("T")
 
@@ -26,34 +27,6 @@ class Page(Generic[T]):
     items: tuple[T, ...]
     has_more: bool
     next_cursor: str | None = None
-
-
-@dataclass(frozen=True)
-class KeypointLabels:
-    """The keypoints by name, and the lines that join them."""
-
-    names: tuple[str, ...]
-    skeleton: tuple[tuple[str, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class DepthLabels:
-    """A 16-bit value times `scale` is the depth in `unit`; the value `unknown`, where there is one, says nothing."""
-
-    scale: float
-    unit: str = "m"
-    unknown: int | None = 0
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What labels mean: classes in the order of their index, the value for "no label here"; keypoints; depth."""
-
-    classes: tuple[str, ...] = ()
-    ignore_index: int = 255
-    keypoints: KeypointLabels | None = None
-    depth: DepthLabels | None = None
-    json: Json = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

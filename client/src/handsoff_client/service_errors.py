@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from handsoff_client.errors import HandsOffError
+from handsoff_shards.errors import HandsOffError
 
 MAX_SHOWN_FLAWS = 5
 """How many flaws a message names; `flaws` has all."""

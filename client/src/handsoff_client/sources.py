@@ -13,7 +13,7 @@ from handsoff_client.cache import ShardCache
 from handsoff_client.client import HandsOff
 from handsoff_client.folders import BatchFolder
 from handsoff_client.order import EvenSizes
-from handsoff_client.resources import Labels
+from handsoff_shards.labels import Labels
 
 
 class ShardSource(Protocol):

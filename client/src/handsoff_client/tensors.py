@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from handsoff_client.resources import Labels
-from handsoff_client.samples import Sample
+from handsoff_shards.labels import Labels
+from handsoff_shards.samples import Sample
 
 TensorSample = dict[str, Any]
 

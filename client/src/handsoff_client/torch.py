@@ -30,9 +30,9 @@ from handsoff_client.order import (
     permutation,
 )
 from handsoff_client.reading import SampleReader
-from handsoff_client.samples import decode_sample
 from handsoff_client.sources import FolderSource, ShardSource
 from handsoff_client.tensors import TensorSample, to_tensors, to_tv_tensors
+from handsoff_shards.samples import decode_sample
 
 __all__ = ["HandsOffDataset", "Loader", "RealData", "to_tensors", "to_tv_tensors"]
 

@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 
 from handsoff_client.error_codes import service_error
-from handsoff_client.errors import HandsOffError, InvalidAnswer, Unreachable
+from handsoff_client.errors import InvalidAnswer, Unreachable
 from handsoff_client.operations import Operation
 from handsoff_client.retries import RETRIED_STATUSES, Retries
 from handsoff_client.service_errors import RequestInProgress, ShardNotReady
+from handsoff_shards.errors import HandsOffError
 
 DEFAULT_TIMEOUT = httpx.Timeout(30, read=120)
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from handsoff_client.errors import InvalidInput
+from handsoff_shards.errors import InvalidInput
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 SCHEMA_FILE = "labelset.json"

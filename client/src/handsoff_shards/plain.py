@@ -2,14 +2,12 @@
 
 import io
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from PIL import Image
 
-from handsoff_client.errors import InvalidInput
-from handsoff_client.exports.reading import Exported, samples_of
-from handsoff_client.folders import BatchFolder
+from handsoff_shards.reading import Entry, Exported, ShardSet, samples_of
 
 PARTS = {"mask.png": "masks", "keypoints.json": "keypoints", "depth.png": "depth"}
 """The folder of each kind of label."""
@@ -17,37 +15,37 @@ PARTS = {"mask.png": "masks", "keypoints.json": "keypoints", "depth.png": "depth
 JPEG_QUALITY = 95
 
 
-def write_folder(folder: BatchFolder, out: Path) -> None:
+def folder_files(shards: ShardSet) -> Iterator[Entry]:
     """images/, masks/, keypoints/, depth/ and labelset.json: the layout of an upload, so a batch can be one."""
-    for exported in samples_of(folder):
-        for name, data in _files(exported).items():
-            _put(out / name, data)
-    said = {"name": folder.batch.id, **folder.labels.json}
-    (out / "labelset.json").write_text(json.dumps(said, indent=1), "utf-8")
+    for exported in samples_of(shards):
+        yield from _files(exported).items()
+    said = {"name": shards.name, **shards.labels.json}
+    yield "labelset.json", json.dumps(said, indent=1).encode()
 
 
-def write_imagefolder(folder: BatchFolder, out: Path) -> None:
+def imagefolder_files(shards: ShardSet) -> Iterator[Entry]:
     """`datasets.load_dataset("imagefolder", data_dir=...)`: files under train/, and a line of facts for each."""
     rows = []
-    for exported in samples_of(folder):
+    for exported in samples_of(shards):
         for name, data in _files(exported).items():
-            _put(out / "train" / name, data)
+            yield f"train/{name}", data
         rows.append(json.dumps(_row(exported)))
-    (out / "train" / "metadata.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
+    yield "train/metadata.jsonl", _lines(rows)
 
 
-def write_voc(folder: BatchFolder, out: Path) -> None:
+def voc_files(shards: ShardSet) -> Iterator[Entry]:
     """JPEGImages/ (VOC knows no other images), SegmentationClass/ with the palette, ImageSets/ and the class names."""
-    classes = folder.labels.classes
-    if not classes:
-        raise InvalidInput("voc needs masks, and this batch has none. Use another format.")
     keys = []
-    for exported in samples_of(folder):
-        _put(out / "JPEGImages" / f"{exported.key}.jpg", _as_jpeg(exported))
-        _put(out / "SegmentationClass" / f"{exported.key}.png", exported.files["mask.png"])
+    for exported in samples_of(shards):
+        yield f"JPEGImages/{exported.key}.jpg", _as_jpeg(exported)
+        yield f"SegmentationClass/{exported.key}.png", exported.files["mask.png"]
         keys.append(exported.key)
-    _put(out / "ImageSets" / "Segmentation" / "train.txt", ("\n".join(keys) + "\n").encode())
-    _put(out / "class_names.txt", ("\n".join(classes) + "\n").encode())
+    yield "ImageSets/Segmentation/train.txt", _lines(keys)
+    yield "class_names.txt", _lines(list(shards.labels.classes))
+
+
+def _lines(lines: list[str]) -> bytes:
+    return ("\n".join(lines) + "\n").encode()
 
 
 def _files(exported: Exported) -> dict[str, bytes]:
@@ -89,8 +87,3 @@ def _as_jpeg(exported: Exported) -> bytes:
     picture = Image.fromarray(exported.sample.image)
     picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)

@@ -1,13 +1,26 @@
-"""A downloaded batch, sample by sample, as exports need it: the image's own bytes beside the decoded labels."""
+"""Shards on their way to another format: sample by sample, the image's own bytes beside the decoded labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from handsoff_client.folders import BatchFolder
-from handsoff_client.samples import IMAGE_EXTENSIONS, Sample, decode_sample
-from handsoff_client.tars import Files, ShardReader
+from handsoff_shards.labels import Labels
+from handsoff_shards.samples import IMAGE_EXTENSIONS, Sample, decode_sample
+from handsoff_shards.tars import Files, ShardReader
 
 BACKGROUND = "background"
+
+Entry = tuple[str, bytes]
+"""A file of an export: its path below the export's folder, and its bytes."""
+
+
+@dataclass(frozen=True)
+class ShardSet:
+    """The shards of a batch, what their labels mean, and the batch's name. Each path is asked for when it is read."""
+
+    name: str
+    labels: Labels
+    paths: Iterable[Path]
 
 
 @dataclass(frozen=True)
@@ -31,10 +44,10 @@ class Exported:
         return width, height
 
 
-def samples_of(folder: BatchFolder) -> Iterator[Exported]:
-    """Every sample of a batch, in order."""
-    for shard in range(len(folder.index.shards)):
-        reader = ShardReader(folder.path_of(shard))
+def samples_of(shards: ShardSet) -> Iterator[Exported]:
+    """Every sample, in order."""
+    for path in shards.paths:
+        reader = ShardReader(path)
         try:
             for place, entry in enumerate(reader.entries):
                 files = reader[place]

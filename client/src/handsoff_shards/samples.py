@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from handsoff_client.errors import InvalidInput
+from handsoff_shards.errors import InvalidInput
 
 UNCERTAINTY_STEPS_PER_NAT = 255
 IMAGE_EXTENSIONS = ("png", "jpg", "jpeg", "webp")
@@ -25,7 +25,7 @@ class Sample:
 
     image: uint8 [height, width, 3]. mask: uint8 [height, width], class indices. keypoints: float32 [num, 3], x and y in
     pixels (the first pixel's centre is 0.5, 0.5) and visibility 0 absent, 1 hidden, 2 visible; `confidence` is theirs.
-    depth: uint16 [height, width], as stored: `resources.DepthLabels` has scale, unit and the value for unknown.
+    depth: uint16 [height, width], as stored: `labels.DepthLabels` has scale, unit and the value for unknown.
     uncertainty: float32 [height, width] in nats, cut off at one. facts: seed, index, score and what else is known.
     """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from handsoff_client.errors import InvalidInput
+from handsoff_shards.errors import InvalidInput
 
 Files = Mapping[str, bytes]
 """A sample's files by what follows the key's first dot: `png`, `mask.png`, `json`."""

@@ -6,53 +6,38 @@ for each image, the box around its keypoints. Numbers are shares of width and he
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 
-from handsoff_client.errors import InvalidInput
-from handsoff_client.exports.reading import Exported, objects_of, samples_of
-from handsoff_client.exports.regions import components, outline
-from handsoff_client.folders import BatchFolder
-from handsoff_client.resources import Labels
+from handsoff_shards.labels import Labels
+from handsoff_shards.reading import Entry, Exported, ShardSet, objects_of, samples_of
+from handsoff_shards.regions import components, outline
 
 DECIMALS = 6
 
 
-def write_yolo_seg(folder: BatchFolder, out: Path) -> None:
-    """Writes the batch's regions below `out`, which is there and empty."""
-    labels = folder.labels
-    if not labels.classes:
-        raise InvalidInput("yolo-seg needs masks, and this batch has none. Use another format.")
+def yolo_seg_files(shards: ShardSet) -> Iterator[Entry]:
+    """The images, and the regions of their masks."""
+    labels = shards.labels
     names = list(objects_of(labels.classes).values())
-    _write(folder, out, lambda exported: _regions(exported, labels), [_names(names)])
+    return _files(shards, lambda exported: _regions(exported, labels), [_names(names)])
 
 
-def write_yolo_pose(folder: BatchFolder, out: Path) -> None:
-    """Writes the batch's keypoints below `out`, which is there and empty."""
-    labels = folder.labels
-    if labels.keypoints is None:
-        raise InvalidInput(
-            "yolo-pose needs keypoints, and this batch has none. Use another format."
-        )
-    shape = f"kpt_shape: [{len(labels.keypoints.names)}, 3]"
-    _write(folder, out, _pose, [shape, _names(["object"])])
+def yolo_pose_files(shards: ShardSet) -> Iterator[Entry]:
+    """The images, and their keypoints."""
+    points = shards.labels.keypoints
+    assert points is not None
+    return _files(shards, _pose, [f"kpt_shape: [{len(points.names)}, 3]", _names(["object"])])
 
 
-def _write(
-    folder: BatchFolder,
-    out: Path,
-    lines_of: Callable[[Exported], Iterator[str]],
-    facts: Iterable[str],
-) -> None:
-    images, texts = out / "images" / "train", out / "labels" / "train"
-    images.mkdir(parents=True)
-    texts.mkdir(parents=True)
-    for exported in samples_of(folder):
-        (images / exported.image_name).write_bytes(exported.image_bytes)
+def _files(
+    shards: ShardSet, lines_of: Callable[[Exported], Iterator[str]], facts: Iterable[str]
+) -> Iterator[Entry]:
+    for exported in samples_of(shards):
+        yield f"images/train/{exported.image_name}", exported.image_bytes
         text = "".join(f"{line}\n" for line in lines_of(exported))
-        (texts / f"{exported.key}.txt").write_text(text)
+        yield f"labels/train/{exported.key}.txt", text.encode()
     # Without a path, Ultralytics takes the folder of this file.
     lines = ["train: images/train", "val: images/train", *facts]
-    (out / "data.yaml").write_text("\n".join(lines) + "\n", "utf-8")
+    yield "data.yaml", ("\n".join(lines) + "\n").encode()
 
 
 def _regions(exported: Exported, labels: Labels) -> Iterator[str]:

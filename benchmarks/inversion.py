@@ -161,7 +161,10 @@ def _facts(domain: Domain) -> dict[str, Any]:
 
 
 def _domains(options: argparse.Namespace) -> Iterator[Domain]:
-    yield _portraits(options)
+    if options.domain != "faces":
+        yield _portraits(options)
+    if options.domain == "portraits":
+        return
     if options.data is None:
         print("real faces: skipped, no --data", file=sys.stderr, flush=True)
     else:
@@ -227,6 +230,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="without the courses of the optimiser")
     parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="the reference segmenter")
+    parser.add_argument("--domain", choices=("portraits", "faces"), help="one of the two alone")
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--heldout", type=int, default=50)
     parser.add_argument("--generated", type=int, default=500)

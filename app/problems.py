@@ -148,11 +148,11 @@ def _flaw(found: Any, media_type: str) -> Flaw:  # noqa: ANN401 - pydantic gives
         return Flaw(pointer="/", detail=detail)
     if _NO_FILE in found["msg"]:
         detail = f"A file was expected, but text came. With curl: -F {where[1]}=@NAME-OF-THE-FILE."
-        return Flaw(pointer=_pointer(where), detail=detail)
-    return Flaw(pointer=_pointer(where), detail=in_words(found))
+        return Flaw(pointer=pointer_of(*where), detail=detail)
+    return Flaw(pointer=pointer_of(*where), detail=in_words(found))
 
 
-def _pointer(where: Sequence[str]) -> str:
+def pointer_of(*where: str) -> str:
     """The JSON pointer (RFC 6901) of a place in the body; elsewhere the name of the parameter."""
     if where[0] != "body":
         return where[-1]

@@ -21,12 +21,13 @@ _MAX_SHOWN_NAMES = 20
 
 
 class NamedPoint(Shape):
-    """One keypoint as it is sent."""
+    """One keypoint as it is sent. `confidence` is what our own shards add; a label has none, so it is not kept."""
 
     name: str
     x: float
     y: float
     visibility: Literal[0, 1, 2] = 2
+    confidence: float | None = None
 
 
 class KeypointFile(Shape):

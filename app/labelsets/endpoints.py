@@ -3,13 +3,14 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 
 from app.decoding.parts import COCO_NAMES
 from app.labelsets import service
 from app.labelsets.schemas import LabelsetSummary, LabelsetView, show_labelset, show_summary
 from app.labelsets.service import Upload, UploadedFile
 from app.paging import Page
+from app.problems import pointer_of
 from app.requests import (
     ExchangeDep,
     IdempotencyKey,
@@ -20,6 +21,7 @@ from app.requests import (
     created,
     paged,
 )
+from contracts.errors import Flaw, InvalidRequest
 from contracts.ids import LabelsetId
 
 router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
@@ -42,6 +44,21 @@ def _named(folder: str, files: Files) -> list[UploadedFile]:
         UploadedFile(name=f"{folder}{file.filename or ''}", content=file.file)
         for file in files or []
     ]
+
+
+_FIELDS = ("archive", "images", "masks", "keypoints", "depth", "annotations", "schema")
+
+
+async def _check_fields(request: Request) -> None:
+    """Refuses a field that the form does not have: FastAPI would pass over it, and its files would go unseen."""
+    form = (
+        await request.form()
+    )  # parsed before, under the limits of this address, and kept by the request
+    unknown = sorted(form.keys() - set(_FIELDS))
+    if unknown:
+        detail = f"The form has no such field; it has {', '.join(_FIELDS)}. Leave it out or correct its name."
+        flaws = [Flaw(pointer=pointer_of("body", name), detail=detail) for name in unknown]
+        raise InvalidRequest("The form has fields that are not known; see errors.", flaws=flaws)
 
 
 def _upload(
@@ -93,7 +110,7 @@ def _upload(
     )
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
+@router.post("", status_code=HTTPStatus.CREATED, dependencies=[Depends(_check_fields)])
 def create_labelset(
     exchange: ExchangeDep,
     upload: Annotated[Upload, Depends(_upload)],

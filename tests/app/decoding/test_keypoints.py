@@ -69,6 +69,16 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
         read_keypoints(path, "a.json", 1_000)
 
 
+def test_a_shards_own_keypoints_are_labels(tmp_path: Path) -> None:
+    """What a batch holds may be corrected and uploaded as it is: the confidence of each point is passed over."""
+    path = tmp_path / "a.json"
+    path.write_text(
+        '{"keypoints": [{"name": "nose", "x": 3.5, "y": 2, "visibility": 1, "confidence": 0.71}]}'
+    )
+    placed = place_points(read_keypoints(path, "a.json", 1_000), "a.json", SIZE, SCHEMA)
+    assert placed.points[0] == LabelledPoint(x=3.5, y=2, visibility=1)
+
+
 def test_a_file_has_a_limit_of_bytes(tmp_path: Path) -> None:
     """A file that is too long for one image's keypoints is not read."""
     path = tmp_path / "a.json"

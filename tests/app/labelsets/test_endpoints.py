@@ -78,6 +78,18 @@ def test_single_files_become_a_labelset(client: httpx.Client) -> None:
     assert answer.json()["classes"][1] == {"name": "skin", "num_images": 1, "num_pixels": 64}
 
 
+def test_a_field_that_the_form_has_not_is_refused_by_name(
+    client: httpx.Client, store: Store
+) -> None:
+    """A misspelt field would otherwise take its files with it in silence."""
+    files = [("images", ("a.png", png("RGB", (8, 8)))), ("mask", ("a.png", png("L", (8, 8), 1)))]
+    answer = client.post("/v1/labelsets", files=files, data={"schema": json.dumps(SCHEMA)})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.json()["errors"][0]["pointer"] == "/mask"
+    assert "it has archive, images, masks" in answer.json()["errors"][0]["detail"]
+    assert stored(store) == []
+
+
 def test_every_kind_of_label_is_taken(client: httpx.Client, store: Store) -> None:
     """Masks, keypoints and depth of one image are stored beside it, and what they hold is told."""
     answer = client.post("/v1/labelsets", files=as_form(all_kinds()))

@@ -10,9 +10,11 @@ from fastapi import FastAPI
 
 from app.batches import endpoints as batches
 from app.body_limits import BodyLimitProblems
+from app.exports import endpoints as exports
 from app.files import endpoints as files
 from app.fits import endpoints as fits
 from app.generators import endpoints as generators
+from app.heads import Heads
 from app.health import endpoints as health
 from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
@@ -63,6 +65,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         responses=PROBLEM_RESPONSES,
     )
     app.state.services = services
+    app.add_middleware(Heads)
     app.add_middleware(BodyLimitProblems)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
@@ -77,6 +80,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     )
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
-    for room in (uploads, generators, inverters, fits, batches, streams, files, health):
+    for room in (uploads, generators, inverters, fits, batches, exports, streams, files, health):
         app.include_router(room.router, max_body_size=settings.max_json_bytes)
     return app

@@ -90,6 +90,14 @@ def test_a_link_is_for_one_object(client: httpx.Client, url: str) -> None:
     assert client.get(url.replace("expires=", "expires=9")).status_code == 403
 
 
+def test_a_head_says_how_large_the_object_is(client: httpx.Client, url: str) -> None:
+    """Download tools ask so before they begin, and whether parts can be had."""
+    head = client.head(url)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(client.get(url).content))
+    assert head.headers["Accept-Ranges"] == "bytes"
+
+
 def test_what_is_deleted_is_gone(client: httpx.Client, url: str, store: Store) -> None:
     """A good link to an object that was deleted since is 410."""
     store.delete(KEY)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from app.decoding.parent import Decoder
+from app.health.probing import StoreProbe
 from app.listening import Listener
 from app.queueing import Queueing
 from contracts.ledger import Ledger
@@ -18,6 +19,7 @@ class Services:
 
     settings: Settings
     store: Store
+    store_probe: StoreProbe
     ledger: Ledger
     queueing: Queueing
     listener: Listener
@@ -32,9 +34,11 @@ class Services:
         """
         url = settings.redis_url.get_secret_value()
         given = settings.link_secret
+        store = store or Store.from_settings(settings)
         return cls(
             settings=settings,
-            store=store or Store.from_settings(settings),
+            store=store,
+            store_probe=StoreProbe(store),
             ledger=Ledger.connect(url),
             queueing=Queueing(url),
             listener=Listener(url),

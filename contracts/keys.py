@@ -1,5 +1,7 @@
 """Every object key, spelled once. Who writes each is in the margin: A the app, W workers and the reconciler.
 
+probe.json                                       A  to see whether the store takes objects; always the same
+
 tenants/{tenant}/
 ├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key
 ├── uploads/{id}/
@@ -61,6 +63,9 @@ NOUN_OF_KIND: dict[JobKind, Noun] = {
     "fit": "fits",
     "batch": "batches",
 }
+
+
+PROBE = "probe.json"
 
 
 def tenant_prefix(tenant: str) -> str:

@@ -8,9 +8,6 @@ from fastapi import APIRouter, Response
 
 from app.requests import ServicesDep
 from app.services import Services
-from contracts import keys
-from contracts.errors import StoreUnavailable
-from contracts.ids import DEFAULT_TENANT
 from contracts.queues import QUEUE_NAMES
 from contracts.shapes import Shape, now
 
@@ -26,7 +23,7 @@ class Alive(Shape):
 
 
 class Ready(Shape):
-    """`degraded`: requests are taken, but nobody works on some of them."""
+    """`degraded`: requests are taken, but nobody works on some of them. `store`: it gives objects and takes them."""
 
     status: Readiness
     redis: bool
@@ -44,7 +41,7 @@ def is_alive() -> Alive:
 def is_ready(response: Response, services: ServicesDep) -> Ready:
     """Whether requests can be served: 503 without Redis or the store; `degraded` without fresh workers."""
     workers = _count_workers(services)
-    store = _store_answers(services)
+    store = services.store_probe.is_usable()
     status: Readiness = "ready"
     if workers is None or not store:
         status = "unready"
@@ -65,11 +62,3 @@ def _count_workers(services: Services) -> dict[str, int] | None:
         if beat.is_fresh(now(), services.settings.heartbeat_fresh):
             counts[beat.queue] = counts.get(beat.queue, 0) + 1
     return counts
-
-
-def _store_answers(services: Services) -> bool:
-    try:
-        services.store.head(f"{keys.tenant_prefix(DEFAULT_TENANT)}/readyz")
-    except StoreUnavailable:
-        return False
-    return True

@@ -55,6 +55,16 @@ from contracts.streams import ShardOwner, StreamRef
 
 Noun = Literal["uploads", "generators", "inverters", "labelsets", "fits", "batches", "streams"]
 
+LISTED_NOUNS: tuple[Noun, ...] = (
+    "generators",
+    "inverters",
+    "labelsets",
+    "fits",
+    "batches",
+    "streams",
+)
+"""All that can be listed and deleted, and leaves a tombstone."""
+
 SampleSuffix = Literal["png", "safetensors"]
 
 NOUN_OF_KIND: dict[JobKind, Noun] = {

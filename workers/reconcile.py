@@ -28,7 +28,7 @@ from contracts.jobs import JOB_KINDS, JobRef, JobStatus
 from contracts.queues import QUEUE_NAMES, RETENTION, job_call, job_id_of
 from contracts.shapes import now
 from contracts.streams import StreamRef
-from workers import streams
+from workers import leftovers, streams
 from workers.batches import completed, queue_next
 from workers.jobs import failed
 from workers.machine import Machine
@@ -45,14 +45,6 @@ LOCK_INTERVALS = 4
 SWEEP_INTERVAL = timedelta(minutes=1)
 """Sweeping lists every shard of every stream, which costs money in a bucket."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-INDEXED_NOUNS: tuple[keys.Noun, ...] = (
-    "generators",
-    "inverters",
-    "labelsets",
-    "fits",
-    "batches",
-    "streams",
-)
 
 
 class Reconciler:
@@ -99,6 +91,7 @@ class Reconciler:
         for tenant in self.machine.store.children("tenants"):
             self._rebuild_indexes(tenant)
             discard_used(self.machine, tenant)
+            leftovers.sweep(self.machine, tenant, self.name, looked_at)
             self._tend_streams(tenant, queued)
             for job in self._unfinished(tenant):
                 try:
@@ -114,7 +107,7 @@ class Reconciler:
                 self.machine.ledger.leave(beat.worker)
 
     def _rebuild_indexes(self, tenant: str) -> None:
-        for noun in INDEXED_NOUNS:
+        for noun in keys.LISTED_NOUNS:
             if not self.machine.ledger.index_is_whole(tenant, noun):
                 records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from contracts.shapes import Shape
+from contracts.shapes import Sha256, Shape
 
 
 class InvertedImage(Shape):
@@ -103,6 +103,7 @@ class FitMetrics(Shape):
     `framing` is the part of the images that is framed as the generator's own, none where the whole is; with the option
     `framing: center` it is what the fit has looked at.
     `estimate` is what can be known without further labelled images, and `advice` what to do about it.
+    `perceptual_sha256` are the mounted weights that the inversion weighed; none where it weighed none.
     """
 
     reconstruction_psnr_db: float
@@ -113,4 +114,5 @@ class FitMetrics(Shape):
     estimate: Estimate | None = None
     advice: tuple[str, ...] = ()
     framing: ImagePart | None = None
+    perceptual_sha256: Sha256 | None = None
     stage_seconds: dict[str, float]

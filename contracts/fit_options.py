@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from contracts.schemas import TaskName
-from contracts.shapes import Shape
+from contracts.shapes import Sha256, Shape
 
 InversionPreset = Literal["default", "paper"]
 FramingChoice = Literal["none", "center"]
@@ -26,6 +26,7 @@ class InversionOptions(Shape):
     + `prior_weight` x the Mahalanobis distance to the codes that samples have. The distance is that of the generator's
     discriminator, or of the network whose weights the operator mounted. An image without progress for `patience` steps
     ends early (0: none does); one that its start failed gets `restarts` others.
+    `perceptual_sha256` pins the mounted weights: a worker that has other ones refuses the fit.
     """
 
     steps: Annotated[int, Field(ge=1, le=5_000)]
@@ -35,6 +36,7 @@ class InversionOptions(Shape):
     encoder_pull: Weight
     prior_weight: Weight
     perceptual: PerceptualPort = "discriminator"
+    perceptual_sha256: Sha256 | None = None
     patience: Patience = 20
     restarts: Restarts = 0
 
@@ -50,6 +52,7 @@ class InversionChoice(Shape):
     encoder_pull: Weight | None = None
     prior_weight: Weight | None = None
     perceptual: PerceptualPort | None = None
+    perceptual_sha256: Sha256 | None = None
     patience: Patience | None = None
     restarts: Restarts | None = None
 

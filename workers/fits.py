@@ -71,7 +71,14 @@ def _fit(run: Run) -> FitManifest:
     expected = (
         estimate(trainer, partial(run.step, "estimating")) if request.options.estimate else None
     )
-    return _write(run, request, ensemble, Judged(training, heldout, expected, framing))
+    judged = Judged(
+        training=training,
+        heldout=heldout,
+        estimate=expected,
+        framing=framing,
+        perceptual_sha256=inverter.perceptual_sha256,
+    )
+    return _write(run, request, ensemble, judged)
 
 
 def _read_request(run: Run) -> FitRequest:
@@ -135,6 +142,7 @@ class Judged:
     heldout: Labelled | None
     estimate: Estimate | None
     framing: Framing
+    perceptual_sha256: str | None
 
 
 def _write(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judged) -> FitManifest:
@@ -196,6 +204,7 @@ def _metrics(run: Run, request: FitRequest, judged: Judged) -> FitMetrics:
         estimate=judged.estimate,
         advice=(*told, *advise(labelset.only(request.labels.tasks), images, judged.estimate)),
         framing=_part(judged.framing),
+        perceptual_sha256=judged.perceptual_sha256,
         stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()},
     )
 

@@ -75,23 +75,28 @@ class Inverter:
     judge: DiscriminatorDistance | None
     spacing: SampleSpacing
     options: InversionOptions
+    perceptual_sha256: str | None
 
     @classmethod
     def open(cls, machine: Machine, request: FitRequest) -> Self:
-        """Loads what the request pins, and measures the generator's samples."""
+        """Loads what the request pins, and measures the generator's samples.
+
+        Raises:
+            InputMissing: something of it is gone, or this worker has other perceptual weights mounted.
+        """
         pinned, wanted = request.generator, request.options.inversion
         manifest = read_generator(machine, request.tenant, pinned.id, pinned.digest)
         encoder = None
         if request.inverter_digest is not None:
             inverter = read_inverter(machine, manifest, request.inverter_digest)
             encoder = load_network(machine, inverter.weights, build_encoder)
-        perceptual = open_wanted(machine, manifest, wanted)
+        port = open_wanted(machine, manifest, wanted)
         judge = open_discriminator(machine, manifest)
         generator = load_network(machine, manifest.weights, build_generator)
         return cls(
             generator=generator,
             generator_digest=manifest.digest,
-            tools=Tools.of(generator, encoder, perceptual),
+            tools=Tools.of(generator, encoder, port.distance),
             judge=judge,
             spacing=machine.micro_batches.shrinking(
                 "measuring samples",
@@ -100,6 +105,7 @@ class Inverter:
                 largest=machine.settings.micro_batch,
             ),
             options=to_options(wanted, machine.settings.micro_batch),
+            perceptual_sha256=port.mounted_sha256,
         )
 
     def find_framing(self, machine: Machine, pairs: Pairs) -> Framing:
@@ -156,4 +162,5 @@ class Inverter:
 
 def to_options(wanted: WantedOptions, micro_batch: int) -> InversionOptions:
     """A request's numbers as the models take them; which port measures the distance is not the models' business."""
-    return InversionOptions(**wanted.model_dump(exclude={"perceptual"}), micro_batch=micro_batch)
+    own = wanted.model_dump(exclude={"perceptual", "perceptual_sha256"})
+    return InversionOptions(**own, micro_batch=micro_batch)

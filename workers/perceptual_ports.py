@@ -5,6 +5,7 @@ among them or not; a .json of the same name says what pixels they expect.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,14 @@ from workers.artefacts import load_network
 from workers.machine import Machine
 
 
+@dataclass(frozen=True)
+class Port:
+    """What the loss weighs, None where it weighs no perceptual distance; and which weights it is, if mounted ones."""
+
+    distance: PerceptualDistance | None
+    mounted_sha256: str | None = None
+
+
 def open_discriminator(
     machine: Machine, manifest: GeneratorManifest
 ) -> DiscriminatorDistance | None:
@@ -32,25 +41,23 @@ def open_discriminator(
     return DiscriminatorDistance(load_network(machine, manifest.discriminator, build_discriminator))
 
 
-def open_wanted(
-    machine: Machine, manifest: GeneratorManifest, wanted: InversionOptions
-) -> PerceptualDistance | None:
-    """What the loss weighs; None where it weighs no perceptual distance.
+def open_wanted(machine: Machine, manifest: GeneratorManifest, wanted: InversionOptions) -> Port:
+    """The perceptual distance that a fit's options name.
 
     Raises:
-        InputMissing: there is no discriminator, or nothing is mounted.
+        InputMissing: there is no discriminator, nothing is mounted, or other weights than the options pin.
     """
     if not wanted.perceptual_weight:
-        return None
+        return Port(None)
     if wanted.perceptual == "mounted":
-        return _mounted(machine)
+        return _mounted(machine, wanted.perceptual_sha256)
     distance = open_discriminator(machine, manifest)
     if distance is None:
         raise InputMissing(
             f"The request weighs a perceptual distance, but generator '{manifest.id}' came without the"
             " discriminator that measures it. Make the fit anew with perceptual_weight 0."
         )
-    return distance
+    return Port(distance)
 
 
 def read_mounted(path: Path) -> SqueezeNet:
@@ -69,17 +76,21 @@ def read_mounted(path: Path) -> SqueezeNet:
         ) from error
 
 
-def _mounted(machine: Machine) -> SqueezeNetDistance:
+def _mounted(machine: Machine, pinned: str | None) -> Port:
     path = machine.settings.perceptual_weights
     if path is None:
         raise InputMissing(
             "The request weighs a mounted perceptual distance, but this worker has none: its operator sets"
             " HANDSOFF_PERCEPTUAL_WEIGHTS. Make the fit anew with perceptual 'discriminator'."
         )
-    network = machine.networks.get(
-        sha256_of_file(path), lambda: read_mounted(path).to(machine.device)
-    )
-    return SqueezeNetDistance(network)
+    sha256 = sha256_of_file(path)
+    if pinned not in (None, sha256):
+        raise InputMissing(
+            f"The request pins mounted weights of SHA-256 {pinned}, but this worker has {sha256}. Mount those, or make"
+            " the fit anew with the digest of these, or none."
+        )
+    network = machine.networks.get(sha256, lambda: read_mounted(path).to(machine.device))
+    return Port(SqueezeNetDistance(network), sha256)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -167,6 +167,12 @@ def _option_flaws(generator: GeneratorManifest, options: ResolvedFitOptions) -> 
             " without one. Set perceptual_weight to 0."
         )
         yield Flaw(pointer="/options/inversion/perceptual_weight", detail=detail)
+    if wanted.perceptual_sha256 is not None and wanted.perceptual != "mounted":
+        detail = (
+            f"It pins mounted weights, but perceptual is '{wanted.perceptual}'. Set perceptual to 'mounted', or leave"
+            " the digest out."
+        )
+        yield Flaw(pointer="/options/inversion/perceptual_sha256", detail=detail)
 
 
 def _validation_flaws(

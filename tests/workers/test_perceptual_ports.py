@@ -1,6 +1,7 @@
 """Promises of the perceptual ports: mounted weights load from either kind of file, and what is missing is said."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from contracts import records
+from contracts.digests import sha256_of_file
 from contracts.fit_options import INVERSION_PRESETS
 from contracts.ids import DEFAULT_TENANT
 from contracts.job_errors import InputMissing
@@ -52,3 +54,21 @@ def test_a_port_that_nobody_mounted_is_missing(scene: Scene) -> None:
     assert manifest is not None
     with pytest.raises(InputMissing, match=r"HANDSOFF_PERCEPTUAL_WEIGHTS.*'discriminator'"):
         open_wanted(scene.machine, manifest, wanted)
+
+
+def test_a_mounted_port_says_which_weights_it_has(
+    scene: Scene, network: SqueezeNet, tmp_path: Path
+) -> None:
+    """So that a fit records them; and a fit that pins other ones is refused."""
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(pack(dict(network.state_dict())))
+    settings = scene.machine.settings.model_copy(update={"perceptual_weights": path})
+    machine = replace(scene.machine, settings=settings)
+    manifest = records.read_generator(machine.store, DEFAULT_TENANT, GENERATOR)
+    assert manifest is not None
+    wanted = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
+    port = open_wanted(machine, manifest, wanted)
+    assert port.mounted_sha256 == sha256_of_file(path)
+    pinned = wanted.model_copy(update={"perceptual_sha256": "0" * 64})
+    with pytest.raises(InputMissing, match="this worker has"):
+        open_wanted(machine, manifest, pinned)

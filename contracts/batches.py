@@ -14,8 +14,8 @@ from contracts.jobs import Asked, JobStatus, Outcome, Request
 from contracts.schemas import LabelSchema
 from contracts.shapes import Artefact, Seed, Sha256, Shape, Timestamp
 
-RENDER_VERSION = 3
-"""Raised whenever the same request would render to other labels or other candidates."""
+RENDER_VERSION = 4
+"""Raised whenever the same request would render to other labels, other candidates or other bytes."""
 
 ImageFormat = Literal["png", "jpeg"]
 Truncation = Annotated[float, Field(gt=0, le=1)]
@@ -108,6 +108,7 @@ class BatchManifest(Outcome):
     """`batches/{id}/manifest.json`. Class counts are by class index; a batch that did not succeed pins no shards.
 
     `labels` says what the labels in the shards mean: classes and palette, keypoints and skeleton, depth scale and unit.
+    `card` is the same for people: a dataset card in Markdown.
     """
 
     kind: Literal["batch"] = "batch"
@@ -121,6 +122,7 @@ class BatchManifest(Outcome):
     mean_score: float | None = None
     threshold: float | None = None
     render_seconds: float = 0.0
+    card: Artefact | None = None
     shards: tuple[ShardRecord, ...] = ()
 
 

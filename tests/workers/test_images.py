@@ -40,6 +40,12 @@ def test_encoding_is_deterministic() -> None:
     assert encode_image(PIXELS, "jpeg") == encode_image(PIXELS.copy(), "jpeg")
 
 
+def test_png_looks_for_runs_only() -> None:
+    """The choice that makes encoding cheap: a flat picture is small all the same."""
+    flat = np.full((256, 256, 3), 90, dtype=np.uint8)
+    assert len(encode_image(flat)) < 1_000
+
+
 def test_the_palette_is_the_pascal_voc_one() -> None:
     """The first colours are those that every segmentation viewer knows."""
     assert PALETTE[:12] == (0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0)

@@ -1,6 +1,7 @@
 """Samples and the shards they are written into."""
 
 import dataclasses
+import hashlib
 import io
 import json
 import tarfile
@@ -12,7 +13,7 @@ from PIL import Image
 from contracts.batches import ImageFormat
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
 from workers.samples import Files, Sample
-from workers.tars import write_tar
+from workers.tars import TarWriter
 
 LABELS = LabelSchema(classes=("background", "skin"))
 
@@ -81,7 +82,9 @@ def test_the_facts_say_where_a_sample_comes_from() -> None:
 def tar_of(*samples: Files) -> bytes:
     """The bytes of a tar."""
     target = io.BytesIO()
-    write_tar(samples, target)
+    with TarWriter(target) as tar:
+        for files in samples:
+            tar.add(files)
     return target.getvalue()
 
 
@@ -89,6 +92,15 @@ def test_a_tar_is_the_same_bytes_every_time() -> None:
     """No clock, no user: a shard rendered twice has one digest."""
     files = sample().encode(LABELS, "png")
     assert tar_of(files) == tar_of(dict(files))
+
+
+def test_a_tar_knows_its_digest_and_size() -> None:
+    """Taken while it is written, they are those of the whole file."""
+    target = io.BytesIO()
+    with TarWriter(target) as tar:
+        tar.add(sample().encode(LABELS, "png"))
+    assert tar.sha256 == hashlib.sha256(target.getvalue()).hexdigest()
+    assert tar.num_bytes == len(target.getvalue())
 
 
 def test_a_tar_keeps_the_order_and_is_plain() -> None:

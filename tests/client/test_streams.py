@@ -103,6 +103,24 @@ def test_a_dataset_reads_a_stream_and_goes_on_where_it_stopped(
     assert sorted(first + rest) == list(range(16))
 
 
+def test_a_shard_in_the_cache_needs_no_service(
+    handsoff: HandsOff,
+    finished_fit_id: str,
+    render: Render,  # noqa: F811 - a fixture
+    tmp_path: Path,
+) -> None:
+    """What was read once is read again while the service is away, also of a stream that is gone there."""
+    stream = handsoff.streams.create(fit=finished_fit_id, shard_size=2)
+    render(stream.id, 0)
+    source = StreamSource(handsoff.url, stream.id, cache=ShardCache(tmp_path))
+    first = source.path(0)
+    handsoff.streams.delete(stream.id)
+    assert source.path(0) == first
+    first.unlink()
+    with pytest.raises(Gone):
+        source.path(0)
+
+
 def test_the_command_line_makes_and_fetches_streams(
     client: httpx.Client,
     finished_fit_id: str,

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,14 +32,32 @@ class ShardCache:
 
     def path(self, sha256: str, fetch: Callable[[Path], Path]) -> Path:
         """The shard of this digest; `fetch` puts it at the path that it is given, unless it is there already."""
-        target = self.folder / "shards" / f"{sha256}.tar"
+        target = self._target(sha256)
         if not target.exists():
             with self._alone(sha256):
                 fetch(target)
             self._make_room(target)
-        with suppress(FileNotFoundError):  # made room for another by somebody else at this moment
-            os.utime(target, ns=(time.time_ns(), time.time_ns()))
+        _touch(target)
         return target
+
+    def note(self, name: str, sha256: str) -> None:
+        """Remembers what goes by a name, so that nobody need be asked again. A note ends with its shard."""
+        path = self.folder / "names" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{name}.{uuid.uuid4().hex}")
+        draft.write_text(sha256)
+        draft.replace(path)
+
+    def noted(self, name: str) -> Path | None:
+        """The shard that was noted under a name, if it is still here."""
+        try:
+            target = self._target((self.folder / "names" / name).read_text())
+        except FileNotFoundError:
+            return None
+        return target if _touch(target) else None
+
+    def _target(self, sha256: str) -> Path:
+        return self.folder / "shards" / f"{sha256}.tar"
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[None]:
@@ -59,6 +78,23 @@ class ShardCache:
         total = newest.stat().st_size + sum(info.st_size for _, info in found)
         for path, info in sorted(found, key=lambda pair: pair[1].st_mtime):
             if total <= self.max_bytes:
-                return
+                break
             path.unlink(missing_ok=True)
             total -= info.st_size
+        self._forget_lost()
+
+    def _forget_lost(self) -> None:
+        """Removes the notes of shards that had to give way: a stream without an end would leave as many."""
+        for note in (self.folder / "names").glob("*"):
+            with suppress(FileNotFoundError):  # another process tidies as well
+                if not self._target(note.read_text()).exists():
+                    note.unlink()
+
+
+def _touch(path: Path) -> bool:
+    """Marks a shard as used now. False when it is not there: somebody made room for another at this moment."""
+    try:
+        os.utime(path, ns=(time.time_ns(), time.time_ns()))
+    except FileNotFoundError:
+        return False
+    return True

@@ -102,12 +102,18 @@ class StreamSource:
         self.sizes = EvenSizes(stream.num_shards, stream.shard_size)
 
     def path(self, shard: int) -> Path:
-        """The shard in the cache. Raises `ShardFailed` when it cannot be rendered."""
+        """The shard in the cache, where nobody is asked for one that is there. Raises `ShardFailed`."""
+        name = f"{self.identity}-{shard}"
+        known = self._cache.noted(name)
+        if known is not None:
+            return known
         with HandsOff(self._url) as client:
             wanted = client.streams.shard(self._stream_id, shard)
-            return self._cache.path(
+            found = self._cache.path(
                 wanted.sha256, lambda target: client.streams.fetch(self._stream_id, wanted, target)
             )
+        self._cache.note(name, wanted.sha256)
+        return found
 
 
 _RECIPE = ("fit", "seed", "truncation", "filter", "image_format", "shard_size", "render_version")

@@ -8,6 +8,7 @@ from contracts.schemas import TaskName
 from contracts.shapes import Sha256, Shape
 
 InversionPreset = Literal["default", "paper"]
+EnsembleKind = Literal["compact", "paper"]
 FramingChoice = Literal["none", "center"]
 PerceptualPort = Literal["discriminator", "mounted"]
 Patience = Annotated[int, Field(ge=0, le=5_000)]
@@ -99,10 +100,14 @@ def resolve_inversion(
 class EnsembleOptions(Shape):
     """How the ensemble of label heads is trained: all members at once, on `batch_pixels` pixels per member and step.
 
+    `kind` "compact" reduces the trained members' first layers to `rank` dimensions that all share, "paper" leaves them
+    as they are; requests from before there was a choice are the paper's.
     `balance` 0 draws classes as often as they occur, 1 equally often. `boundary_share` of the pixels are drawn at
     boundaries between classes, `keypoint_share` around keypoints.
     """
 
+    kind: EnsembleKind = "paper"
+    rank: Annotated[int, Field(ge=1, le=512)] = 128
     num_members: Annotated[int, Field(ge=1, le=32)] = 10
     hidden: tuple[HiddenWidth, HiddenWidth] = (64, 32)
     steps: Annotated[int, Field(ge=1, le=100_000)] = 1_500
@@ -122,17 +127,30 @@ class EnsembleOptions(Shape):
         return self
 
 
+class EnsembleChoice(EnsembleOptions):
+    """What a caller says of the ensemble: any single value to depart from the defaults."""
+
+    kind: EnsembleKind = "compact"
+
+
+def resolve_ensemble(choice: EnsembleKind | EnsembleChoice) -> EnsembleOptions:
+    """Every number of the ensemble, also where the caller has only named its kind."""
+    named = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
+    return EnsembleOptions.model_validate(named.model_dump())
+
+
 class FitOptions(Shape):
     """What a caller may choose about a fit.
 
     `tasks` are those to learn, by default all that the labelset has labels for. `estimate` asks for a cross-validated
     estimate of the label quality, which costs some further trainings of a smaller ensemble. `framing` "center" crops
     or pads all images and labels alike to where the generator makes its subject; "none" only says what would fit.
+    `ensemble` is one word, "compact" or "paper", or single values.
     """
 
     tasks: Annotated[tuple[TaskName, ...], Field(min_length=1, max_length=3)] | None = None
     inversion: InversionChoice = InversionChoice()
-    ensemble: EnsembleOptions = EnsembleOptions()
+    ensemble: EnsembleKind | EnsembleChoice = EnsembleChoice()
     estimate: bool = True
     framing: FramingChoice = "none"
 

@@ -38,6 +38,7 @@ def estimate(trainer: Trainer, on_step: Callable[[int, int], None]) -> Estimate 
         return None
     options = replace(
         wanted,
+        kind="paper",  # a few images are labelled sooner than an ensemble is made compact
         num_members=min(MAX_MEMBERS, wanted.num_members),
         steps=min(MAX_STEPS, wanted.steps),
     )

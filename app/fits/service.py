@@ -11,7 +11,7 @@ from app.labelsets import service as labelsets
 from app.services import Services
 from contracts.conflicts import FitNotReady
 from contracts.errors import Flaw, Gone, InvalidRequest, NotFound
-from contracts.fit_options import ResolvedFitOptions, resolve_inversion
+from contracts.fit_options import ResolvedFitOptions, resolve_ensemble, resolve_inversion
 from contracts.fits import FitManifest, FitRequest, PinnedLabelset
 from contracts.generators import GeneratorManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
@@ -64,7 +64,7 @@ def _resolve(
         inversion=resolve_inversion(
             body.options.inversion, has_discriminator=generator.discriminator is not None
         ),
-        ensemble=body.options.ensemble,
+        ensemble=resolve_ensemble(body.options.ensemble),
         estimate=body.options.estimate,
         framing=body.options.framing,
     )

@@ -1,11 +1,11 @@
 """The ensemble of small MLPs from hypercolumns to labels (HandsOff, arXiv 2212.12645, section 3.2), all in one module.
 
 Each member is Linear-ReLU-BatchNorm, Linear-ReLU-BatchNorm, Linear. This is the form that is trained, at single pixels;
-whole images are labelled by `lean_head.py`.
+whole images are labelled by `lean_head.py`. A compact ensemble (`compact.py`) has one projection before all of them.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -18,15 +18,26 @@ NORM_EPSILON = 1e-5
 NORM_MOMENTUM = 0.1
 INIT_DEVIATION = 0.02
 
+EnsembleKind = Literal["compact", "paper"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleConfig(JsonConfig):
-    """`tap_channels` are the generator's feature taps in order, `tasks` what the last layer's outputs mean."""
+    """`tap_channels` are the generator's feature taps in order, `tasks` what the last layer's outputs mean.
+
+    `rank` is how many numbers a compact ensemble's members read at a pixel; None is the paper's, which reads all.
+    """
 
     tap_channels: tuple[int, ...]
     tasks: TaskSet
     hidden: tuple[int, int] = (64, 32)
     num_members: int = 10
+    rank: int | None = None
+
+    @property
+    def member_channels(self) -> tuple[int, ...]:
+        """What the members' first layers read, map by map."""
+        return self.tap_channels if self.rank is None else (self.rank,)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "EnsembleConfig":
@@ -86,7 +97,10 @@ class Ensemble(nn.Module):
         super().__init__()
         self.config = config
         members, (first, second) = config.num_members, config.hidden
-        self.layer1 = MemberLinear(members, sum(config.tap_channels), first)
+        self.projection = None
+        if config.rank is not None:
+            self.projection = nn.Parameter(torch.zeros(sum(config.tap_channels), config.rank))
+        self.layer1 = MemberLinear(members, sum(config.member_channels), first)
         self.norm1 = MemberNorm(members, first)
         self.layer2 = MemberLinear(members, first, second)
         self.norm2 = MemberNorm(members, second)
@@ -96,6 +110,8 @@ class Ensemble(nn.Module):
         self, columns: Float[Tensor, "members count channels"]
     ) -> Float[Tensor, "members count outputs"]:
         """Raw outputs of every member at pixels of its own; hypercolumns as `hypercolumns.gather` gives them."""
+        if self.projection is not None:
+            columns = columns @ self.projection
         x = self.norm1(self.layer1(columns).relu())
         x = self.norm2(self.layer2(x).relu())
         return self.layer3(x)  # type: ignore[no-any-return]

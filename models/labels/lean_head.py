@@ -1,7 +1,8 @@
 """The ensemble as it renders whole images: rearranged exactly, so that hidden values exist only as strips in the cache.
 
 The first layer is linear and upsampling acts on each channel alone, so they commute: W1 [up(f_1); ...; up(f_L)] =
-sum_l up(W1_l f_l). Normalisations are folded into the layers behind them, once, when the head is made.
+sum_l up(W1_l f_l). Normalisations are folded into the layers behind them, once, when the head is made. The projection
+of a compact ensemble is such a first layer, made once for all members; they go on from its map.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,11 +31,30 @@ Strip = Float[Tensor, "rows width hidden"]
 
 
 @dataclass(frozen=True)
-class Member:
-    """One MLP with its normalisations folded into the layers behind them; `first` has a slice for every tap."""
+class FirstLayer:
+    """What is done at the taps' own sizes: weights [channels, hidden] for every tap, and a bias."""
 
-    first: tuple[Tensor, ...]
-    first_bias: Tensor
+    weights: tuple[Tensor, ...]
+    bias: Tensor
+
+    @property
+    def hidden(self) -> int:
+        return self.bias.numel()
+
+    @classmethod
+    def projection(cls, ensemble: Ensemble) -> "FirstLayer | None":
+        """What the members of a compact ensemble have in common."""
+        if ensemble.projection is None:
+            return None
+        weights = ensemble.projection.split(ensemble.config.tap_channels)
+        return cls(weights, ensemble.projection.new_zeros(ensemble.projection.shape[1]))
+
+
+@dataclass(frozen=True)
+class Member:
+    """One MLP with its normalisations folded into the layers behind them."""
+
+    first: FirstLayer
     second: Tensor
     second_bias: Tensor
     third: Tensor
@@ -44,9 +64,9 @@ class Member:
     def of(cls, ensemble: Ensemble, member: int) -> "Member":
         second, second_bias = _folded(ensemble.layer2, ensemble.norm1, member)
         third, third_bias = _folded(ensemble.layer3, ensemble.norm2, member)
+        weights = ensemble.layer1.weight[member].split(ensemble.config.member_channels)
         return cls(
-            first=ensemble.layer1.weight[member].split(ensemble.config.tap_channels),
-            first_bias=ensemble.layer1.bias[member],
+            first=FirstLayer(weights, ensemble.layer1.bias[member]),
             second=second,
             second_bias=second_bias,
             third=third.T.contiguous(),
@@ -67,18 +87,31 @@ class LeanHead:
     def __init__(self, ensemble: Ensemble, label_px: Px) -> None:
         self._label_px = label_px
         with torch.no_grad():
+            self._projection = FirstLayer.projection(ensemble)
             self._members = [Member.of(ensemble, k) for k in range(ensemble.config.num_members)]
 
     @torch.no_grad()
     def maps(self, taps: Sequence[Tensor]) -> Iterator[FeatureMaps]:
         """Raw outputs [n, outputs, h, w] at every pixel of the label, member by member."""
-        sums = FirstLayerSums(taps, self._label_px, self._members[0].first_bias.numel())
+        if self._projection is not None:
+            taps = [project(taps, self._projection, self._label_px)]
+        sums = FirstLayerSums(taps, self._label_px, self._members[0].first.hidden)
         for member in self._members:
             outputs = taps[0].new_empty(len(taps[0]), len(member.third), *self._label_px)
             for image, into in enumerate(outputs):
-                for span, hidden in sums.strips(member, image):
+                for span, hidden in sums.strips(member.first, image):
                     _rest(member, hidden, into[:, span.start : span.stop])
             yield outputs
+
+
+def project(taps: Sequence[Tensor], layer: FirstLayer, label_px: Px) -> FeatureMaps:
+    """The layer's sums at every pixel of the label, channels last in memory."""
+    sums = FirstLayerSums(taps, label_px, layer.hidden)
+    maps = taps[0].new_empty(len(taps[0]), *label_px, layer.hidden)
+    for image, into in enumerate(maps):
+        for span, strip in sums.strips(layer, image):
+            into[span.start : span.stop] = strip
+    return maps.permute(0, 3, 1, 2)
 
 
 def _rest(member: Member, hidden: Strip, outputs: Float[Tensor, "outputs rows width"]) -> None:
@@ -89,7 +122,7 @@ def _rest(member: Member, hidden: Strip, outputs: Float[Tensor, "outputs rows wi
 
 
 class FirstLayerSums:
-    """The first layer's sums over all taps, for one member and one image at a time, in strips of whole rows.
+    """A first layer's sums over all taps, for one layer and one image at a time, in strips of whole rows.
 
     Every tap meets its weights at its own size. The products of coarse taps are upsampled together, strip by strip;
     those of taps at label resolution are added right on the strip.
@@ -112,31 +145,31 @@ class FirstLayerSums:
         if self._plan.nested:
             self._nested = Upsampling.of_vertices(self._plan.spacing_px, self._strip)
 
-    def strips(self, member: Member, image: int) -> Iterator[tuple[range, Strip]]:
+    def strips(self, layer: FirstLayer, image: int) -> Iterator[tuple[range, Strip]]:
         """The rows of each strip and their sums; a strip is overwritten by the next."""
-        coarse = self._coarse(member, image)
+        coarse = self._coarse(layer, image)
         rows = range(self._label_px[0])
         for start in rows[:: len(self._strip)]:
             span = rows[start : start + len(self._strip)]
             strip = self._strip[: len(span)]
             if not coarse:
-                strip.copy_(member.first_bias.expand_as(strip))
+                strip.copy_(layer.bias.expand_as(strip))
             for index, (upsampling, samples) in enumerate(coarse):
                 (upsampling.add if index else upsampling.write)(samples, strip, span)
             for tap in self._taps_of.get(self._label_px, []):
                 pixels = self._taps[tap][image, span.start : span.stop]
-                strip.flatten(0, 1).addmm_(pixels.flatten(0, 1), member.first[tap])
+                strip.flatten(0, 1).addmm_(pixels.flatten(0, 1), layer.weights[tap])
             yield span, strip
 
-    def _coarse(self, member: Member, image: int) -> list[tuple[Upsampling, Tensor]]:
+    def _coarse(self, layer: FirstLayer, image: int) -> list[tuple[Upsampling, Tensor]]:
         """What to upsample, the bias included."""
         for size, product in self._products.items():
             flat = product[1:-1].flatten(0, 1)
             for index, tap in enumerate(self._taps_of[size]):
                 pixels = self._taps[tap][image].flatten(0, 1)
-                torch.addmm(flat, pixels, member.first[tap], beta=min(index, 1), out=flat)
+                torch.addmm(flat, pixels, layer.weights[tap], beta=min(index, 1), out=flat)
         if self._products:
-            self._products[min(self._products)].add_(member.first_bias)
+            self._products[min(self._products)].add_(layer.bias)
         parts = []
         if self._nested:
             total = sum_at_vertices([self._products[size][1:-1] for size in self._plan.nested])

@@ -3,7 +3,14 @@
 import pytest
 from pydantic import ValidationError
 
-from contracts.fit_options import EnsembleOptions, InversionChoice, resolve_inversion
+from contracts.fit_options import (
+    EnsembleChoice,
+    EnsembleOptions,
+    FitOptions,
+    InversionChoice,
+    resolve_ensemble,
+    resolve_inversion,
+)
 
 
 def test_the_papers_setting_is_one_word_away() -> None:
@@ -41,3 +48,18 @@ def test_the_default_weighs_only_a_distance_that_can_be_measured() -> None:
     assert resolve_inversion(named, **without).perceptual_weight == 0.5
     mounted = InversionChoice(perceptual="mounted")
     assert resolve_inversion(mounted, **without).perceptual_weight > 0
+
+
+def test_the_papers_ensemble_is_one_word_away() -> None:
+    """`"ensemble": "paper"` is as good as an object that says so; who says nothing gets a compact one."""
+    paper = FitOptions.model_validate({"ensemble": "paper"})
+    spelled = FitOptions.model_validate({"ensemble": {"kind": "paper"}})
+    assert resolve_ensemble(paper.ensemble) == resolve_ensemble(spelled.ensemble)
+    assert resolve_ensemble(paper.ensemble).kind == "paper"
+    assert resolve_ensemble(FitOptions().ensemble).kind == "compact"
+    assert resolve_ensemble(EnsembleChoice(steps=7)) == EnsembleOptions(kind="compact", steps=7)
+
+
+def test_an_old_request_keeps_the_papers_ensemble() -> None:
+    """What was stored before there was a choice means what it meant."""
+    assert EnsembleOptions.model_validate({"num_members": 3}).kind == "paper"

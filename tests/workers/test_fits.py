@@ -6,7 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from contracts.fit_options import EnsembleOptions, InversionChoice, resolve_inversion
+from contracts.fit_options import EnsembleChoice, InversionChoice, resolve_inversion
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from models.inversion import refinement
@@ -179,7 +179,7 @@ def test_the_services_defaults_are_the_models_own() -> None:
     """They stand in two rooms that may not see each other: what the benchmarks measure is what a fit does."""
     inversion = to_options(resolve_inversion(InversionChoice()), micro_batch=16)
     assert inversion == refinement.InversionOptions()
-    ensemble = EnsembleOptions().model_dump()
+    ensemble = EnsembleChoice().model_dump()
     assert training.EnsembleOptions(**ensemble) == training.EnsembleOptions()
 
 

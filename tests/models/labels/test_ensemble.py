@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -14,9 +15,9 @@ from models.stylegan2.generator import Generator
 TASKS = TaskSet(segmentation=SegmentationTask(5), keypoints=KeypointTask(3), depth=DepthTask())
 
 
-def random_ensemble(generator: Generator) -> Ensemble:
+def random_ensemble(generator: Generator, rank: int | None = None) -> Ensemble:
     """Ten members with random weights and normalisation statistics that are not trivial."""
-    config = EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=TASKS)
+    config = EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=TASKS, rank=rank)
     ensemble = Ensemble(config)
     for name, tensor in ensemble.state_dict().items():
         if "variance" in name:
@@ -37,10 +38,23 @@ def test_gathered_columns_equal_upsampled_ones(any_generator: Generator) -> None
     assert torch.allclose(gather(taps, pixels, label_px), expected, atol=1e-5)
 
 
-def test_an_ensemble_survives_its_json(generator: Generator) -> None:
+@pytest.mark.parametrize("rank", [None, 8])
+def test_an_ensemble_survives_its_json(generator: Generator, rank: int | None) -> None:
     """Tasks come back from the configuration, so the weights alone say what their outputs mean."""
-    ensemble = random_ensemble(generator)
+    ensemble = random_ensemble(generator, rank)
     weights, config = pack_network(ensemble, ensemble.config.to_dict())
     again = build_ensemble(json.loads(config), unpack(weights))
     assert again.config == ensemble.config
-    assert torch.equal(again.layer3.weight, ensemble.layer3.weight)
+    columns = torch.randn(10, 3, sum(generator.config.tap_channels))
+    assert torch.equal(again(columns), ensemble(columns))
+
+
+def test_an_ensemble_from_before_there_were_compact_ones_is_the_papers(
+    generator: Generator,
+) -> None:
+    """A stored configuration without a rank, and weights without a projection."""
+    ensemble = random_ensemble(generator)
+    weights, config = pack_network(ensemble, ensemble.config.to_dict())
+    old = {name: value for name, value in json.loads(config).items() if name != "rank"}
+    assert build_ensemble(old, unpack(weights)).config == ensemble.config
+    assert "projection" not in unpack(weights)

@@ -1,0 +1,107 @@
+"""The compact ensemble: the paper's, whose members read a few shared sums of the features instead of all of them.
+
+All members' first layers together give members x hidden numbers at a pixel, of which few are independent. Their
+principal components become one projection, which is made at the taps' own sizes; the members keep everything else.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.arrays import StyleCodes
+from models.labels.ensemble import Ensemble
+from models.labels.hypercolumns import gather
+from models.stylegan2.generator import Generator
+
+NUM_SAMPLES = 64
+PIXELS_PER_IMAGE = 64
+MIN_IMPORTANCE = 1e-6
+
+Columns = Float[Tensor, "pixels channels"]
+
+
+@torch.no_grad()
+def compress(
+    ensemble: Ensemble,
+    generator: Generator,
+    ws: StyleCodes,
+    *,
+    rank: int,
+    seed: int,
+    micro_batch: int,
+) -> Ensemble:
+    """A trained ensemble with its first layers reduced to `rank` dimensions, as they are needed on this generator.
+
+    Let y be the first layers' outputs without their biases, and D the length of what the second layer makes of each.
+    Among all projections to `rank` dimensions, y ~ mean + D^-1 V V^T D (y - mean) with the leading eigenvectors V of
+    the covariance of D y has the smallest mean square error of D y (Eckart and Young, 1936). It is measured at random
+    pixels of the labelled images, whose codes are `ws`, and of as many samples as tell what the generator makes else.
+    """
+    weight = ensemble.layer1.weight.transpose(0, 1).flatten(1)
+    importance = _importance(ensemble)
+    columns = _columns(generator, ws.to(weight.device), seed=seed, micro_batch=micro_batch)
+    scaled = weight * importance
+    mean, covariance = _moments(columns, scaled)
+    rank = min(rank, *weight.shape)
+    leading = torch.linalg.eigh(covariance).eigenvectors[:, -rank:].float()
+    members = (ensemble.config.num_members, -1)
+    lost = (mean - mean @ leading @ leading.T) / importance
+    changed = {
+        "projection": scaled @ leading,
+        "layer1.weight": (leading.T / importance).unflatten(1, members).transpose(0, 1),
+        "layer1.bias": ensemble.layer1.bias + lost.view(members),
+    }
+    return _rebuilt(ensemble, changed, rank)
+
+
+def _rebuilt(ensemble: Ensemble, changed: dict[str, Tensor], rank: int) -> Ensemble:
+    """Frozen, and no memory or chance spent on initial weights."""
+    with torch.device("meta"):
+        compact = Ensemble(replace(ensemble.config, rank=rank))
+    tensors = {**ensemble.state_dict(), **changed}
+    copies = {
+        name: tensor.detach().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    compact.load_state_dict(copies, assign=True)
+    return compact.eval().requires_grad_(False)
+
+
+def _importance(ensemble: Ensemble) -> Float[Tensor, " all_hidden"]:
+    """D: how strongly the second layer reads each hidden value, its normalisation included."""
+    norm, second = ensemble.norm1, ensemble.layer2.weight
+    scales = [norm.affine(member)[0] for member in range(ensemble.config.num_members)]
+    lengths: Tensor = (torch.stack(scales).abs() * second.norm(dim=2)).flatten()
+    return lengths.clamp(min=MIN_IMPORTANCE * float(lengths.max()))
+
+
+def _columns(
+    generator: Generator, ws: StyleCodes, *, seed: int, micro_batch: int
+) -> Iterator[Columns]:
+    """Hypercolumns at random pixels, some images at a time."""
+    chance = torch.Generator().manual_seed(seed)
+    z = torch.randn(NUM_SAMPLES, generator.config.z_dim, generator=chance)
+    height, width = generator.config.image_px
+    for part in torch.cat([ws, generator.map(z.to(ws.device))]).split(micro_batch):
+        pixels = torch.randint(height * width, (len(part), PIXELS_PER_IMAGE), generator=chance)
+        taps = generator.synthesize(part).taps
+        yield gather(taps, pixels.to(ws.device), (height, width)).flatten(0, 1)
+
+
+def _moments(
+    columns: Iterator[Columns], weight: Float[Tensor, "channels all_hidden"]
+) -> tuple[Float[Tensor, " all_hidden"], Float[Tensor, "all_hidden all_hidden"]]:
+    """Mean (float32) and covariance (float64) of what the weights make of the columns."""
+    total = weight.new_zeros(weight.shape[1], dtype=torch.float64)
+    products = torch.zeros_like(total).diag()
+    count = 0
+    for part in columns:
+        values = (part @ weight).double()
+        total += values.sum(dim=0)
+        products += values.T @ values
+        count += len(values)
+    mean = total / count
+    return mean.float(), products / count - mean.outer(mean)

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from app.links import Links
+from app.recipes import RecipeCreate
 from contracts.batches import (
     BatchManifest,
     BatchRequest,
@@ -14,15 +15,13 @@ from contracts.batches import (
     ImageFormat,
     PinnedFit,
     ShardRecord,
-    Truncation,
 )
-from contracts.ids import FitId
 from contracts.jobs import JobEnvelope
 from contracts.schemas import LabelSchema
 from contracts.shapes import Seed, Sha256, Shape, Timestamp
 
 
-class BatchCreate(Shape):
+class BatchCreate(RecipeCreate):
     """The body of `POST /v1/batches`."""
 
     model_config = ConfigDict(
@@ -38,13 +37,7 @@ class BatchCreate(Shape):
         }
     )
 
-    fit: FitId
     n: Annotated[int, Field(ge=1)]
-    seed: Seed = 0
-    truncation: Truncation = 0.7
-    filter: Filter | None = None
-    image_format: ImageFormat = "png"
-    shard_size: Annotated[int, Field(ge=1, le=4_096)] | None = None
 
 
 class ClassPresence(Shape):

@@ -1,12 +1,12 @@
 """Decides whether a batch can be made of what was sent, resolves every choice, and submits it. Knows no HTTP."""
 
+from app import recipes
 from app.batches.schemas import BatchCreate
-from app.fits import service as fits
 from app.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
-from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, PinnedFit
+from contracts.batches import BatchManifest, BatchRequest
 from contracts.conflicts import NotRendered
 from contracts.errors import InvalidRequest
 from contracts.jobs import Idempotency, JobRef, JobStatus
@@ -43,22 +43,13 @@ def _resolve(
     services: Services, ref: JobRef, body: BatchCreate, idempotency: Idempotency | None
 ) -> BatchRequest:
     """The request as it will be rendered. Raises `InvalidRequest` or `FitNotReady`."""
-    fit, made = fits.find_ready(services, JobRef(tenant=ref.tenant, id=body.fit))
-    assert made.digest is not None
     request = BatchRequest(
         tenant=ref.tenant,
         id=ref.id,
         created_at=now(),
         idempotency=idempotency,
-        fit=PinnedFit(id=fit.id, digest=made.digest),
         n=body.n,
-        seed=body.seed,
-        truncation=body.truncation,
-        filter=body.filter,
-        image_format=body.image_format,
-        shard_size=body.shard_size or services.settings.shard_size,
-        render_version=RENDER_VERSION,
-        labels=fit.labels,
+        **recipes.pin(services, ref.tenant, body),
     )
     _check_size(request, services.settings)
     return request

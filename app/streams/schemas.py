@@ -1,18 +1,18 @@
 """What a caller sends to make a stream, and what is answered about one."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict
 
 from app.links import Links
-from contracts.batches import Filter, ImageFormat, PinnedFit, Truncation
-from contracts.ids import FitId
+from app.recipes import RecipeCreate
+from contracts.batches import Filter, ImageFormat, PinnedFit
 from contracts.schemas import LabelSchema
 from contracts.shapes import Seed, Shape, Timestamp
 from contracts.streams import StreamRequest
 
 
-class StreamCreate(Shape):
+class StreamCreate(RecipeCreate):
     """The body of `POST /v1/streams`."""
 
     model_config = ConfigDict(
@@ -27,13 +27,6 @@ class StreamCreate(Shape):
             ]
         }
     )
-
-    fit: FitId
-    seed: Seed = 0
-    truncation: Truncation = 0.7
-    filter: Filter | None = None
-    image_format: ImageFormat = "png"
-    shard_size: Annotated[int, Field(ge=1, le=4_096)] | None = None
 
 
 class StreamView(Shape):

@@ -10,15 +10,15 @@ from typing import TypeVar
 import redis
 import structlog
 
-from app.fits import service as fits
+from app import recipes
 from app.idempotency import Created, check_replay, idempotency_of, reserve
 from app.paging import Page, read_page
 from app.services import Services
 from app.streams.schemas import StreamCreate
 from contracts import keys, records
-from contracts.batches import RENDER_VERSION, PinnedFit, ShardRecord
+from contracts.batches import ShardRecord
 from contracts.errors import Gone, InvalidRequest, NotFound, ShardFailed
-from contracts.jobs import Idempotency, JobRef
+from contracts.jobs import Idempotency
 from contracts.planning import needs_pilot
 from contracts.queues import stream_call
 from contracts.shapes import now
@@ -173,21 +173,12 @@ def _resolve(
     services: Services, ref: StreamRef, body: StreamCreate, idempotency: Idempotency | None
 ) -> StreamRequest:
     """The request as its shards will be rendered. Raises `InvalidRequest` or `FitNotReady`."""
-    fit, made = fits.find_ready(services, JobRef(tenant=ref.tenant, id=body.fit))
-    assert made.digest is not None
     return StreamRequest(
         tenant=ref.tenant,
         id=ref.id,
         created_at=now(),
         idempotency=idempotency,
-        fit=PinnedFit(id=fit.id, digest=made.digest),
-        seed=body.seed,
-        truncation=body.truncation,
-        filter=body.filter,
-        image_format=body.image_format,
-        shard_size=body.shard_size or services.settings.shard_size,
-        render_version=RENDER_VERSION,
-        labels=fit.labels,
+        **recipes.pin(services, ref.tenant, body),
     )
 
 

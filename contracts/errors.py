@@ -18,8 +18,10 @@ HandsOffError
 │   └── UploadUsed            409  upload_used               an upload serves one job, and this one has served
 ├── Gone                      410  deleted                   it was here and has been deleted
 ├── ShardFailed               500  shard_failed              a shard of a stream that cannot be rendered
+├── ExportFailed              500  export_failed             a batch that cannot be had in another format
 ├── TooLarge                  413  too_large                 a limit of size or number was passed
 ├── Unavailable               503  unavailable
+│   ├── ExportNotReady        503  export_not_ready          a batch in another format that is still being made
 │   ├── QueueUnavailable      503  queue_unavailable         Redis does not answer; nothing was stored
 │   ├── ShardNotReady         503  shard_not_ready           a shard of a stream that is still being rendered
 │   └── StoreUnavailable      503  store_unavailable         the object store does not answer
@@ -149,6 +151,21 @@ class ShardFailed(HandsOffError):
         self.cause_code = cause_code
 
 
+class ExportFailed(HandsOffError):
+    """A batch could not be put into another format; `cause_code` is the code of what a worker met."""
+
+    code = "export_failed"
+    title = "The export cannot be made"
+
+    def __init__(self, batch_id: str, export_format: str, cause_code: str, cause: str) -> None:
+        super().__init__(
+            f"'{batch_id}' could not be exported as {export_format} ({cause_code}): {cause}"
+        )
+        self.batch_id = batch_id
+        self.export_format = export_format
+        self.cause_code = cause_code
+
+
 class TooLarge(HandsOffError):
     """A limit of size or number was passed."""
 
@@ -164,6 +181,21 @@ class Unavailable(HandsOffError):
     status = 503
     title = "Temporarily unavailable"
     retry_after_seconds = 5
+
+
+class ExportNotReady(Unavailable):
+    """A batch in another format is still waiting, or being made."""
+
+    code = "export_not_ready"
+    title = "The export is being made"
+    retry_after_seconds = 1
+
+    def __init__(self, batch_id: str, export_format: str) -> None:
+        super().__init__(
+            f"'{batch_id}' is being exported as {export_format}. Ask again; ?wait=30 waits up to 30 seconds for it."
+        )
+        self.batch_id = batch_id
+        self.export_format = export_format
 
 
 class QueueUnavailable(Unavailable):

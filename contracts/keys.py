@@ -38,7 +38,10 @@ tenants/{tenant}/
 │   ├── cancel.json                              A
 │   ├── shards/{k}/{sha256}.tar                  W  content-addressed
 │   ├── shards/{k}.json                          W  the record; the first stands
-│   ├── manifest.json                            W  last; pins the records' digests
+│   ├── cards/{sha256}.md                        W  the dataset card, content-addressed
+│   ├── manifest.json                            W  last; pins the records' digests and the card's
+│   ├── exports/{format}/{sha256}.zip            W  content-addressed; when somebody asks for it
+│   ├── exports/{format}.json                    W  the record of an export; the first stands
 │   └── tombstone.json                           A
 └── streams/{id}/
     ├── request.json                             A  first
@@ -50,6 +53,7 @@ tenants/{tenant}/
 from typing import Literal
 
 from contracts.digests import sha256_of
+from contracts.exports import ExportRef
 from contracts.jobs import JobKind, JobRef
 from contracts.streams import ShardOwner, StreamRef
 
@@ -197,6 +201,21 @@ def attempt(fit: JobRef, attempt_id: str, name: str) -> str:
 def pilot(tenant: str, fit_id: str, truncation: float) -> str:
     """The quantiles of a fit's uncertainty at one truncation, which is spelled to four decimals."""
     return f"{thing_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
+
+
+def batch_card(batch: JobRef, sha256: str) -> str:
+    """The dataset card of a batch."""
+    return f"{job_prefix(batch)}/cards/{sha256}.md"
+
+
+def export_zip(export: ExportRef, sha256: str) -> str:
+    """The bytes of a batch in another format."""
+    return f"{job_prefix(export.batch)}/exports/{export.format}/{sha256}.zip"
+
+
+def export_record(export: ExportRef) -> str:
+    """The record that says which bytes stand for an export."""
+    return f"{job_prefix(export.batch)}/exports/{export.format}.json"
 
 
 # Streams.

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+from contracts.exports import ExportRef
 from contracts.jobs import JobKind, JobRef, ShardRef
 from contracts.streams import StreamShardRef
 
 QueueName = Literal["fit", "generate", "cpu"]
 QUEUE_NAMES: tuple[QueueName, ...] = ("fit", "generate", "cpu")
 
-Task = Literal["import", "inverter", "fit", "pilot", "shard", "stream"]
+Task = Literal["import", "inverter", "fit", "pilot", "shard", "stream", "export"]
 
 RETENTION = timedelta(days=7)
 """How long Redis keeps what it knows of a job, ours and RQ's alike, so neither outlives the other."""
@@ -44,6 +45,12 @@ TASKS: dict[Task, TaskPlan] = {
         timedelta(hours=1),
         retry_after=(timedelta(0), timedelta(seconds=10)),
         kept=timedelta(hours=1),
+    ),
+    "export": TaskPlan(
+        "cpu",
+        "workers.exports.run",
+        timedelta(hours=2),
+        retry_after=(timedelta(0), timedelta(seconds=10)),
     ),
 }
 
@@ -107,6 +114,11 @@ def shard_call(shard: ShardRef, attempt: int) -> Call:
 def stream_call(shard: StreamShardRef, number: int) -> Call:
     """Renders one shard of a stream."""
     return Call("stream", str(shard), f"{shard.stream.id}-{shard.index:06d}-{number}")
+
+
+def export_call(export: ExportRef, attempt: int) -> Call:
+    """Makes one export of a batch."""
+    return Call("export", str(export), f"{export.batch.id}-export-{export.format}-{attempt}")
 
 
 def job_id_of(rq_id: str) -> str:

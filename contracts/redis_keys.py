@@ -3,6 +3,7 @@
 Nothing behind these keys is a fact: each can be lost and is rebuilt from the store, or from the next heartbeat.
 """
 
+from contracts.exports import ExportRef
 from contracts.jobs import JobRef
 from contracts.keys import Noun
 from contracts.streams import StreamRef
@@ -59,6 +60,15 @@ def asked_at(stream: StreamRef) -> str:
 def rq_number(stream: StreamRef) -> str:
     """Counter: how many shards of a stream were ever queued, which numbers their ids in the queue."""
     return f"handsoff:rq-number:{stream}"
+
+
+EXPORTS = "handsoff:exports"
+"""Hash: the exports that are queued or being made -> the claim (JSON)."""
+
+
+def export_failure(export: ExportRef) -> str:
+    """Text: why an export could not be made (JSON), for as long as nobody should try again."""
+    return f"handsoff:export-failure:{export}"
 
 
 WAITED_FOR = "handsoff:waited-for"

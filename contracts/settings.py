@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     max_batch_shards: Count = 4_096
     shard_size: Count = 256
 
+    # How large a batch may be had in another format. Annotations are held until the end of the archive.
+    max_export_samples: Count = 20_000
+
     # What a stream may keep and render ahead. Shards that nobody asks for are not rendered, and old ones go.
     stream_look_ahead: Annotated[int, Field(ge=0)] = 4
     stream_idle: timedelta = timedelta(minutes=10)

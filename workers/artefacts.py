@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
 from contracts import keys, records
-from contracts.digests import sha256_of
+from contracts.digests import sha256_of, sha256_of_file
 from contracts.generators import GeneratorManifest, InverterManifest, Weights
 from contracts.job_errors import InputMissing
 from contracts.shapes import Artefact
@@ -65,6 +66,20 @@ def read_artefact(machine: Machine, artefact: Artefact) -> bytes:
             f"The object '{artefact.key}' is not the one that the request pins: its digest differs."
         )
     return data
+
+
+def fetch_artefact(machine: Machine, artefact: Artefact, path: Path) -> None:
+    """Writes a pinned object to a file, piece by piece. Raises `InputMissing` when it is gone or is another."""
+    try:
+        with path.open("wb") as file:
+            for chunk in machine.store.stream(artefact.key):
+                file.write(chunk)
+    except FileNotFoundError:
+        raise InputMissing(f"The object '{artefact.key}' that the request pins is gone.") from None
+    if sha256_of_file(path) != artefact.sha256:
+        raise InputMissing(
+            f"The object '{artefact.key}' is not the one that the request pins: its digest differs."
+        )
 
 
 def write_artefact(machine: Machine, key: str, data: bytes, media_type: str) -> Artefact:

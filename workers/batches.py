@@ -13,6 +13,7 @@ from contracts.jobs import JobRef, ShardRef
 from contracts.planning import next_calls
 from contracts.store import Store
 from workers import jobs
+from workers.cards import store_card
 from workers.jobs import Run
 from workers.machine import Machine
 from workers.pilots import measure_pilot
@@ -38,10 +39,11 @@ def queue_next(machine: Machine, request: BatchRequest) -> None:
 
 
 def completed(store: Store, request: BatchRequest) -> BatchManifest | None:
-    """The manifest of a batch whose shards are all there, else None."""
+    """The manifest of a batch whose shards are all there, with its dataset card stored, else None."""
     if len(records.shards_done(store, request.ref)) < request.num_shards:
         return None
-    return batch_manifest(request, records.shard_records(store, request.ref))
+    manifest = batch_manifest(request, records.shard_records(store, request.ref))
+    return manifest.model_copy(update={"card": store_card(store, request, manifest)})
 
 
 def _measure(run: Run) -> None:

@@ -28,7 +28,7 @@ from contracts.jobs import JOB_KINDS, JobRef, JobStatus
 from contracts.queues import QUEUE_NAMES, RETENTION, job_call, job_id_of
 from contracts.shapes import now
 from contracts.streams import StreamRef
-from workers import leftovers, streams
+from workers import exports, leftovers, streams
 from workers.batches import completed, queue_next
 from workers.jobs import failed
 from workers.machine import Machine
@@ -88,6 +88,7 @@ class Reconciler:
         looked_at = now()
         self._forget_dead_workers(looked_at)
         queued = queued_rq_ids(self.machine)
+        exports.free_lost_claims(self.machine, queued)
         for tenant in self.machine.store.children("tenants"):
             self._rebuild_indexes(tenant)
             discard_used(self.machine, tenant)

@@ -24,7 +24,7 @@ from rq.worker import WorkerStatus
 from contracts.heartbeats import Heartbeat, WorkerState
 from contracts.queues import TASKS, QueueName
 from contracts.shapes import now
-from workers import streams
+from workers import exports, streams
 from workers.jobs import fail_for_good
 from workers.machine import Machine
 from workers.pulse import Drained, repeating, show_life
@@ -69,14 +69,18 @@ class MachineJob(Job):
 def end_after_last_retry(machine: Machine, job: Job, error: BaseException) -> None:
     """Writes the manifest of a job that has failed and will not be retried; RQ itself only forgets it.
 
-    A shard of a stream has no manifest: whoever waits for it is told.
+    A shard of a stream and an export have no manifest: whoever waits for them is told.
     """
     if job.should_retry or job.func_name not in TASK_FUNCTIONS:
         return
-    if job.func_name == TASKS["stream"].function:
-        streams.fail_for_good(machine, job.args[0], error)
-    else:
-        fail_for_good(machine, job.args[0], error)
+    fail = _FAIL_OF_FUNCTION.get(job.func_name, fail_for_good)
+    fail(machine, job.args[0], error)
+
+
+_FAIL_OF_FUNCTION = {
+    TASKS["stream"].function: streams.fail_for_good,
+    TASKS["export"].function: exports.fail_for_good,
+}
 
 
 class Worker(SimpleWorker):

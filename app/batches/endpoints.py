@@ -9,7 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.batches import service
-from app.batches.schemas import BatchCreate, BatchView, ShardList, show_batch, show_shard
+from app.batches.schemas import BatchCreate, BatchView, ShardList, show_batch, show_shards
 from app.jobs import service as jobs
 from app.jobs.endpoints import (
     EventPage,
@@ -81,10 +81,8 @@ def delete_batch(ref: RefDep, services: ServicesDep) -> None:
 
 @router.get("/{batch_id}/shards")
 def list_shards(ref: RefDep, services: ServicesDep, links: LinksDep) -> ShardList:
-    """Every shard with its digest, its size and a link that anybody may read it by for a while."""
-    manifest = service.read_manifest(services, ref)
-    shards = tuple(show_shard(shard, links) for shard in manifest.shards)
-    return ShardList(batch=ref.id, num_samples=manifest.num_samples, items=shards)
+    """Every shard with its digest, its size and a link that anybody may read it by for a while; the dataset card."""
+    return show_shards(ref.id, service.read_manifest(services, ref), links)
 
 
 @router.get("/{batch_id}/manifest")

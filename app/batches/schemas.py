@@ -18,7 +18,7 @@ from contracts.batches import (
 )
 from contracts.jobs import JobEnvelope
 from contracts.schemas import LabelSchema
-from contracts.shapes import Seed, Sha256, Shape, Timestamp
+from contracts.shapes import Artefact, Seed, Sha256, Shape, Timestamp
 
 
 class BatchCreate(RecipeCreate):
@@ -88,11 +88,21 @@ class ShardView(Shape):
     expires_at: Timestamp
 
 
+class CardView(Shape):
+    """The dataset card: Markdown with Hugging Face's front matter, to be read from `url` until `expires_at`."""
+
+    num_bytes: int
+    sha256: Sha256
+    url: str
+    expires_at: Timestamp
+
+
 class ShardList(Shape):
-    """All shards of a batch, in order."""
+    """All shards of a batch, in order, and its dataset card."""
 
     batch: str
     num_samples: int
+    card: CardView | None
     items: tuple[ShardView, ...]
 
 
@@ -121,6 +131,23 @@ def show_shard(shard: ShardRecord, links: Links) -> ShardView:
         sha256=shard.tar.sha256,
         url=link.url,
         expires_at=link.expires_at,
+    )
+
+
+def show_shards(batch_id: str, manifest: BatchManifest, links: Links) -> ShardList:
+    """All shards and the card, each with a signed link."""
+    return ShardList(
+        batch=batch_id,
+        num_samples=manifest.num_samples,
+        card=_show_card(manifest.card, links) if manifest.card else None,
+        items=tuple(show_shard(shard, links) for shard in manifest.shards),
+    )
+
+
+def _show_card(card: Artefact, links: Links) -> CardView:
+    link = links.file(card)
+    return CardView(
+        num_bytes=card.num_bytes, sha256=card.sha256, url=link.url, expires_at=link.expires_at
     )
 
 

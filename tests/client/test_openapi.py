@@ -9,9 +9,9 @@ import pytest
 
 from app.main import create_app
 from contracts.settings import Settings
-from handsoff_client import Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
+from handsoff_client import Archive, Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
 from handsoff_client.operations import OPERATIONS
-from handsoff_client.resources import Job
+from handsoff_client.resources import Card, Job, ShardList
 from handsoff_client.shapes import WHOLE
 
 # What the service offers and the client has no use for, each with its reason.
@@ -26,6 +26,7 @@ NOT_CALLED = {
     "GET /v1/inverters/{}/events/live": "the client polls",
     "GET /v1/fits/{}/events/live": "the client polls",
     "GET /v1/batches/{}/events/live": "the client polls",
+    "GET /v1/batches/{}/export": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/shards/{}": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/tar": "for curl, and loaders that read a pipe",
 }
@@ -37,6 +38,9 @@ VIEWS = {
     "FitView": Fit,
     "BatchView": Batch,
     "ShardView": Shard,
+    "ShardList": ShardList,
+    "CardView": Card,
+    "ExportView": Archive,
     "StreamView": Stream,
 }
 

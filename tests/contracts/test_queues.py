@@ -2,9 +2,18 @@
 
 import re
 
+from contracts.exports import ExportRef
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, ShardRef
-from contracts.queues import TASKS, job_call, job_id_of, pilot_call, shard_call, stream_call
+from contracts.queues import (
+    TASKS,
+    export_call,
+    job_call,
+    job_id_of,
+    pilot_call,
+    shard_call,
+    stream_call,
+)
 from contracts.streams import StreamRef, StreamShardRef
 
 FIT = JobRef(tenant=DEFAULT_TENANT, id=new_id("fit"))
@@ -15,6 +24,7 @@ CALLS = [
     pilot_call(BATCH, 1),
     shard_call(ShardRef(batch=BATCH, index=3), 2),
     stream_call(StreamShardRef(stream=STREAM, index=3), 9),
+    export_call(ExportRef(batch=BATCH, format="yolo-seg"), 1),
 ]
 
 
@@ -25,7 +35,13 @@ def test_rq_takes_the_ids() -> None:
 
 def test_an_entry_leads_back_to_its_job() -> None:
     """From an entry in a queue one finds the job it belongs to."""
-    assert [job_id_of(call.rq_id) for call in CALLS] == [FIT.id, BATCH.id, BATCH.id, STREAM.id]
+    assert [job_id_of(call.rq_id) for call in CALLS] == [
+        FIT.id,
+        BATCH.id,
+        BATCH.id,
+        STREAM.id,
+        BATCH.id,
+    ]
 
 
 def test_another_attempt_is_another_entry() -> None:

@@ -1,11 +1,10 @@
 """The real app over real HTTP, its client, and the worker's own code, all in this process on one store in memory.
 
-Who imports these fixtures imports `served`, `machine` and `scene` too, from where they are.
+Whoever imports `world` imports `served` too, from where it is.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
@@ -13,54 +12,63 @@ from fastapi import FastAPI
 
 from contracts import records
 from contracts.batches import BatchRequest
+from contracts.exports import ExportFormat, ExportRef
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, ShardRef
+from contracts.ledger import Ledger
 from contracts.settings import Settings
 from contracts.store import Store
 from handsoff_client import BatchFolder, HandsOff
-from tests.workers.scene import ALL_KINDS, Scene
-from workers import batches
-
-Render = Callable[[str], None]
+from tests.workers.scene import ALL_KINDS, Scene, open_machine
+from workers import batches, exports
 
 
-@pytest.fixture
-def handsoff(
-    served: tuple[FastAPI, httpx.Client],
-    settings: Settings,
-    store: Store,
-    scene: Scene,
-) -> Iterator[HandsOff]:
-    """The client of an app that has the scene's store."""
+@dataclass(frozen=True)
+class World:
+    """A batch of five samples with masks, keypoints and depth in two shards, and all that made it.
+
+    `folder` is the batch as the client has downloaded it.
+    """
+
+    handsoff: HandsOff
+    scene: Scene
+    folder: BatchFolder
+
+    @property
+    def batch_id(self) -> str:
+        """The batch."""
+        return self.folder.batch.id
+
+    def export(self, name: ExportFormat) -> None:
+        """Makes an export of the batch, as a worker would."""
+        ref = ExportRef(batch=JobRef(tenant=DEFAULT_TENANT, id=self.batch_id), format=name)
+        exports.run(self.scene.machine, str(ref), 1)
+
+
+@pytest.fixture(scope="module")
+def world(
+    served: tuple[FastAPI, httpx.Client], redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """One fit and one batch for all tests of a module."""
+    folder, store = tmp_path_factory.mktemp("world"), Store.in_memory()
+    settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"})
+    ledger = Ledger.connect(redis_url)
+    ledger.redis.flushall()
     app, client = served
     app.state.services = replace(app.state.services, settings=settings, store=store)
+    scene = Scene(open_machine(settings, store, ledger))
+    scene.publish_generator(folder)
     with HandsOff(str(client.base_url)) as handsoff:
-        yield handsoff
+        batch = handsoff.batches.create(fit=scene.fit(ALL_KINDS).id, n=5, shard_size=3)
+        _render(scene, batch.id)
+        yield World(handsoff, scene, handsoff.batches.download(batch.id, folder / "batch"))
+    ledger.redis.close()
 
 
-@pytest.fixture
-def render(scene: Scene) -> Render:
-    """Renders every shard of a batch, as one worker would."""
-
-    def render(batch_id: str) -> None:
-        ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-        request = records.read_request(scene.machine.store, ref)
-        assert isinstance(request, BatchRequest)
-        for index in range(request.num_shards):
-            batches.run_shard(scene.machine, str(ShardRef(batch=ref, index=index)), 1)
-
-    return render
-
-
-@pytest.fixture
-def batch_id(handsoff: HandsOff, scene: Scene, render: Render) -> str:
-    """Five samples with masks, keypoints and depth in two shards, asked for by the client and rendered by a worker."""
-    batch = handsoff.batches.create(fit=scene.fit(ALL_KINDS).id, n=5, shard_size=3)
-    render(batch.id)
-    return batch.id
-
-
-@pytest.fixture
-def folder(handsoff: HandsOff, batch_id: str, tmp_path: Path) -> BatchFolder:
-    """The same, downloaded."""
-    return handsoff.batches.download(batch_id, tmp_path / "batch")
+def _render(scene: Scene, batch_id: str) -> None:
+    """Every shard of a batch, as one worker would."""
+    ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
+    request = records.read_request(scene.machine.store, ref)
+    assert isinstance(request, BatchRequest)
+    for index in range(request.num_shards):
+        batches.run_shard(scene.machine, str(ShardRef(batch=ref, index=index)), 1)

@@ -1,5 +1,6 @@
-"""One batch, rendered by a worker and fetched by the client, and four readers: each finds the same exact numbers."""
+"""One batch, rendered by a worker and fetched by the client: its readers, its card, its exports."""
 
+import hashlib
 import io
 import json
 import runpy
@@ -8,19 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import datasets  # type: ignore[import-untyped]  # it has no annotations
+import huggingface_hub
 import numpy as np
 import pytest
 from PIL import Image
 
-from handsoff_client import BatchFolder, ShardReader, decode_sample
+from contracts.exports import EXPORT_NEEDS, ExportFormat
+from handsoff_client import BatchFolder, ShardReader, decode_sample, export
 from tests.app.conftest import served  # noqa: F401 - a fixture
-from tests.e2e.one_process import (  # noqa: F401 - fixtures
-    batch_id,
-    folder,
-    handsoff,
-    render,
-)
-from tests.workers.conftest import machine, scene  # noqa: F401 - fixtures
+from tests.e2e.one_process import World, world  # noqa: F401 - a fixture
 from tests.workers.scene import PX
 
 # webdataset opens shards by a name that it never closes; the warning is about its code.
@@ -32,7 +30,7 @@ PICTURES = ("png", "mask.png", "depth.png", "uncertainty.png")
 Row = dict[str, Any]
 
 
-def by_the_client(folder: BatchFolder) -> Iterator[Row]:  # noqa: F811 - a fixture's value
+def by_the_client(folder: BatchFolder) -> Iterator[Row]:
     """Every sample, decoded; uncertainty is put back into the steps that are stored."""
     for shard in range(len(folder.index.shards)):
         reader = ShardReader(folder.path_of(shard))
@@ -50,7 +48,7 @@ def by_the_client(folder: BatchFolder) -> Iterator[Row]:  # noqa: F811 - a fixtu
         reader.close()
 
 
-def by_tarfile(folder: BatchFolder) -> Iterator[Row]:  # noqa: F811 - a fixture's value
+def by_tarfile(folder: BatchFolder) -> Iterator[Row]:
     """Every sample by plain members and plain Pillow."""
     rows: dict[str, Row] = {}
     for shard in range(len(folder.index.shards)):
@@ -63,14 +61,14 @@ def by_tarfile(folder: BatchFolder) -> Iterator[Row]:  # noqa: F811 - a fixture'
     yield from rows.values()
 
 
-def by_webdataset(folder: BatchFolder) -> Iterator[Row]:  # noqa: F811 - a fixture's value
+def by_webdataset(folder: BatchFolder) -> Iterator[Row]:
     """Every sample as webdataset groups its files, and with the example's decoders."""
     example = runpy.run_path(str(EXAMPLES / "train_with_webdataset.py"))
     for image, mask in example["pairs"](folder):
         yield {"png": image.permute(1, 2, 0).numpy(), "mask.png": mask.numpy()}
 
 
-def by_datasets(folder: BatchFolder) -> Iterator[Row]:  # noqa: F811 - a fixture's value
+def by_datasets(folder: BatchFolder) -> Iterator[Row]:
     """Every sample by Hugging Face's own decoders, as the example reads them."""
     example = runpy.run_path(str(EXAMPLES / "train_with_datasets.py"))
     for row in example["rows"](folder):
@@ -78,26 +76,68 @@ def by_datasets(folder: BatchFolder) -> Iterator[Row]:  # noqa: F811 - a fixture
         yield pictures | {name: row[name] for name in ("json", "keypoints.json")}
 
 
-def by_datasets_as_tensors(folder: BatchFolder) -> Iterator[Row]:  # noqa: F811 - a fixture's value
+def by_datasets_as_tensors(folder: BatchFolder) -> Iterator[Row]:
     """Every sample as the example hands it to a network."""
     example = runpy.run_path(str(EXAMPLES / "train_with_datasets.py"))
     for row in example["pairs"](folder):
         yield {"png": row["image"].permute(1, 2, 0).numpy(), "mask.png": row["mask"][0].numpy()}
 
 
-def test_every_reader_finds_the_same_integers(
-    folder: BatchFolder,  # noqa: F811 - a fixture
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Pixels, class indices, 16-bit depth and facts, sample by sample, as the client decodes them."""
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hugging Face's library asks nobody about a data set on this machine."""
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    wanted = list(by_the_client(folder))
+
+
+def test_every_reader_finds_the_same_integers(world: World) -> None:  # noqa: F811 - a fixture
+    """Pixels, class indices, 16-bit depth and facts, sample by sample, as the client decodes them."""
+    wanted = list(by_the_client(world.folder))
     assert [row["json"]["index"] for row in wanted] == [0, 1, 2, 3, 4]
     assert wanted[0]["mask.png"].shape == (PX, PX)
     for read in (by_tarfile, by_webdataset, by_datasets, by_datasets_as_tensors):
-        for ours, theirs in zip(wanted, read(folder), strict=True):
+        for ours, theirs in zip(wanted, read(world.folder), strict=True):
             for name, values in theirs.items():
                 np.testing.assert_equal(values, ours[name], err_msg=f"{read.__name__}: {name}")
+
+
+def test_a_downloaded_batch_is_a_data_set_of_hugging_face(world: World) -> None:  # noqa: F811 - a fixture
+    """By the name of its folder: the card's front matter says which files hold the samples."""
+    path = str(world.folder.folder)
+    samples = datasets.load_dataset(path, split="train", streaming=True)
+    assert [row["json"]["index"] for row in samples] == [0, 1, 2, 3, 4]
+
+
+def test_the_card_says_what_the_batch_is(world: World) -> None:  # noqa: F811 - a fixture
+    """As the manifest pins it: licence and tasks for the Hub, classes, settings and quality for people."""
+    text = (world.folder.folder / "README.md").read_text()
+    manifest = world.handsoff.batches.manifest(world.batch_id)
+    assert hashlib.sha256(text.encode()).hexdigest() == manifest["card"]["sha256"]
+    data = huggingface_hub.DatasetCard(text).data
+    for_the_hub = data.to_dict()  # type: ignore[no-untyped-call]  # it has no annotations
+    assert for_the_hub["license_name"] == "same as this repository"
+    tasks = ["image-segmentation", "keypoint-detection", "depth-estimation"]
+    assert for_the_hub["task_categories"] == tasks
+    assert f"| 1 | right | {manifest['class_images'][1] / 5:.1%} |" in text
+    for line in (
+        "| generator | tiny-32, digest",
+        "| seed | 0 |",
+        "Not measured.",
+        "head_top, chin",
+    ):
+        assert line in text
+
+
+@pytest.mark.parametrize("name", list(EXPORT_NEEDS))
+def test_the_service_and_the_client_export_the_same_bytes(
+    world: World,  # noqa: F811 - a fixture
+    tmp_path: Path,
+    name: ExportFormat,
+) -> None:
+    """One implementation: the worker's archive is what `export` makes of the downloaded shards."""
+    world.export(name)
+    theirs = world.handsoff.batches.export(world.batch_id, name, tmp_path / "theirs.zip")
+    mine = export(world.folder, name, tmp_path / "mine.zip")
+    assert theirs.read_bytes() == mine.read_bytes()
 
 
 def _decoded(field: str, data: bytes) -> Any:

@@ -24,6 +24,7 @@ from handsoff_client.exports import export
 from handsoff_client.folders import BatchFolder
 from handsoff_client.progress import bar
 from handsoff_client.resources import (
+    Archive,
     Batch,
     Fit,
     Generator,
@@ -37,6 +38,8 @@ from handsoff_client.retries import Retries
 from handsoff_client.service_errors import (
     BuiltIn,
     Conflict,
+    ExportFailed,
+    ExportNotReady,
     FitNotReady,
     Flaw,
     GeneratorNotReady,
@@ -68,12 +71,15 @@ from handsoff_shards.tars import ShardReader
 
 __all__ = [
     "AcceptanceTooLow",
+    "Archive",
     "Batch",
     "BatchFolder",
     "BatchSource",
     "BuiltIn",
     "ChecksumMismatch",
     "Conflict",
+    "ExportFailed",
+    "ExportNotReady",
     "Fit",
     "FitNotReady",
     "Flaw",

@@ -186,7 +186,11 @@ def _add_export(commands: Commands) -> None:
     command.add_argument("batch", metavar="BATCH|DIR", help="id of a batch, or a downloaded one")
     command.add_argument("--format", choices=sorted(FORMATS), required=True, help="of the export")
     command.add_argument(
-        "--out", type=Path, metavar="DIR", required=True, help="a folder that is not there yet"
+        "--out",
+        type=Path,
+        metavar="DIR|FILE.zip",
+        required=True,
+        help="a folder that is not there yet, written here; or one file, made by the service",
     )
 
 

@@ -2,17 +2,23 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
-from handsoff_client.downloads import download
+from handsoff_client.downloads import download_listed
 from handsoff_client.folders import BatchFolder
 from handsoff_client.jobs import Jobs
-from handsoff_client.operations import BATCHES, GET_BATCH_MANIFEST, LIST_SHARDS
-from handsoff_client.resources import Batch, Json, Shard, ShardList
+from handsoff_client.operations import BATCHES, GET_BATCH_MANIFEST, GET_EXPORT_RECORD, LIST_SHARDS
+from handsoff_client.resources import Archive, Batch, Card, Json, Shard, ShardList
+from handsoff_client.service_errors import ExportNotReady
 from handsoff_client.shapes import parse
 from handsoff_client.transport import Transport
+from handsoff_client.waiting import ask_until_there
+from handsoff_shards.errors import InvalidInput
 
 PARALLEL_DOWNLOADS = 4
+CARD_FILE = "README.md"
+"""Where Hugging Face looks for a dataset card."""
 
 
 class Batches(Jobs[Batch]):
@@ -50,7 +56,7 @@ class Batches(Jobs[Batch]):
 
     def shards(self, batch_id: str) -> tuple[Shard, ...]:
         """Every shard with a link that is good for a while. Raises `NotRendered` before the batch has succeeded."""
-        return parse(ShardList, self._transport.call(LIST_SHARDS, batch_id)).items
+        return self._list(batch_id).items
 
     def manifest(self, batch_id: str) -> Json:
         """The manifest as it is stored: digests, class counts, what a filter cost."""
@@ -63,23 +69,18 @@ class Batches(Jobs[Batch]):
         def renew() -> str:
             return self.shards(batch_id)[shard.index].url
 
-        return download(
-            self._transport,
-            shard.url,
-            target,
-            sha256=shard.sha256,
-            num_bytes=shard.num_bytes,
-            renew=renew,
-        )
+        return download_listed(self._transport, shard, target, renew=renew)
 
     def download(
         self, batch_id: str, folder: Path | str, *, watch: Callable[[int, int], None] | None = None
     ) -> BatchFolder:
-        """The whole batch as a folder of shards and `batch.json`; `watch` is told how many of how many are there.
+        """The whole batch as a folder: its shards, `batch.json`, and its dataset card as `README.md`.
 
-        What is there already is not fetched again, so a download that was broken off goes on where it stopped.
+        `watch` is told how many of how many shards are there. What is there already is not fetched again, so a download
+        that was broken off goes on where it stopped.
         """
-        batch, shards = self.get(batch_id), self.shards(batch_id)
+        batch, listed = self.get(batch_id), self._list(batch_id)
+        shards = listed.items
         made = BatchFolder.plan(Path(folder), batch, shards)
         with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
             paths = [made.path_of(shard.index) for shard in shards]
@@ -89,5 +90,53 @@ class Batches(Jobs[Batch]):
             for done, _ in enumerate(fetched, start=1):
                 if watch:
                     watch(done, len(shards))
+        if listed.card is not None:
+            self._fetch_card(batch_id, listed.card, made.folder / CARD_FILE)
         made.save()
         return made
+
+    def archive(
+        self,
+        batch_id: str,
+        name: str,
+        *,
+        timeout: timedelta | None = None,
+    ) -> Archive:
+        """The batch in the format `name` as one zip, with its digest and a link, once the service has made it.
+
+        Raises `ExportFailed`, `TooLarge`, and `ExportNotReady` when it is not there after `timeout` (without one, it
+        waits).
+        """
+        params = {"format": name}
+
+        def ask(wait: int) -> Archive:
+            found = self._transport.call(
+                GET_EXPORT_RECORD, batch_id, params=params | {"wait": wait}
+            )
+            return parse(Archive, found)
+
+        return ask_until_there(ask, ExportNotReady, timeout)
+
+    def export(self, batch_id: str, name: str, out: Path | str) -> Path:
+        """The batch in the format `name` as a verified zip at `out`, which must not be there yet: made by the service.
+
+        `handsoff_client.export` makes it of a downloaded batch, as a zip or a folder.
+        """
+        target = Path(out)
+        if target.exists():
+            raise InvalidInput(f"'{target}' is there already. Name a path that is not.")
+
+        def renew() -> str:
+            return self.archive(batch_id, name).url
+
+        archive = self.archive(batch_id, name)
+        return download_listed(self._transport, archive, target, renew=renew)
+
+    def _list(self, batch_id: str) -> ShardList:
+        return parse(ShardList, self._transport.call(LIST_SHARDS, batch_id))
+
+    def _fetch_card(self, batch_id: str, card: Card, target: Path) -> None:
+        def renew() -> str:
+            return (self._list(batch_id).card or card).url
+
+        download_listed(self._transport, card, target, renew=renew)

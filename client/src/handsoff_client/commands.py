@@ -12,7 +12,7 @@ from handsoff_client import tables
 from handsoff_client.arguments import build_parser
 from handsoff_client.client import HandsOff
 from handsoff_client.errors import JobCancelled, JobFailed, Unreachable
-from handsoff_client.exports import export
+from handsoff_client.exports import ZIP, export
 from handsoff_client.folders import BatchFolder
 from handsoff_client.jobs import Jobs
 from handsoff_client.progress import Line, bar
@@ -156,6 +156,8 @@ class Command:
         given = self._given
         if Path(given.batch).is_dir():
             out = export(BatchFolder.open(given.batch), given.format, given.out)
+        elif given.out.suffix == ZIP:
+            out = self._client.batches.export(given.batch, given.format, given.out)
         else:
             with tempfile.TemporaryDirectory(prefix="handsoff-") as downloaded:
                 self._fetch(given.batch, Path(downloaded))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import httpx
 
@@ -47,6 +47,31 @@ def download(
         )
     part.replace(target)
     return target
+
+
+class Listed(Protocol):
+    """A file as the service tells of it."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def num_bytes(self) -> int: ...
+
+
+def download_listed(
+    transport: Transport, listed: Listed, target: Path, *, renew: Callable[[], str]
+) -> Path:
+    """`download` of a file that the service has listed."""
+    return download(
+        transport,
+        listed.url,
+        target,
+        sha256=listed.sha256,
+        num_bytes=listed.num_bytes,
+        renew=renew,
+    )
 
 
 def sha256_of(path: Path) -> str:

@@ -19,8 +19,10 @@ HandsOffError
 │   │   └── UploadUsed           upload_used            an upload serves one job, and this one has served
 │   ├── Gone                     deleted                it was here and has been deleted
 │   ├── ShardFailed              shard_failed           a shard of a stream that cannot be rendered
+│   ├── ExportFailed             export_failed          a batch that cannot be had in another format
 │   ├── TooLarge                 too_large              a limit of size or number was passed
 │   └── Unavailable              unavailable            trouble of the service's own; tried again before it is raised
+│       ├── ExportNotReady       export_not_ready       a batch in another format that is still being made
 │       ├── QueueUnavailable     queue_unavailable
 │       ├── ShardNotReady        shard_not_ready        a shard of a stream that is still being rendered
 │       └── StoreUnavailable     store_unavailable

@@ -30,6 +30,8 @@ GET_UPLOAD = Operation("GET", "/v1/uploads/{id}")
 LIST_SHARDS = Operation("GET", "/v1/batches/{id}/shards")
 GET_BATCH_MANIFEST = Operation("GET", "/v1/batches/{id}/manifest")
 
+GET_EXPORT_RECORD = Operation("GET", "/v1/batches/{id}/export/record")
+
 CREATE_STREAM = Operation("POST", "/v1/streams")
 LIST_STREAMS = Operation("GET", "/v1/streams")
 GET_STREAM = Operation("GET", "/v1/streams/{id}")
@@ -75,6 +77,7 @@ OPERATIONS: tuple[Operation, ...] = (
     GET_UPLOAD,
     LIST_SHARDS,
     GET_BATCH_MANIFEST,
+    GET_EXPORT_RECORD,
     CREATE_STREAM,
     LIST_STREAMS,
     GET_STREAM,

@@ -213,12 +213,36 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class Card:
+    """The dataset card of a batch, Markdown, to be read from `url` until `expires_at`."""
+
+    num_bytes: int
+    sha256: str
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class ShardList:
-    """All shards of a batch, in order."""
+    """All shards of a batch, in order, and its dataset card."""
 
     batch: str
     num_samples: int
     items: tuple[Shard, ...]
+    card: Card | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A batch in another format: a zip of `num_files` files, to be read from `url` until `expires_at`."""
+
+    batch: str
+    format: str
+    num_files: int
+    num_bytes: int
+    sha256: str
+    url: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,13 @@ class ShardFailed(ServiceError):
     known_status = 500
 
 
+class ExportFailed(ServiceError):
+    """A batch could not be put into another format; the message says why."""
+
+    known_code = "export_failed"
+    known_status = 500
+
+
 class TooLarge(ServiceError):
     """A limit of size or number was passed."""
 
@@ -176,6 +183,12 @@ class Unavailable(ServiceError):
 
     known_code = "unavailable"
     known_status = 503
+
+
+class ExportNotReady(Unavailable):
+    """A batch in another format is still being made."""
+
+    known_code = "export_not_ready"
 
 
 class QueueUnavailable(Unavailable):

@@ -1,12 +1,11 @@
 """Streams: labelled samples without an end, shard by shard, each rendered when it is asked for."""
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from handsoff_client.downloads import download
+from handsoff_client.downloads import download_listed
 from handsoff_client.jobs import page_of, walk
 from handsoff_client.operations import (
     CREATE_STREAM,
@@ -19,9 +18,7 @@ from handsoff_client.resources import Page, Shard, Stream
 from handsoff_client.service_errors import ShardNotReady
 from handsoff_client.shapes import parse
 from handsoff_client.transport import Transport
-
-WAIT_SECONDS = 30
-"""How long one request waits at the service for a shard that is being rendered."""
+from handsoff_client.waiting import ask_until_there
 
 
 class Streams:
@@ -75,18 +72,12 @@ class Streams:
 
         Raises `ShardFailed`, and `ShardNotReady` when it is not there after `timeout` (without one, it waits).
         """
-        deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
-        while True:
-            left = WAIT_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
-            wait = {"wait": min(WAIT_SECONDS, round(left))}
-            try:
-                found = self._transport.call(
-                    GET_SHARD_RECORD.of_shard(index), stream_id, params=wait
-                )
-                return parse(Shard, found)
-            except ShardNotReady:
-                if deadline is not None and time.monotonic() >= deadline:
-                    raise
+
+        def ask(wait: int) -> Shard:
+            operation = GET_SHARD_RECORD.of_shard(index)
+            return parse(Shard, self._transport.call(operation, stream_id, params={"wait": wait}))
+
+        return ask_until_there(ask, ShardNotReady, timeout)
 
     def fetch(self, stream_id: str, shard: Shard, target: Path) -> Path:
         """One shard as a verified file at `target`. A link that has expired is asked for anew."""
@@ -94,11 +85,4 @@ class Streams:
         def renew() -> str:
             return self.shard(stream_id, shard.index).url
 
-        return download(
-            self._transport,
-            shard.url,
-            target,
-            sha256=shard.sha256,
-            num_bytes=shard.num_bytes,
-            renew=renew,
-        )
+        return download_listed(self._transport, shard, target, renew=renew)

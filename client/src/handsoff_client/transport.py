@@ -11,10 +11,12 @@ from handsoff_client.error_codes import service_error
 from handsoff_client.errors import InvalidAnswer, Unreachable
 from handsoff_client.operations import Operation
 from handsoff_client.retries import RETRIED_STATUSES, Retries
-from handsoff_client.service_errors import RequestInProgress, ShardNotReady
+from handsoff_client.service_errors import ExportNotReady, RequestInProgress, ShardNotReady
 from handsoff_shards.errors import HandsOffError
 
 DEFAULT_TIMEOUT = httpx.Timeout(30, read=120)
+
+_BEING_MADE = (ExportNotReady.known_code, ShardNotReady.known_code)
 
 
 class Transport:
@@ -106,7 +108,7 @@ def _may_retry(response: httpx.Response | None) -> bool:
     if response is None:
         return True
     code = problem_of(response).get("code")
-    if code == ShardNotReady.known_code:  # no trouble: who waits for a shard asks again at once
+    if code in _BEING_MADE:  # no trouble: who waits for it asks again at once
         return False
     return response.status_code in RETRIED_STATUSES or code == RequestInProgress.known_code
 

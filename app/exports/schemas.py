@@ -1,0 +1,31 @@
+"""What is answered about a batch in another format."""
+
+from app.links import Links
+from contracts.exports import ExportFormat, ExportRecord, ExportRef
+from contracts.shapes import Sha256, Shape, Timestamp
+
+
+class ExportView(Shape):
+    """A batch in another format: a zip of `num_files` files, to be read from `url` until `expires_at`."""
+
+    batch: str
+    format: ExportFormat
+    num_files: int
+    num_bytes: int
+    sha256: Sha256
+    url: str
+    expires_at: Timestamp
+
+
+def show_export(ref: ExportRef, record: ExportRecord, links: Links) -> ExportView:
+    """One export with a signed link."""
+    link = links.file(record.archive)
+    return ExportView(
+        batch=ref.batch.id,
+        format=ref.format,
+        num_files=record.num_files,
+        num_bytes=record.archive.num_bytes,
+        sha256=record.archive.sha256,
+        url=link.url,
+        expires_at=link.expires_at,
+    )

@@ -1,0 +1,135 @@
+"""Promises of `/v1/batches/{id}/export` over HTTP; the worker is played."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from contracts import keys, records
+from contracts.batches import BatchManifest
+from contracts.digests import sha256_of
+from contracts.export_ledger import ExportLedger
+from contracts.exports import ExportRecord, ExportRef
+from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.jobs import JobError, JobRef
+from contracts.ledger import Ledger
+from contracts.settings import Settings
+from contracts.shapes import Artefact, now
+from contracts.store import Store
+
+FinishBatch = Callable[[str], BatchManifest]
+ZIP = b"a zip"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Archives of four samples at most."""
+    return settings.model_copy(update={"max_export_samples": 4})
+
+
+@pytest.fixture
+def make_batch(client: httpx.Client, finished_fit_id: str) -> Callable[[int], str]:
+    """Asks for a batch of n samples with masks."""
+
+    def make(n: int) -> str:
+        answer = client.post("/v1/batches", json={"fit": finished_fit_id, "n": n})
+        return str(answer.json()["id"])
+
+    return make
+
+
+@pytest.fixture
+def batch_id(make_batch: Callable[[int], str], finish_batch: FinishBatch) -> str:
+    """A batch of four samples that has succeeded."""
+    made = make_batch(4)
+    finish_batch(made)
+    return made
+
+
+@pytest.fixture
+def coco(batch_id: str) -> ExportRef:
+    """Its export as COCO."""
+    return ExportRef(batch=JobRef(tenant=DEFAULT_TENANT, id=batch_id), format="coco")
+
+
+def write_archive(store: Store, export: ExportRef) -> None:
+    """What a worker leaves."""
+    archive = Artefact(
+        key=keys.export_zip(export, sha256_of(ZIP)), sha256=sha256_of(ZIP), num_bytes=len(ZIP)
+    )
+    store.put(archive.key, ZIP)
+    made = ExportRecord(format=export.format, archive=archive, num_files=3, finished_at=now())
+    records.create(store, keys.export_record(export), made)
+
+
+def test_an_absent_export_is_queued_once_and_not_waited_for_in_the_request(
+    client: httpx.Client, coco: ExportRef, queued: Callable[[str], list[str]]
+) -> None:
+    """However many ask: 503 with Retry-After, as long as a worker is at it."""
+    path = f"/v1/batches/{coco.batch.id}/export?format=coco&wait=0"
+    answers = [client.get(path) for _ in range(2)]
+    assert [answer.json()["code"] for answer in answers] == ["export_not_ready"] * 2
+    assert answers[0].headers["Retry-After"] == "1"
+    assert queued("cpu") == [f"{coco.batch.id}-export-coco-1"]
+
+
+def test_an_export_is_read_by_its_link(client: httpx.Client, store: Store, coco: ExportRef) -> None:
+    """307 to the archive; the record has its digest; it goes when the batch does."""
+    write_archive(store, coco)
+    path = f"/v1/batches/{coco.batch.id}/export"
+    answer = client.get(f"{path}?format=coco")
+    assert answer.status_code == 307
+    assert client.get(answer.headers["Location"]).content == ZIP
+    record = client.get(f"{path}/record?format=coco").json()
+    assert (record["sha256"], record["num_files"]) == (sha256_of(ZIP), 3)
+    client.delete(f"/v1/batches/{coco.batch.id}")
+    assert client.get(f"{path}?format=coco").status_code == 410
+    assert [found.key for found in store.list(keys.job_prefix(coco.batch))] == [
+        keys.job_tombstone(coco.batch)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("pascal", "'coco', 'folder'"), ("yolo-pose", "of keypoints; those of")],
+)
+def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
+    client: httpx.Client, batch_id: str, name: str, said: str
+) -> None:
+    """With what there is instead; nothing is queued."""
+    answer = client.get(f"/v1/batches/{batch_id}/export?format={name}")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert said in answer.json()["errors"][0]["detail"]
+
+
+def test_only_what_has_been_rendered_is_exported(
+    client: httpx.Client, make_batch: Callable[[int], str]
+) -> None:
+    """A batch that is not there, or not done, has no archive."""
+    paths = [
+        f"/v1/batches/{batch}/export?format=coco" for batch in (make_batch(1), new_id("batch"))
+    ]
+    answers = [client.get(path) for path in paths]
+    assert [answer.json()["code"] for answer in answers] == ["not_rendered", "not_found"]
+
+
+def test_a_batch_may_be_too_large(
+    client: httpx.Client, make_batch: Callable[[int], str], finish_batch: FinishBatch
+) -> None:
+    """Above the limit, the answer says how to do it on one's own machine."""
+    batch_id = make_batch(5)
+    finish_batch(batch_id)
+    answer = client.get(f"/v1/batches/{batch_id}/export?format=coco")
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert "handsoff export" in answer.json()["detail"]
+
+
+def test_what_could_not_be_made_is_told(
+    client: httpx.Client, ledger: Ledger, coco: ExportRef, queued: Callable[[str], list[str]]
+) -> None:
+    """With what the worker met, instead of an endless 503; it is not tried again by everybody who asks."""
+    ExportLedger(ledger).fail(coco, JobError(code="input_missing", detail="A shard is gone."))
+    answer = client.get(f"/v1/batches/{coco.batch.id}/export?format=coco")
+    assert (answer.status_code, answer.json()["code"]) == (500, "export_failed")
+    assert "A shard is gone." in answer.json()["detail"]
+    assert queued("cpu") == []

@@ -67,7 +67,12 @@ class Exchange:
 
 
 async def _exchange(
-    request: Request, response: Response, services: ServicesDep, tenant: TenantDep, links: LinksDep
+    *,
+    request: Request,
+    response: Response,
+    services: ServicesDep,
+    tenant: TenantDep,
+    links: LinksDep,
 ) -> Exchange:
     return Exchange(request, response, services, tenant, links)
 

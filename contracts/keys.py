@@ -3,7 +3,7 @@
 probe.json                                       A  to see whether the store takes objects; always the same
 
 tenants/{tenant}/
-├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key
+├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key; swept when it holds no more
 ├── uploads/{id}/
 │   ├── manifest.json                            A  first: what is announced; all of it goes when the bytes are used
 │   ├── content                                  A  or the caller, by a signed link
@@ -107,9 +107,14 @@ def tombstone(tenant: str, noun: Noun, thing_id: str) -> str:
     return f"{thing_prefix(tenant, noun, thing_id)}/tombstone.json"
 
 
+def idempotency_prefix(tenant: str) -> str:
+    """All reservations."""
+    return f"{tenant_prefix(tenant)}/idempotency"
+
+
 def idempotency(tenant: str, key: str) -> str:
     """The reservation of an Idempotency-Key, by digest: the key is the caller's text and may hold anything."""
-    return f"{tenant_prefix(tenant)}/idempotency/{sha256_of(key.encode())}.json"
+    return f"{idempotency_prefix(tenant)}/{sha256_of(key.encode())}.json"
 
 
 # Uploads.

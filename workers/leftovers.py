@@ -1,4 +1,4 @@
-"""Removes what nobody can see any more: labelsets whose making was cut off, and remains of what has been deleted.
+"""Removes what nobody can see any more: labelsets cut off in the making, remains of deletions, keys that hold no more.
 
 A thing exists by one object (a request, or a labelset's manifest). When the app is killed before it wrote that object,
 or while it deletes, somebody's images would lie in the store for ever, in no list and under no id that anybody knows.
@@ -23,12 +23,20 @@ def sweep(machine: Machine, tenant: str, owner: str, looked_at: datetime) -> Non
     """Looks once in an interval, whichever reconciler (`owner`) comes first: it asks the store after every thing."""
     if not machine.ledger.try_lock(f"leftovers:{tenant}", owner, SWEEP_INTERVAL):
         return
+    _forget_reservations(machine, tenant, looked_at)
     for noun in keys.LISTED_NOUNS:
         for thing_id in machine.store.children(keys.noun_prefix(tenant, noun)):
             is_deleted = machine.store.head(keys.tombstone(tenant, noun, thing_id)) is not None
             is_left = noun == "labelsets" and _is_abandoned(machine, tenant, thing_id, looked_at)
             if is_deleted or is_left:
                 _erase(machine, tenant, noun, thing_id)
+
+
+def _forget_reservations(machine: Machine, tenant: str, looked_at: datetime) -> None:
+    """Deletes the reservations of Idempotency-Keys that hold no more: every POST of our client leaves one."""
+    for found in list(machine.store.list(keys.idempotency_prefix(tenant))):
+        if found.modified_at < _oldest_kept(machine, looked_at):
+            machine.store.delete(found.key)
 
 
 def _is_abandoned(machine: Machine, tenant: str, labelset_id: str, looked_at: datetime) -> bool:
@@ -39,9 +47,13 @@ def _is_abandoned(machine: Machine, tenant: str, labelset_id: str, looked_at: da
     """
     if machine.store.head(keys.manifest(tenant, "labelsets", labelset_id)) is not None:
         return False
-    oldest_kept = looked_at - machine.settings.idempotency_ttl - MAKING
     files = _objects(machine, tenant, "labelsets", labelset_id)
-    return all(found.modified_at < oldest_kept for found in files)
+    return all(found.modified_at < _oldest_kept(machine, looked_at) for found in files)
+
+
+def _oldest_kept(machine: Machine, looked_at: datetime) -> datetime:
+    """What was written before has no key that still holds, and no request that is still served."""
+    return looked_at - machine.settings.idempotency_ttl - MAKING
 
 
 def _objects(machine: Machine, tenant: str, noun: keys.Noun, thing_id: str) -> list[ObjectInfo]:

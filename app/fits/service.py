@@ -11,7 +11,12 @@ from app.labelsets import service as labelsets
 from app.services import Services
 from contracts.conflicts import FitNotReady
 from contracts.errors import Flaw, Gone, InvalidRequest, NotFound
-from contracts.fit_options import ResolvedFitOptions, resolve_ensemble, resolve_inversion
+from contracts.fit_options import (
+    FitOptions,
+    ResolvedFitOptions,
+    resolve_ensemble,
+    resolve_inversion,
+)
 from contracts.fits import FitManifest, FitRequest, PinnedLabelset
 from contracts.generators import GeneratorManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
@@ -57,17 +62,8 @@ def _resolve(
         if body.validation_labelset
         else None
     )
-    tasks = _tasks(body.options.tasks, labelset)
-    labels = labelset.labels.only(tasks)
-    options = ResolvedFitOptions(
-        tasks=tasks,
-        inversion=resolve_inversion(
-            body.options.inversion, has_discriminator=generator.discriminator is not None
-        ),
-        ensemble=resolve_ensemble(body.options.ensemble),
-        estimate=body.options.estimate,
-        framing=body.options.framing,
-    )
+    options = _resolve_options(body.options, labelset, generator)
+    labels = labelset.labels.only(options.tasks)
     flaws = [
         *_aspect_flaws("/labelset", labelset, generator),
         *_option_flaws(generator, options),
@@ -88,6 +84,21 @@ def _resolve(
         validation_labelset=_pin(validation) if validation else None,
         labels=labels,
         options=options,
+    )
+
+
+def _resolve_options(
+    wanted: FitOptions, labelset: LabelsetManifest, generator: GeneratorManifest
+) -> ResolvedFitOptions:
+    """Every preset and default as numbers. Raises `InvalidRequest` for a task that the labelset has no labels for."""
+    return ResolvedFitOptions(
+        tasks=_tasks(wanted.tasks, labelset),
+        inversion=resolve_inversion(
+            wanted.inversion, has_discriminator=generator.discriminator is not None
+        ),
+        ensemble=resolve_ensemble(wanted.ensemble),
+        estimate=wanted.estimate,
+        framing=wanted.framing,
     )
 
 

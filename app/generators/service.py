@@ -28,9 +28,12 @@ from contracts.jobs import Idempotency, JobRef
 from contracts.settings import MiB
 from contracts.shapes import Artefact, now
 
-MAX_NAMED = 20
-MAX_NAME = 200
+_MAX_LISTED = 20
+"""How many generators a message names."""
+_MAX_SHOWN_CHARACTERS = 200
+"""Of the name of an uploaded file."""
 _STORING = timedelta(minutes=15)
+"""More than it takes to store the largest checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def list_ids(services: Services, tenant: str) -> list[str]:
     """The ids of generators that can be fitted, built-in ones first, then the newest; not more than a message holds."""
     ids = reversed(services.store.children(keys.noun_prefix(tenant, "generators")))
     ready = (one for one in ids if records.read_generator(services.store, tenant, one) is not None)
-    return [one for one, _ in zip(ready, range(MAX_NAMED), strict=False)]
+    return [one for one, _ in zip(ready, range(_MAX_LISTED), strict=False)]
 
 
 def list_inverters(services: Services, generator: GeneratorManifest) -> list[InverterManifest]:
@@ -114,7 +117,7 @@ def _create_from_file(
         tenant,
         file.form,
         idempotency_of(key, "generators", form),
-        source=f"uploaded as {file.name[:MAX_NAME]}",
+        source=f"uploaded as {file.name[:_MAX_SHOWN_CHARACTERS]}",
         upload=lambda: uploads.keep(services, tenant, file.content, announced),
     )
 

@@ -172,7 +172,8 @@ def _keep(
     assert result.upload is not None
     try:
         entries = tuple(
-            _keep_entry(services, tenant, labelset_id, entry, folder) for entry in result.entries
+            _keep_entry(services, tenant, labelset_id, entry, folder=folder)
+            for entry in result.entries
         )
         labels = result.upload.labels
         manifest = LabelsetManifest(
@@ -197,8 +198,10 @@ def _keep(
 
 
 def _keep_entry(
-    services: Services, tenant: str, labelset_id: str, entry: DecodedEntry, folder: Path
+    services: Services, tenant: str, labelset_id: str, entry: DecodedEntry, *, folder: Path
 ) -> LabelsetEntry:
+    """Stores the files of one image. Raises `InvalidUpload` for one whose bytes are not what the child said."""
+
     def keep(file: DecodedFile) -> Artefact:
         key = keys.labelset_file(tenant, labelset_id, file.sha256, file.suffix)
         services.store.put(key, read_decoded(folder, file))

@@ -51,6 +51,22 @@ def test_a_delete_that_was_cut_off_is_finished(machine: Machine) -> None:
     assert machine.store.head(tombstone) is not None
 
 
+def test_a_key_that_holds_no_more_is_forgotten(machine: Machine) -> None:
+    """Its reservation would stay for ever, one for every POST."""
+    key = keys.idempotency(DEFAULT_TENANT, "a key")
+    machine.store.put(key, b"{}")
+    leftovers.sweep(machine, DEFAULT_TENANT, "me", now() + timedelta(days=2))
+    assert machine.store.head(key) is None
+
+
+def test_a_key_that_holds_is_kept(machine: Machine) -> None:
+    """The same request would otherwise make a second thing."""
+    key = keys.idempotency(DEFAULT_TENANT, "a key")
+    machine.store.put(key, b"{}")
+    leftovers.sweep(machine, DEFAULT_TENANT, "me", now())
+    assert machine.store.head(key) is not None
+
+
 def test_it_looks_once_in_an_interval(machine: Machine) -> None:
     """A look asks the store after every thing, which a bucket charges for."""
     assert not swept(machine)

@@ -1,4 +1,4 @@
-"""What every request may need, built once in `create_app` and handed in: settings, store, ledger, queues, links."""
+"""What every request may need, built once in `create_app` and handed in: settings, store, Redis, decoder, secret."""
 
 import secrets
 from dataclasses import dataclass

@@ -40,7 +40,11 @@ def train(folder: Path, state: Path, *, num_steps: int, num_workers: int = 2) ->
             losses.append(float(loss.detach()))
             is_last = len(losses) == num_steps
             if is_last or len(losses) % STEPS_PER_SAVE == 0:
-                torch.save({name: part.state_dict() for name, part in stateful.items()}, state)
+                written = state.with_suffix(
+                    ".part"
+                )  # a kill in the middle leaves the old one whole
+                torch.save({name: part.state_dict() for name, part in stateful.items()}, written)
+                written.replace(state)
             if is_last:
                 break
     return losses

@@ -15,7 +15,7 @@ import torch
 
 from handsoff_client import BatchFolder, ShardReader, decode_sample
 from handsoff_client.torch import HandsOffDataset
-from tests.client.conftest import batch_folder, files_of
+from tests.client.conftest import files_of
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "client" / "examples"
 
@@ -55,31 +55,3 @@ def test_a_shard_reader_needs_no_torch(batch_of_14: BatchFolder) -> None:
     images = np.stack([decode_sample(files).image for files in reader])
     assert images[:, 0, 0, 0].tolist() == list(range(6))
     reader.close()
-
-
-@pytest.fixture
-def three_classes(tmp_path: Path) -> BatchFolder:
-    """40 samples whose masks hold only classes that their labels name."""
-    return batch_folder(tmp_path / "batch", 40, mask=np.eye(8, dtype=np.uint8))
-
-
-def test_the_example_of_a_training_loop_resumes(three_classes: BatchFolder, tmp_path: Path) -> None:
-    """It learns, over two epochs and two runs."""
-    train = example("train_on_batch")["train"]
-    first = train(three_classes.folder, tmp_path / "state.pt", num_steps=4, num_workers=1)
-    second = train(three_classes.folder, tmp_path / "state.pt", num_steps=4, num_workers=1)
-    assert len(first) == len(second) == 4
-    assert second[-1] < first[0]
-    saved = torch.load(tmp_path / "state.pt", weights_only=True)
-    assert (saved["data"]["epoch"], saved["data"]["position"]) == (1, 24)
-
-
-@pytest.mark.parametrize("library", ["webdataset", "datasets"])
-def test_the_example_with_another_library_learns(
-    three_classes: BatchFolder, monkeypatch: pytest.MonkeyPatch, library: str
-) -> None:
-    """One epoch of 5 batches."""
-    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    losses = example(f"train_with_{library}")["train"](three_classes.folder)
-    assert len(losses) == 5
-    assert losses[-1] < losses[0]

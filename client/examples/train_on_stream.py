@@ -1,0 +1,55 @@
+"""A training loop on a stream, which never ends and never repeats: `python train_on_stream.py URL STREAM [STATE]`.
+
+Shards are rendered as the loop comes to them. Kill it and run it again with the same STATE, here or elsewhere: it goes
+on where it stopped.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from handsoff_client import StreamSource
+from handsoff_client.torch import HandsOffDataset
+
+STEPS_PER_SAVE = 10
+
+
+def train(
+    source: StreamSource, state: Path, *, num_steps: int, num_workers: int = 2
+) -> list[float]:
+    """Trains a toy segmenter for some steps; returns the losses."""
+    data = HandsOffDataset(source, batch_size=8, fields=("image", "mask"))
+    num_classes = len(source.labels.classes)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, num_classes, 1)
+    )
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    stateful: dict[str, Any] = {"network": network, "optimizer": optimizer, "data": data}
+    if state.exists():
+        saved = torch.load(state, weights_only=True)
+        for name, part in stateful.items():
+            part.load_state_dict(saved[name])
+    losses: list[float] = []
+    for batch in data.loader(num_workers=num_workers):
+        loss = F.cross_entropy(network(batch["image"] / 255), batch["mask"], ignore_index=255)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        if len(losses) % STEPS_PER_SAVE == 0 or len(losses) == num_steps:
+            written = state.with_suffix(".part")  # a kill in the middle leaves the old one whole
+            torch.save({name: part.state_dict() for name, part in stateful.items()}, written)
+            written.replace(state)
+        if len(losses) == num_steps:
+            break
+    return losses
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[3] if len(sys.argv) > 3 else "state.pt")
+    found = train(StreamSource(sys.argv[1], sys.argv[2]), path, num_steps=100)
+    print(f"loss {found[0]:.3f} => {found[-1]:.3f}; the state is in {path}")

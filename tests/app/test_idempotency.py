@@ -13,7 +13,7 @@ from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.ledger import Ledger
 from contracts.shapes import now
 from contracts.store import Store
-from tests.app.conftest import as_form, pairs
+from tests.app.uploading import as_form, pairs
 
 KEY = {"Idempotency-Key": "order-66"}
 

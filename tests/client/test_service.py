@@ -24,7 +24,7 @@ from handsoff_client import (
     export,
 )
 from handsoff_client.commands import main
-from tests.app.conftest import pairs
+from tests.app.uploading import pairs
 from tests.client.conftest import PX, batch_folder
 
 Finish = Callable[[str], BatchManifest]

@@ -16,7 +16,7 @@ from app.decoding import archive
 from app.decoding.archive import unpack
 from app.decoding.protocol import DecodeLimits
 from app.decoding.refusal import Refused
-from tests.app.conftest import zipped
+from tests.app.uploading import zipped
 
 LIMITS = DecodeLimits(
     memory_bytes=2**31,

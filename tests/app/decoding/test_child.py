@@ -9,8 +9,8 @@ import pytest
 from app.decoding.child import decode
 from app.decoding.protocol import OUT, DecodeJob, DecodeResult, SpooledFile
 from contracts.errors import Flaw
-from tests.app.conftest import all_kinds, pairs, png, points
 from tests.app.decoding.test_archive import LIMITS
+from tests.app.uploading import all_kinds, pairs, png, points
 
 
 def decoded(folder: Path, files: Mapping[str, bytes]) -> DecodeResult:

@@ -15,7 +15,7 @@ from app.decoding.protocol import Suffix
 from app.decoding.refusal import Refused
 from contracts.labelsets import DepthRange
 from contracts.schemas import DepthSchema
-from tests.app.conftest import encode, png
+from tests.app.uploading import encode, png
 
 METRES = DepthSchema(unit="m", scale=0.001)
 

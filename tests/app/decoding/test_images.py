@@ -9,7 +9,7 @@ from PIL import Image
 
 from app.decoding.images import encode_png, read_image
 from app.decoding.refusal import Refused
-from tests.app.conftest import encode, png
+from tests.app.uploading import encode, png
 
 MAX_PIXELS = 1_000
 

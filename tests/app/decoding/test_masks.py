@@ -9,7 +9,7 @@ from PIL import Image
 from app.decoding.masks import count_classes, read_mask
 from app.decoding.protocol import UploadSchema
 from app.decoding.refusal import Refused
-from tests.app.conftest import encode, png
+from tests.app.uploading import encode, png
 
 MAX_PIXELS = 1_000
 UPLOAD = UploadSchema(classes=("background", "skin"))

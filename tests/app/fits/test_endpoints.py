@@ -13,7 +13,7 @@ from contracts.jobs import JobRef
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import LabelSchema
 from contracts.store import Store
-from tests.app.conftest import CLASSES, as_form, pairs
+from tests.app.uploading import CLASSES, as_form, pairs
 
 
 def test_a_create_is_accepted_and_queued(

@@ -15,7 +15,7 @@ from contracts.ids import DEFAULT_TENANT
 from contracts.labelsets import LabelsetManifest
 from contracts.settings import Settings
 from contracts.store import Store
-from tests.app.conftest import SCHEMA, all_kinds, as_form, pairs, png
+from tests.app.uploading import SCHEMA, all_kinds, as_form, pairs, png
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from contracts.ids import DEFAULT_TENANT
 from contracts.ledger import Ledger
 from contracts.settings import Settings
 from contracts.store import Store
-from tests.app.conftest import pairs, zipped
+from tests.app.uploading import pairs, zipped
 
 
 class FullStore(Store):

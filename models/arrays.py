@@ -4,7 +4,7 @@ Said once for the whole room: images are NCHW float32 in [-1, 1]; masks are clas
 z is a latent of the input normal distribution, w one of the mapped space, and W+ codes (`ws`) hold one w per layer.
 """
 
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Integer, UInt8
 from torch import Tensor
 
 Images = Float[Tensor, "batch 3 height width"]
@@ -18,7 +18,7 @@ StyleVectors = Float[Tensor, "batch w_dim"]
 StyleCodes = Float[Tensor, "batch num_ws w_dim"]
 # Class indices of a class-conditional generator, one per image.
 Classes = Int[Tensor, " batch"]
-Masks = Int[Tensor, "batch height width"]
+Masks = Integer[Tensor, "batch height width"]
 ByteImages = UInt8[Tensor, "batch height width 3"]
 ByteMasks = UInt8[Tensor, "batch label_height label_width"]
 PixelScores = Float[Tensor, "batch label_height label_width"]

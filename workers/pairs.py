@@ -92,14 +92,14 @@ class Pairs:
         return from_bytes(torch.from_numpy(np.stack([self.images[place] for place in chosen])))
 
     def label_tensors(self, chosen: Sequence[int]) -> Labels:
-        """The labels of some images."""
+        """The labels of some images; masks stay bytes, for 1,000 of 1024 px are a gigabyte as they are."""
         some = [self.labels[place] for place in chosen]
         masks = [one.mask for one in some if one.mask is not None]
         points = [one.points for one in some if one.points is not None]
         depth = [one.depth for one in some if one.depth is not None]
         return Labels(
             label_px=self.px,
-            masks=torch.from_numpy(np.stack(masks)).long() if masks else None,
+            masks=torch.from_numpy(np.stack(masks)) if masks else None,
             keypoints=torch.from_numpy(np.stack(points)) if points else None,
             depth=torch.from_numpy(np.stack(depth)) if depth else None,
         )

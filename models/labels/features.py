@@ -1,22 +1,22 @@
 """Labelled images as training data: feature taps kept at native resolution, read with their labels at drawn pixels."""
 
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from operator import itemgetter
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from models.arrays import StyleCodes, Taps
+from models.arrays import PixelScores, StyleCodes, Taps
 from models.labels.drawing import heat, pixel_centres
 from models.labels.hypercolumns import gather
 from models.labels.tasks import ABSENT, VISIBLE, Labels, TaskSet
 from models.stylegan2.generator import Generator
 
 SYNTHESIS_BATCH = 8
-
-PixelWeights = Float[Tensor, "images pixels"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +43,21 @@ class DrawnPixels:
         return DrawnPixels(**changed)
 
 
-class LabelledFeatures:
-    """The labelled images, from which pixels are drawn with the chances that `weights` gives them.
+@dataclass(frozen=True)
+class _Round:
+    """Which pixels of which images are read, and in which order they are shuffled."""
 
-    Taps stay in memory while they fit into `cache_bytes`; beyond that they are synthesised again for every round.
+    images: Int[Tensor, " chosen"]
+    pixels: Int[Tensor, "chosen count"]
+    order: Int[Tensor, " drawn"]
+
+
+class LabelledFeatures:
+    """The labelled images, from which pixels are drawn with the chances that `weigh` gives the labels of an image.
+
+    Taps stay in memory while they fit into `cache_bytes`. Beyond that they are synthesised again, as many images at a
+    time as fit into half of it; the other half holds the hypercolumns of several rounds, which share one pass over the
+    images. What is drawn does not depend on it.
     """
 
     def __init__(
@@ -56,56 +67,115 @@ class LabelledFeatures:
         labels: Labels,
         tasks: TaskSet,
         *,
-        weights: PixelWeights,
+        weigh: Callable[[Labels], PixelScores],
         cache_bytes: int,
-        synthesis_batch: int = SYNTHESIS_BATCH,
     ) -> None:
-        self.generator, self.ws, self._synthesis_batch = generator, ws, synthesis_batch
-        self._labels, self._tasks, self._weights = labels, tasks, weights
+        self.generator, self.ws = generator, ws
+        self._labels, self._tasks, self._weigh = labels, tasks, weigh
         self._centres = pixel_centres(labels.label_px, labels.device)
-        shapes = zip(generator.config.tap_channels, generator.config.tap_px, strict=True)
-        image_bytes = 4 * sum(channels * math.prod(px) for channels, px in shapes)
-        fits = image_bytes * len(ws) <= cache_bytes
-        self._cache = self._synthesize(torch.arange(len(ws))) if fits else None
+        self._cache_bytes = cache_bytes
+        self._batch = synthesis_batch(generator, cache_bytes)
+        fits = tap_bytes(generator) * len(ws) <= cache_bytes
+        self._cache = self._synthesize_all() if fits else None
 
-    def __len__(self) -> int:
-        return len(self.ws)
+    def rounds(self, count: int, *, images: int, pixels: int) -> Iterator[DrawnPixels]:
+        """`count` times so many random pixels, shuffled, of at most so many random images."""
+        at_once = 1
+        if self._cache is None:
+            column_bytes = 4 * sum(self.generator.config.tap_channels)
+            at_once = max(1, self._cache_bytes // 2 // (column_bytes * pixels))
+        for first in range(0, count, at_once):
+            number = min(at_once, count - first)
+            rounds = [self._draw(images, pixels) for _ in range(number)]
+            columns = self._read(rounds)
+            for drawn in rounds:
+                yield self._drawn(drawn, columns.pop(0)).each(itemgetter(slice(pixels)))
 
-    def draw(self, images: Int[Tensor, " chosen"], pixels_per_image: int) -> DrawnPixels:
-        """Random pixels of some images, shuffled over all of them."""
-        pixels = self._weights[images].multinomial(pixels_per_image, replacement=True)
-        columns = gather(self._taps(images), pixels, self._labels.label_px)
-        drawn = DrawnPixels(columns=columns, **self._labels_at(images, pixels))
-        order = torch.randperm(pixels.numel(), device=pixels.device)
-        return drawn.each(lambda values: values.flatten(0, 1)[order])
+    def _draw(self, images: int, pixels: int) -> _Round:
+        chosen = torch.randperm(len(self.ws))[:images].to(self.ws.device)
+        # One image's weights at a time: those of 1,000 images of 1024 px would be 4 GB.
+        weights = torch.cat([self._weigh(self._labels.select(one)) for one in chosen.split(1)])
+        each = math.ceil(pixels / len(chosen))
+        drawn = weights.flatten(1).multinomial(each, replacement=True)
+        return _Round(chosen, drawn, torch.randperm(drawn.numel(), device=drawn.device))
+
+    def _drawn(self, drawn: _Round, columns: Tensor) -> DrawnPixels:
+        labels = self._labels_at(drawn.images[:, None], drawn.pixels)
+        both = DrawnPixels(columns=columns, **labels)
+        return both.each(lambda values: values.flatten(0, 1)[drawn.order])
 
     def _labels_at(
-        self, images: Int[Tensor, " chosen"], pixels: Int[Tensor, "chosen count"]
+        self, images: Int[Tensor, "chosen 1"], pixels: Int[Tensor, "chosen count"]
     ) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
         labels = self._labels
         if labels.masks is not None:
-            found["classes"] = labels.masks[images].flatten(1).gather(1, pixels)
+            found["classes"] = labels.masks.flatten(1)[images, pixels].long()
         if labels.keypoints is not None and self._tasks.keypoints is not None:
-            points = labels.keypoints[images]
+            points = labels.keypoints[images[:, 0]]
             sigma_px = self._tasks.keypoints.sigma_px(labels.label_px)
             unlabelled = (points[:, None, :, 2] == ABSENT).expand(-1, pixels.shape[1], -1)
             around = heat(points, self._centres[pixels], sigma_px)
             found["heat"] = around.masked_fill(unlabelled, math.nan)
             found["visible"] = (points[:, None, :, 2] == VISIBLE).float().expand_as(around)
         if labels.depth is not None:
-            found["depth"] = labels.depth[images].flatten(1).gather(1, pixels)
+            found["depth"] = labels.depth.flatten(1)[images, pixels]
         return found
 
-    def _taps(self, images: Int[Tensor, " chosen"]) -> Taps:
-        if self._cache is None:
-            return self._synthesize(images)
-        return [tap[images.to(tap.device)] for tap in self._cache]
+    @torch.no_grad()
+    def _read(self, rounds: Sequence[_Round]) -> list[Tensor]:
+        """The hypercolumns [chosen, count, channels] of each round, every image synthesised once for all of them."""
+        channels = sum(self.generator.config.tap_channels)
+        columns = [self.ws.new_empty(*one.pixels.shape, channels) for one in rounds]
+        places: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+        for one, rooms in zip(rounds, columns, strict=True):
+            for row, image in enumerate(one.images.tolist()):
+                places[image].append((one.pixels[row], rooms[row]))
+        pixels = {image: torch.cat([one for one, _ in places[image]]) for image in sorted(places)}
+        for image, found in self._columns(pixels):
+            wanted = [room for _, room in places[image]]
+            for room, part in zip(wanted, found.split([len(one) for one in wanted]), strict=True):
+                room.copy_(part)
+        return columns
 
-    def _synthesize(self, images: Int[Tensor, " chosen"]) -> Taps:
-        with torch.no_grad():
-            parts = [
-                self.generator.synthesize(self.ws[part.to(self.ws.device)]).taps
-                for part in images.split(self._synthesis_batch)
-            ]
-        return [torch.cat(taps) for taps in zip(*parts, strict=True)]
+    def _columns(self, pixels: Mapping[int, Tensor]) -> Iterator[tuple[int, Tensor]]:
+        """The hypercolumns [count, channels] of each image at its pixels. No tap outlives the reading of its image."""
+        images = list(pixels)
+        for start in range(0, len(images), self._batch):
+            part = images[start : start + self._batch]
+            taps, rows = self._cache or self._synthesize(part), part
+            if self._cache is None:
+                rows = list(range(len(part)))
+            for row, image in zip(rows, part, strict=True):
+                one = gather(
+                    [tap[row : row + 1] for tap in taps], pixels[image][None], self._labels.label_px
+                )
+                yield image, one[0]
+            del taps
+
+    @torch.no_grad()
+    def _synthesize_all(self) -> Taps:
+        """Tap by tap into place, so that no tap is ever there twice."""
+        images = list(range(len(self.ws)))
+        stored: Taps = []
+        for start in range(0, len(images), self._batch):
+            part = images[start : start + self._batch]
+            taps = self._synthesize(part)
+            stored = stored or [tap.new_empty(len(images), *tap.shape[1:]) for tap in taps]
+            for whole, tap in zip(stored, taps, strict=True):
+                whole[start : start + len(part)] = tap
+        return stored
+
+    def _synthesize(self, images: Sequence[int]) -> Taps:
+        return self.generator.synthesize(self.ws[list(images)]).taps
+
+
+def tap_bytes(generator: Generator) -> int:
+    """What the taps of one image take in float32."""
+    shapes = zip(generator.config.tap_channels, generator.config.tap_px, strict=True)
+    return 4 * sum(channels * math.prod(px) for channels, px in shapes)
+
+
+def synthesis_batch(generator: Generator, cache_bytes: int) -> int:
+    """How many images' taps fit into half of `cache_bytes`, at least one and at most `SYNTHESIS_BATCH`."""
+    return max(1, min(SYNTHESIS_BATCH, cache_bytes // 2 // tap_bytes(generator)))

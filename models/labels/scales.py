@@ -41,7 +41,7 @@ class Scales:
         if labels.masks is None:
             return 1.0
         known = labels.masks != IGNORE_INDEX
-        return torch.where(known, self.class_weights[labels.masks.where(known, 0)], 1.0)
+        return torch.where(known, self.class_weights[labels.masks.where(known, 0).long()], 1.0)
 
     def standardise(self, labels: Labels) -> Labels:
         """The labels with depth in deviations from the mean."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from torch import Tensor
 
 from models.arrays import Keypoints, PixelScores
@@ -108,12 +108,13 @@ class TaskSet:
 class Labels:
     """The labels of some images, all of `label_px` (height, width); None for a task that is not labelled.
 
-    masks: class indices, 255 = ignore. keypoints: x and y in pixels of the label (the centre of the first pixel is at
-    0.5, 0.5) and visibility as COCO counts it: 0 not labelled, 1 hidden, 2 visible. depth: any unit, NaN = unknown.
+    masks: class indices, bytes or wider, 255 = ignore. keypoints: x and y in pixels of the label (the centre of the
+    first pixel is at 0.5, 0.5) and visibility as COCO counts it: 0 not labelled, 1 hidden, 2 visible. depth: any unit,
+    NaN = unknown.
     """
 
     label_px: tuple[int, int]
-    masks: Int[Tensor, "batch label_height label_width"] | None = None
+    masks: Integer[Tensor, "batch label_height label_width"] | None = None
     keypoints: Keypoints | None = None
     depth: PixelScores | None = None
 

@@ -7,6 +7,7 @@ trained in one batched module, on hypercolumns gathered at sampled pixels only, 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 
 import torch
@@ -15,7 +16,7 @@ from models.arrays import PixelScores, StyleCodes
 from models.labels.compact import compress
 from models.labels.drawing import labelled_pixels, place_weights
 from models.labels.ensemble import Ensemble, EnsembleConfig, EnsembleKind
-from models.labels.features import SYNTHESIS_BATCH, DrawnPixels, LabelledFeatures
+from models.labels.features import DrawnPixels, LabelledFeatures, synthesis_batch
 from models.labels.losses import total_loss
 from models.labels.scales import Scales
 from models.labels.tasks import Labels, TaskSet
@@ -89,9 +90,8 @@ def train_ensemble(
             ws,
             scales.standardise(labels),
             tasks,
-            weights=_weights(labels, scales, tasks, options).flatten(1),
+            weigh=partial(_weights, scales=scales, tasks=tasks, options=options),
             cache_bytes=options.cache_bytes,
-            synthesis_batch=min(SYNTHESIS_BATCH, options.images_per_round),
         )
         optimizer = torch.optim.Adam(ensemble.parameters(), lr=options.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
@@ -105,7 +105,7 @@ def train_ensemble(
                 on_step(done, options.steps)
         scales.undo(ensemble)
     if options.kind == "compact":
-        batch = min(SYNTHESIS_BATCH, options.images_per_round)
+        batch = synthesis_batch(generator, options.cache_bytes)
         ensemble = compress(
             ensemble, generator, ws, rank=options.rank, seed=seed, micro_batch=batch
         )
@@ -113,41 +113,39 @@ def train_ensemble(
 
 
 def _weights(
-    labels: Labels, scales: Scales, tasks: TaskSet, options: EnsembleOptions
+    labels: Labels, *, scales: Scales, tasks: TaskSet, options: EnsembleOptions
 ) -> PixelScores:
     """The chance of each pixel to be drawn, up to a factor per image."""
-    weights = torch.empty(len(labels), *labels.label_px, device=labels.device)
-    for image in range(len(labels)):  # one by one: a few maps of one image instead of all
-        one = labels.select(torch.tensor([image]))
-        place = place_weights(
-            one,
-            tasks,
-            boundary_share=options.boundary_share,
-            keypoint_share=options.keypoint_share,
-        )
-        weights[image] = (place * scales.at(one))[0]
-    return weights
+    place = place_weights(
+        labels,
+        tasks,
+        boundary_share=options.boundary_share,
+        keypoint_share=options.keypoint_share,
+    )
+    return place * scales.at(labels)
 
 
 def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[DrawnPixels]:
     """`steps` batches. A round gathers as many batches as there are members; the members pass them on in a circle."""
-    members, done = options.num_members, 0
-    count = members * options.batch_pixels
-    while done < options.steps:
-        images = torch.randperm(len(data))[: options.images_per_round].to(data.ws.device)
-        drawn = data.draw(images, math.ceil(count / len(images)))
-        drawn = drawn.each(lambda x: x[:count].unflatten(0, (members, options.batch_pixels)))
+    members, left = options.num_members, options.steps
+    rounds = data.rounds(
+        math.ceil(left / members),
+        images=options.images_per_round,
+        pixels=members * options.batch_pixels,
+    )
+    for drawn in rounds:
+        once = drawn.each(lambda x: x.unflatten(0, (members, options.batch_pixels)))
         # Twice in a row, so that every turn of the circle is a slice and nothing is copied.
-        drawn = drawn.each(lambda x: torch.cat([x, x]))
-        for turn in range(min(members, options.steps - done)):
-            yield drawn.each(itemgetter(slice(turn, turn + members)))
-        done += members
+        twice = once.each(lambda x: torch.cat([x, x]))
+        for turn in range(min(members, left)):
+            yield twice.each(itemgetter(slice(turn, turn + members)))
+        left -= members
 
 
 def _check_labelled(labels: Labels) -> None:
-    labelled = labelled_pixels(labels).flatten(1).any(dim=1)
-    if not bool(labelled.all()):
-        empty = (~labelled).nonzero().flatten().tolist()
+    images = torch.arange(len(labels), device=labels.device).split(1)
+    empty = [int(one) for one in images if not bool(labelled_pixels(labels.select(one)).any())]
+    if empty:
         raise ValueError(
             f"images {empty} have nothing labelled; label something in them or leave them out"
         )

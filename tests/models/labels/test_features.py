@@ -1,25 +1,35 @@
 """Promises of `models.labels.features`: labels are read where the features are, and only drawn pixels are read."""
 
+import pytest
 import torch
 
+from models.arrays import PixelScores, StyleCodes
 from models.labels.drawing import labelled_pixels
-from models.labels.features import LabelledFeatures
+from models.labels.features import (
+    SYNTHESIS_BATCH,
+    DrawnPixels,
+    LabelledFeatures,
+    synthesis_batch,
+    tap_bytes,
+)
 from models.labels.tasks import KeypointTask, Labels, SegmentationTask, TaskSet
-from models.stylegan2.generator import Generator
+from models.stylegan2.generator import Generator, NoiseMode, Synthesis
 from tests.models.labels.conftest import Discs, given
+
+THREE_CLASSES = TaskSet(segmentation=SegmentationTask(3))
+
+
+def evenly(labels: Labels) -> PixelScores:
+    """Every pixel is as likely as any other."""
+    return torch.ones(len(labels), *labels.label_px)
 
 
 def test_features_and_labels_are_of_the_same_pixels(discs: Discs) -> None:
     """A disc's class, heat and depth follow from the features beside them."""
     data = LabelledFeatures(
-        discs.generator,
-        discs.ws,
-        discs.labels,
-        discs.tasks,
-        weights=torch.ones(12, 16 * 32),
-        cache_bytes=1 << 20,
+        discs.generator, discs.ws, discs.labels, discs.tasks, weigh=evenly, cache_bytes=1 << 20
     )
-    drawn = data.draw(torch.tensor([7, 2]), 50)
+    (drawn,) = data.rounds(1, images=2, pixels=100)
     squared = drawn.columns[:, -2]  # in radii of 5 px
     assert torch.equal(given(drawn.classes), (squared < 1).long())
     assert torch.allclose(
@@ -29,47 +39,66 @@ def test_features_and_labels_are_of_the_same_pixels(discs: Discs) -> None:
     assert given(drawn.visible).min() == 1
 
 
-def test_features_are_the_same_stored_or_made_again(generator: Generator) -> None:
-    """Beyond the memory limit taps are synthesised anew; what is drawn does not change."""
-    ws = generator.map(torch.randn(4, 16))
-    masks = torch.randint(0, 3, (4, 32, 32))
-    drawn = [_draw(generator, ws, masks, cache_bytes) for cache_bytes in (0, 1 << 30)]
-    assert torch.allclose(drawn[0][0], drawn[1][0], atol=1e-5)
-    assert torch.equal(drawn[0][1], drawn[1][1])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
+def test_features_are_the_same_stored_or_made_again(generator: Generator, share: float) -> None:
+    """Beyond the memory limit taps are synthesised anew, one round or several at a time; what is drawn is the same."""
+    stored = _draw(generator, cache_bytes=1 << 30)
+    made = _draw(generator, cache_bytes=int(share * 5 * tap_bytes(generator)))
+    for one, other in zip(stored, made, strict=True):
+        assert torch.allclose(one.columns, other.columns, atol=1e-5)
+        assert torch.equal(given(one.classes), given(other.classes))
 
 
-def _draw(
-    generator: Generator, ws: torch.Tensor, masks: torch.Tensor, cache_bytes: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Twenty pixels of two images, with the same chance in every call."""
+class Counting(Generator):
+    """Counts the images that it synthesises."""
+
+    num_images = 0
+
+    def synthesize(self, ws: StyleCodes, noise: NoiseMode = "const") -> Synthesis:
+        self.num_images += len(ws)
+        return super().synthesize(ws, noise)
+
+
+def test_rounds_share_one_pass_over_the_images(generator: Generator) -> None:
+    """Made again, an image is synthesised once for all rounds whose hypercolumns fit the limit together."""
+    counting = Counting(generator.config)
+    drawn = _draw(counting, cache_bytes=4 * tap_bytes(generator))
+    assert len(drawn) == 3
+    assert counting.num_images <= 5
+
+
+def test_taps_that_are_made_again_fit_half_the_limit(generator: Generator) -> None:
+    """As many images at a time as the limit allows: never none, never more than a batch."""
+    one = tap_bytes(generator)
+    limits = (0, 2 * one, 7 * one, 1 << 40)
+    assert [synthesis_batch(generator, limit) for limit in limits] == [1, 1, 3, SYNTHESIS_BATCH]
+
+
+def _draw(generator: Generator, *, cache_bytes: int) -> list[DrawnPixels]:
+    """Three rounds of twenty pixels of two of five images, with the same chance in every call."""
     torch.manual_seed(0)
-    labels = Labels(label_px=(32, 32), masks=masks)
+    ws = generator.map(torch.randn(5, 16))
+    labels = Labels(label_px=(32, 32), masks=torch.randint(0, 3, (5, 32, 32)).byte())
     data = LabelledFeatures(
-        generator,
-        ws,
-        labels,
-        TaskSet(segmentation=SegmentationTask(3)),
-        weights=torch.ones(4, 1024),
-        cache_bytes=cache_bytes,
+        generator, ws, labels, THREE_CLASSES, weigh=evenly, cache_bytes=cache_bytes
     )
-    drawn = data.draw(torch.tensor([3, 1]), 20)
-    return drawn.columns, given(drawn.classes)
+    return list(data.rounds(3, images=2, pixels=20))
 
 
 def test_pixels_without_weight_are_never_drawn(generator: Generator) -> None:
     """Only labelled pixels reach the loss: 255 is no class."""
     masks = torch.full((2, 32, 32), 255)
     masks[:, 5, 7] = 2
-    labels = Labels(label_px=(32, 32), masks=masks)
     data = LabelledFeatures(
         generator,
         generator.map(torch.randn(2, 16)),
-        labels,
-        TaskSet(segmentation=SegmentationTask(3)),
-        weights=labelled_pixels(labels).float().flatten(1),
+        Labels(label_px=(32, 32), masks=masks),
+        THREE_CLASSES,
+        weigh=lambda labels: labelled_pixels(labels).float(),
         cache_bytes=1 << 20,
     )
-    assert set(given(data.draw(torch.tensor([0, 1]), 50).classes).tolist()) == {2}
+    (drawn,) = data.rounds(1, images=2, pixels=100)
+    assert set(given(drawn.classes).tolist()) == {2}
 
 
 def test_an_absent_keypoint_has_no_heat(generator: Generator) -> None:
@@ -80,10 +109,10 @@ def test_an_absent_keypoint_has_no_heat(generator: Generator) -> None:
         generator.map(torch.randn(1, 16)),
         Labels(label_px=(32, 32), keypoints=points),
         TaskSet(keypoints=KeypointTask(2)),
-        weights=torch.ones(1, 1024),
+        weigh=evenly,
         cache_bytes=1 << 20,
     )
-    drawn = data.draw(torch.tensor([0]), 50)
+    (drawn,) = data.rounds(1, images=1, pixels=50)
     assert given(drawn.heat)[:, 0].isnan().all()
     assert (given(drawn.heat)[:, 1] >= 0).all()
     assert given(drawn.visible)[:, 1].max() == 0

@@ -71,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
         stack.start()
         road = Road(stack.address)
-        fit = _fit(road, Path(name) / "labels")
+        fit = quick_fit(road, Path(name) / "labels")
         url = stack.environment["HANDSOFF_STORE_URL"]
         store = Store.from_settings(Settings(store_url=url))
         seeds = iter(range(100))
@@ -87,7 +87,8 @@ def main() -> None:
     print(json.dumps(results))
 
 
-def _fit(road: Road, folder: Path) -> str:
+def quick_fit(road: Road, folder: Path) -> str:
+    """A label generator of all three tasks, trained too shortly to be of use but not to be measured."""
     labelset = road.upload(render_labelset(folder, 4, "--all-truth"))
     quick = {"inversion": {"steps": 10}, "ensemble": {"steps": 60}, "estimate": False}
     fit = road.start_fit(generator="portraits-64", labelset=labelset, options=quick)

@@ -99,20 +99,25 @@ def main() -> None:
     codes = CodeStore(options.folder, Networks.read(options.generator), InversionOptions())
     generator = codes.networks.generator
     heldout = Portraits.read(codes, "heldout", 0, options.heldout)
-    predicted, true = [], []
+    predicted: list[Figures] = []
+    true: list[Figures] = []
+    classes: list[tuple[float, float]] = []
     for draw, count in product(range(options.draws), options.sizes):
         labelled = Portraits.read(codes, "labelled", draw, LARGEST).some(count, seed=draw)
         trainer = _trainer(generator, labelled, seed=draw)
         guess = estimate(trainer, _ignore)
         assert guess is not None
         ensemble = trainer.train(trainer.wanted, _ignore)
+        judged = _judge(LabelGenerator(generator, ensemble), heldout)
         predicted.append(Figures.of(guess))
-        true.append(_judge(LabelGenerator(generator, ensemble), heldout))
+        true.append(Figures.of(judged))
+        classes += _by_class(guess, judged)
         told = {"labels": count, "predicted": asdict(predicted[-1]), "true": asdict(true[-1])}
         print(json.dumps(told), file=sys.stderr, flush=True)
     summary = {
         name: compare(_column(predicted, name), _column(true, name)) for name in asdict(true[0])
     }
+    summary["class_iou"] = compare(*np.array(classes).T)
     print(json.dumps({"benchmark": "estimates", "fits": len(true), **summary}))
 
 
@@ -146,13 +151,19 @@ def _trainer(generator: Generator, labelled: Portraits, *, seed: int) -> Trainer
     )
 
 
-def _judge(label_generator: LabelGenerator, heldout: Portraits) -> Figures:
+def _by_class(predicted: TaskMetrics, true: TaskMetrics) -> list[tuple[float, float]]:
+    """The IoU of each class that the estimate says something of, beside its true one."""
+    both = ((iou, true.class_iou[name]) for name, iou in predicted.class_iou.items())
+    return [(guess, truth) for guess, truth in both if guess is not None and truth is not None]
+
+
+def _judge(label_generator: LabelGenerator, heldout: Portraits) -> TaskMetrics:
     scorer, pairs = Scorer(SCHEMA), heldout.pairs
     for chosen in torch.arange(len(pairs)).split(MICRO_BATCH):
         places = chosen.tolist()
         rendered = label_generator.render(heldout.ws[chosen])
         scorer.add(rendered, pairs.label_tensors(places), pairs.reference_px(places))
-    return Figures.of(scorer.metrics())
+    return scorer.metrics()
 
 
 def _column(figures: list[Figures], name: str) -> NDArray[np.float64]:

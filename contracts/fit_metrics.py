@@ -78,6 +78,7 @@ class ImageEstimate(Shape):
 class Estimate(TaskMetrics):
     """Cross-validated label quality: every image is scored by a smaller ensemble trained on the other folds.
 
+    A class in fewer than two images has no IoU of its own and counts as 0 in `miou`.
     `confusion[truth][predicted]` counts pixels of the labelled images; `worst_images` come worst first.
     """
 

@@ -90,7 +90,7 @@ def main() -> None:
     truth = _truth(codes, options)
     rows = []
     for count in options.labels:
-        for draw in range(options.draws):
+        for draw in options.draws:
             coded = codes.labelled("labelled", draw, count)
             row = _compare(truth, coded, options.ranks, seed=draw)
             rows.append(row)
@@ -164,7 +164,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="segmenter, codes")
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--ranks", type=int, nargs="+", default=[EnsembleOptions.rank])
-    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--heldout", type=int, default=200)
     parser.add_argument("--generated", type=int, default=1_000)
     return parser.parse_args()

@@ -107,7 +107,7 @@ class EnsembleOptions(Shape):
     """
 
     kind: EnsembleKind = "paper"
-    rank: Annotated[int, Field(ge=1, le=512)] = 128
+    rank: Annotated[int, Field(ge=1, le=512)] = 96
     num_members: Annotated[int, Field(ge=1, le=32)] = 10
     hidden: tuple[HiddenWidth, HiddenWidth] = (64, 32)
     steps: Annotated[int, Field(ge=1, le=100_000)] = 1_500

@@ -16,8 +16,8 @@ from models.arrays import (
     StyleCodes,
     Taps,
 )
+from models.labels.compact_head import head_of
 from models.labels.ensemble import Ensemble
-from models.labels.lean_head import LeanHead
 from models.labels.tasks import HIDDEN, VISIBLE
 from models.labels.votes import Ballot, ClassVotes, PointVotes
 from models.stylegan2.generator import Generator
@@ -61,7 +61,7 @@ class LabelGenerator:
             )
         self.generator, self.ensemble = generator, ensemble
         self.label_px = label_px or generator.config.image_px
-        self._head = LeanHead(ensemble, self.label_px)
+        self._head = head_of(ensemble, self.label_px)
 
     @torch.no_grad()
     def render(self, ws: StyleCodes) -> Rendered:

@@ -1,8 +1,7 @@
 """The ensemble as it renders whole images: rearranged exactly, so that hidden values exist only as strips in the cache.
 
 The first layer is linear and upsampling acts on each channel alone, so they commute: W1 [up(f_1); ...; up(f_L)] =
-sum_l up(W1_l f_l). Normalisations are folded into the layers behind them, once, when the head is made. The projection
-of a compact ensemble is such a first layer, made once for all members; they go on from its map.
+sum_l up(W1_l f_l). Normalisations are folded into the layers behind them, once, when the head is made.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,14 +39,6 @@ class FirstLayer:
     @property
     def hidden(self) -> int:
         return self.bias.numel()
-
-    @classmethod
-    def projection(cls, ensemble: Ensemble) -> "FirstLayer | None":
-        """What the members of a compact ensemble have in common."""
-        if ensemble.projection is None:
-            return None
-        weights = ensemble.projection.split(ensemble.config.tap_channels)
-        return cls(weights, ensemble.projection.new_zeros(ensemble.projection.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -87,14 +78,11 @@ class LeanHead:
     def __init__(self, ensemble: Ensemble, label_px: Px) -> None:
         self._label_px = label_px
         with torch.no_grad():
-            self._projection = FirstLayer.projection(ensemble)
             self._members = [Member.of(ensemble, k) for k in range(ensemble.config.num_members)]
 
     @torch.no_grad()
     def maps(self, taps: Sequence[Tensor]) -> Iterator[FeatureMaps]:
         """Raw outputs [n, outputs, h, w] at every pixel of the label, member by member."""
-        if self._projection is not None:
-            taps = [project(taps, self._projection, self._label_px)]
         sums = FirstLayerSums(taps, self._label_px, self._members[0].first.hidden)
         for member in self._members:
             outputs = taps[0].new_empty(len(taps[0]), len(member.third), *self._label_px)
@@ -102,16 +90,6 @@ class LeanHead:
                 for span, hidden in sums.strips(member.first, image):
                     _rest(member, hidden, into[:, span.start : span.stop])
             yield outputs
-
-
-def project(taps: Sequence[Tensor], layer: FirstLayer, label_px: Px) -> FeatureMaps:
-    """The layer's sums at every pixel of the label, channels last in memory."""
-    sums = FirstLayerSums(taps, label_px, layer.hidden)
-    maps = taps[0].new_empty(len(taps[0]), *label_px, layer.hidden)
-    for image, into in enumerate(maps):
-        for span, strip in sums.strips(layer, image):
-            into[span.start : span.stop] = strip
-    return maps.permute(0, 3, 1, 2)
 
 
 def _rest(member: Member, hidden: Strip, outputs: Float[Tensor, "outputs rows width"]) -> None:

@@ -34,7 +34,7 @@ class EnsembleOptions:
     """
 
     kind: EnsembleKind = "compact"
-    rank: int = 128
+    rank: int = 96
     num_members: int = 10
     hidden: tuple[int, int] = (64, 32)
     steps: int = 1500

@@ -1,4 +1,4 @@
-"""Promises of the lean head: whatever the sizes, it says what the plain ensemble says, and as precisely."""
+"""Promises of the heads: whatever the sizes, it says what the plain ensemble says, and as precisely."""
 
 import pytest
 import torch
@@ -6,9 +6,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.naive_head import naive_label
+from models.labels.compact_head import head_of
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
-from models.labels.lean_head import CPU_STRIP_VALUES, FirstLayerSums, LeanHead, Member
+from models.labels.lean_head import CPU_STRIP_VALUES, FirstLayerSums, Member
 from models.stylegan2.config import GeneratorConfig
 from models.stylegan2.generator import Generator
 from tests.models.labels.conftest import given
@@ -26,7 +27,7 @@ def naive(ensemble: Ensemble, taps: list[Tensor], label_px: tuple[int, int]) -> 
 
 @pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
 @pytest.mark.parametrize("of_image", [(1, 0), (0.5, 0), (4, 0), (1, 7), (0, 4)])
-def test_the_lean_head_equals_the_naive_one(
+def test_a_head_equals_the_naive_one(
     any_generator: Generator, of_image: tuple[float, int], rank: int | None
 ) -> None:
     """Same outputs for all tasks within 1e-5: as large as the image, smaller, in several strips, at odd sizes."""
@@ -36,7 +37,7 @@ def test_the_lean_head_equals_the_naive_one(
     ensemble = random_ensemble(any_generator, rank)
     taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
     expected = naive(ensemble, taps, label_px)
-    found = torch.stack(list(LeanHead(ensemble, label_px).maps(taps)))
+    found = torch.stack(list(head_of(ensemble, label_px).maps(taps)))
     assert (found - expected).abs().max() / expected.abs().max() < 1e-5
 
 

@@ -1,7 +1,8 @@
 """`python -m benchmarks.inversion`: 50 images inverted in one batched run, and what each choice of it is worth.
 
 Each row inverts labelled and held-out images with one setting, fits an ensemble on the codes and scores it on
-held-out images and, for portraits, on samples that the reference segmenter labels. Ends in one line of JSON.
+held-out images and, for portraits, on samples that the reference segmenter labels. Real faces need their data and a
+folder of networks (`workers.checkpoints convert`, then `workers.train_inverter`). Ends in one line of JSON.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.codes import Networks
 from benchmarks.faces import read_faces
 from benchmarks.inversion_rows import NOISE_MAPS, Row, rows
 from benchmarks.noise_maps import invert_with_noise
@@ -27,24 +29,19 @@ from benchmarks.segmenter import to_input
 from examples.portraits.classes import CLASS_NAMES
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
-from models.inversion.encoder import Encoder, build_encoder
-from models.inversion.encoder_training import EncoderTrainingOptions
+from models.inversion.encoder import Encoder
 from models.inversion.framing import find_framing, measure_framing
 from models.inversion.invert import Inversion, Tools, invert
 from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance, distances
 from models.inversion.prior import latent_prior
 from models.inversion.spacing import measure_spacing
 from models.inversion.squeezenet import SqueezeNetDistance
-from models.inversion.training import train_encoder
 from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.discriminator import build_discriminator
-from models.stylegan2.generator import Generator, build_generator
-from workers.checkpoints.reading import read_checkpoint
+from models.stylegan2.generator import Generator
 from workers.perceptual_ports import read_mounted
-from workers.weights import read_network
 
 
 @dataclass(frozen=True)
@@ -172,8 +169,7 @@ def _domains(options: argparse.Namespace) -> Iterator[Domain]:
 
 
 def _portraits(options: argparse.Namespace) -> Domain:
-    folder: Path = options.generator
-    generator = build_generator(*read_network(folder, "generator"))
+    networks = Networks.read(options.generator)
     lots = []
     for split, count in (("labelled", options.images), ("heldout", options.heldout)):
         seed = seed_of(split, 0)
@@ -181,33 +177,27 @@ def _portraits(options: argparse.Namespace) -> Domain:
     segmenter = reference_segmenter(options.folder)
     return Domain(
         name="portraits",
-        generator=generator,
-        encoder=build_encoder(*read_network(folder, "inverter")),
-        judge=DiscriminatorDistance(build_discriminator(*read_network(folder, "discriminator"))),
+        generator=networks.generator,
+        encoder=networks.encoder,
+        judge=networks.distance,
         num_classes=len(CLASS_NAMES),
         images=to_input(lots[0].images),
         masks=torch.from_numpy(lots[0].masks).long(),
         heldout_images=to_input(lots[1].images),
         heldout_masks=torch.from_numpy(lots[1].masks).long(),
-        generated=generated_truth(generator, segmenter, SAMPLE_SEED, options.generated),
+        generated=generated_truth(networks.generator, segmenter, SAMPLE_SEED, options.generated),
     )
 
 
 def _faces(options: argparse.Namespace) -> Domain:
-    """Real faces: their generator comes as a published pickle, and its encoder is trained here."""
-    checkpoint = read_checkpoint(options.faces_generator)
-    assert checkpoint.discriminator is not None
-    generator = build_generator(checkpoint.generator.config, checkpoint.generator.tensors)
-    weights = checkpoint.discriminator
-    discriminator = build_discriminator(weights.config, weights.tensors)
-    training = EncoderTrainingOptions(total_images=options.encoder_images)
     labelled = read_faces(options.data, "labelled", options.images)
     heldout = read_faces(options.data, "heldout", options.heldout)
+    networks = Networks.read(options.faces_generator)
     return Domain(
         name="faces",
-        generator=generator,
-        encoder=train_encoder(generator, discriminator, training),
-        judge=DiscriminatorDistance(discriminator),
+        generator=networks.generator,
+        encoder=networks.encoder,
+        judge=networks.distance,
         num_classes=labelled.num_classes,
         images=labelled.images,
         masks=labelled.masks,
@@ -237,8 +227,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--fits", type=int, default=2, help="ensembles per row, averaged; 0: none")
     parser.add_argument("--squeezenet", type=Path, help="weights file of the mounted port")
     parser.add_argument("--data", type=Path, help="folder of real faces; skipped without")
-    parser.add_argument("--faces-generator", type=Path, help="checkpoint of their generator")
-    parser.add_argument("--encoder-images", type=int, default=16_000)
+    parser.add_argument("--faces-generator", type=Path, help="folder of their networks")
     return parser.parse_args()
 
 

@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test image-check check lint fix bench bench-labels bench-quality bench-inversion bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test image-check client-check check lint fix record bench bench-labels bench-quality bench-inversion bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,13 +40,16 @@ demo: $(READY) ## 16 labelled images in, 64 labelled images out, through the rea
 serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines
 	@$(BIN)/python -m examples.demo serve
 
-test: $(READY) ## Every test but those that need a GPU, and image-check, one process for each core (at most 4)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images"
+test: $(READY) ## Every test but those that need a GPU, image-check and client-check, one process for each core (at most 4)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images and not client_alone"
 
 image-check: $(READY) ## The containers' own install steps, and the service run from what they make (no engine)
 	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m pytest -m images tests/docker
 
-check: lint test image-check ## The whole truth: format, lint, types, import rule, tests, containers
+client-check: $(READY) ## The client from an environment that has nothing else, on a service of its own
+	$(BIN)/python -m pytest -m client_alone tests/e2e
+
+check: lint test image-check client-check ## The whole truth: format, lint, types, import rule, tests, containers
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -57,6 +60,9 @@ lint: $(READY)
 fix: $(READY) ## Format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+record: $(READY) ## Draw the client's command line anew: docs/handsoff-cli.svg
+	@$(BIN)/python -m examples.demo record
 
 bench: bench-labels ## The quick benchmarks, each ending in one line of JSON (history in benchmarks/LOG.md)
 

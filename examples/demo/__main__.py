@@ -1,9 +1,10 @@
-"""`python -m examples.demo` runs the demo; `python -m examples.demo serve` leaves the service running."""
+"""`python -m examples.demo` runs the demo; with `serve` the service stays, `record` draws the client's command line."""
 
 import signal
 import sys
 
 from examples.demo.demo import run_demo
+from examples.demo.recording import record
 from examples.demo.serve import serve
 
 INTERRUPTED = 130
@@ -12,11 +13,12 @@ INTERRUPTED = 130
 def main() -> int:
     """Both stop everything they started, also when they are interrupted or fail."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl+C
-    is_serving = sys.argv[1:] == ["serve"]
+    tasks = {"demo": run_demo, "serve": serve, "record": record}
+    name = (sys.argv[1:] or ["demo"])[0]
     try:
-        serve() if is_serving else run_demo()
+        tasks[name]()
     except KeyboardInterrupt:
-        return 0 if is_serving else INTERRUPTED
+        return 0 if name == "serve" else INTERRUPTED
     return 0
 
 

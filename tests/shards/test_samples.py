@@ -94,6 +94,7 @@ def test_a_batch_folder_is_whole_or_none(tmp_path: Path, batch_of_14: BatchFolde
     """What has no batch.json is no downloaded batch, and says what makes one."""
     assert BatchFolder.open(batch_of_14.folder) == batch_of_14
     assert batch_of_14.num_samples == 14
+    assert [sample.facts["index"] for sample in batch_of_14.samples()] == list(range(14))
     with pytest.raises(InvalidInput, match="handsoff download"):
         BatchFolder.open(tmp_path)
 

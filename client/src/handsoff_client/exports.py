@@ -7,7 +7,7 @@ from pathlib import Path
 from handsoff_client.folders import BatchFolder
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.formats import files_of, write_folder, write_zip
-from handsoff_shards.reading import Entry, ShardSet
+from handsoff_shards.reading import Entry
 
 ZIP = ".zip"
 
@@ -20,8 +20,7 @@ def export(folder: BatchFolder, name: str, out: Path | str) -> Path:
     target = Path(out)
     if target.exists():
         raise InvalidInput(f"'{target}' is there already. Name a path that is not.")
-    paths = [folder.path_of(shard) for shard in range(len(folder.index.shards))]
-    files = files_of(ShardSet(folder.batch.id, folder.labels, paths), name)
+    files = files_of(folder.shards, name)
     part = target.with_name(f"{target.name}.part")
     _remove(part)
     part.parent.mkdir(parents=True, exist_ok=True)

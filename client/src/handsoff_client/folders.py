@@ -1,7 +1,7 @@
 """A batch as a folder: its shards as plain tars, and `batch.json`, which says what they are and their digests."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -10,6 +10,8 @@ from handsoff_client.resources import Batch, Json, Shard
 from handsoff_client.shapes import parse
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.labels import Labels
+from handsoff_shards.reading import ShardSet, samples_of
+from handsoff_shards.samples import Sample
 
 INDEX_FILE = "batch.json"
 
@@ -80,6 +82,16 @@ class BatchFolder:
     def path_of(self, shard: int) -> Path:
         """Where a shard lies."""
         return self.folder / self.index.shards[shard].file
+
+    @property
+    def shards(self) -> ShardSet:
+        """The shards as what they are: for `handsoff_shards.formats`, or to be read one after another."""
+        paths = [self.path_of(shard) for shard in range(len(self.index.shards))]
+        return ShardSet(self.batch.id, self.labels, paths)
+
+    def samples(self) -> Iterator[Sample]:
+        """Every sample as exact arrays, in order, each decoded when it is asked for."""
+        return (exported.sample for exported in samples_of(self.shards))
 
     def save(self) -> None:
         """Writes `batch.json`, whole or not at all."""

@@ -28,8 +28,12 @@ class MicroBatches:
         digest: str,
         items: Sequence[Item],
         work: Callable[[Sequence[Item]], Result],
+        *,
+        largest: int | None = None,
     ) -> Iterator[Result]:
         """The result of each chunk of items, in order. `digest` is that of the network that does the work.
+
+        A chunk has `largest` items at most, as many as the machine's other work by default.
 
         Raises `OutOfMemory` when not even one item fits.
         """
@@ -40,8 +44,8 @@ class MicroBatches:
                 chunk = items[start : start + size]
                 return len(chunk), work(chunk)
 
-            largest = min(self._largest, len(items) - start)
-            count, result = self.shrinking(name, digest, next_chunk, largest=largest)
+            most = min(largest or self._largest, len(items) - start)
+            count, result = self.shrinking(name, digest, next_chunk, largest=most)
             yield result
             start += count
 

@@ -39,6 +39,12 @@ def test_the_size_that_worked_is_remembered() -> None:
     assert device.seen == [2, 2]
 
 
+def test_work_may_ask_for_fewer_at_once() -> None:
+    """A piece of work that needs more memory for an item than others do says how many it takes."""
+    chunks = MicroBatches(8).run("testing", "tiny", range(8), list, largest=3)
+    assert [len(chunk) for chunk in chunks] == [3, 3, 2]
+
+
 def test_other_networks_are_not_affected() -> None:
     """What one network could not fit says nothing about a smaller one."""
     device, batches = SmallDevice(fits=2), MicroBatches(8)

@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test image-check client-check check lint fix record bench bench-labels bench-quality bench-inversion bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test image-check client-check check lint fix record bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,10 +64,18 @@ fix: $(READY) ## Format, and mend what the linter can mend
 record: $(READY) ## Draw the client's command line anew: docs/handsoff-cli.svg
 	@$(BIN)/python -m examples.demo record
 
-bench: bench-labels ## The quick benchmarks, each ending in one line of JSON (history in benchmarks/LOG.md)
+bench: bench-labels ## Labels, and quick forms of fit and service (minutes), each ending in one line of JSON (history in benchmarks/LOG.md)
+	@$(BIN)/python -m benchmarks.fit --px 64 --labels 16
+	@$(BIN)/python -m benchmarks.service --pairs 128 --rounds 2
 
 bench-labels: $(READY) ## Speed and memory of the label head against the generator and the paper's way
 	@$(BIN)/python -m benchmarks.label_head
+
+bench-fit: $(READY) ## Time and memory of a fit's stages by resolution and labels (BENCH="--px 64 256 512" for larger ones)
+	@$(BIN)/python -m benchmarks.fit $(BENCH)
+
+bench-service: $(READY) ## Pairs per second through the whole service with one worker against the bare loop
+	@$(BIN)/python -m benchmarks.service $(BENCH)
 
 bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (an hour or more on 2 cores)
 	@$(BIN)/python -m benchmarks.quality

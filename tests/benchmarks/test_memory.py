@@ -8,7 +8,7 @@ def peak_after(code: str) -> int:
     """The peak of a fresh process that has run some code."""
     script = f"{code}; from benchmarks.memory import own_peak_bytes; print(own_peak_bytes())"
     command = [sys.executable, "-c", script]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 (our own line)
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def test_a_peak_stays_when_its_memory_is_given_back() -> None:

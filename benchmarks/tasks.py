@@ -53,6 +53,7 @@ VARIANTS: dict[str, tuple[TaskSet, dict[str, Any]]] = {
     "keypoints, drawn around them": (TaskSet(keypoints=POINTS), {"keypoint_share": 0.25}),
     "depth": (TaskSet(depth=DEPTH), {}),
     "all": (ALL, {}),
+    "all, paper": (ALL, {"kind": "paper"}),
     "all, plain": (ALL, PLAIN),
     "all, set aside": (ALL, {"boundary_share": 0.25, "keypoint_share": 0.25}),
 }

@@ -28,9 +28,11 @@ def generator() -> Generator:
     return Generator(config).eval().requires_grad_(False)
 
 
-def test_labels_are_those_of_the_cpu(generator: Generator) -> None:
+@pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
+def test_labels_are_those_of_the_cpu(generator: Generator, rank: int | None) -> None:
     """At least 99.9% of the pixels of 16 samples get the same class."""
-    ensemble = Ensemble(EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=TASKS))
+    taps = generator.config.tap_channels
+    ensemble = Ensemble(EnsembleConfig(tap_channels=taps, tasks=TASKS, rank=rank))
     for parameter in ensemble.parameters():
         parameter.data.normal_(std=0.5)
     ensemble.eval().requires_grad_(False)

@@ -6,6 +6,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from contracts.batches import PinnedFit
 from contracts.fit_options import EnsembleChoice, InversionChoice, resolve_inversion
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
@@ -17,7 +18,7 @@ from tests.workers.scene import ALL_KINDS, LABELS, QUICK, Scene
 from workers import fits
 from workers.images import decode_image
 from workers.inverting import to_options
-from workers.label_generators import open_generator
+from workers.label_generators import open_generator, open_label_generator
 from workers.pulse import Drained
 from workers.sheets import GAP_PX, HEADING_PX
 
@@ -49,6 +50,25 @@ def test_a_fit_learns_every_task_that_it_was_asked_for(scene: Scene) -> None:
         assert set(found.keypoints.point_pck) == {"head_top", "chin"}
         assert found.depth is not None
         assert found.depth.rmse is not None
+
+
+@pytest.mark.parametrize(("kind", "rank"), [("compact", 5), ("paper", None)])
+def test_both_kinds_of_ensemble_are_stored_and_found(
+    scene: Scene, kind: str, rank: int | None
+) -> None:
+    """A compact fit of three tasks comes back from the store as such, and labels; so does the paper's."""
+    ensemble = QUICK.ensemble.model_copy(update={"kind": kind, "rank": 5})
+    options = QUICK.model_copy(update={"ensemble": ensemble})
+    fit = scene.ask_fit(options, labels=ALL_KINDS)
+    fits.run(scene.machine, str(fit.ref), 1)
+    digest = scene.fit_manifest(fit.ref).digest
+    assert digest is not None
+    pinned = PinnedFit(id=fit.id, digest=digest)
+    found = open_label_generator(scene.machine, DEFAULT_TENANT, pinned)
+    assert found.ensemble.config.rank == rank
+    rendered = found.render(found.generator.map(torch.zeros(1, 16)))
+    assert rendered.depth is not None
+    assert rendered.depth.isfinite().all()
 
 
 def test_a_fit_of_some_tasks_passes_over_the_other_labels(scene: Scene) -> None:

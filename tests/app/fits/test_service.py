@@ -27,3 +27,22 @@ def test_the_default_goes_without_that_distance(client: httpx.Client, labelset_i
         options = {"inversion": inversion}
         body = {"generator": "tiny-32", "labelset": labelset_id, "options": options}
         assert client.post("/v1/fits", json=body).status_code == 202
+
+
+def test_the_ensemble_is_chosen_by_a_word(client: httpx.Client, labelset_id: str) -> None:
+    """The request tells every number, whether the caller said nothing, a word or a value."""
+    kinds = []
+    for options in ({}, {"ensemble": "paper"}, {"ensemble": {"steps": 7}}):
+        body = {"generator": "tiny-32", "labelset": labelset_id, "options": options}
+        fit = client.get(client.post("/v1/fits", json=body).headers["location"]).json()
+        ensemble = fit["options"]["ensemble"]
+        kinds.append((ensemble["kind"], ensemble["steps"]))
+    assert kinds == [("compact", 1_500), ("paper", 1_500), ("compact", 7)]
+
+
+def test_an_unknown_ensemble_is_refused(client: httpx.Client, labelset_id: str) -> None:
+    """The answer names the words that there are."""
+    body = {"generator": "tiny-32", "labelset": labelset_id, "options": {"ensemble": "tiny"}}
+    answer = client.post("/v1/fits", json=body)
+    assert answer.status_code == 422
+    assert "compact" in answer.text

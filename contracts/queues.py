@@ -49,7 +49,7 @@ TASKS: dict[Task, TaskPlan] = {
     "export": TaskPlan(
         "cpu",
         "workers.exports.run",
-        timedelta(hours=2),
+        timedelta(hours=6),
         retry_after=(timedelta(0), timedelta(seconds=10)),
     ),
 }

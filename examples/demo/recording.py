@@ -6,6 +6,7 @@ A service is started, the commands run in a terminal of their own, and the last 
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,9 @@ PICTURE = REPOSITORY / "docs" / "handsoff-cli.svg"
 COLUMNS = 112
 REDRAWN = "\r\x1b[K"
 """What begins a line anew: only what follows the last one is left on a screen."""
+
+CLOCK = re.compile(r"  ([0-9]+:)?[0-9]+:[0-9]{2}$")
+"""How long it took says more of the machine that draws than of the service."""
 
 COMMANDS = (
     f"FIT=$(handsoff fit ./pairs --generator {GENERATOR} --wait)",
@@ -72,9 +76,9 @@ def run(commands: tuple[str, ...], folder: Path, address: str) -> list[tuple[str
 
 
 def on_screen(text: str) -> list[str]:
-    """The lines of a terminal after this text was written to it."""
+    """The lines of a terminal after this text was written to it, without the time that it took."""
     lines = text.replace("\r\n", "\n").strip().split("\n")
-    return [line.split(REDRAWN)[-1] for line in lines]
+    return [CLOCK.sub("", line.split(REDRAWN)[-1]) for line in lines]
 
 
 def _read(terminal: int) -> str:

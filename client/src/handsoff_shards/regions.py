@@ -29,17 +29,15 @@ def components(mask: Mask) -> Iterator[Mask]:
             label = parents[label]
         return label
 
-    for row, line in enumerate(mask):
-        edges = np.flatnonzero(np.diff(np.pad(line.astype(np.int8), 1)))
-        for start, stop in edges.reshape(-1, 2):
-            above = labels[row - 1, start:stop] if row else labels[:0]
-            roots = sorted({root(int(label)) for label in np.unique(above) if label})
-            if not roots:
-                parents.append(len(parents))
-                roots = [len(parents) - 1]
-            for label in roots:
-                parents[label] = roots[0]
-            labels[row, start:stop] = roots[0]
+    for row, start, stop in _runs(mask):
+        above = labels[row - 1, start:stop].tolist() if row else []
+        roots = sorted({root(label) for label in set(above) - {0}})
+        if not roots:
+            parents.append(len(parents))
+            roots = [len(parents) - 1]
+        for label in roots:
+            parents[label] = roots[0]
+        labels[row, start:stop] = roots[0]
     merged = np.array([root(label) for label in range(len(parents))])[labels]
     for label in sorted(set(np.unique(merged).tolist()) - {0}):
         yield merged == label
@@ -86,6 +84,13 @@ def _digits(value: int) -> str:
         text += chr((group | (0 if is_last else 0x20)) + 48)
         if is_last:
             return text
+
+
+def _runs(mask: Mask) -> Iterator[tuple[int, int, int]]:
+    """Each run of a row, row by row: the row, where it starts, where it stops."""
+    changes = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    rows, columns = np.nonzero(changes)
+    yield from zip(rows[::2].tolist(), columns[::2].tolist(), columns[1::2].tolist(), strict=True)
 
 
 def _loops(mask: Mask) -> Iterator[Polygon]:

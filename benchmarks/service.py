@@ -2,7 +2,7 @@
 
 A quick fit of the built-in generator, then rounds of both: a batch asked for over HTTP until its manifest stands, and
 the same pairs rendered, labelled, encoded and tarred in this process's memory, with as many threads and nothing else.
-Both are warmed up first. The last line is JSON.
+Both are warmed up first. Processor time is told beside wall time, for machines with neighbours. The last line is JSON.
 """
 
 import argparse
@@ -43,6 +43,7 @@ class Service:
     road: Road
     machine: Machine
     fit: str
+    worker_pid: int
 
     def batch(self, num_pairs: int, seed: int) -> str:
         """Asks for a batch and waits for its end; returns its id."""
@@ -57,11 +58,27 @@ class Service:
         assert found is not None
         return found
 
-    def seconds(self, batch: str) -> float:
+    def wall_seconds(self, batch: str) -> float:
         """From the request to the manifest, by the service's own clock: polling for the end costs nobody."""
         job = self.road.read(f"/v1/batches/{batch}")
         begun, ended = (datetime.fromisoformat(job[at]) for at in ("created_at", "finished_at"))
         return (ended - begun).total_seconds()
+
+    def worker_seconds(self) -> float:
+        """The processor time that the worker has taken in its life."""
+        after_name = Path(f"/proc/{self.worker_pid}/stat").read_text().rpartition(")")[2].split()
+        user, system = (int(ticks) for ticks in after_name[11:13])
+        return (user + system) / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Pairs per second of wall time and of processor time, one round of each kind."""
+
+    service: float
+    bare: float
+    service_processor: float
+    bare_processor: float
 
 
 def main() -> None:
@@ -76,36 +93,44 @@ def main() -> None:
             store_url=stack.environment["HANDSOFF_STORE_URL"],
             redis_url=SecretStr(stack.environment["HANDSOFF_REDIS_URL"]),
         )
-        service = Service(road, Machine.from_settings(settings), fit)
+        worker = stack.processes["generate"].pid
+        service = Service(road, Machine.from_settings(settings), fit, worker)
         rounds = _measure(service, parsed.pairs, parsed.rounds)
         road.close()
-    service_rates, bare_rates = zip(*rounds, strict=True)
     result = {
         "benchmark": "service",
         "threads": torch.get_num_threads(),
         "pairs": parsed.pairs * parsed.rounds,
-        "service_pairs_per_second": round(median(service_rates), 2),
-        "bare_pairs_per_second": round(median(bare_rates), 2),
-        "service_over_bare": round(median(one / other for one, other in rounds), 3),
+        "service_pairs_per_second": round(median(one.service for one in rounds), 2),
+        "bare_pairs_per_second": round(median(one.bare for one in rounds), 2),
+        "service_over_bare": round(median(one.service / one.bare for one in rounds), 3),
+        "service_over_bare_processor": round(
+            median(one.service_processor / one.bare_processor for one in rounds), 3
+        ),
     }
     print(json.dumps(result))
 
 
-def _measure(service: Service, num_pairs: int, rounds: int) -> list[tuple[float, float]]:
-    """Pairs per second of the service and of the bare loop, round by round; a small round warms up."""
+def _measure(service: Service, num_pairs: int, rounds: int) -> list[Rates]:
+    """Round by round; a small round warms up."""
     found = []
     for number, count in enumerate([WARM_UP_PAIRS, *[num_pairs] * rounds]):
+        before = service.worker_seconds()
         batch = service.batch(count, seed=number)
-        rates = count / service.seconds(batch), count / _bare_seconds(service, batch)
-        print(f"{count} pairs: service {rates[0]:.2f}, bare {rates[1]:.2f}/s", file=sys.stderr)
+        taken = service.worker_seconds() - before
+        wall, processor = _bare_seconds(service, batch)
+        rates = Rates(
+            count / service.wall_seconds(batch), count / wall, count / taken, count / processor
+        )
+        print(f"{count} pairs: {rates}", file=sys.stderr)
         found.append(rates)
     return found[1:]
 
 
-def _bare_seconds(service: Service, batch: str) -> float:
-    """The same pairs, one after another, with nothing around them."""
+def _bare_seconds(service: Service, batch: str) -> tuple[float, float]:
+    """Wall and processor time of the same pairs, one after another, with nothing around them."""
     request = service.request(batch)
-    began = time.monotonic()
+    began, processor_began = time.monotonic(), time.process_time()
     renderer = Renderer(
         service.machine,
         request.tenant,
@@ -116,7 +141,7 @@ def _bare_seconds(service: Service, batch: str) -> float:
     with TarWriter(io.BytesIO()) as tar:
         for sample in renderer.render([Candidate(index) for index in range(request.n)]):
             tar.add(sample.encode(request.labels, request.image_format))
-    return time.monotonic() - began
+    return time.monotonic() - began, time.process_time() - processor_began
 
 
 def _parse() -> argparse.Namespace:

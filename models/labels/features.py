@@ -56,8 +56,8 @@ class LabelledFeatures:
     """The labelled images, from which pixels are drawn with the chances that `weigh` gives the labels of an image.
 
     Taps stay in memory while they fit into `cache_bytes`. Beyond that they are synthesised again, as many images at a
-    time as fit into half of it; the other half holds the hypercolumns of several rounds, which share one pass over the
-    images. What is drawn does not depend on it.
+    time as fit into half of it and are not more than `most_images`; the other half holds the hypercolumns of several
+    rounds, which share one pass over the images. What is drawn does not depend on it.
     """
 
     def __init__(
@@ -69,12 +69,13 @@ class LabelledFeatures:
         *,
         weigh: Callable[[Labels], PixelScores],
         cache_bytes: int,
+        most_images: int = SYNTHESIS_BATCH,
     ) -> None:
         self.generator, self.ws = generator, ws
         self._labels, self._tasks, self._weigh = labels, tasks, weigh
         self._centres = pixel_centres(labels.label_px, labels.device)
         self._cache_bytes = cache_bytes
-        self._batch = synthesis_batch(generator, cache_bytes)
+        self._batch = min(most_images, synthesis_batch(generator, cache_bytes))
         fits = tap_bytes(generator) * len(ws) <= cache_bytes
         self._cache = self._synthesize_all() if fits else None
 

@@ -92,6 +92,7 @@ def train_ensemble(
             tasks,
             weigh=partial(_weights, scales=scales, tasks=tasks, options=options),
             cache_bytes=options.cache_bytes,
+            most_images=options.images_per_round,
         )
         optimizer = torch.optim.Adam(ensemble.parameters(), lr=options.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
@@ -105,7 +106,8 @@ def train_ensemble(
                 on_step(done, options.steps)
         scales.undo(ensemble)
     if options.kind == "compact":
-        batch = synthesis_batch(generator, options.cache_bytes)
+        fitting = synthesis_batch(generator, options.cache_bytes)
+        batch = min(fitting, options.images_per_round)
         ensemble = compress(
             ensemble, generator, ws, rank=options.rank, seed=seed, micro_batch=batch
         )

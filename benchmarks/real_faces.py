@@ -1,7 +1,7 @@
 """`python -m benchmarks.real_faces --data DIR --generator FILE`: the whole service on photographs of faces.
 
 Uploads their generator's checkpoint, trains its inverter, fits on 16 and on 50 labelled photographs and has both scored
-on 50 others: masks of 8 classes and 15 keypoints. Everything over HTTP; the data lies outside the checkout. Ends in
+on 50 others: masks of 8 classes and 13 keypoints. Everything over HTTP; the data lies outside the checkout. Ends in
 one line of JSON.
 """
 

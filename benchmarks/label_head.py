@@ -11,11 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 
 import torch
 
+from benchmarks.memory import own_peak_bytes
 from benchmarks.naive_head import naive_label
 from models.labels.ensemble import INIT_DEVIATION, Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
@@ -43,7 +43,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if parsed.only:
         _ways(parsed.px[0])[parsed.only]()
-        print(_own_peak_bytes())
+        print(own_peak_bytes())
         return
     results = {}
     for px in parsed.px:
@@ -83,13 +83,6 @@ def _peak_bytes(way: str, px: int) -> int:
     """Largest resident memory of a fresh process that labels one image this way."""
     command = [sys.executable, "-m", "benchmarks.label_head", "--px", str(px), "--only", way]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
-
-
-def _own_peak_bytes() -> int:
-    """Most memory this process ever held (`ru_maxrss` would start from the parent's)."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
-    return int(peak) * 1024
 
 
 def _ways(px: int) -> dict[str, Callable[[], object]]:

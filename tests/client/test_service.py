@@ -245,3 +245,22 @@ def test_help_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert "handsoff fit ./pairs --generator portraits-64 --wait" in text
     assert "  3  the job failed" in text
     assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("fit", "Upload labelled images and fit a label generator to them."),
+        ("stream", "Make a stream of labelled images without an end, or fetch shards of one."),
+        ("show", "Show how something stands, or what a folder holds."),
+    ],
+)
+def test_a_subcommand_says_what_it_does(
+    capsys: pytest.CaptureFixture[str], name: str, what: str
+) -> None:
+    """Its own help begins with it, and explains every argument."""
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    usage, description, *_ = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith(f"usage: handsoff {name} [-h]")
+    assert description == what

@@ -67,16 +67,14 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 def _add_lists(commands: Commands) -> None:
     for noun in ("generators", "inverters", "labelsets", "fits", "batches", "streams"):
-        command = commands.add_parser(noun, help=f"list the {noun}", allow_abbrev=False)
+        command = _add(commands, noun, f"list the {noun}")
         command.add_argument(
             "--limit", type=_count, default=20, help="how many, at most (default: 20)"
         )
 
 
 def _add_generator(commands: Commands) -> None:
-    command = commands.add_parser(
-        "generator", help="upload a StyleGAN2 checkpoint", allow_abbrev=False
-    )
+    command = _add(commands, "generator", "upload a StyleGAN2 checkpoint")
     command.add_argument(
         "checkpoint", type=Path, metavar="FILE", help="the checkpoint, as it was published"
     )
@@ -87,16 +85,14 @@ def _add_generator(commands: Commands) -> None:
 
 def _add_inverter(commands: Commands) -> None:
     text = "train an encoder that starts the inversions of a generator's fits"
-    command = commands.add_parser("inverter", help=text, allow_abbrev=False)
+    command = _add(commands, "inverter", text)
     command.add_argument("generator", metavar="GENERATOR", help="id of a generator")
     command.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
     command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
 
 
 def _add_fit(commands: Commands) -> None:
-    command = commands.add_parser(
-        "fit", help="upload labelled images and fit a label generator to them", allow_abbrev=False
-    )
+    command = _add(commands, "fit", "upload labelled images and fit a label generator to them")
     command.add_argument("pairs", metavar="PAIRS", help=f"{FOLDER_HELP}; or the id of a labelset")
     command.add_argument(
         "--generator",
@@ -126,7 +122,7 @@ def _add_fit(commands: Commands) -> None:
 
 
 def _add_batch(commands: Commands) -> None:
-    command = commands.add_parser("batch", help="ask a fit for labelled images", allow_abbrev=False)
+    command = _add(commands, "batch", "ask a fit for labelled images")
     command.add_argument("fit", metavar="FIT", help="id of a fit that has succeeded")
     command.add_argument("-n", type=_count, required=True, metavar="N", help="how many samples")
     _add_recipe(command)
@@ -138,7 +134,7 @@ def _add_batch(commands: Commands) -> None:
 
 def _add_stream(commands: Commands) -> None:
     text = "make a stream of labelled images without an end, or fetch shards of one"
-    command = commands.add_parser("stream", help=text, allow_abbrev=False)
+    command = _add(commands, "stream", text)
     command.add_argument(
         "what", metavar="FIT|STREAM", help="id of a fit that has succeeded, or of a stream to read"
     )
@@ -173,18 +169,15 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
 
 
 def _add_download(commands: Commands) -> None:
-    command = commands.add_parser(
-        "download", help="fetch a batch's shards, or what is missing of them", allow_abbrev=False
-    )
+    command = _add(commands, "download", "fetch a batch's shards, or what is missing of them")
     command.add_argument("batch", metavar="BATCH", help="id of a batch that has succeeded")
     command.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to")
 
 
 def _add_export(commands: Commands) -> None:
-    text = "write a batch in a format that other tools read"
-    command = commands.add_parser("export", help=text, allow_abbrev=False)
+    command = _add(commands, "export", "write a batch in a format that other tools read")
     command.add_argument("batch", metavar="BATCH|DIR", help="id of a batch, or a downloaded one")
-    command.add_argument("--format", choices=sorted(FORMATS), required=True, help="of the export")
+    command.add_argument("--format", choices=sorted(FORMATS), required=True, help="which one")
     command.add_argument(
         "--out",
         type=Path,
@@ -195,14 +188,18 @@ def _add_export(commands: Commands) -> None:
 
 
 def _add_single(commands: Commands) -> None:
-    show = commands.add_parser(
-        "show", help="how something stands, or what a folder holds", allow_abbrev=False
-    )
+    show = _add(commands, "show", "show how something stands, or what a folder holds")
     show.add_argument("what", metavar="ID|DIR", help="id of anything, or a downloaded batch")
-    wait = commands.add_parser("wait", help="wait for the end of a job", allow_abbrev=False)
+    wait = _add(commands, "wait", "wait for the end of a job, and show progress")
     wait.add_argument("job", metavar="JOB", help="id of a generator, inverter, fit or batch")
-    cancel = commands.add_parser("cancel", help="stop a job", allow_abbrev=False)
+    cancel = _add(commands, "cancel", "stop a job")
     cancel.add_argument("job", metavar="JOB", help="id of a generator, inverter, fit or batch")
+
+
+def _add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
+    """A subcommand that says what it does in the list of all and in its own help."""
+    description = f"{text[0].upper()}{text[1:]}."
+    return commands.add_parser(name, help=text, description=description, allow_abbrev=False)
 
 
 def _count(text: str) -> int:

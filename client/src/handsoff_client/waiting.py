@@ -1,5 +1,6 @@
 """The wait for something that the service makes when it is asked for: a shard of a stream, an archive of a batch."""
 
+import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,13 +19,14 @@ def ask_until_there(
 ) -> T:
     """What `ask` gives, which is told how many seconds the service may wait.
 
-    Raises `not_ready` when it is not there after `timeout` (without one, it asks for as long as it takes).
+    Raises `not_ready` when it is not there after `timeout`, to the next full second (without one, it asks for as long
+    as it takes).
     """
     deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
     while True:
         left = WAIT_SECONDS if deadline is None else max(0.0, deadline - time.monotonic())
         try:
-            return ask(min(WAIT_SECONDS, round(left)))
+            return ask(min(WAIT_SECONDS, math.ceil(left)))
         except not_ready:
             if deadline is not None and time.monotonic() >= deadline:
                 raise

@@ -155,6 +155,20 @@ def test_ranks_come_from_the_environment(
     assert [sample["index"] for sample in data] == [2, 3, 6, 7, 10, 11, 13]
 
 
+def test_ranks_of_a_started_group_go_before_the_environment(
+    batch_of_14: BatchFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch.distributed knows better: here, that there is one rank."""
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    meeting = f"file://{tmp_path}/meeting"
+    torch.distributed.init_process_group("gloo", init_method=meeting, rank=0, world_size=1)
+    try:
+        assert len(HandsOffDataset(batch_of_14.folder)) == 14
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 def test_tv_tensors_are_made_when_torchvision_is_there(
     batch_of_14: BatchFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,14 +105,25 @@ def test_a_shard_that_takes_longer_is_503(client: httpx.Client, stream_id: str) 
         assert answer.headers["Retry-After"] == "1"
 
 
+@pytest.mark.parametrize("wait", ["-1", "31", "soon"])
+def test_a_wait_has_an_end(client: httpx.Client, stream_id: str, queued: Queued, wait: str) -> None:
+    """30 seconds at most; a request that is refused has nothing rendered."""
+    answer = client.get(f"/v1/streams/{stream_id}/shards/0", params={"wait": wait})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "wait"
+    assert queued("generate") == []
+
+
 def test_a_shard_that_is_there_is_a_signed_link(
     client: httpx.Client, stream_id: str, render: Render
 ) -> None:
-    """307; its record says what the bytes behind it must be."""
+    """307, to a link that is worth nothing unsigned; its record says what the bytes behind it must be."""
     render(stream_id, 5)
     answer = client.get(f"/v1/streams/{stream_id}/shards/5")
     assert answer.status_code == 307
-    data = client.get(answer.headers["Location"]).content
+    link = httpx.URL(answer.headers["Location"])
+    assert client.get(link.copy_set_param("signature", "none")).status_code == 403
+    data = client.get(link).content
     record = client.get(f"/v1/streams/{stream_id}/shards/5/record").json()
     assert (record["num_bytes"], record["num_samples"]) == (len(data), 4)
     assert record["sha256"] == hashlib.sha256(data).hexdigest()

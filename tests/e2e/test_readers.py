@@ -107,6 +107,16 @@ def test_a_downloaded_batch_is_a_data_set_of_hugging_face(world: World) -> None:
     assert [row["json"]["index"] for row in samples] == [0, 1, 2, 3, 4]
 
 
+def test_an_imagefolder_is_read_by_hugging_face(world: World, tmp_path: Path) -> None:  # noqa: F811 - a fixture
+    """By the name of its folder: pictures and facts of every sample, the same integers as in the shards."""
+    path = str(export(world.folder, "imagefolder", tmp_path / "out"))
+    read = datasets.load_dataset(path, split="train", streaming=True)
+    for ours, theirs in zip(by_the_client(world.folder), read, strict=True):
+        assert theirs["index"] == ours["json"]["index"]
+        for column, name in (("image", "png"), ("mask", "mask.png"), ("depth", "depth.png")):
+            np.testing.assert_equal(np.array(theirs[column]), ours[name], err_msg=column)
+
+
 def test_the_card_says_what_the_batch_is(world: World) -> None:  # noqa: F811 - a fixture
     """As the manifest pins it: licence and tasks for the Hub, classes, settings and quality for people."""
     text = (world.folder.folder / "README.md").read_text()

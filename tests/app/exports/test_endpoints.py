@@ -102,6 +102,17 @@ def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
     assert said in answer.json()["errors"][0]["detail"]
 
 
+@pytest.mark.parametrize("wait", ["-1", "31"])
+def test_a_wait_has_an_end(
+    client: httpx.Client, batch_id: str, queued: Callable[[str], list[str]], wait: str
+) -> None:
+    """30 seconds at most; a request that is refused has nothing made."""
+    answer = client.get(f"/v1/batches/{batch_id}/export?format=coco&wait={wait}")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "wait"
+    assert queued("cpu") == []
+
+
 def test_only_what_has_been_rendered_is_exported(
     client: httpx.Client, make_batch: Callable[[int], str]
 ) -> None:

@@ -83,8 +83,8 @@ bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (an hour o
 bench-inversion: $(READY) ## What each choice of the inversion is worth (hours; BENCH=--quick for its main rows)
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)
 
-bench-streams: $(READY) ## What a stream costs beside its rendering, on a service of one worker (minutes)
-	@$(BIN)/python -m benchmarks.streams
+bench-streams: $(READY) ## Does a training loop on a stream ever wait, does the worker ever rest (minutes; one worker)
+	@$(BIN)/python -m benchmarks.streams $(BENCH)
 
 train-portraits: $(READY) ## Remake the built-in generator and its inverter, into build/ (hours on 2 cores)
 	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2

@@ -20,7 +20,7 @@ from statistics import median
 import torch
 from pydantic import SecretStr
 
-from benchmarks.streams import quick_fit
+from benchmarks.running import processor_seconds, quick_fit
 from contracts import keys, records
 from contracts.batches import BatchRequest
 from contracts.ids import DEFAULT_TENANT
@@ -66,9 +66,7 @@ class Service:
 
     def worker_seconds(self) -> float:
         """The processor time that the worker has taken in its life."""
-        after_name = Path(f"/proc/{self.worker_pid}/stat").read_text().rpartition(")")[2].split()
-        user, system = (int(ticks) for ticks in after_name[11:13])
-        return (user + system) / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(self.worker_pid)
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,8 @@ bench: bench-labels ## Labels, and quick forms of fit and service (minutes), eac
 	@$(BIN)/python -m benchmarks.fit --px 64 --labels 16
 	@$(BIN)/python -m benchmarks.service --pairs 128 --rounds 2
 
-bench-labels: $(READY) ## Speed and memory of the label head against the generator and the paper's way
-	@$(BIN)/python -m benchmarks.label_head
+bench-labels: $(READY) ## Speed and memory of labels against the image and the paper's way (BENCH="--px 64 256 1024": a quarter of an hour)
+	@$(BIN)/python -m benchmarks.label_head $(BENCH)
 
 bench-fit: $(READY) ## Time and memory of a fit's stages by resolution and labels (BENCH="--px 64 256 512" for larger ones)
 	@$(BIN)/python -m benchmarks.fit $(BENCH)

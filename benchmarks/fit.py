@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks.label_head import CHANNELS
+from benchmarks.label_head import CHANNELS, random_generator
 from benchmarks.memory import own_peak_bytes
 from models.inversion.invert import Tools, invert
 from models.inversion.refinement import InversionOptions
@@ -22,17 +22,11 @@ from models.labels.ensemble import EnsembleKind
 from models.labels.features import tap_bytes
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
 
 NUM_CLASSES = 19
 STEPS = 80
 """Of the ensemble: eight rounds of ten members, which at 256 px and more share half a gigabyte of hypercolumns."""
 INVERSION_STEPS = 2
-PUBLISHED = {
-    512: (512, 512, 512, 512, 512, 256, 128, 64),
-    1024: (512, 512, 512, 512, 512, 256, 128, 64, 32),
-}
 STAGES = ("generator", "inversion", "ensemble")
 
 
@@ -55,7 +49,7 @@ def _measure(px: int, labels: Sequence[int], kind: EnsembleKind) -> dict[str, ob
     # Two numbers of images tell a step from what comes before it, and an image's memory from the rest.
     one, two = (_child("inversion", px, count, kind) for count in (1, 2))
     found: dict[str, object] = {
-        "tap_bytes": tap_bytes(_generator(px)),
+        "tap_bytes": tap_bytes(random_generator(px)),
         "generator_seconds": round(alone["seconds"], 2),
         "inversion_seconds_per_image_step": round(
             (two["seconds"] - one["seconds"]) / INVERSION_STEPS, 2
@@ -86,7 +80,7 @@ def _child(stage: str, px: int, labels: int, kind: EnsembleKind) -> dict[str, fl
 
 
 def _run(stage: str, px: int, count: int, kind: EnsembleKind) -> None:
-    generator = _generator(px)
+    generator = random_generator(px)
     ws = generator.map(torch.randn(count, generator.config.z_dim))
     if stage == "generator":
         generator.synthesize(ws)
@@ -106,17 +100,9 @@ def _run(stage: str, px: int, count: int, kind: EnsembleKind) -> None:
         )
 
 
-def _generator(px: int) -> Generator:
-    torch.manual_seed(0)
-    channels = (CHANNELS | PUBLISHED)[px]
-    config = GeneratorConfig(z_dim=128, w_dim=128, channels=channels, num_mapping_layers=2)
-    return Generator(config).eval().requires_grad_(False)
-
-
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__)
-    sizes = list(CHANNELS | PUBLISHED)
-    parser.add_argument("--px", type=int, nargs="+", choices=sizes, default=[64, 256])
+    parser.add_argument("--px", type=int, nargs="+", choices=list(CHANNELS), default=[64, 256])
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--kind", choices=("compact", "paper"), default="paper")
     parser.add_argument("--only", choices=STAGES, help="run this stage once and tell its cost")

@@ -1,8 +1,8 @@
 """`python -m benchmarks.label_head`: time and memory of labelling, ours against the paper's way, on random weights.
 
-Ways alternate in one process on one thread; each round's processor times give ratios, and their median is reported.
-Peak memory, above the generator's own, comes from a fresh process per way. The last line is one line of JSON, keyed by
-the generator's resolution.
+Ways alternate in one process on one thread; each round's processor times give ratios, and their median is reported. The
+naive way, which takes minutes at 1024 px, runs in one round alone. Peak memory, above the generator's own, comes from a
+fresh process per way. The last line is one line of JSON, keyed by the generator's resolution.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from statistics import median
 
 import torch
@@ -29,7 +30,11 @@ TASKS = TaskSet(segmentation=SegmentationTask(19))
 CHANNELS = {
     64: (128, 128, 96, 48, 16),
     256: (512, 512, 512, 512, 512, 256, 128),
+    512: (512, 512, 512, 512, 512, 256, 128, 64),
+    1024: (512, 512, 512, 512, 512, 256, 128, 64, 32),
 }
+"""Of every block; from 256 px on they are config-f's."""
+MAX_LABEL_PX = 512
 WAYS = ("generator", "exact", "compact", "naive")
 
 
@@ -38,27 +43,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.label_head", description=__doc__)
     parser.add_argument("--px", type=int, nargs="+", choices=list(CHANNELS), default=[64, 256])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--only", choices=WAYS, help="run this way once and print its peak memory")
     parsed = parser.parse_args()
     torch.set_num_threads(1)
     if parsed.only:
-        _ways(parsed.px[0])[parsed.only]()
+        _ways(parsed.px[0], parsed.precision)[parsed.only]()
         print(own_peak_bytes())
         return
     results = {}
     for px in parsed.px:
-        results[str(px)] = _measure(px, parsed.rounds)
+        results[str(px)] = _measure(px, parsed.precision, parsed.rounds)
         print(f"{px} px: {results[str(px)]}", file=sys.stderr)
     print(json.dumps(results))
 
 
-def _measure(px: int, rounds: int) -> dict[str, float]:
+def _measure(px: int, precision: str, rounds: int) -> dict[str, float]:
     """Ratios of processor time, labels and image together against the image alone; the first round only warms up."""
-    ways = _ways(px)
+    ways = _ways(px, precision)
+    naive = ways.pop("naive")
     seconds = [{name: _seconds(way) for name, way in ways.items()} for _ in range(rounds + 1)][1:]
-    peaks = {name: _peak_bytes(name, px) for name in WAYS}
+    exact = [each["exact"] for each in seconds]
+    peaks = {name: _peak_bytes(name, px, precision) for name in WAYS}
     return {
-        "naive_over_exact": round(median(each["naive"] / each["exact"] for each in seconds), 2),
+        "naive_over_exact": round(_seconds(naive) / median(exact), 2),
         "exact_over_generator": round(
             median(each["exact"] / each["generator"] for each in seconds), 2
         ),
@@ -79,33 +87,43 @@ def _seconds(way: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def _peak_bytes(way: str, px: int) -> int:
+def _peak_bytes(way: str, px: int, precision: str) -> int:
     """Largest resident memory of a fresh process that labels one image this way."""
-    command = [sys.executable, "-m", "benchmarks.label_head", "--px", str(px), "--only", way]
+    asked = ["--px", str(px), "--precision", precision, "--only", way]
+    command = [sys.executable, "-m", "benchmarks.label_head", *asked]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
 
-def _ways(px: int) -> dict[str, Callable[[], object]]:
+def _ways(px: int, precision: str) -> dict[str, Callable[[], object]]:
     """The generator alone, and with each kind of label; one image a call, ten members, 19 classes.
 
-    Exact and naive have the paper's 256-32 hidden values, compact is what a fit has by default.
+    Exact and naive have the paper's 256-32 hidden values, compact is what a fit has by default. Labels are as large as
+    the image, at most 512 px.
     """
-    torch.manual_seed(0)
-    config = GeneratorConfig(z_dim=128, w_dim=128, channels=CHANNELS[px], num_mapping_layers=2)
-    generator = Generator(config).eval().requires_grad_(False)
-    taps = config.tap_channels
+    kind: torch.dtype = getattr(torch, precision)
+    generator = random_generator(px).lower_precision(kind)
+    config = generator.config
+    taps, label_px = config.tap_channels, (min(px, MAX_LABEL_PX),) * 2
     paper = _random(EnsembleConfig(tap_channels=taps, tasks=TASKS, hidden=PAPER_HIDDEN))
     rank = EnsembleOptions().rank
     compact = _random(EnsembleConfig(tap_channels=taps, tasks=TASKS, rank=rank))
     ws = generator.map(torch.randn(1, config.z_dim))
-    exact_labels = LabelGenerator(generator, paper)
-    compact_labels = LabelGenerator(generator, compact)
+    exact_labels = LabelGenerator(generator, paper, label_px)
+    compact_labels = LabelGenerator(generator, compact, label_px)
+    lowered = deepcopy(paper).to(kind)
     return {
         "generator": lambda: generator.synthesize(ws),
         "exact": lambda: exact_labels.label(generator.synthesize(ws).taps),
         "compact": lambda: compact_labels.label(generator.synthesize(ws).taps),
-        "naive": lambda: naive_label(paper, generator.synthesize(ws).taps, config.image_px),
+        "naive": lambda: naive_label(lowered, generator.synthesize(ws).taps, label_px),
     }
+
+
+def random_generator(px: int) -> Generator:
+    """A generator with random weights, always the same ones."""
+    torch.manual_seed(0)
+    config = GeneratorConfig(z_dim=128, w_dim=128, channels=CHANNELS[px], num_mapping_layers=2)
+    return Generator(config).eval().requires_grad_(False)
 
 
 def _random(config: EnsembleConfig) -> Ensemble:

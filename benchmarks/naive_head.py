@@ -13,12 +13,19 @@ from models.labels.votes import Ballot
 
 
 def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> Ballot:
-    """What the members say of every task, as `LabelGenerator.label` tells it."""
-    maps = [F.interpolate(tap, size=label_px, mode="bilinear") for tap in taps]
+    """What the members say of every task, as `LabelGenerator.label` tells it; in the precision of the ensemble.
+
+    Votes are counted in float32 at least.
+    """
+    kind = ensemble.layer1.weight.dtype
+    maps = [F.interpolate(tap.to(kind), size=label_px, mode="bilinear") for tap in taps]
     columns = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
     flat = columns.reshape(1, -1, columns.shape[-1])
     return Ballot(ensemble.config.tasks, label_px).count(
-        _member(ensemble, member, flat).unflatten(1, columns.shape[:3])[0].permute(0, 3, 1, 2)
+        _member(ensemble, member, flat)
+        .unflatten(1, columns.shape[:3])[0]
+        .permute(0, 3, 1, 2)
+        .to(torch.promote_types(kind, torch.float32))
         for member in range(ensemble.config.num_members)
     )
 

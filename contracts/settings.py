@@ -16,6 +16,7 @@ ENV_PREFIX = "HANDSOFF_"
 
 MiB = 1024 * 1024
 Count = Annotated[int, Field(ge=1)]
+Precision = Literal["float32", "bfloat16"]
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -103,6 +104,7 @@ class Settings(BaseSettings):
 
     # Workers.
     device: str = "auto"
+    precision: Precision = "float32"  # of pairs; a fit is always made in float32
     cpu_threads: Count | None = None
     max_warm_bytes: Count = 4096 * MiB
     micro_batch: Count = 16

@@ -11,6 +11,7 @@ from contracts import keys, records
 from contracts.digests import sha256_of, sha256_of_file
 from contracts.generators import GeneratorManifest, InverterManifest, Weights
 from contracts.job_errors import InputMissing
+from contracts.settings import Precision
 from contracts.shapes import Artefact
 from models.serialization import unpack
 from workers.machine import Machine
@@ -44,15 +45,17 @@ def read_inverter(machine: Machine, generator: GeneratorManifest, digest: str) -
     return manifest
 
 
-def load_network(machine: Machine, weights: Weights, build: Build[Network]) -> Network:
-    """A network on this machine's device, built once and then warm."""
+def load_network(
+    machine: Machine, weights: Weights, build: Build[Network], precision: Precision = "float32"
+) -> Network:
+    """A network on this machine's device, built once for each precision that `build` gives it, and then warm."""
 
     def build_now() -> Network:
         config = json.loads(read_artefact(machine, weights.config))
         tensors = unpack(read_artefact(machine, weights.tensors))
         return build(config, tensors).to(machine.device)
 
-    return machine.networks.get(weights.digest, build_now)
+    return machine.networks.get(f"{weights.digest} {precision}", build_now)
 
 
 def read_artefact(machine: Machine, artefact: Artefact) -> bytes:

@@ -1,5 +1,10 @@
 """The label generator of a succeeded fit: its generator and its ensemble from the store, both warm, put together."""
 
+from typing import Any
+
+import torch
+from torch import Tensor
+
 from contracts import keys, records
 from contracts.batches import PinnedFit
 from contracts.fits import FitManifest, FitRequest, PinnedGenerator
@@ -13,9 +18,14 @@ from workers.machine import Machine
 
 
 def open_generator(machine: Machine, tenant: str, pinned: PinnedGenerator) -> Generator:
-    """The pinned generator on this machine's device."""
+    """The pinned generator on this machine's device, in the precision in which it renders pairs."""
     manifest = read_generator(machine, tenant, pinned.id, pinned.digest)
-    return load_network(machine, manifest.weights, build_generator)
+    precision = machine.settings.precision
+
+    def build(config: dict[str, Any], tensors: dict[str, Tensor]) -> Generator:
+        return build_generator(config, tensors).lower_precision(getattr(torch, precision))
+
+    return load_network(machine, manifest.weights, build, precision)
 
 
 def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> LabelGenerator:

@@ -20,23 +20,27 @@ GPU_STRIP_PX = 1 << 20
 """Pixels of one strip: with 64 hidden values a megabyte, near a CPU core; a GPU takes the image at once."""
 
 
-def head_of(ensemble: Ensemble, label_px: Px) -> "LeanHead | CompactHead":
-    """The head for this kind of ensemble."""
+def head_of(
+    ensemble: Ensemble, label_px: Px, precision: torch.dtype = torch.float32
+) -> "LeanHead | CompactHead":
+    """The head for this kind of ensemble. Outputs are float32 whatever the precision up to them."""
     if ensemble.projection is None:
-        return LeanHead(ensemble, label_px)
-    return CompactHead(ensemble, ensemble.projection, label_px)
+        return LeanHead(ensemble, label_px, precision)
+    return CompactHead(ensemble, ensemble.projection, label_px, precision)
 
 
 class CompactHead:
     """Later changes of the ensemble's normalisations do not reach it."""
 
-    def __init__(self, ensemble: Ensemble, projection: Tensor, label_px: Px) -> None:
-        self._label_px = label_px
+    def __init__(
+        self, ensemble: Ensemble, projection: Tensor, label_px: Px, precision: torch.dtype
+    ) -> None:
+        self._label_px, members = label_px, range(ensemble.config.num_members)
         weights = projection.detach().split(ensemble.config.tap_channels)
-        self._projection = FirstLayer(weights, projection.new_zeros(projection.shape[1]))
+        unbiased = FirstLayer(weights, projection.new_zeros(projection.shape[1]))
+        self._projection = unbiased.to(precision)
         with torch.no_grad():
-            members = [Member.of(ensemble, k) for k in range(ensemble.config.num_members)]
-            self._members = [_channels_first(member) for member in members]
+            self._members = [_channels_first(Member.of(ensemble, k, precision)) for k in members]
 
     @torch.no_grad()
     def maps(self, taps: Sequence[Tensor]) -> Iterator[FeatureMaps]:
@@ -49,13 +53,13 @@ class CompactHead:
                 strips = zip(image.split(strip_px, 1), into.split(strip_px, 1), strict=True)
                 for pixels, target in strips:
                     _label(layers, pixels, target)
-            yield outputs.unflatten(2, self._label_px)
+            yield outputs.unflatten(2, self._label_px).float()
 
 
 def project(taps: Sequence[Tensor], layer: FirstLayer, label_px: Px) -> FeatureMaps:
     """The layer's sums at every pixel of the label."""
-    sums = FirstLayerSums(taps, label_px, layer.hidden)
-    maps = taps[0].new_empty(len(taps[0]), layer.hidden, *label_px)
+    sums = FirstLayerSums(taps, label_px, layer)
+    maps = layer.bias.new_empty(len(taps[0]), layer.hidden, *label_px)
     for image, into in enumerate(maps):
         for span, strip in sums.strips(layer, image):
             into[:, span.start : span.stop] = strip.permute(2, 0, 1)

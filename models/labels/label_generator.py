@@ -48,7 +48,10 @@ class Rendered:
 
 
 class LabelGenerator:
-    """A generator and the ensemble that reads labels from its features; labels have `label_px` (height, width)."""
+    """A generator and the ensemble that reads labels from its features; labels have `label_px` (height, width).
+
+    Features are read in the precision in which the generator makes its highest ones.
+    """
 
     def __init__(
         self, generator: Generator, ensemble: Ensemble, label_px: tuple[int, int] | None = None
@@ -61,7 +64,7 @@ class LabelGenerator:
             )
         self.generator, self.ensemble = generator, ensemble
         self.label_px = label_px or generator.config.image_px
-        self._head = head_of(ensemble, self.label_px)
+        self._head = head_of(ensemble, self.label_px, generator.precision)
 
     @torch.no_grad()
     def render(self, ws: StyleCodes) -> Rendered:

@@ -31,7 +31,7 @@ Strip = Float[Tensor, "rows width hidden"]
 
 @dataclass(frozen=True)
 class FirstLayer:
-    """What is done at the taps' own sizes: weights [channels, hidden] for every tap, and a bias."""
+    """What is done at the taps' own sizes: weights [channels, hidden] for every tap, and a bias, in one precision."""
 
     weights: tuple[Tensor, ...]
     bias: Tensor
@@ -39,6 +39,11 @@ class FirstLayer:
     @property
     def hidden(self) -> int:
         return self.bias.numel()
+
+    def to(self, precision: torch.dtype) -> "FirstLayer":
+        """The same in another precision."""
+        weights = tuple(weight.to(precision) for weight in self.weights)
+        return FirstLayer(weights, self.bias.to(precision))
 
 
 @dataclass(frozen=True)
@@ -52,16 +57,19 @@ class Member:
     third_bias: Tensor
 
     @classmethod
-    def of(cls, ensemble: Ensemble, member: int) -> "Member":
+    def of(
+        cls, ensemble: Ensemble, member: int, precision: torch.dtype = torch.float32
+    ) -> "Member":
+        """Folded as the ensemble is, then rounded."""
         second, second_bias = _folded(ensemble.layer2, ensemble.norm1, member)
         third, third_bias = _folded(ensemble.layer3, ensemble.norm2, member)
         weights = ensemble.layer1.weight[member].split(ensemble.config.member_channels)
         return cls(
-            first=FirstLayer(weights, ensemble.layer1.bias[member]),
-            second=second,
-            second_bias=second_bias,
-            third=third.T.contiguous(),
-            third_bias=third_bias[:, None],
+            first=FirstLayer(weights, ensemble.layer1.bias[member]).to(precision),
+            second=second.to(precision),
+            second_bias=second_bias.to(precision),
+            third=third.T.contiguous().to(precision),
+            third_bias=third_bias[:, None].to(precision),
         )
 
 
@@ -75,17 +83,18 @@ def _folded(layer: MemberLinear, norm: MemberNorm, member: int) -> tuple[Tensor,
 class LeanHead:
     """An ensemble made ready for labels of one size; later changes of the ensemble's normalisations do not reach it."""
 
-    def __init__(self, ensemble: Ensemble, label_px: Px) -> None:
-        self._label_px = label_px
+    def __init__(self, ensemble: Ensemble, label_px: Px, precision: torch.dtype) -> None:
+        self._label_px, members = label_px, range(ensemble.config.num_members)
         with torch.no_grad():
-            self._members = [Member.of(ensemble, k) for k in range(ensemble.config.num_members)]
+            self._members = [Member.of(ensemble, k, precision) for k in members]
 
     @torch.no_grad()
     def maps(self, taps: Sequence[Tensor]) -> Iterator[FeatureMaps]:
         """Raw outputs [n, outputs, h, w] at every pixel of the label, member by member."""
-        sums = FirstLayerSums(taps, self._label_px, self._members[0].first.hidden)
+        sums = FirstLayerSums(taps, self._label_px, self._members[0].first)
         for member in self._members:
-            outputs = taps[0].new_empty(len(taps[0]), len(member.third), *self._label_px)
+            shape = (len(taps[0]), len(member.third), *self._label_px)
+            outputs = taps[0].new_empty(shape, dtype=torch.float32)
             for image, into in enumerate(outputs):
                 for span, hidden in sums.strips(member.first, image):
                     _rest(member, hidden, into[:, span.start : span.stop])
@@ -102,20 +111,23 @@ def _rest(member: Member, hidden: Strip, outputs: Float[Tensor, "outputs rows wi
 class FirstLayerSums:
     """A first layer's sums over all taps, for one layer and one image at a time, in strips of whole rows.
 
+    `like` is one of the layers to come: they are of one width and one precision.
+
     Every tap meets its weights at its own size. The products of coarse taps are upsampled together, strip by strip;
     those of taps at label resolution are added right on the strip.
     """
 
-    def __init__(self, taps: Sequence[Tensor], label_px: Px, hidden: int) -> None:
-        self._label_px, self._taps = label_px, [_channels_last(tap, label_px) for tap in taps]
+    def __init__(self, taps: Sequence[Tensor], label_px: Px, like: FirstLayer) -> None:
+        self._label_px = label_px
+        self._taps = [_channels_last(tap.to(like.bias.dtype), label_px) for tap in taps]
         sizes = [(tap.shape[1], tap.shape[2]) for tap in self._taps]
         self._taps_of = {
             each: [k for k, size in enumerate(sizes) if size == each] for each in sizes
         }
         self._plan = plan(frozenset(sizes) - {label_px}, label_px)
-        self._strip = _strip_for(taps[0], label_px, hidden)
+        self._strip = _strip_for(like, label_px)
         coarse = sorted(set(sizes) - {label_px})
-        self._products = {(h, w): taps[0].new_empty(h + 2, w, hidden) for h, w in coarse}
+        self._products = {(h, w): like.bias.new_empty(h + 2, w, like.hidden) for h, w in coarse}
         self._single = {
             size: Upsampling.of_pixels(size, label_px, self._strip) for size in self._plan.single
         }
@@ -158,12 +170,12 @@ class FirstLayerSums:
         return parts
 
 
-def _strip_for(like: Tensor, label_px: Px, hidden: int) -> Strip:
+def _strip_for(layer: FirstLayer, label_px: Px) -> Strip:
     """Room for as many whole rows of the label as suit the device."""
-    values = CPU_STRIP_VALUES if like.device.type == "cpu" else GPU_STRIP_VALUES
+    values = CPU_STRIP_VALUES if layer.bias.device.type == "cpu" else GPU_STRIP_VALUES
     height, width = label_px
-    num_rows = min(max(values // (width * hidden), 1), height)
-    return like.new_empty(num_rows, width, hidden)
+    num_rows = min(max(values // (width * layer.hidden), 1), height)
+    return layer.bias.new_empty(num_rows, width, layer.hidden)
 
 
 def _channels_last(tap: FeatureMaps, label_px: Px) -> Float[Tensor, "batch h w channels"]:

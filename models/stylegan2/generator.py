@@ -34,6 +34,8 @@ from models.stylegan2.resampling import upsample
 NoiseMode = Literal["const", "random", "none"]
 
 RESIDUAL_GAIN = math.sqrt(0.5)
+LOWERED_BLOCKS = 4
+"""As many of the highest resolutions as published generators make in half precision (their `num_fp16_res`)."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class ToRGB(nn.Module):
 
     def forward(self, x: FeatureMaps, w: StyleVectors) -> Images:
         styles = self.affine(w) * self.style_gain
-        rgb = F.conv2d(x * styles[:, :, None, None], self.weight, self.bias)
+        x = x.to(styles.dtype) * styles[:, :, None, None]
+        rgb = F.conv2d(x, self.weight, self.bias)
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
 
 
@@ -135,6 +138,25 @@ class Generator(nn.Module):
         self.config = config
         self.mapping = Mapping(config)
         self.blocks = nn.ModuleList(SynthesisBlock(k, config) for k in range(config.num_blocks))
+
+    @property
+    def precision(self) -> torch.dtype:
+        """In which the highest feature maps are made."""
+        highest = self.blocks[-1]
+        assert isinstance(highest, SynthesisBlock)
+        return highest.conv1.weight.dtype
+
+    def lower_precision(self, precision: torch.dtype) -> "Generator":
+        """Make the highest feature maps in another precision, in place: a convolution computes in that of its weights.
+
+        Styles, noise and the sum of the images stay as they are. bfloat16 has the range of float32: unlike the float16
+        of published generators it needs neither clamps nor scaled weights.
+        """
+        for block in self.blocks[-LOWERED_BLOCKS:]:
+            for layer in block.children():
+                if isinstance(layer, SynthesisLayer | EqualizedConv):
+                    layer.weight.data = layer.weight.data.to(precision)
+        return self
 
     # normal latents => W+ codes
     def map(

@@ -80,6 +80,7 @@ class EqualizedConv(nn.Module):
     def forward(self, x: FeatureMaps) -> OtherMaps:
         padding = self.weight.shape[-1] // 2
         weight = self.weight * self.gain
+        x = x.to(weight.dtype)
         if self.down:
             return F.conv2d(blur(x, padding=1 + padding), weight, self.bias, stride=2)
         return F.conv2d(x, weight, self.bias, padding=padding)
@@ -99,12 +100,15 @@ def modulated_conv(
     Scaling the input by the style and the output by the demodulation factor equals scaling the weights, and needs
     one shared convolution where the literal form needs one per sample. `gain` scales the result, `offset` is added;
     both ride on the demodulation, which spares four passes over the maps (1.17 times as fast at 64 px on a CPU).
+    The maps take the weight's type, factors are made in that of the styles.
     """
-    x = x * styles[:, :, None, None]
+    kind = weight.dtype
+    x = x.to(kind) * styles.to(kind)[:, :, None, None]
     if up:
         x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
         x = blur(x, padding=1, gain=4.0)
     else:
         x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
-    power = styles.square() @ weight.square().sum(dim=(2, 3)).t()
-    return torch.addcmul(offset, x, (torch.rsqrt(power + 1e-8) * gain)[:, :, None, None])
+    power = styles.square() @ weight.to(styles.dtype).square().sum(dim=(2, 3)).t()
+    factor = torch.rsqrt(power + 1e-8) * gain
+    return torch.addcmul(offset.to(kind), x, factor.to(kind)[:, :, None, None])

@@ -54,6 +54,20 @@ def latents_seen(scene: Scene, fit: FitRequest) -> Iterator[Counter[bytes]]:
     hook.remove()
 
 
+def test_a_worker_may_render_in_bfloat16(scene: Scene, fit: FitRequest) -> None:
+    """Its pairs are nearly those of float32, and the fit's own network stays what it was."""
+    drawn = {}
+    for precision in ("float32", "bfloat16"):
+        settings = scene.machine.settings.model_copy(update={"precision": precision})
+        worker = Scene(dataclasses.replace(scene.machine, settings=settings))
+        batch = worker.ask_batch(fit, n=8)
+        render(worker, batch)
+        drawn[precision] = worker.shard_files(batch)
+    assert drawn["float32"] != drawn["bfloat16"]
+    assert equal_pixels(drawn["float32"], drawn["bfloat16"]) > 0.95
+    assert open_generator(scene.machine, fit.tenant, fit.generator).precision == torch.float32
+
+
 def test_the_manifest_pins_every_shard(scene: Scene, fit: FitRequest) -> None:
     """Whoever finds all records present writes it, with counts that add up."""
     batch = scene.ask_batch(fit, n=7, shard_size=4)

@@ -41,6 +41,19 @@ def test_a_head_equals_the_naive_one(
     assert (found - expected).abs().max() / expected.abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
+def test_a_head_may_be_less_precise(any_generator: Generator, rank: int | None) -> None:
+    """From bfloat16 features it says nearly the same, and the outputs are float32 for the votes to be counted in."""
+    ensemble = random_ensemble(any_generator, rank)
+    label_px = any_generator.config.image_px
+    taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
+    expected = naive(ensemble, taps, label_px)
+    head = head_of(ensemble, label_px, torch.bfloat16)
+    found = torch.stack(list(head.maps([taps[0], *(tap.bfloat16() for tap in taps[1:])])))
+    assert found.dtype == torch.float32
+    assert 0 < (found - expected).norm() / expected.norm() < 0.02
+
+
 def test_probabilities_are_as_precise_as_the_naive_ones() -> None:
     """The largest error against float64 is at most twice that of the naive way in float32."""
     config = GeneratorConfig(z_dim=16, w_dim=16, channels=(64, 64, 32, 16), num_mapping_layers=1)
@@ -49,7 +62,7 @@ def test_probabilities_are_as_precise_as_the_naive_ones() -> None:
     taps = generator.synthesize(generator.map(torch.randn(2, 16))).taps
     lean = LabelGenerator(generator, ensemble).label(taps)
     plain = naive_label(ensemble, taps, config.image_px)
-    exact = naive_label(ensemble.double(), [tap.double() for tap in taps], config.image_px)
+    exact = naive_label(ensemble.double(), taps, config.image_px)
     truth = given(exact.segmentation).probabilities
     ours, theirs = (
         (given(each.segmentation).probabilities - truth).abs().max() for each in (lean, plain)
@@ -61,12 +74,12 @@ def test_hidden_values_exist_only_in_strips(generator: Generator) -> None:
     """A label four times as large is four times as many strips, none of them larger; every row comes once."""
     height, width = (8 * px for px in generator.config.image_px)
     ensemble = random_ensemble(generator)
-    hidden = ensemble.config.hidden[0]
+    layer = Member.of(ensemble, 0).first
     taps = generator.synthesize(generator.map(torch.randn(1, 16))).taps
-    sums = FirstLayerSums(taps, (height, width), hidden)
+    sums = FirstLayerSums(taps, (height, width), layer)
     rows: list[int] = []
-    for span, strip in sums.strips(Member.of(ensemble, 0).first, 0):
-        assert strip.shape == (len(span), width, hidden)
+    for span, strip in sums.strips(layer, 0):
+        assert strip.shape == (len(span), width, layer.hidden)
         assert strip.numel() <= CPU_STRIP_VALUES
         rows += span
     assert rows == list(range(height))

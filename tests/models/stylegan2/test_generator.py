@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.stylegan2.config import Architecture
+from models.stylegan2.config import Architecture, GeneratorConfig
 from models.stylegan2.generator import Generator
 from models.stylegan2.layers import modulated_conv
 from models.stylegan2.resampling import low_pass
@@ -71,6 +71,25 @@ def test_samples_do_not_depend_on_their_batch(generator: Generator) -> None:
     """One sample alone and among others is the same image up to rounding."""
     z = torch.randn(5, 16)
     assert torch.allclose(generator(z)[2:3], generator(z[2:3]), atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
+def test_the_highest_four_resolutions_may_be_less_precise(architecture: Architecture) -> None:
+    """In bfloat16 they give nearly the same taps, and images that are float32."""
+    config = GeneratorConfig(
+        z_dim=16, w_dim=16, channels=(8,) * 5, num_mapping_layers=1, architecture=architecture
+    )
+    generator = Generator(config).eval().requires_grad_(False)
+    ws = generator.map(torch.randn(2, 16))
+    exact = generator.synthesize(ws)
+    found = generator.lower_precision(torch.bfloat16).synthesize(ws)
+    kinds = [tap.dtype for tap in found.taps]
+    assert kinds == [torch.float32] * 2 + [torch.bfloat16] * 8
+    assert generator.precision == torch.bfloat16
+    assert found.images.dtype == torch.float32
+    both = [*zip(exact.taps, found.taps, strict=True), (exact.images, found.images)]
+    for expected, ours in both:
+        assert (ours - expected).norm() / expected.norm() < 0.02
 
 
 def test_a_clamp_bounds_every_tap(generator: Generator) -> None:

@@ -1,0 +1,63 @@
+"""What bfloat16 may change of labels: next to nothing. On the built-in generator, with ensembles fitted to it."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.labels.compact import compress
+from models.labels.ensemble import Ensemble
+from models.labels.label_generator import LabelGenerator
+from models.labels.tasks import Labels, SegmentationTask, TaskSet
+from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.votes import ClassVotes
+from models.stylegan2.generator import Generator, build_generator
+from tests.models.labels.conftest import given
+from workers.weights import read_network
+
+PORTRAITS = Path("workers/builtin/portraits-64")
+MARGIN = 0.02
+NUM_CLASSES = 4
+OPTIONS = EnsembleOptions(kind="paper", num_members=2, steps=100)
+
+
+def brightness(generator: Generator, ws: Tensor) -> Tensor:
+    """Each sample's pixels in four classes, from dark to light."""
+    grey = generator.synthesize(ws).images.mean(dim=1)
+    borders = grey.flatten().quantile(torch.tensor([0.25, 0.5, 0.75]))
+    return torch.bucketize(grey, borders)
+
+
+def fitted(generator: Generator, ws: Tensor) -> list[Ensemble]:
+    """An ensemble of either kind that has learnt the brightness of samples."""
+    labels = Labels(label_px=generator.config.image_px, masks=brightness(generator, ws))
+    tasks = TaskSet(segmentation=SegmentationTask(NUM_CLASSES))
+    paper = train_ensemble(generator, ws, labels, tasks=tasks, options=OPTIONS, seed=0)
+    return [paper, compress(paper, generator, ws, rank=96, seed=0, micro_batch=8)]
+
+
+def votes(generator: Generator, ensemble: Ensemble, ws: Tensor) -> ClassVotes:
+    """What the members say of samples."""
+    taps = generator.synthesize(ws).taps
+    return given(LabelGenerator(generator, ensemble).label(taps).segmentation)
+
+
+def ranks(scores: Tensor) -> Tensor:
+    """The place of each score in their order."""
+    return scores.argsort().argsort().double()
+
+
+def test_labels_and_scores_stay_what_they_are() -> None:
+    """99.9% of the pixels whose two likeliest classes are further apart than 0.02 agree; images rank the same."""
+    generator = build_generator(*read_network(PORTRAITS, "generator"))
+    training, ws = generator.map(torch.randn(24, generator.config.z_dim)).split([8, 16])
+    ensembles = fitted(generator, training)
+    expected = [votes(generator, ensemble, ws) for ensemble in ensembles]
+    generator.lower_precision(torch.bfloat16)
+    for ensemble, exact in zip(ensembles, expected, strict=True):
+        found = votes(generator, ensemble, ws)
+        first, second = exact.probabilities.topk(2, dim=1).values.unbind(dim=1)
+        agree = exact.probabilities.argmax(dim=1) == found.probabilities.argmax(dim=1)
+        assert agree[first - second > MARGIN].double().mean() >= 0.999
+        both = torch.stack([ranks(exact.scores), ranks(found.scores)])
+        assert both.corrcoef()[0, 1] > 0.99

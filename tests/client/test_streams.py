@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import webdataset  # type: ignore[import-untyped]  # it has no annotations
 from structlog.testing import capture_logs
 
 from contracts.ids import DEFAULT_TENANT
@@ -22,11 +24,12 @@ from handsoff_client import (
     ShardNotReady,
     ShardReader,
     StreamSource,
+    decode_mask,
 )
 from handsoff_client.commands import main
 from handsoff_client.torch import HandsOffDataset
 from tests.app.streams.conftest import Render, render, stream_id  # noqa: F401 - fixtures
-from tests.client.conftest import tar_of
+from tests.client.conftest import mask_of, tar_of
 
 
 @pytest.fixture
@@ -101,6 +104,21 @@ def test_a_dataset_reads_a_stream_and_goes_on_where_it_stopped(
     rest, _ = read(sources[1], 2, state)
     assert [index // 4 for index in first + rest] == [k for k in range(4) for _ in range(4)]
     assert sorted(first + rest) == list(range(16))
+
+
+@pytest.mark.timeout(60)
+def test_webdataset_reads_a_stream_through_a_pipe(
+    client: httpx.Client,
+    stream_id: str,  # noqa: F811 - a fixture
+    render: Render,  # noqa: F811 - a fixture
+) -> None:
+    """As docs/13 has it: shard after shard is one tar to it, and labels stay exact."""
+    for shard in (3, 4):
+        render(stream_id, shard)
+    url = f"{client.base_url}/v1/streams/{stream_id}/tar?start=3&shards=2"
+    found = list(webdataset.WebDataset(f"pipe:curl -sSN '{url}'", shardshuffle=False))
+    assert [sample["__key__"] for sample in found] == [f"{index:09d}" for index in range(12, 20)]
+    assert np.array_equal(decode_mask(found[5]["mask.png"]), mask_of(17))
 
 
 def test_a_shard_in_the_cache_needs_no_service(

@@ -10,9 +10,22 @@ import pytest
 from app.main import create_app
 from contracts.settings import Settings
 from handsoff_client import Archive, Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
-from handsoff_client.operations import OPERATIONS
+from handsoff_client.jobs import EVENTS_ON_A_PAGE, ITEMS_ON_A_PAGE
+from handsoff_client.operations import (
+    BATCHES,
+    FITS,
+    GENERATORS,
+    GET_EXPORT_RECORD,
+    GET_SHARD_RECORD,
+    INVERTERS,
+    LIST_LABELSETS,
+    LIST_STREAMS,
+    OPERATIONS,
+    Operation,
+)
 from handsoff_client.resources import Card, Job, ShardList
 from handsoff_client.shapes import WHOLE
+from handsoff_client.waiting import WAIT_SECONDS
 
 # What the service offers and the client has no use for, each with its reason.
 NOT_CALLED = {
@@ -42,6 +55,18 @@ VIEWS = {
     "CardView": Card,
     "ExportView": Archive,
     "StreamView": Stream,
+}
+
+# What is asked for in the query, with the largest number where it is one.
+_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES)
+_PAGE: dict[str, int | None] = {"limit": ITEMS_ON_A_PAGE, "after": None}
+QUERIES: dict[Operation, dict[str, int | None]] = {
+    LIST_LABELSETS: _PAGE,
+    LIST_STREAMS: _PAGE,
+    **{jobs.list: _PAGE | {"status": None} for jobs in _JOBS},
+    **{jobs.events: {"limit": EVENTS_ON_A_PAGE, "after": None} for jobs in _JOBS},
+    GET_EXPORT_RECORD: {"format": None, "wait": WAIT_SECONDS},
+    GET_SHARD_RECORD: {"wait": WAIT_SECONDS},
 }
 
 
@@ -82,6 +107,21 @@ def test_every_field_that_the_client_reads_is_answered(
     """Names as the document has them; what it adds is in `json`."""
     properties = document["components"]["schemas"][view]["properties"]
     assert {field.name for field in fields(kind)} - {WHOLE} <= set(properties)
+
+
+@pytest.mark.parametrize(("operation", "sent"), QUERIES.items())
+def test_every_query_of_the_client_is_understood(
+    document: dict[str, Any], operation: Operation, sent: dict[str, int | None]
+) -> None:
+    """By its name, and to the largest number that is sent."""
+    (described,) = (
+        methods[operation.method.lower()]
+        for path, methods in document["paths"].items()
+        if nameless("", path) == nameless("", operation.path)
+    )
+    known = {one["name"]: one["schema"] for one in described["parameters"] if one["in"] == "query"}
+    assert set(sent) <= set(known)
+    assert all(most is None or most <= known[name]["maximum"] for name, most in sent.items())
 
 
 def test_every_create_takes_what_the_client_sends(document: dict[str, Any]) -> None:

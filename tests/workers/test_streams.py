@@ -210,13 +210,13 @@ def test_a_filter_is_measured_with_the_first_shard(
 def test_what_nobody_asks_for_is_swept_and_rendered_the_same(
     scene: Scene, stream: StreamRequest
 ) -> None:
-    """Its bytes are those from before."""
+    """By the reconciler; its bytes are those from before."""
     before = render(scene, stream, 0)
     render(scene, stream, 1)
     streams.sweep(scene.machine, stream.ref)
     assert len(list(scene.machine.store.list(keys.shards_prefix(stream.ref)))) == 4
     hurried = scene.machine.settings.model_copy(update={"stream_shard_ttl": timedelta(0)})
-    streams.sweep(dataclasses.replace(scene.machine, settings=hurried), stream.ref)
+    Reconciler(dataclasses.replace(scene.machine, settings=hurried)).reconcile()
     assert list(scene.machine.store.list(keys.shards_prefix(stream.ref))) == []
     again = render(scene, stream, 0)
     assert before is not None

@@ -21,13 +21,17 @@ Watch = Callable[[Job], None]
 LOOK_SECONDS = 2
 """How long one request waits at the service for the end: how often the progress is new."""
 
+ITEMS_ON_A_PAGE = 100
+EVENTS_ON_A_PAGE = 1_000
+"""The most that the service gives at once."""
+
 
 def walk(ask: Callable[[dict[str, Any]], Page[T]], limit: int | None) -> Iterator[T]:
     """Every item of a list of the service, page after page, at most `limit`; pages are asked for as they are needed."""
     left, after = limit, None
     while left is None or left > 0:
-        params = {"limit": min(left or 100, 100)} | ({"after": after} if after else {})
-        page = ask(params)
+        most = min(left or ITEMS_ON_A_PAGE, ITEMS_ON_A_PAGE)
+        page = ask({"limit": most} | ({"after": after} if after else {}))
         yield from page.items
         after = page.next_cursor
         left = None if left is None else left - len(page.items)
@@ -98,7 +102,7 @@ class Jobs(Generic[J_co]):
     def events(self, job_id: str, *, after: str | None = None) -> Iterator[Event]:
         """What has happened to the job so far, oldest first."""
         while True:
-            params = {"limit": 1000} | ({"after": after} if after else {})
+            params = {"limit": EVENTS_ON_A_PAGE} | ({"after": after} if after else {})
             found = self._transport.call(self._operations.events, job_id, params=params)["items"]
             if not found:
                 return

@@ -19,7 +19,6 @@ from benchmarks.memory import own_peak_bytes
 from models.inversion.invert import Tools, invert
 from models.inversion.refinement import InversionOptions
 from models.labels.ensemble import EnsembleKind
-from models.labels.features import tap_bytes
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 
@@ -49,7 +48,7 @@ def _measure(px: int, labels: Sequence[int], kind: EnsembleKind) -> dict[str, ob
     # Two numbers of images tell a step from what comes before it, and an image's memory from the rest.
     one, two = (_child("inversion", px, count, kind) for count in (1, 2))
     found: dict[str, object] = {
-        "tap_bytes": tap_bytes(random_generator(px)),
+        "tap_bytes": random_generator(px).config.tap_bytes,
         "generator_seconds": round(alone["seconds"], 2),
         "inversion_seconds_per_image_step": round(
             (two["seconds"] - one["seconds"]) / INVERSION_STEPS, 2

@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     cpu_threads: Count | None = None
     max_warm_bytes: Count = 4096 * MiB
     micro_batch: Count = 16
-    inversion_memory_bytes: Count = 8_192 * MiB  # on a CPU, where nobody can try and be refused
+    micro_batch_memory_bytes: Count = 8_192 * MiB  # on a CPU, where nobody can try and be refused
     perceptual_weights: Path | None = None
     shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)

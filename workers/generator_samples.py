@@ -63,7 +63,8 @@ def _render(run: Run, generator: Generator) -> Iterator[Tensor]:
         return generator.synthesize(ws).images.clamp(-1, 1).cpu()
 
     candidates = [Candidate(index) for index in range(NUM_SAMPLES)]
-    return machine.micro_batches.run("sampling", str(run.ref), candidates, work)
+    most = machine.micro_batches.most(generator.config.synthesis_bytes)
+    return machine.micro_batches.run("sampling", str(run.ref), candidates, work, largest=most)
 
 
 def _cell(pixels: Pixels) -> Pixels:

@@ -16,7 +16,6 @@ from models.inversion.invert import Tools, invert
 from models.inversion.perceptual import DiscriminatorDistance, distances
 from models.inversion.refinement import InversionOptions
 from models.inversion.spacing import SampleSpacing, measure_spacing
-from models.labels.features import tap_bytes
 from models.labels.label_generator import to_bytes
 from models.stylegan2.generator import Generator, build_generator
 from workers.artefacts import load_network, read_generator, read_inverter
@@ -107,7 +106,7 @@ class Inverter:
                 "measuring samples",
                 manifest.digest,
                 lambda size: measure_spacing(generator, judge, size),
-                largest=machine.settings.micro_batch,
+                largest=machine.micro_batches.most(generator.config.synthesis_bytes),
             ),
             options=to_options(
                 wanted,
@@ -122,7 +121,7 @@ class Inverter:
             "measuring the framing",
             self.generator_digest,
             lambda size: measure_framing(self.generator, size),
-            largest=machine.settings.micro_batch,
+            largest=machine.micro_batches.most(self.generator.config.synthesis_bytes),
         )
         chosen = range(min(len(pairs), MAX_IMAGES))
         return find_framing(prior, pairs.image_tensor(chosen).to(machine.device))
@@ -173,12 +172,9 @@ class Inverter:
 
 
 def inversion_micro_batch(machine: Machine, generator: Generator, *, has_distance: bool) -> int:
-    """How many images are inverted at once: on a CPU as many as fit `inversion_memory_bytes`, never none."""
-    if machine.device.type != "cpu":
-        return machine.settings.micro_batch
+    """How many images are inverted at once."""
     held = TAPS_HELD_WITH_DISTANCE if has_distance else TAPS_HELD
-    fitting = machine.settings.inversion_memory_bytes // (held * tap_bytes(generator))
-    return max(1, min(fitting, machine.settings.micro_batch))
+    return machine.micro_batches.most(held * generator.config.tap_bytes)
 
 
 def to_options(wanted: WantedOptions, micro_batch: int) -> InversionOptions:

@@ -76,7 +76,9 @@ def label_codes(
     def work(chunk: Sequence[int]) -> Rendered:
         return label_generator.render(inversion.ws[list(chunk)])
 
-    for rendered in run.machine.micro_batches.run("labelling", digest, range(len(pairs)), work):
+    batches, images = run.machine.micro_batches, range(len(pairs))
+    most = batches.most(label_generator.image_bytes)
+    for rendered in batches.run("labelling", digest, images, work, largest=most):
         places = range(num_done, num_done + len(rendered))
         scorer.add(rendered, pairs.label_tensors(places), pairs.reference_px(places))
         shown += predicted(rendered)[: MAX_ROWS - len(shown)]

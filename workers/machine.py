@@ -31,14 +31,16 @@ class Machine:
     def from_settings(cls, settings: Settings) -> Self:
         """Opens what the settings name. RQ needs a connection of its own: it reads bytes, and waits long."""
         url = settings.redis_url.get_secret_value()
+        device = choose_device(settings.device)
+        memory_bytes = settings.micro_batch_memory_bytes if device.type == "cpu" else None
         return cls(
             settings=settings,
             store=Store.from_settings(settings),
             ledger=Ledger.connect(url),
             redis=redis.Redis.from_url(url),
-            device=choose_device(settings.device),
+            device=device,
             networks=WarmNetworks(settings.max_warm_bytes),
-            micro_batches=MicroBatches(settings.micro_batch),
+            micro_batches=MicroBatches(settings.micro_batch, memory_bytes),
             pulse=Pulse(),
         )
 

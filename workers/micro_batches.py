@@ -1,4 +1,4 @@
-"""Work in micro-batches that shrink when the device runs out of memory: halved inside the job, never below one item."""
+"""Work in micro-batches that fit the memory: counted beforehand on a CPU, halved inside the job on a full device."""
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +16,20 @@ Result = TypeVar("Result")
 
 
 class MicroBatches:
-    """Remembers, for each piece of work and network, the micro-batch that fitted the device last time."""
+    """Remembers, for each piece of work and network, the micro-batch that fitted the device last time.
 
-    def __init__(self, largest: int) -> None:
-        self._largest = largest
+    An accelerator says when it is full. A CPU does not, the process is killed: there `memory_bytes` is the limit.
+    """
+
+    def __init__(self, largest: int, memory_bytes: int | None = None) -> None:
+        self._largest, self._memory_bytes = largest, memory_bytes
         self._fitting: dict[tuple[str, str], int] = {}
+
+    def most(self, item_bytes: int) -> int:
+        """How many items that take so much memory are worked on at once, at least one."""
+        if self._memory_bytes is None:
+            return self._largest
+        return max(1, min(self._largest, self._memory_bytes // item_bytes))
 
     def run(
         self,
@@ -29,11 +38,9 @@ class MicroBatches:
         items: Sequence[Item],
         work: Callable[[Sequence[Item]], Result],
         *,
-        largest: int | None = None,
+        largest: int,
     ) -> Iterator[Result]:
-        """The result of each chunk of items, in order. `digest` is that of the network that does the work.
-
-        A chunk has `largest` items at most, as many as the machine's other work by default.
+        """The result of each chunk of at most `largest` items, in order. `digest` is that of the network that works.
 
         Raises `OutOfMemory` when not even one item fits.
         """
@@ -44,7 +51,7 @@ class MicroBatches:
                 chunk = items[start : start + size]
                 return len(chunk), work(chunk)
 
-            most = min(largest or self._largest, len(items) - start)
+            most = min(largest, len(items) - start)
             count, result = self.shrinking(name, digest, next_chunk, largest=most)
             yield result
             start += count

@@ -39,6 +39,7 @@ class Renderer:
         self._machine = machine
         self._label_generator = open_label_generator(machine, tenant, fit)
         self._digest = fit.digest
+        self._at_once = machine.micro_batches.most(self._label_generator.image_bytes)
         self._seed = seed
         self._truncation = truncation
         self._stream = stream
@@ -46,7 +47,7 @@ class Renderer:
     def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
         """The sample of each candidate, in order."""
         chunks = self._machine.micro_batches.run(
-            "rendering", self._digest, candidates, self._render_chunk
+            "rendering", self._digest, candidates, self._render_chunk, largest=self._at_once
         )
         for samples in chunks:
             yield from samples
@@ -68,7 +69,7 @@ class Renderer:
             indices,
             render,
             lambda sample: threshold is None or sample.score <= threshold,
-            micro_batch=self._machine.settings.micro_batch,
+            micro_batch=self._at_once,
             max_attempts=MAX_ATTEMPTS,
         )
         try:

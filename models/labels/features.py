@@ -76,7 +76,7 @@ class LabelledFeatures:
         self._centres = pixel_centres(labels.label_px, labels.device)
         self._cache_bytes = cache_bytes
         self._batch = min(most_images, synthesis_batch(generator, cache_bytes))
-        fits = tap_bytes(generator) * len(ws) <= cache_bytes
+        fits = generator.config.tap_bytes * len(ws) <= cache_bytes
         self._cache = self._synthesize_all() if fits else None
 
     def rounds(self, count: int, *, images: int, pixels: int) -> Iterator[DrawnPixels]:
@@ -171,12 +171,6 @@ class LabelledFeatures:
         return self.generator.synthesize(self.ws[list(images)]).taps
 
 
-def tap_bytes(generator: Generator) -> int:
-    """What the taps of one image take in float32."""
-    shapes = zip(generator.config.tap_channels, generator.config.tap_px, strict=True)
-    return 4 * sum(channels * math.prod(px) for channels, px in shapes)
-
-
 def synthesis_batch(generator: Generator, cache_bytes: int) -> int:
     """How many images' taps fit into half of `cache_bytes`, at least one and at most `SYNTHESIS_BATCH`."""
-    return max(1, min(SYNTHESIS_BATCH, cache_bytes // 2 // tap_bytes(generator)))
+    return max(1, min(SYNTHESIS_BATCH, cache_bytes // 2 // generator.config.tap_bytes))

@@ -1,5 +1,6 @@
 """The product of a fit: W+ codes in, images with the labels of every task and their uncertainty out."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,8 @@ from models.labels.ensemble import Ensemble
 from models.labels.tasks import HIDDEN, VISIBLE
 from models.labels.votes import Ballot, ClassVotes, PointVotes
 from models.stylegan2.generator import Generator
+
+COPIES_OF_OUTPUTS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,17 @@ class LabelGenerator:
         self.generator, self.ensemble = generator, ensemble
         self.label_px = label_px or generator.config.image_px
         self._head = head_of(ensemble, self.label_px, generator.precision)
+
+    @property
+    def image_bytes(self) -> int:
+        """What rendering takes of memory for each image of a micro-batch, at most (benchmarks/LOG.md).
+
+        First that of making it; then its taps are left, and of every pixel what a compact ensemble reads there, and a
+        member's value and some running sums for every output.
+        """
+        made, read = self.generator.config, self.ensemble.config
+        values = (read.rank or 0) + COPIES_OF_OUTPUTS * read.tasks.outputs
+        return max(made.synthesis_bytes, made.tap_bytes + 4 * values * math.prod(self.label_px))
 
     @torch.no_grad()
     def render(self, ws: StyleCodes) -> Rendered:

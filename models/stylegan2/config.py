@@ -56,6 +56,19 @@ class GeneratorConfig(JsonConfig):
         """Height and width of each feature tap, in the order of `tap_channels`."""
         return tuple(self.block_px(block) for block in range(self.num_blocks) for _ in range(2))
 
+    @property
+    def tap_bytes(self) -> int:
+        """What the feature taps of one image take in float32."""
+        return 4 * sum(
+            channels * height * width
+            for channels, (height, width) in zip(self.tap_channels, self.tap_px, strict=True)
+        )
+
+    @property
+    def synthesis_bytes(self) -> int:
+        """What making one image takes at most: its taps, and half-made maps of their size (benchmarks/LOG.md)."""
+        return 2 * self.tap_bytes
+
     def block_px(self, block: int) -> tuple[int, int]:
         height, width = self.base_px
         return height << block, width << block

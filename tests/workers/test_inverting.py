@@ -2,30 +2,25 @@
 
 import dataclasses
 
-import pytest
-import torch
-
-from models.labels.features import tap_bytes
 from models.stylegan2.generator import Generator
 from tests.workers.scene import CONFIG
 from workers.inverting import TAPS_HELD, TAPS_HELD_WITH_DISTANCE, inversion_micro_batch
 from workers.machine import Machine
+from workers.micro_batches import MicroBatches
 
 GENERATOR = Generator(CONFIG)
-IMAGE_BYTES = TAPS_HELD * tap_bytes(GENERATOR)
+IMAGE_BYTES = TAPS_HELD * GENERATOR.config.tap_bytes
 
 
 def with_memory(machine: Machine, num_bytes: int) -> Machine:
-    """The machine with another limit."""
-    settings = machine.settings.model_copy(update={"inversion_memory_bytes": num_bytes})
-    return dataclasses.replace(machine, settings=settings)
+    """The machine with a limit."""
+    return dataclasses.replace(machine, micro_batches=MicroBatches(16, num_bytes))
 
 
-@pytest.mark.parametrize(("fitting", "expected"), [(0.5, 1), (1, 1), (3.9, 3), (1_000, 16)])
-def test_as_many_as_fit_the_memory(machine: Machine, fitting: float, expected: int) -> None:
-    """Never none, and never more than a micro-batch."""
-    limited = with_memory(machine, int(fitting * IMAGE_BYTES))
-    assert inversion_micro_batch(limited, GENERATOR, has_distance=False) == expected
+def test_as_many_as_fit_the_memory(machine: Machine) -> None:
+    """What a step back through the network holds of an image is counted."""
+    limited = with_memory(machine, int(3.9 * IMAGE_BYTES))
+    assert inversion_micro_batch(limited, GENERATOR, has_distance=False) == 3
 
 
 def test_a_perceptual_distance_takes_memory_too(machine: Machine) -> None:
@@ -33,9 +28,3 @@ def test_a_perceptual_distance_takes_memory_too(machine: Machine) -> None:
     limited = with_memory(machine, 6 * IMAGE_BYTES)
     expected = 6 * TAPS_HELD // TAPS_HELD_WITH_DISTANCE
     assert inversion_micro_batch(limited, GENERATOR, has_distance=True) == expected
-
-
-def test_an_accelerator_halves_instead(machine: Machine) -> None:
-    """It tells when it is full, so no guess stands in its way."""
-    limited = dataclasses.replace(with_memory(machine, 1), device=torch.device("cuda"))
-    assert inversion_micro_batch(limited, GENERATOR, has_distance=True) == 16

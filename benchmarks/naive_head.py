@@ -18,7 +18,10 @@ def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> Ba
     Votes are counted in float32 at least.
     """
     kind = ensemble.layer1.weight.dtype
-    maps = [F.interpolate(tap.to(kind), size=label_px, mode="bilinear") for tap in taps]
+    maps = [
+        F.interpolate(tap.to(kind), size=label_px, mode="bilinear")
+        for tap in ensemble.config.read(taps)
+    ]
     columns = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
     flat = columns.reshape(1, -1, columns.shape[-1])
     return Ballot(ensemble.config.tasks, label_px).count(

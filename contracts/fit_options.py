@@ -101,13 +101,15 @@ class EnsembleOptions(Shape):
     """How the ensemble of label heads is trained: all members at once, on `batch_pixels` pixels per member and step.
 
     `kind` "compact" reduces the trained members' first layers to `rank` dimensions that all share, "paper" leaves them
-    as they are; requests from before there was a choice are the paper's.
+    as they are; requests from before there was a choice are the paper's. Features of fewer than `min_tap_px` pixels
+    are not read.
     `balance` 0 draws classes as often as they occur, 1 equally often. `boundary_share` of the pixels are drawn at
     boundaries between classes, `keypoint_share` around keypoints.
     """
 
     kind: EnsembleKind = "paper"
     rank: Annotated[int, Field(ge=1, le=512)] = 96
+    min_tap_px: Annotated[int, Field(ge=0, le=1_024)] = 0
     num_members: Annotated[int, Field(ge=1, le=32)] = 10
     hidden: tuple[HiddenWidth, HiddenWidth] = (64, 32)
     steps: Annotated[int, Field(ge=1, le=100_000)] = 1_500
@@ -128,15 +130,26 @@ class EnsembleOptions(Shape):
 
 
 class EnsembleChoice(EnsembleOptions):
-    """What a caller says of the ensemble: any single value to depart from the defaults."""
+    """What a caller says of the ensemble: any single value to depart from the defaults.
+
+    By default a compact one reads features of 16 pixels and more, the paper's all.
+    """
 
     kind: EnsembleKind = "compact"
+    min_tap_px: Annotated[int, Field(ge=0, le=1_024)] = 16
+
+
+ENSEMBLE_PRESETS: dict[EnsembleKind, EnsembleOptions] = {
+    "compact": EnsembleOptions(kind="compact", min_tap_px=16),
+    "paper": EnsembleOptions(kind="paper"),
+}
 
 
 def resolve_ensemble(choice: EnsembleKind | EnsembleChoice) -> EnsembleOptions:
-    """Every number of the ensemble, also where the caller has only named its kind."""
+    """The kind's numbers with the caller's own laid over them; a word alone names the kind."""
     named = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
-    return EnsembleOptions.model_validate(named.model_dump())
+    own = named.model_dump(exclude_unset=True)
+    return ENSEMBLE_PRESETS[named.kind].model_copy(update=own)
 
 
 class FitOptions(Shape):

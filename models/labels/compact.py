@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.arrays import StyleCodes
+from models.arrays import StyleCodes, Taps
 from models.labels.ensemble import Ensemble
 from models.labels.hypercolumns import gather
 from models.stylegan2.generator import Generator
@@ -42,7 +42,11 @@ def compress(
     """
     weight = ensemble.layer1.weight.transpose(0, 1).flatten(1)
     importance = _importance(ensemble)
-    columns = _columns(generator, ws.to(weight.device), seed=seed, micro_batch=micro_batch)
+    drawn = _draw(generator, ws.to(weight.device), seed=seed, micro_batch=micro_batch)
+    columns = (
+        gather(ensemble.config.read(taps), pixels, generator.config.image_px).flatten(0, 1)
+        for taps, pixels in drawn
+    )
     scaled = weight * importance
     mean, covariance = _moments(columns, scaled)
     rank = min(rank, *weight.shape)
@@ -78,17 +82,16 @@ def _importance(ensemble: Ensemble) -> Float[Tensor, " all_hidden"]:
     return lengths.clamp(min=MIN_IMPORTANCE * float(lengths.max()))
 
 
-def _columns(
+def _draw(
     generator: Generator, ws: StyleCodes, *, seed: int, micro_batch: int
-) -> Iterator[Columns]:
-    """Hypercolumns at random pixels, some images at a time."""
+) -> Iterator[tuple[Taps, Int[Tensor, "batch count"]]]:
+    """Feature taps and random pixels, some images at a time."""
     chance = torch.Generator().manual_seed(seed)
     z = torch.randn(NUM_SAMPLES, generator.config.z_dim, generator=chance)
     height, width = generator.config.image_px
     for part in torch.cat([ws, generator.map(z.to(ws.device))]).split(micro_batch):
         pixels = torch.randint(height * width, (len(part), PIXELS_PER_IMAGE), generator=chance)
-        taps = generator.synthesize(part).taps
-        yield gather(taps, pixels.to(ws.device), (height, width)).flatten(0, 1)
+        yield generator.synthesize(part).taps, pixels.to(ws.device)
 
 
 def _moments(

@@ -35,8 +35,9 @@ class CompactHead:
     def __init__(
         self, ensemble: Ensemble, projection: Tensor, label_px: Px, precision: torch.dtype
     ) -> None:
-        self._label_px, members = label_px, range(ensemble.config.num_members)
-        weights = projection.detach().split(ensemble.config.tap_channels)
+        self._label_px, self._config = label_px, ensemble.config
+        members = range(ensemble.config.num_members)
+        weights = projection.detach().split(ensemble.config.read_channels)
         unbiased = FirstLayer(weights, projection.new_zeros(projection.shape[1]))
         self._projection = unbiased.to(precision)
         with torch.no_grad():
@@ -45,7 +46,8 @@ class CompactHead:
     @torch.no_grad()
     def maps(self, taps: Sequence[Tensor]) -> Iterator[FeatureMaps]:
         """Raw outputs [n, outputs, h, w] at every pixel of the label, member by member."""
-        shared = project(taps, self._projection, self._label_px).flatten(2)
+        read = self._config.read(taps)
+        shared = project(read, self._projection, self._label_px).flatten(2)
         strip_px = CPU_STRIP_PX if shared.device.type == "cpu" else GPU_STRIP_PX
         for layers in self._members:
             outputs = shared.new_empty(len(shared), len(layers[-1][0]), shared.shape[2])

@@ -4,6 +4,7 @@ Each member is Linear-ReLU-BatchNorm, Linear-ReLU-BatchNorm, Linear. This is the
 whole images are labelled by `lean_head.py`. A compact ensemble (`compact.py`) has one projection before all of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from models.arrays import Taps
 from models.json_config import JsonConfig
 from models.labels.tasks import TaskSet
 
@@ -25,6 +27,7 @@ EnsembleKind = Literal["compact", "paper"]
 class EnsembleConfig(JsonConfig):
     """`tap_channels` are the generator's feature taps in order, `tasks` what the last layer's outputs mean.
 
+    Taps before `first_tap`, those of the lowest resolutions, are not read; the paper's ensemble reads all.
     `rank` is how many numbers a compact ensemble's members read at a pixel; None is the paper's, which reads all.
     """
 
@@ -33,11 +36,21 @@ class EnsembleConfig(JsonConfig):
     hidden: tuple[int, int] = (64, 32)
     num_members: int = 10
     rank: int | None = None
+    first_tap: int = 0
+
+    def read(self, taps: Sequence[Tensor]) -> Taps:
+        """The taps that are read."""
+        return list(taps[self.first_tap :])
+
+    @property
+    def read_channels(self) -> tuple[int, ...]:
+        """Those of the taps that are read."""
+        return self.tap_channels[self.first_tap :]
 
     @property
     def member_channels(self) -> tuple[int, ...]:
         """What the members' first layers read, map by map."""
-        return self.tap_channels if self.rank is None else (self.rank,)
+        return self.read_channels if self.rank is None else (self.rank,)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "EnsembleConfig":
@@ -99,7 +112,7 @@ class Ensemble(nn.Module):
         members, (first, second) = config.num_members, config.hidden
         self.projection = None
         if config.rank is not None:
-            self.projection = nn.Parameter(torch.zeros(sum(config.tap_channels), config.rank))
+            self.projection = nn.Parameter(torch.zeros(sum(config.read_channels), config.rank))
         self.layer1 = MemberLinear(members, sum(config.member_channels), first)
         self.norm1 = MemberNorm(members, first)
         self.layer2 = MemberLinear(members, first, second)

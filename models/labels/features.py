@@ -55,6 +55,7 @@ class _Round:
 class LabelledFeatures:
     """The labelled images, from which pixels are drawn with the chances that `weigh` gives the labels of an image.
 
+    Hypercolumns have the generator's taps from `first_tap` on.
     Taps stay in memory while they fit into `cache_bytes`. Beyond that they are synthesised again, as many images at a
     time as fit into half of it and are not more than `most_images`; the other half holds the hypercolumns of several
     rounds, which share one pass over the images. What is drawn does not depend on it.
@@ -69,9 +70,10 @@ class LabelledFeatures:
         *,
         weigh: Callable[[Labels], PixelScores],
         cache_bytes: int,
+        first_tap: int = 0,
         most_images: int = SYNTHESIS_BATCH,
     ) -> None:
-        self.generator, self.ws = generator, ws
+        self.generator, self.ws, self._first_tap = generator, ws, first_tap
         self._labels, self._tasks, self._weigh = labels, tasks, weigh
         self._centres = pixel_centres(labels.label_px, labels.device)
         self._cache_bytes = cache_bytes
@@ -83,8 +85,7 @@ class LabelledFeatures:
         """`count` times so many random pixels, shuffled, of at most so many random images."""
         at_once = 1
         if self._cache is None:
-            column_bytes = 4 * sum(self.generator.config.tap_channels)
-            at_once = max(1, self._cache_bytes // 2 // (column_bytes * pixels))
+            at_once = max(1, self._cache_bytes // 2 // (4 * self._channels * pixels))
         for first in range(0, count, at_once):
             number = min(at_once, count - first)
             rounds = [self._draw(images, pixels) for _ in range(number)]
@@ -126,8 +127,7 @@ class LabelledFeatures:
     @torch.no_grad()
     def _read(self, rounds: Sequence[_Round]) -> list[Tensor]:
         """The hypercolumns [chosen, count, channels] of each round, every image synthesised once for all of them."""
-        channels = sum(self.generator.config.tap_channels)
-        columns = [self.ws.new_empty(*one.pixels.shape, channels) for one in rounds]
+        columns = [self.ws.new_empty(*one.pixels.shape, self._channels) for one in rounds]
         places: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for one, rooms in zip(rounds, columns, strict=True):
             for row, image in enumerate(one.images.tolist()):
@@ -168,7 +168,11 @@ class LabelledFeatures:
         return stored
 
     def _synthesize(self, images: Sequence[int]) -> Taps:
-        return self.generator.synthesize(self.ws[list(images)]).taps
+        return self.generator.synthesize(self.ws[list(images)]).taps[self._first_tap :]
+
+    @property
+    def _channels(self) -> int:
+        return sum(self.generator.config.tap_channels[self._first_tap :])
 
 
 def synthesis_batch(generator: Generator, cache_bytes: int) -> int:

@@ -84,14 +84,15 @@ class LeanHead:
     """An ensemble made ready for labels of one size; later changes of the ensemble's normalisations do not reach it."""
 
     def __init__(self, ensemble: Ensemble, label_px: Px, precision: torch.dtype) -> None:
-        self._label_px, members = label_px, range(ensemble.config.num_members)
+        self._label_px, self._config = label_px, ensemble.config
+        members = range(ensemble.config.num_members)
         with torch.no_grad():
             self._members = [Member.of(ensemble, k, precision) for k in members]
 
     @torch.no_grad()
     def maps(self, taps: Sequence[Tensor]) -> Iterator[FeatureMaps]:
         """Raw outputs [n, outputs, h, w] at every pixel of the label, member by member."""
-        sums = FirstLayerSums(taps, self._label_px, self._members[0].first)
+        sums = FirstLayerSums(self._config.read(taps), self._label_px, self._members[0].first)
         for member in self._members:
             shape = (len(taps[0]), len(member.third), *self._label_px)
             outputs = taps[0].new_empty(shape, dtype=torch.float32)

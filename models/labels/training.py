@@ -27,7 +27,9 @@ from models.stylegan2.generator import Generator
 class EnsembleOptions:
     """How the ensemble is shaped and trained. `batch_pixels` counts pixels per member and step.
 
-    A compact ensemble is the paper's, its first layers reduced to `rank` dimensions once they are trained.
+    A compact ensemble is the paper's, its first layers reduced to `rank` dimensions once they are trained. Taps of less
+    than `min_tap_px` are not read: they tell images apart rather than places, and labels of new images are better
+    without them (benchmarks/LOG.md); the paper reads all.
     `images_per_round` and `cache_bytes` bound the memory that feature maps take. `balance`, `boundary_share` and
     `keypoint_share` say where pixels are drawn (see `drawing.py`). On portraits a balance of 0.5 gave four thin classes
     1 to 12 points of IoU with 50 labels; shares set aside for boundaries and keypoints gave nothing, so they are 0.
@@ -35,6 +37,7 @@ class EnsembleOptions:
 
     kind: EnsembleKind = "compact"
     rank: int = 96
+    min_tap_px: int = 16
     num_members: int = 10
     hidden: tuple[int, int] = (64, 32)
     steps: int = 1500
@@ -80,6 +83,7 @@ def train_ensemble(
         tasks=tasks,
         hidden=options.hidden,
         num_members=options.num_members,
+        first_tap=generator.config.first_tap(options.min_tap_px),
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -91,6 +95,7 @@ def train_ensemble(
             scales.standardise(labels),
             tasks,
             weigh=partial(_weights, scales=scales, tasks=tasks, options=options),
+            first_tap=config.first_tap,
             cache_bytes=options.cache_bytes,
             most_images=options.images_per_round,
         )

@@ -56,6 +56,11 @@ class GeneratorConfig(JsonConfig):
         """Height and width of each feature tap, in the order of `tap_channels`."""
         return tuple(self.block_px(block) for block in range(self.num_blocks) for _ in range(2))
 
+    def first_tap(self, min_px: int) -> int:
+        """The lowest tap of at least so many pixels either way; the highest resolution's where none is so large."""
+        large = [min(px) >= min(min_px, *self.image_px) for px in self.tap_px]
+        return large.index(True)
+
     @property
     def tap_bytes(self) -> int:
         """What the feature taps of one image take in float32."""

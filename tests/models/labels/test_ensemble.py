@@ -15,9 +15,10 @@ from models.stylegan2.generator import Generator
 TASKS = TaskSet(segmentation=SegmentationTask(5), keypoints=KeypointTask(3), depth=DepthTask())
 
 
-def random_ensemble(generator: Generator, rank: int | None = None) -> Ensemble:
+def random_ensemble(generator: Generator, rank: int | None = None, first_tap: int = 0) -> Ensemble:
     """Ten members with random weights and normalisation statistics that are not trivial."""
-    config = EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=TASKS, rank=rank)
+    taps = generator.config.tap_channels
+    config = EnsembleConfig(tap_channels=taps, tasks=TASKS, rank=rank, first_tap=first_tap)
     ensemble = Ensemble(config)
     for name, tensor in ensemble.state_dict().items():
         if "variance" in name:
@@ -52,9 +53,10 @@ def test_an_ensemble_survives_its_json(generator: Generator, rank: int | None) -
 def test_an_ensemble_from_before_there_were_compact_ones_is_the_papers(
     generator: Generator,
 ) -> None:
-    """A stored configuration without a rank, and weights without a projection."""
+    """A stored configuration without a rank or a first tap, and weights without a projection."""
     ensemble = random_ensemble(generator)
     weights, config = pack_network(ensemble, ensemble.config.to_dict())
-    old = {name: value for name, value in json.loads(config).items() if name != "rank"}
+    added = {"rank", "first_tap"}
+    old = {name: value for name, value in json.loads(config).items() if name not in added}
     assert build_ensemble(old, unpack(weights)).config == ensemble.config
     assert "projection" not in unpack(weights)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.arrays import IGNORE_INDEX
-from models.labels.ensemble import Ensemble
+from models.labels.ensemble import Ensemble, EnsembleKind
 from models.labels.label_generator import LabelGenerator, Rendered
 from models.labels.metrics import ConfusionMatrix, DepthScore, KeypointScore
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
@@ -41,6 +41,18 @@ def test_it_labels_images_that_it_never_saw(generator: Generator) -> None:
     ensemble = train_ensemble(generator, ws[:8], labels, tasks=MASKS, options=LONGER, seed=0)
     right = given(LabelGenerator(generator, ensemble).render(ws[8:]).masks) == masks[8:]
     assert right.sum() > 0.8 * right.numel()  # chance is a third
+
+
+@pytest.mark.parametrize("kind", ["compact", "paper"])
+def test_features_of_few_pixels_are_not_read(generator: Generator, kind: EnsembleKind) -> None:
+    """Of 4, 8, 16 and 32 px the two highest are, and the weights for the others do not exist."""
+    ws = generator.map(torch.randn(2, 16))
+    labels = Labels(label_px=(32, 32), masks=expressible_masks(generator, ws))
+    options = replace(QUICK, kind=kind, steps=2, min_tap_px=16)
+    ensemble = train_ensemble(generator, ws, labels, tasks=MASKS, options=options, seed=0)
+    read = ensemble.layer1.weight[0] if ensemble.projection is None else ensemble.projection
+    assert ensemble.config.first_tap == 4
+    assert len(read) == sum(generator.config.tap_channels[4:])
 
 
 def errors(found: Rendered, truth: Labels) -> tuple[float, float]:

@@ -1,7 +1,8 @@
 """`python -m benchmarks.ensembles`: how many members an ensemble needs, and which feature taps it reads.
 
-Masks on portraits, over several draws of labelled sets; each row differs from the default in one thing and is fitted on
-the same codes. Scored on held-out inverted portraits against exact truth. Ends in one line of JSON.
+Masks on portraits, over several draws of labelled sets; each row departs from the default and is fitted on the same
+codes. Scored on held-out inverted portraits against exact truth, and on samples as the reference segmenter sees them.
+Ends in one line of JSON.
 """
 
 import argparse
@@ -13,13 +14,16 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import torch
+
 from benchmarks.codes import CodeStore, Networks
-from benchmarks.quality import BUILTIN
-from benchmarks.reference_segmenter import FOLDER
+from benchmarks.quality import BUILTIN, SAMPLE_SEED, generated_truth
+from benchmarks.reference_segmenter import FOLDER, reference_segmenter
 from benchmarks.tasks import ONLY_MASKS, Portraits, judge
 from models.arrays import StyleCodes
 from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
+from models.labels.tasks import Labels
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.stylegan2.generator import Generator, NoiseMode, Synthesis
 from models.stylegan2.layers import channels_last
@@ -27,7 +31,7 @@ from models.stylegan2.layers import channels_last
 
 @dataclass(frozen=True)
 class Row:
-    """One way: how the ensemble's options differ, and the heights of the taps that it reads (or every other tap)."""
+    """One way: how the ensemble's options differ, and the heights of the taps that it sees (or every other tap)."""
 
     name: str
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +48,9 @@ ROWS = (
     Row("hidden 128-32", {"hidden": (128, 32)}),
     Row("taps to 16 px", heights=range(17)),
     Row("taps to 32 px", heights=range(33)),
-    Row("taps from 16 px", heights=range(16, 1 << 12)),
+    Row("taps from 8 px", {"min_tap_px": 8}),
+    Row("taps from 16 px", {"min_tap_px": 16}),
+    Row("taps from 16 px, balance 0", {"min_tap_px": 16, "balance": 0.0}),
     Row("one tap a resolution", every=2),
 )
 
@@ -70,14 +76,17 @@ def main() -> None:
     """Every row at every number of labels and draw; the summary is one line of JSON."""
     parsed = _parse()
     codes = CodeStore(parsed.folder, Networks.read(parsed.generator), InversionOptions())
-    heldout = Portraits.read(codes, "heldout", 0, parsed.heldout)
+    rows = [row for row in ROWS if row.name in ("default", *parsed.rows)]
+    truth = {"heldout": Portraits.read(codes, "heldout", 0, parsed.heldout)}
+    if parsed.generated:
+        truth["generated"] = _generated(codes.networks.generator, parsed.folder, parsed.generated)
     results: dict[str, Any] = {"benchmark": "ensembles", "draws": parsed.draws}
     for count in parsed.labels:
-        scores: dict[str, list[dict[str, float]]] = {row.name: [] for row in ROWS}
+        scores: dict[str, list[dict[str, float]]] = {row.name: [] for row in rows}
         for draw in range(parsed.draws):
             training = Portraits.read(codes, "labelled", draw, count)
-            for row in ROWS:
-                scores[row.name].append(_score(codes.networks.generator, training, heldout, row))
+            for row in rows:
+                scores[row.name].append(_score(codes.networks.generator, training, truth, row))
                 found = scores[row.name][-1]
                 print(count, draw, row.name, json.dumps(found), file=sys.stderr, flush=True)
         results[str(count)] = {
@@ -86,25 +95,42 @@ def main() -> None:
     print(json.dumps(results))
 
 
+def _generated(generator: Generator, folder: Path, count: int) -> Portraits:
+    """Samples as the reference segmenter sees them."""
+    ws, masks = generated_truth(generator, reference_segmenter(folder), SAMPLE_SEED, count)
+    labels = Labels(label_px=generator.config.image_px, masks=masks)
+    return Portraits(ws, labels, head_px=torch.ones(count))
+
+
 def _score(
-    generator: Generator, training: Portraits, heldout: Portraits, row: Row
+    generator: Generator, training: Portraits, truth: Mapping[str, Portraits], row: Row
 ) -> dict[str, float]:
     muted = Muted(generator, row)
     options = replace(EnsembleOptions(), **row.changes)
     ensemble = train_ensemble(
         muted, training.ws, training.labels, tasks=ONLY_MASKS, options=options, seed=0
     )
-    return judge(LabelGenerator(muted, ensemble), heldout)
+    fitted = LabelGenerator(muted, ensemble)
+    return {
+        f"{kind}_{name}": value
+        for kind, known in truth.items()
+        for name, value in judge(fitted, known).items()
+    }
 
 
 def _summary(
     runs: list[dict[str, float]], defaults: list[dict[str, float]]
 ) -> dict[str, float | None]:
     """Means over the draws; `gain` is the mIoU beside the default's on the same draws, with its standard error."""
-    gains = [run["miou"] - default["miou"] for run, default in zip(runs, defaults, strict=True)]
-    means = {name: round(fmean(run[name] for run in runs), 4) for name in runs[0]}
-    error = round(stdev(gains) / len(gains) ** 0.5, 4) if len(gains) > 1 else None
-    return means | {"gain": round(fmean(gains), 4), "gain_error": error}
+    found: dict[str, float | None] = {}
+    for name in runs[0]:
+        found[name] = round(fmean(run[name] for run in runs), 4)
+        if name.endswith("miou"):
+            gains = [run[name] - default[name] for run, default in zip(runs, defaults, strict=True)]
+            found[f"{name}_gain"] = round(fmean(gains), 4)
+            error = round(stdev(gains) / len(gains) ** 0.5, 4) if len(gains) > 1 else None
+            found[f"{name}_gain_error"] = error
+    return found
 
 
 def _parse() -> argparse.Namespace:
@@ -114,6 +140,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--heldout", type=int, default=200)
+    parser.add_argument("--generated", type=int, default=1_000, help="samples; 0: none")
+    names = [row.name for row in ROWS]
+    parser.add_argument(
+        "--rows", nargs="+", choices=names, default=names, help="beside the default"
+    )
     return parser.parse_args()
 
 

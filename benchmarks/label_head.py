@@ -131,10 +131,8 @@ def _ways(setting: Setting) -> dict[str, Callable[[], object]]:
     config = generator.config
     taps, label_px = config.tap_channels, (min(setting.px, MAX_LABEL_PX),) * 2
     paper = _random(EnsembleConfig(tap_channels=taps, tasks=TASKS, hidden=PAPER_HIDDEN))
-    rank, first_tap = EnsembleOptions().rank, config.first_tap(EnsembleOptions().min_tap_px)
-    compact = _random(
-        EnsembleConfig(tap_channels=taps, tasks=TASKS, rank=rank, first_tap=first_tap)
-    )
+    rank = EnsembleOptions().rank
+    compact = _random(EnsembleConfig(tap_channels=taps, tasks=TASKS, rank=rank))
     paper, compact = paper.to(setting.device), compact.to(setting.device)
     ws = generator.map(torch.randn(setting.batch, config.z_dim).to(setting.device))
     exact_labels = LabelGenerator(generator, paper, label_px)

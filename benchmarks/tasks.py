@@ -53,8 +53,8 @@ VARIANTS: dict[str, tuple[TaskSet, dict[str, Any]]] = {
     "keypoints, drawn around them": (TaskSet(keypoints=POINTS), {"keypoint_share": 0.25}),
     "depth": (TaskSet(depth=DEPTH), {}),
     "all": (ALL, {}),
-    "all, paper": (ALL, {"kind": "paper", "min_tap_px": 0}),
-    "all, from all taps": (ALL, {"min_tap_px": 0}),
+    "all, paper": (ALL, {"kind": "paper"}),
+    "all, taps from 16 px": (ALL, {"min_tap_px": 16}),
     "all, plain": (ALL, PLAIN),
     "all, set aside": (ALL, {"boundary_share": 0.25, "keypoint_share": 0.25}),
 }

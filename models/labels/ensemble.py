@@ -27,7 +27,7 @@ EnsembleKind = Literal["compact", "paper"]
 class EnsembleConfig(JsonConfig):
     """`tap_channels` are the generator's feature taps in order, `tasks` what the last layer's outputs mean.
 
-    Taps before `first_tap`, those of the lowest resolutions, are not read; the paper's ensemble reads all.
+    Taps before `first_tap`, those of the lowest resolutions, are not read.
     `rank` is how many numbers a compact ensemble's members read at a pixel; None is the paper's, which reads all.
     """
 

@@ -55,21 +55,11 @@ def test_the_papers_ensemble_is_one_word_away() -> None:
     paper = FitOptions.model_validate({"ensemble": "paper"})
     spelled = FitOptions.model_validate({"ensemble": {"kind": "paper"}})
     assert resolve_ensemble(paper.ensemble) == resolve_ensemble(spelled.ensemble)
-    assert resolve_ensemble(paper.ensemble) == EnsembleOptions(kind="paper", min_tap_px=0)
+    assert resolve_ensemble(paper.ensemble).kind == "paper"
     assert resolve_ensemble(FitOptions().ensemble).kind == "compact"
-    assert resolve_ensemble(EnsembleChoice(steps=7)).steps == 7
-
-
-def test_the_papers_ensemble_reads_all_features_unless_told_otherwise() -> None:
-    """What a caller names holds for either kind, also where it is the other kind's default."""
-    chosen = [EnsembleChoice(), EnsembleChoice(kind="paper")]
-    assert [resolve_ensemble(one).min_tap_px for one in chosen] == [16, 0]
-    named = FitOptions.model_validate({"ensemble": {"kind": "paper", "min_tap_px": 16}})
-    assert resolve_ensemble(named.ensemble).min_tap_px == 16
+    assert resolve_ensemble(EnsembleChoice(steps=7)) == EnsembleOptions(kind="compact", steps=7)
 
 
 def test_an_old_request_keeps_the_papers_ensemble() -> None:
     """What was stored before there was a choice means what it meant."""
-    old = EnsembleOptions.model_validate({"num_members": 3})
-    assert old.kind == "paper"
-    assert old.min_tap_px == 0
+    assert EnsembleOptions.model_validate({"num_members": 3}).kind == "paper"

@@ -25,10 +25,11 @@ WindowValues = Float[Tensor, "batch points window"]
 class Window:
     """A square window for every heat map: around its highest pixel, or as near to that as the image's rim allows.
 
-    `peak`, `centre`: column and row of the highest pixel and of the window's middle. `reach`: the window's offsets (x,
-    y) in pixels from its middle. `pixels`: its flat indices.
+    `radius`: pixels beside the middle one. `peak`, `centre`: column and row of the highest pixel and of the window's
+    middle. `reach`: the window's offsets (x, y) in pixels from its middle. `pixels`: its flat indices.
     """
 
+    radius: int
     peak: Int[Tensor, "batch points 2"]
     centre: Int[Tensor, "batch points 2"]
     reach: Int[Tensor, "window 2"]
@@ -36,7 +37,7 @@ class Window:
 
     @classmethod
     def around(cls, heat: FeatureMaps, radius: int) -> "Window":
-        """`radius` counts the pixels beside the middle one; less in an image that is smaller than the window."""
+        """The radius is less in an image that is smaller than the window."""
         height, width = heat.shape[2:]
         radius = min(radius, (min(height, width) - 1) // 2)
         highest = heat.flatten(2).argmax(dim=2)
@@ -46,7 +47,7 @@ class Window:
         steps = torch.arange(-radius, radius + 1, device=heat.device)
         reach = torch.cartesian_prod(steps, steps)
         columns, rows = (centre[:, :, None] + reach).unbind(-1)
-        return cls(peak, centre, reach, rows * width + columns)
+        return cls(radius, peak, centre, reach, rows * width + columns)
 
     def read(self, maps: FeatureMaps) -> WindowValues:
         """The maps' values in the windows."""
@@ -63,11 +64,10 @@ def decode(heat: FeatureMaps, window: Window) -> Points:
 
     Where the window holds no summit, the highest pixel's centre.
     """
-    radius = float(window.reach.max())
-    offset, is_summit = _summit(window.read(heat), window.reach / radius)
+    offset, is_summit = _summit(window.read(heat), window.reach / window.radius)
     # Half a pixel more than the window: a peak on the image's rim.
-    is_summit &= offset.abs().amax(dim=-1) <= 1 + 0.5 / radius
-    summit = window.centre + offset * radius
+    is_summit &= offset.abs().amax(dim=-1) <= 1 + 0.5 / window.radius
+    summit = window.centre + offset * window.radius
     return torch.where(is_summit[..., None], summit, window.peak).float() + 0.5
 
 
@@ -81,8 +81,10 @@ def _summit(
     weights = values / values.sum(dim=-1, keepdim=True)
     left = torch.einsum("npw,wi,wj->npij", weights, terms, terms)
     right = torch.einsum("npw,wi->npi", weights * values.log(), terms)
-    ridge = RIDGE * torch.eye(terms.shape[1]).to(left)
-    _, c1, c2, c3, c4, c5 = torch.linalg.solve(left + ridge, right).unbind(dim=-1)
+    ridge = RIDGE * torch.eye(terms.shape[1], dtype=left.dtype, device=left.device)
+    # The ridge keeps it solvable; to check that, an accelerator would have to be waited for.
+    solution, _ = torch.linalg.solve_ex(left + ridge, right)
+    _, c1, c2, c3, c4, c5 = solution.unbind(dim=-1)
     determinant = 4 * c3 * c5 - c4 * c4
     extremum = torch.stack([c4 * c2 - 2 * c5 * c1, c4 * c1 - 2 * c3 * c2], dim=-1)
     return extremum / determinant[..., None], (c3 < 0) & (determinant > 0)

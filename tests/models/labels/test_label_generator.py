@@ -51,6 +51,24 @@ def test_the_first_task_tells_the_score(generator: Generator, tasks: TaskSet, fi
     assert absent == (tasks.segmentation is None, tasks.keypoints is None, tasks.depth is None)
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
+def test_labelling_stays_on_its_device(
+    generator: Generator, rank: int | None, precision: torch.dtype
+) -> None:
+    """From codes to votes no value is waited for and nothing is mixed with the CPU: the meta device allows neither."""
+    taps = generator.config.tap_channels
+    with torch.device("meta"):
+        there = Generator(generator.config).requires_grad_(False).lower_precision(precision)
+        ensemble = Ensemble(EnsembleConfig(tap_channels=taps, tasks=ALL, rank=rank))
+        z = torch.randn(2, 16)
+    ws = there.map(z)
+    ballot = LabelGenerator(there, ensemble.eval()).label(there.synthesize(ws).taps)
+    assert ballot.keypoints is not None
+    assert {found.device.type for found in ballot.keypoints.read()} == {"meta"}
+    assert {votes.scores.device.type for votes in ballot.votes.values()} == {"meta"}
+
+
 def test_an_ensemble_of_another_generator_is_refused(generator: Generator) -> None:
     """Features of other widths would be read as nonsense; the message says what to use."""
     config = EnsembleConfig(tap_channels=(8, 8), tasks=ALL)

@@ -6,10 +6,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.naive_head import naive_label
-from models.labels.compact_head import head_of
+from models.labels.compact_head import GPU_STRIP_PX, head_of
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
-from models.labels.lean_head import CPU_STRIP_VALUES, FirstLayerSums, Member
+from models.labels.lean_head import (
+    CPU_STRIP_VALUES,
+    GPU_STRIP_VALUES,
+    FirstLayerSums,
+    Member,
+)
 from models.stylegan2.config import GeneratorConfig
 from models.stylegan2.generator import Generator
 from tests.models.labels.conftest import given
@@ -81,6 +86,22 @@ def test_probabilities_are_as_precise_as_the_naive_ones() -> None:
         (given(each.segmentation).probabilities - truth).abs().max() for each in (lean, plain)
     )
     assert ours <= 2 * theirs
+
+
+@pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
+def test_strips_do_not_matter(
+    generator: Generator, rank: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As large as an accelerator's, which takes an image at once, or a few rows: the outputs are equal."""
+    ensemble, label_px = random_ensemble(generator, rank), generator.config.image_px
+    taps = generator.synthesize(generator.map(torch.randn(2, 16))).taps
+    found = []
+    for values, px in ((GPU_STRIP_VALUES, GPU_STRIP_PX), (3 * 32 * 64, 100)):
+        monkeypatch.setattr("models.labels.lean_head.CPU_STRIP_VALUES", values)
+        monkeypatch.setattr("models.labels.compact_head.CPU_STRIP_PX", px)
+        found.append(torch.stack(list(head_of(ensemble, label_px).maps(taps))))
+    large, small = found
+    assert torch.allclose(large, small, rtol=1e-4, atol=1e-4)
 
 
 def test_hidden_values_exist_only_in_strips(generator: Generator) -> None:

@@ -52,7 +52,10 @@ def _fit(run: Run) -> FitManifest:
         generator=inverter.generator,
         pairs=pairs,
         ws=inversion.ws,
-        wanted=EnsembleOptions(**request.options.ensemble.model_dump()),
+        wanted=EnsembleOptions(
+            **request.options.ensemble.model_dump(),
+            cache_bytes=run.machine.settings.feature_cache_bytes,
+        ),
         seed=request.seed,
         micro_batches=run.machine.micro_batches,
         digest=request.generator.digest,

@@ -1,5 +1,6 @@
 """A fit from its request to its manifest, in this process."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -139,6 +140,26 @@ def test_a_fit_goes_on_when_the_device_is_small(scene: Scene, small_device: list
     fits.run(scene.machine, str(fit.ref), 1)
     assert scene.fit_manifest(fit.ref).status is JobStatus.SUCCEEDED
     assert small_device.count(4) == 5
+
+
+def test_features_are_kept_in_the_memory_that_the_operator_gives(scene: Scene) -> None:
+    """Without room for one image they are made anew while it trains; with room, once."""
+    made = []
+    for num_bytes in (1, 1 << 20):
+        settings = scene.machine.settings.model_copy(update={"feature_cache_bytes": num_bytes})
+        worker = Scene(dataclasses.replace(scene.machine, settings=settings))
+        fit = worker.ask_fit()
+        generator = open_generator(worker.machine, DEFAULT_TENANT, fit.generator)
+        made.append(0)
+
+        def count(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+            made[-1] += len(given[1])
+
+        hook = generator.blocks[0].register_forward_pre_hook(count)
+        fits.run(worker.machine, str(fit.ref), 1)
+        hook.remove()
+    anew, once = made
+    assert anew > once + 20
 
 
 def test_a_mask_of_ignored_pixels_ends_the_fit_before_the_long_work(

@@ -250,9 +250,9 @@ def shards_prefix(owner: ShardOwner) -> str:
     return f"{prefix}/shards"
 
 
-def shard_tar(owner: ShardOwner, index: int, sha256: str) -> str:
-    """The bytes of one shard."""
-    return f"{shards_prefix(owner)}/{index:06d}/{sha256}.tar"
+def shard_tar(owner: ShardOwner, index: int, rendering: str) -> str:
+    """The bytes of one shard as one worker has rendered it."""
+    return f"{shards_prefix(owner)}/{index:06d}/{rendering}.tar"
 
 
 def shard_record(owner: ShardOwner, index: int) -> str:

@@ -16,12 +16,15 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, ObjectStore, S3Store
 
 from contracts.errors import StoreUnavailable
+from contracts.sending import Target, sending
 from contracts.settings import Settings
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
 
 _PUT_IN_PARTS_FROM = 64 * 1024 * 1024
+_PART_BYTES = 16 * 1024 * 1024
+_PARTS_AT_ONCE = 4
 _CHUNK_BYTES = 4 * 1024 * 1024
 _RETRY_FOR = timedelta(seconds=20)
 
@@ -69,6 +72,21 @@ class Store:
         """Writes an object, whatever was there. A file is sent in parts and never read whole."""
         with _answering(key):
             obstore.put(self.objects, key, data, chunk_size=_PUT_IN_PARTS_FROM)
+
+    @contextmanager
+    def sending(self, key: str) -> Iterator[Target]:
+        """Writes an object in parts that are sent while the block makes it. It is there when the block has ended.
+
+        Where the block fails there is nothing, and no parts are left.
+        """
+
+        def send(pieces: Iterator[bytes]) -> None:
+            obstore.put(
+                self.objects, key, pieces, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+            )
+
+        with _answering(key), sending(send) as target:
+            yield target
 
     def create(self, key: str, data: bytes) -> bool:
         """Writes an object unless there is one; True when it was written.

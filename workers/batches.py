@@ -1,7 +1,7 @@
 """A batch: its pilot if it filters, then one shard after another until all records are there, then the manifest.
 
-Each call from the queue does one piece and queues what comes next. Doing a piece twice changes nothing: a shard's tar
-lies under its own digest, and the first record of a shard, the first pilot and the first manifest stand.
+Each call from the queue does one piece and queues what comes next. Doing a piece twice changes nothing: the first
+record of a shard, the first pilot and the first manifest stand.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from workers.jobs import Run
 from workers.machine import Machine
 from workers.pilots import measure_pilot
 from workers.queues import put
-from workers.shards import ShardPlace, render_shard
+from workers.shards import ShardPlace, render_shard, store_record
 
 
 def run_pilot(machine: Machine, argument: str, attempt: int) -> None:
@@ -54,9 +54,8 @@ def _measure(run: Run) -> None:
 
 def _render(run: Run, index: int) -> BatchManifest | None:
     request = _read_request(run)
-    key = keys.shard_record(run.ref, index)
-    if run.machine.store.head(key) is None:
-        records.create(run.machine.store, key, _render_shard(run, request, index))
+    if run.machine.store.head(keys.shard_record(run.ref, index)) is None:
+        store_record(run.machine, run.ref, _render_shard(run, request, index))
     run.machine.ledger.release_shard(run.ref, index)
     queue_next(run.machine, request)
     return completed(run.machine.store, request)

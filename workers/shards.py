@@ -1,19 +1,19 @@
 """One shard, of a batch or of a stream: its samples rendered, counted and stored as a tar; out comes its record.
 
-Doing it twice changes nothing: the tar lies under its own digest, and the record that pins it is the caller's to write.
+The tar is sent while it is rendered. Doing it twice changes nothing: every rendering has a name of its own, and the
+first record stands.
 """
 
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 
-from contracts import keys
+from contracts import keys, records
 from contracts.batches import Recipe, ShardRecord
+from contracts.ids import uuid7_hex
 from contracts.shapes import Artefact, now
 from contracts.streams import ShardOwner
 from workers.machine import Machine
@@ -69,16 +69,21 @@ def render_shard(
     )
 
 
+def store_record(machine: Machine, owner: ShardOwner, record: ShardRecord) -> None:
+    """The first record of a shard stands; the tar of a twin that comes later goes again."""
+    key = keys.shard_record(owner, record.index)
+    standing = records.create(machine.store, key, record)
+    if standing.tar.key != record.tar.key:
+        machine.store.delete(record.tar.key)
+
+
 def _store_tar(
     machine: Machine, place: ShardPlace, shard: "Shard", samples: Iterable[Sample]
 ) -> Artefact:
-    """Packs the samples while they are rendered, into a file, which the store sends in parts: it may be gigabytes."""
-    with TemporaryDirectory(prefix="handsoff-") as folder:
-        path = Path(folder) / "shard.tar"
-        with path.open("wb") as file, TarWriter(file) as tar:
-            _pack(tar, place, shard, samples, max_waiting=machine.settings.micro_batch)
-        key = keys.shard_tar(place.owner, place.index, tar.sha256)
-        machine.store.put(key, path)
+    """Packs the samples while they are rendered, and sends what is packed: neither memory nor disk holds it all."""
+    key = keys.shard_tar(place.owner, place.index, uuid7_hex())
+    with machine.store.sending(key) as target, TarWriter(target) as tar:
+        _pack(tar, place, shard, samples, max_waiting=machine.settings.micro_batch)
     return Artefact(key=key, sha256=tar.sha256, num_bytes=tar.num_bytes, media_type=TAR_TYPE)
 
 

@@ -21,7 +21,7 @@ from contracts.streams import StreamRef, StreamRequest, StreamShardRef
 from workers.jobs import LOOK_EVERY_SECONDS, reason_of
 from workers.machine import Machine
 from workers.pilots import measure_pilot
-from workers.shards import ShardPlace, render_shard
+from workers.shards import ShardPlace, render_shard, store_record
 
 log = structlog.get_logger()
 
@@ -107,10 +107,9 @@ def _render(machine: Machine, ledger: StreamLedger, shard: StreamShardRef) -> No
     """Raises `NotWanted`, `JobFailed` when the input is wrong, `Drained` when the worker stops."""
     stream, index = shard.stream, shard.index
     request = records.read(machine.store, keys.stream_request(stream), StreamRequest)
-    key = keys.shard_record(stream, index)
     if request is None or not ledger.is_read(stream):
         raise NotWanted
-    if machine.store.head(key) is not None:
+    if machine.store.head(keys.shard_record(stream, index)) is not None:
         return
     watch = _Watch(machine, stream)
     if request.filter is not None:
@@ -118,7 +117,7 @@ def _render(machine: Machine, ledger: StreamLedger, shard: StreamShardRef) -> No
     place = ShardPlace(stream, index, request.samples(index))
     record = render_shard(machine, request, place, watch=lambda _: watch.step())
     watch.look()
-    records.create(machine.store, key, record)
+    store_record(machine, stream, record)
 
 
 class _Watch:

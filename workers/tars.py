@@ -4,15 +4,16 @@ import hashlib
 import io
 import tarfile
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
 
+from contracts.sending import Target
 from workers.samples import Files
 
 
 class TarWriter:
     """Writes samples' files in the order given. The tar is whole when the block has ended without an error."""
 
-    def __init__(self, target: IO[bytes]) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = _Hashed(target)
         self._tar = tarfile.open(fileobj=self._target, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (closed by __exit__)
 
@@ -46,7 +47,7 @@ class TarWriter:
 class _Hashed(io.RawIOBase):
     """Passes on what is written, and its digest needs no second reading. A tar is written from front to back."""
 
-    def __init__(self, target: IO[bytes]) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = target
         self.hash = hashlib.sha256()
         self.num_bytes = 0

@@ -57,6 +57,31 @@ def test_a_file_is_put_by_its_path(any_store: Store, tmp_path: Path) -> None:
     assert any_store.get("a") == b"content"
 
 
+def test_an_object_is_sent_while_it_is_made(any_store: Store) -> None:
+    """In parts; it is there once it is whole, and not before."""
+    data = bytes(range(256)) * 4_096
+    with any_store.sending("a") as target:
+        for _ in range(20):
+            target.write(data)
+        assert any_store.head("a") is None
+    assert any_store.get("a") == data * 20
+
+
+def send_half(store: Store) -> None:
+    """20 MiB of an object that never becomes whole."""
+    with store.sending("a") as target:
+        target.write(bytes(20 << 20))
+        raise KeyError
+
+
+def test_what_is_not_whole_is_not_there(any_store: Store, tmp_path: Path) -> None:
+    """A block that fails leaves no object and no part of one."""
+    with pytest.raises(KeyError):
+        send_half(any_store)
+    assert list(any_store.list("")) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_put_replaces(any_store: Store) -> None:
     """A put wins over what was there."""
     any_store.put("a", b"old")

@@ -26,6 +26,7 @@ from examples.portraits.classes import CLASS_NAMES
 from models.arrays import Taps
 from models.inversion.refinement import InversionOptions
 from models.labels.compact import compress
+from models.labels.ensemble import Ensemble
 from models.labels.features import SYNTHESIS_BATCH
 from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
@@ -114,14 +115,7 @@ def _compare(truth: Truth, coded: Coded, ranks: Sequence[int], *, seed: int) -> 
     """The paper's ensemble and what becomes of it at each rank, on the same labelled portraits."""
     generator, fits, seconds = truth.generator, {}, {}
     began = time.process_time()
-    paper = train_ensemble(
-        generator,
-        coded.ws,
-        Labels(label_px=generator.config.image_px, masks=coded.masks),
-        tasks=TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES))),
-        options=EnsembleOptions(kind="paper"),
-        seed=seed,
-    )
+    paper = fit_paper(generator, coded, seed=seed)
     fits[PAPER], seconds[PAPER] = paper, time.process_time() - began
     for rank in ranks:
         began = time.process_time()
@@ -132,6 +126,18 @@ def _compare(truth: Truth, coded: Coded, ranks: Sequence[int], *, seed: int) -> 
         seconds[name] = seconds[PAPER] + time.process_time() - began
     judged = truth.judge({name: LabelGenerator(generator, fit) for name, fit in fits.items()})
     return {name: {**judged[name], "fit_seconds": seconds[name]} for name in fits}
+
+
+def fit_paper(generator: Generator, coded: Coded, *, seed: int) -> Ensemble:
+    """The paper's ensemble on the masks of coded portraits."""
+    return train_ensemble(
+        generator,
+        coded.ws,
+        Labels(label_px=generator.config.image_px, masks=coded.masks),
+        tasks=TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES))),
+        options=EnsembleOptions(kind="paper"),
+        seed=seed,
+    )
 
 
 def summary(rows: Sequence[dict[str, Figures]]) -> dict[str, dict[str, Figures]]:

@@ -16,16 +16,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.codes import Coded, CodeStore, Networks
+from benchmarks.compact import fit_paper
 from benchmarks.quality import BUILTIN, MICRO_BATCH
 from benchmarks.reference_segmenter import FOLDER
-from examples.portraits.classes import CLASS_NAMES
 from models.inversion.refinement import InversionOptions
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.features import SYNTHESIS_BATCH
 from models.labels.label_generator import LabelGenerator, to_bytes
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import EnsembleOptions
 from models.labels.votes import ClassVotes
 from models.sampling import Candidate, latents
 from models.stylegan2.generator import Generator
@@ -83,18 +82,8 @@ def main() -> None:
 
 
 def _fit(generator: Generator, coded: Coded) -> dict[str, Ensemble]:
-    options = EnsembleOptions()
-    paper = train_ensemble(
-        generator,
-        coded.ws,
-        Labels(label_px=generator.config.image_px, masks=coded.masks),
-        tasks=TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES))),
-        options=EnsembleOptions(kind="paper"),
-        seed=0,
-    )
-    compact = compress(
-        paper, generator, coded.ws, rank=options.rank, seed=0, micro_batch=SYNTHESIS_BATCH
-    )
+    paper, rank = fit_paper(generator, coded, seed=0), EnsembleOptions().rank
+    compact = compress(paper, generator, coded.ws, rank=rank, seed=0, micro_batch=SYNTHESIS_BATCH)
     return {"paper": paper, "compact": compact}
 
 

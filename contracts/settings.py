@@ -109,9 +109,7 @@ class Settings(BaseSettings):
     max_warm_bytes: Count = 4096 * MiB
     micro_batch: Count = 16
     micro_batch_memory_bytes: Count = 8_192 * MiB  # on a CPU, where nobody can try and be refused
-    feature_cache_bytes: Count = (
-        1_024 * MiB
-    )  # of a fit's images; what does not fit is made anew while it trains
+    feature_cache_bytes: Count = 1_024 * MiB  # of a fit's images; others' are made anew
     perceptual_weights: Path | None = None
     shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)

@@ -104,6 +104,7 @@ class FitMetrics(Shape):
     `framing` is the part of the images that is framed as the generator's own, none where the whole is; with the option
     `framing: center` it is what the fit has looked at.
     `estimate` is what can be known without further labelled images, and `advice` what to do about it.
+    `min_tap_px` says which of the generator's features are read: those of so many pixels and more.
     `perceptual_sha256` are the mounted weights that the inversion weighed; none where it weighed none.
     """
 
@@ -115,5 +116,6 @@ class FitMetrics(Shape):
     estimate: Estimate | None = None
     advice: tuple[str, ...] = ()
     framing: ImagePart | None = None
+    min_tap_px: int = 0
     perceptual_sha256: Sha256 | None = None
     stage_seconds: dict[str, float]

@@ -15,6 +15,7 @@ Patience = Annotated[int, Field(ge=0, le=5_000)]
 Restarts = Annotated[int, Field(ge=0, le=8)]
 Weight = Annotated[float, Field(ge=0, le=100)]
 HiddenWidth = Annotated[int, Field(ge=1, le=1_024)]
+TapPx = Annotated[int, Field(ge=0, le=1_024)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -102,14 +103,14 @@ class EnsembleOptions(Shape):
 
     `kind` "compact" reduces the trained members' first layers to `rank` dimensions that all share, "paper" leaves them
     as they are; requests from before there was a choice are the paper's. Features of fewer than `min_tap_px` pixels
-    either way are not read: 16 is worth a try where the estimate disappoints.
+    either way are not read; None leaves it to the fit, which tries both all of them and those of 16 pixels and more.
     `balance` 0 draws classes as often as they occur, 1 equally often. `boundary_share` of the pixels are drawn at
     boundaries between classes, `keypoint_share` around keypoints.
     """
 
     kind: EnsembleKind = "paper"
     rank: Annotated[int, Field(ge=1, le=512)] = 96
-    min_tap_px: Annotated[int, Field(ge=0, le=1_024)] = 0
+    min_tap_px: TapPx | None = 0
     num_members: Annotated[int, Field(ge=1, le=32)] = 10
     hidden: tuple[HiddenWidth, HiddenWidth] = (64, 32)
     steps: Annotated[int, Field(ge=1, le=100_000)] = 1_500
@@ -133,12 +134,22 @@ class EnsembleChoice(EnsembleOptions):
     """What a caller says of the ensemble: any single value to depart from the defaults."""
 
     kind: EnsembleKind = "compact"
+    min_tap_px: TapPx | None = None
 
 
-def resolve_ensemble(choice: EnsembleKind | EnsembleChoice) -> EnsembleOptions:
-    """Every number of the ensemble, also where the caller has only named its kind."""
+def resolve_ensemble(
+    choice: EnsembleKind | EnsembleChoice, *, has_estimate: bool = True
+) -> EnsembleOptions:
+    """Every number of the ensemble, also where the caller has only named its kind.
+
+    Which features are read is left open where the fit can find out: the paper's ensemble reads all, and without an
+    estimate there is nothing to choose by.
+    """
     named = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
-    return EnsembleOptions.model_validate(named.model_dump())
+    resolved = EnsembleOptions.model_validate(named.model_dump())
+    if resolved.min_tap_px is None and (resolved.kind == "paper" or not has_estimate):
+        return resolved.model_copy(update={"min_tap_px": 0})
+    return resolved
 
 
 class FitOptions(Shape):

@@ -100,13 +100,21 @@ class _Judge:
         alone = Scorer(pairs.schema)
         for scorer in (alone, total):
             scorer.add(rendered, pairs.label_tensors([place]), pairs.reference_px([place]))
-        metrics = alone.metrics()
-        return ImageEstimate(
-            name=pairs.names[place],
-            miou=metrics.miou,
-            pck=metrics.keypoints.pck if metrics.keypoints else None,
-            absrel=metrics.depth.absrel if metrics.depth else None,
-        )
+        return _headline(pairs.names[place], alone.metrics())
+
+
+def overall(metrics: TaskMetrics) -> float:
+    """One number to compare fits of the same images by: the mean over the tasks, 1 for perfect labels."""
+    return _quality(_headline("", metrics))
+
+
+def _headline(name: str, metrics: TaskMetrics) -> ImageEstimate:
+    return ImageEstimate(
+        name=name,
+        miou=metrics.miou,
+        pck=metrics.keypoints.pck if metrics.keypoints else None,
+        absrel=metrics.depth.absrel if metrics.depth else None,
+    )
 
 
 def _quality(image: ImageEstimate) -> float:

@@ -22,6 +22,7 @@ from models.serialization import pack, pack_network
 from workers import jobs
 from workers.advice import advise
 from workers.artefacts import write_artefact, write_weights
+from workers.choosing import choose_features
 from workers.estimates import estimate
 from workers.inverting import Inverter
 from workers.jobs import Run
@@ -53,13 +54,14 @@ def _fit(run: Run) -> FitManifest:
         pairs=pairs,
         ws=inversion.ws,
         wanted=EnsembleOptions(
-            **request.options.ensemble.model_dump(),
+            **request.options.ensemble.model_dump(exclude_none=True),
             cache_bytes=run.machine.settings.feature_cache_bytes,
         ),
         seed=request.seed,
         micro_batches=run.machine.micro_batches,
         digest=request.generator.digest,
     )
+    trainer, expected = _estimate(run, request, trainer)
     ensemble = trainer.train(trainer.wanted, run.steps("training"))
     label_generator = LabelGenerator(inverter.generator, ensemble)
     training = label_codes(
@@ -71,13 +73,11 @@ def _fit(run: Run) -> FitManifest:
         digest=request.generator.digest,
     )
     heldout = _label_heldout(run, request, inverter, framing, label_generator=label_generator)
-    expected = (
-        estimate(trainer, partial(run.step, "estimating")) if request.options.estimate else None
-    )
     judged = Judged(
         training=training,
         heldout=heldout,
         estimate=expected,
+        min_tap_px=trainer.wanted.min_tap_px,
         framing=framing,
         perceptual_sha256=inverter.perceptual_sha256,
     )
@@ -115,6 +115,16 @@ def _is_as_uploaded(request: FitRequest) -> bool:
     return request.options.framing == "none"
 
 
+def _estimate(run: Run, request: FitRequest, trainer: Trainer) -> tuple[Trainer, Estimate | None]:
+    """The trainer with nothing left open, and what labels of its are expected to be worth."""
+    step = partial(run.step, "estimating")
+    if not request.options.estimate:
+        return trainer, None
+    if request.options.ensemble.min_tap_px is None:
+        return choose_features(trainer, step)
+    return trainer, estimate(trainer, step)
+
+
 def _label_heldout(
     run: Run,
     request: FitRequest,
@@ -144,6 +154,7 @@ class Judged:
     training: Labelled
     heldout: Labelled | None
     estimate: Estimate | None
+    min_tap_px: int
     framing: Framing
     perceptual_sha256: str | None
 
@@ -207,6 +218,7 @@ def _metrics(run: Run, request: FitRequest, judged: Judged) -> FitMetrics:
         estimate=judged.estimate,
         advice=(*told, *advise(labelset.only(request.labels.tasks), images, judged.estimate)),
         framing=_part(judged.framing),
+        min_tap_px=judged.min_tap_px,
         perceptual_sha256=judged.perceptual_sha256,
         stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()},
     )

@@ -28,8 +28,7 @@ class EnsembleOptions:
     """How the ensemble is shaped and trained. `batch_pixels` counts pixels per member and step.
 
     A compact ensemble is the paper's, its first layers reduced to `rank` dimensions once they are trained. Taps of less
-    than `min_tap_px` are not read: on drawn portraits labels were better without those below 16 px, on photographs
-    worse (benchmarks/LOG.md), so by default all are.
+    than `min_tap_px` are not read: whether they help depends on the domain (benchmarks/LOG.md).
     `images_per_round` and `cache_bytes` bound the memory that feature maps take. `balance`, `boundary_share` and
     `keypoint_share` say where pixels are drawn (see `drawing.py`). On portraits a balance of 0.5 gave four thin classes
     1 to 12 points of IoU with 50 labels; shares set aside for boundaries and keypoints gave nothing, so they are 0.

@@ -103,7 +103,7 @@ class EnsembleOptions(Shape):
 
     `kind` "compact" reduces the trained members' first layers to `rank` dimensions that all share, "paper" leaves them
     as they are; requests from before there was a choice are the paper's. Features of fewer than `min_tap_px` pixels
-    either way are not read; None leaves it to the fit, which tries both all of them and those of 16 pixels and more.
+    either way are not read; None leaves it to the fit, which estimates all of them and those of 16 pixels and more.
     `balance` 0 draws classes as often as they occur, 1 equally often. `boundary_share` of the pixels are drawn at
     boundaries between classes, `keypoint_share` around keypoints.
     """
@@ -134,22 +134,12 @@ class EnsembleChoice(EnsembleOptions):
     """What a caller says of the ensemble: any single value to depart from the defaults."""
 
     kind: EnsembleKind = "compact"
-    min_tap_px: TapPx | None = None
 
 
-def resolve_ensemble(
-    choice: EnsembleKind | EnsembleChoice, *, has_estimate: bool = True
-) -> EnsembleOptions:
-    """Every number of the ensemble, also where the caller has only named its kind.
-
-    Which features are read is left open where the fit can find out: the paper's ensemble reads all, and without an
-    estimate there is nothing to choose by.
-    """
+def resolve_ensemble(choice: EnsembleKind | EnsembleChoice) -> EnsembleOptions:
+    """Every number of the ensemble, also where the caller has only named its kind."""
     named = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
-    resolved = EnsembleOptions.model_validate(named.model_dump())
-    if resolved.min_tap_px is None and (resolved.kind == "paper" or not has_estimate):
-        return resolved.model_copy(update={"min_tap_px": 0})
-    return resolved
+    return EnsembleOptions.model_validate(named.model_dump())
 
 
 class FitOptions(Shape):
@@ -166,6 +156,15 @@ class FitOptions(Shape):
     ensemble: EnsembleKind | EnsembleChoice = EnsembleChoice()
     estimate: bool = True
     framing: FramingChoice = "none"
+
+    @model_validator(mode="after")
+    def _check_estimate(self) -> Self:
+        if not self.estimate and resolve_ensemble(self.ensemble).min_tap_px is None:
+            raise ValueError(
+                "min_tap_px null lets the fit choose by its estimate, and estimate is false; name a number, or let it"
+                " estimate"
+            )
+        return self
 
 
 class ResolvedFitOptions(Shape):

@@ -96,7 +96,7 @@ def _resolve_options(
         inversion=resolve_inversion(
             wanted.inversion, has_discriminator=generator.discriminator is not None
         ),
-        ensemble=resolve_ensemble(wanted.ensemble, has_estimate=wanted.estimate),
+        ensemble=resolve_ensemble(wanted.ensemble),
         estimate=wanted.estimate,
         framing=wanted.framing,
     )

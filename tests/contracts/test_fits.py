@@ -57,25 +57,16 @@ def test_the_papers_ensemble_is_one_word_away() -> None:
     assert resolve_ensemble(paper.ensemble) == resolve_ensemble(spelled.ensemble)
     assert resolve_ensemble(paper.ensemble).kind == "paper"
     assert resolve_ensemble(FitOptions().ensemble).kind == "compact"
-    assert resolve_ensemble(EnsembleChoice(steps=7)).steps == 7
+    assert resolve_ensemble(EnsembleChoice(steps=7)) == EnsembleOptions(kind="compact", steps=7)
 
 
-@pytest.mark.parametrize(
-    ("ensemble", "has_estimate", "expected"),
-    [
-        ({}, True, None),
-        ({}, False, 0),
-        ({"kind": "paper"}, True, 0),
-        ({"min_tap_px": 16}, False, 16),
-        ({"kind": "paper", "min_tap_px": 16}, True, 16),
-    ],
-)
-def test_the_fit_chooses_its_features_where_it_can_find_out(
-    ensemble: dict[str, object], expected: int | None, *, has_estimate: bool
-) -> None:
-    """Who names a number gets it; the paper reads all, and so does a fit that estimates nothing."""
-    choice = FitOptions.model_validate({"ensemble": ensemble}).ensemble
-    assert resolve_ensemble(choice, has_estimate=has_estimate).min_tap_px == expected
+def test_a_fit_chooses_its_features_only_by_an_estimate() -> None:
+    """Null leaves them to the fit; without an estimate it has nothing to choose by, and is told so."""
+    left_open = {"min_tap_px": None}
+    wanted = FitOptions.model_validate({"ensemble": left_open})
+    assert resolve_ensemble(wanted.ensemble).min_tap_px is None
+    with pytest.raises(ValidationError, match="name a number, or let it estimate"):
+        FitOptions.model_validate({"ensemble": left_open, "estimate": False})
 
 
 def test_an_old_request_keeps_the_papers_ensemble() -> None:

@@ -220,7 +220,7 @@ def test_the_services_defaults_are_the_models_own() -> None:
     """They stand in two rooms that may not see each other: what the benchmarks measure is what a fit does."""
     inversion = to_options(resolve_inversion(InversionChoice()), micro_batch=16)
     assert inversion == refinement.InversionOptions()
-    ensemble = EnsembleChoice().model_dump(exclude_none=True)  # what is open, the fit chooses
+    ensemble = EnsembleChoice().model_dump()
     assert training.EnsembleOptions(**ensemble) == training.EnsembleOptions()
 
 

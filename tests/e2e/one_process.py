@@ -39,9 +39,11 @@ class World:
         """The batch."""
         return self.folder.batch.id
 
-    def export(self, name: ExportFormat) -> None:
+    def export(self, name: ExportFormat, *, instances: bool = False) -> None:
         """Makes an export of the batch, as a worker would."""
-        ref = ExportRef(batch=JobRef(tenant=DEFAULT_TENANT, id=self.batch_id), format=name)
+        ref = ExportRef(
+            batch=JobRef(tenant=DEFAULT_TENANT, id=self.batch_id), format=name, instances=instances
+        )
         exports.run(self.scene.machine, str(ref), 1)
 
 

@@ -137,16 +137,22 @@ def test_the_card_says_what_the_batch_is(world: World) -> None:  # noqa: F811 - 
         assert line in text
 
 
-@pytest.mark.parametrize("name", list(EXPORT_NEEDS))
+@pytest.mark.parametrize(
+    ("name", "instances"), [*((name, False) for name in EXPORT_NEEDS), ("coco", True)]
+)
 def test_the_service_and_the_client_export_the_same_bytes(
     world: World,  # noqa: F811 - a fixture
     tmp_path: Path,
     name: ExportFormat,
+    *,
+    instances: bool,
 ) -> None:
     """One implementation: the worker's archive is what `export` makes of the downloaded shards."""
-    world.export(name)
-    theirs = world.handsoff.batches.export(world.batch_id, name, tmp_path / "theirs.zip")
-    mine = export(world.folder, name, tmp_path / "mine.zip")
+    world.export(name, instances=instances)
+    theirs = world.handsoff.batches.export(
+        world.batch_id, name, tmp_path / "theirs.zip", instances=instances
+    )
+    mine = export(world.folder, name, tmp_path / "mine.zip", instances=instances)
     assert theirs.read_bytes() == mine.read_bytes()
 
 

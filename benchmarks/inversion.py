@@ -29,6 +29,7 @@ from benchmarks.segmenter import to_input
 from examples.portraits.classes import CLASS_NAMES
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
+from models.inversion.detail import MIN_DETAIL, detail_shown
 from models.inversion.encoder import Encoder
 from models.inversion.framing import find_framing, measure_framing
 from models.inversion.invert import Inversion, Tools, invert
@@ -108,9 +109,11 @@ def _invert(domain: Domain, tools: Tools, row: Row) -> Found:
 
 
 def _scores(domain: Domain, found: Found, *, fits: int) -> dict[str, float | None]:
-    seen = distances(domain.judge, found.labelled.reconstructions.clamp(-1, 1), domain.images)
+    shown = found.labelled.reconstructions.clamp(-1, 1)
+    seen = distances(domain.judge, shown, domain.images)
     spacing = measure_spacing(domain.generator, domain.judge)
-    expressed = spacing.expresses(found.labelled.psnr_db, seen)
+    has_detail = detail_shown(shown, domain.images) >= MIN_DETAIL
+    expressed = spacing.expresses(found.labelled.psnr_db, seen) & has_detail
     quality = [_fit(domain, found, seed) for seed in range(fits)]
     return {
         "psnr_db": round(float(found.labelled.psnr_db.mean()), 2),

@@ -9,7 +9,8 @@ class InvertedImage(Shape):
     """How well the generator expresses one image.
 
     `perceptual_distance` is in the features of the generator's discriminator; none without one. An image that is not
-    expressible is reconstructed hardly better than another sample would be: its label says little.
+    expressible is reconstructed hardly better than another sample would be, or without half of its fine detail: its
+    label says little.
     """
 
     name: str

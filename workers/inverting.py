@@ -10,6 +10,7 @@ from torch import Tensor
 from contracts.fit_metrics import InvertedImage
 from contracts.fit_options import InversionOptions as WantedOptions
 from contracts.fits import FitRequest
+from models.inversion.detail import MIN_DETAIL, detail_shown
 from models.inversion.encoder import build_encoder
 from models.inversion.framing import MAX_IMAGES, Framing, find_framing, measure_framing
 from models.inversion.invert import Tools, invert
@@ -147,12 +148,14 @@ class Inverter:
                 on_step=progress,
             )
             seen = self._distances(found.reconstructions, images)
+            detail = detail_shown(found.reconstructions.clamp(-1, 1), images)
+            expressible = self.spacing.expresses(found.psnr_db, seen) & (detail >= MIN_DETAIL)
             return Inverted(
                 found.ws,
                 tuple(to_bytes(found.reconstructions).numpy()),
                 tuple(found.psnr_db.tolist()),
                 tuple([None] * len(chunk) if seen is None else seen.tolist()),
-                tuple(self.spacing.expresses(found.psnr_db, seen).tolist()),
+                tuple(expressible.tolist()),
             )
 
         for part in run.machine.micro_batches.run(

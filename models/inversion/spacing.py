@@ -1,7 +1,8 @@
 """What a reconstruction is held against: how far a generator's own samples lie apart.
 
-An image counts as expressible when its reconstruction is at most half as far from it as a sample's nearest neighbour
-among fifteen others is from that sample: farther, and it may as well show another scene.
+An image counts as expressible when it shows enough detail (`detail.py`) and its reconstruction is at most half as far
+from it as a sample's nearest neighbour among fifteen others is from that sample: farther, and it may as well show
+another scene.
 """
 
 import math

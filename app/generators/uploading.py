@@ -90,4 +90,4 @@ def _checked(shape: type[S], fields: object) -> S:
         return shape.model_validate(fields)
     except ValidationError as error:
         found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-        raise RequestValidationError(found) from error
+        raise RequestValidationError(found, body=fields) from error

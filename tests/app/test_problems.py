@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException
 
-from app.problems import install_problem_handlers
+from app.problems import MAX_PROBLEM_BYTES, install_problem_handlers
 from contracts.ids import new_id
 from contracts.settings import Settings
 from tests.app.conftest import serving
@@ -48,16 +48,39 @@ def test_a_flaw_says_what_came(client: httpx.Client) -> None:
     body = {"fit": new_id("fit"), "n": 0, "filter": {"drop_share": 1.5}, "colour": "red"}
     flaws = client.post("/v1/batches", json=body).json()["errors"]
     said = {flaw["pointer"]: flaw["detail"] for flaw in flaws}
-    assert said["/n"] == "Input should be greater than or equal to 1, but 0 came."
-    assert said["/filter/drop_share"].endswith("but 1.5 came.")
-    assert said["/colour"] == "There is no such field; leave it out or correct its name."
+    assert said["/n"] == "Expected a number of at least 1, found 0."
+    assert said["/filter/drop_share"].endswith("found 1.5.")
+    assert said["/colour"] == "There is no such field. Leave it out or correct its name."
 
 
 def test_an_answer_names_the_first_flaws_only(client: httpx.Client) -> None:
     """A body of a thousand faults is not answered with a thousand messages."""
     problem = client.post("/v1/fits", json={f"field-{k}": 0 for k in range(1_000)}).json()
     assert len(problem["errors"]) == 20
-    assert problem["detail"].startswith("1002 things are wrong")
+    assert problem["detail"].startswith("1002 faults were found")
+
+
+def test_an_answer_is_small_and_safe(client: httpx.Client) -> None:
+    """Whatever a caller sends, the answer has at most 4 kB and none of the characters that move or hide text."""
+    bad = "\u202e\x9b\x00\U0001f600" * 300
+    for body in (
+        {"generator": bad, "labelset": bad, "inverter": bad, "options": {"tasks": [bad] * 100}},
+        {bad + str(k): bad for k in range(100)},
+        {"generator": "x", "labelset": "y", "options": {"ensemble": {bad: bad}}},
+    ):
+        answer = client.post("/v1/fits", json=body)
+        assert answer.status_code == 422
+        assert len(answer.content) <= MAX_PROBLEM_BYTES
+        assert answer.json()["errors"]
+        assert not set(answer.text) & set("\u202e\x9b\x00")
+
+
+def test_an_address_with_controls_is_repeated_safely(client: httpx.Client) -> None:
+    """The address in the message is the caller's too."""
+    answer = client.get("/v1/%E2%80%AE%00%0Anothing" + "x" * 5_000)
+    assert answer.status_code == 404
+    assert len(answer.content) <= MAX_PROBLEM_BYTES
+    assert "\\u202e\\u0000\\u000a" in answer.json()["detail"]
 
 
 def test_a_name_that_is_no_text_is_a_flaw_like_another(client: httpx.Client) -> None:
@@ -65,15 +88,19 @@ def test_a_name_that_is_no_text_is_a_flaw_like_another(client: httpx.Client) -> 
     headers = {"Content-Type": "application/json"}
     for body in (rb'{"\ud800": 1}', rb'{"generator": "\ud800"}'):
         flaw = client.post("/v1/fits", content=body, headers=headers).json()["errors"][0]
-        assert flaw["detail"].endswith(r'but "\ud800" came.')
+        assert flaw["detail"].endswith(r'found "\ud800".')
 
 
 @pytest.mark.parametrize(
     ("body", "media_type", "said"),
     [
         (b"{", "application/json", "not JSON"),
-        (b"[]", "application/json", "but another value came"),
-        (b"{}", "application/x-www-form-urlencoded", "a body of application/x-www-form-urlencoded"),
+        (b"[]", "application/json", "found another value"),
+        (
+            b"{}",
+            "application/x-www-form-urlencoded",
+            'a body of type "application/x-www-form-urlencoded"',
+        ),
     ],
 )
 def test_what_is_no_json_object_is_refused(

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     max_coco_bytes: Count = 64 * MiB
     max_coco_annotations: Count = 100_000
     max_coco_vertices: Count = 2_000_000
+    max_coco_drawn_pixels: Count = 10_000_000_000
     max_decoders: Count = 4
     decode_memory_bytes: Count = 2048 * MiB
     decode_cpu: timedelta = timedelta(minutes=5)

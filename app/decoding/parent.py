@@ -45,6 +45,7 @@ def limits_of(settings: Settings) -> DecodeLimits:
         max_coco_bytes=settings.max_coco_bytes,
         max_coco_annotations=settings.max_coco_annotations,
         max_coco_vertices=settings.max_coco_vertices,
+        max_coco_drawn_pixels=settings.max_coco_drawn_pixels,
     )
 
 

@@ -73,7 +73,7 @@ def test_the_child_has_a_limit_of_memory(services: Services) -> None:
     """An image that is within the limit of pixels, but not of memory, does no harm."""
     tight = limited(services, decode_memory_bytes=200_000_000)
     large = pairs(1, size=(4_000, 4_000))
-    with pytest.raises(InvalidUpload, match="needs more memory"):
+    with pytest.raises(InvalidUpload, match="takes more memory"):
         service.create(tight, DEFAULT_TENANT, upload(large), None)
 
 

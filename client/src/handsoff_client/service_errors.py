@@ -88,6 +88,20 @@ class InvalidLink(ServiceError):
     known_status = 403
 
 
+class ForeignHost(ServiceError):
+    """The service does not answer for the host of this URL."""
+
+    known_code = "foreign_host"
+    known_status = 421
+
+
+class ForeignOrigin(ServiceError):
+    """A web page of another origin asked for a change."""
+
+    known_code = "foreign_origin"
+    known_status = 403
+
+
 class NotFound(ServiceError):
     """No such thing, for this caller."""
 

@@ -3,6 +3,7 @@
 HandsOffError
 ├── InvalidRequest            422  invalid_request           what was asked cannot be done as it stands
 │   ├── InvalidUpload         422  invalid_upload            a file that is not what it should be
+│   ├── UnreadableBody        400  unreadable_body           a body that cannot be read
 │   ├── InvalidCursor         422  invalid_cursor            not a cursor of ours, or of another list
 │   └── IdempotencyMismatch   422  idempotency_mismatch      the key came before with another body
 ├── InvalidLink               403  invalid_link              a download link that is forged or has expired
@@ -84,6 +85,14 @@ class InvalidUpload(InvalidRequest):
 
     code = "invalid_upload"
     title = "An uploaded file is not usable"
+
+
+class UnreadableBody(InvalidRequest):
+    """A body that cannot be read: not UTF-8, nested too deep, or with numbers beyond measure."""
+
+    code = "unreadable_body"
+    status = 400
+    title = "The body cannot be read"
 
 
 class InvalidCursor(InvalidRequest):

@@ -62,6 +62,7 @@ from handsoff_client.service_errors import (
     StoreUnavailable,
     TooLarge,
     Unavailable,
+    UnreadableBody,
     UploadIncomplete,
     UploadUsed,
 )
@@ -130,6 +131,7 @@ __all__ = [
     "TooLarge",
     "Unavailable",
     "Unreachable",
+    "UnreadableBody",
     "UploadDamaged",
     "UploadIncomplete",
     "UploadUsed",

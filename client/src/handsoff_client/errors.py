@@ -4,6 +4,7 @@ HandsOffError
 ├── ServiceError                 the service answered with a problem; its leaves have the service's `code`
 │   ├── InvalidRequest           invalid_request        what was asked cannot be done as it stands
 │   │   ├── InvalidUpload        invalid_upload         a file that is not what it should be
+│   │   ├── UnreadableBody       unreadable_body        a body that cannot be read
 │   │   ├── InvalidCursor        invalid_cursor         not a cursor of this list
 │   │   └── IdempotencyMismatch  idempotency_mismatch   the key came before with another body
 │   ├── InvalidLink              invalid_link           a download link that has expired

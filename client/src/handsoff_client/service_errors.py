@@ -69,6 +69,13 @@ class InvalidUpload(InvalidRequest):
     known_code = "invalid_upload"
 
 
+class UnreadableBody(InvalidRequest):
+    """A body that the service cannot read."""
+
+    known_code = "unreadable_body"
+    known_status = 400
+
+
 class InvalidCursor(InvalidRequest):
     """The cursor is not one that this list handed out."""
 

@@ -140,10 +140,12 @@ def faults_of(errors: Sequence[Mapping[str, Any]], value: object) -> list[Fault]
     at: dict[Place, list[Mapping[str, Any]]] = {}
     for error in errors:
         at.setdefault(place_of(error, value), []).append(error)
+    # Linear in the errors: a body of 10,000 unknown names took 20 s when each place was held against all others.
+    passed = {place[:depth] for place in at for depth in range(len(place))}
     return [
         Fault(place, _joined(here))
         for place, here in at.items()
-        if not _is_another_alternative(place, here, at)
+        if not (place in passed and all(map(_is_mismatch, here)))
     ]
 
 
@@ -240,15 +242,6 @@ def _joined(here: Sequence[Mapping[str, Any]]) -> str:
         return in_words(here[0])
     deepest = [one for one in here if not _is_mismatch(one)]
     return in_words(deepest[0]) if deepest else _sentence(map(_expected, here), here[0])
-
-
-def _is_another_alternative(
-    place: Place, here: Sequence[Mapping[str, Any]], at: Mapping[Place, object]
-) -> bool:
-    """True when the errors only say that the value is of no other kind, and one kind was read further."""
-    depth = len(place)
-    is_passed = any(len(other) > depth and other[:depth] == place for other in at)
-    return is_passed and all(_is_mismatch(one) for one in here)
 
 
 def _is_mismatch(error: Mapping[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from app.fits import endpoints as fits
 from app.generators import endpoints as generators
 from app.heads import Heads
 from app.health import endpoints as health
+from app.hosts import Hosts
 from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
 from app.problems import PROBLEM_RESPONSES, install_problem_handlers
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     app.state.services = services
     app.add_middleware(Heads)
     app.add_middleware(BodyLimitProblems)
+    app.add_middleware(Hosts, settings=settings)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
     app.include_router(

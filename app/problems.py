@@ -97,6 +97,8 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, OSError):  # a body that could not be kept while it was read
         return _on_os_error(request, error.__cause__)
+    if isinstance(error.__cause__, HandsOffError):  # a body that our own reader refused
+        return respond(request, error.__cause__)
     status = HTTPStatus(error.status_code)
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status)

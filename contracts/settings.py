@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     trust_network: bool = False
     public_url: str | None = None
+    allowed_hosts: str | None = (
+        None  # names beside loopback, `host` and that of `public_url`, with commas; * is any
+    )
     link_secret: SecretStr | None = None
     link_ttl: timedelta = timedelta(minutes=15)
     idempotency_ttl: timedelta = timedelta(hours=24)

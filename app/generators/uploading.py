@@ -3,7 +3,6 @@
 FastAPI gives one operation one kind of body, so the choice by `Content-Type` is made here.
 """
 
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypeVar
 
@@ -14,6 +13,7 @@ from starlette.datastructures import UploadFile
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
 from app.generators.service import CheckpointFile
+from app.json_bodies import read_json
 from app.requests import ServicesDep
 from contracts.errors import InvalidRequest, TooLarge
 from contracts.shapes import Shape
@@ -48,7 +48,7 @@ async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
     media_type = request.headers.get("Content-Type", "nothing").partition(";")[0]
     if media_type == "application/json":
         text = await _read(request, services.settings.max_json_bytes)
-        yield _checked(GeneratorCreate, _parsed(text))
+        yield _checked(GeneratorCreate, read_json(text))
     elif media_type == "multipart/form-data":
         async with request.form(max_files=1, max_fields=4) as form:
             fields = dict(form)
@@ -76,13 +76,6 @@ async def _read(request: Request, most: int) -> bytes:
         if len(text) > most:
             raise TooLarge(f"The JSON has more than {most} bytes.")
     return text
-
-
-def _parsed(text: bytes) -> object:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InvalidRequest.at("/", f"The body is not JSON: {error}.") from error
 
 
 def _checked(shape: type[S], fields: object) -> S:

@@ -117,7 +117,7 @@ def test_a_body_that_is_too_deep_is_refused(client: httpx.Client) -> None:
     headers = {"Content-Type": "application/json"}
     answer = client.post("/v1/fits", content=b"[" * 100_000, headers=headers)
     assert answer.status_code == 400
-    assert "recursion" in answer.json()["detail"]
+    assert "levels" in answer.json()["detail"]
     assert "/docs" in answer.json()["detail"]
 
 

@@ -22,6 +22,7 @@ from app.labelsets import endpoints as labelsets
 from app.problems import PROBLEM_RESPONSES, install_problem_handlers
 from app.request_ids import RequestIds
 from app.services import Services
+from app.slow_bodies import SlowBodies
 from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
 from contracts.settings import Settings
@@ -66,20 +67,18 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         responses=PROBLEM_RESPONSES,
     )
     app.state.services = services
+    app.add_middleware(
+        SlowBodies,
+        idle=settings.body_idle,
+        grace=settings.body_grace,
+        least_rate=settings.body_bytes_per_second,
+    )
     app.add_middleware(Heads)
     app.add_middleware(BodyLimitProblems)
     app.add_middleware(Hosts, settings=settings)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
-    app.include_router(
-        labelsets.router,
-        max_body_size=settings.max_upload_bytes,
-        form_limits={
-            "max_files": 4 * settings.max_labelset_images + 1,
-            "max_fields": 8,
-            "max_part_size": settings.max_json_bytes,
-        },
-    )
+    app.include_router(labelsets.router, max_body_size=settings.max_upload_bytes)
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
     for room in (uploads, generators, inverters, fits, batches, exports, streams, files, health):

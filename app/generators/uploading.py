@@ -9,8 +9,9 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 
+from app.flaws import printable
 from app.generators.schemas import GeneratorCreate, GeneratorForm
 from app.generators.service import CheckpointFile
 from app.json_bodies import read_json
@@ -50,19 +51,28 @@ async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
         text = await _read(request, services.settings.max_json_bytes)
         yield _checked(GeneratorCreate, read_json(text))
     elif media_type == "multipart/form-data":
-        async with request.form(max_files=1, max_fields=4) as form:
-            fields = dict(form)
-            file = fields.pop("file", None)
-            if not isinstance(file, UploadFile):
-                detail = "The checkpoint is missing. With curl: -F file=@NAME-OF-THE-FILE."
-                raise InvalidRequest.at("/file", detail)
-            own = _checked(GeneratorForm, fields)
-            yield CheckpointFile(form=own, name=file.filename or "", content=file.file)
+        with services.uploads_in_flight.one():
+            async with request.form(max_files=1, max_fields=4) as form:
+                yield _as_checkpoint(form)
     else:
         raise InvalidRequest(
             f"A body of {media_type} came. Send a form with 'file' and 'name' (curl -F file=@face.pkl -F name=faces),"
             " or JSON with 'name' and 'upload', the id of an upload."
         )
+
+
+def _as_checkpoint(form: FormData) -> CheckpointFile:
+    fields = dict(form)
+    file = fields.pop("file", None)
+    if not isinstance(file, UploadFile):
+        detail = "The checkpoint is missing. With curl: -F file=@NAME-OF-THE-FILE."
+        raise InvalidRequest.at("/file", detail)
+    repeated = [name for name in form if len(form.getlist(name)) > 1]
+    if repeated:
+        detail = f"Expected one '{printable(repeated[0][:40])}', found two. Send it once."
+        raise InvalidRequest.at(f"/{printable(repeated[0][:40])}", detail)
+    own = _checked(GeneratorForm, fields)
+    return CheckpointFile(form=own, name=file.filename or "", content=file.file)
 
 
 BodyDep = Annotated[Body, Depends(_body)]

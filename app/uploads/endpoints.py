@@ -57,4 +57,5 @@ async def put_content(
     upload = await run_in_threadpool(service.find, services, tenant, upload_id)
     key = upload.manifest.content.key
     check_link(services.secret, key, expires, signature, purpose="upload")
-    await service.take_in(services, upload, request.stream())
+    with services.uploads_in_flight.one():
+        await service.take_in(services, upload, request.stream())

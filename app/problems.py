@@ -54,12 +54,6 @@ class Problem(Shape):
     errors: tuple[Flaw, ...] = ()
 
 
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "The request was refused; `code` says why"},
-    "5XX": {"model": Problem, "description": "Trouble on our side; ask again after `Retry-After`"},
-}
-
-
 def install_problem_handlers(app: FastAPI) -> None:
     """Makes every error of `app` a problem."""
     app.add_exception_handler(HandsOffError, _on_own_error)

@@ -157,4 +157,4 @@ def test_the_description_of_the_api_has_examples(client: httpx.Client) -> None:
     api = client.get("/openapi.json").json()
     assert {"/v1/labelsets", "/v1/fits", "/v1/batches", "/v1/generators"} <= set(api["paths"])
     assert api["components"]["schemas"]["FitCreate"]["examples"][0]["generator"] == "portraits-64"
-    assert "4XX" in api["paths"]["/v1/fits"]["post"]["responses"]
+    assert "422" in api["paths"]["/v1/fits"]["post"]["responses"]

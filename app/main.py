@@ -65,6 +65,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         description=DESCRIPTION,
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
+        redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services

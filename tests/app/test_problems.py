@@ -124,7 +124,7 @@ def test_a_body_that_is_too_deep_is_refused(client: httpx.Client) -> None:
 def test_an_unknown_address_says_where_all_are(client: httpx.Client) -> None:
     """Who mistypes an address or a method is led to the list."""
     assert client.get("/v1/fit").json()["detail"].startswith("There is nothing at '/v1/fit'. /docs")
-    assert "does not take DELETE" in client.delete("/v1/generators").json()["detail"]
+    assert "takes GET, HEAD, POST, not DELETE" in client.delete("/v1/generators").json()["detail"]
 
 
 @pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 503), (errno.EPERM, 500)])

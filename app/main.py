@@ -19,7 +19,8 @@ from app.health import endpoints as health
 from app.hosts import Hosts
 from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
-from app.problems import PROBLEM_RESPONSES, install_problem_handlers
+from app.openapi.document import Api
+from app.problems import install_problem_handlers
 from app.request_ids import RequestIds
 from app.services import Services
 from app.slow_bodies import SlowBodies
@@ -59,12 +60,14 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         yield
         await services.close()
 
-    app = FastAPI(
+    app = Api(
         title="HandsOff",
         version=VERSION,
         description=DESCRIPTION,
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
-        responses=PROBLEM_RESPONSES,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
     app.add_middleware(

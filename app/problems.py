@@ -12,6 +12,7 @@ import redis
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import Field
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -52,12 +53,6 @@ class Problem(Shape):
     code: str = Field(examples=["invalid_request"])
     request_id: str
     errors: tuple[Flaw, ...] = ()
-
-
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {"model": Problem, "description": "The request was refused; `code` says why"},
-    "5XX": {"model": Problem, "description": "Trouble on our side; ask again after `Retry-After`"},
-}
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -106,6 +101,8 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     detail = _advice(request, status, error)
     response = _respond(request, status, code, status.phrase, detail=detail)
     response.headers.update(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = ", ".join(_methods_at(request))
     return response
 
 
@@ -127,13 +124,28 @@ def _on_surprise(request: Request, error: Exception) -> Response:
     return _respond(request, 500, HandsOffError.code, HandsOffError.title, detail=detail)
 
 
+def _methods_at(request: Request) -> list[str]:
+    """Every method that an address takes. The framework names those of its first route alone."""
+    path, found = request.scope["path"], set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.methods and route.path_regex.match(path):
+            found |= route.methods
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
 def _advice(request: Request, status: HTTPStatus, error: HTTPException) -> str:
     """What the framework said of an address or a body that it did not take, and what to do."""
     path = shortened(request.scope["path"], 200)
     if status is HTTPStatus.NOT_FOUND:
-        return f"There is nothing at '{path}'. /docs shows every address."
+        mend = (
+            "Leave out the slash at its end."
+            if path.endswith("/")
+            else "/docs shows every address."
+        )
+        return f"There is nothing at '{path}'. {mend}"
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"'{path}' does not take {request.method}. /docs shows every address."
+        method = shortened(request.method, 20)
+        return f"'{path}' takes {', '.join(_methods_at(request))}, not {method}. /docs shows every address."
     if status is not HTTPStatus.BAD_REQUEST:
         return error.detail
     cause = f" ({error.__cause__})" if error.__cause__ else ""

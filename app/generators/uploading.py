@@ -23,21 +23,24 @@ S = TypeVar("S", bound=Shape)
 
 Body = GeneratorCreate | CheckpointFile
 
+_FORM = GeneratorForm.model_json_schema()
+
+BODY_SCHEMAS: dict[str, Any] = {
+    "GeneratorCreate": GeneratorCreate.model_json_schema(),
+    "GeneratorForm": {
+        **_FORM,
+        "required": ["file", *_FORM["required"]],
+        "properties": {"file": {"type": "string", "format": "binary"}, **_FORM["properties"]},
+    },
+}
+"""The two bodies for the description of the API, by the names of their schemas."""
+
 BODY_SCHEMA: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": GeneratorCreate.model_json_schema()},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file", "name"],
-                    "properties": {
-                        "file": {"type": "string", "format": "binary"},
-                        **GeneratorForm.model_json_schema()["properties"],
-                    },
-                }
-            },
+            "application/json": {"schema": {"$ref": "#/components/schemas/GeneratorCreate"}},
+            "multipart/form-data": {"schema": {"$ref": "#/components/schemas/GeneratorForm"}},
         },
     }
 }

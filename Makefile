@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test image-check client-check check lint fix record openapi bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test image-check client-check export-check check lint fix record openapi bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,14 +40,17 @@ demo: $(READY) ## 16 labelled images in, 64 labelled images out, through the rea
 serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines
 	@$(BIN)/python -m examples.demo serve
 
-test: $(READY) ## Every test but those that need a GPU, image-check and client-check, one process for each core (at most 4)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images and not client_alone"
+test: $(READY) ## Every test but those that need a GPU, image-check, client-check and export-check, one process for each core (at most 4)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images and not client_alone and not export_check"
 
 image-check: $(READY) ## The containers' own install steps, and the service run from what they make (no engine)
 	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m pytest -m images tests/docker
 
 client-check: $(READY) ## The client from an environment that has nothing else, on a service of its own
 	$(BIN)/python -m pytest -m client_alone tests/e2e
+
+export-check: $(READY) ## Exports read by supervision and Ultralytics, in environments of their own (6 GB; skipped where they cannot be installed)
+	$(BIN)/python -m pytest -m export_check tests/shards
 
 check: lint test image-check client-check ## The whole truth: format, lint, types, import rule, tests, containers
 

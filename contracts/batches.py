@@ -14,7 +14,7 @@ from contracts.jobs import Asked, JobStatus, Outcome, Request
 from contracts.schemas import LabelSchema
 from contracts.shapes import Artefact, Seed, Sha256, Shape, Timestamp
 
-RENDER_VERSION = 4
+RENDER_VERSION = 5
 """Raised whenever the same request would render to other labels, other candidates or other bytes."""
 
 ImageFormat = Literal["png", "jpeg"]

@@ -24,26 +24,41 @@ EXPORT_NEEDS: dict[ExportFormat, tuple[TaskName, ...]] = {
 """Of which tasks a batch must have labels, of one at least. `handsoff_shards.formats` writes them; a test compares."""
 
 
+INSTANCE_FORMATS: tuple[ExportFormat, ...] = ("coco", "yolo-seg")
+"""The formats that can have an object for each connected region instead of each class."""
+
+_INSTANCES = "-instances"
+
+
 class ExportRef(Shape):
-    """Names one export of one batch: `tenant/batch_0192.../coco`."""
+    """Names one export of one batch: `tenant/batch_0192.../coco`, or `.../coco-instances`."""
 
     batch: JobRef
     format: ExportFormat
+    instances: bool = False
 
     def __str__(self) -> str:
-        return f"{self.batch}/{self.format}"
+        return f"{self.batch}/{self.variant}"
+
+    @property
+    def variant(self) -> str:
+        """Format and options in one word: exports that differ in it are different archives."""
+        return self.format + (_INSTANCES if self.instances else "")
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """The inverse of `str`. Raises `ValidationError` for anything else."""
-        batch, _, name = text.rpartition("/")
-        return cls.model_validate({"batch": JobRef.parse(batch), "format": name})
+        batch, _, variant = text.rpartition("/")
+        name = variant.removesuffix(_INSTANCES)
+        fields = {"batch": JobRef.parse(batch), "format": name, "instances": name != variant}
+        return cls.model_validate(fields)
 
 
 class ExportRecord(Shape):
-    """`exports/{format}.json`: the one archive that stands for an export."""
+    """`exports/{variant}.json`: the one archive that stands for an export."""
 
     format: ExportFormat
+    instances: bool = False
     archive: Artefact
     num_files: Annotated[int, Field(ge=1)]
     finished_at: Timestamp

@@ -40,8 +40,8 @@ tenants/{tenant}/
 │   ├── shards/{k}.json                          W  the record; the first stands
 │   ├── cards/{sha256}.md                        W  the dataset card, content-addressed
 │   ├── manifest.json                            W  last; pins the records' digests and the card's
-│   ├── exports/{format}/{sha256}.zip            W  content-addressed; when somebody asks for it
-│   ├── exports/{format}.json                    W  the record of an export; the first stands
+│   ├── exports/{variant}/{sha256}.zip           W  content-addressed; when somebody asks for it
+│   ├── exports/{variant}.json                   W  the record of an export; the first stands
 │   └── tombstone.json                           A
 └── streams/{id}/
     ├── request.json                             A  first
@@ -215,12 +215,12 @@ def batch_card(batch: JobRef, sha256: str) -> str:
 
 def export_zip(export: ExportRef, sha256: str) -> str:
     """The bytes of a batch in another format."""
-    return f"{job_prefix(export.batch)}/exports/{export.format}/{sha256}.zip"
+    return f"{job_prefix(export.batch)}/exports/{export.variant}/{sha256}.zip"
 
 
 def export_record(export: ExportRef) -> str:
     """The record that says which bytes stand for an export."""
-    return f"{job_prefix(export.batch)}/exports/{export.format}.json"
+    return f"{job_prefix(export.batch)}/exports/{export.variant}.json"
 
 
 # Streams.

@@ -118,7 +118,7 @@ def stream_call(shard: StreamShardRef, number: int) -> Call:
 
 def export_call(export: ExportRef, attempt: int) -> Call:
     """Makes one export of a batch."""
-    return Call("export", str(export), f"{export.batch.id}-export-{export.format}-{attempt}")
+    return Call("export", str(export), f"{export.batch.id}-export-{export.variant}-{attempt}")
 
 
 def job_id_of(rq_id: str) -> str:

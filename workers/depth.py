@@ -8,7 +8,8 @@ from PIL import Image
 
 from contracts.labelsets import NPY_TYPE
 from contracts.schemas import MAX_DEPTH_VALUE, DepthSchema
-from workers.images import Pixels, encode_png
+from workers import png
+from workers.images import Pixels
 
 DepthMap = NDArray[np.float32]
 
@@ -36,7 +37,7 @@ def encode_depth(depth: DepthMap, schema: DepthSchema) -> bytes:
     if schema.unknown is not None:
         neighbour = schema.unknown + 1 if schema.unknown < MAX_DEPTH_VALUE else schema.unknown - 1
         values[values == schema.unknown] = neighbour
-    return encode_png(Image.fromarray(values))
+    return png.encode(values)
 
 
 def resized_depth(depth: DepthMap, px: tuple[int, int]) -> DepthMap:

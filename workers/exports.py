@@ -73,8 +73,10 @@ def _make(machine: Machine, export: ExportRef) -> None:
     with TemporaryDirectory(prefix="handsoff-") as folder:
         path = Path(folder) / "export.zip"
         shards = _fetched(machine, manifest, Path(folder))
-        shard_set = ShardSet(export.batch.id, labels_of(manifest.labels), shards)
-        counted = _Counted(machine, files_of(shard_set, export.format))
+        labels = labels_of(manifest.labels)
+        shard_set = ShardSet(export.batch.id, labels, shards, manifest.finished_at)
+        files = files_of(shard_set, export.format, instances=export.instances)
+        counted = _Counted(machine, files)
         write_zip(counted, path)
         sha256 = sha256_of_file(path)
         archive = Artefact(
@@ -85,7 +87,11 @@ def _make(machine: Machine, export: ExportRef) -> None:
         )
         machine.store.put(archive.key, path)
     made = ExportRecord(
-        format=export.format, archive=archive, num_files=counted.num_files, finished_at=now()
+        format=export.format,
+        instances=export.instances,
+        archive=archive,
+        num_files=counted.num_files,
+        finished_at=now(),
     )
     records.create(machine.store, key, made)
     if records.is_deleted(machine.store, export.batch):  # meanwhile: nothing of it may stay

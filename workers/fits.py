@@ -26,11 +26,11 @@ from workers.choosing import choose_features
 from workers.estimates import estimate
 from workers.inverting import Inverter
 from workers.jobs import Run
-from workers.labelling import Labelled, label_codes
+from workers.labelling import Labelled, label_codes, sheet_title
 from workers.machine import Machine
 from workers.pairs import Pairs, read_labelset
 from workers.reframing import reframed
-from workers.sheets import encode_sheet
+from workers.sheets import encode_sheet, legend_of
 from workers.tasks import Trainer
 
 
@@ -168,12 +168,10 @@ def _write(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judged) ->
         run.machine, tensors, config, lambda _, suffix: attempt.key(f"ensemble.{suffix}")
     )
     training, heldout = judged.training, judged.heldout
-    sheet = encode_sheet(
-        {
-            "training": training.sheet_rows(),
-            "held-out": heldout.sheet_rows() if heldout else [],
-        }
-    )
+    columns = {sheet_title("Training images", training): training.sheet_rows()}
+    if heldout is not None:
+        columns[sheet_title("Held-out images", heldout)] = heldout.sheet_rows()
+    sheet = encode_sheet(columns, legend_of(training.pairs.schema))
     codes = pack({"ws": training.inversion.ws})
     return FitManifest(
         status=JobStatus.SUCCEEDED,

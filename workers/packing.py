@@ -1,7 +1,7 @@
 """Samples to a tar beside the rendering: encoded on threads while others are rendered, written in a given order.
 
-Pillow's PNG encoder and SHA-256 let go of Python's lock, so they run while the main thread renders (JPEG keeps it, and
-is short). The bytes are those of one thread: an encoder knows nothing but its sample, and the tar keeps its own order.
+The PNG encoder and SHA-256 release Python's lock, so they run while the main thread renders (JPEG keeps it, and is
+short). The bytes are those of one thread: an encoder knows nothing but its sample, and the tar keeps its own order.
 """
 
 from collections import deque

@@ -20,8 +20,17 @@ async def _ref(
     batch_id: BatchId,
     tenant: TenantDep,
     format: Annotated[ExportFormat, Query(description="What the archive is for")],  # noqa: A002 - its name in the address
+    *,
+    instances: Annotated[
+        bool,
+        Query(
+            description="One object for each connected region instead of one for each class of an image (coco;"
+            " yolo-seg always has them)"
+        ),
+    ] = False,
 ) -> ExportRef:
-    return ExportRef(batch=JobRef(tenant=tenant, id=batch_id), format=format)
+    batch = JobRef(tenant=tenant, id=batch_id)
+    return ExportRef(batch=batch, format=format, instances=instances)
 
 
 RefDep = Annotated[ExportRef, Depends(_ref)]

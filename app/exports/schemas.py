@@ -10,6 +10,7 @@ class ExportView(Shape):
 
     batch: str
     format: ExportFormat
+    instances: bool
     num_files: int
     num_bytes: int
     sha256: Sha256
@@ -23,6 +24,7 @@ def show_export(ref: ExportRef, record: ExportRecord, links: Links) -> ExportVie
     return ExportView(
         batch=ref.batch.id,
         format=ref.format,
+        instances=ref.instances,
         num_files=record.num_files,
         num_bytes=record.archive.num_bytes,
         sha256=record.archive.sha256,

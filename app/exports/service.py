@@ -9,7 +9,7 @@ from contracts import keys, records
 from contracts.batches import BatchManifest
 from contracts.errors import ExportFailed, InvalidRequest, TooLarge
 from contracts.export_ledger import ExportLedger
-from contracts.exports import EXPORT_NEEDS, ExportRecord, ExportRef
+from contracts.exports import EXPORT_NEEDS, INSTANCE_FORMATS, ExportRecord, ExportRef
 from contracts.queues import export_call
 
 
@@ -26,7 +26,7 @@ def ask(services: Services, ref: ExportRef) -> ExportRecord | None:
     ledger = ExportLedger(services.ledger)
     failure = ledger.failure(ref)
     if failure is not None:
-        raise ExportFailed(ref.batch.id, ref.format, failure.code, failure.detail)
+        raise ExportFailed(ref.batch.id, ref.variant, failure.code, failure.detail)
     _queue(services, ledger, ref)
     return None
 
@@ -40,12 +40,18 @@ def _check(services: Services, ref: ExportRef, manifest: BatchManifest) -> None:
             f"{ref.format} is for labels of {' or '.join(needs)}; those of '{ref.batch.id}' are of"
             f" {' and '.join(manifest.labels.tasks)}. Ask for another format.",
         )
+    if ref.instances and ref.format not in INSTANCE_FORMATS:
+        raise InvalidRequest.at(
+            "instances",
+            f"{ref.format} has no instances. Leave `instances` out, or ask for"
+            f" {' or '.join(INSTANCE_FORMATS)}.",
+        )
     most = services.settings.max_export_samples
     if manifest.num_samples > most:
         raise TooLarge(
             f"'{ref.batch.id}' has {manifest.num_samples} samples; at most {most} are put into one archive here."
             f" Download its shards and make it on your machine: handsoff export {ref.batch.id} --format {ref.format}"
-            " --out DIR."
+            f"{' --instances' if ref.instances else ''} --out DIR."
         )
 
 
@@ -53,7 +59,7 @@ def _queue(services: Services, ledger: ExportLedger, ref: ExportRef) -> None:
     """Queues the export unless somebody has: a claim in Redis keeps two callers from having it made twice."""
     if ledger.is_claimed(ref):
         return
-    attempt = services.ledger.next_attempt(ref.batch, f"export-{ref.format}")
+    attempt = services.ledger.next_attempt(ref.batch, f"export-{ref.variant}")
     call = export_call(ref, attempt)
     if not ledger.claim(ref, call.rq_id):
         return

@@ -27,5 +27,5 @@ async def wait_for_export(services: Services, ref: ExportRef, seconds: float) ->
             return record
         left = deadline - loop.time()
         if left <= 0:
-            raise ExportNotReady(ref.batch.id, ref.format)
+            raise ExportNotReady(ref.batch.id, ref.variant)
         await asyncio.sleep(min(left, LOOK_SECONDS))

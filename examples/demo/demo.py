@@ -94,9 +94,8 @@ class Demo:
         batch_id = self.road.start_batch(fit=fit_id, n=NUM_PAIRS, seed=1, shard_size=SHARD_SIZE)
         batch = self.watch("batch", f"/v1/batches/{batch_id}")
         shards = self.road.fetch_shards(batch_id)
-        draw_pairs(
-            [sample for shard in shards for sample in read_shard(shard)], OUTPUT / "pairs.png"
-        )
+        samples = [sample for shard in shards for sample in read_shard(shard)]
+        draw_pairs(samples, OUTPUT / "pairs.png", batch["labels"]["classes"])
         self.say(
             f"fetched {NUM_PAIRS} pairs in {len(shards)} shards, digests right: demo/pairs.png"
         )

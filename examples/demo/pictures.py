@@ -1,30 +1,42 @@
-"""Pictures of a batch for the eye: each sample as image, labels laid over it, depth and uncertainty."""
+"""Pictures of a batch for the eye: each sample as image, labels laid over it, depth and uncertainty.
+
+Titles, a legend of the classes and the scale of the uncertainty say what is seen.
+"""
 
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 Pixels = NDArray[np.uint8]
 Point = tuple[float, float, int]
+Color = tuple[int, int, int]
 
 CELL_PX = 128
-GAP_PX = 4
+GAP_PX = 12
 COLUMNS = 4
+TEXT_PX = 13
+LINE_PX = 20
+LEGEND_PX = 36
+SWATCH_PX, SCALE_PX = 14, 160
 SEEN, COVERED = (255, 230, 0), (130, 130, 130)
+STEPS_PER_NAT = 255
+"""Of the stored uncertainty."""
 
 
 @dataclass(frozen=True)
 class Sample:
     """One sample out of a shard: RGB image, uncertainty 0 to 255, its facts, and the labels that it has.
 
-    label: the mask in its palette's colours. points: x, y and visibility. depth: 16 bits, near is small.
+    label: the mask in its palette's colours, `palette` those of the indices. points: x, y and visibility. depth: 16
+    bits, near is small.
     """
 
     image: Pixels
@@ -33,6 +45,7 @@ class Sample:
     label: Pixels | None = None
     points: tuple[Point, ...] = ()
     depth: NDArray[np.uint16] | None = None
+    palette: tuple[Color, ...] = ()
 
 
 def read_shard(data: bytes) -> list[Sample]:
@@ -58,30 +71,95 @@ def _sample(files: dict[str, bytes]) -> Sample:
         label=_rgb(files["mask.png"]) if "mask.png" in files else None,
         points=tuple((point["x"], point["y"], point["visibility"]) for point in points),
         depth=_grey(files["depth.png"]) if "depth.png" in files else None,
+        palette=_palette(files["mask.png"]) if "mask.png" in files else (),
     )
 
 
-def draw_pairs(samples: list[Sample], path: Path) -> None:
-    """A sheet of all samples, `COLUMNS` to a row, each as image | overlay | depth, if there is any | uncertainty."""
-    brightest = max(float(np.quantile([s.uncertainty for s in samples], 0.995)), 1.0)
-    strips = [
-        [
-            sample.image,
-            _overlay(sample),
-            *([_shade(sample.depth)] if sample.depth is not None else []),
-            _heat(sample.uncertainty / brightest),
-        ]
-        for sample in samples
-    ]
+def draw_pairs(samples: list[Sample], path: Path, classes: Sequence[str] = ()) -> None:
+    """A sheet of all samples, `COLUMNS` to a row, each as image | labels | depth, if there is any | uncertainty.
+
+    `classes` are the names of the mask's indices, for the legend.
+    """
+    steps = np.quantile([sample.uncertainty for sample in samples], 0.995)
+    brightest = max(float(steps), 1.0)
+    strips = [_cells(sample, brightest) for sample in samples]
     width = len(strips[0]) * CELL_PX + GAP_PX
+    height = LINE_PX + CELL_PX + GAP_PX
+    top = LEGEND_PX + LINE_PX
     rows = -(-len(strips) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * width, rows * (CELL_PX + GAP_PX)), "white")
-    for place, strip in enumerate(strips):
+    sheet = Image.new("RGB", (COLUMNS * width, top + rows * height), "white")
+    _draw_legend(sheet, samples[0], classes, brightest / STEPS_PER_NAT)
+    for column in range(min(COLUMNS, len(strips))):
+        for cell, title in enumerate(strips[0]):
+            _write(sheet, (column * width + cell * CELL_PX, LEGEND_PX), title)
+    for place, (sample, strip) in enumerate(zip(samples, strips, strict=True)):
         row, column = divmod(place, COLUMNS)
-        for cell, pixels in enumerate(strip):
+        left, above = column * width, top + row * height
+        _write(sheet, (left, above), _caption(sample))
+        for cell, pixels in enumerate(strip.values()):
             picture = Image.fromarray(pixels).resize((CELL_PX, CELL_PX), Image.Resampling.NEAREST)
-            sheet.paste(picture, (column * width + cell * CELL_PX, row * (CELL_PX + GAP_PX)))
+            sheet.paste(picture, (left + cell * CELL_PX, above + LINE_PX))
     sheet.save(path)
+
+
+def _cells(sample: Sample, brightest: float) -> dict[str, Pixels]:
+    """A sample's pictures by their titles."""
+    cells = {"image": sample.image, "labels": _overlay(sample)}
+    if sample.depth is not None:
+        cells["depth (near: bright)"] = _shade(sample.depth)
+    return cells | {"uncertainty": _heat(sample.uncertainty / brightest)}
+
+
+def _caption(sample: Sample) -> str:
+    """Which sample it is, and its score: the mean of the tenth of the pixels that are least certain."""
+    words = [f"sample {sample.facts.get('index', '?')}"]
+    if "score" in sample.facts:
+        words.append(f"uncertainty {sample.facts['score']:.3f}")
+    return ", ".join(words)
+
+
+def _draw_legend(sheet: Image.Image, sample: Sample, classes: Sequence[str], nats: float) -> None:
+    """The classes and keypoints with their colours, and the scale of the uncertainty from 0 to `nats`, in one line.
+
+    Index 0 stays clear in an overlay, so it has no swatch. What does not fit beside the scale is counted.
+    """
+    draw = ImageDraw.Draw(sheet)
+    entries = list(zip(classes, sample.palette, strict=False))[1:]
+    if sample.points:
+        entries += [("keypoint, visible", SEEN), ("keypoint, hidden", COVERED)]
+    scale = f"{nats:.2f} nats or more"
+    start = sheet.width - SCALE_PX - int(_font().getlength(f"uncertainty 0 {scale}")) - 4 * GAP_PX
+    x = GAP_PX
+    for place, (name, color) in enumerate(entries):
+        taken = SWATCH_PX + int(_font().getlength(name)) + 2 * GAP_PX
+        if x + taken > start - 60:
+            _write(sheet, (x, 8), f"and {len(entries) - place} more")
+            break
+        draw.rectangle((x, 10, x + SWATCH_PX, 10 + SWATCH_PX), fill=color, outline=(90, 90, 90))
+        _write(sheet, (x + SWATCH_PX + 5, 8), name)
+        x += taken
+    _write(sheet, (start, 8), "uncertainty 0")
+    start += int(_font().getlength("uncertainty 0")) + GAP_PX // 2
+    ramp = np.tile(np.linspace(0, 1, SCALE_PX), (SWATCH_PX, 1))
+    sheet.paste(Image.fromarray(_heat(ramp)), (start, 10))
+    draw.rectangle((start, 10, start + SCALE_PX, 10 + SWATCH_PX), outline=(90, 90, 90))
+    _write(sheet, (start + SCALE_PX + GAP_PX // 2, 8), scale)
+
+
+def _write(sheet: Image.Image, place: tuple[int, int], text: str) -> None:
+    ImageDraw.Draw(sheet).text(place, text, fill=(0, 0, 0), font=_font())
+
+
+def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font, scaled."""
+    return ImageFont.load_default(TEXT_PX)
+
+
+def _palette(data: bytes) -> tuple[Color, ...]:
+    """The colours of a mask's indices; none where it has no palette."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        values = image.getpalette() or []
+    return tuple(zip(values[::3], values[1::3], values[2::3], strict=True))
 
 
 def _rgb(data: bytes) -> Pixels:

@@ -40,8 +40,8 @@ def test_yolo_has_a_line_for_each_part(batch_of_14: BatchFolder, tmp_path: Path)
     out = export(batch_of_14, "yolo-seg", tmp_path / "yolo")
     assert (out / "labels/train/000000002.txt").read_text() == "1 0.125 0 0.125 0.125 0 0.125 0 0\n"
     assert (out / "labels/train/000000003.txt").read_text() == ""
-    assert 'names: {"0": "skin", "1": "hair"}' in (out / "data.yaml").read_text()
-    assert len(list((out / "images/train").iterdir())) == 14
+    assert len(list((out / "images/train").iterdir())) == 12
+    assert len(list((out / "images/val").iterdir())) == 2
 
 
 def test_yolo_pose_has_one_object_for_each_image(batch_of_14: BatchFolder, tmp_path: Path) -> None:
@@ -112,6 +112,19 @@ def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
     for name in set(FORMATS) - {"folder", "imagefolder"}:
         with pytest.raises(InvalidInput, match="this batch has none"):
             export(bare, name, tmp_path / name)
+
+
+def test_instances_are_refused_where_there_are_no_objects(
+    batch_of_14: BatchFolder, tmp_path: Path
+) -> None:
+    """With the formats that have them; with those, they are another archive or the same."""
+    for name in ("folder", "imagefolder", "voc", "yolo-pose"):
+        with pytest.raises(InvalidInput, match="use coco, yolo-seg"):
+            export(batch_of_14, name, tmp_path / name, instances=True)
+    for name, is_same in (("coco", False), ("yolo-seg", True)):
+        plain = export(batch_of_14, name, tmp_path / f"{name}.zip")
+        parts = export(batch_of_14, name, tmp_path / f"{name}-parts.zip", instances=True)
+        assert (plain.read_bytes() == parts.read_bytes()) is is_same
 
 
 def test_a_zip_holds_the_same_files(batch_of_14: BatchFolder, tmp_path: Path) -> None:

@@ -96,6 +96,19 @@ def test_an_export_is_made_once(
     assert made(machine, export) == record
 
 
+def test_instances_are_an_archive_of_their_own(machine: Machine, export: ExportRef) -> None:
+    """Beside the other one, under their own name; the record says which it is."""
+    plain = export.model_copy(update={"format": "coco"})
+    parts = plain.model_copy(update={"instances": True})
+    for one in (plain, parts):
+        exports.run(machine, str(one), 1)
+    found, others = made(machine, plain), made(machine, parts)
+    assert found is not None
+    assert others is not None
+    assert (found.instances, others.instances) == (False, True)
+    assert found.archive.sha256 != others.archive.sha256
+
+
 def test_a_batch_that_is_gone_fails_for_good(
     machine: Machine, export: ExportRef, ledger_of_exports: ExportLedger
 ) -> None:

@@ -20,8 +20,9 @@ from workers import fits
 from workers.images import decode_image
 from workers.inverting import to_options
 from workers.label_generators import open_generator, open_label_generator
+from workers.lettering import draw_legend
 from workers.pulse import Drained
-from workers.sheets import GAP_PX, HEADING_PX
+from workers.sheets import GAP_PX, HEADING_PX, legend_of
 
 
 def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
@@ -97,13 +98,14 @@ def test_a_validation_labelset_may_lack_a_task(scene: Scene) -> None:
 
 
 def test_the_sheet_shows_every_image(scene: Scene) -> None:
-    """A row of 96 px for each of the four images, below the titles."""
+    """A row of 128 px for each of the four images, below the legend and the titles."""
     fit = scene.ask_fit()
     fits.run(scene.machine, str(fit.ref), 1)
     sheet = scene.fit_manifest(fit.ref).sheet
     assert sheet is not None
     pixels = decode_image(scene.machine.store.get(sheet.key))
-    assert pixels.shape[0] == HEADING_PX + 4 * 96 + 3 * GAP_PX
+    legend = draw_legend(legend_of(LABELS), pixels.shape[1])
+    assert pixels.shape[0] == len(legend) + HEADING_PX + 4 * 128 + 3 * GAP_PX
 
 
 def test_held_out_images_are_scored_by_class(scene: Scene) -> None:

@@ -179,6 +179,11 @@ def _add_export(commands: Commands) -> None:
     command.add_argument("batch", metavar="BATCH|DIR", help="id of a batch, or a downloaded one")
     command.add_argument("--format", choices=sorted(FORMATS), required=True, help="which one")
     command.add_argument(
+        "--instances",
+        action="store_true",
+        help="coco: one object for each connected region instead of each class of an image",
+    )
+    command.add_argument(
         "--out",
         type=Path,
         metavar="DIR|FILE.zip",

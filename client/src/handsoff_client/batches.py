@@ -100,6 +100,7 @@ class Batches(Jobs[Batch]):
         batch_id: str,
         name: str,
         *,
+        instances: bool = False,
         timeout: timedelta | None = None,
     ) -> Archive:
         """The batch in the format `name` as one zip, with its digest and a link, once the service has made it.
@@ -107,7 +108,9 @@ class Batches(Jobs[Batch]):
         Raises `ExportFailed`, `TooLarge`, and `ExportNotReady` when it is not there after `timeout` (without one, it
         waits).
         """
-        params = {"format": name}
+        params: dict[str, str | int] = {"format": name}
+        if instances:
+            params["instances"] = "true"
 
         def ask(wait: int) -> Archive:
             found = self._transport.call(
@@ -117,19 +120,20 @@ class Batches(Jobs[Batch]):
 
         return ask_until_there(ask, ExportNotReady, timeout)
 
-    def export(self, batch_id: str, name: str, out: Path | str) -> Path:
+    def export(self, batch_id: str, name: str, out: Path | str, *, instances: bool = False) -> Path:
         """The batch in the format `name` as a verified zip at `out`, which must not be there yet: made by the service.
 
-        `handsoff_client.export` makes it of a downloaded batch, as a zip or a folder.
+        `instances` makes each connected region an object. `handsoff_client.export` makes it of a downloaded batch, as
+        a zip or a folder.
         """
         target = Path(out)
         if target.exists():
             raise InvalidInput(f"'{target}' is there already. Name a path that is not.")
 
         def renew() -> str:
-            return self.archive(batch_id, name).url
+            return self.archive(batch_id, name, instances=instances).url
 
-        archive = self.archive(batch_id, name)
+        archive = self.archive(batch_id, name, instances=instances)
         return download_listed(self._transport, archive, target, renew=renew)
 
     def _list(self, batch_id: str) -> ShardList:

@@ -154,14 +154,15 @@ class Command:
 
     def export(self) -> None:
         given = self._given
+        options = {"instances": given.instances}
         if Path(given.batch).is_dir():
-            out = export(BatchFolder.open(given.batch), given.format, given.out)
+            out = export(BatchFolder.open(given.batch), given.format, given.out, **options)
         elif given.out.suffix == ZIP:
-            out = self._client.batches.export(given.batch, given.format, given.out)
+            out = self._client.batches.export(given.batch, given.format, given.out, **options)
         else:
             with tempfile.TemporaryDirectory(prefix="handsoff-") as downloaded:
                 self._fetch(given.batch, Path(downloaded))
-                out = export(BatchFolder.open(downloaded), given.format, given.out)
+                out = export(BatchFolder.open(downloaded), given.format, given.out, **options)
         _tell(f"exported as {given.format} to {out}")
 
     def show(self) -> None:

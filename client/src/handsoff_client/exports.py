@@ -12,15 +12,16 @@ from handsoff_shards.reading import Entry
 ZIP = ".zip"
 
 
-def export(folder: BatchFolder, name: str, out: Path | str) -> Path:
+def export(folder: BatchFolder, name: str, out: Path | str, *, instances: bool = False) -> Path:
     """Writes a batch as `name`, one of `handsoff_shards.formats.FORMATS`, to `out`: a folder, or one file (`.zip`).
 
+    `instances` makes each connected region an object of its own (coco; yolo-seg always does).
     Nothing may be there yet. It is written beside it and renamed when it is whole.
     """
     target = Path(out)
     if target.exists():
         raise InvalidInput(f"'{target}' is there already. Name a path that is not.")
-    files = files_of(folder.shards, name)
+    files = files_of(folder.shards, name, instances=instances)
     part = target.with_name(f"{target.name}.part")
     _remove(part)
     part.parent.mkdir(parents=True, exist_ok=True)

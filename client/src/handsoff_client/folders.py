@@ -87,7 +87,7 @@ class BatchFolder:
     def shards(self) -> ShardSet:
         """The shards as what they are: for `handsoff_shards.formats`, or to be read one after another."""
         paths = [self.path_of(shard) for shard in range(len(self.index.shards))]
-        return ShardSet(self.batch.id, self.labels, paths)
+        return ShardSet(self.batch.id, self.labels, paths, self.batch.finished_at)
 
     def samples(self) -> Iterator[Sample]:
         """Every sample as exact arrays, in order, each decoded when it is asked for."""

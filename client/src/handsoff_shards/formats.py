@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from handsoff_shards.coco import coco_files
+from handsoff_shards.coco import coco_files, coco_instance_files
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.plain import folder_files, imagefolder_files, voc_files
 from handsoff_shards.reading import Entry, ShardSet
 from handsoff_shards.yolo import yolo_pose_files, yolo_seg_files
+
+Writer = Callable[[ShardSet], Iterator[Entry]]
 
 ANY = ("segmentation", "keypoints", "depth")
 
@@ -23,32 +25,44 @@ _READABLE = 0o644 << 16
 
 @dataclass(frozen=True)
 class Format:
-    """How a format is written, and what it is for: a batch with labels of one of these tasks at least."""
+    """How a format is written, and what it is for: a batch with labels of one of these tasks at least.
 
-    write: Callable[[ShardSet], Iterator[Entry]]
+    `instances` writes each connected part of a class as an object of its own; None where the format has no objects.
+    """
+
+    write: Writer
     needs: tuple[str, ...] = ANY
+    instances: Writer | None = None
 
 
 FORMATS: dict[str, Format] = {
-    "coco": Format(coco_files, ("segmentation", "keypoints")),
+    "coco": Format(coco_files, ("segmentation", "keypoints"), coco_instance_files),
     "folder": Format(folder_files),
     "imagefolder": Format(imagefolder_files),
     "voc": Format(voc_files, ("segmentation",)),
     "yolo-pose": Format(yolo_pose_files, ("keypoints",)),
-    "yolo-seg": Format(yolo_seg_files, ("segmentation",)),
+    "yolo-seg": Format(yolo_seg_files, ("segmentation",), yolo_seg_files),  # a line is one polygon
 }
 
 
-def files_of(shards: ShardSet, name: str) -> Iterator[Entry]:
-    """The files of a batch as `name`, one of `FORMATS`. Raises `InvalidInput` at once when it cannot be that."""
+def files_of(shards: ShardSet, name: str, *, instances: bool = False) -> Iterator[Entry]:
+    """Return the files of a batch in the format `name`, one of `FORMATS`, with an object for each instance or class.
+
+    Raises `InvalidInput` at once where the format, the labels and `instances` do not fit together.
+    """
     if name not in FORMATS:
         raise InvalidInput(f"There is no format '{name}'; there are {', '.join(FORMATS)}.")
-    needs = FORMATS[name].needs
-    if not set(needs) & set(shards.labels.tasks):
+    found = FORMATS[name]
+    if not set(found.needs) & set(shards.labels.tasks):
         raise InvalidInput(
-            f"{name} is for labels of {' or '.join(needs)}, and this batch has none. Use another format."
+            f"{name} is for labels of {' or '.join(found.needs)}, and this batch has none. Use another format."
         )
-    return FORMATS[name].write(shards)
+    if not instances:
+        return found.write(shards)
+    if found.instances is None:
+        offered = ", ".join(key for key, other in FORMATS.items() if other.instances)
+        raise InvalidInput(f"{name} has no instances. Leave the option out, or use {offered}.")
+    return found.instances(shards)
 
 
 def write_folder(files: Iterable[Entry], folder: Path) -> None:

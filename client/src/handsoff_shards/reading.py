@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from handsoff_shards.labels import Labels
@@ -9,6 +10,7 @@ from handsoff_shards.samples import IMAGE_EXTENSIONS, Sample, decode_sample
 from handsoff_shards.tars import Files, ShardReader
 
 BACKGROUND = "background"
+"""Also spelled `_background_`, as labelme has it."""
 
 Entry = tuple[str, bytes]
 """A file of an export: its path below the export's folder, and its bytes."""
@@ -16,11 +18,15 @@ Entry = tuple[str, bytes]
 
 @dataclass(frozen=True)
 class ShardSet:
-    """The shards of a batch, what their labels mean, and the batch's name. Each path is asked for when it is read."""
+    """The shards of a batch, what their labels mean, the batch's name and when it was finished, where that is known.
+
+    Each path is asked for when it is read.
+    """
 
     name: str
     labels: Labels
     paths: Iterable[Path]
+    finished: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -58,5 +64,9 @@ def samples_of(shards: ShardSet) -> Iterator[Exported]:
 
 
 def objects_of(classes: Sequence[str]) -> dict[int, str]:
-    """The classes that are things: all but the one named background, by class index."""
-    return {index: name for index, name in enumerate(classes) if name.casefold() != BACKGROUND}
+    """The classes that are objects: all but the one named background, by class index."""
+    return {
+        index: name
+        for index, name in enumerate(classes)
+        if name.casefold().strip("_") != BACKGROUND
+    }

@@ -1,55 +1,99 @@
-"""The regions of a mask: connected components, their outlines along pixel edges, and COCO's run lengths.
+"""The regions of a mask: connected parts, their outlines along pixel edges, and COCO's run lengths.
 
-Masks are bool [height, width]. Outlines are exact: filled, they give the same pixels again.
+Parts are 4-connected: pixels of one value that share a side. Outlines are exact: filled by the even-odd rule, they give
+the same pixels again. Time and memory are linear in the number of pixels, whatever the number of parts.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
-Point = tuple[int, int]
-Polygon = list[Point]
-"""x and y of corners of pixels: the first pixel reaches from (0, 0) to (1, 1)."""
-Edge = tuple[int, int, int]
-"""Where one side of a pixel begins, and in which direction it goes: an index of `_STEPS`."""
+Values = NDArray[np.uint8]
+Ids = NDArray[np.int64]
+Corners = NDArray[np.int64]
+"""[corner, 2]: x and y of pixel corners. The first pixel reaches from (0, 0) to (1, 1)."""
+Polygon = list[tuple[int, int]]
+"""The same as a list."""
+Box = tuple[int, int, int, int]
+"""x, y, width and height."""
 
-_STEPS: tuple[Point, ...] = ((1, 0), (0, 1), (-1, 0), (0, -1))  # right, down, left, up
+_STEPS = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])  # right, down, left, up
+
+
+@dataclass(frozen=True)
+class Part:
+    """A connected part of a mask: the value of its pixels, its outline, its area in pixels and its box."""
+
+    value: int
+    outline: Corners
+    area: int
+    box: Box
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Directed sides of pixels at the border of parts, clockwise around each part.
+
+    `start` [edge, 2] and `direction` (an index of `_STEPS`) say where an edge starts and where it goes, `pixel` (flat
+    index) whose side it is, `following` which edge continues it. Upper sides come first, in the order of the pixels.
+    """
+
+    start: Corners
+    direction: Ids
+    pixel: Ids
+    following: Ids
+
+
+def find_parts(values: Values, wanted: Collection[int]) -> list[Part]:
+    """Return the connected parts of an index mask whose value is wanted, by value, then by their first pixel."""
+    inside = np.isin(values, list(wanted))
+    if not inside.any():
+        return []
+    labels = _label(values, inside).ravel()
+    areas = np.bincount(labels[inside.ravel()])
+    edges = _trace(values, inside)
+    order, begins = _loops(edges)
+    corners = edges.start[order]
+    owners = labels[edges.pixel[order[begins]]]
+    # The first pixel of a part has its upper side on the outer border: so the first loop of a part is the outer one.
+    own = np.argsort(owners, kind="stable")
+    is_first = np.diff(owners[own], prepend=-1) != 0
+    ends = np.append(begins[1:], len(order))
+    boxes = _boxes(corners, begins)
+    found: list[Part] = []
+    for loops in np.split(own, np.flatnonzero(is_first)[1:]):
+        outer, label = loops[0], owners[loops[0]]
+        outline = _joined([corners[begins[loop] : ends[loop]] for loop in loops.tolist()])
+        left, top, width, height = boxes[outer].tolist()
+        value = int(values.flat[label])
+        found.append(Part(value, outline, int(areas[label]), (left, top, width, height)))
+    return sorted(found, key=lambda part: part.value)
 
 
 def components(mask: Mask) -> Iterator[Mask]:
-    """Each 4-connected part of a mask, in order of its first pixel. Runs of a row are joined with those above."""
-    labels = np.zeros(mask.shape, np.int64)
-    parents = [0]
+    """Yield each connected part as a mask of its own, in order of the first pixel.
 
-    def root(label: int) -> int:
-        while parents[label] != label:
-            label = parents[label]
-        return label
-
-    for row, start, stop in _runs(mask):
-        above = labels[row - 1, start:stop].tolist() if row else []
-        roots = sorted({root(label) for label in set(above) - {0}})
-        if not roots:
-            parents.append(len(parents))
-            roots = [len(parents) - 1]
-        for label in roots:
-            parents[label] = roots[0]
-        labels[row, start:stop] = roots[0]
-    merged = np.array([root(label) for label in range(len(parents))])[labels]
-    for label in sorted(set(np.unique(merged).tolist()) - {0}):
-        yield merged == label
+    Each mask takes as much memory as the whole: use `find_parts` where outlines are enough.
+    """
+    labels = _label(mask.astype(np.uint8), mask)
+    pixels = np.flatnonzero(mask)
+    pixels = pixels[np.argsort(labels.ravel()[pixels], kind="stable")]
+    ends = np.flatnonzero(np.diff(labels.ravel()[pixels])) + 1
+    for own in np.split(pixels, ends) if pixels.size else ():
+        part = np.zeros(mask.shape, np.bool_)
+        part.ravel()[own] = True
+        yield part
 
 
 def outline(mask: Mask) -> Polygon:
-    """One polygon around a connected mask; holes are reached by lines without width, and back."""
-    outer, *holes = sorted(_loops(mask), key=_area, reverse=True)
-    path = [*outer, outer[0]]
-    for hole in holes:
-        path += [*hole, hole[0], outer[0]]
-    return path if holes else outer
+    """Return one polygon around a connected mask; lines without width lead to its holes and back."""
+    x, y, width, height = box(mask)
+    (part,) = find_parts(mask[y : y + height, x : x + width].astype(np.uint8), [1])
+    return [(left + x, top + y) for left, top in part.outline.tolist()]
 
 
 def run_lengths(mask: Mask) -> str:
@@ -67,7 +111,7 @@ def run_lengths(mask: Mask) -> str:
     )
 
 
-def box(mask: Mask) -> tuple[int, int, int, int]:
+def box(mask: Mask) -> Box:
     """x, y, width and height of the smallest box around a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     left, top = int(columns[0]), int(rows[0])
@@ -86,55 +130,109 @@ def _digits(value: int) -> str:
             return text
 
 
-def _runs(mask: Mask) -> Iterator[tuple[int, int, int]]:
-    """Each run of a row, row by row: the row, where it starts, where it stops."""
-    changes = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    rows, columns = np.nonzero(changes)
-    yield from zip(rows[::2].tolist(), columns[::2].tolist(), columns[1::2].tolist(), strict=True)
+def _label(values: Values, inside: Mask) -> Ids:
+    """Label each inside pixel with the flat index of the first pixel of its part.
+
+    Pixels are first joined to runs of a row, then runs that touch those above them are merged.
+    """
+    height, width = values.shape
+    if not values.size:
+        return np.zeros(values.shape, np.int64)
+    starts = np.ones(values.shape, np.bool_)
+    starts[:, 1:] = (values[:, 1:] != values[:, :-1]) | (inside[:, 1:] != inside[:, :-1])
+    run = np.cumsum(starts.ravel()).reshape(height, width) - 1
+    joined = inside[1:] & inside[:-1] & (values[1:] == values[:-1])
+    roots = _merge(int(run[-1, -1]) + 1, run[:-1][joined], run[1:][joined])
+    first_pixels: Ids = np.flatnonzero(starts)
+    labels: Ids = first_pixels[roots][run]
+    return labels
 
 
-def _loops(mask: Mask) -> Iterator[Polygon]:
-    """The closed lines between inside and outside, clockwise around the inside; corners only."""
-    edges = dict.fromkeys(_edges(mask))
-    left = dict(edges)
-    while left:
-        edge = first = next(iter(left))
-        corners: Polygon = []
-        while edge in left:
-            del left[edge]
-            following = _following(edge, edges)
-            if following[2] != edge[2]:
-                corners.append(following[:2])
-            edge = following
-        assert edge == first
-        yield corners
+def _merge(count: int, one: Ids, other: Ids) -> Ids:
+    """Return the smallest member of the group of each of `count` things, where one[i] and other[i] belong together.
+
+    Each round hooks every root to its smallest neighbour and shortens all paths: the number of groups that are still
+    apart at least halves every two rounds, so there are at most 2 log2(count) of them.
+    """
+    parents = np.arange(count)
+    while True:
+        low = np.minimum(parents[one], parents[other])
+        high = np.maximum(parents[one], parents[other])
+        apart = low < high
+        if not apart.any():
+            return parents
+        one, other = one[apart], other[apart]
+        np.minimum.at(parents, high[apart], low[apart])
+        while True:
+            shorter = parents[parents]
+            if np.array_equal(shorter, parents):
+                break
+            parents = shorter
 
 
-def _edges(mask: Mask) -> Iterator[Edge]:
-    """Every side of a pixel between inside and outside."""
-    padded = np.pad(mask, 1)
+def _trace(values: Values, inside: Mask) -> _Edges:
+    """Find every side of an inside pixel whose neighbour has another value, and the side that continues it."""
+    height, width = values.shape
+    padded = np.pad(np.where(inside, values.astype(np.int16), -1), 1, constant_values=-1)
+    own = padded[1:-1, 1:-1]
     sides = (
         (padded[:-2, 1:-1], (0, 0)),  # above: along the top to the right, from the upper left
         (padded[1:-1, 2:], (1, 0)),  # right: down, from the upper right
         (padded[2:, 1:-1], (1, 1)),  # below: to the left, from the lower right
         (padded[1:-1, :-2], (0, 1)),  # left: up, from the lower left
     )
-    for direction, (neighbour, (x, y)) in enumerate(sides):
-        for row, column in np.argwhere(mask & ~neighbour).tolist():
-            yield column + x, row + y, direction
+    pixels = [np.flatnonzero(inside & (own != neighbour)) for neighbour, _ in sides]
+    direction = np.repeat(np.arange(4), [len(found) for found in pixels])
+    pixel = np.concatenate(pixels)
+    offsets = np.array([offset for _, offset in sides], np.int64)[direction]
+    rows, columns = np.divmod(pixel, max(width, 1))
+    x, y = columns + offsets[:, 0], rows + offsets[:, 1]
+    number = np.full((4, height + 1, width + 1), -1, np.int64)
+    number[direction, y, x] = np.arange(len(pixel))
+    steps = _STEPS[direction]
+    # At the end of an edge the border turns right if it can, else it goes straight on, else it turns left. Where two
+    # pixels touch at a corner alone, each line stays with its own pixel this way: they are not connected.
+    ways = [number[(direction + turn) % 4, y + steps[:, 1], x + steps[:, 0]] for turn in (1, 0, 3)]
+    following = np.where(ways[0] >= 0, ways[0], np.where(ways[1] >= 0, ways[1], ways[2]))
+    return _Edges(np.stack([x, y], axis=1), direction, pixel, following)
 
 
-def _following(edge: Edge, edges: Container[Edge]) -> Edge:
-    """The edge that goes on where this one ends: to the right if there is one.
+def _loops(edges: _Edges) -> tuple[Ids, Ids]:
+    """Return the edges that start at corners, line by line in the order of each line, and where each line begins.
 
-    Where two pixels touch at a corner alone, each line so stays with its own pixel: they are not connected.
+    A line is started at an upper side, in the order of the pixels. Every line has one: it goes to the right somewhere.
     """
-    x, y, direction = edge
-    x, y = x + _STEPS[direction][0], y + _STEPS[direction][1]
-    ways = ((x, y, turned % 4) for turned in (direction + 1, direction, direction + 3))
-    return next(way for way in ways if way in edges)
+    following = edges.following.tolist()
+    is_corner = (edges.direction[edges.following] != edges.direction).tolist()
+    is_left = bytearray(b"\1") * len(following)
+    order: list[int] = []
+    begins: list[int] = []
+    for start in range(int(np.count_nonzero(edges.direction == 0))):
+        if is_left[start]:
+            begins.append(len(order))
+        edge = start
+        while is_left[edge]:
+            is_left[edge] = 0
+            ahead = following[edge]
+            if is_corner[edge]:
+                order.append(ahead)
+            edge = ahead
+    return np.array(order, np.int64), np.array(begins, np.int64)
 
 
-def _area(loop: Polygon) -> int:
-    """Twice the signed area (shoelace): positive clockwise, as y points down; holes are negative."""
-    return sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairwise([*loop, loop[0]]))
+def _boxes(corners: Corners, begins: Ids) -> Ids:
+    """[line, 4]: the box around each line, which begins at its corner."""
+    low = np.minimum.reduceat(corners, begins, axis=0)
+    high = np.maximum.reduceat(corners, begins, axis=0)
+    return np.concatenate([low, high - low], axis=1)
+
+
+def _joined(lines: list[Corners]) -> Corners:
+    """One polygon of an outer line and its holes: a line without width leads to each hole and back."""
+    outer, *holes = lines
+    if not holes:
+        return outer
+    path = [outer, outer[:1]]
+    for hole in holes:
+        path += [hole, hole[:1], outer[:1]]
+    return np.concatenate(path)

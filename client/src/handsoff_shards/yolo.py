@@ -1,75 +1,126 @@
-"""YOLO: `images/train`, `labels/train/NAME.txt` and `data.yaml`, as Ultralytics reads them.
+"""YOLO: `images/{train,val}`, `labels/{train,val}/NAME.txt` and `data.yaml`, as Ultralytics reads them.
 
 Segmentation has a line for each connected part of each class, an exact polygon along pixel edges; pose has one object
-for each image, the box around its keypoints. Numbers are shares of width and height; classes count without background.
+for each image, the box around its keypoints. Numbers are shares of width and height, from 0 to 1; classes count without
+background. Every tenth sample is for validation.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from handsoff_shards.labels import Labels
 from handsoff_shards.reading import Entry, Exported, ShardSet, objects_of, samples_of
-from handsoff_shards.regions import components, outline
+from handsoff_shards.regions import find_parts
 
 DECIMALS = 6
+VAL_EVERY = 10
+"""One sample in ten is for validation: the second, the twelfth, ... So two samples are enough for one."""
+
+_PAIRS = [("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), ("L", "R")]
+_OTHER = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
+_SIDE = re.compile(rf"(?<![A-Za-z])({'|'.join(_OTHER)})(?![A-Za-z])")
+"""A side as a word of a name: left_eye, mouth-right, L ear."""
 
 
 def yolo_seg_files(shards: ShardSet) -> Iterator[Entry]:
     """The images, and the regions of their masks."""
     labels = shards.labels
     names = list(objects_of(labels.classes).values())
-    return _files(shards, lambda exported: _regions(exported, labels), [_names(names)])
+    return _files(shards, lambda exported: _regions(exported, labels), _names(names))
 
 
 def yolo_pose_files(shards: ShardSet) -> Iterator[Entry]:
     """The images, and their keypoints."""
     points = shards.labels.keypoints
     assert points is not None
-    return _files(shards, _pose, [f"kpt_shape: [{len(points.names)}, 3]", _names(["object"])])
+    facts = [f"kpt_shape: [{len(points.names)}, 3]"]
+    mirrored = mirrored_points(points.names)
+    if mirrored is not None:
+        facts.append(f"flip_idx: {mirrored}")
+    return _files(shards, _pose, [*facts, *_names(["object"])])
+
+
+def split_of(place: int) -> str:
+    """Whether the sample at this place of a batch is for training or validation: disjoint, and always the same."""
+    return "val" if place % VAL_EVERY == 1 else "train"
 
 
 def _files(
     shards: ShardSet, lines_of: Callable[[Exported], Iterator[str]], facts: Iterable[str]
 ) -> Iterator[Entry]:
+    num_samples = 0
     for exported in samples_of(shards):
-        yield f"images/train/{exported.image_name}", exported.image_bytes
+        split = split_of(num_samples)
+        num_samples += 1
+        yield f"images/{split}/{exported.image_name}", exported.image_bytes
         text = "".join(f"{line}\n" for line in lines_of(exported))
-        yield f"labels/train/{exported.key}.txt", text.encode()
+        yield f"labels/{split}/{exported.key}.txt", text.encode()
+    val = "val" if num_samples > 1 else "train"  # one sample cannot be split
     # Without a path, Ultralytics takes the folder of this file.
-    lines = ["train: images/train", "val: images/train", *facts]
+    lines = ["train: images/train", f"val: images/{val}", *facts]
     yield "data.yaml", ("\n".join(lines) + "\n").encode()
 
 
 def _regions(exported: Exported, labels: Labels) -> Iterator[str]:
     mask = exported.sample.mask
     assert mask is not None
-    for number, index in enumerate(objects_of(labels.classes)):
-        for part in components(mask == index):
-            yield _line(number, _shares(outline(part), exported.size))
+    numbers = {index: number for number, index in enumerate(objects_of(labels.classes))}
+    for part in find_parts(mask, list(numbers)):
+        yield _line(numbers[part.value], _shares(part.outline, exported.size).ravel().tolist())
 
 
 def _pose(exported: Exported) -> Iterator[str]:
+    """One line, or none where no keypoint is labelled. Readers drop boxes without width: a box has a pixel at least."""
     points = exported.sample.keypoints
     assert points is not None
-    seen = points[points[:, 2] > 0, :2]
-    if not len(seen):
+    labelled = points[:, 2] > 0
+    if not labelled.any():
         return
-    low, high = seen.min(0), seen.max(0)
-    box = _shares([((low + high) / 2).tolist(), (high - low).tolist()], exported.size)
-    numbers = [*box]
-    for x, y, visibility in points.tolist():
-        numbers += [*_shares([(x, y)], exported.size), int(visibility)]
+    size = np.array(exported.size, np.float64)
+    places = np.clip(points[:, :2].astype(np.float64), 0, size)
+    low, high = places[labelled].min(0), places[labelled].max(0)
+    extent = np.maximum(high - low, 1)
+    center = np.clip((low + high) / 2, extent / 2, size - extent / 2)
+    numbers = _shares(np.stack([center, extent]), exported.size).ravel().tolist()
+    shares = np.where(labelled[:, None], _shares(places, exported.size), 0)
+    for (x, y), visibility in zip(shares.tolist(), points[:, 2].tolist(), strict=True):
+        numbers += [x, y, int(visibility)]
     yield _line(0, numbers)
 
 
-def _shares(points: Iterable[Iterable[float]], size: tuple[int, int]) -> list[float]:
-    return [number / whole for point in points for number, whole in zip(point, size, strict=True)]
+def mirrored_points(names: Sequence[str]) -> list[int] | None:
+    """For each keypoint, the one that it becomes in a mirrored image; None where the names do not tell.
+
+    Ultralytics mirrors images only with this list, so a wrong one would give wrong labels: every name with a side
+    (left_eye, mouth-right, L ear) needs its partner, and there must be one. Names without a side stay.
+    """
+    partners = [_SIDE.sub(lambda word: _OTHER[word[0]], name) for name in names]
+    if not set(partners) <= set(names) or partners == list(names):
+        return None
+    return [names.index(partner) for partner in partners]
+
+
+def _shares(
+    points: NDArray[np.float64] | NDArray[np.int64], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """[n, 2] in pixels as shares of width and height."""
+    return points / np.array(size, np.float64)
 
 
 def _line(number: int, values: Iterable[float]) -> str:
     return " ".join([str(number), *(f"{round(value, DECIMALS):g}" for value in values)])
 
 
-def _names(names: list[str]) -> str:
-    """JSON is YAML, and quotes what needs it."""
-    return f"names: {json.dumps(dict(enumerate(names)))}"
+def _names(names: Sequence[str]) -> list[str]:
+    """The names by number, in order: YOLOv5 accepts integer keys alone, and some readers sort keys that are text."""
+    return ["names:", *(f"  {number}: {_quoted(name)}" for number, name in enumerate(names))]
+
+
+def _quoted(name: str) -> str:
+    """A name as YAML in ASCII, which every encoding reads alike. YAML does not know JSON's pairs of surrogates."""
+    text = json.dumps(name, ensure_ascii=False)
+    return "".join(c if " " <= c <= "~" else f"\\U{ord(c):08X}" for c in text)

@@ -102,6 +102,29 @@ def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
     assert said in answer.json()["errors"][0]["detail"]
 
 
+def test_instances_are_another_export(
+    client: httpx.Client, store: Store, coco: ExportRef, queued: Callable[[str], list[str]]
+) -> None:
+    """The archive of one is not the answer to the other; the record says which one it is."""
+    write_archive(store, coco)
+    path = f"/v1/batches/{coco.batch.id}/export/record?format=coco"
+    assert client.get(path).json()["instances"] is False
+    assert client.get(f"{path}&instances=true&wait=0").json()["code"] == "export_not_ready"
+    assert queued("cpu") == [f"{coco.batch.id}-export-coco-instances-1"]
+    write_archive(store, coco.model_copy(update={"instances": True}))
+    assert client.get(f"{path}&instances=true").json()["instances"] is True
+
+
+def test_instances_of_a_format_without_objects_are_refused(
+    client: httpx.Client, batch_id: str
+) -> None:
+    """With the formats that have them."""
+    answer = client.get(f"/v1/batches/{batch_id}/export?format=voc&instances=true")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    (error,) = answer.json()["errors"]
+    assert (error["pointer"], "coco or yolo-seg" in error["detail"]) == ("instances", True)
+
+
 @pytest.mark.parametrize("wait", ["-1", "31"])
 def test_a_wait_has_an_end(
     client: httpx.Client, batch_id: str, queued: Callable[[str], list[str]], wait: str

@@ -3,15 +3,21 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from examples.demo.pictures import (
     CELL_PX,
     COLUMNS,
+    COVERED,
     GAP_PX,
+    LEGEND_PX,
+    LINE_PX,
+    SCALE_PX,
     SEEN,
     Sample,
     draw_pairs,
@@ -54,26 +60,75 @@ def test_a_shard_is_read_in_order() -> None:
     assert samples[0].uncertainty.shape == (8, 8)
 
 
+TOP = LEGEND_PX + LINE_PX
+STRIP = LINE_PX + CELL_PX + GAP_PX
+ALL = Sample(
+    image=np.zeros((8, 8, 3), np.uint8),
+    uncertainty=np.full((8, 8), 51, np.uint8),
+    facts={"index": 7, "score": 0.125},
+    label=np.full((8, 8, 3), (10, 200, 30), np.uint8),
+    points=((2.5, 3.5, 2),),
+    depth=np.arange(64, dtype=np.uint16).reshape(8, 8),
+    palette=((0, 0, 0), (10, 200, 30), (200, 100, 50)),
+)
+
+
+def drawn(path: Path, samples: list[Sample], classes: tuple[str, ...] = ()) -> NDArray[np.uint8]:
+    """The sheet of these samples."""
+    draw_pairs(samples, path / "pairs.png", classes)
+    with Image.open(path / "pairs.png") as sheet:
+        return np.array(sheet)
+
+
+def ink(pixels: NDArray[np.uint8]) -> int:
+    """How many pixels are dark."""
+    return int((pixels.max(axis=2) < 128).sum())
+
+
 def test_every_label_is_drawn(tmp_path: Path) -> None:
     """Keypoints lie on the mask, depth has a cell of its own."""
-    seen = Sample(
-        image=np.zeros((8, 8, 3), np.uint8),
-        uncertainty=np.zeros((8, 8), np.uint8),
-        facts={},
-        points=((2.5, 3.5, 2),),
-        depth=np.arange(64, dtype=np.uint16).reshape(8, 8),
-    )
-    draw_pairs([seen], tmp_path / "pairs.png")
-    with Image.open(tmp_path / "pairs.png") as drawn:
-        assert drawn.width == COLUMNS * (4 * CELL_PX + GAP_PX)
-        cell = CELL_PX // 8
-        assert drawn.getpixel((CELL_PX + 2 * cell, 3 * cell)) == SEEN
-        assert drawn.getpixel((2 * CELL_PX, 0)) == (255, 255, 255)
+    sheet = drawn(tmp_path, [ALL])
+    assert sheet.shape[1] == COLUMNS * (4 * CELL_PX + GAP_PX)
+    cell, above = CELL_PX // 8, TOP + LINE_PX
+    assert tuple(sheet[above + 3 * cell + 1, CELL_PX + 2 * cell + 1]) == SEEN
+    assert tuple(sheet[above, 2 * CELL_PX]) == (255, 255, 255)
 
 
 def test_pairs_are_drawn_as_triplets(tmp_path: Path) -> None:
     """One row holds four samples of three cells; a fifth begins the next row."""
-    draw_pairs(read_shard(shard(*range(5))), tmp_path / "pairs.png")
-    with Image.open(tmp_path / "pairs.png") as drawn:
-        assert drawn.size == (COLUMNS * (3 * CELL_PX + GAP_PX), 2 * (CELL_PX + GAP_PX))
-        assert np.asarray(drawn).min() < 255
+    sheet = drawn(tmp_path, read_shard(shard(*range(5))))
+    assert sheet.shape[:2] == (TOP + 2 * STRIP, COLUMNS * (3 * CELL_PX + GAP_PX))
+    assert sheet.min() < 255
+
+
+def test_the_legend_has_the_classes_and_the_scale(tmp_path: Path) -> None:
+    """The colours of the mask's own palette, without the clear index 0; the scale goes from black to white."""
+    named = drawn(tmp_path, [ALL], ("background", "skin", "hair"))[:LEGEND_PX]
+    colors = {tuple(pixel) for pixel in named.reshape(-1, 3).tolist()}
+    assert {(10, 200, 30), (200, 100, 50), SEEN, COVERED} <= colors
+    bare = drawn(tmp_path, [replace(ALL, points=(), palette=())])[:LEGEND_PX]
+    assert ink(named) > ink(bare) > 0
+    assert (bare == (255, 0, 0)).all(axis=2).any()
+
+
+def test_a_long_legend_leaves_the_scale_alone(tmp_path: Path) -> None:
+    """Classes that do not fit are counted."""
+    many = replace(ALL, palette=((1, 2, 3),) * 256)
+    names = tuple(f"a class with a long name {place}" for place in range(256))
+    full = drawn(tmp_path, [many], names)[:LEGEND_PX, -SCALE_PX - 120 :]
+    bare = drawn(tmp_path, [many])[:LEGEND_PX, -SCALE_PX - 120 :]
+    np.testing.assert_array_equal(full, bare)
+
+
+def test_each_sample_has_titles_and_its_score(tmp_path: Path) -> None:
+    """Above every column of cells, and above every sample."""
+    sheet = drawn(tmp_path, [ALL] * 5)
+    width = 4 * CELL_PX + GAP_PX
+    for column in range(COLUMNS):
+        for cell in range(4):
+            left = column * width + cell * CELL_PX
+            assert ink(sheet[LEGEND_PX:TOP, left : left + CELL_PX]) > 0
+    unnamed = drawn(tmp_path, [replace(ALL, facts={})] * 5)
+    for top in (TOP, TOP + STRIP):
+        caption = slice(top, top + LINE_PX)
+        assert ink(sheet[caption, :width]) > ink(unnamed[caption, :width]) > 0

@@ -1,0 +1,66 @@
+"""Arrays to PNG: one filter for the whole picture by NumPy, then ISA-L's deflate.
+
+Against Pillow (level 1, runs only) a sample of 1024 px takes 0.16 of the CPU time and 1.11 times the bytes; pixels are
+exact (benchmarks/LOG.md). The same array gives the same bytes on one processor. On another family of processors the
+bytes may differ, since ISA-L has kernels for each (one hashes by the CRC instruction, another by a multiplication); the
+pixels never do.
+"""
+
+import struct
+import zlib
+
+import numpy as np
+from isal import isal_zlib
+from numpy.typing import NDArray
+
+LEVEL = 2
+"""Of ISA-L's 0 to 3: 1 is 1% larger and no faster, 3 takes twice as long for the same size, 0 is 27% larger."""
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GREY, _RGB, _INDEXED = 0, 2, 3
+_UP = 2
+
+
+def encode(pixels: NDArray[np.uint8] | NDArray[np.uint16], palette: bytes = b"") -> bytes:
+    """Return a picture as PNG: [height, width, 3] of 8 bits, or grey [height, width] of 8 or 16 bits.
+
+    With a palette (R, G, B of each index), grey of 8 bits is written as indices into it. ISA-L and NumPy release
+    Python's lock, so pictures can be encoded on several threads.
+    """
+    is_rgb = pixels.ndim == 3
+    if pixels.dtype not in (np.uint8, np.uint16) or (is_rgb and pixels.shape[2:] != (3,)):
+        raise ValueError(
+            f"expected uint8 [height, width, 3] or uint8 or uint16 [height, width], got {pixels.dtype}"
+            f" {list(pixels.shape)}"
+        )
+    height, width = pixels.shape[:2]
+    color = _RGB if is_rgb else _INDEXED if palette else _GREY
+    header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, color, 0, 0, 0)
+    chunks = [
+        (b"IHDR", header),
+        (b"IDAT", isal_zlib.compress(_filtered(pixels), LEVEL)),
+        (b"IEND", b""),
+    ]
+    if palette:
+        chunks.insert(1, (b"PLTE", palette))
+    return _SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _filtered(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Rows as the differences to the rows above them, byte by byte, each after the number of its filter (PNG, 9.2).
+
+    Sixteen bits are stored with the high byte first.
+    """
+    big_endian = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"), copy=False))
+    rows = big_endian.view(np.uint8).reshape(len(pixels), -1)
+    filtered = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = _UP
+    filtered[:1, 1:] = rows[:1]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])  # wraps around, as the filter does
+    return filtered
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    """Length, kind, data and checksum."""
+    check = zlib.crc32(data, zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", check)])

@@ -43,7 +43,9 @@ def draw_samples(run: Run, generator: Generator) -> Samples:
                 "The checkpoint was read, but its generator makes images with values that are not finite (nan or inf):"
                 " the training has probably diverged. Upload an earlier snapshot."
             )
-        images = rendered.clamp(-1, 1)  # after the look: a clamp would make a white image of infinity
+        images = rendered.clamp(
+            -1, 1
+        )  # after the look: a clamp would make a white image of infinity
         cells.extend(_cell(pixels) for pixels in to_bytes(images).numpy())
         total += images.double().sum(dim=0)
         squares += images.double().square().sum(dim=0)

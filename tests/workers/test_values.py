@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import zipfile
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_a_generator_with_bad_numbers_is_refused(told: str, tmp_path: Path) -> N
     state, _ = rosinality()
     state["conv1.conv.weight"] = spoiled(state["conv1.conv.weight"], BAD[told])
     path = save({"g_ema": state}, tmp_path / "g.pt")
-    with pytest.raises(CheckpointRefused, match=rf"'conv1.conv.weight' holds {told}[ ;]"):
+    with pytest.raises(CheckpointRefused, match=re.escape(f"'conv1.conv.weight' holds {told}")):
         read_checkpoint(path)
 
 
@@ -58,7 +59,7 @@ def test_a_discriminator_with_bad_numbers_is_refused(told: str, tmp_path: Path) 
     trained["out.weight"] = spoiled(trained["out.weight"], BAD[told])
     named = {renamed(name, DISCRIMINATOR_NAMES): tensor for name, tensor in trained.items()}
     path = save({"g_ema": state, "d": named}, tmp_path / "g.pt")
-    with pytest.raises(CheckpointRefused, match=rf"'final_linear.1.weight' holds {told}[ ;]"):
+    with pytest.raises(CheckpointRefused, match=re.escape(f"'final_linear.1.weight' holds {told}")):
         read_checkpoint(path)
 
 
@@ -85,7 +86,7 @@ def add_bad_inverter(source: Path) -> None:
 def test_an_inverter_with_bad_numbers_is_not_published(scene: Scene, tmp_path: Path) -> None:
     """The refusal names it; at a worker's start it is passed over, and the worker starts."""
     add_bad_inverter(tmp_path / GENERATOR)
-    with pytest.raises(ValueError, match="In its inverter, the tensor '.+' holds nan"):
+    with pytest.raises(ValueError, match=r"In its inverter, the tensor '.+' holds nan"):
         publish(scene.machine, tmp_path / GENERATOR)
     publish_all(scene.machine, tmp_path)
 
@@ -93,8 +94,8 @@ def test_an_inverter_with_bad_numbers_is_not_published(scene: Scene, tmp_path: P
 def test_no_training_writes_a_network_with_bad_numbers(tmp_path: Path) -> None:
     """Commands that train end with a message and keep what they had."""
     generator = Generator(GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 4), num_mapping_layers=1))
-    generator.blocks[0].const.data.fill_(math.inf)
-    with pytest.raises(ValueError, match="'blocks.0.const' holds inf"):
+    torch.nn.init.constant_(dict(generator.named_parameters())["blocks.0.const"], math.inf)
+    with pytest.raises(ValueError, match=r"'blocks\.0\.const' holds inf"):
         write_network(tmp_path / "out", "generator", generator, generator.config.to_dict())
     assert not list(tmp_path.iterdir())
 

@@ -25,6 +25,8 @@ from models.stylegan2.config import GeneratorConfig
 from workers.artefacts import write_weights
 from workers.describing import describe
 from workers.machine import Machine
+from workers.values import BAD_VALUES_MEND, first_flaw
+from workers.weights import read_network
 
 log = structlog.get_logger()
 
@@ -38,7 +40,10 @@ _OF_REQUEST = {"tenant", "id", "created_at", "name", "licence", "source"}
 def publish_all(machine: Machine, folder: Path = FOLDER) -> None:
     """Publish every generator in `folder` that the store lacks."""
     for source in sorted(path.parent for path in folder.glob("*/generator.json")):
-        publish(machine, source)
+        try:
+            publish(machine, source)
+        except ValueError:  # one damaged folder must not keep every worker from starting
+            log.exception("passed over", folder=str(source))
 
 
 def publish(machine: Machine, source: Path) -> None:
@@ -46,6 +51,9 @@ def publish(machine: Machine, source: Path) -> None:
 
     An inverter that is trained later is published then. A name stands for one generator for ever: a folder that holds
     another one than the store is passed over.
+
+    Raises:
+        ValueError: a network in the folder has weights that are not finite, or absurdly large.
     """
     standing = records.read_generator(machine.store, DEFAULT_TENANT, source.name)
     if standing is not None and standing.digest != _digest(source, "generator"):
@@ -116,6 +124,9 @@ def _digest(source: Path, name: str) -> str:
 
 
 def _weights(machine: Machine, source: Path, name: str) -> Weights:
+    flaw = first_flaw(read_network(source, name)[1])
+    if flaw is not None:
+        raise ValueError(f"In its {name}, {flaw}. {BAD_VALUES_MEND}")
     return write_weights(
         machine,
         (source / f"{name}.safetensors").read_bytes(),

@@ -14,6 +14,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     .venv/bin/python -m pip install -c constraints.txt --group workers
 
 FROM python:3.11.15-slim-bookworm
+LABEL org.opencontainers.image.licenses="Apache-2.0"
 # Made here, so that a new volume mounted there belongs to the user too. Exports and checkpoints pass through /var/tmp.
 RUN groupadd --gid 10001 handsoff \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp handsoff \

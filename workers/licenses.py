@@ -1,4 +1,4 @@
-"""The license of a generator as Hugging Face's front matter spells it: words as they were stated come in, fields go out."""
+"""The license of a generator as Hugging Face's front matter spells it. Words as they were stated in, fields out."""
 
 import re
 

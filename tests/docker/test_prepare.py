@@ -10,7 +10,8 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from examples.demo.stack import free_port, redis_server
+from examples.demo.redis_servers import redis_server
+from examples.demo.stack import free_port
 from tests.docker.composition import BASE, services
 from tests.docker.dockerfiles import FOLDER
 

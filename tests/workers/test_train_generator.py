@@ -131,3 +131,20 @@ def test_half_precision_halves_the_file(images: Path, tmp_path: Path) -> None:
     config, tensors = read_network(out, "inverter")
     assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
     assert build_encoder(config, tensors).w_mean.dtype == torch.float32
+
+
+def test_both_trainings_say_how_far_they_are(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The last line has all images, the speed and the losses."""
+    out = tmp_path / "out"
+    train(images, out, 8)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("done: 8 of 8 images (100.0%)")
+    assert "images/s" in last
+    assert " discriminator " in last
+    train_inverter.main([str(out), "--total-images", "8", "--batch", "4", "--device", "cpu"])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("training on cpu: the generator in ")
+    assert printed[-1].startswith("done: 8 of 8 images (100.0%)")
+    assert " code " in printed[-1]

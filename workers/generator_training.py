@@ -18,6 +18,7 @@ from models.adversarial.frechet import frechet_distance, random_features
 from models.adversarial.training import AdversarialOptions, AdversarialState, start, training_step
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from workers.image_folder import ImageFolder, write_grid
+from workers.training_options import InputError
 from workers.training_progress import TrainingProgress, print_line
 from workers.weights import read_network, write_network
 
@@ -42,7 +43,7 @@ class Run:
 
     def __post_init__(self) -> None:
         if self.batch % self.num_processes:
-            raise ValueError(
+            raise InputError(
                 f"a batch of {self.batch} cannot be shared by {self.num_processes} processes evenly; "
                 "give --batch a multiple of them"
             )
@@ -53,6 +54,7 @@ def train(
 ) -> None:
     """Train until `total_images` real images were seen, going on from OUT's checkpoint where there is one."""
     folder = ImageFolder(run.images)
+    folder.check()
     base_px = _base_px(folder.image_px, len(channels))
     torch.manual_seed(run.seed)
     state = start(
@@ -181,7 +183,7 @@ def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
     factor = 1 << (blocks - 1)
     height, width = image_px
     if height % factor or width % factor:
-        raise ValueError(
+        raise InputError(
             f"images of {height}x{width} px do not halve {blocks - 1} times; "
             "give --channels one number per doubling of a small constant (64 px: five)"
         )

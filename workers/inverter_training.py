@@ -16,6 +16,7 @@ from models.inversion.training import EncoderTraining, train_encoder
 from models.serialization import unpack
 from models.stylegan2.discriminator import Discriminator, build_discriminator
 from models.stylegan2.generator import build_generator
+from workers.training_options import InputError
 from workers.training_progress import TrainingProgress, print_line
 from workers.weights import read_network, write_network
 
@@ -35,6 +36,10 @@ def train(
 
     `half` writes the weights as float16: half the bytes; they are float32 again once loaded.
     """
+    if not (folder / "generator.json").exists():
+        raise InputError(
+            f"{folder} holds no generator.json; name the folder that train_generator wrote, or a converted checkpoint"
+        )
     generator = build_generator(*read_network(folder, "generator")).to(device)
     checkpoint = folder / CHECKPOINT
     state = checkpoint.read_bytes() if checkpoint.exists() else None

@@ -2,9 +2,10 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
-from workers.training_options import add_machine_options, add_number, new_parser
+from workers.training_options import add_machine_options, add_number, new_parser, run_command
 
 COMMAND = "train_generator"
 DESCRIPTION = """\
@@ -196,4 +197,4 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

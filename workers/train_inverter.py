@@ -1,9 +1,10 @@
 """`python -m workers.train_inverter FOLDER`: trains the inversion encoder of the generator in FOLDER."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from workers.training_options import add_machine_options, add_number, new_parser
+from workers.training_options import add_machine_options, add_number, new_parser, run_command
 
 COMMAND = "train_inverter"
 DESCRIPTION = """\
@@ -76,4 +77,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_command(main))

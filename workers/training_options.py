@@ -1,10 +1,30 @@
 """Command-line options of the training commands: each says type, unit, default and when to change it. No torch."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from math import isfinite
 
 HELP_WIDTH = 100
+INTERRUPTED = 130
+WRONG_INPUT = 2
+
+
+class InputError(ValueError):
+    """What the user gave cannot be trained on; the message says what was found and what to do."""
+
+
+def run_command(main: Callable[[], None]) -> int:
+    """Run a command for a person: wrong input and Ctrl+C end in one line. Returns the exit status."""
+    try:
+        main()
+    except InputError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command continues\n")
+        return INTERRUPTED
+    return 0
 
 
 def new_parser(command: str, description: str) -> argparse.ArgumentParser:

@@ -91,8 +91,9 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
         share = f"{self._stage}: {seen:,} of {total:,} images ({seen / total:.1%})"
         if not speed:
             return [share, f"{duration(elapsed)} since the start"]
-        left = duration(max(total - seen, 0) / speed)
-        return [share, f"{speed:.3g} images/s", f"{left} left"]
+        is_done = seen >= total
+        clock = duration(elapsed) if is_done else f"{duration((total - seen) / speed)} left"
+        return [share, f"{speed:.3g} images/s", clock]
 
     def _run(self) -> None:
         while not self._ended.wait(self._seconds):

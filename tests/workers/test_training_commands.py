@@ -13,6 +13,7 @@ from models.adversarial.training import AdversarialOptions
 from models.inversion.encoder_training import EncoderTrainingOptions
 from workers import train_generator, train_inverter
 from workers.generator_training import chosen_device
+from workers.training_options import run_command
 from workers.training_progress import TrainingProgress
 
 COMMANDS = ("train_generator", "train_inverter")
@@ -118,3 +119,29 @@ def test_auto_is_a_device_that_is_there() -> None:
     assert chosen_device("auto").type in {"cpu", "cuda"}
     assert chosen_device("cuda", 3).index == 3
     assert chosen_device("cpu").type == "cpu"
+
+
+def test_wrong_input_is_one_line(tmp_path: Path) -> None:
+    """No traceback: a person reads it."""
+    command = [
+        sys.executable,
+        "-m",
+        "workers.train_generator",
+        str(tmp_path),
+        str(tmp_path / "out"),
+    ]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("error: ")
+    assert "holds no PNG, JPEG or WebP image" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_an_interrupted_command_says_how_to_continue(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl+C ends with the shell's own status for it."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    assert run_command(interrupted) == 130
+    assert capsys.readouterr().err == "stopped; the same command continues\n"

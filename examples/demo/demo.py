@@ -41,6 +41,8 @@ def run_demo() -> None:
         road = Road(stack.address)
         figures = Demo(stack, road, console).drive(Path(folder))
         road.close()
+        with working(console, "stopping the service"):
+            stack.stop()
     console.print("[green]✓[/] everything that was started has been stopped")
     print(json.dumps(figures))
 

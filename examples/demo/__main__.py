@@ -5,6 +5,7 @@ import sys
 
 from examples.demo.demo import run_demo
 from examples.demo.recording import record
+from examples.demo.redis_servers import NoServer
 from examples.demo.serve import serve
 
 INTERRUPTED = 130
@@ -19,6 +20,9 @@ def main() -> int:
         tasks[name]()
     except KeyboardInterrupt:
         return 0 if name == "serve" else INTERRUPTED
+    except NoServer as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

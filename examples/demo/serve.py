@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from examples.demo.progress import working
 from examples.demo.stack import REPOSITORY, Stack, free_port, is_free
 
 FOLDER = REPOSITORY / "var"
@@ -18,7 +19,7 @@ def serve() -> None:
     """Start the stack, print how to use it, and stay; a process that dies is started again."""
     console = Console(highlight=False, soft_wrap=True)
     with Stack(FOLDER, port=PORT if is_free(PORT) else free_port()) as stack:
-        with console.status("starting Redis, the app and four workers"):
+        with working(console, "starting Redis, the app and four workers"):
             stack.start()
         console.print(f"The service runs at {stack.address}; its API: {stack.address}/docs")
         console.print("Data and logs are in var/. In another terminal, in this folder:\n")

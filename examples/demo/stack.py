@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
@@ -200,6 +200,6 @@ def answers_ping(port: int) -> bool:
 def readiness(address: str) -> str | None:
     """What the app says of itself: `ready`, `degraded` (no worker for a queue), `unready`; None without an answer."""
     try:
-        return str(httpx.get(f"{address}/readyz", timeout=5).json()["status"])
-    except httpx.TransportError:
+        return str(httpx2.get(f"{address}/readyz", timeout=5).json()["status"])
+    except httpx2.TransportError:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
@@ -31,7 +31,7 @@ Finish = Callable[[str], BatchManifest]
 
 
 @pytest.fixture
-def handsoff(client: httpx.Client) -> Iterator[HandsOff]:
+def handsoff(client: httpx2.Client) -> Iterator[HandsOff]:
     """Our client of the app under test."""
     with HandsOff(str(client.base_url)) as handsoff:
         yield handsoff
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def command(
-    client: httpx.Client, capsys: pytest.CaptureFixture[str]
+    client: httpx2.Client, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
     """Runs `handsoff` on the app: exit code, standard output, standard error."""
 

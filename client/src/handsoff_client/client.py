@@ -4,7 +4,7 @@ import os
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
 
 from handsoff_client.batches import Batches
 from handsoff_client.fits import Fits
@@ -34,14 +34,14 @@ class HandsOff:
         url: str | None = None,
         *,
         retries: Retries | None = None,
-        http: httpx.Client | None = None,
+        http: httpx2.Client | None = None,
     ) -> None:
         """`url` is the service's address, else `HANDSOFF_URL`, else this machine's port 8000.
 
         `http` replaces the connection, with its own address: a proxy, headers, or a fake transport in tests.
         """
         self.url = (url or os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
-        self._http = http or httpx.Client(base_url=self.url, timeout=DEFAULT_TIMEOUT)
+        self._http = http or httpx2.Client(base_url=self.url, timeout=DEFAULT_TIMEOUT)
         self.transport = Transport(self._http, retries or Retries())
         self.generators = Generators(self.transport)
         self.inverters = Inverters(self.transport)

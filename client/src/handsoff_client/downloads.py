@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Protocol
 
-import httpx
+import httpx2
 
 from handsoff_client.error_codes import service_error
 from handsoff_client.errors import ChecksumMismatch, Unreachable
@@ -108,7 +108,7 @@ def _fetch(
             transport.retries.pause(attempt, trouble.error, trouble.retry_after)
 
 
-def _pull(http: httpx.Client, url: str, file: IO[bytes]) -> _Trouble | None:
+def _pull(http: httpx2.Client, url: str, file: IO[bytes]) -> _Trouble | None:
     """Asks for what the file lacks and appends it; says why nothing, or not all, of it came."""
     start = file.tell()
     headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
@@ -120,14 +120,14 @@ def _pull(http: httpx.Client, url: str, file: IO[bytes]) -> _Trouble | None:
                 file.truncate(0)
             for chunk in response.iter_raw():  # unbuffered: what came before a break is kept
                 file.write(chunk)
-    except httpx.TransportError as error:
+    except httpx2.TransportError as error:
         return _Trouble(unreachable(error))
     if file.tell() > start:
         return None
     return _Trouble(Unreachable(f"{url.partition('?')[0]} ends after {start} bytes, too early."))
 
 
-def _refused(response: httpx.Response, file: IO[bytes]) -> _Trouble:
+def _refused(response: httpx2.Response, file: IO[bytes]) -> _Trouble:
     response.read()
     status = response.status_code
     if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 from handsoff_client.error_codes import service_error
 from handsoff_client.errors import InvalidAnswer, Unreachable
@@ -14,15 +14,15 @@ from handsoff_client.retries import RETRIED_STATUSES, Retries
 from handsoff_client.service_errors import ExportNotReady, RequestInProgress, ShardNotReady
 from handsoff_shards.errors import HandsOffError
 
-DEFAULT_TIMEOUT = httpx.Timeout(30, read=120)
+DEFAULT_TIMEOUT = httpx2.Timeout(30, read=120)
 
 _BEING_MADE = (ExportNotReady.known_code, ShardNotReady.known_code)
 
 
 class Transport:
-    """A connection to one service. `http` may be any httpx client, one with a fake transport in tests."""
+    """A connection to one service. `http` may be any httpx2 client, one with a fake transport in tests."""
 
-    def __init__(self, http: httpx.Client, retries: Retries) -> None:
+    def __init__(self, http: httpx2.Client, retries: Retries) -> None:
         self.http = http
         self.retries = retries
 
@@ -32,9 +32,9 @@ class Transport:
         thing_id: str = "",
         *,
         headers: Mapping[str, str] | None = None,
-        **content: Any,  # noqa: ANN401 - passed through to httpx
+        **content: Any,  # noqa: ANN401 - passed through to httpx2
     ) -> Any:  # noqa: ANN401 - the JSON of the answer
-        """The JSON of a good answer, None for an empty one. `content` is httpx's `json`, `params` or `files`.
+        """The JSON of a good answer, None for an empty one. `content` is httpx2's `json`, `params` or `files`.
 
         The Idempotency-Key is the same on every try, so a create whose answer was lost makes nothing twice.
         """
@@ -42,7 +42,7 @@ class Transport:
         if operation.method == "POST":
             sent.setdefault("Idempotency-Key", uuid.uuid4().hex)
 
-        def build() -> httpx.Request:
+        def build() -> httpx2.Request:
             _rewind(content.get("files"))
             path = operation.at(thing_id)
             return self.http.build_request(operation.method, path, headers=sent, **content)
@@ -53,14 +53,14 @@ class Transport:
         """Puts a file behind a signed link, from its start on every try."""
         with file.open("rb") as content:
 
-            def build() -> httpx.Request:
+            def build() -> httpx2.Request:
                 content.seek(0)
                 length = {"Content-Length": str(file.stat().st_size)}
                 return self.http.build_request("PUT", url, content=content, headers=length)
 
             self._ask(build)
 
-    def _ask(self, build: Callable[[], httpx.Request]) -> httpx.Response:
+    def _ask(self, build: Callable[[], httpx2.Request]) -> httpx2.Response:
         """A good answer, from as many tries as that takes. Raises a `ServiceError`, or `Unreachable`."""
         attempt = 1
         while True:
@@ -74,11 +74,11 @@ class Transport:
             self.retries.pause(attempt, error, after)
             attempt += 1
 
-    def _try(self, request: httpx.Request) -> tuple[httpx.Response | None, HandsOffError | None]:
+    def _try(self, request: httpx2.Request) -> tuple[httpx2.Response | None, HandsOffError | None]:
         """What came, and the error that it is."""
         try:
             response = self.http.send(request, follow_redirects=True)
-        except httpx.TransportError as trouble:
+        except httpx2.TransportError as trouble:
             error: HandsOffError = unreachable(trouble)
             error.__cause__ = trouble
             return None, error
@@ -87,7 +87,7 @@ class Transport:
         return response, service_error(response.status_code, problem_of(response))
 
 
-def problem_of(response: httpx.Response) -> dict[str, Any]:
+def problem_of(response: httpx2.Response) -> dict[str, Any]:
     """The problem+json of an answer; empty when it is none."""
     try:
         found = response.json()
@@ -96,7 +96,7 @@ def problem_of(response: httpx.Response) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def unreachable(error: httpx.TransportError) -> Unreachable:
+def unreachable(error: httpx2.TransportError) -> Unreachable:
     """Trouble of the network in words."""
     url = error.request.url
     address = f"{url.scheme}://{url.netloc.decode()}"
@@ -104,7 +104,7 @@ def unreachable(error: httpx.TransportError) -> Unreachable:
     return Unreachable(f"{address} does not answer ({said}). Is the service running there?")
 
 
-def _may_retry(response: httpx.Response | None) -> bool:
+def _may_retry(response: httpx2.Response | None) -> bool:
     if response is None:
         return True
     code = problem_of(response).get("code")
@@ -113,7 +113,7 @@ def _may_retry(response: httpx.Response | None) -> bool:
     return response.status_code in RETRIED_STATUSES or code == RequestInProgress.known_code
 
 
-def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON
+def _json(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON
     if not response.content:
         return None
     try:
@@ -124,7 +124,7 @@ def _json(response: httpx.Response) -> Any:  # noqa: ANN401 - JSON
         ) from error
 
 
-def _rewind(files: Any) -> None:  # noqa: ANN401 - httpx's own shape of files
+def _rewind(files: Any) -> None:  # noqa: ANN401 - httpx2's own shape of files
     """Uploads are read from the start on every try."""
     for part in (files or {}).values():
         part[1].seek(0)

@@ -86,7 +86,7 @@ def test_an_error_says_all_that_the_service_said(service: Service) -> None:
 def test_an_answer_that_is_no_problem_is_still_an_error(service: Service) -> None:
     """A proxy's page of HTML says nothing but its status."""
     service.answers = [httpx2.Response(404, text="<html>")]
-    with pytest.raises(service_errors.NotFound, match="status 404"):
+    with pytest.raises(service_errors.NotFound, match="answered 404"):
         service.client().fits.get("fit_1")
 
 

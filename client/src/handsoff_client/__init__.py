@@ -1,6 +1,6 @@
 """Client of HandsOff: upload labelled images, fit a label generator, fetch batches, feed them to a training loop.
 
-`handsoff_client.torch` has the dataset; it is not imported here, so that nothing but httpx2, NumPy and Pillow is needed.
+`handsoff_client.torch` has the dataset. It is not imported here: the client needs only httpx2, NumPy and Pillow.
 """
 
 from handsoff_client.cache import ShardCache

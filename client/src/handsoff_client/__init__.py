@@ -22,6 +22,7 @@ from handsoff_client.errors import (
 )
 from handsoff_client.exports import export
 from handsoff_client.folders import BatchFolder
+from handsoff_client.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
 from handsoff_client.progress import bar
 from handsoff_client.resources import (
     Archive,
@@ -30,7 +31,6 @@ from handsoff_client.resources import (
     Generator,
     Inverter,
     Job,
-    Labelset,
     Shard,
     Stream,
 )
@@ -76,6 +76,7 @@ __all__ = [
     "BatchFolder",
     "BatchSource",
     "BuiltIn",
+    "CheckedLabels",
     "ChecksumMismatch",
     "Conflict",
     "ExportFailed",
@@ -106,6 +107,7 @@ __all__ = [
     "JobNotFinished",
     "Labels",
     "Labelset",
+    "LabelsetWarning",
     "NotFound",
     "NotRendered",
     "OutOfMemory",

@@ -65,8 +65,10 @@ def _why(error: httpx2.HTTPError, origin: str) -> str:
 _CAUSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...] = (
     (
         ssl.SSLCertVerificationError,
-        "This machine does not trust the certificate of {origin} ({said})."
-        " Install its issuer, or set SSL_CERT_FILE to a file that has it.",
+        (
+            "This machine does not trust the certificate of {origin} ({said})."
+            " Install its issuer, or set SSL_CERT_FILE to a file that has it."
+        ),
     ),
     (ssl.SSLError, "{origin} does not speak HTTPS ({said}). Try http://{rest}."),
     (
@@ -84,8 +86,10 @@ _CAUSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str]
     ),
     (
         (httpx2.RemoteProtocolError, httpx2.ReadError),
-        "{origin} does not answer with HTTP ({said}). If it serves HTTPS, use https://{rest}; if another program"
-        " listens there, correct the port.",
+        (
+            "{origin} does not answer with HTTP ({said}). If it serves HTTPS, use https://{rest}; if another program"
+            " listens there, correct the port."
+        ),
     ),
 )
 

@@ -76,6 +76,14 @@ def download_listed(
     )
 
 
+def write_whole(target: Path, data: bytes) -> Path:
+    """Write a small file at `target`, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    part.write_bytes(data)
+    return part.replace(target)
+
+
 def sha256_of(path: Path) -> str:
     """The digest of a file."""
     with path.open("rb") as file:

@@ -9,6 +9,7 @@ import httpx2
 
 from handsoff_client.answers import Answer, receive
 from handsoff_client.diagnosis import is_refused, unreachable
+from handsoff_client.errors import InvalidAnswer
 from handsoff_client.operations import Operation
 from handsoff_client.retries import RETRIED_STATUSES, Retries
 from handsoff_client.service_errors import ExportNotReady, RequestInProgress, ShardNotReady
@@ -60,6 +61,13 @@ class Transport:
                 return self.http.build_request("PUT", url, content=content, headers=length)
 
             self._ask(build)
+
+    def read(self, url: str) -> bytes:
+        """The whole content behind a signed link."""
+        try:
+            return self._ask(lambda: self.http.build_request("GET", url)).body
+        except httpx2.InvalidURL as error:
+            raise InvalidAnswer(f"Expected a link, got {url[:100]!a}: {error}.") from error
 
     def _ask(self, build: Callable[[], httpx2.Request]) -> Answer:
         """A good answer, from as many tries as that takes. Raises a `ServiceError`, or `Unreachable`."""

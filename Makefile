@@ -37,8 +37,8 @@ $(READY): pyproject.toml client/pyproject.toml constraints.txt
 demo: $(READY) ## 16 labelled images in, 64 labelled images out, through the real service
 	@$(BIN)/python -m examples.demo
 
-serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines
-	@$(BIN)/python -m examples.demo serve
+serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines (PORT=9000 for another port)
+	@$(BIN)/python -m examples.demo serve $(if $(PORT),--port $(PORT))
 
 test: $(READY) ## Every test but those that need a GPU, image-check and client-check, one process for each core (at most 4)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images and not client_alone"

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from structlog.testing import capture_logs
 
 from handsoff_client import BatchFolder, HandsOff, Retries
+from handsoff_client.commands import main
 from handsoff_client.resources import Batch, Shard
 from handsoff_client.shapes import parse
 from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
@@ -28,6 +31,7 @@ from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over re
     labelset_id,
     served,
 )
+from tests.app.uploading import pairs
 
 NEEDS = {
     "torch": (
@@ -55,6 +59,8 @@ LABELS = {
 }
 
 Mask = NDArray[np.uint8]
+Run = Callable[..., tuple[int, str, str]]
+"""Runs `handsoff`: exit code, standard output, standard error."""
 
 
 def pytest_report_header() -> list[str]:
@@ -201,3 +207,28 @@ def batch_folder(folder: Path, num_samples: int, *, mask: Mask | None = None) ->
 def batch_of_14(tmp_path: Path) -> BatchFolder:
     """14 samples in shards of 6, 6 and 2."""
     return batch_folder(tmp_path / "batch", 14)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three labelled images as files."""
+    for name, data in pairs(3).items():
+        path = tmp_path / "pairs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "pairs"
+
+
+@pytest.fixture
+def command(
+    client: httpx2.Client,  # noqa: F811 - a fixture
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs `handsoff` on the app: exit code, standard output, standard error."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with capture_logs():  # the app logs to the same standard output
+            code = main(["--url", str(client.base_url), *words])
+        return code, *capsys.readouterr()
+
+    return run

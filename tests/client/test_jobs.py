@@ -7,7 +7,6 @@ import httpx2
 import pytest
 
 from handsoff_client import Job, JobCancelled, OutOfMemory, WaitTimeout
-from handsoff_client.progress import describe
 from handsoff_client.resources import Fit
 from handsoff_client.shapes import parse
 from tests.client.conftest import Service, job
@@ -81,11 +80,3 @@ def test_unknown_fields_of_an_answer_are_kept() -> None:
     assert fit.json["tasks"] == ["depth"]
     assert fit.labels.keypoints is not None
     assert fit.labels.keypoints.names == ("left", "right")
-
-
-def test_progress_is_one_line() -> None:
-    """Stage, bar, count and the time to go; a queued job tells its place."""
-    progress = {"stage": "training", "done": 5, "total": 20, "eta_seconds": 65.0}
-    _, text = describe(parse(Fit, job("fit", "running", progress=progress)))
-    assert text == "training     ███████░░░░░░░░░░░░░░░░░░░░░ 5/20  1:05 to go"
-    assert describe(parse(Fit, job("fit", "queued", queue_position=3)))[0] == "queued (place 3)"

@@ -15,20 +15,27 @@ PATIENT = httpx2.Timeout(20.0, connect=1.8)
 """A service on a machine that is very busy may need longer than `QUICK`."""
 
 
-def check_contact(http: httpx2.Client, notify: Callable[[str], None]) -> None:
-    """Return when HandsOff answers. Raises `Unreachable` or `InvalidAnswer` otherwise; nothing is tried again."""
-    answer = _ask(http, "/livez", notify)
+def check_contact(
+    http: httpx2.Client, notify: Callable[[str], None], *, patience: httpx2.Timeout = PATIENT
+) -> None:
+    """Return when HandsOff answers. Raises `Unreachable` or `InvalidAnswer` otherwise.
+
+    A server that is silent is asked once more with `patience`, after `notify` was told so.
+    """
+    answer = _ask(http, "/livez", notify, patience)
     if _is_alive(answer):
         return
     if answer.status in range(300, 400):
         raise redirected(answer.url, answer.status, answer.headers.get("Location", ""))
     # A proxy may pass on the API alone.
-    listed = _ask(http, "/v1/generators?limit=1", notify)
+    listed = _ask(http, "/v1/generators?limit=1", notify, patience)
     if not _is_ours(listed):
         raise not_handsoff(listed.url, listed.status, listed.media_type)
 
 
-def _ask(http: httpx2.Client, path: str, notify: Callable[[str], None]) -> Answer:
+def _ask(
+    http: httpx2.Client, path: str, notify: Callable[[str], None], patience: httpx2.Timeout
+) -> Answer:
     request = http.build_request("GET", path, timeout=QUICK)
     try:
         return receive(http, request)
@@ -36,7 +43,7 @@ def _ask(http: httpx2.Client, path: str, notify: Callable[[str], None]) -> Answe
         notify(f"{origin_of(request.url)} has not answered yet; waiting. Ctrl+C stops.")
     except httpx2.HTTPError as error:
         raise unreachable(error, request.url) from error
-    patient = http.build_request("GET", path, timeout=PATIENT)
+    patient = http.build_request("GET", path, timeout=patience)
     try:
         return receive(http, patient)
     except httpx2.HTTPError as error:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from numpy.lib import format as npy_format
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from handsoff_client.labelled_files import DAMAGED, PARTS, labelled_files
 from handsoff_client.resources import Generator
@@ -185,7 +185,8 @@ def _stem(name: str) -> str:
 
 
 def _unreadable(name: str, error: BaseException) -> str:
-    kind = "JSON" if name.endswith(".json") else "an image or array"
-    return (
-        f"The file cannot be read as {kind}: {' '.join(str(error).split())[:150]}. Save it again."
-    )
+    if isinstance(error, UnidentifiedImageError):
+        return "The file is not an image, or it is damaged. Save it again as PNG, JPEG or WebP."
+    kind = {".json": "JSON", ".npy": "an array"}.get(PurePosixPath(name).suffix.lower(), "an image")
+    said = " ".join(str(error).split())[:150].rstrip(".")
+    return f"The file cannot be read as {kind}: {said}. Save it again."

@@ -20,7 +20,7 @@ from handsoff_client.terminal import printable, tell
 from handsoff_shards.errors import HandsOffError, InvalidInput
 
 EARLIER_FITS = 10
-"""How many succeeded fits are looked at for one of the same generator, to estimate the time left."""
+"""How many succeeded fits are looked at for one of the same generator and options, to estimate the time left."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -104,7 +104,7 @@ class Runner:
             )
         except HandsOffError:
             return Outlook()
-        return outlook_from(earlier, fit.generator.id)
+        return outlook_from(earlier, fit)
 
     def _end(self, jobs: Jobs[Job], job_id: str) -> None:
         """Cancels a job and waits until it has ended, one way or another."""

@@ -52,7 +52,6 @@ class Outlook:
     """The stages of jobs, and how long they took in an earlier one (`reference`)."""
 
     reference: Seconds = field(default_factory=lambda: FIT_SECONDS)
-    is_measured: bool = False
 
     def stages(self, job: Job) -> Stages:
         """The stages of a job; one that no plan knows is put where the job is now."""
@@ -82,17 +81,20 @@ class Outlook:
         return progress.eta_seconds + pace * sum(self.reference[name] for name in stages.coming)
 
 
-def outlook_from(fits: Sequence[Fit], generator_id: str) -> Outlook:
-    """The outlook by the newest of these fits that used the generator and says how long its stages took."""
-    for fit in fits:
-        found = (fit.metrics or {}).get("stage_seconds")
-        if fit.generator.id == generator_id and isinstance(found, Mapping) and found:
+def outlook_from(earlier: Sequence[Fit], fit: Fit) -> Outlook:
+    """The outlook by the newest of these fits that had the same generator and options, and says how long it took."""
+    for one in earlier:
+        is_alike = one.generator == fit.generator and one.json.get("options") == fit.json.get(
+            "options"
+        )
+        found = (one.metrics or {}).get("stage_seconds")
+        if is_alike and isinstance(found, Mapping) and found:
             usable = {
                 str(name): float(took)
                 for name, took in found.items()
                 if isinstance(took, int | float)
             }
-            return Outlook({**_scaled(usable), **usable}, is_measured=True)
+            return Outlook({**_scaled(usable), **usable})
     return Outlook()
 
 

@@ -55,8 +55,11 @@ def _is_alive(answer: Answer) -> bool:
 
 
 def _is_ours(answer: Answer) -> bool:
-    """A list of generators, or a problem with a code: also a service whose store is away is one."""
-    return "items" in _object(answer) if answer.is_success else "code" in answer.problem
+    """A list of generators, or a problem as ours are: also a service whose store is away is one."""
+    if answer.is_success:
+        found = _object(answer)
+        return isinstance(found.get("items"), list) and "has_more" in found
+    return {"code", "request_id"} <= answer.problem.keys()
 
 
 def _object(answer: Answer) -> dict[str, object]:

@@ -83,8 +83,8 @@ $(READY_LIGHT): $(PINS)
 demo: $(READY) ## 16 labelled images in, 64 labelled images out, through the real service
 	@$(BIN)/python -m examples.demo
 
-serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines
-	@$(BIN)/python -m examples.demo serve
+serve: $(READY) ## Start Redis, app and workers; print the address and ready-made curl lines (PORT=9000 for another port)
+	@$(BIN)/python -m examples.demo serve $(if $(PORT),--port $(PORT))
 
 test: $(READY_TEST) ## Every test but those that need a GPU, image-check, client-check, export-check and fuzz, one process for each core (at most 4)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images and not client_alone and not export_check and not fuzz"

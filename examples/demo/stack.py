@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
 
 from examples.demo.redis_access import LOOPBACK, RedisAccess
 
@@ -166,6 +166,6 @@ def wait_until_listening(port: int) -> None:
 def readiness(address: str) -> str | None:
     """What the app says of itself: `ready`, `degraded` (no worker for a queue), `unready`; None without an answer."""
     try:
-        return str(httpx.get(f"{address}/readyz", timeout=5).json()["status"])
-    except httpx.TransportError:
+        return str(httpx2.get(f"{address}/readyz", timeout=5).json()["status"])
+    except httpx2.TransportError:
         return None

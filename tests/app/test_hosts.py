@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from app.hosts import allowed_hosts
@@ -15,7 +15,7 @@ SOUND = {"num_bytes": 1, "sha256": "0" * 64}
 
 
 @pytest.fixture(scope="module")
-def public(redis_url: str) -> Iterator[httpx.Client]:
+def public(redis_url: str) -> Iterator[httpx2.Client]:
     """An app behind a proxy, with a public address and two more names."""
     settings = Settings.model_validate(
         {
@@ -32,7 +32,7 @@ def public(redis_url: str) -> Iterator[httpx.Client]:
     "host",
     ["localhost", "LocalHost:8000", "localhost.", "127.0.0.1", "127.0.0.1:80", "127.8.8.8:9", "[::1]", "[::1]:8000"],
 )  # fmt: skip
-def test_loopback_is_answered_by_every_name_and_port(client: httpx.Client, host: str) -> None:
+def test_loopback_is_answered_by_every_name_and_port(client: httpx2.Client, host: str) -> None:
     """Programs on this machine need no setting."""
     assert client.get("/v1/fits", headers={"Host": host}).status_code == 200
 
@@ -56,7 +56,7 @@ def test_loopback_is_answered_by_every_name_and_port(client: httpx.Client, host:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_foreign_name_is_refused(client: httpx.Client, method: str, host: str) -> None:
+def test_a_foreign_name_is_refused(client: httpx2.Client, method: str, host: str) -> None:
     """A page whose name is rebound to this address reads nothing and changes nothing."""
     answer = client.request(method, "/v1/fits", headers={"Host": host})
     assert (answer.status_code, answer.json()["code"]) == (421, "foreign_host")
@@ -66,13 +66,13 @@ def test_a_foreign_name_is_refused(client: httpx.Client, method: str, host: str)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/", "/v1/nothing"])
-def test_a_foreign_name_reaches_no_address(client: httpx.Client, path: str) -> None:
+def test_a_foreign_name_reaches_no_address(client: httpx2.Client, path: str) -> None:
     """The pages of the API are no exception."""
     assert client.get(path, headers={"Host": "evil.example"}).status_code == 421
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_probes_may_ask_by_any_name(client: httpx.Client, path: str) -> None:
+def test_probes_may_ask_by_any_name(client: httpx2.Client, path: str) -> None:
     """A supervisor asks by the container's own address."""
     assert client.get(path, headers={"Host": "10.42.0.17:8000"}).status_code == 200
     assert client.head(path, headers={"Host": "10.42.0.17:8000"}).status_code == 200
@@ -81,12 +81,12 @@ def test_probes_may_ask_by_any_name(client: httpx.Client, path: str) -> None:
 @pytest.mark.parametrize(
     "host", ["handsoff.example.com", "handsoff.lan:8000", "10.0.0.5:8000", "[fd00:0::5]", "localhost"]
 )  # fmt: skip
-def test_the_operators_names_are_answered(public: httpx.Client, host: str) -> None:
+def test_the_operators_names_are_answered(public: httpx2.Client, host: str) -> None:
     """The host of the public address, and those that the setting lists, on any port."""
     assert public.get("/v1/fits", headers={"Host": host}).status_code == 200
 
 
-def test_other_names_stay_foreign(public: httpx.Client) -> None:
+def test_other_names_stay_foreign(public: httpx2.Client) -> None:
     """A list is no pattern."""
     for host in ("example.com", "a.handsoff.lan", "10.0.0.50"):
         assert public.get("/v1/fits", headers={"Host": host}).status_code == 421
@@ -129,7 +129,7 @@ FOREIGN = [
     ],
 )  # fmt: skip
 def test_a_foreign_page_changes_nothing(
-    client: httpx.Client, headers: dict[str, str], method: str, path: str
+    client: httpx2.Client, headers: dict[str, str], method: str, path: str
 ) -> None:
     """Every method that changes anything is refused before its body is read, also by a signed link."""
     answer = client.request(method, path, headers={"Host": "localhost:8000"} | headers)
@@ -145,13 +145,13 @@ def test_a_foreign_page_changes_nothing(
         {"Sec-Fetch-Site": "none"},
     ],
 )
-def test_programs_and_own_pages_pass(client: httpx.Client, headers: dict[str, str]) -> None:
+def test_programs_and_own_pages_pass(client: httpx2.Client, headers: dict[str, str]) -> None:
     """A program sends no origin; the service's own page sends its own."""
     answer = client.post("/v1/uploads", json=SOUND, headers={"Host": "localhost:8000"} | headers)
     assert answer.status_code == 201, answer.text
 
 
-def test_a_page_behind_a_proxy_passes(public: httpx.Client) -> None:
+def test_a_page_behind_a_proxy_passes(public: httpx2.Client) -> None:
     """Its origin is the public address, whatever name the proxy asks for; a default port is left out."""
     origin = {"Origin": "https://handsoff.example.com"}
     for host in ("localhost:8000", "handsoff.example.com", "handsoff.example.com:443"):
@@ -159,7 +159,7 @@ def test_a_page_behind_a_proxy_passes(public: httpx.Client) -> None:
         assert answer.status_code == 201, answer.text
 
 
-def test_reading_from_elsewhere_is_allowed(client: httpx.Client) -> None:
+def test_reading_from_elsewhere_is_allowed(client: httpx2.Client) -> None:
     """A link on another page leads here; the browser keeps the answer from that page."""
     answer = client.get("/v1/fits", headers={"Origin": "https://evil.example"})
     assert answer.status_code == 200

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from app.json_bodies import MAX_DIGITS, read_json
@@ -62,7 +62,7 @@ HOSTILE = {
 
 @pytest.mark.timeout(30)  # one of them took 20 s at each address
 @pytest.mark.parametrize("path", CREATES)
-def test_a_hostile_body_is_a_small_problem(client: httpx.Client, path: str) -> None:
+def test_a_hostile_body_is_a_small_problem(client: httpx2.Client, path: str) -> None:
     """Never a fault of the service, and the same shape at every address."""
     for name, body in HOSTILE.items():
         answer = client.post(path, content=body, headers=JSON)
@@ -87,7 +87,7 @@ MEDIA_TYPES = [
 
 
 @pytest.mark.parametrize("path", CREATES)
-def test_another_media_type_is_a_problem(client: httpx.Client, path: str) -> None:
+def test_another_media_type_is_a_problem(client: httpx2.Client, path: str) -> None:
     """Whatever the header says, or without one."""
     for media_type in MEDIA_TYPES:
         headers = {} if media_type is None else {b"Content-Type": media_type.encode("latin-1")}
@@ -97,7 +97,7 @@ def test_another_media_type_is_a_problem(client: httpx.Client, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", [one for one in CREATES if one != "/v1/labelsets"])
-def test_a_deep_body_is_answered_alike(client: httpx.Client, path: str) -> None:
+def test_a_deep_body_is_answered_alike(client: httpx2.Client, path: str) -> None:
     """There is one reader."""
     answer = client.post(path, content=HOSTILE["deep lists"], headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_body")

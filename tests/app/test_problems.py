@@ -2,7 +2,7 @@
 
 import errno
 
-import httpx
+import httpx2 as httpx
 import pytest
 from fastapi import FastAPI, HTTPException
 

@@ -3,7 +3,7 @@
 import re
 import socket
 
-import httpx
+import httpx2
 import pytest
 
 from app.main import create_app
@@ -30,7 +30,7 @@ def taken(path: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_other_methods_are_refused(client: httpx.Client, path: str) -> None:
+def test_other_methods_are_refused(client: httpx2.Client, path: str) -> None:
     """405 as a problem, and `Allow` names every method of the address, also where two routes share it."""
     for method in set(METHODS) - taken(path):
         answer = client.request(method, PATHS[path])
@@ -40,7 +40,7 @@ def test_other_methods_are_refused(client: httpx.Client, path: str) -> None:
         assert method == "HEAD" or answer.json()["code"] == "method_not_allowed"
 
 
-def test_an_address_with_two_routes_allows_both(client: httpx.Client) -> None:
+def test_an_address_with_two_routes_allows_both(client: httpx2.Client) -> None:
     """The framework names one of them."""
     assert client.put("/v1/fits").headers["Allow"] == "GET, HEAD, POST"
     one = client.put(f"/v1/fits/{new_id('fit')}")
@@ -50,7 +50,7 @@ def test_an_address_with_two_routes_allows_both(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "path", [path for path in PATHS if "GET" in taken(path) and "live" not in path]
 )
-def test_head_is_get_without_a_body(client: httpx.Client, path: str) -> None:
+def test_head_is_get_without_a_body(client: httpx2.Client, path: str) -> None:
     """Same status, same type, no byte."""
     address = f"{PATHS[path]}?wait=0&format=coco"
     got, headed = client.get(address), client.head(address)
@@ -85,15 +85,15 @@ NOWHERE = [
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_path_that_is_none_is_a_problem(client: httpx.Client, method: str) -> None:
+def test_a_path_that_is_none_is_a_problem(client: httpx2.Client, method: str) -> None:
     """4xx, never a redirect and never a fault of the service."""
     for path in NOWHERE:
-        answer = client.request(method, httpx.URL(str(client.base_url), raw_path=path.encode()))
+        answer = client.request(method, httpx2.URL(str(client.base_url), raw_path=path.encode()))
         assert 400 <= answer.status_code < 500, (path, answer.text)
         assert answer.headers["Content-Type"] == "application/problem+json", path
 
 
-def test_a_slash_at_the_end_is_named(client: httpx.Client) -> None:
+def test_a_slash_at_the_end_is_named(client: httpx2.Client) -> None:
     """The message says what to leave out."""
     assert client.get("/v1/fits/").json()["detail"].endswith("Leave out the slash at its end.")
 
@@ -116,12 +116,12 @@ IDENTIFIERS = [
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if "{" in path])
-def test_a_hostile_id_is_a_problem(client: httpx.Client, path: str) -> None:
+def test_a_hostile_id_is_a_problem(client: httpx2.Client, path: str) -> None:
     """Whatever stands where an id or a number belongs, with every method of the address."""
     for bad in IDENTIFIERS:
         own = bad.join(re.split(r"\{\w+\}", path))
         for method in taken(path) - {"HEAD"}:
-            answer = client.request(method, httpx.URL(str(client.base_url), raw_path=own.encode()))
+            answer = client.request(method, httpx2.URL(str(client.base_url), raw_path=own.encode()))
             assert 400 <= answer.status_code < 500, (method, bad, answer.text)
             assert answer.headers["Content-Type"] == "application/problem+json", (method, bad)
 
@@ -141,7 +141,7 @@ def takes_query(path: str) -> bool:
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if takes_query(path)])
-def test_a_hostile_query_is_no_fault_of_the_service(client: httpx.Client, path: str) -> None:
+def test_a_hostile_query_is_no_fault_of_the_service(client: httpx2.Client, path: str) -> None:
     """It is refused as a problem, or passed over where the address has no such parameter."""
     for query in QUERIES:
         answer = client.get(f"{PATHS[path]}?{query}")
@@ -153,7 +153,7 @@ def test_a_hostile_query_is_no_fault_of_the_service(client: httpx.Client, path: 
 @pytest.mark.parametrize(
     "query", [one for one in QUERIES if one.startswith(("limit", "after", "status"))]
 )
-def test_a_list_refuses_a_bad_query(client: httpx.Client, query: str) -> None:
+def test_a_list_refuses_a_bad_query(client: httpx2.Client, query: str) -> None:
     """By the name of the parameter."""
     if query == "limit=1&limit=x":
         pytest.skip("the last one counts")
@@ -178,7 +178,7 @@ def test_a_list_refuses_a_bad_query(client: httpx.Client, query: str) -> None:
         b"GET http://evil.example/v1/fits HTTP/1.1\r\nHost: evil.example\r\n\r\n",
     ],
 )  # fmt: skip
-def test_a_request_that_lies_is_no_fault_of_the_service(client: httpx.Client, raw: bytes) -> None:
+def test_a_request_that_lies_is_no_fault_of_the_service(client: httpx2.Client, raw: bytes) -> None:
     """A wrong length, two hosts or none: 4xx or no answer, and the next request is served."""
     with socket.create_connection((client.base_url.host, client.base_url.port or 80), 5) as wire:
         wire.sendall(raw)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
-import httpx
+import httpx2
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
@@ -19,7 +19,7 @@ HEAD = b"POST /v1/fits HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/
 
 
 @pytest.fixture
-def hasty(redis_url: str) -> Iterator[httpx.Client]:
+def hasty(redis_url: str) -> Iterator[httpx2.Client]:
     """An app that waits half a second for bytes, and expects 100 bytes a second after one second."""
     limits = {
         "body_idle": timedelta(seconds=0.5),
@@ -31,7 +31,7 @@ def hasty(redis_url: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def connected(client: httpx.Client) -> socket.socket:
+def connected(client: httpx2.Client) -> socket.socket:
     """A connection to the app that has sent its headers."""
     connection = socket.create_connection((client.base_url.host, client.base_url.port or 80))
     connection.settimeout(10)
@@ -39,7 +39,7 @@ def connected(client: httpx.Client) -> socket.socket:
     return connection
 
 
-def test_a_body_that_stops_is_ended(hasty: httpx.Client) -> None:
+def test_a_body_that_stops_is_ended(hasty: httpx2.Client) -> None:
     """A client that sends nothing is answered 408 after the pause that is allowed."""
     with connected(hasty) as connection:
         connection.sendall(b"{")
@@ -48,7 +48,7 @@ def test_a_body_that_stops_is_ended(hasty: httpx.Client) -> None:
     assert b"application/problem+json" in answer
 
 
-def test_a_body_that_drips_is_ended(hasty: httpx.Client) -> None:
+def test_a_body_that_drips_is_ended(hasty: httpx2.Client) -> None:
     """A byte now and then does not keep the place for ever."""
     begun = time.monotonic()
     with connected(hasty) as connection:

@@ -3,7 +3,7 @@
 import mimetypes
 from datetime import timedelta
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from app.links import Links

@@ -6,7 +6,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Mapping
 
-import httpx
+import httpx2 as httpx
 import pytest
 from PIL import Image
 

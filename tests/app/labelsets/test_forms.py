@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI, Request
 from starlette.types import Message
@@ -104,7 +104,7 @@ def test_a_form_has_limits(tmp_path: Path, body: bytes, said: str) -> None:
 @pytest.mark.parametrize(
     "end", [b"", b"--x\r\n", b"--x\r\nContent-Disposition: form-data\r\n\r\n--x--"]
 )
-def test_a_form_that_ends_early_is_refused(client: httpx.Client, end: bytes) -> None:
+def test_a_form_that_ends_early_is_refused(client: httpx2.Client, end: bytes) -> None:
     """What was not sent may have been a label."""
     body = part("images", b"1") + end
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -116,7 +116,7 @@ def test_a_form_that_ends_early_is_refused(client: httpx.Client, end: bytes) -> 
 @pytest.mark.parametrize(
     "media_type", ["application/json", "multipart/form-data", "text/plain", ""]
 )
-def test_another_kind_of_body_is_refused(client: httpx.Client, media_type: str) -> None:
+def test_another_kind_of_body_is_refused(client: httpx2.Client, media_type: str) -> None:
     """The refusal shows what to send."""
     answer = client.post("/v1/labelsets", content=b"{}", headers={"Content-Type": media_type})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
@@ -132,7 +132,7 @@ def test_one_file_is_open_at_a_time(tmp_path: Path) -> None:
     assert num_open_files() <= before + 1
 
 
-def test_a_check_answers_what_would_be_made_and_stores_nothing(client: httpx.Client) -> None:
+def test_a_check_answers_what_would_be_made_and_stores_nothing(client: httpx2.Client) -> None:
     """The same facts as the create, without an id."""
     files = {"archive": ("a.zip", zipped(pairs(2)))}
     checked = client.post("/v1/labelsets", files=files, params={"validate_only": True})
@@ -144,7 +144,7 @@ def test_a_check_answers_what_would_be_made_and_stores_nothing(client: httpx.Cli
     }
 
 
-def test_a_check_names_flaws_like_a_create(client: httpx.Client) -> None:
+def test_a_check_names_flaws_like_a_create(client: httpx2.Client) -> None:
     """The same refusal."""
     files = {"archive": ("a.zip", zipped(pairs(1) | {"images/image-0.png": b"no"}))}
     answers = [
@@ -155,7 +155,7 @@ def test_a_check_names_flaws_like_a_create(client: httpx.Client) -> None:
 
 
 def test_uploads_in_flight_have_a_limit(
-    client: httpx.Client, served: tuple[FastAPI, httpx.Client]
+    client: httpx2.Client, served: tuple[FastAPI, httpx2.Client]
 ) -> None:
     """One more than may be received at a time is told when to come back; a place that is free is taken again."""
     services = served[0].state.services

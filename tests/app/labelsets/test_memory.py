@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from examples.demo.stack import free_port
@@ -35,7 +35,7 @@ def app(redis_url: str, tmp_path: Path) -> Iterator[tuple[int, str]]:
     with subprocess.Popen([sys.executable, "-m", "app"], env=environment) as process:
         url = f"http://127.0.0.1:{port}"
         try:
-            with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
+            with httpx2.Client(transport=httpx2.HTTPTransport(retries=10)) as client:
                 client.get(f"{url}/livez").raise_for_status()
             yield process.pid, url
         finally:
@@ -89,7 +89,7 @@ def test_eight_uploads_at_once_stay_below_700_mb(app: tuple[int, str], body: str
     def send(_: int) -> int:
         schema = '{"classes": ["background", "skin"]}'
         data = {} if body == "header bomb" else {"schema": schema}
-        return httpx.post(
+        return httpx2.post(
             f"{url}/v1/labelsets", files=forms[body], data=data, timeout=120
         ).status_code
 

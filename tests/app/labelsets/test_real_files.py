@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,13 +34,13 @@ _EXPORTED = [
 _EXPORTED_PIXELS = [4350, 1210, 1226, 50, 51, 78, 58, 341, 680, 148, 0]
 
 
-def upload(client: httpx.Client, name: str) -> httpx.Response:
+def upload(client: httpx2.Client, name: str) -> httpx2.Response:
     """The answer to one of the uploads."""
     (path,) = FOLDER.glob(f"{name}.*")
     return client.post("/v1/labelsets", files={"archive": (path.name, path.read_bytes())})
 
 
-def taken(client: httpx.Client, name: str) -> dict[str, Any]:
+def taken(client: httpx2.Client, name: str) -> dict[str, Any]:
     """The labelset that an upload becomes."""
     answer = upload(client, name)
     assert answer.status_code == 201, answer.text
@@ -97,7 +97,7 @@ def entry(store: Store, shown: dict[str, Any]) -> LabelsetEntry:
     ],
 )
 def test_masks_of_real_tools_have_the_right_pixels(
-    client: httpx.Client, name: str, classes: dict[str, int], warnings: set[str]
+    client: httpx2.Client, name: str, classes: dict[str, int], warnings: set[str]
 ) -> None:
     """Every class has its pixels, and what could be read in two ways has its warning."""
     shown = taken(client, name)
@@ -105,14 +105,14 @@ def test_masks_of_real_tools_have_the_right_pixels(
     assert {one["code"] for one in shown["warnings"]} == warnings
 
 
-def test_a_4_bit_grey_mask_keeps_its_values(client: httpx.Client) -> None:
+def test_a_4_bit_grey_mask_keeps_its_values(client: httpx2.Client) -> None:
     """Sample 1 is class 1, not 17."""
     shown = taken(client, "04-grey-4-bit-mask")
     pixels = {one["name"]: one["num_pixels"] for one in shown["classes"] if one["num_pixels"]}
     assert pixels == {"background": 3328, "c1": 768}
 
 
-def test_a_mask_is_turned_like_its_image(client: httpx.Client, store: Store) -> None:
+def test_a_mask_is_turned_like_its_image(client: httpx2.Client, store: Store) -> None:
     """Both carry EXIF orientation 6: the class lies on the right, upright."""
     stored = entry(store, taken(client, "06-exif-on-image-and-mask"))
     assert stored.mask is not None
@@ -121,7 +121,7 @@ def test_a_mask_is_turned_like_its_image(client: httpx.Client, store: Store) -> 
     assert not mask[:, :44].any()
 
 
-def test_boxes_alone_are_refused_by_the_file_that_has_them(client: httpx.Client) -> None:
+def test_boxes_alone_are_refused_by_the_file_that_has_them(client: httpx2.Client) -> None:
     """Not by a labelset.json that was never sent."""
     answer = upload(client, "10-coco-boxes-only")
     (flaw,) = answer.json()["errors"]
@@ -129,7 +129,7 @@ def test_boxes_alone_are_refused_by_the_file_that_has_them(client: httpx.Client)
     assert "boxes alone" in flaw["detail"]
 
 
-def test_keypoints_with_a_byte_order_mark_are_read(client: httpx.Client, store: Store) -> None:
+def test_keypoints_with_a_byte_order_mark_are_read(client: httpx2.Client, store: Store) -> None:
     """A nose at 3, 4 that is seen."""
     stored = entry(store, taken(client, "13-keypoints-bom"))
     assert stored.keypoints is not None
@@ -137,19 +137,19 @@ def test_keypoints_with_a_byte_order_mark_are_read(client: httpx.Client, store: 
     assert (nose.x, nose.y, nose.visibility) == (3, 4, 2)
 
 
-def test_names_come_back_composed(client: httpx.Client) -> None:
+def test_names_come_back_composed(client: httpx2.Client) -> None:
     """Whatever the archive did to them."""
     for name in ("19-names-nfd-and-nfc", "20-zip-utf8-names-without-flag"):
         assert [one["name"] for one in taken(client, name)["entries"]] == ["Zoë_é"]
 
 
-def test_zero_in_an_npy_is_unknown(client: httpx.Client) -> None:
+def test_zero_in_an_npy_is_unknown(client: httpx2.Client) -> None:
     """As in a PNG, unless the schema says otherwise."""
     depth = taken(client, "21-depth-npy-zero-unknown")["depth"]
     assert (depth["num_pixels"], round(depth["nearest"], 3)) == (3456, 0.5)
 
 
-def test_whole_coordinates_stay_whole(client: httpx.Client, store: Store) -> None:
+def test_whole_coordinates_stay_whole(client: httpx2.Client, store: Store) -> None:
     """A fraction in an unlabelled point of another image moves nothing: pixel 10 has its center at 10.5."""
     stored = entry(store, taken(client, "22-coco-offset-by-unlabelled-point"))
     assert stored.keypoints is not None
@@ -157,7 +157,7 @@ def test_whole_coordinates_stay_whole(client: httpx.Client, store: Store) -> Non
     assert (point.x, point.y) == (10.5, 10.5)
 
 
-def test_a_file_name_may_be_extended(client: httpx.Client) -> None:
+def test_a_file_name_may_be_extended(client: httpx2.Client) -> None:
     """`filename*` of RFC 5987, which some HTTP clients send for names that are not ASCII."""
     body = (FOLDER / "29-form-filename-star.bin").read_bytes()
     headers = {"Content-Type": "multipart/form-data; boundary=xBOUNDx"}

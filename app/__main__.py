@@ -1,11 +1,13 @@
 """`python -m app`: serves the API. On loopback only, until there are API keys."""
 
+import argparse
 import ipaddress
 import sys
+from collections.abc import Sequence
 
 import uvicorn
 
-from app.main import create_app
+from app.main import VERSION, create_app
 from contracts.logs import configure_logs
 from contracts.settings import Settings
 
@@ -23,8 +25,9 @@ def may_bind(settings: Settings) -> bool:
     return settings.trust_network or is_loopback(settings.host)
 
 
-def main() -> int:
-    """Serves until it is told to stop."""
+def main(words: Sequence[str] | None = None) -> int:
+    """Read the command line and the environment, and serve until the process is stopped."""
+    _parser().parse_args(words)
     settings = Settings()
     if not may_bind(settings):
         sys.stderr.write(
@@ -43,6 +46,16 @@ def main() -> int:
         server_header=False,
     )
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """No options but help and version: a process is set up by its environment alone."""
+    parser = argparse.ArgumentParser(
+        prog="python -m app",
+        description="Serve the API. Settings come from HANDSOFF_... variables; .env.example lists them.",
+    )
+    parser.add_argument("--version", action="version", version=f"handsoff {VERSION}")
+    return parser
 
 
 if __name__ == "__main__":

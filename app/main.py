@@ -16,11 +16,14 @@ from app.fits import endpoints as fits
 from app.generators import endpoints as generators
 from app.heads import Heads
 from app.health import endpoints as health
+from app.hosts import Hosts
 from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
-from app.problems import PROBLEM_RESPONSES, install_problem_handlers
+from app.openapi.document import Api
+from app.problems import install_problem_handlers
 from app.request_ids import RequestIds
 from app.services import Services
+from app.slow_bodies import SlowBodies
 from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
 from contracts.settings import Settings
@@ -57,27 +60,28 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         yield
         await services.close()
 
-    app = FastAPI(
+    app = Api(
         title="HandsOff",
         version=VERSION,
         description=DESCRIPTION,
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
-        responses=PROBLEM_RESPONSES,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
+    app.add_middleware(
+        SlowBodies,
+        idle=settings.body_idle,
+        grace=settings.body_grace,
+        least_rate=settings.body_bytes_per_second,
+    )
     app.add_middleware(Heads)
     app.add_middleware(BodyLimitProblems)
+    app.add_middleware(Hosts, settings=settings)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
-    app.include_router(
-        labelsets.router,
-        max_body_size=settings.max_upload_bytes,
-        form_limits={
-            "max_files": 4 * settings.max_labelset_images + 1,
-            "max_fields": 8,
-            "max_part_size": settings.max_json_bytes,
-        },
-    )
+    app.include_router(labelsets.router, max_body_size=settings.max_upload_bytes)
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
     for room in (uploads, generators, inverters, fits, batches, exports, streams, files, health):

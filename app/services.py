@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Self
 
+from app.admission import UploadsInFlight
 from app.decoding.parent import Decoder
 from app.health.probing import StoreProbe
 from app.listening import Listener
@@ -24,6 +25,7 @@ class Services:
     queueing: Queueing
     listener: Listener
     decoder: Decoder
+    uploads_in_flight: UploadsInFlight
     secret: bytes
 
     @classmethod
@@ -43,6 +45,7 @@ class Services:
             queueing=Queueing(url),
             listener=Listener(url),
             decoder=Decoder(settings),
+            uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
             secret=given.get_secret_value().encode() if given else secrets.token_bytes(32),
         )
 

@@ -3,9 +3,12 @@
 HandsOffError
 ├── InvalidRequest            422  invalid_request           what was asked cannot be done as it stands
 │   ├── InvalidUpload         422  invalid_upload            a file that is not what it should be
+│   ├── UnreadableBody        400  unreadable_body           a body that cannot be read
 │   ├── InvalidCursor         422  invalid_cursor            not a cursor of ours, or of another list
 │   └── IdempotencyMismatch   422  idempotency_mismatch      the key came before with another body
 ├── InvalidLink               403  invalid_link              a download link that is forged or has expired
+├── ForeignHost               421  foreign_host              the request asks for a name that is not this service's
+├── ForeignOrigin             403  foreign_origin            a web page elsewhere asks for a change
 ├── NotFound                  404  not_found                 no such thing for this caller
 ├── Conflict                  409  conflict
 │   ├── BuiltIn               409  built_in                  what the service brings along is not deleted
@@ -84,6 +87,14 @@ class InvalidUpload(InvalidRequest):
     title = "An uploaded file is not usable"
 
 
+class UnreadableBody(InvalidRequest):
+    """A body that cannot be read: not UTF-8, nested too deep, or with numbers beyond measure."""
+
+    code = "unreadable_body"
+    status = 400
+    title = "The body cannot be read"
+
+
 class InvalidCursor(InvalidRequest):
     """The cursor is not one that this list handed out."""
 
@@ -104,6 +115,36 @@ class InvalidLink(HandsOffError):
     code = "invalid_link"
     status = 403
     title = "The link is not valid"
+
+
+class ForeignHost(HandsOffError):
+    """The request asks for a host that this service does not answer for; `host` is what it named."""
+
+    code = "foreign_host"
+    status = 421
+    title = "The service does not answer for this host"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"Expected a host of this service in the Host header, found {host}. Ask for localhost or 127.0.0.1, or add"
+            " the name to HANDSOFF_ALLOWED_HOSTS where the service runs."
+        )
+        self.host = host
+
+
+class ForeignOrigin(HandsOffError):
+    """A web page of another origin asks for a change; `found` is the header that says so."""
+
+    code = "foreign_origin"
+    status = 403
+    title = "Pages of other origins may not change anything"
+
+    def __init__(self, found: str) -> None:
+        super().__init__(
+            f"Expected a request of this service's own pages or of a program, found {found}. Behind a proxy, set"
+            " HANDSOFF_PUBLIC_URL to the address that browsers use."
+        )
+        self.found = found
 
 
 class NotFound(HandsOffError):

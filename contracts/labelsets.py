@@ -3,7 +3,7 @@
 It is immutable. Its manifest is written last and pins every image and every label by digest.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -15,6 +15,33 @@ from contracts.shapes import Artefact, Sha256, Shape, Timestamp
 
 NPY_TYPE = "application/x-npy"
 """The media type of a depth map that came as float32 with NaN where nothing is known; others are 16-bit PNG."""
+
+
+WarningCode = Literal[
+    "binary_masks_mapped",
+    "coco_boxes_ignored",
+    "coco_categories_skipped",
+    "coco_crowds_drawn",
+    "coco_crowds_ignored",
+    "coco_images_background",
+    "coco_regions_outside",
+    "coco_skeleton_ignored",
+    "depth_unknown_in_npy",
+    "empty_classes",
+    "exif_ignored",
+    "exif_turned",
+    "files_skipped",
+]
+"""Every warning that an upload may be taken with; docs/12-labels-and-tasks.md says what each means."""
+
+
+class LabelsetWarning(Shape):
+    """Something about an upload that was read in one way, and that its owner should check."""
+
+    code: WarningCode
+    detail: str
+    num_files: Annotated[int, Field(ge=0)] = 0
+    files: Annotated[tuple[str, ...], Field(description="At most 20 of the files")] = ()
 
 
 class LabelledPoint(Shape):
@@ -89,6 +116,7 @@ class LabelsetManifest(Shape):
     entries: Annotated[tuple[LabelsetEntry, ...], Field(min_length=1)]
     class_pixels: tuple[int, ...]
     ignored_pixels: Annotated[int, Field(ge=0)]
+    warnings: tuple[LabelsetWarning, ...] = ()
     idempotency: Idempotency | None = None
 
     @property

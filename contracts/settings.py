@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     trust_network: bool = False
     public_url: str | None = None
+    allowed_hosts: str | None = (
+        None  # names beside loopback, `host` and that of `public_url`, with commas; * is any
+    )
     link_secret: SecretStr | None = None
     link_ttl: timedelta = timedelta(minutes=15)
     idempotency_ttl: timedelta = timedelta(hours=24)
@@ -67,6 +70,10 @@ class Settings(BaseSettings):
     # What an upload may hold.
     max_json_bytes: Count = 1 * MiB
     max_upload_bytes: Count = 512 * MiB
+    max_uploads_in_flight: Count = 16  # of one process; more are answered 503
+    body_idle: timedelta = timedelta(seconds=30)  # the longest pause within a body
+    body_grace: timedelta = timedelta(minutes=1)  # after it, a body must have come at this rate:
+    body_bytes_per_second: Count = 8 * 1024
     max_labelset_images: Count = 1_000
     max_image_pixels: Count = 4096 * 4096
     max_labelset_pixels: Count = 1_000_000_000
@@ -76,8 +83,11 @@ class Settings(BaseSettings):
     max_coco_bytes: Count = 64 * MiB
     max_coco_annotations: Count = 100_000
     max_coco_vertices: Count = 2_000_000
+    max_coco_drawn_pixels: Count = 4_000_000_000  # some 30 s of a core
     max_decoders: Count = 4
-    decode_memory_bytes: Count = 2048 * MiB
+    decode_memory_bytes: Count = (
+        1280 * MiB
+    )  # 64 MiB of COCO take 850 MB, an image of 16 megapixels 250
     decode_cpu: timedelta = timedelta(minutes=5)
     decode_wall: timedelta = timedelta(minutes=10)
 

@@ -20,6 +20,11 @@ _PREFIX = "handsoff-upload-"  # so plain that no folder of another purpose is ev
 _ABANDONED = timedelta(hours=6)  # far longer than decoding, converting and storing may take
 
 
+def make_spool_folder() -> Path:
+    """Make a folder in the system's place for temporary files; whoever makes one removes it."""
+    return Path(tempfile.mkdtemp(prefix=_PREFIX))
+
+
 @contextmanager
 def spool_folder() -> Iterator[Path]:
     """A fresh folder in the system's place for temporary files."""

@@ -1,4 +1,4 @@
-# The app: contracts and app, no torch. From the repository's root: docker build -f docker/app.Dockerfile -t handsoff-app .
+# The app: contracts and app, no torch. Build it in the repository's root: docker build -f docker/app.Dockerfile -t handsoff-app .
 FROM python:3.11.15-slim-bookworm AS packages
 WORKDIR /srv
 COPY pyproject.toml constraints.txt ./
@@ -8,7 +8,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && .venv/bin/python -m pip install -c constraints.txt --group app
 
 FROM python:3.11.15-slim-bookworm
-# Made here, so that a new volume mounted there belongs to the user too. Uploads are decoded in /var/tmp.
+LABEL org.opencontainers.image.licenses="Apache-2.0"
+# The folder exists in the image, so a new volume mounted there belongs to the user. Uploads are decoded in /var/tmp.
 RUN groupadd --gid 10001 handsoff \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp handsoff \
     && install -d -o handsoff -g handsoff /var/lib/handsoff
@@ -16,7 +17,7 @@ WORKDIR /srv
 COPY --from=packages /srv/.venv .venv
 COPY contracts contracts
 COPY app app
-# Nothing can be written here once it runs: the bytecode is made now.
+# The file system is read-only later, so the bytecode is compiled now.
 RUN .venv/bin/python -m compileall -q contracts app
 
 ENV PATH=/srv/.venv/bin:$PATH \
@@ -29,5 +30,5 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --start-interval=1s \
     CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['HANDSOFF_PORT']), timeout=4); c.request('GET', '/livez'); sys.exit(c.getresponse().status != 200)"]
-# Binds to loopback unless it is told to trust its network; docker-compose.yml does, and publishes on loopback alone.
+# It binds to loopback unless HANDSOFF_TRUST_NETWORK is set. docker-compose.yml sets it and publishes the port on loopback only.
 ENTRYPOINT ["python", "-m", "app"]

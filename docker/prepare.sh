@@ -1,7 +1,7 @@
 #!/bin/sh
-# What must be there before the service starts: its secrets, each in a file of its own, what follows from them (Redis's
-# configuration and address, SeaweedFS's users), and volumes that belong to the one user that every container runs as.
-# Safe to run again: a secret that is there, made here or put there by an operator, stays as it is.
+# Runs before the service starts. It creates each secret in a file, and the files made from them (configuration and address of
+# Redis, users of SeaweedFS). It gives the volumes to the one user that every container runs as.
+# It is safe to run again: an existing secret, created here or by an operator, is kept.
 set -eu
 secrets=${SECRETS:-/run/handsoff}
 volumes=${VOLUMES:-/volumes}

@@ -1,20 +1,23 @@
-# A worker: contracts, models, workers with the built-in weights, shards; no FastAPI. From the repository's root:
+# A worker: contracts, models, workers with the built-in weights, shards; no FastAPI. Build it in the repository's root:
 #   docker build -f docker/worker.Dockerfile -t handsoff-worker .
 # TORCH_INDEX chooses the torch build: CPU by default; https://pypi.org/simple gives torch's standard CUDA build.
 FROM python:3.11.15-slim-bookworm AS packages
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 WORKDIR /srv
 COPY pyproject.toml constraints.txt ./
-# torch first and alone (docs/decisions/0005), in a layer of its own: it is nearly all of the image.
+# torch comes first, in a layer of its own: it is nearly all of the image. Its index is asked for torch alone (docs/decisions/0005).
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv .venv \
     && .venv/bin/python -m pip install "$(grep '^pip==' constraints.txt)" \
-    && .venv/bin/python -m pip install --retries 2 -c constraints.txt --extra-index-url "$TORCH_INDEX" torch
+    && .venv/bin/python -m pip install -c constraints.txt --no-deps --retries 2 --timeout 15 --extra-index-url "$TORCH_INDEX" torch \
+    && { .venv/bin/python -m pip install -c constraints.txt torch \
+    || .venv/bin/python -m pip install -c constraints.txt --extra-index-url "$TORCH_INDEX" torch; }
 RUN --mount=type=cache,target=/root/.cache/pip \
     .venv/bin/python -m pip install -c constraints.txt --group workers
 
 FROM python:3.11.15-slim-bookworm
-# Made here, so that a new volume mounted there belongs to the user too. Exports and checkpoints pass through /var/tmp.
+LABEL org.opencontainers.image.licenses="Apache-2.0"
+# The folder exists in the image, so a new volume mounted there belongs to the user. Exports and checkpoints use /var/tmp.
 RUN groupadd --gid 10001 handsoff \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp handsoff \
     && install -d -o handsoff -g handsoff /var/lib/handsoff
@@ -24,7 +27,7 @@ COPY contracts contracts
 COPY models models
 COPY workers workers
 COPY client/src/handsoff_shards handsoff_shards
-# Nothing can be written here once it runs: the bytecode is made now.
+# The file system is read-only later, so the bytecode is compiled now.
 RUN .venv/bin/python -m compileall -q contracts models workers handsoff_shards
 
 ENV PATH=/srv/.venv/bin:$PATH \
@@ -33,7 +36,7 @@ ENV PATH=/srv/.venv/bin:$PATH \
     HANDSOFF_LOG_FORMAT=json \
     HANDSOFF_ALIVE_PATH=/tmp/alive
 USER 10001:10001
-# It stops at its next step and puts its job back: give it two minutes before it is killed.
+# On SIGTERM it stops at its next step and puts its job back in the queue. Allow two minutes before SIGKILL.
 STOPSIGNAL SIGTERM
 # A worker touches the file with every heartbeat that reached Redis (5 s), the reconciler with every round (15 s).
 HEALTHCHECK --interval=30s --timeout=5s --start-period=90s --start-interval=2s \

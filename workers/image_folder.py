@@ -1,12 +1,15 @@
 """A folder of images as an endless, shuffled source of training batches that can go on from any position."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
+
+from workers.training_options import InputError
 
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
@@ -16,18 +19,24 @@ class ImageFolder:
     """All images under `folder`, each of the same size; decoded when they are asked for.
 
     Raises:
-        ValueError: the folder holds no image, or an image has another size than the first.
+        InputError: the folder holds no image, or an image cannot be read or has another size than the first.
     """
 
     def __init__(self, folder: Path) -> None:
         self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
         if not self.paths:
-            raise ValueError(f"{folder} holds no PNG, JPEG or WebP image; name a folder that does")
-        width, height = _size(self.paths[0])
-        self.image_px = (height, width)
+            raise InputError(f"{folder} holds no PNG, JPEG or WebP image; name a folder that does")
+        with opened(self.paths[0]) as image:
+            self.image_px = (image.height, image.width)
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def check(self) -> None:
+        """Look at the header of every image: a training must not end after hours because one has another size."""
+        for path in self.paths:
+            with opened(path) as image:
+                self._check_size(path, image)
 
     def read(self, indices: list[int]) -> Tensor:
         """Images [n, 3, h, w], float32 in [-1, 1]."""
@@ -55,19 +64,32 @@ class ImageFolder:
         return int(self._order[offset])
 
     def _decode(self, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
-            if image.size[::-1] != self.image_px:
-                height, width = self.image_px
-                raise ValueError(
-                    f"{path} has {image.width}x{image.height} px, the folder's first image "
-                    f"{width}x{height}; crop or resize all images to one size"
-                )
+        with opened(path) as image:
+            self._check_size(path, image)
             return np.asarray(image.convert("RGB"))
 
+    def _check_size(self, path: Path, image: Image.Image) -> None:
+        height, width = self.image_px
+        if image.size != (width, height):
+            raise InputError(
+                f"{path} has {image.width}x{image.height} px, the folder's first image {width}x{height};"
+                " crop or resize all images to one size"
+            )
 
-def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path, formats=IMAGE_FORMATS) as image:
-        return image.size
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image; what Pillow raises while it is read becomes an `InputError` that names the file."""
+    try:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
+            yield image
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = "no such image data" if isinstance(error, UnidentifiedImageError) else error
+        raise InputError(
+            f"{path} cannot be read as PNG, JPEG or WebP ({reason}); replace it or take it out of the folder"
+        ) from error
 
 
 def write_grid(images: Tensor, path: Path, *, columns: int = 8) -> None:

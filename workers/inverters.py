@@ -11,7 +11,7 @@ import torch
 from contracts import keys, records
 from contracts.generators import GeneratorManifest, InverterManifest
 from contracts.inverters import InverterMetrics, InverterOutcome, InverterRequest
-from contracts.job_errors import InputMissing, OutOfMemory
+from contracts.job_errors import InputMissing, JobFailed, OutOfMemory
 from contracts.jobs import JobRef, JobStatus
 from contracts.shapes import now
 from models.inversion.encoder import Encoder
@@ -25,6 +25,7 @@ from workers.artefacts import load_network, read_generator, write_weights
 from workers.jobs import Run
 from workers.machine import Machine
 from workers.pulse import Drained
+from workers.values import first_flaw
 
 STAGE = "training"
 
@@ -124,6 +125,9 @@ def _options(request: InverterRequest) -> EncoderTrainingOptions:
 
 def _store(run: Run, generator: GeneratorManifest, encoder: Encoder) -> InverterManifest:
     """Puts the encoder below its generator, where fits find it. The first of two equal ones stands."""
+    flaw = first_flaw(encoder.state_dict())
+    if flaw is not None:
+        raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
     tensors, config = pack_network(encoder, encoder.config.to_dict())
     run.look()  # what is cancelled now leaves no inverter behind
     weights = write_weights(

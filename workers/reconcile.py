@@ -7,14 +7,18 @@ what has been lost. Several may run; a lock lets one work at a time. Everything 
 import signal
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
 from pydantic import ValidationError
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue
+from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 from rq.scheduler import RQScheduler
@@ -32,6 +36,8 @@ from workers import exports, leftovers, streams
 from workers.batches import completed, queue_next
 from workers.jobs import failed
 from workers.machine import Machine
+from workers.machine_jobs import MachineJob
+from workers.poison import purge
 from workers.pulse import show_life
 from workers.queues import open_queue, put
 from workers.uploads import discard_used
@@ -70,6 +76,8 @@ class Reconciler:
                 show_life(settings.alive_path)
             except (RedisError, Unavailable) as error:
                 log.warning("reconciling put off", error=str(error))
+            except Exception:  # the next round may repair what this one could not
+                log.exception("a round failed")
 
     def reconcile(self) -> None:
         """One round, unless another reconciler is at it."""
@@ -82,24 +90,41 @@ class Reconciler:
             self.machine.ledger.unlock(LOCK, self.name)
 
     def _repair(self) -> None:
+        purge(self.machine.redis)
         for name in QUEUE_NAMES:
-            clean_registries(self.machine, open_queue(self.machine.redis, name))
-        self._retries.enqueue_scheduled_jobs()
+            with _surviving("registries"):
+                clean_registries(self.machine, open_queue(self.machine.redis, name))
+        with _surviving("retries"):
+            drop_poison(self.machine)
+            self._retries.enqueue_scheduled_jobs()
         looked_at = now()
-        self._forget_dead_workers(looked_at)
+        with _surviving("workers"):
+            self._forget_dead_workers(looked_at)
         queued = queued_rq_ids(self.machine)
-        exports.free_lost_claims(self.machine, queued)
+        with _surviving("exports"):
+            exports.free_lost_claims(self.machine, queued)
         for tenant in self.machine.store.children("tenants"):
-            self._rebuild_indexes(tenant)
-            discard_used(self.machine, tenant)
-            leftovers.sweep(self.machine, tenant, self.name, looked_at)
-            self._tend_streams(tenant, queued)
+            with _surviving("indexes"):
+                self._rebuild_indexes(tenant)
+            with _surviving("uploads"):
+                discard_used(self.machine, tenant)
+            with _surviving("leftovers"):
+                leftovers.sweep(self.machine, tenant, self.name, looked_at)
+            with _surviving("streams"):
+                self._tend_streams(tenant, queued)
             for job in self._unfinished(tenant):
-                try:
-                    self._repair_job(JobRef.parse(job), queued, looked_at)
-                except ValidationError:  # one unreadable record must not stop the others
-                    log.exception("unreadable job passed over", job=job)
-                    self.ended.add(job)
+                self._repair_one(tenant, job, queued, looked_at)
+
+    def _repair_one(
+        self, tenant: str, job: str, queued: Mapping[str, set[str]], looked_at: datetime
+    ) -> None:
+        """Repair one job; one that cannot be read, or whose repair fails, does not stop the others."""
+        with _surviving(f"job of {tenant}"):
+            try:
+                self._repair_job(JobRef.parse(job), queued, looked_at)
+            except ValidationError:
+                log.exception("unreadable job passed over", job=job)
+                self.ended.add(job)
 
     def _forget_dead_workers(self, looked_at: datetime) -> None:
         """A worker that was killed never leaves; its last sign is kept for a while, not for ever."""
@@ -179,6 +204,26 @@ class Reconciler:
         queue_next(self.machine, request)
 
 
+@contextmanager
+def _surviving(step: str) -> Iterator[None]:
+    """Keeps what fails in one step of a round from the other steps, unless Redis or the store is away."""
+    try:
+        yield
+    except (RedisConnectionError, RedisTimeoutError, Unavailable):
+        raise
+    except Exception:
+        log.exception("a step of a round failed", step=step)
+
+
+def drop_poison(machine: Machine) -> None:
+    """Drops scheduled entries that are no jobs of ours: RQ reads all that are due at once, and fails with the first."""
+    for name in QUEUE_NAMES:
+        scheduled = ScheduledJobRegistry(queue=open_queue(machine.redis, name))
+        for rq_id in scheduled.get_job_ids(cleanup=False):
+            with suppress(NoSuchJobError):
+                MachineJob.fetch(rq_id, connection=machine.redis, serializer=JSONSerializer)
+
+
 def clean_registries(machine: Machine, queue: Queue) -> None:
     """Takes jobs whose worker has died out of RQ's hands: back to the queue, or failed for good.
 
@@ -190,7 +235,8 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
         end_after_last_retry(machine, job, error)
         return True
 
-    StartedJobRegistry(queue=queue).cleanup(exception_handlers=[on_abandoned])
+    started = StartedJobRegistry(queue=queue, job_class=MachineJob)
+    started.cleanup(exception_handlers=[on_abandoned])
     FailedJobRegistry(queue=queue).cleanup()
     popped = queue.intermediate_queue
     for rq_id in popped.get_job_ids():

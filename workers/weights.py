@@ -7,10 +7,18 @@ from typing import Any
 from torch import Tensor, nn
 
 from models.serialization import pack_network, unpack
+from workers.values import BAD_VALUES_MEND, first_flaw
 
 
 def write_network(folder: Path, name: str, network: nn.Module, config: dict[str, Any]) -> None:
-    """Write the pair; an existing one is replaced."""
+    """Write the pair; an existing one is replaced.
+
+    Raises:
+        ValueError: the weights are not finite, or absurdly large.
+    """
+    flaw = first_flaw(network.state_dict())
+    if flaw is not None:
+        raise ValueError(f"expected a {name} with finite weights, but {flaw}. {BAD_VALUES_MEND}")
     folder.mkdir(parents=True, exist_ok=True)
     tensors, described = pack_network(network, config)
     (folder / f"{name}.safetensors").write_bytes(tensors)

@@ -6,15 +6,16 @@ twice; and a second SIGTERM fails the running job. Both are mended here (docs/de
 
 import socket
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from types import FrameType
 
 import structlog
 import torch
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
-from rq import Queue, Retry, SimpleWorker
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.executions import Execution
 from rq.job import Job
@@ -27,54 +28,29 @@ from contracts.shapes import now
 from workers import exports, streams
 from workers.jobs import fail_for_good
 from workers.machine import Machine
-from workers.pulse import Drained, repeating, show_life
+from workers.machine_jobs import TASK_FUNCTIONS, MachineJob, TaskQueue
+from workers.poison import drop, purge
+from workers.pulse import repeating, show_life
 
 log = structlog.get_logger()
 
-TASK_FUNCTIONS = frozenset(plan.function for plan in TASKS.values())
-MAX_DRAINS = 1_000_000
-"""RQ counts every return to the queue; being drained says nothing against a job, so the limit is out of reach."""
 DEQUEUE_SECONDS = 15
 """RQ waits `worker_ttl - 15` seconds for a job before it looks around (maintenance, reconnection)."""
-
-
-class MachineJob(Job):
-    """An RQ job whose function is handed this process's machine, and must be one of the table in `contracts/queues.py`.
-
-    Without that check, whoever can write Redis could have any importable function called.
-    """
-
-    machine: Machine
-
-    def perform(self) -> Retry | None:
-        """Run the job. Returns a `Retry` when the worker was asked to stop first: back to the queue's front."""
-        if self.func_name not in TASK_FUNCTIONS:
-            raise PermissionError(
-                f"'{self.func_name}' is not a task of ours; see contracts/queues.py"
-            )
-        module, _, name = self.func_name.rpartition(".")
-        run: Callable[[Machine, str, int], None] = getattr(import_module(module), name)
-        try:
-            run(self.machine, self.args[0], self._attempt())
-        except Drained:
-            return Retry(max=MAX_DRAINS, enqueue_at_front=True)
-        return None
-
-    def _attempt(self) -> int:
-        """How often this has been tried, this time included: the number in the id, plus RQ's own retries so far."""
-        lives = len(self.retry_intervals or ())
-        return int(self.id.rpartition("-")[2]) + lives - (self.retries_left or 0)
 
 
 def end_after_last_retry(machine: Machine, job: Job, error: BaseException) -> None:
     """Writes the manifest of a job that has failed and will not be retried; RQ itself only forgets it.
 
-    A shard of a stream and an export have no manifest: whoever waits for them is told.
+    A shard of a stream and an export have no manifest: whoever waits for them is told. Never raises: what fails here
+    would end the worker, and the job would come back and end the next one. The reconciler ends or repeats such a job.
     """
-    if job.should_retry or job.func_name not in TASK_FUNCTIONS:
-        return
-    fail = _FAIL_OF_FUNCTION.get(job.func_name, fail_for_good)
-    fail(machine, job.args[0], error)
+    try:
+        if job.should_retry or job.func_name not in TASK_FUNCTIONS:
+            return
+        fail = _FAIL_OF_FUNCTION.get(job.func_name, fail_for_good)
+        fail(machine, job.args[0], error)
+    except Exception:
+        log.exception("a failure could not be recorded", rq_id=job.id)
 
 
 _FAIL_OF_FUNCTION = {
@@ -87,6 +63,7 @@ class Worker(SimpleWorker):
     """Takes jobs from one queue until it is asked to stop."""
 
     job_class = MachineJob
+    queue_class = TaskQueue
 
     def __init__(self, queue: QueueName, machine: Machine) -> None:
         super().__init__(
@@ -110,16 +87,43 @@ class Worker(SimpleWorker):
         self._machine.ledger.leave(self.name)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run one job in this process, its execution kept alive and its silence watched."""
+        """Run one job in this process, its execution kept alive and its silence watched.
+
+        A job that RQ itself stumbles over is dropped: it must not end the worker and come back. The reconciler queues
+        again what was a job of ours.
+        """
         assert isinstance(job, MachineJob)
         job.machine = self._machine
+        try:
+            self._execute(job, queue)
+        except (RedisConnectionError, RedisTimeoutError):
+            raise
+        except Exception as error:
+            log.exception("a job could not be run", rq_id=job.id)
+            drop(self.connection, job.id, repr(error))
+        self.set_state(WorkerStatus.IDLE)
+
+    def _execute(self, job: MachineJob, queue: Queue) -> None:
+        job.forget_dependents()
         execution = self.prepare_execution(job)
         with (
             self._kept_alive(job, execution),
             self._machine.pulse.watched(self._machine.settings.watchdog),
         ):
             self.perform_job(job, queue, execution)
-        self.set_state(WorkerStatus.IDLE)
+
+    def run_maintenance_tasks(self) -> None:
+        """Clean RQ's registries, after what would stop that has been removed."""
+        purge(self.connection)
+        try:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        except (RedisConnectionError, RedisTimeoutError):
+            raise
+        except Exception:
+            log.exception("maintenance of the queue failed")
+
+    def subscribe(self) -> None:
+        """Listen to no commands from Redis: RQ's would let anyone who can publish there stop workers and jobs."""
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """Seconds after which a silent worker's job is taken for lost, however long the job may take."""

@@ -23,13 +23,14 @@ from app.jobs.endpoints import (
     list_events,
     live_events,
 )
+from app.json_bodies import JsonRoute
 from app.paging import Page
 from app.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, TenantDep, WaitSeconds
 from contracts.batches import BatchManifest
 from contracts.ids import BatchId
 from contracts.jobs import JobRef
 
-router = APIRouter(prefix="/v1/batches", tags=["batches"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1/batches", tags=["batches"])
 
 
 async def _ref(batch_id: BatchId, tenant: TenantDep) -> JobRef:

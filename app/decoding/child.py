@@ -11,22 +11,26 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.decoding.archive import check_name, unpack
+from app.decoding.archive import unpack
+from app.decoding.classes import checked_classes
 from app.decoding.coco import read_coco
-from app.decoding.entries import Source
+from app.decoding.coco_labels import CocoLabels
+from app.decoding.entries import Entry, Source
+from app.decoding.names import check_name, composed
 from app.decoding.parts import check_images, check_parts, sort_files
 from app.decoding.protocol import (
     DISK_FULL,
     JOB,
     OUT,
+    READING,
     RESULT,
-    DecodedEntry,
     DecodeJob,
     DecodeLimits,
     DecodeResult,
 )
-from app.decoding.refusal import Refused
-from app.decoding.upload_schema import read_schema
+from app.decoding.refusal import Notices, Refused, reading
+from app.decoding.regions import Budget
+from app.decoding.upload_schema import place_of_schema, read_schema
 from contracts.errors import Flaw
 
 _MAX_FLAWS = 20
@@ -35,37 +39,59 @@ _MAX_FLAWS = 20
 def decode(job: DecodeJob, folder: Path) -> DecodeResult:
     """Everything that the job names, as files below `folder`, or every flaw found (the first 20)."""
     try:
-        found = sort_files(_files(job, folder))
-        coco = read_coco(found.coco, job.limits) if found.coco else None
-        flaws = check_images(found, job.limits.max_images)
-        if flaws:
-            return DecodeResult(flaws=tuple(flaws))
-        upload = read_schema(job, found, coco)
+        source, flaws = _prepare(job, folder)
+        entries = _decode_entries(source, flaws, folder) if source else ()
+        if source is None or flaws:
+            return DecodeResult(flaws=tuple(flaws[:_MAX_FLAWS]))
+        decoded = checked_classes(source, entries)
     except Refused as refused:
         return DecodeResult(flaws=(refused.flaw,))
-    source = Source(found, coco, upload, limits=job.limits, out=folder / OUT)
-    flaws = check_parts(found, upload.labels, source.annotated)
-    entries = _decode_entries(source, flaws)
+    return DecodeResult(upload=source.upload, entries=decoded, warnings=source.notices.warnings)
+
+
+def _prepare(job: DecodeJob, folder: Path) -> tuple[Source | None, list[Flaw]]:
+    """The sorted files and what they mean; or what is wrong with them as a whole."""
+    notices = Notices()
+    files = sort_files(_files(job, folder), notices)
+    flaws = check_images(files, job.limits.max_images)
     if flaws:
-        return DecodeResult(flaws=tuple(flaws[:_MAX_FLAWS]))
-    return DecodeResult(upload=upload, entries=entries)
+        return None, flaws
+    coco = None
+    if files.coco:
+        _tell(folder, files.coco.name)
+        with reading(files.coco.name, "COCO JSON"):
+            coco = read_coco(files.coco, job.limits)
+    upload = read_schema(job, files, coco, notices)
+    labels = None
+    if files.coco and coco:
+        budget = Budget(job.limits.max_coco_drawn_pixels)
+        labels = CocoLabels(coco, files.coco.name, upload.labels, budget, notices)
+    source = Source(files, labels, upload, limits=job.limits, out=folder / OUT, notices=notices)
+    place = place_of_schema(job, files)
+    return source, check_parts(files, upload.labels, source.annotated, place)
 
 
-def _decode_entries(source: Source, flaws: list[Flaw]) -> tuple[DecodedEntry, ...]:
+def _decode_entries(source: Source, flaws: list[Flaw], folder: Path) -> tuple[Entry, ...]:
     """Every image with its labels; what is wrong with one is added to `flaws`."""
-    entries: list[DecodedEntry] = []
+    entries: list[Entry] = []
     num_pixels = 0
-    for stem in sorted(source.found.images):
+    for stem in sorted(source.files.images):
         if len(flaws) >= _MAX_FLAWS:
             break
+        _tell(folder, source.files.images[stem].name)
         try:
             entry = source.decode(stem)
-            num_pixels += entry.height_px * entry.width_px
+            num_pixels += entry.decoded.height_px * entry.decoded.width_px
             _check_total(num_pixels, source.limits)
             entries.append(entry)
         except Refused as refused:
             flaws.append(refused.flaw)
     return tuple(entries)
+
+
+def _tell(folder: Path, name: str) -> None:
+    """Note which file is being read, for the case that this process is ended while it reads."""
+    (folder / READING).write_text(name, encoding="utf-8", errors="backslashreplace")
 
 
 def _files(job: DecodeJob, folder: Path) -> dict[str, Path]:
@@ -74,10 +100,11 @@ def _files(job: DecodeJob, folder: Path) -> dict[str, Path]:
         return unpack(job.archive, folder / "unpacked", job.limits)
     files: dict[str, Path] = {}
     for file in job.files:
-        check_name(file.name)
-        if file.name in files:
-            raise Refused(file.name, "This name was sent twice. Keep one of them.")
-        files[file.name] = file.path
+        name = composed(file.name)
+        check_name(name)
+        if name in files:
+            raise Refused(name, "This name was sent twice. Keep one of them.")
+        files[name] = file.path
     return files
 
 
@@ -100,7 +127,7 @@ def _limit_self(limits: DecodeLimits) -> None:
     ):
         resource.setrlimit(what, (most, most))
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore")  # of libraries; `images.py` looks at those that matter
 
 
 def main() -> int:
@@ -122,7 +149,9 @@ def _decode(job: DecodeJob, folder: Path) -> DecodeResult:
     try:
         return decode(job, folder)
     except MemoryError:
-        detail = "The upload needs more memory to decode than is allowed. Send smaller images."
+        detail = (
+            "The upload takes more memory to decode than is allowed. Send fewer or smaller images."
+        )
         return DecodeResult(flaws=(Flaw(detail=detail),))
 
 

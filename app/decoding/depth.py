@@ -4,51 +4,64 @@ Out: the same values without anything else of the file: 16-bit PNG, or npy with 
 """
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
-from PIL import Image
 
-from app.decoding.images import encode_png, open_picture
+from app.decoding.images import Picture, encode_png, open_picture
+from app.decoding.parts import Named
 from app.decoding.protocol import Suffix
-from app.decoding.refusal import Refused
+from app.decoding.refusal import Notices, Refused, reason
 from contracts.labelsets import DepthRange
 from contracts.schemas import MAX_DEPTH_VALUE, DepthSchema
 
 _DEEP_MODE = "I;16"
 
 
+@dataclass(frozen=True)
+class DepthMap:
+    """A depth map as it is stored: its bytes, their kind, what is known; and whether its own EXIF turned it."""
+
+    data: bytes
+    suffix: Suffix
+    known: DepthRange
+    is_turned: bool
+
+
 def read_depth(
-    path: Path, name: str, size: tuple[int, int], *, max_pixels: int, schema: DepthSchema
-) -> tuple[bytes, Suffix, DepthRange]:
-    """The map's bytes as they are stored, their kind, and what is known. `size` is that of the image, (width, height).
+    file: Named, size: tuple[int, int], *, max_pixels: int, schema: DepthSchema, notices: Notices
+) -> DepthMap:
+    """The depth map of an image of `size` (width, height).
 
     Raises `Refused` for another depth of bits, another size, values that are no depths, and when nothing is known.
     """
+    name = file.name
     if name.lower().endswith(".npy"):
-        depth = _read_npy(path, name, size)
-        found = _known_range(depth, name)
-        _check_reach(found.farthest, name, schema)
+        depth = _forget_unknown(_read_npy(file.path, name, size), name, schema, notices)
+        known = _known_range(depth, name)
+        _check_reach(known.farthest, name, schema)
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(depth, dtype="<f4"))
-        return buffer.getvalue(), "npy", found
-    picture = _read_png(path, name, max_pixels)
-    _check_size(picture.size, name, size)
-    values = np.asarray(picture)
+        return DepthMap(buffer.getvalue(), "npy", known, is_turned=False)
+    picture = _read_png(file.path, name, max_pixels, notices)
+    _check_size(picture.image.size, name, size)
+    values = np.asarray(picture.image)
     depth = values.astype(np.float32) * np.float32(schema.scale)
     if schema.unknown is not None:
         depth[values == schema.unknown] = np.nan
-    return encode_png(picture), "png", _known_range(depth, name)
+    known = _known_range(depth, name)
+    return DepthMap(encode_png(picture.image), "png", known, picture.is_turned)
 
 
-def _read_png(path: Path, name: str, max_pixels: int) -> Image.Image:
-    picture = open_picture(path, name, ("PNG",), max_pixels)
-    if picture.mode != _DEEP_MODE:
+def _read_png(path: Path, name: str, max_pixels: int, notices: Notices) -> Picture:
+    picture = open_picture(path, name, ("PNG",), max_pixels, notices=notices)
+    if picture.image.mode != _DEEP_MODE:
         detail = (
-            f"The depth map is in mode {picture.mode}; 16-bit grey was expected. Save it as a 16-bit PNG, or as"
+            f"The depth map is in mode {picture.image.mode}; 16-bit grey was expected. Save it as a 16-bit PNG, or as"
             " float32 with numpy.save."
         )
         raise Refused(name, detail)
@@ -60,13 +73,33 @@ def _read_npy(path: Path, name: str, size: tuple[int, int]) -> NDArray[np.float3
     try:
         with path.open("rb") as file:
             _check_size(_read_shape(file)[::-1], name, size)
-        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float32)
-    except (ValueError, EOFError) as error:
+        return np.array(np.load(path, allow_pickle=False), dtype=np.float32)
+    except (Refused, MemoryError):
+        raise
+    except Exception as error:  # the header is a Python literal: its parser raises what it meets
         detail = (
-            f"This is not an array of [height, width] in float32 ({error})."
+            f"This is not an array of [height, width] in float32 ({reason(error)})."
             " Save it by numpy.save(file, depth.astype(numpy.float32))."
         )
         raise Refused(name, detail) from error
+
+
+def _forget_unknown(
+    depth: NDArray[np.float32], name: str, schema: DepthSchema, notices: Notices
+) -> NDArray[np.float32]:
+    """NaN where the array has the value that would be written as `unknown`: 0 unless the schema says otherwise."""
+    if schema.unknown is None:
+        return depth
+    value = np.float32(schema.unknown * schema.scale)
+    is_unknown = depth == value
+    if is_unknown.any():
+        detail = (
+            f"Pixels of depth {value:g} were read as not known, since depth.unknown is {schema.unknown}. Where"
+            ' they are depths, set "unknown": null in labelset.json.'
+        )
+        notices.add("depth_unknown_in_npy", detail, name)
+        depth[is_unknown] = np.nan
+    return depth
 
 
 def _read_shape(file: IO[bytes]) -> tuple[int, ...]:

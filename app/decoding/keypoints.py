@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from app.decoding.refusal import Refused
-from app.flaws import in_words
+from app.decoding.texts import read_text
+from app.flaws import in_words, place_of
 from contracts.labelsets import LabelledPoint, StoredKeypoints
 from contracts.schemas import KeypointSchema
 from contracts.shapes import Shape
@@ -38,14 +39,12 @@ class KeypointFile(Shape):
 
 def read_keypoints(path: Path, name: str, max_bytes: int) -> tuple[NamedPoint, ...]:
     """The points of one file as they were sent. Raises `Refused` for anything else."""
-    if path.stat().st_size > max_bytes:
-        detail = f"It is larger than {max_bytes} bytes, the most that one image's keypoints may take. Send fewer."
-        raise Refused(name, detail)
+    text = read_text(path, name, max_bytes, "Send fewer keypoints.")
     try:
-        return KeypointFile.model_validate_json(path.read_bytes()).keypoints
+        return KeypointFile.model_validate_json(text).keypoints
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        where = ".".join(str(part) for part in place_of(first)) or "the file"
         detail = (
             f"{where}: {in_words(first)} Expected"
             ' {"keypoints": [{"name": "nose", "x": 31.5, "y": 20.0, "visibility": 2}]}.'

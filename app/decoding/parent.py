@@ -1,6 +1,7 @@
 """The app's side of decoding: starts the child, waits for it within limits, and believes only what it can check."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from app.decoding.protocol import (
     DISK_FULL,
     JOB,
     OUT,
+    READING,
     RESULT,
     DecodedFile,
     DecodeJob,
@@ -27,7 +29,12 @@ log = structlog.get_logger()
 
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """NumPy's threads each take memory from the child's allowance, and it needs none of them."""
-_UNDECODABLE = "The upload could not be decoded within the limits of time and memory. Send fewer or smaller images."
+_TOO_LONG = "Decoding took longer than is allowed. Send fewer or smaller files."
+_UNREADABLE = (
+    "The file cannot be read: its decoder ended without a word. Save it again, or leave it out."
+)
+_TIME_SIGNALS = {signal.SIGXCPU, signal.SIGKILL}
+"""How the kernel ends a child that has used its CPU time: the soft limit, then the hard one."""
 
 
 def limits_of(settings: Settings) -> DecodeLimits:
@@ -45,6 +52,7 @@ def limits_of(settings: Settings) -> DecodeLimits:
         max_coco_bytes=settings.max_coco_bytes,
         max_coco_annotations=settings.max_coco_annotations,
         max_coco_vertices=settings.max_coco_vertices,
+        max_coco_drawn_pixels=settings.max_coco_drawn_pixels,
     )
 
 
@@ -81,13 +89,14 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise _undecodable() from error
+        raise _undecodable(folder, _TOO_LONG) from error
     if ended.returncode == DISK_FULL:
         log.error("no room to decode an upload", folder=str(folder))
-        raise Unavailable("The service has no room for uploads. Send it again in some minutes.")
+        raise Unavailable("The server's disk is full. Retry in a few minutes.")
     if ended.returncode != 0:
         log.warning("decoding child died", status=ended.returncode, said=ended.stderr[-2_000:])
-        raise _undecodable()
+        is_late = -ended.returncode in _TIME_SIGNALS
+        raise _undecodable(folder, _TOO_LONG if is_late else _UNREADABLE)
     result = DecodeResult.model_validate_json((folder / RESULT).read_bytes())
     if result.flaws:
         raise InvalidUpload(result.flaws[0].detail, flaws=result.flaws)
@@ -98,9 +107,12 @@ def read_decoded(folder: Path, file: DecodedFile) -> bytes:
     """The bytes of a file that the child wrote, if they are what it said."""
     data = (folder / OUT / file.file_name).read_bytes()
     if sha256_of(data) != file.sha256:
-        raise _undecodable()
+        raise _undecodable(folder, _UNREADABLE)
     return data
 
 
-def _undecodable() -> InvalidUpload:
-    return InvalidUpload(_UNDECODABLE, flaws=[Flaw(detail=_UNDECODABLE)])
+def _undecodable(folder: Path, detail: str) -> InvalidUpload:
+    """A refusal that names the file which was being read, where the child got as far as one."""
+    note = folder / READING
+    file = note.read_text(encoding="utf-8")[:200] if note.exists() else None
+    return InvalidUpload(detail, flaws=[Flaw(file=file, detail=detail)])

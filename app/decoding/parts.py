@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from app.decoding.refusal import Refused
+from app.decoding.names import is_litter, is_stray
+from app.decoding.refusal import Notices, Refused
 from contracts.errors import Flaw
 from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
@@ -32,7 +33,6 @@ _DECLARATIONS: dict[TaskName, str] = {
     "keypoints": '"keypoints": {"names": ["nose", "chin"]}',
     "depth": '"depth": {"unit": "m", "scale": 0.001}',
 }
-_JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 _MAX_NAME_LENGTH = 200
 
 
@@ -42,6 +42,18 @@ class Named:
 
     name: str
     path: Path
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something was said: a file of the upload, or a field of the form."""
+
+    file: str | None = None
+    pointer: str | None = None
+
+    def flaw(self, detail: str) -> Flaw:
+        """What is wrong there."""
+        return Refused(self.file, detail, pointer=self.pointer).flaw
 
 
 @dataclass(frozen=True)
@@ -61,9 +73,15 @@ class Sorted:
         return self.parts[PART_OF_TASK[task]]
 
 
-def sort_files(files: Mapping[str, Path]) -> Sorted:
-    """The upload's files by their part. Raises `Refused` for none, and for one that has no part."""
-    kept = {name: path for name, path in files.items() if not _JUNK & set(name.split("/"))}
+def sort_files(files: Mapping[str, Path], notices: Notices) -> Sorted:
+    """The upload's files by their part. Raises `Refused` for none, and for one that has no part.
+
+    Litter of file managers is passed over; hidden files and documents are, too, with a warning.
+    """
+    kept = {name: path for name, path in files.items() if not is_litter(name)}
+    for name in [name for name in kept if is_stray(name)]:
+        notices.add("files_skipped", "No image and no label: the file was skipped.", name)
+        del kept[name]
     if not kept:
         raise Refused(None, f"The upload has no files. {LAYOUT}")
     top = _common_folder(kept)
@@ -74,7 +92,7 @@ def sort_files(files: Mapping[str, Path]) -> Sorted:
             _sort_in(parts, Named(name, path), inner)
     coco = [Named(top + name, kept[top + name]) for name in COCO_NAMES if top + name in kept]
     if len(coco) > 1:
-        raise Refused(coco[1].name, f"{coco[0].name} came as well. Send one COCO file.")
+        raise Refused(coco[1].name, f"{coco[0].name} was sent as well. Send one COCO file.")
     return Sorted(kept.get(top + SCHEMA), coco[0] if coco else None, parts)
 
 
@@ -91,14 +109,21 @@ def check_images(found: Sorted, max_images: int) -> list[Flaw]:
 
 
 def check_parts(
-    found: Sorted, labels: LabelSchema, annotated: Mapping[TaskName, Set[str]]
+    found: Sorted,
+    labels: LabelSchema,
+    annotated: Mapping[TaskName, Set[str]],
+    declared_by: Place,
 ) -> list[Flaw]:
     """What is wrong between the parts. `annotated` are the stems that the COCO file labels.
 
-    Labels without an image, images without a label, kinds of label that the schema does not declare or nobody has.
+    Labels without an image, images without a label, kinds of label that the schema does not declare or no image has.
     """
     labelled = {task: found.labels(task).keys() | annotated[task] for task in TASK_NAMES}
-    flaws = [flaw for task in TASK_NAMES for flaw in _check_kind(found, task, labels, labelled)]
+    flaws = [
+        flaw
+        for task in TASK_NAMES
+        for flaw in _check_kind(found, task, labels, labelled, declared_by=declared_by)
+    ]
     useful = [labelled[task] for task in labels.tasks]
     for stem in sorted(found.images.keys() - set().union(*useful)):
         wanted = " or ".join(_label_name(task, stem) for task in labels.tasks)
@@ -108,18 +133,23 @@ def check_parts(
 
 
 def _check_kind(
-    found: Sorted, task: TaskName, labels: LabelSchema, labelled: Mapping[TaskName, Set[str]]
+    found: Sorted,
+    task: TaskName,
+    labels: LabelSchema,
+    labelled: Mapping[TaskName, Set[str]],
+    *,
+    declared_by: Place,
 ) -> list[Flaw]:
     files = found.labels(task)
     if task not in labels.tasks:
-        detail = f"{SCHEMA} does not say what it means. Add {_DECLARATIONS[task]} to it, or leave such files out."
+        detail = f"The schema does not say what such files mean. Add {_DECLARATIONS[task]} to {SCHEMA}, or remove them."
         return [Flaw(file=file.name, detail=detail) for file in list(files.values())[:1]]
     if not labelled[task]:
         detail = (
             f"It declares {task}, but no image has such a label."
             f" Add {_label_name(task, 'NAME')}, or take the declaration out."
         )
-        return [Flaw(file=SCHEMA, detail=detail)]
+        return [declared_by.flaw(detail)]
     return [
         Flaw(
             file=files[stem].name,

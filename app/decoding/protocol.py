@@ -10,13 +10,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.errors import Flaw
-from contracts.labelsets import NPY_TYPE, DepthRange
+from contracts.labelsets import NPY_TYPE, DepthRange, LabelsetWarning
 from contracts.schemas import Colour, LabelSchema
 from contracts.shapes import Sha256, Shape
 
 JOB = "job.json"
 RESULT = "result.json"
 OUT = "out"
+READING = "reading"
+"""Holds the name of the file that the child is reading, for the case that it does not live to say more."""
 DISK_FULL = 75
 """The child's exit status when there was no room to write (EX_TEMPFAIL): the upload may be sound."""
 
@@ -39,6 +41,7 @@ class DecodeLimits(Shape):
     max_coco_bytes: int
     max_coco_annotations: int
     max_coco_vertices: int
+    max_coco_drawn_pixels: int
 
 
 class SpooledFile(Shape):
@@ -102,8 +105,9 @@ class UploadSchema(LabelSchema):
 
 
 class DecodeResult(Shape):
-    """What came of it: a schema and entries, or flaws."""
+    """A schema and entries, with warnings; or flaws."""
 
     upload: UploadSchema | None = None
     entries: tuple[DecodedEntry, ...] = ()
+    warnings: tuple[LabelsetWarning, ...] = ()
     flaws: tuple[Flaw, ...] = ()

@@ -1,49 +1,110 @@
-"""The regions of COCO annotations as masks: polygons, and run lengths, plain or compressed.
+"""The regions of COCO annotations as pixels: polygons, and run lengths, plain or compressed.
 
 Written from the format's description (cocodataset.org/#format-data): runs go down the columns, the first is of zeros.
+A region is drawn inside its own box, and every box is charged to a budget: the work is bounded before it is done.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-Region = NDArray[np.bool_]
-
 _MAX_CHARACTERS = 7
 """Of one compressed number: 5 bits each, enough for any picture."""
+_MAX_COORDINATE = 1e6
+"""Of a polygon, in pixels. Tools draw a little beyond the image; further out, the number is an error."""
+_CROSSINGS_AT_ONCE = 2_000_000
+
+Size = tuple[int, int]
+S = TypeVar("S", bound=np.generic)
 
 
-def fill_polygon(corners: Sequence[float], px: tuple[int, int]) -> Region:
-    """The pixels of (height, width) whose centre lies inside a polygon x0, y0, x1, y1, ... (even-odd rule).
+class TooMuchToDraw(ValueError):
+    """The regions of one file cover more pixels than may be drawn."""
 
-    One so thin that it holds no centre keeps the pixels of its corners: no thin thing is ever erased.
+
+class Budget:
+    """How many pixels may still be drawn: the sum of the regions' boxes, and of rows that polygon edges cross."""
+
+    def __init__(self, num_pixels: int) -> None:
+        self._total = self._left = num_pixels
+
+    def take(self, num_pixels: int) -> None:
+        """Charge work before it is done."""
+        self._left -= num_pixels
+        if self._left < 0:
+            raise TooMuchToDraw(
+                f"the regions of the file take more than {self._total} pixels to draw; simplify or split it"
+            )
+
+
+@dataclass(frozen=True)
+class Region:
+    """Some pixels of an image: `pixels` (rows, columns) is true inside, from (top, left) on."""
+
+    top: int
+    left: int
+    pixels: NDArray[np.bool_]
+
+    @property
+    def area(self) -> int:
+        """How many pixels it has."""
+        return int(np.count_nonzero(self.pixels))
+
+    def of(self, image: NDArray[S]) -> NDArray[S]:
+        """The part of an image (rows, columns) behind the region's box, as a view."""
+        height, width = self.pixels.shape
+        return image[self.top : self.top + height, self.left : self.left + width]
+
+
+def fill_polygons(polygons: Sequence[Sequence[float]], px: Size, budget: Budget) -> Region:
+    """The pixels of (height, width) whose center lies inside any of the polygons.
+
+    A polygon x0, y0, x1, y1, ... is filled by the even-odd rule. One so thin that it holds no center keeps the pixels
+    of its corners, so that no thin thing is erased. What lies outside the image is cut off.
+    """
+    parts = [_fill(_corners(polygon), px, budget) for polygon in polygons]
+    if len(parts) == 1:
+        return parts[0]
+    top, left = min(part.top for part in parts), min(part.left for part in parts)
+    bottom = max(part.top + part.pixels.shape[0] for part in parts)
+    right = max(part.left + part.pixels.shape[1] for part in parts)
+    budget.take((bottom - top) * (right - left))
+    whole = Region(top, left, np.zeros((bottom - top, right - left), dtype=np.bool_))
+    for part in parts:
+        moved = Region(part.top - top, part.left - left, part.pixels)
+        moved.of(whole.pixels)[part.pixels] = True
+    return whole
+
+
+def fill_box(box: Sequence[float], px: Size, budget: Budget) -> Region:
+    """Every pixel that a box of x, y, width, height touches, inside the image."""
+    x, y, width, height = box
+    _check_finite(np.asarray(box))
+    if width <= 0 or height <= 0:
+        return Region(0, 0, np.zeros((0, 0), dtype=np.bool_))
+    left, right = np.clip([np.floor(x), np.ceil(x + width)], 0, px[1]).astype(int)
+    top, bottom = np.clip([np.floor(y), np.ceil(y + height)], 0, px[0]).astype(int)
+    budget.take(int(right - left) * int(bottom - top))
+    return Region(int(top), int(left), np.ones((bottom - top, right - left), dtype=np.bool_))
+
+
+def from_runs(counts: Sequence[int], px: Size, budget: Budget) -> Region:
+    """Runs of zeros and ones in turn, down the columns of (height, width). `ValueError` if they do not add up.
+
+    Each count is compared before the sum is taken: NumPy's sums wrap around.
     """
     height, width = px
-    points = np.asarray(corners, dtype=np.float64).reshape(-1, 2)
-    crossings = np.zeros((height, width + 1), dtype=np.uint8)
-    for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
-        low, high = np.clip(np.ceil(np.sort([y0, y1]) - 0.5), 0, height).astype(int)
-        rows = np.arange(low, high)
-        if len(rows) > 0:
-            x = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
-            columns = np.clip(np.ceil(x - 0.5), 0, width).astype(int)
-            crossings[rows, columns] ^= 1  # an edge crosses each row once
-    inside = np.bitwise_xor.accumulate(crossings, axis=1)[:, :width].astype(bool)
-    if not inside.any():
-        columns, rows = np.floor(points).astype(int).T
-        inside[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)] = True
-    return inside
-
-
-def from_runs(counts: Sequence[int], px: tuple[int, int]) -> Region:
-    """Runs of zeros and ones in turn, down the columns of (height, width). `ValueError` if they do not add up."""
-    height, width = px
-    runs = np.asarray(counts, dtype=np.int64)
-    if (runs < 0).any() or int(runs.sum()) != height * width:
-        raise ValueError(f"its runs add up to {int(runs.sum())}, not to {width} x {height} pixels")
-    values = np.arange(len(runs)) % 2 == 1
-    return np.repeat(values, runs).reshape(width, height).T
+    total = height * width
+    if any(not 0 <= count <= total for count in counts) or sum(counts) != total:
+        raise ValueError(f"its runs do not add up to {width} x {height} pixels")
+    budget.take(total)
+    values = np.arange(len(counts)) % 2 == 1
+    return Region(
+        0, 0, np.repeat(values, np.asarray(counts, dtype=np.int64)).reshape(width, height).T
+    )
 
 
 def decompress_runs(text: str) -> list[int]:
@@ -64,6 +125,78 @@ def decompress_runs(text: str) -> list[int]:
     if digits:
         raise ValueError("its compressed runs end too early")
     return counts
+
+
+def _corners(polygon: Sequence[float]) -> NDArray[np.float64]:
+    """The corners (x, y) of one polygon, all of them numbers that can lie near an image."""
+    if len(polygon) < 6 or len(polygon) % 2:
+        raise ValueError(
+            f"a polygon has {len(polygon)} numbers, not two for each of three corners or more"
+        )
+    points = np.asarray(polygon, dtype=np.float64)
+    _check_finite(points)
+    return points.reshape(-1, 2)
+
+
+def _check_finite(numbers: NDArray[np.float64]) -> None:
+    far = numbers[~(np.abs(numbers) <= _MAX_COORDINATE)]
+    if far.size:
+        raise ValueError(f"its coordinate {far[0]:g} lies far outside the image")
+
+
+def _fill(points: NDArray[np.float64], px: Size, budget: Budget) -> Region:
+    """One polygon by scan lines, inside its own box.
+
+    Each edge crosses the center line of a row once, and every crossing flips what lies to the right of it.
+    """
+    (left, top), (right, bottom) = (
+        np.clip(ends, 0, px[::-1]).astype(int)
+        for ends in (np.floor(points.min(axis=0)), np.floor(points.max(axis=0)) + 1)
+    )
+    height, width = int(bottom - top), int(right - left)
+    flips = np.zeros((height, width + 1), dtype=np.uint8)
+    budget.take(flips.size)
+    local = points - (left, top)
+    if height and width:
+        _cross(local, flips, budget)
+    inside = np.bitwise_xor.accumulate(flips, axis=1)[:, :width].astype(np.bool_)
+    if not inside.any():
+        _keep_corners(local, inside)
+    return Region(int(top), int(left), inside)
+
+
+def _cross(points: NDArray[np.float64], flips: NDArray[np.uint8], budget: Budget) -> None:
+    """Flip the pixel behind every crossing of an edge with a row's center line, some million crossings at a time."""
+    height, width = flips.shape[0], flips.shape[1] - 1
+    x0, y0 = points.T
+    x1, y1 = np.roll(points, -1, axis=0).T
+    low = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height).astype(np.int64)
+    high = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(np.int64)
+    ends = np.cumsum(high - low)
+    budget.take(int(ends[-1]))
+    first = 0
+    while first < len(points):
+        done = ends[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, done + _CROSSINGS_AT_ONCE, side="right")))
+        num_rows = (high - low)[first:last]
+        edge = np.repeat(np.arange(first, last), num_rows)
+        start = np.repeat(np.cumsum(num_rows) - num_rows, num_rows)
+        rows = np.arange(len(edge)) - start + low[edge]
+        slope = (x1 - x0)[edge] / (y1 - y0)[edge]
+        columns = np.ceil(x0[edge] + (rows + 0.5 - y0[edge]) * slope - 0.5)
+        columns = np.clip(columns, 0, width).astype(np.int64)
+        np.bitwise_xor.at(flips.reshape(-1), rows * (width + 1) + columns, 1)
+        first = last
+
+
+def _keep_corners(points: NDArray[np.float64], inside: NDArray[np.bool_]) -> None:
+    """Mark the pixels of a thin polygon's corners, those inside the image."""
+    height, width = inside.shape
+    columns, rows = np.floor(points).astype(int).T
+    # A corner on the far edge of the image belongs to the last pixel.
+    columns, rows = columns - (points[:, 0] == width), rows - (points[:, 1] == height)
+    is_near = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    inside[rows[is_near], columns[is_near]] = True
 
 
 def _number(digits: Sequence[int]) -> int:

@@ -7,53 +7,78 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from app.decoding.coco import CocoFile
-from app.decoding.parts import SCHEMA, Sorted
+from app.decoding.coco_classes import check_labels_something, declared
+from app.decoding.parts import SCHEMA, Place, Sorted
 from app.decoding.protocol import DecodeJob, UploadSchema
-from app.decoding.refusal import Refused
-from app.flaws import in_words
+from app.decoding.refusal import Notices, Refused, reason
+from app.decoding.texts import read_text
+from app.flaws import in_words, place_of
 
 
-def read_schema(job: DecodeJob, found: Sorted, coco: CocoFile | None) -> UploadSchema:
+def place_of_schema(job: DecodeJob, found: Sorted) -> Place:
+    """Where the schema was sent: the form's field, labelset.json, or else the COCO file, which stands in for it."""
+    if job.schema_text is not None:
+        return Place(pointer="/schema")
+    if found.schema is not None or found.coco is None:
+        return Place(file=SCHEMA)
+    return Place(file=found.coco.name)
+
+
+def read_schema(
+    job: DecodeJob, found: Sorted, coco: CocoFile | None, notices: Notices
+) -> UploadSchema:
     """The schema. What labelset.json does not say, a COCO file does. Raises `Refused` when neither says enough."""
-    text = _schema_text(job, found)
-    if text is None and coco is None:
+    place = place_of_schema(job, found)
+    if job.schema_text is None and found.schema is None and coco is None:
         detail = (
             'The schema is missing. Add labelset.json, or the form field "schema", such as'
             ' {"name": "faces", "classes": ["background", "skin"], "ignore_index": 255}.'
         )
-        raise Refused(SCHEMA, detail)
-    said = {} if text is None else _parse(text)
-    derived = {} if coco is None else coco.declared()
+        raise Refused(None, detail)
+    said = _parse(_schema_text(job, found), place)
+    derived: Mapping[str, Any] = {}
+    if coco is not None and found.coco is not None:
+        derived = declared(coco, found.coco.name, notices, own_classes="classes" in said)
+        if not {"classes", "keypoints", "depth"} & {*derived, *said}:
+            check_labels_something(coco, found.coco.name)
+        if "classes" in said and not found.labels("segmentation") and not coco.has_regions:
+            check_labels_something(coco, found.coco.name)
     try:
         return UploadSchema.model_validate({**derived, **said})
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise Refused(SCHEMA, f"{where}: {in_words(first)} Correct the schema.") from error
+        where = ".".join(str(part) for part in place_of(first))
+        if where and where.partition(".")[0] in derived.keys() - said.keys() and found.coco:
+            place = Place(file=found.coco.name)
+        prefix = f"{where}: " if where else ""
+        detail = f"{prefix}{in_words(first)} Correct the schema."
+        raise Refused(place.file, detail, pointer=place.pointer) from error
 
 
-def _parse(text: str) -> Mapping[str, Any]:
+def _parse(text: str | None, place: Place) -> Mapping[str, Any]:
+    """The JSON object in a text; nothing for no text."""
+    if text is None:
+        return {}
     try:
         said = from_json(text)
     except ValueError as error:
-        raise Refused(SCHEMA, f"This is not JSON ({error}). Correct the schema.") from error
+        detail = f"This is not JSON ({reason(error)}). Correct the schema."
+        raise Refused(place.file, detail, pointer=place.pointer) from error
     if not isinstance(said, dict):
+        kind = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
         detail = (
-            f"One JSON object was expected, but a {type(said).__name__} came. Correct the schema."
+            f"Expected one JSON object, got {kind.get(type(said), 'a number')}. Correct the schema."
         )
-        raise Refused(SCHEMA, detail)
+        raise Refused(place.file, detail, pointer=place.pointer)
     return said
 
 
 def _schema_text(job: DecodeJob, found: Sorted) -> str | None:
-    if job.schema_text is not None or found.schema is None:
-        return job.schema_text
-    if found.schema.stat().st_size > job.limits.max_json_bytes:
-        detail = (
-            f"It is larger than {job.limits.max_json_bytes} bytes. A schema is names and numbers."
-        )
-        raise Refused(SCHEMA, detail)
-    try:
-        return found.schema.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Refused(SCHEMA, f"This is not UTF-8 text ({error}). Save it as UTF-8.") from error
+    """The schema's text without a byte order mark."""
+    if job.schema_text is not None:
+        return job.schema_text.removeprefix("\ufeff")
+    if found.schema is None:
+        return None
+    return read_text(
+        found.schema, SCHEMA, job.limits.max_json_bytes, "A schema is names and numbers."
+    )

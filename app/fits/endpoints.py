@@ -23,12 +23,13 @@ from app.jobs.endpoints import (
     list_events,
     live_events,
 )
+from app.json_bodies import JsonRoute
 from app.paging import Page
 from app.requests import ExchangeDep, IdempotencyKey, ServicesDep, TenantDep, WaitSeconds
 from contracts.ids import FitId
 from contracts.jobs import JobRef
 
-router = APIRouter(prefix="/v1/fits", tags=["fits"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1/fits", tags=["fits"])
 
 
 async def _ref(fit_id: FitId, tenant: TenantDep) -> JobRef:

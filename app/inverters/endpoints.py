@@ -23,13 +23,14 @@ from app.jobs.endpoints import (
     list_events,
     live_events,
 )
+from app.json_bodies import JsonRoute
 from app.paging import Page
 from app.requests import ExchangeDep, IdempotencyKey, ServicesDep, TenantDep, WaitSeconds
 from contracts.ids import GeneratorId, InverterId
 from contracts.inverters import InverterRequest
 from contracts.jobs import JobRef
 
-router = APIRouter(prefix="/v1", tags=["inverters"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1", tags=["inverters"])
 
 
 async def _ref(inverter_id: InverterId, tenant: TenantDep) -> JobRef:

@@ -1,16 +1,29 @@
 """`/v1/labelsets`: upload labelled images, list them, delete them."""
 
+import shutil
+from collections.abc import AsyncIterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from app.decoding.parts import COCO_NAMES
+from app.decoding.protocol import SpooledFile
 from app.labelsets import service
-from app.labelsets.schemas import LabelsetSummary, LabelsetView, show_labelset, show_summary
-from app.labelsets.service import Upload, UploadedFile
+from app.labelsets.form_schema import FORM_BODY
+from app.labelsets.forms import Form, FormLimits, receive_form
+from app.labelsets.schemas import (
+    LabelsetCheck,
+    LabelsetSummary,
+    LabelsetView,
+    show_check,
+    show_labelset,
+    show_summary,
+)
+from app.labelsets.service import Upload
 from app.paging import Page
-from app.problems import pointer_of
 from app.requests import (
     ExchangeDep,
     IdempotencyKey,
@@ -21,103 +34,66 @@ from app.requests import (
     created,
     paged,
 )
-from contracts.errors import Flaw, InvalidRequest
 from contracts.ids import LabelsetId
+from contracts.spooling import make_spool_folder
 
 router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
 
-_SCHEMA_EXAMPLES = [
-    '{"name": "faces", "classes": ["background", "skin", "hair"], "ignore_index": 255}',
-    (
-        '{"name": "heads", "classes": ["background", "skin"], "colours": [[0, 0, 0], [255, 205, 148]],'
-        ' "keypoints": {"names": ["head_top", "chin"], "skeleton": [["head_top", "chin"]],'
-        ' "reference": ["head_top", "chin"]}, "depth": {"unit": "m", "scale": 0.001, "unknown": 0}}'
-    ),
-]
 
-Files = list[UploadFile] | None
+async def _upload(request: Request, services: ServicesDep) -> AsyncIterator[tuple[Upload, Path]]:
+    """The upload's files, in a folder that is removed once the answer is made."""
+    settings = services.settings
+    limits = FormLimits(4 * settings.max_labelset_images + 1, settings.max_json_bytes)
+    with services.uploads_in_flight.one():
+        folder = await run_in_threadpool(make_spool_folder)
+        try:
+            form = await receive_form(request, folder, limits)
+            yield _as_upload(form), folder
+        finally:
+            await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
 
 
-def _named(folder: str, files: Files) -> list[UploadedFile]:
-    """Files of a form field under the names that they would have in an archive."""
-    return [
-        UploadedFile(name=f"{folder}{file.filename or ''}", content=file.file)
-        for file in files or []
+UploadDep = Annotated[tuple[Upload, Path], Depends(_upload)]
+
+
+def _as_upload(form: Form) -> Upload:
+    """A form's files under the names that they would have in an archive."""
+    files = [
+        SpooledFile(name=f"{part}/{file.name}", path=file.path)
+        for part in ("images", "masks", "keypoints", "depth")
+        for file in form.files.get(part, ())
     ]
+    annotations = form.files.get("annotations", ())
+    files += [SpooledFile(name=COCO_NAMES[0], path=file.path) for file in annotations]
+    archive = next((file.path for file in form.files.get("archive", ())), None)
+    return Upload(archive, files, form.schema_text)
 
 
-_FIELDS = ("archive", "images", "masks", "keypoints", "depth", "annotations", "schema")
-
-
-async def _check_fields(request: Request) -> None:
-    """Refuses a field that the form does not have: FastAPI would pass over it, and its files would go unseen."""
-    form = (
-        await request.form()
-    )  # parsed before, under the limits of this address, and kept by the request
-    unknown = sorted(form.keys() - set(_FIELDS))
-    if unknown:
-        detail = f"The form has no such field; it has {', '.join(_FIELDS)}. Leave it out or correct its name."
-        flaws = [Flaw(pointer=pointer_of("body", name), detail=detail) for name in unknown]
-        raise InvalidRequest("The form has fields that are not known; see errors.", flaws=flaws)
-
-
-def _upload(
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    response_model=LabelsetView,
+    responses={HTTPStatus.OK: {"model": LabelsetCheck, "description": "Checked, not stored"}},
+    openapi_extra=FORM_BODY,
+)
+async def create_labelset(
     *,
-    archive: Annotated[
-        UploadFile | None,
-        File(
-            description="A zip or tar of images/NAME.png (or .jpg, .webp), labelset.json, and labels: masks/NAME.png,"
-            " keypoints/NAME.json, depth/NAME.png (or .npy), or one COCO file annotations.json"
-        ),
-    ] = None,
-    images: Annotated[
-        Files, File(description="Images (PNG, JPEG, WebP), when there is no archive")
-    ] = None,
-    masks: Annotated[
-        Files,
-        File(
-            description="Masks (PNG of class indices, or RGB with `colours` in the schema), each named like its image"
-        ),
-    ] = None,
-    keypoints: Annotated[
-        Files,
-        File(
-            description='`{"keypoints": [{"name": "nose", "x": 31.5, "y": 20, "visibility": 2}]}` for each image'
-        ),
-    ] = None,
-    depth: Annotated[
-        Files, File(description="Depth maps: 16-bit PNG, or npy of float32 with NaN for unknown")
-    ] = None,
-    annotations: Annotated[
-        UploadFile | None,
-        File(description="One COCO JSON: polygons, RLE masks, keypoints with visibility"),
-    ] = None,
-    schema_text: Annotated[
-        str | None,
-        Form(alias="schema", description="What labelset.json would say", examples=_SCHEMA_EXAMPLES),
-    ] = None,
-) -> Upload:
-    return Upload(
-        archive=UploadedFile(name="", content=archive.file) if archive else None,
-        files=[
-            *_named("images/", images),
-            *_named("masks/", masks),
-            *_named("keypoints/", keypoints),
-            *_named("depth/", depth),
-            *([UploadedFile(name=COCO_NAMES[0], content=annotations.file)] if annotations else []),
-        ],
-        schema_text=schema_text,
-    )
-
-
-@router.post("", status_code=HTTPStatus.CREATED, dependencies=[Depends(_check_fields)])
-def create_labelset(
     exchange: ExchangeDep,
-    upload: Annotated[Upload, Depends(_upload)],
+    upload: UploadDep,
     idempotency_key: IdempotencyKey = None,
-) -> LabelsetView:
+    validate_only: Annotated[
+        bool, Query(description="Check the upload and answer what it would become; store nothing")
+    ] = False,
+) -> LabelsetView | Response:
     """Decodes and checks every file, then keeps them all or none."""
-    made = service.create(exchange.services, exchange.tenant, upload, idempotency_key)
+    services, tenant = exchange.services, exchange.tenant
+    sent, folder = upload
+    if validate_only:
+        checked = await run_in_threadpool(service.check, services, tenant, sent, folder=folder)
+        return Response(show_check(checked).model_dump_json(), media_type="application/json")
+    made = await run_in_threadpool(
+        service.create, services, tenant, sent, idempotency_key, folder=folder
+    )
     return created(exchange, show_labelset(made.value, exchange.links), is_replay=made.is_replay)
 
 

@@ -1,8 +1,12 @@
 """What is answered about a labelset."""
 
+from typing import Any
+
+from pydantic import Field
+
 from app.links import Links
 from contracts.ids import LabelsetId
-from contracts.labelsets import DepthRange, LabelsetManifest
+from contracts.labelsets import DepthRange, LabelsetManifest, LabelsetWarning
 from contracts.schemas import LabelSchema, TaskName
 from contracts.shapes import Sha256, Shape, Timestamp
 
@@ -32,12 +36,10 @@ class EntryView(Shape):
     tasks: tuple[TaskName, ...]
 
 
-class LabelsetSummary(Shape):
-    """A labelset as a list shows it. `tasks` says how many images have labels of each kind."""
+class LabelsetContent(Shape):
+    """What a labelset holds. `tasks` says how many images have labels of each kind."""
 
-    id: LabelsetId
     name: str
-    created_at: Timestamp
     digest: Sha256
     num_images: int
     labels: LabelSchema
@@ -46,6 +48,16 @@ class LabelsetSummary(Shape):
     ignored_pixels: int
     keypoints: tuple[KeypointCount, ...]
     depth: DepthRange | None
+    warnings: tuple[LabelsetWarning, ...] = Field(
+        description="What was read in one of several ways, or skipped: check it. Codes are listed in docs/12"
+    )
+
+
+class LabelsetSummary(LabelsetContent):
+    """A labelset as a list shows it."""
+
+    id: LabelsetId
+    created_at: Timestamp
     links: dict[str, str]
 
 
@@ -55,27 +67,49 @@ class LabelsetView(LabelsetSummary):
     entries: tuple[EntryView, ...]
 
 
+class LabelsetCheck(LabelsetContent):
+    """What an upload would become. Nothing is stored."""
+
+    entries: tuple[EntryView, ...]
+
+
 def show_summary(labelset: LabelsetManifest, links: Links) -> LabelsetSummary:
     """The answer about a labelset in a list."""
     return LabelsetSummary(
         id=labelset.id,
-        name=labelset.name,
         created_at=labelset.created_at,
-        digest=labelset.digest,
-        num_images=len(labelset.entries),
-        labels=labelset.labels,
-        tasks={task: labelset.num_labelled(task) for task in labelset.labels.tasks},
-        classes=_count_classes(labelset),
-        ignored_pixels=labelset.ignored_pixels,
-        keypoints=_count_keypoints(labelset),
-        depth=labelset.depth_range,
         links={"self": links.resource("labelsets", labelset.id)},
+        **_content(labelset),
     )
 
 
 def show_labelset(labelset: LabelsetManifest, links: Links) -> LabelsetView:
     """The answer about one labelset."""
-    entries = tuple(
+    return LabelsetView(entries=_entries(labelset), **dict(show_summary(labelset, links)))
+
+
+def show_check(labelset: LabelsetManifest) -> LabelsetCheck:
+    """The answer about an upload that was only checked."""
+    return LabelsetCheck(entries=_entries(labelset), **_content(labelset))
+
+
+def _content(labelset: LabelsetManifest) -> dict[str, Any]:
+    return {
+        "name": labelset.name,
+        "digest": labelset.digest,
+        "num_images": len(labelset.entries),
+        "labels": labelset.labels,
+        "tasks": {task: labelset.num_labelled(task) for task in labelset.labels.tasks},
+        "classes": _count_classes(labelset),
+        "ignored_pixels": labelset.ignored_pixels,
+        "keypoints": _count_keypoints(labelset),
+        "depth": labelset.depth_range,
+        "warnings": labelset.warnings,
+    }
+
+
+def _entries(labelset: LabelsetManifest) -> tuple[EntryView, ...]:
+    return tuple(
         EntryView(
             name=entry.name,
             height_px=entry.height_px,
@@ -84,7 +118,6 @@ def show_labelset(labelset: LabelsetManifest, links: Links) -> LabelsetView:
         )
         for entry in labelset.entries
     )
-    return LabelsetView(entries=entries, **dict(show_summary(labelset, links)))
 
 
 def _count_classes(labelset: LabelsetManifest) -> tuple[ClassCount, ...]:

@@ -1,11 +1,10 @@
 """Takes an upload in, decoded by a child process, and keeps it as an immutable labelset. Knows no HTTP."""
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 import redis
 import structlog
@@ -25,10 +24,10 @@ from app.services import Services
 from contracts import keys, records
 from contracts.digests import sha256_of_file
 from contracts.errors import Gone, InvalidUpload, NotFound
+from contracts.ids import new_id
 from contracts.jobs import Idempotency
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.shapes import Artefact, now
-from contracts.spooling import spool_folder
 
 log = structlog.get_logger()
 
@@ -38,40 +37,41 @@ _STORING = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class UploadedFile:
-    """One file as it came: the name it would have in an archive, and its bytes to be read once."""
-
-    name: str
-    content: IO[bytes]
-
-
-@dataclass(frozen=True)
 class Upload:
-    """What came: an archive or single files, and the schema when it came beside them."""
+    """What was sent: an archive or single files, and the schema when it was sent beside them.
 
-    archive: UploadedFile | None
-    files: Sequence[UploadedFile]
+    The files lie in a folder where the decoding child works. Single files have the names that they would have in an
+    archive.
+    """
+
+    archive: Path | None
+    files: Sequence[SpooledFile]
     schema_text: str | None
 
 
 def create(
-    services: Services, tenant: str, upload: Upload, key: str | None
+    services: Services, tenant: str, upload: Upload, key: str | None, *, folder: Path
 ) -> Created[LabelsetManifest]:
     """Makes a labelset, or finds the one that this Idempotency-Key has made. Nothing half-made is left behind."""
-    with spool_folder() as folder:
-        job = _spool(upload, folder, services)
-        idempotency = idempotency_of(key, "labelsets", _fingerprint(job))
-        lock_ttl = services.settings.decode_wall + _STORING
-        with reserve(services, tenant, "labelset", idempotency, lock_ttl=lock_ttl) as labelset_id:
-            standing = _find_standing(services, tenant, labelset_id)
-            if standing is not None:
-                check_replay(standing.idempotency, idempotency)
-                return Created(standing, is_replay=True)
-            result = services.decoder.run(job, folder)
-            made = _keep(
-                services, tenant, labelset_id, result, folder=folder, idempotency=idempotency
-            )
-            return Created(made, is_replay=False)
+    job = _job_of(upload, services)
+    idempotency = idempotency_of(key, "labelsets", _fingerprint(job))
+    lock_ttl = services.settings.decode_wall + _STORING
+    with reserve(services, tenant, "labelset", idempotency, lock_ttl=lock_ttl) as labelset_id:
+        standing = _find_standing(services, tenant, labelset_id)
+        if standing is not None:
+            check_replay(standing.idempotency, idempotency)
+            return Created(standing, is_replay=True)
+        result = services.decoder.run(job, folder)
+        made = _keep(services, tenant, labelset_id, result, folder=folder, idempotency=idempotency)
+        return Created(made, is_replay=False)
+
+
+def check(services: Services, tenant: str, upload: Upload, *, folder: Path) -> LabelsetManifest:
+    """Return the labelset that `create` would make of an upload. Nothing is stored."""
+    result = services.decoder.run(_job_of(upload, services), folder)
+    return _manifest(
+        tenant, new_id("labelset"), result, [_entry(e, _unkept) for e in result.entries]
+    )
 
 
 def find(services: Services, tenant: str, labelset_id: str) -> LabelsetManifest:
@@ -124,32 +124,18 @@ def _find_standing(services: Services, tenant: str, labelset_id: str) -> Labelse
     return manifest
 
 
-def _spool(upload: Upload, folder: Path, services: Services) -> DecodeJob:
-    """Copies what came into the child's folder, under names of ours."""
+def _job_of(upload: Upload, services: Services) -> DecodeJob:
     if (upload.archive is None) == (not upload.files):
         raise InvalidUpload(
             "Send a multipart form with either one zip or tar as 'archive', or files as 'images' and as 'masks',"
             " 'keypoints', 'depth' or 'annotations' with a 'schema'. With curl: -F archive=@labels.zip."
         )
-    files = []
-    for number, file in enumerate(upload.files):
-        path = folder / f"upload-{number:06d}"
-        _copy(file, path)
-        files.append(SpooledFile(name=file.name, path=path))
-    archive = folder / "archive" if upload.archive else None
-    if upload.archive and archive:
-        _copy(upload.archive, archive)
     return DecodeJob(
-        archive=archive,
-        files=tuple(files),
+        archive=upload.archive,
+        files=tuple(upload.files),
         schema_text=upload.schema_text,
         limits=limits_of(services.settings),
     )
-
-
-def _copy(file: UploadedFile, path: Path) -> None:
-    with path.open("wb") as target:
-        shutil.copyfileobj(file.content, target)
 
 
 def _fingerprint(job: DecodeJob) -> list[object]:
@@ -169,25 +155,15 @@ def _keep(
     idempotency: Idempotency | None,
 ) -> LabelsetManifest:
     """Stores images and labels, then the manifest. When anything fails in between, what was stored is removed again."""
-    assert result.upload is not None
+
+    def keep(file: DecodedFile) -> Artefact:
+        artefact = _unkept(file, keys.labelset_file(tenant, labelset_id, file.sha256, file.suffix))
+        services.store.put(artefact.key, read_decoded(folder, file))
+        return artefact
+
     try:
-        entries = tuple(
-            _keep_entry(services, tenant, labelset_id, entry, folder=folder)
-            for entry in result.entries
-        )
-        labels = result.upload.labels
-        manifest = LabelsetManifest(
-            tenant=tenant,
-            id=labelset_id,
-            name=result.upload.name,
-            created_at=now(),
-            digest=labelset_digest(labels, entries),
-            labels=labels,
-            entries=entries,
-            class_pixels=tuple(map(sum, zip(*(e.class_pixels for e in entries), strict=True))),
-            ignored_pixels=sum(entry.ignored_pixels for entry in entries),
-            idempotency=idempotency,
-        )
+        entries = [_entry(entry, keep) for entry in result.entries]
+        manifest = _manifest(tenant, labelset_id, result, entries, idempotency)
         records.write(services.store, keys.manifest(tenant, "labelsets", labelset_id), manifest)
     except BaseException:
         for info in list(services.store.list(keys.thing_prefix(tenant, "labelsets", labelset_id))):
@@ -197,19 +173,32 @@ def _keep(
     return manifest
 
 
-def _keep_entry(
-    services: Services, tenant: str, labelset_id: str, entry: DecodedEntry, *, folder: Path
-) -> LabelsetEntry:
-    """Stores the files of one image. Raises `InvalidUpload` for one whose bytes are not what the child said."""
+def _manifest(
+    tenant: str,
+    labelset_id: str,
+    result: DecodeResult,
+    entries: Sequence[LabelsetEntry],
+    idempotency: Idempotency | None = None,
+) -> LabelsetManifest:
+    assert result.upload is not None
+    labels = result.upload.labels
+    return LabelsetManifest(
+        tenant=tenant,
+        id=labelset_id,
+        name=result.upload.name,
+        created_at=now(),
+        digest=labelset_digest(labels, tuple(entries)),
+        labels=labels,
+        entries=tuple(entries),
+        class_pixels=tuple(map(sum, zip(*(e.class_pixels for e in entries), strict=True))),
+        ignored_pixels=sum(entry.ignored_pixels for entry in entries),
+        warnings=result.warnings,
+        idempotency=idempotency,
+    )
 
-    def keep(file: DecodedFile) -> Artefact:
-        key = keys.labelset_file(tenant, labelset_id, file.sha256, file.suffix)
-        services.store.put(key, read_decoded(folder, file))
-        media_type = MEDIA_TYPES[file.suffix]
-        return Artefact(
-            key=key, sha256=file.sha256, num_bytes=file.num_bytes, media_type=media_type
-        )
 
+def _entry(entry: DecodedEntry, keep: Callable[[DecodedFile], Artefact]) -> LabelsetEntry:
+    """The entry with its files as objects of the store, each handed to `keep`."""
     own = entry.model_dump(exclude={"image", "mask", "keypoints", "depth"})
     return LabelsetEntry(
         image=keep(entry.image),
@@ -217,6 +206,16 @@ def _keep_entry(
         keypoints=keep(entry.keypoints) if entry.keypoints else None,
         depth=keep(entry.depth) if entry.depth else None,
         **own,
+    )
+
+
+def _unkept(file: DecodedFile, key: str = "") -> Artefact:
+    """A decoded file as an object, not yet stored."""
+    return Artefact(
+        key=key,
+        sha256=file.sha256,
+        num_bytes=file.num_bytes,
+        media_type=MEDIA_TYPES[file.suffix],
     )
 
 

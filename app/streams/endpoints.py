@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from app.batches.schemas import ShardView, show_shard
+from app.json_bodies import JsonRoute
 from app.paging import Page
 from app.requests import (
     ExchangeDep,
@@ -27,7 +28,7 @@ from contracts.batches import ShardRecord
 from contracts.ids import StreamId
 from contracts.streams import StreamRef, StreamRequest
 
-router = APIRouter(prefix="/v1/streams", tags=["streams"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1/streams", tags=["streams"])
 
 
 async def _ref(stream_id: StreamId, tenant: TenantDep) -> StreamRef:

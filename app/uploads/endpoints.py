@@ -6,13 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
+from app.json_bodies import JsonRoute
 from app.links import check_link
 from app.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, TenantDep, created
 from app.uploads import service
 from app.uploads.schemas import UploadCreate, UploadView, show_upload
 from contracts.ids import UploadId
 
-router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1/uploads", tags=["uploads"])
 contents = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 """Apart, because here the bodies may be as large as a checkpoint."""
 
@@ -56,4 +57,5 @@ async def put_content(
     upload = await run_in_threadpool(service.find, services, tenant, upload_id)
     key = upload.manifest.content.key
     check_link(services.secret, key, expires, signature, purpose="upload")
-    await service.take_in(services, upload, request.stream())
+    with services.uploads_in_flight.one():
+        await service.take_in(services, upload, request.stream())

@@ -3,7 +3,7 @@
 Kill it and run it again with the same STATE: it loses ten steps at most, and no sample comes twice in an epoch.
 """
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,11 @@ def train(folder: Path, state: Path, *, num_steps: int, num_workers: int = 2) ->
 
 
 if __name__ == "__main__":
-    path = Path(sys.argv[2] if len(sys.argv) > 2 else "state.pt")
-    found = train(Path(sys.argv[1]), path, num_steps=100)
-    print(f"loss {found[0]:.3f} => {found[-1]:.3f}; the state is in {path}")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="a downloaded batch")
+    parser.add_argument(
+        "state", type=Path, nargs="?", default=Path("state.pt"), help="where to go on from"
+    )
+    given = parser.parse_args()
+    found = train(given.folder, given.state, num_steps=100)
+    print(f"loss {found[0]:.3f} => {found[-1]:.3f}; the state is in {given.state}")

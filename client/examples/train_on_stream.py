@@ -4,7 +4,7 @@ Shards are rendered as the loop comes to them. Kill it and run it again with the
 on where it stopped.
 """
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,12 @@ def train(
 
 
 if __name__ == "__main__":
-    path = Path(sys.argv[3] if len(sys.argv) > 3 else "state.pt")
-    found = train(StreamSource(sys.argv[1], sys.argv[2]), path, num_steps=100)
-    print(f"loss {found[0]:.3f} => {found[-1]:.3f}; the state is in {path}")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", help="address of the service")
+    parser.add_argument("stream", help="id of a stream")
+    parser.add_argument(
+        "state", type=Path, nargs="?", default=Path("state.pt"), help="where to go on from"
+    )
+    given = parser.parse_args()
+    found = train(StreamSource(given.url, given.stream), given.state, num_steps=100)
+    print(f"loss {found[0]:.3f} => {found[-1]:.3f}; the state is in {given.state}")

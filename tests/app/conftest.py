@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import httpx
+import httpx2 as httpx
 import pytest
 import redis
 import uvicorn

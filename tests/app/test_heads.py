@@ -1,6 +1,6 @@
 """Promises of HEAD: the headers of GET, and no body."""
 
-import httpx
+import httpx2 as httpx
 
 
 def test_a_head_has_the_headers_of_a_get(client: httpx.Client, fit_id: str) -> None:

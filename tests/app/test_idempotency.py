@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from app.idempotency import Reservation

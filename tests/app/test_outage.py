@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from app.fits import service

@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from contracts.ids import DEFAULT_TENANT

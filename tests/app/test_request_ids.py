@@ -3,7 +3,7 @@
 import asyncio
 from http import HTTPStatus
 
-import httpx
+import httpx2 as httpx
 from fastapi import Response
 from structlog.testing import capture_logs
 

@@ -19,7 +19,7 @@ def pairs(count: int, size: tuple[int, int] = (32, 32)) -> Upload:
     files = {"labelset.json": json.dumps(SCHEMA).encode()}
     for number in range(count):
         files[f"images/image-{number}.png"] = png("RGB", size, (number, 0, 0))
-        files[f"masks/image-{number}.png"] = png("L", size, number % len(CLASSES))
+        files[f"masks/image-{number}.png"] = halves(size, number % len(CLASSES))
     return files
 
 
@@ -39,7 +39,7 @@ def all_kinds() -> dict[str, bytes]:
         "labelset.json": json.dumps(schema).encode(),
         "images/a.png": png("RGB", (8, 8), (1, 2, 3)),
         "images/b.png": png("RGB", (8, 8)),
-        "masks/a.png": png("L", (8, 8), 1),
+        "masks/a.png": halves((8, 8), 1),
         "keypoints/a.json": points("nose"),
         "keypoints/b.json": points("nose", visibility=1),
         "depth/a.png": png("I;16", (8, 8), 6),
@@ -49,6 +49,13 @@ def all_kinds() -> dict[str, bytes]:
 def png(mode: str, size: tuple[int, int], colour: Any = 0) -> bytes:
     """A PNG of one colour."""
     return encode(Image.new(mode, size, colour))
+
+
+def halves(size: tuple[int, int], value: int) -> bytes:
+    """A mask with class 0 above and one class below: the value given, or 1 where that is 0."""
+    mask = Image.new("L", size)
+    mask.paste(value or 1, (0, size[1] // 2, *size))
+    return encode(mask)
 
 
 def encode(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:

@@ -4,17 +4,21 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from structlog.testing import capture_logs
 
 from handsoff_client import BatchFolder, HandsOff, Retries
+from handsoff_client.commands import main
 from handsoff_client.resources import Batch, Shard
 from handsoff_client.shapes import parse
 from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
@@ -27,6 +31,23 @@ from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over re
     labelset_id,
     served,
 )
+from tests.app.uploading import pairs
+
+NEEDS = {
+    "torch": (
+        "test_examples.py",
+        "test_readers.py",
+        "test_resuming.py",
+        "test_stream_loops.py",
+        "test_torch.py",
+    ),
+    "webdataset": ("test_examples.py", "test_readers.py", "test_stream_loops.py"),
+}
+"""Test files by the package that they import. Where it is not installed, they are not collected."""
+
+collect_ignore = sorted(
+    {name for package, names in NEEDS.items() if find_spec(package) is None for name in names}
+)
 
 PX = 8
 SHARD_SIZE = 6
@@ -38,17 +59,25 @@ LABELS = {
 }
 
 Mask = NDArray[np.uint8]
+Run = Callable[..., tuple[int, str, str]]
+"""Runs `handsoff`: exit code, standard output, standard error."""
+
+
+def pytest_report_header() -> list[str]:
+    """Say which tests of the client are left out, so that a short run is not taken for a whole one."""
+    names = ", ".join(collect_ignore)
+    return [f"client tests left out (no torch or webdataset): {names}"] if names else []
 
 
 @dataclass
 class Service:
     """A service that answers in turn what it was told to, and remembers what it was asked."""
 
-    answers: list[httpx.Response | Exception] = field(default_factory=list)
-    asked: list[httpx.Request] = field(default_factory=list)
+    answers: list[httpx2.Response | Exception] = field(default_factory=list)
+    asked: list[httpx2.Request] = field(default_factory=list)
     waited: list[float] = field(default_factory=list)
 
-    def handle(self, request: httpx.Request) -> httpx.Response:
+    def handle(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
         self.asked.append(request)
         answer = self.answers.pop(0)
@@ -58,7 +87,7 @@ class Service:
 
     def client(self, **retries: Any) -> HandsOff:
         """A client of it, which does not sleep."""
-        http = httpx.Client(base_url="http://service", transport=httpx.MockTransport(self.handle))
+        http = httpx2.Client(base_url="http://service", transport=httpx2.MockTransport(self.handle))
         return HandsOff(http=http, retries=Retries(sleep=self.waited.append, **retries))
 
 
@@ -68,10 +97,10 @@ def service() -> Service:
     return Service()
 
 
-def problem(status: int, code: str, detail: str = "So it is.", **more: Any) -> httpx.Response:
+def problem(status: int, code: str, detail: str = "So it is.", **more: Any) -> httpx2.Response:
     """An answer as the service's errors are."""
     body = {"status": status, "code": code, "detail": detail, "request_id": "r-1", **more}
-    return httpx.Response(status, json=body)
+    return httpx2.Response(status, json=body)
 
 
 def job(kind: str, status: str, **more: Any) -> dict[str, Any]:
@@ -178,3 +207,28 @@ def batch_folder(folder: Path, num_samples: int, *, mask: Mask | None = None) ->
 def batch_of_14(tmp_path: Path) -> BatchFolder:
     """14 samples in shards of 6, 6 and 2."""
     return batch_folder(tmp_path / "batch", 14)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three labelled images as files."""
+    for name, data in pairs(3).items():
+        path = tmp_path / "pairs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "pairs"
+
+
+@pytest.fixture
+def command(
+    client: httpx2.Client,  # noqa: F811 - a fixture
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs `handsoff` on the app: exit code, standard output, standard error."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        with capture_logs():  # the app logs to the same standard output
+            code = main(["--url", str(client.base_url), *words])
+        return code, *capsys.readouterr()
+
+    return run

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from handsoff_client import ChecksumMismatch, Gone, ShardCache, Unreachable
@@ -13,10 +13,10 @@ from tests.client.conftest import Service, problem
 
 DATA = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(DATA).hexdigest()
-LOST = httpx.ReadError("the line went dead", request=httpx.Request("GET", "http://service/file"))
+LOST = httpx2.ReadError("the line went dead", request=httpx2.Request("GET", "http://service/file"))
 
 
-class Breaking(httpx.SyncByteStream):
+class Breaking(httpx2.SyncByteStream):
     """A body that breaks off after some bytes."""
 
     def __init__(self, data: bytes) -> None:
@@ -27,9 +27,9 @@ class Breaking(httpx.SyncByteStream):
         raise LOST
 
 
-def part(data: bytes) -> httpx.Response:
+def part(data: bytes) -> httpx2.Response:
     """The range that was asked for."""
-    return httpx.Response(206, stream=httpx.ByteStream(data))
+    return httpx2.Response(206, stream=httpx2.ByteStream(data))
 
 
 def fetch(service: Service, target: Path, *, attempts: int = 3) -> Path:
@@ -46,7 +46,7 @@ def fetch(service: Service, target: Path, *, attempts: int = 3) -> Path:
 
 def test_a_broken_download_goes_on_by_range(service: Service, tmp_path: Path) -> None:
     """Nothing is asked for twice."""
-    service.answers = [httpx.Response(206, stream=Breaking(DATA[:5_000])), part(DATA[5_000:])]
+    service.answers = [httpx2.Response(206, stream=Breaking(DATA[:5_000])), part(DATA[5_000:])]
     assert fetch(service, tmp_path / "file").read_bytes() == DATA
     assert [request.headers["Range"] for request in service.asked] == ["bytes=0-", "bytes=5000-"]
 
@@ -61,7 +61,7 @@ def test_what_another_run_has_left_is_continued(service: Service, tmp_path: Path
 def test_a_server_without_ranges_is_read_from_the_start(service: Service, tmp_path: Path) -> None:
     """It answers 200 with all of it."""
     (tmp_path / "file.part").write_bytes(b"some")
-    service.answers = [httpx.Response(200, stream=httpx.ByteStream(DATA))]
+    service.answers = [httpx2.Response(200, stream=httpx2.ByteStream(DATA))]
     assert fetch(service, tmp_path / "file").read_bytes() == DATA
 
 
@@ -89,7 +89,7 @@ def test_a_file_that_is_gone_is_told_at_once(service: Service, tmp_path: Path) -
 
 def test_tries_have_an_end_but_progress_begins_them_anew(service: Service, tmp_path: Path) -> None:
     """A bad line that moves is not given up; one that brings nothing is."""
-    moving = [httpx.Response(206, stream=Breaking(DATA[i : i + 10])) for i in range(0, 50, 10)]
+    moving = [httpx2.Response(206, stream=Breaking(DATA[i : i + 10])) for i in range(0, 50, 10)]
     service.answers = [*moving, LOST, LOST]
     with pytest.raises(Unreachable):
         fetch(service, tmp_path / "file", attempts=3)

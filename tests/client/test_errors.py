@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-import httpx
+import httpx2
 import pytest
 
 import contracts.conflicts  # noqa: F401 - so that its part of the tree is there
@@ -85,8 +85,8 @@ def test_an_error_says_all_that_the_service_said(service: Service) -> None:
 
 def test_an_answer_that_is_no_problem_is_still_an_error(service: Service) -> None:
     """A proxy's page of HTML says nothing but its status."""
-    service.answers = [httpx.Response(404, text="<html>")]
-    with pytest.raises(service_errors.NotFound, match="status 404"):
+    service.answers = [httpx2.Response(404, text="<html>")]
+    with pytest.raises(service_errors.NotFound, match="answered 404"):
         service.client().fits.get("fit_1")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 import torch
@@ -85,7 +85,7 @@ def test_a_training_loop_that_is_killed_goes_on(three_classes: BatchFolder, tmp_
 
 
 def test_a_training_loop_on_a_stream_goes_on(
-    client: httpx.Client,
+    client: httpx2.Client,
     stream_id: str,  # noqa: F811 - a fixture
     render: Render,  # noqa: F811 - a fixture
     tmp_path: Path,

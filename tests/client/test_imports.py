@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-BROUGHT_BY_HTTPX = {"anyio", "certifi", "h11", "httpcore", "idna", "typing_extensions"}
-HTTPX_COMMAND = {"click", "pygments", "rich"}  # which httpx loads where they are there
+BROUGHT_BY_HTTPX2 = {"anyio", "h11", "httpcore2", "idna", "truststore", "typing_extensions"}
+HTTPX2_COMMAND = {"click", "pygments", "rich"}  # which httpx2 loads where they are there
 ALLOWED = (
-    {"handsoff_client", "handsoff_shards", "httpx", "numpy", "PIL"}
-    | BROUGHT_BY_HTTPX
-    | HTTPX_COMMAND
+    {"handsoff_client", "handsoff_shards", "httpx2", "numpy", "PIL"}
+    | BROUGHT_BY_HTTPX2
+    | HTTPX2_COMMAND
 )
 
 
@@ -23,7 +23,7 @@ def loaded_by(module: str) -> set[str]:
     return {name for name in found.split() if not name.startswith("_")} - sys.stdlib_module_names
 
 
-def test_the_command_line_needs_httpx_numpy_and_pillow() -> None:
+def test_the_command_line_needs_httpx2_numpy_and_pillow() -> None:
     """Nothing of the service, no torch."""
     assert loaded_by("handsoff_client.commands") <= ALLOWED
 

@@ -3,19 +3,18 @@
 from datetime import timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from handsoff_client import Job, JobCancelled, OutOfMemory, WaitTimeout
-from handsoff_client.progress import describe
 from handsoff_client.resources import Fit
 from handsoff_client.shapes import parse
 from tests.client.conftest import Service, job
 
 
-def answer(**more: Any) -> httpx.Response:
+def answer(**more: Any) -> httpx2.Response:
     """A fit as it stands."""
-    return httpx.Response(200, json=job("fit", more.pop("status", "running"), **more))
+    return httpx2.Response(200, json=job("fit", more.pop("status", "running"), **more))
 
 
 def test_a_wait_shows_every_answer_until_the_end(service: Service) -> None:
@@ -54,7 +53,7 @@ def test_a_list_is_walked_page_by_page(service: Service) -> None:
     """Pages are asked for as they are needed."""
     one = {"items": [job("fit", "failed")] * 2, "has_more": True, "next_cursor": "c"}
     two = {"items": [job("fit", "failed")], "has_more": False}
-    service.answers = [httpx.Response(200, json=page) for page in (one, two)]
+    service.answers = [httpx2.Response(200, json=page) for page in (one, two)]
     assert len(list(service.client().fits.list(status="failed"))) == 3
     assert dict(service.asked[1].url.params) == {"limit": "100", "after": "c", "status": "failed"}
 
@@ -70,7 +69,7 @@ def test_a_create_leaves_defaults_to_the_service(service: Service) -> None:
 def test_events_are_read_to_the_last(service: Service) -> None:
     """Asked again after the last until there are no more."""
     pages = [{"items": [{"id": "1-0", "type": "status", "data": {}}]}, {"items": []}]
-    service.answers = [httpx.Response(200, json=page) for page in pages]
+    service.answers = [httpx2.Response(200, json=page) for page in pages]
     assert [event.id for event in service.client().fits.events("fit_1")] == ["1-0"]
     assert service.asked[1].url.params["after"] == "1-0"
 
@@ -81,11 +80,3 @@ def test_unknown_fields_of_an_answer_are_kept() -> None:
     assert fit.json["tasks"] == ["depth"]
     assert fit.labels.keypoints is not None
     assert fit.labels.keypoints.names == ("left", "right")
-
-
-def test_progress_is_one_line() -> None:
-    """Stage, bar, count and the time to go; a queued job tells its place."""
-    progress = {"stage": "training", "done": 5, "total": 20, "eta_seconds": 65.0}
-    _, text = describe(parse(Fit, job("fit", "running", progress=progress)))
-    assert text == "training     ███████░░░░░░░░░░░░░░░░░░░░░ 5/20  1:05 to go"
-    assert describe(parse(Fit, job("fit", "queued", queue_position=3)))[0] == "queued (place 3)"

@@ -3,12 +3,9 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import httpx
-import numpy as np
+import httpx2
 import pytest
-import webdataset  # type: ignore[import-untyped]  # it has no annotations
 from structlog.testing import capture_logs
 
 from contracts.ids import DEFAULT_TENANT
@@ -24,12 +21,10 @@ from handsoff_client import (
     ShardNotReady,
     ShardReader,
     StreamSource,
-    decode_mask,
 )
 from handsoff_client.commands import main
-from handsoff_client.torch import HandsOffDataset
 from tests.app.streams.conftest import Render, render, stream_id  # noqa: F401 - fixtures
-from tests.client.conftest import mask_of, tar_of
+from tests.client.conftest import tar_of
 
 
 @pytest.fixture
@@ -39,7 +34,7 @@ def write_shard() -> Callable[[range], bytes]:
 
 
 @pytest.fixture
-def handsoff(client: httpx.Client) -> Iterator[HandsOff]:
+def handsoff(client: httpx2.Client) -> Iterator[HandsOff]:
     """Our client of the app under test."""
     with HandsOff(str(client.base_url)) as handsoff:
         yield handsoff
@@ -79,48 +74,6 @@ def test_a_shard_that_failed_raises(
         handsoff.streams.shard(stream_id, 0)
 
 
-def test_a_dataset_reads_a_stream_and_goes_on_where_it_stopped(
-    handsoff: HandsOff,
-    finished_fit_id: str,
-    render: Render,  # noqa: F811 - a fixture
-    tmp_path: Path,
-) -> None:
-    """Every sample once, in the stream's order; a stream of the same recipe is the same to a saved state."""
-
-    def read(source: StreamSource, num_batches: int, state: Any = None) -> tuple[list[int], Any]:
-        dataset = HandsOffDataset(source, batch_size=4, seed=1, fields=("index",))
-        if state is not None:
-            dataset.load_state_dict(state)
-        batches = iter(dataset.loader())
-        found = [int(index) for _ in range(num_batches) for index in next(batches)["index"]]
-        return found, dataset.state_dict()
-
-    streams = [handsoff.streams.create(fit=finished_fit_id, shard_size=4) for _ in range(2)]
-    for stream in streams:
-        for shard in range(7):
-            render(stream.id, shard)
-    sources = [StreamSource(handsoff.url, s.id, cache=ShardCache(tmp_path)) for s in streams]
-    first, state = read(sources[0], 2)
-    rest, _ = read(sources[1], 2, state)
-    assert [index // 4 for index in first + rest] == [k for k in range(4) for _ in range(4)]
-    assert sorted(first + rest) == list(range(16))
-
-
-@pytest.mark.timeout(60)
-def test_webdataset_reads_a_stream_through_a_pipe(
-    client: httpx.Client,
-    stream_id: str,  # noqa: F811 - a fixture
-    render: Render,  # noqa: F811 - a fixture
-) -> None:
-    """As docs/13 has it: shard after shard is one tar to it, and labels stay exact."""
-    for shard in (3, 4):
-        render(stream_id, shard)
-    url = f"{client.base_url}/v1/streams/{stream_id}/tar?start=3&shards=2"
-    found = list(webdataset.WebDataset(f"pipe:curl -sSN '{url}'", shardshuffle=False))
-    assert [sample["__key__"] for sample in found] == [f"{index:09d}" for index in range(12, 20)]
-    assert np.array_equal(decode_mask(found[5]["mask.png"]), mask_of(17))
-
-
 def test_a_shard_in_the_cache_needs_no_service(
     handsoff: HandsOff,
     finished_fit_id: str,
@@ -140,7 +93,7 @@ def test_a_shard_in_the_cache_needs_no_service(
 
 
 def test_the_command_line_makes_and_fetches_streams(
-    client: httpx.Client,
+    client: httpx2.Client,
     finished_fit_id: str,
     render: Render,  # noqa: F811 - a fixture
     tmp_path: Path,

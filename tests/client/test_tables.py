@@ -2,17 +2,21 @@
 
 from typing import Any
 
-from handsoff_client import tables
+from handsoff_client import Labelset, tables
 from handsoff_client.resources import Fit
 from handsoff_client.shapes import parse
-from tests.client.conftest import job
+from tests.client.conftest import LABELS, job
 
 
 def shown(**more: Any) -> dict[str, str]:
-    """A fit's lines by name."""
+    """A fit's first block, by name."""
+    return dict(line.split(maxsplit=1) for line in blocks(**more)[0])
+
+
+def blocks(**more: Any) -> list[list[str]]:
+    """What is shown of a fit: its parts, each as lines."""
     fit = parse(Fit, job("fit", more.pop("status", "succeeded"), **more))
-    lines = tables.job(fit).splitlines()
-    return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+    return [block.splitlines() for block in tables.job(fit).split("\n\n")]
 
 
 def test_a_table_is_as_wide_as_its_cells() -> None:
@@ -31,11 +35,50 @@ def test_a_fit_shows_what_it_is_worth() -> None:
         "estimate": {"miou": None, "keypoints": {"pck": 0.9}, "depth": {"absrel": 0.05}},
         "advice": ["Label more hats."],
     }
-    found = shown(metrics=metrics)
+    found = dict(line.split(maxsplit=1) for line in blocks(metrics=metrics)[0])
     assert found["heldout_miou"] == "0.4712"
     assert (found["estimate_pck"], found["estimate_absrel"]) == ("0.9", "0.05")
     assert "estimate_miou" not in found
-    assert found["advice"] == "Label more hats."
+
+
+def test_advice_is_a_list() -> None:
+    """One line for each."""
+    assert blocks(metrics={"advice": ["Label more hats.", "Add 3 images."]})[-1] == [
+        "advice",
+        "  - Label more hats.",
+        "  - Add 3 images.",
+    ]
+
+
+def test_each_class_has_its_iou() -> None:
+    """A column for what was judged; a class that one of them lacks has a dash there."""
+    metrics = {
+        "heldout": {"class_iou": {"skin": 0.5, "hat": None}},
+        "estimate": {"class_iou": {"skin": 0.25, "hair": 1}},
+    }
+    assert blocks(metrics=metrics)[1] == [
+        "CLASS  HELD-OUT IOU  ESTIMATED IOU",
+        "skin   0.500         0.250",
+        "hat    -             -",
+        "hair   -             1.000",
+    ]
+
+
+def test_a_labelset_shows_its_warnings() -> None:
+    """After the counts, with the first files; more are counted."""
+    warning = {"code": "rare_class", "detail": "hat occurs once.", "files": list("abcdefg")}
+    answer = {
+        "id": "labelset_1",
+        "name": "faces",
+        "created_at": "2026-11-22T10:00:00Z",
+        "digest": "0",
+        "num_images": 2,
+        "labels": LABELS,
+        "warnings": [warning, "not one", {"code": "odd"}],
+    }
+    shown = tables.labelset(parse(Labelset, answer))
+    assert "warnings\n  - hat occurs once. (a, b, c, d, e and 2 more)" in shown
+    assert parse(Labelset, answer | {"warnings": None}).warnings == ()
 
 
 def test_a_failed_fit_shows_why() -> None:

@@ -2,24 +2,26 @@
 
 import io
 
-import httpx
+import httpx2
 import pytest
 
 from handsoff_client import InvalidAnswer, NotFound, QueueUnavailable, Unreachable
 from handsoff_client.operations import CREATE_LABELSET
 from tests.client.conftest import Service, job, problem
 
-LOST = httpx.ReadError("the line went dead", request=httpx.Request("GET", "http://service/v1/fits"))
+LOST = httpx2.ReadError(
+    "the line went dead", request=httpx2.Request("GET", "http://service/v1/fits")
+)
 
 
-def succeeded() -> httpx.Response:
+def succeeded() -> httpx2.Response:
     """A fit that is done."""
-    return httpx.Response(200, json=job("fit", "succeeded"))
+    return httpx2.Response(200, json=job("fit", "succeeded"))
 
 
-@pytest.mark.parametrize("trouble", [LOST, httpx.Response(429), httpx.Response(503)])
+@pytest.mark.parametrize("trouble", [LOST, httpx2.Response(429), httpx2.Response(503)])
 def test_trouble_that_passes_is_tried_again(
-    service: Service, trouble: httpx.Response | Exception
+    service: Service, trouble: httpx2.Response | Exception
 ) -> None:
     """A lost connection, too many requests, a service that is away for a moment."""
     service.answers = [trouble, trouble, succeeded()]
@@ -37,7 +39,7 @@ def test_a_wrong_request_is_not_tried_again(service: Service) -> None:
 
 def test_retry_after_is_a_floor(service: Service) -> None:
     """The service knows best when it is back; some jitter comes on top."""
-    service.answers = [httpx.Response(503, headers={"Retry-After": "7"}), succeeded()]
+    service.answers = [httpx2.Response(503, headers={"Retry-After": "7"}), succeeded()]
     service.client().fits.get("fit_1")
     assert 7 <= service.waited[0] <= 7.5
 
@@ -74,7 +76,7 @@ def test_a_request_that_is_still_served_is_waited_for(service: Service) -> None:
 
 def test_an_upload_is_sent_whole_on_every_try(service: Service) -> None:
     """The file is read from its start each time."""
-    service.answers = [LOST, httpx.Response(201, json={})]
+    service.answers = [LOST, httpx2.Response(201, json={})]
     archive = ("labels.zip", io.BytesIO(b"the archive"))
     service.client().transport.call(CREATE_LABELSET, files={"archive": archive})
     assert all(b"the archive" in request.content for request in service.asked)
@@ -82,7 +84,7 @@ def test_an_upload_is_sent_whole_on_every_try(service: Service) -> None:
 
 def test_an_answer_of_something_else_is_told(service: Service) -> None:
     """Another program on that port."""
-    service.answers = [httpx.Response(200, text="hello"), httpx.Response(200, json={"id": 1})]
+    service.answers = [httpx2.Response(200, text="hello"), httpx2.Response(200, json={"id": 1})]
     client = service.client()
     with pytest.raises(InvalidAnswer, match="not JSON"):
         client.fits.get("fit_1")

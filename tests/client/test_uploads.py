@@ -5,7 +5,7 @@ import json
 import zipfile
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from handsoff_client import InvalidInput
@@ -86,11 +86,11 @@ def test_a_checkpoint_goes_to_the_link_of_its_upload(service: Service, tmp_path:
     fresh = {"id": "upload_1", "put": {"url": "http://store/new"}}
     made = {"name": "faces", "source": "", "licence": "MIT"}
     service.answers = [
-        httpx.Response(201, json=upload),
+        httpx2.Response(201, json=upload),
         problem(403, "invalid_link"),
-        httpx.Response(200, json=fresh),
-        httpx.Response(204),
-        httpx.Response(202, json=job("generator", "queued", **made)),
+        httpx2.Response(200, json=fresh),
+        httpx2.Response(204),
+        httpx2.Response(202, json=job("generator", "queued", **made)),
     ]
     generator = service.client().generators.upload(
         tmp_path / "face.pkl", name="faces", licence="MIT"

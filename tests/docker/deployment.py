@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from examples.demo.stack import free_port, readiness, redis_server
+from examples.demo.redis_servers import redis_server
+from examples.demo.stack import free_port, readiness
 from tests.docker.composition import BASE, OURS, environment, services
 from tests.docker.images import Image
 

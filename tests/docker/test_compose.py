@@ -1,5 +1,6 @@
 """Promises of the Compose files: they are valid, and they say what the code behind them understands."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,22 @@ def test_no_secret_stands_in_a_file(name: str) -> None:
     """Secrets are named by their files only."""
     secret = {"HANDSOFF_REDIS_URL", "HANDSOFF_LINK_SECRET", "HANDSOFF_STORE_SECRET_ACCESS_KEY"}
     assert not secret & set(environment(BASE_SERVICES[name]))
+
+
+def test_redis_is_a_valkey_of_one_version() -> None:
+    """BSD-licensed, named by its full version, started and checked by its own programs."""
+    image = BASE_SERVICES["redis"]["image"]
+    assert re.fullmatch(r"valkey/valkey:9\.\d+\.\d+-alpine", image)
+    assert BASE_SERVICES["prepare"]["image"] == image
+    assert BASE_SERVICES["redis"]["command"][0] == "valkey-server"
+    assert "valkey-cli ping" in BASE_SERVICES["redis"]["healthcheck"]["test"][-1]
+
+
+def test_valkey_starts_on_a_volume_that_redis_never_wrote() -> None:
+    """It cannot read the files of Redis 7.4, and would not start on the volume `redis` of an earlier version."""
+    (data,) = [it for it in BASE_SERVICES["redis"]["volumes"] if isinstance(it, dict)]
+    assert (data["source"], data["target"]) == ("valkey", "/data")
+    assert "redis" not in load(BASE)["volumes"]
 
 
 def test_redis_forgets_nothing_to_make_room() -> None:

@@ -10,7 +10,8 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from examples.demo.stack import free_port, redis_server
+from examples.demo.redis_servers import redis_server
+from examples.demo.stack import free_port
 from tests.docker.composition import BASE, services
 from tests.docker.dockerfiles import FOLDER
 
@@ -18,7 +19,7 @@ from tests.docker.dockerfiles import FOLDER
 def prepare(folder: Path) -> Path:
     """Runs the script as the container does, for this user's folders; returns the one with the secrets."""
     secrets, volumes = folder / "secrets", folder / "volumes"
-    for wanted in (secrets, volumes / "redis"):
+    for wanted in (secrets, volumes / "valkey"):
         wanted.mkdir(parents=True, exist_ok=True)
     told = {
         "SECRETS": str(secrets),

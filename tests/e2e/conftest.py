@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from examples.demo.demo import render_labelset
+from examples.demo.redis_access import LOOPBACK
 from examples.demo.road import Road
-from examples.demo.stack import LOOPBACK, Stack, free_port, wait_until_listening
+from examples.demo.stack import Stack, free_port, wait_until_listening
 
 BUCKET = "handsoff"
 ACCESS_KEY, SECRET_KEY = "an-access-key", "a-secret-key"

@@ -6,7 +6,7 @@ Whoever imports `world` imports `served` too, from where it is.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -49,7 +49,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(
-    served: tuple[FastAPI, httpx.Client], redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    served: tuple[FastAPI, httpx2.Client], redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """One fit and one batch for all tests of a module."""
     folder, store = tmp_path_factory.mktemp("world"), Store.in_memory()

@@ -26,7 +26,7 @@ QUICK = ', options={"inversion": {"steps": 10}, "ensemble": {"steps": 60}})'
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a new environment with the client and what it needs: httpx, NumPy, Pillow."""
+    """The programs of a new environment with the client and what it needs: httpx2, NumPy, Pillow."""
     folder = tmp_path_factory.mktemp("alone")
     source = folder / "client"
     shutil.copytree(REPOSITORY / "client", source, ignore=shutil.ignore_patterns("*.egg-info"))

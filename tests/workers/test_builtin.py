@@ -10,8 +10,8 @@ from contracts.ids import DEFAULT_TENANT
 from contracts.store import Store
 from models.inversion.encoder import Encoder, EncoderConfig
 from models.stylegan2.generator import Generator
-from tests.workers.scene import CONFIG, GENERATOR, Scene
-from workers.builtin import publish
+from tests.workers.scene import CONFIG, GENERATOR, Scene, write_generator
+from workers.builtin import FOLDER, publish, read_about
 from workers.weights import write_network
 
 
@@ -65,3 +65,26 @@ def test_a_name_stands_for_one_generator(scene: Scene, tmp_path: Path) -> None:
     publish(scene.machine, tmp_path / GENERATOR)
     assert read_generator(scene.machine.store) == before
     assert read_inverters(scene.machine.store) == []
+
+
+def test_a_generator_has_the_license_of_its_folder(scene: Scene, tmp_path: Path) -> None:
+    """about.json states license and source."""
+    source = write_generator(tmp_path / "other")
+    source = source.rename(source.with_name("licensed"))
+    (source / "about.json").write_text('{"license": "CC0-1.0", "source": "drawn"}')
+    publish(scene.machine, source)
+    manifest = records.read_generator(scene.machine.store, DEFAULT_TENANT, "licensed")
+    assert manifest is not None
+    assert (manifest.licence, manifest.source) == ("CC0-1.0", "drawn")
+
+
+def test_a_folder_without_about_states_no_license(scene: Scene) -> None:
+    """A generator that its owner trained is under no license until the owner says so."""
+    assert read_generator(scene.machine.store).licence == ""
+
+
+def test_every_shipped_generator_states_its_license() -> None:
+    """The weights that ship are under the repository's own license."""
+    shipped = [path.parent for path in FOLDER.glob("*/generator.json")]
+    assert [read_about(folder).license for folder in shipped] == ["Apache-2.0"] * len(shipped)
+    assert shipped

@@ -50,7 +50,7 @@ def test_a_card_shows_what_a_filter_costs(
 
 
 def test_a_card_needs_no_fit(request_with_bar: BatchRequest, manifest: BatchManifest) -> None:
-    """It may be gone when its batch is done: the card says so, and claims no licence and no quality."""
+    """It may be gone when its batch is done: the card says so, and claims no license and no quality."""
     text = card(request_with_bar, manifest, UNKNOWN)
     assert 'license: "other"\npretty_name' in text
     assert "the fit has been deleted" in text

@@ -14,6 +14,7 @@ from models.inversion.encoder import build_encoder
 from models.stylegan2.generator import build_generator
 from workers import train_generator, train_inverter
 from workers.image_folder import ImageFolder
+from workers.training_options import InputError
 from workers.weights import read_network
 
 
@@ -82,7 +83,7 @@ def test_every_pass_over_a_folder_sees_each_image_once(images: Path) -> None:
 def test_images_of_different_sizes_are_named(images: Path) -> None:
     """The message names the file, both sizes and the mend."""
     Image.new("RGB", (9, 16)).save(images / "odd.png")
-    with pytest.raises(ValueError, match=r"odd.png has 9x16 px.*8x16; crop or resize"):
+    with pytest.raises(InputError, match=r"odd.png has 9x16 px.*8x16; crop or resize"):
         ImageFolder(images).read(list(range(13)))
 
 
@@ -131,3 +132,44 @@ def test_half_precision_halves_the_file(images: Path, tmp_path: Path) -> None:
     config, tensors = read_network(out, "inverter")
     assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
     assert build_encoder(config, tensors).w_mean.dtype == torch.float32
+
+
+def test_both_trainings_say_how_far_they_are(
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the first line to the last, with speed and losses."""
+    out = tmp_path / "out"
+    train(images, out, 8)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("training on cpu: 12 images of 8x16 px, until 8 were seen")
+    assert lines[-1].startswith("done: 8 of 8 images (100.0%)")
+    assert any(" images/s " in line and " discriminator " in line for line in lines)
+    train_inverter.main([str(out), "--total-images", "8", "--batch", "4", "--device", "cpu"])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("training on cpu: the generator in ")
+    assert printed[-1].startswith("done: 8 of 8 images (100.0%)")
+    assert any(" images/s " in line and " code " in line for line in printed)
+
+
+def test_a_file_that_is_no_image_is_named(images: Path, tmp_path: Path) -> None:
+    """Before the first step: what it is called, and what to do."""
+    (images / "zz.png").write_text("not an image")
+    with pytest.raises(
+        InputError, match=r"zz\.png cannot be read as PNG, JPEG or WebP .*; replace"
+    ):
+        train(images, tmp_path / "out", 8)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_truncated_image_is_named(images: Path) -> None:
+    """Its header is whole, so it is found when its pixels are read."""
+    path = images / "00.png"
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(InputError, match=r"00\.png cannot be read"):
+        ImageFolder(images).read([0])
+
+
+def test_a_folder_without_a_generator_is_refused(tmp_path: Path) -> None:
+    """The message says which folder is meant."""
+    with pytest.raises(InputError, match=r"holds no generator\.json; name the folder"):
+        train_inverter.main([str(tmp_path), "--device", "cpu"])

@@ -7,57 +7,86 @@ rosinality/stylegan2-pytorch, our own safetensors or zip, or a folder with gener
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from models.stylegan2.discriminator import build_discriminator
+from contracts.errors import HandsOffError
+from contracts.settings import Settings
 from models.stylegan2.generator import build_generator
+from workers.checkpoints.checkpoint import Checkpoint, NetworkWeights
 from workers.checkpoints.describing import description
 from workers.checkpoints.latents import IMAGES, read_codes, render
-from workers.checkpoints.reading import read_checkpoint
-from workers.weights import write_network
+from workers.converting_process import Limits, convert_file
+from workers.weights import read_network
+
+ENDINGS = ("safetensors", "json")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it is done, 2 when the file or the request is no good."""
+    """Run one command; 0 when it is done, 2 when the file or the request is no good.
+
+    The file is read by the service's own child, under the limits of an import.
+    """
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.command(parsed)
-    except (ValueError, OSError) as error:
+        with TemporaryDirectory(prefix="handsoff-") as folder:
+            parsed.command(parsed, _read(parsed.file, Path(folder)), Path(folder))
+    except (HandsOffError, ValueError, OSError) as error:
         print(f"{parsed.file}: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def inspect(parsed: argparse.Namespace) -> None:
+def inspect(_parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Path) -> None:
     """Print what the file holds, as JSON."""
-    print(json.dumps(description(read_checkpoint(parsed.file)), indent=2))
+    print(json.dumps(description(checkpoint), indent=2))
 
 
-def convert(parsed: argparse.Namespace) -> None:
+def convert(parsed: argparse.Namespace, checkpoint: Checkpoint, folder: Path) -> None:
     """Write generator.safetensors and .json, and the discriminator's where there is one."""
-    checkpoint = read_checkpoint(parsed.file)
-    generator = build_generator(checkpoint.generator.config, checkpoint.generator.tensors)
-    if checkpoint.discriminator is not None:
-        weights = checkpoint.discriminator
-        discriminator = build_discriminator(weights.config, weights.tensors)
-        write_network(parsed.folder, "discriminator", discriminator, weights.config)
-    write_network(parsed.folder, "generator", generator, checkpoint.generator.config)
+    parsed.folder.mkdir(parents=True, exist_ok=True)
+    for name in ("generator", "discriminator") if checkpoint.discriminator else ("generator",):
+        for ending in ENDINGS:
+            shutil.copyfile(folder / f"{name}.{ending}", parsed.folder / f"{name}.{ending}")
     for warning in checkpoint.warnings:
         print(warning, file=sys.stderr)
 
 
-def render_codes(parsed: argparse.Namespace) -> None:
+def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Path) -> None:
     """Write the images of every set of codes in the npz."""
-    weights = read_checkpoint(parsed.file).generator
+    weights = checkpoint.generator
     generator = build_generator(weights.config, weights.tensors)
     codes = read_codes(parsed.latents, generator)
     images: dict[str, Any] = {IMAGES[k]: render(generator, values) for k, values in codes.items()}
     with parsed.out.open("wb") as out:
         np.savez(out, **images)
+
+
+def _read(path: Path, folder: Path) -> Checkpoint:
+    """The checkpoint as the child has left it in `folder`, in our form."""
+    converted = convert_file(path, folder, Limits.for_file(Settings(), _size_of(path)))
+    return Checkpoint(
+        format=converted.format,
+        generator=NetworkWeights(*read_network(folder, "generator")),
+        discriminator=(
+            NetworkWeights(*read_network(folder, "discriminator"))
+            if converted.has_discriminator
+            else None
+        ),
+        missing=converted.missing,
+        warnings=converted.warnings,
+    )
+
+
+def _size_of(path: Path) -> int:
+    """The bytes of a file, or of the files of our folder."""
+    files = path.iterdir() if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files)
 
 
 def _parser() -> argparse.ArgumentParser:

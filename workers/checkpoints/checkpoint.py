@@ -6,13 +6,41 @@ from typing import Any
 from torch import Tensor
 
 SUPPORTED = (
-    "Supported are StyleGAN2 generators as .pkl of stylegan2-ada-pytorch, StyleGAN-Human or the stylegan3 repository "
-    "(--cfg=stylegan2), as .pt of rosinality/stylegan2-pytorch, and as our own safetensors with JSON."
+    "Supported are StyleGAN2 generators: .pkl of stylegan2-ada-pytorch, stylegan3 (--cfg=stylegan2) or StyleGAN-Human,"
+    " .pt of rosinality, our safetensors."
 )
+
+MAX_MESSAGE = 300
+"""Characters of a refusal: what a log line, a terminal and a dialog still show whole."""
 
 
 class CheckpointRefused(ValueError):
-    """The file is no checkpoint that we read; the message says what came and what is supported. Nothing in it ran."""
+    """The file is not a checkpoint that can be read. Nothing in it was run.
+
+    The text says what was found; it continues "This checkpoint was refused: ". `mend` says what to do.
+    """
+
+    def __init__(self, found: str, mend: str = "") -> None:
+        super().__init__(found)
+        self.mend = mend
+
+    def message(self) -> str:
+        """The whole message: one line, at most `MAX_MESSAGE` characters, whatever the file has in its names."""
+        found = "".join(c if c.isprintable() else "?" for c in str(self))
+        mend = self.mend or SUPPORTED
+        room = MAX_MESSAGE - len("This checkpoint was refused: . ") - len(mend)
+        if len(found) > room and not self.mend:  # the reason is worth more than the list of formats
+            return f"This checkpoint was refused: {clipped(found, MAX_MESSAGE - 31)}."
+        return f"This checkpoint was refused: {clipped(found, room)}. {mend}"
+
+
+class BadValues(CheckpointRefused):
+    """A tensor holds numbers that are no weights: the file is refused whole, also for its discriminator."""
+
+
+def clipped(text: str, length: int) -> str:
+    """The text, or its beginning with an ellipsis."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 @dataclass(frozen=True)

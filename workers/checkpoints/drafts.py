@@ -12,9 +12,15 @@ from torch import Tensor, nn
 from models.stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
 from models.stylegan2.discriminator import Discriminator
 from models.stylegan2.generator import Generator
-from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights
+from workers.checkpoints.checkpoint import (
+    BadValues,
+    Checkpoint,
+    CheckpointRefused,
+    NetworkWeights,
+)
 from workers.checkpoints.stand_ins import MISSING_MEAN_W, StandIn, with_measured_mean_w
 from workers.checkpoints.tensors import StoredTensor
+from workers.values import BAD_VALUES_MEND, flaw_of
 
 Names = Iterable[tuple[str, Callable[..., str]]]
 """A table from our names (regular expressions) to a format's; groups of digits are handed over as integers."""
@@ -22,6 +28,8 @@ Names = Iterable[tuple[str, Callable[..., str]]]
 # Far above everything published (1024 px: 9 blocks of at most 512 channels), far below what would fill a machine.
 MAX_BLOCKS = 12
 MAX_CHANNELS = 8192
+MAX_LATENTS = 2048
+"""Published networks have 512. The mean of w takes 10,000 of each, so 8192 of both would take 1 GB."""
 MAX_BASE_PX = 64
 MAX_MAPPING_LAYERS = 64
 MAX_CLASSES = 100_000
@@ -64,6 +72,8 @@ def read_drafts(drafts: Drafts, max_bytes: int) -> Checkpoint:
     if drafts.discriminator is not None:
         try:
             discriminator = read_draft(drafts.discriminator(), max_bytes)
+        except BadValues:
+            raise
         except CheckpointRefused as refusal:
             warnings.append(f"The discriminator was left out: {refusal}.")
     return Checkpoint(
@@ -81,6 +91,7 @@ def read_draft(draft: Draft, max_bytes: int) -> NetworkWeights:
     Raises:
         CheckpointRefused: a tensor is missing, left over, of another shape than the configuration says or not finite,
             or all of them together need more than `max_bytes`.
+        BadValues: numbers are not finite or far too large.
     """
     shapes = network_shapes(draft.config)
     if 4 * sum(math.prod(shape) for shape in shapes.values()) > max_bytes:
@@ -89,10 +100,7 @@ def read_draft(draft: Draft, max_bytes: int) -> NetworkWeights:
     theirs = {ours: renamed(ours, draft.names) for ours in shapes if ours not in stand_ins}
     _check_leftovers(draft, set(theirs.values()))
     found = {ours: _found(draft, name, shapes[ours]) for ours, name in theirs.items()}
-    tensors = {ours: _read(tensor) for ours, tensor in found.items()} | stand_ins
-    for ours, tensor in tensors.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise CheckpointRefused(f"its tensor {theirs[ours]!r} has numbers that are not finite")
+    tensors = {ours: _read(theirs[ours], tensor) for ours, tensor in found.items()} | stand_ins
     return NetworkWeights(draft.config.to_dict(), tensors)
 
 
@@ -118,7 +126,7 @@ def check_numbers(config: GeneratorConfig | DiscriminatorConfig) -> None:
         ("number of classes", config.num_classes, 0, MAX_CLASSES),
     ]
     if isinstance(config, GeneratorConfig):
-        sizes += [("z", config.z_dim, 1, MAX_CHANNELS), ("w", config.w_dim, 1, MAX_CHANNELS)]
+        sizes += [("z", config.z_dim, 1, MAX_LATENTS), ("w", config.w_dim, 1, MAX_LATENTS)]
     else:
         sizes += [("deviation group", config.minibatch_std_group, 1, MAX_CHANNELS)]
         sizes += [("deviation channels", config.minibatch_std_channels, 0, config.channels[0])]
@@ -159,8 +167,13 @@ def _found(draft: Draft, name: str, shape: tuple[int, ...]) -> StoredTensor | Te
     return fitted
 
 
-def _read(tensor: StoredTensor | Tensor) -> Tensor:
-    return tensor.read() if isinstance(tensor, StoredTensor) else tensor.float()
+def _read(name: str, tensor: StoredTensor | Tensor) -> Tensor:
+    """The numbers in float32. Raises `BadValues` where they are no weights."""
+    numbers = tensor.read() if isinstance(tensor, StoredTensor) else tensor.float()
+    flaw = flaw_of(numbers)
+    if flaw is not None:
+        raise BadValues(f"its tensor {name[:80]!r} {flaw}", BAD_VALUES_MEND)
+    return numbers
 
 
 def _check_leftovers(draft: Draft, used: set[str]) -> None:

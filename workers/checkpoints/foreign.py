@@ -11,12 +11,14 @@ GLOBALS: Mapping[str, str] = {
     "tfutil": "a TensorFlow pickle of Progressive GAN, another network",
     "pg_modules": "a projected GAN (StyleGAN-XL), another network",
     "timm": "a projected GAN (StyleGAN-XL), another network",
+    "torch.nn.parallel": "a network pickled inside of DataParallel; save net.module.state_dict() instead",
+    "torch._dynamo": "a network pickled inside of torch.compile; save net._orig_mod.state_dict() instead",
     "torch.nn.modules": "a pickle of torch modules that StyleGAN2 does not have (StyleGAN-XL has such layers)",
     "diffusers": "a diffusion model",
     "ldm.": "a diffusion model",
     "transformers": "a transformer",
-    "pytorch_lightning": "a Lightning checkpoint, as diffusion models are, and StyleGAN2 is not",
-    "lightning": "a Lightning checkpoint, as diffusion models are, and StyleGAN2 is not",
+    "pytorch_lightning": "a Lightning checkpoint with objects beside its tensors; save its state_dict alone",
+    "lightning": "a Lightning checkpoint with objects beside its tensors; save its state_dict alone",
 }
 
 # By the class of a module in NVIDIA's form.
@@ -43,11 +45,19 @@ FILES: Mapping[bytes, str] = {
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with `git lfs pull`",
     b"<": "a web page (a download that asked for confirmation?)",
     b"\x1f\x8b": "gzipped; unpack it",
+    b"BZh": "packed with bzip2; unpack it",
+    b"\xfd7zXZ": "packed with xz; unpack it",
+    b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it",
+    b"7z\xbc\xaf": "a 7z archive; unpack it",
+    b"Rar!": "a RAR archive; unpack it",
+    b"\x93NUMPY": "a NumPy array (npy), which does not tell what network it belongs to",
     b"\x89HDF": "HDF5 (Keras)",
     b"GGUF": "GGUF, a language model",
     b"\x08": "ONNX or TensorFlow",
     b"(": "a pickle of protocol 0, which no published checkpoint uses",
 }
+
+TAR_MAGIC_AT = 257
 
 
 def refuse_named(names: Iterable[str], known: Mapping[str, str]) -> None:
@@ -64,6 +74,29 @@ def not_a_checkpoint(head: bytes, num_bytes: int) -> CheckpointRefused:
     for start, what in FILES.items():
         if head.startswith(start):
             return CheckpointRefused(f"it is {what}")
+    if head[TAR_MAGIC_AT:].startswith(b"ustar"):
+        return CheckpointRefused("it is a tar archive; unpack it and upload the checkpoint in it")
+    if not num_bytes:
+        return CheckpointRefused("it is an empty file", "Download or save the file again.")
     return CheckpointRefused(
         f"its {num_bytes} bytes begin with {head[:8]!r}, as no checkpoint does"
+    )
+
+
+def not_our_zip(names: Iterable[str]) -> CheckpointRefused:
+    """The refusal of a zip that is neither torch's nor ours; it says what is in it."""
+    found = list(names)
+    if found and all(name.endswith(".npy") for name in found):
+        return CheckpointRefused(
+            "it is a file of NumPy arrays (npz), which does not tell what network they belong to"
+        )
+    inner = [
+        name for name in found if name.endswith((".pkl", ".pt", ".pth", ".zip", ".safetensors"))
+    ]
+    if len(inner) == 1:
+        return CheckpointRefused(
+            f"it is a zip around {inner[0][-60:]!r}", "Unpack it and upload the file in it."
+        )
+    return CheckpointRefused(
+        f"it is a zip of {len(found)} files without torch's data.pkl, or a generator.safetensors and generator.json"
     )

@@ -4,9 +4,8 @@ The configuration is read from the modules' attributes and from shapes, never gu
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from models.stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
 from workers.checkpoints.checkpoint import CheckpointRefused
@@ -44,28 +43,23 @@ def discriminator_names(num_blocks: int) -> Names:
     )
 
 
-def drafts_of(top: Mapping[Any, Any]) -> Drafts:
-    """The averaged generator, or the one in training where there is no other, and the discriminator if any."""
-    warnings = []
-    if "G_ema" not in top:
-        warnings.append(
-            "The file has no averaged generator (G_ema): the one in training (G) was taken."
-        )
-    network = network_of(top["G_ema"] if "G_ema" in top else top["G"])
+def drafts_of(
+    generator: object,
+    discriminator: Callable[[tuple[int, int]], Draft] | None,
+    warnings: tuple[str, ...] = (),
+) -> Drafts:
+    """The draft of a generator, with that of a discriminator, which is made for the generator's base size."""
+    network = network_of(generator)
     if not network.modules:
-        warnings.append(
-            "The file holds bare tensors: it was assumed that activations are not clamped."
+        warnings += (
+            "The file holds bare tensors: it was assumed that activations are not clamped.",
         )
-    generator = _draft_generator(network)
+    draft = _draft_generator(network)
     return Drafts(
         format=FORMAT,
-        generator=generator,
-        discriminator=(
-            partial(_draft_discriminator, top["D"], generator.config.base_px)
-            if "D" in top
-            else None
-        ),
-        warnings=tuple(warnings),
+        generator=draft,
+        discriminator=partial(discriminator, draft.config.base_px) if discriminator else None,
+        warnings=warnings,
     )
 
 
@@ -111,7 +105,7 @@ def _draft_generator(network: Network) -> Draft:
     )
 
 
-def _draft_discriminator(root: object, base_px: tuple[int, int]) -> Draft:
+def draft_discriminator(root: object, base_px: tuple[int, int]) -> Draft:
     """`base_px` is the generator's: a discriminator's own tensors tell only the product."""
     network = network_of(root)
     _check_layers(network, r"b\d+\.(conv0|conv1|conv|fc|fromrgb)|mapping\.fc\d+")

@@ -15,6 +15,9 @@ from workers.checkpoints.tensors import StoredTensor
 
 MAX_DEPTH = 8
 MAX_MODULES = 2000
+MAX_TENSORS = 20_000
+"""Of one network with all its parts; a 1024 px StyleGAN2 has 170."""
+MAX_NAME = 200
 
 Plain = bool | int | float | str | None
 
@@ -35,6 +38,8 @@ class Module:
 
     def own_tensors(self) -> dict[str, StoredTensor]:
         kinds = [_mapping(self.state.get(kind)) for kind in ("_parameters", "_buffers")]
+        if sum(map(len, kinds)) > MAX_TENSORS:
+            raise CheckpointRefused(f"one of its modules has more than {MAX_TENSORS} tensors")
         return _tensors(kinds[0] | kinds[1])
 
 
@@ -101,6 +106,10 @@ def network_of(root: object) -> Network:
         if depth > MAX_DEPTH or len(modules) > MAX_MODULES:
             raise CheckpointRefused("its modules nest deeper, or are more, than a StyleGAN2's")
         modules[prefix] = part
+        if len(prefix) > MAX_NAME or len(tensors) > MAX_TENSORS:
+            raise CheckpointRefused(
+                f"its modules have names of over {MAX_NAME} characters, or over {MAX_TENSORS} tensors"
+            )
         refuse_named([part.class_name], CLASSES)
         dot = f"{prefix}." if prefix else ""
         tensors.update((dot + name, tensor) for name, tensor in part.own_tensors().items())
@@ -114,7 +123,7 @@ def network_of(root: object) -> Network:
 def _plain(value: object, name: str) -> Plain:
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise CheckpointRefused(f"its attribute {name!r} is a {type(value).__name__}")
+    raise CheckpointRefused(f"its attribute {name!r} is neither a number nor a text")
 
 
 def _mapping(value: object) -> dict[Any, Any]:
@@ -122,4 +131,9 @@ def _mapping(value: object) -> dict[Any, Any]:
 
 
 def _tensors(named: Mapping[Any, Any]) -> dict[str, StoredTensor]:
-    return {str(name): value for name, value in named.items() if isinstance(value, StoredTensor)}
+    """Those with a name that a message can show."""
+    found = {str(name): value for name, value in named.items() if isinstance(value, StoredTensor)}
+    for name in found:
+        if len(name) > MAX_NAME:
+            raise CheckpointRefused(f"a tensor's name has {len(name)} characters ({name[:40]!r})")
+    return found

@@ -7,23 +7,13 @@ and opcodes that no published checkpoint uses are refused.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
-from mmap import mmap
 from pickletools import genops
 from typing import IO, Any, TypeVar, cast
 
 from workers.checkpoints import foreign
+from workers.checkpoints.budget import Budget
 from workers.checkpoints.checkpoint import CheckpointRefused
-
-MAX_OPCODES = 300_000
-"""A 1024 px StyleGAN2 with its discriminator needs about 60,000; more are only there to fill the memory."""
-
-MAX_TEXT = 1_000_000
-"""Bytes of one string; NVIDIA's embedded sources have 40,000."""
-
-
-Stream = BytesIO | mmap
-"""Where opcodes are read from: neither kind ever allocates more than there is, whatever length it is asked for."""
+from workers.checkpoints.sources import Source
 
 Key = str | int | float | bytes | None
 Value = TypeVar("Value")
@@ -57,14 +47,16 @@ Making = Callable[..., object]
 class Dialect:
     """What one kind of pickle may say: its globals, and what its persistent ids mean.
 
-    A global mapped to None becomes a `Described` that nobody looks into further.
+    A global mapped to None becomes a `Described`, which is not looked into further. `budget` is the file's: pickles
+    inside of it share it.
     """
 
     names: Mapping[str, Making | None]
+    budget: Budget
     storage: Making | None = None
 
 
-def interpret(stream: Stream, dialect: Dialect) -> object:
+def interpret(stream: Source, dialect: Dialect) -> object:
     """The value of the next pickle in `stream`, which then stands behind it.
 
     Raises:
@@ -78,9 +70,10 @@ def interpret(stream: Stream, dialect: Dialect) -> object:
     except CheckpointRefused:
         raise
     # What a stream that no pickler has written brings about: unknown opcodes, empty stacks, wrong numbers of arguments.
-    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         raise CheckpointRefused(
-            f"its pickle is damaged or cut short ({type(error).__name__}: {str(error)[:200]})"
+            f"its pickle is damaged or cut short at byte {stream.tell()}",
+            "Download or save the file again.",
         ) from error
 
 
@@ -92,15 +85,11 @@ class _Machine:
         self.stack: list[object] = []
         self.below: list[list[object]] = []
         self.memo: dict[int, object] = {}
-        self.steps = 0
 
     def step(self, opcode: str, argument: object, position: int | None) -> None:
-        self.steps += 1
-        if self.steps > MAX_OPCODES:
-            raise CheckpointRefused(f"it has more than {MAX_OPCODES} pickle operations")
+        self.dialect.budget.step()
         if opcode in _LITERALS:
-            if isinstance(argument, str) and len(argument) > MAX_TEXT:
-                raise CheckpointRefused(f"it holds a text of {len(argument)} characters")
+            self.dialect.budget.hand_over(argument)
             self.stack.append(argument)
         elif opcode in _CONSTANTS:
             self.stack.append(_CONSTANTS[opcode]())
@@ -169,6 +158,8 @@ class _Machine:
     def make(self, _: None) -> None:
         """What Python's pickle would call, we describe, or make by our own rule."""
         arguments, name = exactly(tuple, self.pop()), exactly(Name, self.pop())
+        for argument in arguments:
+            self.dialect.budget.hand_over(argument)
         making = self.dialect.names[str(name)]
         self.stack.append(making(*arguments) if making else Described(name, arguments))
 
@@ -192,9 +183,7 @@ class _Machine:
 def exactly(kind: type[Value], value: object) -> Value:
     """The value, when it is of just this kind: what a stream puts in the place of something else is refused."""
     if type(value) is not kind:
-        raise CheckpointRefused(
-            f"its pickle has {type(value).__name__} where {kind.__name__} belongs"
-        )
+        raise CheckpointRefused(f"its pickle has {_word(type(value))} where {_word(kind)} belongs")
     return value
 
 
@@ -220,11 +209,37 @@ def latin1_bytes(text: object, encoding: object) -> bytes:
     return exactly(str, text).encode("latin1")
 
 
+def view_of(data: object) -> memoryview:
+    """Bytes that a stream holds, without a copy: long ones are views into the file already."""
+    return data if isinstance(data, memoryview) else memoryview(exactly(bytes, data))
+
+
 def _key(value: object) -> Key:
     """What may be a key: nothing that nests, so that hashing cannot run deep."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
-    raise CheckpointRefused(f"its pickle has {type(value).__name__} as a key")
+    raise CheckpointRefused(f"its pickle has {_word(type(value))} as a key")
+
+
+def _word(kind: type) -> str:
+    """What a message calls a value of this kind."""
+    return _WORDS.get(kind, "an object")
+
+
+_WORDS: Mapping[type, str] = {
+    str: "a text",
+    bytes: "bytes",
+    memoryview: "bytes",
+    int: "a number",
+    float: "a number",
+    bool: "true or false",
+    type(None): "nothing",
+    list: "a list",
+    tuple: "a tuple",
+    dict: "a dictionary",
+    set: "a set",
+    Name: "a name",
+}
 
 
 _LITERALS = {

@@ -1,20 +1,24 @@
 """Reads a StyleGAN2 checkpoint, of whatever published format, without executing anything in it."""
 
 import errno
-import mmap
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workers.checkpoints import nvidia, ours, rosinality
-from workers.checkpoints.checkpoint import SUPPORTED, Checkpoint, CheckpointRefused
-from workers.checkpoints.drafts import Drafts, read_drafts
-from workers.checkpoints.foreign import TENSORS, not_a_checkpoint, refuse_named
+from workers.checkpoints import nvidia, ours, rosinality, safetensors_files
+from workers.checkpoints.archives import Archive, open_archive
+from workers.checkpoints.budget import Budget
+from workers.checkpoints.candidates import Candidate, candidates_in
+from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
+from workers.checkpoints.drafts import Draft, Drafts, read_drafts
+from workers.checkpoints.foreign import TENSORS, not_a_checkpoint, not_our_zip, refuse_named
 from workers.checkpoints.nvidia_modules import Module, module
+from workers.checkpoints.sources import Source, mapped
 from workers.checkpoints.torch_files import (
     LEGACY_HEAD,
     NAMES,
@@ -26,9 +30,6 @@ from workers.checkpoints.torch_files import (
 
 PICKLE_NAMES = {**NAMES, "torch_utils.persistence._reconstruct_persistent_obj": module}
 
-ENCRYPTED = 1
-"""The flag of a zip's member."""
-
 MAX_GROWTH = 4
 """Times that our float32 networks may be larger than the file: twice for half precision, and room for small files."""
 
@@ -38,97 +39,127 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     Raises:
         CheckpointRefused: it holds no StyleGAN2 generator that we can read; the message is for the user.
-        FileNotFoundError: there is nothing at `path`.
+        MemoryError: reading it takes more memory than the process may have.
+        OSError: the file cannot be read from the disk.
     """
     try:
         return ours.read_folder(path) if path.is_dir() else _read_file(path)
     except CheckpointRefused as refusal:
-        raise CheckpointRefused(f"This checkpoint was refused: {refusal}. {SUPPORTED}") from refusal
-    except MemoryError as error:
-        raise CheckpointRefused("This checkpoint needs more memory than there is here.") from error
+        raise CheckpointRefused(refusal.message()) from refusal
 
 
 def _read_file(path: Path) -> Checkpoint:
     """Which reader a file is for, by its first bytes."""
     with path.open("rb") as file:
-        head = file.read(32)
+        head = file.read(512)
     num_bytes = path.stat().st_size
     if head.startswith(b"PK\x03\x04"):
-        return _read_zip(path, num_bytes)
+        with _readable("zip"), open_archive(path) as archive:
+            return _read_zip(archive, num_bytes)
     if head.startswith(b"\x80"):
-        return _convert(_read_stream(path, legacy=head.startswith(LEGACY_HEAD)), num_bytes)
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < num_bytes:
-        return ours.read_file(path.read_bytes())
+        with _readable("PyTorch pickle"):
+            read = read_legacy if head.startswith(LEGACY_HEAD) else read_pickle
+            budget = Budget.for_file(num_bytes)
+            return _convert(read(Source(mapped(path)), PICKLE_NAMES, budget), num_bytes)
+    if safetensors_files.is_one(head, num_bytes):
+        with _readable("safetensors file"):
+            return _read_safetensors(path, num_bytes)
     raise not_a_checkpoint(head, num_bytes)
 
 
-def _read_stream(path: Path, *, legacy: bool) -> object:
-    """The value of a pickle file. A map never reads more than there is, whatever length the stream claims."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as stream:
-        return (read_legacy if legacy else read_pickle)(stream, PICKLE_NAMES)
+def _read_zip(archive: Archive, num_bytes: int) -> Checkpoint:
+    if pickle_folder(archive.members) is not None:
+        return _convert(read_zip(archive, PICKLE_NAMES, Budget.for_file(num_bytes)), num_bytes)
+    if ours.holds_ours(archive):
+        return ours.read_zip(archive)
+    raise not_our_zip(archive.members)
 
 
-def _read_zip(path: Path, num_bytes: int) -> Checkpoint:
-    with _zip_trouble(), zipfile.ZipFile(path) as archive:
-        if any(member.flag_bits & ENCRYPTED for member in archive.infolist()):
-            raise CheckpointRefused("its zip has a password")
-        if pickle_folder(archive) is not None:
-            return _convert(read_zip(archive, PICKLE_NAMES), num_bytes)
-        if ours.holds_ours(archive):
-            return ours.read_zip(archive, num_bytes)
-    raise CheckpointRefused(
-        "it is a zip with neither torch's data.pkl nor a generator.safetensors and generator.json in it; "
-        "bring the checkpoint itself"
-    )
+def _read_safetensors(path: Path, num_bytes: int) -> Checkpoint:
+    """Our own, by the JSON in its head; or the tensors of another format, saved as safetensors."""
+    data = path.read_bytes()
+    metadata, tensors = safetensors_files.read(data)
+    if "generator" in metadata:
+        return ours.read_file(metadata, tensors, num_bytes)
+    refuse_named(tensors, TENSORS)
+    return _convert({name: safetensors_files.stored(t) for name, t in tensors.items()}, num_bytes)
 
 
-# A RuntimeError is not among them: it may be torch's word for too little memory.
-ZIP_ERRORS = (
+# What libraries raise over damaged and exotic files. A RuntimeError may be torch's word for too little memory.
+DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
-    *(EOFError, NotImplementedError, ValueError),
+    *(EOFError, NotImplementedError, ValueError, TypeError, LookupError),
+    *(AttributeError, ArithmeticError, RecursionError),
 )
 
 
 @contextmanager
-def _zip_trouble() -> Iterator[None]:
-    """What `zipfile` raises over damaged and exotic archives, as a refusal."""
+def _readable(kind: str) -> Iterator[None]:
+    """Turns what a library raises over one file into a refusal that says what the file was read as."""
     try:
         yield
     except CheckpointRefused:
         raise
-    except ZIP_ERRORS as error:
-        raise CheckpointRefused(f"its zip cannot be read ({str(error)[:200]})") from error
+    except DAMAGE as error:
+        raise CheckpointRefused(
+            f"it is not readable as {kind}: {str(error)[:120] or 'it is damaged'}",
+            "Download or save the file again.",
+        ) from error
     except OSError as error:
-        # Of these only a seek to where no file can reach is the zip's fault.
+        # Of these only a seek to where no file can reach is the file's fault.
         if error.errno != errno.EINVAL:
             raise
-        raise CheckpointRefused("its zip points to places outside of itself") from error
+        raise CheckpointRefused(
+            f"it is not readable as {kind}: it points outside itself"
+        ) from error
 
 
 def _convert(top: object, num_bytes: int) -> Checkpoint:
     """Our form of what a file holds at its top."""
+    return read_drafts(drafts_of(top), MAX_GROWTH * num_bytes)
+
+
+def drafts_of(top: object) -> Drafts:
+    """The networks in what a file holds at its top, their numbers not yet read.
+
+    Raises:
+        CheckpointRefused: there is no generator of a format that we read, or no telling which one is meant.
+    """
     if isinstance(top, Module):  # torch.save(G)
         top = {"G_ema": top}
     if type(top) is not dict:
-        raise CheckpointRefused(f"at its top is {type(top).__name__} and no networks")
+        raise CheckpointRefused("it holds no networks: expected a dictionary at its top")
     refuse_named(_names(top), TENSORS)
-    drafts = _drafts_of(top)
-    if drafts is None:
-        raise CheckpointRefused(
-            f"it has no generator (G_ema, g_ema): at its top are {', '.join(map(repr, _names(top)[:8]))}"
-        )
-    return read_drafts(drafts, MAX_GROWTH * num_bytes)
+    found = candidates_in(top)
+    if not found.generators and not found.by_key:
+        names = ", ".join(map(repr, _names(top)[:5])) or "no names"
+        raise CheckpointRefused(f"it has no generator (G_ema, g_ema): at its top are {names}")
+    return _drafts(found.generator(), found.discriminator())
 
 
-def _drafts_of(top: dict[Any, Any]) -> Drafts | None:
-    if isinstance(top.get("G_ema", top.get("G")), Module):
-        return nvidia.drafts_of(top)
-    if "synthesis.b4.const" in top:  # torch.save(G.state_dict())
-        return nvidia.drafts_of({"G_ema": top})
-    return rosinality.drafts_of(top)
+def _drafts(generator: Candidate, discriminator: Candidate | None) -> Drafts:
+    warnings: tuple[str, ...] = ()
+    if generator.is_trained:
+        name = ".".join(generator.path)[:80]
+        warning = f"The file has no averaged generator (G_ema, g_ema): the one in training ({name}) was taken."
+        warnings = (warning,)
+    draft = _discriminator_draft(discriminator) if discriminator else None
+    if not isinstance(generator.network, Module) and not _is_nvidia(generator.network):
+        return rosinality.drafts_of(generator.network, generator.mean_w, draft, warnings)
+    return nvidia.drafts_of(generator.network, draft, warnings)
+
+
+def _discriminator_draft(found: Candidate) -> Callable[[tuple[int, int]], Draft]:
+    if isinstance(found.network, Module) or "b4.fc.weight" in found.network:
+        return partial(nvidia.draft_discriminator, found.network)
+    return partial(rosinality.draft_discriminator, found.network)
+
+
+def _is_nvidia(state: Mapping[str, object]) -> bool:
+    return any(name.startswith(("synthesis.", "mapping.")) for name in state)
 
 
 def _names(top: dict[Any, Any]) -> list[str]:
     """The keys at the top, and those of a state dictionary under it."""
     below = top.get("state_dict")
-    return [str(name)[:80] for name in (*top, *(below if type(below) is dict else ()))]
+    return [str(name)[:60] for name in (*top, *(below if type(below) is dict else ()))]

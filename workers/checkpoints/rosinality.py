@@ -1,10 +1,9 @@
 """The networks of rosinality/stylegan2-pytorch and its heirs: tensors, whose shapes alone tell the configuration."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from torch import Tensor
 
@@ -12,13 +11,11 @@ from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from workers.checkpoints.checkpoint import CheckpointRefused
 from workers.checkpoints.drafts import Draft, Drafts, Names
 from workers.checkpoints.filters import check_filter
-from workers.checkpoints.pickles import exactly
 from workers.checkpoints.stand_ins import drawn_noise, no_mean_w
 from workers.checkpoints.tensors import StoredTensor
+from workers.checkpoints.wrapped_names import State
 
 FORMAT = "rosinality"
-
-State = Mapping[str, StoredTensor]
 
 LAYER = {
     "weight": "conv.weight",
@@ -59,37 +56,23 @@ IGNORED = r".*\.kernel"
 """Checked against the filter that we build ourselves, and not kept."""
 
 
-def drafts_of(top: Mapping[Any, Any]) -> Drafts | None:
-    """The averaged generator, and the discriminator of a training checkpoint; None where `top` holds neither."""
-    state = _generator_state(top)
-    if state is None:
-        return None
-    generator = _draft_generator(state, top.get("latent_avg"))
+def drafts_of(
+    state: State,
+    mean_w: StoredTensor | None,
+    discriminator: Callable[[tuple[int, int]], Draft] | None,
+    warnings: tuple[str, ...] = (),
+) -> Drafts:
+    """The draft of a generator, with that of a discriminator, which is made for the generator's base size."""
+    draft = _draft_generator(state, mean_w)
     return Drafts(
         format=FORMAT,
-        generator=generator,
-        discriminator=(
-            partial(_draft_discriminator, top["d"], generator.config.base_px)
-            if "d" in top
-            else None
-        ),
+        generator=draft,
+        discriminator=partial(discriminator, draft.config.base_px) if discriminator else None,
+        warnings=warnings,
     )
 
 
-def _generator_state(top: Mapping[Any, Any]) -> State | None:
-    """The generator's tensors, where `top` is one of the forms: converted or trained, an encoder's, or bare."""
-    if "g_ema" in top:
-        return _state(top["g_ema"])
-    if "state_dict" in top:
-        state = _state(top["state_dict"])
-        decoder = {
-            k.removeprefix("decoder."): v for k, v in state.items() if k.startswith("decoder.")
-        }
-        return decoder or None
-    return _state(top) if "conv1.conv.modulation.weight" in top else None
-
-
-def _draft_generator(state: State, mean_w: object) -> Draft:
+def _draft_generator(state: State, mean_w: StoredTensor | None) -> Draft:
     """The generator's configuration, read from shapes, and its tensors; `mean_w` is the file's latent_avg, or None."""
     _check_filters(state)
     num_blocks = 1 + sum(re.fullmatch(r"to_rgbs\.\d+\.bias", name) is not None for name in state)
@@ -121,9 +104,8 @@ def _draft_generator(state: State, mean_w: object) -> Draft:
     )
 
 
-def _draft_discriminator(described: object, base_px: tuple[int, int]) -> Draft:
+def draft_discriminator(state: State, base_px: tuple[int, int]) -> Draft:
     """The discriminator of a training checkpoint; `base_px` is its generator's."""
-    state = _state(described)
     _check_filters(state)
     last = _shape(state, "final_conv.0.weight")
     num_blocks = 1 + sum(
@@ -138,17 +120,9 @@ def _draft_discriminator(described: object, base_px: tuple[int, int]) -> Draft:
     return Draft(config=config, tensors=state, names=DISCRIMINATOR_NAMES, ignored=IGNORED)
 
 
-def _first_row(mean_w: object) -> StoredTensor:
+def _first_row(mean: StoredTensor) -> StoredTensor:
     """Some files repeat the mean for every layer."""
-    mean = exactly(StoredTensor, mean_w)
     return replace(mean, shape=mean.shape[-1:], strides=mean.strides[-1:])
-
-
-def _state(value: object) -> dict[str, StoredTensor]:
-    return {
-        exactly(str, name): exactly(StoredTensor, tensor)
-        for name, tensor in exactly(dict, value).items()
-    }
 
 
 def _shape(state: State, name: str) -> tuple[int, ...]:

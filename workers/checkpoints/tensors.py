@@ -1,6 +1,7 @@
 """Tensors as torch's pickles describe them: windows on storages, checked against the bytes that are really there."""
 
 import math
+import zlib
 from dataclasses import dataclass, replace
 
 import torch
@@ -28,17 +29,21 @@ MAX_SIZE = 2**48
 
 @dataclass(eq=False)
 class Storage:
-    """A run of `count` numbers. Torch's older files bring the bytes only after everything that refers to them."""
+    """A run of `count` numbers. Torch's older files bring the bytes only after everything that refers to them.
+
+    `data` is a view into the file. `checksum` is the CRC-32 that a zip keeps of it, looked at when it is first read.
+    """
 
     dtype: torch.dtype
     count: int
     data: memoryview | None = None
+    checksum: int | None = None
 
     @property
     def num_bytes(self) -> int:
         return self.count * self.dtype.itemsize
 
-    def fill(self, data: memoryview) -> None:
+    def fill(self, data: memoryview, checksum: int | None = None) -> None:
         """Hand over the bytes.
 
         Raises:
@@ -48,7 +53,21 @@ class Storage:
             raise CheckpointRefused(
                 f"a storage was announced with {self.num_bytes} bytes and has {len(data)} (a broken download?)"
             )
-        self.data = data
+        self.data, self.checksum = data, checksum
+
+    def numbers(self, start: int, stop: int) -> Tensor:
+        """A copy of the numbers from `start` to `stop`.
+
+        Raises:
+            CheckpointRefused: the bytes are missing or damaged.
+        """
+        if self.data is None:
+            raise CheckpointRefused("it lacks the numbers of a storage (a broken download?)")
+        if self.checksum is not None and zlib.crc32(self.data) != self.checksum:
+            raise CheckpointRefused("a storage has a wrong checksum (a broken download?)")
+        self.checksum = None
+        size = self.dtype.itemsize
+        return torch.frombuffer(bytearray(self.data[start * size : stop * size]), dtype=self.dtype)
 
 
 def announced(kind: object, count: object) -> Storage:
@@ -76,23 +95,24 @@ class StoredTensor:
     strides: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        reach = self.offset + sum(
-            (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
-        )
         numel = math.prod(self.shape)
-        if numel and (reach >= self.storage.count or numel > self.storage.count):
+        if numel and (self._reach() >= self.storage.count or numel > self.storage.count):
             raise CheckpointRefused(
                 f"a tensor of shape {list(self.shape)} reaches beyond its storage of {self.storage.count} numbers"
             )
 
     def read(self) -> Tensor:
-        """A float32 copy of its own."""
-        if self.storage.data is None:
-            raise CheckpointRefused("a tensor has no data in the file (cut short?)")
+        """A float32 copy: of the numbers that the window covers, not of the whole storage."""
         if 0 in self.shape:
             return torch.empty(self.shape)
-        flat = torch.frombuffer(bytearray(self.storage.data), dtype=self.storage.dtype)
-        return flat.as_strided(self.shape, self.strides, self.offset).float().clone()
+        window = self.storage.numbers(self.offset, self._reach() + 1)
+        return window.as_strided(self.shape, self.strides).float().contiguous()
+
+    def _reach(self) -> int:
+        """The index of its last number in the storage."""
+        return self.offset + sum(
+            (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
+        )
 
     def fitted(self, shape: tuple[int, ...]) -> "StoredTensor | None":
         """The same numbers in `shape`, when only dimensions of length 1 differ: the formats place those differently."""
@@ -113,10 +133,13 @@ def rebuild_tensor(
     storage: object, offset: object, size: object, stride: object, *_hooks_and_flags: object
 ) -> StoredTensor:
     """What stands for `torch._utils._rebuild_tensor_v2`."""
-    shape = tuple(size_of(n) for n in exactly(tuple, size))
-    strides = tuple(size_of(n) for n in exactly(tuple, stride))
-    if len(shape) > MAX_DIMENSIONS or len(shape) != len(strides):
-        raise CheckpointRefused(f"it holds a tensor of {len(shape)} dimensions")
+    sizes, steps = exactly(tuple, size), exactly(tuple, stride)
+    if len(sizes) > MAX_DIMENSIONS or len(sizes) != len(steps):
+        raise CheckpointRefused(
+            f"it holds a tensor of {len(sizes)} dimensions and {len(steps)} strides"
+        )
+    shape = tuple(size_of(n) for n in sizes)
+    strides = tuple(size_of(n) for n in steps)
     return StoredTensor(exactly(Storage, storage), size_of(offset), shape, strides)
 
 

@@ -1,20 +1,23 @@
 """The three ways in which published files hold a pickle and its tensors: plain, torch's old stream, torch's zip."""
 
-from collections.abc import Mapping
-from io import BytesIO
-from zipfile import ZIP_STORED, ZipFile
+import zlib
+from collections.abc import Iterable, Mapping
+from functools import partial
 
+from workers.checkpoints.archives import Archive
+from workers.checkpoints.budget import Budget
 from workers.checkpoints.checkpoint import CheckpointRefused
 from workers.checkpoints.pickles import (
     Dialect,
     Making,
-    Stream,
     dictionary,
     exactly,
     interpret,
     latin1_bytes,
     set_of,
+    view_of,
 )
+from workers.checkpoints.sources import Source
 from workers.checkpoints.tensors import (
     DTYPES,
     Storage,
@@ -28,18 +31,24 @@ LEGACY_PROTOCOL = 1001
 LEGACY_HEAD = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 """How every file in torch's old form begins: the magic number as a pickle of its own."""
 
-MAX_PICKLE_BYTES = 256 * 2**20
-"""Of a zip's data.pkl, which holds no tensor data; real ones have some hundred kB."""
+Names = Mapping[str, Making | None]
+
+BIG_ENDIAN = "it was written on a big-endian machine; save it again on a little-endian one"
 
 
-def storage_from_bytes(data: object) -> Storage:
-    """What stands for `torch.storage._load_from_bytes`: a stream of torch's old form that is one storage."""
-    return exactly(Storage, read_legacy(BytesIO(exactly(bytes, data)), dict.fromkeys(DTYPES)))
+LOAD_FROM_BYTES = "torch.storage._load_from_bytes"
 
+LIGHTNING_DICTIONARIES = (
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+    "lightning.pytorch.utilities.parsing.AttributeDict",
+    "lightning_fabric.utilities.data.AttributeDict",
+    "lightning.fabric.utilities.data.AttributeDict",
+)
+"""Of the hyper-parameters that Lightning saves beside the tensors."""
 
 # Everything that a checkpoint of any published form mentions, and what we put in its place. What is None is kept as a
-# description that nobody reads: settings of a training run, NumPy numbers among the attributes of modules.
-NAMES: Mapping[str, Making | None] = {
+# description that is not read: settings of a training run, NumPy numbers among the attributes of modules.
+NAMES: Names = {
     "collections.OrderedDict": dictionary,
     "dnnlib.util.EasyDict": dictionary,
     "builtins.set": set_of,
@@ -47,8 +56,16 @@ NAMES: Mapping[str, Making | None] = {
     "_codecs.encode": latin1_bytes,
     "torch._utils._rebuild_tensor_v2": rebuild_tensor,
     "torch._utils._rebuild_parameter": rebuild_parameter,
-    "torch.storage._load_from_bytes": storage_from_bytes,
+    LOAD_FROM_BYTES: None,  # see `_with_nested`
+    **dict.fromkeys(LIGHTNING_DICTIONARIES, dictionary),
     "argparse.Namespace": None,
+    "pathlib.PosixPath": None,
+    "pathlib.WindowsPath": None,
+    "pathlib._local.PosixPath": None,
+    "pathlib._local.WindowsPath": None,
+    "torch.Size": None,
+    "torch.device": None,
+    **{f"torch.{name}": None for name in ("float16", "bfloat16", "float32", "float64", "int64")},
     "numpy.dtype": None,
     "numpy.ndarray": None,
     "numpy.core.multiarray.scalar": None,
@@ -59,12 +76,17 @@ NAMES: Mapping[str, Making | None] = {
 }
 
 
-def read_pickle(stream: Stream, names: Mapping[str, Making | None]) -> object:
+def read_pickle(stream: Source, names: Names, budget: Budget) -> object:
     """A plain pickle, as NVIDIA's are."""
-    return interpret(stream, Dialect(names))
+    return interpret(stream, Dialect(_with_nested(names, budget), budget))
 
 
-def read_legacy(stream: Stream, names: Mapping[str, Making | None]) -> object:
+def read_legacy(stream: Source, names: Names, budget: Budget) -> object:
+    """A file of torch's old form."""
+    return _read_old(stream, _with_nested(names, budget), budget)
+
+
+def _read_old(stream: Source, names: Names, budget: Budget) -> object:
     """Torch's old form: magic, version, machine, the object, the list of its storages, then their numbers in turn."""
     storages: dict[str, Storage] = {}
 
@@ -77,70 +99,66 @@ def read_legacy(stream: Stream, names: Mapping[str, Making | None]) -> object:
             )
         return _same(storages, _identity(tag, key), announced(kind, count))
 
-    plain = Dialect({})
+    plain = Dialect({}, budget)
     head = interpret(stream, plain), interpret(stream, plain)
     if head != (LEGACY_MAGIC, LEGACY_PROTOCOL):
         raise CheckpointRefused("it begins like a file of torch's old form and goes on otherwise")
     machine = exactly(dict, interpret(stream, plain))
     if machine.get("little_endian") is not True:
-        raise CheckpointRefused("it was written on a big-endian machine; write it again on another")
-    value = interpret(stream, Dialect(names, storage))
+        raise CheckpointRefused(BIG_ENDIAN)
+    value = interpret(stream, Dialect(names, budget, storage))
     for key in exactly(list, interpret(stream, plain)):
         if exactly(str, key) not in storages:
             raise CheckpointRefused("it lists a storage that nothing in it uses")
-        count = int.from_bytes(stream.read(8), "little")
-        if count != storages[key].count:
-            raise CheckpointRefused("a storage is cut short or of another length than announced")
-        storages[key].fill(memoryview(stream.read(storages[key].num_bytes)))
+        _fill(storages[key], stream)
     return value
 
 
-def read_zip(archive: ZipFile, names: Mapping[str, Making | None]) -> object:
+def read_zip(archive: Archive, names: Names, budget: Budget) -> object:
     """Torch's form since 1.6: FOLDER/data.pkl beside FOLDER/data/KEY, all of it stored as it is."""
-    folder = pickle_folder(archive)
+    folder = pickle_folder(archive.members)
     storages: dict[str, Storage] = {}
 
     def storage(
         tag: object, kind: object, key: object, _location: object, count: object
     ) -> Storage:
-        known = _same(storages, _identity(tag, key), announced(kind, count))
-        if known.data is None:
-            known.fill(memoryview(_member(archive, f"{folder}data/{key}", known.num_bytes)))
-        return known
+        found = _same(storages, _identity(tag, key), announced(kind, count))
+        if found.data is None:
+            member = f"{folder}data/{key}"
+            found.fill(archive.stored(member), archive.members[member].CRC)
+        return found
 
-    if f"{folder}byteorder" in archive.namelist():
-        order = _member(archive, f"{folder}byteorder", 16)
-        if order != b"little":
-            raise CheckpointRefused(
-                "it was written on a big-endian machine; write it again on another"
-            )
-    data = _member(archive, f"{folder}data.pkl", MAX_PICKLE_BYTES)
-    return interpret(BytesIO(data), Dialect(names, storage))
+    order = f"{folder}byteorder"
+    if order in archive.members and bytes(archive.stored(order)) != b"little":
+        raise CheckpointRefused(BIG_ENDIAN)
+    name = f"{folder}data.pkl"
+    data = archive.stored(name)
+    if zlib.crc32(data) != archive.members[name].CRC:
+        raise CheckpointRefused(f"{name[-80:]!r} has a wrong checksum (a broken download?)")
+    return interpret(Source(data), Dialect(_with_nested(names, budget), budget, storage))
 
 
-def pickle_folder(archive: ZipFile) -> str | None:
+def pickle_folder(members: Iterable[str]) -> str | None:
     """The folder in which torch's zip keeps its pickle, with its slash; None when the zip is none of torch's."""
-    found = [
-        name for name in archive.namelist() if name.count("/") == 1 and name.endswith("/data.pkl")
-    ]
+    found = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
     return found[0].removesuffix("data.pkl") if len(found) == 1 else None
 
 
-def _member(archive: ZipFile, name: str, max_bytes: int) -> bytes:
-    """A member's bytes, after a look at its size; compressed ones are refused, torch compresses nothing."""
-    try:
-        member = archive.getinfo(name)
-    except KeyError:
-        raise CheckpointRefused(
-            f"its zip lacks {name[-100:]!r}, which its pickle refers to"
-        ) from None
-    if member.compress_type != ZIP_STORED or member.file_size != member.compress_size:
-        raise CheckpointRefused("its zip is compressed; torch writes no such files")
-    if member.file_size > max_bytes:
-        raise CheckpointRefused(
-            f"{name[-100:]!r} has {member.file_size} bytes where at most {max_bytes} belong"
-        )
-    return archive.read(member)
+def _with_nested(names: Names, budget: Budget) -> Names:
+    """The names, with storages that lie in the stream as pickles inside of the pickle. They share the budget."""
+    return {**names, LOAD_FROM_BYTES: partial(_storage_from_bytes, budget)}
+
+
+def _storage_from_bytes(budget: Budget, data: object) -> Storage:
+    """What stands for `torch.storage._load_from_bytes`: a stream of torch's old form that is one storage."""
+    return exactly(Storage, _read_old(Source(view_of(data)), dict.fromkeys(DTYPES), budget))
+
+
+def _fill(storage: Storage, stream: Source) -> None:
+    count = int.from_bytes(stream.read(8), "little")
+    if count != storage.count:
+        raise CheckpointRefused("a storage is cut short or of another length than announced")
+    storage.fill(stream.view(storage.num_bytes))
 
 
 def _identity(tag: object, key: object) -> str:
@@ -151,7 +169,7 @@ def _identity(tag: object, key: object) -> str:
 
 def _same(storages: dict[str, Storage], key: str, storage: Storage) -> Storage:
     """The storage of this key, which must be announced in the same way every time."""
-    known = storages.setdefault(key, storage)
-    if (known.dtype, known.count) != (storage.dtype, storage.count):
+    first = storages.setdefault(key, storage)
+    if (first.dtype, first.count) != (storage.dtype, storage.count):
         raise CheckpointRefused("it announces one storage in two ways")
-    return known
+    return first

@@ -1,6 +1,6 @@
 """Client of HandsOff: upload labelled images, fit a label generator, fetch batches, feed them to a training loop.
 
-`handsoff_client.torch` has the dataset; it is not imported here, so that nothing but httpx, NumPy and Pillow is needed.
+`handsoff_client.torch` has the dataset. It is not imported here: the client needs only httpx2, NumPy and Pillow.
 """
 
 from handsoff_client.cache import ShardCache
@@ -22,6 +22,7 @@ from handsoff_client.errors import (
 )
 from handsoff_client.exports import export
 from handsoff_client.folders import BatchFolder
+from handsoff_client.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
 from handsoff_client.progress import bar
 from handsoff_client.resources import (
     Archive,
@@ -30,7 +31,6 @@ from handsoff_client.resources import (
     Generator,
     Inverter,
     Job,
-    Labelset,
     Shard,
     Stream,
 )
@@ -42,6 +42,8 @@ from handsoff_client.service_errors import (
     ExportNotReady,
     FitNotReady,
     Flaw,
+    ForeignHost,
+    ForeignOrigin,
     GeneratorNotReady,
     Gone,
     IdempotencyMismatch,
@@ -60,6 +62,7 @@ from handsoff_client.service_errors import (
     StoreUnavailable,
     TooLarge,
     Unavailable,
+    UnreadableBody,
     UploadIncomplete,
     UploadUsed,
 )
@@ -76,6 +79,7 @@ __all__ = [
     "BatchFolder",
     "BatchSource",
     "BuiltIn",
+    "CheckedLabels",
     "ChecksumMismatch",
     "Conflict",
     "ExportFailed",
@@ -84,6 +88,8 @@ __all__ = [
     "FitNotReady",
     "Flaw",
     "FolderSource",
+    "ForeignHost",
+    "ForeignOrigin",
     "Generator",
     "GeneratorNotReady",
     "Gone",
@@ -106,6 +112,7 @@ __all__ = [
     "JobNotFinished",
     "Labels",
     "Labelset",
+    "LabelsetWarning",
     "NotFound",
     "NotRendered",
     "OutOfMemory",
@@ -126,6 +133,7 @@ __all__ = [
     "TooLarge",
     "Unavailable",
     "Unreachable",
+    "UnreadableBody",
     "UploadDamaged",
     "UploadIncomplete",
     "UploadUsed",

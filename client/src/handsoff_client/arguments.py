@@ -1,37 +1,45 @@
 """What the command `handsoff` takes: its subcommands, their arguments and the words that explain them."""
 
 import argparse
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeAlias
 
+from handsoff_client.argument_types import FOLDER_HELP, Commands, add, count, names
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
+from handsoff_client.job_arguments import (
+    add_batch,
+    add_fit,
+    add_generator,
+    add_inverter,
+    add_stream,
+)
 from handsoff_shards.formats import FORMATS
 
 DESCRIPTION = """\
 A handful of labelled images in, an endless supply of labelled images out.
 
-  handsoff generators                                  what a fit can be made of
+  handsoff generators                                  list what a fit can use
+  handsoff check ./pairs                               check labelled images, keep nothing
   handsoff fit ./pairs --generator portraits-64 --wait upload labelled images, fit a label generator
+  handsoff preview FIT                                 a picture of what the fit has learnt
   handsoff batch FIT -n 1000 --out ./data              1000 new labelled images, downloaded
   handsoff stream FIT                                  as many as you read, rendered as you read them
-  handsoff show BATCH                                  how anything stands, or what a folder holds
+  handsoff show BATCH                                  the state of anything, or what a folder holds
 """
 
 EPILOG = f"""\
-What is asked for is printed on standard output, one id to a line, and can be used in the next command; all else goes to
-standard error. The service is at --url, else {URL_VARIABLE}, else {DEFAULT_URL}.
+Results (ids, tables, paths) go to standard output, progress and messages to standard error. The service is at --url,
+else {URL_VARIABLE}, else {DEFAULT_URL}.
 
 exit codes:
   0  done
-  1  the service refused, or something here is not what was expected: one line says what and what to do
-  2  the command line is not right
+  1  the service refused, or a file here is wrong: one line says what and what to do
+  2  the command line is wrong
   3  the job failed
   4  the job was cancelled
   5  the service does not answer
-  130  interrupted; jobs go on at the service, and a download goes on where it stopped when it is asked for again
+  130  interrupted: jobs go on at the service, and the same download continues where it stopped
 """
-
-FOLDER_HELP = "folder, zip or tar of images/, labels beside them, and labelset.json"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -43,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"handsoff {_version()}")
     parser.add_argument(
         "--url", help=f"address of the service (default: {URL_VARIABLE}, or {DEFAULT_URL})"
     )
@@ -51,131 +60,42 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_lists(commands)
-    _add_generator(commands)
-    _add_inverter(commands)
-    _add_fit(commands)
-    _add_batch(commands)
-    _add_stream(commands)
+    add_generator(commands)
+    add_inverter(commands)
+    _add_check(commands)
+    add_fit(commands)
+    add_batch(commands)
+    add_stream(commands)
     _add_download(commands)
     _add_export(commands)
+    _add_preview(commands)
     _add_single(commands)
     return parser
 
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
+def _version() -> str:
+    try:
+        return version("handsoff-client")
+    except PackageNotFoundError:
+        return "(not installed: run from its source)"
 
 
 def _add_lists(commands: Commands) -> None:
     for noun in ("generators", "inverters", "labelsets", "fits", "batches", "streams"):
-        command = _add(commands, noun, f"list the {noun}")
+        command = add(commands, noun, f"list the {noun}")
         command.add_argument(
-            "--limit", type=_count, default=20, help="how many, at most (default: 20)"
+            "--limit", type=count, default=20, help="how many, at most (default: 20)"
         )
 
 
-def _add_generator(commands: Commands) -> None:
-    command = _add(commands, "generator", "upload a StyleGAN2 checkpoint")
-    command.add_argument(
-        "checkpoint", type=Path, metavar="FILE", help="the checkpoint, as it was published"
-    )
-    command.add_argument("--name", required=True, help="for people")
-    command.add_argument("--licence", default="", help="the terms that it is used under")
-    command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
-
-
-def _add_inverter(commands: Commands) -> None:
-    text = "train an encoder that starts the inversions of a generator's fits"
-    command = _add(commands, "inverter", text)
-    command.add_argument("generator", metavar="GENERATOR", help="id of a generator")
-    command.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
-    command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
-
-
-def _add_fit(commands: Commands) -> None:
-    command = _add(commands, "fit", "upload labelled images and fit a label generator to them")
-    command.add_argument("pairs", metavar="PAIRS", help=f"{FOLDER_HELP}; or the id of a labelset")
-    command.add_argument(
-        "--generator",
-        required=True,
-        help="id of the generator, as `handsoff generators` lists them",
-    )
-    command.add_argument(
-        "--validation",
-        metavar="PAIRS",
-        help="the same, never trained on: measures how good labels are",
-    )
-    command.add_argument(
-        "--classes",
-        type=_names,
-        metavar="A,B,...",
-        help="classes in order of index, without a labelset.json",
-    )
-    command.add_argument(
-        "--coco",
-        type=Path,
-        metavar="FILE",
-        help="COCO annotations; PAIRS is then the folder of images",
-    )
-    command.add_argument("--seed", type=int, default=0, help="of the training (default: 0)")
-    command.add_argument("--name", help="for people")
-    command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
-
-
-def _add_batch(commands: Commands) -> None:
-    command = _add(commands, "batch", "ask a fit for labelled images")
-    command.add_argument("fit", metavar="FIT", help="id of a fit that has succeeded")
-    command.add_argument("-n", type=_count, required=True, metavar="N", help="how many samples")
-    _add_recipe(command)
-    command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="wait, then download all shards into DIR"
-    )
-
-
-def _add_stream(commands: Commands) -> None:
-    text = "make a stream of labelled images without an end, or fetch shards of one"
-    command = _add(commands, "stream", text)
-    command.add_argument(
-        "what", metavar="FIT|STREAM", help="id of a fit that has succeeded, or of a stream to read"
-    )
-    _add_recipe(command)
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="fetch shards into DIR, as plain tars"
-    )
-    command.add_argument(
-        "--start", type=int, default=0, metavar="K", help="the first of them (default: 0)"
-    )
-    command.add_argument(
-        "--shards", type=_count, default=1, metavar="N", help="how many (default: 1)"
-    )
-
-
-def _add_recipe(command: argparse.ArgumentParser) -> None:
-    """What decides the samples of a batch or a stream."""
-    command.add_argument(
-        "--seed", type=int, default=0, help="the same seed gives the same samples (default: 0)"
-    )
-    command.add_argument(
-        "--truncation", type=float, metavar="PSI", help="0 to 1: small is typical, large is varied"
-    )
-    command.add_argument(
-        "--drop-share",
-        type=float,
-        metavar="SHARE",
-        help="leave out this share of the most uncertain, such as 0.1",
-    )
-    command.add_argument("--format", choices=("png", "jpeg"), help="of the images (default: png)")
-    command.add_argument("--shard-size", type=_count, metavar="N", help="samples in a shard")
-
-
 def _add_download(commands: Commands) -> None:
-    command = _add(commands, "download", "fetch a batch's shards, or what is missing of them")
+    command = add(commands, "download", "fetch a batch's shards, or what is missing of them")
     command.add_argument("batch", metavar="BATCH", help="id of a batch that has succeeded")
     command.add_argument("--out", type=Path, metavar="DIR", required=True, help="where to")
 
 
 def _add_export(commands: Commands) -> None:
-    command = _add(commands, "export", "write a batch in a format that other tools read")
+    command = add(commands, "export", "write a batch in a format that other tools read")
     command.add_argument("batch", metavar="BATCH|DIR", help="id of a batch, or a downloaded one")
     command.add_argument("--format", choices=sorted(FORMATS), required=True, help="which one")
     command.add_argument(
@@ -193,31 +113,52 @@ def _add_export(commands: Commands) -> None:
 
 
 def _add_single(commands: Commands) -> None:
-    show = _add(commands, "show", "show how something stands, or what a folder holds")
+    show = add(commands, "show", "show the state of something, or what a folder holds")
     show.add_argument("what", metavar="ID|DIR", help="id of anything, or a downloaded batch")
-    wait = _add(commands, "wait", "wait for the end of a job, and show progress")
+    wait = add(
+        commands, "wait", "wait for the end of a job, and show progress; also to return to one"
+    )
     wait.add_argument("job", metavar="JOB", help="id of a generator, inverter, fit or batch")
-    cancel = _add(commands, "cancel", "stop a job")
+    cancel = add(commands, "cancel", "stop a job")
     cancel.add_argument("job", metavar="JOB", help="id of a generator, inverter, fit or batch")
+    remove = add(commands, "rm", "delete labelsets, fits, batches, streams, generators")
+    remove.add_argument("ids", metavar="ID", nargs="+", help="id of anything")
+    remove.add_argument(
+        "--force", action="store_true", help="cancel a job that has not ended, then delete it"
+    )
 
 
-def _add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
-    """A subcommand that says what it does in the list of all and in its own help."""
-    description = f"{text[0].upper()}{text[1:]}."
-    return commands.add_parser(name, help=text, description=description, allow_abbrev=False)
+def _add_check(commands: Commands) -> None:
+    text = "check labelled images here and in the service, without keeping them"
+    command = add(commands, "check", text)
+    command.add_argument("pairs", metavar="PAIRS", help=FOLDER_HELP)
+    command.add_argument(
+        "--classes",
+        type=names,
+        metavar="A,B,...",
+        help="classes in order of index, without a labelset.json",
+    )
+    command.add_argument(
+        "--coco",
+        type=Path,
+        metavar="FILE",
+        help="COCO annotations; PAIRS is then the folder of images",
+    )
+    command.add_argument(
+        "--generator", help="id or name of a generator whose aspect ratio the images must have"
+    )
+    command.add_argument(
+        "--local", action="store_true", help="only here: nothing is sent, no service is needed"
+    )
 
 
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(
-            f"a whole number from 1 up was expected, but {text!r} came"
-        )
-    return value
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
+def _add_preview(commands: Commands) -> None:
+    text = "write a picture of a batch's first samples with their labels, or a fit's own sheet"
+    command = add(commands, "preview", text)
+    command.add_argument(
+        "what", metavar="BATCH|FIT|DIR", help="id of a batch or a fit, or a downloaded batch"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="FILE.png", help="where to (default: ID.png in this folder)"
+    )
+    command.add_argument("-n", type=count, default=8, metavar="N", help="samples (default: 8)")

@@ -4,17 +4,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from handsoff_client.downloads import download_listed
+from handsoff_client.errors import InvalidAnswer
 from handsoff_client.folders import BatchFolder
-from handsoff_client.jobs import Jobs
+from handsoff_client.jobs import Jobs, Watch
 from handsoff_client.operations import BATCHES, GET_BATCH_MANIFEST, GET_EXPORT_RECORD, LIST_SHARDS
+from handsoff_client.peeking import first_samples
 from handsoff_client.resources import Archive, Batch, Card, Json, Shard, ShardList
 from handsoff_client.service_errors import ExportNotReady
 from handsoff_client.shapes import parse
 from handsoff_client.transport import Transport
 from handsoff_client.waiting import ask_until_there
 from handsoff_shards.errors import InvalidInput
+from handsoff_shards.tars import Files
 
 PARALLEL_DOWNLOADS = 4
 CARD_FILE = "README.md"
@@ -95,6 +99,31 @@ class Batches(Jobs[Batch]):
         made.save()
         return made
 
+    def first_samples(self, batch_id: str, count: int) -> list[tuple[str, Files]]:
+        """Key and files of the first samples, for a look: only so much of the shards is fetched, and not verified."""
+        found: list[tuple[str, Files]] = []
+        for shard in self.shards(batch_id):
+            if len(found) < count:
+                found += first_samples(self._transport.http, shard.url, count - len(found))
+        return found
+
+    def to_folder(
+        self,
+        folder: Path | str,
+        *,
+        fit: str,
+        n: int,
+        watch: Watch | None = None,
+        **more: Any,  # noqa: ANN401 - the arguments of `create`
+    ) -> BatchFolder:
+        """Ask for n samples of a fit, wait for them, and download them into a folder; `samples()` of it reads them.
+
+        `watch` and `more` are those of `wait` and `create`. Raises what `create`, `wait` and `download` raise.
+        """
+        batch = self.create(fit=fit, n=n, **more)
+        self.wait(batch.id, watch=watch)
+        return self.download(batch.id, folder)
+
     def archive(
         self,
         batch_id: str,
@@ -137,7 +166,10 @@ class Batches(Jobs[Batch]):
         return download_listed(self._transport, archive, target, renew=renew)
 
     def _list(self, batch_id: str) -> ShardList:
-        return parse(ShardList, self._transport.call(LIST_SHARDS, batch_id))
+        found = parse(ShardList, self._transport.call(LIST_SHARDS, batch_id))
+        if [shard.index for shard in found.items] != list(range(len(found.items))):
+            raise InvalidAnswer(f"The shards of {batch_id} are not listed in order, from 0 on.")
+        return found
 
     def _fetch_card(self, batch_id: str, card: Card, target: Path) -> None:
         def renew() -> str:

@@ -1,12 +1,15 @@
 """The client of one service: `HandsOff("http://127.0.0.1:8000")`, with a room for each noun."""
 
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-import httpx
+import httpx2
 
+from handsoff_client.addresses import is_loopback, service_url
 from handsoff_client.batches import Batches
+from handsoff_client.contact import check_contact
 from handsoff_client.fits import Fits
 from handsoff_client.generators import Generators
 from handsoff_client.inverters import Inverters
@@ -34,14 +37,17 @@ class HandsOff:
         url: str | None = None,
         *,
         retries: Retries | None = None,
-        http: httpx.Client | None = None,
+        http: httpx2.Client | None = None,
     ) -> None:
         """`url` is the service's address, else `HANDSOFF_URL`, else this machine's port 8000.
 
-        `http` replaces the connection, with its own address: a proxy, headers, or a fake transport in tests.
+        `127.0.0.1:8000` and `http://127.0.0.1:8000/v1/` are accepted too. `http` replaces the connection, with its own
+        address: a proxy, headers, or a fake transport in tests. Raises `InvalidInput` for text that is no address.
         """
-        self.url = (url or os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
-        self._http = http or httpx.Client(base_url=self.url, timeout=DEFAULT_TIMEOUT)
+        self.url = service_url(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
+        self._http = http or httpx2.Client(
+            base_url=self.url, timeout=DEFAULT_TIMEOUT, trust_env=not is_loopback(self.url)
+        )
         self.transport = Transport(self._http, retries or Retries())
         self.generators = Generators(self.transport)
         self.inverters = Inverters(self.transport)
@@ -60,6 +66,14 @@ class HandsOff:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def check_contact(self, notify: Callable[[str], None] | None = None) -> None:
+        """Return once a HandsOff service has answered at the address.
+
+        Raises `Unreachable` or `InvalidAnswer` with what to do. A wrong address is found in 2 s. A server that takes
+        the connection and is silent gets 20 s more, after `notify` was called with a sentence that says so.
+        """
+        check_contact(self._http, notify or (lambda _: None))
 
     def close(self) -> None:
         """Closes the connections."""

@@ -1,23 +1,28 @@
 """The command `handsoff`: a subcommand is a few calls of the client; an error is one line and an exit code."""
 
-import argparse
-import json
-import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar
 
 from handsoff_client import tables
 from handsoff_client.arguments import build_parser
 from handsoff_client.client import HandsOff
+from handsoff_client.downloads import write_whole
 from handsoff_client.errors import JobCancelled, JobFailed, Unreachable
 from handsoff_client.exports import ZIP, export
+from handsoff_client.fitting import check_images, merged
 from handsoff_client.folders import BatchFolder
-from handsoff_client.jobs import Jobs
-from handsoff_client.progress import Line, bar
-from handsoff_client.resources import Job, Json
-from handsoff_shards.errors import HandsOffError
+from handsoff_client.inspection import aspect_flaws, inspect
+from handsoff_client.previews import contact_sheet_png
+from handsoff_client.resources import Batch
+from handsoff_client.runner import Runner, is_labelset
+from handsoff_client.service_errors import Flaw, InvalidUpload, JobNotFinished, ServiceError
+from handsoff_client.terminal import tell
+from handsoff_client.uploads import EXPECTED
+from handsoff_shards.errors import HandsOffError, InvalidInput
+from handsoff_shards.reading import samples_of
+from handsoff_shards.tars import Files
 
 INTERRUPTED = 130
 _EXIT_CODES: tuple[tuple[type[HandsOffError], int], ...] = (
@@ -28,16 +33,6 @@ _EXIT_CODES: tuple[tuple[type[HandsOffError], int], ...] = (
 )
 
 
-class Answer(Protocol):
-    """Anything that the service answered with."""
-
-    @property
-    def json(self) -> Json: ...
-
-
-A = TypeVar("A", bound=Answer)
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command line; returns its exit code."""
     arguments = build_parser().parse_args(words)
@@ -45,25 +40,24 @@ def main(words: Sequence[str] | None = None) -> int:
         with HandsOff(arguments.url) as client:
             Command(client, arguments).run()
     except HandsOffError as error:
-        print(f"handsoff: {' '.join(str(error).split())}", file=sys.stderr)
+        tell(f"handsoff: {' '.join(str(error).split())}")
         return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
     except OSError as error:
-        print(f"handsoff: {error}", file=sys.stderr)
+        tell(f"handsoff: {error}")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        tell(f"handsoff: {str(stopped) or 'interrupted'}")
         return INTERRUPTED
     return 0
 
 
-class Command:
-    """One command line on one service. Each method is a subcommand."""
-
-    def __init__(self, client: HandsOff, arguments: argparse.Namespace) -> None:
-        self._client = client
-        self._given = arguments
+class Command(Runner):
+    """One command line on one service. Each public method is a subcommand."""
 
     def run(self) -> None:
-        """Does what was asked."""
+        """Does what was asked, once the service has answered, where one is needed."""
+        if not self._works_here():
+            self._client.check_contact(tell)
         method: Callable[[], None] = getattr(self, self._given.command)
         method()
 
@@ -101,15 +95,46 @@ class Command:
         if given.wait:
             self._wait(self._client.inverters, job.id)
 
+    def check(self) -> None:
+        given = self._given
+        path = Path(given.pairs)
+        if not path.exists():
+            raise InvalidInput(f"There is no '{path}'. Name {EXPECTED}.")
+        found = inspect(path, annotations=given.coco)
+        if given.generator:
+            self._client.check_contact(tell)
+            generator = self._client.generators.find(given.generator)
+            found.flaws.extend(aspect_flaws(found, generator))
+        self._refuse(found.flaws, path)
+        if given.local:
+            self._print(found.counts, tables.counts(found.counts))
+            return
+        self._client.check_contact(tell)
+        schema = {"classes": given.classes} if given.classes else None
+        try:
+            checked = self._client.labelsets.check(path, schema=schema, annotations=given.coco)
+        except InvalidUpload as error:
+            self._refuse(error.flaws, path)
+            raise
+        self._warn(checked)
+        self._print(checked.json, tables.checked(checked))
+
     def fit(self) -> None:
         given = self._given
-        validation = self._labelset(given.validation) if given.validation else None
+        options = merged(given.option, framing=given.framing, tasks=given.tasks)
+        generator = self._client.generators.find_ready(given.generator)
+        for pairs in filter(None, (given.pairs, given.validation)):
+            if not is_labelset(pairs):
+                check_images(generator, Path(pairs), given.coco)
+        labelset = self._labelset(given.pairs)
         job = self._client.fits.create(
-            generator=given.generator,
-            labelset=self._labelset(given.pairs),
-            validation_labelset=validation,
+            generator=generator.id,
+            labelset=labelset,
+            validation_labelset=self._labelset(given.validation) if given.validation else None,
+            inverter=self._inverter(given.inverter),
             seed=given.seed,
             name=given.name,
+            options=options,
         )
         self._made(job)
         if given.wait:
@@ -128,7 +153,8 @@ class Command:
         )
         self._made(job)
         if given.wait or given.out:
-            self._wait(self._client.batches, job.id)
+            after = f"wait {job.id} && handsoff download {job.id} --out {given.out}"
+            self._wait(self._client.batches, job.id, after if given.out else None)
         if given.out:
             self._fetch(job.id, given.out)
 
@@ -163,7 +189,7 @@ class Command:
             with tempfile.TemporaryDirectory(prefix="handsoff-") as downloaded:
                 self._fetch(given.batch, Path(downloaded))
                 out = export(BatchFolder.open(downloaded), given.format, given.out, **options)
-        _tell(f"exported as {given.format} to {out}")
+        tell(f"exported as {given.format} to {out}")
 
     def show(self) -> None:
         what = self._given.what
@@ -183,74 +209,81 @@ class Command:
     def wait(self) -> None:
         self._wait(self._jobs(self._given.job), self._given.job)
 
+    def preview(self) -> None:
+        what, out = self._given.what, self._given.out
+        out = out or Path(f"{Path(what).resolve().name or 'preview'}.png")
+        if Path(what).is_dir():
+            folder = BatchFolder.open(what)
+            samples = [
+                (one.key, one.files) for one in islice(samples_of(folder.shards), self._given.n)
+            ]
+            self._draw(samples, folder.batch, out)
+        elif what.startswith("fit_"):
+            self._client.fits.fetch_sheet(what, out)
+        elif what.startswith("batch_"):
+            batch = self._client.batches.get(what)
+            self._draw(self._client.batches.first_samples(what, self._given.n), batch, out)
+        else:
+            raise InvalidInput(
+                f"Expected the id of a batch or a fit, or a downloaded batch, got '{what}'."
+            )
+        self._print({"file": str(out)}, str(out))
+
+    def rm(self) -> None:
+        ids = self._given.ids
+        num_failed = 0
+        for thing_id in ids:
+            try:
+                self._remove(thing_id)
+            except (ServiceError, InvalidInput) as error:
+                if len(ids) == 1:
+                    raise
+                tell(f"{thing_id}: {error}")
+                num_failed += 1
+        if num_failed:
+            raise InvalidInput(f"{num_failed} of {len(ids)} were not deleted.")
+
     def cancel(self) -> None:
         job = self._jobs(self._given.job).cancel(self._given.job)
         self._print(job.json, f"{job.id} is {job.status}")
 
-    def _labelset(self, pairs: str) -> str:
-        """The id of a labelset: the one that is named, or the one that an upload makes."""
-        if pairs.startswith("labelset_") and not Path(pairs).exists():
-            return pairs
-        given = self._given
-        schema = {"classes": given.classes} if given.classes else None
-        labelset = self._client.labelsets.upload(pairs, schema=schema, annotations=given.coco)
-        _tell(f"uploaded {labelset.num_images} images as {labelset.id}")
-        return labelset.id
+    def _works_here(self) -> bool:
+        """Whether the subcommand needs no service, or asks for it later itself."""
+        command: str = self._given.command
+        argument = {"show": "what", "preview": "what", "export": "batch"}.get(command)
+        if argument is not None:
+            return Path(getattr(self._given, argument)).is_dir()
+        return command == "check"
 
-    def _jobs(self, job_id: str) -> Jobs[Job]:
-        """The room of a job, by its id; a built-in generator has a name without a prefix."""
-        rooms: dict[str, Jobs[Job]] = {
-            "inverter": self._client.inverters,
-            "fit": self._client.fits,
-            "batch": self._client.batches,
-        }
-        return rooms.get(job_id.partition("_")[0], self._client.generators)
+    def _refuse(self, flaws: Sequence[Flaw], path: Path) -> None:
+        """Shows every flaw in a line of its own."""
+        for flaw in flaws:
+            tell(" ".join(str(flaw).split()))
+        if flaws:
+            count = "1 flaw" if len(flaws) == 1 else f"{len(flaws)} flaws"
+            raise InvalidInput(f"{count} in '{path}'. Nothing was kept.")
 
-    def _wait(self, jobs: Jobs[Job], job_id: str) -> None:
-        with bar() as watch:
-            job = jobs.wait(job_id, watch=watch)
-        _tell(tables.job(job))
+    def _draw(self, samples: Sequence[tuple[str, Files]], batch: Batch, out: Path) -> None:
+        title = f"{batch.id}   {batch.n} samples, seed {batch.seed}; the first {len(samples)}"
+        write_whole(out, contact_sheet_png(samples, batch.labels, title))
 
-    def _fetch(self, batch_id: str, out: Path) -> None:
-        line = Line(sys.stderr)
-        try:
-            folder = self._client.batches.download(
-                batch_id, out, watch=lambda done, total: line.count("download", done, total)
-            )
-        finally:
-            line.end()
-        _tell(f"{folder.num_samples} samples in {len(folder.index.shards)} shards in {out}")
-
-    def _fetch_shards(self, stream_id: str, indices: range) -> None:
-        """Shards of a stream, each under its number; one that is there is not fetched again."""
-        out: Path = self._given.out
-        line, streams = Line(sys.stderr), self._client.streams
-        try:
-            for done, index in enumerate(indices):
-                line.count("stream", done, len(indices))
-                streams.fetch(
-                    stream_id, streams.shard(stream_id, index), out / f"shard-{index:06d}.tar"
-                )
-            line.count("stream", len(indices), len(indices))
-        finally:
-            line.end()
-        _tell(f"shards {indices.start} to {indices.stop - 1} in {out}")
-
-    def _made(self, job: Job) -> None:
-        """The new job's id, at once: whatever happens while it is waited for, it is known."""
-        self._print(job.json, job.id)
-
-    def _list(self, found: Iterable[A], shown: Callable[[Iterable[A]], str]) -> None:
-        items = list(found)
-        if self._given.json:
-            for item in items:
-                print(json.dumps(item.json))
+    def _remove(self, thing_id: str) -> None:
+        """Deletes one thing, by the noun in its id."""
+        if thing_id.startswith("labelset_"):
+            self._client.labelsets.delete(thing_id)
+        elif thing_id.startswith("stream_"):
+            self._client.streams.delete(thing_id)
         else:
-            print(shown(items))
+            self._remove_job(thing_id)
+        self._print({"deleted": thing_id}, f"deleted {thing_id}")
 
-    def _print(self, whole: object, text: str) -> None:
-        print(json.dumps(whole) if self._given.json else text)
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr)
+    def _remove_job(self, job_id: str) -> None:
+        jobs = self._jobs(job_id)
+        if self._given.force:
+            self._end(jobs, job_id)
+        try:
+            jobs.delete(job_id)
+        except JobNotFinished:
+            raise InvalidInput(
+                f"{job_id} has not ended. `{self._command(f'rm --force {job_id}')}` cancels it first."
+            ) from None

@@ -2,17 +2,19 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Protocol
 
-import httpx
+import httpx2
 
-from handsoff_client.error_codes import service_error
-from handsoff_client.errors import ChecksumMismatch, Unreachable
+from handsoff_client.answers import Answer
+from handsoff_client.diagnosis import shown, unreachable
+from handsoff_client.errors import ChecksumMismatch, InvalidAnswer, Unreachable
 from handsoff_client.retries import RETRIED_STATUSES
-from handsoff_client.transport import Transport, problem_of, unreachable
+from handsoff_client.transport import Transport
 from handsoff_shards.errors import HandsOffError
 
 EXPIRED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -74,6 +76,14 @@ def download_listed(
     )
 
 
+def write_whole(target: Path, data: bytes) -> Path:
+    """Write a small file at `target`, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    part.write_bytes(data)
+    return part.replace(target)
+
+
 def sha256_of(path: Path) -> str:
     """The digest of a file."""
     with path.open("rb") as file:
@@ -96,7 +106,7 @@ def _fetch(
     """Fills the file to `num_bytes`. A try that brings bytes begins the count of tries anew."""
     attempt = 0
     while (before := file.tell()) < num_bytes:
-        trouble = _pull(transport.http, url, file)
+        trouble = _pull(transport.http, url, file, num_bytes)
         attempt = 1 if file.tell() > before else attempt + 1
         if trouble is None:
             continue
@@ -108,34 +118,45 @@ def _fetch(
             transport.retries.pause(attempt, trouble.error, trouble.retry_after)
 
 
-def _pull(http: httpx.Client, url: str, file: IO[bytes]) -> _Trouble | None:
-    """Asks for what the file lacks and appends it; says why nothing, or not all, of it came."""
+def _pull(http: httpx2.Client, url: str, file: IO[bytes], num_bytes: int) -> _Trouble | None:
+    """Asks for what the file lacks and appends it, up to one byte more; says why nothing, or not all, was sent."""
     start = file.tell()
     headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
     try:
-        with http.stream("GET", url, headers=headers) as response:
+        request = http.build_request("GET", url, headers=headers)
+    except httpx2.InvalidURL as error:
+        return _Trouble(InvalidAnswer(f"Expected a link, got {url[:100]!a}: {error}."), True)
+    try:
+        response = http.send(request, stream=True, follow_redirects=False)
+        with closing(response):
             if not response.is_success:
                 return _refused(response, file)
             if response.status_code != HTTPStatus.PARTIAL_CONTENT:  # Range is not spoken there
-                file.truncate(0)
-            for chunk in response.iter_raw():  # unbuffered: what came before a break is kept
-                file.write(chunk)
-    except httpx.TransportError as error:
-        return _Trouble(unreachable(error))
+                file.truncate(file.seek(0))
+            _append(response, file, num_bytes)
+    except httpx2.HTTPError as error:
+        return _Trouble(unreachable(error, request.url))
     if file.tell() > start:
         return None
-    return _Trouble(Unreachable(f"{url.partition('?')[0]} ends after {start} bytes, too early."))
+    return _Trouble(Unreachable(f"{shown(request.url)} ends after {start} bytes, too early."))
 
 
-def _refused(response: httpx.Response, file: IO[bytes]) -> _Trouble:
-    response.read()
-    status = response.status_code
-    if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+def _append(response: httpx2.Response, file: IO[bytes], num_bytes: int) -> None:
+    """Unbuffered: the bytes before a break are kept. A file that is longer than promised fails its digest."""
+    for chunk in response.iter_raw():
+        file.write(chunk[: num_bytes + 1 - file.tell()])
+        if file.tell() > num_bytes:
+            return
+
+
+def _refused(response: httpx2.Response, file: IO[bytes]) -> _Trouble:
+    answer = Answer.read(response)
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         file.truncate(0)  # what is here cannot be the beginning of what is there
-    may_retry = status in RETRIED_STATUSES | EXPIRED | {416}
+    may_retry = answer.status in RETRIED_STATUSES | EXPIRED | {416}
     return _Trouble(
-        service_error(status, problem_of(response)),
+        answer.error(),
         is_lasting=not may_retry,
-        is_expired=status in EXPIRED,
-        retry_after=response.headers.get("Retry-After"),
+        is_expired=answer.status in EXPIRED,
+        retry_after=answer.headers.get("Retry-After"),
     )

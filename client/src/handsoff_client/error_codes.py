@@ -50,15 +50,19 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
 }
 
 
+MAX_DETAIL_CHARACTERS = 4_000
+"""What a message keeps of a service's words, should it have too many."""
+
+
 def service_error(status: int, problem: Mapping[str, Any]) -> ServiceError:
     """The error for an answer with a status from 400 up and its problem+json (empty when there was none)."""
     code = str(problem.get("code") or "")
     kind = SERVICE_ERRORS.get(code) or _BY_STATUS.get(status, ServiceError)
-    flaws = [
-        Flaw(str(flaw.get("detail", "")), flaw.get("pointer"), flaw.get("file"))
-        for flaw in problem.get("errors") or ()
-    ]
+    errors = problem.get("errors")
+    listed = errors if isinstance(errors, list) else []
+    flaws = [_flaw(one) for one in listed if isinstance(one, Mapping)]
     detail = str(problem.get("detail") or f"The service answered with status {status}.")
+    detail = detail[:MAX_DETAIL_CHARACTERS]
     return kind(
         detail,
         code=code or f"http_{status}",
@@ -66,6 +70,12 @@ def service_error(status: int, problem: Mapping[str, Any]) -> ServiceError:
         flaws=flaws,
         request_id=str(problem.get("request_id") or ""),
     )
+
+
+def _flaw(found: Mapping[str, Any]) -> Flaw:
+    detail = str(found.get("detail", ""))[:MAX_DETAIL_CHARACTERS]
+    pointer, file = found.get("pointer"), found.get("file")
+    return Flaw(detail, pointer and str(pointer), file and str(file))
 
 
 def job_error(job_id: str, code: str, detail: str, *, is_retryable: bool) -> JobFailed:

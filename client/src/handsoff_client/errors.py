@@ -4,9 +4,12 @@ HandsOffError
 ├── ServiceError                 the service answered with a problem; its leaves have the service's `code`
 │   ├── InvalidRequest           invalid_request        what was asked cannot be done as it stands
 │   │   ├── InvalidUpload        invalid_upload         a file that is not what it should be
+│   │   ├── UnreadableBody       unreadable_body        a body that cannot be read
 │   │   ├── InvalidCursor        invalid_cursor         not a cursor of this list
 │   │   └── IdempotencyMismatch  idempotency_mismatch   the key came before with another body
 │   ├── InvalidLink              invalid_link           a download link that has expired
+│   ├── ForeignHost              foreign_host           the service does not answer for the host of this URL
+│   ├── ForeignOrigin            foreign_origin         a web page elsewhere asked for a change
 │   ├── NotFound                 not_found              no such thing
 │   ├── Conflict                 conflict               the thing is not in the state that this needs
 │   │   ├── BuiltIn              built_in               what the service brings along is not deleted

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from handsoff_client.errors import InvalidAnswer
 from handsoff_client.resources import Batch, Json, Shard
 from handsoff_client.shapes import parse
 from handsoff_shards.errors import InvalidInput
@@ -58,8 +59,10 @@ class BatchFolder:
         """A folder that was downloaded. Raises `InvalidInput` when it is none."""
         path = Path(folder) / INDEX_FILE
         try:
-            return cls(Path(folder), parse(BatchIndex, json.loads(path.read_text("utf-8"))))
-        except (OSError, ValueError) as error:
+            index = parse(BatchIndex, json.loads(path.read_text("utf-8")))
+            _check_names(index)
+            return cls(Path(folder), index)
+        except (OSError, ValueError, RecursionError, InvalidAnswer) as error:
             raise InvalidInput(
                 f"'{folder}' is not a downloaded batch ({error}). `handsoff download BATCH --out DIR` makes one."
             ) from error
@@ -102,3 +105,14 @@ class BatchFolder:
         part = self.folder / f"{INDEX_FILE}.part"
         part.write_text(json.dumps(written, indent=1), "utf-8")
         part.replace(self.folder / INDEX_FILE)
+
+
+def _check_names(index: BatchIndex) -> None:
+    """Raises `ValueError` for a shard outside the folder: a `batch.json` may come from anywhere."""
+    for shard in index.shards:
+        if (
+            shard.file in ("", ".", "..")
+            or Path(shard.file).name != shard.file
+            or "\\" in shard.file
+        ):
+            raise ValueError(f"it names '{shard.file[:100]}', which is not a file in it")

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from handsoff_client.jobs import page_of, walk
+from handsoff_client.labelset_resources import CheckedLabels, Labelset
 from handsoff_client.operations import (
     CREATE_LABELSET,
     DELETE_LABELSET,
     GET_LABELSET,
     LIST_LABELSETS,
 )
-from handsoff_client.resources import Labelset, Page
+from handsoff_client.resources import Page
 from handsoff_client.shapes import parse
 from handsoff_client.transport import Transport
 from handsoff_client.uploads import opened_archive
@@ -40,6 +41,27 @@ class Labelsets:
         with opened_archive(Path(path), schema=schema, annotations=coco) as (name, archive):
             sent = {"archive": (name, archive)}
             return parse(Labelset, self._transport.call(CREATE_LABELSET, files=sent))
+
+    def check(
+        self,
+        path: Path | str,
+        *,
+        schema: Mapping[str, Any] | None = None,
+        annotations: Path | str | None = None,
+    ) -> CheckedLabels:
+        """Have the service check what `upload` would send, without keeping it. Takes and raises the same."""
+        coco = Path(annotations) if annotations is not None else None
+        with opened_archive(Path(path), schema=schema, annotations=coco) as (name, archive):
+            found = self._transport.call(
+                CREATE_LABELSET,
+                files={"archive": (name, archive)},
+                params={"validate_only": "true"},
+            )
+        checked = parse(CheckedLabels, found)
+        made = checked.json.get("id")
+        if made:  # an older service does not know the parameter and has kept it
+            self.delete(str(made))
+        return checked
 
     def get(self, labelset_id: str) -> Labelset:
         """One labelset."""

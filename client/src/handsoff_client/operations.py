@@ -3,6 +3,8 @@
 from typing import NamedTuple
 from urllib.parse import quote
 
+from handsoff_shards.errors import InvalidInput
+
 
 class Operation(NamedTuple):
     """A method and a path with one place for an id at most, and one for a shard's number."""
@@ -11,7 +13,9 @@ class Operation(NamedTuple):
     path: str
 
     def at(self, thing_id: str = "") -> str:
-        """The path with the id in its place."""
+        """The path with the id in its place. Raises `InvalidInput` for an id that would name another place."""
+        if "{id}" in self.path and thing_id in ("", ".", ".."):
+            raise InvalidInput(f"Expected an id, got {thing_id!r}.")
         return self.path.replace("{id}", quote(thing_id, safe=""))
 
     def of_shard(self, index: int) -> "Operation":

@@ -1,4 +1,4 @@
-"""What the service answers with: generators, labelsets, fits, batches, streams and shards as frozen dataclasses.
+"""What the service answers with: generators, fits, batches, streams and shards as frozen dataclasses.
 
 Times are aware datetimes; a share is 0 to 1. `json` holds the whole answer, also what this client does not know yet.
 """
@@ -27,29 +27,6 @@ class Page(Generic[T]):
     items: tuple[T, ...]
     has_more: bool
     next_cursor: str | None = None
-
-
-@dataclass(frozen=True)
-class ClassCount:
-    """In how many images and how many pixels a class occurs."""
-
-    name: str
-    num_images: int
-    num_pixels: int
-
-
-@dataclass(frozen=True)
-class Labelset:
-    """Real images with labels, as uploaded."""
-
-    id: str
-    name: str
-    created_at: datetime
-    digest: str
-    num_images: int
-    labels: Labels
-    classes: tuple[ClassCount, ...] = ()
-    json: Json = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """When to ask again, and how long to wait before: exponential, with full jitter, and never less than `Retry-After`."""
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -17,17 +18,22 @@ RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 class Retries:
     """At most `attempts` tries; before try k a wait of 0 to `base_seconds` x 2^k, never over `longest_seconds`.
 
-    Full jitter keeps a thousand clients that lost the same server from coming back as one. `Retry-After` is a floor.
+    Full jitter keeps a thousand clients that lost the same server from coming back as one. `Retry-After` is a floor,
+    up to `longest_after_seconds`. A client that has had no answer yet gives up after `first_attempts` when no
+    connection can be made: the address is wrong more often than the service is away.
     """
 
     attempts: int = 6
+    first_attempts: int = 2
     base_seconds: float = 0.5
     longest_seconds: float = 30.0
+    longest_after_seconds: float = 120.0
     sleep: Callable[[float], None] = time.sleep
 
-    def is_left(self, attempt: int) -> bool:
-        """True when try number `attempt`, from 1, may be followed by another."""
-        return attempt < self.attempts
+    def is_left(self, attempt: int, *, is_first_contact: bool = False) -> bool:
+        """Return True when try number `attempt`, from 1, may be followed by another."""
+        most = min(self.first_attempts, self.attempts) if is_first_contact else self.attempts
+        return attempt < most
 
     def pause(self, attempt: int, why: object, retry_after: str | None = None) -> None:
         """Waits after the failed try number `attempt`, from 1, and logs why."""
@@ -40,7 +46,9 @@ class Retries:
         highest = min(self.longest_seconds, self.base_seconds * 2**attempt)
         jitter = random.uniform(0, highest)  # noqa: S311 - spreads load, guards nothing
         floor = retry_after_seconds(retry_after)
-        return jitter if floor is None else floor + min(jitter, self.base_seconds)
+        if floor is None:
+            return jitter
+        return min(floor, self.longest_after_seconds) + min(jitter, self.base_seconds)
 
 
 def retry_after_seconds(header: str | None) -> float | None:
@@ -48,7 +56,8 @@ def retry_after_seconds(header: str | None) -> float | None:
     if not header:
         return None
     try:
-        return max(0.0, float(header))
+        seconds = float(header)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:

@@ -69,6 +69,13 @@ class InvalidUpload(InvalidRequest):
     known_code = "invalid_upload"
 
 
+class UnreadableBody(InvalidRequest):
+    """A body that the service cannot read."""
+
+    known_code = "unreadable_body"
+    known_status = 400
+
+
 class InvalidCursor(InvalidRequest):
     """The cursor is not one that this list handed out."""
 
@@ -85,6 +92,20 @@ class InvalidLink(ServiceError):
     """A download link whose time is over."""
 
     known_code = "invalid_link"
+    known_status = 403
+
+
+class ForeignHost(ServiceError):
+    """The service does not answer for the host of this URL."""
+
+    known_code = "foreign_host"
+    known_status = 421
+
+
+class ForeignOrigin(ServiceError):
+    """A web page of another origin asked for a change."""
+
+    known_code = "foreign_origin"
     known_status = 403
 
 

@@ -13,7 +13,11 @@ from handsoff_client.cache import ShardCache
 from handsoff_client.client import HandsOff
 from handsoff_client.folders import BatchFolder
 from handsoff_client.order import EvenSizes
+from handsoff_client.retries import Retries
 from handsoff_shards.labels import Labels
+
+PATIENT = Retries(first_attempts=Retries.attempts)
+"""The address has answered before: in the middle of a training loop, a service that is away is waited for."""
 
 
 class ShardSource(Protocol):
@@ -70,7 +74,7 @@ class BatchSource:
         wanted = self._shards[shard]
 
         def fetch(target: Path) -> Path:
-            with HandsOff(self._url) as client:
+            with HandsOff(self._url, retries=PATIENT) as client:
                 return client.batches.fetch(self._batch_id, wanted, target)
 
         return self._cache.path(wanted.sha256, fetch)
@@ -107,7 +111,7 @@ class StreamSource:
         known = self._cache.noted(name)
         if known is not None:
             return known
-        with HandsOff(self._url) as client:
+        with HandsOff(self._url, retries=PATIENT) as client:
             wanted = client.streams.shard(self._stream_id, shard)
             found = self._cache.path(
                 wanted.sha256, lambda target: client.streams.fetch(self._stream_id, wanted, target)

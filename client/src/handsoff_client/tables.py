@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from handsoff_client.folders import BatchFolder
-from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Labelset, Stream
+from handsoff_client.labelset_resources import CheckedLabels, Labelset
+from handsoff_client.resources import Batch, Fit, Generator, Inverter, Job, Stream
 
 Row = Sequence[object]
 
@@ -74,13 +75,24 @@ def stream(found: Stream) -> str:
 def labelset(found: Labelset) -> str:
     """One labelset, and how often each class occurs."""
     lines = _lines(id=found.id, name=found.name, created=found.created_at, images=found.num_images)
-    rows = [(count.name, count.num_images, count.num_pixels) for count in found.classes]
-    return f"{lines}\n\n{table(('CLASS', 'IMAGES', 'PIXELS'), rows)}" if rows else lines
+    warnings = _bullets("warnings", [str(warning) for warning in found.warnings])
+    return _blocks(lines, _class_counts(found), warnings)
+
+
+def checked(found: CheckedLabels) -> str:
+    """Labelled images that were checked and not kept."""
+    tasks = ", ".join(f"{name} {count}" for name, count in found.tasks.items())
+    return _blocks(_lines(images=found.num_images, labels=tasks), _class_counts(found))
+
+
+def counts(found: Mapping[str, int]) -> str:
+    """How many files there are of each part of a labelset."""
+    return _lines(**{part: number for part, number in found.items() if number})
 
 
 def job(found: Job) -> str:
-    """One job of any kind: how it stands, and what was measured when it has ended."""
-    return _lines(
+    """One job of any kind: its state, and what was measured when it has ended."""
+    lines = _lines(
         id=found.id,
         status=found.status,
         created=found.created_at,
@@ -92,6 +104,10 @@ def job(found: Job) -> str:
         **(_of_fit(found) if isinstance(found, Fit) else {}),
         **(_of_batch(found) if isinstance(found, Batch) else {}),
     )
+    if not isinstance(found, Fit):
+        return lines
+    metrics = found.metrics or {}
+    return _blocks(lines, _class_scores(metrics), _bullets("advice", metrics.get("advice") or ()))
 
 
 def folder(found: BatchFolder) -> str:
@@ -136,8 +152,37 @@ def _of_fit(fit: Fit) -> dict[str, object]:
         **_scores("heldout", metrics.get("heldout") or {}),
         **_scores("estimate", metrics.get("estimate") or {}),
         "sheet": fit.sheet and fit.sheet.url,
-        "advice": " ".join(metrics.get("advice") or ()),
     }
+
+
+def _class_scores(metrics: Mapping[str, Any]) -> str:
+    """The IoU of each class, by what was judged: held-out images, the estimate, or neither."""
+    columns = {
+        title: (metrics.get(name) or {}).get("class_iou") or {}
+        for title, name in (("HELD-OUT IOU", "heldout"), ("ESTIMATED IOU", "estimate"))
+    }
+    judged = {title: scores for title, scores in columns.items() if scores}
+    classes = list(dict.fromkeys(name for scores in judged.values() for name in scores))
+    rows = [(name, *(_share(scores.get(name)) for scores in judged.values())) for name in classes]
+    return table(("CLASS", *judged), rows) if rows else ""
+
+
+def _share(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else "-"
+
+
+def _class_counts(found: CheckedLabels) -> str:
+    rows = [(count.name, count.num_images, count.num_pixels) for count in found.classes]
+    return table(("CLASS", "IMAGES", "PIXELS"), rows) if rows else ""
+
+
+def _bullets(title: str, items: Sequence[str]) -> str:
+    return "\n".join([title, *(f"  - {item}" for item in items)]) if items else ""
+
+
+def _blocks(*texts: str) -> str:
+    """Parts of an answer with an empty line between them; empty ones are left out."""
+    return "\n\n".join(text for text in texts if text)
 
 
 def _scores(where: str, scores: Mapping[str, Any]) -> dict[str, object]:

@@ -52,11 +52,7 @@ def pack(
     With `annotations`, a COCO file, the folder may also be that of the images themselves, as COCO sets are laid out.
     Stored, not deflated: images are compressed already. Times are left out, so a folder is always the same bytes.
     """
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(_visible(folder))}
-    if annotations is not None:
-        is_flat = not any(name.startswith(IMAGES) for name in files)
-        files = {f"{IMAGES}{name}" if is_flat else name: path for name, path in files.items()}
-        files[COCO_FILE] = annotations
+    files = files_to_pack(folder, annotations)
     _check(folder, files, schema)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         if schema is not None:
@@ -64,6 +60,16 @@ def pack(
         for name, path in files.items():
             with path.open("rb") as source, archive.open(zipfile.ZipInfo(name), "w") as entry:
                 shutil.copyfileobj(source, entry)
+
+
+def files_to_pack(folder: Path, annotations: Path | None = None) -> dict[str, Path]:
+    """The files of a folder by their names in the archive, in order of name."""
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(_visible(folder))}
+    if annotations is not None:
+        is_flat = not any(name.startswith(IMAGES) for name in files)
+        files = {f"{IMAGES}{name}" if is_flat else name: path for name, path in files.items()}
+        files[COCO_FILE] = annotations
+    return files
 
 
 def _check(folder: Path, files: Mapping[str, Path], schema: Mapping[str, Any] | None) -> None:

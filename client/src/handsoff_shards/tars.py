@@ -39,6 +39,10 @@ def index_tar(path: Path) -> tuple[SampleEntry, ...]:
             for member in tar:
                 if not member.isfile():
                     raise InvalidInput(f"'{path}' holds '{member.name}', which is no plain file.")
+                if member.name.startswith("/") or ".." in member.name.split("/"):
+                    raise InvalidInput(
+                        f"'{path}' holds '{member.name}', which names a place outside."
+                    )
                 key, extension = split_name(member.name)
                 extent = Extent(member.offset_data, member.size)
                 samples.setdefault(key, {})[extension] = extent

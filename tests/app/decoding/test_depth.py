@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from app.decoding.depth import read_depth
+from app.decoding.parts import Named
 from app.decoding.protocol import Suffix
-from app.decoding.refusal import Refused
+from app.decoding.refusal import Notices, Refused
 from contracts.labelsets import DepthRange
 from contracts.schemas import DepthSchema
 from tests.app.uploading import encode, png
@@ -21,12 +22,19 @@ METRES = DepthSchema(unit="m", scale=0.001)
 
 
 def read(
-    tmp_path: Path, name: str, data: bytes, schema: DepthSchema = METRES
+    tmp_path: Path,
+    name: str,
+    data: bytes,
+    schema: DepthSchema = METRES,
+    notices: Notices | None = None,
 ) -> tuple[bytes, Suffix, DepthRange]:
     """What becomes of a depth map of an image of 3 x 2 pixels."""
     path = tmp_path / "file"
     path.write_bytes(data)
-    return read_depth(path, name, (3, 2), max_pixels=1_000, schema=schema)
+    depth = read_depth(
+        Named(name, path), (3, 2), max_pixels=1_000, schema=schema, notices=notices or Notices()
+    )
+    return depth.data, depth.suffix, depth.known
 
 
 def deep(*values: int) -> bytes:
@@ -96,3 +104,40 @@ def test_what_is_no_depth_map_is_refused(tmp_path: Path, name: str, data: bytes,
     """Eight bits, other sizes and types, values that are no depths, and anything that would need to be executed."""
     with pytest.raises(Refused, match=said):
         read(tmp_path, name, data)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "nearest", "num_known"), [(0, 0.5, 5), (500, 0.0, 4), (None, 0.0, 6)]
+)
+def test_an_npy_has_the_same_unknown_value_as_a_png(
+    tmp_path: Path, unknown: int | None, nearest: float, num_known: int
+) -> None:
+    """Where that value occurs it is not known, and the warning says so."""
+    schema = DepthSchema(unit="m", scale=0.001, unknown=unknown)
+    array = np.array([[0, 0.5, 1], [2, 0.5, 3]], dtype=np.float32)
+    notices = Notices()
+    data, _, known = read(tmp_path, "a.npy", npy(array), schema, notices)
+    assert (known.nearest, known.num_pixels) == (nearest, num_known)
+    assert np.isnan(np.load(io.BytesIO(data))).sum() == 6 - num_known
+    codes = [] if unknown is None else ["depth_unknown_in_npy"]
+    assert [warning.code for warning in notices.warnings] == codes
+
+
+def test_a_depth_png_is_turned_by_its_own_orientation(tmp_path: Path) -> None:
+    """As its image is."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.fromarray(np.array([[1, 2], [3, 4], [5, 6]], dtype=np.uint16))
+    data, _, _ = read(tmp_path, "a.png", encode(image, exif=exif))
+    assert np.asarray(Image.open(io.BytesIO(data))).tolist() == [[5, 3, 1], [6, 4, 2]]
+
+
+@pytest.mark.parametrize(
+    "header", ["[" * 9_000, "{'descr': '<f4', 'shape': (" + "9" * 5_000 + ",)}", "1/0", ""]
+)
+def test_an_npy_header_that_breaks_its_parser_is_refused(tmp_path: Path, header: str) -> None:
+    """Whatever the parser raises, the refusal is about this file."""
+    data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+    with pytest.raises(Refused, match="not an array") as refused:
+        read(tmp_path, "a.npy", data)
+    assert refused.value.file == "a.npy"

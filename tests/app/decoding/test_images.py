@@ -8,10 +8,15 @@ import pytest
 from PIL import Image
 
 from app.decoding.images import encode_png, read_image
-from app.decoding.refusal import Refused
+from app.decoding.refusal import Notices, Refused
 from tests.app.uploading import encode, png
 
 MAX_PIXELS = 1_000
+
+
+def read(path: Path, notices: Notices | None = None) -> Image.Image:
+    """The image as it is read."""
+    return read_image(path, "a", MAX_PIXELS, notices or Notices()).image
 
 
 @pytest.fixture
@@ -24,15 +29,15 @@ def path(tmp_path: Path) -> Path:
 def test_three_formats_are_read(path: Path, image_format: str) -> None:
     """PNG, JPEG and WebP come out as RGB."""
     path.write_bytes(encode(Image.new("RGB", (4, 3), (9, 9, 9)), image_format))
-    image = read_image(path, "a", MAX_PIXELS)
+    image = read(path)
     assert (image.mode, image.size) == ("RGB", (4, 3))
 
 
 def test_other_formats_are_refused(path: Path) -> None:
     """A format that Pillow could read, but we did not ask for, is not opened."""
     path.write_bytes(encode(Image.new("RGB", (4, 3)), "TIFF"))
-    with pytest.raises(Refused, match="not a readable PNG, JPEG, WEBP image"):
-        read_image(path, "a", MAX_PIXELS)
+    with pytest.raises(Refused, match="not a readable PNG or JPEG or WEBP image"):
+        read(path)
 
 
 def test_an_image_is_turned_upright(path: Path) -> None:
@@ -40,25 +45,63 @@ def test_an_image_is_turned_upright(path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     path.write_bytes(encode(Image.new("RGB", (4, 3)), "JPEG", exif=exif))
-    upright = read_image(path, "a", MAX_PIXELS)
+    upright = read(path)
     assert upright.size == (3, 4)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_applied(path: Path, orientation: int) -> None:
+    """All eight of EXIF, as Pillow knows them."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.write_bytes(encode(Image.new("RGB", (4, 3)), "PNG", exif=exif))
+    picture = read_image(path, "a", MAX_PIXELS, Notices())
+    assert picture.image.size == ((4, 3) if orientation <= 4 else (3, 4))
+    assert picture.is_turned == (orientation > 1)
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "JPEG"])
 @pytest.mark.parametrize(
-    ("mode", "said"), [("RGBA", "alpha"), ("LA", "alpha"), ("I;16", "8-bit RGB")]
+    "exif", [b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff"]
+)
+def test_damaged_exif_is_ignored(path: Path, image_format: str, exif: bytes) -> None:
+    """Metadata is no reason to lose an image; the warning names the file."""
+    path.write_bytes(encode(Image.new("RGB", (4, 3)), image_format, exif=exif))
+    notices = Notices()
+    assert read(path, notices).size == (4, 3)
+    assert all((one.code, one.files) == ("exif_ignored", ("a",)) for one in notices.warnings)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_an_alpha_channel_that_hides_nothing_is_accepted(path: Path, mode: str) -> None:
+    """Many tools always write one."""
+    path.write_bytes(encode(Image.new("L", (4, 3), 90).convert(mode)))
+    assert read(path).getpixel((0, 0)) == (90, 90, 90)
+
+
+def test_a_transparent_color_that_no_pixel_has_is_accepted(path: Path) -> None:
+    """A palette may name a transparent entry that is not used."""
+    image = Image.new("P", (4, 3), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    path.write_bytes(encode(image, transparency=0))
+    assert read(path).getpixel((0, 0)) == (10, 20, 30)
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [("RGBA", "transparent"), ("LA", "transparent"), ("I;16", "8-bit RGB")]
 )
 def test_images_that_are_not_plain_colour_are_refused(path: Path, mode: str, said: str) -> None:
-    """Alpha and 16 bits would be lost in silence, so they are refused with what to do."""
+    """Transparency and 16 bits would be lost in silence, so they are refused with what to do."""
     path.write_bytes(png(mode, (4, 3)))
     with pytest.raises(Refused, match=said):
-        read_image(path, "a", MAX_PIXELS)
+        read(path)
 
 
 def test_an_image_has_a_limit_of_pixels(path: Path) -> None:
     """A picture that is too large is refused by its header, before its pixels are read."""
     path.write_bytes(png("RGB", (100, 11)))
     with pytest.raises(Refused, match="100 x 11 pixels; at most 1000"):
-        read_image(path, "a", MAX_PIXELS)
+        read(path)
 
 
 def test_an_animation_is_refused(path: Path) -> None:
@@ -66,7 +109,7 @@ def test_an_animation_is_refused(path: Path) -> None:
     frames = [Image.new("RGB", (40, 20), (number, 0, 0)) for number in (0, 255)]
     path.write_bytes(encode(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
     with pytest.raises(Refused, match="animation"):
-        read_image(path, "a", MAX_PIXELS)
+        read(path)
 
 
 def test_a_phones_photograph_is_no_animation(path: Path) -> None:
@@ -74,7 +117,7 @@ def test_a_phones_photograph_is_no_animation(path: Path) -> None:
     preview = Image.new("RGB", (2, 2))
     photograph = Image.new("RGB", (4, 3))
     path.write_bytes(encode(photograph, "MPO", save_all=True, append_images=[preview]))
-    assert read_image(path, "a", MAX_PIXELS).size == (4, 3)
+    assert read(path).size == (4, 3)
 
 
 def test_a_cut_image_is_refused(path: Path) -> None:
@@ -82,7 +125,7 @@ def test_a_cut_image_is_refused(path: Path) -> None:
     noise = Image.effect_noise((30, 30), 90).convert("RGB")
     path.write_bytes(encode(noise)[:400])
     with pytest.raises(Refused, match="damaged"):
-        read_image(path, "a", MAX_PIXELS)
+        read(path)
 
 
 def test_a_picture_that_claims_to_be_immense_is_refused(path: Path) -> None:
@@ -91,7 +134,7 @@ def test_a_picture_that_claims_to_be_immense_is_refused(path: Path) -> None:
     whole = png("RGB", (2, 2))
     path.write_bytes(whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:])
     with pytest.raises(Refused, match="Scale it down"):
-        read_image(path, "a", MAX_PIXELS)
+        read(path)
 
 
 def test_nothing_of_the_file_is_kept_but_its_pixels() -> None:

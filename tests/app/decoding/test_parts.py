@@ -1,11 +1,13 @@
 """Promises of how an upload's files are sorted."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from app.decoding.parts import Sorted, check_images, check_parts, sort_files
-from app.decoding.refusal import Refused
+from app.decoding.parts import Place, Sorted, check_images, check_parts
+from app.decoding.parts import sort_files as sort_files_and_tell
+from app.decoding.refusal import Notices, Refused
 from contracts.errors import Flaw
 from contracts.schemas import TASK_NAMES, KeypointSchema, LabelSchema
 
@@ -18,10 +20,15 @@ def named(*names: str) -> dict[str, Path]:
     return {name: Path(name) for name in names}
 
 
+def sort_files(files: Mapping[str, Path], notices: Notices | None = None) -> Sorted:
+    """The files by their part."""
+    return sort_files_and_tell(files, notices or Notices())
+
+
 def flaws_of(found: Sorted, labels: LabelSchema = LABELS, *annotated: str) -> list[Flaw]:
     """What is wrong, `annotated` being the stems that a COCO file has masks for."""
     stems = {task: set(annotated if task == "segmentation" else ()) for task in TASK_NAMES}
-    return check_parts(found, labels, stems)
+    return check_parts(found, labels, stems, Place(file="labelset.json"))
 
 
 def test_images_and_masks_meet_by_their_stem() -> None:
@@ -43,7 +50,48 @@ def test_the_litter_of_file_managers_is_passed_over() -> None:
     assert set(found.images) == {"a"}
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "images/deep/a.png", "labels/a.png", "images"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "images/.gitkeep",
+        "README.dataset.txt",
+        ".ipynb_checkpoints/a-checkpoint.png",
+        "images/.ipynb_checkpoints/a-checkpoint.png",
+        "LICENSE",
+        ".git/HEAD",
+    ],
+)
+def test_a_stray_file_is_skipped_with_a_warning(name: str) -> None:
+    """A file that is surely no label costs nobody an upload."""
+    notices = Notices()
+    found = sort_files(named("images/a.png", "masks/a.png", name), notices)
+    assert set(found.images) == {"a"}
+    assert [(one.code, one.files) for one in notices.warnings] == [("files_skipped", (name,))]
+
+
+@pytest.mark.parametrize(
+    "name", ["._labels", "images/._a.png", "masks/@eaDir/a.png", "$RECYCLE.BIN/x"]
+)
+def test_litter_is_passed_over_without_a_word(name: str) -> None:
+    """Systems write it unasked."""
+    notices = Notices()
+    assert set(sort_files(named("images/a.png", "masks/a.png", name), notices).images) == {"a"}
+    assert notices.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mask/a.png",
+        "README.png",
+        "annotation.json",
+        "notes.txt",
+        "images/deep/a.png",
+        "labels/a.png",
+        "images",
+    ],
+)
 def test_a_file_without_a_place_is_refused(name: str) -> None:
     """A file that would be passed over in silence is named instead."""
     with pytest.raises(Refused, match="no place") as refused:

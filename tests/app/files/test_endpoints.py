@@ -3,7 +3,7 @@
 import mimetypes
 from datetime import timedelta
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from app.links import Links
@@ -54,6 +54,28 @@ def test_a_range_gives_a_part(client: httpx.Client, url: str, wanted: str, expec
     assert answer.content == DATA[expected.start : expected.stop]
     span = f"bytes {expected.start}-{expected.stop - 1}/2560"
     assert answer.headers["Content-Range"] == span
+
+
+def test_a_part_of_what_the_caller_has_is_given(client: httpx.Client, url: str) -> None:
+    """`If-Range` with the present tag: the part."""
+    tag = client.head(url).headers["ETag"]
+    answer = client.get(url, headers={"Range": "bytes=0-9", "If-Range": tag})
+    assert (answer.status_code, answer.content) == (206, DATA[:10])
+
+
+@pytest.mark.parametrize("held", ['"another"', 'W/"weak"', "Sat, 31 Jan 2026 12:00:00 GMT", ""])
+def test_a_part_of_something_else_is_not_given(client: httpx.Client, url: str, held: str) -> None:
+    """`If-Range` with another tag, a weak one or a date: the whole, so that no download is put together of two."""
+    for span in ("bytes=0-9", "bytes=9999-"):
+        answer = client.get(url, headers={"Range": span, "If-Range": held})
+        assert (answer.status_code, answer.content) == (200, DATA)
+
+
+def test_a_weak_form_of_the_present_tag_is_not_enough(client: httpx.Client, url: str) -> None:
+    """A part may only be added to bytes that are the same."""
+    tag = client.head(url).headers["ETag"]
+    answer = client.get(url, headers={"Range": "bytes=0-9", "If-Range": f"W/{tag}"})
+    assert answer.status_code == 200
 
 
 def test_a_range_beyond_the_end_is_416(client: httpx.Client, url: str) -> None:

@@ -1,6 +1,6 @@
 """What a fit can be made of: everything that would fail for certain is refused before it is queued."""
 
-import httpx
+import httpx2 as httpx
 
 
 def test_a_distance_that_nothing_can_measure_is_refused(

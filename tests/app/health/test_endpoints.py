@@ -1,6 +1,6 @@
 """Promises of `/livez` and `/readyz`."""
 
-import httpx
+import httpx2 as httpx
 
 from contracts.heartbeats import Heartbeat
 from contracts.ledger import Ledger

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-import httpx
+import httpx2 as httpx
 import pytest
 from fastapi import FastAPI
 

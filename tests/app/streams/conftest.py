@@ -4,7 +4,7 @@ import io
 import tarfile
 from collections.abc import Callable
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from contracts import keys, records

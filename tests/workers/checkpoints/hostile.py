@@ -17,7 +17,7 @@ from tests.workers.checkpoints.opcodes import (
     torch_zip,
     value,
 )
-from workers.checkpoints.pickles import MAX_OPCODES
+from workers.checkpoints.budget import MAX_STEPS
 
 CANARY = "canary"
 
@@ -157,7 +157,7 @@ def _bombs() -> dict[str, bytes]:
         "frame of 4 EB": HEAD + b"\x95" + b"\xff" * 7 + b"\x3f" + b"N.",
         "number of 2 GB": stream(b"\x8b\xff\xff\xff\x7f"),
         "text of 2 MB": stream(text("a" * 2_000_000)),
-        "more operations than any network needs": stream(b"N" * (MAX_OPCODES + 1)),
+        "more operations than any network needs": stream(b"N" * (MAX_STEPS + 1)),
         "tuples nested deep": stream(nested),
         "tuples nested deep as a key": stream(b"}" + nested + b"Ns"),
         "lists nested deep": stream(b"]" * 50_000 + b"a" * 49_999),

@@ -1,7 +1,6 @@
 """Promises of `workers.checkpoints.nvidia`: the discriminator equals its layers written out; variants are refused."""
 
 import math
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -10,11 +9,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.stylegan2.discriminator import build_discriminator
+from workers.checkpoints.budget import Budget
 from workers.checkpoints.checkpoint import CheckpointRefused
 from workers.checkpoints.drafts import read_drafts
-from workers.checkpoints.nvidia import drafts_of
 from workers.checkpoints.nvidia_modules import Module, network_of
-from workers.checkpoints.reading import PICKLE_NAMES, read_checkpoint
+from workers.checkpoints.reading import PICKLE_NAMES, drafts_of, read_checkpoint
+from workers.checkpoints.sources import Source
 from workers.checkpoints.tensors import StoredTensor
 from workers.checkpoints.torch_files import read_pickle
 
@@ -23,7 +23,7 @@ FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
 
 def networks(name: str) -> dict[str, Module]:
     """The top of a fixture, as its pickle describes it."""
-    top = read_pickle(BytesIO((FIXTURES / name).read_bytes()), PICKLE_NAMES)
+    top = read_pickle(Source((FIXTURES / name).read_bytes()), PICKLE_NAMES, Budget.for_file(10**7))
     assert isinstance(top, dict)
     return top
 
@@ -122,7 +122,7 @@ def changed(module: Module, path: list[str], **attributes: object) -> Module:
         (["synthesis", "b8", "conv0"], {"conv_clamp": 128}, "differ in conv_clamp"),
         (["mapping", "fc0"], {"activation": "relu"}, "differ in activation"),
         (["mapping", "fc0"], {"bias_gain": "0.01"}, "differ in bias_gain"),
-        (["mapping", "fc0"], {"bias_gain": [1]}, "'bias_gain' is a list"),
+        (["mapping", "fc0"], {"bias_gain": [1]}, "'bias_gain' is neither"),
     ],
 )
 def test_what_the_configuration_has_no_word_for_is_refused(

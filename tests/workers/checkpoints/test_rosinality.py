@@ -1,6 +1,5 @@
 """Promises of `workers.checkpoints.rosinality`: training checkpoints, encoders' files, and the oldest ones."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,12 @@ from torch import Tensor
 
 from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.stylegan2.discriminator import Discriminator, build_discriminator
+from workers.checkpoints.budget import Budget
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
 from workers.checkpoints.drafts import network_shapes, read_drafts, renamed
-from workers.checkpoints.reading import PICKLE_NAMES
-from workers.checkpoints.rosinality import DISCRIMINATOR_NAMES, GENERATOR_NAMES, drafts_of
+from workers.checkpoints.reading import PICKLE_NAMES, drafts_of
+from workers.checkpoints.rosinality import DISCRIMINATOR_NAMES, GENERATOR_NAMES
+from workers.checkpoints.sources import Source
 from workers.checkpoints.tensors import Storage, StoredTensor
 from workers.checkpoints.torch_files import read_legacy
 
@@ -23,16 +24,14 @@ FILE = Path(__file__).parents[2] / "fixtures" / "checkpoints" / "rosinality-lega
 @pytest.fixture
 def top() -> dict[str, Any]:
     """A converted file: g_ema and latent_avg."""
-    found = read_legacy(BytesIO(FILE.read_bytes()), PICKLE_NAMES)
+    found = read_legacy(Source(FILE.read_bytes()), PICKLE_NAMES, Budget.for_file(10**6))
     assert isinstance(found, dict)
     return found
 
 
 def read(top: dict[str, Any]) -> Checkpoint:
     """What is made of such a top."""
-    drafts = drafts_of(top)
-    assert drafts is not None
-    return read_drafts(drafts, 10**8)
+    return read_drafts(drafts_of(top), 10**8)
 
 
 def stored(tensor: Tensor) -> StoredTensor:

@@ -1,0 +1,263 @@
+"""Receives the form of an upload: each part goes to a file of its own as it arrives, so memory does not grow with it.
+
+FastAPI's forms keep up to 1 MiB of every part in memory, and an open file for every larger one: a form of 400 parts
+took 400 MB. Here a request holds one chunk, and one file is open at a time.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import IO, Literal
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from app.decoding.protocol import SpooledFile
+from app.flaws import printable
+from app.problems import pointer_of
+from contracts.errors import Flaw, InvalidRequest, TooLarge
+
+Kind = Literal["file", "files", "text"]
+
+FIELDS: Mapping[str, Kind] = {
+    "archive": "file",
+    "images": "files",
+    "masks": "files",
+    "keypoints": "files",
+    "depth": "files",
+    "annotations": "file",
+    "schema": "text",
+}
+_MAX_UNKNOWN = 10
+_EXTENDED_NAME = re.compile(rb"filename\*\s*=\s*\"?([\w-]*)'[^']*'([^;\s\"]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class FormLimits:
+    """How much one form may hold: files, and bytes of the schema's text."""
+
+    max_files: int
+    max_text_bytes: int
+
+
+@dataclass
+class Form:
+    """What a form held: files by their field, in the order they were sent, and the schema's text."""
+
+    files: dict[str, list[SpooledFile]] = field(default_factory=dict)
+    schema_text: str | None = None
+
+
+async def receive_form(request: Request, folder: Path, limits: FormLimits) -> Form:
+    """Read the request's multipart form into files below `folder`.
+
+    Raises `InvalidRequest` for fields that the form does not have or that are sent twice, `TooLarge` when a limit is
+    passed, and 400 for a body that is no complete form.
+    """
+    media_type, options = parse_options_header(request.headers.get("Content-Type"))
+    boundary = options.get(b"boundary")
+    if media_type != b"multipart/form-data" or not boundary:
+        found = printable(request.headers.get("Content-Type", "no Content-Type")[:80])
+        detail = f"Expected a multipart/form-data form, found {found}. With curl: -F archive=@labels.zip."
+        raise InvalidRequest.at("/", detail)
+    try:
+        receiver = _Receiver(boundary, folder, limits)
+        async for chunk in request.stream():
+            await run_in_threadpool(receiver.feed, chunk)
+        return receiver.finish()
+    except FormParserError as error:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"The form is damaged: {error}") from None
+    except ClientDisconnect:
+        raise HTTPException(
+            HTTPStatus.BAD_REQUEST, "The connection ended before the form did."
+        ) from None
+
+
+class _Receiver:
+    """Takes the bytes of a form and writes its parts. The parser calls it back for each piece of each part."""
+
+    def __init__(self, boundary: bytes, folder: Path, limits: FormLimits) -> None:
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_header_field": self._on_header_field,
+                "on_header_value": self._on_header_value,
+                "on_header_end": self._on_header_end,
+                "on_headers_finished": self._on_headers,
+                "on_part_data": self._on_data,
+                "on_part_end": self._on_part_end,
+                "on_end": self._on_end,
+            },
+        )
+        self._folder = folder
+        self._limits = limits
+        self._form = Form()
+        self._unknown: list[str] = []
+        self._num_files = 0
+        self._header = self._value = self._disposition = b""
+        self._part: _FilePart | _TextPart | None = None
+        self._is_complete = False
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the body."""
+        try:
+            self._parser.write(chunk)
+        except BaseException:
+            if self._part is not None:
+                self._part.close()
+            raise
+
+    def finish(self) -> Form:
+        """The whole form. Raises for one that ends early or has unknown fields."""
+        if not self._is_complete:
+            if self._part is not None:
+                self._part.close()
+            raise FormParserError("it ends before its last boundary")
+        if self._unknown:
+            detail = f"The form has no such field; it has {', '.join(FIELDS)}. Correct its name, or leave it out."
+            names = list(dict.fromkeys(self._unknown))[:_MAX_UNKNOWN]
+            flaws = [Flaw(pointer=pointer_of("body", name), detail=detail) for name in names]
+            raise InvalidRequest("The form has fields that are not known; see errors.", flaws=flaws)
+        return self._form
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._header = self._value = b""
+
+    def _on_headers(self) -> None:
+        name, file_name = _names(self._disposition)
+        self._disposition = b""
+        kind = FIELDS.get(name)
+        if kind is None:
+            self._unknown.append(printable(name[:100]))
+            self._part = _TextPart(name, self._limits.max_text_bytes, is_kept=False)
+        elif kind == "text":
+            self._check_once(name, self._form.schema_text is not None)
+            self._part = _TextPart(name, self._limits.max_text_bytes)
+        else:
+            self._part = self._file_part(name, kind, file_name)
+
+    def _file_part(self, name: str, kind: Kind, file_name: str | None) -> "_FilePart":
+        if file_name is None:
+            detail = f"Expected a file, found text. With curl: -F {name}=@NAME-OF-THE-FILE."
+            raise InvalidRequest.at(f"/{name}", detail)
+        self._check_once(name, kind == "file" and name in self._form.files)
+        self._num_files += 1
+        if self._num_files > self._limits.max_files:
+            raise TooLarge(
+                f"The form has more than {self._limits.max_files} files. Send them as one zip or tar in 'archive'."
+            )
+        return _FilePart(name, file_name, self._folder / f"upload-{self._num_files:06d}")
+
+    def _check_once(self, name: str, is_again: bool) -> None:  # noqa: FBT001 - a fact, not an option
+        if is_again:
+            raise InvalidRequest.at(f"/{name}", f"Expected one '{name}', found two. Send it once.")
+
+    def _on_data(self, data: bytes, start: int, end: int) -> None:
+        assert self._part is not None
+        self._part.write(data[start:end])
+
+    def _on_part_end(self) -> None:
+        part, self._part = self._part, None
+        assert part is not None
+        part.close()
+        if isinstance(part, _FilePart):
+            if part.is_given:
+                spooled = SpooledFile(name=part.file_name, path=part.path)
+                self._form.files.setdefault(part.name, []).append(spooled)
+        elif part.is_kept:
+            self._form.schema_text = part.text()
+
+    def _on_end(self) -> None:
+        self._is_complete = True
+
+
+class _FilePart:
+    """A part that becomes a file. A browser sends a field without a choice as an empty file without a name."""
+
+    def __init__(self, name: str, file_name: str, path: Path) -> None:
+        self.name = name
+        self.file_name = file_name
+        self.path = path
+        self._num_bytes = 0
+        self._file: IO[bytes] = path.open("wb")
+
+    @property
+    def is_given(self) -> bool:
+        """False for the empty file of a field without a choice."""
+        return bool(self.file_name or self._num_bytes)
+
+    def write(self, data: bytes) -> None:
+        self._num_bytes += len(data)
+        self._file.write(data)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _TextPart:
+    """A part that is kept as text, also when it was sent as a file: `-F schema=@labelset.json`."""
+
+    def __init__(self, name: str, max_bytes: int, *, is_kept: bool = True) -> None:
+        self.name = name
+        self.is_kept = is_kept
+        self._max_bytes = max_bytes
+        self._data = bytearray()
+
+    def write(self, data: bytes) -> None:
+        if not self.is_kept:
+            return
+        if len(self._data) + len(data) > self._max_bytes:
+            raise TooLarge(
+                f"The field '{self.name}' has more than {self._max_bytes} bytes of text."
+            )
+        self._data += data
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def text(self) -> str:
+        """The part's text. Raises `InvalidRequest` for bytes that are not UTF-8."""
+        try:
+            return self._data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            byte = self._data[error.start]
+            detail = (
+                f"Expected UTF-8 text, found byte 0x{byte:02x} at {error.start}. Save it as UTF-8."
+            )
+            raise InvalidRequest.at(f"/{self.name}", detail) from error
+
+
+def _names(disposition: bytes) -> tuple[str, str | None]:
+    """The field's name and the file's name of a Content-Disposition header; None where it names no file.
+
+    `filename*` (RFC 5987) is read although RFC 7578 forbids it in forms: some HTTP clients send it for names that are
+    not ASCII.
+    """
+    _, options = parse_options_header(disposition)
+    if b"name" not in options:
+        raise FormParserError("a part has no name in its Content-Disposition header")
+    name = options[b"name"].decode("utf-8", errors="replace")
+    extended = _EXTENDED_NAME.search(disposition)
+    if extended is not None:
+        charset = extended[1].decode() or "utf-8"
+        try:
+            return name, unquote_to_bytes(extended[2]).decode(charset)
+        except (LookupError, ValueError) as error:
+            raise FormParserError(f"the filename* of a part cannot be read ({error})") from error
+    file_name = options.get(b"filename")
+    return name, None if file_name is None else file_name.decode("utf-8", errors="surrogateescape")

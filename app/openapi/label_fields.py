@@ -1,0 +1,107 @@
+"""Descriptions of labelsets, batches, streams and shards."""
+
+from app.openapi.described import Described, Table, example_id
+
+LABEL_FIELDS: Table = {
+    # The label schema
+    "LabelSchema.classes": Described(
+        "Names of the classes in the order of their index, background first.",
+        ["background", "skin"],
+    ),
+    "ignore_index": Described("The mask value that means unlabelled.", 255),
+    "colours": Described(
+        "A color (red, green, blue) for each class, in the order of `classes`; null for none.",
+        [[0, 0, 0], [255, 205, 148]],
+    ),
+    "LabelSchema.keypoints": Described("The keypoints; null without any."),
+    "LabelSchema.depth": Described("What depth values mean; null without depth."),
+    "names": Described("Names of the keypoints.", ["head_top", "chin"]),
+    "skeleton": Described("Pairs of keypoints that are joined by a line.", [["head_top", "chin"]]),
+    "reference": Described(
+        "Two keypoints whose distance errors are measured by; null for the height of all points.",
+        ["head_top", "chin"],
+    ),
+    "unit": Described("The unit of depth.", "m"),
+    "scale": Described("A 16-bit value times this is the depth in `unit`.", 0.001),
+    "unknown": Described("The 16-bit value that means unknown; null when every value is a depth.", 0),
+    # Labelsets
+    "LabelsetSummary.id": Described("The id that a fit takes.", example_id("labelset")),
+    "LabelsetView.id": Described("The id that a fit takes.", example_id("labelset")),
+    "num_images": Described("How many images.", 16),
+    "LabelsetSummary.tasks": Described("How many images have labels of each kind.", {"segmentation": 16}),
+    "LabelsetView.tasks": Described("How many images have labels of each kind.", {"segmentation": 16}),
+    "LabelsetSummary.classes": Described("How often each class occurs."),
+    "LabelsetView.classes": Described("How often each class occurs."),
+    "ignored_pixels": Described("How many pixels are unlabelled.", 0),
+    "keypoints": Described("How often each keypoint is labelled."),
+    "depth": Described("The range of known depth; null without depth."),
+    "entries": Described("The images by name, and what is labelled in each."),
+    "EntryView.tasks": Described("Which kinds of label the image has.", ["segmentation"]),
+    "num_pixels": Described("In how many pixels.", 4_096),
+    "num_seen": Described("In how many of those images it is visible.", 12),
+    "nearest": Described("The smallest depth, in the schema's unit.", 0.4),
+    "farthest": Described("The largest depth, in the schema's unit.", 2.5),
+    # Batches and streams
+    "fit": Described("The fit that made the samples, pinned by its digest."),
+    "BatchCreate.fit": Described("The fit that makes the samples; it must have succeeded.", example_id("fit")),
+    "StreamCreate.fit": Described("The fit that makes the samples; it must have succeeded.", example_id("fit")),
+    "n": Described("How many samples.", 10_000),
+    "truncation": Described("Truncation psi of the sampling: smaller is more typical and less varied.", 0.7),
+    "filter": Described("Which samples are dropped; null keeps all."),
+    "drop_share": Described("Drops this share of the most uncertain candidates.", 0.1),
+    "image_format": Described("The format of the images. Labels are always PNG or JSON.", "png"),
+    "shard_size": Described("Samples in each shard; null for the service's own size.", 256),
+    "num_shards": Described("How many shards.", 40),
+    "render_version": Described("Changes when the same request would render other bytes.", 4),
+    "StreamView.id": Described("The id.", example_id("stream")),
+    "StreamView.kind": Described("What the answer is about."),
+    "num_samples": Described("How many samples were kept.", 256),
+    "num_candidates": Described("How many samples were drawn, dropped ones included.", 284),
+    "mean_score": Described("Mean uncertainty of the kept samples; null before there are any.", 0.08),
+    "threshold": Described("The highest uncertainty that is kept; null without a filter.", 0.2),
+    "render_seconds": Described("Seconds of rendering, over all workers.", 12.5),
+    "BatchMetrics.classes": Described("How often each class occurs: what a filter cost the rare ones."),
+    "ClassPresence.name": Described("The class.", "skin"),
+    "ClassCount.name": Described("The class.", "skin"),
+    "KeypointCount.name": Described("The keypoint.", "chin"),
+    "kept_share": Described("Share of the kept samples in which the class occurs.", 0.99),
+    "candidate_share": Described("Share of all candidates in which the class occurs.", 0.98),
+    "BatchManifest.labels": Described("What the labels mean; null when the batch did not succeed."),
+    "class_pixels": Described("Pixels of each class, by class index.", [3_000, 1_096]),
+    "class_images": Described("Kept samples in which each class occurs, by class index.", [256, 255]),
+    "candidate_class_images": Described("Candidates in which each class occurs, by class index.", [284, 282]),
+    "card": Described("The dataset card (Markdown); null for batches from before there were cards."),
+    "shards": Described("Every shard, in order."),
+    "tar": Described("The tar of the shard, as it lies in the store."),
+    "index": Described("Which shard, from 0.", 0),
+    "ShardList.items": Described("Every shard with a link, in order."),
+    "batch": Described("The batch.", example_id("batch")),
+    "format": Described("What the archive is for.", "coco"),
+    "num_files": Described("How many files the archive has.", 257),
+    # The forms
+    "LabelsetForm.archive": Described(
+        "A zip or tar of images/NAME.png (or .jpg, .webp), labelset.json, and labels: masks/NAME.png, "
+        "keypoints/NAME.json, depth/NAME.png (or .npy), or one COCO file annotations.json.",
+    ),
+    "LabelsetForm.images": Described("Images (PNG, JPEG, WebP), when there is no archive."),
+    "LabelsetForm.masks": Described(
+        "Masks (PNG of class indices, or RGB with `colours` in the schema), each named like its image.",
+    ),
+    "LabelsetForm.keypoints": Described("A JSON file of keypoints for each image, named like it."),
+    "LabelsetForm.depth": Described(
+        "Depth maps: 16-bit PNG, or npy of float32 with NaN for unknown, named like their image.",
+    ),
+    "LabelsetForm.annotations": Described("One COCO JSON: polygons, RLE masks, keypoints with visibility."),
+    "LabelsetForm.schema": Described(
+        "What labelset.json would say.",
+        '{"name": "faces", "classes": ["background", "skin"]}',
+    ),
+    "GeneratorForm.file": Described(
+        "The checkpoint: a .pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt or .safetensors.",
+    ),
+    "GeneratorForm.name": Described("A name for people.", "faces 256"),
+    "GeneratorCreate.name": Described("A name for people.", "faces 256"),
+    "GeneratorCreate.upload": Described("The id of an upload that is complete.", example_id("upload")),
+    "UploadCreate.num_bytes": Described("The size of the file in bytes.", 363_000_000),
+}  # fmt: skip
+"""For labelsets, batches, streams, and the forms that files come in."""

@@ -1,0 +1,164 @@
+"""Which statuses and headers each operation can answer with, beside its success.
+
+Most follow from what an operation takes; the table names the rest. `make fuzz` finds what is missing here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from app.openapi.parameters import ANSWER_HEADERS
+from app.problems import MEDIA_TYPE
+from contracts.conflicts import (
+    BuiltIn,
+    FitNotReady,
+    GeneratorNotReady,
+    JobNotFinished,
+    NotRendered,
+    RequestInProgress,
+    UploadIncomplete,
+    UploadUsed,
+)
+from contracts.errors import (
+    ExportFailed,
+    ExportNotReady,
+    ForeignHost,
+    ForeignOrigin,
+    Gone,
+    HandsOffError,
+    IdempotencyMismatch,
+    InvalidCursor,
+    InvalidLink,
+    InvalidRequest,
+    InvalidUpload,
+    NotFound,
+    QueueUnavailable,
+    ShardFailed,
+    ShardNotReady,
+    StoreUnavailable,
+    TooLarge,
+    UnreadableBody,
+)
+
+Operation = dict[str, Any]
+Errors = tuple[type[HandsOffError], ...]
+
+HEALTH = frozenset({"is_alive", "is_ready"})
+_CREATES: Errors = (RequestInProgress, IdempotencyMismatch)
+_OF_JOBS = ("generator", "inverter", "fit", "batch")
+_OF_FILES = ("Accept-Ranges", "Content-Disposition")
+_CHANGES = frozenset({"post", "put", "patch", "delete"})
+
+_OTHERS: dict[str, Errors] = {
+    "create_labelset": (*_CREATES, InvalidUpload),
+    "create_generator": (*_CREATES, InvalidUpload, UploadIncomplete, UploadUsed),
+    "create_inverter": (*_CREATES, GeneratorNotReady),
+    "create_fit": (*_CREATES, GeneratorNotReady),
+    "create_batch": (*_CREATES, FitNotReady),
+    "create_stream": (*_CREATES, FitNotReady),
+    "create_upload": _CREATES,
+    "put_content": (InvalidLink, InvalidUpload, UploadUsed),
+    "delete_upload": (UploadUsed,),
+    "delete_generator": (BuiltIn, JobNotFinished),
+    "delete_inverter": (JobNotFinished,),
+    "delete_fit": (JobNotFinished,),
+    "delete_batch": (JobNotFinished,),
+    "list_inverters_of": (GeneratorNotReady,),
+    "list_shards": (NotRendered,),
+    "get_batch_manifest": (NotRendered,),
+    "read_export": (NotRendered, ExportFailed, ExportNotReady, TooLarge),
+    "get_export_record": (NotRendered, ExportFailed, ExportNotReady, TooLarge),
+    "read_shard": (ShardFailed, ShardNotReady),
+    "get_shard_record": (ShardFailed, ShardNotReady),
+    "read_tar": (ShardFailed, ShardNotReady),
+    "read_file": (InvalidLink, Gone),
+}
+"""What an operation refuses beside what follows from its method, parameters and body."""
+
+
+def add_errors(method: str, operation: Operation) -> None:
+    """Add every error that the operation can answer with, as problem+json."""
+    by_status: dict[int, list[str]] = defaultdict(list)
+    for error in dict.fromkeys(_errors_of(method, operation)):
+        by_status[error.status].append(f"`{error.code}`: {error.title}.")
+    if operation["operationId"] == "read_file":
+        by_status[416].append("The object has none of the bytes of `Range`.")
+    for status in sorted(by_status):
+        answer = _problem(" ".join(by_status[status]))
+        operation["responses"].setdefault(str(status), answer)
+
+
+def add_successes(operation: Operation) -> None:
+    """Add what an operation answers beside its first success, and the headers of every answer."""
+    name, answers = operation["operationId"], operation["responses"]
+    verb, _, noun = name.partition("_")
+    if verb in {"create", "cancel"} and noun in _OF_JOBS:
+        answers["200"] = {**answers["202"], "description": "The job has ended"}
+        answers["202"]["description"] = "The job is queued, running, or stopping"
+    if verb == "get" and noun in _OF_JOBS:
+        answers["304"] = {"description": "The caller has this state of the job already"}
+    if verb == "follow":
+        answers["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
+        answers["204"] = {"description": "Nothing more will happen"}
+    if name == "read_file":
+        answers["206"] = {**answers["200"], "description": "The part that was asked for"}
+        answers["304"] = {"description": "The caller has the object already"}
+    for status, answer in answers.items():
+        found = sorted(set(_headers(name, int(status))))
+        answer["headers"] = {one: {"$ref": f"#/components/headers/{one}"} for one in found}
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+def _errors_of(method: str, operation: Operation) -> Iterator[type[HandsOffError]]:
+    name = operation["operationId"]
+    parameters = {one["name"] for one in operation.get("parameters", ())}
+    has_body, has_id = "requestBody" in operation, any(one.endswith("_id") for one in parameters)
+    rules: tuple[tuple[bool, Errors], ...] = (
+        (True, (HandsOffError,)),
+        (name not in HEALTH, (ForeignHost, StoreUnavailable, QueueUnavailable)),
+        (method in _CHANGES, (ForeignOrigin,)),
+        (method in {"post", "put"}, (TooLarge,)),
+        (has_body, (UnreadableBody,)),
+        (has_body or bool(parameters), (InvalidRequest,)),
+        (has_id, (NotFound,)),
+        (has_id and "upload_id" not in parameters, (Gone,)),
+        ("after" in parameters and "events" not in name, (InvalidCursor,)),
+        (True, _OTHERS.get(name, ())),
+    )
+    for applies, errors in rules:
+        yield from errors if applies else ()
+
+
+def _headers(name: str, status: int) -> Iterator[str]:
+    verb, _, noun = name.partition("_")
+    is_job, is_success = noun in _OF_JOBS, status < HTTPStatus.MULTIPLE_CHOICES
+    is_shown = is_job and verb == "get" and status in {200, 304}
+    rules = (
+        (True, ("X-Request-Id",)),
+        (is_success and verb == "create", ("Location", "Idempotent-Replayed")),
+        (is_success and is_job and verb in {"create", "get"}, ("Preference-Applied",)),
+        (is_job and verb in {"create", "cancel"} and status in {200, 202}, ("Retry-After",)),
+        (is_shown, ("ETag", "Cache-Control", "Retry-After")),
+        (is_success and verb == "list" and "events" not in name, ("Link",)),
+        (status == HTTPStatus.TEMPORARY_REDIRECT, ("Location", "Cache-Control")),
+        (name == "read_file" and status in {200, 206, 304}, ("ETag", "Cache-Control", *_OF_FILES)),
+        (name == "read_file" and status in {206, 416}, ("Content-Range",)),
+        (status in {409, 503} and name not in HEALTH, ("Retry-After",)),
+    )
+    for applies, headers in rules:
+        yield from headers if applies else ()
+
+
+def header_components() -> dict[str, Any]:
+    """Return the headers of all answers, by name, for the answers to refer to."""
+    found = {}
+    for name, (text, example) in ANSWER_HEADERS.items():
+        kind = "integer" if isinstance(example, int) else "string"
+        found[name] = {"description": text, "schema": {"type": kind, "examples": [example]}}
+    return found
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}

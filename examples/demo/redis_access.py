@@ -1,0 +1,53 @@
+"""Access to the Redis that a command starts: where it listens, the password that opens it, and whether it answers."""
+
+import secrets
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from examples.demo.redis_servers import redis_server
+
+LOOPBACK = "127.0.0.1"
+CONFIGURATION = "redis.conf"
+
+
+@dataclass(frozen=True)
+class RedisAccess:
+    """A port of loopback and a random password."""
+
+    port: int
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+
+    @property
+    def url(self) -> str:
+        """The address with the password. Hand it to a process by its environment: command lines are public."""
+        return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
+
+    def command(self, folder: Path) -> list[str]:
+        """Return the command of a server without persistence that works in `folder`, and write its configuration there.
+
+        The password stands in that file, which only its owner can read.
+        """
+        configuration = folder / CONFIGURATION
+        configuration.unlink(missing_ok=True)
+        configuration.touch(mode=0o600)
+        configuration.write_text(f"requirepass {self.password}\n")
+        return [
+            redis_server(),
+            str(configuration),
+            *("--port", str(self.port), "--bind", LOOPBACK),
+            *("--save", "", "--appendonly", "no"),
+            *("--dir", str(folder)),
+        ]
+
+    def answers(self) -> bool:
+        """Return True when a server on the port takes the password and answers PING."""
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:
+                connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                answer = b""
+                while answer.count(b"\n") < 2 and (part := connection.recv(64)):
+                    answer += part
+                return answer.startswith(b"+OK\r\n+PONG")
+        except OSError:
+            return False

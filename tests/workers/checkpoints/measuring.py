@@ -1,0 +1,45 @@
+"""`python -m tests.workers.checkpoints.measuring`: converts files as the service does and measures each.
+
+Reads the name of one file a line. One fork for each file, out of a process that has the libraries loaded: what the
+kernel counts for a fork is that one conversion with its libraries. Writes one line of JSON for each file.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from contracts.settings import MiB, Settings
+from workers import converting_child
+from workers.converting_process import RESULT, Limits
+
+
+def main() -> None:
+    """Measure the files of the lines on stdin, one after another."""
+    for name in sys.stdin:
+        with tempfile.TemporaryDirectory() as folder:
+            sys.stdout.write(json.dumps(measure(Path(name.strip()), Path(folder))) + "\n")
+            sys.stdout.flush()
+
+
+def measure(path: Path, folder: Path) -> dict[str, object]:
+    """Convert one file in a fork; what it took and how it ended."""
+    limits = Limits.for_file(Settings(), path.stat().st_size)
+    child = os.fork()
+    if not child:
+        sys.argv[1:] = [str(path), str(folder), str(limits.memory_bytes), str(limits.cpu_seconds)]
+        os._exit(converting_child.main())
+    _, status, usage = os.wait4(child, 0)
+    result = folder / RESULT
+    return {
+        "file": path.name,
+        "status": os.waitstatus_to_exitcode(status),
+        "resident_mib": usage.ru_maxrss * 1024 // MiB,
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "refusal": json.loads(result.read_bytes())["refusal"] if result.exists() else None,
+    }
+
+
+if __name__ == "__main__":
+    main()

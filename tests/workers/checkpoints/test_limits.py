@@ -1,0 +1,102 @@
+"""The promise that a machine survives any file: what the child takes, measured by the kernel and not by the child."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.job_errors import InvalidCheckpoint
+from contracts.settings import MiB, Settings
+from tests.workers.checkpoints.bombs import MB, bombs
+from tests.workers.checkpoints.makers import FIXTURES
+from workers.converting_process import Limits, convert_file, environment
+
+MAX_RESIDENT_MIB = 1_500 * MB / MiB
+MAX_CPU_SECONDS = 60
+
+BOMBS = bombs()
+
+READABLE = {
+    "a generator of one storage",
+    "a mapping network of one storage",
+    "noise maps of one storage",
+    "our zip with as much as it may have",
+}
+"""Odd, and a StyleGAN2 all the same."""
+
+
+@pytest.fixture(scope="module")
+def measuring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A process that has the libraries loaded and converts each file in a fork."""
+    folder = tmp_path_factory.mktemp("measuring")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.workers.checkpoints.measuring"],
+        env={**environment(folder), "PYTHONPATH": ":".join(sys.path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.terminate()
+
+
+def measure(process: subprocess.Popen[str], path: Path) -> dict[str, Any]:
+    """What converting one file took, and how it ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{path}\n")
+    process.stdin.flush()
+    measured: dict[str, Any] = json.loads(process.stdout.readline())
+    return measured
+
+
+@pytest.mark.parametrize("name", sorted(BOMBS))
+def test_no_small_file_takes_a_machine(
+    name: str, measuring: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    """Under 20 MB: never over 1.5 GB resident or 60 s of CPU, and refused for what it is, not by a limit."""
+    bomb = tmp_path / "bomb"
+    bomb.write_bytes(BOMBS[name]())
+    assert bomb.stat().st_size < 20 * MB
+    measured = measure(measuring, bomb)
+    assert measured["status"] == 0
+    assert measured["resident_mib"] < MAX_RESIDENT_MIB
+    assert measured["cpu_seconds"] < MAX_CPU_SECONDS
+    if name in READABLE:
+        assert measured["refusal"] is None
+    else:
+        assert measured["refusal"].startswith("This checkpoint was refused: ")
+        assert len(measured["refusal"]) <= 300
+
+
+def test_the_limits_of_a_small_file_hold_whatever_is_in_it() -> None:
+    """Should a bomb get past the reader: 250 MiB of libraries and what 20 MB may take are under 1.5 GB and 60 s."""
+    limits = Limits.for_file(Settings(), 20 * MB)
+    assert 250 + limits.memory_bytes // MiB < MAX_RESIDENT_MIB
+    assert 5 + limits.cpu_seconds < MAX_CPU_SECONDS
+
+
+def test_the_operators_limits_are_the_most() -> None:
+    """However large the file."""
+    settings = Settings(import_memory_bytes=100 * MiB, import_cpu=timedelta(seconds=7))
+    limits = Limits.for_file(settings, 10**12)
+    assert (limits.memory_bytes, limits.cpu_seconds) == (100 * MiB, 7)
+
+
+def test_a_limit_of_computing_is_named(tmp_path: Path) -> None:
+    """With its number, and with what to do."""
+    limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=0, wall_seconds=60)
+    with pytest.raises(InvalidCheckpoint, match=r"within 0 s of computing.*Upload the generator"):
+        convert_file(FIXTURES / "rosinality-32.pt", tmp_path, limits)
+
+
+def test_a_fault_of_the_reader_is_not_called_a_limit(tmp_path: Path) -> None:
+    """Here it finds no file: something that no limit explains."""
+    limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=30, wall_seconds=60)
+    with pytest.raises(InvalidCheckpoint, match="a fault of the reader and not a limit"):
+        convert_file(tmp_path / "nothing", tmp_path, limits)

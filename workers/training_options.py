@@ -1,0 +1,101 @@
+"""Command-line options of the training commands: each says type, unit, default and when to change it. No torch."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from math import isfinite
+
+HELP_WIDTH = 100
+INTERRUPTED = 130
+WRONG_INPUT = 2
+
+
+class InputError(ValueError):
+    """What the user gave cannot be trained on; the message says what was found and what to do."""
+
+
+def run_command(main: Callable[[], None]) -> int:
+    """Run a command for a person: wrong input and Ctrl+C end in one line. Returns the exit status."""
+    try:
+        main()
+    except InputError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return WRONG_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command continues\n")
+        return INTERRUPTED
+    return 0
+
+
+def new_parser(command: str, description: str) -> argparse.ArgumentParser:
+    """Return an empty parser of `python -m workers.COMMAND` that keeps the line breaks of its description."""
+    return argparse.ArgumentParser(
+        prog=f"python -m workers.{command}",
+        description=description,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=HELP_WIDTH),
+    )
+
+
+def add_number(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup,
+    name: str,
+    default: float,
+    about: str,
+    *,
+    unit: str = "",
+    least: float = 0,
+) -> None:
+    """Add an option that is whole where its default is. `least` is the smallest value that is accepted."""
+    is_whole = isinstance(default, int)
+    kind = ("whole number" if is_whole else "number") + (f", unit {unit}" if unit else "")
+    parser.add_argument(
+        name,
+        type=_at_least(least, whole=is_whole),
+        default=default,
+        metavar="N" if is_whole else "X",
+        help=f"{about} ({kind}, at least {least:g}, default {default:,})",
+    )
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says where and how reproducibly a training runs."""
+    group = parser.add_argument_group("machine")
+    group.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="where to compute: cpu, cuda, or a device name that torch knows. Change it to keep a GPU free"
+        " (text, default auto: cuda where there is one, else cpu)",
+    )
+    add_number(
+        group,
+        "--threads",
+        0,
+        "CPU threads; 0 leaves the choice to torch, which takes every core. Set it where other programs run",
+        unit="threads",
+    )
+    add_number(
+        group,
+        "--seed",
+        0,
+        "decides all random numbers: the same seed on the same machine gives the same networks. Change it for"
+        " another try",
+    )
+
+
+def _at_least(least: float, *, whole: bool) -> Callable[[str], float]:
+    """Return a parser of numbers whose message says what was expected and what was found."""
+
+    def parse(text: str) -> float:
+        expected = (
+            f"expected a {'whole ' if whole else ''}number of at least {least:g}, got {text!r}"
+        )
+        try:
+            value = int(text) if whole else float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(expected) from None
+        if not isfinite(value) or value < least:
+            raise argparse.ArgumentTypeError(expected)
+        return value
+
+    return parse

@@ -93,8 +93,17 @@ class Annotation(_Part):
 
     @property
     def has_region(self) -> bool:
-        """Whether the object has a region at all."""
-        return self.segmentation is not None
+        """Whether the object has a region. The box around keypoints, drawn as its four corners, is none."""
+        return self.segmentation is not None and not self._is_box_of_keypoints
+
+    @property
+    def _is_box_of_keypoints(self) -> bool:
+        """Our own exports have it, since COCOeval reads a region of every object."""
+        if self.bbox is None or isinstance(self.segmentation, Runs) or not self.has_keypoints:
+            return False
+        left, top, width, height = self.bbox
+        right, bottom = left + width, top + height
+        return self.segmentation == ((left, top, right, top, right, bottom, left, bottom),)
 
     @property
     def has_keypoints(self) -> bool:

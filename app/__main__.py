@@ -7,6 +7,7 @@ import uvicorn
 
 from app.main import create_app
 from contracts.logs import configure_logs
+from contracts.private_files import keep_files_private
 from contracts.settings import Settings
 
 
@@ -33,6 +34,7 @@ def main() -> int:
             " (a container that publishes it on loopback alone), HANDSOFF_TRUST_NETWORK=true allows it.\n"
         )
         return 2
+    keep_files_private()
     configure_logs(settings)
     uvicorn.run(
         create_app(settings),

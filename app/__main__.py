@@ -9,6 +9,7 @@ import uvicorn
 
 from app.main import VERSION, create_app
 from contracts.logs import configure_logs
+from contracts.private_files import keep_files_private
 from contracts.settings import Settings
 
 
@@ -36,6 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
             " (a container that publishes it on loopback alone), HANDSOFF_TRUST_NETWORK=true allows it.\n"
         )
         return 2
+    keep_files_private()
     configure_logs(settings)
     uvicorn.run(
         create_app(settings),

@@ -144,7 +144,10 @@ class Cancellation(Shape):
 
 
 class Tombstone(Shape):
-    """`tombstone.json`: the job's data is gone or going. Written before the first object is deleted."""
+    """`tombstone.json`: the job's data is gone or going. Written before the first object is deleted.
+
+    On a full disk the request is renamed to it: whoever finds an object there need not be able to read it.
+    """
 
     deleted_at: Timestamp
 

@@ -5,12 +5,16 @@ Used by the app, the workers and the reconciler. The facts are `request.json`, `
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from pydantic import ValidationError
+
 from contracts import keys
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord
+from contracts.errors import StoreUnavailable
 from contracts.fits import FitManifest, FitRequest
 from contracts.generators import (
     GeneratorManifest,
@@ -182,14 +186,38 @@ def shards_done(store: Store, batch: JobRef) -> set[int]:
 def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str) -> None:
     """Marks what lies below `prefix` as deleted, then removes it; the tombstone stays. Safe to repeat.
 
-    `first` is the object that makes the thing exist: once it is gone nobody meets a half of it, also when
+    `first` is the object that makes the thing exist: once it is gone, a half of it is never seen, also when
     the process ends in between.
+
+    Works on a full disk: where there is no room for a tombstone, `first` is renamed to it. That takes no room, and the
+    thing is gone and marked in the same instant. The tombstone gets its own text once there is room.
     """
-    create(store, tombstone_key, Tombstone(deleted_at=now()))
+    tombstone = Tombstone(deleted_at=now())
+    is_marked = _mark(store, tombstone_key, tombstone, first)
     store.delete(first)
     for found in list(store.list(prefix)):
         if found.key != tombstone_key:
             store.delete(found.key)
+    if not is_marked:
+        with suppress(
+            StoreUnavailable
+        ):  # another process took the room: the mark is there all the same
+            write(store, tombstone_key, tombstone)
+
+
+def _mark(store: Store, tombstone_key: str, tombstone: Tombstone, first: str) -> bool:
+    """Leaves a tombstone; False when it has yet to get its text. Raises `StoreUnavailable` when there can be none."""
+    try:
+        if store.create(tombstone_key, _encode(tombstone)):
+            return True
+        return read(store, tombstone_key, Tombstone) is not None
+    except ValidationError:  # renamed to it by a delete that found no room, or was interrupted
+        return False
+    except StoreUnavailable:
+        if store.head(tombstone_key) is None:
+            with suppress(FileNotFoundError):  # gone already: what follows makes room
+                store.rename(first, tombstone_key)
+        return False
 
 
 def rebuild_index(store: Store, ledger: Ledger, tenant: str, noun: keys.Noun) -> None:

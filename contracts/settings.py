@@ -91,7 +91,8 @@ class Settings(BaseSettings):
     decode_cpu: timedelta = timedelta(minutes=5)
     decode_wall: timedelta = timedelta(minutes=10)
 
-    # What a checkpoint may hold, and what reading it may take. The memory is what the reader takes beyond torch itself.
+    # What a checkpoint may hold, and the most that reading one may take: a small file gets less.
+    # The memory is what the reader takes beyond torch itself.
     max_checkpoint_bytes: Count = 4096 * MiB
     upload_ttl: timedelta = timedelta(hours=24)
     import_memory_bytes: Count = 8_192 * MiB

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, Self, cast
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, ObjectStore, S3Store
 
 from contracts.errors import StoreUnavailable
+from contracts.private_files import make_private, make_private_parents
 from contracts.sending import Target, sending
 from contracts.settings import Settings
 
@@ -43,18 +46,22 @@ class ObjectInfo:
 class Store:
     """A bucket or a folder. Every method may raise `StoreUnavailable`; a few say `FileNotFoundError`.
 
-    `public` is the same bucket as callers of the API reach it, where that is another address than ours.
+    `public` is the same bucket as callers of the API reach it, where that is another address than ours. `folder` is
+    where a folder's objects lie: only this user may read them (folders 0700, files 0600, whatever the umask).
     """
 
     objects: ObjectStore
     public: ObjectStore | None = None
+    folder: Path | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Opens `settings.store_url`; a folder that is not there is made."""
+        """Opens `settings.store_url`; a folder that is not there is made, and one that others may read is closed."""
         url = settings.store_url
         if url.startswith("file://"):
-            return cls(LocalStore.from_url(url, mkdir=True))
+            folder = Path(url2pathname(urlsplit(url).path))
+            make_private(folder)
+            return cls(LocalStore.from_url(url), folder=folder)
         if url.startswith("s3://"):
             public = settings.store_public_endpoint
             return cls(
@@ -70,7 +77,7 @@ class Store:
 
     def put(self, key: str, data: bytes | Path | IO[bytes]) -> None:
         """Writes an object, whatever was there. A file is sent in parts and never read whole."""
-        with _answering(key):
+        with _answering(key), self._private(key):
             obstore.put(self.objects, key, data, chunk_size=_PUT_IN_PARTS_FROM)
 
     @contextmanager
@@ -85,7 +92,7 @@ class Store:
                 self.objects, key, pieces, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
             )
 
-        with _answering(key), sending(send) as target:
+        with _answering(key), self._private(key), sending(send) as target:
             yield target
 
     def create(self, key: str, data: bytes) -> bool:
@@ -96,12 +103,20 @@ class Store:
         """
         if self.head(key) is not None:
             return False
-        with _answering(key):
+        with _answering(key), self._private(key):
             try:
                 obstore.put(self.objects, key, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
                 return False
         return True
+
+    def rename(self, key: str, new_key: str) -> None:
+        """Moves an object, whatever lay under the new key. In a folder this is atomic and takes no space.
+
+        Raises `FileNotFoundError` when there is none.
+        """
+        with _answering(key):
+            obstore.rename(self.objects, key, new_key)
 
     def get(self, key: str) -> bytes:
         """The whole object. Raises `FileNotFoundError` when there is none."""
@@ -167,6 +182,21 @@ class Store:
         with _answering(key):
             return obstore.sign(signing, method, key, expires_in)
 
+    @contextmanager
+    def _private(self, key: str) -> Iterator[None]:
+        """Keeps what the block writes in a folder for this user: the folders are made before, the file closed after."""
+        if self.folder is None:
+            yield
+            return
+        path = self.folder / key
+        try:
+            make_private_parents(path, self.folder)
+        except OSError as error:  # a full disk, most likely
+            raise _unavailable(key, error) from error
+        yield
+        with suppress(OSError):  # gone already, or another user's store
+            path.chmod(0o600)
+
 
 def _open_s3(settings: Settings, endpoint: str | None) -> S3Store:
     secret = settings.store_secret_access_key
@@ -190,7 +220,11 @@ def _answering(key: str) -> Iterator[None]:
     try:
         yield
     except BaseError as error:
-        raise StoreUnavailable(
-            f"The object store failed on '{key}' ({type(error).__name__}). Try again later;"
-            " the operator finds the cause in the log."
-        ) from error
+        raise _unavailable(key, error) from error
+
+
+def _unavailable(key: str, error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"The object store failed on '{key}' ({type(error).__name__}). Try again later;"
+        " the operator finds the cause in the log."
+    )

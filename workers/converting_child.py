@@ -6,6 +6,7 @@ counts what comes on top of the libraries, whose own demand depends on the build
 
 import ctypes
 import errno
+import math
 import os
 import resource
 import signal
@@ -47,10 +48,10 @@ def _limit_self(memory_bytes: int, cpu_seconds: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     address_space = pages * resource.getpagesize() + memory_bytes
-    used = int(sum(os.times()[:2]))
+    used = math.ceil(sum(os.times()[:2]))
     for what, soft, hard in (
         (resource.RLIMIT_AS, address_space, address_space),
-        (resource.RLIMIT_CPU, used + cpu_seconds, used + cpu_seconds + 1),
+        (resource.RLIMIT_CPU, used + cpu_seconds, used + cpu_seconds + 5),
         (resource.RLIMIT_FSIZE, memory_bytes, memory_bytes),
         (resource.RLIMIT_CORE, 0, 0),
     ):

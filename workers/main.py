@@ -6,6 +6,7 @@ import os
 import torch
 
 from contracts.logs import configure_logs
+from contracts.private_files import keep_files_private
 from contracts.queues import QUEUE_NAMES, QueueName
 from contracts.settings import Settings
 from contracts.spooling import sweep
@@ -21,6 +22,7 @@ def main() -> None:
     """Read the command line and the environment, and work."""
     queue = _parse_queue()
     settings = Settings()
+    keep_files_private()
     configure_logs(settings)
     _set_threads(settings)
     machine = Machine.from_settings(_suited(settings, queue))

@@ -47,6 +47,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         (self.folder / "store").mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)  # Redis's files and the logs: for this user alone
         return self
 
     def __exit__(
@@ -127,6 +128,7 @@ class Stack:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                umask=0o077,
                 start_new_session=True,  # Ctrl+C reaches us alone; `stop` ends the others in order
             )
 

@@ -4,6 +4,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile
 
@@ -73,7 +74,7 @@ def _read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         return read(file)
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, SyntaxError, TokenError) as error:
         raise ValueError(f"{name} is not readable as npy: its header is damaged") from error
 
 

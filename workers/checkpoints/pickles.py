@@ -5,6 +5,7 @@ and containers; a global is only ever a name, and what "calling" that name means
 and opcodes that no published checkpoint uses are refused.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pickletools import genops
@@ -64,8 +65,11 @@ def interpret(stream: Source, dialect: Dialect) -> object:
     """
     machine = _Machine(dialect)
     try:
-        for opcode, argument, position in genops(cast("IO[bytes]", stream)):
-            machine.step(opcode.name, argument, position)
+        with warnings.catch_warnings():
+            # Old text opcodes have escapes, and the library warns of bad ones. They are refused either way.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for opcode, argument, position in genops(cast("IO[bytes]", stream)):
+                machine.step(opcode.name, argument, position)
         return machine.pop()
     except CheckpointRefused:
         raise
@@ -235,7 +239,7 @@ _WORDS: Mapping[type, str] = {
     bool: "true or false",
     type(None): "nothing",
     list: "a list",
-    tuple: "a tuple",
+    tuple: "a sequence",
     dict: "a dictionary",
     set: "a set",
     Name: "a name",

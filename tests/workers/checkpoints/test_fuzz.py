@@ -1,0 +1,136 @@
+"""Mutated checkpoints: each is refused with a message or read; none crashes the reader or takes more than it may.
+
+A few seconds in every run; ten minutes with `python -m pytest -m fuzz tests/workers/checkpoints` (or as many seconds as
+HANDSOFF_FUZZ_SECONDS says).
+"""
+
+import io
+import json
+import os
+import random
+import resource
+import struct
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+
+from contracts.settings import MiB
+from models.serialization import pack
+from models.stylegan2.config import GeneratorConfig
+from models.stylegan2.generator import Generator
+from tests.workers.checkpoints.makers import FIXTURES
+from workers.checkpoints.checkpoint import MAX_MESSAGE, CheckpointRefused
+from workers.checkpoints.reading import read_checkpoint
+
+SHORT_SECONDS = 5
+LONG_SECONDS = int(os.environ.get("HANDSOFF_FUZZ_SECONDS", "600"))
+MAX_SECONDS_FOR_ONE = 20
+MAX_RESIDENT_MIB = 1_500
+
+EXTREMES = (0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**64 - 1)
+"""Numbers that lengths, offsets and counts break at."""
+
+
+def seeds() -> dict[str, bytes]:
+    """Whole checkpoints of every form, small enough that most mutations hit their structure."""
+    config = GeneratorConfig(z_dim=4, w_dim=4, channels=(2, 2), num_mapping_layers=1)
+    generator = Generator(config)
+    described = json.dumps(config.to_dict())
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("generator.json", described)
+        archive.writestr("generator.safetensors", pack(generator.state_dict()))
+    tensors = {f"generator.{k}": v.contiguous() for k, v in generator.state_dict().items()}
+    files = ("rosinality-32.pt", "rosinality-legacy-32.pt", "nvidia-ada-skip-32.pkl")
+    return {
+        **{name: (FIXTURES / name).read_bytes() for name in files},
+        "ours.zip": out.getvalue(),
+        "ours.safetensors": safetensors.torch.save(tensors, {"generator": described}),
+    }
+
+
+def mutated(data: bytes, rng: random.Random) -> bytes:
+    """The bytes with one to eight changes, most of them where the structure is: at both ends."""
+    changed = bytearray(data)
+    for _ in range(rng.randint(1, 8)):
+        if len(changed) < 2:
+            break
+        at = _place(len(changed), rng)
+        match rng.randrange(6):
+            case 0:
+                changed[at] = rng.randrange(256)
+            case 1:
+                changed[at] ^= 1 << rng.randrange(8)
+            case 2:
+                number = struct.pack("<Q", rng.choice(EXTREMES))[: rng.choice((1, 2, 4, 8))]
+                changed[at : at + len(number)] = number
+            case 3:
+                del changed[at : at + rng.randint(1, 64)]
+            case 4:
+                source = _place(len(changed), rng)
+                changed[at:at] = changed[source : source + rng.randint(1, 256)]
+            case _:
+                del changed[max(at, 64) :]
+    return bytes(changed) or b"\x80"
+
+
+def _place(length: int, rng: random.Random) -> int:
+    near = min(20_000, length)
+    return rng.choice(
+        (rng.randrange(near), length - 1 - rng.randrange(near), rng.randrange(length))
+    )
+
+
+def fuzz(seconds: float, seed: int, path: Path) -> tuple[int, int]:
+    """Read mutated files for so long; how many were refused, and how many read."""
+    rng, whole = random.Random(seed), seeds()
+    refused, read, end = 0, 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        name = rng.choice(sorted(whole))
+        path.write_bytes(mutated(whole[name], rng))
+        began, message = time.process_time(), ""
+        try:
+            read_checkpoint(path)
+        except CheckpointRefused as refusal:
+            message = str(refusal)
+        refused, read = refused + bool(message), read + (not message)
+        assert len(message) <= MAX_MESSAGE
+        assert message.isprintable()
+        assert time.process_time() - began < MAX_SECONDS_FOR_ONE
+    return refused, read
+
+
+def resident_mib() -> int:
+    """The most that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // MiB
+
+
+def test_mutated_files_are_refused_or_read(tmp_path: Path) -> None:
+    """The same mutations every time, as many as a few seconds allow."""
+    refused, _ = fuzz(SHORT_SECONDS, 0, tmp_path / "mutated")
+    assert refused > 0
+    assert resident_mib() < MAX_RESIDENT_MIB
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(LONG_SECONDS + 120)
+def test_mutated_files_are_refused_or_read_for_long(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Others every time; the seed is in the message of a failure."""
+    if "fuzz" not in str(request.config.getoption("markexpr")):
+        pytest.skip("ask for it: python -m pytest -m fuzz tests/workers/checkpoints")
+    seed = random.SystemRandom().randrange(2**32)
+    try:
+        refused, read = fuzz(LONG_SECONDS, seed, tmp_path / "mutated")
+    except Exception as error:
+        kept = Path(f"fuzz-{seed}.bin")
+        kept.write_bytes((tmp_path / "mutated").read_bytes())
+        raise AssertionError(f"seed {seed}, file kept as {kept}") from error
+    figures = {"seed": seed, "refused": refused, "read": read, "resident_mib": resident_mib()}
+    sys.stdout.write(json.dumps(figures) + "\n")
+    assert resident_mib() < MAX_RESIDENT_MIB

@@ -1,0 +1,62 @@
+"""What the fuzzer is told of this API: half of the ids that it sends are of things that exist.
+
+schemathesis loads this file by `SCHEMATHESIS_HOOKS`; the ids come as JSON in `HANDSOFF_FUZZ_IDS`.
+"""
+
+import json
+import os
+from typing import Any
+from zlib import crc32
+
+import schemathesis
+
+IDS: dict[str, str] = json.loads(os.environ["HANDSOFF_FUZZ_IDS"])
+_FIELDS = {
+    "fit": "fit_id",
+    "generator": "generator_id",
+    "labelset": "labelset_id",
+    "upload": "upload_id",
+}
+
+
+def _is_replaced(value: object) -> bool:
+    """True for about half of all values, always for the same ones: a failure can be repeated."""
+    return crc32(repr(value).encode()) % 2 == 0
+
+
+@schemathesis.hook
+def map_path_parameters(_: Any, path_parameters: dict[str, Any]) -> dict[str, Any]:
+    """Put an id that exists where one belongs."""
+    return {
+        name: IDS[name] if name in IDS and _is_replaced(value) else value
+        for name, value in (path_parameters or {}).items()
+    }
+
+
+@schemathesis.hook
+def map_body(_: Any, body: Any) -> Any:
+    """The same for the ids in a JSON body."""
+    if not isinstance(body, dict):
+        return body
+    return {
+        name: IDS[_FIELDS[name]]
+        if name in _FIELDS and isinstance(value, str) and _is_replaced(value)
+        else value
+        for name, value in body.items()
+    }
+
+
+@schemathesis.hook
+def map_query(_: Any, query: dict[str, Any]) -> dict[str, Any]:
+    """Nothing is waited for, and no stream is read without an end: there is no worker."""
+    return (
+        {**query, **{name: "0" for name in ("wait",) if str(query.get(name)).isdigit()}}
+        if query
+        else query
+    )
+
+
+@schemathesis.hook
+def map_headers(_: Any, headers: dict[str, Any]) -> dict[str, Any]:
+    """The same for `Prefer: wait=N`."""
+    return {name: value for name, value in (headers or {}).items() if name.lower() != "prefer"}

@@ -65,8 +65,9 @@ record: $(READY) ## Draw the client's command line anew: docs/handsoff-cli.svg
 	@$(BIN)/python -m examples.demo record
 
 fuzz: $(READY) ## schemathesis against the running service, 5,000 cases and more, ending in one line of JSON (FUZZ="--examples 20" for fewer)
-	@$(PIP) install -c constraints.txt --group fuzz
-	@$(BIN)/python -m tests.fuzz $(FUZZ)
+	@test -x .venv/fuzz/bin/schemathesis || { $(BIN)/python -m venv .venv/fuzz \
+	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group fuzz; }
+	@$(BIN)/python -m tests.fuzz --program .venv/fuzz/bin/schemathesis $(FUZZ)
 
 openapi: $(READY) ## Write the description of the API: docs/openapi.json
 	@$(BIN)/python -m app.openapi docs/openapi.json

@@ -7,6 +7,7 @@ Only one is left out: that a body which fits its schema is accepted (an id that 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,11 +31,12 @@ def main() -> int:
         "--examples", type=int, default=100, help="cases for each operation and phase"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--program", default="schemathesis", help="the fuzzer")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
         stack.start_redis()
         stack.start_app()
-        status, report = _fuzz(stack, arguments.examples, arguments.seed)
+        status, report = _fuzz(stack, arguments)
         log = (stack.folder / "app.log").read_text(errors="replace")
     cases = list(_cases(report))
     found = Counter(check for case in cases for check in case["failures"])
@@ -49,7 +51,7 @@ def main() -> int:
     return 1 if status or summary["surprises_in_log"] or summary["answers_5xx"] else 0
 
 
-def _fuzz(stack: Stack, examples: int, seed: int) -> tuple[int, Path]:
+def _fuzz(stack: Stack, arguments: argparse.Namespace) -> tuple[int, Path]:
     environment = stack.environment
     settings = Settings.model_validate(
         {name: environment[f"HANDSOFF_{name.upper()}"] for name in ("redis_url", "store_url")}
@@ -60,16 +62,14 @@ def _fuzz(stack: Stack, examples: int, seed: int) -> tuple[int, Path]:
         "SCHEMATHESIS_HOOKS": str(REPOSITORY / "tests" / "fuzz" / "hooks.py"),
         "HANDSOFF_FUZZ_IDS": json.dumps(ids),
     }
-    command = [
-        str(Path(sys.executable).with_name("schemathesis")),
-        "run",
-        f"{stack.address}/openapi.json",
-    ]
+    program = shutil.which(arguments.program) or arguments.program
+    command = [str(Path(program).absolute()), "run", f"{stack.address}/openapi.json"]
+    examples, seed = str(arguments.examples), str(arguments.seed)
     options = [
         "--max-examples",
-        str(examples),
+        examples,
         "--seed",
-        str(seed),
+        seed,
         "--report",
         "ndjson",
         "--continue-on-failure",

@@ -24,7 +24,6 @@ def _is_replaced(value: object) -> bool:
     return crc32(repr(value).encode()) % 2 == 0
 
 
-@schemathesis.hook
 def map_path_parameters(_: Any, path_parameters: dict[str, Any]) -> dict[str, Any]:
     """Put an id that exists where one belongs."""
     return {
@@ -33,7 +32,6 @@ def map_path_parameters(_: Any, path_parameters: dict[str, Any]) -> dict[str, An
     }
 
 
-@schemathesis.hook
 def map_body(_: Any, body: Any) -> Any:
     """The same for the ids in a JSON body."""
     if not isinstance(body, dict):
@@ -46,7 +44,6 @@ def map_body(_: Any, body: Any) -> Any:
     }
 
 
-@schemathesis.hook
 def map_query(_: Any, query: dict[str, Any]) -> dict[str, Any]:
     """Nothing is waited for, and no stream is read without an end: there is no worker."""
     return (
@@ -56,7 +53,10 @@ def map_query(_: Any, query: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-@schemathesis.hook
 def map_headers(_: Any, headers: dict[str, Any]) -> dict[str, Any]:
     """The same for `Prefer: wait=N`."""
     return {name: value for name, value in (headers or {}).items() if name.lower() != "prefer"}
+
+
+for hook in (map_path_parameters, map_body, map_query, map_headers):
+    schemathesis.hook(hook)

@@ -56,7 +56,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = ["-m", "pip", "install", "--quiet", GENERATOR]
     subprocess.run([programs / "python", *install], check=True)
     (folder / "config.json").write_text(CONFIG)
-    command = [programs / "openapi-python-client", "generate", "--meta", "none"]
+    command: list[str | Path] = [programs / "openapi-python-client", "generate", "--meta", "none"]
     command += ["--path", REPOSITORY / "docs" / "openapi.json", "--config", folder / "config.json"]
     command += ["--output-path", folder / "api_client", "--fail-on-warning"]
     path = f"{programs}{os.pathsep}{os.defpath}"

@@ -44,19 +44,16 @@ def map_body(_: Any, body: Any) -> Any:
     }
 
 
-def map_query(_: Any, query: dict[str, Any]) -> dict[str, Any]:
-    """Nothing is waited for, and no stream is read without an end: there is no worker."""
-    return (
-        {**query, **{name: "0" for name in ("wait",) if str(query.get(name)).isdigit()}}
-        if query
-        else query
-    )
+def before_call(_: Any, case: Any, __: Any) -> None:
+    """Let nothing be waited for: no worker runs. Values that are no sound wait are sent as they are."""
+    if case.headers:
+        for name in [name for name in case.headers if name.lower() == "prefer"]:
+            del case.headers[name]
+    takes_wait = any(one.name == "wait" for one in case.operation.query)
+    query = dict(case.query or {})
+    if takes_wait and str(query.get("wait", "0")).isdigit():
+        case.query = {**query, "wait": "0"}
 
 
-def map_headers(_: Any, headers: dict[str, Any]) -> dict[str, Any]:
-    """The same for `Prefer: wait=N`."""
-    return {name: value for name, value in (headers or {}).items() if name.lower() != "prefer"}
-
-
-for hook in (map_path_parameters, map_body, map_query, map_headers):
+for hook in (map_path_parameters, map_body, before_call):
     schemathesis.hook(hook)

@@ -43,6 +43,7 @@ def main() -> int:
     summary = {
         "cases": len(cases),
         "answers_5xx": sum(500 <= case["status"] < 600 and case["status"] != 503 for case in cases),
+        "answers_503_not_ready": sum(case["status"] == 503 for case in cases),
         "surprises_in_log": log.count("unexpected error"),
         "failures": dict(found),
         "exit_status": status,
@@ -63,7 +64,9 @@ def _fuzz(stack: Stack, arguments: argparse.Namespace) -> tuple[int, Path]:
         "HANDSOFF_FUZZ_IDS": json.dumps(ids),
     }
     program = shutil.which(arguments.program) or arguments.program
-    command = [str(Path(program).absolute()), "run", f"{stack.address}/openapi.json"]
+    config = str(REPOSITORY / "tests" / "fuzz" / "schemathesis.toml")
+    command = [str(Path(program).absolute()), "--config-file", config]
+    command += ["run", f"{stack.address}/openapi.json"]
     examples, seed = str(arguments.examples), str(arguments.seed)
     options = [
         "--max-examples",

@@ -24,14 +24,6 @@ def _is_replaced(value: object) -> bool:
     return crc32(repr(value).encode()) % 2 == 0
 
 
-def map_path_parameters(_: Any, path_parameters: dict[str, Any]) -> dict[str, Any]:
-    """Put an id that exists where one belongs."""
-    return {
-        name: IDS[name] if name in IDS and _is_replaced(value) else value
-        for name, value in (path_parameters or {}).items()
-    }
-
-
 def map_body(_: Any, body: Any) -> Any:
     """The same for the ids in a JSON body."""
     if not isinstance(body, dict):
@@ -45,15 +37,20 @@ def map_body(_: Any, body: Any) -> Any:
 
 
 def before_call(_: Any, case: Any, __: Any) -> None:
-    """Let nothing be waited for: no worker runs. Values that are no sound wait are sent as they are."""
-    if case.headers:
-        for name in [name for name in case.headers if name.lower() == "prefer"]:
-            del case.headers[name]
-    takes_wait = any(one.name == "wait" for one in case.operation.query)
-    query = dict(case.query or {})
-    if takes_wait and str(query.get("wait", "0")).isdigit():
-        case.query = {**query, "wait": "0"}
+    """Put an id that exists where one belongs, and let nothing be waited for: no worker runs.
+
+    A case that is meant to be refused is sent as it is.
+    """
+    if case.meta is not None and str(case.meta.generation.mode.value) == "negative":
+        return
+    for name, value in (case.path_parameters or {}).items():
+        if name in IDS and _is_replaced(value):
+            case.path_parameters[name] = IDS[name]
+    for name in [name for name in case.headers or {} if name.lower() == "prefer"]:
+        del case.headers[name]
+    if any(one.name == "wait" for one in case.operation.query):
+        case.query = {**(case.query or {}), "wait": "0"}
 
 
-for hook in (map_path_parameters, map_body, before_call):
+for hook in (map_body, before_call):
     schemathesis.hook(hook)

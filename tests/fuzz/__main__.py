@@ -21,7 +21,8 @@ from examples.demo.stack import REPOSITORY, Stack
 from tests.fuzz.seeds import sow
 
 LEFT_OUT = "positive_data_acceptance,ignored_auth"
-SLOW = ("read_tar",)  # waits half a minute for a shard that no worker renders
+# These wait: for a shard that no worker renders, and for the end of jobs that no worker runs.
+SLOW = ("read_tar", "follow_inverter", "follow_generator")
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record openapi bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -115,6 +115,11 @@ fix: $(READY_LINT) ## Format, and mend what the linter can mend
 
 record: $(READY) ## Draw the client's command line anew: docs/handsoff-cli.svg
 	@$(BIN)/python -m examples.demo record
+
+fuzz: $(READY) ## schemathesis against the running service, 5,000 cases and more, ending in one line of JSON (FUZZ="--examples 20" for fewer)
+	@test -x .venv/fuzz/bin/schemathesis || { $(BIN)/python -m venv .venv/fuzz \
+	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group fuzz; }
+	@$(BIN)/python -m tests.fuzz --program .venv/fuzz/bin/schemathesis $(FUZZ)
 
 openapi: $(READY) ## Write the description of the API: docs/openapi.json
 	@$(BIN)/python -m app.openapi docs/openapi.json

@@ -20,6 +20,7 @@ from app.hosts import Hosts
 from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
 from app.openapi.document import Api
+from app.pages import endpoints as pages
 from app.problems import install_problem_handlers
 from app.request_ids import RequestIds
 from app.services import Services
@@ -67,6 +68,8 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         redirect_slashes=False,
+        docs_url=None,  # `pages` serves it, without a script from elsewhere
+        redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
@@ -84,6 +87,17 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     app.include_router(labelsets.router, max_body_size=settings.max_upload_bytes)
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
-    for room in (uploads, generators, inverters, fits, batches, exports, streams, files, health):
+    for room in (
+        uploads,
+        generators,
+        inverters,
+        fits,
+        batches,
+        exports,
+        streams,
+        files,
+        health,
+        pages,
+    ):
         app.include_router(room.router, max_body_size=settings.max_json_bytes)
     return app

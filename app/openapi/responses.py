@@ -99,7 +99,6 @@ def add_successes(operation: Operation) -> None:
     if verb == "get" and noun in _OF_JOBS:
         answers["304"] = {"description": "The caller has this state of the job already"}
     if verb == "follow":
-        answers["200"]["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
         answers["204"] = {"description": "Nothing more will happen"}
     if name == "read_file":
         answers["206"] = {**answers["200"], "description": "The part that was asked for"}

@@ -1,0 +1,108 @@
+"""`python -m tests.fuzz`: schemathesis against the service as it runs, over loopback. The last line is JSON.
+
+The app and a Redis run as processes on a folder; every check of the answers against the description of the API is on.
+Only one is left out: that a body which fits its schema is accepted (an id that fits its pattern names nothing here).
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from contracts.settings import Settings
+from examples.demo.stack import REPOSITORY, Stack
+from tests.fuzz.seeds import sow
+
+LEFT_OUT = "positive_data_acceptance,ignored_auth"
+# These wait: for a shard that no worker renders, and for the end of jobs that no worker runs.
+SLOW = ("read_tar", "follow_inverter", "follow_generator")
+
+
+def main() -> int:
+    """Fuzz a service of its own, print what failed, and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--examples", type=int, default=100, help="cases for each operation and phase"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--program", default="schemathesis", help="the fuzzer")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
+        stack.start_redis()
+        stack.start_app()
+        status, report = _fuzz(stack, arguments)
+        log = (stack.folder / "app.log").read_text(errors="replace")
+    cases = list(_cases(report))
+    found = Counter(check for case in cases for check in case["failures"])
+    summary = {
+        "cases": len(cases),
+        "answers_5xx": sum(500 <= case["status"] < 600 and case["status"] != 503 for case in cases),
+        "answers_503_not_ready": sum(case["status"] == 503 for case in cases),
+        "surprises_in_log": log.count("unexpected error"),
+        "failures": dict(found),
+        "exit_status": status,
+    }
+    sys.stdout.write(json.dumps(summary) + "\n")
+    return 1 if status or summary["surprises_in_log"] or summary["answers_5xx"] else 0
+
+
+def _fuzz(stack: Stack, arguments: argparse.Namespace) -> tuple[int, Path]:
+    environment = stack.environment
+    settings = Settings.model_validate(
+        {name: environment[f"HANDSOFF_{name.upper()}"] for name in ("redis_url", "store_url")}
+    )
+    ids = sow(stack.address, settings)
+    report = stack.folder / "fuzz.ndjson"
+    hooks = {
+        "SCHEMATHESIS_HOOKS": str(REPOSITORY / "tests" / "fuzz" / "hooks.py"),
+        "HANDSOFF_FUZZ_IDS": json.dumps(ids),
+    }
+    program = shutil.which(arguments.program) or arguments.program
+    config = str(REPOSITORY / "tests" / "fuzz" / "schemathesis.toml")
+    command = [str(Path(program).absolute()), "--config-file", config]
+    command += ["run", f"{stack.address}/openapi.json"]
+    examples, seed = str(arguments.examples), str(arguments.seed)
+    options = [
+        "--max-examples",
+        examples,
+        "--seed",
+        seed,
+        "--report",
+        "ndjson",
+        "--continue-on-failure",
+    ]
+    options += [
+        "--report-ndjson-path",
+        str(report),
+        "--exclude-checks",
+        LEFT_OUT,
+        "--request-timeout",
+        "20",
+    ]
+    options += [word for name in SLOW for word in ("--exclude-operation-id", name)]
+    ran = subprocess.run(
+        [*command, *options], env={**os.environ, **hooks}, cwd=stack.folder, check=False
+    )
+    return ran.returncode, report
+
+
+def _cases(report: Path) -> Iterator[dict[str, Any]]:
+    """Each case that was sent: the status of its answer, and the checks that failed."""
+    for line in report.read_text("utf-8", errors="replace").splitlines():
+        recorder = json.loads(line).get("ScenarioFinished", {}).get("recorder", {})
+        for case_id, interaction in recorder.get("interactions", {}).items():
+            checks = recorder.get("checks", {}).get(case_id, [])
+            failures = [check["name"] for check in checks if check["status"] == "failure"]
+            answer = interaction.get("response") or {}
+            yield {"status": answer.get("status_code", 0), "failures": failures}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -105,8 +105,8 @@ def test_a_silent_server_is_told_in_2_seconds_and_given_up_later() -> None:
     told: list[float] = []
     with answering(is_silent) as port:
         address = f"http://127.0.0.1:{port}"
-        begun = time.monotonic()
         with httpx2.Client(base_url=address) as client, pytest.raises(Unreachable) as caught:
+            begun = time.monotonic()
             check_contact(
                 client,
                 lambda text: told.append(time.monotonic() - begun) if address in text else None,

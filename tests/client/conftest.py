@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -220,15 +220,16 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(
+def run(
     client: httpx2.Client,  # noqa: F811 - a fixture
     capsys: pytest.CaptureFixture[str],
-) -> Run:
+) -> Iterator[Run]:
     """Runs `handsoff` on the app: exit code, standard output, standard error."""
 
-    def run(*words: str) -> tuple[int, str, str]:
-        with capture_logs():  # the app logs to the same standard output
-            code = main(["--url", str(client.base_url), *words])
-        return code, *capsys.readouterr()
+    def command(*words: str) -> tuple[int, str, str]:
+        return main(["--url", str(client.base_url), *words]), *capsys.readouterr()
 
-    return run
+    with (
+        capture_logs()
+    ):  # the app logs to the same standard output, a request also after its answer
+        yield command

@@ -105,13 +105,15 @@ def test_a_silent_server_is_told_in_2_seconds_and_given_up_later() -> None:
     told: list[float] = []
     with answering(is_silent) as port:
         address = f"http://127.0.0.1:{port}"
-        begun = time.monotonic()
-        with httpx2.Client(base_url=address) as client, pytest.raises(Unreachable) as caught:
-            check_contact(
-                client,
-                lambda text: told.append(time.monotonic() - begun) if address in text else None,
-                patience=httpx2.Timeout(0.1),
-            )
+        with httpx2.Client(base_url=address) as client:
+            begun = time.monotonic()
+
+            def notify(text: str) -> None:
+                assert address in text
+                told.append(time.monotonic() - begun)
+
+            with pytest.raises(Unreachable) as caught:
+                check_contact(client, notify, patience=httpx2.Timeout(0.1))
     assert told[0] < 2
     assert "nothing was sent in time" in str(caught.value)
 

@@ -14,6 +14,8 @@ from examples.demo.stack import REPOSITORY, Stack
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 QUICK = '"seed": 1, "options": {"inversion": {"steps": 10}, "ensemble": {"steps": 60}}}'
+WALK_BEGINS = "<!-- a test runs this block -->\n```python\n"
+FIVE_LINES_BEGIN = "<!-- a test runs these five lines -->\n```python\n"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def test_the_clients_walk_leads_to_a_trained_network(
 ) -> None:
     """From a folder of pairs to a toy network in under 20 lines. Only steps and samples are fewer here."""
     readme = (REPOSITORY / "client" / "README.md").read_text()
-    walk = readme.partition("```python\n")[2].partition("```")[0]
+    walk = readme.partition(WALK_BEGINS)[2].partition("```")[0]
     assert len([line for line in walk.splitlines() if line]) < 20
     quick = ', options={"inversion": {"steps": 10}, "ensemble": {"steps": 60}})'
     walk = walk.replace("labelset=labelset.id)", f"labelset=labelset.id{quick}").replace(
@@ -65,3 +67,25 @@ def test_the_clients_walk_leads_to_a_trained_network(
     assert walked.returncode == 0, walked.stderr
     assert walked.stdout.startswith("loss ")
     assert len(list((tmp_path / "cache" / "shards").glob("*.tar"))) == 1
+
+
+@pytest.mark.parametrize("stack", ["file"], indirect=True)
+def test_five_lines_lead_to_labelled_samples(stack: Stack, labelled: Path, tmp_path: Path) -> None:
+    """From a folder of pairs to new pairs. Only the fit's steps are fewer here."""
+    readme = (REPOSITORY / "client" / "README.md").read_text()
+    lines = readme.partition(FIVE_LINES_BEGIN)[2].partition("```")[0]
+    assert len(lines.splitlines()) == 5
+    quick = ', options={"inversion": {"steps": 10}, "ensemble": {"steps": 60}})'
+    lines = lines.replace('"portraits-64")', f'"portraits-64"{quick}', 1)
+    (tmp_path / "pairs").symlink_to(labelled)
+    ran = subprocess.run(
+        [sys.executable, "-c", lines],
+        cwd=tmp_path,
+        env=os.environ | {"HANDSOFF_URL": stack.address},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert len(ran.stdout.splitlines()) == 64
+    assert ran.stdout.startswith("0 (64, 64, 3) (64, 64)")

@@ -8,10 +8,10 @@ from handsoff_client.answers import Answer, receive
 from handsoff_client.diagnosis import not_handsoff, origin_of, redirected, unreachable
 from handsoff_client.errors import InvalidAnswer
 
-QUICK = httpx2.Timeout(1.8)
+QUICK = httpx2.Timeout(1.4)
 """Seconds for a connection and for each part of an answer: `/livez` takes milliseconds."""
 
-PATIENT = httpx2.Timeout(20.0, connect=1.8)
+PATIENT = httpx2.Timeout(20.0, connect=1.4)
 """A service on a machine that is very busy may need longer than `QUICK`."""
 
 

@@ -5,12 +5,13 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from handsoff_client import tables
 from handsoff_client.client import HandsOff
-from handsoff_client.errors import JobEnded
+from handsoff_client.errors import JobEnded, WaitTimeout
 from handsoff_client.jobs import Jobs
 from handsoff_client.labelset_resources import CheckedLabels
 from handsoff_client.progress import Line, bar
@@ -21,6 +22,9 @@ from handsoff_shards.errors import HandsOffError, InvalidInput
 
 EARLIER_FITS = 10
 """How many succeeded fits are looked at for one of the same generator and options, to estimate the time left."""
+
+END_TIME = timedelta(seconds=60)
+"""How long `rm --force` waits for a cancelled job: a worker looks for a cancel once a second."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -107,14 +111,18 @@ class Runner:
         return outlook_from(earlier, fit)
 
     def _end(self, jobs: Jobs[Job], job_id: str) -> None:
-        """Cancels a job and waits until it has ended, one way or another."""
+        """Cancels a job and waits until it has ended, one way or another. Raises `InvalidInput` when it does not."""
         if jobs.get(job_id).has_ended:
             return
         jobs.cancel(job_id)
         try:
-            jobs.wait(job_id)
-        except JobEnded as ended:
-            tell(f"{job_id} is {ended.status}")
+            jobs.wait(job_id, timeout=END_TIME)
+        except JobEnded:
+            return
+        except WaitTimeout:
+            raise InvalidInput(
+                f"{job_id} was cancelled, but has not ended in {END_TIME.seconds} s. Is a worker running?"
+            ) from None
 
     def _fetch(self, batch_id: str, out: Path) -> None:
         line = Line(sys.stderr)

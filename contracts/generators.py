@@ -6,12 +6,15 @@ artefact of its own under the generator, which can gain one later; a fit pins it
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from contracts.digests import digest_of
 from contracts.ids import GeneratorId, TenantId
 from contracts.jobs import Outcome, Request
 from contracts.shapes import Artefact, Sha256, Shape, Timestamp
+
+License = Annotated[str, Field(validation_alias=AliasChoices("license", "licence"))]
+"""The terms of use as they were stated. Records of earlier versions spell the field `licence`."""
 
 
 class Weights(Shape):
@@ -61,7 +64,7 @@ class GeneratorManifest(Shape):
     weights: Weights
     discriminator: Weights | None = None
     source: str
-    licence: str
+    license: License
     taps: tuple[Tap, ...] = ()
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -75,7 +78,7 @@ class GeneratorRequest(Request):
     kind: Literal["generator"] = "generator"
     id: GeneratorId
     name: str
-    licence: str
+    license: License
     source: str
     original: Artefact | None
 

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 FOLDER = Path(__file__).parent / "builtin"
 ABOUT = "about.json"
 
-_OF_REQUEST = {"tenant", "id", "created_at", "name", "licence", "source"}
+_OF_REQUEST = {"tenant", "id", "created_at", "name", "license", "source"}
 
 
 class About(Shape):
@@ -108,7 +108,7 @@ def _generator(machine: Machine, source: Path) -> GeneratorManifest:
         weights=weights,
         discriminator=_weights(machine, source, "discriminator") if has_discriminator else None,
         source=about.source,
-        licence=about.license,
+        license=about.license,
         **describe(config),
     )
 

@@ -78,7 +78,7 @@ def _origin(store: Store, request: BatchRequest) -> Origin:
 
 def _front_matter(request: BatchRequest, origin: Origin) -> str:
     """YAML. Every text is written as JSON, which is YAML and quotes what needs it."""
-    license_words = origin.generator.licence if origin.generator else ""
+    license_words = origin.generator.license if origin.generator else ""
     size = next((name for most, name in SIZES if request.n < most), LARGEST)
     facts = {
         **license_facts(license_words),
@@ -103,7 +103,7 @@ def _ingredients(request: BatchRequest, origin: Origin) -> Iterator[Row]:
     yield "generator", f"{pinned.id}, digest {pinned.digest[:12]}, {size}"
     if origin.generator is not None:
         yield "its name and source", f"{origin.generator.name}, {origin.generator.source}"
-        yield "its license", origin.generator.licence or "not stated"
+        yield "its license", origin.generator.license or "not stated"
     yield "labelset", f"{origin.fit.labelset.id}, digest {origin.fit.labelset.digest[:12]}"
     if origin.made is not None and origin.made.metrics is not None:
         yield "labelled images", len(origin.made.metrics.images)

@@ -58,7 +58,7 @@ def _import(run: Run) -> GeneratorOutcome:
             _store_network(run, "discriminator", folder) if converted.has_discriminator else None
         )
     made = GeneratorManifest(
-        **request.model_dump(include={"tenant", "id", "name", "created_at", "licence"}),
+        **request.model_dump(include={"tenant", "id", "name", "created_at", "license"}),
         source=f"{request.source} ({converted.format})",
         digest=weights.digest,
         weights=weights,

@@ -20,7 +20,7 @@ from contracts.jobs import JobEnvelope
 from contracts.shapes import Sha256, Shape, Timestamp
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Licence = Annotated[
+License = Annotated[
     str,
     Field(max_length=2_000, description="What the uploader says of the terms it is used under"),
 ]
@@ -30,7 +30,7 @@ class GeneratorForm(Shape):
     """What stands beside the file in the form of `POST /v1/generators`."""
 
     name: Name
-    licence: Licence = ""
+    license: License = ""
 
 
 class GeneratorCreate(GeneratorForm):
@@ -41,7 +41,7 @@ class GeneratorCreate(GeneratorForm):
             "examples": [
                 {
                     "name": "faces 256",
-                    "licence": "CC BY-NC 4.0",
+                    "license": "CC BY-NC 4.0",
                     "upload": "upload_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
                 }
             ]
@@ -69,7 +69,7 @@ class GeneratorView(JobEnvelope[GeneratorMetrics]):
     id: GeneratorId
     kind: Literal["generator"] = "generator"
     name: str
-    licence: str
+    license: str
     source: str
     digest: Sha256 | None = None
     architecture: str | None = None
@@ -98,7 +98,7 @@ def show_generator(
     common["links"]["inverters"] = links.resource("generators", request.id, "inverters")
     own: dict[str, object] = {
         "name": request.name,
-        "licence": request.licence,
+        "license": request.license,
         "source": request.source,
     }
     made = outcome.generator if outcome else None

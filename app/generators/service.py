@@ -140,7 +140,7 @@ def _submit(
             created_at=now(),
             idempotency=idempotency,
             name=form.name,
-            licence=form.licence,
+            license=form.license,
             source=source,
             original=_claim(services, ref, upload()),
         )

@@ -85,7 +85,7 @@ JOB_FIELDS: Table = {
     # Generators and inverters
     "GeneratorView.id": Described("The id, or the name of a built-in generator.", "portraits-64"),
     "GeneratorView.name": Described("The name that its owner gave it.", "faces 256"),
-    "licence": Described("The terms it is used under, as its owner wrote them.", "CC BY-NC 4.0"),
+    "license": Described("The terms it is used under, as its owner wrote them.", "CC BY-NC 4.0"),
     "source": Described("Where the weights come from.", "uploaded as face.pkl"),
     "architecture": Described("The family of networks; null before the import.", "stylegan2"),
     "height_px": Described("The height in pixels.", 64),

@@ -112,7 +112,7 @@ def generator(store: Store) -> GeneratorManifest:
         num_ws=8,
         weights=weights,
         source="made for this test",
-        licence="MIT",
+        license="MIT",
     )
     inverter = InverterManifest(
         generator_digest=manifest.digest,
@@ -122,7 +122,7 @@ def generator(store: Store) -> GeneratorManifest:
     )
     key = keys.inverter(DEFAULT_TENANT, manifest.id, inverter.digest)
     records.write(store, key, inverter)
-    own = manifest.model_dump(include={"tenant", "id", "created_at", "name", "licence", "source"})
+    own = manifest.model_dump(include={"tenant", "id", "created_at", "name", "license", "source"})
     request = GeneratorRequest(original=None, **own)
     ended = {"started_at": None, "finished_at": now(), "generator": manifest}
     outcome = GeneratorOutcome.model_validate({"status": JobStatus.SUCCEEDED, **ended})

@@ -15,7 +15,7 @@ from tests.client.conftest import Service, job
 
 def generators(*found: dict[str, Any]) -> httpx2.Response:
     """A list of generators."""
-    own = {"source": "", "licence": "", "width_px": 32, "height_px": 32}
+    own = {"source": "", "license": "", "width_px": 32, "height_px": 32}
     items = [job("generator", one.pop("status", "succeeded")) | own | one for one in found]
     return httpx2.Response(200, json={"items": items, "has_more": False})
 

@@ -187,7 +187,7 @@ def test_an_image_of_another_shape_than_the_generators_is_named(tmp_path: Path) 
         "images/near.png": png("RGB", (48, 47), (0, 0, 0)),
         "images/tall.jpg": turned(48, 64),
     }
-    of_32 = {"name": "Tiny", "source": "", "licence": "", "height_px": 32, "width_px": 32}
+    of_32 = {"name": "Tiny", "source": "", "license": "", "height_px": 32, "width_px": 32}
     generator = parse(Generator, job("generator", "succeeded", **of_32))
     found = inspect(written(tmp_path, files), decode=False)
     named = [flaw.file for flaw in aspect_flaws(found, generator)]

@@ -84,7 +84,7 @@ def test_a_checkpoint_goes_to_the_link_of_its_upload(service: Service, tmp_path:
     (tmp_path / "face.pkl").write_bytes(b"weights")
     upload = {"id": "upload_1", "put": {"url": "http://store/old"}}
     fresh = {"id": "upload_1", "put": {"url": "http://store/new"}}
-    made = {"name": "faces", "source": "", "licence": "MIT"}
+    made = {"name": "faces", "source": "", "license": "MIT"}
     service.answers = [
         httpx2.Response(201, json=upload),
         problem(403, "invalid_link"),
@@ -93,7 +93,7 @@ def test_a_checkpoint_goes_to_the_link_of_its_upload(service: Service, tmp_path:
         httpx2.Response(202, json=job("generator", "queued", **made)),
     ]
     generator = service.client().generators.upload(
-        tmp_path / "face.pkl", name="faces", licence="MIT"
+        tmp_path / "face.pkl", name="faces", license="MIT"
     )
     assert generator.status == "queued"
     assert [str(asked.url) for asked in service.asked[1:4:2]] == [

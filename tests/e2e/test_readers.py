@@ -118,7 +118,7 @@ def test_an_imagefolder_is_read_by_hugging_face(world: World, tmp_path: Path) ->
 
 
 def test_the_card_says_what_the_batch_is(world: World) -> None:  # noqa: F811 - a fixture
-    """As the manifest pins it: licence and tasks for the Hub, classes, settings and quality for people."""
+    """As the manifest pins it: license and tasks for the Hub, classes, settings and quality for people."""
     text = (world.folder.folder / "README.md").read_text()
     manifest = world.handsoff.batches.manifest(world.batch_id)
     assert hashlib.sha256(text.encode()).hexdigest() == manifest["card"]["sha256"]

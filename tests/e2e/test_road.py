@@ -113,7 +113,7 @@ def test_a_running_fit_is_cancelled(road: Road, labelset: str) -> None:
 def own_generator(road: Road) -> str:
     """A published checkpoint of 32 px, sent to the store's own link where it can sign, and imported."""
     upload = road.send(CHECKPOINT.read_bytes())
-    generator = road.start_import(name="ada", licence="for tests", upload=upload)
+    generator = road.start_import(name="ada", license="for tests", upload=upload)
     road.succeed(f"/v1/generators/{generator}")
     return generator
 
@@ -134,10 +134,10 @@ def test_an_own_checkpoint_is_fitted_like_the_built_in_one(
 
 
 def test_an_own_generator_can_be_looked_at(road: Road, own_generator: str) -> None:
-    """Its sheet is a picture; how it was made, and under which licence, is told."""
+    """Its sheet is a picture; how it was made, and under which license, is told."""
     shown = road.read(f"/v1/generators/{own_generator}")
     assert road.fetch(shown["sheet"]["url"]).startswith(PNG)
-    assert (shown["height_px"], shown["licence"]) == (32, "for tests")
+    assert (shown["height_px"], shown["license"]) == (32, "for tests")
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(road: Road) -> None:

@@ -26,7 +26,7 @@ def ask_import(machine: Machine, data: bytes, **announced: object) -> GeneratorR
         id=new_id("generator"),
         created_at=now(),
         name="faces",
-        licence="CC0",
+        license="CC0",
         source="uploaded as faces.pkl",
         original=upload.content,
     )

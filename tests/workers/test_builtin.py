@@ -75,12 +75,12 @@ def test_a_generator_has_the_license_of_its_folder(scene: Scene, tmp_path: Path)
     publish(scene.machine, source)
     manifest = records.read_generator(scene.machine.store, DEFAULT_TENANT, "licensed")
     assert manifest is not None
-    assert (manifest.licence, manifest.source) == ("CC0-1.0", "drawn")
+    assert (manifest.license, manifest.source) == ("CC0-1.0", "drawn")
 
 
 def test_a_folder_without_about_states_no_license(scene: Scene) -> None:
     """A generator that its owner trained is under no license until the owner says so."""
-    assert read_generator(scene.machine.store).licence == ""
+    assert read_generator(scene.machine.store).license == ""
 
 
 def test_every_shipped_generator_states_its_license() -> None:

@@ -76,7 +76,7 @@ def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
     outcome = run(machine, request)
     made = outcome.generator
     assert made is not None, outcome.error
-    assert (made.height_px, made.width_px, made.name, made.licence) == (32, 32, "faces", "CC0")
+    assert (made.height_px, made.width_px, made.name, made.license) == (32, 32, "faces", "CC0")
     assert len(made.taps) == made.num_ws
     assert made.discriminator is not None
     assert load_network(machine, made.weights, build_generator).config.image_px == (32, 32)

@@ -82,7 +82,7 @@ class Command(Runner):
     def generator(self) -> None:
         given = self._given
         job = self._client.generators.upload(
-            given.checkpoint, name=given.name, licence=given.licence
+            given.checkpoint, name=given.name, license=given.license
         )
         self._made(job)
         if given.wait:

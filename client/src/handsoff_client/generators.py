@@ -56,10 +56,10 @@ class Generators(Jobs[Generator]):
             f"Generator '{name_or_id}' is {found.status}, not ready for a fit{why}. {todo}"
         )
 
-    def upload(self, path: Path | str, *, name: str, licence: str = "") -> Generator:
+    def upload(self, path: Path | str, *, name: str, license: str = "") -> Generator:  # noqa: A002 - as Hugging Face and COCO spell it
         """Sends a StyleGAN2 checkpoint and has it imported; `wait` waits for the end.
 
-        The file goes straight to the service's store where that can take it, and is never wholly in memory. `licence`
+        The file goes straight to the service's store where that can take it, and is never wholly in memory. `license`
         says what terms it is used under.
         """
         file = Path(path)
@@ -70,7 +70,7 @@ class Generators(Jobs[Generator]):
         announced = {"num_bytes": file.stat().st_size, "sha256": sha256_of(file)}
         upload = self._transport.call(CREATE_UPLOAD, json=announced)
         self._send(file, upload)
-        return self._create(name=name, licence=licence, upload=upload["id"])
+        return self._create(name=name, license=license, upload=upload["id"])
 
     def _send(self, file: Path, upload: Any) -> None:  # noqa: ANN401 - JSON
         """A link is good for a while only: one that has expired is asked for anew, once."""

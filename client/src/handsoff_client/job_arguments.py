@@ -13,7 +13,7 @@ def add_generator(commands: Commands) -> None:
         "checkpoint", type=Path, metavar="FILE", help="the checkpoint, as it was published"
     )
     command.add_argument("--name", required=True, help="for people")
-    command.add_argument("--licence", default="", help="the terms that it is used under")
+    command.add_argument("--license", default="", help="the terms that it is used under")
     command.add_argument("--wait", action="store_true", help="wait for the end, and show progress")
 
 

@@ -113,7 +113,7 @@ class Generator(Job):
 
     name: str
     source: str
-    licence: str
+    license: str
     digest: str | None = None
     height_px: int | None = None
     width_px: int | None = None

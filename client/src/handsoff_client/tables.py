@@ -24,8 +24,8 @@ def table(head: Row, rows: Iterable[Row]) -> str:
 
 def generators(found: Iterable[Generator]) -> str:
     """A list of generators."""
-    rows = [(g.id, g.status, _pixels(g), g.licence, g.name) for g in found]
-    return table(("ID", "STATUS", "PIXELS", "LICENCE", "NAME"), rows)
+    rows = [(g.id, g.status, _pixels(g), g.license, g.name) for g in found]
+    return table(("ID", "STATUS", "PIXELS", "LICENSE", "NAME"), rows)
 
 
 def inverters(found: Iterable[Inverter]) -> str:
@@ -132,7 +132,7 @@ def _of_generator(generator: Generator) -> dict[str, object]:
         "name": generator.name,
         "pixels": _pixels(generator),
         "source": generator.source,
-        "licence": generator.licence,
+        "license": generator.license,
         "inverters": ", ".join(one.digest[:12] for one in generator.inverters),
         "warnings": " ".join(generator.warnings),
         "sheet": generator.sheet and generator.sheet.url,

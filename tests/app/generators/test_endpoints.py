@@ -19,7 +19,7 @@ from contracts.store import Store
 
 DATA = b"a checkpoint"
 FILE = {"file": ("faces.pkl", DATA)}
-FORM = {"name": "faces", "licence": "CC BY-NC 4.0"}
+FORM = {"name": "faces", "license": "CC BY-NC 4.0"}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_checkpoint_is_taken_in_and_queued(
     assert queued("cpu") == [f"{imported.id}-1"]
     shown = client.get(f"/v1/generators/{imported.id}").json()
     assert (shown["status"], shown["queue_position"], shown["digest"]) == ("queued", 0, None)
-    assert (shown["name"], shown["licence"]) == ("faces", "CC BY-NC 4.0")
+    assert (shown["name"], shown["license"]) == ("faces", "CC BY-NC 4.0")
     assert shown["source"] == "uploaded as faces.pkl"
 
 

@@ -1,0 +1,21 @@
+"""Records of generators: what earlier versions wrote can still be read."""
+
+from contracts.generators import GeneratorRequest
+from contracts.ids import DEFAULT_TENANT
+from contracts.shapes import now
+
+
+def test_a_record_with_the_old_spelling_is_read() -> None:
+    """`licence` becomes `license`, and is written as that."""
+    new = GeneratorRequest(
+        tenant=DEFAULT_TENANT,
+        id="faces",
+        created_at=now(),
+        name="faces",
+        license="CC0-1.0",
+        source="",
+        original=None,
+    )
+    text = new.model_dump_json()
+    assert '"license":"CC0-1.0"' in text
+    assert GeneratorRequest.model_validate_json(text.replace("license", "licence")) == new

@@ -116,7 +116,7 @@ fix: $(READY_LINT) ## Format, and mend what the linter can mend
 record: $(READY) ## Draw the client's command line anew: docs/handsoff-cli.svg
 	@$(BIN)/python -m examples.demo record
 
-fuzz: $(READY) ## schemathesis against the running service, 5,000 cases and more, ending in one line of JSON (FUZZ="--examples 20" for fewer)
+fuzz: $(READY_TEST) ## schemathesis against the running service, 5,000 cases and more, ending in one line of JSON (FUZZ="--examples 20" for fewer)
 	@test -x .venv/fuzz/bin/schemathesis || { $(BIN)/python -m venv .venv/fuzz \
 	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group fuzz; }
 	@$(BIN)/python -m tests.fuzz --program .venv/fuzz/bin/schemathesis $(FUZZ)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import httpx2 as httpx
+import httpx2
 import pytest
 import redis
 import uvicorn
@@ -41,7 +41,7 @@ SECRET = b"what the app signs with in these tests"
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[httpx.Client]:
+def serving(app: FastAPI) -> Iterator[httpx2.Client]:
     """The app on a free port of loopback, and a client of it, over real HTTP."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -51,14 +51,14 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         host, port = listener.getsockname()
-        with httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
+        with httpx2.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
             yield client
         server.should_exit = True
         thread.join()
 
 
 @pytest.fixture(scope="session")
-def served(redis_url: str) -> Iterator[tuple[FastAPI, httpx.Client]]:
+def served(redis_url: str) -> Iterator[tuple[FastAPI, httpx2.Client]]:
     """One app for the whole run, with small limits for bodies and forms, and a client of it."""
     limits = {"max_upload_bytes": 400_000, "max_labelset_images": 4}
     settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"} | limits)
@@ -69,12 +69,12 @@ def served(redis_url: str) -> Iterator[tuple[FastAPI, httpx.Client]]:
 
 @pytest.fixture
 def client(
-    served: tuple[FastAPI, httpx.Client],
+    served: tuple[FastAPI, httpx2.Client],
     settings: Settings,
     store: Store,
     ledger: Ledger,  # empties Redis
     generator: GeneratorManifest,
-) -> httpx.Client:
+) -> httpx2.Client:
     """A client of the app, which has this test's own settings and store, and the generator `tiny-32`."""
     app, client = served
     app.state.services = replace(app.state.services, settings=settings, store=store, secret=SECRET)
@@ -163,7 +163,7 @@ def labelset_id(store: Store) -> str:
 
 
 @pytest.fixture
-def fit_id(client: httpx.Client, labelset_id: str) -> str:
+def fit_id(client: httpx2.Client, labelset_id: str) -> str:
     """A queued fit."""
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": labelset_id})
     assert answer.status_code == 202, answer.text

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from app.fits import service
@@ -25,7 +25,7 @@ NOWHERE = "redis://127.0.0.1:9/0"
 @pytest.fixture
 def lone_client(
     settings: Settings, store: Store, generator: GeneratorManifest
-) -> Iterator[httpx.Client]:
+) -> Iterator[httpx2.Client]:
     """A client of an app whose Redis does not answer."""
     lone = Settings.model_validate(dict(settings) | {"redis_url": NOWHERE})
     with serving(create_app(lone, store)) as client:
@@ -34,7 +34,7 @@ def lone_client(
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
 def test_a_create_is_refused_and_stores_nothing(
-    lone_client: httpx.Client, labelset_id: str, store: Store, headers: dict[str, str]
+    lone_client: httpx2.Client, labelset_id: str, store: Store, headers: dict[str, str]
 ) -> None:
     """When Redis is known to be away, the answer is 503 and the store is untouched."""
     body = {"generator": "tiny-32", "labelset": labelset_id}
@@ -44,14 +44,14 @@ def test_a_create_is_refused_and_stores_nothing(
     assert list(store.list(keys.noun_prefix(DEFAULT_TENANT, "fits"))) == []
 
 
-def test_what_is_stored_can_be_read(lone_client: httpx.Client, labelset_id: str) -> None:
+def test_what_is_stored_can_be_read(lone_client: httpx2.Client, labelset_id: str) -> None:
     """Reads and lists come from the store."""
     assert lone_client.get(f"/v1/labelsets/{labelset_id}").status_code == 200
     (listed,) = lone_client.get("/v1/labelsets").json()["items"]
     assert listed["id"] == labelset_id
 
 
-def test_the_app_is_not_ready(lone_client: httpx.Client) -> None:
+def test_the_app_is_not_ready(lone_client: httpx2.Client) -> None:
     """`/readyz` says that Redis is away; `/livez` that the process is alive."""
     answer = lone_client.get("/readyz")
     assert (answer.status_code, answer.json()["redis"]) == (503, False)

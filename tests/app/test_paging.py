@@ -2,7 +2,7 @@
 
 from itertools import chain
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from contracts.ids import DEFAULT_TENANT
@@ -11,14 +11,14 @@ from contracts.ledger import Ledger
 
 
 @pytest.fixture
-def fit_ids(client: httpx.Client, labelset_id: str) -> list[str]:
+def fit_ids(client: httpx2.Client, labelset_id: str) -> list[str]:
     """Five fits, newest first."""
     body = {"generator": "tiny-32", "labelset": labelset_id}
     ids = [client.post("/v1/fits", json=body).json()["id"] for _ in range(5)]
     return ids[::-1]
 
 
-def walk(client: httpx.Client, **query: str | int) -> list[list[str]]:
+def walk(client: httpx2.Client, **query: str | int) -> list[list[str]]:
     """The ids of every page, following the `Link` headers."""
     pages = []
     answer = client.get("/v1/fits", params=query)
@@ -29,21 +29,21 @@ def walk(client: httpx.Client, **query: str | int) -> list[list[str]]:
         answer = client.get(answer.links["next"]["url"])
 
 
-def test_pages_follow_each_other(client: httpx.Client, fit_ids: list[str]) -> None:
+def test_pages_follow_each_other(client: httpx2.Client, fit_ids: list[str]) -> None:
     """Every item comes once, newest first, and the last page has no next."""
     pages = walk(client, limit=2)
     assert [len(page) for page in pages] == [2, 2, 1]
     assert list(chain(*pages)) == sorted(fit_ids, reverse=True)
 
 
-def test_a_page_of_all_has_no_next(client: httpx.Client, fit_ids: list[str]) -> None:
+def test_a_page_of_all_has_no_next(client: httpx2.Client, fit_ids: list[str]) -> None:
     """A page that holds exactly everything says that there is no more."""
     page = client.get("/v1/fits", params={"limit": 5}).json()
     assert (page["has_more"], page["next_cursor"], len(page["items"])) == (False, None, 5)
 
 
 def test_a_filter_leaves_the_others_out(
-    client: httpx.Client, fit_ids: list[str], ledger: Ledger
+    client: httpx2.Client, fit_ids: list[str], ledger: Ledger
 ) -> None:
     """A list by status has those of that status, over all pages."""
     for fit_id in fit_ids[::2]:
@@ -53,7 +53,7 @@ def test_a_filter_leaves_the_others_out(
     assert set(chain(*found)) == set(fit_ids[::2])
 
 
-def test_a_cursor_is_for_its_own_list(client: httpx.Client, fit_ids: list[str]) -> None:
+def test_a_cursor_is_for_its_own_list(client: httpx2.Client, fit_ids: list[str]) -> None:
     """A cursor of one filter is refused by another, and so is one that was made up."""
     cursor = client.get("/v1/fits", params={"limit": 1}).json()["next_cursor"]
     made_up = ["bm90IG91cnM=", "?", "é", "W10=", "WyJ4IiwgIlx1ZDgwMCJd", "W1tb" * 10_000]
@@ -63,6 +63,6 @@ def test_a_cursor_is_for_its_own_list(client: httpx.Client, fit_ids: list[str]) 
 
 
 @pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"status": "asleep"}, {"lmit": 1}])
-def test_a_bad_query_is_refused(client: httpx.Client, query: dict[str, str | int]) -> None:
+def test_a_bad_query_is_refused(client: httpx2.Client, query: dict[str, str | int]) -> None:
     """A page has a size between 1 and 100, a status is one of ours, and nothing else is taken."""
     assert client.get("/v1/fits", params=query).status_code == 422

@@ -3,14 +3,14 @@
 import asyncio
 from http import HTTPStatus
 
-import httpx2 as httpx
+import httpx2
 from fastapi import Response
 from structlog.testing import capture_logs
 
 from app.request_ids import RequestIds
 
 
-def test_a_sound_request_id_comes_back(client: httpx.Client) -> None:
+def test_a_sound_request_id_comes_back(client: httpx2.Client) -> None:
     """The caller's id is kept when it is plain text; anything else is replaced."""
     sent = {"X-Request-Id": "trace.7"}
     assert client.get("/livez", headers=sent).headers["X-Request-Id"] == "trace.7"
@@ -20,10 +20,10 @@ def test_a_sound_request_id_comes_back(client: httpx.Client) -> None:
 
 def test_a_signature_is_never_logged() -> None:
     """The log says what was asked and what came of it, in plain numbers, but not the query of a signed link."""
-    app = httpx.ASGITransport(RequestIds(Response(status_code=HTTPStatus.FORBIDDEN)))
+    app = httpx2.ASGITransport(RequestIds(Response(status_code=HTTPStatus.FORBIDDEN)))
 
     async def ask() -> None:
-        async with httpx.AsyncClient(transport=app, base_url="http://app") as client:
+        async with httpx2.AsyncClient(transport=app, base_url="http://app") as client:
             await client.get("/v1/files/x.tar", params={"signature": "hush"})
 
     with capture_logs() as lines:

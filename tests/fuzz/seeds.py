@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping
 
-import httpx
+import httpx2
 from PIL import Image
 
 from contracts import keys, records
@@ -29,7 +29,7 @@ def sow(address: str, settings: Settings) -> dict[str, str]:
         Ledger.connect(settings.redis_url.get_secret_value()),
     )
     _publish_generator(store)
-    with httpx.Client(base_url=address, timeout=60) as client:
+    with httpx2.Client(base_url=address, timeout=60) as client:
         labelset = _post(client, "/v1/labelsets", files=_pairs())
         fit = _post(client, "/v1/fits", json={"generator": GENERATOR, "labelset": labelset})
         _finish_fit(store, ledger, fit)
@@ -47,7 +47,7 @@ def sow(address: str, settings: Settings) -> dict[str, str]:
         }
 
 
-def _post(client: httpx.Client, path: str, **sent: object) -> str:
+def _post(client: httpx2.Client, path: str, **sent: object) -> str:
     answer = client.post(path, **sent)  # type: ignore[arg-type]  # json or files
     answer.raise_for_status()
     return str(answer.json()["id"])

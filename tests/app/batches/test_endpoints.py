@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from contracts import keys
@@ -26,7 +26,7 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def batch_id(client: httpx.Client, finished_fit_id: str) -> str:
+def batch_id(client: httpx2.Client, finished_fit_id: str) -> str:
     """A queued batch of 40 samples in three shards."""
     answer = client.post("/v1/batches", json={"fit": finished_fit_id, "n": 40, "seed": 1})
     assert answer.status_code == 202, answer.text
@@ -34,7 +34,7 @@ def batch_id(client: httpx.Client, finished_fit_id: str) -> str:
 
 
 def test_a_create_queues_the_first_shards(
-    client: httpx.Client, batch_id: str, queued: Callable[[str], list[str]]
+    client: httpx2.Client, batch_id: str, queued: Callable[[str], list[str]]
 ) -> None:
     """A batch is shard jobs from the start: two of its three wait in the queue."""
     assert queued("generate") == [f"{batch_id}-00000{k}-1" for k in (0, 1)]
@@ -42,7 +42,7 @@ def test_a_create_queues_the_first_shards(
 
 
 def test_a_filter_begins_with_a_pilot(
-    client: httpx.Client, finished_fit_id: str, queued: Callable[[str], list[str]]
+    client: httpx2.Client, finished_fit_id: str, queued: Callable[[str], list[str]]
 ) -> None:
     """A batch that drops the most uncertain first measures how uncertain samples are."""
     body = {"fit": finished_fit_id, "n": 40, "filter": {"drop_share": 0.1}}
@@ -50,14 +50,14 @@ def test_a_filter_begins_with_a_pilot(
     assert queued("generate") == [f"{batch['id']}-pilot-1"]
 
 
-def test_a_batch_needs_a_fit_that_has_succeeded(client: httpx.Client, fit_id: str) -> None:
+def test_a_batch_needs_a_fit_that_has_succeeded(client: httpx2.Client, fit_id: str) -> None:
     """While the fit is queued the answer is 409 and says so."""
     answer = client.post("/v1/batches", json={"fit": fit_id, "n": 1})
     assert (answer.status_code, answer.json()["code"]) == (409, "fit_not_ready")
     assert "is queued" in answer.json()["detail"]
 
 
-def test_an_unknown_fit_is_refused(client: httpx.Client) -> None:
+def test_an_unknown_fit_is_refused(client: httpx2.Client) -> None:
     """The error points at the field."""
     answer = client.post("/v1/batches", json={"fit": new_id("fit"), "n": 1})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/fit")
@@ -77,7 +77,7 @@ def test_an_unknown_fit_is_refused(client: httpx.Client) -> None:
     ],
 )
 def test_values_out_of_range_are_refused(
-    client: httpx.Client, finished_fit_id: str, field: str, value: object
+    client: httpx2.Client, finished_fit_id: str, field: str, value: object
 ) -> None:
     """A value that cannot be rendered is an error that points at it."""
     body = {"fit": finished_fit_id, "n": 1} | {field: value}
@@ -87,7 +87,7 @@ def test_values_out_of_range_are_refused(
 
 
 def test_a_batch_of_too_many_shards_is_refused(
-    client: httpx.Client, finished_fit_id: str, settings: Settings
+    client: httpx2.Client, finished_fit_id: str, settings: Settings
 ) -> None:
     """Tiny shards of a large batch would drown the store in listings; larger ones are asked for."""
     n = settings.max_batch_shards + 1
@@ -99,7 +99,7 @@ def test_a_batch_of_too_many_shards_is_refused(
 
 
 def test_shards_can_be_read_by_their_links(
-    client: httpx.Client, batch_id: str, finish_batch: FinishBatch
+    client: httpx2.Client, batch_id: str, finish_batch: FinishBatch
 ) -> None:
     """Each shard's link gives the bytes that its digest names."""
     finish_batch(batch_id)
@@ -112,7 +112,7 @@ def test_shards_can_be_read_by_their_links(
 
 
 def test_the_manifest_is_what_was_stored(
-    client: httpx.Client, batch_id: str, finish_batch: FinishBatch
+    client: httpx2.Client, batch_id: str, finish_batch: FinishBatch
 ) -> None:
     """The manifest over HTTP is the stored one."""
     manifest = finish_batch(batch_id)
@@ -120,14 +120,14 @@ def test_the_manifest_is_what_was_stored(
     assert BatchManifest.model_validate(answer.json()) == manifest
 
 
-def test_there_are_no_shards_before_the_end(client: httpx.Client, batch_id: str) -> None:
+def test_there_are_no_shards_before_the_end(client: httpx2.Client, batch_id: str) -> None:
     """A batch that is not done has no list of shards yet."""
     answer = client.get(f"/v1/batches/{batch_id}/shards")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_rendered")
 
 
 def test_the_metrics_show_what_a_filter_costs(
-    client: httpx.Client, batch_id: str, finish_batch: FinishBatch
+    client: httpx2.Client, batch_id: str, finish_batch: FinishBatch
 ) -> None:
     """Each class has its share among the kept and among all candidates."""
     finish_batch(batch_id)
@@ -138,7 +138,7 @@ def test_the_metrics_show_what_a_filter_costs(
 
 
 def test_a_create_may_wait_for_the_end(
-    client: httpx.Client, finished_fit_id: str, finish_batch: FinishBatch, store: Store
+    client: httpx2.Client, finished_fit_id: str, finish_batch: FinishBatch, store: Store
 ) -> None:
     """With `Prefer: wait` a small batch comes back done, in one request, with 200."""
     batches = keys.noun_prefix(DEFAULT_TENANT, "batches")
@@ -157,7 +157,7 @@ def test_a_create_may_wait_for_the_end(
 
 
 def test_a_batch_lives_as_a_fit_does(
-    client: httpx.Client, batch_id: str, finish_batch: FinishBatch
+    client: httpx2.Client, batch_id: str, finish_batch: FinishBatch
 ) -> None:
     """A batch is listed, cancelled, followed and deleted at its own addresses."""
     path = f"/v1/batches/{batch_id}"

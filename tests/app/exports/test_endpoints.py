@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from contracts import keys, records
@@ -28,7 +28,7 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def make_batch(client: httpx.Client, finished_fit_id: str) -> Callable[[int], str]:
+def make_batch(client: httpx2.Client, finished_fit_id: str) -> Callable[[int], str]:
     """Asks for a batch of n samples with masks."""
 
     def make(n: int) -> str:
@@ -63,7 +63,7 @@ def write_archive(store: Store, export: ExportRef) -> None:
 
 
 def test_an_absent_export_is_queued_once_and_not_waited_for_in_the_request(
-    client: httpx.Client, coco: ExportRef, queued: Callable[[str], list[str]]
+    client: httpx2.Client, coco: ExportRef, queued: Callable[[str], list[str]]
 ) -> None:
     """However many ask: 503 with Retry-After, as long as a worker is at it."""
     path = f"/v1/batches/{coco.batch.id}/export?format=coco&wait=0"
@@ -73,7 +73,9 @@ def test_an_absent_export_is_queued_once_and_not_waited_for_in_the_request(
     assert queued("cpu") == [f"{coco.batch.id}-export-coco-1"]
 
 
-def test_an_export_is_read_by_its_link(client: httpx.Client, store: Store, coco: ExportRef) -> None:
+def test_an_export_is_read_by_its_link(
+    client: httpx2.Client, store: Store, coco: ExportRef
+) -> None:
     """307 to the archive; the record has its digest; it goes when the batch does."""
     write_archive(store, coco)
     path = f"/v1/batches/{coco.batch.id}/export"
@@ -94,7 +96,7 @@ def test_an_export_is_read_by_its_link(client: httpx.Client, store: Store, coco:
     [("pascal", "'coco', 'folder'"), ("yolo-pose", "of keypoints; those of")],
 )
 def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
-    client: httpx.Client, batch_id: str, name: str, said: str
+    client: httpx2.Client, batch_id: str, name: str, said: str
 ) -> None:
     """With what there is instead; nothing is queued."""
     answer = client.get(f"/v1/batches/{batch_id}/export?format={name}")
@@ -103,7 +105,7 @@ def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
 
 
 def test_instances_are_another_export(
-    client: httpx.Client, store: Store, coco: ExportRef, queued: Callable[[str], list[str]]
+    client: httpx2.Client, store: Store, coco: ExportRef, queued: Callable[[str], list[str]]
 ) -> None:
     """The archive of one is not the answer to the other; the record says which one it is."""
     write_archive(store, coco)
@@ -116,7 +118,7 @@ def test_instances_are_another_export(
 
 
 def test_instances_of_a_format_without_objects_are_refused(
-    client: httpx.Client, batch_id: str
+    client: httpx2.Client, batch_id: str
 ) -> None:
     """With the formats that have them."""
     answer = client.get(f"/v1/batches/{batch_id}/export?format=voc&instances=true")
@@ -127,7 +129,7 @@ def test_instances_of_a_format_without_objects_are_refused(
 
 @pytest.mark.parametrize("wait", ["-1", "31"])
 def test_a_wait_has_an_end(
-    client: httpx.Client, batch_id: str, queued: Callable[[str], list[str]], wait: str
+    client: httpx2.Client, batch_id: str, queued: Callable[[str], list[str]], wait: str
 ) -> None:
     """30 seconds at most; a request that is refused has nothing made."""
     answer = client.get(f"/v1/batches/{batch_id}/export?format=coco&wait={wait}")
@@ -137,7 +139,7 @@ def test_a_wait_has_an_end(
 
 
 def test_only_what_has_been_rendered_is_exported(
-    client: httpx.Client, make_batch: Callable[[int], str]
+    client: httpx2.Client, make_batch: Callable[[int], str]
 ) -> None:
     """A batch that is not there, or not done, has no archive."""
     paths = [
@@ -148,7 +150,7 @@ def test_only_what_has_been_rendered_is_exported(
 
 
 def test_a_batch_may_be_too_large(
-    client: httpx.Client, make_batch: Callable[[int], str], finish_batch: FinishBatch
+    client: httpx2.Client, make_batch: Callable[[int], str], finish_batch: FinishBatch
 ) -> None:
     """Above the limit, the answer says how to do it on one's own machine."""
     batch_id = make_batch(5)
@@ -159,7 +161,7 @@ def test_a_batch_may_be_too_large(
 
 
 def test_what_could_not_be_made_is_told(
-    client: httpx.Client, ledger: Ledger, coco: ExportRef, queued: Callable[[str], list[str]]
+    client: httpx2.Client, ledger: Ledger, coco: ExportRef, queued: Callable[[str], list[str]]
 ) -> None:
     """With what the worker met, instead of an endless 503; it is not tried again by everybody who asks."""
     ExportLedger(ledger).fail(coco, JobError(code="input_missing", detail="A shard is gone."))

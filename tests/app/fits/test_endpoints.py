@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from contracts import keys, records
@@ -17,7 +17,7 @@ from tests.app.uploading import CLASSES, as_form, pairs
 
 
 def test_a_create_is_accepted_and_queued(
-    client: httpx.Client, labelset_id: str, queued: Callable[[str], list[str]]
+    client: httpx2.Client, labelset_id: str, queued: Callable[[str], list[str]]
 ) -> None:
     """A create is answered at once, says where the job is, and puts exactly one call into the queue."""
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": labelset_id})
@@ -29,7 +29,7 @@ def test_a_create_is_accepted_and_queued(
 
 
 def test_the_request_is_frozen_with_everything_resolved(
-    client: httpx.Client, fit_id: str, store: Store, generator: GeneratorManifest
+    client: httpx2.Client, fit_id: str, store: Store, generator: GeneratorManifest
 ) -> None:
     """What is stored pins generator, inverter and labelset by digest, and every option by number."""
     request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=fit_id))
@@ -73,7 +73,7 @@ def store_kinds(store: Store, labelset_id: str, **kinds: object) -> str:
     ],
 )
 def test_the_tasks_are_all_that_is_labelled_or_those_asked_for(
-    client: httpx.Client, store: Store, labelset_id: str, options: object, tasks: list[str]
+    client: httpx2.Client, store: Store, labelset_id: str, options: object, tasks: list[str]
 ) -> None:
     """They are frozen in the request, with the meaning of their labels alone."""
     labelset = store_kinds(store, labelset_id)
@@ -85,7 +85,7 @@ def test_the_tasks_are_all_that_is_labelled_or_those_asked_for(
     assert list(request.labels.tasks) == tasks
 
 
-def test_a_task_without_labels_is_refused(client: httpx.Client, labelset_id: str) -> None:
+def test_a_task_without_labels_is_refused(client: httpx2.Client, labelset_id: str) -> None:
     """The flaw says which tasks the labelset has labels for."""
     body = {"generator": "tiny-32", "labelset": labelset_id, "options": {"tasks": ["depth"]}}
     (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
@@ -102,7 +102,7 @@ def test_a_task_without_labels_is_refused(client: httpx.Client, labelset_id: str
     ],
 )
 def test_validation_labels_mean_the_same(
-    client: httpx.Client, store: Store, labelset_id: str, kinds: dict[str, object], said: str
+    client: httpx2.Client, store: Store, labelset_id: str, kinds: dict[str, object], said: str
 ) -> None:
     """Other names or another unit would be scored wrongly in silence."""
     body = {
@@ -115,7 +115,7 @@ def test_validation_labels_mean_the_same(
 
 
 def test_validation_labels_are_of_one_task_at_least(
-    client: httpx.Client, store: Store, labelset_id: str
+    client: httpx2.Client, store: Store, labelset_id: str
 ) -> None:
     """A labelset of depth alone cannot judge a fit of masks; one that has masks beside it can."""
     depth = store_kinds(store, labelset_id, classes=[], keypoints=None)
@@ -126,12 +126,12 @@ def test_validation_labels_are_of_one_task_at_least(
     assert client.post("/v1/fits", json=more).status_code == 202
 
 
-def test_a_queued_fit_knows_its_place(client: httpx.Client, fit_id: str) -> None:
+def test_a_queued_fit_knows_its_place(client: httpx2.Client, fit_id: str) -> None:
     """A job that waits says how many are before it."""
     assert client.get(f"/v1/fits/{fit_id}").json()["queue_position"] == 0
 
 
-def test_a_finished_fit_shows_its_worth(client: httpx.Client, finished_fit_id: str) -> None:
+def test_a_finished_fit_shows_its_worth(client: httpx2.Client, finished_fit_id: str) -> None:
     """A fit that has succeeded has metrics, a digest and a sheet that can be read."""
     fit = client.get(f"/v1/fits/{finished_fit_id}").json()
     assert fit["status"] == "succeeded"
@@ -140,7 +140,7 @@ def test_a_finished_fit_shows_its_worth(client: httpx.Client, finished_fit_id: s
 
 
 def test_an_unknown_generator_is_refused_with_what_there_is(
-    client: httpx.Client, labelset_id: str
+    client: httpx2.Client, labelset_id: str
 ) -> None:
     """The error points at the field and lists the generators."""
     answer = client.post("/v1/fits", json={"generator": "nope", "labelset": labelset_id})
@@ -149,7 +149,7 @@ def test_an_unknown_generator_is_refused_with_what_there_is(
     assert "tiny-32" in flaw["detail"]
 
 
-def test_an_unknown_labelset_is_refused(client: httpx.Client) -> None:
+def test_an_unknown_labelset_is_refused(client: httpx2.Client) -> None:
     """The error points at the field."""
     body = {"generator": "tiny-32", "labelset": new_id("labelset")}
     answer = client.post("/v1/fits", json=body)
@@ -158,7 +158,7 @@ def test_an_unknown_labelset_is_refused(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize("inverter", ["0" * 64, "newest", 1])
 def test_an_unknown_inverter_is_refused(
-    client: httpx.Client, labelset_id: str, inverter: str | int
+    client: httpx2.Client, labelset_id: str, inverter: str | int
 ) -> None:
     """What no inverter is called is an error that points at it, not silently another inverter."""
     body = {"generator": "tiny-32", "labelset": labelset_id, "inverter": inverter}
@@ -166,7 +166,7 @@ def test_an_unknown_inverter_is_refused(
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/inverter")
 
 
-def test_images_of_another_shape_are_refused(client: httpx.Client) -> None:
+def test_images_of_another_shape_are_refused(client: httpx2.Client) -> None:
     """An image whose aspect ratio is not the generator's is named, with what to do."""
     upload = client.post("/v1/labelsets", files=as_form(pairs(1, size=(32, 24)))).json()
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": upload["id"]})
@@ -176,14 +176,16 @@ def test_images_of_another_shape_are_refused(client: httpx.Client) -> None:
     assert "Crop" in flaw["detail"]
 
 
-def test_larger_images_of_the_same_shape_are_taken(client: httpx.Client) -> None:
+def test_larger_images_of_the_same_shape_are_taken(client: httpx2.Client) -> None:
     """Only the aspect ratio counts: images are resized to the generator's size."""
     upload = client.post("/v1/labelsets", files=as_form(pairs(1, size=(100, 100)))).json()
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": upload["id"]})
     assert answer.status_code == 202
 
 
-def test_a_validation_labelset_has_the_same_classes(client: httpx.Client, labelset_id: str) -> None:
+def test_a_validation_labelset_has_the_same_classes(
+    client: httpx2.Client, labelset_id: str
+) -> None:
     """Held-out images whose classes differ cannot be scored, so they are refused."""
     files = pairs(1) | {"labelset.json": b'{"classes": ["background", "skin", "hat"]}'}
     other = client.post("/v1/labelsets", files=as_form(files)).json()["id"]
@@ -202,7 +204,7 @@ def test_a_validation_labelset_has_the_same_classes(client: httpx.Client, labels
     ],
 )
 def test_options_out_of_range_are_refused(
-    client: httpx.Client, labelset_id: str, options: dict[str, object]
+    client: httpx2.Client, labelset_id: str, options: dict[str, object]
 ) -> None:
     """A bad or misspelt option is an error that points at it, before anything is queued."""
     body = {"generator": "tiny-32", "labelset": labelset_id, "options": options}
@@ -211,13 +213,13 @@ def test_options_out_of_range_are_refused(
     assert answer.json()["errors"][0]["pointer"].startswith("/options/")
 
 
-def test_a_refused_fit_leaves_nothing(client: httpx.Client, store: Store) -> None:
+def test_a_refused_fit_leaves_nothing(client: httpx2.Client, store: Store) -> None:
     """After a refusal there is no fit, not even half of one."""
     client.post("/v1/fits", json={"generator": "nope", "labelset": new_id("labelset")})
     assert list(store.list(keys.noun_prefix(DEFAULT_TENANT, "fits"))) == []
 
 
-def test_an_unknown_fit_is_not_found(client: httpx.Client) -> None:
+def test_an_unknown_fit_is_not_found(client: httpx2.Client) -> None:
     """An id that nobody has is 404, and one that is no id is 422."""
     assert client.get(f"/v1/fits/{new_id('fit')}").status_code == 404
     assert client.get("/v1/fits/nonsense").status_code == 422

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from contracts import keys, records
@@ -29,7 +29,7 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def imported(client: httpx.Client) -> JobRef:
+def imported(client: httpx2.Client) -> JobRef:
     """A generator whose import waits for a worker."""
     answer = client.post("/v1/generators", files=FILE, data=FORM)
     assert answer.status_code == 202, answer.text
@@ -57,7 +57,7 @@ def end(
 
 
 def test_a_generator_shows_its_size_and_inverters(
-    client: httpx.Client, generator: GeneratorManifest
+    client: httpx2.Client, generator: GeneratorManifest
 ) -> None:
     """Whoever makes a fit can see what images it needs and which inverter it would start from."""
     shown = client.get("/v1/generators/tiny-32").json()
@@ -66,7 +66,7 @@ def test_a_generator_shows_its_size_and_inverters(
     assert len(shown["inverters"]) == 1
 
 
-def test_an_unknown_generator_is_not_found(client: httpx.Client) -> None:
+def test_an_unknown_generator_is_not_found(client: httpx2.Client) -> None:
     """The answer says where to look."""
     answer = client.get("/v1/generators/nope")
     assert answer.status_code == 404
@@ -74,7 +74,7 @@ def test_an_unknown_generator_is_not_found(client: httpx.Client) -> None:
 
 
 def test_a_checkpoint_is_taken_in_and_queued(
-    client: httpx.Client, imported: JobRef, store: Store, queued: Callable[[str], list[str]]
+    client: httpx2.Client, imported: JobRef, store: Store, queued: Callable[[str], list[str]]
 ) -> None:
     """The file lies in the store, pinned by its digest, and one import of it is queued on the CPUs."""
     request = records.read_request(store, imported)
@@ -89,7 +89,7 @@ def test_a_checkpoint_is_taken_in_and_queued(
 
 
 def test_the_same_upload_again_is_the_same_generator(
-    client: httpx.Client, queued: Callable[[str], list[str]]
+    client: httpx2.Client, queued: Callable[[str], list[str]]
 ) -> None:
     """A client that repeats itself after a lost answer makes one generator; another file is refused."""
     key = {"Idempotency-Key": "once"}
@@ -118,7 +118,7 @@ def test_the_same_upload_again_is_the_same_generator(
     ],
 )
 def test_a_bad_request_is_told_its_mend(
-    client: httpx.Client, store: Store, content: dict[str, Any], status: int, said: str
+    client: httpx2.Client, store: Store, content: dict[str, Any], status: int, said: str
 ) -> None:
     """Each refusal says what to send, and nothing is stored."""
     before = list(store.list("tenants"))
@@ -128,7 +128,7 @@ def test_a_bad_request_is_told_its_mend(
     assert list(store.list("tenants")) == before
 
 
-def test_an_upload_must_be_complete(client: httpx.Client) -> None:
+def test_an_upload_must_be_complete(client: httpx2.Client) -> None:
     """What was announced and not sent cannot be imported; what was never announced neither."""
     announced = client.post("/v1/uploads", json={"num_bytes": 9, "sha256": "0" * 64}).json()
     answer = client.post("/v1/generators", json={"name": "a", "upload": announced["id"]})
@@ -138,7 +138,7 @@ def test_an_upload_must_be_complete(client: httpx.Client) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/upload")
 
 
-def test_more_than_was_announced_is_not_imported(client: httpx.Client, store: Store) -> None:
+def test_more_than_was_announced_is_not_imported(client: httpx2.Client, store: Store) -> None:
     """A store that signs takes whatever is sent; the size is checked before anything is queued."""
     announced = client.post("/v1/uploads", json={"num_bytes": 9, "sha256": "0" * 64}).json()
     key = keys.upload_content(DEFAULT_TENANT, announced["id"])
@@ -149,7 +149,7 @@ def test_more_than_was_announced_is_not_imported(client: httpx.Client, store: St
 
 
 def test_an_imported_generator_shows_its_sheet(
-    client: httpx.Client, imported: JobRef, end: Callable[[JobRef], GeneratorManifest]
+    client: httpx2.Client, imported: JobRef, end: Callable[[JobRef], GeneratorManifest]
 ) -> None:
     """Once it is there, so are its network, its warnings and a picture of what it makes."""
     made = end(imported)
@@ -163,7 +163,7 @@ def test_an_imported_generator_shows_its_sheet(
 
 
 def test_a_generator_is_fitted_once_it_is_there(
-    client: httpx.Client,
+    client: httpx2.Client,
     imported: JobRef,
     labelset_id: str,
     end: Callable[[JobRef], GeneratorManifest],
@@ -179,7 +179,7 @@ def test_a_generator_is_fitted_once_it_is_there(
 
 
 def test_a_refused_checkpoint_says_why(
-    client: httpx.Client, imported: JobRef, store: Store, ledger: Ledger
+    client: httpx2.Client, imported: JobRef, store: Store, ledger: Ledger
 ) -> None:
     """The import has failed for good, in the reader's own words."""
     error = JobError(code=InvalidCheckpoint.code, detail="This is StyleGAN3.")
@@ -191,7 +191,7 @@ def test_a_refused_checkpoint_says_why(
     assert client.get("/v1/generators?status=failed").json()["items"][0]["id"] == imported.id
 
 
-def test_an_import_is_cancelled_like_any_job(client: httpx.Client, imported: JobRef) -> None:
+def test_an_import_is_cancelled_like_any_job(client: httpx2.Client, imported: JobRef) -> None:
     """It is stopping until a worker ends it, and tells so in its events."""
     answer = client.post(f"/v1/generators/{imported.id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (202, "cancelling")
@@ -200,7 +200,7 @@ def test_an_import_is_cancelled_like_any_job(client: httpx.Client, imported: Job
 
 
 def test_a_deleted_generator_is_gone(
-    client: httpx.Client,
+    client: httpx2.Client,
     imported: JobRef,
     store: Store,
     end: Callable[[JobRef], GeneratorManifest],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from contracts import keys, records
@@ -19,7 +19,7 @@ PATH = "/v1/generators/tiny-32/inverters"
 
 
 @pytest.fixture
-def ref(client: httpx.Client) -> JobRef:
+def ref(client: httpx2.Client) -> JobRef:
     """A queued training."""
     answer = client.post(PATH, json={"seed": 4, "options": {"num_images": 100}})
     assert answer.status_code == 202, answer.text
@@ -57,7 +57,7 @@ def end(
 
 
 def test_a_training_is_accepted_and_queued(
-    client: httpx.Client,
+    client: httpx2.Client,
     ref: JobRef,
     store: Store,
     generator: GeneratorManifest,
@@ -73,7 +73,7 @@ def test_a_training_is_accepted_and_queued(
     assert (shown["status"], shown["queue_position"]) == ("queued", 0)
 
 
-def test_a_generator_lists_its_trainings(client: httpx.Client, ref: JobRef) -> None:
+def test_a_generator_lists_its_trainings(client: httpx2.Client, ref: JobRef) -> None:
     """Newest first, and none of another generator."""
     newer = client.post(PATH, json={}).json()["id"]
     for path in (PATH, "/v1/inverters"):
@@ -82,7 +82,7 @@ def test_a_generator_lists_its_trainings(client: httpx.Client, ref: JobRef) -> N
     assert client.get("/v1/generators/nope/inverters").status_code == 404
 
 
-def test_the_same_key_is_the_same_training(client: httpx.Client) -> None:
+def test_the_same_key_is_the_same_training(client: httpx2.Client) -> None:
     """A repeated request trains nothing twice."""
     first, second = (
         client.post(PATH, json={}, headers={"Idempotency-Key": "once"}) for _ in range(2)
@@ -91,7 +91,7 @@ def test_the_same_key_is_the_same_training(client: httpx.Client) -> None:
 
 
 def test_a_fit_starts_from_the_newest_inverter(
-    client: httpx.Client,
+    client: httpx2.Client,
     ref: JobRef,
     labelset_id: str,
     end: Callable[[JobRef], InverterManifest],
@@ -107,7 +107,7 @@ def test_a_fit_starts_from_the_newest_inverter(
 
 
 def test_a_deleted_inverter_leaves_its_fellows_whole(
-    client: httpx.Client, ref: JobRef, store: Store, end: Callable[[JobRef], InverterManifest]
+    client: httpx2.Client, ref: JobRef, store: Store, end: Callable[[JobRef], InverterManifest]
 ) -> None:
     """What two of them share stays, the rest goes, and no later fit starts from it."""
     other = JobRef(tenant=DEFAULT_TENANT, id=client.post(PATH, json={}).json()["id"])
@@ -120,7 +120,7 @@ def test_a_deleted_inverter_leaves_its_fellows_whole(
     assert gone.digest not in [one["digest"] for one in shown]
 
 
-def test_a_training_that_runs_is_cancelled_not_deleted(client: httpx.Client, ref: JobRef) -> None:
+def test_a_training_that_runs_is_cancelled_not_deleted(client: httpx2.Client, ref: JobRef) -> None:
     """Deleting needs an end; cancelling leads there."""
     assert client.delete(f"/v1/inverters/{ref.id}").json()["code"] == "job_not_finished"
     answer = client.post(f"/v1/inverters/{ref.id}/cancel")

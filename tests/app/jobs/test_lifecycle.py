@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-import httpx2 as httpx
+import httpx2
 import pytest
 from fastapi import FastAPI
 
@@ -25,7 +25,7 @@ def ref(fit_id: str) -> JobRef:
 
 
 def test_a_running_job_shows_how_far_it_is(
-    client: httpx.Client, ref: JobRef, ledger: Ledger
+    client: httpx2.Client, ref: JobRef, ledger: Ledger
 ) -> None:
     """What the worker reports is in the answer."""
     ledger.started(ref, 1)
@@ -34,7 +34,7 @@ def test_a_running_job_shows_how_far_it_is(
     assert (job["status"], job["attempt"], job["progress"]["done"]) == ("running", 1, 3)
 
 
-def test_an_unchanged_job_is_not_sent_again(client: httpx.Client, ref: JobRef) -> None:
+def test_an_unchanged_job_is_not_sent_again(client: httpx2.Client, ref: JobRef) -> None:
     """With the tag of the last answer, the next one is 304 until something changes."""
     first = client.get(f"/v1/fits/{ref.id}")
     tagged = {"If-None-Match": first.headers["ETag"]}
@@ -44,7 +44,7 @@ def test_an_unchanged_job_is_not_sent_again(client: httpx.Client, ref: JobRef) -
 
 
 def test_waiting_ends_with_the_job(
-    client: httpx.Client, ref: JobRef, ledger: Ledger, finish_fit: Finish
+    client: httpx2.Client, ref: JobRef, ledger: Ledger, finish_fit: Finish
 ) -> None:
     """`Prefer: wait` answers as soon as the job has ended, long before its time is over."""
     ledger.started(ref, 1)
@@ -57,7 +57,7 @@ def test_waiting_ends_with_the_job(
     assert answer.elapsed.total_seconds() < 10
 
 
-def test_waiting_has_an_end(client: httpx.Client, ref: JobRef) -> None:
+def test_waiting_has_an_end(client: httpx2.Client, ref: JobRef) -> None:
     """When its time is over, the answer is the job as it stands."""
     answer = client.get(f"/v1/fits/{ref.id}", headers={"Prefer": "respond-async, wait=1"})
     assert answer.json()["status"] == "queued"
@@ -65,7 +65,7 @@ def test_waiting_has_an_end(client: httpx.Client, ref: JobRef) -> None:
 
 @pytest.mark.parametrize("wait", ["wait=9999", "Wait=61", "wait=" + "9" * 5_000])
 def test_nobody_waits_longer_than_a_minute(
-    client: httpx.Client, finished_fit_id: str, wait: str
+    client: httpx2.Client, finished_fit_id: str, wait: str
 ) -> None:
     """A longer wait is cut, and the answer says to what."""
     answer = client.get(f"/v1/fits/{finished_fit_id}", headers={"Prefer": wait})
@@ -73,8 +73,8 @@ def test_nobody_waits_longer_than_a_minute(
 
 
 def test_a_cancel_that_meets_the_end_is_too_late(
-    client: httpx.Client,
-    served: tuple[FastAPI, httpx.Client],
+    client: httpx2.Client,
+    served: tuple[FastAPI, httpx2.Client],
     ref: JobRef,
     store: Store,
     finish_fit: Finish,
@@ -96,7 +96,7 @@ def test_a_cancel_that_meets_the_end_is_too_late(
 
 
 def test_a_cancelled_job_is_cancelling_until_a_worker_ends_it(
-    client: httpx.Client, ref: JobRef, store: Store
+    client: httpx2.Client, ref: JobRef, store: Store
 ) -> None:
     """A cancel is a fact in the store, and asking twice changes nothing."""
     for _ in range(2):
@@ -106,20 +106,20 @@ def test_a_cancelled_job_is_cancelling_until_a_worker_ends_it(
 
 
 def test_cancelling_what_has_ended_changes_nothing(
-    client: httpx.Client, finished_fit_id: str
+    client: httpx2.Client, finished_fit_id: str
 ) -> None:
     """The answer is 200 and the job as it ended."""
     answer = client.post(f"/v1/fits/{finished_fit_id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
 
 
-def test_a_job_that_runs_cannot_be_deleted(client: httpx.Client, ref: JobRef) -> None:
+def test_a_job_that_runs_cannot_be_deleted(client: httpx2.Client, ref: JobRef) -> None:
     """Deleting needs an end; the answer says how to get there."""
     answer = client.delete(f"/v1/fits/{ref.id}")
     assert (answer.status_code, answer.json()["code"]) == (409, "job_not_finished")
 
 
-def test_what_is_deleted_is_gone(client: httpx.Client, finished_fit_id: str, store: Store) -> None:
+def test_what_is_deleted_is_gone(client: httpx2.Client, finished_fit_id: str, store: Store) -> None:
     """After a delete only the tombstone is left, the job is 410, and deleting again is no error."""
     path = f"/v1/fits/{finished_fit_id}"
     assert [client.delete(path).status_code for _ in range(2)] == [204, 204]
@@ -130,14 +130,14 @@ def test_what_is_deleted_is_gone(client: httpx.Client, finished_fit_id: str, sto
     assert left == [keys.job_tombstone(ref)]
 
 
-def test_a_job_outlives_redis(client: httpx.Client, finished_fit_id: str, ledger: Ledger) -> None:
+def test_a_job_outlives_redis(client: httpx2.Client, finished_fit_id: str, ledger: Ledger) -> None:
     """With Redis wiped, the job is still there, and so is the list."""
     ledger.redis.flushall()
     assert client.get(f"/v1/fits/{finished_fit_id}").json()["status"] == "succeeded"
     assert [fit["id"] for fit in client.get("/v1/fits").json()["items"]] == [finished_fit_id]
 
 
-def test_settings_reach_the_links(client: httpx.Client, settings: Settings, ref: JobRef) -> None:
+def test_settings_reach_the_links(client: httpx2.Client, settings: Settings, ref: JobRef) -> None:
     """Every link of an answer leads back to where it came from."""
     links = client.get(f"/v1/fits/{ref.id}").json()["links"]
     assert client.get(links["self"]).status_code == 200

@@ -6,7 +6,7 @@ import tarfile
 from collections import Counter
 from collections.abc import Mapping
 
-import httpx2 as httpx
+import httpx2
 import pytest
 from PIL import Image
 
@@ -30,7 +30,7 @@ def settings(settings: Settings) -> Settings:
     )
 
 
-def refusal(client: httpx.Client, files: Mapping[str, bytes]) -> dict[str, str]:
+def refusal(client: httpx2.Client, files: Mapping[str, bytes]) -> dict[str, str]:
     """The first flaw of an upload that is refused."""
     answer = client.post("/v1/labelsets", files=as_form(files))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_upload")
@@ -44,7 +44,7 @@ def stored(store: Store) -> list[str]:
     return [found.key for found in store.list(prefix)]
 
 
-def test_a_zip_becomes_a_labelset(client: httpx.Client, store: Store) -> None:
+def test_a_zip_becomes_a_labelset(client: httpx2.Client, store: Store) -> None:
     """An upload is stored as normal PNGs that its manifest pins by digest."""
     answer = client.post("/v1/labelsets", files=as_form(pairs(3)))
     assert (answer.status_code, answer.json()["num_images"]) == (201, 3)
@@ -55,7 +55,7 @@ def test_a_zip_becomes_a_labelset(client: httpx.Client, store: Store) -> None:
     assert (image.mode, image.getpixel((0, 0))) == ("RGB", (1, 0, 0))
 
 
-def test_a_tar_becomes_a_labelset(client: httpx.Client) -> None:
+def test_a_tar_becomes_a_labelset(client: httpx2.Client) -> None:
     """A tar does as well as a zip."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
@@ -67,7 +67,7 @@ def test_a_tar_becomes_a_labelset(client: httpx.Client) -> None:
     assert answer.status_code == 201
 
 
-def test_single_files_become_a_labelset(client: httpx.Client) -> None:
+def test_single_files_become_a_labelset(client: httpx2.Client) -> None:
     """Images and masks may come as files of their own, with the schema beside them."""
     files = [
         ("images", ("a.png", png("RGB", (8, 8)))),
@@ -79,7 +79,7 @@ def test_single_files_become_a_labelset(client: httpx.Client) -> None:
 
 
 def test_a_field_that_the_form_has_not_is_refused_by_name(
-    client: httpx.Client, store: Store
+    client: httpx2.Client, store: Store
 ) -> None:
     """A misspelt field would otherwise take its files with it in silence."""
     files = [("images", ("a.png", png("RGB", (8, 8)))), ("mask", ("a.png", png("L", (8, 8), 1)))]
@@ -90,7 +90,7 @@ def test_a_field_that_the_form_has_not_is_refused_by_name(
     assert stored(store) == []
 
 
-def test_every_kind_of_label_is_taken(client: httpx.Client, store: Store) -> None:
+def test_every_kind_of_label_is_taken(client: httpx2.Client, store: Store) -> None:
     """Masks, keypoints and depth of one image are stored beside it, and what they hold is told."""
     answer = client.post("/v1/labelsets", files=as_form(all_kinds()))
     assert answer.status_code == 201, answer.text
@@ -109,7 +109,7 @@ def test_every_kind_of_label_is_taken(client: httpx.Client, store: Store) -> Non
     assert Counter(suffixes) == {"png": 4, "json": 2}
 
 
-def test_every_kind_of_label_may_come_as_single_files(client: httpx.Client) -> None:
+def test_every_kind_of_label_may_come_as_single_files(client: httpx2.Client) -> None:
     """The form has a field for each folder of an archive."""
     kinds = all_kinds()
     schema = kinds.pop("labelset.json").decode()
@@ -119,7 +119,7 @@ def test_every_kind_of_label_may_come_as_single_files(client: httpx.Client) -> N
     assert answer.json()["tasks"] == {"segmentation": 1, "keypoints": 2, "depth": 1}
 
 
-def test_a_coco_file_needs_no_schema(client: httpx.Client) -> None:
+def test_a_coco_file_needs_no_schema(client: httpx2.Client) -> None:
     """Classes and keypoints are read from its categories; it may come as a file of its own."""
     region = [[0, 0, 8, 0, 8, 4, 0, 4]]
     person = {"id": 3, "name": "person", "keypoints": ["nose"], "skeleton": []}
@@ -136,14 +136,14 @@ def test_a_coco_file_needs_no_schema(client: httpx.Client) -> None:
     assert answer.json()["labels"]["keypoints"]["names"] == ["nose"]
 
 
-def test_a_bad_label_leaves_nothing_behind(client: httpx.Client, store: Store) -> None:
+def test_a_bad_label_leaves_nothing_behind(client: httpx2.Client, store: Store) -> None:
     """The refusal names the file and the mend, and nothing of the upload is stored."""
     flaw = refusal(client, all_kinds() | {"depth/a.png": png("L", (8, 8), 9)})
     assert (flaw["file"], "Save it as a 16-bit PNG" in flaw["detail"]) == ("depth/a.png", True)
     assert stored(store) == []
 
 
-def test_names_may_be_in_any_language(client: httpx.Client) -> None:
+def test_names_may_be_in_any_language(client: httpx2.Client) -> None:
     """Class names, the labelset's name and file names come back as they were written."""
     schema = json.dumps({"name": "Köpfe", "classes": ["背景", "кожа"]}, ensure_ascii=False)
     files = {
@@ -156,7 +156,7 @@ def test_names_may_be_in_any_language(client: httpx.Client) -> None:
     assert shown["entries"][0]["name"] == "é"
 
 
-def test_equal_uploads_have_equal_digests(client: httpx.Client) -> None:
+def test_equal_uploads_have_equal_digests(client: httpx2.Client) -> None:
     """The digest names the content: two uploads of it are two labelsets of one digest."""
     first, second = (client.post("/v1/labelsets", files=as_form(pairs(1))).json() for _ in range(2))
     assert first["id"] != second["id"]
@@ -184,7 +184,7 @@ def test_equal_uploads_have_equal_digests(client: httpx.Client) -> None:
     ],
 )
 def test_a_bad_file_is_named_with_its_mend(
-    client: httpx.Client, store: Store, spoilt: dict[str, bytes], file: str, said: str
+    client: httpx2.Client, store: Store, spoilt: dict[str, bytes], file: str, said: str
 ) -> None:
     """Each refusal names the file and what to do, and nothing of the upload is stored."""
     flaw = refusal(client, pairs(2) | spoilt)
@@ -193,56 +193,56 @@ def test_a_bad_file_is_named_with_its_mend(
     assert stored(store) == []
 
 
-def test_all_bad_files_are_named_at_once(client: httpx.Client) -> None:
+def test_all_bad_files_are_named_at_once(client: httpx2.Client) -> None:
     """Nobody mends one file to be told of the next."""
     spoilt = {f"images/image-{number}.png": b"" for number in range(3)}
     answer = client.post("/v1/labelsets", files=as_form(pairs(3) | spoilt))
     assert {flaw["file"] for flaw in answer.json()["errors"]} == set(spoilt)
 
 
-def test_an_empty_archive_is_refused(client: httpx.Client) -> None:
+def test_an_empty_archive_is_refused(client: httpx2.Client) -> None:
     """Without images there is no labelset."""
     assert "no images" in refusal(client, {"labelset.json": json.dumps(SCHEMA).encode()})["detail"]
 
 
-def test_a_missing_schema_is_refused(client: httpx.Client) -> None:
+def test_a_missing_schema_is_refused(client: httpx2.Client) -> None:
     """Without class names the masks mean nothing; the refusal shows what to send."""
     files = pairs(1)
     del files["labelset.json"]
     assert '"classes"' in refusal(client, files)["detail"]
 
 
-def test_nothing_at_all_is_refused(client: httpx.Client) -> None:
+def test_nothing_at_all_is_refused(client: httpx2.Client) -> None:
     """A form without files says what it may hold."""
     answer = client.post("/v1/labelsets", files={"schema": (None, b"{}")})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_upload")
 
 
-def test_a_bomb_is_refused(client: httpx.Client, store: Store) -> None:
+def test_a_bomb_is_refused(client: httpx2.Client, store: Store) -> None:
     """A few kilobytes that unpack to 30 megabytes are stopped on the way."""
     flaw = refusal(client, pairs(1) | {"images/bomb.png": bytes(30_000_000)})
     assert "unpacks to more than" in flaw["detail"]
     assert stored(store) == []
 
 
-def test_too_many_images_are_refused(client: httpx.Client) -> None:
+def test_too_many_images_are_refused(client: httpx2.Client) -> None:
     """The number of images has a limit."""
     assert "at most 4" in refusal(client, pairs(5))["detail"]
 
 
-def test_too_many_pixels_are_refused(client: httpx.Client) -> None:
+def test_too_many_pixels_are_refused(client: httpx2.Client) -> None:
     """All images together have a limit of pixels."""
     assert "5000 pixels together" in refusal(client, pairs(2, size=(64, 64)))["detail"]
 
 
-def test_too_large_a_body_is_refused(client: httpx.Client) -> None:
+def test_too_large_a_body_is_refused(client: httpx2.Client) -> None:
     """The upload as a whole has a limit of bytes."""
     files = {"archive": ("a.zip", bytes(500_000))}
     answer = client.post("/v1/labelsets", files=files)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_too_many_files_are_refused(client: httpx.Client) -> None:
+def test_too_many_files_are_refused(client: httpx2.Client) -> None:
     """A form has a limit of files: an image and three labels each, and one of annotations."""
     files = [("images", (f"{number}.png", b"")) for number in range(4 * 4 + 2)]
     answer = client.post("/v1/labelsets", files=files)
@@ -250,7 +250,7 @@ def test_too_many_files_are_refused(client: httpx.Client) -> None:
     assert "more than 17 files" in answer.json()["detail"]
 
 
-def test_a_labelset_can_be_deleted(client: httpx.Client, store: Store) -> None:
+def test_a_labelset_can_be_deleted(client: httpx2.Client, store: Store) -> None:
     """Its pixels go, the tombstone stays, and it is 410 from then on."""
     path = client.post("/v1/labelsets", files=as_form(pairs(1))).headers["Location"]
     assert [client.delete(path).status_code for _ in range(2)] == [204, 204]
@@ -258,13 +258,13 @@ def test_a_labelset_can_be_deleted(client: httpx.Client, store: Store) -> None:
     assert [key.rpartition("/")[2] for key in stored(store)] == ["tombstone.json"]
 
 
-def test_a_list_names_what_was_uploaded(client: httpx.Client, labelset_id: str) -> None:
+def test_a_list_names_what_was_uploaded(client: httpx2.Client, labelset_id: str) -> None:
     """A list shows each labelset without its images."""
     (listed,) = client.get("/v1/labelsets").json()["items"]
     assert (listed["id"], listed["num_images"], "entries" in listed) == (labelset_id, 2, False)
 
 
-def test_a_path_in_place_of_a_file_is_explained(client: httpx.Client) -> None:
+def test_a_path_in_place_of_a_file_is_explained(client: httpx2.Client) -> None:
     """Who forgets the `@` of curl sends the file's name as text, and is told so."""
     answer = client.post("/v1/labelsets", files={"archive": (None, b"labels.zip")})
     flaw = answer.json()["errors"][0]

@@ -4,7 +4,7 @@ import io
 import tarfile
 from collections.abc import Callable
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from contracts import keys, records
@@ -21,7 +21,7 @@ Render = Callable[[str, int], ShardRecord]
 
 
 @pytest.fixture
-def stream_id(client: httpx.Client, finished_fit_id: str) -> str:
+def stream_id(client: httpx2.Client, finished_fit_id: str) -> str:
     """A stream with four samples in a shard."""
     body = {"fit": finished_fit_id, "seed": 7, "shard_size": 4}
     answer = client.post("/v1/streams", json=body)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from contracts.ids import DEFAULT_TENANT, new_id
@@ -40,7 +40,7 @@ def names(data: bytes) -> list[str]:
         return [member.name for member in tar]
 
 
-def test_a_stream_is_made_read_listed_and_erased(client: httpx.Client, stream_id: str) -> None:
+def test_a_stream_is_made_read_listed_and_erased(client: httpx2.Client, stream_id: str) -> None:
     """Everything is resolved in its answer; what is erased is 410."""
     address = f"/v1/streams/{stream_id}"
     stream = client.get(address).json()
@@ -54,7 +54,7 @@ def test_a_stream_is_made_read_listed_and_erased(client: httpx.Client, stream_id
     assert client.get("/v1/streams").json()["items"] == []
 
 
-def test_the_same_key_makes_one_stream(client: httpx.Client, finished_fit_id: str) -> None:
+def test_the_same_key_makes_one_stream(client: httpx2.Client, finished_fit_id: str) -> None:
     """A create whose answer was lost may be sent again."""
     headers, body = {"Idempotency-Key": "one"}, {"fit": finished_fit_id}
     first = client.post("/v1/streams", json=body, headers=headers)
@@ -65,7 +65,7 @@ def test_the_same_key_makes_one_stream(client: httpx.Client, finished_fit_id: st
     assert other.json()["code"] == "idempotency_mismatch"
 
 
-def test_a_stream_needs_a_fit_that_has_succeeded(client: httpx.Client, fit_id: str) -> None:
+def test_a_stream_needs_a_fit_that_has_succeeded(client: httpx2.Client, fit_id: str) -> None:
     """One that is unknown is a flaw of the request, one that is not done a conflict."""
     assert client.post("/v1/streams", json={"fit": fit_id}).json()["code"] == "fit_not_ready"
     unknown = client.post("/v1/streams", json={"fit": new_id("fit")})
@@ -74,14 +74,14 @@ def test_a_stream_needs_a_fit_that_has_succeeded(client: httpx.Client, fit_id: s
 
 
 @pytest.mark.parametrize("shard", ["-1", "x", "250000000", "9" * 30])
-def test_a_bad_shard_is_named(client: httpx.Client, stream_id: str, shard: str) -> None:
+def test_a_bad_shard_is_named(client: httpx2.Client, stream_id: str, shard: str) -> None:
     """Below 0, no number, or past the last."""
     answer = client.get(f"/v1/streams/{stream_id}/shards/{shard}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "shard"
 
 
-def test_an_unknown_stream_is_not_found(client: httpx.Client) -> None:
+def test_an_unknown_stream_is_not_found(client: httpx2.Client) -> None:
     """With the place where streams are listed."""
     answer = client.get(f"/v1/streams/{new_id('stream')}/shards/0")
     assert answer.status_code == 404
@@ -89,7 +89,7 @@ def test_an_unknown_stream_is_not_found(client: httpx.Client) -> None:
 
 
 def test_a_stream_that_nobody_reads_has_nothing_queued(
-    client: httpx.Client, stream_id: str, queued: Queued
+    client: httpx2.Client, stream_id: str, queued: Queued
 ) -> None:
     """Looking at it is not reading it."""
     client.get(f"/v1/streams/{stream_id}")
@@ -97,7 +97,7 @@ def test_a_stream_that_nobody_reads_has_nothing_queued(
     assert queued("generate") == []
 
 
-def test_a_shard_that_takes_longer_is_503(client: httpx.Client, stream_id: str) -> None:
+def test_a_shard_that_takes_longer_is_503(client: httpx2.Client, stream_id: str) -> None:
     """With the time to ask again after; nobody renders here."""
     for wait in (0, 1):
         answer = client.get(f"/v1/streams/{stream_id}/shards/0", params={"wait": wait})
@@ -106,7 +106,9 @@ def test_a_shard_that_takes_longer_is_503(client: httpx.Client, stream_id: str) 
 
 
 @pytest.mark.parametrize("wait", ["-1", "31", "soon"])
-def test_a_wait_has_an_end(client: httpx.Client, stream_id: str, queued: Queued, wait: str) -> None:
+def test_a_wait_has_an_end(
+    client: httpx2.Client, stream_id: str, queued: Queued, wait: str
+) -> None:
     """30 seconds at most; a request that is refused has nothing rendered."""
     answer = client.get(f"/v1/streams/{stream_id}/shards/0", params={"wait": wait})
     assert answer.status_code == 422
@@ -115,13 +117,13 @@ def test_a_wait_has_an_end(client: httpx.Client, stream_id: str, queued: Queued,
 
 
 def test_a_shard_that_is_there_is_a_signed_link(
-    client: httpx.Client, stream_id: str, render: Render
+    client: httpx2.Client, stream_id: str, render: Render
 ) -> None:
     """307, to a link that is worth nothing unsigned; its record says what the bytes behind it must be."""
     render(stream_id, 5)
     answer = client.get(f"/v1/streams/{stream_id}/shards/5")
     assert answer.status_code == 307
-    link = httpx.URL(answer.headers["Location"])
+    link = httpx2.URL(answer.headers["Location"])
     assert client.get(link.copy_set_param("signature", "none")).status_code == 403
     data = client.get(link).content
     record = client.get(f"/v1/streams/{stream_id}/shards/5/record").json()
@@ -131,7 +133,7 @@ def test_a_shard_that_is_there_is_a_signed_link(
 
 
 def test_a_reader_has_its_shard_queued_first_and_the_next_behind(
-    client: httpx.Client, stream_id: str, queued: Queued
+    client: httpx2.Client, stream_id: str, queued: Queued
 ) -> None:
     """Look-ahead is bounded, whoever reads; what is asked for overtakes it, first come first served."""
     for shard, order in [
@@ -145,7 +147,7 @@ def test_a_reader_has_its_shard_queued_first_and_the_next_behind(
 
 
 def test_the_window_moves_on_with_the_reader(
-    client: httpx.Client, stream_id: str, queued: Queued, render: Render
+    client: httpx2.Client, stream_id: str, queued: Queued, render: Render
 ) -> None:
     """A shard that is there is read from the store, and another one is queued behind."""
     client.get(f"/v1/streams/{stream_id}/shards/0?wait=0")
@@ -156,7 +158,7 @@ def test_the_window_moves_on_with_the_reader(
 
 
 def test_two_readers_of_one_shard_wait_for_one_rendering(
-    client: httpx.Client, stream_id: str, queued: Queued, render: Render
+    client: httpx2.Client, stream_id: str, queued: Queued, render: Render
 ) -> None:
     """Both are answered by the same news, far sooner than they would look again."""
     address = f"/v1/streams/{stream_id}/shards/3/record?wait=30"
@@ -170,7 +172,7 @@ def test_two_readers_of_one_shard_wait_for_one_rendering(
 
 
 def test_a_shard_that_failed_is_a_problem(
-    client: httpx.Client, stream_id: str, ledger: Ledger, queued: Queued
+    client: httpx2.Client, stream_id: str, ledger: Ledger, queued: Queued
 ) -> None:
     """Told at once to everybody who asks, with the cause; it is not rendered again and again."""
     ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
@@ -183,7 +185,7 @@ def test_a_shard_that_failed_is_a_problem(
 
 
 def test_a_claim_that_was_freed_is_taken_over_by_who_waits(
-    client: httpx.Client, stream_id: str, queued: Queued, ledger: Ledger, render: Render
+    client: httpx2.Client, stream_id: str, queued: Queued, ledger: Ledger, render: Render
 ) -> None:
     """The worker died, the reconciler freed its claim: the reader has the shard queued again and goes on waiting."""
     ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
@@ -196,7 +198,7 @@ def test_a_claim_that_was_freed_is_taken_over_by_who_waits(
         assert answer.result().status_code == 200
 
 
-def test_some_shards_are_one_tar(client: httpx.Client, stream_id: str, render: Render) -> None:
+def test_some_shards_are_one_tar(client: httpx2.Client, stream_id: str, render: Render) -> None:
     """No end of archive between them, and a regular one behind the last."""
     for shard in (2, 3, 4):
         render(stream_id, shard)
@@ -206,7 +208,7 @@ def test_some_shards_are_one_tar(client: httpx.Client, stream_id: str, render: R
 
 
 def test_an_endless_tar_is_rendered_as_it_is_read(
-    client: httpx.Client, stream_id: str, render: Render, queued: Queued
+    client: httpx2.Client, stream_id: str, render: Render, queued: Queued
 ) -> None:
     """Each shard is asked for when the one before has been taken; no more than the window is queued."""
     render(stream_id, 0)
@@ -227,7 +229,7 @@ def test_an_endless_tar_is_rendered_as_it_is_read(
 class Pipe(io.RawIOBase):
     """A response that is read like a file."""
 
-    def __init__(self, answer: httpx.Response) -> None:
+    def __init__(self, answer: httpx2.Response) -> None:
         self._chunks = answer.iter_bytes(512)
 
     def read(self, size: int = -1) -> bytes:

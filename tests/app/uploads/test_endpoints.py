@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-import httpx2 as httpx
+import httpx2
 import pytest
 
 from app.links import Links
@@ -22,7 +22,7 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"max_checkpoint_bytes": 5_000})
 
 
-def announce(client: httpx.Client, data: bytes = DATA, key: str | None = None) -> httpx.Response:
+def announce(client: httpx2.Client, data: bytes = DATA, key: str | None = None) -> httpx2.Response:
     """Announces bytes."""
     body = {"num_bytes": len(data), "sha256": sha256_of(data)}
     headers = {"Idempotency-Key": key} if key else {}
@@ -30,7 +30,7 @@ def announce(client: httpx.Client, data: bytes = DATA, key: str | None = None) -
 
 
 @pytest.fixture
-def upload(client: httpx.Client) -> dict[str, Any]:
+def upload(client: httpx2.Client) -> dict[str, Any]:
     """An upload that is announced and not yet sent."""
     answer = announce(client)
     assert answer.status_code == 201, answer.text
@@ -38,18 +38,18 @@ def upload(client: httpx.Client) -> dict[str, Any]:
     return shown
 
 
-def put(client: httpx.Client, upload: dict[str, Any], data: bytes) -> httpx.Response:
+def put(client: httpx2.Client, upload: dict[str, Any], data: bytes) -> httpx2.Response:
     """Sends bytes to the upload's link."""
     return client.put(upload["put"]["url"], content=data)
 
 
-def received(client: httpx.Client, upload: dict[str, Any]) -> int:
+def received(client: httpx2.Client, upload: dict[str, Any]) -> int:
     """How many bytes the service has."""
     return int(client.get(upload["links"]["self"]).json()["received_bytes"])
 
 
 def test_what_was_announced_is_kept(
-    client: httpx.Client, upload: dict[str, Any], store: Store
+    client: httpx2.Client, upload: dict[str, Any], store: Store
 ) -> None:
     """The bytes go to the link by PUT, and lie in the store as they came."""
     assert put(client, upload, DATA).status_code == 204
@@ -67,7 +67,7 @@ def test_what_was_announced_is_kept(
     ],
 )
 def test_other_bytes_are_refused(
-    client: httpx.Client, upload: dict[str, Any], sent: bytes, said: str
+    client: httpx2.Client, upload: dict[str, Any], sent: bytes, said: str
 ) -> None:
     """More, fewer or others: the answer says what came, and none of them are kept."""
     answer = put(client, upload, sent)
@@ -76,13 +76,13 @@ def test_other_bytes_are_refused(
     assert received(client, upload) == 0
 
 
-def test_an_announcement_has_a_limit(client: httpx.Client) -> None:
+def test_an_announcement_has_a_limit(client: httpx2.Client) -> None:
     """Too much is refused before a byte is sent."""
     answer = announce(client, b"x" * 5_001)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_only_the_link_lets_bytes_in(client: httpx.Client, upload: dict[str, Any]) -> None:
+def test_only_the_link_lets_bytes_in(client: httpx2.Client, upload: dict[str, Any]) -> None:
     """A forged link is refused, and so is one that was signed for reading."""
     key = f"tenants/default/uploads/{upload['id']}/content"
     links = Links(str(client.base_url).rstrip("/"), Store.in_memory(), SECRET, timedelta(minutes=1))
@@ -93,14 +93,14 @@ def test_only_the_link_lets_bytes_in(client: httpx.Client, upload: dict[str, Any
         assert (answer.status_code, answer.json()["code"]) == (403, "invalid_link")
 
 
-def test_announcing_again_with_the_same_key_is_the_same_upload(client: httpx.Client) -> None:
+def test_announcing_again_with_the_same_key_is_the_same_upload(client: httpx2.Client) -> None:
     """A request that was repeated for a lost answer makes no second upload."""
     first, second = (announce(client, key="once") for _ in range(2))
     assert first.json()["id"] == second.json()["id"]
     assert second.headers["Idempotent-Replayed"] == "true"
 
 
-def test_an_upload_serves_one_generator(client: httpx.Client, upload: dict[str, Any]) -> None:
+def test_an_upload_serves_one_generator(client: httpx2.Client, upload: dict[str, Any]) -> None:
     """Its bytes go with the end of the import, so a second import of them is refused at once."""
     put(client, upload, DATA)
     body = {"name": "faces", "upload": upload["id"]}
@@ -113,7 +113,7 @@ def test_an_upload_serves_one_generator(client: httpx.Client, upload: dict[str, 
     assert client.delete(upload["links"]["self"]).json()["code"] == "upload_used"
 
 
-def test_an_upload_may_be_deleted(client: httpx.Client, upload: dict[str, Any]) -> None:
+def test_an_upload_may_be_deleted(client: httpx2.Client, upload: dict[str, Any]) -> None:
     """Nothing of it is left, and the answer about it says how to make another."""
     put(client, upload, DATA)
     assert client.delete(upload["links"]["self"]).status_code == 204

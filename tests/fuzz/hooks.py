@@ -39,17 +39,19 @@ def map_body(_: Any, body: Any) -> Any:
 def before_call(_: Any, case: Any, __: Any) -> None:
     """Put an id that exists where one belongs, and let nothing be waited for: no worker runs.
 
-    A case that is meant to be refused is sent as it is.
+    A case that is meant to be refused keeps its values.
     """
-    if case.meta is not None and str(case.meta.generation.mode.value) == "negative":
-        return
-    for name, value in (case.path_parameters or {}).items():
-        if name in IDS and _is_replaced(value):
-            case.path_parameters[name] = IDS[name]
     for name in [name for name in case.headers or {} if name.lower() == "prefer"]:
         del case.headers[name]
     if any(one.name == "wait" for one in case.operation.query):
-        case.query = {**(case.query or {}), "wait": "0"}
+        case.query = {"wait": "0", **(case.query or {})}
+    if case.meta is not None and str(case.meta.generation.mode.value) == "negative":
+        return
+    if "wait" in (case.query or {}):
+        case.query = {**case.query, "wait": "0"}
+    for name, value in (case.path_parameters or {}).items():
+        if name in IDS and _is_replaced(value):
+            case.path_parameters[name] = IDS[name]
 
 
 for hook in (map_body, before_call):

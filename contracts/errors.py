@@ -7,6 +7,7 @@ HandsOffError
 │   ├── InvalidCursor         422  invalid_cursor            not a cursor of ours, or of another list
 │   └── IdempotencyMismatch   422  idempotency_mismatch      the key came before with another body
 ├── InvalidLink               403  invalid_link              a download link that is forged or has expired
+├── SlowBody                  408  request_timeout           a body that arrives too slowly
 ├── ForeignHost               421  foreign_host              the request asks for a name that is not this service's
 ├── ForeignOrigin             403  foreign_origin            a web page elsewhere asks for a change
 ├── NotFound                  404  not_found                 no such thing for this caller
@@ -115,6 +116,14 @@ class InvalidLink(HandsOffError):
     code = "invalid_link"
     status = 403
     title = "The link is not valid"
+
+
+class SlowBody(HandsOffError):
+    """A body that pauses too long, or arrives too slowly."""
+
+    code = "request_timeout"
+    status = 408
+    title = "The body arrives too slowly"
 
 
 class ForeignHost(HandsOffError):

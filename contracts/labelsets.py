@@ -36,12 +36,12 @@ WarningCode = Literal[
 
 
 class LabelsetWarning(Shape):
-    """Something about an upload that was read in one way, and that its owner should check."""
+    """Something about an upload that its owner should check. `files` names at most 20 of the files."""
 
     code: WarningCode
     detail: str
     num_files: Annotated[int, Field(ge=0)] = 0
-    files: Annotated[tuple[str, ...], Field(description="At most 20 of the files")] = ()
+    files: tuple[str, ...] = ()
 
 
 class LabelledPoint(Shape):

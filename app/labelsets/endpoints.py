@@ -81,9 +81,7 @@ async def create_labelset(
     exchange: ExchangeDep,
     upload: UploadDep,
     idempotency_key: IdempotencyKey = None,
-    validate_only: Annotated[
-        bool, Query(description="Check the upload and answer what it would become; store nothing")
-    ] = False,
+    validate_only: Annotated[bool, Query()] = False,
 ) -> LabelsetView | Response:
     """Decodes and checks every file, then keeps them all or none."""
     services, tenant = exchange.services, exchange.tenant

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pydantic import Field
-
 from app.links import Links
 from contracts.ids import LabelsetId
 from contracts.labelsets import DepthRange, LabelsetManifest, LabelsetWarning
@@ -48,9 +46,7 @@ class LabelsetContent(Shape):
     ignored_pixels: int
     keypoints: tuple[KeypointCount, ...]
     depth: DepthRange | None
-    warnings: tuple[LabelsetWarning, ...] = Field(
-        description="What was read in one of several ways, or skipped: check it. Codes are listed in docs/12"
-    )
+    warnings: tuple[LabelsetWarning, ...]
 
 
 class LabelsetSummary(LabelsetContent):

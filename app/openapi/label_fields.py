@@ -28,9 +28,16 @@ LABEL_FIELDS: Table = {
     "LabelsetSummary.id": Described("The id that a fit takes.", example_id("labelset")),
     "LabelsetView.id": Described("The id that a fit takes.", example_id("labelset")),
     "num_images": Described("How many images.", 16),
+    "warnings": Described("What was read in one of several ways, or skipped: check it. docs/12 lists the codes."),
+    "LabelsetWarning.code": Described("What kind of warning.", "empty_classes"),
+    "LabelsetWarning.detail": Described("What was found, and how it was read."),
+    "LabelsetWarning.num_files": Described("How many files it is about.", 1),
+    "LabelsetWarning.files": Described("At most 20 of these files.", ["masks/001.png"]),
     "LabelsetSummary.tasks": Described("How many images have labels of each kind.", {"segmentation": 16}),
+    "LabelsetCheck.tasks": Described("How many images have labels of each kind.", {"segmentation": 16}),
     "LabelsetView.tasks": Described("How many images have labels of each kind.", {"segmentation": 16}),
     "LabelsetSummary.classes": Described("How often each class occurs."),
+    "LabelsetCheck.classes": Described("How often each class occurs."),
     "LabelsetView.classes": Described("How often each class occurs."),
     "ignored_pixels": Described("How many pixels are unlabelled.", 0),
     "keypoints": Described("How often each keypoint is labelled."),
@@ -52,7 +59,7 @@ LABEL_FIELDS: Table = {
     "image_format": Described("The format of the images. Labels are always PNG or JSON.", "png"),
     "shard_size": Described("Samples in each shard; null for the service's own size.", 256),
     "num_shards": Described("How many shards.", 40),
-    "render_version": Described("Changes when the same request would render other bytes.", 4),
+    "render_version": Described("Changes when the same request would render other bytes.", 5),
     "StreamView.id": Described("The id.", example_id("stream")),
     "StreamView.kind": Described("What the answer is about."),
     "num_samples": Described("How many samples were kept.", 256),
@@ -77,25 +84,9 @@ LABEL_FIELDS: Table = {
     "ShardList.items": Described("Every shard with a link, in order."),
     "batch": Described("The batch.", example_id("batch")),
     "format": Described("What the archive is for.", "coco"),
+    "instances": Described("Whether each connected region is an object of its own.", False),
     "num_files": Described("How many files the archive has.", 257),
     # The forms
-    "LabelsetForm.archive": Described(
-        "A zip or tar of images/NAME.png (or .jpg, .webp), labelset.json, and labels: masks/NAME.png, "
-        "keypoints/NAME.json, depth/NAME.png (or .npy), or one COCO file annotations.json.",
-    ),
-    "LabelsetForm.images": Described("Images (PNG, JPEG, WebP), when there is no archive."),
-    "LabelsetForm.masks": Described(
-        "Masks (PNG of class indices, or RGB with `colours` in the schema), each named like its image.",
-    ),
-    "LabelsetForm.keypoints": Described("A JSON file of keypoints for each image, named like it."),
-    "LabelsetForm.depth": Described(
-        "Depth maps: 16-bit PNG, or npy of float32 with NaN for unknown, named like their image.",
-    ),
-    "LabelsetForm.annotations": Described("One COCO JSON: polygons, RLE masks, keypoints with visibility."),
-    "LabelsetForm.schema": Described(
-        "What labelset.json would say.",
-        '{"name": "faces", "classes": ["background", "skin"]}',
-    ),
     "GeneratorForm.file": Described(
         "The checkpoint: a .pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt or .safetensors.",
     ),

@@ -12,6 +12,8 @@ PARAMETERS: Table = {
     "key": Described("The key of the stored object, as the signed link has it.", "tenants/default/sheet.png"),
     "expires": Described("When the link ends, in seconds since 1970, as the signed link has it.", 1_769_860_800),
     "signature": Described("The signature of the link.", "k3Jr8vX0"),
+    "validate_only": Described("Check the upload and answer what it would become; store nothing.", True),
+    "instances": Described("One object for each connected region (coco); the default is one for each class.", False),
     "limit": Described("How many at most.", 20),
     "after": Described("`next_cursor` of the page before. Leave it out to begin.", "Zml0XzAxOTIg"),
     "list_events.after": Described("The id of the last event that you have. Leave it out to begin.", "1700000000000-0"),

@@ -13,6 +13,7 @@ from handsoff_client import Archive, Batch, Fit, Generator, Inverter, Labelset, 
 from handsoff_client.jobs import EVENTS_ON_A_PAGE, ITEMS_ON_A_PAGE
 from handsoff_client.operations import (
     BATCHES,
+    CREATE_LABELSET,
     FITS,
     GENERATORS,
     GET_EXPORT_RECORD,
@@ -61,6 +62,7 @@ VIEWS = {
 _JOBS = (GENERATORS, INVERTERS, FITS, BATCHES)
 _PAGE: dict[str, int | None] = {"limit": ITEMS_ON_A_PAGE, "after": None}
 QUERIES: dict[Operation, dict[str, int | None]] = {
+    CREATE_LABELSET: {"validate_only": None},
     LIST_LABELSETS: _PAGE,
     LIST_STREAMS: _PAGE,
     **{jobs.list: _PAGE | {"status": None} for jobs in _JOBS},

@@ -8,6 +8,7 @@ HandsOffError
 │   │   ├── InvalidCursor        invalid_cursor         not a cursor of this list
 │   │   └── IdempotencyMismatch  idempotency_mismatch   the key came before with another body
 │   ├── InvalidLink              invalid_link           a download link that has expired
+│   ├── SlowBody                 request_timeout        the body arrived too slowly
 │   ├── ForeignHost              foreign_host           the service does not answer for the host of this URL
 │   ├── ForeignOrigin            foreign_origin         a web page elsewhere asked for a change
 │   ├── NotFound                 not_found              no such thing

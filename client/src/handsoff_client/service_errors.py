@@ -95,6 +95,13 @@ class InvalidLink(ServiceError):
     known_status = 403
 
 
+class SlowBody(ServiceError):
+    """The body arrived too slowly at the service."""
+
+    known_code = "request_timeout"
+    known_status = 408
+
+
 class ForeignHost(ServiceError):
     """The service does not answer for the host of this URL."""
 

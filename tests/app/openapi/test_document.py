@@ -122,7 +122,7 @@ def test_the_license_is_named(document: Json) -> None:
 
 ERRORS = "421 422 500 503"
 ANSWERS = {
-    "create_fit": f"200 202 400 403 409 413 {ERRORS}",
+    "create_fit": f"200 202 400 403 408 409 413 {ERRORS}",
     "get_batch": f"200 304 404 410 {ERRORS}",
     "list_streams": f"200 {ERRORS}",
     "cancel_fit": f"200 202 403 404 410 413 {ERRORS}",

@@ -30,7 +30,9 @@ LABEL_FIELDS: Table = {
     "num_images": Described("How many images.", 16),
     "warnings": Described("What was read in one of several ways, or skipped: check it. docs/12 lists the codes."),
     "LabelsetWarning.code": Described("What kind of warning.", "empty_classes"),
-    "LabelsetWarning.detail": Described("What was found, and how it was read."),
+    "LabelsetWarning.detail": Described(
+        "What was found, and how it was read.", "No pixel is of class 'hat' (10): it cannot be learnt."
+    ),
     "LabelsetWarning.num_files": Described("How many files it is about.", 1),
     "LabelsetWarning.files": Described("At most 20 of these files.", ["masks/001.png"]),
     "LabelsetSummary.tasks": Described("How many images have labels of each kind.", {"segmentation": 16}),

@@ -10,7 +10,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = ("app", "workers", "examples", "benchmarks", "client/examples")
 
 # Child processes that another process starts with a folder as their argument.
-NO_COMMANDS = {"app/decoding/child.py", "workers/converting_child.py"}
+# And what `make` asks before anything is installed: one question, answered by its exit status.
+NO_COMMANDS = {
+    "app/decoding/child.py",
+    "workers/converting_child.py",
+    "examples/demo/redis_servers.py",
+}
 
 
 def commands() -> list[str]:

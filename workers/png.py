@@ -1,20 +1,15 @@
-"""Arrays to PNG: one filter for the whole picture by NumPy, then ISA-L's deflate.
+"""Arrays to PNG: one filter for the whole picture by NumPy, then zlib's deflate.
 
-Against Pillow (level 1, runs only) a sample of 1024 px takes 0.16 of the CPU time and 1.11 times the bytes; pixels are
-exact (benchmarks/LOG.md). The same array gives the same bytes on one processor. On another family of processors the
-bytes may differ, since ISA-L has kernels for each (one hashes by the CRC instruction, another by a multiplication); the
-pixels never do.
+A sample of 1024 px takes 0.40 of the CPU time of Pillow (level 1, runs only, which tries five filters for each row) and
+1.02 times the bytes; pixels are exact (benchmarks/LOG.md). ISA-L takes 0.15, but in one process it gave the same array
+other bytes now and then: a shard would not be the same twice.
 """
 
 import struct
 import zlib
 
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
-
-LEVEL = 2
-"""Of ISA-L's 0 to 3: 1 is 1% larger and no faster, 3 takes twice as long for the same size, 0 is 27% larger."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _INDEXED = 0, 2, 3
@@ -24,7 +19,7 @@ _UP = 2
 def encode(pixels: NDArray[np.uint8] | NDArray[np.uint16], palette: bytes = b"") -> bytes:
     """Return a picture as PNG: [height, width, 3] of 8 bits, or grey [height, width] of 8 or 16 bits.
 
-    With a palette (R, G, B of each index), grey of 8 bits is written as indices into it. ISA-L and NumPy release
+    With a palette (R, G, B of each index), grey of 8 bits is written as indices into it. zlib and NumPy release
     Python's lock, so pictures can be encoded on several threads.
     """
     is_rgb = pixels.ndim == 3
@@ -38,12 +33,18 @@ def encode(pixels: NDArray[np.uint8] | NDArray[np.uint16], palette: bytes = b"")
     header = struct.pack(">IIBBBBB", width, height, 8 * pixels.itemsize, color, 0, 0, 0)
     chunks = [
         (b"IHDR", header),
-        (b"IDAT", isal_zlib.compress(_filtered(pixels), LEVEL)),
+        (b"IDAT", _deflated(_filtered(pixels))),
         (b"IEND", b""),
     ]
     if palette:
         chunks.insert(1, (b"PLTE", palette))
     return _SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _deflated(rows: NDArray[np.uint8]) -> bytes:
+    """A zlib stream that looks for runs alone: longer searches cost time and make filtered rows larger (LOG.md)."""
+    deflate = zlib.compressobj(level=1, memLevel=9, strategy=zlib.Z_RLE)
+    return deflate.compress(rows) + deflate.flush()
 
 
 def _filtered(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """`python -m app.openapi FILE` writes the description of the API: docs/openapi.json is checked in."""
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 from app.main import create_app
@@ -15,5 +15,12 @@ def text() -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
+def main() -> None:
+    """Write the document to the file that is named."""
+    parser = argparse.ArgumentParser(prog="python -m app.openapi", description=__doc__)
+    parser.add_argument("file", type=Path, help="where to write it, for example docs/openapi.json")
+    parser.parse_args().file.write_text(text(), "utf-8")
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(text(), "utf-8")
+    main()

@@ -44,7 +44,7 @@ def encode(pixels: NDArray[np.uint8] | NDArray[np.uint16], palette: bytes = b"")
 def _deflated(rows: NDArray[np.uint8]) -> bytes:
     """A zlib stream that looks for runs alone: longer searches cost time and make filtered rows larger (LOG.md)."""
     deflate = zlib.compressobj(level=1, memLevel=9, strategy=zlib.Z_RLE)
-    return deflate.compress(rows) + deflate.flush()
+    return deflate.compress(rows.data) + deflate.flush()
 
 
 def _filtered(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:

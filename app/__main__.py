@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import uvicorn
 
 from app.main import VERSION, create_app
-from contracts.logs import configure_logs
-from contracts.private_files import keep_files_private
-from contracts.settings import Settings
+from state.logs import configure_logs
+from state.private_files import keep_files_private
+from state.settings import Settings
 
 
 def is_loopback(host: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from contracts.errors import Unavailable
+from contracts.errors.tree import Unavailable
 
 
 class UploadsInFlight:

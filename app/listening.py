@@ -10,10 +10,10 @@ from typing import cast
 import redis
 from redis.asyncio import Redis
 
-from contracts import redis_keys
 from contracts.events import FIRST, Event, read_entry
 from contracts.jobs import JobRef
 from contracts.streams import StreamRef
+from state import redis_keys
 
 _BLOCK_MILLISECONDS = 2_000
 

@@ -9,27 +9,27 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.batches import endpoints as batches
-from app.body_limits import BodyLimitProblems
 from app.exports import endpoints as exports
 from app.files import endpoints as files
 from app.fits import endpoints as fits
 from app.generators import endpoints as generators
-from app.heads import Heads
 from app.health import endpoints as health
-from app.hosts import Hosts
+from app.http.body_limits import BodyLimitProblems
+from app.http.heads import Heads
+from app.http.hosts import Hosts
+from app.http.problems import install_problem_handlers
+from app.http.request_ids import RequestIds
+from app.http.slow_bodies import SlowBodies
 from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
 from app.openapi.document import Api
 from app.pages import endpoints as pages
-from app.problems import install_problem_handlers
-from app.request_ids import RequestIds
 from app.services import Services
-from app.slow_bodies import SlowBodies
 from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
-from contracts.settings import Settings
-from contracts.spooling import sweep
-from contracts.store import Store
+from state.settings import Settings
+from state.spooling import sweep
+from state.store import Store
 
 VERSION = "0.1.0"
 

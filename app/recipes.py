@@ -6,13 +6,13 @@ from pydantic import Field
 
 from app.fits import service as fits
 from app.services import Services
+from contracts.base import Model, Seed
 from contracts.batches import RENDER_VERSION, Filter, ImageFormat, PinnedFit, Truncation
 from contracts.ids import FitId
 from contracts.jobs import JobRef
-from contracts.shapes import Seed, Shape
 
 
-class RecipeCreate(Shape):
+class RecipeCreate(Model):
     """The fit that samples are rendered by, and everything that decides them."""
 
     fit: FitId

@@ -7,11 +7,11 @@ from typing import Self
 from app.admission import UploadsInFlight
 from app.decoding.parent import Decoder
 from app.health.probing import StoreProbe
+from app.jobs.queueing import Queueing
 from app.listening import Listener
-from app.queueing import Queueing
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.store import Store
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 
 
 @dataclass(frozen=True)

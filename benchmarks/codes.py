@@ -15,13 +15,13 @@ from benchmarks.renderings import render_pairs
 from benchmarks.segmenter import to_input
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
+from models.generators.stylegan2.discriminator import build_discriminator
+from models.generators.stylegan2.generator import Generator, build_generator
 from models.inversion.encoder import Encoder, build_encoder
 from models.inversion.invert import Tools, invert
 from models.inversion.perceptual import DiscriminatorDistance
 from models.inversion.refinement import InversionOptions
-from models.stylegan2.discriminator import build_discriminator
-from models.stylegan2.generator import Generator, build_generator
-from workers.weights import read_network
+from workers.runtime.weights import read_network
 
 
 @dataclass(frozen=True)

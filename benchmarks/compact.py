@@ -24,6 +24,7 @@ from benchmarks.reference_segmenter import FOLDER, reference_segmenter
 from benchmarks.rejection import area_under_rejection
 from examples.portraits.classes import CLASS_NAMES
 from models.arrays import Taps
+from models.generators.stylegan2.generator import Generator
 from models.inversion.refinement import InversionOptions
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
@@ -32,7 +33,6 @@ from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.generator import Generator
 
 PAPER = "paper"
 Figures = dict[str, float]

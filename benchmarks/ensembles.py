@@ -21,12 +21,12 @@ from benchmarks.quality import BUILTIN, SAMPLE_SEED, generated_truth
 from benchmarks.reference_segmenter import FOLDER, reference_segmenter
 from benchmarks.tasks import ONLY_MASKS, Portraits, judge
 from models.arrays import StyleCodes
+from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
+from models.generators.stylegan2.layers import channels_last
 from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import Labels
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.generator import Generator, NoiseMode, Synthesis
-from models.stylegan2.layers import channels_last
 
 
 @dataclass(frozen=True)

@@ -19,21 +19,21 @@ from torch import Tensor
 from benchmarks.codes import CodeStore, Networks
 from benchmarks.quality import BUILTIN, MICRO_BATCH
 from benchmarks.reference_segmenter import FOLDER
-from contracts.fit_metrics import TaskMetrics
+from contracts.fits.metrics import TaskMetrics
 from contracts.schemas import LabelSchema
 from examples.portraits.classes import IMAGE_PX
 from examples.portraits.labelset import MASKS_SCHEMA, OTHER_SCHEMAS, stratified_indices
 from examples.portraits.many import render_many
 from examples.portraits.splits import seed_of
+from models.generators.stylegan2.generator import Generator
 from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
 from models.labels.training import EnsembleOptions
-from models.stylegan2.generator import Generator
-from workers.estimates import estimate
-from workers.micro_batches import MicroBatches
-from workers.pairs import ImageLabels, Pairs
-from workers.scoring import Scorer
-from workers.tasks import Trainer
+from workers.fitting.estimates import estimate
+from workers.fitting.pairs import ImageLabels, Pairs
+from workers.fitting.scoring import Scorer
+from workers.fitting.tasks import Trainer
+from workers.runtime.micro_batches import MicroBatches
 
 SCHEMA = LabelSchema.model_validate(MASKS_SCHEMA | OTHER_SCHEMAS)
 LARGEST = 50

@@ -2,7 +2,7 @@
 
 Each row inverts labelled and held-out images with one setting, fits an ensemble on the codes and scores it on
 held-out images and, for portraits, on samples that the reference segmenter labels. Real faces need their data and a
-folder of networks (`workers.checkpoints convert`, then `workers.train_inverter`). Ends in one line of JSON.
+folder of networks (`workers.checkpoints convert`, then `workers.training.train_inverter`). Ends in one line of JSON.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from benchmarks.segmenter import to_input
 from examples.portraits.classes import CLASS_NAMES
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
+from models.generators.stylegan2.generator import Generator
 from models.inversion.detail import MIN_DETAIL, detail_shown
 from models.inversion.encoder import Encoder
 from models.inversion.framing import find_framing, measure_framing
@@ -41,8 +42,7 @@ from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.generator import Generator
-from workers.perceptual_ports import read_mounted
+from workers.fitting.perceptual_ports import read_mounted
 
 
 @dataclass(frozen=True)

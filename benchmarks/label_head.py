@@ -19,12 +19,12 @@ import torch
 
 from benchmarks.memory import own_peak_bytes
 from benchmarks.naive_head import naive_label
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import INIT_DEVIATION, Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
 
 PAPER_HIDDEN = (256, 32)
 TASKS = TaskSet(segmentation=SegmentationTask(19))

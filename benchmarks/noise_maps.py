@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from models.arrays import Images, StyleCodes
+from models.generators.stylegan2.generator import Generator
 from models.inversion.invert import Inversion, Tools, psnr_db, start_codes
 from models.inversion.refinement import InversionOptions, ramp_down, ramp_up
-from models.stylegan2.generator import Generator
 
 SMALLEST_PX = 8
 REGULARISER_WEIGHT = 1e-3

@@ -19,6 +19,7 @@ from benchmarks.codes import Coded, CodeStore, Networks
 from benchmarks.compact import fit_paper
 from benchmarks.quality import BUILTIN, MICRO_BATCH
 from benchmarks.reference_segmenter import FOLDER
+from models.generators.stylegan2.generator import Generator
 from models.inversion.refinement import InversionOptions
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
@@ -27,7 +28,6 @@ from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.training import EnsembleOptions
 from models.labels.votes import ClassVotes
 from models.sampling import Candidate, latents
-from models.stylegan2.generator import Generator
 
 SAMPLE_SEED = 7
 MARGIN = 0.02

@@ -23,15 +23,15 @@ from benchmarks.codes import CodeStore, Networks
 from benchmarks.reference_segmenter import FOLDER, reference_segmenter, worn_shares
 from benchmarks.segmenter import Segmenter, segment
 from examples.portraits.classes import CLASS_NAMES
+from models.generators.stylegan2.generator import Generator
 from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.sampling import Candidate, latents
-from models.stylegan2.generator import Generator
 
-BUILTIN = Path("workers/builtin/portraits-64")
+BUILTIN = Path("assets/generators/portraits-64")
 LABELS = (16, 50)
 NUM_CEILING = 500
 CEILING_DRAW = 900

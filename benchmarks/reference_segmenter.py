@@ -23,7 +23,7 @@ from benchmarks.segmenter import Segmenter, SegmenterConfig, build_segmenter, se
 from benchmarks.segmenter_training import TrainingOptions, train_segmenter
 from examples.portraits.classes import CLASS_NAMES, Part
 from models.labels.metrics import ConfusionMatrix
-from workers.weights import read_network, write_network
+from workers.runtime.weights import read_network, write_network
 
 FOLDER = Path("build/benchmarks")
 NAME = "reference-segmenter"

@@ -21,17 +21,17 @@ import torch
 from pydantic import SecretStr
 
 from benchmarks.running import processor_seconds, quick_fit
-from contracts import keys, records
 from contracts.batches import BatchRequest
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
-from contracts.settings import Settings
 from examples.demo.road import Road
 from examples.demo.stack import Stack
 from models.sampling import Candidate
-from workers.machine import Machine
-from workers.rendering import Renderer
-from workers.tars import TarWriter
+from state import keys, records
+from state.settings import Settings
+from workers.codecs.tars import TarWriter
+from workers.rendering.rendering import Renderer
+from workers.runtime.machine import Machine
 
 WARM_UP_PAIRS = 64
 

@@ -22,19 +22,19 @@ import torch
 from pydantic import SecretStr
 
 from benchmarks.running import processor_seconds, quick_fit
-from contracts import keys, records
 from contracts.batches import ShardRecord
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.store import Store
-from contracts.stream_ledger import StreamLedger
 from contracts.streams import StreamRef
 from examples.demo.road import Road
 from examples.demo.stack import Stack
 from handsoff_client import HandsOff, ShardCache, StreamSource
 from handsoff_client.torch import HandsOffDataset
+from state import keys, records
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
+from state.stream_ledger import StreamLedger
 
 SMALL_SHARD = 8
 BATCH_SIZE = 8

@@ -23,14 +23,14 @@ from examples.portraits.keypoints import KEYPOINT_NAMES
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.many import render_many
 from examples.portraits.splits import seed_of
+from models.generators.stylegan2.generator import Generator
 from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore
 from models.labels.tasks import DepthTask, KeypointTask, Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.generator import Generator
 
-BUILTIN = Path("workers/builtin/portraits-64")
+BUILTIN = Path("assets/generators/portraits-64")
 MICRO_BATCH = 16
 MASKS, POINTS, DEPTH = (
     SegmentationTask(len(CLASS_NAMES)),

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
 from contracts.ids import BatchId, FitId
 from contracts.jobs import Asked, JobStatus, Outcome, Request
 from contracts.schemas import LabelSchema
-from contracts.shapes import Artefact, Seed, Sha256, Shape, Timestamp
 
 RENDER_VERSION = 5
 """Raised whenever the same request would render to other labels, other candidates or other bytes."""
@@ -21,13 +21,13 @@ ImageFormat = Literal["png", "jpeg"]
 Truncation = Annotated[float, Field(gt=0, le=1)]
 
 
-class Filter(Shape):
+class Filter(Model):
     """Drops the `drop_share` most uncertain of all candidates (the paper's 10%)."""
 
     drop_share: Annotated[float, Field(gt=0, le=0.9)]
 
 
-class PinnedFit(Shape):
+class PinnedFit(Model):
     """The label generator of a batch: the fit's id and the digest of what it made."""
 
     id: FitId
@@ -66,7 +66,7 @@ class BatchRequest(Recipe, Request):
         return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.n))
 
 
-class Pilot(Shape):
+class Pilot(Model):
     """How uncertain a fit's samples are at one truncation, measured once on a reserved seed.
 
     `quantiles[k]` is the score below which k/1000 of the pilot samples lie, k from 0 to 1000.
@@ -83,7 +83,7 @@ class Pilot(Shape):
         return self.quantiles[round((1 - drop_share) * 1_000)]
 
 
-class ShardRecord(Shape):
+class ShardRecord(Model):
     """`shards/{k}.json`: the one tar that stands for shard k, and what is in it.
 
     `class_images` counts the kept samples in which each class occurs, `candidate_class_images` all that were drawn,

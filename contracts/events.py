@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from contracts.base import Model, Timestamp
 from contracts.jobs import JobStatus, Progress
-from contracts.shapes import Shape, Timestamp
 
 EventType = Literal["status", "progress", "completed"]
 
@@ -16,7 +16,7 @@ FIRST = "0-0"
 """Comes before every event."""
 
 
-class Event(Shape):
+class Event(Model):
     """One event. `completed` is always the last."""
 
     id: str

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
+from contracts.base import Artefact, Model, Timestamp
 from contracts.jobs import JobRef
 from contracts.schemas import TASK_NAMES, TaskName
-from contracts.shapes import Artefact, Shape, Timestamp
 
 ExportFormat = Literal["coco", "folder", "imagefolder", "voc", "yolo-pose", "yolo-seg"]
 
@@ -30,7 +30,7 @@ INSTANCE_FORMATS: tuple[ExportFormat, ...] = ("coco", "yolo-seg")
 _INSTANCES = "-instances"
 
 
-class ExportRef(Shape):
+class ExportRef(Model):
     """Names one export of one batch: `tenant/batch_0192.../coco`, or `.../coco-instances`."""
 
     batch: JobRef
@@ -54,7 +54,7 @@ class ExportRef(Shape):
         return cls.model_validate(fields)
 
 
-class ExportRecord(Shape):
+class ExportRecord(Model):
     """`exports/{variant}.json`: the one archive that stands for an export."""
 
     format: ExportFormat

@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
 
+from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
 from contracts.ids import GeneratorId, TenantId
 from contracts.jobs import Outcome, Request
-from contracts.shapes import Artefact, Sha256, Shape, Timestamp
 
 License = Annotated[str, Field(validation_alias=AliasChoices("license", "licence"))]
 """The terms of use as they were stated. Records of earlier versions spell the field `licence`."""
 
 
-class Weights(Shape):
+class Weights(Model):
     """A network at rest: its tensors (safetensors) and the configuration it is rebuilt from (JSON)."""
 
     tensors: Artefact
@@ -34,7 +34,7 @@ class Weights(Shape):
         return digest_of([half.sha256 for half in self.halves])
 
 
-class Tap(Shape):
+class Tap(Model):
     """One of the generator's feature maps, which labels are learnt from."""
 
     channels: int
@@ -42,7 +42,7 @@ class Tap(Shape):
     width_px: int
 
 
-class GeneratorManifest(Shape):
+class GeneratorManifest(Model):
     """A generator that can be fitted. `digest` is that of its weights and decides every rendered pixel.
 
     `sheet` is a PNG of samples for people; `statistics` holds `mean` and `deviation` of the samples' pixels, float32
@@ -83,7 +83,7 @@ class GeneratorRequest(Request):
     original: Artefact | None
 
 
-class GeneratorMetrics(Shape):
+class GeneratorMetrics(Model):
     """How long each stage of an import took."""
 
     stage_seconds: dict[str, float]
@@ -97,7 +97,7 @@ class GeneratorOutcome(Outcome):
     metrics: GeneratorMetrics | None = None
 
 
-class InverterManifest(Shape):
+class InverterManifest(Model):
     """An encoder that starts an inversion, trained on the samples of the generator with `generator_digest`."""
 
     generator_digest: Sha256

@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from contracts.queues import QueueName
-from contracts.shapes import Shape, Timestamp
+from contracts.base import Model, Timestamp
+from contracts.kinds import QueueName
 
 WorkerState = Literal["starting", "idle", "busy", "draining"]
 
 
-class Heartbeat(Shape):
+class Heartbeat(Model):
     """Who is alive, on which queue, doing what."""
 
     worker: str

@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.fit_options import LearningRate
-from contracts.fits import PinnedGenerator
+from contracts.base import Model, Seed
+from contracts.fits.fit import PinnedGenerator
+from contracts.fits.options import LearningRate
 from contracts.generators import InverterManifest
 from contracts.ids import InverterId
 from contracts.jobs import Outcome, Request
-from contracts.shapes import Seed, Shape
 
 
-class InverterOptions(Shape):
+class InverterOptions(Model):
     """How long and how fast the encoder learns: on `num_images` fresh samples, `batch` at each step."""
 
     num_images: Annotated[int, Field(ge=1, le=100_000_000)] = 40_000
@@ -34,7 +34,7 @@ class InverterRequest(Request):
     options: InverterOptions
 
 
-class InverterMetrics(Shape):
+class InverterMetrics(Model):
     """What the training came to: its last losses by name, and how long each stage took."""
 
     losses: dict[str, float]

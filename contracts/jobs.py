@@ -9,8 +9,8 @@ from typing import Annotated, Generic, Literal, Self, TypeVar, cast
 
 from pydantic import Field
 
+from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import GeneratorId, TenantId
-from contracts.shapes import Sha256, Shape, Timestamp
 
 M = TypeVar("M")
 
@@ -45,7 +45,7 @@ TerminalStatus = Literal[
 ]
 
 
-class JobRef(Shape):
+class JobRef(Model):
     """Names one job of one tenant. Its text is `tenant/id`, and the id's prefix is the kind.
 
     A name without a prefix is that of a built-in generator, whose import a worker has done on its own.
@@ -70,7 +70,7 @@ class JobRef(Shape):
         return cls(tenant=tenant, id=job_id)
 
 
-class ShardRef(Shape):
+class ShardRef(Model):
     """Names one shard of one batch: `tenant/batch_0192.../17`."""
 
     batch: JobRef
@@ -86,7 +86,7 @@ class ShardRef(Shape):
         return cls.model_validate({"batch": JobRef.parse(batch), "index": index})
 
 
-class Progress(Shape):
+class Progress(Model):
     """How far a running job is. `done` of `total` counts the stage's own unit (steps, images, shards)."""
 
     stage: str
@@ -95,7 +95,7 @@ class Progress(Shape):
     eta_seconds: Annotated[float, Field(ge=0)] | None = None
 
 
-class JobError(Shape):
+class JobError(Model):
     """Why a job failed. `retryable` says whether the same request may succeed when it is made again."""
 
     code: str
@@ -103,14 +103,14 @@ class JobError(Shape):
     retryable: bool = False
 
 
-class Idempotency(Shape):
+class Idempotency(Model):
     """The caller's `Idempotency-Key` and the digest of the body it came with."""
 
     key: str
     fingerprint: Sha256
 
 
-class Asked(Shape):
+class Asked(Model):
     """What the app writes as `request.json` before anything is queued: everything resolved, never changed."""
 
     tenant: TenantId
@@ -128,7 +128,7 @@ class Request(Asked):
         return JobRef(tenant=self.tenant, id=self.id)
 
 
-class Outcome(Shape):
+class Outcome(Model):
     """What every `manifest.json` of a job says: how it ended and when. Written last; the first one stands."""
 
     status: TerminalStatus
@@ -137,13 +137,13 @@ class Outcome(Shape):
     error: JobError | None = None
 
 
-class Cancellation(Shape):
+class Cancellation(Model):
     """`cancel.json`: the caller wants the job to stop."""
 
     requested_at: Timestamp
 
 
-class Tombstone(Shape):
+class Tombstone(Model):
     """`tombstone.json`: the job's data is gone or going. Written before the first object is deleted.
 
     On a full disk the request is renamed to it: whoever finds an object there need not be able to read it.
@@ -152,7 +152,7 @@ class Tombstone(Shape):
     deleted_at: Timestamp
 
 
-class Live(Shape):
+class Live(Model):
     """What Redis knows of a job that has not ended. A hint: losing it loses no fact."""
 
     started_at: Timestamp | None = None
@@ -160,7 +160,7 @@ class Live(Shape):
     progress: Progress | None = None
 
 
-class JobEnvelope(Shape, Generic[M]):
+class JobEnvelope(Model, Generic[M]):
     """The one envelope around every job that the API answers with. `M` is what the kind measures."""
 
     id: str

@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
+from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
 from contracts.ids import LabelsetId, TenantId
 from contracts.jobs import Idempotency
 from contracts.schemas import LabelSchema, TaskName
-from contracts.shapes import Artefact, Sha256, Shape, Timestamp
 
 NPY_TYPE = "application/x-npy"
 """The media type of a depth map that came as float32 with NaN where nothing is known; others are 16-bit PNG."""
@@ -35,7 +35,7 @@ WarningCode = Literal[
 """Every warning that an upload may be taken with; docs/12-labels-and-tasks.md says what each means."""
 
 
-class LabelsetWarning(Shape):
+class LabelsetWarning(Model):
     """Something about an upload that its owner should check. `files` names at most 20 of the files."""
 
     code: WarningCode
@@ -44,7 +44,7 @@ class LabelsetWarning(Shape):
     files: tuple[str, ...] = ()
 
 
-class LabelledPoint(Shape):
+class LabelledPoint(Model):
     """One keypoint as stored: continuous pixels (the first pixel's centre is 0.5, 0.5) and COCO's visibility.
 
     0: not labelled, x and y are 0; 1: labelled but covered; 2: seen.
@@ -55,13 +55,13 @@ class LabelledPoint(Shape):
     visibility: Annotated[int, Field(ge=0, le=2)]
 
 
-class StoredKeypoints(Shape):
+class StoredKeypoints(Model):
     """The file of one image's keypoints, in the order of the schema's names."""
 
     points: tuple[LabelledPoint, ...]
 
 
-class DepthRange(Shape):
+class DepthRange(Model):
     """What is known of depth: the nearest and farthest value in the schema's unit, and in how many pixels."""
 
     nearest: float
@@ -69,7 +69,7 @@ class DepthRange(Shape):
     num_pixels: Annotated[int, Field(ge=1)]
 
 
-class LabelsetEntry(Shape):
+class LabelsetEntry(Model):
     """One image and its labels; a kind of label that it lacks is None.
 
     `class_pixels` counts the mask's pixels by class index; `visibility` is that of each keypoint.
@@ -104,7 +104,7 @@ class LabelsetEntry(Shape):
         return self.model_copy(update=gone)
 
 
-class LabelsetManifest(Shape):
+class LabelsetManifest(Model):
     """The whole labelset: what has one exists."""
 
     tenant: TenantId

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.shapes import Shape
+from contracts.base import Model
 
 TaskName = Literal["segmentation", "keypoints", "depth"]
 TASK_NAMES: tuple[TaskName, ...] = ("segmentation", "keypoints", "depth")
@@ -31,7 +31,7 @@ Byte = Annotated[int, Field(ge=0, le=255)]
 Colour = tuple[Byte, Byte, Byte]
 
 
-class KeypointSchema(Shape):
+class KeypointSchema(Model):
     """The keypoints by name, and the lines that join them.
 
     `reference` names two keypoints whose distance is the length by which errors are judged (of a head: its top and
@@ -58,7 +58,7 @@ class KeypointSchema(Shape):
         return self
 
 
-class DepthSchema(Shape):
+class DepthSchema(Model):
     """What the values of a depth map mean: a 16-bit value times `scale` is the depth in `unit`.
 
     `unknown` is the value that says nothing is known; None where every value is a depth.
@@ -69,7 +69,7 @@ class DepthSchema(Shape):
     unknown: Annotated[int, Field(ge=0, le=MAX_DEPTH_VALUE)] | None = 0
 
 
-class LabelSchema(Shape):
+class LabelSchema(Model):
     """The kinds of label: classes in the order of their index, keypoints, depth. At least one of the three.
 
     `ignore_index` means "no label here". `colours` are the classes' own, in their order; without them, viewers show

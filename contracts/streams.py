@@ -9,16 +9,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
+from contracts.base import Model, Timestamp
 from contracts.batches import Recipe
 from contracts.ids import StreamId, TenantId
 from contracts.jobs import JobRef
-from contracts.shapes import Shape, Timestamp
 
 MAX_SAMPLES = 10**9
 """Samples have names of nine digits. At a hundred samples a second, that is four months; another seed has as many."""
 
 
-class StreamRef(Shape):
+class StreamRef(Model):
     """Names one stream of one tenant: `tenant/stream_0192...`."""
 
     tenant: TenantId
@@ -32,7 +32,7 @@ ShardOwner = JobRef | StreamRef
 """What has shards: a batch (by its job), or a stream."""
 
 
-class StreamShardRef(Shape):
+class StreamShardRef(Model):
     """Names one shard of one stream: `tenant/stream_0192.../17`."""
 
     stream: StreamRef
@@ -71,7 +71,7 @@ class StreamRequest(Recipe):
         return range(shard * self.shard_size, (shard + 1) * self.shard_size)
 
 
-class Claim(Shape):
+class Claim(Model):
     """A shard that is queued or being rendered: under which id, and since when."""
 
     rq_id: str

@@ -7,14 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts import keys
+from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import TenantId, UploadId
 from contracts.jobs import Idempotency
-from contracts.shapes import Artefact, Sha256, Shape, Timestamp
-from contracts.store import Store
 
 
-class UploadManifest(Shape):
+class UploadManifest(Model):
     """`uploads/{id}/manifest.json`: what was announced. The bytes may not be there yet."""
 
     tenant: TenantId
@@ -24,21 +22,8 @@ class UploadManifest(Shape):
     sha256: Sha256
     idempotency: Idempotency | None = None
 
-    @property
-    def content(self) -> Artefact:
-        """The bytes, pinned by what was announced."""
-        key = keys.upload_content(self.tenant, self.id)
-        return Artefact(key=key, sha256=self.sha256, num_bytes=self.num_bytes)
 
-
-class UploadClaim(Shape):
+class UploadClaim(Model):
     """`uploads/{id}/claim.json`: the one job that the bytes are for."""
 
     job: str
-
-
-def delete_upload(store: Store, tenant: str, upload_id: str) -> None:
-    """Removes an upload. The manifest goes first: what is left when the process ends in between belongs to nothing."""
-    store.delete(keys.manifest(tenant, "uploads", upload_id))
-    for found in list(store.list(keys.thing_prefix(tenant, "uploads", upload_id))):
-        store.delete(found.key)

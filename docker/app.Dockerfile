@@ -1,4 +1,4 @@
-# The app: contracts and app, no torch. Build it in the repository's root: docker build -f docker/app.Dockerfile -t handsoff-app .
+# The app: contracts, state and app, no torch. Build it in the repository's root: docker build -f docker/app.Dockerfile -t handsoff-app .
 FROM python:3.11.15-slim-bookworm AS packages
 WORKDIR /srv
 COPY pyproject.toml constraints.txt ./
@@ -16,9 +16,10 @@ RUN groupadd --gid 10001 handsoff \
 WORKDIR /srv
 COPY --from=packages /srv/.venv .venv
 COPY contracts contracts
+COPY state state
 COPY app app
 # The file system is read-only later, so the bytecode is compiled now.
-RUN .venv/bin/python -m compileall -q contracts app
+RUN .venv/bin/python -m compileall -q contracts state app
 
 ENV PATH=/srv/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

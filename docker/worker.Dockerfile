@@ -1,4 +1,4 @@
-# A worker: contracts, models, workers with the built-in weights, shards; no FastAPI. Build it in the repository's root:
+# A worker: contracts, state, models, workers, shards and the built-in weights; no FastAPI. Build it in the repository's root:
 #   docker build -f docker/worker.Dockerfile -t handsoff-worker .
 # TORCH_INDEX chooses the torch build: CPU by default; https://pypi.org/simple gives torch's standard CUDA build.
 FROM python:3.11.15-slim-bookworm AS packages
@@ -24,11 +24,13 @@ RUN groupadd --gid 10001 handsoff \
 WORKDIR /srv
 COPY --from=packages /srv/.venv .venv
 COPY contracts contracts
+COPY state state
 COPY models models
 COPY workers workers
+COPY assets assets
 COPY client/src/handsoff_shards handsoff_shards
 # The file system is read-only later, so the bytecode is compiled now.
-RUN .venv/bin/python -m compileall -q contracts models workers handsoff_shards
+RUN .venv/bin/python -m compileall -q contracts state models workers handsoff_shards
 
 ENV PATH=/srv/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -9,11 +9,11 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.store import Store
 from examples.demo.redis_access import RedisAccess
 from examples.demo.stack import free_port
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ ROOMS = ("app", "workers", "examples", "benchmarks", "client/examples")
 # And what `make` asks before anything is installed: one question, answered by its exit status.
 NO_COMMANDS = {
     "app/decoding/child.py",
-    "workers/converting_child.py",
+    "workers/importing/converting_child.py",
     "examples/demo/redis_servers.py",
 }
 

@@ -10,7 +10,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = {
     name: REPOSITORY / name
-    for name in ("app", "benchmarks", "contracts", "examples", "models", "workers")
+    for name in ("app", "benchmarks", "contracts", "examples", "models", "state", "workers")
 }
 for name in ("handsoff_client", "handsoff_shards"):
     ROOMS[name] = REPOSITORY / "client" / "src" / name
@@ -44,8 +44,10 @@ def test_every_room_keeps_to_its_imports(checkout: Path) -> None:
     ("room", "crossing"),
     [
         ("app", "import torch"),
-        ("app", "import workers.fits"),
-        ("contracts", "import rq"),
+        ("app", "import workers.fitting.fits"),
+        ("contracts", "import state.keys"),
+        ("contracts", "import redis"),
+        ("state", "import rq"),
         ("models", "import contracts.ids"),
         ("workers", "import fastapi"),
         ("examples", "import contracts.ids"),

@@ -6,6 +6,6 @@ import os
 # processes want the cores too, a training step takes up to nine times as long (benchmarks/LOG.md).
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from workers.main import main
+from workers.runtime.main import main
 
 main()

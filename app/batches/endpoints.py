@@ -10,6 +10,16 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.batches import service
 from app.batches.schemas import BatchCreate, BatchView, ShardList, show_batch, show_shards
+from app.http.json_bodies import JsonRoute
+from app.http.paging import Page
+from app.http.requests import (
+    ExchangeDep,
+    IdempotencyKey,
+    LinksDep,
+    ServicesDep,
+    TenantDep,
+    WaitSeconds,
+)
 from app.jobs import service as jobs
 from app.jobs.endpoints import (
     EventPage,
@@ -23,9 +33,6 @@ from app.jobs.endpoints import (
     list_events,
     live_events,
 )
-from app.json_bodies import JsonRoute
-from app.paging import Page
-from app.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, TenantDep, WaitSeconds
 from contracts.batches import BatchManifest
 from contracts.ids import BatchId
 from contracts.jobs import JobRef

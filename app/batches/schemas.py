@@ -4,10 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from app.http.links import Links
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
-from app.links import Links
 from app.recipes import RecipeCreate
+from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
 from contracts.batches import (
     BatchManifest,
     BatchRequest,
@@ -18,7 +19,6 @@ from contracts.batches import (
 )
 from contracts.jobs import JobEnvelope
 from contracts.schemas import LabelSchema
-from contracts.shapes import Artefact, Seed, Sha256, Shape, Timestamp
 
 
 class BatchCreate(RecipeCreate):
@@ -40,7 +40,7 @@ class BatchCreate(RecipeCreate):
     n: Annotated[int, Field(ge=1)]
 
 
-class ClassPresence(Shape):
+class ClassPresence(Model):
     """How often a class occurs: among the images kept, among all candidates, and in pixels kept."""
 
     name: str
@@ -49,7 +49,7 @@ class ClassPresence(Shape):
     num_pixels: int
 
 
-class BatchMetrics(Shape):
+class BatchMetrics(Model):
     """What a batch holds. `classes` shows what a filter cost the rare ones."""
 
     num_samples: int
@@ -77,7 +77,7 @@ class BatchView(JobEnvelope[BatchMetrics]):
     labels: LabelSchema
 
 
-class ShardView(Shape):
+class ShardView(Model):
     """One shard: a tar of `num_samples` samples, to be read from `url` until `expires_at`."""
 
     index: int
@@ -88,7 +88,7 @@ class ShardView(Shape):
     expires_at: Timestamp
 
 
-class CardView(Shape):
+class CardView(Model):
     """The dataset card: Markdown with Hugging Face's front matter, to be read from `url` until `expires_at`."""
 
     num_bytes: int
@@ -97,7 +97,7 @@ class CardView(Shape):
     expires_at: Timestamp
 
 
-class ShardList(Shape):
+class ShardList(Model):
     """All shards of a batch, in order, and its dataset card."""
 
     batch: str

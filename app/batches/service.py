@@ -2,17 +2,17 @@
 
 from app import recipes
 from app.batches.schemas import BatchCreate
-from app.idempotency import Created, idempotency_of
+from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
+from contracts.base import now
 from contracts.batches import BatchManifest, BatchRequest
-from contracts.conflicts import NotRendered
-from contracts.errors import InvalidRequest
+from contracts.errors.conflicts import NotRendered
+from contracts.errors.tree import InvalidRequest
 from contracts.jobs import Idempotency, JobRef, JobStatus
-from contracts.planning import next_calls
-from contracts.settings import Settings
-from contracts.shapes import now
+from state.planning import next_calls
+from state.settings import Settings
 
 
 def create(

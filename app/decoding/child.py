@@ -11,12 +11,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.decoding.archive import unpack
+from app.decoding.archives.archive import unpack
+from app.decoding.archives.names import check_name, composed
 from app.decoding.classes import checked_classes
-from app.decoding.coco import read_coco
-from app.decoding.coco_labels import CocoLabels
+from app.decoding.coco.files import read_coco
+from app.decoding.coco.labels import CocoLabels
+from app.decoding.coco.regions import Budget
 from app.decoding.entries import Entry, Source
-from app.decoding.names import check_name, composed
 from app.decoding.parts import check_images, check_parts, sort_files
 from app.decoding.protocol import (
     DISK_FULL,
@@ -29,9 +30,8 @@ from app.decoding.protocol import (
     DecodeResult,
 )
 from app.decoding.refusal import Notices, Refused, reading
-from app.decoding.regions import Budget
 from app.decoding.upload_schema import place_of_schema, read_schema
-from contracts.errors import Flaw
+from contracts.errors.tree import Flaw
 
 _MAX_FLAWS = 20
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from app.decoding.coco_labels import CocoLabels
+from app.decoding.coco.labels import CocoLabels
 from app.decoding.depth import DepthMap, read_depth
 from app.decoding.images import encode_png, read_image
 from app.decoding.keypoints import place_points, read_keypoints

@@ -12,16 +12,16 @@ from pydantic import Field, ValidationError
 
 from app.decoding.refusal import Refused
 from app.decoding.texts import read_text
-from app.flaws import in_words, place_of
+from app.http.flaws import in_words, place_of
+from contracts.base import Model
 from contracts.labelsets import LabelledPoint, StoredKeypoints
 from contracts.schemas import KeypointSchema
-from contracts.shapes import Shape
 
 UNLABELLED = LabelledPoint(x=0.0, y=0.0, visibility=0)
 _MAX_SHOWN_NAMES = 20
 
 
-class NamedPoint(Shape):
+class NamedPoint(Model):
     """One keypoint as it is sent. `confidence` is what our own shards add; a label has none, so it is not kept."""
 
     name: str
@@ -31,7 +31,7 @@ class NamedPoint(Shape):
     confidence: float | None = None
 
 
-class KeypointFile(Shape):
+class KeypointFile(Model):
     """`keypoints/NAME.json`."""
 
     keypoints: Annotated[tuple[NamedPoint, ...], Field(min_length=1)]

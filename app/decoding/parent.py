@@ -22,8 +22,8 @@ from app.decoding.protocol import (
     DecodeResult,
 )
 from contracts.digests import sha256_of
-from contracts.errors import Flaw, InvalidUpload, Unavailable
-from contracts.settings import Settings
+from contracts.errors.tree import Flaw, InvalidUpload, Unavailable
+from state.settings import Settings
 
 log = structlog.get_logger()
 

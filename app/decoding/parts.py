@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from app.decoding.names import is_litter, is_stray
+from app.decoding.archives.names import is_litter, is_stray
 from app.decoding.refusal import Notices, Refused
-from contracts.errors import Flaw
+from contracts.errors.tree import Flaw
 from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 SCHEMA = "labelset.json"

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.errors import Flaw
+from contracts.base import Model, Sha256
+from contracts.errors.tree import Flaw
 from contracts.labelsets import NPY_TYPE, DepthRange, LabelsetWarning
 from contracts.schemas import Colour, LabelSchema
-from contracts.shapes import Sha256, Shape
 
 JOB = "job.json"
 RESULT = "result.json"
@@ -26,7 +26,7 @@ Suffix = Literal["png", "npy", "json"]
 MEDIA_TYPES: dict[Suffix, str] = {"png": "image/png", "npy": NPY_TYPE, "json": "application/json"}
 
 
-class DecodeLimits(Shape):
+class DecodeLimits(Model):
     """How far the child may go. A vertex is a corner of a polygon, or a run of an RLE mask."""
 
     memory_bytes: int
@@ -44,14 +44,14 @@ class DecodeLimits(Shape):
     max_coco_drawn_pixels: int
 
 
-class SpooledFile(Shape):
+class SpooledFile(Model):
     """One uploaded file: the name it was sent under, and where it lies."""
 
     name: str
     path: Path
 
 
-class DecodeJob(Shape):
+class DecodeJob(Model):
     """One upload: an archive, or single files named as they would be inside one.
 
     `schema_text` stands in for labelset.json.
@@ -63,7 +63,7 @@ class DecodeJob(Shape):
     limits: DecodeLimits
 
 
-class DecodedFile(Shape):
+class DecodedFile(Model):
     """A normalised file in the folder `out`, named by its digest."""
 
     sha256: Sha256
@@ -76,7 +76,7 @@ class DecodedFile(Shape):
         return f"{self.sha256}.{self.suffix}"
 
 
-class DecodedEntry(Shape):
+class DecodedEntry(Model):
     """One image as RGB and its labels: 8-bit class indices, points in the schema's order, 16-bit or float32 depth."""
 
     name: str
@@ -104,7 +104,7 @@ class UploadSchema(LabelSchema):
         return LabelSchema.model_validate(self.model_dump(exclude={"name", "ignore_colour"}))
 
 
-class DecodeResult(Shape):
+class DecodeResult(Model):
     """A schema and entries, with warnings; or flaws."""
 
     upload: UploadSchema | None = None

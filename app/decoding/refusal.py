@@ -7,8 +7,8 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.flaws import shortened
-from contracts.errors import Flaw
+from app.http.flaws import shortened
+from contracts.errors.tree import Flaw
 from contracts.labelsets import LabelsetWarning, WarningCode
 
 _MAX_DETAIL = 500

@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from app.decoding.coco import CocoFile
-from app.decoding.coco_classes import check_labels_something, declared
+from app.decoding.coco.classes import check_labels_something, declared
+from app.decoding.coco.files import CocoFile
 from app.decoding.parts import SCHEMA, Place, Sorted
 from app.decoding.protocol import DecodeJob, UploadSchema
 from app.decoding.refusal import Notices, Refused, reason
 from app.decoding.texts import read_text
-from app.flaws import in_words, place_of
+from app.http.flaws import in_words, place_of
 
 
 def place_of_schema(job: DecodeJob, found: Sorted) -> Place:

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from app.exports.schemas import ExportView, show_export
 from app.exports.waiting import MAX_WAIT_SECONDS, wait_for_export
-from app.requests import LinksDep, ServicesDep, TenantDep
+from app.http.requests import LinksDep, ServicesDep, TenantDep
 from contracts.exports import ExportFormat, ExportRecord, ExportRef
 from contracts.ids import BatchId
 from contracts.jobs import JobRef

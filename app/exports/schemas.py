@@ -1,11 +1,11 @@
 """What is answered about a batch in another format."""
 
-from app.links import Links
+from app.http.links import Links
+from contracts.base import Model, Sha256, Timestamp
 from contracts.exports import ExportFormat, ExportRecord, ExportRef
-from contracts.shapes import Sha256, Shape, Timestamp
 
 
-class ExportView(Shape):
+class ExportView(Model):
     """A batch in another format: a zip of `num_files` files, to be read from `url` until `expires_at`."""
 
     batch: str

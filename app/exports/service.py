@@ -5,12 +5,12 @@ A worker makes the archive: that may take minutes, and its code (NumPy, Pillow) 
 
 from app.batches.service import read_manifest
 from app.services import Services
-from contracts import keys, records
 from contracts.batches import BatchManifest
-from contracts.errors import ExportFailed, InvalidRequest, TooLarge
-from contracts.export_ledger import ExportLedger
+from contracts.errors.tree import ExportFailed, InvalidRequest, TooLarge
 from contracts.exports import EXPORT_NEEDS, INSTANCE_FORMATS, ExportRecord, ExportRef
-from contracts.queues import export_call
+from state import keys, records
+from state.export_ledger import ExportLedger
+from state.queues import export_call
 
 
 def ask(services: Services, ref: ExportRef) -> ExportRecord | None:

@@ -6,7 +6,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.exports import service
 from app.services import Services
-from contracts.errors import ExportNotReady
+from contracts.errors.tree import ExportNotReady
 from contracts.exports import ExportRecord, ExportRef
 
 MAX_WAIT_SECONDS = 30

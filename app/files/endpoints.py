@@ -8,10 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, HTTPException, Query, Response
 from fastapi.responses import StreamingResponse
 
-from app.links import check_link
-from app.requests import ServicesDep
-from contracts.errors import Gone
-from contracts.store import ObjectInfo
+from app.http.links import check_link
+from app.http.requests import ServicesDep
+from contracts.errors.tree import Gone
+from state.store import ObjectInfo
 
 router = APIRouter(prefix="/v1/files", tags=["files"])
 

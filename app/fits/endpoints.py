@@ -10,6 +10,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.fits import service
 from app.fits.schemas import FitCreate, FitView, show_fit
+from app.http.json_bodies import JsonRoute
+from app.http.paging import Page
+from app.http.requests import ExchangeDep, IdempotencyKey, ServicesDep, TenantDep, WaitSeconds
 from app.jobs import service as jobs
 from app.jobs.endpoints import (
     EventPage,
@@ -23,9 +26,6 @@ from app.jobs.endpoints import (
     list_events,
     live_events,
 )
-from app.json_bodies import JsonRoute
-from app.paging import Page
-from app.requests import ExchangeDep, IdempotencyKey, ServicesDep, TenantDep, WaitSeconds
 from contracts.ids import FitId
 from contracts.jobs import JobRef
 

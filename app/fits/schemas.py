@@ -4,22 +4,22 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
-from app.links import Links, SignedLink
-from contracts.fit_metrics import FitMetrics
-from contracts.fit_options import FitOptions, ResolvedFitOptions
-from contracts.fits import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.base import Model, Seed, Sha256
+from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits.metrics import FitMetrics
+from contracts.fits.options import FitOptions, ResolvedFitOptions
 from contracts.ids import GeneratorId, LabelsetId
 from contracts.jobs import JobEnvelope
 from contracts.schemas import LabelSchema
-from contracts.shapes import Seed, Sha256, Shape
 
 InverterChoice = Annotated[str, Field(pattern=r"^(default|none|[0-9a-f]{64})$")]
 """The newest inverter, none at all, or the one with this digest."""
 
 
-class FitCreate(Shape):
+class FitCreate(Model):
     """The body of `POST /v1/fits`."""
 
     model_config = ConfigDict(

@@ -4,25 +4,25 @@ from collections.abc import Iterator, Sequence
 
 from app.fits.schemas import FitCreate, InverterChoice
 from app.generators import service as generators
-from app.idempotency import Created, idempotency_of
+from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
-from contracts.conflicts import FitNotReady
-from contracts.errors import Flaw, Gone, InvalidRequest, NotFound
-from contracts.fit_options import (
+from contracts.base import now
+from contracts.errors.conflicts import FitNotReady
+from contracts.errors.tree import Flaw, Gone, InvalidRequest, NotFound
+from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
+from contracts.fits.options import (
     FitOptions,
     ResolvedFitOptions,
     resolve_ensemble,
     resolve_inversion,
 )
-from contracts.fits import FitManifest, FitRequest, PinnedLabelset
 from contracts.generators import GeneratorManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import LabelSchema, TaskName
-from contracts.shapes import now
 
 
 def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:

@@ -12,6 +12,9 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from app.generators import service
 from app.generators.schemas import GeneratorView, show_generator
 from app.generators.uploading import BODY_SCHEMA, BodyDep
+from app.http.links import Links
+from app.http.paging import Page
+from app.http.requests import ExchangeDep, IdempotencyKey, ServicesDep, TenantDep, WaitSeconds
 from app.jobs.endpoints import (
     EventPage,
     EventQuery,
@@ -25,9 +28,6 @@ from app.jobs.endpoints import (
     live_events,
 )
 from app.jobs.service import JobState
-from app.links import Links
-from app.paging import Page
-from app.requests import ExchangeDep, IdempotencyKey, ServicesDep, TenantDep, WaitSeconds
 from app.services import Services
 from contracts.ids import GeneratorId
 from contracts.jobs import JobRef

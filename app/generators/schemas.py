@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
-from app.links import Links, SignedLink
+from contracts.base import Model, Sha256, Timestamp
 from contracts.generators import (
     GeneratorManifest,
     GeneratorMetrics,
@@ -17,7 +18,6 @@ from contracts.generators import (
 )
 from contracts.ids import GeneratorId, UploadId
 from contracts.jobs import JobEnvelope
-from contracts.shapes import Sha256, Shape, Timestamp
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 License = Annotated[
@@ -26,7 +26,7 @@ License = Annotated[
 ]
 
 
-class GeneratorForm(Shape):
+class GeneratorForm(Model):
     """What stands beside the file in the form of `POST /v1/generators`."""
 
     name: Name
@@ -51,7 +51,7 @@ class GeneratorCreate(GeneratorForm):
     upload: UploadId
 
 
-class InverterSummary(Shape):
+class InverterSummary(Model):
     """An encoder that starts inversions, by the digest that a fit pins it by."""
 
     digest: Sha256

@@ -8,16 +8,16 @@ from datetime import timedelta
 from typing import IO
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
-from app.idempotency import Created, idempotency_of
+from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
 from app.uploads import service as uploads
 from app.uploads.service import Measured
-from contracts import keys, records
-from contracts.conflicts import BuiltIn, GeneratorNotReady
-from contracts.errors import InvalidRequest, InvalidUpload, NotFound, TooLarge
-from contracts.fits import PinnedGenerator
+from contracts.base import Artefact, now
+from contracts.errors.conflicts import BuiltIn, GeneratorNotReady
+from contracts.errors.tree import InvalidRequest, InvalidUpload, NotFound, TooLarge
+from contracts.fits.fit import PinnedGenerator
 from contracts.generators import (
     GeneratorManifest,
     GeneratorOutcome,
@@ -25,8 +25,8 @@ from contracts.generators import (
     InverterManifest,
 )
 from contracts.jobs import Idempotency, JobRef
-from contracts.settings import MiB
-from contracts.shapes import Artefact, now
+from state import keys, records
+from state.settings import MiB
 
 _MAX_LISTED = 20
 """How many generators a message names."""

@@ -11,15 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from app.flaws import printable
 from app.generators.schemas import GeneratorCreate, GeneratorForm
 from app.generators.service import CheckpointFile
-from app.json_bodies import read_json
-from app.requests import ServicesDep
-from contracts.errors import InvalidRequest, TooLarge
-from contracts.shapes import Shape
+from app.http.flaws import printable
+from app.http.json_bodies import read_json
+from app.http.requests import ServicesDep
+from contracts.base import Model
+from contracts.errors.tree import InvalidRequest, TooLarge
 
-S = TypeVar("S", bound=Shape)
+S = TypeVar("S", bound=Model)
 
 Body = GeneratorCreate | CheckpointFile
 

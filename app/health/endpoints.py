@@ -6,23 +6,23 @@ from typing import Literal
 import redis
 from fastapi import APIRouter, Response
 
-from app.requests import ServicesDep
+from app.http.requests import ServicesDep
 from app.services import Services
-from contracts.queues import QUEUE_NAMES
-from contracts.shapes import Shape, now
+from contracts.base import Model, now
+from contracts.kinds import QUEUE_NAMES
 
 router = APIRouter(tags=["health"])
 
 Readiness = Literal["ready", "degraded", "unready"]
 
 
-class Alive(Shape):
+class Alive(Model):
     """The process answers."""
 
     status: Literal["alive"] = "alive"
 
 
-class Ready(Shape):
+class Ready(Model):
     """`degraded`: requests are taken, but nobody works on some of them. `store`: it gives objects and takes them."""
 
     status: Readiness

@@ -4,9 +4,9 @@ import math
 import time
 from datetime import timedelta
 
-from contracts import keys
-from contracts.errors import StoreUnavailable
-from contracts.store import Store
+from contracts.errors.tree import StoreUnavailable
+from state import keys
+from state.store import Store
 
 WRITE_INTERVAL = timedelta(minutes=1)
 """A full disk or a lost right to write is seen so late at most: by then some create has met it."""

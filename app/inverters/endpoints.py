@@ -9,6 +9,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.generators import service as generators
+from app.http.json_bodies import JsonRoute
+from app.http.paging import Page
+from app.http.requests import ExchangeDep, IdempotencyKey, ServicesDep, TenantDep, WaitSeconds
 from app.inverters import service
 from app.inverters.schemas import InverterCreate, InverterView, show_inverter
 from app.jobs.endpoints import (
@@ -23,9 +26,6 @@ from app.jobs.endpoints import (
     list_events,
     live_events,
 )
-from app.json_bodies import JsonRoute
-from app.paging import Page
-from app.requests import ExchangeDep, IdempotencyKey, ServicesDep, TenantDep, WaitSeconds
 from contracts.ids import GeneratorId, InverterId
 from contracts.inverters import InverterRequest
 from contracts.jobs import JobRef

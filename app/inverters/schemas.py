@@ -4,10 +4,11 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
+from app.http.links import Links
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
-from app.links import Links
-from contracts.fits import PinnedGenerator
+from contracts.base import Model, Seed, Sha256
+from contracts.fits.fit import PinnedGenerator
 from contracts.inverters import (
     InverterMetrics,
     InverterOptions,
@@ -15,10 +16,9 @@ from contracts.inverters import (
     InverterRequest,
 )
 from contracts.jobs import JobEnvelope
-from contracts.shapes import Seed, Sha256, Shape
 
 
-class InverterCreate(Shape):
+class InverterCreate(Model):
     """The body of `POST /v1/generators/{id}/inverters`."""
 
     model_config = ConfigDict(

@@ -1,15 +1,15 @@
 """Has an inverter trained for a generator, finds and erases inverters. Knows no HTTP."""
 
 from app.generators import service as generators
-from app.idempotency import Created, idempotency_of
+from app.http.idempotency import Created, idempotency_of
 from app.inverters.schemas import InverterCreate
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
-from contracts import keys, records
+from contracts.base import now
 from contracts.inverters import InverterOutcome, InverterRequest
 from contracts.jobs import JobRef
-from contracts.shapes import now
+from state import keys, records
 
 
 def create(

@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 
 from fastapi import Response
 
+from app.http.links import Links
+from app.http.requests import Exchange
 from app.jobs.service import JobState
-from app.links import Links
-from app.requests import Exchange
+from contracts.base import now
 from contracts.digests import digest_of
 from contracts.jobs import JobEnvelope
-from contracts.keys import NOUN_OF_KIND
-from contracts.shapes import now
+from state.keys import NOUN_OF_KIND
 
 V = TypeVar("V", bound=JobEnvelope[Any])
 

@@ -11,19 +11,19 @@ from fastapi import Depends, Header, HTTPException, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import ServerSentEvent
 
-from app.idempotency import Created
+from app.http.idempotency import Created
+from app.http.links import Links
+from app.http.paging import Page
+from app.http.requests import Exchange, PageQuery, ServicesDep, created, paged
 from app.jobs import service
 from app.jobs.answers import conditional, with_status
 from app.jobs.following import follow, has_nothing_to_tell, wait_for_end
 from app.jobs.service import JobState
-from app.links import Links
-from app.paging import Page
-from app.requests import Exchange, PageQuery, ServicesDep, created, paged
 from app.services import Services
+from contracts.base import Model
 from contracts.events import Event
 from contracts.jobs import JobEnvelope, JobKind, JobRef, JobStatus
-from contracts.records import JobRequest
-from contracts.shapes import Shape
+from state.records import JobRequest
 
 V = TypeVar("V", bound=JobEnvelope[Any])
 
@@ -43,7 +43,7 @@ class JobQuery(PageQuery):
     status: Annotated[JobStatus | None, Query(description="Only jobs of this status")] = None
 
 
-class EventQuery(Shape):
+class EventQuery(Model):
     """Which of a job's events."""
 
     after: Annotated[
@@ -52,7 +52,7 @@ class EventQuery(Shape):
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100
 
 
-class EventPage(Shape):
+class EventPage(Model):
     """Events of one job, oldest first. Ask again `after` the last one's id."""
 
     items: tuple[Event, ...]

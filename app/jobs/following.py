@@ -8,9 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 from app.jobs import service
 from app.jobs.service import JobState
 from app.services import Services
+from contracts.base import now
 from contracts.events import FIRST, Event
 from contracts.jobs import JobRef
-from contracts.shapes import now
 
 
 async def follow(services: Services, ref: JobRef, after: str | None) -> AsyncIterator[Event]:

@@ -8,17 +8,17 @@ from typing import TypeVar
 import redis
 import structlog
 
-from app.idempotency import RESERVING, Created, check_replay, reserve
-from app.paging import Page, read_page
+from app.http.idempotency import RESERVING, Created, check_replay, reserve
+from app.http.paging import Page, read_page
 from app.services import Services
-from contracts import keys, records
-from contracts.conflicts import JobNotFinished
-from contracts.errors import Gone, NotFound
+from contracts.base import now
+from contracts.errors.conflicts import JobNotFinished
+from contracts.errors.tree import Gone, NotFound
 from contracts.events import FIRST, Event
 from contracts.jobs import Cancellation, Idempotency, JobKind, JobRef, JobStatus, Live
-from contracts.queues import Call, job_call
-from contracts.records import JobRecord, JobRequest
-from contracts.shapes import now
+from state import keys, records
+from state.queues import Call, job_call
+from state.records import JobRecord, JobRequest
 
 log = structlog.get_logger()
 

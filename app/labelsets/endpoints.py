@@ -11,6 +11,17 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.decoding.parts import COCO_NAMES
 from app.decoding.protocol import SpooledFile
+from app.http.paging import Page
+from app.http.requests import (
+    ExchangeDep,
+    IdempotencyKey,
+    LinksDep,
+    PageQuery,
+    ServicesDep,
+    TenantDep,
+    created,
+    paged,
+)
 from app.labelsets import service
 from app.labelsets.form_schema import FORM_BODY
 from app.labelsets.forms import Form, FormLimits, receive_form
@@ -23,19 +34,8 @@ from app.labelsets.schemas import (
     show_summary,
 )
 from app.labelsets.service import Upload
-from app.paging import Page
-from app.requests import (
-    ExchangeDep,
-    IdempotencyKey,
-    LinksDep,
-    PageQuery,
-    ServicesDep,
-    TenantDep,
-    created,
-    paged,
-)
 from contracts.ids import LabelsetId
-from contracts.spooling import make_spool_folder
+from state.spooling import make_spool_folder
 
 router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
 

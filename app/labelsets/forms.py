@@ -20,9 +20,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app.decoding.protocol import SpooledFile
-from app.flaws import printable
-from app.problems import pointer_of
-from contracts.errors import Flaw, InvalidRequest, TooLarge
+from app.http.flaws import printable
+from app.http.problems import pointer_of
+from contracts.errors.tree import Flaw, InvalidRequest, TooLarge
 
 Kind = Literal["file", "files", "text"]
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from app.links import Links
+from app.http.links import Links
+from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import LabelsetId
 from contracts.labelsets import DepthRange, LabelsetManifest, LabelsetWarning
 from contracts.schemas import LabelSchema, TaskName
-from contracts.shapes import Sha256, Shape, Timestamp
 
 
-class ClassCount(Shape):
+class ClassCount(Model):
     """How often a class occurs: in how many images and how many pixels."""
 
     name: str
@@ -17,7 +17,7 @@ class ClassCount(Shape):
     num_pixels: int
 
 
-class KeypointCount(Shape):
+class KeypointCount(Model):
     """How often a keypoint is labelled: in how many images, and in how many of those it is seen."""
 
     name: str
@@ -25,7 +25,7 @@ class KeypointCount(Shape):
     num_seen: int
 
 
-class EntryView(Shape):
+class EntryView(Model):
     """One labelled image, and what is labelled in it."""
 
     name: str
@@ -34,7 +34,7 @@ class EntryView(Shape):
     tasks: tuple[TaskName, ...]
 
 
-class LabelsetContent(Shape):
+class LabelsetContent(Model):
     """What a labelset holds. `tasks` says how many images have labels of each kind."""
 
     name: str

@@ -18,16 +18,16 @@ from app.decoding.protocol import (
     DecodeResult,
     SpooledFile,
 )
-from app.idempotency import Created, check_replay, idempotency_of, reserve
-from app.paging import Page, read_page
+from app.http.idempotency import Created, check_replay, idempotency_of, reserve
+from app.http.paging import Page, read_page
 from app.services import Services
-from contracts import keys, records
+from contracts.base import Artefact, now
 from contracts.digests import sha256_of_file
-from contracts.errors import Gone, InvalidUpload, NotFound
+from contracts.errors.tree import Gone, InvalidUpload, NotFound
 from contracts.ids import new_id
 from contracts.jobs import Idempotency
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
-from contracts.shapes import Artefact, now
+from state import keys, records
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from app.main import create_app
-from contracts.settings import Settings
-from contracts.store import Store
+from state.settings import Settings
+from state.store import Store
 
 
 def text() -> str:

@@ -10,13 +10,13 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.generators.uploading import BODY_SCHEMAS
+from app.http.problems import Problem
 from app.openapi.described import Described, Table
 from app.openapi.fit_fields import FIT_FIELDS
 from app.openapi.job_fields import JOB_FIELDS
 from app.openapi.label_fields import LABEL_FIELDS
 from app.openapi.parameters import PARAMETERS
 from app.openapi.responses import add_errors, add_successes, header_components
-from app.problems import Problem
 
 FIELDS: Table = {**JOB_FIELDS, **LABEL_FIELDS, **FIT_FIELDS}
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+from app.http.problems import MEDIA_TYPE
 from app.openapi.parameters import ANSWER_HEADERS
-from app.problems import MEDIA_TYPE
-from contracts.conflicts import (
+from contracts.errors.conflicts import (
     BuiltIn,
     FitNotReady,
     GeneratorNotReady,
@@ -20,7 +20,7 @@ from contracts.conflicts import (
     UploadIncomplete,
     UploadUsed,
 )
-from contracts.errors import (
+from contracts.errors.tree import (
     ExportFailed,
     ExportNotReady,
     ForeignHost,

@@ -8,9 +8,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from app.batches.schemas import ShardView, show_shard
-from app.json_bodies import JsonRoute
-from app.paging import Page
-from app.requests import (
+from app.http.json_bodies import JsonRoute
+from app.http.paging import Page
+from app.http.requests import (
     ExchangeDep,
     IdempotencyKey,
     LinksDep,

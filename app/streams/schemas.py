@@ -4,11 +4,11 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from app.links import Links
+from app.http.links import Links
 from app.recipes import RecipeCreate
+from contracts.base import Model, Seed, Timestamp
 from contracts.batches import Filter, ImageFormat, PinnedFit
 from contracts.schemas import LabelSchema
-from contracts.shapes import Seed, Shape, Timestamp
 from contracts.streams import StreamRequest
 
 
@@ -29,7 +29,7 @@ class StreamCreate(RecipeCreate):
     )
 
 
-class StreamView(Shape):
+class StreamView(Model):
     """A stream of labelled samples: shard k, for any k below `num_shards`, is rendered when it is asked for.
 
     Shard k holds the samples k x `shard_size` and following: the same ones whenever and however often it is read.

@@ -11,19 +11,19 @@ import redis
 import structlog
 
 from app import recipes
-from app.idempotency import Created, check_replay, idempotency_of, reserve
-from app.paging import Page, read_page
+from app.http.idempotency import Created, check_replay, idempotency_of, reserve
+from app.http.paging import Page, read_page
 from app.services import Services
 from app.streams.schemas import StreamCreate
-from contracts import keys, records
+from contracts.base import now
 from contracts.batches import ShardRecord
-from contracts.errors import Gone, InvalidRequest, NotFound, ShardFailed
+from contracts.errors.tree import Gone, InvalidRequest, NotFound, ShardFailed
 from contracts.jobs import Idempotency
-from contracts.planning import needs_pilot
-from contracts.queues import stream_call
-from contracts.shapes import now
-from contracts.stream_ledger import StreamLedger
 from contracts.streams import StreamRef, StreamRequest, StreamShardRef, shards_ahead
+from state import keys, records
+from state.planning import needs_pilot
+from state.queues import stream_call
+from state.stream_ledger import StreamLedger
 
 log = structlog.get_logger()
 

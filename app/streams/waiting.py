@@ -7,11 +7,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.services import Services
 from app.streams import service
+from contracts.base import Artefact
 from contracts.batches import ShardRecord
-from contracts.errors import ShardNotReady
-from contracts.shapes import Artefact
-from contracts.store import Store
+from contracts.errors.tree import ShardNotReady
 from contracts.streams import StreamRequest
+from state.store import Store
 
 MAX_WAIT_SECONDS = 30
 

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from app.links import Links, SignedLink
+from app.http.links import Links, SignedLink
 from app.uploads.service import Upload
+from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import UploadId
-from contracts.shapes import Sha256, Shape, Timestamp
+from state.uploads import uploaded
 
 
-class UploadCreate(Shape):
+class UploadCreate(Model):
     """The body of `POST /v1/uploads`: what will be sent."""
 
     model_config = ConfigDict(
@@ -21,7 +22,7 @@ class UploadCreate(Shape):
     sha256: Sha256
 
 
-class UploadView(Shape):
+class UploadView(Model):
     """An announced upload. Send the bytes by PUT to `put.url`, without any other header, then use its id.
 
     `put` is a fresh link each time the upload is asked for, and absent once a job has it. An upload that no job was
@@ -49,7 +50,7 @@ def show_upload(upload: Upload, links: Links) -> UploadView:
         num_bytes=announced.num_bytes,
         received_bytes=upload.received_bytes,
         sha256=announced.sha256,
-        put=None if upload.used_by else links.upload(announced.id, announced.content),
+        put=None if upload.used_by else links.upload(announced.id, uploaded(announced)),
         used_by=upload.used_by,
         links={"self": links.resource("uploads", announced.id)},
     )

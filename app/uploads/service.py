@@ -12,16 +12,17 @@ from typing import IO
 
 from fastapi.concurrency import run_in_threadpool
 
-from app.idempotency import Created, check_replay, idempotency_of, reserve
+from app.http.idempotency import Created, check_replay, idempotency_of, reserve
 from app.services import Services
-from contracts import keys, records
-from contracts.conflicts import UploadIncomplete, UploadUsed
-from contracts.errors import InvalidUpload, NotFound, TooLarge
+from contracts.base import Artefact, now
+from contracts.errors.conflicts import UploadIncomplete, UploadUsed
+from contracts.errors.tree import InvalidUpload, NotFound, TooLarge
 from contracts.ids import new_id
-from contracts.settings import MiB
-from contracts.shapes import Artefact, now
-from contracts.spooling import spool_folder
-from contracts.uploads import UploadClaim, UploadManifest, delete_upload
+from contracts.uploads import UploadClaim, UploadManifest
+from state import keys, records
+from state.settings import MiB
+from state.spooling import spool_folder
+from state.uploads import delete_upload, uploaded
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ async def take_in(services: Services, upload: Upload, chunks: AsyncIterator[byte
     with spool_folder() as folder:
         path = folder / "content"
         await _spool(upload.manifest, chunks, path)
-        await run_in_threadpool(services.store.put, upload.manifest.content.key, path)
+        await run_in_threadpool(services.store.put, uploaded(upload.manifest).key, path)
 
 
 def keep(services: Services, tenant: str, file: IO[bytes], measured: Measured) -> str:
@@ -96,7 +97,7 @@ def keep(services: Services, tenant: str, file: IO[bytes], measured: Measured) -
     )
     records.write(services.store, keys.manifest(tenant, "uploads", manifest.id), manifest)
     file.seek(0)
-    services.store.put(manifest.content.key, file)
+    services.store.put(uploaded(manifest).key, file)
     return manifest.id
 
 
@@ -110,13 +111,13 @@ def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> Artef
     if upload.received_bytes < announced:
         raise UploadIncomplete(upload_id, upload.received_bytes, announced)
     if upload.received_bytes > announced:
-        services.store.delete(upload.manifest.content.key)
+        services.store.delete(uploaded(upload.manifest).key)
         raise InvalidUpload(_more(announced))
     claimed = UploadClaim(job=job_id)
     standing = records.create(services.store, keys.upload_claim(tenant, upload_id), claimed)
     if standing != claimed:
         raise UploadUsed(upload_id, standing.job)
-    return upload.manifest.content
+    return uploaded(upload.manifest)
 
 
 def delete(services: Services, tenant: str, upload_id: str) -> None:
@@ -132,7 +133,7 @@ def _read(services: Services, tenant: str, upload_id: str) -> UploadManifest | N
 
 
 def _state(services: Services, manifest: UploadManifest) -> Upload:
-    info = services.store.head(manifest.content.key)
+    info = services.store.head(uploaded(manifest).key)
     claimed = records.read(
         services.store, keys.upload_claim(manifest.tenant, manifest.id), UploadClaim
     )

@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.arrays import Images
-from models.stylegan2.config import DiscriminatorConfig
-from models.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.config import DiscriminatorConfig
+from models.generators.stylegan2.discriminator import Discriminator
 
 
 def random_features(images: Images, config: DiscriminatorConfig) -> Float[Tensor, "batch features"]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import Images, StyleCodes
-from models.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.discriminator import Discriminator
 
 
 def generator_loss(fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:

@@ -21,10 +21,10 @@ from models.adversarial.losses import (
 )
 from models.adversarial.parallel import average, average_gradients, num_processes
 from models.arrays import Images, StyleCodes
-from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator, NoiseMode
-from models.stylegan2.layers import channels_last
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator, NoiseMode
+from models.generators.stylegan2.layers import channels_last
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,11 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.arrays import FeatureMaps, Images, StyleCodes
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.layers import (
+    EqualizedConv,
+    EqualizedLinear,
+    activate,
+    channels_last,
+)
 from models.json_config import JsonConfig
-from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
-from models.stylegan2.layers import EqualizedConv, EqualizedLinear, activate, channels_last
 
 MAX_INPUT_PX = 256
 """Larger images are averaged down to this, as every published encoder does."""

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import Images, StyleCodes
+from models.generators.stylegan2.generator import Generator
 from models.inversion.encoder import Encoder, encode
-from models.stylegan2.generator import Generator
 
 
 @dataclass(frozen=True, kw_only=True)

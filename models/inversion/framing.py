@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import IGNORE_INDEX, FeatureMaps, Images, Masks, Scores
-from models.stylegan2.generator import Generator
+from models.generators.stylegan2.generator import Generator
 
 NUM_SAMPLES, SAMPLE_SEED, MICRO_BATCH = 256, 0, 16
 THUMBNAIL_PX = 16

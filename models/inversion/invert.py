@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import Images, Scores, StyleCodes
+from models.generators.stylegan2.generator import Generator
 from models.inversion.encoder import Encoder, encode
 from models.inversion.perceptual import PerceptualDistance
 from models.inversion.prior import LatentPrior, latent_prior
 from models.inversion.refinement import InversionOptions, Objective, Refined, refine
-from models.stylegan2.generator import Generator
 
 NUM_CANDIDATES = 64
 """Of so many samples the one that looks most like an image is where a restart begins."""

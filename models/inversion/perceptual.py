@@ -8,7 +8,7 @@ from typing import Protocol, final, runtime_checkable
 import torch
 
 from models.arrays import Images, Scores, Taps
-from models.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.discriminator import Discriminator
 
 
 @runtime_checkable  # beartype checks it in tests

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import Scores, StyleCodes
-from models.stylegan2.generator import Generator
-from models.stylegan2.layers import LEAK
+from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.layers import LEAK
 
 NUM_STATISTICS_SAMPLES = 10_000
 STATISTICS_SEED = 0

@@ -13,9 +13,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from models.arrays import Images, Scores, StyleCodes, Taps
+from models.generators.stylegan2.generator import Generator
 from models.inversion.perceptual import PerceptualDistance
 from models.inversion.prior import LatentPrior
-from models.stylegan2.generator import Generator
 
 RAMP_UP, RAMP_DOWN = 0.05, 0.25
 STALL_TOLERANCE = 0.02

@@ -13,9 +13,9 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from models.arrays import Images, Scores, Taps
+from models.generators.stylegan2.generator import Generator
 from models.inversion.invert import psnr_db
 from models.inversion.perceptual import PerceptualDistance
-from models.stylegan2.generator import Generator
 
 NUM_GROUPS, GROUP_SIZE, SAMPLE_SEED = 4, 16, 0
 HALF_IN_DB = 20.0 * math.log10(2.0)

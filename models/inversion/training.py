@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.layers import channels_last
 from models.inversion.encoder import Encoder, EncoderConfig
 from models.inversion.encoder_training import EncoderTrainingOptions, encoder_loss
 from models.inversion.prior import latent_prior
 from models.serialization import pack, unpack
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
-from models.stylegan2.layers import channels_last
 
 SEED_STRIDE = 1_000_003
 """Keeps the draws of neighbouring seeds apart: no training sees as many images."""

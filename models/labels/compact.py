@@ -12,9 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.arrays import StyleCodes, Taps
+from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble
 from models.labels.hypercolumns import gather
-from models.stylegan2.generator import Generator
 
 NUM_SAMPLES = 64
 PIXELS_PER_IMAGE = 64

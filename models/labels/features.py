@@ -11,10 +11,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from models.arrays import PixelScores, StyleCodes, Taps
+from models.generators.stylegan2.generator import Generator
 from models.labels.drawing import heat, pixel_centres
 from models.labels.hypercolumns import gather
 from models.labels.tasks import ABSENT, VISIBLE, Labels, TaskSet
-from models.stylegan2.generator import Generator
 
 SYNTHESIS_BATCH = 8
 

@@ -17,11 +17,11 @@ from models.arrays import (
     StyleCodes,
     Taps,
 )
+from models.generators.stylegan2.generator import Generator
 from models.labels.compact_head import head_of
 from models.labels.ensemble import Ensemble
 from models.labels.tasks import HIDDEN, VISIBLE
 from models.labels.votes import Ballot, ClassVotes, PointVotes
-from models.stylegan2.generator import Generator
 
 COPIES_OF_OUTPUTS = 6
 

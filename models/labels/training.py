@@ -13,6 +13,7 @@ from operator import itemgetter
 import torch
 
 from models.arrays import PixelScores, StyleCodes
+from models.generators.stylegan2.generator import Generator
 from models.labels.compact import compress
 from models.labels.drawing import labelled_pixels, place_weights
 from models.labels.ensemble import Ensemble, EnsembleConfig, EnsembleKind
@@ -20,7 +21,6 @@ from models.labels.features import DrawnPixels, LabelledFeatures, synthesis_batc
 from models.labels.losses import total_loss
 from models.labels.scales import Scales
 from models.labels.tasks import Labels, TaskSet
-from models.stylegan2.generator import Generator
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,11 +15,11 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.main import create_app
-from contracts import keys, records
+from contracts.base import Artefact, now
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
 from contracts.digests import sha256_of
-from contracts.fit_metrics import FitMetrics, InvertedImage
-from contracts.fits import FitManifest
+from contracts.fits.fit import FitManifest
+from contracts.fits.metrics import FitMetrics, InvertedImage
 from contracts.generators import (
     GeneratorManifest,
     GeneratorOutcome,
@@ -30,11 +30,11 @@ from contracts.generators import (
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, JobStatus
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
-from contracts.ledger import Ledger
 from contracts.schemas import LabelSchema
-from contracts.settings import Settings
-from contracts.shapes import Artefact, now
-from contracts.store import Store
+from state import keys, records
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 from tests.app.uploading import CLASSES
 
 SECRET = b"what the app signs with in these tests"

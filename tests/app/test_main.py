@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from app.__main__ import is_loopback, main, may_bind
-from contracts.settings import Settings
+from state.settings import Settings
 
 _LOADED = "import sys; print({loaded} & {{name.partition('.')[0] for name in sys.modules}})"
 _HEAVY = {"torch", "numpy", "workers", "models"}

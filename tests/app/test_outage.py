@@ -8,15 +8,15 @@ import pytest
 
 from app.fits import service
 from app.fits.schemas import FitCreate
+from app.jobs.queueing import Queueing
 from app.main import create_app
-from app.queueing import Queueing
 from app.services import Services
-from contracts import keys, records
 from contracts.generators import GeneratorManifest
 from contracts.ids import DEFAULT_TENANT
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.store import Store
+from state import keys, records
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 from tests.app.conftest import serving
 
 NOWHERE = "redis://127.0.0.1:9/0"

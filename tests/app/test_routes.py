@@ -9,8 +9,8 @@ import pytest
 from app.main import create_app
 from app.openapi.document import operations
 from contracts.ids import new_id
-from contracts.settings import Settings
-from contracts.store import Store
+from state.settings import Settings
+from state.store import Store
 
 DOCUMENT = create_app(Settings(), Store.in_memory()).openapi()
 IDS = {

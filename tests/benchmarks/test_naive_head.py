@@ -3,11 +3,11 @@
 import torch
 
 from benchmarks.naive_head import naive_label
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
 
 TASKS = TaskSet(segmentation=SegmentationTask(4), keypoints=KeypointTask(2), depth=DepthTask())
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from benchmarks.noise_maps import invert_with_noise
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator
 from models.inversion.invert import Tools, invert
 from models.inversion.refinement import InversionOptions
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
 
 
 @pytest.fixture

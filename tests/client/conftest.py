@@ -18,9 +18,9 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from handsoff_client import BatchFolder, HandsOff, Retries
-from handsoff_client.commands import main
-from handsoff_client.resources import Batch, Shard
-from handsoff_client.shapes import parse
+from handsoff_client.cli.commands import main
+from handsoff_client.http.shapes import parse
+from handsoff_client.nouns.resources import Batch, Shard
 from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
     client,
     finish_batch,

@@ -5,12 +5,13 @@ from typing import TypeVar
 import httpx2
 import pytest
 
-import contracts.conflicts  # noqa: F401 - so that its part of the tree is there
+import contracts.errors.conflicts  # noqa: F401 - so that its part of the tree is there
 import handsoff_client
-from contracts.errors import HandsOffError
-from contracts.job_errors import JobFailed
-from handsoff_client import errors, service_errors
-from handsoff_client.error_codes import JOB_ERRORS, SERVICE_ERRORS
+from contracts.errors.jobs import JobFailed
+from contracts.errors.tree import HandsOffError
+from handsoff_client import errors
+from handsoff_client.http import service_errors
+from handsoff_client.http.error_codes import JOB_ERRORS, SERVICE_ERRORS
 from tests.client.conftest import Service, problem
 
 E = TypeVar("E", bound=Exception)

@@ -25,7 +25,7 @@ def loaded_by(module: str) -> set[str]:
 
 def test_the_command_line_needs_httpx2_numpy_and_pillow() -> None:
     """Nothing of the service, no torch."""
-    assert loaded_by("handsoff_client.commands") <= ALLOWED
+    assert loaded_by("handsoff_client.cli.commands") <= ALLOWED
 
 
 def test_more_would_be_seen() -> None:

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from app.main import create_app
-from contracts.settings import Settings
 from handsoff_client import Archive, Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
-from handsoff_client.jobs import EVENTS_ON_A_PAGE, ITEMS_ON_A_PAGE
-from handsoff_client.operations import (
+from handsoff_client.http.operations import (
     BATCHES,
     CREATE_LABELSET,
     FITS,
@@ -24,9 +22,11 @@ from handsoff_client.operations import (
     OPERATIONS,
     Operation,
 )
-from handsoff_client.resources import Card, Job, ShardList
-from handsoff_client.shapes import WHOLE
-from handsoff_client.waiting import WAIT_SECONDS
+from handsoff_client.http.shapes import WHOLE
+from handsoff_client.nouns.jobs import EVENTS_ON_A_PAGE, ITEMS_ON_A_PAGE
+from handsoff_client.nouns.resources import Card, Job, ShardList
+from handsoff_client.nouns.waiting import WAIT_SECONDS
+from state.settings import Settings
 
 # What the service offers and the client has no use for, each with its reason.
 NOT_CALLED = {

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from contracts.base import Artefact
 from contracts.batches import BatchRequest, Filter, PinnedFit, ShardRecord
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.schemas import LabelSchema
-from contracts.shapes import Artefact
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from contracts.base import now
 from contracts.batches import BatchRequest, Pilot, ShardRecord, batch_manifest
-from contracts.shapes import now
 
 
 def test_shards_part_the_samples(batch_request: BatchRequest) -> None:

@@ -3,12 +3,12 @@
 import pytest
 from pydantic import ValidationError
 
-from contracts import keys
 from contracts.exports import EXPORT_NEEDS, INSTANCE_FORMATS, ExportRef
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef
-from contracts.queues import export_call
 from handsoff_shards.formats import FORMATS
+from state import keys
+from state.queues import export_call
 
 BATCH = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
 

@@ -1,8 +1,8 @@
 """Records of generators: what earlier versions wrote can still be read."""
 
+from contracts.base import now
 from contracts.generators import GeneratorRequest
 from contracts.ids import DEFAULT_TENANT
-from contracts.shapes import now
 
 
 def test_a_record_with_the_old_spelling_is_read() -> None:

@@ -3,10 +3,10 @@
 import pytest
 from pydantic import ValidationError
 
+from contracts.base import Artefact
 from contracts.digests import sha256_of
 from contracts.labelsets import LabelsetEntry, labelset_digest
 from contracts.schemas import LabelSchema
-from contracts.shapes import Artefact
 
 LABELS = LabelSchema(classes=("background", "skin"))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.queues import QUEUE_NAMES
-from contracts.settings import ENV_PREFIX, Settings
+from contracts.kinds import QUEUE_NAMES
+from state.settings import ENV_PREFIX, Settings
 from tests.docker.composition import BASE, FILES, GPU, OURS, environment, load, services
 from tests.docker.dockerfiles import REPOSITORY, read
 

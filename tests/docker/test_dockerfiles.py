@@ -10,8 +10,8 @@ import pytest
 from tests.docker.dockerfiles import FOLDER, NAMES, REPOSITORY, read
 
 ROOMS = {
-    "app": {"contracts", "app"},
-    "worker": {"contracts", "models", "workers", "client/src/handsoff_shards"},
+    "app": {"contracts", "state", "app"},
+    "worker": {"contracts", "state", "models", "workers", "assets", "client/src/handsoff_shards"},
 }
 
 

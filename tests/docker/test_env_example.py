@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import TypeAdapter
 
-from contracts.settings import ENV_PREFIX, Settings
+from state.settings import ENV_PREFIX, Settings
 from tests.docker.composition import BASE, FILES, OURS, environment, services, variables
 from tests.docker.dockerfiles import NAMES, REPOSITORY, read
 

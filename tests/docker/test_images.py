@@ -53,15 +53,23 @@ def test_a_worker_has_no_web_server(images: dict[str, Image]) -> None:
     """Neither FastAPI nor the app; and every pool's entry point can be imported without them."""
     foreign = ["fastapi", "starlette", "uvicorn", "app", "examples", "tests", "pytest"]
     assert images["worker"].run(FOUND.format(names=foreign)) == "[]"
-    assert images["worker"].run("import workers.main") == ""
+    assert images["worker"].run("import workers.runtime.main") == ""
 
 
 def test_nothing_but_code_and_packages_is_in_an_image(images: dict[str, Image]) -> None:
     """At the top lie the rooms and the packages; the built-in weights are in the workers' room."""
     tops = {name: {path.name for path in image.folder.iterdir()} for name, image in images.items()}
-    assert tops["app"] == {".venv", "contracts", "app"}
-    assert tops["worker"] == {".venv", "contracts", "models", "workers", "handsoff_shards"}
-    assert "workers/builtin/portraits-64/generator.safetensors" in images["worker"].built
+    assert tops["app"] == {".venv", "contracts", "state", "app"}
+    assert tops["worker"] == {
+        ".venv",
+        "assets",
+        "contracts",
+        "handsoff_shards",
+        "models",
+        "state",
+        "workers",
+    }
+    assert "assets/generators/portraits-64/generator.safetensors" in images["worker"].built
 
 
 def test_every_container_says_that_it_is_well(deployment: Deployment) -> None:

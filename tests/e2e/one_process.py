@@ -10,17 +10,17 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from contracts import records
 from contracts.batches import BatchRequest
 from contracts.exports import ExportFormat, ExportRef
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, ShardRef
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.store import Store
 from handsoff_client import BatchFolder, HandsOff
+from state import records
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 from tests.workers.scene import ALL_KINDS, Scene, open_machine
-from workers import batches, exports
+from workers.rendering import batches, exports
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from contracts.settings import Settings
 from examples.demo.stack import REPOSITORY, Stack
+from state.settings import Settings
 from tests.fuzz.seeds import sow
 
 LEFT_OUT = "positive_data_acceptance,ignored_auth"

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 import httpx2
 from PIL import Image
 
-from contracts import keys, records
+from contracts.base import Artefact, now
 from contracts.batches import BatchRequest, ShardRecord, batch_manifest
 from contracts.digests import sha256_of
-from contracts.fit_metrics import FitMetrics, InvertedImage
-from contracts.fits import FitManifest
+from contracts.fits.fit import FitManifest
+from contracts.fits.metrics import FitMetrics, InvertedImage
 from contracts.generators import GeneratorManifest, GeneratorOutcome, GeneratorRequest, Weights
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, JobStatus
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.shapes import Artefact, now
-from contracts.store import Store
+from state import keys, records
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 
 GENERATOR = "tiny-32"
 

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator
 from models.inversion.invert import Tools, invert
 from models.inversion.refinement import InversionOptions
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
 
 TASKS = TaskSet(segmentation=SegmentationTask(5))
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
 
 SQUARE = GeneratorConfig(z_dim=16, w_dim=16, channels=(16, 16, 8, 8), num_mapping_layers=2)
 TALL = GeneratorConfig(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from models.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.config import GeneratorConfig
 
 
 def test_a_configuration_survives_json() -> None:

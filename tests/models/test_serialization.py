@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
+from models.generators.stylegan2.generator import Generator, build_generator
 from models.serialization import pack_network, unpack
-from models.stylegan2.generator import Generator, build_generator
 
 
 def test_a_generator_survives_the_trip(any_generator: Generator) -> None:

@@ -13,7 +13,7 @@ from handsoff_client import BatchFolder, InvalidInput, ShardReader, decode_sampl
 from handsoff_shards.samples import decode_depth, decode_mask
 from handsoff_shards.tars import split_name
 from tests.client.conftest import LABELS, depth_of, files_of, mask_of, png
-from workers.samples import Sample as WorkerSample
+from workers.codecs.samples import Sample as WorkerSample
 
 
 def test_a_sample_is_decoded_exactly() -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.store import Store
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 from tests.workers.scene import Scene, open_machine
-from workers.machine import Machine
+from workers.runtime.machine import Machine
 
 
 @pytest.fixture

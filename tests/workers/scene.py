@@ -15,11 +15,11 @@ import numpy as np
 import redis
 import torch
 
-from contracts import keys, records
+from contracts.base import Artefact, now
 from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, Filter, PinnedFit
 from contracts.digests import sha256_of
-from contracts.fit_options import EnsembleOptions, InversionOptions, ResolvedFitOptions
-from contracts.fits import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits.options import EnsembleOptions, InversionOptions, ResolvedFitOptions
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
 from contracts.labelsets import (
@@ -29,23 +29,23 @@ from contracts.labelsets import (
     StoredKeypoints,
     labelset_digest,
 )
-from contracts.ledger import Ledger
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
-from contracts.settings import Settings
-from contracts.shapes import Artefact, now
-from contracts.store import Store
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
-from workers import fits
-from workers.artefacts import read_artefact
-from workers.builtin import publish
-from workers.depth import encode_depth
-from workers.images import Pixels, decode_mask, encode_image, encode_mask
-from workers.machine import Machine
-from workers.micro_batches import MicroBatches
-from workers.pulse import Pulse
-from workers.warm import WarmNetworks
-from workers.weights import write_network
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator
+from state import keys, records
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
+from workers.codecs.depth import encode_depth
+from workers.codecs.images import Pixels, decode_mask, encode_image, encode_mask
+from workers.fitting import fits
+from workers.importing.builtin import publish
+from workers.runtime.artefacts import read_artefact
+from workers.runtime.machine import Machine
+from workers.runtime.micro_batches import MicroBatches
+from workers.runtime.pulse import Pulse
+from workers.runtime.warm import WarmNetworks
+from workers.runtime.weights import write_network
 
 GENERATOR = "tiny-32"
 PX = 32

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from contracts.errors import HandsOffError
-from contracts.settings import Settings
-from models.stylegan2.generator import build_generator
+from contracts.errors.tree import HandsOffError
+from models.generators.stylegan2.generator import build_generator
+from state.settings import Settings
 from workers.checkpoints.checkpoint import Checkpoint, NetworkWeights
-from workers.checkpoints.describing import description
-from workers.checkpoints.latents import IMAGES, read_codes, render
-from workers.converting_process import Limits, convert_file
-from workers.weights import read_network
+from workers.checkpoints.stylegan2.describing import description
+from workers.checkpoints.stylegan2.latents import IMAGES, read_codes, render
+from workers.importing.converting_process import Limits, convert_file
+from workers.runtime.weights import read_network
 
 ENDINGS = ("safetensors", "json")
 

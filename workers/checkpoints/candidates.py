@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.files.tensors import StoredTensor
 from workers.checkpoints.foreign import TENSORS, refuse_named
-from workers.checkpoints.nvidia_modules import Module
-from workers.checkpoints.tensors import StoredTensor
+from workers.checkpoints.stylegan2.nvidia_modules import Module
 from workers.checkpoints.wrapped_names import (
     AVERAGED,
     BOOKKEEPING,

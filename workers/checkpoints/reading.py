@@ -10,16 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workers.checkpoints import nvidia, ours, rosinality, safetensors_files
-from workers.checkpoints.archives import Archive, open_archive
-from workers.checkpoints.budget import Budget
 from workers.checkpoints.candidates import Candidate, candidates_in
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
-from workers.checkpoints.drafts import Draft, Drafts, read_drafts
-from workers.checkpoints.foreign import TENSORS, not_a_checkpoint, not_our_zip, refuse_named
-from workers.checkpoints.nvidia_modules import Module, module
-from workers.checkpoints.sources import Source, mapped
-from workers.checkpoints.torch_files import (
+from workers.checkpoints.files import safetensors_files
+from workers.checkpoints.files.archives import Archive, open_archive
+from workers.checkpoints.files.budget import Budget
+from workers.checkpoints.files.sources import Source, mapped
+from workers.checkpoints.files.torch_files import (
     LEGACY_HEAD,
     NAMES,
     pickle_folder,
@@ -27,6 +24,10 @@ from workers.checkpoints.torch_files import (
     read_pickle,
     read_zip,
 )
+from workers.checkpoints.foreign import TENSORS, not_a_checkpoint, not_our_zip, refuse_named
+from workers.checkpoints.stylegan2 import nvidia, ours, rosinality
+from workers.checkpoints.stylegan2.drafts import Draft, Drafts, read_drafts
+from workers.checkpoints.stylegan2.nvidia_modules import Module, module
 
 PICKLE_NAMES = {**NAMES, "torch_utils.persistence._reconstruct_persistent_obj": module}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workers.checkpoints.checkpoint import CheckpointRefused
-from workers.checkpoints.tensors import StoredTensor
+from workers.checkpoints.files.tensors import StoredTensor
 
 State = Mapping[str, StoredTensor]
 

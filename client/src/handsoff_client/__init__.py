@@ -3,8 +3,12 @@
 `handsoff_client.torch` has the dataset. It is not imported here: the client needs only httpx2, NumPy and Pillow.
 """
 
-from handsoff_client.cache import ShardCache
+from handsoff_client.cli.progress import bar
 from handsoff_client.client import HandsOff
+from handsoff_client.data.cache import ShardCache
+from handsoff_client.data.exports import export
+from handsoff_client.data.folders import BatchFolder
+from handsoff_client.data.sources import BatchSource, FolderSource, ShardSource, StreamSource
 from handsoff_client.errors import (
     AcceptanceTooLow,
     ChecksumMismatch,
@@ -20,22 +24,8 @@ from handsoff_client.errors import (
     WaitTimeout,
     WorkerLost,
 )
-from handsoff_client.exports import export
-from handsoff_client.folders import BatchFolder
-from handsoff_client.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
-from handsoff_client.progress import bar
-from handsoff_client.resources import (
-    Archive,
-    Batch,
-    Fit,
-    Generator,
-    Inverter,
-    Job,
-    Shard,
-    Stream,
-)
-from handsoff_client.retries import Retries
-from handsoff_client.service_errors import (
+from handsoff_client.http.retries import Retries
+from handsoff_client.http.service_errors import (
     BuiltIn,
     Conflict,
     ExportFailed,
@@ -67,7 +57,17 @@ from handsoff_client.service_errors import (
     UploadIncomplete,
     UploadUsed,
 )
-from handsoff_client.sources import BatchSource, FolderSource, ShardSource, StreamSource
+from handsoff_client.nouns.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
+from handsoff_client.nouns.resources import (
+    Archive,
+    Batch,
+    Fit,
+    Generator,
+    Inverter,
+    Job,
+    Shard,
+    Stream,
+)
 from handsoff_shards.errors import HandsOffError, InvalidInput
 from handsoff_shards.labels import Labels
 from handsoff_shards.samples import Sample, decode_depth, decode_image, decode_mask, decode_sample

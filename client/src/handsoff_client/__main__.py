@@ -2,7 +2,7 @@
 
 import sys
 
-from handsoff_client.commands import main
+from handsoff_client.cli.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

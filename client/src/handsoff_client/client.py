@@ -7,16 +7,16 @@ from typing import Self
 
 import httpx2
 
-from handsoff_client.addresses import is_loopback, service_url
-from handsoff_client.batches import Batches
-from handsoff_client.contact import check_contact
-from handsoff_client.fits import Fits
-from handsoff_client.generators import Generators
-from handsoff_client.inverters import Inverters
-from handsoff_client.labelsets import Labelsets
-from handsoff_client.retries import Retries
-from handsoff_client.streams import Streams
-from handsoff_client.transport import DEFAULT_TIMEOUT, Transport
+from handsoff_client.http.addresses import is_loopback, service_url
+from handsoff_client.http.contact import check_contact
+from handsoff_client.http.retries import Retries
+from handsoff_client.http.transport import DEFAULT_TIMEOUT, Transport
+from handsoff_client.nouns.batches import Batches
+from handsoff_client.nouns.fits import Fits
+from handsoff_client.nouns.generators import Generators
+from handsoff_client.nouns.inverters import Inverters
+from handsoff_client.nouns.labelsets import Labelsets
+from handsoff_client.nouns.streams import Streams
 
 URL_VARIABLE = "HANDSOFF_URL"
 DEFAULT_URL = "http://127.0.0.1:8000"

@@ -20,7 +20,7 @@ import torch
 import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from handsoff_client.order import (
+from handsoff_client.data.order import (
     Consumer,
     Deal,
     Mix,
@@ -29,9 +29,9 @@ from handsoff_client.order import (
     order_of,
     permutation,
 )
-from handsoff_client.reading import SampleReader
-from handsoff_client.sources import FolderSource, ShardSource
-from handsoff_client.tensors import TensorSample, to_tensors, to_tv_tensors
+from handsoff_client.data.reading import SampleReader
+from handsoff_client.data.sources import FolderSource, ShardSource
+from handsoff_client.data.tensors import TensorSample, to_tensors, to_tv_tensors
 from handsoff_shards.samples import decode_sample
 
 __all__ = ["HandsOffDataset", "Loader", "RealData", "to_tensors", "to_tv_tensors"]

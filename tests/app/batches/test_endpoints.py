@@ -8,11 +8,11 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from contracts import keys
 from contracts.batches import BatchManifest
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.settings import Settings
-from contracts.store import Store
+from state import keys
+from state.settings import Settings
+from state.store import Store
 
 FinishBatch = Callable[[str], BatchManifest]
 

@@ -8,8 +8,8 @@ import pytest
 
 from app.decoding.child import decode
 from app.decoding.protocol import OUT, DecodeJob, DecodeResult, SpooledFile
-from contracts.errors import Flaw
-from tests.app.decoding.test_archive import LIMITS
+from contracts.errors.tree import Flaw
+from tests.app.decoding.archives.test_archive import LIMITS
 from tests.app.uploading import all_kinds, pairs, png, points
 
 

@@ -8,7 +8,7 @@ import pytest
 from app.decoding.parts import Place, Sorted, check_images, check_parts
 from app.decoding.parts import sort_files as sort_files_and_tell
 from app.decoding.refusal import Notices, Refused
-from contracts.errors import Flaw
+from contracts.errors.tree import Flaw
 from contracts.schemas import TASK_NAMES, KeypointSchema, LabelSchema
 
 LABELS = LabelSchema(classes=("background", "skin"))

@@ -5,17 +5,17 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from contracts import keys, records
+from contracts.base import Artefact, now
 from contracts.batches import BatchManifest
 from contracts.digests import sha256_of
-from contracts.export_ledger import ExportLedger
 from contracts.exports import ExportRecord, ExportRef
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobError, JobRef
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.shapes import Artefact, now
-from contracts.store import Store
+from state import keys, records
+from state.export_ledger import ExportLedger
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 
 FinishBatch = Callable[[str], BatchManifest]
 ZIP = b"a zip"

@@ -6,9 +6,9 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from app.links import Links
-from contracts.shapes import Artefact
-from contracts.store import Store
+from app.http.links import Links
+from contracts.base import Artefact
+from state.store import Store
 from tests.app.conftest import SECRET
 
 KEY = "tenants/default/batches/b/shards/000000/x.tar"

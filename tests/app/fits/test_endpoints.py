@@ -5,14 +5,14 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from contracts import keys, records
-from contracts.fits import FitRequest
+from contracts.fits.fit import FitRequest
 from contracts.generators import GeneratorManifest
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import LabelSchema
-from contracts.store import Store
+from state import keys, records
+from state.store import Store
 from tests.app.uploading import CLASSES, as_form, pairs
 
 

@@ -6,16 +6,16 @@ from typing import Any
 import httpx2
 import pytest
 
-from contracts import keys, records
+from contracts.base import Artefact, now
 from contracts.digests import sha256_of
+from contracts.errors.jobs import InvalidCheckpoint
 from contracts.generators import GeneratorManifest, GeneratorOutcome, GeneratorRequest
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.job_errors import InvalidCheckpoint
 from contracts.jobs import JobError, JobRef, JobStatus
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.shapes import Artefact, now
-from contracts.store import Store
+from state import keys, records
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 
 DATA = b"a checkpoint"
 FILE = {"file": ("faces.pkl", DATA)}

@@ -2,10 +2,10 @@
 
 import httpx2
 
+from contracts.base import now
 from contracts.heartbeats import Heartbeat
-from contracts.ledger import Ledger
-from contracts.queues import QUEUE_NAMES, QueueName
-from contracts.shapes import now
+from contracts.kinds import QUEUE_NAMES, QueueName
+from state.ledger import Ledger
 
 
 def beat(queue: QueueName) -> Heartbeat:

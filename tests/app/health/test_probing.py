@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from app.health.probing import StoreProbe
-from contracts import keys
-from contracts.settings import Settings
-from contracts.store import Store
+from state import keys
+from state.settings import Settings
+from state.store import Store
 
 
 @pytest.fixture

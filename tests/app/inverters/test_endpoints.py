@@ -5,15 +5,15 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from contracts import keys, records
+from contracts.base import Artefact, now
 from contracts.digests import sha256_of
 from contracts.generators import GeneratorManifest, InverterManifest, Weights
 from contracts.ids import DEFAULT_TENANT
 from contracts.inverters import InverterOutcome, InverterRequest
 from contracts.jobs import JobRef, JobStatus
-from contracts.ledger import Ledger
-from contracts.shapes import Artefact, now
-from contracts.store import Store
+from state import keys, records
+from state.ledger import Ledger
+from state.store import Store
 
 PATH = "/v1/generators/tiny-32/inverters"
 

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, Progress
-from contracts.ledger import Ledger
+from state.ledger import Ledger
 
 Finish = Callable[[str], None]
 

@@ -8,12 +8,12 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from contracts import keys, records
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, Progress
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.store import Store
+from state import keys, records
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 
 Finish = Callable[[str], None]
 

@@ -10,11 +10,11 @@ import httpx2
 import pytest
 from PIL import Image
 
-from contracts import keys, records
 from contracts.ids import DEFAULT_TENANT
 from contracts.labelsets import LabelsetManifest
-from contracts.settings import Settings
-from contracts.store import Store
+from state import keys, records
+from state.settings import Settings
+from state.store import Store
 from tests.app.uploading import SCHEMA, all_kinds, as_form, halves, pairs, png
 
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from starlette.types import Message
 
 from app.labelsets.forms import Form, FormLimits, receive_form
-from contracts.errors import InvalidRequest, TooLarge
+from contracts.errors.tree import InvalidRequest, TooLarge
 from tests.app.uploading import halves, pairs, png, zipped
 
 LIMITS = FormLimits(max_files=3, max_text_bytes=100)

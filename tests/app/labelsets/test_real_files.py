@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contracts import keys, records
 from contracts.ids import DEFAULT_TENANT
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, StoredKeypoints
-from contracts.store import Store
+from state import keys, records
+from state.store import Store
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "labelsets"
 _EXPORTED = [

@@ -12,13 +12,13 @@ from app.decoding.protocol import RESULT, DecodeJob
 from app.labelsets import service
 from app.labelsets.service import Upload
 from app.services import Services
-from contracts import keys
-from contracts.errors import InvalidUpload, StoreUnavailable, Unavailable
+from contracts.errors.tree import InvalidUpload, StoreUnavailable, Unavailable
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.labelsets import LabelsetManifest
-from contracts.ledger import Ledger
-from contracts.settings import Settings
-from contracts.store import Store
+from state import keys
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
 from tests.app.uploading import pairs, zipped
 
 Make = Callable[..., LabelsetManifest]

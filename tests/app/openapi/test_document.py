@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from app.flaws import in_words
+from app.http.flaws import in_words
+from app.http.problems import MEDIA_TYPE
 from app.main import create_app
 from app.openapi.__main__ import text
 from app.openapi.document import FIELDS, operations
 from app.openapi.parameters import ANSWER_HEADERS, PARAMETERS
-from app.problems import MEDIA_TYPE
-from contracts.settings import Settings
-from contracts.store import Store
 from examples.demo.stack import REPOSITORY
+from state.settings import Settings
+from state.store import Store
 
 Json = dict[str, Any]
 

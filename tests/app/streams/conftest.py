@@ -7,15 +7,15 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from contracts import keys, records
+from contracts.base import Artefact, now
 from contracts.batches import ShardRecord
 from contracts.digests import sha256_of
 from contracts.ids import DEFAULT_TENANT
-from contracts.ledger import Ledger
-from contracts.shapes import Artefact, now
-from contracts.store import Store
-from contracts.stream_ledger import StreamLedger
 from contracts.streams import StreamRef, StreamRequest
+from state import keys, records
+from state.ledger import Ledger
+from state.store import Store
+from state.stream_ledger import StreamLedger
 
 Render = Callable[[str, int], ShardRecord]
 

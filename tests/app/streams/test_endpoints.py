@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
+from contracts.errors.jobs import AcceptanceTooLow
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.job_errors import AcceptanceTooLow
 from contracts.jobs import JobError
-from contracts.ledger import Ledger
-from contracts.stream_ledger import StreamLedger
 from contracts.streams import StreamRef
+from state.ledger import Ledger
+from state.stream_ledger import StreamLedger
 from tests.app.streams.conftest import Render
 
 Queued = Callable[[str], list[str]]

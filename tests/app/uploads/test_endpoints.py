@@ -6,11 +6,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from app.links import Links
+from app.http.links import Links
+from contracts.base import Artefact
 from contracts.digests import sha256_of
-from contracts.settings import Settings
-from contracts.shapes import Artefact
-from contracts.store import Store
+from state.settings import Settings
+from state.store import Store
 from tests.app.conftest import SECRET
 
 DATA = b"a checkpoint of some bytes" * 100

@@ -9,9 +9,9 @@ from models.adversarial.augmentation import augment, next_probability
 from models.adversarial.frechet import frechet_distance, random_features
 from models.adversarial.losses import path_lengths, r1_penalty
 from models.adversarial.training import AdversarialOptions, mixed_codes, start, training_step
-from models.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
 
 CPU = torch.device("cpu")
 GENERATOR = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2)

@@ -2,8 +2,8 @@
 
 import torch
 
+from models.generators.stylegan2.generator import Generator
 from models.inversion.encoder_training import degrade, sample_codes
-from models.stylegan2.generator import Generator
 
 
 def chance() -> torch.Generator:

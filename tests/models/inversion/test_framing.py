@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from models.generators.stylegan2.generator import Generator
 from models.inversion.framing import (
     Framing,
     find_framing,
@@ -12,7 +13,6 @@ from models.inversion.framing import (
     reframe_masks,
     reframe_points,
 )
-from models.stylegan2.generator import Generator
 
 RIGHT_HALF = Framing(2.0, 0.25, 0.0)
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
 from models.inversion.encoder import encode
 from models.inversion.invert import Inversion, Tools, invert, psnr_db
 from models.inversion.refinement import InversionOptions
 from models.inversion.training import start_encoder
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
 
 OPTIONS = InversionOptions(steps=30, learning_rate=0.1, micro_batch=2)
 

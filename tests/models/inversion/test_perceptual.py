@@ -2,8 +2,8 @@
 
 import torch
 
+from models.generators.stylegan2.discriminator import Discriminator
 from models.inversion.perceptual import DiscriminatorDistance, distances
-from models.stylegan2.discriminator import Discriminator
 
 
 def test_the_discriminators_distance_is_zero_for_equal_images(

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
 from models.inversion.invert import Tools
 from models.inversion.perceptual import DiscriminatorDistance
 from models.inversion.refinement import (
@@ -13,8 +15,6 @@ from models.inversion.refinement import (
     ramp_up,
     refine,
 )
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
 
 
 def refined(tools: Tools, images: torch.Tensor, options: InversionOptions) -> Refined:

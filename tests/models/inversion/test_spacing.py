@@ -2,11 +2,11 @@
 
 import torch
 
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
 from models.inversion.invert import psnr_db
 from models.inversion.perceptual import DiscriminatorDistance, distances
 from models.inversion.spacing import measure_spacing
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
 
 
 def test_a_sample_is_expressed_by_itself_alone(

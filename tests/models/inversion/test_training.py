@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
 from models.inversion.encoder import encode
 from models.inversion.encoder_training import EncoderTrainingOptions
 from models.inversion.training import EncoderTraining, start_encoder, train_encoder
-from models.stylegan2.discriminator import Discriminator
-from models.stylegan2.generator import Generator
 
 SHORT = EncoderTrainingOptions(total_images=16, batch=4)
 

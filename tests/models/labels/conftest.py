@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from models.arrays import StyleCodes
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
 from models.labels.drawing import pixel_centres
 from models.labels.tasks import DepthTask, KeypointTask, Labels, SegmentationTask, TaskSet
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator, NoiseMode, Synthesis
 
 WIDE = GeneratorConfig(
     z_dim=2, w_dim=2, channels=(4, 4, 4, 4), base_px=(2, 4), num_mapping_layers=1

@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from models.generators.stylegan2.generator import Generator
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.generator import Generator
 from tests.models.labels.conftest import Discs, given
 from tests.models.labels.test_ensemble import TASKS
 

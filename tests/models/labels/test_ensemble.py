@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleConfig, build_ensemble
 from models.labels.hypercolumns import gather
 from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
 from models.serialization import pack_network, unpack
-from models.stylegan2.generator import Generator
 
 TASKS = TaskSet(segmentation=SegmentationTask(5), keypoints=KeypointTask(3), depth=DepthTask())
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from models.arrays import PixelScores, StyleCodes
+from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
 from models.labels.drawing import labelled_pixels
 from models.labels.features import (
     SYNTHESIS_BATCH,
@@ -12,7 +13,6 @@ from models.labels.features import (
     synthesis_batch,
 )
 from models.labels.tasks import KeypointTask, Labels, SegmentationTask, TaskSet
-from models.stylegan2.generator import Generator, NoiseMode, Synthesis
 from tests.models.labels.conftest import Discs, given
 
 THREE_CLASSES = TaskSet(segmentation=SegmentationTask(3))

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator, from_bytes, to_bytes
 from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
-from models.stylegan2.generator import Generator
 
 ALL = TaskSet(segmentation=SegmentationTask(4), keypoints=KeypointTask(5), depth=DepthTask())
 

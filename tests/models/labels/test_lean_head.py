@@ -6,6 +6,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.naive_head import naive_label
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator
 from models.labels.compact_head import GPU_STRIP_PX, head_of
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
@@ -15,8 +17,6 @@ from models.labels.lean_head import (
     FirstLayerSums,
     Member,
 )
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
 from tests.models.labels.conftest import given
 from tests.models.labels.test_ensemble import random_ensemble
 

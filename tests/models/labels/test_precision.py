@@ -5,17 +5,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models.generators.stylegan2.generator import Generator, build_generator
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.labels.votes import ClassVotes
-from models.stylegan2.generator import Generator, build_generator
 from tests.models.labels.conftest import given
-from workers.weights import read_network
+from workers.runtime.weights import read_network
 
-PORTRAITS = Path("workers/builtin/portraits-64")
+PORTRAITS = Path("assets/generators/portraits-64")
 MARGIN = 0.02
 NUM_CLASSES = 4
 OPTIONS = EnsembleOptions(kind="paper", num_members=2, steps=100)

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from models.arrays import IGNORE_INDEX
+from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleKind
 from models.labels.label_generator import LabelGenerator, Rendered
 from models.labels.metrics import ConfusionMatrix, DepthScore, KeypointScore
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
-from models.stylegan2.generator import Generator
 from tests.models.labels.conftest import Discs, given
 
 OPTIONS = EnsembleOptions(num_members=3, hidden=(16, 8), steps=150, batch_pixels=128)

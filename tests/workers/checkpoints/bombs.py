@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from models.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.config import GeneratorConfig
 from tests.workers.checkpoints.hostile import g_ema
 from tests.workers.checkpoints.opcodes import (
     legacy,
@@ -23,8 +23,8 @@ from tests.workers.checkpoints.opcodes import (
     value,
     zipped,
 )
-from workers.checkpoints.drafts import network_shapes, renamed
-from workers.checkpoints.rosinality import GENERATOR_NAMES
+from workers.checkpoints.stylegan2.drafts import network_shapes, renamed
+from workers.checkpoints.stylegan2.rosinality import GENERATOR_NAMES
 
 MB = 10**6
 TOO_LARGE = struct.pack("<Q", 2**62)

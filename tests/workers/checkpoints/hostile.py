@@ -17,7 +17,7 @@ from tests.workers.checkpoints.opcodes import (
     torch_zip,
     value,
 )
-from workers.checkpoints.budget import MAX_STEPS
+from workers.checkpoints.files.budget import MAX_STEPS
 
 CANARY = "canary"
 
@@ -65,7 +65,7 @@ def _calls(touch: str, python: str) -> dict[str, bytes]:
         "eval in a dictionary's pairs": Call(
             "collections", "OrderedDict", [("a", Call("builtins", "eval", python))]
         ),
-        "our own reader": Call("workers.checkpoints.pickles", "interpret", touch),
+        "our own reader": Call("workers.checkpoints.files.pickles", "interpret", touch),
     }
     return {f"call {name}": dumped(thing) for name, thing in calls.items()}
 

@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from contracts.settings import MiB, Settings
-from workers import converting_child
-from workers.converting_process import RESULT, Limits
+from state.settings import MiB, Settings
+from workers.importing import converting_child
+from workers.importing.converting_process import RESULT, Limits
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from workers.checkpoints.torch_files import LEGACY_HEAD
+from workers.checkpoints.files.torch_files import LEGACY_HEAD
 
 HEAD = b"\x80\x04"
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 
-from contracts.settings import MiB
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator
 from models.serialization import pack
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
+from state.settings import MiB
 from tests.workers.checkpoints.makers import FIXTURES
 from workers.checkpoints.checkpoint import MAX_MESSAGE, CheckpointRefused
 from workers.checkpoints.reading import read_checkpoint

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from contracts.job_errors import InvalidCheckpoint
-from contracts.settings import MiB, Settings
+from contracts.errors.jobs import InvalidCheckpoint
+from state.settings import MiB, Settings
 from tests.workers.checkpoints.bombs import MB, bombs
 from tests.workers.checkpoints.makers import FIXTURES
-from workers.converting_process import Limits, convert_file, environment
+from workers.importing.converting_process import Limits, convert_file, environment
 
 MAX_RESIDENT_MIB = 1_500 * MB / MiB
 MAX_CPU_SECONDS = 60

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.stylegan2.config import GeneratorConfig
-from models.stylegan2.generator import Generator
+from models.generators.stylegan2.config import GeneratorConfig
+from models.generators.stylegan2.generator import Generator
 from tests.workers.checkpoints.hostile import corpus
 from workers.checkpoints.checkpoint import MAX_MESSAGE, CheckpointRefused
-from workers.checkpoints.latents import read_codes
 from workers.checkpoints.reading import read_checkpoint
+from workers.checkpoints.stylegan2.latents import read_codes
 
 CORPUS = corpus()
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.stylegan2.discriminator import build_discriminator
-from models.stylegan2.generator import Generator, build_generator
+from models.generators.stylegan2.discriminator import build_discriminator
+from models.generators.stylegan2.generator import Generator, build_generator
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
-from workers.checkpoints.describing import description
 from workers.checkpoints.reading import read_checkpoint
+from workers.checkpoints.stylegan2.describing import description
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
 

@@ -1,0 +1,37 @@
+"""Makes a problem of the one answer that FastAPI gives past our error handlers: the plain 413 of its body limit."""
+
+from http import HTTPStatus
+
+from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.problems import MEDIA_TYPE, respond
+from contracts.errors.tree import TooLarge
+
+
+class BodyLimitProblems:
+    """ASGI middleware: a 413 that is not yet problem+json becomes one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_replaced = False
+
+        async def send_problem(message: Message) -> None:
+            nonlocal is_replaced
+            if message["type"] == "http.response.start" and _is_plain_refusal(message):
+                is_replaced = True
+                error = TooLarge("The body is larger than this address takes. Send less at once.")
+                await respond(Request(scope), error)(scope, receive, send)
+            elif not is_replaced:
+                await send(message)
+
+        await self.app(scope, receive, send_problem)
+
+
+def _is_plain_refusal(message: Message) -> bool:
+    media_type = Headers(raw=message["headers"]).get("Content-Type")
+    is_too_large = message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return is_too_large and media_type != MEDIA_TYPE

@@ -1,0 +1,148 @@
+"""Promises of how hostile bodies are answered: the same at every address that takes one."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from app.http.json_bodies import MAX_DIGITS, read_json
+from app.http.problems import MAX_PROBLEM_BYTES
+from contracts.errors.tree import InvalidRequest, UnreadableBody
+
+CREATES = [
+    "/v1/generators",
+    "/v1/generators/tiny-32/inverters",
+    "/v1/fits",
+    "/v1/batches",
+    "/v1/streams",
+    "/v1/uploads",
+    "/v1/labelsets",
+]
+JSON = {"Content-Type": "application/json"}
+DIGITS = b"9" * 5_000
+
+HOSTILE = {
+    "deep lists": b"[" * 1_000 + b"]" * 1_000,
+    "deeper lists": b"[" * 100_000,
+    "deep objects": b'{"a":' * 1_000 + b"1" + b"}" * 1_000,
+    "deeper objects": b'{"a":' * 100_000,
+    "deep inside a field": b'{"name":' + b"[" * 1_000 + b"]" * 1_000 + b"}",
+    "lone surrogate": rb'{"name": "\ud800", "fit": "\udfff", "sha256": "\ud83d"}',
+    "lone surrogate as name": rb'{"\ud800": 1}',
+    "surrogates in UTF-8": b'{"name": "\xed\xa0\x80"}',
+    "NaN": b'{"seed": NaN, "num_bytes": NaN}',
+    "Infinity": b'{"seed": -Infinity, "num_bytes": Infinity}',
+    "1e999": b'{"seed": 1e999, "num_bytes": -1e999}',
+    "5,000 digits": b'{"seed": ' + DIGITS + b', "num_bytes": ' + DIGITS + b"}",
+    "300 digits": b'{"seed": ' + DIGITS[:300] + b', "num_bytes": ' + DIGITS[:300] + b"}",
+    "5,000 digits behind the point": b'{"seed": 1.' + DIGITS + b"}",
+    "duplicate names": b'{"seed": 1, "seed": 2}',
+    "invalid UTF-8": b'{"name": "\xff\xfe"}',
+    "UTF-16": '{"name": "x"}'.encode("utf-16"),
+    "byte order mark": b'\xef\xbb\xbf{"nothing": 1}',
+    "NUL in text": b'{"name": "a\\u0000b"}',
+    "NUL in JSON": b'{"name"\x00: 1}',
+    "raw control in text": b'{"name": "a\x01b"}',
+    "empty": b"",
+    "blank": b" \n ",
+    "two values": b"{} {}",
+    "cut": b'{"name": "fa',
+    "a list": b"[]",
+    "a text": b'"x"',
+    "null": b"null",
+    "a number": b"7",
+    "not JSON": b"\x00\x01\x02",
+    "many names": b"{" + b",".join(b'"f%d": 0' % k for k in range(60_000)) + b"}",
+    "many names, one twice": b"{"
+    + b",".join(b'"f%d": 0' % k for k in range(60_000))
+    + b', "f7": 0}',
+    "long name": b'{"' + b"x" * 500_000 + b'": 0}',
+}
+
+
+@pytest.mark.timeout(30)  # one of them took 20 s at each address
+@pytest.mark.parametrize("path", CREATES)
+def test_a_hostile_body_is_a_small_problem(client: httpx2.Client, path: str) -> None:
+    """Never a fault of the service, and the same shape at every address."""
+    for name, body in HOSTILE.items():
+        answer = client.post(path, content=body, headers=JSON)
+        assert 400 <= answer.status_code < 500, (name, answer.text)
+        assert answer.headers["Content-Type"] == "application/problem+json", name
+        assert len(answer.content) <= MAX_PROBLEM_BYTES, name
+        assert answer.json()["status"] == answer.status_code, name
+
+
+MEDIA_TYPES = [
+    None,
+    "",
+    "text/plain",
+    "application/xml",
+    "multipart/form-data",
+    "multipart/form-data; boundary=",
+    "x/\x85y",
+    "application/json; charset=utf-16",
+    "application/x-www-form-urlencoded",
+    "json",
+]
+
+
+@pytest.mark.parametrize("path", CREATES)
+def test_another_media_type_is_a_problem(client: httpx2.Client, path: str) -> None:
+    """Whatever the header says, or without one."""
+    for media_type in MEDIA_TYPES:
+        headers = {} if media_type is None else {b"Content-Type": media_type.encode("latin-1")}
+        answer = client.post(path, content=b'{"nothing": 1}', headers=headers)
+        assert 400 <= answer.status_code < 500, (media_type, answer.text)
+        assert answer.headers["Content-Type"] == "application/problem+json", media_type
+
+
+@pytest.mark.parametrize("path", [one for one in CREATES if one != "/v1/labelsets"])
+def test_a_deep_body_is_answered_alike(client: httpx2.Client, path: str) -> None:
+    """There is one reader."""
+    answer = client.post(path, content=HOSTILE["deep lists"], headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_body")
+    assert "levels" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "said"),
+    [
+        (b'{"a": 1, "b": 2, "a": 3}', InvalidRequest, 'found "a" twice'),
+        (b'{"a": [{"c": 1, "c": 1}]}', InvalidRequest, 'found "c" twice'),
+        (b"[NaN]", InvalidRequest, "found NaN"),
+        (b"[-1e400]", InvalidRequest, "found -1e400"),
+        (b"1" * (MAX_DIGITS + 1), UnreadableBody, "at most 400 digits, found one of 401"),
+        (b"{" + b",".join(b'"%d": 0' % k for k in range(1_001)) + b"}", UnreadableBody, "1001"),
+        (b'"\xff"', UnreadableBody, "byte 0xff at position 1"),
+        (b"{'a': 1}", InvalidRequest, "at character 1"),
+        (b"", InvalidRequest, "found an empty body"),
+    ],
+)
+def test_a_refusal_says_what_was_found(body: bytes, error: type[Exception], said: str) -> None:
+    """The reason is one sentence about the body."""
+    with pytest.raises(error, match=said.replace("[", r"\[")) as caught:
+        read_json(body)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b"\xef\xbb\xbf[1]", [1]),
+        (b"1" * MAX_DIGITS, int("1" * MAX_DIGITS)),
+        (rb'"\ud83d\ude00"', "\U0001f600"),
+        (b"[1e308, -0.0, 1E-400]", [1e308, 0.0, 0.0]),
+        (b"[" * 32 + b"]" * 32, None),
+    ],
+)
+def test_sound_json_is_read(body: bytes, value: Any) -> None:
+    """What other readers take in one way only is taken."""
+    assert value is None or read_json(body) == value
+    assert read_json(body) is not None
+
+
+def test_levels_have_a_limit_on_every_python() -> None:
+    """32 are read, 33 are not; how deep Python's own reader goes depends on its version."""
+    assert read_json(b"[" * 32 + b"]" * 32) is not None
+    with pytest.raises(UnreadableBody, match="at most 32 levels"):
+        read_json(b"[" * 33 + b"]" * 33)

@@ -1,0 +1,121 @@
+"""A job's progress: its stages, the time left of the stage and of the whole job."""
+
+import io
+from typing import Any
+
+import pytest
+
+from handsoff_client import Fit, Job
+from handsoff_client.cli.progress import Line, bar, describe
+from handsoff_client.cli.stages import Outlook, outlook_from
+from handsoff_client.http.shapes import parse
+from tests.client.conftest import job
+
+SECONDS = {"inverting": 10.0, "estimating": 20.0, "training": 40.0, "labelling": 5.0}
+
+
+class Terminal(io.StringIO):
+    """A target that a person watches."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def at(stage: str, done: int, total: int, eta: float | None = None, **more: Any) -> Fit:
+    """A fit that runs."""
+    progress = {"stage": stage, "done": done, "total": total, "eta_seconds": eta}
+    return parse(Fit, job("fit", "running", progress=progress, **more))
+
+
+def test_progress_is_one_line() -> None:
+    """The stage among all, its bar and count, the time left of it and about that of all; a queued job has a place."""
+    outlook = Outlook(SECONDS)
+    _, text = describe(at("training", 5, 20, 60.0), outlook)
+    assert text == "3/4 training     █████░░░░░░░░░░░░░░░ 5/20  1:00 left, about 1:10 in all"
+    _, text = describe(at("labelling", 1, 2), outlook)
+    assert text == "4/4 labelling    ██████████░░░░░░░░░░ 1/2"
+    assert describe(parse(Fit, job("fit", "queued", queue_position=3)))[0] == "queued (place 3)"
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ({}, ("inverting", "estimating", "training", "labelling")),
+        ({"options": {"estimate": False}}, ("inverting", "training", "labelling")),
+        (
+            {"validation_labelset": {"id": "l", "digest": "0"}, "options": {"estimate": False}},
+            ("inverting", "training", "labelling", "inverting held-out", "labelling held-out"),
+        ),
+    ],
+)
+def test_the_stages_of_a_fit_follow_from_its_request(
+    more: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    """An estimate and a validation labelset add theirs."""
+    stages = Outlook().stages(at("training", 1, 2, **more))
+    assert stages.names == names
+    assert (*stages.passed, "training", *stages.coming) == names
+
+
+def test_a_stage_that_is_new_is_shown_all_the_same() -> None:
+    """A newer service may have more; then the time of all is not guessed."""
+    fit = at("polishing", 1, 2, 5.0)
+    assert Outlook().stages(fit).names[-1] == "polishing"
+    assert describe(fit)[1].endswith("1/2  0:05 left")
+    assert Outlook().stages(at("fetching", 1, 2)).names[0] == "fetching"
+
+
+@pytest.mark.parametrize(
+    ("done", "eta", "left"),
+    [(0, 20.0, 65.0), (10, 20.0, 110.0), (19, None, None), (20, 0.0, None)],
+)
+def test_the_time_of_all_goes_at_the_pace_of_the_stage(
+    done: int, eta: float | None, left: float | None
+) -> None:
+    """Twice as slow as the reference now is twice as slow later. Without a pace, there is no number."""
+    assert Outlook(SECONDS).seconds_left(at("estimating", done, 20, eta)) == left
+
+
+def test_the_last_stage_needs_no_estimate() -> None:
+    """Its time is that of all."""
+    assert Outlook({}).seconds_left(at("labelling", 1, 2, 3.0)) == 3.0
+
+
+def test_a_fit_of_the_same_options_is_the_reference() -> None:
+    """The newest of them; stages that it did not have are taken at its pace."""
+    alike = at("training", 0, 1, options={"seed": 1}, metrics={"stage_seconds": SECONDS})
+    other = at("training", 0, 1, options={"seed": 2}, metrics={"stage_seconds": {"training": 1}})
+    broken = at("training", 0, 1, options={"seed": 1}, metrics={"stage_seconds": "none"})
+    fit = at("training", 0, 1, options={"seed": 1})
+    found = outlook_from([other, broken, alike], fit)
+    assert {name: found.reference[name] for name in SECONDS} == SECONDS
+    assert found.reference["inverting held-out"] > 0
+    assert outlook_from([other], fit) == Outlook()
+
+
+def test_a_terminal_has_the_stages_once_and_a_line_that_is_redrawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cut at its width: a line that wraps cannot be drawn again."""
+    monkeypatch.setenv("COLUMNS", "60")
+    target = Terminal()
+    with bar(target) as watch:
+        for done in range(3):
+            watch(at("training", done, 3, 60.0))
+    assert target.getvalue().count("stages: inverting, estimating, training, labelling\n") == 1
+    drawn = target.getvalue().split("\r\x1b[K")[2:]
+    assert len(drawn) == 3
+    assert all(len(line.rstrip("\n")) <= 59 for line in drawn)
+
+
+def test_a_log_has_a_line_for_each_stage() -> None:
+    """And none that is redrawn."""
+    target = io.StringIO()
+    line = Line(target)
+    shown: list[Job] = [at("inverting", 0, 2), at("inverting", 1, 2), at("training", 0, 9)]
+    for one in shown:
+        line.show(one)
+    line.end()
+    lines = target.getvalue().splitlines()
+    assert [text.partition(": ")[2].split()[1] for text in lines] == ["inverting", "training"]
+    assert "\x1b" not in target.getvalue()

@@ -1,0 +1,75 @@
+"""Promises of a fit's options."""
+
+import pytest
+from pydantic import ValidationError
+
+from contracts.fits.options import (
+    EnsembleChoice,
+    EnsembleOptions,
+    FitOptions,
+    InversionChoice,
+    resolve_ensemble,
+    resolve_inversion,
+)
+
+
+def test_the_papers_setting_is_one_word_away() -> None:
+    """`paper` is 500 steps of 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder); its pixels are 0 to 1, ours -1 to 1."""
+    paper = resolve_inversion(InversionChoice(preset="paper"))
+    assert (paper.steps, paper.perceptual_weight, paper.pixel_weight) == (500, 10.0, 0.25)
+    assert paper.encoder_pull == 1.0
+
+
+def test_a_single_value_departs_from_the_preset() -> None:
+    """What the caller names wins over the preset; the rest stays."""
+    own = resolve_inversion(InversionChoice(preset="paper", steps=7))
+    assert (own.steps, own.encoder_pull) == (7, 1.0)
+
+
+@pytest.mark.parametrize("bad", [{"num_members": 0}, {"hidden": ()}, {"learning_rate": 2}])
+def test_options_have_bounds(bad: dict[str, object]) -> None:
+    """A value out of its range is refused when the request is made, not when it runs."""
+    with pytest.raises(ValidationError):
+        EnsembleOptions.model_validate(bad)
+
+
+def test_no_more_than_all_pixels_can_be_set_aside() -> None:
+    """Boundaries and keypoints share the drawn pixels with everything else."""
+    with pytest.raises(ValidationError, match="110% of the pixels"):
+        EnsembleOptions(boundary_share=0.6, keypoint_share=0.5)
+
+
+def test_the_default_weighs_only_a_distance_that_can_be_measured() -> None:
+    """Without a discriminator its weight is 0, unless the caller names a weight or a port of the operator's."""
+    without = {"has_discriminator": False}
+    assert resolve_inversion(InversionChoice()).perceptual_weight > 0
+    assert resolve_inversion(InversionChoice(), **without).perceptual_weight == 0
+    named = InversionChoice(perceptual_weight=0.5)
+    assert resolve_inversion(named, **without).perceptual_weight == 0.5
+    mounted = InversionChoice(perceptual="mounted")
+    assert resolve_inversion(mounted, **without).perceptual_weight > 0
+
+
+def test_the_papers_ensemble_is_one_word_away() -> None:
+    """`"ensemble": "paper"` is as good as an object that says so; who says nothing gets a compact one."""
+    paper = FitOptions.model_validate({"ensemble": "paper"})
+    spelled = FitOptions.model_validate({"ensemble": {"kind": "paper"}})
+    assert resolve_ensemble(paper.ensemble) == resolve_ensemble(spelled.ensemble)
+    assert resolve_ensemble(paper.ensemble).kind == "paper"
+    assert resolve_ensemble(FitOptions().ensemble).kind == "compact"
+    assert resolve_ensemble(EnsembleChoice(steps=7)) == EnsembleOptions(kind="compact", steps=7)
+
+
+def test_a_fit_chooses_its_features_only_by_an_estimate() -> None:
+    """Null leaves them to the fit; without an estimate it has nothing to choose by, and is told so."""
+    left_open = {"min_tap_px": None}
+    wanted = FitOptions.model_validate({"ensemble": left_open})
+    assert resolve_ensemble(wanted.ensemble).min_tap_px is None
+    with pytest.raises(ValidationError, match="name a number, or let it estimate"):
+        FitOptions.model_validate({"ensemble": left_open, "estimate": False})
+
+
+def test_an_old_request_keeps_the_papers_ensemble() -> None:
+    """What was stored before there was a choice means what it meant."""
+    old = EnsembleOptions.model_validate({"num_members": 3})
+    assert (old.kind, old.min_tap_px) == ("paper", 0)

@@ -1,0 +1,18 @@
+"""What follows from the shape of a generator."""
+
+import pytest
+
+from models.generators.stylegan2.config import GeneratorConfig
+
+TALL = GeneratorConfig(z_dim=4, w_dim=4, channels=(4, 4, 2), base_px=(8, 4))
+
+
+@pytest.mark.parametrize(("min_px", "first"), [(0, 0), (5, 2), (8, 2), (9, 4), (1_000, 4)])
+def test_taps_are_found_by_their_smaller_side(min_px: int, first: int) -> None:
+    """Of 8 x 4, 16 x 8 and 32 x 16; where none is large enough it is the highest resolution's."""
+    assert TALL.first_tap(min_px) == first
+
+
+def test_the_bytes_of_taps_are_those_of_float32() -> None:
+    """Two of each resolution."""
+    assert TALL.tap_bytes == 2 * 4 * (4 * 8 * 4 + 4 * 16 * 8 + 2 * 32 * 16)

@@ -1,0 +1,72 @@
+"""Promises of the plan: which shards of a batch are queued next."""
+
+from collections.abc import Callable
+
+from contracts.base import now
+from contracts.batches import BatchRequest, ShardRecord
+from contracts.heartbeats import Heartbeat
+from state import keys, records
+from state.ledger import Ledger
+from state.planning import next_calls, shards_to_queue
+from state.settings import Settings
+from state.store import Store
+
+
+def test_the_lowest_shards_come_first() -> None:
+    """Shards that are neither done nor under way are taken in order, as many as there is room for."""
+    assert shards_to_queue(6, done={0, 3}, in_flight={1}, room=2) == [2, 4]
+    assert shards_to_queue(6, done={0, 3}, in_flight={1}, room=9) == [2, 4, 5]
+    assert shards_to_queue(6, done=(), in_flight=(), room=0) == []
+
+
+def test_a_batch_begins_with_two_shards(
+    store: Store, ledger: Ledger, settings: Settings, batch_request: BatchRequest
+) -> None:
+    """Without any worker in sight two shards are queued, and asking again queues nothing more."""
+    calls = next_calls(store, ledger, batch_request, settings)
+    assert [call.argument for call in calls] == [f"{batch_request.ref}/{k}" for k in (0, 1)]
+    assert next_calls(store, ledger, batch_request, settings) == []
+
+
+def test_more_workers_take_more_shards(
+    store: Store, ledger: Ledger, settings: Settings, batch_request: BatchRequest
+) -> None:
+    """Two fresh workers that render have four shards under way."""
+    for name in ("one", "two"):
+        beat = Heartbeat(worker=name, queue="generate", state="idle", at=now(), device="cpu")
+        ledger.beat(beat)
+    assert len(next_calls(store, ledger, batch_request, settings)) == 4
+
+
+def test_a_finished_shard_makes_room(
+    store: Store,
+    ledger: Ledger,
+    settings: Settings,
+    batch_request: BatchRequest,
+    shard_record: Callable[[int], ShardRecord],
+) -> None:
+    """When a shard is recorded and released, the next one is queued."""
+    next_calls(store, ledger, batch_request, settings)
+    records.write(store, keys.shard_record(batch_request.ref, 0), shard_record(0))
+    ledger.release_shard(batch_request.ref, 0)
+    (call,) = next_calls(store, ledger, batch_request, settings)
+    assert call.argument == f"{batch_request.ref}/2"
+
+
+def test_a_filter_needs_a_pilot_first(
+    store: Store, ledger: Ledger, settings: Settings, filtered_request: BatchRequest
+) -> None:
+    """Before the fit's uncertainty is measured, only the pilot is queued, and once."""
+    (call,) = next_calls(store, ledger, filtered_request, settings)
+    assert call.task == "pilot"
+    assert next_calls(store, ledger, filtered_request, settings) == []
+
+
+def test_shards_follow_the_pilot(
+    store: Store, ledger: Ledger, settings: Settings, filtered_request: BatchRequest
+) -> None:
+    """Once the measurement is in the store, the shards are queued."""
+    fit_id = filtered_request.fit.id
+    store.put(keys.pilot(filtered_request.tenant, fit_id, 0.7), b"{}")
+    calls = next_calls(store, ledger, filtered_request, settings)
+    assert {call.task for call in calls} == {"shard"}

@@ -1,0 +1,107 @@
+"""Promises of `workers.checkpoints.stylegan2.ours`: our own form in a folder, a zip or one file."""
+
+import json
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pytest
+import safetensors.torch
+import torch
+
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from models.generators.stylegan2.discriminator import Discriminator
+from models.generators.stylegan2.generator import Generator
+from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
+from workers.checkpoints.reading import read_checkpoint
+from workers.runtime.weights import write_network
+
+GENERATOR = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 4), num_mapping_layers=1)
+DISCRIMINATOR = DiscriminatorConfig(channels=(8, 4))
+
+
+@pytest.fixture
+def generator() -> Generator:
+    """An 8 px generator."""
+    return Generator(GENERATOR)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, generator: Generator) -> Path:
+    """It and its discriminator as our tools write them."""
+    folder = tmp_path / "networks"
+    write_network(folder, "generator", generator, GENERATOR.to_dict())
+    write_network(folder, "discriminator", Discriminator(DISCRIMINATOR), DISCRIMINATOR.to_dict())
+    return folder
+
+
+def assert_same(checkpoint: Checkpoint, generator: Generator) -> None:
+    """The checkpoint is this generator's."""
+    assert GeneratorConfig.from_dict(checkpoint.generator.config) == GENERATOR
+    for name, tensor in generator.state_dict().items():
+        assert torch.equal(checkpoint.generator.tensors[name], tensor)
+
+
+def test_a_folder_comes_back(folder: Path, generator: Generator) -> None:
+    """Both networks, bit by bit."""
+    checkpoint = read_checkpoint(folder)
+    assert_same(checkpoint, generator)
+    assert checkpoint.discriminator is not None
+    assert checkpoint.missing == ()
+
+
+def test_a_folder_without_discriminator_says_so(folder: Path) -> None:
+    """What is missing is named."""
+    (folder / "discriminator.json").unlink()
+    assert read_checkpoint(folder).missing == ("discriminator",)
+
+
+@pytest.mark.parametrize("inner", ["", "networks/"])
+def test_a_zip_of_the_folder_is_read(
+    inner: str, folder: Path, generator: Generator, tmp_path: Path
+) -> None:
+    """Compressed or not, with the folder's name in it or without."""
+    with ZipFile(tmp_path / "networks.zip", "w", ZIP_DEFLATED) as archive:
+        for path in folder.iterdir():
+            archive.write(path, inner + path.name)
+    assert_same(read_checkpoint(tmp_path / "networks.zip"), generator)
+
+
+def test_one_file_may_hold_it_all(tmp_path: Path, generator: Generator) -> None:
+    """The JSON in the metadata, the network's name before each tensor's; half precision is widened."""
+    tensors = {f"generator.{k}": v.contiguous() for k, v in generator.state_dict().items()}
+    metadata = {"generator": json.dumps(GENERATOR.to_dict())}
+    safetensors.torch.save_file(tensors, tmp_path / "one.safetensors", metadata)
+    assert_same(read_checkpoint(tmp_path / "one.safetensors"), generator)
+    halves = {name: tensor.half() for name, tensor in tensors.items()}
+    safetensors.torch.save_file(halves, tmp_path / "half.safetensors", metadata)
+    read = read_checkpoint(tmp_path / "half.safetensors").generator.tensors
+    assert {tensor.dtype for tensor in read.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"blocks.0.const": None}, "lacks the tensor 'blocks.0.const'"),
+        ({"blocks.0.const": torch.zeros(8, 4, 5)}, r"\[8, 4, 5\] where \[8, 4, 4\] belongs"),
+        ({"blocks.0.const": torch.full((8, 4, 4), torch.nan)}, "not finite"),
+        ({"blocks.9.conv1.weight": torch.zeros(1)}, "no place in a StyleGAN2"),
+    ],
+    ids=["missing", "another shape", "not finite", "left over"],
+)
+def test_every_tensor_must_fit(
+    change: dict[str, torch.Tensor | None], message: str, folder: Path, generator: Generator
+) -> None:
+    """What does not make exactly the network of the JSON is refused, with the tensor's name."""
+    changed = {**generator.state_dict(), **change}
+    tensors = {name: t.contiguous() for name, t in changed.items() if t is not None}
+    safetensors.torch.save_file(tensors, folder / "generator.safetensors")
+    with pytest.raises(CheckpointRefused, match=message):
+        read_checkpoint(folder)
+
+
+def test_networks_larger_than_their_file_are_refused(folder: Path) -> None:
+    """A description alone allocates nothing."""
+    large = {**GENERATOR.to_dict(), "channels": [8192] * 12}
+    (folder / "generator.json").write_text(json.dumps(large))
+    with pytest.raises(CheckpointRefused, match="larger than the file"):
+        read_checkpoint(folder)

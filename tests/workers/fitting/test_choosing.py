@@ -1,0 +1,88 @@
+"""Which features a fit reads, when it is left to it."""
+
+import pytest
+import torch
+
+from contracts.fits.metrics import DepthMetrics, Estimate, KeypointMetrics
+from contracts.jobs import JobStatus
+from models.generators.stylegan2.generator import Generator
+from models.labels.ensemble import build_ensemble
+from models.labels.training import EnsembleOptions
+from tests.workers.scene import CONFIG, LABELS, PX, QUICK, Scene
+from workers.fitting import choosing, fits
+from workers.fitting.choosing import choose_features
+from workers.fitting.pairs import Pairs
+from workers.fitting.tasks import Trainer
+from workers.runtime.artefacts import load_network
+from workers.runtime.micro_batches import MicroBatches
+
+OPEN = QUICK.model_copy(
+    update={"estimate": True, "ensemble": QUICK.ensemble.model_copy(update={"min_tap_px": None})}
+)
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    """Of no images: what they would show is made up."""
+    return Trainer(
+        generator=Generator(CONFIG),
+        pairs=Pairs(names=(), images=(), labels=(), schema=LABELS, px=(PX, PX)),
+        ws=torch.zeros(0, CONFIG.num_ws, CONFIG.w_dim),
+        wanted=EnsembleOptions(),
+        seed=0,
+        micro_batches=MicroBatches(1),
+        digest="",
+    )
+
+
+def worth(miou: float, pck: float | None = None, absrel: float | None = None) -> Estimate:
+    """An estimate of the tasks that are named."""
+    points = KeypointMetrics(pck=pck, point_pck={}, mean_error_px=None, visibility_accuracy=None)
+    depth = DepthMetrics(absrel=absrel, rmse=None, delta1=None)
+    return Estimate(
+        miou=miou,
+        keypoints=None if pck is None else points,
+        depth=None if absrel is None else depth,
+        num_folds=5,
+        num_members=3,
+        num_steps=500,
+    )
+
+
+@pytest.mark.parametrize(
+    ("all_features", "fine_features", "expected"),
+    [
+        (worth(0.5), worth(0.6), 16),
+        (worth(0.6), worth(0.5), 0),
+        (worth(0.5), worth(0.5), 0),
+        (worth(0.50, pck=0.9), worth(0.52, pck=0.8), 0),
+        (worth(0.52, absrel=0.2), worth(0.50, absrel=0.1), 16),
+    ],
+)
+def test_the_better_estimate_decides(
+    trainer: Trainer,
+    all_features: Estimate,
+    fine_features: Estimate,
+    expected: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The mean over the tasks; all features where neither is better. What is told is the estimate of the choice."""
+    found = {0: all_features, 16: fine_features}
+    monkeypatch.setattr(choosing, "estimate", lambda one, _: found[one.wanted.min_tap_px])
+    chosen, told = choose_features(trainer, lambda *_: None)
+    assert chosen.wanted.min_tap_px == expected
+    assert told == found[expected]
+
+
+@pytest.mark.parametrize(("num_images", "choices"), [(4, {0, 16}), (1, {0})])
+def test_a_fit_tells_what_it_reads(scene: Scene, num_images: int, choices: set[int]) -> None:
+    """The ensemble that is stored reads it; of a single image nothing can be left out, and all features are."""
+    fit = scene.ask_fit(OPEN, labelset=scene.add_labelset(num_images))
+    fits.run(scene.machine, str(fit.ref), 1)
+    manifest = scene.fit_manifest(fit.ref)
+    assert manifest.status is JobStatus.SUCCEEDED, manifest.error
+    assert manifest.metrics is not None
+    assert manifest.metrics.min_tap_px in choices
+    assert manifest.ensemble is not None
+    ensemble = load_network(scene.machine, manifest.ensemble, build_ensemble)
+    assert ensemble.config.first_tap == CONFIG.first_tap(manifest.metrics.min_tap_px)

@@ -1,0 +1,74 @@
+"""What a fit tells its owner of its own label quality."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from contracts.fits.metrics import Estimate, TaskMetrics
+from contracts.ids import DEFAULT_TENANT
+from contracts.jobs import JobStatus
+from contracts.schemas import LabelSchema
+from tests.workers.scene import ALL_KINDS, LABELS, PX, QUICK, Scene
+from workers.fitting import fits
+from workers.fitting.estimates import traits, without_unjudged
+from workers.fitting.pairs import ImageLabels, Pairs
+
+ESTIMATED = QUICK.model_copy(update={"estimate": True})
+
+
+def estimated(scene: Scene, labels: LabelSchema, num_images: int = 4) -> Estimate | None:
+    """The estimate of a fit on so many images."""
+    labelset = scene.add_labelset(num_images, labels=labels)
+    fit = scene.ask_fit(ESTIMATED, labelset=labelset, labels=labels)
+    fits.run(scene.machine, str(fit.ref), 1)
+    manifest = scene.fit_manifest(fit.ref)
+    assert manifest.status is JobStatus.SUCCEEDED, manifest.error
+    assert manifest.metrics is not None
+    assert ("estimating" in manifest.metrics.stage_seconds) == (num_images > 1)
+    return manifest.metrics.estimate
+
+
+def test_every_task_is_judged_by_members_that_never_saw_the_label(scene: Scene) -> None:
+    """Four images are four folds of a smaller ensemble; every labelled pixel and point is judged once."""
+    found = estimated(scene, ALL_KINDS)
+    assert found is not None
+    assert (found.num_folds, found.num_members, found.num_steps) == (4, 2, 20)
+    assert found.confusion is not None
+    assert torch.tensor(found.confusion).sum(dim=1).tolist() == [4 * 512, 4 * 512]
+    assert found.keypoints is not None
+    assert found.depth is not None
+    assert set(found.class_iou) == set(LABELS.classes)
+    assert {image.name for image in found.worst_images} == {f"image-{k}" for k in range(4)}
+
+
+def test_the_worst_images_come_first(scene: Scene) -> None:
+    """By the mean of what was judged of each."""
+    found = estimated(scene, LABELS)
+    assert found is not None
+    mious = [image.miou for image in found.worst_images]
+    assert mious == sorted(mious, key=lambda miou: miou or 0.0)
+
+
+def test_one_image_has_no_estimate(scene: Scene) -> None:
+    """There is nothing to train on when it is left out; the fit succeeds all the same."""
+    assert estimated(scene, LABELS, num_images=1) is None
+
+
+def test_a_class_in_a_single_image_counts_as_not_learnt() -> None:
+    """Members that never met it cannot be expected to find it: it has no IoU, and lowers the mean."""
+    pooled = TaskMetrics(miou=0.5, class_iou={"skin": 0.8, "hair": 0.7, "hat": 0.3})
+    found = without_unjudged(pooled, {"skin": 9, "hair": 2, "hat": 1})
+    assert found.class_iou == {"skin": 0.8, "hair": 0.7, "hat": None}
+    assert found.miou == pytest.approx(0.5)
+
+
+def test_folds_are_dealt_by_what_an_image_teaches(scene: Scene) -> None:
+    """A column for each class, each keypoint, and depth."""
+    pinned = scene.add_labelset(2, labels=ALL_KINDS)
+    pairs = Pairs.read(scene.machine, DEFAULT_TENANT, pinned, fit=ALL_KINDS, px=(PX, PX))
+    empty = ImageLabels(np.full((PX, PX), 255, np.uint8), np.zeros((2, 3), np.float32), None)
+    blind = dataclasses.replace(empty, depth=np.full((PX, PX), np.nan, np.float32))
+    some = dataclasses.replace(pairs, labels=(pairs.labels[0], blind))
+    assert traits(some).tolist() == [[True] * 5, [False] * 5]

@@ -1,0 +1,74 @@
+"""Promises of the perceptual ports: mounted weights load from either kind of file, and what is missing is said."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from contracts.digests import sha256_of_file
+from contracts.errors.jobs import InputMissing
+from contracts.fits.options import INVERSION_PRESETS
+from contracts.ids import DEFAULT_TENANT
+from models.inversion.squeezenet import SqueezeNet, SqueezeNetConfig
+from models.serialization import pack
+from state import records
+from tests.workers.scene import GENERATOR, Scene
+from workers.fitting.perceptual_ports import open_wanted, read_mounted
+
+
+@pytest.fixture
+def network() -> SqueezeNet:
+    """Random weights."""
+    torch.manual_seed(0)
+    return SqueezeNet(SqueezeNetConfig())
+
+
+def test_both_kinds_of_file_give_the_same_network(network: SqueezeNet, tmp_path: Path) -> None:
+    """As .safetensors and as .npz; the JSON beside it says what pixels it expects."""
+    tensors = dict(network.state_dict())
+    (tmp_path / "a.safetensors").write_bytes(pack(tensors))
+    np.savez(tmp_path / "b.npz", **{name: value.numpy() for name, value in tensors.items()})
+    (tmp_path / "b.json").write_text(json.dumps({"pixels": "torchvision"}))
+    first, second = read_mounted(tmp_path / "a.safetensors"), read_mounted(tmp_path / "b.npz")
+    assert (first.config.pixels, second.config.pixels) == ("caffe", "torchvision")
+    for name, value in first.state_dict().items():
+        assert torch.equal(second.state_dict()[name], value)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    """By their suffix, or by their tensors."""
+    (tmp_path / "weights.safetensors").write_bytes(pack({"one": torch.zeros(1)}))
+    with pytest.raises(ValueError, match="torchvision's names"):
+        read_mounted(tmp_path / "weights.safetensors")
+    with pytest.raises(ValueError, match=r"\.npz or \.safetensors"):
+        read_mounted(tmp_path / "weights.pth")
+
+
+def test_a_port_that_nobody_mounted_is_missing(scene: Scene) -> None:
+    """The message names the operator's setting, and another choice."""
+    wanted = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
+    manifest = records.read_generator(scene.machine.store, DEFAULT_TENANT, GENERATOR)
+    assert manifest is not None
+    with pytest.raises(InputMissing, match=r"HANDSOFF_PERCEPTUAL_WEIGHTS.*'discriminator'"):
+        open_wanted(scene.machine, manifest, wanted)
+
+
+def test_a_mounted_port_says_which_weights_it_has(
+    scene: Scene, network: SqueezeNet, tmp_path: Path
+) -> None:
+    """So that a fit records them; and a fit that pins other ones is refused."""
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(pack(dict(network.state_dict())))
+    settings = scene.machine.settings.model_copy(update={"perceptual_weights": path})
+    machine = replace(scene.machine, settings=settings)
+    manifest = records.read_generator(machine.store, DEFAULT_TENANT, GENERATOR)
+    assert manifest is not None
+    wanted = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
+    port = open_wanted(machine, manifest, wanted)
+    assert port.mounted_sha256 == sha256_of_file(path)
+    pinned = wanted.model_copy(update={"perceptual_sha256": "0" * 64})
+    with pytest.raises(InputMissing, match="this worker has"):
+        open_wanted(machine, manifest, pinned)

@@ -1,0 +1,108 @@
+"""The fit's contact sheet."""
+
+import numpy as np
+import pytest
+
+from contracts.schemas import LabelSchema
+from tests.workers.scene import ALL_KINDS
+from workers.codecs.images import Pixels, decode_image
+from workers.codecs.lettering import draw_legend
+from workers.fitting.sheets import (
+    CAPTION_PX,
+    GAP_PX,
+    HEADING_PX,
+    WARNING,
+    SheetRow,
+    coloured,
+    encode_sheet,
+    legend_of,
+)
+
+BLACK = np.zeros((64, 64, 3), dtype=np.uint8)
+CELLS = ("real", "reconstruction", "label", "prediction")
+ROW = SheetRow(dict.fromkeys(CELLS, BLACK), "a.png", ("PSNR 20.1 dB", "mIoU 0.83"))
+WIDTH = CAPTION_PX + 4 * 128 + 3 * GAP_PX
+
+
+def ink(pixels: Pixels) -> int:
+    """How many pixels are dark."""
+    return int((pixels.max(axis=2) < 128).sum())
+
+
+def test_columns_stand_side_by_side_below_their_titles() -> None:
+    """Two columns of four cells each, twice enlarged; the shorter one ends in white."""
+    sheet = decode_image(encode_sheet({"training": [ROW, ROW], "held-out": [ROW]}))
+    assert sheet.shape[:2] == (HEADING_PX + 2 * 128 + GAP_PX, 2 * WIDTH + 4 * GAP_PX)
+    assert (sheet[-1, CAPTION_PX] == 0).all()
+    assert (sheet[-1, -1] == 255).all()
+
+
+def test_titles_and_captions_are_written() -> None:
+    """There is ink above each cell and beside each row; more words are more ink."""
+    sheet = decode_image(encode_sheet({"training": [ROW]}))
+    for place in range(len(CELLS)):
+        left = CAPTION_PX + place * (128 + GAP_PX)
+        assert ink(sheet[:HEADING_PX, left : left + 128]) > 0
+    bare = decode_image(encode_sheet({"training": [SheetRow(ROW.cells, "a.png")]}))
+    captions = [ink(drawn[HEADING_PX:, :CAPTION_PX]) for drawn in (sheet, bare)]
+    assert captions[0] > captions[1] > 0
+
+
+def test_a_flagged_row_is_marked_in_red() -> None:
+    """Along its whole height, and in words; other rows have no red."""
+    flagged = SheetRow(ROW.cells, "b.png", warning="not expressible")
+    sheet = decode_image(encode_sheet({"training": [flagged, ROW]}))
+    is_red = (sheet[HEADING_PX:, :CAPTION_PX] == WARNING).all(axis=2)
+    assert is_red[:128, 0].all()
+    assert is_red[:128, 10:].any()
+    assert not is_red[128:].any()
+
+
+def test_the_legend_is_above_everything() -> None:
+    """As wide as the sheet."""
+    legend = legend_of(ALL_KINDS)
+    sheet = decode_image(encode_sheet({"training": [ROW]}, legend))
+    strip = draw_legend(legend, WIDTH)
+    np.testing.assert_array_equal(sheet[: len(strip)], strip)
+
+
+def test_a_legend_names_classes_and_what_else_is_drawn() -> None:
+    """In the schema's own colours; the palette's where it has none."""
+    assert [name for name, _ in legend_of(ALL_KINDS)] == [
+        "left",
+        "right",
+        "keypoint, visible",
+        "keypoint, hidden",
+        "depth unknown",
+    ]
+    assert legend_of(ALL_KINDS)[1][1] == (200, 100, 50)
+    plain = LabelSchema(classes=("left", "right"))
+    assert legend_of(plain) == [("left", (0, 0, 0)), ("right", (128, 0, 0))]
+
+
+def test_an_empty_column_is_left_out() -> None:
+    """A fit without held-out images has one column."""
+    sheet = decode_image(encode_sheet({"training": [ROW], "held-out": []}))
+    assert sheet.shape[1] == WIDTH
+
+
+def test_large_images_are_shown_small() -> None:
+    """A 1024 px generator's sheet stays a picture that can be opened: cells of 256 px, averaged."""
+    cell = np.full((1024, 1024, 3), 7, dtype=np.uint8)
+    row = SheetRow(dict.fromkeys(CELLS, cell), "a.png")
+    sheet = decode_image(encode_sheet({"training": [row]}))
+    assert sheet.shape[:2] == (HEADING_PX + 256, CAPTION_PX + 4 * 256 + 3 * GAP_PX)
+    assert (sheet[-1, CAPTION_PX] == 7).all()
+
+
+def test_a_sheet_of_nothing_is_refused() -> None:
+    """A fit without images never gets this far; a caller who tries is told."""
+    with pytest.raises(ValueError, match="at least one row"):
+        encode_sheet({"training": []})
+
+
+def test_labels_have_the_classes_colours() -> None:
+    """The schema's own, and after them the palette's: as the masks of a batch."""
+    ones = np.ones((1, 1), dtype=np.uint8)
+    assert coloured(ones, LabelSchema(classes=("a", "b"))).tolist() == [[[128, 0, 0]]]
+    assert coloured(ones, ALL_KINDS).tolist() == [[[200, 100, 50]]]

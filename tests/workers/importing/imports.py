@@ -1,0 +1,39 @@
+"""The request of an import, and the upload that it claims, as the app writes them."""
+
+from contracts.base import now
+from contracts.digests import sha256_of
+from contracts.generators import GeneratorRequest
+from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.uploads import UploadClaim, UploadManifest
+from state import keys, records
+from state.uploads import uploaded
+from workers.runtime.machine import Machine
+
+
+def ask_import(machine: Machine, data: bytes, **announced: object) -> GeneratorRequest:
+    """Stores `data` as an upload, announced as it is or otherwise, and the request that imports it."""
+    upload = UploadManifest.model_validate(
+        {
+            "tenant": DEFAULT_TENANT,
+            "id": new_id("upload"),
+            "created_at": now(),
+            "num_bytes": len(data),
+            "sha256": sha256_of(data),
+            **announced,
+        }
+    )
+    request = GeneratorRequest(
+        tenant=DEFAULT_TENANT,
+        id=new_id("generator"),
+        created_at=now(),
+        name="faces",
+        license="CC0",
+        source="uploaded as faces.pkl",
+        original=uploaded(upload),
+    )
+    records.write(machine.store, keys.manifest(DEFAULT_TENANT, "uploads", upload.id), upload)
+    claim = UploadClaim(job=request.id)
+    records.write(machine.store, keys.upload_claim(DEFAULT_TENANT, upload.id), claim)
+    machine.store.put(uploaded(upload).key, data)
+    records.write(machine.store, keys.job_request(request.ref), request)
+    return request

@@ -1,0 +1,90 @@
+"""Built-in generators: a folder of weights becomes a generator of the store, once."""
+
+from pathlib import Path
+
+import torch
+
+from contracts.generators import GeneratorManifest, InverterManifest
+from contracts.ids import DEFAULT_TENANT
+from models.generators.stylegan2.generator import Generator
+from models.inversion.encoder import Encoder, EncoderConfig
+from state import keys, records
+from state.store import Store
+from tests.workers.scene import CONFIG, GENERATOR, Scene, write_generator
+from workers.importing.builtin import FOLDER, publish, read_about
+from workers.runtime.weights import write_network
+
+
+def add_inverter(source: Path) -> None:
+    """What `train_inverter` leaves in the generator's folder."""
+    config = EncoderConfig(
+        channels=CONFIG.channels, base_px=(4, 4), num_ws=CONFIG.num_ws, w_dim=CONFIG.w_dim
+    )
+    write_network(source, "inverter", Encoder(config), config.to_dict())
+
+
+def read_generator(store: Store) -> GeneratorManifest:
+    """The generator as it is published."""
+    manifest = records.read_generator(store, DEFAULT_TENANT, GENERATOR)
+    assert manifest is not None
+    return manifest
+
+
+def read_inverters(store: Store) -> list[InverterManifest | None]:
+    """All inverters that are published with it."""
+    found = store.list(keys.inverters_prefix(DEFAULT_TENANT, GENERATOR))
+    return [records.read(store, info.key, InverterManifest) for info in found]
+
+
+def test_publishing_again_changes_nothing(scene: Scene, tmp_path: Path) -> None:
+    """Every worker that starts publishes; the first manifest stands."""
+    add_inverter(tmp_path / GENERATOR)
+    publish(scene.machine, tmp_path / GENERATOR)
+    before = {info.key: info.modified_at for info in scene.machine.store.list("tenants")}
+    publish(scene.machine, tmp_path / GENERATOR)
+    assert {info.key: info.modified_at for info in scene.machine.store.list("tenants")} == before
+
+
+def test_an_inverter_may_come_later(scene: Scene, tmp_path: Path) -> None:
+    """The generator was published before its inverter was trained: it gains it, under a digest that is true."""
+    assert read_inverters(scene.machine.store) == []
+    add_inverter(tmp_path / GENERATOR)
+    publish(scene.machine, tmp_path / GENERATOR)
+    (inverter,) = read_inverters(scene.machine.store)
+    assert inverter is not None
+    assert inverter.generator_digest == read_generator(scene.machine.store).digest
+    assert inverter.digest == inverter.weights.digest
+
+
+def test_a_name_stands_for_one_generator(scene: Scene, tmp_path: Path) -> None:
+    """Fits pin it: a retrained one in the same folder needs a name of its own, and so does its inverter."""
+    before = read_generator(scene.machine.store)
+    torch.manual_seed(1)
+    write_network(tmp_path / GENERATOR, "generator", Generator(CONFIG), CONFIG.to_dict())
+    add_inverter(tmp_path / GENERATOR)
+    publish(scene.machine, tmp_path / GENERATOR)
+    assert read_generator(scene.machine.store) == before
+    assert read_inverters(scene.machine.store) == []
+
+
+def test_a_generator_has_the_license_of_its_folder(scene: Scene, tmp_path: Path) -> None:
+    """about.json states license and source."""
+    source = write_generator(tmp_path / "other")
+    source = source.rename(source.with_name("licensed"))
+    (source / "about.json").write_text('{"license": "CC0-1.0", "source": "drawn"}')
+    publish(scene.machine, source)
+    manifest = records.read_generator(scene.machine.store, DEFAULT_TENANT, "licensed")
+    assert manifest is not None
+    assert (manifest.license, manifest.source) == ("CC0-1.0", "drawn")
+
+
+def test_a_folder_without_about_states_no_license(scene: Scene) -> None:
+    """A generator that its owner trained is under no license until the owner says so."""
+    assert read_generator(scene.machine.store).license == ""
+
+
+def test_every_shipped_generator_states_its_license() -> None:
+    """The weights that ship are under the repository's own license."""
+    shipped = [path.parent for path in FOLDER.glob("*/generator.json")]
+    assert [read_about(folder).license for folder in shipped] == ["Apache-2.0"] * len(shipped)
+    assert shipped

@@ -1,0 +1,137 @@
+"""An import from its request to its manifest: the generator it makes, what it refuses, what it leaves behind."""
+
+import os
+import pickle
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from contracts.generators import GeneratorOutcome, GeneratorRequest
+from contracts.jobs import JobStatus
+from models.generators.stylegan2.generator import build_generator
+from models.serialization import unpack
+from state import records
+from state.settings import Settings
+from tests.workers.importing.imports import ask_import
+from tests.workers.scene import Scene
+from workers.codecs.images import decode_image
+from workers.importing import imports
+from workers.importing.generator_samples import COLUMNS, NUM_SAMPLES
+from workers.runtime.artefacts import load_network, read_artefact
+from workers.runtime.machine import Machine
+
+CHECKPOINTS = Path(__file__).parents[2] / "fixtures" / "checkpoints"
+ADA = CHECKPOINTS / "nvidia-ada-skip-32.pkl"
+
+
+class Evil:
+    """What runs a command when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.path}",)
+
+
+def run(machine: Machine, request: GeneratorRequest) -> GeneratorOutcome:
+    """How the import ended."""
+    imports.run(machine, str(request.ref), 1)
+    outcome = records.read_manifest(machine.store, request.ref)
+    assert isinstance(outcome, GeneratorOutcome)
+    return outcome
+
+
+def error_code(outcome: GeneratorOutcome) -> str:
+    """Why it failed; never worth the same try again."""
+    assert outcome.status is JobStatus.FAILED
+    assert outcome.error is not None
+    assert not outcome.error.retryable
+    return outcome.error.code
+
+
+def left(machine: Machine) -> list[str]:
+    """What lies in the store beside requests and manifests."""
+    names = (info.key.rpartition("/")[2] for info in machine.store.list("tenants"))
+    return [name for name in names if name not in ("request.json", "manifest.json")]
+
+
+@pytest.fixture
+def impatient(machine: Machine) -> Machine:
+    """A machine whose imports may take no time at all."""
+    settings = machine.settings.model_copy(update={"import_wall": timedelta(0)})
+    return limited(machine, settings)
+
+
+def limited(machine: Machine, settings: Settings) -> Machine:
+    """The same machine with other settings."""
+    fields = {name: getattr(machine, name) for name in machine.__dataclass_fields__}
+    return Machine(**{**fields, "settings": settings})
+
+
+def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
+    """The network is stored under its digest with a sheet and statistics of its samples, and the original is gone."""
+    request = ask_import(machine, ADA.read_bytes())
+    outcome = run(machine, request)
+    made = outcome.generator
+    assert made is not None, outcome.error
+    assert (made.height_px, made.width_px, made.name, made.license) == (32, 32, "faces", "CC0")
+    assert len(made.taps) == made.num_ws
+    assert made.discriminator is not None
+    assert load_network(machine, made.weights, build_generator).config.image_px == (32, 32)
+    assert made.sheet is not None
+    rows = NUM_SAMPLES // COLUMNS
+    sheet = decode_image(read_artefact(machine, made.sheet))
+    assert sheet.shape == (rows * 32, COLUMNS * 32, 3)
+    assert made.statistics is not None
+    statistics = unpack(read_artefact(machine, made.statistics))
+    assert statistics["mean"].shape == statistics["deviation"].shape == (3, 32, 32)
+    assert list(machine.store.list("tenants/default/uploads")) == []
+    assert run(machine, request) == outcome, "a late twin of a killed worker changes nothing"
+
+
+def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:
+    """The reader names what it refuses; nothing has happened, and the file is not kept."""
+    witness = tmp_path / "witness"
+    outcome = run(machine, ask_import(machine, pickle.dumps({"G_ema": Evil(witness)})))
+    assert error_code(outcome) == "invalid_checkpoint"
+    assert outcome.error is not None
+    assert "system" in outcome.error.detail
+    assert not witness.exists()
+    assert left(machine) == []
+
+
+def test_reading_has_a_limit_of_time(impatient: Machine) -> None:
+    """A child that takes too long is ended, and the message says what the limits are."""
+    outcome = run(impatient, ask_import(impatient, ADA.read_bytes()))
+    assert error_code(outcome) == "invalid_checkpoint"
+    assert outcome.error is not None
+    assert "0 s in all" in outcome.error.detail
+
+
+def test_reading_has_a_limit_of_memory(machine: Machine) -> None:
+    """A child that wants more memory than an import may take fails alone."""
+    settings = machine.settings.model_copy(update={"import_memory_bytes": 2**20})
+    tight = limited(machine, settings)
+    assert error_code(run(tight, ask_import(tight, ADA.read_bytes()))) == "invalid_checkpoint"
+
+
+def test_other_bytes_than_announced_are_refused(machine: Machine) -> None:
+    """Where the store took the upload by itself, its digest is checked here."""
+    outcome = run(machine, ask_import(machine, b"other bytes", sha256="0" * 64))
+    assert error_code(outcome) == "upload_damaged"
+    assert left(machine) == []
+
+
+def test_more_bytes_than_announced_are_refused(machine: Machine) -> None:
+    """A signed link cannot bound what is sent: the size is checked before a byte is fetched."""
+    assert error_code(run(machine, ask_import(machine, b"12345", num_bytes=4))) == "upload_damaged"
+
+
+def test_a_cancelled_import_keeps_nothing(scene: Scene) -> None:
+    """It ends before the child is started, and the original is deleted."""
+    request = ask_import(scene.machine, ADA.read_bytes())
+    scene.cancel(request.ref)
+    assert run(scene.machine, request).status is JobStatus.CANCELLED
+    assert list(scene.machine.store.list("tenants/default/uploads")) == []

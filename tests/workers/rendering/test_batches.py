@@ -1,0 +1,232 @@
+"""A batch from its request to its manifest, shard by shard, in this process."""
+
+import dataclasses
+import io
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import torch
+from PIL import Image
+
+from contracts.batches import BatchRequest, Pilot, ShardRecord
+from contracts.fits.fit import FitRequest
+from contracts.jobs import JobStatus, ShardRef
+from contracts.schemas import LabelSchema
+from state import keys, records
+from tests.workers.scene import ALL_KINDS, Scene, candidates, equal_pixels
+from workers.rendering import batches
+from workers.rendering.label_generators import open_generator
+from workers.runtime.micro_batches import MicroBatches
+from workers.runtime.queues import open_queue
+
+
+@pytest.fixture
+def fit(scene: Scene) -> FitRequest:
+    """A fit that has succeeded."""
+    return scene.fit()
+
+
+def render(scene: Scene, batch: BatchRequest) -> None:
+    """All shards of a batch, one after another, as one worker would."""
+    for index in range(batch.num_shards):
+        batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=index)), 1)
+
+
+def queued(scene: Scene) -> list[str]:
+    """The RQ ids that wait in the queue of the renderers."""
+    return open_queue(scene.machine.redis, "generate").get_job_ids()
+
+
+@contextmanager
+def latents_seen(scene: Scene, fit: FitRequest) -> Iterator[Counter[bytes]]:
+    """The bytes of every latent that the fit's generator maps inside the block."""
+    seen: Counter[bytes] = Counter()
+
+    def note(_: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
+        seen.update(row.numpy().tobytes() for row in given[0])
+
+    generator = open_generator(scene.machine, fit.tenant, fit.generator)
+    hook = generator.mapping.register_forward_pre_hook(note)
+    yield seen
+    hook.remove()
+
+
+def test_a_worker_may_render_in_bfloat16(scene: Scene, fit: FitRequest) -> None:
+    """Its pairs are nearly those of float32, and the fit's own network stays what it was."""
+    drawn = {}
+    for precision in ("float32", "bfloat16"):
+        settings = scene.machine.settings.model_copy(update={"precision": precision})
+        worker = Scene(dataclasses.replace(scene.machine, settings=settings))
+        batch = worker.ask_batch(fit, n=8)
+        render(worker, batch)
+        drawn[precision] = worker.shard_files(batch)
+    assert drawn["float32"] != drawn["bfloat16"]
+    assert equal_pixels(drawn["float32"], drawn["bfloat16"]) > 0.95
+    assert open_generator(scene.machine, fit.tenant, fit.generator).precision == torch.float32
+
+
+def test_the_manifest_pins_every_shard(scene: Scene, fit: FitRequest) -> None:
+    """Whoever finds all records present writes it, with counts that add up."""
+    batch = scene.ask_batch(fit, n=7, shard_size=4)
+    render(scene, batch)
+    manifest = scene.batch_manifest(batch.ref)
+    assert manifest.status is JobStatus.SUCCEEDED
+    assert [shard.num_samples for shard in manifest.shards] == [4, 3]
+    assert sum(manifest.class_pixels) == 7 * 32 * 32
+    assert len(scene.shard_files(batch)) == 7 * 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "kinds"),
+    [
+        (ALL_KINDS, ["mask.png", "keypoints.json", "depth.png"]),
+        (ALL_KINDS.only(["keypoints"]), ["keypoints.json"]),
+        (ALL_KINDS.only(["depth"]), ["depth.png"]),
+    ],
+)
+def test_every_sample_has_a_file_for_each_task(
+    scene: Scene, labels: LabelSchema, kinds: list[str]
+) -> None:
+    """The same fields in every sample; what they mean stands in the manifest. Classes are counted if there are any."""
+    batch = scene.ask_batch(scene.fit(labels), n=2)
+    render(scene, batch)
+    manifest = scene.batch_manifest(batch.ref)
+    assert manifest.labels == labels
+    assert len(manifest.class_pixels) == labels.num_classes
+    wanted = {"png", *kinds, "uncertainty.png", "json"}
+    files = scene.shard_files(batch)
+    assert set(files) == {f"{index:09d}.{kind}" for index in range(2) for kind in wanted}
+    facts = json.loads(files["000000001.json"])
+    assert tuple(facts["scores"]) == labels.tasks
+    assert facts["score"] == facts["scores"][labels.tasks[0]]
+
+
+def test_masks_have_the_colours_of_their_classes(scene: Scene) -> None:
+    """The palette is that of the labelset."""
+    batch = scene.ask_batch(scene.fit(ALL_KINDS), n=1)
+    render(scene, batch)
+    mask = Image.open(io.BytesIO(scene.shard_files(batch)["000000000.mask.png"]))
+    assert (mask.getpalette() or [])[:6] == [10, 20, 30, 200, 100, 50]
+
+
+def test_a_shard_rendered_twice_keeps_its_first_record(scene: Scene, fit: FitRequest) -> None:
+    """A late twin of a killed worker changes nothing."""
+    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    shard = ShardRef(batch=batch.ref, index=0)
+    batches.run_shard(scene.machine, str(shard), 1)
+    first = records.read(scene.machine.store, keys.shard_record(batch.ref, 0), ShardRecord)
+    batches.run_shard(scene.machine, str(shard), 2)
+    again = records.read(scene.machine.store, keys.shard_record(batch.ref, 0), ShardRecord)
+    assert again == first
+
+
+def test_a_shard_is_the_same_bytes_when_rendered_again(scene: Scene, fit: FitRequest) -> None:
+    """On one machine at one precision: the same digest, although the record was lost in between."""
+    batch = scene.ask_batch(fit, n=4, shard_size=4)
+    render(scene, batch)
+    first = scene.batch_manifest(batch.ref).shards[0].tar.sha256
+    for key in (keys.shard_record(batch.ref, 0), keys.job_manifest(batch.ref)):
+        scene.machine.store.delete(key)
+    render(scene, batch)
+    assert scene.batch_manifest(batch.ref).shards[0].tar.sha256 == first
+
+
+@pytest.mark.slow
+def test_samples_do_not_depend_on_how_they_are_rendered(scene: Scene, fit: FitRequest) -> None:
+    """Other micro-batch, other shard size: equal latents bit for bit, equal candidates, 99.9% equal label pixels."""
+    one = scene.ask_batch(fit, n=24, shard_size=24, drop_share=0.5)
+    batches.run_pilot(scene.machine, str(one.ref), 1)
+    with latents_seen(scene, fit) as first_latents:
+        render(scene, one)
+    settings = scene.machine.settings.model_copy(update={"micro_batch": 5})
+    other = Scene(
+        dataclasses.replace(scene.machine, settings=settings, micro_batches=MicroBatches(5))
+    )
+    two = other.ask_batch(fit, n=24, shard_size=7, drop_share=0.5)
+    with latents_seen(other, fit) as second_latents:
+        render(other, two)
+    first, second = scene.shard_files(one), other.shard_files(two)
+    assert first_latents == second_latents
+    assert first_latents.total() > 24  # the filter has rejected some
+    assert candidates(first) == candidates(second)
+    assert equal_pixels(first, second) >= 0.999
+
+
+@pytest.mark.slow
+def test_a_filter_keeps_only_what_is_certain_enough(scene: Scene, fit: FitRequest) -> None:
+    """The pilot's quantile is the threshold; the counts show what was dropped."""
+    batch = scene.ask_batch(fit, n=8, shard_size=8, drop_share=0.5)
+    batches.run_pilot(scene.machine, str(batch.ref), 1)
+    render(scene, batch)
+    key = keys.pilot("default", fit.id, batch.truncation)
+    pilot = records.read(scene.machine.store, key, Pilot)
+    assert pilot is not None
+    shard = scene.batch_manifest(batch.ref).shards[0]
+    scores = [json.loads(v)["score"] for k, v in scene.shard_files(batch).items() if ".json" in k]
+    assert shard.threshold == pilot.threshold(0.5)
+    assert max(scores) <= pilot.threshold(0.5) + 1e-6
+    assert shard.num_candidates > shard.num_samples
+
+
+def test_a_batch_without_its_pilot_fails_and_says_so(scene: Scene, fit: FitRequest) -> None:
+    """A shard never renders with a threshold of its own making."""
+    batch = scene.ask_batch(fit, n=4, drop_share=0.1)
+    batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
+    error = scene.batch_manifest(batch.ref).error
+    assert error is not None
+    assert error.code == "input_missing"
+
+
+def test_a_shard_tells_how_far_the_batch_is(scene: Scene, fit: FitRequest) -> None:
+    """However fast it was rendered: many small shards are not a batch without progress."""
+    batch = scene.ask_batch(fit, n=7, shard_size=4)
+    batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
+    progress = scene.machine.ledger.live(batch.ref).progress
+    assert progress is not None
+    assert (progress.stage, progress.done, progress.total) == ("rendering", 4, 7)
+
+
+def test_a_finished_shard_queues_the_next(scene: Scene, fit: FitRequest) -> None:
+    """A few shards are under way at a time, however many the batch has."""
+    batch = scene.ask_batch(fit, n=10, shard_size=1)
+    batches.queue_next(scene.machine, batch)
+    assert len(queued(scene)) == scene.machine.settings.shards_in_flight_per_worker
+    batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
+    assert [rq_id.split("-")[1] for rq_id in queued(scene)] == ["000000", "000001", "000002"]
+
+
+def test_a_cancelled_batch_ends_at_its_next_shard(scene: Scene, fit: FitRequest) -> None:
+    """The next shard is not rendered, and the manifest pins none of those that were."""
+    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
+    scene.cancel(batch.ref)
+    batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=1)), 1)
+    manifest = scene.batch_manifest(batch.ref)
+    assert manifest.status is JobStatus.CANCELLED
+    assert manifest.shards == ()
+
+
+def test_a_deleted_batch_is_left_alone(scene: Scene, fit: FitRequest) -> None:
+    """After the tombstone nothing is written."""
+    batch = scene.ask_batch(fit, n=4, shard_size=4)
+    prefix = keys.job_prefix(batch.ref)
+    tombstone = keys.job_tombstone(batch.ref)
+    records.delete_objects(
+        scene.machine.store,
+        prefix,
+        tombstone_key=tombstone,
+        first=keys.job_request(batch.ref),
+    )
+    render(scene, batch)
+    assert [found.key for found in scene.machine.store.list(prefix)] == [tombstone]
+
+
+def test_a_batch_tells_once_that_it_runs(scene: Scene, fit: FitRequest) -> None:
+    """It begins with each of its shards, but its listeners hear of it once."""
+    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    render(scene, batch)
+    events = scene.machine.ledger.events(batch.ref)
+    assert [event.data["status"] for event in events if event.type == "status"] == ["running"]

@@ -1,0 +1,106 @@
+"""Our RQ worker: what it runs, what it refuses, and how it ends."""
+
+import dataclasses
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+from rq import Retry
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from contracts.jobs import JobStatus as Status
+from state.queues import job_call
+from tests.workers.scene import Scene
+from workers.runtime.machine import Machine
+from workers.runtime.queues import open_queue, put
+from workers.runtime.worker import Worker
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """RQ's signal handlers are taken back after the test."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def worker(machine: Machine) -> Worker:
+    """A worker of the queue `fit`."""
+    return Worker("fit", machine)
+
+
+@pytest.fixture
+def broken_worker(machine: Machine) -> Worker:
+    """A worker whose device holds no data: every network fails on it."""
+    return Worker("fit", dataclasses.replace(machine, device=torch.device("meta")))
+
+
+def fetch(machine: Machine, rq_id: str) -> Job:
+    """A job as RQ knows it."""
+    return Job.fetch(rq_id, connection=machine.redis, serializer=JSONSerializer)
+
+
+def test_it_runs_what_the_queue_holds(scene: Scene, worker: Worker) -> None:
+    """The job is handed this process's machine, and RQ counts it as finished."""
+    fit = scene.ask_fit()
+    put(scene.machine.redis, job_call(fit.ref, 1))
+    worker.work(burst=True)
+    assert scene.fit_manifest(fit.ref).status is Status.SUCCEEDED
+    assert fetch(scene.machine, f"{fit.id}-1").get_status() is JobStatus.FINISHED
+
+
+def test_it_runs_nothing_but_our_tasks(machine: Machine, worker: Worker) -> None:
+    """Whoever can write Redis cannot have any function called."""
+    queue = open_queue(machine.redis, "fit")
+    queue.enqueue_call("os.mkdir", args=("/tmp/written-by-a-stranger",), job_id="forged-1")
+    worker.work(burst=True)
+    assert not Path("/tmp/written-by-a-stranger").exists()
+    with pytest.raises(NoSuchJobError):
+        fetch(machine, "forged-1")
+
+
+def test_trouble_of_the_machine_is_tried_again(scene: Scene, broken_worker: Worker) -> None:
+    """The device fails once: no manifest is written, and the job waits for its next try."""
+    fit = scene.ask_fit()
+    put(scene.machine.redis, job_call(fit.ref, 1))
+    broken_worker.work(burst=True)
+    assert fetch(scene.machine, f"{fit.id}-1").get_status() is JobStatus.SCHEDULED
+
+
+def test_the_last_failure_ends_the_job(scene: Scene, broken_worker: Worker) -> None:
+    """RQ only forgets a job; the manifest says that it failed, and that trying again may help."""
+    fit = scene.ask_fit()
+    put(scene.machine.redis, job_call(fit.ref, 1))
+    job = fetch(scene.machine, f"{fit.id}-1")
+    job.retries_left = 0
+    job.save()
+    broken_worker.work(burst=True)
+    error = scene.fit_manifest(fit.ref).error
+    assert error is not None
+    assert error.retryable
+
+
+def test_a_draining_worker_gives_its_job_back(scene: Scene, worker: Worker) -> None:
+    """The job returns to the front of its queue and loses no life."""
+    fit = scene.ask_fit()
+    put(scene.machine.redis, job_call(fit.ref, 1))
+    scene.machine.pulse.drain()
+    worker.work(burst=True, max_jobs=1)
+    job = fetch(scene.machine, f"{fit.id}-1")
+    assert job.get_status() is JobStatus.QUEUED
+    assert job.retries_left == Retry(max=2).max
+
+
+def test_a_working_worker_is_seen(scene: Scene, worker: Worker) -> None:
+    """The ledger knows who is alive, on which queue and on what device."""
+    worker.send_heartbeat()
+    (seen,) = scene.machine.ledger.workers()
+    assert (seen.queue, seen.state, seen.device) == ("fit", "idle", "cpu")
+    assert seen.is_fresh(seen.at, timedelta(seconds=1))

@@ -1,0 +1,99 @@
+"""An inverter's training as a job: what it makes, how it goes on after a kill, how it is cancelled."""
+
+import pytest
+
+from contracts.ids import DEFAULT_TENANT
+from contracts.inverters import InverterOutcome, InverterRequest
+from contracts.jobs import JobStatus
+from models.inversion.training import EncoderTraining
+from state import keys, records
+from tests.workers.scene import GENERATOR, Scene
+from tests.workers.training.trained import ask_inverter
+from workers.runtime.pulse import Drained
+from workers.training import inverters
+
+
+def outcome_of(scene: Scene, request: InverterRequest) -> InverterOutcome:
+    """How the training ended."""
+    outcome = records.read_manifest(scene.machine.store, request.ref)
+    assert isinstance(outcome, InverterOutcome)
+    return outcome
+
+
+def scratch(scene: Scene, request: InverterRequest) -> list[str]:
+    """What is kept for whoever takes the training up."""
+    return [found.key for found in scene.machine.store.list(keys.job_scratch(request.ref))]
+
+
+@pytest.fixture
+def trained(scene: Scene) -> InverterRequest:
+    """A training that has ended well."""
+    request = ask_inverter(scene)
+    inverters.run(scene.machine, str(request.ref), 1)
+    return request
+
+
+def test_a_training_gives_the_generator_an_inverter(scene: Scene, trained: InverterRequest) -> None:
+    """It lies below its generator, under its digest, where fits find it; the losses are told."""
+    outcome = outcome_of(scene, trained)
+    assert outcome.inverter is not None, outcome.error
+    assert records.read_inverters(scene.machine.store, DEFAULT_TENANT, GENERATOR) == [
+        outcome.inverter
+    ]
+    assert outcome.inverter.generator_digest == trained.generator.digest
+    assert outcome.metrics is not None
+    assert set(outcome.metrics.losses) >= {"total", "code", "image"}
+
+
+def test_a_drained_training_goes_on_where_it_was(
+    scene: Scene, trained: InverterRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The state that is left behind leads to the encoder that one attempt would have made, step by step."""
+    request = ask_inverter(scene)
+    steps: list[int] = []
+    step = EncoderTraining.step
+
+    def drain_after_two(training: EncoderTraining) -> None:
+        step(training)
+        steps.append(training.images_seen)
+        if len(steps) == 2:
+            scene.machine.pulse.drain()
+
+    monkeypatch.setattr(EncoderTraining, "step", drain_after_two)
+    with pytest.raises(Drained):
+        inverters.run(scene.machine, str(request.ref), 1)
+    assert len(scratch(scene, request)) == 1
+    scene.machine.pulse.is_draining = False
+    inverters.run(scene.machine, str(request.ref), 2)
+    assert steps == [4, 8, 12, 16]
+    first, second = (outcome_of(scene, one).inverter for one in (trained, request))
+    assert first == second
+    assert scratch(scene, request) == []
+
+
+def test_a_training_is_cancelled_between_two_steps(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends as cancelled, and leaves neither an inverter nor a state."""
+    request = ask_inverter(scene)
+    step = EncoderTraining.step
+
+    def cancel_first(training: EncoderTraining) -> None:
+        scene.cancel(request.ref)
+        step(training)
+
+    monkeypatch.setattr(EncoderTraining, "step", cancel_first)
+    inverters.run(scene.machine, str(request.ref), 1)
+    assert outcome_of(scene, request).status is JobStatus.CANCELLED
+    assert records.read_inverters(scene.machine.store, DEFAULT_TENANT, GENERATOR) == []
+    assert scratch(scene, request) == []
+
+
+def test_a_training_without_its_generator_fails(scene: Scene) -> None:
+    """A generator that was deleted meanwhile is a wrong input, not trouble of the machine."""
+    request = ask_inverter(scene)
+    scene.machine.store.delete(keys.manifest(DEFAULT_TENANT, "generators", GENERATOR))
+    inverters.run(scene.machine, str(request.ref), 1)
+    error = outcome_of(scene, request).error
+    assert error is not None
+    assert (error.code, error.retryable) == ("input_missing", False)

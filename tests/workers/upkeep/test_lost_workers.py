@@ -1,0 +1,246 @@
+"""Worker processes that are killed, drained, cancelled and robbed of their Redis: each job still ends correctly.
+
+Real processes on a folder as their store; the app's part (write the request, queue it) is done by hand.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rq.registry import StartedJobRegistry
+
+from contracts.batches import BatchRequest
+from contracts.fits.fit import FitRequest
+from contracts.fits.options import InversionOptions, ResolvedFitOptions
+from contracts.inverters import InverterOptions
+from contracts.jobs import JobRef, JobStatus, ShardRef
+from examples.demo.stack import Stack
+from models.serialization import unpack
+from state import records
+from state.queues import job_call
+from state.settings import Settings
+from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
+from tests.workers.training.trained import ask_inverter
+from workers.rendering import batches
+from workers.runtime.machine import Machine
+from workers.runtime.queues import open_queue, put
+from workers.training import inverters
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+WAIT_SECONDS = 120
+IMPATIENT = {
+    "HANDSOFF_HEARTBEAT_INTERVAL": "PT0.5S",
+    "HANDSOFF_HEARTBEAT_FRESH": "PT3S",
+    "HANDSOFF_RECONCILE_INTERVAL": "PT0.5S",
+    "HANDSOFF_KEEP_INTERVAL": "PT0.1S",
+    "HANDSOFF_CPU_THREADS": "1",
+    "HANDSOFF_MICRO_BATCH": "4",
+}
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A Redis and a folder, no workers yet; what a test starts is stopped after it."""
+    with Stack(tmp_path, settings=IMPATIENT) as stack:
+        stack.start_redis()
+        yield stack
+
+
+@pytest.fixture
+def scene(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A scene in the stack's own store and Redis."""
+    for name, value in stack.environment.items():
+        if name.startswith("HANDSOFF_"):
+            monkeypatch.setenv(name, value)
+    scene = Scene(Machine.from_settings(Settings()))
+    scene.publish_generator(tmp_path)
+    return scene
+
+
+def long_fit(scene: Scene, steps: int = 400) -> FitRequest:
+    """A fit of some seconds, queued."""
+    numbers = QUICK.inversion.model_dump() | {"steps": steps}
+    options = ResolvedFitOptions(inversion=InversionOptions(**numbers), ensemble=QUICK.ensemble)
+    fit = scene.ask_fit(options)
+    put(scene.machine.redis, job_call(fit.ref, 1))
+    return fit
+
+
+def long_batch(scene: Scene) -> BatchRequest:
+    """A batch of some seconds, its first shards queued."""
+    batch = scene.ask_batch(scene.fit(), n=1_600, shard_size=200)
+    batches.queue_next(scene.machine, batch)
+    return batch
+
+
+def until(is_so: Callable[[], bool], what: str) -> None:
+    """Waits for something to become true."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited {WAIT_SECONDS} s for {what}"
+        time.sleep(0.05)
+
+
+def is_running(scene: Scene, ref: JobRef) -> bool:
+    """True once a worker has published a step."""
+    return scene.machine.ledger.live(ref).progress is not None
+
+
+def end_of(scene: Scene, ref: JobRef) -> JobStatus:
+    """The status that a job ends with."""
+    until(lambda: records.read_manifest(scene.machine.store, ref) is not None, f"the end of {ref}")
+    manifest = records.read_manifest(scene.machine.store, ref)
+    assert manifest is not None
+    return JobStatus(manifest.status)
+
+
+def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
+    """SIGKILL in mid-fit: the reconciler gives the job to another worker."""
+    fit = long_fit(scene)
+    stack.start_worker("fit", "first")
+    until(lambda: is_running(scene, fit.ref), "the fit to run")
+    stack.kill("first")
+    assert not records.has_ended(scene.machine.store, fit.ref)
+    stack.start_worker("fit", "second")
+    stack.start_worker("reconcile")
+    assert end_of(scene, fit.ref) is JobStatus.SUCCEEDED
+
+
+def test_a_training_goes_on_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
+    """SIGKILL in mid-training: another worker goes on from the state that is kept, not from the start."""
+    training = ask_inverter(scene, InverterOptions(num_images=400, batch=4))
+    put(scene.machine.redis, job_call(training.ref, 1))
+    store, key = scene.machine.store, inverters.state_key(training.ref)
+    stack.start_worker("fit", "first")
+    until(lambda: store.head(key) is not None, "a state to be kept")
+    stack.kill("first")
+    kept = int(unpack(store.get(key))["images_seen"])
+    before = scene.machine.ledger.events(training.ref, limit=1_000)[-1].id
+    stack.start_worker("fit", "second")
+    stack.start_worker("reconcile")
+    assert end_of(scene, training.ref) is JobStatus.SUCCEEDED
+    later = scene.machine.ledger.events(training.ref, before, limit=1_000)
+    assert min(event.data["done"] for event in later if event.type == "progress") > kept > 0
+
+
+def test_a_batch_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
+    """SIGKILL in mid-batch: every sample is there once, whoever rendered it."""
+    batch = long_batch(scene)
+    stack.start_worker("generate", "first")
+    until(lambda: len(records.shards_done(scene.machine.store, batch.ref)) >= 2, "two shards")
+    stack.kill("first")
+    assert len(records.shards_done(scene.machine.store, batch.ref)) < batch.num_shards
+    stack.start_worker("generate", "second")
+    stack.start_worker("reconcile")
+    assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
+    assert len(scene.shard_files(batch)) == 4 * batch.n
+
+
+def test_a_batch_survives_the_loss_of_redis(stack: Stack, scene: Scene) -> None:
+    """FLUSHALL in mid-batch: queues, claims and progress are gone, no sample is."""
+    batch = long_batch(scene)
+    stack.start_worker("generate")
+    stack.start_worker("reconcile")
+    until(lambda: len(records.shards_done(scene.machine.store, batch.ref)) >= 2, "two shards")
+    scene.machine.redis.flushall()
+    assert len(records.shards_done(scene.machine.store, batch.ref)) < batch.num_shards
+    assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
+    assert len(scene.shard_files(batch)) == 4 * batch.n
+
+
+def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None:
+    """With other micro-batches and shards they accept the candidates that one accepts alone, and label them alike."""
+    fit = scene.fit()
+    alone = scene.ask_batch(fit, n=120, shard_size=120, drop_share=0.5)
+    batches.run_pilot(scene.machine, str(alone.ref), 1)
+    batches.run_shard(scene.machine, str(ShardRef(batch=alone.ref, index=0)), 1)
+    names = ["first", "second"]
+    for name, micro_batch in zip(names, (3, 8), strict=True):
+        stack.environment["HANDSOFF_MICRO_BATCH"] = str(micro_batch)
+        stack.start_worker("generate", name)
+    until(lambda: len(scene.machine.ledger.workers()) == len(names), "both workers")
+    shared = scene.ask_batch(fit, n=120, shard_size=10, drop_share=0.5)
+    batches.queue_next(scene.machine, shared)
+    assert end_of(scene, shared.ref) is JobStatus.SUCCEEDED
+    assert all(shared.id in stack.log_of(name) for name in names)
+    one, two = scene.shard_files(alone), scene.shard_files(shared)
+    assert candidates(one) == candidates(two)
+    assert max(attempt for _, _, attempt in candidates(one).values()) > 0
+    assert equal_pixels(one, two) >= 0.999
+
+
+def test_a_queued_job_is_cancelled_without_being_run(stack: Stack, scene: Scene) -> None:
+    """The worker that picks it up ends it at once."""
+    fit = long_fit(scene, steps=5_000)
+    scene.cancel(fit.ref)
+    stack.start_worker("fit")
+    assert end_of(scene, fit.ref) is JobStatus.CANCELLED
+
+
+def test_a_running_job_is_cancelled_between_two_steps(stack: Stack, scene: Scene) -> None:
+    """It would have run for minutes; it ends within seconds, and the worker takes the next job."""
+    fit = long_fit(scene, steps=5_000)
+    stack.start_worker("fit")
+    until(lambda: is_running(scene, fit.ref), "the fit to run")
+    scene.cancel(fit.ref)
+    assert end_of(scene, fit.ref) is JobStatus.CANCELLED
+    assert end_of(scene, long_fit(scene, steps=1).ref) is JobStatus.SUCCEEDED
+
+
+def test_a_running_batch_is_cancelled(stack: Stack, scene: Scene) -> None:
+    """Between two micro-batches of a shard: the rest is never rendered, and nothing stays queued."""
+    batch = scene.ask_batch(scene.fit(), n=50_000, shard_size=25_000)
+    batches.queue_next(scene.machine, batch)
+    stack.start_worker("generate")
+    until(lambda: is_running(scene, batch.ref), "the batch to run")
+    scene.cancel(batch.ref)
+    assert end_of(scene, batch.ref) is JobStatus.CANCELLED
+    assert records.shards_done(scene.machine.store, batch.ref) == set()
+    waiting = open_queue(scene.machine.redis, "generate")
+    until(lambda: not waiting.get_job_ids(), "the other shard to be dropped")
+
+
+def test_sigterm_gives_the_job_back(stack: Stack, scene: Scene) -> None:
+    """The worker ends in good order, even when it is told twice; the job waits at the front for another."""
+    fit = long_fit(scene)
+    stack.start_worker("fit", "first")
+    until(lambda: is_running(scene, fit.ref), "the fit to run")
+    first = stack.processes.pop("first")
+    first.send_signal(signal.SIGTERM)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(WAIT_SECONDS) == os.EX_OK
+    assert open_queue(scene.machine.redis, "fit").get_job_ids() == [f"{fit.id}-1"]
+    stack.start_worker("fit", "second")
+    assert end_of(scene, fit.ref) is JobStatus.SUCCEEDED
+
+
+def test_a_long_job_keeps_its_worker(stack: Stack, scene: Scene) -> None:
+    """It runs longer than a silent worker is believed in, and is begun once: the heartbeat keeps its claim alive."""
+    fit = long_fit(scene, steps=5_000)
+    stack.start_worker("fit")
+    stack.start_worker("reconcile")
+    until(lambda: is_running(scene, fit.ref), "the fit to run")
+    started = scene.machine.ledger.live(fit.ref).started_at
+    assert started is not None
+    running = StartedJobRegistry(queue=open_queue(scene.machine.redis, "fit"))
+    patience = 2 * Settings().heartbeat_fresh.total_seconds()
+    until(lambda: time.time() - started.timestamp() > patience, "twice the worker's patience")
+    assert running.get_job_ids(cleanup=False) == [f"{fit.id}-1"]
+    assert scene.machine.ledger.live(fit.ref).attempt == 1
+    scene.cancel(fit.ref)
+    assert end_of(scene, fit.ref) is JobStatus.CANCELLED
+
+
+def test_a_batch_with_a_filter_begins_with_its_pilot(stack: Stack, scene: Scene) -> None:
+    """The first call measures the threshold, and only then are shards queued."""
+    batch = scene.ask_batch(scene.fit(), n=8, shard_size=4, drop_share=0.1)
+    batches.queue_next(scene.machine, batch)
+    waiting = open_queue(scene.machine.redis, "generate").get_job_ids()
+    assert waiting == [f"{batch.id}-pilot-1"]
+    stack.start_worker("generate")
+    assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
+    assert scene.batch_manifest(batch.ref).threshold is not None

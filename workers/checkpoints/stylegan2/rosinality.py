@@ -1,0 +1,137 @@
+"""The networks of rosinality/stylegan2-pytorch and its heirs: tensors, whose shapes alone tell the configuration."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from torch import Tensor
+
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.files.tensors import StoredTensor
+from workers.checkpoints.stylegan2.drafts import Draft, Drafts, Names
+from workers.checkpoints.stylegan2.filters import check_filter
+from workers.checkpoints.stylegan2.stand_ins import drawn_noise, no_mean_w
+from workers.checkpoints.wrapped_names import State
+
+FORMAT = "rosinality"
+
+LAYER = {
+    "weight": "conv.weight",
+    "affine.weight": "conv.modulation.weight",
+    "affine.bias": "conv.modulation.bias",
+    "noise_strength": "noise.weight",
+    "bias": "activate.bias",
+}
+TO_RGB = LAYER | {"bias": "bias"}
+
+# Ours => theirs. Their lists run on over the blocks: two convolutions each, the first block has names of its own.
+GENERATOR_NAMES: Names = (
+    (r"mapping\.layers\.(\d+)\.(\w+)", lambda k, what: f"style.{k + 1}.{what}"),
+    (r"blocks\.0\.const", lambda: "input.input"),
+    (r"blocks\.(\d+)\.conv(\d)\.noise_const", lambda k, n: f"noises.noise_{2 * k - 1 + n}"),
+    (r"blocks\.0\.conv1\.(.+)", lambda what: f"conv1.{LAYER[what]}"),
+    (r"blocks\.0\.to_rgb\.(.+)", lambda what: f"to_rgb1.{TO_RGB[what]}"),
+    (r"blocks\.(\d+)\.conv(\d)\.(.+)", lambda k, n, what: f"convs.{2 * k - 2 + n}.{LAYER[what]}"),
+    (r"blocks\.(\d+)\.to_rgb\.(.+)", lambda k, what: f"to_rgbs.{k - 1}.{TO_RGB[what]}"),
+)
+
+# Their layers are lists: a blur where one halves, the convolution, its activation with the bias.
+DISCRIMINATOR_NAMES: Names = (
+    (r"from_rgb\.weight", lambda: "convs.0.0.weight"),
+    (r"from_rgb\.bias", lambda: "convs.0.1.bias"),
+    (r"blocks\.(\d+)\.conv0\.weight", lambda k: f"convs.{k + 1}.conv1.0.weight"),
+    (r"blocks\.(\d+)\.conv0\.bias", lambda k: f"convs.{k + 1}.conv1.1.bias"),
+    (r"blocks\.(\d+)\.conv1\.weight", lambda k: f"convs.{k + 1}.conv2.1.weight"),
+    (r"blocks\.(\d+)\.conv1\.bias", lambda k: f"convs.{k + 1}.conv2.2.bias"),
+    (r"blocks\.(\d+)\.skip\.weight", lambda k: f"convs.{k + 1}.skip.1.weight"),
+    (r"conv\.weight", lambda: "final_conv.0.weight"),
+    (r"conv\.bias", lambda: "final_conv.1.bias"),
+    (r"dense\.(\w+)", lambda what: f"final_linear.0.{what}"),
+    (r"out\.(\w+)", lambda what: f"final_linear.1.{what}"),
+)
+
+IGNORED = r".*\.kernel"
+"""Checked against the filter that we build ourselves, and not kept."""
+
+
+def drafts_of(
+    state: State,
+    mean_w: StoredTensor | None,
+    discriminator: Callable[[tuple[int, int]], Draft] | None,
+    warnings: tuple[str, ...] = (),
+) -> Drafts:
+    """The draft of a generator, with that of a discriminator, which is made for the generator's base size."""
+    draft = _draft_generator(state, mean_w)
+    return Drafts(
+        format=FORMAT,
+        generator=draft,
+        discriminator=partial(discriminator, draft.config.base_px) if discriminator else None,
+        warnings=warnings,
+    )
+
+
+def _draft_generator(state: State, mean_w: StoredTensor | None) -> Draft:
+    """The generator's configuration, read from shapes, and its tensors; `mean_w` is the file's latent_avg, or None."""
+    _check_filters(state)
+    num_blocks = 1 + sum(re.fullmatch(r"to_rgbs\.\d+\.bias", name) is not None for name in state)
+    channels = [_shape(state, "conv1.conv.weight")[1]]
+    channels += [_shape(state, f"convs.{2 * k - 1}.conv.weight")[1] for k in range(1, num_blocks)]
+    layers = sum(re.fullmatch(r"style\.\d+\.weight", name) is not None for name in state)
+    constant = _shape(state, "input.input")
+    config = GeneratorConfig(
+        z_dim=_shape(state, "style.1.weight")[1],
+        w_dim=_shape(state, f"style.{layers}.weight")[0],
+        channels=tuple(channels),
+        base_px=(constant[-2], constant[-1]),
+        num_mapping_layers=layers,
+    )
+    tensors: dict[str, StoredTensor | Tensor] = dict(state)
+    stand_ins = []
+    if mean_w is None:
+        stand_ins.append(no_mean_w(config))
+    else:
+        tensors["latent_avg"] = _first_row(mean_w)
+    if "noises.noise_0" not in state:  # the oldest files drew their noise anew every time
+        stand_ins.append(drawn_noise(config))
+    return Draft(
+        config=config,
+        tensors=tensors,
+        names=((r"mapping\.w_mean", lambda: "latent_avg"), *GENERATOR_NAMES),
+        stand_ins=tuple(stand_ins),
+        ignored=IGNORED,
+    )
+
+
+def draft_discriminator(state: State, base_px: tuple[int, int]) -> Draft:
+    """The discriminator of a training checkpoint; `base_px` is its generator's."""
+    _check_filters(state)
+    last = _shape(state, "final_conv.0.weight")
+    num_blocks = 1 + sum(
+        re.fullmatch(r"convs\.\d+\.skip\.1\.weight", name) is not None for name in state
+    )
+    widths = [_shape(state, f"convs.{k}.conv1.0.weight")[0] for k in range(1, num_blocks)]
+    config = DiscriminatorConfig(
+        channels=(last[0], *reversed(widths)),
+        base_px=base_px,
+        minibatch_std_channels=last[1] - last[0],
+    )
+    return Draft(config=config, tensors=state, names=DISCRIMINATOR_NAMES, ignored=IGNORED)
+
+
+def _first_row(mean: StoredTensor) -> StoredTensor:
+    """Some files repeat the mean for every layer."""
+    return replace(mean, shape=mean.shape[-1:], strides=mean.strides[-1:])
+
+
+def _shape(state: State, name: str) -> tuple[int, ...]:
+    if name not in state or len(state[name].shape) < 2:
+        raise CheckpointRefused(f"it lacks the tensor {name!r} of rosinality's StyleGAN2")
+    return state[name].shape
+
+
+def _check_filters(state: State) -> None:
+    for name, tensor in state.items():
+        if re.fullmatch(IGNORED, name):
+            check_filter(name, tensor)

@@ -1,0 +1,145 @@
+"""The fit's contact sheet: for each set of images a column of rows, one for each image, of cells with titles.
+
+Each row begins with the image's name and numbers; the classes and their colours are named above everything.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from contracts.schemas import Colour, LabelSchema
+from workers.codecs.depth import UNKNOWN_COLOUR
+from workers.codecs.images import PALETTE, Pixels, encode_image
+from workers.codecs.keypoints import COVERED_COLOUR, SEEN_COLOUR
+from workers.codecs.lettering import (
+    LINE_PX,
+    MARGIN_PX,
+    TEXT_PX,
+    TITLE_PX,
+    Legend,
+    blank,
+    draw_legend,
+    write,
+)
+
+MAX_ROWS = 16
+GAP_PX = 4
+MIN_CELL_PX, MAX_CELL_PX = 112, 256
+CAPTION_PX = 150
+"""Width of a row's name and numbers."""
+HEADING_PX = TITLE_PX + LINE_PX + 3 * MARGIN_PX
+WARNING: Colour = (200, 0, 0)
+
+Row = dict[str, Pixels]
+"""Cells by name, in order; the same names in every row of a column."""
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """An image's cells, its name, lines with numbers, and what is wrong with it, if anything is."""
+
+    cells: Row
+    name: str
+    facts: tuple[str, ...] = ()
+    warning: str = ""
+
+
+def encode_sheet(columns: Mapping[str, Sequence[SheetRow]], legend: Legend = ()) -> bytes:
+    """Titled columns of rows as one PNG. Cells are RGB and equally large; they are brought to a size for the eye."""
+    drawn = [_column(title, rows) for title, rows in columns.items() if rows]
+    if not drawn:
+        raise ValueError("a sheet needs at least one row of cells")
+    height = max(len(column) for column in drawn)
+    level = [_join([column, _white(column, height - len(column))], axis=0) for column in drawn]
+    body = _join(level, axis=1, gap_px=4 * GAP_PX)
+    if not legend:
+        return encode_image(body)
+    return encode_image(_join([draw_legend(legend, body.shape[1]), body], axis=0))
+
+
+def legend_of(schema: LabelSchema) -> list[tuple[str, Colour]]:
+    """The classes, keypoints and unknown depth with the colours that they are drawn in."""
+    colours = class_colours(schema)
+    legend = [(name, _colour(colours[place])) for place, name in enumerate(schema.classes)]
+    if schema.keypoints:
+        legend += [("keypoint, visible", SEEN_COLOUR), ("keypoint, hidden", COVERED_COLOUR)]
+    if schema.depth:
+        legend.append(("depth unknown", UNKNOWN_COLOUR))
+    return legend
+
+
+def class_colours(schema: LabelSchema) -> Pixels:
+    """[256, 3]: the colour of each index, the schema's own first."""
+    own = [value for colour in schema.colours or () for value in colour]
+    return np.array([*own, *PALETTE[len(own) :]], dtype=np.uint8).reshape(256, 3)
+
+
+def coloured(indices: Pixels, schema: LabelSchema) -> Pixels:
+    """Class indices [height, width] in the classes' colours."""
+    return class_colours(schema)[indices]
+
+
+def _colour(row: Pixels) -> Colour:
+    red, green, blue = row.tolist()
+    return red, green, blue
+
+
+def _column(title: str, rows: Sequence[SheetRow]) -> Pixels:
+    strips = []
+    for row in rows:
+        cells = _join([_sized(cell) for cell in row.cells.values()], axis=1, gap_px=GAP_PX)
+        strips.append(_join([_caption(row, len(cells)), cells], axis=1))
+    body = _join(strips, axis=0, gap_px=GAP_PX)
+    return _join([_heading(title, tuple(rows[0].cells), body.shape[1]), body], axis=0)
+
+
+def _heading(title: str, names: Sequence[str], width_px: int) -> Pixels:
+    """The set's title, and below it the cells' names, each above its own."""
+    paper = blank(width_px, HEADING_PX)
+    write(paper, (MARGIN_PX, MARGIN_PX), title, size_px=TITLE_PX, width_px=width_px - MARGIN_PX)
+    step = (width_px - CAPTION_PX + GAP_PX) / len(names)
+    for place, name in enumerate(names):
+        at = (CAPTION_PX + place * step, TITLE_PX + 2 * MARGIN_PX)
+        write(paper, at, name, width_px=step - GAP_PX)
+    return np.asarray(paper)
+
+
+def _caption(row: SheetRow, height_px: int) -> Pixels:
+    """The name, the numbers below it, the warning in red; as many lines as fit beside the cells."""
+    paper = blank(CAPTION_PX, height_px)
+    lines = [row.name, *row.facts, *([row.warning] if row.warning else [])]
+    for place, text in enumerate(lines):
+        colour = WARNING if row.warning and place == len(lines) - 1 else (0, 0, 0)
+        top = 2 + place * LINE_PX
+        if top + TEXT_PX <= height_px:
+            write(paper, (MARGIN_PX, top), text, colour=colour, width_px=CAPTION_PX - 2 * MARGIN_PX)
+    if row.warning:
+        paper.paste(WARNING, (0, 0, 3, height_px))
+    return np.asarray(paper)
+
+
+def _sized(cell: Pixels) -> Pixels:
+    """A small cell a whole number of times as large, so that every pixel stays a square; a large one averaged down.
+
+    Sixteen rows of 1024 px cells would be a picture of 130 megapixels.
+    """
+    reduction = -(-max(cell.shape[:2]) // MAX_CELL_PX)
+    if reduction > 1:
+        return np.asarray(Image.fromarray(cell).reduce(reduction))
+    factor = max(1, -(-MIN_CELL_PX // cell.shape[0]))
+    return cell.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _join(parts: Sequence[Pixels], *, axis: int, gap_px: int = 0) -> Pixels:
+    """Parts one above the other (axis 0) or side by side (axis 1), white between them."""
+    shape = list(parts[0].shape)
+    shape[axis] = gap_px
+    gap = np.full(shape, 255, dtype=np.uint8)
+    spaced = [piece for part in parts for piece in (gap, part)][1:]
+    return np.concatenate(spaced, axis=axis)
+
+
+def _white(like: Pixels, height: int) -> Pixels:
+    return np.full((height, *like.shape[1:]), 255, dtype=np.uint8)

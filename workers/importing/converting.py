@@ -1,0 +1,18 @@
+"""The conversion of a checkpoint as a step of an import: progress, cancelling and the operator's limits."""
+
+from pathlib import Path
+
+from workers.importing.converting_process import Converted, Limits, convert_file
+from workers.runtime.jobs import Run
+
+CHECKPOINT = "checkpoint"
+
+
+def convert(run: Run, folder: Path) -> Converted:
+    """Make `generator` (safetensors + JSON) and perhaps `discriminator` of the file `checkpoint` in `folder`.
+
+    Raises `InvalidCheckpoint` when it is refused or goes beyond a limit. Ends the child when the job is cancelled.
+    """
+    path = folder / CHECKPOINT
+    limits = Limits.for_file(run.machine.settings, path.stat().st_size)
+    return convert_file(path, folder, limits, on_wait=lambda: run.tell("reading", 0, 1))

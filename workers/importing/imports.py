@@ -1,0 +1,100 @@
+"""An import: an uploaded checkpoint in, a generator out. It is fetched, converted by a child, sampled and stored.
+
+Everything lies under its own digest and the manifest comes last, so doing it twice changes nothing. The original is
+deleted with the end of the job, however it ended.
+"""
+
+from pathlib import Path
+
+from contracts.base import Artefact, now
+from contracts.digests import sha256_of
+from contracts.errors.jobs import InputMissing
+from contracts.generators import (
+    GeneratorManifest,
+    GeneratorMetrics,
+    GeneratorOutcome,
+    GeneratorRequest,
+    Weights,
+)
+from contracts.jobs import JobRef, JobStatus
+from models.generators.stylegan2.generator import build_generator
+from models.serialization import pack
+from state import keys, records
+from state.spooling import spool_folder
+from state.uploads import delete_upload
+from workers.importing.converting import CHECKPOINT, convert
+from workers.importing.describing import describe
+from workers.importing.generator_samples import draw_samples
+from workers.importing.uploads import fetch
+from workers.runtime import jobs
+from workers.runtime.artefacts import write_artefact, write_weights
+from workers.runtime.jobs import Run
+from workers.runtime.machine import Machine
+from workers.runtime.weights import read_network
+
+BINARY = "application/octet-stream"
+
+
+def run(machine: Machine, argument: str, attempt: int) -> None:
+    """Runs the import that `argument` names, and deletes the original when it has ended."""
+    ref = JobRef.parse(argument)
+    jobs.perform(machine, ref, attempt, _import)
+    request = records.read_request(machine.store, ref)
+    if records.has_ended(machine.store, ref) and isinstance(request, GeneratorRequest):
+        _discard(machine, request)
+
+
+def _import(run: Run) -> GeneratorOutcome:
+    request = records.read_request(run.machine.store, run.ref)
+    if not isinstance(request, GeneratorRequest) or request.original is None:
+        raise InputMissing(f"The request of '{run.ref}' is gone, or names no upload.")
+    with spool_folder() as folder:
+        fetch(run, request.original, folder / CHECKPOINT)
+        converted = convert(run, folder)
+        generator = build_generator(*read_network(folder, "generator")).to(run.machine.device)
+        samples = draw_samples(run, generator)
+        weights = _store_network(run, "generator", folder)
+        discriminator = (
+            _store_network(run, "discriminator", folder) if converted.has_discriminator else None
+        )
+    made = GeneratorManifest(
+        **request.model_dump(include={"tenant", "id", "name", "created_at", "license"}),
+        source=f"{request.source} ({converted.format})",
+        digest=weights.digest,
+        weights=weights,
+        discriminator=discriminator,
+        missing=converted.missing,
+        warnings=converted.warnings,
+        sheet=_store_sample(run, samples.sheet, "png", "image/png"),
+        statistics=_store_sample(run, pack(samples.statistics), "safetensors", BINARY),
+        **describe(generator.config),
+    )
+    return GeneratorOutcome(
+        status=JobStatus.SUCCEEDED,
+        started_at=run.started_at,
+        finished_at=now(),
+        generator=made,
+        metrics=GeneratorMetrics(
+            stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()}
+        ),
+    )
+
+
+def _store_network(run: Run, name: str, folder: Path) -> Weights:
+    return write_weights(
+        run.machine,
+        (folder / f"{name}.safetensors").read_bytes(),
+        (folder / f"{name}.json").read_bytes(),
+        lambda sha256, suffix: keys.weights(run.ref.tenant, run.ref.id, sha256, suffix),
+    )
+
+
+def _store_sample(run: Run, data: bytes, suffix: keys.SampleSuffix, media_type: str) -> Artefact:
+    key = keys.samples(run.ref.tenant, run.ref.id, sha256_of(data), suffix)
+    return write_artefact(run.machine, key, data, media_type)
+
+
+def _discard(machine: Machine, request: GeneratorRequest) -> None:
+    if request.original is not None:
+        upload_id = request.original.key.split("/")[-2]
+        delete_upload(machine.store, request.tenant, upload_id)

@@ -1,0 +1,108 @@
+"""From candidates to labelled samples: latent, image, label and uncertainty, rendered in micro-batches.
+
+Which candidate stands for sample i is decided by seed and index alone (`models/sampling.py`), whatever the
+micro-batch, the shard or the worker.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from contracts.batches import PinnedFit
+from contracts.errors.jobs import AcceptanceTooLow
+from models import sampling
+from models.labels.label_generator import Rendered
+from models.sampling import Candidate, Stream, draw_accepted, latents
+from workers.codecs.samples import Sample
+from workers.rendering.label_generators import open_label_generator
+from workers.runtime.machine import Machine
+
+MAX_ATTEMPTS = 1_000
+"""Candidates per sample: a filter that keeps only a tenth needs more than this once in 10^45 samples."""
+
+
+class Renderer:
+    """Renders the candidates of one seed at one truncation with the label generator of one fit."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        tenant: str,
+        fit: PinnedFit,
+        *,
+        seed: int,
+        truncation: float,
+        stream: Stream = Stream.SAMPLES,
+    ) -> None:
+        self._machine = machine
+        self._label_generator = open_label_generator(machine, tenant, fit)
+        self._digest = fit.digest
+        self._at_once = machine.micro_batches.most(self._label_generator.image_bytes)
+        self._seed = seed
+        self._truncation = truncation
+        self._stream = stream
+
+    def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
+        """The sample of each candidate, in order."""
+        chunks = self._machine.micro_batches.run(
+            "rendering", self._digest, candidates, self._render_chunk, largest=self._at_once
+        )
+        for samples in chunks:
+            yield from samples
+
+    def draw(
+        self, indices: Sequence[int], threshold: float | None, see: Callable[[list[Sample]], None]
+    ) -> Iterator[Sample]:
+        """The accepted sample of each index, as they come. `see` is shown all that were drawn, in micro-batches.
+
+        Raises `AcceptanceTooLow` when an index has used up its candidates.
+        """
+
+        def render(candidates: list[Candidate]) -> list[Sample]:
+            samples = list(self.render(candidates))
+            see(samples)
+            return samples
+
+        accepted = draw_accepted(
+            indices,
+            render,
+            lambda sample: threshold is None or sample.score <= threshold,
+            micro_batch=self._at_once,
+            max_attempts=MAX_ATTEMPTS,
+        )
+        try:
+            yield from (sample for _, sample in accepted)
+        except sampling.AcceptanceTooLow as error:
+            raise AcceptanceTooLow(f"Not every sample can be found: {error}.") from error
+
+    def _render_chunk(self, chunk: Sequence[Candidate]) -> list[Sample]:
+        generator = self._label_generator.generator
+        z = latents(self._seed, chunk, generator.config.z_dim, self._stream)
+        ws = generator.map(z.to(self._machine.device), self._truncation)
+        rendered = self._label_generator.render(ws)
+        return [
+            _sample(self._seed, candidate, rendered, place) for place, candidate in enumerate(chunk)
+        ]
+
+
+def _sample(seed: int, candidate: Candidate, rendered: Rendered, place: int) -> Sample:
+    """One of the rendered samples, as arrays."""
+    return Sample(
+        seed=seed,
+        index=candidate.index,
+        attempt=candidate.attempt,
+        image=rendered.images[place].numpy(),
+        uncertainty=rendered.uncertainty[place].numpy(),
+        score=float(rendered.scores[place]),
+        task_scores={task: float(scores[place]) for task, scores in rendered.task_scores.items()},
+        mask=_row(rendered.masks, place),
+        points=_row(rendered.keypoints, place),
+        visibility=_row(rendered.visibility, place),
+        depth=_row(rendered.depth, place),
+    )
+
+
+def _row(labels: Tensor | None, place: int) -> NDArray[Any] | None:
+    return None if labels is None else labels[place].numpy()

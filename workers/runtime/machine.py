@@ -1,0 +1,52 @@
+"""The machine a job runs on: settings, store, ledger, queue connection, device, warm networks and pulse, built once."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import redis
+import torch
+
+from state.ledger import Ledger
+from state.settings import Settings
+from state.store import Store
+from workers.runtime.micro_batches import MicroBatches
+from workers.runtime.pulse import Pulse
+from workers.runtime.warm import WarmNetworks
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Handed to every job as its first argument."""
+
+    settings: Settings
+    store: Store
+    ledger: Ledger
+    redis: "redis.Redis"
+    device: torch.device
+    networks: WarmNetworks
+    micro_batches: MicroBatches
+    pulse: Pulse
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Opens what the settings name. RQ needs a connection of its own: it reads bytes, and waits long."""
+        url = settings.redis_url.get_secret_value()
+        device = choose_device(settings.device)
+        memory_bytes = settings.micro_batch_memory_bytes if device.type == "cpu" else None
+        return cls(
+            settings=settings,
+            store=Store.from_settings(settings),
+            ledger=Ledger.connect(url),
+            redis=redis.Redis.from_url(url),
+            device=device,
+            networks=WarmNetworks(settings.max_warm_bytes),
+            micro_batches=MicroBatches(settings.micro_batch, memory_bytes),
+            pulse=Pulse(),
+        )
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`; `auto` takes an accelerator when there is one."""
+    if name != "auto":
+        return torch.device(name)
+    return torch.accelerator.current_accelerator() or torch.device("cpu")

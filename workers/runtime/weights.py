@@ -1,0 +1,35 @@
+"""Networks in folders: NAME.safetensors beside NAME.json, the pair that `models.serialization` makes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from models.serialization import pack_network, unpack
+from workers.runtime.values import BAD_VALUES_MEND, first_flaw
+
+
+def write_network(folder: Path, name: str, network: nn.Module, config: dict[str, Any]) -> None:
+    """Write the pair; an existing one is replaced.
+
+    Raises:
+        ValueError: the weights are not finite, or absurdly large.
+    """
+    flaw = first_flaw(network.state_dict())
+    if flaw is not None:
+        raise ValueError(f"expected a {name} with finite weights, but {flaw}. {BAD_VALUES_MEND}")
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors, described = pack_network(network, config)
+    (folder / f"{name}.safetensors").write_bytes(tensors)
+    (folder / f"{name}.json").write_bytes(described)
+
+
+def read_network(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """(config, tensors) for the network's `build_...` function.
+
+    Raises:
+        FileNotFoundError: one of the two files is missing.
+    """
+    config = json.loads((folder / f"{name}.json").read_bytes())
+    return config, unpack((folder / f"{name}.safetensors").read_bytes())

@@ -1,0 +1,181 @@
+"""Our RQ worker: one queue, one process, no fork; networks stay warm between jobs.
+
+RQ's `SimpleWorker` runs jobs in the process but sends no heartbeat meanwhile, so a long job is taken for lost and run
+twice; and a second SIGTERM fails the running job. Both are mended here (docs/decisions/0002).
+"""
+
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+import torch
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+
+from contracts.base import now
+from contracts.heartbeats import Heartbeat, WorkerState
+from contracts.kinds import QueueName
+from state.queues import TASKS
+from workers.rendering import exports, streams
+from workers.runtime.jobs import fail_for_good
+from workers.runtime.machine import Machine
+from workers.runtime.machine_jobs import TASK_FUNCTIONS, MachineJob, TaskQueue
+from workers.runtime.poison import drop, purge
+from workers.runtime.pulse import repeating, show_life
+
+log = structlog.get_logger()
+
+DEQUEUE_SECONDS = 15
+"""RQ waits `worker_ttl - 15` seconds for a job before it looks around (maintenance, reconnection)."""
+
+
+def end_after_last_retry(machine: Machine, job: Job, error: BaseException) -> None:
+    """Writes the manifest of a job that has failed and will not be retried; RQ itself only forgets it.
+
+    A shard of a stream and an export have no manifest: whoever waits for them is told. Never raises: what fails here
+    would end the worker, and the job would come back and end the next one. The reconciler ends or repeats such a job.
+    """
+    try:
+        if job.should_retry or job.func_name not in TASK_FUNCTIONS:
+            return
+        fail = _FAIL_OF_FUNCTION.get(job.func_name, fail_for_good)
+        fail(machine, job.args[0], error)
+    except Exception:
+        log.exception("a failure could not be recorded", rq_id=job.id)
+
+
+_FAIL_OF_FUNCTION = {
+    TASKS["stream"].function: streams.fail_for_good,
+    TASKS["export"].function: exports.fail_for_good,
+}
+
+
+class Worker(SimpleWorker):
+    """Takes jobs from one queue until it is asked to stop."""
+
+    job_class = MachineJob
+    queue_class = TaskQueue
+
+    def __init__(self, queue: QueueName, machine: Machine) -> None:
+        super().__init__(
+            [queue],
+            name=f"{queue}-{socket.gethostname().partition('.')[0]}-{uuid.uuid4().hex[:8]}",
+            connection=machine.redis,
+            serializer=JSONSerializer,
+            exception_handlers=[self._note_failure],
+            worker_ttl=DEQUEUE_SECONDS + 15,
+            log_job_description=False,
+        )
+        self._queue_name = queue
+        self._machine = machine
+        self._running: tuple[Job, Execution] | None = None
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT, showing a sign of life the whole time."""
+        self.send_heartbeat()
+        with repeating(self._machine.settings.heartbeat_interval, self.send_heartbeat):
+            self.work(logging_level="WARNING")
+        self._machine.ledger.leave(self.name)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run one job in this process, its execution kept alive and its silence watched.
+
+        A job that RQ itself stumbles over is dropped: it must not end the worker and come back. The reconciler queues
+        again what was a job of ours.
+        """
+        assert isinstance(job, MachineJob)
+        job.machine = self._machine
+        try:
+            self._execute(job, queue)
+        except (RedisConnectionError, RedisTimeoutError):
+            raise
+        except Exception as error:
+            log.exception("a job could not be run", rq_id=job.id)
+            drop(self.connection, job.id, repr(error))
+        self.set_state(WorkerStatus.IDLE)
+
+    def _execute(self, job: MachineJob, queue: Queue) -> None:
+        job.forget_dependents()
+        execution = self.prepare_execution(job)
+        with (
+            self._kept_alive(job, execution),
+            self._machine.pulse.watched(self._machine.settings.watchdog),
+        ):
+            self.perform_job(job, queue, execution)
+
+    def run_maintenance_tasks(self) -> None:
+        """Clean RQ's registries, after what would stop that has been removed."""
+        purge(self.connection)
+        try:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        except (RedisConnectionError, RedisTimeoutError):
+            raise
+        except Exception:
+            log.exception("maintenance of the queue failed")
+
+    def subscribe(self) -> None:
+        """Listen to no commands from Redis: RQ's would let anyone who can publish there stop workers and jobs."""
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """Seconds after which a silent worker's job is taken for lost, however long the job may take."""
+        return int(self._machine.settings.heartbeat_fresh.total_seconds())
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT, once or many times: the running job stops at its next step, and no other is taken.
+
+        Unlike RQ's, a second signal changes nothing; SIGKILL is there for those who cannot wait.
+        """
+        if self._stop_requested:
+            return
+        self._stop_requested = True
+        self._machine.pulse.drain()
+        if self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested  # out of the blocking wait for the next job
+
+    @contextmanager
+    def _kept_alive(self, job: Job, execution: Execution) -> Iterator[None]:
+        self._running = job, execution
+        try:
+            yield
+        finally:
+            self._running = None
+
+    def send_heartbeat(self) -> None:
+        """Runs on a thread of its own. Redis may be away for a while; the next beat tries again."""
+        running = self._running
+        try:
+            if running is not None:
+                self.maintain_heartbeats(*running)
+            self._machine.ledger.beat(self._heartbeat(running[0] if running else None))
+            show_life(self._machine.settings.alive_path)
+        except RedisError as error:
+            log.warning("no heartbeat sent", error=str(error))
+
+    def _heartbeat(self, job: Job | None) -> Heartbeat:
+        state: WorkerState = "idle" if job is None else "busy"
+        return Heartbeat(
+            worker=self.name,
+            queue=self._queue_name,
+            state="draining" if self._machine.pulse.is_draining else state,
+            at=now(),
+            device=str(self._machine.device),
+            job=job.args[0] if job else None,
+        )
+
+    def _note_failure(self, job: Job, _kind: type, error: BaseException, _trace: object) -> bool:
+        """Called by RQ for every exception that leaves a job, before it decides on a retry."""
+        end_after_last_retry(self._machine, job, error)
+        if isinstance(error, torch.AcceleratorError):
+            # The accelerator's context is broken for good; a fresh process gets a fresh one.
+            self._stop_requested = True
+        return True

@@ -1,0 +1,197 @@
+"""A training of a StyleGAN2 from a folder of images, resumable: `python -m workers.training.train_generator` runs it.
+
+Writes into the output folder: `checkpoint.pt` (everything, to continue), `samples-*.png`, `training_log.jsonl`, and at
+every snapshot the averaged generator and the discriminator as safetensors + JSON.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.adversarial.frechet import frechet_distance, random_features
+from models.adversarial.training import AdversarialOptions, AdversarialState, start, training_step
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from workers.runtime.weights import read_network, write_network
+from workers.training.image_folder import ImageFolder, write_grid
+from workers.training.training_options import InputError
+from workers.training.training_progress import TrainingProgress, print_line
+
+NUM_GRID_SAMPLES = 64
+NUM_FRECHET_SAMPLES = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What the command line asks for, beside the losses' own options."""
+
+    images: Path
+    out: Path
+    total_images: int
+    snapshot_images: int
+    batch: int
+    seed: int
+    device: torch.device
+    start_from: Path | None = None
+    rank: int = 0
+    num_processes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.batch % self.num_processes:
+            raise InputError(
+                f"a batch of {self.batch} cannot be shared by {self.num_processes} processes evenly; "
+                "give --batch a multiple of them"
+            )
+
+
+def train(
+    run: Run, options: AdversarialOptions, channels: tuple[int, ...], *, w_dim: int, depth: int
+) -> None:
+    """Train until `total_images` real images were seen, going on from OUT's checkpoint where there is one."""
+    folder = ImageFolder(run.images)
+    folder.check()
+    base_px = _base_px(folder.image_px, len(channels))
+    torch.manual_seed(run.seed)
+    state = start(
+        GeneratorConfig(
+            z_dim=w_dim, w_dim=w_dim, channels=channels, base_px=base_px, num_mapping_layers=depth
+        ),
+        DiscriminatorConfig(channels=channels, base_px=base_px),
+        options,
+        run.device,
+    )
+    run.out.mkdir(parents=True, exist_ok=True)
+    if not _resume(run, state) and run.start_from is not None:
+        _start_from(run.start_from, state)
+    if run.rank:  # the same weights in every process, but latents of its own
+        torch.manual_seed((run.seed + run.rank) * 1_000_003 + state.images_seen)
+    batches = folder.batches(
+        run.batch,
+        seed=run.seed,
+        skip_images=state.images_seen,
+        share=(run.rank, run.num_processes),
+    )
+    progress = _start_progress(run, state, folder) if run.rank == 0 else None
+    with progress or nullcontext():
+        while state.images_seen < run.total_images:
+            goal = min(state.images_seen + run.snapshot_images, run.total_images)
+            row = _train_until(goal, state, batches, options, progress)
+            if progress is not None:  # the other processes wait for this one at their next step
+                progress.stage("writing a snapshot")
+                _snapshot(run, state, folder, row | {"options": asdict(options)})
+
+
+def _start_progress(run: Run, state: AdversarialState, folder: ImageFolder) -> TrainingProgress:
+    """Say once what is trained and where, before the first step."""
+    height, width = folder.image_px
+    print_line(
+        f"training on {run.device}: {len(folder):,} images of {width}x{height} px, until {run.total_images:,} were"
+        f" seen; a snapshot in {run.out} every {run.snapshot_images:,}. Ctrl+C stops; the same command continues from"
+        " the last snapshot"
+    )
+    return TrainingProgress(run.total_images, state.images_seen)
+
+
+def _train_until(
+    goal: int,
+    state: AdversarialState,
+    batches: Iterator[Tensor],
+    options: AdversarialOptions,
+    progress: TrainingProgress | None,
+) -> dict[str, float]:
+    """Steps up to `goal` images seen; mean losses and speed of the stretch."""
+    began, first, sums, steps = time.monotonic(), state.images_seen, dict[str, float](), 0
+    device = state.average.mapping.w_mean.device
+    while state.images_seen < goal:
+        losses = training_step(state, next(batches).to(device), options)
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + value
+        steps += 1
+        if progress is not None:
+            progress.step(state.images_seen, losses)
+    speed = (state.images_seen - first) / (time.monotonic() - began)
+    return {name: total / steps for name, total in sums.items()} | {"images_per_second": speed}
+
+
+def _snapshot(
+    run: Run, state: AdversarialState, folder: ImageFolder, row: dict[str, object]
+) -> None:
+    """Checkpoint first (a kill from here on loses nothing), then samples, distance, log line and networks."""
+    partial = run.out / "checkpoint.pt.partial"
+    torch.save({"state": state.state_dict(), "rng": torch.get_rng_state()}, partial)
+    partial.replace(run.out / "checkpoint.pt")
+    images = _samples(state, run, NUM_FRECHET_SAMPLES)
+    write_grid(images[:NUM_GRID_SAMPLES], run.out / f"samples-{state.images_seen:08d}.png")
+    row |= {"images_seen": state.images_seen, "fd_random": _distance(state, run, folder, images)}
+    row |= {"augmentation": state.augmentation}
+    with (run.out / "training_log.jsonl").open("a") as log:
+        log.write(json.dumps(row) + "\n")
+    print_line(json.dumps(row))
+    write_network(run.out, "generator", state.average, state.average.config.to_dict())
+    discriminator = state.discriminator
+    write_network(run.out, "discriminator", discriminator, discriminator.config.to_dict())
+
+
+def _samples(state: AdversarialState, run: Run, count: int) -> Tensor:
+    """The same latents at every snapshot, through the averaged generator, constant noise, no truncation."""
+    chooser = torch.Generator().manual_seed(run.seed)
+    z = torch.randn(count, state.average.config.z_dim, generator=chooser).to(run.device)
+    with torch.no_grad():
+        return torch.cat([state.average(part) for part in z.split(run.batch)])
+
+
+def _distance(state: AdversarialState, run: Run, folder: ImageFolder, fakes: Tensor) -> float:
+    """Frechet distance of the samples to as many images of the folder, in random features."""
+    config = state.discriminator.config
+    count = min(NUM_FRECHET_SAMPLES, len(folder))
+    reals = folder.read(list(range(count))).to(run.device)
+    pairs = [
+        torch.cat([random_features(part, config) for part in images.split(50)])
+        for images in (reals, fakes)
+    ]
+    return frechet_distance(*pairs)
+
+
+def _resume(run: Run, state: AdversarialState) -> bool:
+    """Go on from OUT's own checkpoint; False where there is none."""
+    path = run.out / "checkpoint.pt"
+    if not path.exists():
+        return False
+    saved = torch.load(path, map_location=run.device, weights_only=True)
+    state.load_state_dict(saved["state"])
+    torch.set_rng_state(saved["rng"].cpu())
+    print_line(f"continuing after {state.images_seen:,} images")
+    return True
+
+
+def _start_from(folder: Path, state: AdversarialState) -> None:
+    """Take over finished networks: the averaged generator stands for both generators, optimisers start afresh."""
+    _, generator = read_network(folder, "generator")
+    _, discriminator = read_network(folder, "discriminator")
+    state.generator.load_state_dict(generator)
+    state.average.load_state_dict(generator)
+    state.discriminator.load_state_dict(discriminator)
+
+
+def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
+    """The constant input's size that doubles up to the images'."""
+    factor = 1 << (blocks - 1)
+    height, width = image_px
+    if height % factor or width % factor:
+        raise InputError(
+            f"images of {height}x{width} px do not halve {blocks - 1} times; "
+            "give --channels one number per doubling of a small constant (64 px: five)"
+        )
+    return height // factor, width // factor
+
+
+def chosen_device(name: str, local_rank: int = 0) -> torch.device:
+    """Return the device of a name; `auto` is a GPU where there is one. Of several GPUs, each process takes its own."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(f"cuda:{local_rank}" if name == "cuda" else name)

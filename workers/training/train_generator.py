@@ -1,0 +1,205 @@
+"""`python -m workers.training.train_generator IMAGES OUT`: trains a StyleGAN2 from a folder of images."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from workers.training.training_options import (
+    add_machine_options,
+    add_number,
+    new_parser,
+    run_command,
+)
+
+COMMAND = "train_generator"
+DESCRIPTION = """\
+Train a StyleGAN2 from a folder of images of one size. Stop it at any time: the same command
+continues.
+
+OUT gets, at every snapshot:
+  checkpoint.pt                   everything, to continue
+  samples-*.png                   look at these
+  training_log.jsonl              losses, and fd_random: the distance to the real images, which should fall
+  generator.*, discriminator.*    the networks, as safetensors + JSON
+Progress is printed every 5 seconds: images seen, speed, time left, losses.
+
+Several GPUs or CPU processes share a batch:
+  torchrun --nproc-per-node N -m workers.training.train_generator IMAGES OUT
+Next step: python -m workers.training.train_inverter OUT
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Train as the command line says."""
+    given = _parser().parse_args(arguments)
+    import torch  # noqa: PLC0415 - takes seconds to load, and --help and a misspelt option need none of it
+
+    from models.adversarial.training import AdversarialOptions  # noqa: PLC0415 - loads torch
+    from workers.training.generator_training import Run, chosen_device, train  # noqa: PLC0415 - loads torch
+
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    options = AdversarialOptions(
+        learning_rate=given.learning_rate,
+        r1_gamma=given.r1_gamma,
+        style_mixing=given.style_mixing,
+        noise=given.noise,
+        path_length_weight=given.path_length_weight,
+        ema_half_life_kimg=given.ema_half_life_kimg,
+        augmentation_target=0.6 if given.augment else None,
+    )
+    run = Run(
+        images=given.images,
+        out=given.out,
+        total_images=given.total_images,
+        snapshot_images=given.snapshot_images,
+        batch=given.batch,
+        seed=given.seed,
+        device=chosen_device(given.device, int(os.environ.get("LOCAL_RANK", "0"))),
+        start_from=given.start_from,
+        rank=int(os.environ.get("RANK", "0")),
+        num_processes=int(os.environ.get("WORLD_SIZE", "1")),
+    )
+    if run.num_processes > 1:
+        torch.distributed.init_process_group("nccl" if run.device.type == "cuda" else "gloo")
+    train(run, options, tuple(given.channels), w_dim=given.w_dim, depth=given.mapping_layers)
+    if run.num_processes > 1:
+        torch.distributed.destroy_process_group()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = new_parser(COMMAND, DESCRIPTION)
+    parser.add_argument(
+        "images",
+        type=Path,
+        metavar="IMAGES",
+        help="folder with PNG, JPEG or WebP images, all of one size; folders in it are searched too",
+    )
+    parser.add_argument(
+        "out", type=Path, metavar="OUT", help="folder for checkpoint, samples, log and weights"
+    )
+    _add_length(parser)
+    _add_network(parser)
+    _add_recipe(parser)
+    add_machine_options(parser)
+    return parser
+
+
+def _add_length(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how long")
+    add_number(
+        group,
+        "--total-images",
+        300_000,
+        "stop once this many images were seen, those of earlier runs included. Raise it while the samples still"
+        " improve",
+        unit="images",
+        least=1,
+    )
+    add_number(
+        group,
+        "--snapshot-images",
+        10_000,
+        "images between two snapshots. Lower it on a slow machine: Ctrl+C loses what was trained since the last one",
+        unit="images",
+        least=1,
+    )
+    add_number(
+        group,
+        "--batch",
+        16,
+        "images in one step, of all processes together. Lower it when memory runs out (8 works with"
+        " --ema-half-life-kimg 2.5), raise it on a large GPU",
+        unit="images",
+        least=1,
+    )
+    group.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="FOLDER",
+        help="start from the generator and discriminator in this folder, of the same shape, rather than from random"
+        " weights. Use it for a domain that resembles theirs (folder, default none)",
+    )
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("network (fixed once OUT has a checkpoint)")
+    group.add_argument(
+        "--channels",
+        type=int,
+        nargs="+",
+        default=[128, 128, 96, 48, 16],
+        metavar="N",
+        help="channels of each resolution, the smallest first. Each further number doubles the size: from 4 px on,"
+        " 64 px need five and 256 px seven. More channels make finer images and slower steps"
+        " (whole numbers, default 128 128 96 48 16)",
+    )
+    add_number(
+        group,
+        "--w-dim",
+        128,
+        "length of the latent vectors z and w. 512 is usual from 256 px on",
+        least=1,
+    )
+    add_number(
+        group,
+        "--mapping-layers",
+        4,
+        "layers of the mapping from z to w. 8 is usual from 256 px on",
+        unit="layers",
+        least=1,
+    )
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("recipe")
+    add_number(
+        group,
+        "--learning-rate",
+        0.0025,
+        "Adam's step size, of both networks. Lower it (0.001) when losses jump or --start-from is used",
+    )
+    add_number(
+        group,
+        "--r1-gamma",
+        0.1,
+        "weight of the R1 penalty on the discriminator's gradient. Raise it when the discriminator's loss falls towards"
+        " 0; larger images need more: about 1 at 128 px, 2 to 10 at 256 px",
+    )
+    add_number(
+        group,
+        "--style-mixing",
+        0.1,
+        "share of the samples that mix two latents. 0 where all images are of one layout",
+    )
+    group.add_argument(
+        "--noise",
+        choices=("random", "none"),
+        default="random",
+        help="none leaves the noise inputs unused: right for drawings and other images without random detail; random is"
+        " for photographs (choice, default random)",
+    )
+    add_number(
+        group,
+        "--path-length-weight",
+        0.0,
+        "weight of the path-length penalty. 2 makes images easier to invert, and steps slower",
+    )
+    add_number(
+        group,
+        "--ema-half-life-kimg",
+        5.0,
+        "half-life of the moving average that is saved as the generator. Halve it with half the batch",
+        unit="thousand images",
+    )
+    group.add_argument(
+        "--augment",
+        action="store_true",
+        help="show both networks augmented images, as strongly as overfitting asks for. Use it below about 10,000"
+        " images (switch, default off)",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_command(main))

@@ -6,7 +6,7 @@ The same shape stands in an upload's labelset.json, in the requests of fits and 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AliasChoices, Field, StringConstraints, model_validator
 
 from contracts.base import Model
 
@@ -28,7 +28,7 @@ LabelName = Annotated[
     ),
 ]
 Byte = Annotated[int, Field(ge=0, le=255)]
-Colour = tuple[Byte, Byte, Byte]
+Color = tuple[Byte, Byte, Byte]
 
 
 class KeypointSchema(Model):
@@ -72,13 +72,15 @@ class DepthSchema(Model):
 class LabelSchema(Model):
     """The kinds of label: classes in the order of their index, keypoints, depth. At least one of the three.
 
-    `ignore_index` means "no label here". `colours` are the classes' own, in their order; without them, viewers show
-    the palette of PASCAL VOC.
+    `ignore_index` means "no label here". `colors` has one color for each class, in the same order. Without it, viewers
+    show the palette of PASCAL VOC. Input may spell it `colours`, as version 0.1 did.
     """
 
     classes: Annotated[tuple[LabelName, ...], Field(max_length=255)] = ()
     ignore_index: Annotated[int, Field(ge=0, le=MAX_LABEL_VALUE)] = MAX_LABEL_VALUE
-    colours: tuple[Colour, ...] | None = None
+    colors: Annotated[
+        tuple[Color, ...] | None, Field(validation_alias=AliasChoices("colors", "colours"))
+    ] = None
     keypoints: KeypointSchema | None = None
     depth: DepthSchema | None = None
 
@@ -88,8 +90,8 @@ class LabelSchema(Model):
             raise ValueError("nothing is labelled: give classes, keypoints or depth")
         if self.classes:
             self._check_classes()
-        if self.colours is not None:
-            self._check_colours(self.colours)
+        if self.colors is not None:
+            self._check_colors(self.colors)
         return self
 
     @property
@@ -111,7 +113,7 @@ class LabelSchema(Model):
         """The schema of these tasks alone."""
         gone: dict[str, object] = {}
         if "segmentation" not in tasks:
-            gone |= {"classes": (), "colours": None}
+            gone |= {"classes": (), "colors": None}
         if "keypoints" not in tasks:
             gone["keypoints"] = None
         if "depth" not in tasks:
@@ -128,15 +130,13 @@ class LabelSchema(Model):
                 f" '{self.classes[self.ignore_index]}'; choose one from {len(self.classes)} to 255"
             )
 
-    def _check_colours(self, colours: tuple[Colour, ...]) -> None:
-        if len(colours) != len(self.classes):
+    def _check_colors(self, colors: tuple[Color, ...]) -> None:
+        if len(colors) != len(self.classes):
             raise ValueError(
-                f"there are {len(self.classes)} classes but {len(colours)} colours; give one for each class, in order"
+                f"there are {len(self.classes)} classes but {len(colors)} colors; give one for each class, in order"
             )
-        if len(set(colours)) != len(colours):
-            raise ValueError(
-                "two classes have the same colour; give each class a colour of its own"
-            )
+        if len(set(colors)) != len(colors):
+            raise ValueError("two classes have the same color; give each class a color of its own")
 
 
 def _check_distinct(what: str, names: tuple[str, ...]) -> None:

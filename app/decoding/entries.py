@@ -66,7 +66,7 @@ class Source:
     @property
     def is_ignore_declared(self) -> bool:
         """Whether the upload says which value is ignored, so that it means no class."""
-        return bool({"ignore_index", "ignore_colour"} & self.upload.model_fields_set)
+        return bool({"ignore_index", "ignore_color"} & self.upload.model_fields_set)
 
     @cached_property
     def annotated(self) -> Mapping[TaskName, Set[str]]:

@@ -51,7 +51,7 @@ def read_mask(
     image = picture.image
     if image.mode in ("LA", "RGBA"):
         image = drop_opaque_alpha(image, name)
-    if image.mode == "RGB" and upload.colours is not None:
+    if image.mode == "RGB" and upload.colors is not None:
         return Mask(_from_colors(_packed(image), name, upload), False, picture.is_turned)
     samples = _grey_samples(image, picture.bit_depth, name)
     return _from_grey(samples, name, upload, is_turned=picture.is_turned)
@@ -76,14 +76,14 @@ def _from_palette(picture: Picture, name: str, upload: UploadSchema) -> Mask:
     """A palette's indices; with colors in the schema, the classes that its colors mean."""
     image = picture.image
     indices = np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(image.size[::-1])
-    if upload.colours is None:
+    if upload.colors is None:
         return Mask(Image.fromarray(indices), True, picture.is_turned)
     palette = np.array(image.getpalette("RGB"), dtype=np.uint32).reshape(-1, 3)
     if indices.max() >= len(palette):
         detail = f"A pixel has index {indices.max()}, but the palette has {len(palette)} colors. Save it again."
         raise Refused(name, detail)
     packed = (palette @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32))[indices]
-    if upload.ignore_colour is None:  # the usual palette has a color of its own for "no label"
+    if upload.ignore_color is None:  # the usual palette has a color of its own for "no label"
         strangers = indices[~np.isin(packed, _colors(upload))]
         if (strangers == upload.ignore_index).all():
             packed = np.where(indices == upload.ignore_index, _NO_COLOR, packed).astype(np.uint32)
@@ -104,7 +104,7 @@ def _grey_samples(image: Image.Image, bit_depth: int, name: str) -> NDArray[np.u
         return np.asarray(image).astype(np.uint16)
     detail = (
         f"Expected class indices as a palette or grey PNG, got mode {image.mode}. Replace each color by the index of"
-        ' its class, or save it as RGB and give "colours" in labelset.json.'
+        ' its class, or save it as RGB and give "colors" in labelset.json.'
     )
     raise Refused(name, detail)
 
@@ -122,13 +122,13 @@ def _from_grey(
         raise Refused(name, detail)
     as_indices = Image.fromarray(samples.astype(np.uint8))
     greys = values.astype(np.uint32) * 0x010101
-    if upload.colours is None or not np.isin(greys, _colors(upload)).all():
+    if upload.colors is None or not np.isin(greys, _colors(upload)).all():
         return Mask(as_indices, True, is_turned)
     as_colors = _from_colors(samples.astype(np.uint32) * 0x010101, name, upload)
     if np.isin(values, _plain_indices(upload)).all() and as_colors != as_indices:
         detail = (
-            'Its grey values are class indices and grey "colours" of other classes at once. Save it as RGB for colors,'
-            ' or leave "colours" out of labelset.json for indices.'
+            'Its grey values are class indices and grey "colors" of other classes at once. Save it as RGB for colors,'
+            ' or leave "colors" out of labelset.json for indices.'
         )
         raise Refused(name, detail)
     return Mask(as_colors, False, is_turned)
@@ -147,7 +147,7 @@ _NO_COLOR = 1 << 24
 
 def _colors(upload: UploadSchema) -> list[int]:
     """The packed colors of classes and of unlabelled pixels."""
-    known = [*(upload.colours or ()), *([upload.ignore_colour] if upload.ignore_colour else [])]
+    known = [*(upload.colors or ()), *([upload.ignore_color] if upload.ignore_color else [])]
     return [red << 16 | green << 8 | blue for red, green, blue in known]
 
 
@@ -177,5 +177,5 @@ def _stranger(packed: Packed, is_known: NDArray[np.bool_]) -> str:
     color = [value >> 16, value >> 8 & 255, value & 255]
     return (
         f"The pixel at column {column}, row {row} has color {color}, which no class has. Correct the mask (saved"
-        ' without smoothing), or add the color to "colours", or as "ignore_colour", in labelset.json.'
+        ' without smoothing), or add the color to "colors", or as "ignore_color", in labelset.json.'
     )

@@ -7,12 +7,12 @@ settings, no secrets, no network address.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from contracts.base import Model, Sha256
 from contracts.errors.tree import Flaw
 from contracts.labelsets import NPY_TYPE, DepthRange, LabelsetWarning
-from contracts.schemas import Colour, LabelSchema
+from contracts.schemas import Color, LabelSchema
 
 JOB = "job.json"
 RESULT = "result.json"
@@ -93,15 +93,17 @@ class DecodedEntry(Model):
 
 
 class UploadSchema(LabelSchema):
-    """`labelset.json`: the label schema, a name for people, and the colour of unlabelled pixels in colour masks."""
+    """`labelset.json`: the label schema, a name for people, and the color of unlabelled pixels in color masks."""
 
     name: Annotated[str, Field(max_length=200)] = ""
-    ignore_colour: Colour | None = None
+    ignore_color: Annotated[
+        Color | None, Field(validation_alias=AliasChoices("ignore_color", "ignore_colour"))
+    ] = None
 
     @property
     def labels(self) -> LabelSchema:
         """The schema alone."""
-        return LabelSchema.model_validate(self.model_dump(exclude={"name", "ignore_colour"}))
+        return LabelSchema.model_validate(self.model_dump(exclude={"name", "ignore_color"}))
 
 
 class DecodeResult(Model):

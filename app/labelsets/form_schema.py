@@ -5,7 +5,7 @@ from typing import Any
 _SCHEMA_EXAMPLES = [
     '{"name": "faces", "classes": ["background", "skin", "hair"], "ignore_index": 255}',
     (
-        '{"name": "heads", "classes": ["background", "skin"], "colours": [[0, 0, 0], [255, 205, 148]],'
+        '{"name": "heads", "classes": ["background", "skin"], "colors": [[0, 0, 0], [255, 205, 148]],'
         ' "keypoints": {"names": ["head_top", "chin"], "skeleton": [["head_top", "chin"]],'
         ' "reference": ["head_top", "chin"]}, "depth": {"unit": "m", "scale": 0.001, "unknown": 0}}'
     ),
@@ -29,7 +29,7 @@ _PROPERTIES = {
     ),
     "images": _files("Images (PNG, JPEG, WebP), when there is no archive"),
     "masks": _files(
-        "Masks (PNG of class indices, or colors with `colours` in the schema), each named like its image"
+        "Masks (PNG of class indices, or colors with `colors` in the schema), each named like its image"
     ),
     "keypoints": _files(
         '`{"keypoints": [{"name": "nose", "x": 31.5, "y": 20, "visibility": 2}]}` for each image'

@@ -9,7 +9,7 @@ LABEL_FIELDS: Table = {
         ["background", "skin"],
     ),
     "ignore_index": Described("The mask value that means unlabelled.", 255),
-    "colours": Described(
+    "colors": Described(
         "A color (red, green, blue) for each class, in the order of `classes`; null for none.",
         [[0, 0, 0], [255, 205, 148]],
     ),

@@ -35,7 +35,7 @@ STEPS_PER_NAT = 255
 class Sample:
     """One sample out of a shard: RGB image, uncertainty 0 to 255, its facts, and the labels that it has.
 
-    label: the mask in its palette's colours, `palette` those of the indices. points: x, y and visibility. depth: 16
+    label: the mask in its palette's colors, `palette` those of the indices. points: x, y and visibility. depth: 16
     bits, near is small.
     """
 
@@ -119,7 +119,7 @@ def _caption(sample: Sample) -> str:
 
 
 def _draw_legend(sheet: Image.Image, sample: Sample, classes: Sequence[str], nats: float) -> None:
-    """The classes and keypoints with their colours, and the scale of the uncertainty from 0 to `nats`, in one line.
+    """The classes and keypoints with their colors, and the scale of the uncertainty from 0 to `nats`, in one line.
 
     Index 0 stays clear in an overlay, so it has no swatch. What does not fit beside the scale is counted.
     """
@@ -156,7 +156,7 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _palette(data: bytes) -> tuple[Color, ...]:
-    """The colours of a mask's indices; none where it has no palette."""
+    """The colors of a mask's indices; none where it has no palette."""
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
         values = image.getpalette() or []
     return tuple(zip(values[::3], values[1::3], values[2::3], strict=True))
@@ -174,7 +174,7 @@ def _grey(data: bytes) -> NDArray[Any]:
 
 
 def _overlay(sample: Sample) -> Pixels:
-    """The mask's colours over the image (class 0 is black in the palette and stays clear), and the keypoints on it."""
+    """The mask's colors over the image (class 0 is black in the palette and stays clear), and the keypoints on it."""
     drawn = sample.image.copy()
     if sample.label is not None:
         share = 0.6 * sample.label.any(axis=2, keepdims=True)

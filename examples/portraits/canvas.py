@@ -39,7 +39,7 @@ def coordinates(box: Box) -> tuple[Plane, Plane]:
 
 
 class Canvas:
-    """Four planes: material, shade (a factor), mix (between a material's two colours), height."""
+    """Four planes: material, shade (a factor), mix (between a material's two colors), height."""
 
     def __init__(self) -> None:
         self.material = np.zeros((SIDE, SIDE), np.uint8)

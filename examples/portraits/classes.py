@@ -27,7 +27,7 @@ class Part(IntEnum):
 
 CLASS_NAMES = tuple(part.name.lower() for part in Part)
 
-# What overlays and palette PNGs colour each class with, in the order of the classes.
+# What overlays and palette PNGs color each class with, in the order of the classes.
 CLASS_COLOURS = (
     (40, 40, 48),
     (255, 205, 148),
@@ -44,7 +44,7 @@ CLASS_COLOURS = (
 
 
 class Material(IntEnum):
-    """What a supersample is painted with; two colours each, see `colours.Palette`."""
+    """What a supersample is painted with; two colors each, see `colors.Palette`."""
 
     BACKGROUND = 0
     SKIN = 1

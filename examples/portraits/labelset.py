@@ -82,7 +82,7 @@ def write_labelset(
 def mask_image(mask: NDArray[np.uint8]) -> Image.Image:
     """A PNG's palette image whose pixels are class indices."""
     image = Image.fromarray(mask)
-    image.putpalette([value for colour in CLASS_COLOURS for value in colour])
+    image.putpalette([value for color in CLASS_COLOURS for value in color])
     return image
 
 

@@ -9,7 +9,7 @@ from typing import get_args
 
 import numpy as np
 
-from examples.portraits.colours import draw_palette
+from examples.portraits.colors import draw_palette
 from examples.portraits.traits import (
     Body,
     CollarStyle,

@@ -9,7 +9,7 @@ from examples.portraits.accessories import paint_glasses, paint_hat
 from examples.portraits.body import paint_background, paint_clothing, paint_neck
 from examples.portraits.canvas import Canvas, Plane, Where, average
 from examples.portraits.classes import Material
-from examples.portraits.colours import Colour
+from examples.portraits.colors import Color
 from examples.portraits.face import paint_face
 from examples.portraits.hair import paint_hair, paint_hair_behind
 from examples.portraits.keypoints import locate
@@ -64,7 +64,7 @@ def paint(portrait: Portrait) -> Canvas:
 
 
 def develop(canvas: Canvas, portrait: Portrait) -> NDArray[np.uint8]:
-    """Planes => pixels: the mean colour of each pixel's supersamples."""
+    """Planes => pixels: the mean color of each pixel's supersamples."""
     palette, tint = portrait.palette, portrait.light.tint
     first, second = _table(palette.first), _table(palette.second)
     samples = np.empty((3, *canvas.material.shape), np.float32)
@@ -81,11 +81,11 @@ def develop(canvas: Canvas, portrait: Portrait) -> NDArray[np.uint8]:
     return (pixels * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0).copy()
 
 
-def _table(colours: dict[Material, Colour]) -> Plane:
-    return np.array([colours[material] for material in Material], np.float32).T
+def _table(colors: dict[Material, Color]) -> Plane:
+    return np.array([colors[material] for material in Material], np.float32).T
 
 
-def _tint(samples: Plane, lens: Where, colour: Colour, share: float) -> None:
+def _tint(samples: Plane, lens: Where, color: Color, share: float) -> None:
     for channel in range(3):
         clear = samples[channel]
-        np.copyto(clear, clear + share * (colour[channel] - clear), where=lens)
+        np.copyto(clear, clear + share * (color[channel] - clear), where=lens)

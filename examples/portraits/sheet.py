@@ -11,9 +11,9 @@ from examples.portraits.render import Rendering
 
 
 def overlay(rendering: Rendering) -> NDArray[np.uint8]:
-    """The image, half covered by the colours of its classes, uint8 [64, 64, 3]."""
-    colours = np.array(CLASS_COLOURS, np.uint16)[rendering.mask]
-    return ((colours + rendering.image) // 2).astype(np.uint8)
+    """The image, half covered by the colors of its classes, uint8 [64, 64, 3]."""
+    colors = np.array(CLASS_COLOURS, np.uint16)[rendering.mask]
+    return ((colors + rendering.image) // 2).astype(np.uint8)
 
 
 def draw_sheet(renderings: Sequence[Rendering], *, columns: int, zoom: int) -> Image.Image:

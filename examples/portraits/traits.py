@@ -1,4 +1,4 @@
-"""The traits that make one portrait: pose, face, hair, clothing, accessories, light, colours.
+"""The traits that make one portrait: pose, face, hair, clothing, accessories, light, colors.
 
 Plain frozen values, no pixels; `population.py` draws them, the painters read them.
 """
@@ -6,7 +6,7 @@ Plain frozen values, no pixels; `population.py` draws them, the painters read th
 from dataclasses import dataclass
 from typing import Literal
 
-from examples.portraits.colours import Palette
+from examples.portraits.colors import Palette
 
 HairStyle = Literal["short", "parted", "fringe", "bob", "long", "curly", "bald"]
 CollarStyle = Literal["round", "v", "turtle", "shirt"]

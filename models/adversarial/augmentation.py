@@ -22,11 +22,11 @@ _LUMA_AXIS = 1.0 / math.sqrt(3.0)
 
 
 def augment(images: Images, probability: float) -> Images:
-    """Flip, turn, zoom, shift and recolour each image, every kind with the given probability (section 2.2)."""
+    """Flip, turn, zoom, shift and recolor each image, every kind with the given probability (section 2.2)."""
     if probability <= 0.0:
         return images
     moved = _move(images, _geometry(images, probability))
-    return _recolour(moved, probability)
+    return _recolor(moved, probability)
 
 
 def next_probability(
@@ -65,7 +65,7 @@ def _move(images: Images, geometry: Float[Tensor, "batch 2 3"]) -> Images:
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def _recolour(images: Images, probability: float) -> Images:
+def _recolor(images: Images, probability: float) -> Images:
     """Brightness, contrast and a turn of the hue around the grey axis."""
     device = images.device
     brightness = _chosen(images, probability) * torch.randn(len(images), device=device)

@@ -1,6 +1,6 @@
 """How much of an image's fine detail its reconstruction shows: what makes a face recognisable, and its labels right.
 
-Pixels and the discriminator's features are satisfied with a blurred picture of the same colours; the detail is not.
+Pixels and the discriminator's features are satisfied with a blurred picture of the same colors; the detail is not.
 """
 
 import torch

@@ -1,4 +1,4 @@
-"""Uploads made on the spot: pictures of one colour, their labels, and the archive or form that they come in."""
+"""Uploads made on the spot: pictures of one color, their labels, and the archive or form that they come in."""
 
 import io
 import json
@@ -46,9 +46,9 @@ def all_kinds() -> dict[str, bytes]:
     }
 
 
-def png(mode: str, size: tuple[int, int], colour: Any = 0) -> bytes:
-    """A PNG of one colour."""
-    return encode(Image.new(mode, size, colour))
+def png(mode: str, size: tuple[int, int], color: Any = 0) -> bytes:
+    """A PNG of one color."""
+    return encode(Image.new(mode, size, color))
 
 
 def halves(size: tuple[int, int], value: int) -> bytes:

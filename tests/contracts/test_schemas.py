@@ -7,7 +7,7 @@ from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
 
 ALL = LabelSchema(
     classes=("background", "skin"),
-    colours=((0, 0, 0), (9, 9, 9)),
+    colors=((0, 0, 0), (9, 9, 9)),
     keypoints=KeypointSchema(names=("nose", "chin")),
     depth=DepthSchema(unit="m", scale=0.001),
 )
@@ -20,9 +20,9 @@ ALL = LabelSchema(
         ({"classes": ["skin"]}, "name a background"),
         ({"classes": ["skin", "skin"]}, "skin came more than once"),
         ({"classes": [f"c{n}" for n in range(256)]}, "at most 255 items"),
-        ({"classes": ["a", "b"], "colours": [[0, 0, 0]]}, "2 classes but 1 colours"),
-        ({"classes": ["a", "b"], "colours": [[0, 0, 0]] * 2}, "the same colour"),
-        ({"classes": ["a", "b"], "colours": [[0, 0, 0], [0, 0, 256]]}, "less than or equal to 255"),
+        ({"classes": ["a", "b"], "colors": [[0, 0, 0]]}, "2 classes but 1 colors"),
+        ({"classes": ["a", "b"], "colors": [[0, 0, 0]] * 2}, "the same color"),
+        ({"classes": ["a", "b"], "colors": [[0, 0, 0], [0, 0, 256]]}, "less than or equal to 255"),
         ({"keypoints": {"names": []}}, "at least 1 item"),
         ({"keypoints": {"names": [f"p{n}" for n in range(257)]}}, "at most 256 items"),
         ({"keypoints": {"names": ["nose", "nose"]}}, "nose came more than once"),
@@ -48,4 +48,12 @@ def test_a_part_of_a_schema_is_a_schema() -> None:
     """What the other tasks need is gone."""
     depth = ALL.only(["depth"])
     assert LabelSchema.model_validate(depth.model_dump()) == depth
-    assert (depth.tasks, depth.num_classes, depth.colours) == (("depth",), 0, None)
+    assert (depth.tasks, depth.num_classes, depth.colors) == (("depth",), 0, None)
+
+
+def test_the_spelling_of_version_0_1_is_read() -> None:
+    """`colours` becomes `colors`, and is written as that."""
+    fields = {"classes": ["a", "b"], "colours": [[0, 0, 0], [9, 9, 9]]}
+    schema = LabelSchema.model_validate(fields)
+    assert schema.colors == ((0, 0, 0), (9, 9, 9))
+    assert "colours" not in schema.model_dump()

@@ -52,7 +52,7 @@ PX = 32
 LABELS = LabelSchema(classes=("left", "right"))
 ALL_KINDS = LabelSchema(
     classes=("left", "right"),
-    colours=((10, 20, 30), (200, 100, 50)),
+    colors=((10, 20, 30), (200, 100, 50)),
     keypoints=KeypointSchema(
         names=("head_top", "chin"),
         skeleton=(("head_top", "chin"),),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contracts.batches import ImageFormat
-from contracts.schemas import Colour
+from contracts.schemas import Color
 from workers.codecs import png
 
 Pixels = NDArray[np.uint8]
@@ -23,13 +23,13 @@ UNCERTAINTY_STEPS_PER_NAT = 255
 
 
 def _palette() -> tuple[int, ...]:
-    """The PASCAL VOC colour of every index: the bits of the index, dealt to red, green and blue from the top."""
-    colours = []
+    """The PASCAL VOC color of every index: the bits of the index, dealt to red, green and blue from the top."""
+    colors = []
     for index in range(256):
         for channel in range(3):
             bits = [(index >> (3 * place + channel)) & 1 for place in range(3)]
-            colours.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
-    return tuple(colours)
+            colors.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
+    return tuple(colors)
 
 
 PALETTE = _palette()
@@ -56,12 +56,12 @@ def encode_image(pixels: Pixels, image_format: ImageFormat = "png") -> bytes:
     return buffer.getvalue()
 
 
-def encode_mask(indices: Pixels, colours: Sequence[Colour] | None = None) -> bytes:
-    """Class indices [height, width] as a palette PNG: exact values, and colours in any viewer.
+def encode_mask(indices: Pixels, colors: Sequence[Color] | None = None) -> bytes:
+    """Class indices [height, width] as a palette PNG: exact values, and colors in any viewer.
 
-    `colours` are those of the first indices, the classes' own.
+    `colors` are those of the first indices, the classes' own.
     """
-    own = tuple(value for colour in colours or () for value in colour)
+    own = tuple(value for color in colors or () for value in color)
     return png.encode(indices, bytes(own + PALETTE[len(own) :]))
 
 

@@ -1,4 +1,4 @@
-"""Words on sheets for people: text that fits its place, and legends of colours with their names.
+"""Words on sheets for people: text that fits its place, and legends of colors with their names.
 
 Everything is RGB, black on white, in Pillow's own font.
 """
@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from contracts.schemas import Colour
+from contracts.schemas import Color
 from workers.codecs.images import Pixels
 
 TEXT_PX, TITLE_PX = 14, 20
@@ -18,11 +18,11 @@ MARGIN_PX = 6
 SWATCH_PX = 14
 MAX_LEGEND = 64
 """More classes than these are counted instead of shown: a legend is no use when it is longer than its sheet."""
-BLACK: Colour = (0, 0, 0)
+BLACK: Color = (0, 0, 0)
 ELLIPSIS = "..."
 
-Legend = Sequence[tuple[str, Colour]]
-"""Names of classes in order, and their colours."""
+Legend = Sequence[tuple[str, Color]]
+"""Names of classes in order, and their colors."""
 
 
 @cache
@@ -56,37 +56,37 @@ def write(
     text: str,
     *,
     size_px: int = TEXT_PX,
-    colour: Colour = BLACK,
+    color: Color = BLACK,
     width_px: float | None = None,
 ) -> None:
     """Write one line with its upper left corner at `place`, shortened to `width_px`."""
     words = text if width_px is None else fitted(text, width_px, size_px)
-    ImageDraw.Draw(paper).text(place, words, fill=colour, font=font(size_px))
+    ImageDraw.Draw(paper).text(place, words, fill=color, font=font(size_px))
 
 
 def draw_legend(legend: Legend, width_px: int) -> Pixels:
     """Return a strip of swatches with names, as many to a line as fit."""
     shown = list(legend[:MAX_LEGEND])
     left_out = len(legend) - len(shown)
-    entries: list[tuple[str, Colour | None]] = [*shown]
+    entries: list[tuple[str, Color | None]] = [*shown]
     if left_out:
         entries.append((f"and {left_out} more", None))
     room = width_px - 2 * MARGIN_PX
-    places: list[tuple[int, int, str, Colour | None]] = []
+    places: list[tuple[int, int, str, Color | None]] = []
     x = line = 0
-    for name, colour in entries:
+    for name, color in entries:
         words = fitted(name, room - SWATCH_PX - MARGIN_PX)
         taken = SWATCH_PX + MARGIN_PX + int(font(TEXT_PX).getlength(words)) + 2 * MARGIN_PX
         if x > 0 and x + taken > room:
             x, line = 0, line + 1
-        places.append((x, line, words, colour))
+        places.append((x, line, words, color))
         x += taken
     paper = blank(width_px, (line + 1) * LINE_PX + 2 * MARGIN_PX)
     draw = ImageDraw.Draw(paper)
-    for x, line, words, colour in places:
+    for x, line, words, color in places:
         left, top = MARGIN_PX + x, MARGIN_PX + line * LINE_PX
-        if colour is not None:
+        if color is not None:
             box = (left, top + 1, left + SWATCH_PX, top + 1 + SWATCH_PX)
-            draw.rectangle(box, fill=colour, outline=(90, 90, 90))
+            draw.rectangle(box, fill=color, outline=(90, 90, 90))
         write(paper, (left + SWATCH_PX + MARGIN_PX, top), words)
     return np.asarray(paper)

@@ -49,7 +49,7 @@ class Sample:
         """The sample's files by name. The first dot ends the key, so a key is digits only."""
         files = {IMAGE_SUFFIX[image_format]: encode_image(self.image, image_format)}
         if self.mask is not None:
-            files["mask.png"] = encode_mask(self.mask, labels.colours)
+            files["mask.png"] = encode_mask(self.mask, labels.colors)
         if self.points is not None and self.visibility is not None and labels.keypoints:
             files["keypoints.json"] = encode_points(self.points, self.visibility, labels.keypoints)
         if self.depth is not None and labels.depth:

@@ -17,7 +17,7 @@ from workers.codecs.keypoints import draw_points
 from workers.fitting.inverting import Inverted
 from workers.fitting.pairs import ImageLabels, Pairs
 from workers.fitting.scoring import Scorer
-from workers.fitting.sheets import MAX_ROWS, Row, SheetRow, coloured
+from workers.fitting.sheets import MAX_ROWS, Row, SheetRow, colored
 from workers.runtime.jobs import Run
 
 Region = NDArray[np.bool_]
@@ -157,7 +157,7 @@ def _drawn(
     """
     cells: Row = {}
     if labels.mask is not None or labels.points is not None:
-        below = picture if labels.mask is None else coloured(labels.mask, schema)
+        below = picture if labels.mask is None else colored(labels.mask, schema)
         cells[title] = below if labels.points is None else draw_points(below, labels.points)
     if labels.depth is not None:
         like = labels.depth if truth.depth is None or np.isnan(truth.depth).all() else truth.depth

@@ -1,6 +1,6 @@
 """The fit's contact sheet: for each set of images a column of rows, one for each image, of cells with titles.
 
-Each row begins with the image's name and numbers; the classes and their colours are named above everything.
+Each row begins with the image's name and numbers; the classes and their colors are named above everything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from contracts.schemas import Colour, LabelSchema
+from contracts.schemas import Color, LabelSchema
 from workers.codecs.depth import UNKNOWN_COLOUR
 from workers.codecs.images import PALETTE, Pixels, encode_image
 from workers.codecs.keypoints import COVERED_COLOUR, SEEN_COLOUR
@@ -30,7 +30,7 @@ MIN_CELL_PX, MAX_CELL_PX = 112, 256
 CAPTION_PX = 150
 """Width of a row's name and numbers."""
 HEADING_PX = TITLE_PX + LINE_PX + 3 * MARGIN_PX
-WARNING: Colour = (200, 0, 0)
+WARNING: Color = (200, 0, 0)
 
 Row = dict[str, Pixels]
 """Cells by name, in order; the same names in every row of a column."""
@@ -59,10 +59,10 @@ def encode_sheet(columns: Mapping[str, Sequence[SheetRow]], legend: Legend = ())
     return encode_image(_join([draw_legend(legend, body.shape[1]), body], axis=0))
 
 
-def legend_of(schema: LabelSchema) -> list[tuple[str, Colour]]:
-    """The classes, keypoints and unknown depth with the colours that they are drawn in."""
-    colours = class_colours(schema)
-    legend = [(name, _colour(colours[place])) for place, name in enumerate(schema.classes)]
+def legend_of(schema: LabelSchema) -> list[tuple[str, Color]]:
+    """The classes, keypoints and unknown depth with the colors that they are drawn in."""
+    colors = class_colors(schema)
+    legend = [(name, _color(colors[place])) for place, name in enumerate(schema.classes)]
     if schema.keypoints:
         legend += [("keypoint, visible", SEEN_COLOUR), ("keypoint, hidden", COVERED_COLOUR)]
     if schema.depth:
@@ -70,18 +70,18 @@ def legend_of(schema: LabelSchema) -> list[tuple[str, Colour]]:
     return legend
 
 
-def class_colours(schema: LabelSchema) -> Pixels:
-    """[256, 3]: the colour of each index, the schema's own first."""
-    own = [value for colour in schema.colours or () for value in colour]
+def class_colors(schema: LabelSchema) -> Pixels:
+    """[256, 3]: the color of each index, the schema's own first."""
+    own = [value for color in schema.colors or () for value in color]
     return np.array([*own, *PALETTE[len(own) :]], dtype=np.uint8).reshape(256, 3)
 
 
-def coloured(indices: Pixels, schema: LabelSchema) -> Pixels:
-    """Class indices [height, width] in the classes' colours."""
-    return class_colours(schema)[indices]
+def colored(indices: Pixels, schema: LabelSchema) -> Pixels:
+    """Class indices [height, width] in the classes' colors."""
+    return class_colors(schema)[indices]
 
 
-def _colour(row: Pixels) -> Colour:
+def _color(row: Pixels) -> Color:
     red, green, blue = row.tolist()
     return red, green, blue
 
@@ -111,10 +111,10 @@ def _caption(row: SheetRow, height_px: int) -> Pixels:
     paper = blank(CAPTION_PX, height_px)
     lines = [row.name, *row.facts, *([row.warning] if row.warning else [])]
     for place, text in enumerate(lines):
-        colour = WARNING if row.warning and place == len(lines) - 1 else (0, 0, 0)
+        color = WARNING if row.warning and place == len(lines) - 1 else (0, 0, 0)
         top = 2 + place * LINE_PX
         if top + TEXT_PX <= height_px:
-            write(paper, (MARGIN_PX, top), text, colour=colour, width_px=CAPTION_PX - 2 * MARGIN_PX)
+            write(paper, (MARGIN_PX, top), text, color=color, width_px=CAPTION_PX - 2 * MARGIN_PX)
     if row.warning:
         paper.paste(WARNING, (0, 0, 3, height_px))
     return np.asarray(paper)

@@ -90,7 +90,7 @@ def test_a_transparent_color_that_no_pixel_has_is_accepted(path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "said"), [("RGBA", "transparent"), ("LA", "transparent"), ("I;16", "8-bit RGB")]
 )
-def test_images_that_are_not_plain_colour_are_refused(path: Path, mode: str, said: str) -> None:
+def test_images_that_are_not_plain_color_are_refused(path: Path, mode: str, said: str) -> None:
     """Transparency and 16 bits would be lost in silence, so they are refused with what to do."""
     path.write_bytes(png(mode, (4, 3)))
     with pytest.raises(Refused, match=said):

@@ -17,8 +17,8 @@ MAX_PIXELS = 1_000
 UPLOAD = UploadSchema(classes=("background", "skin"))
 COLOURED = UploadSchema(
     classes=("background", "skin"),
-    colours=((0, 0, 0), (255, 205, 148)),
-    ignore_colour=(224, 224, 192),
+    colors=((0, 0, 0), (255, 205, 148)),
+    ignore_color=(224, 224, 192),
 )
 
 
@@ -50,7 +50,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(("mode", "value", "expected"), [("L", 2, 2), ("P", 2, 2), ("1", 1, 1)])
 def test_a_mask_gives_its_indices(path: Path, mode: str, value: Any, expected: int) -> None:
-    """A palette's index, a grey value or a bit is the class, whatever its colour."""
+    """A palette's index, a grey value or a bit is the class, whatever its color."""
     mask = Image.new(mode, (2, 1), value)
     if mode == "P":
         mask.putpalette([200, 0, 0, 0, 200, 0, 7, 7, 7])
@@ -124,14 +124,14 @@ def test_a_palette_color_that_no_class_has_is_refused(path: Path) -> None:
 
 def test_the_ignored_index_of_a_palette_needs_no_color(path: Path) -> None:
     """The palette of PASCAL VOC has one for 255 that schemas rarely name."""
-    schema = UploadSchema(classes=("a", "b"), colours=((0, 0, 0), (128, 0, 0)))
+    schema = UploadSchema(classes=("a", "b"), colors=((0, 0, 0), (128, 0, 0)))
     palette = [0, 0, 0, 128, 0, 0, *[7] * 3 * 253, 224, 224, 192]
     path.write_bytes(paletted(palette, 0, 1, 255))
     assert list(read(path, schema).tobytes()) == [0, 1, 255]
 
 
-WHITE = UploadSchema(classes=("a", "b"), colours=((0, 0, 0), (255, 255, 255)))
-SWAPPED = UploadSchema(classes=("a", "b"), colours=((1, 1, 1), (0, 0, 0)))
+WHITE = UploadSchema(classes=("a", "b"), colors=((0, 0, 0), (255, 255, 255)))
+SWAPPED = UploadSchema(classes=("a", "b"), colors=((1, 1, 1), (0, 0, 0)))
 
 
 def test_grey_values_may_be_colors_of_the_schema(path: Path) -> None:
@@ -148,7 +148,7 @@ def test_grey_values_that_mean_two_things_are_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_a_mask_of_colours_is_refused(path: Path, mode: str) -> None:
+def test_a_mask_of_colors_is_refused(path: Path, mode: str) -> None:
     """A mask must hold class indices; the refusal says so."""
     path.write_bytes(encode(Image.new(mode, (2, 2), "red")))
     with pytest.raises(Refused, match="Expected class indices"):
@@ -175,15 +175,15 @@ def test_a_value_that_is_no_class_is_refused() -> None:
         count_classes(mask, "a", UPLOAD)
 
 
-def test_colours_become_the_indices_of_their_classes(path: Path) -> None:
-    """With the classes' colours in the schema, an RGB mask is read by them, the ignored colour too."""
+def test_colors_become_the_indices_of_their_classes(path: Path) -> None:
+    """With the classes' colors in the schema, an RGB mask is read by them, the ignored color too."""
     pixels = bytes([0, 0, 0, 255, 205, 148, 224, 224, 192])
     path.write_bytes(encode(Image.frombytes("RGB", (3, 1), pixels)))
     assert list(read(path, COLOURED).tobytes()) == [0, 1, 255]
 
 
-def test_a_colour_that_no_class_has_is_refused(path: Path) -> None:
-    """One smoothed pixel is found and named by its place and colour."""
+def test_a_color_that_no_class_has_is_refused(path: Path) -> None:
+    """One smoothed pixel is found and named by its place and color."""
     path.write_bytes(encode(Image.frombytes("RGB", (2, 1), bytes([0, 0, 0, 254, 205, 148]))))
     with pytest.raises(Refused, match=r"column 1, row 0 has color \[254, 205, 148\]"):
         read(path, COLOURED)

@@ -108,7 +108,7 @@ def test_the_same_upload_again_is_the_same_generator(
     [
         ({"data": FORM, "files": {"other": b"x"}}, 422, "file=@"),
         ({"data": {"name": ""}, "files": FILE}, 422, "/name"),
-        ({"data": {"name": "a", "colour": "b"}, "files": FILE}, 422, "/colour"),
+        ({"data": {"name": "a", "color": "b"}, "files": FILE}, 422, "/color"),
         ({"data": FORM, "files": {"file": ("x.pkl", b"")}}, 422, "The file is empty"),
         ({"data": FORM, "files": {"file": ("x.pkl", b"x" * 101)}}, 413, "at most 100"),
         ({"json": {"name": "faces"}}, 422, "/upload"),

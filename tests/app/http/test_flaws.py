@@ -83,9 +83,9 @@ def test_the_shares_of_an_ensemble_are_refused_by_their_rule() -> None:
 
 def test_nested_lists_are_named_by_position() -> None:
     """A color of two numbers is found at its index."""
-    schema = {"classes": ["a", "b"], "colours": [[0, 0, 0], [0, 0]]}
+    schema = {"classes": ["a", "b"], "colors": [[0, 0, 0], [0, 0]]}
     (fault,) = faults(LabelSchema, schema)
-    assert fault.place == ("colours", 1, 2)
+    assert fault.place == ("colors", 1, 2)
 
 
 def test_without_the_value_internal_names_are_left_out() -> None:

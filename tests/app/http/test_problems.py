@@ -45,12 +45,12 @@ def test_every_flaw_of_a_body_is_named(client: httpx2.Client) -> None:
 
 def test_a_flaw_says_what_came(client: httpx2.Client) -> None:
     """What was expected is half of the message; the value that came is the other."""
-    body = {"fit": new_id("fit"), "n": 0, "filter": {"drop_share": 1.5}, "colour": "red"}
+    body = {"fit": new_id("fit"), "n": 0, "filter": {"drop_share": 1.5}, "color": "red"}
     flaws = client.post("/v1/batches", json=body).json()["errors"]
     said = {flaw["pointer"]: flaw["detail"] for flaw in flaws}
     assert said["/n"] == "Expected a number of at least 1, found 0."
     assert said["/filter/drop_share"].endswith("found 1.5.")
-    assert said["/colour"] == "There is no such field. Leave it out or correct its name."
+    assert said["/color"] == "There is no such field. Leave it out or correct its name."
 
 
 def test_an_answer_names_the_first_flaws_only(client: httpx2.Client) -> None:

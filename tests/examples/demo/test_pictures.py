@@ -102,7 +102,7 @@ def test_pairs_are_drawn_as_triplets(tmp_path: Path) -> None:
 
 
 def test_the_legend_has_the_classes_and_the_scale(tmp_path: Path) -> None:
-    """The colours of the mask's own palette, without the clear index 0; the scale goes from black to white."""
+    """The colors of the mask's own palette, without the clear index 0; the scale goes from black to white."""
     named = drawn(tmp_path, [ALL], ("background", "skin", "hair"))[:LEGEND_PX]
     colors = {tuple(pixel) for pixel in named.reshape(-1, 3).tolist()}
     assert {(10, 200, 30), (200, 100, 50), SEEN, COVERED} <= colors

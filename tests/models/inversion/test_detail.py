@@ -15,7 +15,7 @@ def test_an_exact_reconstruction_shows_all_detail() -> None:
 
 
 def test_a_blurred_reconstruction_shows_none() -> None:
-    """The right colours at the right places do not help: the image would not be recognised."""
+    """The right colors at the right places do not help: the image would not be recognised."""
     blurred = F.interpolate(F.avg_pool2d(NOISE, 16), size=64, mode="bilinear")
     assert (detail_shown(blurred, NOISE).abs() < 0.05).all()
 

@@ -30,7 +30,7 @@ def test_an_image_survives_png() -> None:
 
 
 def test_a_mask_keeps_every_value_and_gains_a_palette() -> None:
-    """Index values are exact, 255 included, and viewers show colours."""
+    """Index values are exact, 255 included, and viewers show colors."""
     data = encode_mask(INDICES)
     assert np.array_equal(decode_mask(data), INDICES)
     with Image.open(io.BytesIO(data)) as image:
@@ -44,7 +44,7 @@ def test_encoding_is_deterministic() -> None:
 
 
 def test_the_palette_is_the_pascal_voc_one() -> None:
-    """The first colours are those that every segmentation viewer knows."""
+    """The first colors are those that every segmentation viewer knows."""
     assert PALETTE[:12] == (0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0)
 
 
@@ -55,9 +55,9 @@ def test_uncertainty_is_255_steps_to_the_nat(nats: float, step: int) -> None:
     assert decode_mask(data)[0, 0] == step
 
 
-def test_classes_keep_their_own_colours() -> None:
-    """The first indices have the colours that the schema gives, the others the usual palette's."""
-    data = encode_mask(np.array([[0, 1]], dtype=np.uint8), colours=((1, 2, 3),))
+def test_classes_keep_their_own_colors() -> None:
+    """The first indices have the colors that the schema gives, the others the usual palette's."""
+    data = encode_mask(np.array([[0, 1]], dtype=np.uint8), colors=((1, 2, 3),))
     with Image.open(io.BytesIO(data)) as shown:
         assert list(shown.convert("RGB").get_flattened_data()) == [(1, 2, 3), PALETTE[3:6]]
 

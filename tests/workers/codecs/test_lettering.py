@@ -33,14 +33,14 @@ def test_any_text_can_be_written(text: str) -> None:
     assert paper.size == (80, 20)
 
 
-def test_a_legend_has_every_colour() -> None:
+def test_a_legend_has_every_color() -> None:
     """Each as a swatch beside its name; what does not fit one line takes another."""
-    colours = [(PALETTE[3 * k], PALETTE[3 * k + 1], PALETTE[3 * k + 2]) for k in range(1, 12)]
-    legend = [(f"class number {k}", colour) for k, colour in enumerate(colours)]
+    colors = [(PALETTE[3 * k], PALETTE[3 * k + 1], PALETTE[3 * k + 2]) for k in range(1, 12)]
+    legend = [(f"class number {k}", color) for k, color in enumerate(colors)]
     wide, narrow = draw_legend(legend, 2000), draw_legend(legend, 300)
     for drawn in (wide, narrow):
         found = {tuple(pixel) for pixel in drawn.reshape(-1, 3).tolist()}
-        assert set(colours) <= found
+        assert set(colors) <= found
     assert len(narrow) > len(wide)
     assert narrow.shape[1] == 300
 

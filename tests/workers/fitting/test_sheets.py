@@ -13,7 +13,7 @@ from workers.fitting.sheets import (
     HEADING_PX,
     WARNING,
     SheetRow,
-    coloured,
+    colored,
     encode_sheet,
     legend_of,
 )
@@ -67,7 +67,7 @@ def test_the_legend_is_above_everything() -> None:
 
 
 def test_a_legend_names_classes_and_what_else_is_drawn() -> None:
-    """In the schema's own colours; the palette's where it has none."""
+    """In the schema's own colors; the palette's where it has none."""
     assert [name for name, _ in legend_of(ALL_KINDS)] == [
         "left",
         "right",
@@ -101,8 +101,8 @@ def test_a_sheet_of_nothing_is_refused() -> None:
         encode_sheet({"training": []})
 
 
-def test_labels_have_the_classes_colours() -> None:
+def test_labels_have_the_classes_colors() -> None:
     """The schema's own, and after them the palette's: as the masks of a batch."""
     ones = np.ones((1, 1), dtype=np.uint8)
-    assert coloured(ones, LabelSchema(classes=("a", "b"))).tolist() == [[[128, 0, 0]]]
-    assert coloured(ones, ALL_KINDS).tolist() == [[[200, 100, 50]]]
+    assert colored(ones, LabelSchema(classes=("a", "b"))).tolist() == [[[128, 0, 0]]]
+    assert colored(ones, ALL_KINDS).tolist() == [[[200, 100, 50]]]

@@ -104,7 +104,7 @@ def test_every_sample_has_a_file_for_each_task(
     assert facts["score"] == facts["scores"][labels.tasks[0]]
 
 
-def test_masks_have_the_colours_of_their_classes(scene: Scene) -> None:
+def test_masks_have_the_colors_of_their_classes(scene: Scene) -> None:
     """The palette is that of the labelset."""
     batch = scene.ask_batch(scene.fit(ALL_KINDS), n=1)
     render(scene, batch)

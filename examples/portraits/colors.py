@@ -1,4 +1,4 @@
-"""Colours of a portrait, chosen so that neighbouring classes can be told apart; RGB in [0, 1]."""
+"""Colors of a portrait, chosen so that neighbouring classes can be told apart; RGB in [0, 1]."""
 
 import colorsys
 import math
@@ -9,9 +9,9 @@ import numpy as np
 
 from examples.portraits.classes import Material
 
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 
-_SKIN_TONES: tuple[Colour, ...] = (
+_SKIN_TONES: tuple[Color, ...] = (
     (1.00, 0.86, 0.76),
     (0.96, 0.78, 0.64),
     (0.87, 0.66, 0.50),
@@ -19,7 +19,7 @@ _SKIN_TONES: tuple[Colour, ...] = (
     (0.54, 0.35, 0.25),
     (0.42, 0.27, 0.20),
 )
-_HAIR_TONES: tuple[Colour, ...] = (
+_HAIR_TONES: tuple[Color, ...] = (
     (0.07, 0.06, 0.07),
     (0.16, 0.10, 0.07),
     (0.30, 0.18, 0.10),
@@ -29,7 +29,7 @@ _HAIR_TONES: tuple[Colour, ...] = (
     (0.70, 0.70, 0.72),
 )
 _HAIR_SHARES = (0.24, 0.20, 0.18, 0.10, 0.09, 0.12, 0.07)
-_IRIS_TONES: tuple[Colour, ...] = (
+_IRIS_TONES: tuple[Color, ...] = (
     (0.30, 0.17, 0.08),
     (0.20, 0.38, 0.62),
     (0.25, 0.45, 0.28),
@@ -39,32 +39,32 @@ _IRIS_TONES: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Palette:
-    """Two colours per material; a supersample's `mix` goes from the first to the second."""
+    """Two colors per material; a supersample's `mix` goes from the first to the second."""
 
-    first: dict[Material, Colour]
-    second: dict[Material, Colour]
-    lens: Colour
+    first: dict[Material, Color]
+    second: dict[Material, Color]
+    lens: Color
 
 
-def blend(one: Colour, other: Colour, share: float) -> Colour:
+def blend(one: Color, other: Color, share: float) -> Color:
     """`one` at share 0, `other` at share 1."""
     red, green, blue = (a + (b - a) * share for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
-def scale(colour: Colour, *factors: float) -> Colour:
+def scale(color: Color, *factors: float) -> Color:
     """Brighter or darker by one factor, or by one factor per channel."""
     three = factors * 3 if len(factors) == 1 else factors
-    red, green, blue = (min(c * f, 1.0) for c, f in zip(colour, three, strict=True))
+    red, green, blue = (min(c * f, 1.0) for c, f in zip(color, three, strict=True))
     return red, green, blue
 
 
-def luminance(colour: Colour) -> float:
+def luminance(color: Color) -> float:
     """Rec. 709 weights."""
-    return 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
+    return 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]
 
 
-def difference(one: Colour, other: Colour) -> float:
+def difference(one: Color, other: Color) -> float:
     """Euclidean distance in RGB."""
     return math.dist(one, other)
 
@@ -73,9 +73,9 @@ def pick_apart(
     rng: np.random.Generator,
     saturation: tuple[float, float],
     value: tuple[float, float],
-    others: Sequence[Colour],
-) -> Colour:
-    """Of six random colours, the one that is farthest from the nearest of `others`."""
+    others: Sequence[Color],
+) -> Color:
+    """Of six random colors, the one that is farthest from the nearest of `others`."""
     numbers = rng.random((6, 3))
     candidates = [
         colorsys.hsv_to_rgb(
@@ -87,17 +87,17 @@ def pick_apart(
     ]
     if not others:
         return candidates[0]
-    return max(candidates, key=lambda colour: min(difference(colour, o) for o in others))
+    return max(candidates, key=lambda color: min(difference(color, o) for o in others))
 
 
-def _skin_tone(rng: np.random.Generator) -> Colour:
+def _skin_tone(rng: np.random.Generator) -> Color:
     place = float(rng.beta(1.0, 1.3)) * (len(_SKIN_TONES) - 1)
     lower = min(int(place), len(_SKIN_TONES) - 2)
     tone = blend(_SKIN_TONES[lower], _SKIN_TONES[lower + 1], place - lower)
     return scale(tone, 1.0, float(rng.uniform(0.96, 1.04)), float(rng.uniform(0.92, 1.04)))
 
 
-def _hair_tone(rng: np.random.Generator, skin: Colour) -> Colour:
+def _hair_tone(rng: np.random.Generator, skin: Color) -> Color:
     tone = _HAIR_TONES[int(rng.choice(len(_HAIR_TONES), p=_HAIR_SHARES))]
     tone = scale(tone, float(rng.uniform(0.85, 1.15)))
     # Hair of the skin's brightness has no visible edge at 64 px: make it darker.
@@ -106,7 +106,7 @@ def _hair_tone(rng: np.random.Generator, skin: Colour) -> Colour:
 
 
 def draw_palette(rng: np.random.Generator) -> Palette:
-    """All colours of one portrait."""
+    """All colors of one portrait."""
     skin = _skin_tone(rng)
     hair = _hair_tone(rng, skin)
     iris = _IRIS_TONES[int(rng.choice(4, p=(0.5, 0.22, 0.16, 0.12)))]
@@ -117,7 +117,7 @@ def draw_palette(rng: np.random.Generator) -> Palette:
     frame = pick_apart(rng, (0.2, 0.9), (0.03, 0.35), (skin,))
     lens = pick_apart(rng, (0.3, 0.8), (0.1, 0.5), (skin,))
     lips = blend(scale(skin, 0.85, 0.5, 0.52), (0.72, 0.12, 0.2), float(rng.uniform(0.1, 0.7)))
-    first: dict[Material, Colour] = {
+    first: dict[Material, Color] = {
         Material.BACKGROUND: background,
         Material.SKIN: skin,
         Material.HAIR: scale(hair, 0.75),

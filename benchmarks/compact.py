@@ -30,9 +30,10 @@ from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.features import SYNTHESIS_BATCH
 from models.labels.label_generator import LabelGenerator
-from models.labels.metrics import ConfusionMatrix
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
+from models.tasks.segmentation import ClassVotes, SegmentationTask
+from models.tasks.segmentation_scores import ConfusionMatrix
+from models.tasks.task_set import Labels, TaskSet
 
 PAPER = "paper"
 Figures = dict[str, float]
@@ -48,8 +49,7 @@ class Score:
 
     def add(self, fitted: LabelGenerator, taps: Taps, truth: Tensor) -> None:
         """Labels some images and compares."""
-        votes = fitted.label(taps).segmentation
-        assert votes is not None
+        votes = fitted.label(taps).of(ClassVotes)
         found = votes.probabilities.argmax(dim=1)
         self.confusion.add(found, truth)
         self.scores.append(votes.scores)
@@ -133,8 +133,8 @@ def fit_paper(generator: Generator, coded: Coded, *, seed: int) -> Ensemble:
     return train_ensemble(
         generator,
         coded.ws,
-        Labels(label_px=generator.config.image_px, masks=coded.masks),
-        tasks=TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES))),
+        Labels(label_px=generator.config.image_px, segmentation=coded.masks),
+        tasks=TaskSet(SegmentationTask(len(CLASS_NAMES))),
         options=EnsembleOptions(kind="paper"),
         seed=seed,
     )

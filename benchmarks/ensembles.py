@@ -25,8 +25,8 @@ from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesi
 from models.generators.stylegan2.layers import channels_last
 from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import Labels
 from models.labels.training import EnsembleOptions, train_ensemble
+from models.tasks.task_set import Labels
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def main() -> None:
 def _generated(generator: Generator, folder: Path, count: int) -> Portraits:
     """Samples as the reference segmenter sees them."""
     ws, masks = generated_truth(generator, reference_segmenter(folder), SAMPLE_SEED, count)
-    labels = Labels(label_px=generator.config.image_px, masks=masks)
+    labels = Labels(label_px=generator.config.image_px, segmentation=masks)
     return Portraits(ws, labels, head_px=torch.ones(count))
 
 

@@ -19,8 +19,9 @@ from benchmarks.memory import own_peak_bytes
 from models.inversion.invert import Tools, invert
 from models.inversion.refinement import InversionOptions
 from models.labels.ensemble import EnsembleKind
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import Labels, TaskSet
 
 NUM_CLASSES = 19
 STEPS = 80
@@ -92,8 +93,8 @@ def _run(stage: str, px: int, count: int, kind: EnsembleKind) -> None:
         train_ensemble(
             generator,
             ws,
-            Labels(label_px=(px, px), masks=masks),
-            tasks=TaskSet(segmentation=SegmentationTask(NUM_CLASSES)),
+            Labels(label_px=(px, px), segmentation=masks),
+            tasks=TaskSet(SegmentationTask(NUM_CLASSES)),
             options=EnsembleOptions(steps=STEPS, kind=kind),
             seed=0,
         )

@@ -39,9 +39,10 @@ from models.inversion.prior import latent_prior
 from models.inversion.spacing import measure_spacing
 from models.inversion.squeezenet import SqueezeNetDistance
 from models.labels.label_generator import LabelGenerator
-from models.labels.metrics import ConfusionMatrix
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.segmentation_scores import ConfusionMatrix
+from models.tasks.task_set import Labels, TaskSet
 from workers.fitting.perceptual_ports import read_mounted
 
 
@@ -132,8 +133,8 @@ def _fit(domain: Domain, found: Found, seed: int) -> tuple[float, float | None]:
     ensemble = train_ensemble(
         domain.generator,
         found.labelled.ws,
-        Labels(label_px=px, masks=domain.masks),
-        tasks=TaskSet(segmentation=SegmentationTask(domain.num_classes)),
+        Labels(label_px=px, segmentation=domain.masks),
+        tasks=TaskSet(SegmentationTask(domain.num_classes)),
         options=EnsembleOptions(),
         seed=seed,
     )
@@ -147,8 +148,7 @@ def _fit(domain: Domain, found: Found, seed: int) -> tuple[float, float | None]:
 def _miou(fitted: LabelGenerator, ws: Tensor, masks: Tensor, num_classes: int) -> float:
     confusion = ConfusionMatrix(num_classes)
     for codes, truth in zip(ws.split(MICRO_BATCH), masks.split(MICRO_BATCH), strict=True):
-        predicted = fitted.render(codes).masks
-        assert predicted is not None
+        predicted = fitted.render(codes).labels["segmentation"]["masks"]
         confusion.add(predicted.long(), truth)
     return confusion.mean_iou()
 

@@ -23,11 +23,12 @@ from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import INIT_DEVIATION, Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import TaskSet
 
 PAPER_HIDDEN = (256, 32)
-TASKS = TaskSet(segmentation=SegmentationTask(19))
+TASKS = TaskSet(SegmentationTask(19))
 CHANNELS = {
     64: (128, 128, 96, 48, 16),
     256: (512, 512, 512, 512, 512, 256, 128),

@@ -26,10 +26,11 @@ from examples.portraits.classes import CLASS_NAMES
 from models.generators.stylegan2.generator import Generator
 from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator, to_bytes
-from models.labels.metrics import ConfusionMatrix
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.sampling import Candidate, latents
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.segmentation_scores import ConfusionMatrix
+from models.tasks.task_set import Labels, TaskSet
 
 BUILTIN = Path("assets/generators/portraits-64")
 LABELS = (16, 50)
@@ -107,8 +108,8 @@ def _images(generator: Generator, ws: Tensor) -> NDArray[np.uint8]:
 
 def _judge(generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, seed: int) -> Quality:
     """Fit an ensemble on coded masks and score it on both kinds of truth."""
-    labels = Labels(label_px=generator.config.image_px, masks=masks)
-    tasks = TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES)))
+    labels = Labels(label_px=generator.config.image_px, segmentation=masks)
+    tasks = TaskSet(SegmentationTask(len(CLASS_NAMES)))
     options = EnsembleOptions()
     ensemble = train_ensemble(generator, ws, labels, tasks=tasks, options=options, seed=seed)
     fitted = LabelGenerator(generator, ensemble)
@@ -121,9 +122,8 @@ def _judge(generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, see
 def _confusion(fitted: LabelGenerator, ws: Tensor, masks: Tensor) -> ConfusionMatrix:
     confusion = ConfusionMatrix(len(CLASS_NAMES))
     for codes, truth in zip(ws.split(MICRO_BATCH), masks.split(MICRO_BATCH), strict=True):
-        found = fitted.render(codes).masks
-        if found is not None:
-            confusion.add(found.long(), truth)
+        found = fitted.render(codes).labels["segmentation"]["masks"]
+        confusion.add(found.long(), truth)
     return confusion
 
 

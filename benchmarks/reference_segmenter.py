@@ -22,7 +22,7 @@ from benchmarks.renderings import cached_renderings
 from benchmarks.segmenter import Segmenter, SegmenterConfig, build_segmenter, segment
 from benchmarks.segmenter_training import TrainingOptions, train_segmenter
 from examples.portraits.classes import CLASS_NAMES, Part
-from models.labels.metrics import ConfusionMatrix
+from models.tasks.segmentation_scores import ConfusionMatrix
 from workers.runtime.weights import read_network, write_network
 
 FOLDER = Path("build/benchmarks")

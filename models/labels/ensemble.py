@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from models.arrays import Taps
 from models.json_config import JsonConfig
-from models.labels.tasks import TaskSet
+from models.tasks.registry import TASKS
+from models.tasks.task import Task
+from models.tasks.task_set import TaskSet
 
 NORM_EPSILON = 1e-5
 NORM_MOMENTUM = 0.1
@@ -52,10 +54,16 @@ class EnsembleConfig(JsonConfig):
         """What the members' first layers read, map by map."""
         return self.read_channels if self.rank is None else (self.rank,)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON has them."""
+        return {**super().to_dict(), "tasks": self.tasks.to_dict()}
+
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "EnsembleConfig":
-        """Undo `to_dict`, also after a trip through JSON."""
-        return super().from_dict({**values, "tasks": TaskSet.from_dict(values["tasks"])})
+    def from_dict(
+        cls, values: dict[str, Any], kinds: Sequence[type[Task]] = TASKS
+    ) -> "EnsembleConfig":
+        """Undo `to_dict`, also for values from JSON. `kinds` are the tasks that the ensemble may have."""
+        return super().from_dict({**values, "tasks": TaskSet.from_dict(values["tasks"], kinds)})
 
 
 class MemberNorm(nn.Module):
@@ -130,8 +138,10 @@ class Ensemble(nn.Module):
         return self.layer3(x)  # type: ignore[no-any-return]
 
 
-def build_ensemble(config: dict[str, Any], tensors: dict[str, Tensor]) -> Ensemble:
-    """A frozen ensemble in evaluation mode from its JSON and its tensors."""
-    ensemble = Ensemble(EnsembleConfig.from_dict(config))
+def build_ensemble(
+    config: dict[str, Any], tensors: dict[str, Tensor], kinds: Sequence[type[Task]] = TASKS
+) -> Ensemble:
+    """Return a frozen ensemble in evaluation mode from its JSON and its tensors."""
+    ensemble = Ensemble(EnsembleConfig.from_dict(config, kinds))
     ensemble.load_state_dict(tensors)
     return ensemble.eval().requires_grad_(False)

@@ -7,9 +7,12 @@ from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
+from models.tasks.depth import DepthTask
+from models.tasks.keypoints import KeypointTask
+from models.tasks.segmentation import ClassVotes, SegmentationTask
+from models.tasks.task_set import TaskSet
 
-TASKS = TaskSet(segmentation=SegmentationTask(4), keypoints=KeypointTask(2), depth=DepthTask())
+TASKS = TaskSet(SegmentationTask(4), KeypointTask(2), DepthTask())
 
 
 def test_the_papers_way_and_ours_give_the_same_labels() -> None:
@@ -24,9 +27,7 @@ def test_the_papers_way_and_ours_give_the_same_labels() -> None:
     taps = generator.synthesize(generator.map(torch.randn(2, 8))).taps
     ours = LabelGenerator(generator, ensemble).label(taps)
     naive = naive_label(ensemble, taps, config.image_px)
-    assert ours.segmentation is not None
-    assert naive.segmentation is not None
-    probabilities = ours.segmentation.probabilities, naive.segmentation.probabilities
+    probabilities = [each.of(ClassVotes).probabilities for each in (ours, naive)]
     assert torch.allclose(*probabilities, atol=1e-5)
     for name, votes in ours.votes.items():
         assert torch.allclose(votes.uncertainty, naive.votes[name].uncertainty, atol=1e-5)

@@ -9,10 +9,11 @@ from models.inversion.invert import Tools, invert
 from models.inversion.refinement import InversionOptions
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import Labels, TaskSet
 
-TASKS = TaskSet(segmentation=SegmentationTask(5))
+TASKS = TaskSet(SegmentationTask(5))
 
 pytestmark = [
     pytest.mark.gpu,
@@ -51,7 +52,7 @@ def test_a_fit_runs_on_the_device(generator: Generator) -> None:
     images = generator(torch.randn(2, 16, device="cuda")).clamp(-1, 1)
     options = InversionOptions(steps=5)
     found = invert(Tools.of(generator), images, options)
-    labels = Labels(label_px=(32, 32), masks=torch.randint(0, 5, (2, 32, 32)))
+    labels = Labels(label_px=(32, 32), segmentation=torch.randint(0, 5, (2, 32, 32)))
     ensemble = train_ensemble(
         generator, found.ws, labels, tasks=TASKS, options=EnsembleOptions(steps=5), seed=0
     )

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from models.labels.tasks import Labels
 from torch import Tensor
 
 from contracts.errors.jobs import InputMissing
@@ -14,7 +15,6 @@ from contracts.labelsets import LabelsetEntry, LabelsetManifest
 from contracts.schemas import LabelSchema
 from models.arrays import IGNORE_INDEX
 from models.labels.label_generator import from_bytes
-from models.labels.tasks import Labels
 from state import keys, records
 from workers.codecs.depth import DepthMap, decode_depth, resized_depth
 from workers.codecs.images import Pixels, decode_image, decode_mask, resized_image, resized_mask

@@ -2,13 +2,13 @@
 
 import math
 
+from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore
+from models.labels.tasks import Labels
 from torch import Tensor
 
 from contracts.fits.metrics import DepthMetrics, KeypointMetrics, TaskMetrics
 from contracts.schemas import LabelSchema
 from models.labels.label_generator import Rendered
-from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore
-from models.labels.tasks import Labels
 
 
 class Scorer:

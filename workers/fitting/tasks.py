@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
 from torch import Tensor
 
 from contracts.schemas import LabelSchema
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble
-from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 from workers.fitting.pairs import Pairs
 from workers.runtime.micro_batches import MicroBatches

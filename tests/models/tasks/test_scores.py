@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore
+from models.tasks.depth_scores import DepthScore
+from models.tasks.keypoint_scores import KeypointScore
+from models.tasks.segmentation_scores import CalibrationError, ConfusionMatrix
 
 
 def test_iou_of_a_known_case() -> None:

@@ -17,7 +17,8 @@ from app.decoding.parts import Named, Sorted
 from app.decoding.protocol import DecodedEntry, DecodedFile, DecodeLimits, Suffix, UploadSchema
 from app.decoding.refusal import Notices, Refused, reading
 from contracts.labelsets import StoredKeypoints
-from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
+from contracts.schemas import LabelSchema
+from contracts.tasks import TASK_NAMES, TaskName
 
 Size = tuple[int, int]
 

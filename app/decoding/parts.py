@@ -8,7 +8,8 @@ from typing import Literal
 from app.decoding.archives.names import is_litter, is_stray
 from app.decoding.refusal import Notices, Refused
 from contracts.errors.tree import Flaw
-from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
+from contracts.schemas import LabelSchema
+from contracts.tasks import TASK_NAMES, TaskName
 
 SCHEMA = "labelset.json"
 COCO_NAMES = ("annotations.json", "coco.json")

@@ -22,7 +22,8 @@ from contracts.fits.options import (
 from contracts.generators import GeneratorManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
-from contracts.schemas import LabelSchema, TaskName
+from contracts.schemas import LabelSchema
+from contracts.tasks import TaskName
 
 
 def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:

@@ -5,7 +5,7 @@ from itertools import islice
 
 from contracts.fits.metrics import Estimate, InvertedImage
 from contracts.labelsets import LabelsetManifest
-from contracts.schemas import TaskName
+from contracts.tasks import TaskName
 
 ENOUGH_IMAGES = 8
 FEW_IMAGES = 5

@@ -14,7 +14,8 @@ from contracts.fits.fit import FitManifest, FitRequest
 from contracts.fits.metrics import TaskMetrics
 from contracts.generators import GeneratorManifest
 from contracts.jobs import JobRef
-from contracts.schemas import LabelSchema, TaskName
+from contracts.schemas import LabelSchema
+from contracts.tasks import TaskName
 from state import keys, records
 from state.store import Store
 from workers.rendering.licenses import license_facts

@@ -15,7 +15,7 @@ from app.decoding.protocol import DecodeLimits
 from app.decoding.refusal import Refused
 from app.decoding.texts import read_text
 from app.http.flaws import in_words, place_of
-from contracts.schemas import TaskName
+from contracts.tasks import TaskName
 
 T = TypeVar("T", int, str)
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import torch
-
 from benchmarks.codes import CodeStore, Networks
 from benchmarks.quality import BUILTIN, SAMPLE_SEED, generated_truth
 from benchmarks.reference_segmenter import FOLDER, reference_segmenter
@@ -99,7 +97,7 @@ def _generated(generator: Generator, folder: Path, count: int) -> Portraits:
     """Samples as the reference segmenter sees them."""
     ws, masks = generated_truth(generator, reference_segmenter(folder), SAMPLE_SEED, count)
     labels = Labels(label_px=generator.config.image_px, segmentation=masks)
-    return Portraits(ws, labels, head_px=torch.ones(count))
+    return Portraits(ws, labels)
 
 
 def _score(

@@ -120,7 +120,7 @@ def _fit(
 def judge(fitted: LabelGenerator, heldout: Portraits) -> dict[str, float]:
     """Return every measure of the learned tasks."""
     tasks, truth, label_px = fitted.ensemble.config.tasks, heldout.labels, heldout.labels.label_px
-    scores = {task.name: task.score(label_px) for task in tasks}
+    scores = {task.name: task.score(label_px) for task in tasks if task.name in truth.by_task}
     for chosen in torch.arange(len(truth)).split(MICRO_BATCH):
         predicted = fitted.render(heldout.ws[chosen]).labels
         for name, score in scores.items():

@@ -37,7 +37,8 @@ from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
 from workers.codecs.depth import encode_depth
-from workers.codecs.images import Pixels, decode_mask, encode_image, encode_mask
+from workers.codecs.images import Pixels, encode_image
+from workers.codecs.segmentation import decode_mask, encode_mask
 from workers.fitting import fits
 from workers.importing.builtin import publish
 from workers.runtime.artefacts import read_artefact

@@ -11,8 +11,9 @@ from threading import BoundedSemaphore, Lock
 from types import TracebackType
 from typing import Self
 
-from workers.codecs.samples import Files, Sample
+from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
+from workers.codecs.task import Files
 
 
 class Packer:

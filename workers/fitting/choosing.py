@@ -31,4 +31,4 @@ def choose_features(
         if found is None:
             return trainers[0], None
         tried.append((candidate, found))
-    return max(tried, key=lambda one: overall(one[1]))
+    return max(tried, key=lambda one: overall(trainer.pairs.codecs, one[1]))

@@ -171,7 +171,7 @@ def _write(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judged) ->
     columns = {sheet_title("Training images", training): training.sheet_rows()}
     if heldout is not None:
         columns[sheet_title("Held-out images", heldout)] = heldout.sheet_rows()
-    sheet = encode_sheet(columns, legend_of(training.pairs.schema))
+    sheet = encode_sheet(columns, legend_of(training.pairs.codecs, training.pairs.schema))
     codes = pack({"ws": training.inversion.ws})
     return FitManifest(
         status=JobStatus.SUCCEEDED,
@@ -204,7 +204,7 @@ class Attempt:
 
 def _metrics(run: Run, request: FitRequest, judged: Judged) -> FitMetrics:
     training = judged.training
-    images = training.judged_images()
+    images, codecs = training.judged_images(), training.pairs.codecs
     labelset = read_labelset(run.machine, request.tenant, request.labelset)
     told = (judged.framing.advice,) if judged.framing.advice and _is_as_uploaded(request) else ()
     return FitMetrics(
@@ -214,7 +214,10 @@ def _metrics(run: Run, request: FitRequest, judged: Judged) -> FitMetrics:
         training=training.metrics,
         heldout=None if judged.heldout is None else _heldout_metrics(judged.heldout),
         estimate=judged.estimate,
-        advice=(*told, *advise(labelset.only(request.labels.tasks), images, judged.estimate)),
+        advice=(
+            *told,
+            *advise(codecs, labelset.only(request.labels.tasks), images, judged.estimate),
+        ),
         framing=_part(judged.framing),
         min_tap_px=judged.min_tap_px,
         perceptual_sha256=judged.perceptual_sha256,

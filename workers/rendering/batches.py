@@ -11,7 +11,6 @@ from contracts.errors.jobs import InputMissing
 from contracts.jobs import JobRef, ShardRef
 from state import keys, records
 from state.planning import next_calls
-from state.store import Store
 from workers.rendering.cards import store_card
 from workers.rendering.pilots import measure_pilot
 from workers.rendering.shards import ShardPlace, render_shard, store_record
@@ -38,12 +37,13 @@ def queue_next(machine: Machine, request: BatchRequest) -> None:
         put(machine.redis, call)
 
 
-def completed(store: Store, request: BatchRequest) -> BatchManifest | None:
-    """The manifest of a batch whose shards are all there, with its dataset card stored, else None."""
-    if len(records.shards_done(store, request.ref)) < request.num_shards:
+def completed(machine: Machine, request: BatchRequest) -> BatchManifest | None:
+    """Return the manifest of a batch whose shards are all stored, with its dataset card stored, else None."""
+    if len(records.shards_done(machine.store, request.ref)) < request.num_shards:
         return None
-    manifest = batch_manifest(request, records.shard_records(store, request.ref))
-    return manifest.model_copy(update={"card": store_card(store, request, manifest)})
+    manifest = batch_manifest(request, records.shard_records(machine.store, request.ref))
+    card = store_card(machine.store, machine.tasks, request, manifest)
+    return manifest.model_copy(update={"card": card})
 
 
 def _measure(run: Run) -> None:
@@ -58,7 +58,7 @@ def _render(run: Run, index: int) -> BatchManifest | None:
         store_record(run.machine, run.ref, _render_shard(run, request, index))
     run.machine.ledger.release_shard(run.ref, index)
     queue_next(run.machine, request)
-    return completed(run.machine.store, request)
+    return completed(run.machine, request)
 
 
 def _read_request(run: Run) -> BatchRequest:

@@ -1,5 +1,6 @@
 """The label generator of a succeeded fit: its generator and its ensemble from the store, both warm, put together."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from contracts.errors.jobs import InputMissing
 from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator
 from contracts.jobs import JobRef
 from models.generators.stylegan2.generator import Generator, build_generator
-from models.labels.ensemble import build_ensemble
+from models.labels.ensemble import Ensemble, build_ensemble
 from models.labels.label_generator import LabelGenerator
 from state import keys, records
 from workers.runtime.artefacts import load_network, read_generator
@@ -45,6 +46,12 @@ def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> La
         )
     return LabelGenerator(
         open_generator(machine, tenant, request.generator),
-        load_network(machine, manifest.ensemble, build_ensemble),
+        load_network(machine, manifest.ensemble, partial(_build_ensemble, machine)),
         label_px=(request.generator.height_px, request.generator.width_px),
     )
+
+
+def _build_ensemble(
+    machine: Machine, config: dict[str, Any], tensors: dict[str, Tensor]
+) -> Ensemble:
+    return build_ensemble(config, tensors, [codec.kind for codec in machine.tasks])

@@ -5,15 +5,10 @@ micro-batch, the shard or the worker.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
-from torch import Tensor
 
 from contracts.batches import PinnedFit
 from contracts.errors.jobs import AcceptanceTooLow
 from models import sampling
-from models.labels.label_generator import Rendered
 from models.sampling import Candidate, Stream, draw_accepted, latents
 from workers.codecs.samples import Sample
 from workers.rendering.label_generators import open_label_generator
@@ -82,27 +77,4 @@ class Renderer:
         z = latents(self._seed, chunk, generator.config.z_dim, self._stream)
         ws = generator.map(z.to(self._machine.device), self._truncation)
         rendered = self._label_generator.render(ws)
-        return [
-            _sample(self._seed, candidate, rendered, place) for place, candidate in enumerate(chunk)
-        ]
-
-
-def _sample(seed: int, candidate: Candidate, rendered: Rendered, place: int) -> Sample:
-    """One of the rendered samples, as arrays."""
-    return Sample(
-        seed=seed,
-        index=candidate.index,
-        attempt=candidate.attempt,
-        image=rendered.images[place].numpy(),
-        uncertainty=rendered.uncertainty[place].numpy(),
-        score=float(rendered.scores[place]),
-        task_scores={task: float(scores[place]) for task, scores in rendered.task_scores.items()},
-        mask=_row(rendered.masks, place),
-        points=_row(rendered.keypoints, place),
-        visibility=_row(rendered.visibility, place),
-        depth=_row(rendered.depth, place),
-    )
-
-
-def _row(labels: Tensor | None, place: int) -> NDArray[Any] | None:
-    return None if labels is None else labels[place].numpy()
+        return [self._sample(candidate, rendered, place) for place, candidate in enumerate(chunk)]

@@ -5,11 +5,12 @@ first record stands.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
@@ -17,8 +18,10 @@ from contracts.ids import uuid7_hex
 from contracts.streams import ShardOwner
 from state import keys, records
 from workers.codecs.packing import Packer
-from workers.codecs.samples import Files, Sample
+from workers.codecs.samples import Sample
+from workers.codecs.segmentation import SegmentationCodec, class_pixels
 from workers.codecs.tars import TarWriter
+from workers.codecs.task import Files, TaskCodec, codecs_of
 from workers.rendering.pilots import read_threshold
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
@@ -44,7 +47,7 @@ def render_shard(
     renderer = Renderer(
         machine, recipe.tenant, recipe.fit, seed=recipe.seed, truncation=recipe.truncation
     )
-    shard = Shard(recipe)
+    shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels))
 
     def see(samples: list[Sample]) -> None:
         for sample in samples:
@@ -112,7 +115,8 @@ def _pack(
 class Shard:
     """A shard in the making: what is counted of the accepted samples and of the others."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, codecs: Sequence[TaskCodec]) -> None:
+        self._codecs = codecs
         self._labels = recipe.labels
         self._image_format = recipe.image_format
         self._scores: dict[int, float] = {}
@@ -133,15 +137,19 @@ class Shard:
     def count(self, sample: Sample) -> None:
         """Count a candidate, accepted or not."""
         self.num_candidates += 1
-        self.candidate_class_images += sample.class_pixels(self._labels.num_classes) > 0
+        self.candidate_class_images += self._class_pixels(sample) > 0
 
     def keep(self, sample: Sample) -> None:
         """Count an accepted candidate."""
-        pixels = sample.class_pixels(self._labels.num_classes)
+        pixels = self._class_pixels(sample)
         self.class_pixels += pixels
         self.class_images += pixels > 0
         self._scores[sample.index] = sample.score
 
     def encode(self, sample: Sample) -> Files:
-        """A sample's files, as the recipe wants them. Called by several threads at once."""
-        return sample.encode(self._labels, self._image_format)
+        """Return a sample's files, as the recipe specifies them. Several threads call it at once."""
+        return sample.encode(self._codecs, self._labels, self._image_format)
+
+    def _class_pixels(self, sample: Sample) -> NDArray[np.int64]:
+        masks = sample.labels.get(SegmentationCodec.name)
+        return class_pixels(masks, self._labels.num_classes)

@@ -1,5 +1,6 @@
 """The machine a job runs on: settings, store, ledger, queue connection, device, warm networks and pulse, built once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,8 @@ import torch
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from workers.codecs.registry import TASKS
+from workers.codecs.task import TaskCodec
 from workers.runtime.micro_batches import MicroBatches
 from workers.runtime.pulse import Pulse
 from workers.runtime.warm import WarmNetworks
@@ -26,10 +29,11 @@ class Machine:
     networks: WarmNetworks
     micro_batches: MicroBatches
     pulse: Pulse
+    tasks: Sequence[TaskCodec] = TASKS
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Opens what the settings name. RQ needs a connection of its own: it reads bytes, and waits long."""
+    def from_settings(cls, settings: Settings, tasks: Sequence[TaskCodec] = TASKS) -> Self:
+        """Open what the settings name. RQ needs another connection: it reads bytes, and waits long."""
         url = settings.redis_url.get_secret_value()
         device = choose_device(settings.device)
         memory_bytes = settings.micro_batch_memory_bytes if device.type == "cpu" else None
@@ -42,6 +46,7 @@ class Machine:
             networks=WarmNetworks(settings.max_warm_bytes),
             micro_batches=MicroBatches(settings.micro_batch, memory_bytes),
             pulse=Pulse(),
+            tasks=tasks,
         )
 
 

@@ -193,7 +193,7 @@ class Reconciler:
     def _repair_batch(self, request: BatchRequest, queued: set[str], looked_at: datetime) -> None:
         """Completes a finished batch, frees claims on shards that nobody renders, and queues what comes next."""
         ref = request.ref
-        manifest = completed(self.machine.store, request)
+        manifest = completed(self.machine, request)
         if manifest is not None:
             records.finish(self.machine.store, self.machine.ledger, ref, manifest)
         if manifest is not None or any("-pilot-" in rq_id for rq_id in queued):

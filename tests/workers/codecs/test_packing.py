@@ -10,13 +10,15 @@ import pytest
 
 from tests.workers.codecs.test_tars import LABELS, sample
 from workers.codecs.packing import Packer
-from workers.codecs.samples import Files, Sample
+from workers.codecs.registry import TASKS
+from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
+from workers.codecs.task import Files, codecs_of
 
 
 def encode(one: Sample) -> Files:
     """As a shard does it."""
-    return one.encode(LABELS, "png")
+    return one.encode(codecs_of(TASKS, LABELS), LABELS, "png")
 
 
 def packed(

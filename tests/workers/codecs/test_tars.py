@@ -12,8 +12,10 @@ from PIL import Image
 
 from contracts.batches import ImageFormat
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
-from workers.codecs.samples import Files, Sample
+from workers.codecs.registry import TASKS
+from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
+from workers.codecs.task import Files, codecs_of
 
 LABELS = LabelSchema(classes=("background", "skin"))
 
@@ -31,14 +33,14 @@ def sample(index: int = 3) -> Sample:
         uncertainty=uncertainty,
         score=0.25,
         task_scores={"segmentation": 0.25},
-        mask=mask,
+        labels={"segmentation": {"mask": mask}},
     )
 
 
 @pytest.mark.parametrize(("image_format", "suffix"), [("png", "png"), ("jpeg", "jpg")])
 def test_a_sample_is_four_files_under_one_key(image_format: ImageFormat, suffix: str) -> None:
     """The key is nine digits: no dot, so every WebDataset reader splits it rightly."""
-    names = list(sample().encode(LABELS, image_format))
+    names = list(sample().encode(codecs_of(TASKS, LABELS), LABELS, image_format))
     endings = (suffix, "mask.png", "uncertainty.png", "json")
     assert names == [f"000000003.{ending}" for ending in endings]
 
@@ -50,12 +52,15 @@ def test_a_sample_of_every_task_has_a_file_for_each() -> None:
     )
     shown = dataclasses.replace(
         sample(),
-        mask=None,
-        points=np.array([[1.25, 0.5, 0.75]], dtype=np.float32),
-        visibility=np.array([1], dtype=np.uint8),
-        depth=np.array([[0, 1, 2, 3], [4, 5, 6, 1e9]], dtype=np.float32),
+        labels={
+            "keypoints": {
+                "points": np.array([[1.25, 0.5, 0.75]], dtype=np.float32),
+                "visibility": np.array([1], dtype=np.uint8),
+            },
+            "depth": {"depth": np.array([[0, 1, 2, 3], [4, 5, 6, 1e9]], dtype=np.float32)},
+        },
     )
-    files = shown.encode(labels, "png")
+    files = shown.encode(codecs_of(TASKS, labels), labels, "png")
     assert list(files)[1:3] == ["000000003.keypoints.json", "000000003.depth.png"]
     (point,) = json.loads(files["000000003.keypoints.json"])["keypoints"]
     assert point == {"name": "nose", "x": 1.25, "y": 0.5, "visibility": 1, "confidence": 0.75}
@@ -68,7 +73,7 @@ def test_a_sample_of_every_task_has_a_file_for_each() -> None:
 
 def test_the_facts_say_where_a_sample_comes_from() -> None:
     """Seed, index and attempt are enough to render it again."""
-    facts = json.loads(sample().encode(LABELS, "png")["000000003.json"])
+    facts = json.loads(sample().encode(codecs_of(TASKS, LABELS), LABELS, "png")["000000003.json"])
     assert facts == {
         "seed": 7,
         "index": 3,
@@ -90,7 +95,7 @@ def tar_of(*samples: Files) -> bytes:
 
 def test_a_tar_is_the_same_bytes_every_time() -> None:
     """No clock, no user: a shard rendered twice has one digest."""
-    files = sample().encode(LABELS, "png")
+    files = sample().encode(codecs_of(TASKS, LABELS), LABELS, "png")
     assert tar_of(files) == tar_of(dict(files))
 
 
@@ -98,14 +103,17 @@ def test_a_tar_knows_its_digest_and_size() -> None:
     """Taken while it is written, they are those of the whole file."""
     target = io.BytesIO()
     with TarWriter(target) as tar:
-        tar.add(sample().encode(LABELS, "png"))
+        tar.add(sample().encode(codecs_of(TASKS, LABELS), LABELS, "png"))
     assert tar.sha256 == hashlib.sha256(target.getvalue()).hexdigest()
     assert tar.num_bytes == len(target.getvalue())
 
 
 def test_a_tar_keeps_the_order_and_is_plain() -> None:
     """Anybody's tar reads it: regular files, mtime 0, in the order of the samples."""
-    data = tar_of(sample(1).encode(LABELS, "png"), sample(2).encode(LABELS, "png"))
+    data = tar_of(
+        sample(1).encode(codecs_of(TASKS, LABELS), LABELS, "png"),
+        sample(2).encode(codecs_of(TASKS, LABELS), LABELS, "png"),
+    )
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         members = tar.getmembers()
     assert [member.name[:9] for member in members] == ["000000001"] * 4 + ["000000002"] * 4

@@ -30,6 +30,7 @@ from models.sampling import Candidate
 from state import keys, records
 from state.settings import Settings
 from workers.codecs.tars import TarWriter
+from workers.codecs.task import codecs_of
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
 
@@ -136,9 +137,10 @@ def _bare_seconds(service: Service, batch: str) -> tuple[float, float]:
         seed=request.seed,
         truncation=request.truncation,
     )
+    codecs = codecs_of(service.machine.tasks, request.labels)
     with TarWriter(io.BytesIO()) as tar:
         for sample in renderer.render([Candidate(index) for index in range(request.n)]):
-            tar.add(sample.encode(request.labels, request.image_format))
+            tar.add(sample.encode(codecs, request.labels, request.image_format))
     return time.monotonic() - began, time.process_time() - processor_began
 
 

@@ -67,7 +67,7 @@ class WithParts(Model):
         """Return a copy with the fields in `absent` set to their values, and the parts of `tasks` alone."""
         kept = {name: part for name, part in self.parts.items() if name in tasks}
         fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return self.model_construct(self.model_fields_set, **{**fields, **absent, **kept})
+        return type(self).model_construct(self.model_fields_set, **{**fields, **absent, **kept})
 
 
 def rows_without(tasks: Sequence[TaskName]) -> list[TaskFields]:

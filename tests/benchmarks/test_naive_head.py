@@ -27,7 +27,7 @@ def test_the_papers_way_and_ours_give_the_same_labels() -> None:
     taps = generator.synthesize(generator.map(torch.randn(2, 8))).taps
     ours = LabelGenerator(generator, ensemble).label(taps)
     naive = naive_label(ensemble, taps, config.image_px)
-    probabilities = [each.of(ClassVotes).probabilities for each in (ours, naive)]
-    assert torch.allclose(*probabilities, atol=1e-5)
+    exact = naive.of(ClassVotes).probabilities
+    assert torch.allclose(ours.of(ClassVotes).probabilities, exact, atol=1e-5)
     for name, votes in ours.votes.items():
         assert torch.allclose(votes.uncertainty, naive.votes[name].uncertainty, atol=1e-5)

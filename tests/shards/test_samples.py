@@ -13,6 +13,7 @@ from handsoff_client import BatchFolder, InvalidInput, ShardReader, decode_sampl
 from handsoff_shards.samples import decode_depth, decode_mask
 from handsoff_shards.tars import split_name
 from tests.client.conftest import LABELS, depth_of, files_of, mask_of, png
+from workers.codecs.registry import TASKS
 from workers.codecs.samples import Sample as WorkerSample
 
 
@@ -111,11 +112,12 @@ def test_what_a_worker_writes_is_read_as_it_was() -> None:
         uncertainty=np.full((8, 8), 0.2, np.float32),
         score=0.5,
         task_scores={"segmentation": 0.5},
-        mask=mask_of(3) % 3,
-        points=points,
-        visibility=np.array([2, 1], np.uint8),
-        depth=depth_of(3).astype(np.float32) * np.float32(0.001),
-    ).encode(labels, "png")
+        labels={
+            "segmentation": {"mask": mask_of(3) % 3},
+            "keypoints": {"points": points, "visibility": np.array([2, 1], np.uint8)},
+            "depth": {"depth": depth_of(3).astype(np.float32) * np.float32(0.001)},
+        },
+    ).encode(TASKS, labels, "png")
     read = decode_sample({split_name(name)[1]: data for name, data in written.items()})
     np.testing.assert_array_equal(read.image, 9)
     np.testing.assert_array_equal(read.mask, mask_of(3) % 3)

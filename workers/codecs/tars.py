@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from state.sending import Target
-from workers.codecs.samples import Files
+from workers.codecs.task import Files
 
 
 class TarWriter:

@@ -78,3 +78,22 @@ class Renderer:
         ws = generator.map(z.to(self._machine.device), self._truncation)
         rendered = self._label_generator.render(ws)
         return [self._sample(candidate, rendered, place) for place, candidate in enumerate(chunk)]
+
+    def _sample(self, candidate: Candidate, rendered: Rendered, place: int) -> Sample:
+        """Return one of the rendered samples as arrays; they are views of the rendered tensors."""
+        return Sample(
+            seed=self._seed,
+            index=candidate.index,
+            attempt=candidate.attempt,
+            image=rendered.images[place].numpy(),
+            uncertainty=rendered.uncertainty[place].numpy(),
+            score=float(rendered.scores[place]),
+            task_scores={
+                task: float(scores[place]) for task, scores in rendered.task_scores.items()
+            },
+            labels={
+                codec.name: codec.fields(rendered.labels[codec.name], place)
+                for codec in self._machine.tasks
+                if codec.name in rendered.labels
+            },
+        )

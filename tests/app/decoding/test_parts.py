@@ -9,7 +9,8 @@ from app.decoding.parts import Place, Sorted, check_images, check_parts
 from app.decoding.parts import sort_files as sort_files_and_tell
 from app.decoding.refusal import Notices, Refused
 from contracts.errors.tree import Flaw
-from contracts.schemas import TASK_NAMES, KeypointSchema, LabelSchema
+from contracts.schemas import KeypointSchema, LabelSchema
+from contracts.tasks import TASK_NAMES
 
 LABELS = LabelSchema(classes=("background", "skin"))
 BOTH = LabelSchema(classes=("background", "skin"), keypoints=KeypointSchema(names=("nose",)))

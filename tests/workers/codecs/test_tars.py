@@ -18,6 +18,7 @@ from workers.codecs.tars import TarWriter
 from workers.codecs.task import Files, codecs_of
 
 LABELS = LabelSchema(classes=("background", "skin"))
+CODECS = codecs_of(TASKS, LABELS)
 
 
 def sample(index: int = 3) -> Sample:
@@ -40,7 +41,7 @@ def sample(index: int = 3) -> Sample:
 @pytest.mark.parametrize(("image_format", "suffix"), [("png", "png"), ("jpeg", "jpg")])
 def test_a_sample_is_four_files_under_one_key(image_format: ImageFormat, suffix: str) -> None:
     """The key is nine digits: no dot, so every WebDataset reader splits it rightly."""
-    names = list(sample().encode(codecs_of(TASKS, LABELS), LABELS, image_format))
+    names = list(sample().encode(CODECS, LABELS, image_format))
     endings = (suffix, "mask.png", "uncertainty.png", "json")
     assert names == [f"000000003.{ending}" for ending in endings]
 
@@ -73,7 +74,7 @@ def test_a_sample_of_every_task_has_a_file_for_each() -> None:
 
 def test_the_facts_say_where_a_sample_comes_from() -> None:
     """Seed, index and attempt are enough to render it again."""
-    facts = json.loads(sample().encode(codecs_of(TASKS, LABELS), LABELS, "png")["000000003.json"])
+    facts = json.loads(sample().encode(CODECS, LABELS, "png")["000000003.json"])
     assert facts == {
         "seed": 7,
         "index": 3,
@@ -95,7 +96,7 @@ def tar_of(*samples: Files) -> bytes:
 
 def test_a_tar_is_the_same_bytes_every_time() -> None:
     """No clock, no user: a shard rendered twice has one digest."""
-    files = sample().encode(codecs_of(TASKS, LABELS), LABELS, "png")
+    files = sample().encode(CODECS, LABELS, "png")
     assert tar_of(files) == tar_of(dict(files))
 
 
@@ -103,7 +104,7 @@ def test_a_tar_knows_its_digest_and_size() -> None:
     """Taken while it is written, they are those of the whole file."""
     target = io.BytesIO()
     with TarWriter(target) as tar:
-        tar.add(sample().encode(codecs_of(TASKS, LABELS), LABELS, "png"))
+        tar.add(sample().encode(CODECS, LABELS, "png"))
     assert tar.sha256 == hashlib.sha256(target.getvalue()).hexdigest()
     assert tar.num_bytes == len(target.getvalue())
 
@@ -111,8 +112,8 @@ def test_a_tar_knows_its_digest_and_size() -> None:
 def test_a_tar_keeps_the_order_and_is_plain() -> None:
     """Anybody's tar reads it: regular files, mtime 0, in the order of the samples."""
     data = tar_of(
-        sample(1).encode(codecs_of(TASKS, LABELS), LABELS, "png"),
-        sample(2).encode(codecs_of(TASKS, LABELS), LABELS, "png"),
+        sample(1).encode(CODECS, LABELS, "png"),
+        sample(2).encode(CODECS, LABELS, "png"),
     )
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         members = tar.getmembers()

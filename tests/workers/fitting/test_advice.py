@@ -109,4 +109,4 @@ def test_the_number_of_lines_is_limited() -> None:
         entry.model_copy(update={"class_pixels": (1,) + (0,) * 199}) for entry in whole.entries
     )
     many = whole.model_copy(update={"labels": LabelSchema(classes=classes), "entries": entries})
-    assert len(advise(many, IMAGES, None)) == MAX_LINES
+    assert len(advise_on(many, IMAGES, None)) == MAX_LINES

@@ -5,6 +5,7 @@ import numpy as np
 from models.inversion.framing import Framing
 from tests.workers.scene import ALL_KINDS
 from workers.codecs.registry import TASKS
+from workers.codecs.task import ImageLabels
 from workers.fitting.pairs import Pairs
 from workers.fitting.reframing import reframed
 
@@ -16,7 +17,7 @@ def quarters() -> Pairs:
     """One image whose lower right quarter differs in picture, mask and depth; a point in it and one outside."""
     quarter = np.zeros(PX, dtype=np.uint8)
     quarter[4:, 4:] = 1
-    labels = {
+    labels: ImageLabels = {
         "segmentation": quarter,
         "keypoints": np.array([[6.0, 6.0, 2.0], [1.0, 1.0, 2.0]], dtype=np.float32),
         "depth": quarter.astype(np.float32),

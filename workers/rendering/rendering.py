@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contracts.batches import PinnedFit
 from contracts.errors.jobs import AcceptanceTooLow
 from models import sampling
+from models.labels.label_generator import Rendered
 from models.sampling import Candidate, Stream, draw_accepted, latents
 from workers.codecs.samples import Sample
 from workers.rendering.label_generators import open_label_generator

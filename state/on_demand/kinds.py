@@ -4,10 +4,10 @@ To add a kind: a row here, a task in `state/queues.py`, a worker function that c
 `workers/runtime/on_demand.py`, and a route that calls `wait` of `app/on_demand.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from contracts.base import Artefact, Model
 from contracts.batches import ShardRecord
@@ -23,7 +23,7 @@ from contracts.jobs import JobError
 from contracts.streams import StreamShardRef
 from state import keys
 from state.on_demand.ledger import Item
-from state.queues import RETENTION, Call, Task, export_call, stream_call
+from state.queues import RETENTION, Call, export_call, stream_call
 
 Ref = TypeVar("Ref")
 Record = TypeVar("Record", bound=Model)
@@ -85,6 +85,3 @@ EXPORTS: ItemKind[ExportRef, ExportRecord] = ItemKind(
         export.batch.id, export.variant, error.code, error.detail
     ),
 )
-
-KIND_OF_TASK: Mapping[Task, ItemKind[Any, Any]] = {"stream": STREAM_SHARDS, "export": EXPORTS}
-"""The tasks that make items. The last failure of such a task is reported to the requests that wait."""

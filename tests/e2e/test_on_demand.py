@@ -152,9 +152,9 @@ def test_a_request_queues_a_report_again_whose_worker_died(
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.get, PATH)
         until(lambda: queued("cpu") == ["batch_1-1"])
-        making.free_lost_claims(machine, {"batch_1": {"batch_1-1"}})  # still queued: it stays
+        making.free_lost_claims(machine, ["batch_1-1"])  # still queued: it stays
         assert len(OnDemandLedger(machine.ledger).all_claims()) == 1
-        making.free_lost_claims(machine, {})
+        making.free_lost_claims(machine, ())
         until(lambda: queued("cpu") == ["batch_1-1", "batch_1-2"])
         make_report(machine)
         assert answer.result().status_code == 200

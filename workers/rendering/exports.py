@@ -31,6 +31,11 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
     on_demand.make(machine, EXPORTS, argument, attempt, partial(_write_archive, machine))
 
 
+def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:
+    """Report an export whose last retry has failed."""
+    on_demand.fail_for_good(machine, EXPORTS, argument, error)
+
+
 def _write_archive(machine: Machine, export: ExportRef) -> ExportRecord:
     """Raises `InputMissing` when the batch or one of its shards is gone, `Drained` when the worker stops."""
     manifest = records.read_manifest(machine.store, export.batch)

@@ -37,6 +37,11 @@ def run_shard(machine: Machine, argument: str, attempt: int) -> None:
     on_demand.make(machine, STREAM_SHARDS, argument, attempt, partial(_render, machine))
 
 
+def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:
+    """Report a shard whose last retry has failed."""
+    on_demand.fail_for_good(machine, STREAM_SHARDS, argument, error)
+
+
 def sweep(machine: Machine, stream: StreamRef) -> None:
     """Delete the shards that have become old, and the objects that a late worker has stored for a deleted stream."""
     objects = _objects_by_shard(machine, stream)

@@ -4,7 +4,7 @@
 stands.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -61,12 +61,12 @@ def fail_for_good(
     ledger.release(item)
 
 
-def free_lost_claims(machine: Machine, queued: Mapping[str, set[str]]) -> None:
+def free_lost_claims(machine: Machine, rq_ids: Collection[str]) -> None:
     """Free the items of all kinds whose call is in no queue; the requests that wait queue them again.
 
-    `queued` holds the RQ ids that are waiting or running, by job. A young claim stays: its call may not be queued yet.
+    `rq_ids` are the calls that are waiting or running. A young claim stays: its call may not be queued yet.
     """
-    ledger, rq_ids = OnDemandLedger(machine.ledger), set[str]().union(*queued.values())
+    ledger = OnDemandLedger(machine.ledger)
     for item, claim in ledger.all_claims().items():
         is_old = now() - claim.at > machine.settings.heartbeat_interval
         if is_old and claim.rq_id not in rq_ids:

@@ -25,9 +25,8 @@ from rq.worker import WorkerStatus
 from contracts.base import now
 from contracts.heartbeats import Heartbeat, WorkerState
 from contracts.kinds import QueueName
-from state.on_demand.kinds import KIND_OF_TASK
 from state.queues import TASKS
-from workers.runtime import on_demand
+from workers.rendering import exports, streams
 from workers.runtime.jobs import fail_for_good
 from workers.runtime.machine import Machine
 from workers.runtime.machine_jobs import TASK_FUNCTIONS, MachineJob, TaskQueue
@@ -43,22 +42,22 @@ DEQUEUE_SECONDS = 15
 def end_after_last_retry(machine: Machine, job: Job, error: BaseException) -> None:
     """Writes the manifest of a job that has failed and will not be retried; RQ itself only forgets it.
 
-    An item made on demand has no manifest: its failure is reported to the requests that wait. Never raises: an error
-    here would end the worker, and the job would return and end the next one. The reconciler ends or repeats such a job.
+    A shard of a stream and an export have no manifest: whoever waits for them is told. Never raises: what fails here
+    would end the worker, and the job would come back and end the next one. The reconciler ends or repeats such a job.
     """
     try:
         if job.should_retry or job.func_name not in TASK_FUNCTIONS:
             return
-        kind = _KIND_OF_FUNCTION.get(job.func_name)
-        if kind is None:
-            fail_for_good(machine, job.args[0], error)
-        else:
-            on_demand.fail_for_good(machine, kind, job.args[0], error)
+        fail = _FAIL_OF_FUNCTION.get(job.func_name, fail_for_good)
+        fail(machine, job.args[0], error)
     except Exception:
         log.exception("a failure could not be recorded", rq_id=job.id)
 
 
-_KIND_OF_FUNCTION = {TASKS[task].function: kind for task, kind in KIND_OF_TASK.items()}
+_FAIL_OF_FUNCTION = {
+    TASKS["stream"].function: streams.fail_for_good,
+    TASKS["export"].function: exports.fail_for_good,
+}
 
 
 class Worker(SimpleWorker):

@@ -105,7 +105,8 @@ class Reconciler:
             self._forget_dead_workers(looked_at)
         queued = queued_rq_ids(self.machine)
         with _surviving("items made on demand"):
-            on_demand.free_lost_claims(self.machine, queued)
+            rq_ids = {rq_id for ids in queued.values() for rq_id in ids}
+            on_demand.free_lost_claims(self.machine, rq_ids)
         for tenant in self.machine.store.children("tenants"):
             with _surviving("indexes"):
                 self._rebuild_indexes(tenant)

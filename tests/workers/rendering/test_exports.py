@@ -19,7 +19,6 @@ from state.on_demand.kinds import EXPORTS
 from state.on_demand.ledger import OnDemandLedger
 from tests.client.conftest import LABELS, tar_of
 from workers.rendering import exports
-from workers.runtime import on_demand
 from workers.runtime.artefacts import read_artefact, write_artefact
 from workers.runtime.machine import Machine
 from workers.runtime.pulse import Drained
@@ -134,7 +133,7 @@ def test_a_machine_failure_is_reported_after_the_last_retry(
 ) -> None:
     """For 30 seconds: the next request after that queues the export again."""
     queue(machine, export)
-    on_demand.fail_for_good(machine, EXPORTS, str(export), AbandonedJobError())
+    exports.fail_for_good(machine, str(export), AbandonedJobError())
     failure = items.failure(EXPORTS.item(export))
     assert failure is not None
     assert (failure.code, failure.retryable) == ("worker_lost", True)

@@ -21,7 +21,6 @@ from state.settings import Settings
 from state.stream_readers import StreamReaders
 from tests.workers.scene import LABELS, Scene
 from workers.rendering import batches, streams
-from workers.runtime import on_demand
 from workers.runtime.artefacts import read_artefact
 from workers.runtime.pulse import Drained
 from workers.runtime.queues import open_queue, put
@@ -167,7 +166,7 @@ def test_a_machine_failure_is_reported_after_the_last_retry(
     """For 30 seconds: the next request after that queues the shard again."""
     queue(scene, barren, 0)
     shard = StreamShardRef(stream=barren.ref, index=0)
-    on_demand.fail_for_good(scene.machine, STREAM_SHARDS, str(shard), AbandonedJobError())
+    streams.fail_for_good(scene.machine, str(shard), AbandonedJobError())
     failure = items.failure(item(barren.ref, 0))
     assert failure is not None
     assert (failure.code, failure.retryable) == ("worker_lost", True)

@@ -97,5 +97,5 @@ def test_the_claim_outlives_a_machine_failure(machine: Machine, items: OnDemandL
 
 def test_a_young_claim_is_not_freed(machine: Machine, items: OnDemandLedger) -> None:
     """The app claims before it queues."""
-    on_demand.free_lost_claims(machine, {})
+    on_demand.free_lost_claims(machine, ())
     assert items.claim_of(ITEM) is not None

@@ -47,11 +47,11 @@ class ItemKind(Generic[Ref, Record]):
     tombstone_key: Callable[[Ref], str]
     """Key of the owner's tombstone. Nothing stays of an item whose owner has one."""
     not_ready: Callable[[Ref], HandsOffError]
-    """The error of a request that has waited in vain."""
+    """The error of a request whose wait ends without the item."""
     failed: Callable[[Ref, JobError], HandsOffError]
     """The error of a request for an item that could not be made."""
     failure_kept: timedelta = RETENTION
-    """How long a failure is reported that a retry cannot mend."""
+    """How long a failure is reported that a retry cannot fix."""
     retryable_failure_kept: timedelta = timedelta(seconds=30)
     """How long a failure is reported before the item is tried again."""
 

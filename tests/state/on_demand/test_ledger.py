@@ -1,6 +1,7 @@
 """The ledger of items made on demand, on a real Redis."""
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -21,7 +22,8 @@ def items(ledger: Ledger) -> OnDemandLedger:
 
 def news(ledger: Ledger, owner: str) -> list[str]:
     """Return the names in an owner's news, oldest first."""
-    return [fields["item"] for _, fields in ledger.redis.xrange(redis_keys.news(owner))]
+    entries = cast("list[tuple[str, dict[str, str]]]", ledger.redis.xrange(redis_keys.news(owner)))
+    return [fields["item"] for _, fields in entries]
 
 
 def test_an_item_has_one_claim(items: OnDemandLedger) -> None:

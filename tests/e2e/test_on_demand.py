@@ -13,8 +13,8 @@ from app.http.requests import ServicesDep
 from app.main import create_app
 from contracts.base import Artefact, Model
 from contracts.digests import sha256_of
-from contracts.errors.jobs import InputMissing, JobFailed
-from contracts.errors.tree import Unavailable
+from contracts.errors.jobs import InputMissing
+from contracts.errors.tree import HandsOffError, Unavailable
 from state.ledger import Ledger
 from state.on_demand.kinds import ItemKind
 from state.on_demand.ledger import Item, OnDemandLedger
@@ -36,6 +36,18 @@ class Report(Model):
     page: Artefact
 
 
+class ReportNotReady(Unavailable):
+    """The report is being made."""
+
+    code = "report_not_ready"
+
+
+class ReportFailed(HandsOffError):
+    """The report could not be made."""
+
+    code = "report_failed"
+
+
 REPORTS: ItemKind[str, Report] = ItemKind(
     item=lambda batch: Item(batch, "report"),
     parse=str,
@@ -44,8 +56,8 @@ REPORTS: ItemKind[str, Report] = ItemKind(
     record_key=lambda batch: f"tenants/{batch}/report.json",
     artefacts=lambda report: (report.page,),
     tombstone_key=lambda batch: f"tenants/{batch}/tombstone.json",
-    not_ready=lambda batch: Unavailable(f"The report of '{batch}' is being made."),
-    failed=lambda batch, error: JobFailed(f"{batch}: {error.detail}"),
+    not_ready=lambda batch: ReportNotReady(f"The report of '{batch}' is being made."),
+    failed=lambda batch, error: ReportFailed(f"{batch}: {error.detail}"),
 )
 BATCH, PATH = "default/batch_1", "/reports/default/batch_1"
 router = APIRouter()
@@ -113,7 +125,7 @@ def test_all_requests_wait_for_one_report(
 def test_a_wait_ends_with_the_kinds_own_error(client: httpx2.Client) -> None:
     """No worker runs here."""
     answer = client.get(PATH, params={"wait": 0})
-    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "report_not_ready")
 
 
 def test_a_failure_is_reported_to_all_requests(
@@ -127,7 +139,7 @@ def test_a_failure_is_reported_to_all_requests(
         until(lambda: bool(queued("cpu")))
         make_report(machine, page=b"")
         codes = [answer.result().json()["code"], client.get(PATH).json()["code"]]
-    assert codes == ["job_failed", "job_failed"]
+    assert codes == ["report_failed", "report_failed"]
     assert queued("cpu") == ["batch_1-1"]
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from app.decoding.refusal import Refused
 from app.decoding.texts import read_text
-from app.http.flaws import in_words, place_of
+from app.messages import describe, place_of
 from contracts.base import Model
 from contracts.labelsets import LabelledPoint, StoredKeypoints
 from contracts.schemas import KeypointSchema
@@ -46,7 +46,7 @@ def read_keypoints(path: Path, name: str, max_bytes: int) -> tuple[NamedPoint, .
         first = error.errors()[0]
         where = ".".join(str(part) for part in place_of(first)) or "the file"
         detail = (
-            f"{where}: {in_words(first)} Expected"
+            f"{where}: {describe(first)} Expected"
             ' {"keypoints": [{"name": "nose", "x": 31.5, "y": 20.0, "visibility": 2}]}.'
         )
         raise Refused(name, detail) from error

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.http.flaws import shortened
+from app.messages import shortened
 from contracts.errors.tree import Flaw
 from contracts.labelsets import LabelsetWarning, WarningCode
 

@@ -12,7 +12,7 @@ from app.decoding.parts import SCHEMA, Place, Sorted
 from app.decoding.protocol import DecodeJob, UploadSchema
 from app.decoding.refusal import Notices, Refused, reason
 from app.decoding.texts import read_text
-from app.http.flaws import in_words, place_of
+from app.messages import describe, place_of
 
 
 def place_of_schema(job: DecodeJob, found: Sorted) -> Place:
@@ -51,7 +51,7 @@ def read_schema(
         if where and where.partition(".")[0] in derived.keys() - said.keys() and found.coco:
             place = Place(file=found.coco.name)
         prefix = f"{where}: " if where else ""
-        detail = f"{prefix}{in_words(first)} Correct the schema."
+        detail = f"{prefix}{describe(first)} Correct the schema."
         raise Refused(place.file, detail, pointer=place.pointer) from error
 
 

@@ -20,8 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app.decoding.protocol import SpooledFile
-from app.http.flaws import printable
 from app.http.problems import pointer_of
+from app.messages import printable
 from contracts.errors.tree import Flaw, InvalidRequest, TooLarge
 
 Kind = Literal["file", "files", "text"]

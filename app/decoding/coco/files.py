@@ -14,7 +14,7 @@ from app.decoding.parts import Named
 from app.decoding.protocol import DecodeLimits
 from app.decoding.refusal import Refused
 from app.decoding.texts import read_text
-from app.http.flaws import in_words, place_of
+from app.messages import describe, place_of
 from contracts.schemas import TaskName
 
 T = TypeVar("T", int, str)
@@ -105,7 +105,7 @@ def read_coco(file: Named, limits: DecodeLimits) -> CocoFile:
         where = ".".join(str(part) for part in place_of(first))
         prefix = f"{where}: " if where else ""
         raise Refused(
-            file.name, f"{prefix}{in_words(first)} Export it again as COCO JSON."
+            file.name, f"{prefix}{describe(first)} Export it again as COCO JSON."
         ) from error
     _check_size(coco, file.name, limits)
     _check_ids(coco, file.name)

@@ -122,7 +122,7 @@ def describe(error: Mapping[str, Any]) -> str:
     kind = error["type"]
     if kind in _FIXED_SENTENCES:
         return _FIXED_SENTENCES[kind]
-    if kind in {"value_error", "assertion_error"}:  # a sentence of our own validators
+    if kind in {"value_error", "assertion_error"}:  # the message of a validator of the service
         message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
         return shortened(f"{message.rstrip('.')}.", MAX_FLAW_CHARACTERS)
     if kind == "json_invalid":

@@ -55,7 +55,7 @@ class Flaw(Model):
 
 
 class HandsOffError(Exception):
-    """The base class. `detail` says what was expected, what was received and what to do."""
+    """The base class. `detail` names the expected value, the actual value and the remedy."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500

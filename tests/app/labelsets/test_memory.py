@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from examples.demo.stack import free_port
-from tests.app.decoding.archives.test_archive import header_bomb
+from tests.app.decoding.archives.tarring import header_bomb
 from tests.app.uploading import pairs
 
 MiB = 1024 * 1024

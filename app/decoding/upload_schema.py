@@ -14,6 +14,9 @@ from app.decoding.refusal import Notices, Refused, reason
 from app.decoding.texts import read_text
 from app.messages import describe, place_of
 
+_OLD_SPELLINGS = {"colours": "colors", "ignore_colour": "ignore_color"}
+"""Fields of version 0.1, which are still read."""
+
 
 def source_of_schema(job: DecodeJob, files: SortedFiles) -> SchemaSource:
     """Return where the schema was sent: the form field, labelset.json, or else the COCO file."""
@@ -36,6 +39,7 @@ def read_schema(
         )
         raise Refused(None, detail)
     declared = _parse(_schema_text(job, files), source)
+    _check_spelling(declared, source)
     derived: Mapping[str, Any] = {}
     if coco is not None and files.coco is not None:
         derived = derive_schema(coco, files.coco.name, notices, own_classes="classes" in declared)
@@ -69,6 +73,13 @@ def _parse(text: str | None, source: SchemaSource) -> Mapping[str, Any]:
         detail = f"Expected one JSON object, got {kind.get(type(parsed), 'a number')}. Correct the schema."
         raise Refused(source.file, detail, pointer=source.pointer)
     return parsed
+
+
+def _check_spelling(declared: Mapping[str, Any], source: SchemaSource) -> None:
+    for old, new in _OLD_SPELLINGS.items():
+        if old in declared and new in declared:
+            detail = f"Expected only one of '{new}' and its old spelling '{old}', got both. Remove '{old}'."
+            raise Refused(source.file, detail, pointer=source.pointer)
 
 
 def _schema_text(job: DecodeJob, files: SortedFiles) -> str | None:

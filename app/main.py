@@ -1,6 +1,6 @@
-"""The app, built from settings by `create_app()`.
+"""Builds the FastAPI app from settings: `create_app()`.
 
-It checks requests, stores them, hands jobs over and tells how they stand.
+The app validates requests, stores them, queues jobs and reports their status.
 """
 
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ from state.store import Store
 VERSION = "0.1.0"
 
 FORM_BYTES = 64 * 1024
-"""What a form may add to the file in it."""
+"""The allowed size of a form beside its file."""
 
 DESCRIPTION = """\
 A handful of labelled images in, an endless supply of labelled images out.
@@ -51,7 +51,7 @@ Jobs answer 202 at once and are watched by `GET`, by `Prefer: wait=N`, or as ser
 
 
 def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
-    """The application. `settings` come from the environment, and the store from them, unless they are given."""
+    """Return the app. By default the settings come from the environment and the store from the settings."""
     settings = settings or Settings()
     services = Services.from_settings(settings, store)
 
@@ -68,7 +68,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url=None,  # `pages` serves it, without a script from elsewhere
+        docs_url=None,  # `pages` serves it without scripts from other sites
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         SlowBodies,
         idle=settings.body_idle,
         grace=settings.body_grace,
-        least_rate=settings.body_bytes_per_second,
+        min_rate=settings.body_bytes_per_second,
     )
     app.add_middleware(Heads)
     app.add_middleware(BodyLimitProblems)

@@ -1,7 +1,7 @@
-"""Links that a response carries: to other resources, and signed ones to stored objects.
+"""Links in responses: to other resources, and signed ones to stored objects.
 
-Where the store can sign, big bytes go between the store and the caller; a folder or memory cannot, so the app serves
-`/v1/files/{key}` and takes `/v1/uploads/{id}/content` itself, by links that it signed.
+If the store can sign, files travel directly between store and caller. A folder or memory store cannot, so the app
+itself serves `/v1/files/{key}` and accepts `/v1/uploads/{id}/content`, by links that it signs.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from state.keys import Noun
 from state.store import Store
 
 Purpose = Literal["file", "upload"]
-"""What a link of ours is good for: to read an object, or to send one."""
+"""What a link permits: to download an object, or to upload one."""
 
 
 class SignedLink(Model):
-    """A link that anybody may read one object by, or send one to, until `expires_at`."""
+    """A link that permits anyone to download or upload one object until `expires_at`."""
 
     url: str
     expires_at: Timestamp
@@ -28,7 +28,7 @@ class SignedLink(Model):
 
 @dataclass(frozen=True)
 class Links:
-    """Makes the links of one response. `base_url` has no slash at its end."""
+    """Builds the links of one response. `base_url` has no trailing slash."""
 
     base_url: str
     store: Store
@@ -36,26 +36,26 @@ class Links:
     ttl: timedelta
 
     def resource(self, noun: Noun, thing_id: str, *rest: str) -> str:
-        """The address of a resource, or of something below it."""
+        """Return the URL of a resource or of a path below it."""
         return "/".join([self.base_url, "v1", noun, thing_id, *rest])
 
     def file(self, artefact: Artefact) -> SignedLink:
-        """A link to a stored object: the store's own where it can sign, else ours."""
+        """Return a download link: signed by the store if it can sign, else by the app."""
         expires_at = now() + self.ttl
-        url = self.store.sign(artefact.key, self.ttl) or self._own(
+        url = self.store.sign(artefact.key, self.ttl) or self._signed_url(
             f"files/{quote(artefact.key)}", "file", artefact.key, expires_at
         )
         return SignedLink(url=url, expires_at=expires_at)
 
     def upload(self, upload_id: str, artefact: Artefact) -> SignedLink:
-        """A link to send an upload's bytes to by PUT: the store's own where it can sign, else ours."""
+        """Return a link for uploading by PUT: signed by the store if it can sign, else by the app."""
         expires_at = now() + self.ttl
-        url = self.store.sign(artefact.key, self.ttl, "PUT") or self._own(
+        url = self.store.sign(artefact.key, self.ttl, "PUT") or self._signed_url(
             f"uploads/{upload_id}/content", "upload", artefact.key, expires_at
         )
         return SignedLink(url=url, expires_at=expires_at)
 
-    def _own(self, path: str, purpose: Purpose, key: str, expires_at: datetime) -> str:
+    def _signed_url(self, path: str, purpose: Purpose, key: str, expires_at: datetime) -> str:
         expires = int(expires_at.timestamp())
         signed = signature(self.secret, purpose, f"{key}\n{expires}")
         query = urlencode({"expires": expires, "signature": signed})
@@ -65,10 +65,8 @@ class Links:
 def check_link(
     secret: bytes, key: str, expires: int, given: str, *, purpose: Purpose = "file"
 ) -> None:
-    """Raises `InvalidLink` unless we signed exactly this link and its time is not over."""
+    """Raise `InvalidLink` unless the app signed exactly this link and it has not expired."""
     if not is_signed(secret, purpose, f"{key}\n{expires}", given):
-        raise InvalidLink(
-            "The link's signature is wrong. Ask for the resource again to get a new one."
-        )
+        raise InvalidLink("The link's signature is wrong. GET the resource again for a new link.")
     if expires < now().timestamp():
-        raise InvalidLink("The link has expired. Ask for the resource again to get a new one.")
+        raise InvalidLink("The link has expired. GET the resource again for a new link.")

@@ -45,9 +45,12 @@ JOB_FIELDS: Table = {
     "next_cursor": Described("Pass it as `after` to get the next page; null on the last one.", "Zml0XzAxOTIg"),
     # Errors
     "Problem.type": Described("A stable name of the kind of error.", "/problems/invalid_request"),
-    "Problem.title": Described("The kind of error in words.", "The request cannot be carried out as it is"),
+    "Problem.title": Described("The kind of error in words.", "The request is not valid"),
     "Problem.status": Described("The status of the answer.", 422),
-    "Problem.detail": Described("What was expected, what was found, and what to do.", "1 fault was found; see errors."),
+    "Problem.detail": Described(
+        "What was expected, what was received, and what to do.",
+        "The request has 1 error; see 'errors'.",
+    ),
     "Problem.code": Described("A stable word to branch on.", "invalid_request"),
     "Problem.request_id": Described(
         "The id under which the service logged the request.",

@@ -1,4 +1,4 @@
-"""`/docs`: the description of the API for people. Its script and style are served from here, so it works offline."""
+"""`/docs`: the API's documentation page. Its script and style are served from here, so it works offline."""
 
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,7 @@ _MEDIA_TYPES: dict[Asset, str] = {
     "swagger-ui.css": "text/css",
 }
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-# The page's own start is an inline script; everything else comes from this service, and nothing may frame the page.
+# The page starts with an inline script; all else is loaded from this service, and no page may frame it.
 _POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -25,7 +25,7 @@ _POLICY = (
 
 @router.get("")
 async def show_docs() -> Response:
-    """The page of the API."""
+    """Return the documentation page of the API."""
     page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="HandsOff",
@@ -39,6 +39,6 @@ async def show_docs() -> Response:
 
 @router.get("/{name}")
 def read_asset(name: Asset) -> Response:
-    """The script or the style of the page."""
+    """Return the script or the style sheet of the page."""
     headers = {**_SAFE, "Cache-Control": "public, max-age=86400"}
     return Response((_FOLDER / name).read_bytes(), media_type=_MEDIA_TYPES[name], headers=headers)

@@ -1,6 +1,6 @@
-"""Puts calls into RQ's queues and says where one stands.
+"""Adds calls to RQ's queues and reports queue positions.
 
-The JSON serializer everywhere: with RQ's default, pickle, whoever can write Redis could run code here.
+JSON is the serializer everywhere: with RQ's default, pickle, write access to Redis would allow code execution here.
 """
 
 import redis
@@ -26,13 +26,15 @@ class Queueing:
         )
 
     def put(self, call: Call) -> None:
-        """Adds a call to the end of its queue, with retries and with lives that end."""
-        waits = call.retry_seconds
+        """Append a call to its queue, with retries and finite TTLs."""
+        intervals = call.retry_seconds
         queue = self._queue(call.plan.queue)
-        queue.enqueue_call(**call.enqueue_options(), retry=Retry(max=len(waits), interval=waits))
+        queue.enqueue_call(
+            **call.enqueue_options(), retry=Retry(max=len(intervals), interval=intervals)
+        )
 
     def position(self, ref: JobRef) -> int | None:
-        """How many entries are before the job's first one in its queue; None when it has none there."""
+        """Return the number of entries ahead of the job in its queue, or None if it is not queued."""
         queue = TASKS[TASK_OF_KIND[ref.kind]].queue
         for place, rq_id in enumerate(self._queue(queue).job_ids):
             if job_id_of(rq_id) == ref.id:
@@ -40,7 +42,7 @@ class Queueing:
         return None
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._redis.close()
 
     def _queue(self, name: QueueName) -> Queue:

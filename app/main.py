@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app.batches import endpoints as batches
+from app.decoding.protocol import TASKS
 from app.exports import endpoints as exports
 from app.files import endpoints as files
 from app.fits import endpoints as fits
@@ -50,10 +51,15 @@ Jobs answer 202 at once and are watched by `GET`, by `Prefer: wait=N`, or as ser
 """
 
 
-def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
-    """Return the app. By default the settings come from the environment and the store from the settings."""
+def create_app(
+    settings: Settings | None = None, store: Store | None = None, upload_tasks: str = TASKS
+) -> FastAPI:
+    """Return the app. By default the settings come from the environment and the store from the settings.
+
+    `upload_tasks` names the tuple of tasks that an upload may label, as module:name.
+    """
     settings = settings or Settings()
-    services = Services.from_settings(settings, store)
+    services = Services.from_settings(settings, store, upload_tasks)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

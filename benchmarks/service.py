@@ -138,7 +138,7 @@ def _bare_seconds(service: Service, batch: str) -> tuple[float, float]:
     )
     with TarWriter(io.BytesIO()) as tar:
         for sample in renderer.render([Candidate(index) for index in range(request.n)]):
-            tar.add(sample.encode(request.labels, request.image_format))
+            tar.add(sample.index, sample.encode(request.labels, request.image_format))
     return time.monotonic() - began, time.process_time() - processor_began
 
 

@@ -105,7 +105,7 @@ def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
     batch_of_14: BatchFolder, tmp_path: Path
 ) -> None:
     """With what there is instead."""
-    with pytest.raises(InvalidInput, match="there are coco, folder"):
+    with pytest.raises(InvalidInput, match="Expected a format of coco, folder"):
         export(batch_of_14, "pascal", tmp_path / "out")
     batch = dict(batch_of_14.index.batch) | {"labels": {"classes": [], "ignore_index": 255}}
     bare = BatchFolder(batch_of_14.folder, type(batch_of_14.index)(batch, batch_of_14.index.shards))

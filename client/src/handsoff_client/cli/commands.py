@@ -21,8 +21,8 @@ from handsoff_client.nouns.inspection import aspect_flaws, inspect
 from handsoff_client.nouns.resources import Batch
 from handsoff_client.nouns.uploads import EXPECTED
 from handsoff_shards.errors import HandsOffError, InvalidInput
+from handsoff_shards.members import Files
 from handsoff_shards.reading import samples_of
-from handsoff_shards.tars import Files
 
 INTERRUPTED = 130
 _EXIT_CODES: tuple[tuple[type[HandsOffError], int], ...] = (

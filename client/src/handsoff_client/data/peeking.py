@@ -10,7 +10,7 @@ import httpx2
 from handsoff_client.http.answers import ANSWER_SECONDS, Answer
 from handsoff_client.http.diagnosis import shown, unreachable
 from handsoff_shards.errors import InvalidInput
-from handsoff_shards.tars import Files, split_name
+from handsoff_shards.members import Files, split_name
 
 MAX_FILE_BYTES = 64 * 1024**2
 """More than any file of a sample: a 1024 px image has 2 MB."""

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.labels import Labels
+from handsoff_shards.members import Files
 from handsoff_shards.reading import BACKGROUND
 from handsoff_shards.samples import Sample, decode_sample
-from handsoff_shards.tars import Files
 
 TILE_PX = 192
 GAP_PX = 8

@@ -9,7 +9,8 @@ from typing import Self
 from handsoff_client.data.order import Order
 from handsoff_client.data.sources import ShardSource
 from handsoff_shards.errors import InvalidInput
-from handsoff_shards.tars import Files, ShardReader
+from handsoff_shards.members import Files
+from handsoff_shards.tars import ShardReader
 
 OPEN_SHARDS = 3
 

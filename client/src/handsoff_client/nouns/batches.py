@@ -23,7 +23,7 @@ from handsoff_client.nouns.jobs import Jobs, Watch
 from handsoff_client.nouns.resources import Archive, Batch, Card, Json, Shard, ShardList
 from handsoff_client.nouns.waiting import ask_until_there
 from handsoff_shards.errors import InvalidInput
-from handsoff_shards.tars import Files
+from handsoff_shards.members import Files
 
 PARALLEL_DOWNLOADS = 4
 CARD_FILE = "README.md"

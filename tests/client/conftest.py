@@ -18,9 +18,9 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from handsoff_client import BatchFolder, HandsOff, Retries
+from handsoff_client.api.resources import Batch, Shard
 from handsoff_client.cli.commands import main
-from handsoff_client.http.shapes import parse
-from handsoff_client.nouns.resources import Batch, Shard
+from handsoff_client.http.parsing import parse
 from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
     client,
     finish_batch,
@@ -125,6 +125,13 @@ def job(kind: str, status: str, **more: Any) -> dict[str, Any]:
     }
     common |= {"created_at": "2026-11-22T10:00:00Z"}
     return common | own.get(kind, {}) | more
+
+
+def generators(*items: dict[str, Any]) -> httpx2.Response:
+    """A list of generators."""
+    own = {"source": "", "license": "", "width_px": 32, "height_px": 32}
+    jobs = [job("generator", one.pop("status", "succeeded")) | own | one for one in items]
+    return httpx2.Response(200, json={"items": jobs, "has_more": False})
 
 
 def mask_of(index: int) -> NDArray[np.uint8]:

@@ -9,6 +9,9 @@ import pytest
 
 from app.main import create_app
 from handsoff_client import Archive, Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
+from handsoff_client.api.jobs import EVENTS_ON_A_PAGE, ITEMS_ON_A_PAGE
+from handsoff_client.api.resources import Card, Job, ShardList
+from handsoff_client.api.waiting import WAIT_SECONDS
 from handsoff_client.http.operations import (
     BATCHES,
     CREATE_LABELSET,
@@ -22,10 +25,7 @@ from handsoff_client.http.operations import (
     OPERATIONS,
     Operation,
 )
-from handsoff_client.http.shapes import WHOLE
-from handsoff_client.nouns.jobs import EVENTS_ON_A_PAGE, ITEMS_ON_A_PAGE
-from handsoff_client.nouns.resources import Card, Job, ShardList
-from handsoff_client.nouns.waiting import WAIT_SECONDS
+from handsoff_client.http.parsing import WHOLE
 from state.settings import Settings
 
 # What the service offers and the client has no use for, each with its reason.

@@ -197,7 +197,7 @@ def test_a_cancelled_job_has_an_exit_code_of_its_own(
     def wait(*_: Any, **__: Any) -> None:
         raise JobCancelled("fit_1 is cancelled.", job_id="fit_1", status="cancelled")
 
-    monkeypatch.setattr("handsoff_client.nouns.fits.Fits.wait", wait)
+    monkeypatch.setattr("handsoff_client.api.fits.Fits.wait", wait)
     assert run("wait", "fit_1")[0] == 4
 
 

@@ -8,7 +8,7 @@ import pytest
 from handsoff_client import Fit, Job
 from handsoff_client.cli.progress import Line, bar, describe
 from handsoff_client.cli.stages import Outlook, outlook_from
-from handsoff_client.http.shapes import parse
+from handsoff_client.http.parsing import parse
 from tests.client.conftest import job
 
 SECONDS = {"inverting": 10.0, "estimating": 20.0, "training": 40.0, "labelling": 5.0}

@@ -3,9 +3,9 @@
 from typing import Any
 
 from handsoff_client import Labelset
+from handsoff_client.api.resources import Fit
 from handsoff_client.cli import tables
-from handsoff_client.http.shapes import parse
-from handsoff_client.nouns.resources import Fit
+from handsoff_client.http.parsing import parse
 from tests.client.conftest import LABELS, job
 
 

@@ -52,12 +52,12 @@ def test_every_position_is_dealt_once(
     ]
     everything = sorted(place for rank in ranks for place in rank)
     assert {len(rank) for rank in ranks} == {deal.num_samples}
-    assert deal.num_left < world_size
+    assert deal.num_dropped < world_size
     if tail == "drop":
-        assert everything == list(range(start, total - deal.num_left))
+        assert everything == list(range(start, total - deal.num_dropped))
     else:
         assert set(range(start, total)) <= set(everything)
-        assert deal.num_left == 0
+        assert deal.num_dropped == 0
         assert len(everything) - (total - start) < world_size
 
 
@@ -99,7 +99,7 @@ def test_an_order_without_shuffling_is_that_of_the_shards() -> None:
     """Position is index."""
     order = ShardOrder(SIZES, seed=1, epoch=0, shuffle=False)
     assert [order[position] for position in (0, 5, 6, 13)] == [(0, 0), (0, 5), (1, 0), (2, 1)]
-    assert order.coming(0, 5) == [1, 2]
+    assert order.next_shards(0, 5) == [1, 2]
 
 
 def test_another_epoch_has_another_order() -> None:
@@ -131,8 +131,8 @@ def test_an_endless_order_is_shard_after_shard() -> None:
         places = [place for _, place in half]
         assert sorted(places) == list(range(10))
         assert places != sorted(places)
-    assert order.coming(5, 2) == [1, 2]
-    assert order.coming(10**9 - 1, 2) == []
+    assert order.next_shards(5, 2) == [1, 2]
+    assert order.next_shards(10**9 - 1, 2) == []
 
 
 @pytest.mark.parametrize("position", [0, 7, 23])
@@ -141,4 +141,4 @@ def test_an_order_that_is_not_shuffled_is_that_of_a_batch(position: int) -> None
     endless = order_of(EvenSizes(4, 6), seed=0, epoch=0, shuffle=False)
     listed = order_of((6,) * 4, seed=0, epoch=0, shuffle=False)
     assert endless[position] == listed[position]
-    assert endless.coming(position, 2) == listed.coming(position, 2)
+    assert endless.next_shards(position, 2) == listed.next_shards(position, 2)

@@ -123,7 +123,7 @@ def test_the_cache_makes_room_for_the_newest(tmp_path: Path) -> None:
 
     first = cache.path("a", bring)
     cache.path("b", bring)
-    cache.note("second", "b")
+    cache.assign("second", "b")
     cache.path("a", bring)
     cache.path("c", bring)
     assert first.exists()

@@ -26,8 +26,8 @@ from handsoff_client import (
 from handsoff_client.cli.terminal import printable
 from handsoff_client.http import answers as answer_limits
 from handsoff_client.http.downloads import download
+from handsoff_client.http.parsing import parse
 from handsoff_client.http.retries import Retries, retry_after_seconds
-from handsoff_client.http.shapes import parse
 from tests.client.conftest import SHARD_SIZE, Service, job, problem
 from tests.client.http.raw_servers import answering, http
 

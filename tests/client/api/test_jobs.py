@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from handsoff_client import Job, JobCancelled, OutOfMemory, WaitTimeout
-from handsoff_client.http.shapes import parse
-from handsoff_client.nouns.resources import Fit
+from handsoff_client.api.resources import Fit
+from handsoff_client.http.parsing import parse
 from tests.client.conftest import Service, job
 
 

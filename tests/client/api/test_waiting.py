@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from handsoff_client import ShardNotReady
-from handsoff_client.nouns.waiting import ask_until_there
+from handsoff_client.api.waiting import poll
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from handsoff_client.nouns.waiting import ask_until_there
 )
 def test_the_service_is_told_how_long_to_wait(timeout: timedelta | None, seconds: int) -> None:
     """Full seconds, up: rounded down, the last of them would be spent on asking again and again."""
-    assert ask_until_there(lambda wait: wait, ShardNotReady, timeout) == seconds
+    assert poll(lambda wait: wait, ShardNotReady, timeout) == seconds

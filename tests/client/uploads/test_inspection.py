@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from handsoff_client import Generator, InvalidInput
-from handsoff_client.http.shapes import parse
-from handsoff_client.nouns.inspection import aspect_flaws, inspect
+from handsoff_client.http.parsing import parse
+from handsoff_client.uploads.inspection import aspect_flaws, inspect
 from tests.app.uploading import pairs, png
 from tests.client.conftest import job
 

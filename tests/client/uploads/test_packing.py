@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from handsoff_client import InvalidInput
-from handsoff_client.nouns.uploads import opened_archive, pack
+from handsoff_client.uploads.packing import opened_archive, pack
 from tests.client.conftest import Service, job, problem
 
 SCHEMA = {"classes": ["background", "skin"]}

@@ -119,7 +119,7 @@ def box(mask: Mask) -> Box:
 
 
 def _digits(value: int) -> str:
-    """Encode a number in groups of five bits, lowest first. A sixth bit says that more follow. The last has the sign."""
+    """Encode a number in groups of five bits, lowest first. A sixth bit says that more follow. The last has a sign."""
     text = ""
     while True:
         group = value & 0x1F

@@ -12,7 +12,7 @@ from tests.client.conftest import Service, generators, job
 
 
 def test_a_fit_of_a_folder_is_one_call(service: Service, tmp_path: Path) -> None:
-    """Checked, uploaded, asked for, waited for."""
+    """It checks, uploads, creates the fit and waits."""
     for part, mode in (("images", "RGB"), ("masks", "L")):
         (tmp_path / part).mkdir()
         (tmp_path / part / "a.png").write_bytes(png(mode, (32, 32), 0))
@@ -26,15 +26,17 @@ def test_a_fit_of_a_folder_is_one_call(service: Service, tmp_path: Path) -> None
     ]
     fit = service.client().fits.from_folder(tmp_path, generator="faces", seed=3)
     assert fit.status == "succeeded"
-    sent = json.loads(service.asked[2].content)
+    sent = json.loads(service.requests[2].content)
     assert sent == {"generator": "generator_1", "labelset": "labelset_1", "seed": 3}
 
 
-def test_images_of_another_shape_are_not_uploaded(service: Service, tmp_path: Path) -> None:
-    """The generator's shape is known before."""
+def test_images_of_another_aspect_ratio_are_not_uploaded(service: Service, tmp_path: Path) -> None:
+    """The size of the generator is known before the upload."""
     (tmp_path / "images").mkdir()
     (tmp_path / "images/a.png").write_bytes(png("RGB", (64, 48), (0, 0, 0)))
     service.answers = [generators({"id": "g", "name": "g"})]
-    with pytest.raises(InvalidInput, match=r"images/a\.png: The image is 64 x 48.*Nothing was upl"):
+    with pytest.raises(
+        InvalidInput, match=r"images/a\.png: .* got an image of 64 x 48 px.*Nothing was uploaded"
+    ):
         service.client().fits.from_folder(tmp_path, generator="g")
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1

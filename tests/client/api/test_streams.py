@@ -1,12 +1,9 @@
-"""Streams by the client, on the real app over real HTTP; the worker is played."""
+"""Streams with the real app over real HTTP. Fixtures act as workers."""
 
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import httpx2
 import pytest
-from structlog.testing import capture_logs
 
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobError
@@ -14,42 +11,25 @@ from contracts.streams import StreamRef
 from handsoff_client import (
     Gone,
     HandsOff,
-    ShardCache,
     ShardFailed,
     ShardNotReady,
     ShardReader,
-    StreamSource,
 )
-from handsoff_client.cli.commands import main
 from state.ledger import Ledger
 from state.stream_ledger import StreamLedger
-from tests.app.streams.conftest import Render, render, stream_id  # noqa: F401 - fixtures
-from tests.client.conftest import tar_of
+from tests.app.streams.conftest import Render
 
 
-@pytest.fixture
-def write_shard() -> Callable[[range], bytes]:
-    """Samples with every kind of label."""
-    return tar_of
-
-
-@pytest.fixture
-def handsoff(client: httpx2.Client) -> Iterator[HandsOff]:
-    """Our client of the app under test."""
-    with HandsOff(str(client.base_url)) as handsoff:
-        yield handsoff
-
-
-def test_a_stream_is_made_read_listed_and_erased(
+def test_a_stream_is_created_read_listed_and_deleted(
     handsoff: HandsOff,
     finished_fit_id: str,
-    render: Render,  # noqa: F811 - a fixture
+    render: Render,
     tmp_path: Path,
 ) -> None:
-    """A shard that is not there is waited for as long as is said, without the pauses of a failure."""
+    """`shard` waits until the timeout, without the pauses of retries."""
     stream = handsoff.streams.create(fit=finished_fit_id, seed=3, drop_share=0.1, shard_size=2)
     assert handsoff.streams.get(stream.id) == stream
-    assert [found.id for found in handsoff.streams.list()] == [stream.id]
+    assert [item.id for item in handsoff.streams.list()] == [stream.id]
     with pytest.raises(ShardNotReady):
         handsoff.streams.shard(stream.id, 9, timeout=timedelta(0))
     render(stream.id, 9)
@@ -62,57 +42,13 @@ def test_a_stream_is_made_read_listed_and_erased(
         handsoff.streams.shard(stream.id, 9)
 
 
-def test_a_shard_that_failed_raises(
+def test_a_failed_shard_raises(
     handsoff: HandsOff,
     ledger: Ledger,
-    stream_id: str,  # noqa: F811 - a fixture
+    stream_id: str,
 ) -> None:
-    """With what the worker met; nobody waits for it."""
+    """The message is that of the worker. There is no wait."""
     ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
     StreamLedger(ledger).fail(ref, 0, JobError(code="input_missing", detail="The fit is gone."))
     with pytest.raises(ShardFailed, match="The fit is gone"):
         handsoff.streams.shard(stream_id, 0)
-
-
-def test_a_shard_in_the_cache_needs_no_service(
-    handsoff: HandsOff,
-    finished_fit_id: str,
-    render: Render,  # noqa: F811 - a fixture
-    tmp_path: Path,
-) -> None:
-    """What was read once is read again while the service is away, also of a stream that is gone there."""
-    stream = handsoff.streams.create(fit=finished_fit_id, shard_size=2)
-    render(stream.id, 0)
-    source = StreamSource(handsoff.url, stream.id, cache=ShardCache(tmp_path))
-    first = source.path(0)
-    handsoff.streams.delete(stream.id)
-    assert source.path(0) == first
-    first.unlink()
-    with pytest.raises(Gone):
-        source.path(0)
-
-
-def test_the_command_line_makes_and_fetches_streams(
-    client: httpx2.Client,
-    finished_fit_id: str,
-    render: Render,  # noqa: F811 - a fixture
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The id to use in the next command, shards as plain tars, and how it is described."""
-
-    def command(*words: str) -> str:
-        with capture_logs():
-            assert main(["--url", str(client.base_url), *words]) == 0
-        return capsys.readouterr().out
-
-    made = command("stream", finished_fit_id, "--shard-size", "2", "--seed", "5").strip()
-    for shard in (3, 4):
-        render(made, shard)
-    command("stream", made, "--out", str(tmp_path), "--start", "3", "--shards", "2")
-    assert sorted(path.name for path in tmp_path.glob("*.tar")) == [
-        "shard-000003.tar",
-        "shard-000004.tar",
-    ]
-    assert made in command("streams")
-    assert "shard_size  2" in command("show", made)

@@ -1,4 +1,4 @@
-"""The wait for what the service makes when it is asked for."""
+"""Wait for resources that the service produces on demand."""
 
 from datetime import timedelta
 
@@ -18,6 +18,6 @@ from handsoff_client.api.waiting import poll
         (timedelta(0), 0),
     ],
 )
-def test_the_service_is_told_how_long_to_wait(timeout: timedelta | None, seconds: int) -> None:
-    """Full seconds, up: rounded down, the last of them would be spent on asking again and again."""
+def test_the_wait_of_a_request_is_rounded_up(timeout: timedelta | None, seconds: int) -> None:
+    """Rounded down, the last second would be spent on many requests without a wait."""
     assert poll(lambda wait: wait, ShardNotReady, timeout) == seconds

@@ -20,25 +20,25 @@ from handsoff_client.cli.options import nested, parse_option
     ],
 )
 def test_an_option_is_a_name_and_json_or_text(text: str, option: tuple[str, object]) -> None:
-    """Numbers, words, lists; what is no JSON stays text, NaN as well."""
+    """Numbers, words and lists. Other values are text, NaN too."""
     assert parse_option(text) == option
 
 
 @pytest.mark.parametrize("text", ["ensemble.steps", "=5", "a..b=5", ".a=5", " a=5"])
-def test_what_is_no_option_says_what_one_is(text: str) -> None:
-    """With an example."""
+def test_an_invalid_option_is_refused(text: str) -> None:
+    """The message has an example."""
     with pytest.raises(ValueError, match=r"expected KEY=VALUE such as ensemble\.steps=500"):
         parse_option(text)
 
 
 def test_dotted_options_become_one_object() -> None:
-    """As the request has it."""
-    given = [("ensemble.steps", 5), ("ensemble.rank", 8), ("estimate", False)]
-    assert nested(given) == {"ensemble": {"steps": 5, "rank": 8}, "estimate": False}
+    """It is the object of the request."""
+    options: list[tuple[str, object]] = [("ensemble.steps", 5), ("ensemble.rank", 8), ("a", False)]
+    assert nested(options) == {"ensemble": {"steps": 5, "rank": 8}, "a": False}
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         [("a", 1), ("a", 2)],
         [("a", 1), ("a.b", 2)],
@@ -46,7 +46,7 @@ def test_dotted_options_become_one_object() -> None:
         [("a.b", 1), ("a.b.c", 2)],
     ],
 )
-def test_an_option_is_given_once(given: list[tuple[str, object]]) -> None:
-    """Which of two is meant is not guessed."""
+def test_an_option_is_given_once(options: list[tuple[str, object]]) -> None:
+    """The client does not guess which of two applies."""
     with pytest.raises(InvalidInput, match="Keep one"):
-        nested(given)
+        nested(options)

@@ -90,7 +90,7 @@ def test_a_message_has_the_detail_and_each_flaw(service: Service) -> None:
 def test_an_error_page_of_a_proxy_is_an_error(service: Service) -> None:
     """An HTML page has only a status."""
     service.answers = [httpx2.Response(404, text="<html>")]
-    with pytest.raises(service_errors.NotFound, match="answered 404"):
+    with pytest.raises(service_errors.NotFound, match="Expected an answer of HandsOff, got 404"):
         service.client().fits.get("fit_1")
 
 

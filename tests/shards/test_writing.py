@@ -12,6 +12,7 @@ from handsoff_shards.writing import (
     depth_steps,
     encode_facts,
     encode_keypoints,
+    rounded,
     uncertainty_steps,
 )
 
@@ -33,7 +34,7 @@ def facts(index: int) -> bytes:
         attempt=1,
         score=0.25,
         scores={"segmentation": 0.25},
-        class_fractions={"background": 2 / 3, "skin": 1 / 3},
+        class_fractions=rounded({"background": 2 / 3, "skin": 1 / 3}),
         depth={"unit": "m", "scale": 0.001, "unknown": 0},
     )
 

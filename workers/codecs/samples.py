@@ -17,7 +17,7 @@ from handsoff_shards.members import (
     UNCERTAINTY,
     Files,
 )
-from handsoff_shards.writing import encode_facts
+from handsoff_shards.writing import encode_facts, rounded
 from workers.codecs.depth import DepthMap, encode_depth
 from workers.codecs.images import Pixels, encode_image, encode_mask, encode_uncertainty
 from workers.codecs.keypoints import Points, encode_points
@@ -63,16 +63,18 @@ class Sample:
         return files
 
     def _facts(self, labels: LabelSchema) -> bytes:
-        fractions: dict[str, float] | None = None
+        facts: dict[str, object] = {}
         if self.mask is not None:
             shares = self.class_pixels(labels.num_classes) / self.mask.size
-            fractions = dict(zip(labels.classes, shares.tolist(), strict=True))
+            by_class = zip(labels.classes, shares.tolist(), strict=True)
+            facts["class_fractions"] = rounded(dict(by_class))
+        if labels.depth:
+            facts["depth"] = labels.depth.model_dump(mode="json")
         return encode_facts(
             seed=self.seed,
             index=self.index,
             attempt=self.attempt,
             score=self.score,
             scores=self.task_scores,
-            class_fractions=fractions,
-            depth=labels.depth.model_dump(mode="json") if labels.depth else None,
+            **facts,
         )

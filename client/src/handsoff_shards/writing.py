@@ -8,7 +8,7 @@ import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from handsoff_shards.members import UNCERTAINTY_STEPS_PER_NAT, Files, key_of
 
 MAX_DEPTH_STEP = 2**16 - 1
-SCORE_DECIMALS = 6
+FACT_DECIMALS = 6
 POINT_DECIMALS = 3
 
 
@@ -58,22 +58,25 @@ def encode_facts(
     attempt: int,
     score: float,
     scores: Mapping[str, float],
-    class_fractions: Mapping[str, float] | None = None,
-    depth: Mapping[str, Any] | None = None,
+    **labels: object,
 ) -> bytes:
-    """Return the facts of a sample as its `json` file. `scores` is by task, `depth` is the schema of its depth map."""
-    facts: dict[str, object] = {
+    """Return the facts of a sample as its `json` file. `scores` is by task.
+
+    `labels` has facts of the labels: `class_fractions` of a mask, `depth` as the schema of a depth map.
+    """
+    facts = {
         "seed": seed,
         "index": index,
         "attempt": attempt,
-        "score": round(score, SCORE_DECIMALS),
-        "scores": _rounded(scores),
+        "score": round(score, FACT_DECIMALS),
+        "scores": rounded(scores),
     }
-    if class_fractions is not None:
-        facts["class_fractions"] = _rounded(class_fractions)
-    if depth is not None:
-        facts["depth"] = depth
-    return json.dumps(facts).encode()
+    return json.dumps(facts | labels).encode()
+
+
+def rounded(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Return numbers with the decimals of facts."""
+    return {name: round(float(number), FACT_DECIMALS) for name, number in numbers.items()}
 
 
 def encode_keypoints(
@@ -101,7 +104,7 @@ def depth_steps(
 
     Every generated depth is known. So a depth that equals the value `unknown` is moved by one step.
     """
-    steps = np.clip(np.rint(depth / scale), 0, MAX_DEPTH_STEP).astype(np.uint16)
+    steps: NDArray[np.uint16] = np.rint(depth / scale).clip(0, MAX_DEPTH_STEP).astype(np.uint16)
     if unknown is not None:
         steps[steps == unknown] = unknown + 1 if unknown < MAX_DEPTH_STEP else unknown - 1
     return steps
@@ -110,10 +113,6 @@ def depth_steps(
 def uncertainty_steps(nats: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Quantize uncertainty [height, width] in nats to 255 steps per nat, clipped at 1 nat."""
     return np.rint(np.clip(nats, 0.0, 1.0) * UNCERTAINTY_STEPS_PER_NAT).astype(np.uint8)
-
-
-def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(float(number), SCORE_DECIMALS) for name, number in numbers.items()}
 
 
 def _header(name: str, num_bytes: int) -> tarfile.TarInfo:

@@ -49,7 +49,7 @@ class Rank:
         theirs.close()
 
     def step(self) -> tuple[list[int], Any]:
-        """Return the indices of the next batch and the state after it; at the end none and the number of dropped samples."""
+        """Return the indices of the next batch and the state after it; at the end none and the dropped number."""
         assert self.report.poll(FOREVER)
         message: tuple[list[int], Any] = self.report.recv()
         return message

@@ -1,6 +1,7 @@
 """Shared parts of the command line: add a subcommand, and parse the values of arguments."""
 
 import argparse
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from handsoff_client.cli.options import parse_option
@@ -19,6 +20,22 @@ def add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
         "--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     return command
+
+
+def add_labels(command: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what the labels of PAIRS mean."""
+    command.add_argument(
+        "--classes",
+        type=names,
+        metavar="A,B,...",
+        help="classes in the order of their index, instead of a labelset.json",
+    )
+    command.add_argument(
+        "--coco",
+        type=Path,
+        metavar="FILE",
+        help="COCO annotations; PAIRS is the folder of images then",
+    )
 
 
 def count(text: str) -> int:

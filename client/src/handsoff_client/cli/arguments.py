@@ -4,7 +4,7 @@ import argparse
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from handsoff_client.cli.argument_types import FOLDER_HELP, Commands, add, count, names
+from handsoff_client.cli.argument_types import FOLDER_HELP, Commands, add, add_labels, count
 from handsoff_client.cli.job_arguments import (
     add_batch,
     add_fit,
@@ -14,6 +14,9 @@ from handsoff_client.cli.job_arguments import (
 )
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
 from handsoff_shards.formats import FORMATS
+
+LISTS = ("generators", "inverters", "labelsets", "fits", "batches", "streams")
+"""The subcommands that list the resources of a kind."""
 
 DESCRIPTION = """\
 A handful of labelled images in, an endless supply of labelled images out.
@@ -81,8 +84,8 @@ def _version() -> str:
 
 
 def _add_lists(commands: Commands) -> None:
-    for noun in ("generators", "inverters", "labelsets", "fits", "batches", "streams"):
-        command = add(commands, noun, f"list the {noun}")
+    for name in LISTS:
+        command = add(commands, name, f"list the {name}")
         command.add_argument("--limit", type=count, default=20, help="maximum number (default: 20)")
 
 
@@ -126,18 +129,7 @@ def _add_check(commands: Commands) -> None:
     text = "check labelled images locally and with the service, without storing them"
     command = add(commands, "check", text)
     command.add_argument("pairs", metavar="PAIRS", help=FOLDER_HELP)
-    command.add_argument(
-        "--classes",
-        type=names,
-        metavar="A,B,...",
-        help="classes in the order of their index, instead of a labelset.json",
-    )
-    command.add_argument(
-        "--coco",
-        type=Path,
-        metavar="FILE",
-        help="COCO annotations; PAIRS is the folder of images then",
-    )
+    add_labels(command)
     command.add_argument(
         "--generator", help="id or name of a generator: check its aspect ratio too"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.resources import Batch
 from handsoff_client.cli import tables
-from handsoff_client.cli.arguments import build_parser
+from handsoff_client.cli.arguments import LISTS, build_parser
 from handsoff_client.cli.options import merged
 from handsoff_client.cli.runner import Runner, is_labelset
 from handsoff_client.cli.terminal import write_message
@@ -52,32 +52,19 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 class Command(Runner):
-    """One command line on one service. Each public method is a subcommand."""
+    """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:
         """Run the subcommand. If it needs a service, check first that it answers."""
         if not self._is_local():
             self._client.check_contact(write_message)
-        method: Callable[[], None] = getattr(self, self._arguments.command)
+        name: str = self._arguments.command
+        if name in LISTS:
+            resources = getattr(self._client, name).list(limit=self._arguments.limit)
+            self._list(resources, getattr(tables, name))
+            return
+        method: Callable[[], None] = getattr(self, name)
         method()
-
-    def generators(self) -> None:
-        self._list(self._client.generators.list(limit=self._arguments.limit), tables.generators)
-
-    def inverters(self) -> None:
-        self._list(self._client.inverters.list(limit=self._arguments.limit), tables.inverters)
-
-    def labelsets(self) -> None:
-        self._list(self._client.labelsets.list(limit=self._arguments.limit), tables.labelsets)
-
-    def fits(self) -> None:
-        self._list(self._client.fits.list(limit=self._arguments.limit), tables.fits)
-
-    def batches(self) -> None:
-        self._list(self._client.batches.list(limit=self._arguments.limit), tables.batches)
-
-    def streams(self) -> None:
-        self._list(self._client.streams.list(limit=self._arguments.limit), tables.streams)
 
     def generator(self) -> None:
         arguments = self._arguments

@@ -3,7 +3,15 @@
 import argparse
 from pathlib import Path
 
-from handsoff_client.cli.argument_types import FOLDER_HELP, Commands, add, count, names, option
+from handsoff_client.cli.argument_types import (
+    FOLDER_HELP,
+    Commands,
+    add,
+    add_labels,
+    count,
+    names,
+    option,
+)
 
 
 def add_generator(commands: Commands) -> None:
@@ -38,18 +46,7 @@ def add_fit(commands: Commands) -> None:
         metavar="PAIRS",
         help="labelled images that are not used for training: they measure the quality of the labels",
     )
-    command.add_argument(
-        "--classes",
-        type=names,
-        metavar="A,B,...",
-        help="classes in the order of their index, instead of a labelset.json",
-    )
-    command.add_argument(
-        "--coco",
-        type=Path,
-        metavar="FILE",
-        help="COCO annotations; PAIRS is the folder of images then",
-    )
+    add_labels(command)
     command.add_argument(
         "--tasks",
         type=names,

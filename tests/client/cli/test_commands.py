@@ -94,6 +94,16 @@ def test_a_fit_is_checked_before_its_images_are_uploaded(run: Run, tmp_path: Pat
     assert run("--json", "labelsets")[1] == ""
 
 
+@pytest.mark.parametrize("name", ["nonsense", "ensemble.stesp"])
+def test_an_unknown_option_is_refused_before_the_upload(run: Run, folder: Path, name: str) -> None:
+    """The message lists the options."""
+    words = ["--generator", "tiny-32", "--option", f"{name}=1"]
+    code, _, message = run("fit", str(folder), *words)
+    assert code == 1
+    assert f"got '{name}'. Nothing was uploaded." in message
+    assert run("--json", "labelsets")[1] == ""
+
+
 def test_a_check_stores_nothing(run: Run, folder: Path) -> None:
     """It prints the counts of the labelset, and every flaw on its own line."""
     code, out, message = run("check", str(folder), "--generator", "tiny-32")

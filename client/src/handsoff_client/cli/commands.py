@@ -9,6 +9,7 @@ from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.resources import Batch
 from handsoff_client.cli import tables
 from handsoff_client.cli.arguments import LISTS, build_parser
+from handsoff_client.cli.option_names import check_option_names
 from handsoff_client.cli.options import merged
 from handsoff_client.cli.runner import Runner, is_labelset
 from handsoff_client.cli.terminal import write_message
@@ -110,9 +111,12 @@ class Command(Runner):
         arguments = self._arguments
         options = merged(arguments.option, framing=arguments.framing, tasks=arguments.tasks)
         generator = self._client.generators.find_ready(arguments.generator)
-        for pairs in filter(None, (arguments.pairs, arguments.validation)):
-            if not is_labelset(pairs):
-                check_images(generator, Path(pairs), arguments.coco)
+        pairs = filter(None, (arguments.pairs, arguments.validation))
+        uploads = [Path(one) for one in pairs if not is_labelset(one)]
+        if uploads and options:
+            check_option_names(self._client.transport, options)
+        for path in uploads:
+            check_images(generator, path, arguments.coco)
         labelset = self._labelset(arguments.pairs)
         job = self._client.fits.create(
             generator=generator.id,

@@ -23,6 +23,9 @@ class Operation(NamedTuple):
         return self._replace(path=self.path.replace("{shard}", str(index)))
 
 
+GET_OPENAPI = Operation("GET", "/openapi.json")
+"""The document itself, so it is not in `OPERATIONS`."""
+
 CREATE_LABELSET = Operation("POST", "/v1/labelsets")
 LIST_LABELSETS = Operation("GET", "/v1/labelsets")
 GET_LABELSET = Operation("GET", "/v1/labelsets/{id}")

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobError
-from contracts.streams import StreamRef
+from contracts.streams import StreamRef, StreamShardRef
 from handsoff_client import (
     Gone,
     HandsOff,
@@ -16,7 +16,9 @@ from handsoff_client import (
     ShardReader,
 )
 from state.ledger import Ledger
-from state.stream_ledger import StreamLedger
+from state.on_demand.kinds import STREAM_SHARDS
+from state.on_demand.ledger import OnDemandLedger
+from state.queues import RETENTION
 from tests.app.streams.conftest import Render
 
 
@@ -49,6 +51,8 @@ def test_a_failed_shard_raises(
 ) -> None:
     """The message is that of the worker. There is no wait."""
     ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
-    StreamLedger(ledger).fail(ref, 0, JobError(code="input_missing", detail="The fit is gone."))
+    item = STREAM_SHARDS.item(StreamShardRef(stream=ref, index=0))
+    error = JobError(code="input_missing", detail="The fit is gone.")
+    OnDemandLedger(ledger).fail(item, error, RETENTION)
     with pytest.raises(ShardFailed, match="The fit is gone"):
         handsoff.streams.shard(stream_id, 0)

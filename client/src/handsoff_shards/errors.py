@@ -6,4 +6,4 @@ class HandsOffError(Exception):
 
 
 class InvalidInput(HandsOffError):
-    """A file or folder is invalid. The message names it and says what was expected."""
+    """A file or folder is invalid. The message names it and the expected content."""

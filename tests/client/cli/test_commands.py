@@ -135,7 +135,7 @@ def test_a_local_check_needs_no_service(folder: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_preview_is_a_picture(run: Run, finished_fit_id: str, tmp_path: Path) -> None:
-    """A downloaded batch needs no service. For other ids, the message says what is expected."""
+    """A downloaded batch needs no service. For other ids, the message names the expected ones."""
     batch = batch_folder(tmp_path / "batch", 3)
     out = str(tmp_path / "look.png")
     assert main(["--url", "http://127.0.0.1:1", "preview", str(batch.folder), "--out", out]) == 0
@@ -191,7 +191,7 @@ def test_an_error_is_one_line_and_an_exit_code(
     code: int,
     beginning: str,
 ) -> None:
-    """The line says what was expected and what to do. There is never a traceback."""
+    """The line states the expectation and the next step. There is never a traceback."""
     monkeypatch.setattr("handsoff_client.http.retries.Retries.pause", lambda *_: None)
     ended, out, message = run(*words)
     assert (ended, out) == (code, "")

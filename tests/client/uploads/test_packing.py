@@ -74,7 +74,7 @@ def test_an_archive_is_sent_unchanged(tmp_path: Path) -> None:
     ],
 )
 def test_an_invalid_upload_is_refused_locally(pairs: Path, name: str, message: str) -> None:
-    """Nothing is sent, and the message says what was expected."""
+    """Nothing is sent, and the message names the expected form."""
     with pytest.raises(InvalidInput, match=message), opened_archive(pairs.parent / name):
         pass
 

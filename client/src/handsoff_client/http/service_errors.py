@@ -61,7 +61,7 @@ class ServiceError(HandsOffError):
 
 
 class InvalidRequest(ServiceError):
-    """The request is invalid. `flaws` says what is wrong and where."""
+    """The request is invalid. `flaws` names each problem and its place."""
 
     known_code = "invalid_request"
     known_status = 422

@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.faces import image_path, mask_path, read_split
 from examples.demo.stack import Stack
 from handsoff_client import HandsOff, bar
-from handsoff_client.nouns.resources import Fit
+from handsoff_client.api.resources import Fit
 
 FITS = ("label_train_16", "label_train_50")
 HELDOUT = "label_val"

@@ -140,7 +140,8 @@ def _bare_seconds(service: Service, batch: str) -> tuple[float, float]:
     codecs = codecs_of(service.machine.tasks, request.labels)
     with TarWriter(io.BytesIO()) as tar:
         for sample in renderer.render([Candidate(index) for index in range(request.n)]):
-            tar.add(sample.encode(codecs, request.labels, request.image_format))
+            files = sample.encode(codecs, request.labels, request.image_format)
+            tar.add(sample.index, files)
     return time.monotonic() - began, time.process_time() - processor_began
 
 

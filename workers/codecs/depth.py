@@ -13,7 +13,9 @@ from torch import Tensor
 from contracts.batches import BatchManifest
 from contracts.fits.metrics import DepthMetrics, TaskMetrics
 from contracts.labelsets import NPY_TYPE
-from contracts.schemas import MAX_DEPTH_VALUE, Color, DepthSchema, LabelSchema
+from contracts.schemas import Color, DepthSchema, LabelSchema
+from handsoff_shards import members
+from handsoff_shards.writing import depth_steps
 from models.inversion.framing import Framing, reframe_depths
 from models.tasks.depth import DepthTask
 from models.tasks.task import TaskLabels
@@ -33,7 +35,7 @@ class DepthCodec(TaskCodec):
     name = "depth"
     noun = "depth"
     kind = DepthTask
-    suffix = "depth.png"
+    extension = members.DEPTH
     hub_category = "depth-estimation"
 
     def task(self, labels: LabelSchema) -> DepthTask:
@@ -112,15 +114,8 @@ def decode_depth(data: bytes, media_type: str, schema: DepthSchema) -> DepthMap:
 
 
 def encode_depth(depth: DepthMap, schema: DepthSchema) -> bytes:
-    """Return a generated map as 16-bit PNG in steps of the schema's scale, cut off at both ends.
-
-    Every generated depth is known: one that would become the value for "unknown" takes the next value.
-    """
-    values = np.clip(np.rint(depth / schema.scale), 0, MAX_DEPTH_VALUE).astype(np.uint16)
-    if schema.unknown is not None:
-        neighbor = schema.unknown + 1 if schema.unknown < MAX_DEPTH_VALUE else schema.unknown - 1
-        values[values == schema.unknown] = neighbor
-    return png.encode(values)
+    """Return a generated map as 16-bit PNG in steps of the schema's scale."""
+    return png.encode(depth_steps(depth, schema.scale, schema.unknown))
 
 
 def resized_depth(depth: DepthMap, px: tuple[int, int]) -> DepthMap:

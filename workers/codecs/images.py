@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contracts.batches import ImageFormat
+from handsoff_shards.writing import uncertainty_steps
 from workers.codecs import png
 
 Pixels = NDArray[np.uint8]
 
 JPEG_QUALITY = 95
-UNCERTAINTY_STEPS_PER_NAT = 255
-"""`.uncertainty.png` holds round(255 x nats), cut off at one nat: above it a label is as good as unknown."""
 
 
 def _palette() -> tuple[int, ...]:
@@ -50,8 +49,7 @@ def encode_image(pixels: Pixels, image_format: ImageFormat = "png") -> bytes:
 
 def encode_uncertainty(nats: NDArray[np.float32]) -> bytes:
     """Return uncertainty [height, width] in nats as a gray PNG, 255 steps to the nat."""
-    steps = np.rint(np.clip(nats, 0.0, 1.0) * UNCERTAINTY_STEPS_PER_NAT)
-    return png.encode(steps.astype(np.uint8))
+    return png.encode(uncertainty_steps(nats))
 
 
 def resized_image(pixels: Pixels, px: tuple[int, int]) -> Pixels:

@@ -1,6 +1,5 @@
 """Keypoints between bytes, arrays and pictures: [k, 3] float32 of x and y in pixels and COCO's visibility."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,8 @@ from contracts.batches import BatchManifest
 from contracts.fits.metrics import Estimate, KeypointMetrics, TaskMetrics
 from contracts.labelsets import LabelsetManifest, StoredKeypoints
 from contracts.schemas import Color, KeypointSchema, LabelSchema
+from handsoff_shards import members
+from handsoff_shards.writing import encode_keypoints
 from models.inversion.framing import Framing, reframe_points
 from models.tasks.keypoints import KeypointTask
 from models.tasks.task import TaskLabels
@@ -35,7 +36,6 @@ Points = NDArray[np.float32]
 DOT_SHARE = 1 / 160
 """Half the width of a drawn dot as a share of the picture's height."""
 VISIBLE_COLOR, HIDDEN_COLOR = (255, 230, 0), (130, 130, 130)
-DECIMALS = 3
 WEAK_PCK = 0.5
 
 
@@ -45,7 +45,7 @@ class KeypointCodec(TaskCodec):
     name = "keypoints"
     noun = "keypoints"
     kind = KeypointTask
-    suffix = "keypoints.json"
+    extension = members.KEYPOINTS
     hub_category = "keypoint-detection"
 
     def task(self, labels: LabelSchema) -> KeypointTask:
@@ -82,7 +82,7 @@ class KeypointCodec(TaskCodec):
         return as_array(points)
 
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
-        return encode_points(fields["points"], fields["visibility"], _schema(labels))
+        return encode_keypoints(_schema(labels).names, fields["points"], fields["visibility"])
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         measures = KeypointMetrics(
@@ -142,22 +142,6 @@ def decode_points(data: bytes) -> Points:
     stored = StoredKeypoints.model_validate_json(data)
     rows = [(point.x, point.y, point.visibility) for point in stored.points]
     return np.array(rows, dtype=np.float32)
-
-
-def encode_points(points: Points, visibility: NDArray[np.uint8], schema: KeypointSchema) -> bytes:
-    """Return generated points [k, 3] (x, y, confidence) as a shard's `.keypoints.json`, which an upload accepts too."""
-    rows = zip(schema.names, points.tolist(), visibility.tolist(), strict=True)
-    named = [
-        {
-            "name": name,
-            "x": round(x, DECIMALS),
-            "y": round(y, DECIMALS),
-            "visibility": visible,
-            "confidence": round(confidence, DECIMALS),
-        }
-        for name, (x, y, confidence), visible in rows
-    ]
-    return json.dumps({"keypoints": named}).encode()
 
 
 def draw_points(picture: Pixels, points: Points) -> Pixels:

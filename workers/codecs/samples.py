@@ -1,6 +1,5 @@
 """One labelled sample: its pixels and labels, the ensemble's uncertainty, and the files that it becomes in a shard."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,11 +8,10 @@ from numpy.typing import NDArray
 
 from contracts.batches import ImageFormat
 from contracts.schemas import LabelSchema
+from handsoff_shards.members import FACTS, IMAGE_EXTENSION_OF, UNCERTAINTY, Files
+from handsoff_shards.writing import encode_facts
 from workers.codecs.images import Pixels, encode_image, encode_uncertainty
-from workers.codecs.task import Fields, Files, TaskCodec
-
-IMAGE_SUFFIX: dict[ImageFormat, str] = {"png": "png", "jpeg": "jpg"}
-DECIMALS = 6
+from workers.codecs.task import Fields, TaskCodec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,22 +34,20 @@ class Sample:
     def encode(
         self, codecs: Sequence[TaskCodec], labels: LabelSchema, image_format: ImageFormat
     ) -> Files:
-        """Return the sample's files by name. The first dot ends the key, so a key is digits only."""
-        files = {IMAGE_SUFFIX[image_format]: encode_image(self.image, image_format)}
+        """Return the sample's files by extension."""
+        files = {IMAGE_EXTENSION_OF[image_format]: encode_image(self.image, image_format)}
+        facts: dict[str, object] = {}
         for codec in codecs:
-            files[codec.suffix] = codec.encode(self.labels[codec.name], labels)
-        files["uncertainty.png"] = encode_uncertainty(self.uncertainty)
-        files["json"] = json.dumps(self._facts(codecs, labels)).encode()
-        return {f"{self.index:09d}.{suffix}": data for suffix, data in files.items()}
-
-    def _facts(self, codecs: Sequence[TaskCodec], labels: LabelSchema) -> dict[str, object]:
-        facts: dict[str, object] = {
-            "seed": self.seed,
-            "index": self.index,
-            "attempt": self.attempt,
-            "score": round(self.score, DECIMALS),
-            "scores": {task: round(score, DECIMALS) for task, score in self.task_scores.items()},
-        }
-        for codec in codecs:
-            facts |= codec.facts(self.labels[codec.name], labels)
-        return facts
+            fields = self.labels[codec.name]
+            files[codec.extension] = codec.encode(fields, labels)
+            facts |= codec.facts(fields, labels)
+        files[UNCERTAINTY] = encode_uncertainty(self.uncertainty)
+        files[FACTS] = encode_facts(
+            seed=self.seed,
+            index=self.index,
+            attempt=self.attempt,
+            score=self.score,
+            scores=self.task_scores,
+            **facts,
+        )
+        return files

@@ -15,6 +15,8 @@ from contracts.batches import BatchManifest
 from contracts.fits.metrics import Estimate, TaskMetrics
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import Color, LabelSchema
+from handsoff_shards import members
+from handsoff_shards.writing import rounded
 from models.arrays import IGNORE_INDEX
 from models.inversion.framing import Framing, reframe_masks
 from models.tasks.segmentation import SegmentationTask
@@ -35,7 +37,6 @@ from workers.codecs.task import (
     named,
 )
 
-DECIMALS = 6
 JUDGED_FROM_IMAGES = 2
 """A class in a single image is never in training when that image is judged."""
 WEAK_IOU = 0.5
@@ -49,7 +50,7 @@ class SegmentationCodec(TaskCodec):
     name = "segmentation"
     noun = "masks"
     kind = SegmentationTask
-    suffix = "mask.png"
+    extension = members.MASK
     hub_category = "image-segmentation"
 
     def task(self, labels: LabelSchema) -> SegmentationTask:
@@ -84,8 +85,8 @@ class SegmentationCodec(TaskCodec):
     def facts(self, fields: Fields, labels: LabelSchema) -> dict[str, object]:
         """The share of each class in the pixels."""
         pixels = class_pixels(fields, labels.num_classes) / fields["mask"].size
-        by_class = zip(labels.classes, pixels, strict=True)
-        return {"class_fractions": {name: round(float(one), DECIMALS) for name, one in by_class}}
+        by_class = zip(labels.classes, pixels.tolist(), strict=True)
+        return {"class_fractions": rounded(dict(by_class))}
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         return {

@@ -29,7 +29,6 @@ Fields = Mapping[str, Array]
 """One sample's rendered labels of one task, by name."""
 ImageLabels = Mapping[str, Array]
 """The labels of one image, by task."""
-Files = dict[str, bytes]
 Row = Sequence[object]
 """The cells of a table's row."""
 
@@ -54,8 +53,8 @@ class TaskCodec(ABC):
     """What its labels are called in advice: "only 3 images have masks"."""
     kind: ClassVar[type[Task]]
     """The class of its task in `models.tasks`, from which stored ensembles are rebuilt."""
-    suffix: ClassVar[str]
-    """The end of its file's name in a shard, after the sample's number."""
+    extension: ClassVar[str]
+    """The extension of its file in a shard, as `handsoff_shards` reads it."""
     hub_category: ClassVar[str | None] = None
     """The Hub's name of the task, for dataset cards."""
 

@@ -141,7 +141,7 @@ def _reading(codecs: Sequence[TaskCodec]) -> Iterator[str]:
         " `uncertainty.png` (255 steps to the nat) and `json` (seed, index, uncertainty, shares of classes)."
     )
     yield '```python\nimport datasets\n\nsamples = datasets.load_dataset(".", split="train", streaming=True)\n```'
-    if any(codec.suffix.endswith(".png") for codec in codecs):
+    if any(codec.extension.endswith(".png") for codec in codecs):
         yield (
             "Labels are exact integers. Decoders that make RGB or 8 bits of every picture ruin them; Pillow, `datasets`"
             " and `handsoff-client` do not."

@@ -16,12 +16,13 @@ from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
 from contracts.ids import uuid7_hex
 from contracts.streams import ShardOwner
+from handsoff_shards.members import Files
 from state import keys, records
 from workers.codecs.packing import Packer
 from workers.codecs.samples import Sample
 from workers.codecs.segmentation import SegmentationCodec, class_pixels
 from workers.codecs.tars import TarWriter
-from workers.codecs.task import Files, TaskCodec, codecs_of
+from workers.codecs.task import TaskCodec, codecs_of
 from workers.rendering.pilots import read_threshold
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine

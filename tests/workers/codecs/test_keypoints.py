@@ -4,13 +4,12 @@ import json
 
 import numpy as np
 
-from contracts.schemas import KeypointSchema
+from contracts.schemas import KeypointSchema, LabelSchema
 from workers.codecs.keypoints import (
     HIDDEN_COLOR,
     VISIBLE_COLOR,
     KeypointCodec,
     draw_points,
-    encode_points,
 )
 
 SCHEMA = KeypointSchema(names=("head_top", "chin", "ear"), reference=("head_top", "chin"))
@@ -23,9 +22,11 @@ def points(*rows: tuple[float, float, int]) -> np.ndarray[tuple[int, int], np.dt
 
 def test_points_are_written_by_name() -> None:
     """In the schema's order, with visibility and confidence: the format that an upload takes."""
-    data = encode_points(
-        points((1, 2, 1), (3, 4, 0), (5, 6.12345, 0)), np.array([2, 1, 2], np.uint8), SCHEMA
-    )
+    fields = {
+        "points": points((1, 2, 1), (3, 4, 0), (5, 6.12345, 0)),
+        "visibility": np.array([2, 1, 2], np.uint8),
+    }
+    data = KeypointCodec().encode(fields, LabelSchema(keypoints=SCHEMA))
     last = json.loads(data)["keypoints"][2]
     assert last == {"name": "ear", "x": 5.0, "y": 6.123, "visibility": 2, "confidence": 0.0}
 

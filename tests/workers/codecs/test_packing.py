@@ -8,17 +8,16 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tests.workers.codecs.test_tars import LABELS, sample
+from handsoff_shards.members import Files
+from tests.workers.codecs.test_tars import CODECS, LABELS, sample
 from workers.codecs.packing import Packer
-from workers.codecs.registry import TASKS
 from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
-from workers.codecs.task import Files, codecs_of
 
 
 def encode(one: Sample) -> Files:
     """As a shard does it."""
-    return one.encode(codecs_of(TASKS, LABELS), LABELS, "png")
+    return one.encode(CODECS, LABELS, "png")
 
 
 def packed(
@@ -42,7 +41,7 @@ def test_a_tar_does_not_depend_on_threads_or_on_who_came_first(num_threads: int)
     target = io.BytesIO()
     with TarWriter(target) as tar:
         for index in range(6):
-            tar.add(encode(sample(index)))
+            tar.add(index, encode(sample(index)))
     assert packed([4, 0, 5, 1, 3, 2], num_threads=num_threads) == target.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""A batch as a folder: its shards as plain tars, and `batch.json`, which says what they are and their digests."""
+"""A downloaded batch: a folder with shards as plain tars, and `batch.json` with the batch and the shards' digests."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from handsoff_client.api.resources import Batch, Json, Shard
 from handsoff_client.errors import InvalidAnswer
-from handsoff_client.http.shapes import parse
-from handsoff_client.nouns.resources import Batch, Json, Shard
+from handsoff_client.http.parsing import parse
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.labels import Labels
 from handsoff_shards.reading import ShardSet, samples_of
@@ -29,7 +29,7 @@ class StoredShard:
 
 @dataclass(frozen=True)
 class BatchIndex:
-    """`batch.json`: the batch as the service answered, and its shards in order."""
+    """`batch.json`: the service's answer for the batch, and its shards in order."""
 
     batch: Json
     shards: tuple[StoredShard, ...]
@@ -37,17 +37,17 @@ class BatchIndex:
 
 @dataclass(frozen=True)
 class BatchFolder:
-    """A downloaded batch. What has a `batch.json` is whole: it is written last."""
+    """A downloaded batch. A folder with a `batch.json` is complete: the file is written last."""
 
     folder: Path
     index: BatchIndex
 
     @classmethod
     def plan(cls, folder: Path, batch: Batch, shards: Sequence[Shard]) -> Self:
-        """The folder as it will be. Raises `InvalidInput` when another batch is there."""
-        there = folder / INDEX_FILE
-        if there.exists() and cls.open(folder).batch.id != batch.id:
-            raise InvalidInput(f"'{folder}' holds another batch. Name an empty folder.")
+        """Return the folder of a batch before the download. Raises `InvalidInput` when it contains another batch."""
+        index = folder / INDEX_FILE
+        if index.exists() and cls.open(folder).batch.id != batch.id:
+            raise InvalidInput(f"'{folder}' contains another batch. Give an empty folder.")
         stored = tuple(
             StoredShard(f"shard-{s.index:06d}.tar", s.num_samples, s.num_bytes, s.sha256)
             for s in shards
@@ -56,7 +56,7 @@ class BatchFolder:
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
-        """A folder that was downloaded. Raises `InvalidInput` when it is none."""
+        """Return a downloaded batch. Raises `InvalidInput` for any other folder."""
         path = Path(folder) / INDEX_FILE
         try:
             index = parse(BatchIndex, json.loads(path.read_text("utf-8")))
@@ -64,40 +64,40 @@ class BatchFolder:
             return cls(Path(folder), index)
         except (OSError, ValueError, RecursionError, InvalidAnswer) as error:
             raise InvalidInput(
-                f"'{folder}' is not a downloaded batch ({error}). `handsoff download BATCH --out DIR` makes one."
+                f"'{folder}' is not a downloaded batch ({error}). `handsoff download BATCH --out DIR` downloads one."
             ) from error
 
     @property
     def batch(self) -> Batch:
-        """The batch as the service answered."""
+        """The service's answer for the batch."""
         return parse(Batch, self.index.batch)
 
     @property
     def labels(self) -> Labels:
-        """What the labels mean."""
+        """The schema of the labels."""
         return self.batch.labels
 
     @property
     def num_samples(self) -> int:
-        """How many samples all shards hold."""
+        """The number of samples in all shards."""
         return sum(shard.num_samples for shard in self.index.shards)
 
     def path_of(self, shard: int) -> Path:
-        """Where a shard lies."""
+        """Return the path of a shard."""
         return self.folder / self.index.shards[shard].file
 
     @property
     def shards(self) -> ShardSet:
-        """The shards as what they are: for `handsoff_shards.formats`, or to be read one after another."""
+        """The shards as the input of `handsoff_shards.formats` and `handsoff_shards.reading`."""
         paths = [self.path_of(shard) for shard in range(len(self.index.shards))]
         return ShardSet(self.batch.id, self.labels, paths, self.batch.finished_at)
 
     def samples(self) -> Iterator[Sample]:
-        """Every sample as exact arrays, in order, each decoded when it is asked for."""
+        """Yield every sample as arrays, in order. Each is decoded on demand."""
         return (exported.sample for exported in samples_of(self.shards))
 
     def save(self) -> None:
-        """Writes `batch.json`, whole or not at all."""
+        """Write `batch.json` atomically."""
         written = {
             "batch": self.index.batch,
             "shards": [shard.__dict__ for shard in self.index.shards],
@@ -108,11 +108,11 @@ class BatchFolder:
 
 
 def _check_names(index: BatchIndex) -> None:
-    """Raises `ValueError` for a shard outside the folder: a `batch.json` may come from anywhere."""
+    """Raise `ValueError` for a shard outside the folder: a `batch.json` may be from an untrusted source."""
     for shard in index.shards:
         if (
             shard.file in ("", ".", "..")
             or Path(shard.file).name != shard.file
             or "\\" in shard.file
         ):
-            raise ValueError(f"it names '{shard.file[:100]}', which is not a file in it")
+            raise ValueError(f"expected a file name in the folder, got '{shard.file[:100]}'")

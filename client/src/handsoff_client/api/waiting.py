@@ -1,4 +1,4 @@
-"""The wait for something that the service makes when it is asked for: a shard of a stream, an archive of a batch."""
+"""Wait for a resource that the service produces on demand: a shard of a stream, an export of a batch."""
 
 import math
 import time
@@ -11,16 +11,14 @@ from handsoff_client.http.service_errors import Unavailable
 T = TypeVar("T")
 
 WAIT_SECONDS = 30
-"""How long one request waits at the service."""
+"""How long the service holds one request."""
 
 
-def ask_until_there(
-    ask: Callable[[int], T], not_ready: type[Unavailable], timeout: timedelta | None
-) -> T:
-    """What `ask` gives, which is told how many seconds the service may wait.
+def poll(ask: Callable[[int], T], not_ready: type[Unavailable], timeout: timedelta | None) -> T:
+    """Call `ask` until it does not raise `not_ready`, and return its result.
 
-    Raises `not_ready` when it is not there after `timeout`, to the next full second (without one, it asks for as long
-    as it takes).
+    `ask` gets the number of seconds that the service may hold the request. Raises `not_ready` after `timeout`, rounded
+    up to full seconds (default: no timeout).
     """
     deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
     while True:

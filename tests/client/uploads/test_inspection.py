@@ -1,4 +1,4 @@
-"""The quick look at labelled images before they are sent."""
+"""Check labelled images before an upload."""
 
 import io
 import json
@@ -7,15 +7,14 @@ import unicodedata
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from handsoff_client import Generator, InvalidInput
-from handsoff_client.http.shapes import parse
-from handsoff_client.nouns.inspection import aspect_flaws, inspect
+from handsoff_client.http.parsing import parse
+from handsoff_client.uploads.inspection import aspect_flaws, inspect
 from tests.app.uploading import pairs, png
 from tests.client.conftest import job
 
@@ -23,20 +22,20 @@ Change = Callable[[dict[str, bytes]], object]
 
 
 def written(folder: Path, files: dict[str, bytes]) -> Path:
-    """A folder of these files."""
+    """Write files to a folder."""
     for name, data in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     return folder
 
 
-def flaws_of(path: Path, **how: Any) -> list[str]:
-    """Every flaw as a sentence."""
-    return [str(flaw) for flaw in inspect(path, **how).flaws]
+def flaws_of(path: Path) -> list[str]:
+    """Return every flaw as a sentence."""
+    return [str(flaw) for flaw in inspect(path).flaws]
 
 
-def turned(width: int, height: int) -> bytes:
-    """A JPEG that EXIF turns by a quarter."""
+def rotated(width: int, height: int) -> bytes:
+    """Return a JPEG that EXIF rotates by 90 degrees."""
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = io.BytesIO()
@@ -45,23 +44,23 @@ def turned(width: int, height: int) -> bytes:
 
 
 def npy(*shape: int) -> bytes:
-    """A depth map."""
+    """Return a depth map as an npy file."""
     buffer = io.BytesIO()
     np.save(buffer, np.zeros(shape, np.float32))
     return buffer.getvalue()
 
 
-def test_a_sound_folder_has_no_flaw(tmp_path: Path) -> None:
-    """And its parts are counted."""
-    found = inspect(written(tmp_path, pairs(3)))
-    assert found.flaws == []
-    assert found.counts == {"images": 3, "masks": 3, "keypoints": 0, "depth": 0}
-    assert found.images["image-0"] == ("images/image-0.png", (32, 32))
+def test_a_valid_folder_has_no_flaw(tmp_path: Path) -> None:
+    """Its parts are counted."""
+    result = inspect(written(tmp_path, pairs(3)))
+    assert result.flaws == []
+    assert result.counts == {"images": 3, "masks": 3, "keypoints": 0, "depth": 0}
+    assert result.images["image-0"] == ("images/image-0.png", (32, 32))
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "wrapped zip"])
-def test_an_archive_is_looked_at_like_a_folder(tmp_path: Path, kind: str) -> None:
-    """Also one whose files all lie in one folder."""
+def test_an_archive_is_checked_like_a_folder(tmp_path: Path, kind: str) -> None:
+    """All its files may be inside one folder."""
     path, top = (
         tmp_path / f"labels.{kind.rsplit(maxsplit=1)[-1]}",
         "faces/" if "wrapped" in kind else "",
@@ -113,7 +112,7 @@ def test_an_archive_is_looked_at_like_a_folder(tmp_path: Path, kind: str) -> Non
         ),
         (
             lambda f: f.update({"keypoints/image-1.json": b"[]"}),
-            "keypoints/image-1.json: The file cannot be read as JSON: expected an object in braces.",
+            "keypoints/image-1.json: The file cannot be read as JSON: expected a JSON object.",
         ),
         (
             lambda f: f.update({"keypoints/image-1.json": b"{"}),
@@ -124,37 +123,38 @@ def test_an_archive_is_looked_at_like_a_folder(tmp_path: Path, kind: str) -> Non
             "labelset.json: The file cannot be read as JSON:",
         ),
         (
-            lambda f: f.update({"images/image-1.jpg": turned(32, 32)}),
-            "images/image-1.png: images/image-1.jpg has the same name up to its suffix.",
+            lambda f: f.update({"images/image-1.jpg": rotated(32, 32)}),
+            "images/image-1.png: images/image-1.jpg has the same name except for its suffix.",
         ),
-        (lambda f: [f.pop(name) for name in list(f) if name.startswith("images")], "There are no"),
+        (
+            lambda f: [f.pop(name) for name in list(f) if name.startswith("images")],
+            "Expected images/",
+        ),
     ],
 )
-def test_one_flaw_is_one_sentence_that_names_its_file(
-    tmp_path: Path, change: Change, flaw: str
-) -> None:
-    """And what to do; the other files are blamed for nothing."""
+def test_a_flaw_is_a_sentence_with_its_file(tmp_path: Path, change: Change, flaw: str) -> None:
+    """It says what to do. The other files have no flaw."""
     files = pairs(3)
     change(files)
-    found = flaws_of(written(tmp_path, files))
-    assert len(found) == 1, found
-    assert found[0].startswith(flaw)
-    assert len(found[0]) < 300
-    assert "<" not in found[0]
+    flaws = flaws_of(written(tmp_path, files))
+    assert len(flaws) == 1, flaws
+    assert flaws[0].startswith(flaw)
+    assert len(flaws[0]) < 300
+    assert "<" not in flaws[0]
 
 
-def test_sizes_are_compared_upright(tmp_path: Path) -> None:
-    """A camera's JPEG lies on its side, and its mask does not."""
+def test_sizes_are_compared_after_the_rotation(tmp_path: Path) -> None:
+    """EXIF rotates the JPEG of a camera, and its mask is not rotated."""
     files = {
-        "images/a.jpg": turned(20, 10),
+        "images/a.jpg": rotated(20, 10),
         "masks/a.png": png("L", (10, 20), 0),
         "labelset.json": b"{}",
     }
     assert flaws_of(written(tmp_path, files)) == []
 
 
-def test_one_letter_may_be_written_in_two_ways(tmp_path: Path) -> None:
-    """MacOS takes the accent off its letter, others do not."""
+def test_both_unicode_forms_of_a_name_match(tmp_path: Path) -> None:
+    """MacOS separates the accent from its letter, other systems do not."""
     one, other = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
     files = {
         f"images/{one}.png": png("RGB", (8, 8), (0, 0, 0)),
@@ -163,42 +163,41 @@ def test_one_letter_may_be_written_in_two_ways(tmp_path: Path) -> None:
     assert flaws_of(written(tmp_path, files)) == []
 
 
-def test_images_of_a_coco_file_need_no_label_of_their_own(tmp_path: Path) -> None:
-    """What it labels is the service's to check; the folder may be that of the images."""
+def test_images_of_a_coco_file_need_no_other_label(tmp_path: Path) -> None:
+    """The service checks the COCO file. The folder may be that of the images."""
     images = {name: data for name, data in pairs(2).items() if name.startswith("images")}
     (tmp_path / "coco.json").write_text("{}")
     folder = written(tmp_path / "set", images) / "images"
-    found = inspect(folder, annotations=tmp_path / "coco.json")
-    assert (found.flaws, found.counts["images"]) == ([], 2)
+    result = inspect(folder, annotations=tmp_path / "coco.json")
+    assert (result.flaws, result.counts["images"]) == ([], 2)
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x05\x06", b"no archive", b"PK\x03\x04" + bytes(40)])
-def test_what_is_no_archive_is_said(tmp_path: Path, data: bytes) -> None:
-    """With its name, and what to make."""
+def test_an_invalid_archive_is_refused(tmp_path: Path, data: bytes) -> None:
+    """The message has its name and says what to do."""
     (tmp_path / "labels.zip").write_bytes(data)
     with pytest.raises(InvalidInput, match=r"labels\.zip' cannot be read as a zip or tar"):
         inspect(tmp_path / "labels.zip")
 
 
-def test_an_image_of_another_shape_than_the_generators_is_named(tmp_path: Path) -> None:
-    """Within one pixel; only headers are read."""
+def test_an_image_of_another_aspect_ratio_is_a_flaw(tmp_path: Path) -> None:
+    """One pixel of difference is allowed. Only headers are read."""
     files = {
         "images/wide.png": png("RGB", (64, 48), (0, 0, 0)),
         "images/near.png": png("RGB", (48, 47), (0, 0, 0)),
-        "images/tall.jpg": turned(48, 64),
+        "images/tall.jpg": rotated(48, 64),
     }
     of_32 = {"name": "Tiny", "source": "", "license": "", "height_px": 32, "width_px": 32}
     generator = parse(Generator, job("generator", "succeeded", **of_32))
-    found = inspect(written(tmp_path, files), decode=False)
-    named = [flaw.file for flaw in aspect_flaws(found, generator)]
-    assert named == ["images/tall.jpg", "images/wide.png"]
-    assert "64 x 48 px, but generator 'generator_1' makes 32 x 32" in str(
-        list(aspect_flaws(found, generator))[1]
-    )
+    result = inspect(written(tmp_path, files), decode=False)
+    flaws = list(aspect_flaws(result, generator))
+    assert [flaw.file for flaw in flaws] == ["images/tall.jpg", "images/wide.png"]
+    assert "Expected the aspect ratio 32 x 32 of generator 'generator_1'" in str(flaws[1])
+    assert "got an image of 64 x 48 px" in str(flaws[1])
 
 
-def test_the_file_of_a_look_is_not_changed(tmp_path: Path) -> None:
-    """Nothing is written beside it."""
+def test_a_check_changes_no_file(tmp_path: Path) -> None:
+    """It writes nothing to the folder."""
     folder = written(tmp_path, pairs(1))
     before = sorted(path.stat().st_mtime_ns for path in folder.rglob("*"))
     inspect(folder)

@@ -1,4 +1,4 @@
-"""The files of a folder, zip or tar of labelled images, one after another, under their names in an upload."""
+"""Read the files of a folder, zip or tar of labelled images one by one, with their names in an upload."""
 
 import lzma
 import tarfile
@@ -8,20 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from handsoff_client.nouns.uploads import files_to_pack
+from handsoff_client.uploads.packing import files_to_pack
 from handsoff_shards.errors import InvalidInput
 
 PARTS = ("images", "masks", "keypoints", "depth")
 SINGLE_FILES = ("labelset.json", "annotations.json", "coco.json")
 
 DAMAGED = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
-"""What the standard library raises for an archive that cannot be read."""
+"""The exceptions of the standard library for a damaged archive."""
 
 
 def labelled_files(path: Path, annotations: Path | None = None) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield name and content of each file; hidden ones are left out, as in an upload.
+    """Yield name and content of each file. Hidden files are skipped, as in an upload.
 
-    One folder around everything is taken off the names. Raises `InvalidInput` for an archive that cannot be read.
+    A single folder around all files is removed from the names. Raises `InvalidInput` for a damaged archive.
     """
     top = _common_folder(_names(path, annotations))
     for name, content in _entries(path, annotations):
@@ -43,7 +43,7 @@ def _entries(path: Path, annotations: Path | None) -> Iterator[tuple[str, IO[byt
         yield from _zipped(path) if zipfile.is_zipfile(path) else _tarred(path)
     except (*DAMAGED, NotImplementedError, RuntimeError) as error:
         raise InvalidInput(
-            f"'{path}' cannot be read as a zip or tar ({error}). Make it again as a plain one, without a password."
+            f"'{path}' cannot be read as a zip or tar ({error}). Pack it again without a password."
         ) from error
 
 
@@ -69,7 +69,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _common_folder(names: list[str]) -> str:
-    """The one folder that everything lies in, with its slash, as when a folder was zipped; else nothing."""
+    """Return the single folder around all files with a slash, as in the zip of a folder; else an empty string."""
     tops = {name.partition("/")[0] for name in names}
     top = next(iter(tops), "")
     is_wrapped = len(tops) == 1 and top not in (*PARTS, *SINGLE_FILES)

@@ -1,10 +1,13 @@
-"""Streams: labelled samples without an end, shard by shard, each rendered when it is asked for."""
+"""Streams: endless labelled samples, shard by shard. Each shard is rendered on demand."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+from handsoff_client.api.jobs import filter_by, without_none
+from handsoff_client.api.pages import items_of
+from handsoff_client.api.resources import Shard, Stream
+from handsoff_client.api.waiting import poll
 from handsoff_client.http.downloads import download_listed
 from handsoff_client.http.operations import (
     CREATE_STREAM,
@@ -13,12 +16,9 @@ from handsoff_client.http.operations import (
     GET_STREAM,
     LIST_STREAMS,
 )
+from handsoff_client.http.parsing import parse
 from handsoff_client.http.service_errors import ShardNotReady
-from handsoff_client.http.shapes import parse
 from handsoff_client.http.transport import Transport
-from handsoff_client.nouns.jobs import page_of, walk
-from handsoff_client.nouns.resources import Page, Shard, Stream
-from handsoff_client.nouns.waiting import ask_until_there
 
 
 class Streams:
@@ -38,49 +38,44 @@ class Streams:
         shard_size: int | None = None,
         **more: object,
     ) -> Stream:
-        """A stream of a fit. Nothing is rendered before a shard is asked for. The fields are those of a batch."""
-        body = {
-            "fit": fit,
-            "seed": seed,
-            "truncation": truncation,
-            "filter": None if drop_share is None else {"drop_share": drop_share},
-            "image_format": image_format,
-            "shard_size": shard_size,
+        """Create a stream of a fit. A shard is rendered when it is requested. The fields are those of a batch."""
+        body = without_none(
+            fit=fit,
+            seed=seed,
+            truncation=truncation,
+            filter=filter_by(drop_share),
+            image_format=image_format,
+            shard_size=shard_size,
             **more,
-        }
-        given = {name: value for name, value in body.items() if value is not None}
-        return parse(Stream, self._transport.call(CREATE_STREAM, json=given))
+        )
+        return parse(Stream, self._transport.call(CREATE_STREAM, json=body))
 
     def get(self, stream_id: str) -> Stream:
-        """One stream."""
+        """Return one stream."""
         return parse(Stream, self._transport.call(GET_STREAM, stream_id))
 
     def list(self, *, limit: int | None = None) -> Iterator[Stream]:
-        """The streams, newest first."""
-
-        def ask(params: dict[str, Any]) -> Page[Stream]:
-            return page_of(Stream, self._transport.call(LIST_STREAMS, params=params))
-
-        return walk(ask, limit)
+        """Yield the streams, newest first."""
+        return items_of(Stream, self._transport, LIST_STREAMS, limit=limit)
 
     def delete(self, stream_id: str) -> None:
-        """Erases a stream and its shards. One of the same fit, seed and options has the same samples."""
+        """Delete a stream and its shards. A new stream of the same fit, seed and options has the same samples."""
         self._transport.call(DELETE_STREAM, stream_id)
 
     def shard(self, stream_id: str, index: int, *, timeout: timedelta | None = None) -> Shard:
-        """One shard with its digest and a link, once it is rendered.
+        """Return the digest and a link of one shard, once it is rendered.
 
-        Raises `ShardFailed`, and `ShardNotReady` when it is not there after `timeout` (without one, it waits).
+        Raises `ShardFailed`, and `ShardNotReady` after `timeout` (default: no timeout).
         """
 
         def ask(wait: int) -> Shard:
             operation = GET_SHARD_RECORD.of_shard(index)
             return parse(Shard, self._transport.call(operation, stream_id, params={"wait": wait}))
 
-        return ask_until_there(ask, ShardNotReady, timeout)
+        return poll(ask, ShardNotReady, timeout)
 
     def fetch(self, stream_id: str, shard: Shard, target: Path) -> Path:
-        """One shard as a verified file at `target`. A link that has expired is asked for anew."""
+        """Download one shard to `target` and verify it. An expired link is renewed."""
 
         def renew() -> str:
             return self.shard(stream_id, shard.index).url

@@ -1,4 +1,4 @@
-"""The first samples of a shard, read from its link without fetching the rest: for a look, not for training."""
+"""Read the first samples of a shard from its link without the rest: for a preview, not for training."""
 
 import tarfile
 import time
@@ -8,18 +8,18 @@ from contextlib import closing
 import httpx2
 
 from handsoff_client.http.answers import ANSWER_SECONDS, Answer
-from handsoff_client.http.diagnosis import shown, unreachable
+from handsoff_client.http.diagnosis import display_url, unreachable
 from handsoff_shards.errors import InvalidInput
-from handsoff_shards.tars import Files, split_name
+from handsoff_shards.members import Files, split_name
 
 MAX_FILE_BYTES = 64 * 1024**2
-"""More than any file of a sample: a 1024 px image has 2 MB."""
+"""Larger than any file of a sample: a 1024 px image has 2 MB."""
 
 
 def first_samples(http: httpx2.Client, url: str, count: int) -> list[tuple[str, Files]]:
     """Return key and files of the first `count` samples of a tar behind a link. Their digest is not checked.
 
-    Raises `Unreachable`, the `ServiceError` that was answered, and `InvalidInput` when it is no tar of samples.
+    Raises `Unreachable`, the `ServiceError` of the answer, and `InvalidInput` when the file is not a tar of samples.
     """
     request = http.build_request("GET", url, headers={"Accept-Encoding": "identity"})
     try:
@@ -30,32 +30,34 @@ def first_samples(http: httpx2.Client, url: str, count: int) -> list[tuple[str, 
     except httpx2.HTTPError as error:
         raise unreachable(error, request.url) from error
     except tarfile.TarError as error:
-        raise InvalidInput(f"{shown(request.url)} is not a tar of samples ({error}).") from error
+        raise InvalidInput(
+            f"{display_url(request.url)} is not a tar of samples ({error})."
+        ) from error
 
 
 def _take(body: "_Body", count: int) -> list[tuple[str, Files]]:
-    """A sample is whole when the next begins, or the tar ends."""
-    found: dict[str, dict[str, bytes]] = {}
+    """Return the first samples. A sample is complete when the next one begins or the tar ends."""
+    samples: dict[str, dict[str, bytes]] = {}
     for key, extension, data in _members(body):
-        if key not in found and len(found) == count:
+        if key not in samples and len(samples) == count:
             break
-        found.setdefault(key, {})[extension] = data
-    return list(found.items())
+        samples.setdefault(key, {})[extension] = data
+    return list(samples.items())
 
 
 def _members(body: "_Body") -> Iterator[tuple[str, str, bytes]]:
-    with tarfile.open(fileobj=body, mode="r|") as tar:  # type: ignore[call-overload]  # needs nothing but `read`
+    with tarfile.open(fileobj=body, mode="r|") as tar:  # type: ignore[call-overload]  # needs only `read`
         for member in tar:
             content = tar.extractfile(member) if member.isfile() else None
             if content is None or member.size > MAX_FILE_BYTES:
                 raise InvalidInput(
-                    f"A shard holds '{member.name[:100]}', which is no file of a sample."
+                    f"Expected only files of samples in the shard, got '{member.name[:100]}'."
                 )
             yield *split_name(member.name), content.read()
 
 
 class _Body:
-    """A response as a file that is read once, from its start."""
+    """A response as a file. It is read once, from its start."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self._chunks = response.iter_raw()
@@ -63,7 +65,7 @@ class _Body:
         self._until = time.monotonic() + ANSWER_SECONDS
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes, fewer only at the end."""
+        """Return `size` bytes, or fewer at the end."""
         while len(self._rest) < size and time.monotonic() < self._until:
             chunk = next(self._chunks, b"")
             if not chunk:

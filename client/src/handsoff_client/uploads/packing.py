@@ -1,4 +1,4 @@
-"""A folder, zip or tar of labelled images as the one archive that an upload sends. Packed on disk, not in memory."""
+"""Turn a folder, zip or tar of labelled images into the archive of an upload. It is packed on disk, not in memory."""
 
 import json
 import shutil
@@ -22,19 +22,19 @@ EXPECTED = "a folder, zip or tar of images/, their labels and labelset.json"
 def opened_archive(
     path: Path, *, schema: Mapping[str, Any] | None = None, annotations: Path | None = None
 ) -> Iterator[tuple[str, IO[bytes]]]:
-    """The name and the bytes of the archive to send. Raises `InvalidInput` when `path` is nothing of the kind."""
+    """Yield name and bytes of the archive to send. Raises `InvalidInput` for a path that cannot be uploaded."""
     if path.is_dir():
         with tempfile.TemporaryFile(prefix="handsoff-") as packed:
             pack(path, packed, schema=schema, annotations=annotations)
             yield f"{path.resolve().name}.zip", packed
         return
     if not path.is_file():
-        raise InvalidInput(f"There is no '{path}'. Name {EXPECTED}.")
+        raise InvalidInput(f"'{path}' does not exist. Give {EXPECTED}.")
     if not path.name.lower().endswith(ARCHIVE_SUFFIXES):
-        raise InvalidInput(f"'{path}' is neither a folder nor an archive. Name {EXPECTED}.")
+        raise InvalidInput(f"'{path}' is neither a folder nor an archive. Give {EXPECTED}.")
     if schema is not None or annotations is not None:
         raise InvalidInput(
-            f"'{path}' is an archive: put what its labels mean into it, or name a folder."
+            f"'{path}' is an archive. Add {SCHEMA_FILE} or {COCO_FILE} to it, or give a folder."
         )
     with path.open("rb") as archive:
         yield path.name, archive
@@ -47,10 +47,10 @@ def pack(
     schema: Mapping[str, Any] | None = None,
     annotations: Path | None = None,
 ) -> None:
-    """Every visible file below `folder` as a zip, in order of name; `schema` goes in as labelset.json.
+    """Write every visible file in `folder` to a zip, in order of name. `schema` becomes labelset.json.
 
-    With `annotations`, a COCO file, the folder may also be that of the images themselves, as COCO sets are laid out.
-    Stored, not deflated: images are compressed already. Times are left out, so a folder is always the same bytes.
+    With `annotations`, a COCO file, `folder` may also contain the images directly, as in COCO data sets. The zip is not
+    compressed, because images are. It contains no times, so the same folder always gives the same bytes.
     """
     files = files_to_pack(folder, annotations)
     _check(folder, files, schema)
@@ -63,7 +63,7 @@ def pack(
 
 
 def files_to_pack(folder: Path, annotations: Path | None = None) -> dict[str, Path]:
-    """The files of a folder by their names in the archive, in order of name."""
+    """Return the files of a folder by their names in the archive, in order of name."""
     files = {path.relative_to(folder).as_posix(): path for path in sorted(_visible(folder))}
     if annotations is not None:
         is_flat = not any(name.startswith(IMAGES) for name in files)
@@ -73,21 +73,21 @@ def files_to_pack(folder: Path, annotations: Path | None = None) -> dict[str, Pa
 
 
 def _check(folder: Path, files: Mapping[str, Path], schema: Mapping[str, Any] | None) -> None:
-    """Refuses what the service would refuse after the whole upload."""
+    """Raise `InvalidInput` for a folder that the service would refuse after the complete upload."""
     if not any(name.startswith(IMAGES) for name in files):
-        raise InvalidInput(f"'{folder}' has no {IMAGES}. Name {EXPECTED}.")
+        raise InvalidInput(f"'{folder}' has no {IMAGES}. Give {EXPECTED}.")
     if SCHEMA_FILE in files and schema is not None:
         raise InvalidInput(
-            f"'{folder}' has a {SCHEMA_FILE}, and classes were given too. Leave out one."
+            f"'{folder}' has a {SCHEMA_FILE}, and classes were given too. Remove one of them."
         )
     if not files.keys() & {SCHEMA_FILE, COCO_FILE, "coco.json"} and schema is None:
         raise InvalidInput(
-            f"What do the labels mean? '{folder}' has no {SCHEMA_FILE}: add one, or give the classes."
+            f"'{folder}' has no {SCHEMA_FILE}, so the classes are unknown. Add the file, or give the classes."
         )
 
 
 def _visible(folder: Path) -> Iterator[Path]:
-    """The files below a folder; what an operating system hides (`.DS_Store`) stays out."""
+    """Yield the files in a folder and its subfolders, without hidden files (`.DS_Store`)."""
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
         if path.is_file() and not any(part.startswith((".", "__MACOSX")) for part in parts):

@@ -1,7 +1,7 @@
-"""JSON answers to frozen dataclasses, field by field, by their annotations.
+"""Parse JSON answers into frozen dataclasses, field by field, by their annotations.
 
-Unknown fields are passed over, so that a newer service still answers an older client; what came is kept whole in the
-field `json` of those that have one.
+Unknown fields are ignored, so that an older client works with a newer service. A dataclass with a field `json` keeps
+the complete answer there.
 """
 
 import re
@@ -16,10 +16,10 @@ from handsoff_client.errors import InvalidAnswer
 T = TypeVar("T")
 
 WHOLE = "json"
-"""The field that holds the answer as it was sent."""
+"""The field for the complete answer."""
 
 DIGEST = "sha256"
-"""The field that names files of the cache: anything but a digest could name one elsewhere."""
+"""The field that names files of the cache. Any text other than a digest could name a file outside."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PLAIN: dict[Any, tuple[Any, str]] = {
@@ -31,9 +31,9 @@ _PLAIN: dict[Any, tuple[Any, str]] = {
 
 
 def parse(kind: type[T], data: object) -> T:
-    """`data` as an instance of the dataclass `kind`. Raises `InvalidAnswer` when a field is missing or malformed."""
+    """Return `data` as an instance of the dataclass `kind`. Raises `InvalidAnswer` for a missing or malformed field."""
     if not isinstance(data, Mapping):
-        raise InvalidAnswer(f"{kind.__name__} was expected, but {data!r:.80} came.")
+        raise InvalidAnswer(f"Expected the JSON object of a {kind.__name__}, got {data!r:.80}.")
     hints = _hints(kind)
     try:
         values = {name: _value(hints[name], data[name], name) for name in hints if name in data}
@@ -41,8 +41,8 @@ def parse(kind: type[T], data: object) -> T:
             values[WHOLE] = dict(data)
         return kind(**values)
     except (TypeError, ValueError) as error:
-        detail = f"The answer is no {kind.__name__} that this client understands ({error})."
-        raise InvalidAnswer(f"{detail} Is the client older than the service?") from error
+        detail = f"This client cannot read the service's {kind.__name__} ({error})."
+        raise InvalidAnswer(f"{detail} Update the client if the service is newer.") from error
 
 
 def _hints(kind: type) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def _hints(kind: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
-def _value(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401 - annotations and JSON are what they are
-    """`value` as the annotation has it. Raises `ValueError` for another type: a file may be named by what is here."""
+def _value(hint: Any, value: Any, name: str) -> Any:  # noqa: ANN401 - annotations and JSON have no common type
+    """Return `value` as the annotation says. Raises `ValueError` for another type: the value may name a file."""
     origin = get_origin(hint)
     if origin in (Union, UnionType):
         inner = [argument for argument in get_args(hint) if argument is not type(None)]

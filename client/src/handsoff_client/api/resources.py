@@ -1,6 +1,6 @@
-"""What the service answers with: generators, fits, batches, streams and shards as frozen dataclasses.
+"""The service's answers as frozen dataclasses: generators, fits, batches, streams and shards.
 
-Times are aware datetimes; a share is 0 to 1. `json` holds the whole answer, also what this client does not know yet.
+Times are aware datetimes. A share is 0 to 1. `json` contains the complete answer, including fields of newer services.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ T = TypeVar("T")
 Json = Mapping[str, Any]
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
-"""The statuses that nothing follows on; before them come queued, running, cancelling."""
+"""The final statuses. The others are queued, running, cancelling."""
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page of a list, newest first. `next_cursor` is there while `has_more`."""
+    """One page of a list, newest first. `next_cursor` is set while `has_more`."""
 
     items: tuple[T, ...]
     has_more: bool
@@ -31,7 +31,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a running job is. `done` of `total` counts the stage's own unit (steps, images, samples)."""
+    """The progress of a running job. The unit of `done` and `total` depends on the stage (steps, images, samples)."""
 
     stage: str
     done: int
@@ -41,7 +41,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job failed. `retryable` says whether the same request may succeed when it is made again."""
+    """Why a job failed. `retryable` is True when the same request may succeed later."""
 
     code: str
     detail: str
@@ -50,7 +50,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What every job has. `metrics` is what its kind measures, as it came."""
+    """The fields of every job. `metrics` depends on the kind of job."""
 
     id: str
     kind: str
@@ -67,11 +67,11 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """True when no other status can follow."""
+        """True when the status is final."""
         return self.status in TERMINAL
 
     def raise_for_status(self) -> None:
-        """Raises `JobFailed` or `JobCancelled` when the job has ended without success."""
+        """Raise `JobFailed` or `JobCancelled` when the job has ended without success."""
         if not self.has_ended or self.status == "succeeded":
             return
         if self.status == "failed" and self.error is not None:
@@ -82,7 +82,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Pinned:
-    """Something that a job was made of, by id and digest."""
+    """An input of a job, by id and digest."""
 
     id: str
     digest: str
@@ -90,7 +90,7 @@ class Pinned:
 
 @dataclass(frozen=True)
 class SignedLink:
-    """A link that anybody may read by until `expires_at`."""
+    """A link that needs no other permission until `expires_at`."""
 
     url: str
     expires_at: datetime
@@ -98,7 +98,7 @@ class SignedLink:
 
 @dataclass(frozen=True)
 class InverterSummary:
-    """An encoder that starts inversions, by its digest."""
+    """A trained encoder of a generator, by its digest."""
 
     digest: str
     created_at: datetime
@@ -106,9 +106,9 @@ class InverterSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Generator(Job):
-    """A generator that a fit can be made of, once its import has succeeded; its newest inverter comes first.
+    """A generator. Fits can use it once its import has succeeded. `inverters` has the newest first.
 
-    `sheet` is a picture of samples for people. Size and digest are not known before the checkpoint has been read.
+    `sheet` is a picture of samples. Size and digest are None until the checkpoint has been read.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Generator(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Inverter(Job):
-    """The training of an encoder that starts a generator's inversions; once it has succeeded, that encoder."""
+    """The training of an encoder that gives a generator's inversions their start. `digest` is set after success."""
 
     generator: Pinned
     seed: int
@@ -133,7 +133,7 @@ class Inverter(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Fit(Job):
-    """A fit, and the label generator it is once it has succeeded. `sheet` is a picture for people."""
+    """A fit. After success it is a label generator. `sheet` is a picture of images, labels and predictions."""
 
     generator: Pinned
     labelset: Pinned
@@ -147,7 +147,7 @@ class Fit(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch(Job):
-    """A batch of labelled samples. Its shards can be read once it has succeeded."""
+    """A batch of labelled samples. Its shards can be read after success."""
 
     fit: Pinned
     n: int
@@ -161,7 +161,7 @@ class Batch(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """Labelled samples without an end: shard k holds the samples k x `shard_size` and following, for any k."""
+    """Endless labelled samples: shard k contains the `shard_size` samples from k x `shard_size` on, for any k."""
 
     id: str
     created_at: datetime
@@ -179,7 +179,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Shard:
-    """One shard: a tar of `num_samples` samples, to be read from `url` until `expires_at`."""
+    """One shard: a tar of `num_samples` samples. `url` is valid until `expires_at`."""
 
     index: int
     num_samples: int
@@ -191,7 +191,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Card:
-    """The dataset card of a batch, Markdown, to be read from `url` until `expires_at`."""
+    """The dataset card of a batch in Markdown. `url` is valid until `expires_at`."""
 
     num_bytes: int
     sha256: str
@@ -211,7 +211,7 @@ class ShardList:
 
 @dataclass(frozen=True)
 class Archive:
-    """A batch in another format: a zip of `num_files` files, to be read from `url` until `expires_at`."""
+    """An export of a batch: a zip of `num_files` files. `url` is valid until `expires_at`."""
 
     batch: str
     format: str
@@ -224,7 +224,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job. `type` is status, progress or completed; ids grow."""
+    """An event of a job. `type` is status, progress or completed. Ids increase."""
 
     id: str
     type: str

@@ -1,18 +1,18 @@
-"""Fits: make a label generator out of a generator and labelled images."""
+"""Fits: train a label generator from a generator and labelled images."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from handsoff_client.api.generators import Generators
+from handsoff_client.api.jobs import Jobs, Watch
+from handsoff_client.api.labelsets import Labelsets
+from handsoff_client.api.resources import Fit
 from handsoff_client.errors import InvalidAnswer
-from handsoff_client.http.downloads import write_whole
+from handsoff_client.http.downloads import write_atomically
 from handsoff_client.http.operations import FITS
 from handsoff_client.http.transport import Transport
-from handsoff_client.nouns.fitting import check_images
-from handsoff_client.nouns.generators import Generators
-from handsoff_client.nouns.jobs import Jobs, Watch
-from handsoff_client.nouns.labelsets import Labelsets
-from handsoff_client.nouns.resources import Fit
+from handsoff_client.uploads.inspection import check_images
 from handsoff_shards.errors import InvalidInput
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -36,9 +36,9 @@ class Fits(Jobs[Fit]):
         options: Mapping[str, Any] | None = None,
         **more: object,
     ) -> Fit:
-        """Queues a fit; everything is named by its id. `options` is the request's own, as `/docs` shows it.
+        """Queue a fit. Arguments are ids. `/docs` of the service documents `options`.
 
-        `more` goes into the request as it is: fields that the service knows and this client does not yet.
+        `more` is sent unchanged: fields of a newer service that this client does not have yet.
         """
         return self._create(
             generator=generator,
@@ -61,20 +61,20 @@ class Fits(Jobs[Fit]):
     ) -> Fit:
         """Upload a folder, zip or tar of labelled images, fit the generator to them, and wait for the fit to succeed.
 
-        `generator` is an id or a name; `watch` and `more` are those of `wait` and `create`. Generator and aspect ratio
-        are checked before anything is uploaded. Raises what `Generators.find_ready`, `Labelsets.upload`, `create` and
-        `wait` raise.
+        `generator` is an id or a name. `watch` is passed to `wait`, `more` to `create`. Generator and aspect ratio are
+        checked before the upload. Raises the errors of `Generators.find_ready`, `Labelsets.upload`, `create` and
+        `wait`.
         """
-        found = Generators(self._transport).find_ready(generator)
-        check_images(found, Path(path))
+        ready = Generators(self._transport).find_ready(generator)
+        check_images(ready, Path(path))
         labelset = Labelsets(self._transport).upload(path)
-        fit = self.create(generator=found.id, labelset=labelset.id, **more)
+        fit = self.create(generator=ready.id, labelset=labelset.id, **more)
         return self.wait(fit.id, watch=watch)
 
     def fetch_sheet(self, fit_id: str, target: Path | str) -> Path:
-        """Write a fit's sheet (PNG: images, reconstructions, labels, predictions) to `target`, which is replaced.
+        """Write a fit's sheet (PNG: images, reconstructions, labels, predictions) to `target`. It replaces a file.
 
-        Raises `InvalidInput` for a fit that has none, because it has not succeeded.
+        Raises `InvalidInput` when the fit has not succeeded and so has no sheet.
         """
         fit = self.get(fit_id)
         if fit.sheet is None:
@@ -83,5 +83,7 @@ class Fits(Jobs[Fit]):
             )
         data = self._transport.read(fit.sheet.url)
         if not data.startswith(PNG_SIGNATURE):
-            raise InvalidAnswer(f"The sheet of {fit_id} is not a PNG ({len(data)} bytes).")
-        return write_whole(Path(target), data)
+            raise InvalidAnswer(
+                f"Expected a PNG as the sheet of {fit_id}, got {len(data)} bytes of another type."
+            )
+        return write_atomically(Path(target), data)

@@ -1,12 +1,12 @@
-"""Inverters: have an encoder trained that starts the inversions of a generator's fits."""
+"""Inverters: train an encoder that gives the inversions of a generator's fits their start."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from handsoff_client.api.jobs import Jobs
+from handsoff_client.api.resources import Inverter
 from handsoff_client.http.operations import INVERTERS
 from handsoff_client.http.transport import Transport
-from handsoff_client.nouns.jobs import Jobs
-from handsoff_client.nouns.resources import Inverter
 
 
 class Inverters(Jobs[Inverter]):
@@ -18,5 +18,5 @@ class Inverters(Jobs[Inverter]):
     def create(
         self, *, generator: str, seed: int = 0, options: Mapping[str, Any] | None = None
     ) -> Inverter:
-        """Queues the training of an inverter on the generator's own samples. `options` is the request's own."""
+        """Queue the training of an inverter on samples of the generator. `options` are the options of the request."""
         return self._create(generator, seed=seed, options=options)

@@ -10,8 +10,8 @@ from PIL import Image
 
 from contracts.schemas import LabelSchema
 from handsoff_client import BatchFolder, InvalidInput, ShardReader, decode_sample
+from handsoff_shards.decoding import decode_depth, decode_mask
 from handsoff_shards.members import split_name
-from handsoff_shards.samples import decode_depth, decode_mask
 from tests.client.conftest import LABELS, depth_of, files_of, mask_of, png
 from workers.codecs.registry import TASKS
 from workers.codecs.samples import Sample as WorkerSample

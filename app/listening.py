@@ -55,6 +55,7 @@ class Listener:
     async def news(self, stream: StreamRef, shard: int, after: str, seconds: float) -> str:
         """Wait for news of a shard, at most `seconds` or 2 s. Return the id to continue after."""
         loop = asyncio.get_running_loop()
+        # At most 2 s, because Redis may have lost the news; the caller then checks the store.
         until = loop.time() + min(seconds, _BLOCK_MILLISECONDS / 1_000)
         while (remaining := until - loop.time()) > 0:
             key, block = redis_keys.news(stream), max(1, round(remaining * 1_000))
@@ -78,6 +79,7 @@ class Listener:
             streams = await self._redis.xread(
                 {redis_keys.events(ref): after}, count=100, block=_BLOCK_MILLISECONDS
             )
+        # Redis is down: wait as long as a blocking read, so that the caller polls the store.
         except redis.RedisError:
             await asyncio.sleep(_BLOCK_MILLISECONDS / 1_000)
             return []

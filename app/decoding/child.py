@@ -79,6 +79,7 @@ def _decode_entries(decoder: EntryDecoder, flaws: list[Flaw], folder: Path) -> t
     entries: list[Entry] = []
     num_pixels = 0
     for stem in sorted(decoder.files.images):
+        # More flaws would not help a caller, and each further image costs time.
         if len(flaws) >= _MAX_FLAWS:
             break
         _note_file(folder, decoder.files.images[stem].name)
@@ -131,6 +132,7 @@ def _limit_self(limits: DecodeLimits) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (limit, limit))
+    # Pillow raises at twice this limit; `images.py` checks the exact one.
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
     warnings.simplefilter("ignore")  # of libraries; `images.py` checks the relevant ones
 
@@ -144,6 +146,7 @@ def main() -> int:
         (folder / OUT).mkdir()
         (folder / RESULT).write_bytes(_decode(job, folder).model_dump_json().encode())
     except OSError as error:
+        # The parent answers 503 for this status, not 422: the upload may be valid.
         if error.errno == errno.ENOSPC:
             return DISK_FULL
         raise
@@ -153,6 +156,7 @@ def main() -> int:
 def _decode(job: DecodeJob, folder: Path) -> DecodeResult:
     try:
         return decode(job, folder)
+    # RLIMIT_AS makes allocations fail instead of killing the process.
     except MemoryError:
         detail = (
             "Decoding the upload takes more memory than is allowed. Send fewer or smaller images."

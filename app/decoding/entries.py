@@ -90,6 +90,7 @@ class EntryDecoder:
         mask = self._mask(stem, size)
         points = self._keypoints(stem, size)
         depth = self._depth(stem, size)
+        # Labels in pixel files may have the same EXIF tag; keypoints and COCO files never do.
         if (
             loaded.is_reoriented
             and not (mask and mask.is_reoriented)
@@ -133,6 +134,7 @@ class EntryDecoder:
                 mask = read_mask(file.path, file.name, limit, self.upload, self.notices)
             else:
                 mask = Mask(file.draw_mask(stem, size), is_indexed=False, is_reoriented=False)
+            # Checked after decoding, because the mask may be rotated too.
             _check_size(mask.image, file.name, size, self.files.images[stem].name)
             counts = count_classes(mask.image, file.name, self.labels)
         return CountedMask(mask.image, file.name, counts, mask.is_indexed, mask.is_reoriented)

@@ -79,6 +79,7 @@ def sort_files(files: Mapping[str, Path], notices: Notices) -> SortedFiles:
         del kept[name]
     if not kept:
         raise Refused(None, f"The upload has no files. {LAYOUT}")
+    # After the skipped files, because they may be outside the folder.
     top = _common_folder(kept)
     parts: dict[Part, dict[str, SpooledFile]] = {part: {} for part in SUFFIXES}
     for name, path in kept.items():
@@ -143,6 +144,7 @@ def _check_task(
     own = files.labels(task)
     if task not in labels.tasks:
         detail = f"The schema does not declare {task}. Add {_DECLARATIONS[task]} to {SCHEMA}, or remove these files."
+        # One flaw for the first file: the others have the same reason.
         return [Flaw(file=file.name, detail=detail) for file in list(own.values())[:1]]
     if not labelled[task]:
         detail = (
@@ -167,6 +169,7 @@ def _label_name(task: TaskName, stem: str) -> str:
 def _sort_in(parts: Mapping[Part, dict[str, SpooledFile]], file: SpooledFile, inner: str) -> None:
     """Add one file to its part. Raises `Refused` if it has none, or another file has the same stem."""
     folder, _, rest = inner.partition("/")
+    # Not `folder in parts`: the loop variable has the literal type.
     part = next((part for part in parts if part == folder), None)
     if part is None or not rest or "/" in rest:
         raise Refused(file.name, f"The name does not match the layout of a labelset. {LAYOUT}")

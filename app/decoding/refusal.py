@@ -55,8 +55,8 @@ class Notices:
 
 
 @contextmanager
-def reading(name: str, kind: str) -> Iterator[None]:
-    """Turn any exception of a library while it reads one file into a refusal of the file.
+def refusing(file: str | None, *, on_memory: str, on_damage: str) -> Iterator[None]:
+    """Turn any exception of a library into a refusal. `{reason}` in `on_damage` is the library's message.
 
     A full disk is not the upload's fault, so that error is raised unchanged.
     """
@@ -65,16 +65,26 @@ def reading(name: str, kind: str) -> Iterator[None]:
     except Refused:
         raise
     except MemoryError as error:
-        detail = f"Reading it as {kind} takes more memory than is allowed. Send a smaller file."
-        raise Refused(name, detail) from error
+        raise Refused(file, on_memory) from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
-        detail = f"Expected {kind}, got a file that cannot be read as such: {reason(error)}. Save it again."
-        raise Refused(name, detail) from error
+        raise Refused(file, on_damage.format(reason=reason(error))) from error
+
+
+@contextmanager
+def reading(name: str, kind: str) -> Iterator[None]:
+    """Refuse the file if a library fails while it reads the file as `kind`."""
+    with refusing(
+        name,
+        on_memory=f"Reading the file as {kind} takes more memory than is allowed. Send a smaller file.",
+        on_damage=f"Expected {kind}, got a file that cannot be read as such: {{reason}}. Save it again.",
+    ):
+        yield
 
 
 def reason(error: Exception) -> str:
     """Return a library's message as one short printable line."""
+    # Some libraries raise messages of several lines.
     message = shortened(str(error).strip().partition("\n")[0], _MAX_REASON).rstrip(".")
     return message or "it is damaged"

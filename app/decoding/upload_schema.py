@@ -43,6 +43,7 @@ def read_schema(
     derived: Mapping[str, Any] = {}
     if coco is not None and files.coco is not None:
         derived = derive_schema(coco, files.coco.name, notices, own_classes="classes" in declared)
+        # The COCO file is the cause, so the refusal must name it and not the schema.
         if not {"classes", "keypoints", "depth"} & {*derived, *declared}:
             check_labels_something(coco, files.coco.name)
         if "classes" in declared and not files.labels("segmentation") and not coco.has_regions:
@@ -52,6 +53,7 @@ def read_schema(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in place_of(first))
+        # The invalid field may come from the COCO file instead of labelset.json.
         if where and where.partition(".")[0] in derived.keys() - declared.keys() and files.coco:
             source = SchemaSource(file=files.coco.name)
         prefix = f"{where}: " if where else ""

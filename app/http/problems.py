@@ -100,12 +100,14 @@ def _on_http_error(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, HandsOffError):  # refused by `read_json`
         return respond(request, error.__cause__)
     status = HTTPStatus(error.status_code)
+    # The live events raise 204, which has no body.
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status)
     code = NotFound.code if status is HTTPStatus.NOT_FOUND else status.name.lower()
     detail = _advice(request, status, error)
     response = _respond(request, status, code, status.phrase, detail=detail)
     response.headers.update(error.headers or {})
+    # Starlette's own `Allow` lacks methods of other routes with the same path.
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = ", ".join(_methods_at(request))
     return response
@@ -241,6 +243,7 @@ def _cut(text: str, max_bytes: int) -> str:
     safe = printable(text[:max_bytes])
     if len(text) <= max_bytes and _json_bytes(safe) <= max_bytes:
         return safe
+    # Escapes make the JSON longer than the text, so cut in proportion until it fits.
     while _json_bytes(safe) > max_bytes - 3:
         safe = safe[: len(safe) * (max_bytes - 3) // _json_bytes(safe)]
     return f"{safe}..."

@@ -146,9 +146,8 @@ def main() -> int:
         (folder / OUT).mkdir()
         (folder / RESULT).write_bytes(_decode(job, folder).model_dump_json().encode())
     except OSError as error:
-        # The parent answers 503 for this status, not 422: the upload may be valid.
         if error.errno == errno.ENOSPC:
-            return DISK_FULL
+            return DISK_FULL  # the parent answers 503 for it, not 422: the upload may be valid
         raise
     return 0
 
@@ -156,8 +155,7 @@ def main() -> int:
 def _decode(job: DecodeJob, folder: Path) -> DecodeResult:
     try:
         return decode(job, folder)
-    # RLIMIT_AS makes allocations fail instead of killing the process.
-    except MemoryError:
+    except MemoryError:  # RLIMIT_AS makes allocations fail instead of killing the process
         detail = (
             "Decoding the upload takes more memory than is allowed. Send fewer or smaller images."
         )

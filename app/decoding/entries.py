@@ -134,7 +134,7 @@ class EntryDecoder:
                 mask = read_mask(file.path, file.name, limit, self.upload, self.notices)
             else:
                 mask = Mask(file.draw_mask(stem, size), is_indexed=False, is_reoriented=False)
-            # Checked after decoding, because the mask may be rotated too.
+            # Checked after decoding, because the mask may be turned too.
             _check_size(mask.image, file.name, size, self.files.images[stem].name)
             counts = count_classes(mask.image, file.name, self.labels)
         return CountedMask(mask.image, file.name, counts, mask.is_indexed, mask.is_reoriented)

@@ -7,11 +7,10 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.messages import shortened
+from app.messages import MAX_FLAW_CHARACTERS, shortened
 from contracts.errors.tree import Flaw
 from contracts.labelsets import LabelsetWarning, WarningCode
 
-_MAX_DETAIL = 500
 _MAX_NAME = 200
 _MAX_REASON = 120
 _MAX_FILES = 20
@@ -23,7 +22,7 @@ class Refused(Exception):
     def __init__(self, file: str | None, detail: str, *, pointer: str | None = None) -> None:
         super().__init__(detail)
         self.file = None if file is None else shortened(file, _MAX_NAME)
-        self.detail = shortened(detail, _MAX_DETAIL)
+        self.detail = shortened(detail, MAX_FLAW_CHARACTERS)
         self.pointer = pointer
 
     @property
@@ -40,7 +39,7 @@ class Notices:
 
     def add(self, code: WarningCode, detail: str, *files: str) -> None:
         """Add a warning about these files."""
-        names = self._files.setdefault((code, shortened(detail, _MAX_DETAIL)), [])
+        names = self._files.setdefault((code, shortened(detail, MAX_FLAW_CHARACTERS)), [])
         names.extend(name for name in (shortened(f, _MAX_NAME) for f in files) if name not in names)
 
     @property

@@ -38,10 +38,8 @@ MAX_PROBLEM_BYTES = 4_000
 _MAX_FLAWS = 20
 _MAX_DETAIL_BYTES = 1_200
 _MAX_PLACE_BYTES = 240
-_NO_OBJECT = {
-    "missing",
-    "model_attributes_type",
-}  # pydantic's error types for a body that is no object
+# pydantic's error types for a body that is no object.
+_NO_OBJECT = {"missing", "model_attributes_type"}
 _MORE = " Only the first errors are listed."
 _NO_FILE = "Expected UploadFile"  # FastAPI's message about a form field without a file name
 
@@ -65,7 +63,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(redis.RedisError, _on_redis_error)
     app.add_exception_handler(OSError, _on_os_error)
-    app.add_exception_handler(Exception, _on_surprise)
+    app.add_exception_handler(Exception, _on_unexpected_error)
 
 
 def respond(request: Request, error: HandsOffError) -> Response:
@@ -93,9 +91,8 @@ def _on_validation_error(request: Request, error: Exception) -> Response:
 
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if isinstance(
-        error.__cause__, OSError
-    ):  # the body could not be written to disk while it was received
+    # The body could not be written to disk while it was received.
+    if isinstance(error.__cause__, OSError):
         return _on_os_error(request, error.__cause__)
     if isinstance(error.__cause__, HandsOffError):  # refused by `read_json`
         return respond(request, error.__cause__)
@@ -120,12 +117,12 @@ def _on_redis_error(request: Request, error: Exception) -> Response:
 
 def _on_os_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, OSError) or error.errno != errno.ENOSPC:
-        return _on_surprise(request, error)
+        return _on_unexpected_error(request, error)
     log.error("disk full", error=str(error))
     return respond(request, Unavailable("The server's disk is full. Retry in a few minutes."))
 
 
-def _on_surprise(request: Request, error: Exception) -> Response:
+def _on_unexpected_error(request: Request, error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
     detail = "The service failed unexpectedly. Its log has the details under this request_id."
     return _respond(request, 500, HandsOffError.code, HandsOffError.title, detail=detail)

@@ -1,6 +1,6 @@
-"""Waits for a job's events and a stream's news asynchronously, without occupying a thread.
+"""Waits asynchronously for a job's events and for news of items made on demand, without occupying a thread.
 
-Used by the live event stream, by `Prefer: wait` and by requests for a shard.
+Used by the live event stream, by `Prefer: wait` and by requests for an item.
 """
 
 import asyncio
@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from contracts.events import FIRST, Event, read_entry
 from contracts.jobs import JobRef
-from contracts.streams import StreamRef
 from state import redis_keys
+from state.on_demand.ledger import Item
 
 _BLOCK_MILLISECONDS = 2_000
 
@@ -44,21 +44,21 @@ class Listener:
             if not events:
                 yield None
 
-    async def newest(self, stream: StreamRef) -> str:
-        """Return the id of a stream's newest entry."""
+    async def newest(self, owner: str) -> str:
+        """Return the id of an owner's newest entry."""
         try:
-            entries = await self._redis.xrevrange(redis_keys.news(stream), count=1)
+            entries = await self._redis.xrevrange(redis_keys.news(owner), count=1)
         except redis.RedisError:
             return FIRST
         return cast("list[tuple[str, object]]", entries)[0][0] if entries else FIRST
 
-    async def news(self, stream: StreamRef, shard: int, after: str, seconds: float) -> str:
-        """Wait for news of a shard, at most `seconds` or 2 s. Return the id to continue after."""
+    async def news(self, item: Item, after: str, seconds: float) -> str:
+        """Wait for news of an item, at most `seconds` or 2 s. Return the id to continue after."""
         loop = asyncio.get_running_loop()
         # At most 2 s, because Redis may have lost the news; the caller then checks the store.
         until = loop.time() + min(seconds, _BLOCK_MILLISECONDS / 1_000)
         while (remaining := until - loop.time()) > 0:
-            key, block = redis_keys.news(stream), max(1, round(remaining * 1_000))
+            key, block = redis_keys.news(item.owner), max(1, round(remaining * 1_000))
             try:
                 streams = await self._redis.xread({key: after}, count=100, block=block)
             except redis.RedisError:
@@ -66,7 +66,7 @@ class Listener:
                 break
             for _, entries in cast("Entries", streams or []):
                 after = entries[-1][0]
-                if any(fields["shard"] == str(shard) for _, fields in entries):
+                if any(fields["item"] == item.name for _, fields in entries):
                     return after
         return after
 

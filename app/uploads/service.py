@@ -79,7 +79,7 @@ def find(services: Services, tenant: str, upload_id: str) -> Upload:
     return _state(services, manifest)
 
 
-async def take_in(services: Services, upload: Upload, chunks: AsyncIterator[bytes]) -> None:
+async def receive(services: Services, upload: Upload, chunks: AsyncIterator[bytes]) -> None:
     """Store all bytes of an upload, or none.
 
     Raises `InvalidUpload` if they differ from the announcement, `UploadUsed` if a job already uses the upload.

@@ -138,7 +138,7 @@ class CocoLabels:
         classes = [normalized(label) for label in self.labels.classes]
         if name not in classes and not is_background(name):
             detail = (
-                f"Expected one of the schema's classes {', '.join(self.labels.classes)[:150]}, got category"
+                f"Expected one of the schema's classes {', '.join(self.labels.classes)[:110]}, got category"
                 f" '{name[:64]}'. Add it to the schema, or remove its annotations."
             )
             raise Refused(self.name, detail)

@@ -79,6 +79,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
+    # The last one added runs first: ids and hosts are checked before a body is read.
     app.add_middleware(
         SlowBodies,
         idle=settings.body_idle,
@@ -90,6 +91,7 @@ def create_app(
     app.add_middleware(Hosts, settings=settings)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
+    # Body limits are set by router: uploads may be large, JSON may not.
     app.include_router(labelsets.router, max_body_size=settings.max_upload_bytes)
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)

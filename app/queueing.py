@@ -20,6 +20,7 @@ class Queueing:
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.Redis.from_url(
             redis_url,
+            # A create waits for this connection, so it must fail within seconds.
             socket_connect_timeout=2,
             socket_timeout=5,
             retry=RedisRetry(ExponentialBackoff(cap=0.5), retries=2),

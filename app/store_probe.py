@@ -28,6 +28,7 @@ class StoreProbe:
             else:
                 self._store.put(keys.PROBE, b"{}")
                 self._wrote_at = time.monotonic()
+        # Forget the last write, so that the next check writes.
         except StoreUnavailable:
             self._wrote_at = -math.inf
             return False

@@ -90,6 +90,7 @@ def _decode_entries(decoder: EntryDecoder, flaws: list[Flaw], folder: Path) -> t
     entries: list[Entry] = []
     num_pixels = 0
     for stem in sorted(decoder.files.images):
+        # More flaws would not help a caller, and each further image costs time.
         if len(flaws) >= _MAX_FLAWS:
             break
         _note_file(folder, decoder.files.images[stem].name)
@@ -142,6 +143,7 @@ def _limit_self(limits: DecodeLimits) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(kind, (limit, limit))
+    # Pillow raises at twice this limit; `images.py` checks the exact one.
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
     warnings.simplefilter("ignore")  # of libraries; `images.py` checks the relevant ones
 
@@ -156,7 +158,7 @@ def main() -> int:
         (folder / RESULT).write_bytes(_decode(job, folder).model_dump_json().encode())
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            return DISK_FULL
+            return DISK_FULL  # the parent answers 503 for it, not 422: the upload may be valid
         raise
     return 0
 
@@ -164,7 +166,7 @@ def main() -> int:
 def _decode(job: DecodeJob, folder: Path) -> DecodeResult:
     try:
         return decode(job, folder)
-    except MemoryError:
+    except MemoryError:  # RLIMIT_AS makes allocations fail instead of killing the process
         detail = (
             "Decoding the upload takes more memory than is allowed. Send fewer or smaller images."
         )

@@ -25,6 +25,7 @@ def check_classes(decoder: EntryDecoder, entries: Sequence[Entry]) -> tuple[Deco
     """
     if not any(entry.mask_file for entry in entries):
         return tuple(entry.decoded for entry in entries)
+    # Before all other checks: mapped masks have no ignored pixels any more.
     if _is_binary(decoder, entries):
         entries = [_as_two_classes(decoder, entry) for entry in entries]
         detail = f"The masks have the values 0 and 255: 255 was read as class '{decoder.labels.classes[1]}'."
@@ -54,6 +55,7 @@ def _as_two_classes(decoder: EntryDecoder, entry: Entry) -> Entry:
     if entry.decoded.mask is None:
         return entry
     data = (decoder.out / entry.decoded.mask.file_name).read_bytes()
+    # Values 0 to 254 become class 0 and 255 becomes class 1; only 0 and 255 occur here.
     mask = Image.open(io.BytesIO(data), formats=("PNG",)).point([0] * _WHITE + [1])
     counts = (entry.decoded.class_pixels[0], entry.decoded.ignored_pixels)
     changed = {
@@ -80,7 +82,9 @@ def _check_occurring(decoder: EntryDecoder, entries: Sequence[Entry]) -> None:
     ]
     empty = [index for index, total in enumerate(totals) if not total]
     num_occurring = len(totals) - len(empty)
+    # Only masks of indices are ambiguous: colors are declared.
     unlabelled = [e for e in entries if e.is_indexed and e.decoded.ignored_pixels]
+    # The ignored pixels may be the missing class, as when a tool writes 0 and 255.
     if empty and unlabelled and (num_occurring == 1 or not decoder.is_ignore_declared):
         raise _ambiguous(decoder, unlabelled[0], empty[0])
     if num_occurring == 1:

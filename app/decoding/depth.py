@@ -49,11 +49,13 @@ def read_depth(
         depths = _range_of(depth, name)
         _check_reach(depths.farthest, name, schema)
         buffer = io.BytesIO()
+        # Little-endian C order, whatever the upload has, so that readers need one case.
         np.save(buffer, np.ascontiguousarray(depth, dtype="<f4"))
         return DepthMap(buffer.getvalue(), "npy", depths, is_reoriented=False)
     loaded = _read_png(file.path, name, max_pixels, notices)
     _check_size(loaded.image.size, name, size)
     values = np.asarray(loaded.image)
+    # Only for the range: the PNG itself is stored with its 16-bit values.
     depth = values.astype(np.float32) * np.float32(schema.scale)
     if schema.unknown is not None:
         depth[values == schema.unknown] = np.nan
@@ -76,6 +78,7 @@ def _read_npy(path: Path, name: str, size: tuple[int, int]) -> NDArray[np.float3
     """Return the array of an npy file. Its header is checked first, so a forged one cannot claim memory or run code."""
     try:
         with path.open("rb") as file:
+            # NumPy's shape is (height, width), `size` is (width, height).
             _check_size(_read_shape(file)[::-1], name, size)
         return np.array(np.load(path, allow_pickle=False), dtype=np.float32)
     except (Refused, MemoryError):

@@ -73,6 +73,7 @@ class EntryDecoder:
             loaded = read_image(file.path, file.name, self.limits.max_image_pixels, self.notices)
             image = self.save(encode_png(loaded.image), "png")
         labels = self._labels(stem, loaded.image.size)
+        # Labels in pixel files may have the same EXIF tag; keypoints and COCO files never do.
         if loaded.is_reoriented and not any(label.is_reoriented for label in labels.values()):
             self.notices.add("exif_turned", _REORIENTED, file.name)
         fields: dict[str, Any] = {}

@@ -77,9 +77,11 @@ def order_points(
 
 
 def _place(point: NamedPoint, file: str, size: tuple[int, int]) -> LabelledPoint:
+    # COCO writes 0, 0 for such points, and tools write anything.
     if point.visibility == 0:
         return UNLABELLED
     width_px, height_px = size
+    # Continuous coordinates: the right and bottom edges are inside.
     if not (0 <= point.x <= width_px and 0 <= point.y <= height_px):
         detail = (
             f"Expected keypoint '{point.name}' inside the upright image of {width_px} x {height_px} pixels, got"

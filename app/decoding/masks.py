@@ -60,6 +60,7 @@ def read_mask(
 
 def count_classes(mask: Image.Image, name: str, labels: LabelSchema) -> tuple[tuple[int, ...], int]:
     """Return the pixels of each class and the ignored pixels. Raises `Refused` for any other value."""
+    # The histogram of mode L has one count for each of 256 values.
     counts = mask.histogram()
     valid = {*range(labels.num_classes), labels.ignore_index}
     invalid = [value for value, count in enumerate(counts) if count and value not in valid]
@@ -80,6 +81,7 @@ def _from_palette(loaded: LoadedImage, name: str, upload: UploadSchema) -> Mask:
     if upload.colors is None:
         return Mask(Image.fromarray(indices), True, loaded.is_reoriented)
     palette = np.array(image.getpalette("RGB"), dtype=np.uint32).reshape(-1, 3)
+    # Pillow accepts indices beyond the palette of a damaged file.
     if indices.max() >= len(palette):
         detail = f"Expected palette indices below {len(palette)}, got {indices.max()}. Save the mask again."
         raise Refused(name, detail)
@@ -124,6 +126,7 @@ def _from_grey(
         )
         raise Refused(name, detail)
     as_indices = Image.fromarray(samples.astype(np.uint8))
+    # A grey value v is the packed color (v, v, v).
     greys = values.astype(np.uint32) * 0x010101
     if upload.colors is None or not np.isin(greys, _colors(upload)).all():
         return Mask(as_indices, True, is_reoriented)

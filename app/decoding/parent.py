@@ -85,6 +85,7 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
     try:
         child = subprocess.run(  # noqa: S603 - our own module, no shell
             [sys.executable, "-m", "app.decoding.child", str(folder)],
+            # No other variable: credentials of the store must not reach the child.
             env={"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(folder), **_ONE_THREAD},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -96,6 +97,7 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
     if child.returncode == DISK_FULL:
         log.error("disk full while decoding an upload", folder=str(folder))
         raise Unavailable("The server's disk is full. Retry in a few minutes.")
+    # A negative status is the signal that killed the child.
     if child.returncode != 0:
         log.warning("decoding child died", status=child.returncode, stderr=child.stderr[-2_000:])
         is_late = -child.returncode in _TIME_SIGNALS
@@ -109,6 +111,7 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
 def read_decoded(folder: Path, file: DecodedFile) -> bytes:
     """Return the bytes of a file that the child wrote. Raises `InvalidUpload` if they do not match their digest."""
     data = (folder / OUT / file.file_name).read_bytes()
+    # A compromised child could write a result that does not match its files.
     if sha256_of(data) != file.sha256:
         raise _undecodable(folder, _UNREADABLE)
     return data

@@ -87,6 +87,7 @@ def sort_files(
     if not kept:
         raise Refused(None, f"The upload has no files. {_layout(tasks)}")
     folders = {IMAGES: (), **{part.folder: part.suffixes for part in tasks}}
+    # After the skipped files, because they may be outside the folder.
     top = _common_folder(kept, folders)
     parts: dict[str, dict[str, SpooledFile]] = {folder: {} for folder in folders}
     for name, path in kept.items():
@@ -152,6 +153,7 @@ def _check_task(
     task, own = part.task, files.labels(part.task)
     if task not in labels.tasks:
         detail = f"The schema does not declare {task}. Add {part.declaration} to {SCHEMA}, or remove these files."
+        # One flaw for the first file: the others have the same reason.
         return [Flaw(file=file.name, detail=detail) for file in list(own.values())[:1]]
     if not labelled[task]:
         detail = (

@@ -110,6 +110,7 @@ class UploadSchema(LabelSchema):
     @property
     def labels(self) -> LabelSchema:
         """Return the label schema without the other fields."""
+        # Validated again, so that the result has exactly the fields of a label schema.
         return LabelSchema.model_validate(self.model_dump(exclude={"name", "ignore_color"}))
 
 

@@ -7,11 +7,10 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.messages import shortened
+from app.messages import MAX_FLAW_CHARACTERS, shortened
 from contracts.errors.tree import Flaw
 from contracts.labelsets import LabelsetWarning, WarningCode
 
-_MAX_DETAIL = 500
 _MAX_NAME = 200
 _MAX_REASON = 120
 _MAX_FILES = 20
@@ -23,7 +22,7 @@ class Refused(Exception):
     def __init__(self, file: str | None, detail: str, *, pointer: str | None = None) -> None:
         super().__init__(detail)
         self.file = None if file is None else shortened(file, _MAX_NAME)
-        self.detail = shortened(detail, _MAX_DETAIL)
+        self.detail = shortened(detail, MAX_FLAW_CHARACTERS)
         self.pointer = pointer
 
     @property
@@ -40,7 +39,7 @@ class Notices:
 
     def add(self, code: WarningCode, detail: str, *files: str) -> None:
         """Add a warning about these files."""
-        names = self._files.setdefault((code, shortened(detail, _MAX_DETAIL)), [])
+        names = self._files.setdefault((code, shortened(detail, MAX_FLAW_CHARACTERS)), [])
         names.extend(name for name in (shortened(f, _MAX_NAME) for f in files) if name not in names)
 
     @property
@@ -55,8 +54,8 @@ class Notices:
 
 
 @contextmanager
-def reading(name: str, kind: str) -> Iterator[None]:
-    """Turn any exception of a library while it reads one file into a refusal of the file.
+def refusing(file: str | None, *, on_memory: str, on_damage: str) -> Iterator[None]:
+    """Turn any exception of a library into a refusal. `{reason}` in `on_damage` is the library's message.
 
     A full disk is not the upload's fault, so that error is raised unchanged.
     """
@@ -65,16 +64,26 @@ def reading(name: str, kind: str) -> Iterator[None]:
     except Refused:
         raise
     except MemoryError as error:
-        detail = f"Reading it as {kind} takes more memory than is allowed. Send a smaller file."
-        raise Refused(name, detail) from error
+        raise Refused(file, on_memory) from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
-        detail = f"Expected {kind}, got a file that cannot be read as such: {reason(error)}. Save it again."
-        raise Refused(name, detail) from error
+        raise Refused(file, on_damage.format(reason=reason(error))) from error
+
+
+@contextmanager
+def reading(name: str, kind: str) -> Iterator[None]:
+    """Refuse the file if a library fails while it reads the file as `kind`."""
+    with refusing(
+        name,
+        on_memory=f"Reading the file as {kind} takes more memory than is allowed. Send a smaller file.",
+        on_damage=f"Expected {kind}, got a file that cannot be read as such: {{reason}}. Save it again.",
+    ):
+        yield
 
 
 def reason(error: Exception) -> str:
     """Return a library's message as one short printable line."""
+    # Some libraries raise messages of several lines.
     message = shortened(str(error).strip().partition("\n")[0], _MAX_REASON).rstrip(".")
     return message or "it is damaged"

@@ -36,6 +36,7 @@ class UploadedMasks(UploadTask):
             else:
                 drawn = file.draw_mask(source.stem, source.size)
                 mask = Mask(drawn, is_indexed=False, is_reoriented=False)
+            # Checked after decoding, because the mask may be turned too.
             _check_size(mask.image, source)
             counts, ignored = count_classes(mask.image, file.name, upload.labels)
         facts = {"class_pixels": counts, "ignored_pixels": ignored}

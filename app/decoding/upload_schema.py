@@ -52,6 +52,7 @@ def read_schema(
     derived: Mapping[str, Any] = {}
     if coco is not None and files.coco is not None:
         derived = derive_schema(coco, files.coco.name, notices, own_classes="classes" in declared)
+        # The COCO file is the cause, so the refusal must name it and not the schema.
         if not {"classes", "keypoints", "depth", *models} & {*derived, *declared}:
             check_labels_something(coco, files.coco.name)
         if "classes" in declared and not files.labels("segmentation") and not coco.has_regions:
@@ -66,6 +67,7 @@ def read_schema(
         first = error.errors()[0]
         places = (*([part] if part else []), *place_of(first))
         where = ".".join(str(place) for place in places)
+        # The invalid field may come from the COCO file instead of labelset.json.
         if where and where.partition(".")[0] in derived.keys() - declared.keys() and files.coco:
             source = SchemaSource(file=files.coco.name)
         prefix = f"{where}: " if where else ""

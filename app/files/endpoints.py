@@ -33,6 +33,7 @@ def read_file(
     if info is None:
         raise Gone("file", key.rpartition("/")[2])
     headers = _headers(info)
+    # A substring test is enough: the header is a list of quoted tags.
     if if_none_match is not None and headers["ETag"] in if_none_match:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if if_range is not None and if_range.strip() != headers["ETag"]:
@@ -61,6 +62,7 @@ def _headers(info: ObjectInfo) -> dict[str, str]:
     return {
         "ETag": f'"{etag}"',
         "Accept-Ranges": "bytes",
+        # A key's content never changes, but its link expires.
         "Cache-Control": "private, max-age=900, immutable",
         "Content-Disposition": f'attachment; filename="{info.key.rpartition("/")[2]}"',
         "X-Content-Type-Options": "nosniff",
@@ -76,6 +78,7 @@ def _requested_range(header: str | None, num_bytes: int) -> range | None:
     if match is None or match[0] == "bytes=-":
         return range(num_bytes)
     first, last = match.groups()
+    # `bytes=-N` requests the last N bytes.
     if not first:
         start, stop = max(0, num_bytes - int(last)), num_bytes
     else:

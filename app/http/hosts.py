@@ -47,6 +47,7 @@ class Hosts:
             return None
         headers = Headers(scope=scope)
         names = headers.getlist("Host")
+        # Two Host headers are ambiguous: a proxy may have checked the other one.
         host = _authority(names[0], "") if len(names) == 1 else None
         if host is None or not self._is_allowed(host[0]):
             return ForeignHost(quoted(", ".join(names)) if names else "none")
@@ -59,11 +60,13 @@ class Hosts:
 
     def _check_origin(self, headers: Headers, host: Authority) -> HandsOffError | None:
         origins = headers.getlist("Origin")
+        # The Host header is trusted here, because `_refusal` has checked it.
         own = {(host[0], port) for port in _same_ports(host[1])}
         if self._public is not None:
             own.add(self._public)
         if any(_authority_of_url(origin) not in own for origin in origins):
             return ForeignOrigin(f"Origin {quoted(', '.join(origins))}")
+        # Browsers send it even if a request has no Origin.
         if headers.get("Sec-Fetch-Site", "").strip().lower() == "cross-site":
             return ForeignOrigin('Sec-Fetch-Site "cross-site"')
         return None
@@ -95,6 +98,7 @@ def _authority(text: str, scheme: str) -> Authority | None:
             name = f"[{ipaddress.ip_address(name).compressed}]"
     except ValueError:
         return None
+    # `urlsplit` accepts more than a Host header may have.
     if not name or parts.path or parts.query or parts.fragment or "@" in text or "\\" in text:
         return None
     return name.removesuffix("."), None if port == _DEFAULT_PORTS.get(scheme) else port

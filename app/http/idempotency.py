@@ -60,6 +60,7 @@ def reserve(
     was used for another kind of resource, and `redis.RedisError` when Redis does not respond; nothing is stored then.
     """
     if idempotency is None:
+        # Without Redis the job could not be queued, so fail before anything is stored.
         services.ledger.ping()
         yield new_id(prefix)
         return
@@ -82,6 +83,7 @@ def check_replay(stored: Idempotency | None, requested: Idempotency | None) -> N
 def _reserved_id(services: Services, tenant: str, prefix: Prefix, idempotency: Idempotency) -> str:
     key = keys.idempotency(tenant, idempotency.key)
     reservation = records.read(services.store, key, Reservation)
+    # An expired key may be used for a new request.
     if reservation is None or now() - reservation.created_at > services.settings.idempotency_ttl:
         reservation = Reservation(id=new_id(prefix), created_at=now())
         records.write(services.store, key, reservation)

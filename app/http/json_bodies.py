@@ -94,6 +94,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(pairs) > MAX_NAMES:
         detail = f"Expected at most {MAX_NAMES} names in one object, got {len(pairs)}."
         raise UnreadableBody(detail)
+    # json keeps the last of two equal names; a proxy may have checked the first.
     parsed = dict(pairs)
     if len(parsed) < len(pairs):
         repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
@@ -110,6 +111,7 @@ def _refuse_constant(word: str) -> NoReturn:
 
 def _float(text: str) -> float:
     _check_length(text)
+    # Python reads 1e999 as infinity without an error.
     number = float(text)
     if number in {float("inf"), float("-inf")}:
         raise InvalidRequest.at(

@@ -66,6 +66,7 @@ def check_link(
     secret: bytes, key: str, expires: int, given: str, *, purpose: Purpose = "file"
 ) -> None:
     """Raise `InvalidLink` unless the app signed exactly this link and it has not expired."""
+    # The signature first: the expiry of a forged link means nothing.
     if not is_signed(secret, purpose, f"{key}\n{expires}", given):
         raise InvalidLink("The link's signature is wrong. GET the resource again for a new link.")
     if expires < now().timestamp():

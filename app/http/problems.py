@@ -38,10 +38,8 @@ MAX_PROBLEM_BYTES = 4_000
 _MAX_FLAWS = 20
 _MAX_DETAIL_BYTES = 1_200
 _MAX_PLACE_BYTES = 240
-_NO_OBJECT = {
-    "missing",
-    "model_attributes_type",
-}  # pydantic's error types for a body that is no object
+# pydantic's error types for a body that is no object.
+_NO_OBJECT = {"missing", "model_attributes_type"}
 _MORE = " Only the first errors are listed."
 _NO_FILE = "Expected UploadFile"  # FastAPI's message about a form field without a file name
 
@@ -65,7 +63,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(redis.RedisError, _on_redis_error)
     app.add_exception_handler(OSError, _on_os_error)
-    app.add_exception_handler(Exception, _on_surprise)
+    app.add_exception_handler(Exception, _on_unexpected_error)
 
 
 def respond(request: Request, error: HandsOffError) -> Response:
@@ -93,19 +91,20 @@ def _on_validation_error(request: Request, error: Exception) -> Response:
 
 def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if isinstance(
-        error.__cause__, OSError
-    ):  # the body could not be written to disk while it was received
+    # The body could not be written to disk while it was received.
+    if isinstance(error.__cause__, OSError):
         return _on_os_error(request, error.__cause__)
     if isinstance(error.__cause__, HandsOffError):  # refused by `read_json`
         return respond(request, error.__cause__)
     status = HTTPStatus(error.status_code)
+    # The live events raise 204, which has no body.
     if status < HTTPStatus.BAD_REQUEST:
         return Response(status_code=status)
     code = NotFound.code if status is HTTPStatus.NOT_FOUND else status.name.lower()
     detail = _advice(request, status, error)
     response = _respond(request, status, code, status.phrase, detail=detail)
     response.headers.update(error.headers or {})
+    # Starlette's own `Allow` lacks methods of other routes with the same path.
     if status is HTTPStatus.METHOD_NOT_ALLOWED:
         response.headers["Allow"] = ", ".join(_methods_at(request))
     return response
@@ -118,12 +117,12 @@ def _on_redis_error(request: Request, error: Exception) -> Response:
 
 def _on_os_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, OSError) or error.errno != errno.ENOSPC:
-        return _on_surprise(request, error)
+        return _on_unexpected_error(request, error)
     log.error("disk full", error=str(error))
     return respond(request, Unavailable("The server's disk is full. Retry in a few minutes."))
 
 
-def _on_surprise(request: Request, error: Exception) -> Response:
+def _on_unexpected_error(request: Request, error: Exception) -> Response:
     log.error("unexpected error", exc_info=error)
     detail = "The service failed unexpectedly. Its log has the details under this request_id."
     return _respond(request, 500, HandsOffError.code, HandsOffError.title, detail=detail)
@@ -241,6 +240,7 @@ def _cut(text: str, max_bytes: int) -> str:
     safe = printable(text[:max_bytes])
     if len(text) <= max_bytes and _json_bytes(safe) <= max_bytes:
         return safe
+    # Escapes make the JSON longer than the text, so cut in proportion until it fits.
     while _json_bytes(safe) > max_bytes - 3:
         safe = safe[: len(safe) * (max_bytes - 3) // _json_bytes(safe)]
     return f"{safe}..."

@@ -48,6 +48,7 @@ TenantDep = Annotated[str, Depends(_tenant)]
 
 async def _links(request: Request, services: ServicesDep) -> Links:
     settings = services.settings
+    # Behind a proxy the request has the internal host.
     base_url = settings.public_url or str(request.base_url)
     return Links(base_url.rstrip("/"), services.store, services.secret, settings.link_ttl)
 

@@ -43,7 +43,9 @@ router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
 async def _upload(request: Request, services: ServicesDep) -> AsyncIterator[tuple[Upload, Path]]:
     """Yield the upload and the folder of its files, which is removed after the response."""
     settings = services.settings
+    # An image, a mask, keypoints and depth for each entry, and one COCO file.
     limits = FormLimits(4 * settings.max_labelset_images + 1, settings.max_json_bytes)
+    # The slot is held until the response, because decoding uses the files.
     with services.uploads_in_flight.one():
         folder = await run_in_threadpool(make_spool_folder)
         try:

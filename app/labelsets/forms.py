@@ -72,6 +72,7 @@ async def receive_form(request: Request, folder: Path, limits: FormLimits) -> Fo
     try:
         receiver = _Receiver(boundary, folder, limits)
         async for chunk in request.stream():
+            # Writing blocks on the disk, so it must not run in the event loop.
             await run_in_threadpool(receiver.feed, chunk)
         return receiver.finish()
     except FormParserError as error:
@@ -112,6 +113,7 @@ class _Receiver:
         """Parse the next bytes of the body."""
         try:
             self._parser.write(chunk)
+        # Also for a cancelled request: an open file would stay open.
         except BaseException:
             if self._part is not None:
                 self._part.close()
@@ -149,7 +151,9 @@ class _Receiver:
         self._disposition = b""
         kind = FIELDS.get(name)
         if kind is None:
+            # Collected, so that one response lists all misspelt fields.
             self._unknown.append(printable(name[:100]))
+            # Its bytes are dropped: an unknown field must not fill the disk.
             self._part = _TextPart(name, self._limits.max_text_bytes, is_kept=False)
         elif kind == "text":
             self._check_once(name, self._form.schema_text is not None)
@@ -167,6 +171,7 @@ class _Receiver:
             raise TooLarge(
                 f"Expected at most {self._limits.max_files} files, got more. Send them as one zip or tar in 'archive'."
             )
+        # Numbered, because names of the form are untrusted.
         return _FilePart(name, file_name, self._folder / f"upload-{self._num_files:06d}")
 
     def _check_once(self, name: str, is_repeated: bool) -> None:  # noqa: FBT001 - a fact, not an option

@@ -59,6 +59,7 @@ def create(
     """
     job = _job_of(upload, services)
     idempotency = idempotency_of(key, "labelsets", _fingerprint(job))
+    # The lock must outlive the slowest decoding, else a repeated request decodes again.
     lock_ttl = services.settings.decode_wall + _STORING
     with reserve(services, tenant, "labelset", idempotency, lock_ttl=lock_ttl) as labelset_id:
         stored = _read(services, tenant, labelset_id)
@@ -108,6 +109,7 @@ def list_page(
 def delete(services: Services, tenant: str, labelset_id: str) -> None:
     """Delete a labelset except its tombstone. A second call changes nothing. Raises `NotFound`."""
     tombstone_key = keys.tombstone(tenant, "labelsets", labelset_id)
+    # A deleted labelset has a tombstone; without one it must exist.
     if services.store.head(tombstone_key) is None:
         find(services, tenant, labelset_id)
     prefix = keys.thing_prefix(tenant, "labelsets", labelset_id)
@@ -115,6 +117,7 @@ def delete(services: Services, tenant: str, labelset_id: str) -> None:
         services.store,
         prefix,
         tombstone_key=tombstone_key,
+        # The manifest first: without it the labelset does not exist for readers.
         first=keys.manifest(tenant, "labelsets", labelset_id),
     )
     services.ledger.index_remove(tenant, "labelsets", labelset_id)
@@ -175,6 +178,7 @@ def _store(
         manifest = _manifest(tenant, labelset_id, result, entries, idempotency)
         records.write(services.store, keys.manifest(tenant, "labelsets", labelset_id), manifest)
     except BaseException:
+        # Nothing refers to these objects without a manifest.
         for info in list(services.store.list(keys.thing_prefix(tenant, "labelsets", labelset_id))):
             services.store.delete(info.key)
         raise
@@ -231,6 +235,7 @@ def _artefact(file: DecodedFile, key: str = "") -> Artefact:
 
 
 def _add_to_index(services: Services, manifest: LabelsetManifest) -> None:
+    # The index is rebuilt from the store later, so the labelset is not lost.
     try:
         services.ledger.index_add(manifest.tenant, "labelsets", [manifest.id])
     except redis.RedisError as error:

@@ -60,4 +60,4 @@ async def put_content(
     key = uploaded(upload.manifest).key
     check_link(services.secret, key, expires, signature, purpose="upload")
     with services.uploads_in_flight.one():
-        await service.take_in(services, upload, request.stream())
+        await service.receive(services, upload, request.stream())

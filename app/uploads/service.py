@@ -79,7 +79,7 @@ def find(services: Services, tenant: str, upload_id: str) -> Upload:
     return _state(services, manifest)
 
 
-async def take_in(services: Services, upload: Upload, chunks: AsyncIterator[bytes]) -> None:
+async def receive(services: Services, upload: Upload, chunks: AsyncIterator[bytes]) -> None:
     """Store all bytes of an upload, or none.
 
     Raises `InvalidUpload` if they differ from the announcement, `UploadUsed` if a job already uses the upload.
@@ -102,6 +102,7 @@ def keep(services: Services, tenant: str, file: IO[bytes], measured: Measured) -
         sha256=measured.sha256,
     )
     records.write(services.store, keys.manifest(tenant, "uploads", manifest.id), manifest)
+    # The manifest first: an upload without bytes is incomplete, bytes without a manifest are lost.
     file.seek(0)
     services.store.put(uploaded(manifest).key, file)
     return manifest.id
@@ -119,6 +120,7 @@ def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> Artef
     if upload.received_bytes > announced:
         services.store.delete(uploaded(upload.manifest).key)
         raise InvalidUpload(_too_many(announced))
+    # `create` returns an existing claim instead of replacing it, so only one job gets the upload.
     claimed = UploadClaim(job=job_id)
     stored = records.create(services.store, keys.upload_claim(tenant, upload_id), claimed)
     if stored != claimed:
@@ -157,6 +159,7 @@ async def _spool(manifest: UploadManifest, chunks: AsyncIterator[bytes], path: P
     with path.open("wb", buffering=MiB) as file:
         async for chunk in chunks:
             num_bytes += len(chunk)
+            # Stop at once: the rest could fill the disk.
             if num_bytes > manifest.num_bytes:
                 raise InvalidUpload(_too_many(manifest.num_bytes))
             digest.update(chunk)

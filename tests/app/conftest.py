@@ -111,7 +111,7 @@ def generator(store: Store) -> GeneratorManifest:
         w_dim=8,
         num_ws=8,
         weights=weights,
-        source="made for this test",
+        source="created for this test",
         license="MIT",
     )
     inverter = InverterManifest(

@@ -3,9 +3,7 @@
 Sizes in headers are not trusted; only unpacked bytes count.
 """
 
-import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -13,9 +11,10 @@ from app.decoding.archives.names import check_name, is_system_file, normalized
 from app.decoding.archives.tars import tar_entries
 from app.decoding.archives.zips import ZIP_MAGIC, zip_entries
 from app.decoding.protocol import DecodeLimits
-from app.decoding.refusal import Refused, reading, reason
+from app.decoding.refusal import Refused, reading, refusing
 
 _CHUNK_BYTES = 256 * 1024
+# A tiny archive of a few flat images may exceed the ratio, so the limit is never below 64 KiB times the ratio.
 _RATIO_FLOOR_BYTES = 64 * 1024
 
 
@@ -27,14 +26,18 @@ def unpack(archive: Path, into: Path, limits: DecodeLimits) -> dict[str, Path]:
     into.mkdir()
     budget = _Budget(limits, archive.stat().st_size)
     unpacked: dict[str, Path] = {}
-    with _refusing_damage():
+    with refusing(
+        None,
+        on_memory="Reading the archive's directory takes more memory than is allowed. Send fewer files.",
+        on_damage="The archive is damaged ({reason}). Create it again as a plain zip or tar.",
+    ):
         for name, content in _entries(archive, limits, budget):
             check_name(name)
             if name in unpacked:
                 raise Refused(
-                    name,
-                    "Expected different file names in the archive, got this one twice. Keep one of them.",
+                    name, "Expected different file names, got this one twice. Keep one of them."
                 )
+            # Generated names, so that no name of the archive reaches the file system.
             unpacked[name] = into / f"{len(unpacked):06d}"
             with reading(name, "an entry of the archive"):
                 _write(name, content, unpacked[name], budget)
@@ -59,30 +62,12 @@ class _Budget:
             )
 
 
-@contextmanager
-def _refusing_damage() -> Iterator[None]:
-    """Turn the exceptions of the archive libraries outside an entry's content into a refusal of the archive."""
-    try:
-        yield
-    except Refused:
-        raise
-    except MemoryError as error:
-        detail = (
-            "Reading the archive's directory takes more memory than is allowed. Send fewer files."
-        )
-        raise Refused(None, detail) from error
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise  # the server's disk is full; the archive may be valid
-        detail = f"The archive is damaged ({reason(error)}). Create it again as a plain zip or tar."
-        raise Refused(None, detail) from error
-
-
 def _entries(
     archive: Path, limits: DecodeLimits, budget: _Budget
 ) -> Iterator[tuple[str, IO[bytes]]]:
     """Yield every file by its normalized name, without folders and system files."""
     with archive.open("rb") as file:
+        # The content decides, not the name: the form field has no reliable suffix.
         is_zip = file.read(4) in ZIP_MAGIC
     max_entries = limits.max_archive_entries
     entries = zip_entries(archive, max_entries) if is_zip else tar_entries(archive, budget.total)
@@ -97,5 +82,6 @@ def _entries(
 def _write(name: str, content: IO[bytes], path: Path, budget: _Budget) -> None:
     with path.open("wb") as file:
         while chunk := content.read(_CHUNK_BYTES):
+            # Charged before it is written, so that the disk never holds more than the limit.
             budget.take(name, len(chunk))
             file.write(chunk)

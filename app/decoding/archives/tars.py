@@ -52,10 +52,12 @@ def tar_entries(archive: Path, max_bytes: int) -> Iterator[tuple[str, IO[bytes] 
         with _opened(counted) as source:
             for member in source:
                 counted.is_header = False
+                # A sparse file of a few bytes can unpack to terabytes of zeros.
                 if not (member.isfile() or member.isdir()) or member.issparse():
                     raise Refused(member.name, NOT_REGULAR)
                 content = source.extractfile(member)
                 yield member.name.removeprefix("./"), content
+                # Skipped entries must be read too: in a stream the next header follows their bytes.
                 _drain(content)
                 # Frees the members and their PAX records: a stream does not seek back to them.
                 source.members.clear()  # type: ignore[attr-defined]  # missing in typeshed
@@ -86,6 +88,7 @@ class _Member(tarfile.TarInfo):
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
+            # A block of zeros is the regular end; tarfile handles this error.
             if buf == _END_OF_TAR:
                 raise
             raise tarfile.ReadError(str(error)) from error
@@ -155,6 +158,7 @@ class _DecompressedStream(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         data = b""
         while not data and not self._decompressor.eof:
+            # The decompressor may have output left, so new input is read only on demand.
             compressed = self._file.read(_CHUNK_BYTES) if self._decompressor.needs_input else b""
             if not compressed and self._decompressor.needs_input:
                 raise EOFError("the compressed data ends too early")
@@ -168,6 +172,7 @@ class _DecompressedStream(io.RawIOBase):
         try:
             return self._decompressor.decompress(compressed, num_bytes)
         except lzma.LZMAError as error:
+            # lzma has no separate exception for its memory limit.
             if "emory" not in str(error):
                 raise
             detail = f"Decompressing the xz needs more than {_XZ_MEMORY_BYTES} bytes. Use gzip, or at most xz -9."

@@ -50,6 +50,7 @@ def _check_entry(info: zipfile.ZipInfo, name: str) -> None:
             name,
             "Expected an unencrypted file, got an encrypted one. Create the zip without a password.",
         )
+    # The upper 16 bits are the Unix mode; 0 means that the writer had none (Windows).
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Refused(name, NOT_REGULAR)
     if info.compress_type not in _METHODS:
@@ -66,6 +67,7 @@ def _name_of(info: zipfile.ZipInfo) -> str:
     name = info.filename
     if not info.flag_bits & _UTF8_NAME:
         try:
+            # zipfile decodes names without the flag as code page 437; this restores the bytes.
             name = name.encode("cp437").decode("utf-8")
         except UnicodeError:
             name = info.filename
@@ -79,6 +81,7 @@ def _check_directory(archive: Path, max_entries: int) -> None:
     """
     size = archive.stat().st_size
     with archive.open("rb") as file:
+        # The end record is the last one, before a comment of at most 64 KiB.
         file.seek(max(0, size - _END.size - _MAX_COMMENT_BYTES))
         tail = file.read()
     start = tail.rfind(_END_MAGIC)

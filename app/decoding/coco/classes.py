@@ -32,11 +32,13 @@ def derive_schema(
     classes = _classes(coco, file, notices)
     if coco.has_regions and not own_classes:
         names = [class_name(category) for category in classes]
+        # A COCO file usually lists only objects; everything else is background.
         has_background = any(is_background(name) for name in names)
         schema["classes"] = names if has_background else [BACKGROUND, *names]
     with_keypoints = [one for one in coco.categories if one.keypoints]
     if with_keypoints and coco.stems("keypoints"):
         with_keypoints.sort(key=lambda one: one.id)
+        # Some files list several keypoint categories but annotate one.
         used = {one.category_id for one in coco.annotations if one.has_keypoints}
         category = next((one for one in with_keypoints if one.id in used), with_keypoints[0])
         skeleton = _skeleton(category, file, notices)
@@ -66,6 +68,7 @@ def _classes(coco: CocoFile, file: str, notices: Notices) -> list[Category]:
     }
     parents |= _shared_parents(coco)
     annotated = {annotation.category_id for annotation in coco.annotations}
+    # Roboflow and others add a root category that is the parent of all others and has no objects.
     classes = []
     for category in sorted(coco.categories, key=lambda category: category.id):
         name = class_name(category)
@@ -121,6 +124,7 @@ def _skeleton(category: Category, file: str, notices: Notices) -> list[list[str]
     names = category.keypoints
     lines = _pairs(category.skeleton)
     ends = [end for line in lines or () for end in line]
+    # COCO counts from 1; some tools count from 0, which shows as a 0 in the list.
     first = 0 if 0 in ends else 1
     if lines is None or any(not first <= end < len(names) + first for end in ends):
         detail = (

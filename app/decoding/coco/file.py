@@ -90,6 +90,7 @@ class CocoFile(BaseModel):
 
 def stem_of(image: CocoImage) -> str:
     """Return the name by which an image is matched, without folders and suffix."""
+    # Tools on Windows write backslashes in file names.
     return PurePosixPath(normalized(image.file_name).replace("\\", "/")).stem
 
 
@@ -106,6 +107,7 @@ def read_coco(file: SpooledFile, limits: DecodeLimits) -> CocoFile:
         raise Refused(
             file.name, f"{prefix}{describe(first)} Export the file again as COCO JSON."
         ) from error
+    # Sizes first: the other checks are linear in the annotations.
     _check_size(coco, file.name, limits)
     _check_ids(coco, file.name)
     _check_references(coco, file.name)

@@ -65,6 +65,7 @@ class CocoLabels:
             self.notices.add("coco_images_background", _NO_OBJECTS, image.file_name)
         for annotation in annotations:
             for index, region in self._regions(annotation, image, px):
+                # Ignored pixels must not hide a region, however small their area is.
                 area = _UNDER_REGIONS if index == self.labels.ignore_index else region.area
                 _draw(region, index, area, mask=mask, areas=areas)
         return Image.fromarray(mask)
@@ -92,6 +93,7 @@ class CocoLabels:
         if not all(flag in (0, 1, 2) for flag in numbers[2::3]):
             detail = f"Expected a visibility of 0, 1 or 2 for the keypoints in image '{name}', got another. Correct it."
             raise Refused(self.name, detail)
+        # The same offset for the whole file, because a tool writes one convention.
         offset = self.content.point_offset
         return tuple(
             NamedPoint(name=name, x=x + offset, y=y + offset, visibility=int(flag))
@@ -107,6 +109,7 @@ class CocoLabels:
         category = self.content.category_of[annotation.category_id]
         where = f"{image.file_name} ({_describe(annotation)})"
         region = self._draw_region(annotation, where, px) if annotation.has_region else None
+        # Not an error: tools keep objects that were cropped out of the image.
         if region is not None and not region.pixels.any():
             self.notices.add("coco_regions_outside", _OUTSIDE, where)
             return
@@ -135,10 +138,11 @@ class CocoLabels:
         classes = [normalized(label) for label in self.labels.classes]
         if name not in classes and not is_background(name):
             detail = (
-                f"Expected one of the schema's classes {', '.join(self.labels.classes)[:150]}, got category"
+                f"Expected one of the schema's classes {', '.join(self.labels.classes)[:110]}, got category"
                 f" '{name[:64]}'. Add it to the schema, or remove its annotations."
             )
             raise Refused(self.name, detail)
+        # COCO marks a group of objects as a crowd; its pixels are not a single object.
         if annotation.iscrowd and category.id not in self.content.crowds_only:
             return self.labels.ignore_index
         return classes.index(name) if name in classes else self._background

@@ -72,6 +72,7 @@ def fill_polygons(polygons: Sequence[Sequence[float]], px: Size, budget: Budget)
     top, left = min(part.top for part in parts), min(part.left for part in parts)
     bottom = max(part.top + part.pixels.shape[0] for part in parts)
     right = max(part.left + part.pixels.shape[1] for part in parts)
+    # The union is a second box, which costs memory like the parts.
     budget.take((bottom - top) * (right - left))
     whole = Region(top, left, np.zeros((bottom - top, right - left), dtype=np.bool_))
     for part in parts:
@@ -152,10 +153,12 @@ def _fill(points: NDArray[np.float64], px: Size, budget: Budget) -> Region:
     Each edge crosses the center line of a row once, and every crossing flips the pixels to the right of it.
     """
     (left, top), (right, bottom) = (
+        # Clipped before the box is allocated: coordinates may be far outside the image.
         np.clip(ends, 0, px[::-1]).astype(int)
         for ends in (np.floor(points.min(axis=0)), np.floor(points.max(axis=0)) + 1)
     )
     height, width = int(bottom - top), int(right - left)
+    # One more column for crossings to the right of the box, which flip nothing.
     flips = np.zeros((height, width + 1), dtype=np.uint8)
     budget.take(flips.size)
     local = points - (left, top)
@@ -172,6 +175,7 @@ def _cross(points: NDArray[np.float64], flips: NDArray[np.uint8], budget: Budget
     height, width = flips.shape[0], flips.shape[1] - 1
     x0, y0 = points.T
     x1, y1 = np.roll(points, -1, axis=0).T
+    # Rows whose center line y = row + 0.5 is in [min(y0, y1), max(y0, y1)).
     low = np.clip(np.ceil(np.minimum(y0, y1) - 0.5), 0, height).astype(np.int64)
     high = np.clip(np.ceil(np.maximum(y0, y1) - 0.5), 0, height).astype(np.int64)
     ends = np.cumsum(high - low)
@@ -184,9 +188,11 @@ def _cross(points: NDArray[np.float64], flips: NDArray[np.uint8], budget: Budget
         edge = np.repeat(np.arange(first, last), num_rows)
         start = np.repeat(np.cumsum(num_rows) - num_rows, num_rows)
         rows = np.arange(len(edge)) - start + low[edge]
+        # x at the row's center line; the first pixel whose center is right of it is flipped.
         slope = (x1 - x0)[edge] / (y1 - y0)[edge]
         columns = np.ceil(x0[edge] + (rows + 0.5 - y0[edge]) * slope - 0.5)
         columns = np.clip(columns, 0, width).astype(np.int64)
+        # `at` applies repeated indices one by one; plain indexing would apply each once.
         np.bitwise_xor.at(flips.reshape(-1), rows * (width + 1) + columns, 1)
         first = last
 

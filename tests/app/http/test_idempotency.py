@@ -105,6 +105,6 @@ def test_an_upload_is_replayed(client: httpx2.Client) -> None:
 def test_a_replay_of_a_deleted_resource_is_gone(client: httpx2.Client) -> None:
     """A replay does not restore a deleted labelset."""
     files = as_form(pairs(1))
-    made = client.post("/v1/labelsets", files=files, headers=KEY).json()
-    client.delete(f"/v1/labelsets/{made['id']}")
+    labelset = client.post("/v1/labelsets", files=files, headers=KEY).json()
+    client.delete(f"/v1/labelsets/{labelset['id']}")
     assert client.post("/v1/labelsets", files=files, headers=KEY).status_code == 410

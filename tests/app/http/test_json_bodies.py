@@ -105,7 +105,7 @@ def test_a_deep_body_is_refused_at_every_address(client: httpx2.Client, path: st
 
 
 @pytest.mark.parametrize(
-    ("body", "error", "said"),
+    ("body", "error", "message"),
     [
         (b'{"a": 1, "b": 2, "a": 3}', InvalidRequest, 'got "a" twice'),
         (b'{"a": [{"c": 1, "c": 1}]}', InvalidRequest, 'got "c" twice'),
@@ -118,9 +118,9 @@ def test_a_deep_body_is_refused_at_every_address(client: httpx2.Client, path: st
         (b"", InvalidRequest, "got an empty body"),
     ],
 )
-def test_a_refusal_names_the_error(body: bytes, error: type[Exception], said: str) -> None:
+def test_a_refusal_names_the_error(body: bytes, error: type[Exception], message: str) -> None:
     """The message has the expected and the actual value."""
-    with pytest.raises(error, match=said.replace("[", r"\[")) as caught:
+    with pytest.raises(error, match=message.replace("[", r"\[")) as caught:
         read_json(body)
     assert type(caught.value) is error
 

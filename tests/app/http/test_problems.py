@@ -92,7 +92,7 @@ def test_a_lone_surrogate_is_refused_like_any_value(client: httpx2.Client) -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "media_type", "said"),
+    ("body", "media_type", "message"),
     [
         (b"{", "application/json", "not valid JSON"),
         (b"[]", "application/json", "got another value"),
@@ -104,12 +104,12 @@ def test_a_lone_surrogate_is_refused_like_any_value(client: httpx2.Client) -> No
     ],
 )
 def test_a_body_that_is_no_json_object_is_refused(
-    client: httpx2.Client, body: bytes, media_type: str, said: str
+    client: httpx2.Client, body: bytes, media_type: str, message: str
 ) -> None:
     """Invalid JSON is refused, and so is JSON with another Content-Type (curl's default, without -H)."""
     answer = client.post("/v1/fits", content=body, headers={"Content-Type": media_type})
     assert answer.status_code == 422
-    assert said in answer.json()["errors"][0]["detail"]
+    assert message in answer.json()["errors"][0]["detail"]
 
 
 def test_a_body_that_is_too_deep_is_refused(client: httpx2.Client) -> None:

@@ -57,7 +57,7 @@ class Cursor:
         self._shared = torch.zeros(
             3, dtype=torch.int64
         ).share_memory_()  # epoch, start, by a worker
-        self.taken = 0
+        self.num_consumed = 0
         self.is_counted = False
 
     @property
@@ -78,7 +78,7 @@ class Cursor:
     def begin(self, epoch: int, start: int) -> None:
         """Start reading at a position."""
         self._shared[0], self._shared[1], self._shared[2] = epoch, start, 0
-        self.taken = 0
+        self.num_consumed = 0
         self.is_counted = False
 
     def note_worker(self) -> None:
@@ -123,7 +123,7 @@ class HandsOffDataset(IterableDataset[Any]):
         self.source = FolderSource(source) if isinstance(source, str | Path) else source
         self.batch_size = batch_size
         self.cursor = Cursor()
-        self.left_behind = 0
+        self.num_dropped = 0
         """How many samples were dropped at the end of the last epoch: fewer than ranks."""
         self._seed, self._shuffle, self._tail = seed, shuffle, tail
         self._fields, self._transform, self._prefetch = fields, transform, prefetch_shards
@@ -151,9 +151,10 @@ class HandsOffDataset(IterableDataset[Any]):
                 Consumer(self._rank, self._world_size, worker.id, worker.num_workers)
             )
             return
-        self.go_on()
-        for taken, sample in enumerate(self._read(Consumer(self._rank, self._world_size)), start=1):
-            self.cursor.taken = taken
+        self.resume()
+        samples = self._read(Consumer(self._rank, self._world_size))
+        for num_consumed, sample in enumerate(samples, start=1):
+            self.cursor.num_consumed = num_consumed
             yield sample
         self.end_epoch()
 
@@ -161,15 +162,15 @@ class HandsOffDataset(IterableDataset[Any]):
         """Return batches of a DataLoader with these options. They count the samples that the training loop received."""
         return Loader(self, num_workers=num_workers, **options)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Continue reading at the current position: a loop that was left early repeats no sample."""
         self.cursor.begin(self.cursor.epoch, self._position())
 
     def end_epoch(self) -> None:
         """Start the next epoch, which has another order."""
-        self.left_behind = self.deal.num_dropped
-        if self.left_behind:
-            log.info("epoch %d: %d samples dropped", self.cursor.epoch, self.left_behind)
+        self.num_dropped = self.deal.num_dropped
+        if self.num_dropped:
+            log.info("epoch %d: %d samples dropped", self.cursor.epoch, self.num_dropped)
         self.cursor.begin(self.cursor.epoch + 1, 0)
 
     def state_dict(self) -> dict[str, Any]:
@@ -195,7 +196,7 @@ class HandsOffDataset(IterableDataset[Any]):
         self.cursor.begin(state["epoch"], state["position"])
 
     def _position(self) -> int:
-        return self.deal.consumed(self.cursor.taken)
+        return self.deal.consumed(self.cursor.num_consumed)
 
     def _order_facts(self) -> dict[str, Any]:
         """Return everything that the order depends on."""
@@ -256,11 +257,11 @@ class Loader:
             yield from self._loader
             return
         dataset = self.dataset
-        dataset.go_on()
+        dataset.resume()
         dataset.cursor.is_counted = True
         num_samples = dataset.deal.num_samples
         for number, batch in enumerate(self._loader, start=1):
-            dataset.cursor.taken = min(number * dataset.batch_size, num_samples)
+            dataset.cursor.num_consumed = min(number * dataset.batch_size, num_samples)
             yield batch
         dataset.end_epoch()
 

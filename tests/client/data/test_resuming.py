@@ -33,7 +33,7 @@ def train(
         data.load_state_dict(state)
     for batch in data.loader(num_workers=2, prefetch_factor=4):
         report.send((batch["index"].tolist(), data.state_dict()))
-    report.send(([], data.left_behind))
+    report.send(([], data.num_dropped))
     report.close()
 
 

@@ -1,4 +1,4 @@
-"""Inverters: train an encoder that gives the inversions of a generator's fits their start."""
+"""Inverters: train an encoder that initializes the inversions of a generator's fits."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -124,7 +124,7 @@ class Generator(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Inverter(Job):
-    """The training of an encoder that gives a generator's inversions their start. `digest` is set after success."""
+    """The training of an encoder that initializes a generator's inversions. `digest` is set after success."""
 
     generator: Pinned
     seed: int

@@ -118,12 +118,11 @@ class Command(Runner):
         for path in uploads:
             check_images(generator, path, arguments.coco)
         labelset = self._labelset(arguments.pairs)
+        validation = self._labelset(arguments.validation) if arguments.validation else None
         job = self._client.fits.create(
             generator=generator.id,
             labelset=labelset,
-            validation_labelset=self._labelset(arguments.validation)
-            if arguments.validation
-            else None,
+            validation_labelset=validation,
             inverter=self._inverter(arguments.inverter),
             seed=arguments.seed,
             name=arguments.name,

@@ -25,8 +25,7 @@ def add_generator(commands: Commands) -> None:
 
 def add_inverter(commands: Commands) -> None:
     """Add `handsoff inverter`, which trains an encoder."""
-    text = "train an encoder that gives the inversions of a generator's fits their start"
-    command = add(commands, "inverter", text)
+    command = add(commands, "inverter", "train an encoder that initializes inversions")
     command.add_argument("generator", metavar="GENERATOR", help="id of a generator")
     _add_training_seed(command)
     _add_wait(command)

@@ -276,7 +276,7 @@ def test_a_fourth_task_is_learned_and_rendered(
     ("schema", "detail"),
     [
         ({"flow": {"frame": "moon"}}, "flow.frame: Expected"),
-        ({"flow": {"frame": "camera"}, "clases": ["a", "b"]}, "clases: There is no such field"),
+        ({"flow": {"frame": "camera"}, "clases": ["a", "b"]}, "clases: Unknown field"),
         ({"classes": ["a", "b"]}, 'Add "flow": {"frame": "camera"} to labelset.json'),
     ],
 )

@@ -11,6 +11,7 @@ from workers.codecs.keypoints import (
     KeypointCodec,
     draw_points,
 )
+from workers.codecs.task import Fields
 
 SCHEMA = KeypointSchema(names=("head_top", "chin", "ear"), reference=("head_top", "chin"))
 
@@ -22,7 +23,7 @@ def points(*rows: tuple[float, float, int]) -> np.ndarray[tuple[int, int], np.dt
 
 def test_points_are_written_by_name() -> None:
     """In the schema's order, with visibility and confidence: the format that an upload takes."""
-    fields = {
+    fields: Fields = {
         "points": points((1, 2, 1), (3, 4, 0), (5, 6.12345, 0)),
         "visibility": np.array([2, 1, 2], np.uint8),
     }

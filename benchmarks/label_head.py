@@ -21,7 +21,7 @@ from benchmarks.memory import own_peak_bytes
 from benchmarks.naive_head import naive_label
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
-from models.labels.ensemble import INIT_DEVIATION, Ensemble, EnsembleConfig
+from models.labels.ensemble import INIT_STD, Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.training import EnsembleOptions
 from models.tasks.segmentation import SegmentationTask
@@ -157,7 +157,7 @@ def random_generator(px: int) -> Generator:
 def _random(config: EnsembleConfig) -> Ensemble:
     ensemble = Ensemble(config)
     if ensemble.projection is not None:
-        ensemble.projection.data.normal_(std=INIT_DEVIATION)
+        ensemble.projection.data.normal_(std=INIT_STD)
     return ensemble.eval().requires_grad_(False)
 
 

@@ -31,6 +31,7 @@ def place_weights(labels: Labels, tasks: TaskSet, shares: Mapping[str, float]) -
 
     `shares` are those of the tasks' focus pixels, by task. An image without focus pixels spends that share evenly.
     """
+    # [n, h, w]; each image sums to 1, so an image with few labels counts as much as others.
     even = _normalized(labelled_pixels(labels, tasks).float())
     total = even * (1 - sum(shares.get(task.name, 0.0) for task in tasks))
     for task in tasks:
@@ -38,6 +39,7 @@ def place_weights(labels: Labels, tasks: TaskSet, shares: Mapping[str, float]) -
         if not share:
             continue
         focus = task.focus(labels[task.name], labels.label_px)
+        # An image without a boundary or a labelled point has no focus: its share goes to all labelled pixels.
         chosen = even if focus is None else _normalized(focus)
         empty = chosen.flatten(1).sum(dim=1) == 0
         total += share * torch.where(empty[:, None, None], even, chosen)
@@ -55,4 +57,5 @@ def labelled_pixels(labels: Labels, tasks: TaskSet) -> KnownPixels:
 def _normalized(weights: PixelScores) -> PixelScores:
     """Return each image's weights divided by their sum; an image of zeros stays zero."""
     total = weights.sum(dim=(1, 2), keepdim=True)
+    # The smallest positive number, so that 0 / 0 is 0.
     return weights / total.clamp(min=torch.finfo(weights.dtype).tiny)

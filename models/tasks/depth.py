@@ -51,6 +51,7 @@ class DepthTask(Task):
         return (~labels.isnan()).flatten(1).any(dim=1, keepdim=True)
 
     def scale(self, labels: PixelScores, balance: float) -> "DepthScale":
+        # Pooled over all images: one scale, so that depth stays comparable between images.
         known = labels[~labels.isnan()].double()
         # A flat scene has a standard deviation of 0: divide by 1 instead.
         return DepthScale(float(known.mean()), float(known.std(correction=0)) or 1.0)
@@ -62,6 +63,7 @@ class DepthTask(Task):
         """Huber loss, in standard deviations of the training labels: so depth weighs about as much as other tasks."""
         depth = targets["depth"]
         known = ~depth.isnan()
+        # NaN times 0 is NaN, also in the gradient: unknown depth becomes 0 before the loss, and its value is dropped.
         values = F.smooth_l1_loss(outputs.squeeze(-1), depth.nan_to_num(0.0), reduction="none")
         return mean_over_known(values, known)
 
@@ -106,6 +108,7 @@ class DepthVotes(Votes):
         if self._mean is None or self._squares is None:
             self._mean, self._squares = depth.clone(), torch.zeros_like(depth)
             return
+        # mean += (x - mean) / k, then M2 += (x - old mean) (x - new mean): Welford (1962).
         away = depth - self._mean
         self._mean.add_(away / self._count)
         self._squares.add_(away * (depth - self._mean))
@@ -124,6 +127,7 @@ class DepthVotes(Votes):
     def uncertainty(self) -> PixelScores:
         if self._squares is None:
             raise no_members()
+        # The population's deviation: the members are the whole ensemble, not a sample of it.
         return (self._squares / self._count).sqrt()
 
     @property

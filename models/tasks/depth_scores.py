@@ -29,9 +29,11 @@ class DepthScore:
         guess, real = predicted[known].double(), truth[known].double()
         self._known += real.numel()
         self._squares += float((guess - real).square().sum())
+        # From here on only positive truths: a relative error needs one.
         guess, real = guess[real > 0], real[real > 0]
         self._positive += real.numel()
         self._relative += float(((guess - real).abs() / real).sum())
+        # Section 4.1: max(y / y*, y* / y) < 1.25.
         ratio = torch.maximum(guess / real, real / guess)
         self._close += float(((ratio < DELTA) & (guess > 0)).sum())
 

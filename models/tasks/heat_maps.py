@@ -41,7 +41,7 @@ class Window:
         """Return the windows of these maps. An image smaller than the window gets a smaller radius."""
         height, width = heat.shape[2:]
         radius = min(radius, (min(height, width) - 1) // 2)
-        highest = heat.flatten(2).argmax(dim=2)
+        highest = heat.flatten(2).argmax(dim=2)  # [batch, points], row by row
         peak = torch.stack([highest % width, highest // width], dim=-1)
         last = torch.tensor([width, height], device=heat.device) - 1 - radius
         center = peak.clamp(min=radius).minimum(last)
@@ -79,11 +79,14 @@ def _summit(
 
     Its gradient is zero where 2 c3 x + c4 y = -c1 and c4 x + 2 c5 y = -c2 (DARK, equation 8: -H^-1 times the gradient).
     """
+    # Offsets are in radii, so all terms lie in [-1, 1] and the normal equations stay well scaled.
     x, y = places.double().unbind(-1)
     terms = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], dim=-1)
     # Double precision: the normal equations square the condition number of the terms.
     values = heat.double().clamp(min=MIN_HEAT)
+    # Weighted by the heat: log heat of the tails is mostly noise.
     weights = values / values.sum(dim=-1, keepdim=True)
+    # Normal equations A^T W A c = A^T W log h for six coefficients, batched over [batch, points].
     left = torch.einsum("npw,wi,wj->npij", weights, terms, terms)
     right = torch.einsum("npw,wi->npi", weights * values.log(), terms)
     ridge = RIDGE * torch.eye(terms.shape[1], dtype=left.dtype, device=left.device)

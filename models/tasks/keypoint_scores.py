@@ -38,6 +38,7 @@ class KeypointScore:
         visible = truth[:, :, 2] == VISIBLE
         labelled = truth[:, :, 2] != ABSENT
         distance = (predicted[:, :, :2] - truth[:, :, :2]).norm(dim=2)
+        # [n, points]: each image has one length for all of its points.
         hits = distance <= PCK_SHARE * reference_px[:, None]
         self._visible += visible.sum(dim=0).cpu()
         self._hits += (hits & visible).sum(dim=0).cpu()
@@ -70,6 +71,7 @@ def reference_px(points: Keypoints, label_px: LabelPx, reference: tuple[int, int
     object; for a single point the height of the image.
     """
     labelled, y = points[:, :, 2] != ABSENT, points[:, :, 1]
+    # Infinities keep unlabelled points out of both extremes; without any point the box is -inf and falls away below.
     image_height = torch.full_like(y[:, 0], label_px[0])
     box = y.where(labelled, -math.inf).amax(dim=1) - y.where(labelled, math.inf).amin(dim=1)
     lengths = box.where(box > 0, image_height)

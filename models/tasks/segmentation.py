@@ -50,6 +50,7 @@ class SegmentationTask(Task):
 
     def traits(self, labels: Masks) -> Presence:
         """The classes that occur in each image."""
+        # Image by image: a comparison [images, classes, h, w] would be gigabytes at 1024 px.
         classes = torch.arange(self.num_classes, device=labels.device)
         return torch.stack([torch.isin(classes, mask) for mask in labels])
 
@@ -57,7 +58,7 @@ class SegmentationTask(Task):
         return ClassScale(class_weights(labels, self.num_classes, balance))
 
     def focus(self, labels: Masks, label_px: LabelPx) -> PixelScores:
-        """The boundaries between classes."""
+        """The boundaries between classes. A share of 25% for them gained nothing on portraits: the default is 0."""
         return boundaries(labels).float()
 
     def targets(self, labels: Masks, places: Places) -> Targets:
@@ -66,6 +67,7 @@ class SegmentationTask(Task):
     def loss(self, outputs: Outputs, targets: Targets) -> Loss:
         """Cross-entropy in nats at the pixels whose class is known (HandsOff, section 3.2)."""
         classes = targets["classes"]
+        # [members, count, classes] to [members * count, classes]: one call for all members.
         values = F.cross_entropy(
             outputs.flatten(0, 1), classes.flatten(), ignore_index=IGNORE_INDEX, reduction="none"
         )
@@ -94,6 +96,7 @@ class ClassScale(Scale):
         return torch.where(known, self.weights[labels.where(known, 0).long()], 1.0)
 
     def undo(self, weight: Tensor, bias: Tensor) -> None:
+        # log p(y | x) = logit(y) - log c(y) + constant; the softmax removes the constant.
         bias.sub_(self.weights.log())
 
 
@@ -103,9 +106,11 @@ def class_weights(masks: Masks, num_classes: int, balance: float) -> Float[Tenso
     `balance` 0 draws classes as often as they occur, 1 equally often. The default 0.5 gave four thin classes of
     portraits 1 to 12 points of IoU with 50 labels (benchmarks/LOG.md).
     """
+    # [classes], in double precision: a class of 3 pixels among 50 million still has a share.
     counts = torch.bincount(masks[masks != IGNORE_INDEX], minlength=num_classes).double()
     share = counts / counts.sum()
     weights = torch.where(counts > 0, share**-balance, 1.0)
+    # E[c(y)] over the labelled pixels; dividing by it keeps the size of the weights independent of `balance`.
     scale = (share * weights).sum()
     return torch.where(counts > 0, weights / scale, 1.0).float()
 
@@ -144,6 +149,7 @@ class ClassVotes(Votes):
 
     def labels(self) -> dict[str, Tensor]:
         """masks: the likeliest class, bytes [n, h, w]. confidences: its probability."""
+        # [n, classes, h, w] to two maps [n, h, w]: the argmax and its probability.
         confidences, classes = self.probabilities.max(dim=1)
         return {"masks": classes.byte(), "confidences": confidences}
 

@@ -50,6 +50,7 @@ class TaskSet:
 
     def split(self, outputs: Tensor, dim: int) -> dict[str, Tensor]:
         """Return each task's part of the outputs along `dim`, as views."""
+        # The order is that of the last layer's columns in every stored ensemble.
         parts = outputs.split([task.outputs for task in self], dim=dim)
         return dict(zip(self.names, parts, strict=True))
 
@@ -59,6 +60,7 @@ class TaskSet:
         Their units are chosen to be of one size: nats per pixel for classes, nats summed over the points for keypoints,
         standard deviations for depth.
         """
+        # [members, count, outputs] to a view per task; one stack keeps a single sum for autograd.
         parts = self.split(outputs, dim=-1)
         return torch.stack([task.loss(parts[task.name], targets[task.name]) for task in self]).sum()
 

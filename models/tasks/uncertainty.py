@@ -11,6 +11,7 @@ WORST_SHARE = 0.1
 
 def entropy(probabilities: FeatureMaps) -> PixelScores:
     """Return the entropy over the classes; a probability of 0 counts 0."""
+    # xlogy is 0 at p = 0, as the limit is; p * log p would be NaN.
     plogp: Tensor = torch.special.xlogy(probabilities, probabilities)
     return -plogp.sum(dim=1)
 
@@ -23,6 +24,6 @@ def binary_entropy(probabilities: FeatureMaps) -> FeatureMaps:
 
 def image_scores(uncertainty: PixelScores) -> Scores:
     """Return the mean over each image's most uncertain tenth of pixels (HandsOff, section 3.3)."""
-    flat = uncertainty.flatten(1)
+    flat = uncertainty.flatten(1)  # [batch, pixels]
     worst = max(round(flat.shape[1] * WORST_SHARE), 1)
     return flat.topk(worst, dim=1).values.mean(dim=1)

@@ -8,10 +8,10 @@ from typing import cast
 from contracts.base import now
 from contracts.exports import ExportRef
 from contracts.jobs import JobError
+from contracts.kinds import RETENTION
 from contracts.streams import Claim
 from state import redis_keys
 from state.ledger import Ledger
-from state.queues import RETENTION
 from state.stream_ledger import FAILURE_TOLD_FOR
 
 

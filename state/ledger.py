@@ -20,9 +20,9 @@ from contracts.base import now
 from contracts.events import FIRST, MAX_EVENTS, Event, progress_entry, read_entry, status_entry
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobRef, JobStatus, Live, Progress
+from contracts.kinds import RETENTION
 from state import redis_keys
 from state.keys import Noun
-from state.queues import RETENTION
 
 log = structlog.get_logger()
 

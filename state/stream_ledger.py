@@ -9,10 +9,10 @@ from typing import cast
 
 from contracts.base import now
 from contracts.jobs import JobError
+from contracts.kinds import RETENTION, STREAM_SHARD
 from contracts.streams import Claim, StreamRef
 from state import redis_keys
 from state.ledger import Ledger
-from state.queues import RETENTION, TASKS
 
 MAX_NEWS = 100
 FAILURE_TOLD_FOR = timedelta(seconds=30)
@@ -78,8 +78,8 @@ class StreamLedger:
     def put_first(self, rq_id: str) -> None:
         """Lets a call overtake all that nobody waits for."""
         at = now()
-        oldest = at - TASKS["stream"].kept
-        queue = f"rq:queue:{TASKS['stream'].queue}"  # RQ's own name for the list
+        oldest = at - STREAM_SHARD.kept
+        queue = f"rq:queue:{STREAM_SHARD.queue_for()}"  # RQ's own name for the list
         keys = (queue, redis_keys.WAITED_FOR)
         self.redis.eval(_PUT_FIRST, 2, *keys, rq_id, at.timestamp(), oldest.timestamp())
 

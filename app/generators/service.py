@@ -96,8 +96,8 @@ def list_inverters_of(services: Services, state: JobState) -> list[InverterManif
 
 def delete(services: Services, ref: JobRef) -> None:
     """Erases an uploaded generator whose import has ended. Raises `BuiltIn` for one that comes with the service."""
-    request = records.read_request(services.store, ref)
-    if isinstance(request, GeneratorRequest) and request.original is None:
+    request = records.read_request(services.store, ref, GeneratorRequest)
+    if request is not None and request.original is None:
         raise BuiltIn("generator", ref.id)
     jobs.delete(services, ref)
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from app.http.links import Links
+from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
@@ -42,11 +42,12 @@ class InverterView(JobEnvelope[InverterMetrics]):
     digest: Sha256 | None = None
 
 
-def show_inverter(state: JobState, links: Links) -> InverterView:
+def show_inverter(state: JobState, exchange: Exchange) -> InverterView:
     """The answer about an inverter."""
     request, outcome = state.record.request, state.record.manifest
     assert isinstance(request, InverterRequest)
     assert isinstance(outcome, InverterOutcome | None)
+    links = exchange.links
     common = envelope(state, links)
     common["links"]["generator"] = links.resource("generators", request.generator.id)
     made = outcome.inverter if outcome else None

@@ -37,9 +37,9 @@ def create(
 
 def delete(services: Services, ref: JobRef) -> None:
     """Erases a training that has ended, and the inverter it made: no later fit starts from it."""
-    request = records.read_request(services.store, ref)
-    outcome = records.read_manifest(services.store, ref)
-    if isinstance(request, InverterRequest) and isinstance(outcome, InverterOutcome):
+    request = records.read_request(services.store, ref, InverterRequest)
+    outcome = records.read_manifest(services.store, ref, InverterOutcome)
+    if request is not None and outcome is not None:
         _erase(services, request, outcome)
     jobs.delete(services, ref)
 

@@ -9,7 +9,7 @@ JOB_FIELDS: Table = {
     "id": Described("The id. Ids of one kind sort by the time they were made.", example_id("fit")),
     "kind": Described("What the answer is about."),
     "status": Described(
-        "Where the job stands. `succeeded`, `failed`, `cancelled` and `expired` are final.", "running"
+        "Where the job stands. `succeeded`, `failed` and `cancelled` are final.", "running"
     ),
     "created_at": Described("When it was created (RFC 3339, UTC).", MOMENT),
     "started_at": Described("When a worker began; null while the job is queued.", MOMENT),

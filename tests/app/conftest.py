@@ -211,8 +211,8 @@ def finish_batch(store: Store, ledger: Ledger) -> Callable[[str], BatchManifest]
 
     def finish(batch_id: str) -> BatchManifest:
         ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-        request = records.read_request(store, ref)
-        assert isinstance(request, BatchRequest)
+        request = records.read_request(store, ref, BatchRequest)
+        assert request is not None
         shards = {k: _shard(store, request, k) for k in range(request.num_shards)}
         manifest = batch_manifest(request, shards)
         records.finish(store, ledger, ref, manifest)

@@ -11,6 +11,7 @@ from app.fits.schemas import FitCreate
 from app.jobs.queueing import Queueing
 from app.main import create_app
 from app.services import Services
+from contracts.fits.fit import FitRequest
 from contracts.generators import GeneratorManifest
 from contracts.ids import DEFAULT_TENANT
 from state import keys, records
@@ -70,5 +71,5 @@ def test_a_stored_request_is_a_job_even_if_it_was_not_queued(
     broken = dataclasses.replace(services, queueing=Queueing(NOWHERE))
     body = FitCreate(generator=generator.id, labelset=labelset_id)
     made = service.create(broken, DEFAULT_TENANT, body, None)
-    assert records.read_request(store, made.value.ref) is not None
+    assert records.read_request(store, made.value.ref, FitRequest) is not None
     services.ledger.redis.close()

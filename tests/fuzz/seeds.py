@@ -119,8 +119,8 @@ def _finish_fit(store: Store, ledger: Ledger, fit_id: str) -> None:
 
 def _finish_batch(store: Store, ledger: Ledger, batch_id: str) -> None:
     ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-    request = records.read_request(store, ref)
-    assert isinstance(request, BatchRequest)
+    request = records.read_request(store, ref, BatchRequest)
+    assert request is not None
     shards = {index: _shard(store, request, index) for index in range(request.num_shards)}
     records.finish(store, ledger, ref, batch_manifest(request, shards))
 

@@ -263,14 +263,14 @@ class Scene:
 
     def fit_manifest(self, ref: JobRef) -> FitManifest:
         """The manifest of a fit that has ended."""
-        manifest = records.read_manifest(self.machine.store, ref)
-        assert isinstance(manifest, FitManifest)
+        manifest = records.read_manifest(self.machine.store, ref, FitManifest)
+        assert manifest is not None
         return manifest
 
     def batch_manifest(self, ref: JobRef) -> BatchManifest:
         """The manifest of a batch that has ended."""
-        manifest = records.read_manifest(self.machine.store, ref)
-        assert isinstance(manifest, BatchManifest)
+        manifest = records.read_manifest(self.machine.store, ref, BatchManifest)
+        assert manifest is not None
         return manifest
 
     def _put(

@@ -70,10 +70,11 @@ def card(request: BatchRequest, manifest: BatchManifest, origin: Origin) -> str:
 
 def _origin(store: Store, request: BatchRequest) -> Origin:
     ref = JobRef(tenant=request.tenant, id=request.fit.id)
-    fit, made = records.read_request(store, ref), records.read_manifest(store, ref)
-    if not isinstance(fit, FitRequest) or not isinstance(made, FitManifest):
+    fit = records.read_request(store, ref, FitRequest)
+    manifest = records.read_manifest(store, ref, FitManifest)
+    if fit is None or manifest is None:
         return Origin(None, None, None)
-    return Origin(fit, made, records.read_generator(store, request.tenant, fit.generator.id))
+    return Origin(fit, manifest, records.read_generator(store, request.tenant, fit.generator.id))
 
 
 def _front_matter(request: BatchRequest, origin: Origin) -> str:

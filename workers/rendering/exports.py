@@ -67,8 +67,8 @@ def _make(machine: Machine, export: ExportRef) -> None:
     key = keys.export_record(export)
     if machine.store.head(key) is not None:
         return
-    manifest = records.read_manifest(machine.store, export.batch)
-    if not isinstance(manifest, BatchManifest) or manifest.labels is None:
+    manifest = records.read_manifest(machine.store, export.batch, BatchManifest)
+    if manifest is None or manifest.labels is None:
         raise InputMissing(f"Batch '{export.batch.id}' is gone, or has not succeeded.")
     with TemporaryDirectory(prefix="handsoff-") as folder:
         path = Path(folder) / "export.zip"

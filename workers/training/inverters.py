@@ -9,7 +9,7 @@ import time
 import torch
 
 from contracts.base import now
-from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory
+from contracts.errors.jobs import JobFailed, OutOfMemory
 from contracts.generators import GeneratorManifest, InverterManifest
 from contracts.inverters import InverterMetrics, InverterOutcome, InverterRequest
 from contracts.jobs import JobRef, JobStatus
@@ -36,9 +36,7 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
 
 
 def _train(run: Run) -> InverterOutcome:
-    request = records.read_request(run.machine.store, run.ref)
-    if not isinstance(request, InverterRequest):
-        raise InputMissing(f"The request of '{run.ref}' is gone.")
+    request = run.read_request(InverterRequest)
     generator = _generator(run, request)
     keeper = Keeper(run)
     try:

@@ -32,8 +32,8 @@ def test_the_request_is_frozen_with_everything_resolved(
     client: httpx2.Client, fit_id: str, store: Store, generator: GeneratorManifest
 ) -> None:
     """What is stored pins generator, inverter and labelset by digest, and every option by number."""
-    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=fit_id))
-    assert isinstance(request, FitRequest)
+    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=fit_id), FitRequest)
+    assert request is not None
     assert request.generator.digest == generator.digest
     assert request.inverter_digest is not None
     assert request.options.inversion.steps > 0
@@ -80,8 +80,8 @@ def test_the_tasks_are_all_that_is_labelled_or_those_asked_for(
     body = {"generator": "tiny-32", "labelset": labelset, "options": options}
     shown = client.post("/v1/fits", json=body).json()
     assert shown["options"]["tasks"] == tasks
-    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=shown["id"]))
-    assert isinstance(request, FitRequest)
+    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=shown["id"]), FitRequest)
+    assert request is not None
     assert list(request.labels.tasks) == tasks
 
 

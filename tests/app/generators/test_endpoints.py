@@ -77,8 +77,8 @@ def test_a_checkpoint_is_taken_in_and_queued(
     client: httpx2.Client, imported: JobRef, store: Store, queued: Callable[[str], list[str]]
 ) -> None:
     """The file lies in the store, pinned by its digest, and one import of it is queued on the CPUs."""
-    request = records.read_request(store, imported)
-    assert isinstance(request, GeneratorRequest)
+    request = records.read_request(store, imported, GeneratorRequest)
+    assert request is not None
     assert request.original is not None
     assert request.original.sha256 == sha256_of(DATA) == sha256_of(store.get(request.original.key))
     assert queued("cpu") == [f"{imported.id}-1"]
@@ -183,7 +183,7 @@ def test_a_refused_checkpoint_says_why(
 ) -> None:
     """The import has failed for good, in the reader's own words."""
     error = JobError(code=InvalidCheckpoint.code, detail="This is StyleGAN3.")
-    ended = records.ended_without_result(imported, JobStatus.FAILED, None, error)
+    ended = records.ended_without_result(GeneratorOutcome, JobStatus.FAILED, None, error)
     records.finish(store, ledger, imported, ended)
     shown = client.get(f"/v1/generators/{imported.id}").json()
     assert (shown["status"], shown["error"]["code"]) == ("failed", "invalid_checkpoint")

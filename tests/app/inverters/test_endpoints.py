@@ -64,8 +64,8 @@ def test_a_training_is_accepted_and_queued(
     queued: Callable[[str], list[str]],
 ) -> None:
     """The request pins the generator by digest and every number; one call waits in the queue of the fits."""
-    request = records.read_request(store, ref)
-    assert isinstance(request, InverterRequest)
+    request = records.read_request(store, ref, InverterRequest)
+    assert request is not None
     assert (request.generator.digest, request.seed) == (generator.digest, 4)
     assert (request.options.num_images, request.options.batch) == (100, 16)
     assert queued("fit") == [f"{ref.id}-1"]

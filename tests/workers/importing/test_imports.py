@@ -38,8 +38,8 @@ class Evil:
 def run(machine: Machine, request: GeneratorRequest) -> GeneratorOutcome:
     """How the import ended."""
     imports.run(machine, str(request.ref), 1)
-    outcome = records.read_manifest(machine.store, request.ref)
-    assert isinstance(outcome, GeneratorOutcome)
+    outcome = records.read_manifest(machine.store, request.ref, GeneratorOutcome)
+    assert outcome is not None
     return outcome
 
 

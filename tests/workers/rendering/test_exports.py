@@ -16,13 +16,12 @@ from contracts.jobs import JobRef, JobStatus, Tombstone
 from contracts.schemas import LabelSchema
 from state import keys, records
 from state.export_ledger import ExportLedger
-from state.queues import export_call
+from state.queues import export_call, open_queue, put
 from tests.client.conftest import LABELS, tar_of
 from workers.rendering import exports
 from workers.runtime.artefacts import read_artefact, write_artefact
 from workers.runtime.machine import Machine
 from workers.runtime.pulse import Drained
-from workers.runtime.queues import open_queue, put
 from workers.upkeep.reconcile import Reconciler
 
 

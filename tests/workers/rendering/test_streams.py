@@ -15,14 +15,13 @@ from contracts.fits.fit import FitRequest
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.streams import StreamRequest, StreamShardRef
 from state import keys, records
-from state.queues import stream_call
+from state.queues import open_queue, put, stream_call
 from state.settings import Settings
 from state.stream_ledger import StreamLedger
 from tests.workers.scene import LABELS, Scene
 from workers.rendering import batches, streams
 from workers.runtime.artefacts import read_artefact
 from workers.runtime.pulse import Drained
-from workers.runtime.queues import open_queue, put
 from workers.upkeep.reconcile import Reconciler
 
 READ = timedelta(minutes=1)

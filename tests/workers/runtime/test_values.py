@@ -113,8 +113,8 @@ def test_a_generator_of_infinite_images_is_refused(machine: Machine) -> None:
         archive.writestr("generator.safetensors", pack(tensors))
     request = ask_import(machine, zipped.getvalue())
     imports.run(machine, str(request.ref), 1)
-    outcome = records.read_manifest(machine.store, request.ref)
-    assert isinstance(outcome, GeneratorOutcome)
+    outcome = records.read_manifest(machine.store, request.ref, GeneratorOutcome)
+    assert outcome is not None
     assert outcome.error is not None
     assert outcome.error.code == "invalid_checkpoint"
     assert "not finite" in outcome.error.detail

@@ -15,8 +15,8 @@ from workers.training import inverters
 
 def outcome_of(scene: Scene, request: InverterRequest) -> InverterOutcome:
     """How the training ended."""
-    outcome = records.read_manifest(scene.machine.store, request.ref)
-    assert isinstance(outcome, InverterOutcome)
+    outcome = records.read_manifest(scene.machine.store, request.ref, InverterOutcome)
+    assert outcome is not None
     return outcome
 
 

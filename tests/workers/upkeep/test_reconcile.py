@@ -3,15 +3,15 @@
 from datetime import timedelta
 
 from contracts.base import now
-from contracts.fits.fit import FitRequest
+from contracts.fits.fit import FitManifest, FitRequest
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobStatus, ShardRef
+from contracts.kinds import RETENTION
 from state import keys, records
-from state.queues import RETENTION, job_call
+from state.queues import job_call, open_queue, put
 from tests.workers.importing.imports import ask_import
 from tests.workers.scene import Scene
 from workers.rendering import batches
-from workers.runtime.queues import open_queue, put
 from workers.upkeep.reconcile import Reconciler
 
 
@@ -46,7 +46,7 @@ def test_a_lost_import_is_queued_for_the_cpus(scene: Scene) -> None:
 def test_a_queued_fit_is_not_queued_twice(scene: Scene) -> None:
     """Round after round, it stands in the queue once."""
     fit = aged(scene, scene.ask_fit())
-    put(scene.machine.redis, job_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     reconciler = Reconciler(scene.machine)
     reconciler.reconcile()
     reconciler.reconcile()
@@ -120,7 +120,7 @@ def test_only_one_reconciler_works_at_a_time(scene: Scene) -> None:
     scene.machine.ledger.try_lock("reconcile", "another", timedelta(minutes=1))
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == []
-    assert records.read_manifest(scene.machine.store, fit.ref) is None
+    assert records.read_manifest(scene.machine.store, fit.ref, FitManifest) is None
 
 
 def test_an_unreadable_job_does_not_stop_the_others(scene: Scene) -> None:

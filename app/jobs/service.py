@@ -18,6 +18,7 @@ from contracts.events import FIRST, Event
 from contracts.ids import plural_of
 from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Request
 from state import keys, records
+from state.on_demand.ledger import OnDemandLedger
 from state.queues import Call, job_call
 from state.records import JobRecord
 
@@ -183,6 +184,7 @@ def _erase(services: Services, ref: JobRef) -> None:
     )
     try:
         services.ledger.forget(ref)
+        OnDemandLedger(services.ledger).forget(str(ref))
         services.ledger.index_remove(ref.tenant, ref.noun, ref.id)
     except redis.RedisError as error:  # its disk may be full; lists skip what is not in the store
         log.warning("deleted but still in the index", job=str(ref), error=str(error))

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
+import pytest
+
 from contracts.base import now
+from contracts.exports import ExportRef
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobStatus, ShardRef
-from contracts.kinds import RETENTION
+from contracts.kinds import QUEUE_NAMES, RETENTION
 from state import keys, records
-from state.queues import job_call, open_queue, put
+from state.queues import export_call, job_call, open_queue, put
 from tests.workers.importing.imports import ask_import
 from tests.workers.scene import Scene
 from workers.rendering import batches
@@ -130,3 +133,26 @@ def test_an_unreadable_job_does_not_stop_the_others(scene: Scene) -> None:
     fit = aged(scene, scene.ask_fit())
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == [f"{fit.id}-1"]
+
+
+@pytest.mark.parametrize(
+    "rq_id", ["batch_x-export-coco-1", "portraits-64-1", "x", f"batch_{'0' * 32}-nothing-1", "-"]
+)
+def test_foreign_entries_stop_no_repair(scene: Scene, rq_id: str) -> None:
+    """Whatever id stands in a queue, a lost fit is still queued again."""
+    for queue in QUEUE_NAMES:
+        scene.machine.redis.rpush(open_queue(scene.machine.redis, queue).key, rq_id)
+    fit = aged(scene, scene.ask_fit())
+    Reconciler(scene.machine).reconcile()
+    assert f"{fit.id}-1" in waiting(scene)
+
+
+def test_a_queued_export_stops_no_repair_of_its_batch(scene: Scene) -> None:
+    """The entry of an export belongs to the batch, and is none of its shards."""
+    batch = scene.ask_batch(scene.fit(), n=4, shard_size=4)
+    older = batch.model_copy(update={"created_at": now() - timedelta(minutes=1)})
+    records.write(scene.machine.store, keys.job_request(batch.ref), older)
+    put(scene.machine.redis, export_call(ExportRef(batch=batch.ref, format="coco"), 1))
+    Reconciler(scene.machine).reconcile()
+    rq_ids = open_queue(scene.machine.redis, "generate").get_job_ids()
+    assert rq_ids == [f"{batch.id}-000000-1"]

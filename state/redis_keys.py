@@ -54,7 +54,7 @@ def news(owner: str) -> str:
 
 def call_number(owner: str) -> str:
     """Counter: the calls that were queued for the owner's items. It numbers their ids in the queue."""
-    return f"handsoff:on-demand:number:{owner}"
+    return f"handsoff:rq-number:{owner}"
 
 
 # Readers of streams.

@@ -77,5 +77,5 @@ def test_a_deleted_owner_is_forgotten(items: OnDemandLedger, ledger: Ledger) -> 
     items.forget(BATCH)
     assert items.all_claims() == {}
     assert news(ledger, BATCH) == ["export-coco"]
-    ttls_ms = [ledger.redis.pttl(key) for key in ledger.redis.scan_iter("handsoff:on-demand:*")]
+    ttls_ms = [ledger.redis.pttl(key) for key in ledger.redis.scan_iter("handsoff:*")]
     assert [0 < ttl <= 60_000 for ttl in ttls_ms] == [True]

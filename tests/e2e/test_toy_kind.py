@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from app.http.idempotency import idempotency_of
+from app.http.idempotency import Created, idempotency_of
 from app.http.json_bodies import JsonRoute
 from app.http.requests import Exchange, ExchangeDep, IdempotencyKey, WaitSeconds
 from app.jobs import service
@@ -135,7 +135,7 @@ async def create_toy(
         own = {"tenant": ref.tenant, "id": ref.id, "created_at": now(), "idempotency": idempotency}
         return ToyRequest.model_validate({**own, "word": body.word})
 
-    def create() -> service.Created[JobState]:
+    def create() -> Created[JobState]:
         services, tenant = exchange.services, exchange.tenant
         return service.create(services, tenant, "toy", idempotency=idempotency, resolve=resolve)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from contracts.kinds import FIT, Kind, Kinds
 from workers.runtime.functions import check_functions, import_function
 
 
-def with_task(**changes: str) -> Kind:
+def with_task(**changes: Any) -> Kind:
     """Return the kind of fits with changes to its task."""
     return replace(FIT, tasks=(replace(FIT.task, **changes),))
 

@@ -30,7 +30,7 @@ RETENTION = timedelta(days=7)
 """How long Redis keeps what belongs to a job, ours and RQ's alike, so neither outlives the other."""
 
 OTHER_PREFIXES = ("upload", "labelset", "stream")
-"""The prefixes of what is no job."""
+"""The prefixes of ids that are not ids of jobs."""
 
 
 class Argument(Protocol):
@@ -153,7 +153,7 @@ STREAM_SHARD = Task(
     kept=timedelta(hours=1),
 )
 OTHER_TASKS: Mapping[str, tuple[Task, ...]] = {"stream": (STREAM_SHARD,)}
-"""The tasks of what is no job, by the prefix of its ids."""
+"""The tasks that work on no job, by the prefix of the ids that they work on."""
 
 GENERATOR = Kind(
     "generator",

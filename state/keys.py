@@ -130,7 +130,7 @@ def weights(
 
 
 def samples(tenant: str, generator_id: str, sha256: str, suffix: SampleSuffix) -> str:
-    """Return the key of what is kept of a generator's samples: the sheet for people, the statistics for inversion."""
+    """Return the key of a file about a generator's samples: the sheet for people, the statistics for inversion."""
     return f"{thing_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
 
 

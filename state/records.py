@@ -46,7 +46,7 @@ def read(store: Store, key: str, model: type[M]) -> M | None:
 
 
 def write(store: Store, key: str, value: Model) -> None:
-    """Store a value. Replaces what is there."""
+    """Store a value. Replaces a stored one."""
     store.put(key, _encode(value))
 
 
@@ -161,7 +161,7 @@ def shards_done(store: Store, batch: JobRef) -> set[int]:
 def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str) -> None:
     """Write a tombstone, then delete every other object below `prefix`. Safe to repeat.
 
-    `first` is the object that makes the thing exist. It is deleted first, so nobody reads half a thing, even when the
+    `first` is the object that makes the thing exist. It is deleted first, so half a thing is never read, even when the
     process ends in between.
 
     Works on a full disk: without room for a tombstone, `first` is renamed to it. A rename takes no room and is atomic.

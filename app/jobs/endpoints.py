@@ -16,7 +16,7 @@ from app.http.paging import Page
 from app.http.requests import Exchange, PageQuery, ServicesDep, created, paged
 from app.jobs import service
 from app.jobs.answers import conditional, with_status
-from app.jobs.following import follow, has_nothing_to_tell, wait_for_end
+from app.jobs.following import follow, has_every_event, wait_for_end
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import Model
@@ -120,7 +120,7 @@ def live_events(ref_of: Callable[..., Awaitable[JobRef]]) -> Callable[..., Await
         services: ServicesDep,
         last_event_id: LastEventId = None,
     ) -> EventStream:
-        if await has_nothing_to_tell(services, ref, last_event_id):
+        if await has_every_event(services, ref, last_event_id):
             raise HTTPException(HTTPStatus.NO_CONTENT)
         return _stream(services, ref, last_event_id)
 

@@ -186,7 +186,9 @@ def _erase(services: Services, ref: JobRef) -> None:
         services.ledger.forget(ref)
         OnDemandLedger(services.ledger).forget(str(ref))
         services.ledger.index_remove(ref.tenant, ref.noun, ref.id)
-    except redis.RedisError as error:  # its disk may be full; lists skip what is not in the store
+    except (
+        redis.RedisError
+    ) as error:  # its disk may be full; lists skip ids that the store does not have
         log.warning("deleted but still in the index", job=str(ref), error=str(error))
 
 

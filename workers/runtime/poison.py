@@ -59,7 +59,7 @@ def checked(kinds: Kinds, rq_id: str, fields: Fields) -> dict[bytes, bytes]:
     """Return the fields of a job that may be read.
 
     Raises:
-        Poison: it is not a call of a registered task as we queue it; the message says what is wrong.
+        Poison: it is not a call of a registered task as we queue it; the message gives the reason.
     """
     for name in FORBIDDEN:
         if fields.get(name.encode()) not in (None, b"", b"[]", b"null"):

@@ -37,7 +37,7 @@ def test_a_missing_function_is_named(dotted: str) -> None:
 def test_a_module_that_cannot_be_imported_is_not_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error of its own import is shown: writing the module again would not help."""
+    """The error shows the import that fails: writing the module again would not help."""
     (tmp_path / "half_written.py").write_text("import no_such_package\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ModuleNotFoundError, match="no_such_package"):

@@ -83,7 +83,7 @@ def test_a_cancelled_fit_that_nobody_began_is_ended(scene: Scene) -> None:
 
 
 def test_a_batch_whose_last_worker_died_is_completed(scene: Scene) -> None:
-    """All records are there and no manifest: whoever finds that writes it."""
+    """All records exist and no manifest: the reconciler writes it."""
     batch = scene.ask_batch(scene.fit(), n=4, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     scene.machine.store.delete(keys.job_manifest(batch.ref))
@@ -127,7 +127,7 @@ def test_only_one_reconciler_works_at_a_time(scene: Scene) -> None:
 
 
 def test_an_unreadable_job_does_not_stop_the_others(scene: Scene) -> None:
-    """Somebody has put rubbish into the store: it is passed over, the lost fit is not."""
+    """Rubbish in the store is skipped, and the lost fit is queued again."""
     scene.machine.store.put("tenants/default/fits/rubbish/request.json", b"rubbish")
     scene.machine.store.put(f"tenants/default/fits/fit_{'0' * 32}/request.json", b"{}")
     fit = aged(scene, scene.ask_fit())
@@ -139,7 +139,7 @@ def test_an_unreadable_job_does_not_stop_the_others(scene: Scene) -> None:
     "rq_id", ["batch_x-export-coco-1", "portraits-64-1", "x", f"batch_{'0' * 32}-nothing-1", "-"]
 )
 def test_foreign_entries_stop_no_repair(scene: Scene, rq_id: str) -> None:
-    """Whatever id stands in a queue, a lost fit is still queued again."""
+    """With any id in a queue, a lost fit is still queued again."""
     for queue in QUEUE_NAMES:
         scene.machine.redis.rpush(open_queue(scene.machine.redis, queue).key, rq_id)
     fit = aged(scene, scene.ask_fit())

@@ -145,7 +145,7 @@ class Request(Asked):
         return JobRef(tenant=self.tenant, id=self.id)
 
 
-class Outcome(Model):
+class JobManifest(Model):
     """What every `manifest.json` of a job says: how it ended and when. It is written last, and the first one stays."""
 
     status: TerminalStatus

@@ -16,10 +16,10 @@ from contracts.batches import BatchManifest, BatchRequest
 from contracts.errors.tree import NotFound
 from contracts.exports import ExportRef
 from contracts.fits.fit import FitManifest, FitRequest
-from contracts.generators import GeneratorOutcome, GeneratorRequest
+from contracts.generators import GeneratorManifest, GeneratorRequest
 from contracts.ids import RqId, is_prefix, new_id, plural_of, prefix_of
-from contracts.inverters import InverterOutcome, InverterRequest
-from contracts.jobs import JobRef, Outcome, Request, ShardRef
+from contracts.inverters import InverterManifest, InverterRequest
+from contracts.jobs import JobManifest, JobRef, Request, ShardRef
 from contracts.streams import ShardOwner, StreamShardRef
 
 QueueName = Literal["fit", "generate", "cpu"]
@@ -103,7 +103,7 @@ class Kind:
 
     name: str
     request: type[Request]
-    manifest: type[Outcome]
+    manifest: type[JobManifest]
     tasks: tuple[Task, ...]
     repair: str | None = None
     room: str = ""
@@ -158,13 +158,13 @@ OTHER_TASKS: Mapping[str, tuple[Task, ...]] = {"stream": (STREAM_SHARD,)}
 GENERATOR = Kind(
     "generator",
     GeneratorRequest,
-    GeneratorOutcome,
+    GeneratorManifest,
     (Task("workers.importing.imports.run", "cpu", timedelta(hours=2)),),
 )
 INVERTER = Kind(
     "inverter",
     InverterRequest,
-    InverterOutcome,
+    InverterManifest,
     (Task("workers.training.inverters.run", "fit", timedelta(hours=48)),),
 )
 FIT = Kind(

@@ -13,7 +13,7 @@ tenants/{tenant}/
 │   ├── cancel.json                              A
 │   ├── weights/{sha256}.safetensors | .json     W  content-addressed; also of inverters
 │   ├── samples/{sha256}.png | .safetensors      W  the sheet, and mean and standard deviation of its samples
-│   ├── inverters/{digest}.json                  W  an inverter; the first one stays
+│   ├── inverters/{digest}.json                  W  a `StoredInverter`; the first one stays
 │   ├── manifest.json                            W  last; the first one stays
 │   └── tombstone.json                           A
 ├── inverters/{id}/

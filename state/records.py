@@ -15,14 +15,14 @@ from pydantic import ValidationError
 from contracts.base import Model, now
 from contracts.batches import ShardRecord
 from contracts.errors.tree import StoreUnavailable
-from contracts.generators import GeneratorManifest, GeneratorOutcome, InverterManifest
+from contracts.generators import GeneratorManifest, StoredGenerator, StoredInverter
 from contracts.jobs import (
     Cancellation,
     JobError,
+    JobManifest,
     JobRef,
     JobStatus,
     Live,
-    Outcome,
     Request,
     TerminalStatus,
     Tombstone,
@@ -34,7 +34,7 @@ from state.store import Store
 
 M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=Request)
-T = TypeVar("T", bound=Outcome)
+T = TypeVar("T", bound=JobManifest)
 
 
 def read(store: Store, key: str, model: type[M]) -> M | None:
@@ -63,7 +63,7 @@ class JobRecord:
 
     request: Request
     cancellation: Cancellation | None
-    manifest: Outcome | None
+    manifest: JobManifest | None
 
     def status(self, live: Live) -> JobStatus:
         """Return the job's status. The store decides; Redis only separates queued from running."""
@@ -84,16 +84,16 @@ def read_manifest(store: Store, ref: JobRef, model: type[T]) -> T | None:
     return read(store, keys.job_manifest(ref), model)
 
 
-def read_generator(store: Store, tenant: str, generator_id: str) -> GeneratorManifest | None:
+def read_generator(store: Store, tenant: str, generator_id: str) -> StoredGenerator | None:
     """Return a generator that can be fitted, or None when its import has not succeeded."""
-    outcome = read(store, keys.manifest(tenant, "generators", generator_id), GeneratorOutcome)
-    return outcome.generator if outcome is not None else None
+    manifest = read(store, keys.manifest(tenant, "generators", generator_id), GeneratorManifest)
+    return manifest.generator if manifest is not None else None
 
 
-def read_inverters(store: Store, tenant: str, generator_id: str) -> list[InverterManifest]:
+def read_inverters(store: Store, tenant: str, generator_id: str) -> list[StoredInverter]:
     """Return all inverters of a generator."""
     objects = list(store.list(keys.inverters_prefix(tenant, generator_id)))
-    inverters = (read(store, one.key, InverterManifest) for one in objects)
+    inverters = (read(store, one.key, StoredInverter) for one in objects)
     return [inverter for inverter in inverters if inverter is not None]
 
 

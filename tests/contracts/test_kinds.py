@@ -9,7 +9,7 @@ from pydantic import Field
 
 from contracts.errors.tree import NotFound
 from contracts.ids import DEFAULT_TENANT, id_pattern, new_id
-from contracts.jobs import JobRef, Outcome, Request
+from contracts.jobs import JobManifest, JobRef, Request
 from contracts.kinds import BATCH, FIT, KINDS, SHARD, Kind, Kinds, Task
 
 
@@ -21,7 +21,7 @@ class ToyRequest(Request):
     is_large: bool = False
 
 
-class ToyManifest(Outcome):
+class ToyManifest(JobManifest):
     """A manifest that is complete."""
 
     kind: Literal["toy"] = "toy"

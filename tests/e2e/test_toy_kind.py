@@ -27,7 +27,7 @@ from app.main import create_app
 from contracts.base import Model, now
 from contracts.errors.jobs import JobFailed
 from contracts.ids import DEFAULT_TENANT, id_pattern
-from contracts.jobs import JobEnvelope, JobRef, JobStatus, Outcome, Request
+from contracts.jobs import JobEnvelope, JobManifest, JobRef, JobStatus, Request
 from contracts.kinds import KINDS, Kind, QueueName, Task
 from state.ledger import Ledger
 from state.settings import Settings
@@ -54,7 +54,7 @@ class ToyRequest(Request):
     word: str
 
 
-class ToyManifest(Outcome):
+class ToyManifest(JobManifest):
     """`toys/{id}/manifest.json`."""
 
     kind: Literal["toy"] = "toy"

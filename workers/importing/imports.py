@@ -12,8 +12,8 @@ from contracts.errors.jobs import InputMissing
 from contracts.generators import (
     GeneratorManifest,
     GeneratorMetrics,
-    GeneratorOutcome,
     GeneratorRequest,
+    StoredGenerator,
     Weights,
 )
 from contracts.jobs import JobRef, JobStatus
@@ -44,7 +44,7 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
         _discard(machine, request)
 
 
-def _import(run: Run) -> GeneratorOutcome:
+def _import(run: Run) -> GeneratorManifest:
     request = run.read_request(GeneratorRequest)
     if request.original is None:
         raise InputMissing(f"The request of '{run.ref}' names no upload.")
@@ -57,7 +57,7 @@ def _import(run: Run) -> GeneratorOutcome:
         discriminator = (
             _store_network(run, "discriminator", folder) if converted.has_discriminator else None
         )
-    made = GeneratorManifest(
+    made = StoredGenerator(
         **request.model_dump(include={"tenant", "id", "name", "created_at", "license"}),
         source=f"{request.source} ({converted.format})",
         digest=weights.digest,
@@ -69,7 +69,7 @@ def _import(run: Run) -> GeneratorOutcome:
         statistics=_store_sample(run, pack(samples.statistics), "safetensors", BINARY),
         **describe(generator.config),
     )
-    return GeneratorOutcome(
+    return GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
         finished_at=now(),

@@ -20,7 +20,7 @@ from rq.exceptions import AbandonedJobError
 from contracts.base import now
 from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory, WorkerLost
 from contracts.errors.tree import HandsOffError
-from contracts.jobs import JobError, JobRef, JobStatus, Outcome, Progress, Request
+from contracts.jobs import JobError, JobManifest, JobRef, JobStatus, Progress, Request
 from state import records
 from workers.runtime.machine import Machine
 
@@ -107,7 +107,7 @@ class Run:
 
 
 def perform(
-    machine: Machine, ref: JobRef, attempt: int, work: Callable[[Run], Outcome | None]
+    machine: Machine, ref: JobRef, attempt: int, work: Callable[[Run], JobManifest | None]
 ) -> None:
     """Run `work` on a job that has not ended, and store its manifest. None leaves the job running."""
     if records.is_deleted(machine.store, ref) or records.has_ended(machine.store, ref):
@@ -148,7 +148,7 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
     records.finish(machine.store, machine.ledger, ref, manifest)
 
 
-def cancelled(machine: Machine, ref: JobRef, started_at: datetime | None) -> Outcome:
+def cancelled(machine: Machine, ref: JobRef, started_at: datetime | None) -> JobManifest:
     """Return the manifest of a job that was cancelled."""
     kind = machine.kinds.of(ref)
     return records.ended_without_result(kind.manifest, JobStatus.CANCELLED, started_at)
@@ -156,7 +156,7 @@ def cancelled(machine: Machine, ref: JobRef, started_at: datetime | None) -> Out
 
 def failed(
     machine: Machine, ref: JobRef, error: BaseException, started_at: datetime | None
-) -> Outcome:
+) -> JobManifest:
     """Return the manifest of a job that failed."""
     kind, reason = machine.kinds.of(ref), reason_of(error)
     return records.ended_without_result(kind.manifest, JobStatus.FAILED, started_at, reason)

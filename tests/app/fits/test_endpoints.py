@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from contracts.fits.fit import FitRequest
-from contracts.generators import GeneratorManifest
+from contracts.generators import StoredGenerator
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef
 from contracts.labelsets import LabelsetManifest
@@ -29,7 +29,7 @@ def test_a_create_is_accepted_and_queued(
 
 
 def test_the_request_is_frozen_with_everything_resolved(
-    client: httpx2.Client, fit_id: str, store: Store, generator: GeneratorManifest
+    client: httpx2.Client, fit_id: str, store: Store, generator: StoredGenerator
 ) -> None:
     """What is stored pins generator, inverter and labelset by digest, and every option by number."""
     request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=fit_id), FitRequest)

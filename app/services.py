@@ -1,4 +1,4 @@
-"""What every request may need, built once in `create_app` and handed in: settings, store, Redis, decoder, secret."""
+"""What requests need, built once in `create_app`: settings, kinds of job, store, Redis, decoder, secret."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from app.decoding.parent import Decoder
 from app.health.probing import StoreProbe
 from app.jobs.queueing import Queueing
 from app.listening import Listener
+from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -16,9 +17,10 @@ from state.store import Store
 
 @dataclass(frozen=True)
 class Services:
-    """The process's ways to the world. `secret` signs download links and cursors."""
+    """The connections of the process. `secret` signs links and cursors."""
 
     settings: Settings
+    kinds: Kinds
     store: Store
     store_probe: StoreProbe
     ledger: Ledger
@@ -29,16 +31,19 @@ class Services:
     secret: bytes
 
     @classmethod
-    def from_settings(cls, settings: Settings, store: Store | None = None) -> Self:
-        """Opens everything; nothing is sent yet.
+    def from_settings(
+        cls, settings: Settings, store: Store | None = None, kinds: tuple[Kind, ...] = KINDS
+    ) -> Self:
+        """Open all connections; nothing is sent yet.
 
-        Without `link_secret`, links and cursors end with the process, and two app processes refuse each other's.
+        Without `link_secret`, links and cursors are valid in this process only.
         """
         url = settings.redis_url.get_secret_value()
         given = settings.link_secret
         store = store or Store.from_settings(settings)
         return cls(
             settings=settings,
+            kinds=Kinds(kinds),
             store=store,
             store_probe=StoreProbe(store),
             ledger=Ledger.connect(url),
@@ -50,7 +55,7 @@ class Services:
         )
 
     async def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         self.ledger.redis.close()
         self.queueing.close()
         await self.listener.close()

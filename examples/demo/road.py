@@ -17,7 +17,7 @@ Json = dict[str, Any]
 Watch = Callable[[Json], None]
 
 POLL_SECONDS = 0.25
-ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class JobFailed(Exception):

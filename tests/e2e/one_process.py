@@ -70,7 +70,7 @@ def world(
 def _render(scene: Scene, batch_id: str) -> None:
     """Every shard of a batch, as one worker would."""
     ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-    request = records.read_request(scene.machine.store, ref)
-    assert isinstance(request, BatchRequest)
+    request = records.read_request(scene.machine.store, ref, BatchRequest)
+    assert request is not None
     for index in range(request.num_shards):
         batches.run_shard(scene.machine, str(ShardRef(batch=ref, index=index)), 1)

@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from contracts.kinds import KINDS
 from examples.demo.stack import REPOSITORY, Stack
 from state.settings import Settings
 from tests.fuzz.seeds import sow
 
 LEFT_OUT = "positive_data_acceptance,ignored_auth"
 # These wait: for a shard that no worker renders, and for the end of jobs that no worker runs.
-SLOW = ("read_tar", "follow_inverter", "follow_generator", "follow_fit", "follow_batch")
+SLOW = ("read_tar", *(f"follow_{kind.name}" for kind in KINDS))
 
 
 def main() -> int:

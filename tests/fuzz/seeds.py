@@ -11,7 +11,7 @@ from contracts.batches import BatchRequest, ShardRecord, batch_manifest
 from contracts.digests import sha256_of
 from contracts.fits.fit import FitManifest
 from contracts.fits.metrics import FitMetrics, InvertedImage
-from contracts.generators import GeneratorManifest, GeneratorOutcome, GeneratorRequest, Weights
+from contracts.generators import GeneratorManifest, GeneratorRequest, StoredGenerator, Weights
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, JobStatus
 from state import keys, records
@@ -85,7 +85,7 @@ def _publish_generator(store: Store) -> None:
     common |= {"source": "made for fuzzing", "licence": "MIT"}
     sizes: Mapping[str, int] = dict.fromkeys(("height_px", "width_px"), 32)
     sizes = {**sizes, "z_dim": 8, "w_dim": 8, "num_ws": 8}
-    made = GeneratorManifest.model_validate(
+    made = StoredGenerator.model_validate(
         {
             **common,
             **sizes,
@@ -95,7 +95,7 @@ def _publish_generator(store: Store) -> None:
         }
     )
     request = GeneratorRequest.model_validate({**common, "original": None})
-    outcome = GeneratorOutcome(
+    outcome = GeneratorManifest(
         status=JobStatus.SUCCEEDED, started_at=None, finished_at=now(), generator=made
     )
     records.write(store, keys.job_request(request.ref), request)
@@ -119,8 +119,8 @@ def _finish_fit(store: Store, ledger: Ledger, fit_id: str) -> None:
 
 def _finish_batch(store: Store, ledger: Ledger, batch_id: str) -> None:
     ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-    request = records.read_request(store, ref)
-    assert isinstance(request, BatchRequest)
+    request = records.read_request(store, ref, BatchRequest)
+    assert request is not None
     shards = {index: _shard(store, request, index) for index in range(request.num_shards)}
     records.finish(store, ledger, ref, batch_manifest(request, shards))
 

@@ -126,26 +126,26 @@ openapi: $(READY) ## Write the description of the API: docs/openapi.json
 	@$(BIN)/python -m app.openapi docs/openapi.json
 
 bench: bench-labels ## Labels, and quick forms of fit and service (minutes), each ending in one line of JSON (history in benchmarks/LOG.md)
-	@$(BIN)/python -m benchmarks.fit --px 64 --labels 16
-	@$(BIN)/python -m benchmarks.service --pairs 128 --rounds 2
+	@$(BIN)/python -m benchmarks.speed.fit --px 64 --labels 16
+	@$(BIN)/python -m benchmarks.service.throughput --pairs 128 --rounds 2
 
 bench-labels: $(READY) ## Speed and memory of labels against the image and the paper's way (BENCH="--px 64 256 1024": a quarter of an hour)
-	@$(BIN)/python -m benchmarks.label_head $(BENCH)
+	@$(BIN)/python -m benchmarks.speed.label_head $(BENCH)
 
 bench-fit: $(READY) ## Time and memory of a fit's stages by resolution and labels (BENCH="--px 64 256 512" for larger ones)
-	@$(BIN)/python -m benchmarks.fit $(BENCH)
+	@$(BIN)/python -m benchmarks.speed.fit $(BENCH)
 
 bench-service: $(READY) ## Pairs per second through the whole service with one worker against the bare loop
-	@$(BIN)/python -m benchmarks.service $(BENCH)
+	@$(BIN)/python -m benchmarks.service.throughput $(BENCH)
 
 bench-quality: $(READY) ## Label quality at 16 and 50 labels, 5 draws (an hour or more on 2 cores)
-	@$(BIN)/python -m benchmarks.quality
+	@$(BIN)/python -m benchmarks.labels.quality
 
 bench-inversion: $(READY) ## What each choice of the inversion is worth (hours; BENCH=--quick for its main rows)
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)
 
 bench-streams: $(READY) ## Does a training loop on a stream ever wait, does the worker ever rest (minutes; one worker)
-	@$(BIN)/python -m benchmarks.streams $(BENCH)
+	@$(BIN)/python -m benchmarks.service.streams $(BENCH)
 
 train-portraits: $(READY) ## Remake the built-in generator and its inverter, into build/ (hours on 2 cores)
 	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from examples.portraits.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
-from examples.portraits.keypoints import HEAD_ENDS, KEYPOINT_NAMES, SKELETON
+from examples.portraits.drawing.keypoints import HEAD_ENDS, KEYPOINT_NAMES, SKELETON
 from examples.portraits.many import render_many
 from examples.portraits.population import GLASSES_SHARE, HAT_SHARE, draw_portrait
 from examples.portraits.render import Rendering

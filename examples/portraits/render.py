@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.portraits.accessories import paint_glasses, paint_hat
-from examples.portraits.body import paint_background, paint_clothing, paint_neck
-from examples.portraits.canvas import Canvas, Plane, Where, average
 from examples.portraits.classes import Material
 from examples.portraits.colors import Color
-from examples.portraits.face import paint_face
-from examples.portraits.hair import paint_hair, paint_hair_behind
-from examples.portraits.keypoints import locate
+from examples.portraits.drawing.accessories import paint_glasses, paint_hat
+from examples.portraits.drawing.body import paint_background, paint_clothing, paint_neck
+from examples.portraits.drawing.canvas import Canvas, Plane, Where, average
+from examples.portraits.drawing.face import paint_face
+from examples.portraits.drawing.hair import paint_hair, paint_hair_behind
+from examples.portraits.drawing.keypoints import locate
 from examples.portraits.population import draw_portrait
 from examples.portraits.traits import Portrait
 

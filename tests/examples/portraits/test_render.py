@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from examples.portraits.canvas import SUPERSAMPLES
 from examples.portraits.classes import IMAGE_PX, MATERIAL_PART, Material, Part
+from examples.portraits.drawing.canvas import SUPERSAMPLES
 from examples.portraits.many import render_images, render_many
 from examples.portraits.population import draw_portrait
 from examples.portraits.render import paint, render, render_image

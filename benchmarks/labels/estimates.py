@@ -1,0 +1,190 @@
+"""`python -m benchmarks.labels.estimates`: does a fit's own estimate of its label quality predict the true one?
+
+Fits on 8 to 50 inverted portraits, each with the cross-validated estimate that the service would tell its owner, and
+with its score on held-out inverted portraits. Ends in one line of JSON.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.inversion.codes import CodeStore, Networks
+from benchmarks.labels.quality import BUILTIN, MICRO_BATCH
+from benchmarks.segmenter.reference import FOLDER
+from contracts.fits.metrics import TaskMetrics
+from contracts.schemas import LabelSchema
+from examples.portraits.classes import IMAGE_PX
+from examples.portraits.labelset import MASKS_SCHEMA, OTHER_SCHEMAS, stratified_indices
+from examples.portraits.many import render_many
+from examples.portraits.splits import seed_of
+from models.generators.stylegan2.generator import Generator
+from models.inversion.refinement import InversionOptions
+from models.labels.label_generator import LabelGenerator
+from models.labels.training import EnsembleOptions
+from workers.fitting.estimates import estimate
+from workers.fitting.pairs import ImageLabels, Pairs
+from workers.fitting.scoring import Scorer
+from workers.fitting.tasks import Trainer
+from workers.runtime.micro_batches import MicroBatches
+
+SCHEMA = LabelSchema.model_validate(MASKS_SCHEMA | OTHER_SCHEMAS)
+LARGEST = 50
+"""The smaller sets are drawn from the sets of so many, whose codes the quality benchmark has found already."""
+SIZES = (8, 12, 16, 24, 36, 50)
+
+
+@dataclass(frozen=True)
+class Portraits:
+    """Inverted portraits with all their truth."""
+
+    ws: Tensor
+    pairs: Pairs
+
+    @classmethod
+    def read(cls, codes: CodeStore, split: str, draw: int, count: int) -> "Portraits":
+        """A split's stratified set."""
+        seed = seed_of(split, draw)
+        indices = stratified_indices(seed, count)
+        truth = list(render_many(seed, indices))
+        pairs = Pairs(
+            names=tuple(str(index) for index in indices),
+            images=tuple(one.image for one in truth),
+            labels=tuple(ImageLabels(one.mask, one.keypoints, one.depth) for one in truth),
+            schema=SCHEMA,
+            px=(IMAGE_PX, IMAGE_PX),
+        )
+        return cls(codes.labelled(split, draw, count).ws, pairs)
+
+    def some(self, count: int, seed: int) -> "Portraits":
+        """So many of them, drawn at random: what a user has is not stratified."""
+        chosen = np.random.default_rng(seed).permutation(len(self.pairs))[:count].tolist()
+        pairs = Pairs(
+            names=tuple(self.pairs.names[place] for place in chosen),
+            images=tuple(self.pairs.images[place] for place in chosen),
+            labels=tuple(self.pairs.labels[place] for place in chosen),
+            schema=self.pairs.schema,
+            px=self.pairs.px,
+        )
+        return Portraits(self.ws[chosen], pairs)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The headline of each task."""
+
+    miou: float
+    pck: float
+    absrel: float
+
+    @classmethod
+    def of(cls, metrics: TaskMetrics) -> "Figures":
+        """NaN where there was nothing to judge."""
+        pck = metrics.keypoints.pck if metrics.keypoints else None
+        absrel = metrics.depth.absrel if metrics.depth else None
+        found = (metrics.miou, pck, absrel)
+        return cls(*(float("nan") if one is None else round(one, 4) for one in found))
+
+
+def main() -> None:
+    """One fit for every size and draw; the summary is one line of JSON."""
+    options = _parse()
+    codes = CodeStore(options.folder, Networks.read(options.generator), InversionOptions())
+    generator = codes.networks.generator
+    heldout = Portraits.read(codes, "heldout", 0, options.heldout)
+    predicted: list[Figures] = []
+    true: list[Figures] = []
+    classes: list[tuple[float, float]] = []
+    for draw, count in product(range(options.draws), options.sizes):
+        labelled = Portraits.read(codes, "labelled", draw, LARGEST).some(count, seed=draw)
+        trainer = _trainer(generator, labelled, seed=draw)
+        guess = estimate(trainer, _ignore)
+        assert guess is not None
+        ensemble = trainer.train(trainer.wanted, _ignore)
+        judged = _judge(LabelGenerator(generator, ensemble), heldout)
+        predicted.append(Figures.of(guess))
+        true.append(Figures.of(judged))
+        classes += _by_class(guess, judged)
+        told = {"labels": count, "predicted": asdict(predicted[-1]), "true": asdict(true[-1])}
+        print(json.dumps(told), file=sys.stderr, flush=True)
+    summary = {
+        name: compare(_column(predicted, name), _column(true, name)) for name in asdict(true[0])
+    }
+    summary["class_iou"] = compare(*np.array(classes).T)
+    print(json.dumps({"benchmark": "estimates", "fits": len(true), **summary}))
+
+
+def compare(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, float]:
+    """Mean absolute gap of the prediction and of the best constant, the truth's median; Spearman's correlation."""
+    constant = np.abs(true - np.median(true)).mean()
+    return {
+        "mean_gap": round(float(np.abs(predicted - true).mean()), 4),
+        "mean_error": round(float((predicted - true).mean()), 4),
+        "constant_gap": round(float(constant), 4),
+        "spearman": round(float(np.corrcoef(_ranks(predicted), _ranks(true))[0, 1]), 3),
+    }
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rank of each value; equal ones share the mean of theirs."""
+    below = (values[None] < values[:, None]).sum(axis=1)
+    equal = (values[None] == values[:, None]).sum(axis=1)
+    return np.asarray(below + (equal - 1) / 2, dtype=np.float64)
+
+
+def _trainer(generator: Generator, labelled: Portraits, *, seed: int) -> Trainer:
+    return Trainer(
+        generator=generator,
+        pairs=labelled.pairs,
+        ws=labelled.ws,
+        wanted=EnsembleOptions(),
+        seed=seed,
+        micro_batches=MicroBatches(MICRO_BATCH),
+        digest="",
+    )
+
+
+def _by_class(predicted: TaskMetrics, true: TaskMetrics) -> list[tuple[float, float]]:
+    """The IoU of each class that the estimate says something of, beside its true one."""
+    both = ((iou, true.class_iou[name]) for name, iou in predicted.class_iou.items())
+    return [(guess, truth) for guess, truth in both if guess is not None and truth is not None]
+
+
+def _judge(label_generator: LabelGenerator, heldout: Portraits) -> TaskMetrics:
+    scorer, pairs = Scorer(SCHEMA), heldout.pairs
+    for chosen in torch.arange(len(pairs)).split(MICRO_BATCH):
+        places = chosen.tolist()
+        rendered = label_generator.render(heldout.ws[chosen])
+        scorer.add(rendered, pairs.label_tensors(places), pairs.reference_px(places))
+    return scorer.metrics()
+
+
+def _column(figures: list[Figures], name: str) -> NDArray[np.float64]:
+    return np.array([getattr(one, name) for one in figures])
+
+
+def _ignore(done: int, total: int) -> None:
+    """Nobody watches these trainings."""
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.labels.estimates", description=__doc__
+    )
+    parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="codes")
+    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--heldout", type=int, default=200)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,9 @@
-"""`python -m benchmarks.inversion`: 50 images inverted in one batched run, and what each choice of it is worth.
+"""`python -m benchmarks.inversion`: measure the effect of each inversion setting on 50 images.
 
-Each row inverts labelled and held-out images with one setting, fits an ensemble on the codes and scores it on
-held-out images and, for portraits, on samples that the reference segmenter labels. Real faces need their data and a
-folder of networks (`workers.checkpoints convert`, then `workers.training.train_inverter`). Ends in one line of JSON.
+Each row inverts labelled and held-out images in batches with one setting, and fits an ensemble on the codes. It scores
+the ensemble on held-out images and, for portraits, on samples labelled by the reference segmenter. Real faces need
+their data and a folder of networks (`workers.checkpoints convert`, then `workers.training.train_inverter`). The last
+line is JSON.
 """
 
 import argparse
@@ -47,12 +48,12 @@ from workers.fitting.perceptual_ports import read_mounted
 
 @dataclass(frozen=True)
 class Domain:
-    """A generator with its helpers, and images with masks: the first lot is fitted on, the second held out."""
+    """A generator with its networks, images with masks for the fit, and held-out images with masks."""
 
     name: str
     generator: Generator
     encoder: Encoder
-    judge: DiscriminatorDistance
+    distance: DiscriminatorDistance
     num_classes: int
     images: Tensor
     masks: Tensor
@@ -62,8 +63,8 @@ class Domain:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one setting found: codes of both lots, and how well, in what time."""
+class Inverted:
+    """Result of one setting: codes of both sets of images, and the time per image."""
 
     labelled: Inversion
     heldout: Inversion
@@ -71,7 +72,7 @@ class Found:
 
 
 def main() -> None:
-    """Run the rows on every domain whose data is here."""
+    """Run the rows on every domain whose data is available."""
     options = _parse()
     results: dict[str, Any] = {"benchmark": "inversion", "images": options.images}
     for domain in _domains(options):
@@ -81,22 +82,22 @@ def main() -> None:
 
 def _measure(domain: Domain, options: argparse.Namespace) -> dict[str, Any]:
     table: dict[str, Any] = {"facts": _facts(domain)}
-    _say(domain.name, table["facts"])
+    _print(domain.name, table["facts"])
     prior = latent_prior(domain.generator)
     for row in rows(quick=options.quick, squeezenet=options.squeezenet is not None):
-        port: PerceptualDistance = domain.judge
+        port: PerceptualDistance = domain.distance
         if row.port == "squeezenet":
             port = SqueezeNetDistance(read_mounted(options.squeezenet))
         encoder = domain.encoder if row.encoder else None
-        found = _invert(domain, Tools(domain.generator, encoder, port, prior), row)
-        table[row.name] = _scores(domain, found, fits=options.fits)
-        _say(f"{domain.name} | {row.name}", table[row.name])
+        inverted = _invert(domain, Tools(domain.generator, encoder, port, prior), row)
+        table[row.name] = _scores(domain, inverted, fits=options.fits)
+        _print(f"{domain.name} | {row.name}", table[row.name])
     return table
 
 
-def _invert(domain: Domain, tools: Tools, row: Row) -> Found:
-    """Each lot in one call; the time is that of the processor, so with one thread in seconds of one core."""
-    spacing = measure_spacing(domain.generator, domain.judge)
+def _invert(domain: Domain, tools: Tools, row: Row) -> Inverted:
+    """Invert each set in one call. The time is processor time: with one thread, seconds of one core."""
+    spacing = measure_spacing(domain.generator, domain.distance)
     began = time.process_time()
     labelled, heldout = (
         invert_with_noise(tools, images, row.options)
@@ -105,40 +106,40 @@ def _invert(domain: Domain, tools: Tools, row: Row) -> Found:
         for images in (domain.images, domain.heldout_images)
     )
     num_images = len(domain.images) + len(domain.heldout_images)
-    return Found(labelled, heldout, (time.process_time() - began) / num_images)
+    return Inverted(labelled, heldout, (time.process_time() - began) / num_images)
 
 
-def _scores(domain: Domain, found: Found, *, fits: int) -> dict[str, float | None]:
-    shown = found.labelled.reconstructions.clamp(-1, 1)
-    seen = distances(domain.judge, shown, domain.images)
-    spacing = measure_spacing(domain.generator, domain.judge)
-    has_detail = detail_shown(shown, domain.images) >= MIN_DETAIL
-    expressed = spacing.expresses(found.labelled.psnr_db, seen) & has_detail
-    quality = [_fit(domain, found, seed) for seed in range(fits)]
+def _scores(domain: Domain, inverted: Inverted, *, fits: int) -> dict[str, float | None]:
+    reconstructions = inverted.labelled.reconstructions.clamp(-1, 1)
+    perceptual = distances(domain.distance, reconstructions, domain.images)
+    spacing = measure_spacing(domain.generator, domain.distance)
+    has_detail = detail_shown(reconstructions, domain.images) >= MIN_DETAIL
+    expressed = spacing.expresses(inverted.labelled.psnr_db, perceptual) & has_detail
+    quality = [_fit(domain, inverted, seed) for seed in range(fits)]
     return {
-        "psnr_db": round(float(found.labelled.psnr_db.mean()), 2),
-        "distance": round(float(seen.mean()), 4),
+        "psnr_db": round(float(inverted.labelled.psnr_db.mean()), 2),
+        "distance": round(float(perceptual.mean()), 4),
         "expressible": round(float(expressed.float().mean()), 2),
-        "steps": round(float(found.labelled.steps.float().mean()), 1),
-        "seconds_per_image": round(found.seconds_per_image, 2),
+        "steps": round(float(inverted.labelled.steps.float().mean()), 1),
+        "seconds_per_image": round(inverted.seconds_per_image, 2),
         "heldout_miou": _mean([pair[0] for pair in quality]),
         "generated_miou": _mean([pair[1] for pair in quality]),
     }
 
 
-def _fit(domain: Domain, found: Found, seed: int) -> tuple[float, float | None]:
-    """An ensemble on the codes: mIoU on held-out codes, and on samples where their labels are known."""
+def _fit(domain: Domain, inverted: Inverted, seed: int) -> tuple[float, float | None]:
+    """Fit an ensemble on the codes. Return its mIoU on held-out codes, and on samples if they have labels."""
     px = domain.generator.config.image_px
     ensemble = train_ensemble(
         domain.generator,
-        found.labelled.ws,
+        inverted.labelled.ws,
         Labels(label_px=px, masks=domain.masks),
         tasks=TaskSet(segmentation=SegmentationTask(domain.num_classes)),
         options=EnsembleOptions(),
         seed=seed,
     )
     fitted = LabelGenerator(domain.generator, ensemble)
-    heldout = _miou(fitted, found.heldout.ws, domain.heldout_masks, domain.num_classes)
+    heldout = _miou(fitted, inverted.heldout.ws, domain.heldout_masks, domain.num_classes)
     if domain.generated is None:
         return heldout, None
     return heldout, _miou(fitted, *domain.generated, domain.num_classes)
@@ -154,8 +155,8 @@ def _miou(fitted: LabelGenerator, ws: Tensor, masks: Tensor, num_classes: int) -
 
 
 def _facts(domain: Domain) -> dict[str, Any]:
-    """What the generator's own samples say of the images."""
-    spacing = measure_spacing(domain.generator, domain.judge)
+    """Compare the images with the generator's samples: spacing and framing."""
+    spacing = measure_spacing(domain.generator, domain.distance)
     framing = find_framing(measure_framing(domain.generator), domain.images)
     return {"spacing": asdict(spacing), "framing": asdict(framing)}
 
@@ -173,21 +174,21 @@ def _domains(options: argparse.Namespace) -> Iterator[Domain]:
 
 def _portraits(options: argparse.Namespace) -> Domain:
     networks = Networks.read(options.generator)
-    lots = []
+    sets = []
     for split, count in (("labelled", options.images), ("heldout", options.heldout)):
         seed = seed_of(split, 0)
-        lots.append(render_pairs(seed, stratified_indices(seed, count)))
+        sets.append(render_pairs(seed, stratified_indices(seed, count)))
     segmenter = reference_segmenter(options.folder)
     return Domain(
         name="portraits",
         generator=networks.generator,
         encoder=networks.encoder,
-        judge=networks.distance,
+        distance=networks.distance,
         num_classes=len(CLASS_NAMES),
-        images=to_input(lots[0].images),
-        masks=torch.from_numpy(lots[0].masks).long(),
-        heldout_images=to_input(lots[1].images),
-        heldout_masks=torch.from_numpy(lots[1].masks).long(),
+        images=to_input(sets[0].images),
+        masks=torch.from_numpy(sets[0].masks).long(),
+        heldout_images=to_input(sets[1].images),
+        heldout_masks=torch.from_numpy(sets[1].masks).long(),
         generated=generated_truth(networks.generator, segmenter, SAMPLE_SEED, options.generated),
     )
 
@@ -200,7 +201,7 @@ def _faces(options: argparse.Namespace) -> Domain:
         name="faces",
         generator=networks.generator,
         encoder=networks.encoder,
-        judge=networks.distance,
+        distance=networks.distance,
         num_classes=labelled.num_classes,
         images=labelled.images,
         masks=labelled.masks,
@@ -214,23 +215,31 @@ def _mean(values: list[Any]) -> float | None:
     return None if None in values else round(fmean(values), 4) if values else None
 
 
-def _say(name: str, found: dict[str, Any]) -> None:
-    print(f"{name}: {json.dumps(found)}", file=sys.stderr, flush=True)
+def _print(name: str, figures: dict[str, Any]) -> None:
+    print(f"{name}: {json.dumps(figures)}", file=sys.stderr, flush=True)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inversion", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="without the courses of the optimiser")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="skip the rows on steps, learning rate, patience and restarts",
+    )
     parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="the reference segmenter")
-    parser.add_argument("--domain", choices=("portraits", "faces"), help="one of the two alone")
+    parser.add_argument("--domain", choices=("portraits", "faces"), help="run only this domain")
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--heldout", type=int, default=50)
     parser.add_argument("--generated", type=int, default=500)
-    parser.add_argument("--fits", type=int, default=2, help="ensembles per row, averaged; 0: none")
-    parser.add_argument("--squeezenet", type=Path, help="weights file of the mounted port")
-    parser.add_argument("--data", type=Path, help="folder of real faces; skipped without")
-    parser.add_argument("--faces-generator", type=Path, help="folder of their networks")
+    parser.add_argument(
+        "--fits", type=int, default=2, help="ensembles per row, averaged; 0 for none"
+    )
+    parser.add_argument("--squeezenet", type=Path, help="file of SqueezeNet weights")
+    parser.add_argument(
+        "--data", type=Path, help="folder of real faces; without it they are skipped"
+    )
+    parser.add_argument("--faces-generator", type=Path, help="folder of networks for real faces")
     return parser.parse_args()
 
 

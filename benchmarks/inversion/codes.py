@@ -1,4 +1,4 @@
-"""Labelled portraits with the latent codes that inversion finds for them, kept in a folder so that a run can go on."""
+"""Labelled portraits and their inverted latent codes, cached in a folder so that an interrupted run continues."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from workers.runtime.weights import read_network
 
 @dataclass(frozen=True)
 class Networks:
-    """A generator with its inverter and its discriminator's distance; `digest` names all three in file names."""
+    """A generator, its inverter and its discriminator's distance. `digest` identifies all three in file names."""
 
     generator: Generator
     encoder: Encoder
@@ -35,7 +35,7 @@ class Networks:
 
     @classmethod
     def read(cls, folder: Path) -> "Networks":
-        """From the three safetensors + JSON pairs of a built-in generator's folder."""
+        """Read the three safetensors + JSON pairs in the folder of a built-in generator."""
         names = ("generator", "inverter", "discriminator")
         files = [folder / f"{name}.safetensors" for name in names]
         digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
@@ -59,32 +59,32 @@ class Coded:
 
 @dataclass(frozen=True)
 class CodeStore:
-    """Finds codes once per (networks, options, set) and keeps them in `folder`."""
+    """Inverts each (networks, options, set) once and caches the codes in `folder`."""
 
     folder: Path
     networks: Networks
     options: InversionOptions
 
     def labelled(self, split: str, draw: int, count: int) -> Coded:
-        """The stratified set of `count` portraits of a split's draw."""
+        """Return the stratified set of `count` portraits for one draw of a split."""
         seed = seed_of(split, draw)
         pairs = render_pairs(seed, stratified_indices(seed, count))
         path = self.folder / f"codes-{self._recipe()}-{split}-{draw}-{count}.npz"
         if not path.exists():
-            self._find(path, to_input(pairs.images))
-        with np.load(path) as found:
-            ws, psnr_db = torch.from_numpy(found["ws"]), torch.from_numpy(found["psnr_db"])
+            self._invert(path, to_input(pairs.images))
+        with np.load(path) as arrays:
+            ws, psnr_db = torch.from_numpy(arrays["ws"]), torch.from_numpy(arrays["psnr_db"])
         return Coded(ws, torch.from_numpy(pairs.masks).long(), psnr_db)
 
-    def _find(self, path: Path, images: Tensor) -> None:
+    def _invert(self, path: Path, images: Tensor) -> None:
         began = time.monotonic()
         networks = self.networks
         tools = Tools.of(networks.generator, networks.encoder, networks.distance)
-        found = invert(tools, images, self.options)
-        took = time.monotonic() - began
-        print(f"{path.name}: {took / len(images):.2f} s per image", file=sys.stderr, flush=True)
+        inversion = invert(tools, images, self.options)
+        seconds = time.monotonic() - began
+        print(f"{path.name}: {seconds / len(images):.2f} s per image", file=sys.stderr, flush=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        np.savez(path, ws=found.ws.numpy(), psnr_db=found.psnr_db.numpy())
+        np.savez(path, ws=inversion.ws.numpy(), psnr_db=inversion.psnr_db.numpy())
 
     def _recipe(self) -> str:
         options = json.dumps(asdict(self.options), sort_keys=True)

@@ -1,4 +1,4 @@
-"""Real faces with 8-class masks, from a folder outside the checkout: for benchmarks alone; most machines lack them."""
+"""Photographs of faces with masks of 8 classes, read from a folder outside the repository."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Faces:
 
 
 def read_faces(folder: Path, split: str, count: int) -> Faces:
-    """The first `count` faces of a split. Raises `FileNotFoundError` where the data is not."""
+    """Return the first `count` faces of a split. Raises `FileNotFoundError` when the data is missing."""
     names = read_split(folder, SPLITS[split])[:count]
     classes = json.loads((folder / "meta.json").read_text())["classes8"]
     images = [_pixels(image_path(folder, name), "RGB") for name in names]
@@ -33,18 +33,18 @@ def read_faces(folder: Path, split: str, count: int) -> Faces:
 
 
 def read_split(folder: Path, split: str) -> list[str]:
-    """The names of a split's faces, as the data set calls it."""
+    """Return the names of the faces in a split; `split` is the data set's own name for it."""
     names: list[str] = json.loads((folder / "split.json").read_text())[split]
     return names
 
 
 def image_path(folder: Path, name: str) -> Path:
-    """A labelled photograph at 64 px."""
+    """Return the path of a labelled photograph at 64 px."""
     return folder / "images64" / "labelled" / f"{name}.jpg"
 
 
 def mask_path(folder: Path, name: str) -> Path:
-    """Its mask of 8 classes."""
+    """Return the path of its mask of 8 classes."""
     return folder / "mask8_64" / f"{name}.png"
 
 

@@ -1,6 +1,6 @@
-"""Inversion that also optimises the generator's noise maps, as the paper's code could: for comparison only.
+"""Inversion that also optimises the generator's noise maps, an option of the paper's code. For comparison only.
 
-The product keeps noise fixed: what a map of noise absorbs is missing from the codes that labels are read from.
+The service keeps noise fixed: labels are read from the codes, and the codes lack the details that a noise map absorbs.
 """
 
 import torch
@@ -14,11 +14,11 @@ from models.inversion.refinement import InversionOptions, ramp_down, ramp_up
 
 SMALLEST_PX = 8
 REGULARISER_WEIGHT = 1e-3
-"""Against correlations in units of what white noise has by chance; the published 1e5 is right for 1024 px alone."""
+"""Penalty on correlations, in units of the correlation expected of noise. The published 1e5 suits only 1024 px."""
 
 
 class _Synthesizer(nn.Module):
-    """Makes synthesis callable with other noise maps than the generator's."""
+    """Wraps synthesis so that `functional_call` can replace the noise maps."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -29,14 +29,15 @@ class _Synthesizer(nn.Module):
 
 
 def invert_with_noise(tools: Tools, images: Images, options: InversionOptions) -> Inversion:
-    """Codes found together with maps of noise; reconstructions have them, the labels' features do not.
+    """Optimise codes together with noise maps. Reconstructions use the maps; the features for labels do not.
 
-    One image at a time: a generator holds one map for a whole batch.
+    Images are inverted one at a time, because a generator shares one set of maps over a batch.
     """
-    found = [_refine(tools, image, options) for image in images.split(1)]
-    made = torch.cat([part[1] for part in found])
+    parts = [_refine(tools, image, options) for image in images.split(1)]
+    reconstructions = torch.cat([part[1] for part in parts])
     steps = torch.full((len(images),), options.steps)
-    return Inversion(torch.cat([part[0] for part in found]), made, psnr_db(made, images), steps)
+    ws = torch.cat([part[0] for part in parts])
+    return Inversion(ws, reconstructions, psnr_db(reconstructions, images), steps)
 
 
 def _refine(tools: Tools, image: Images, options: InversionOptions) -> tuple[Tensor, Tensor]:
@@ -51,8 +52,8 @@ def _refine(tools: Tools, image: Images, options: InversionOptions) -> tuple[Ten
     for step in range(1, options.steps + 1):
         rate = ramp_up(step / options.steps) * ramp_down(torch.tensor(1.0 - step / options.steps))
         optimizer.param_groups[0]["lr"] = options.learning_rate * float(rate)
-        made = functional_call(synthesizer, maps, (ws,))
-        losses = options.pixel_weight * (made - image).square().mean(dim=(1, 2, 3))
+        reconstruction = functional_call(synthesizer, maps, (ws,))
+        losses = options.pixel_weight * (reconstruction - image).square().mean(dim=(1, 2, 3))
         losses = losses + options.prior_weight * tools.prior.distance(ws)
         regulariser = sum((_pattern(value) for value in maps.values()), start=torch.zeros(()))
         optimizer.zero_grad()
@@ -64,7 +65,7 @@ def _refine(tools: Tools, image: Images, options: InversionOptions) -> tuple[Ten
 
 
 def _pattern(noise: Tensor) -> Tensor:
-    """Correlation with neighbours at every scale (arXiv 1912.04958, appendix D)."""
+    """Return the correlation with neighbours, summed over scales (arXiv 1912.04958, appendix D)."""
     total = torch.zeros(())
     while True:
         for dim in (0, 1):

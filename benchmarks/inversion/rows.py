@@ -1,4 +1,4 @@
-"""The settings that `benchmarks.inversion` compares: the default with one thing changed in each row."""
+"""Settings that `benchmarks.inversion` compares. Each row changes one value of the default."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ NOISE_MAPS = "noise maps optimised"
 
 @dataclass(frozen=True)
 class Row:
-    """One setting: its options, whether the encoder starts, and whose distance the loss weighs."""
+    """One setting: its options, whether the encoder gives the first code, and the perceptual distance in the loss."""
 
     name: str
     options: InversionOptions
@@ -20,22 +20,22 @@ class Row:
 
 
 def rows(*, quick: bool, squeezenet: bool) -> Iterator[Row]:
-    """The rows in the order of the table; the rows of a mounted port only where its weights are."""
+    """Yield the rows in table order. `squeezenet` adds the row that needs mounted SqueezeNet weights."""
     default = InversionOptions()
     yield Row("encoder alone", replace(default, steps=0))
     yield Row("encoder, then optimisation (default)", default)
     yield Row("optimisation alone, from the mean", default, encoder=False)
     yield from _losses(default)
     if squeezenet:
-        weighed = replace(default, perceptual_weight=0.1)
-        yield Row("SqueezeNet distance 0.1 instead", weighed, port="squeezenet")
+        weighted = replace(default, perceptual_weight=0.1)
+        yield Row("SqueezeNet distance 0.1 instead", weighted, port="squeezenet")
     yield Row(NOISE_MAPS, default)
     if not quick:
-        yield from _courses(default)
+        yield from _schedules(default)
 
 
 def _losses(default: InversionOptions) -> Iterator[Row]:
-    """Pixels alone, a weak pull and the paper's, other priors."""
+    """Yield rows for the loss: pixels only, a weak pull and the paper's pull, other prior weights."""
     yield Row("pixels alone", replace(default, perceptual_weight=0.0))
     for pull in (0.01, 1.0):
         yield Row(f"pull to the encoder's code {pull}", replace(default, encoder_pull=pull))
@@ -43,7 +43,7 @@ def _losses(default: InversionOptions) -> Iterator[Row]:
         yield Row(f"prior {prior}", replace(default, prior_weight=prior))
 
 
-def _courses(default: InversionOptions) -> Iterator[Row]:
+def _schedules(default: InversionOptions) -> Iterator[Row]:
     for steps in (50, 200, 400):
         yield Row(f"{steps} steps", replace(default, steps=steps))
     for rate in (0.05, 0.2):

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.labels.compact`: the compact ensemble against the paper's, fitted on the same portraits.
+"""`python -m benchmarks.labels.compact`: compare the compact ensemble with the paper's on the same portraits.
 
-Every draw of 16 and 50 labelled portraits is fitted once and made compact as a fit does it. Both are scored on the same
-features: mIoU and the area under the error-rejection curve, held-out (inverted portraits, exact truth) and generated
-(samples, as the reference segmenter sees them). Ends in one line of JSON.
+Each draw of 16 and 50 labelled portraits is fitted once, then compressed as in a fit job. Both ensembles are scored on
+the same features by mIoU and by the area under the error-rejection curve. The truth is exact for held-out inverted
+portraits; for generated samples it comes from the reference segmenter. The last line is JSON.
 """
 
 import argparse
@@ -40,37 +40,37 @@ Figures = dict[str, float]
 
 @dataclass
 class Score:
-    """What one label generator is worth on one kind of truth."""
+    """Metrics of one label generator on one kind of truth."""
 
     confusion: ConfusionMatrix = field(default_factory=lambda: ConfusionMatrix(len(CLASS_NAMES)))
     scores: list[Tensor] = field(default_factory=list)
     errors: list[Tensor] = field(default_factory=list)
 
     def add(self, fitted: LabelGenerator, taps: Taps, truth: Tensor) -> None:
-        """Labels some images and compares."""
+        """Label some images and compare them with the truth."""
         votes = fitted.label(taps).segmentation
         assert votes is not None
-        found = votes.probabilities.argmax(dim=1)
-        self.confusion.add(found, truth)
+        predicted = votes.probabilities.argmax(dim=1)
+        self.confusion.add(predicted, truth)
         self.scores.append(votes.scores)
-        self.errors.append((found != truth).float().flatten(1).mean(dim=1))
+        self.errors.append((predicted != truth).float().flatten(1).mean(dim=1))
 
     def figures(self) -> Figures:
-        """mIoU, and the area under the curve of pixel errors over rejected images."""
+        """Return mIoU and the area under the curve of pixel error against rejected images."""
         area = area_under_rejection(torch.cat(self.scores), torch.cat(self.errors))
         return {"miou": self.confusion.mean_iou(), "area": area}
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Codes with their masks, by kind: held-out and generated."""
+    """Codes and masks by kind: held-out and generated."""
 
     generator: Generator
     sets: dict[str, tuple[Tensor, Tensor]]
 
-    def judge(self, fits: dict[str, LabelGenerator]) -> dict[str, Figures]:
-        """Every fit on the same features, synthesised once."""
-        found: dict[str, Figures] = {kind: {} for kind in fits}
+    def score(self, fits: dict[str, LabelGenerator]) -> dict[str, Figures]:
+        """Score every fit on the same features. Each feature map is synthesised once."""
+        figures: dict[str, Figures] = {kind: {} for kind in fits}
         for name, (all_ws, all_masks) in self.sets.items():
             scores = {kind: Score() for kind in fits}
             batches = zip(all_ws.split(MICRO_BATCH), all_masks.split(MICRO_BATCH), strict=True)
@@ -80,12 +80,12 @@ class Truth:
                 for kind, fitted in fits.items():
                     scores[kind].add(fitted, taps, masks)
             for kind, score in scores.items():
-                found[kind] |= {f"{name}_{key}": value for key, value in score.figures().items()}
-        return found
+                figures[kind] |= {f"{name}_{key}": value for key, value in score.figures().items()}
+        return figures
 
 
 def main() -> None:
-    """Fit and judge every draw, print each row to stderr and the paired summary as one line of JSON."""
+    """Fit and score every draw. Print each row to stderr and the paired summary as one line of JSON."""
     options = _parse()
     codes = CodeStore(options.folder, Networks.read(options.generator), InversionOptions())
     truth = _truth(codes, options)
@@ -98,8 +98,7 @@ def main() -> None:
             figures = {name: _rounded(each) for name, each in row.items()}
             line = {"labels": count, "draw": draw, **figures}
             print(json.dumps(line), file=sys.stderr, flush=True)
-    told = {"benchmark": "compact", "fits": len(rows), "ranks": summary(rows)}
-    print(json.dumps(told))
+    print(json.dumps({"benchmark": "compact", "fits": len(rows), "ranks": summary(rows)}))
 
 
 def _truth(codes: CodeStore, options: argparse.Namespace) -> Truth:
@@ -112,7 +111,7 @@ def _truth(codes: CodeStore, options: argparse.Namespace) -> Truth:
 
 
 def _compare(truth: Truth, coded: Coded, ranks: Sequence[int], *, seed: int) -> dict[str, Figures]:
-    """The paper's ensemble and what becomes of it at each rank, on the same labelled portraits."""
+    """Score the paper's ensemble and its compressed form at each rank, all from the same labelled portraits."""
     generator, fits, seconds = truth.generator, {}, {}
     began = time.process_time()
     paper = fit_paper(generator, coded, seed=seed)
@@ -124,12 +123,12 @@ def _compare(truth: Truth, coded: Coded, ranks: Sequence[int], *, seed: int) -> 
             paper, generator, coded.ws, rank=rank, seed=seed, micro_batch=SYNTHESIS_BATCH
         )
         seconds[name] = seconds[PAPER] + time.process_time() - began
-    judged = truth.judge({name: LabelGenerator(generator, fit) for name, fit in fits.items()})
-    return {name: {**judged[name], "fit_seconds": seconds[name]} for name in fits}
+    scores = truth.score({name: LabelGenerator(generator, fit) for name, fit in fits.items()})
+    return {name: {**scores[name], "fit_seconds": seconds[name]} for name in fits}
 
 
 def fit_paper(generator: Generator, coded: Coded, *, seed: int) -> Ensemble:
-    """The paper's ensemble on the masks of coded portraits."""
+    """Train the paper's ensemble on the masks of inverted portraits."""
     return train_ensemble(
         generator,
         coded.ws,
@@ -141,7 +140,7 @@ def fit_paper(generator: Generator, coded: Coded, *, seed: int) -> Ensemble:
 
 
 def summary(rows: Sequence[dict[str, Figures]]) -> dict[str, dict[str, Figures]]:
-    """By rank and figure: both means, and the paired difference (mIoU) or share of the paper's (all else)."""
+    """Return, by rank and metric, both means and the paired difference (mIoU) or ratio to the paper's (all others)."""
     ranks = [name for name in rows[0] if name != PAPER]
     return {rank: {name: _paired(rows, rank, name) for name in rows[0][PAPER]} for rank in ranks}
 

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.labels.ensembles`: how many members an ensemble needs, and which feature taps it reads.
+"""`python -m benchmarks.labels.ensembles`: compare numbers of ensemble members and choices of feature taps.
 
-Masks on portraits, over several draws of labelled sets; each row departs from the default and is fitted on the same
-codes. Scored on held-out inverted portraits against exact truth, and on samples as the reference segmenter sees them.
-Ends in one line of JSON.
+The task is masks on portraits, over several draws of labelled sets. Each row changes one or two defaults and is fitted
+on the same codes. Scores use held-out inverted portraits with exact truth, and samples labelled by the reference
+segmenter. The last line is JSON.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.inversion.codes import CodeStore, Networks
 from benchmarks.labels.quality import BUILTIN, SAMPLE_SEED, generated_truth
-from benchmarks.labels.tasks import ONLY_MASKS, Portraits, judge
+from benchmarks.labels.tasks import ONLY_MASKS, Portraits, score
 from benchmarks.segmenter.reference import FOLDER, reference_segmenter
 from models.arrays import StyleCodes
 from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
@@ -31,7 +31,7 @@ from models.labels.training import EnsembleOptions, train_ensemble
 
 @dataclass(frozen=True)
 class Row:
-    """One way: how the ensemble's options differ, and the heights of the taps that it sees (or every other tap)."""
+    """One configuration: changed ensemble options, the heights in pixels of the taps it reads, and a tap stride."""
 
     name: str
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ ROWS = (
 
 
 class Muted(Generator):
-    """A generator whose feature taps are zero where a row does not read them: an ensemble learns nothing from those."""
+    """A generator that sets to zero the feature taps a row does not read, so the ensemble cannot learn from them."""
 
     def __init__(self, generator: Generator, row: Row) -> None:
         super().__init__(generator.config)
@@ -66,14 +66,14 @@ class Muted(Generator):
         channels_last(self).eval().requires_grad_(requires_grad=False)
 
     def synthesize(self, ws: StyleCodes, noise: NoiseMode = "const") -> Synthesis:
-        """The same images, some taps zero."""
-        found = super().synthesize(ws, noise)
-        each = zip(found.taps, self._reads, strict=True)
-        return Synthesis(found.images, [tap if read else tap * 0 for tap, read in each])
+        """Return the same images, with the unread taps set to zero."""
+        synthesis = super().synthesize(ws, noise)
+        each = zip(synthesis.taps, self._reads, strict=True)
+        return Synthesis(synthesis.images, [tap if read else tap * 0 for tap, read in each])
 
 
 def main() -> None:
-    """Every row at every number of labels and draw; the summary is one line of JSON."""
+    """Run every row for every number of labels and every draw. Print the summary as one line of JSON."""
     parsed = _parse()
     codes = CodeStore(parsed.folder, Networks.read(parsed.generator), InversionOptions())
     rows = [row for row in ROWS if row.name in ("default", *parsed.rows)]
@@ -87,8 +87,8 @@ def main() -> None:
             training = Portraits.read(codes, "labelled", draw, count)
             for row in rows:
                 scores[row.name].append(_score(codes.networks.generator, training, truth, row))
-                found = scores[row.name][-1]
-                print(count, draw, row.name, json.dumps(found), file=sys.stderr, flush=True)
+                figures = scores[row.name][-1]
+                print(count, draw, row.name, json.dumps(figures), file=sys.stderr, flush=True)
         results[str(count)] = {
             name: _summary(runs, scores["default"]) for name, runs in scores.items()
         }
@@ -96,7 +96,7 @@ def main() -> None:
 
 
 def _generated(generator: Generator, folder: Path, count: int) -> Portraits:
-    """Samples as the reference segmenter sees them."""
+    """Return samples labelled by the reference segmenter."""
     ws, masks = generated_truth(generator, reference_segmenter(folder), SAMPLE_SEED, count)
     labels = Labels(label_px=generator.config.image_px, masks=masks)
     return Portraits(ws, labels, head_px=torch.ones(count))
@@ -113,24 +113,24 @@ def _score(
     fitted = LabelGenerator(muted, ensemble)
     return {
         f"{kind}_{name}": value
-        for kind, known in truth.items()
-        for name, value in judge(fitted, known).items()
+        for kind, portraits in truth.items()
+        for name, value in score(fitted, portraits).items()
     }
 
 
 def _summary(
     runs: list[dict[str, float]], defaults: list[dict[str, float]]
 ) -> dict[str, float | None]:
-    """Means over the draws; `gain` is the mIoU beside the default's on the same draws, with its standard error."""
-    found: dict[str, float | None] = {}
+    """Return means over the draws. `gain` is the mIoU minus the default's on the same draws, `gain_error` its error."""
+    means: dict[str, float | None] = {}
     for name in runs[0]:
-        found[name] = round(fmean(run[name] for run in runs), 4)
+        means[name] = round(fmean(run[name] for run in runs), 4)
         if name.endswith("miou"):
             gains = [run[name] - default[name] for run, default in zip(runs, defaults, strict=True)]
-            found[f"{name}_gain"] = round(fmean(gains), 4)
+            means[f"{name}_gain"] = round(fmean(gains), 4)
             error = round(stdev(gains) / len(gains) ** 0.5, 4) if len(gains) > 1 else None
-            found[f"{name}_gain_error"] = error
-    return found
+            means[f"{name}_gain_error"] = error
+    return means
 
 
 def _parse() -> argparse.Namespace:
@@ -145,7 +145,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--generated", type=int, default=1_000, help="samples; 0: none")
     names = [row.name for row in ROWS]
     parser.add_argument(
-        "--rows", nargs="+", choices=names, default=names, help="beside the default"
+        "--rows", nargs="+", choices=names, default=names, help="in addition to the default"
     )
     return parser.parse_args()
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.labels.estimates`: does a fit's own estimate of its label quality predict the true one?
+"""`python -m benchmarks.labels.estimates`: compare a fit's estimate of its label quality with the true quality.
 
-Fits on 8 to 50 inverted portraits, each with the cross-validated estimate that the service would tell its owner, and
-with its score on held-out inverted portraits. Ends in one line of JSON.
+Fits use 8 to 50 inverted portraits. Each has the cross-validated estimate that the service reports, and its score on
+held-out inverted portraits. The last line is JSON.
 """
 
 import argparse
@@ -37,20 +37,20 @@ from workers.runtime.micro_batches import MicroBatches
 
 SCHEMA = LabelSchema.model_validate(MASKS_SCHEMA | OTHER_SCHEMAS)
 LARGEST = 50
-"""The smaller sets are drawn from the sets of so many, whose codes the quality benchmark has found already."""
+"""Size of the sets from which smaller sets are drawn. The quality benchmark caches codes for sets of this size."""
 SIZES = (8, 12, 16, 24, 36, 50)
 
 
 @dataclass(frozen=True)
 class Portraits:
-    """Inverted portraits with all their truth."""
+    """Inverted portraits with their images and exact labels."""
 
     ws: Tensor
     pairs: Pairs
 
     @classmethod
     def read(cls, codes: CodeStore, split: str, draw: int, count: int) -> "Portraits":
-        """A split's stratified set."""
+        """Read the stratified set of a split."""
         seed = seed_of(split, draw)
         indices = stratified_indices(seed, count)
         truth = list(render_many(seed, indices))
@@ -63,8 +63,8 @@ class Portraits:
         )
         return cls(codes.labelled(split, draw, count).ws, pairs)
 
-    def some(self, count: int, seed: int) -> "Portraits":
-        """So many of them, drawn at random: what a user has is not stratified."""
+    def subset(self, count: int, seed: int) -> "Portraits":
+        """Return `count` of them drawn at random, because a user's images are not stratified."""
         chosen = np.random.default_rng(seed).permutation(len(self.pairs))[:count].tolist()
         pairs = Pairs(
             names=tuple(self.pairs.names[place] for place in chosen),
@@ -78,7 +78,7 @@ class Portraits:
 
 @dataclass(frozen=True)
 class Figures:
-    """The headline of each task."""
+    """The main metric of each task."""
 
     miou: float
     pck: float
@@ -86,15 +86,15 @@ class Figures:
 
     @classmethod
     def of(cls, metrics: TaskMetrics) -> "Figures":
-        """NaN where there was nothing to judge."""
+        """Return NaN for a metric without data."""
         pck = metrics.keypoints.pck if metrics.keypoints else None
         absrel = metrics.depth.absrel if metrics.depth else None
-        found = (metrics.miou, pck, absrel)
-        return cls(*(float("nan") if one is None else round(one, 4) for one in found))
+        values = (metrics.miou, pck, absrel)
+        return cls(*(float("nan") if value is None else round(value, 4) for value in values))
 
 
 def main() -> None:
-    """One fit for every size and draw; the summary is one line of JSON."""
+    """Run one fit for every size and draw. Print the summary as one line of JSON."""
     options = _parse()
     codes = CodeStore(options.folder, Networks.read(options.generator), InversionOptions())
     generator = codes.networks.generator
@@ -103,17 +103,17 @@ def main() -> None:
     true: list[Figures] = []
     classes: list[tuple[float, float]] = []
     for draw, count in product(range(options.draws), options.sizes):
-        labelled = Portraits.read(codes, "labelled", draw, LARGEST).some(count, seed=draw)
+        labelled = Portraits.read(codes, "labelled", draw, LARGEST).subset(count, seed=draw)
         trainer = _trainer(generator, labelled, seed=draw)
-        guess = estimate(trainer, _ignore)
-        assert guess is not None
+        estimated = estimate(trainer, _ignore)
+        assert estimated is not None
         ensemble = trainer.train(trainer.wanted, _ignore)
-        judged = _judge(LabelGenerator(generator, ensemble), heldout)
-        predicted.append(Figures.of(guess))
-        true.append(Figures.of(judged))
-        classes += _by_class(guess, judged)
-        told = {"labels": count, "predicted": asdict(predicted[-1]), "true": asdict(true[-1])}
-        print(json.dumps(told), file=sys.stderr, flush=True)
+        measured = _score(LabelGenerator(generator, ensemble), heldout)
+        predicted.append(Figures.of(estimated))
+        true.append(Figures.of(measured))
+        classes += _by_class(estimated, measured)
+        line = {"labels": count, "predicted": asdict(predicted[-1]), "true": asdict(true[-1])}
+        print(json.dumps(line), file=sys.stderr, flush=True)
     summary = {
         name: compare(_column(predicted, name), _column(true, name)) for name in asdict(true[0])
     }
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def compare(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, float]:
-    """Mean absolute gap of the prediction and of the best constant, the truth's median; Spearman's correlation."""
+    """Return the mean absolute gap of the prediction and of the best constant (the true median), and Spearman's rho."""
     constant = np.abs(true - np.median(true)).mean()
     return {
         "mean_gap": round(float(np.abs(predicted - true).mean()), 4),
@@ -133,7 +133,7 @@ def compare(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[s
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rank of each value; equal ones share the mean of theirs."""
+    """Return the rank of each value. Equal values share their mean rank."""
     below = (values[None] < values[:, None]).sum(axis=1)
     equal = (values[None] == values[:, None]).sum(axis=1)
     return np.asarray(below + (equal - 1) / 2, dtype=np.float64)
@@ -152,12 +152,12 @@ def _trainer(generator: Generator, labelled: Portraits, *, seed: int) -> Trainer
 
 
 def _by_class(predicted: TaskMetrics, true: TaskMetrics) -> list[tuple[float, float]]:
-    """The IoU of each class that the estimate says something of, beside its true one."""
+    """Return pairs of estimated and true IoU for each class that has both."""
     both = ((iou, true.class_iou[name]) for name, iou in predicted.class_iou.items())
-    return [(guess, truth) for guess, truth in both if guess is not None and truth is not None]
+    return [(one, other) for one, other in both if one is not None and other is not None]
 
 
-def _judge(label_generator: LabelGenerator, heldout: Portraits) -> TaskMetrics:
+def _score(label_generator: LabelGenerator, heldout: Portraits) -> TaskMetrics:
     scorer, pairs = Scorer(SCHEMA), heldout.pairs
     for chosen in torch.arange(len(pairs)).split(MICRO_BATCH):
         places = chosen.tolist()
@@ -171,7 +171,7 @@ def _column(figures: list[Figures], name: str) -> NDArray[np.float64]:
 
 
 def _ignore(done: int, total: int) -> None:
-    """Nobody watches these trainings."""
+    """Ignore the progress of a training."""
 
 
 def _parse() -> argparse.Namespace:

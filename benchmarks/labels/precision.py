@@ -1,7 +1,8 @@
-"""`python -m benchmarks.labels.precision`: what bfloat16 changes of pairs, against float32, on fitted ensembles of both kinds.
+"""`python -m benchmarks.labels.precision`: compare pairs in bfloat16 and float32, for both kinds of ensemble.
 
-Images by PSNR; labels by the share of pixels that keep their class, of all and of those whose two likeliest classes are
-more than 0.02 apart; image scores by their rank correlation (Spearman). Ends in one line of JSON.
+Images are compared by PSNR. Labels are compared by the share of pixels that keep their class, over all pixels and over
+those whose two most likely classes differ by more than 0.02. Image scores are compared by Spearman's rank correlation.
+The last line is JSON.
 """
 
 import argparse
@@ -35,25 +36,25 @@ MARGIN = 0.02
 
 @dataclass
 class Agreement:
-    """Votes of the same samples in two precisions, compared micro-batch by micro-batch."""
+    """Agreement of the votes on the same samples in two precisions, accumulated over micro-batches."""
 
     same: list[Tensor] = field(default_factory=list)
     clear: list[Tensor] = field(default_factory=list)
     largest: float = 0.0
     scores: list[Tensor] = field(default_factory=list)
 
-    def add(self, exact: ClassVotes, found: ClassVotes) -> None:
-        """One micro-batch."""
+    def add(self, exact: ClassVotes, lowered: ClassVotes) -> None:
+        """Add one micro-batch."""
         first, second = exact.probabilities.topk(2, dim=1).values.unbind(dim=1)
-        classes = (votes.probabilities.argmax(dim=1) for votes in (exact, found))
+        classes = (votes.probabilities.argmax(dim=1) for votes in (exact, lowered))
         self.same.append(torch.eq(*classes).flatten())
         self.clear.append((first - second > MARGIN).flatten())
-        away = (exact.probabilities - found.probabilities).abs().max()
-        self.largest = max(self.largest, float(away))
-        self.scores.append(torch.stack([exact.scores, found.scores]))
+        largest = (exact.probabilities - lowered.probabilities).abs().max()
+        self.largest = max(self.largest, float(largest))
+        self.scores.append(torch.stack([exact.scores, lowered.scores]))
 
     def figures(self) -> dict[str, float]:
-        """Shares of pixels, the largest difference of a probability, and the correlation of the scores' ranks."""
+        """Return the shares of pixels, the largest probability difference, and the rank correlation of the scores."""
         same, clear = torch.cat(self.same).double(), torch.cat(self.clear)
         ranks = torch.cat(self.scores, dim=1).argsort(dim=1).argsort(dim=1).double()
         return {
@@ -65,7 +66,7 @@ class Agreement:
 
 
 def main() -> None:
-    """Fit at every number of labels, compare, and print one line of JSON."""
+    """Fit for every number of labels, compare, and print one line of JSON."""
     parsed = _parse()
     codes = CodeStore(parsed.folder, Networks.read(parsed.generator), InversionOptions())
     generator = codes.networks.generator
@@ -75,9 +76,9 @@ def main() -> None:
     results["psnr_db"] = round(_psnr(generator, ws), 2)
     for count in parsed.labels:
         fits = _fit(generator, codes.labelled("labelled", parsed.draw, count))
-        found = {kind: _compare(generator, fit, ws) for kind, fit in fits.items()}
-        print(f"{count} labels: {found}", file=sys.stderr, flush=True)
-        results[str(count)] = found
+        figures = {kind: _compare(generator, fit, ws) for kind, fit in fits.items()}
+        print(f"{count} labels: {figures}", file=sys.stderr, flush=True)
+        results[str(count)] = figures
     print(json.dumps(results))
 
 
@@ -92,18 +93,17 @@ def _compare(generator: Generator, ensemble: Ensemble, ws: Tensor) -> dict[str, 
     both = [LabelGenerator(each, ensemble) for each in (generator, _lowered(generator))]
     for part in ws.split(MICRO_BATCH):
         votes = [each.label(each.generator.synthesize(part).taps).segmentation for each in both]
-        exact, found = votes
+        exact, lowered = votes
         assert exact is not None
-        assert found is not None
-        agreement.add(exact, found)
+        assert lowered is not None
+        agreement.add(exact, lowered)
     return agreement.figures()
 
 
 def _psnr(generator: Generator, ws: Tensor) -> float:
-    """Of the images as bytes."""
-    both = (generator, _lowered(generator))
-    exact, found = (_pixels(each, ws) for each in both)
-    return 10 * math.log10(255**2 / float((exact - found).square().mean()))
+    """Return the PSNR in dB of the 8-bit images."""
+    exact, lowered = (_pixels(each, ws) for each in (generator, _lowered(generator)))
+    return 10 * math.log10(255**2 / float((exact - lowered).square().mean()))
 
 
 def _pixels(generator: Generator, ws: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""`python -m benchmarks.labels.quality`: how good labels become with 16 and 50 labelled portraits, over several draws.
+"""`python -m benchmarks.labels.quality`: measure label quality for 16 and 50 labelled portraits, over several draws.
 
-Held-out scores are of inverted portraits never trained on, against exact truth; generated ones are of labels of samples
-against the reference segmenter. Held-out alone rewards codes that no sample ever has, generated alone trusts the
-segmenter. The ceilings are the same features with 500 labels. Ends in one line of JSON.
+Held-out scores compare labels of inverted portraits, not used in training, with exact truth. Generated scores compare
+labels of samples with the reference segmenter. Both are needed: held-out scores alone reward codes that sampling never
+produces, and generated scores alone depend on the segmenter. Ceilings use the same features with 500 labels. The last
+line is JSON.
 """
 
 import argparse
@@ -42,7 +43,7 @@ MICRO_BATCH = 32
 
 @dataclass(frozen=True)
 class Truth:
-    """What every fit is scored on: codes with their masks, held-out and generated."""
+    """Codes and masks on which every fit is scored: held-out and generated."""
 
     heldout_ws: Tensor
     heldout_masks: Tensor
@@ -52,14 +53,14 @@ class Truth:
 
 @dataclass(frozen=True)
 class Quality:
-    """Scores of one label generator; per class, NaN where a class does not occur."""
+    """Scores of one label generator. IoU is NaN for a class that does not occur."""
 
     heldout: ConfusionMatrix
     generated: ConfusionMatrix
 
 
 def main() -> None:
-    """Run every draw, print a table to stderr and the summary as one line of JSON."""
+    """Run every draw. Print a table to stderr and the summary as one line of JSON."""
     options = _parse()
     networks = Networks.read(options.generator)
     segmenter = reference_segmenter(options.folder)
@@ -71,7 +72,7 @@ def main() -> None:
         runs = []
         for draw in range(options.draws):
             coded = codes.labelled("labelled", draw, count)
-            runs.append(_judge(networks.generator, coded.ws, coded.masks, truth, seed=draw))
+            runs.append(_fit_and_score(networks.generator, coded.ws, coded.masks, truth, seed=draw))
         results[str(count)] = _summary(runs)
         print(f"{count} labels: {json.dumps(results[str(count)])}", file=sys.stderr, flush=True)
     if options.ceilings:
@@ -88,14 +89,14 @@ def _truth(codes: CodeStore, segmenter: Segmenter, options: argparse.Namespace) 
 def generated_truth(
     generator: Generator, segmenter: Segmenter, seed: int, count: int
 ) -> tuple[Tensor, Tensor]:
-    """Codes of samples, and what the reference segmenter sees in their images."""
+    """Return codes of samples, and the reference segmenter's masks of their images."""
     ws = _sample_codes(generator, seed, count)
-    seen = segment(segmenter, _images(generator, ws))
-    return ws, torch.from_numpy(seen).long()
+    masks = segment(segmenter, _images(generator, ws))
+    return ws, torch.from_numpy(masks).long()
 
 
 def _sample_codes(generator: Generator, seed: int, count: int) -> Tensor:
-    """Codes of untruncated samples: all that the generator can make."""
+    """Return codes of untruncated samples, which cover the generator's whole distribution."""
     z = latents(seed, [Candidate(index) for index in range(count)], generator.config.z_dim)
     return generator.map(z)
 
@@ -105,8 +106,10 @@ def _images(generator: Generator, ws: Tensor) -> NDArray[np.uint8]:
     return torch.cat(parts).numpy()
 
 
-def _judge(generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, seed: int) -> Quality:
-    """Fit an ensemble on coded masks and score it on both kinds of truth."""
+def _fit_and_score(
+    generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, seed: int
+) -> Quality:
+    """Fit an ensemble on codes and masks, and score it on both kinds of truth."""
     labels = Labels(label_px=generator.config.image_px, masks=masks)
     tasks = TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES)))
     options = EnsembleOptions()
@@ -121,19 +124,19 @@ def _judge(generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, see
 def _confusion(fitted: LabelGenerator, ws: Tensor, masks: Tensor) -> ConfusionMatrix:
     confusion = ConfusionMatrix(len(CLASS_NAMES))
     for codes, truth in zip(ws.split(MICRO_BATCH), masks.split(MICRO_BATCH), strict=True):
-        found = fitted.render(codes).masks
-        if found is not None:
-            confusion.add(found.long(), truth)
+        predicted = fitted.render(codes).masks
+        if predicted is not None:
+            confusion.add(predicted.long(), truth)
     return confusion
 
 
 def _ceilings(codes: CodeStore, segmenter: Segmenter, truth: Truth) -> dict[str, Any]:
-    """Each figure with 500 labels of its own kind: inverted portraits, or samples labelled by the segmenter."""
+    """Score fits on 500 labels of the truth's own kind: inverted portraits, or samples labelled by the segmenter."""
     generator = codes.networks.generator
     coded = codes.labelled("labelled", CEILING_DRAW, NUM_CEILING)
-    heldout = _judge(generator, coded.ws, coded.masks, truth, seed=0).heldout
+    heldout = _fit_and_score(generator, coded.ws, coded.masks, truth, seed=0).heldout
     ws, masks = generated_truth(generator, segmenter, CEILING_SEED, NUM_CEILING)
-    generated = _judge(generator, ws, masks, truth, seed=0).generated
+    generated = _fit_and_score(generator, ws, masks, truth, seed=0).generated
     return {
         "heldout_miou": round(heldout.mean_iou(), 4),
         "generated_miou": round(generated.mean_iou(), 4),
@@ -141,7 +144,7 @@ def _ceilings(codes: CodeStore, segmenter: Segmenter, truth: Truth) -> dict[str,
 
 
 def _shares(generator: Generator, segmenter: Segmenter, count: int) -> dict[str, float]:
-    """How many of `count` samples wear glasses or a hat, as the segmenter sees them."""
+    """Return the shares of `count` samples in which the segmenter finds glasses or a hat."""
     masks = [
         segment(segmenter, _images(generator, part))
         for part in _sample_codes(generator, SHARES_SEED, count).split(500)
@@ -156,7 +159,7 @@ def _summary(runs: Sequence[Quality]) -> dict[str, Any]:
 
 
 def _spread(runs: Sequence[ConfusionMatrix]) -> dict[str, Any]:
-    """Mean and deviation of mIoU over the draws, and the mean IoU of each class."""
+    """Return the mean and standard deviation of mIoU over the draws, and the mean IoU of each class."""
     miou = [run.mean_iou() for run in runs]
     iou = np.nanmean([run.iou().numpy() for run in runs], axis=0)
     return {
@@ -176,7 +179,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--heldout", type=int, default=200)
     parser.add_argument("--steps", type=int, default=InversionOptions.steps)
     parser.add_argument(
-        "--shares", type=int, default=10_000, help="samples to look for rare modes in"
+        "--shares", type=int, default=10_000, help="samples in which to count rare modes"
     )
     parser.add_argument("--ceilings", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()

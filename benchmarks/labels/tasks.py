@@ -1,7 +1,7 @@
-"""`python -m benchmarks.labels.tasks`: masks, keypoints and depth on portraits, together and alone, and ways to draw pixels.
+"""`python -m benchmarks.labels.tasks`: compare joint and single tasks, and ways to sample pixels.
 
-Every variant is an ensemble fitted on inverted portraits and scored on held-out inverted ones against exact truth. Ends
-in one line of JSON.
+The tasks are masks, keypoints and depth of portraits. Every variant is an ensemble fitted on inverted portraits and
+scored on held-out inverted portraits with exact truth. The last line is JSON.
 """
 
 import argparse
@@ -41,7 +41,7 @@ ALL = TaskSet(segmentation=MASKS, keypoints=POINTS, depth=DEPTH)
 ONLY_MASKS = TaskSet(segmentation=MASKS)
 PLAIN = {"balance": 0.0, "boundary_share": 0.0}
 
-# Name: the tasks of a fit, and how its options differ from the defaults.
+# Name: the tasks of a fit, and the options that differ from the defaults.
 VARIANTS: dict[str, tuple[TaskSet, dict[str, Any]]] = {
     "masks, plain": (ONLY_MASKS, PLAIN),
     "masks, balance 0.25": (ONLY_MASKS, {**PLAIN, "balance": 0.25}),
@@ -62,7 +62,7 @@ VARIANTS: dict[str, tuple[TaskSet, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Portraits:
-    """Inverted portraits with their truth, and the height of each head in pixels."""
+    """Inverted portraits with exact labels, and the height of each head in pixels."""
 
     ws: Tensor
     labels: Labels
@@ -70,7 +70,7 @@ class Portraits:
 
     @classmethod
     def read(cls, codes: CodeStore, split: str, draw: int, count: int) -> "Portraits":
-        """A split's stratified set."""
+        """Read the stratified set of a split."""
         seed = seed_of(split, draw)
         truth = list(render_many(seed, stratified_indices(seed, count)))
         points = torch.from_numpy(np.stack([each.keypoints for each in truth]))
@@ -86,7 +86,7 @@ class Portraits:
 
 
 def main() -> None:
-    """Run every variant at every number of labels; the summary is one line of JSON."""
+    """Run every variant for every number of labels. Print the summary as one line of JSON."""
     parsed = _parse()
     codes = CodeStore(parsed.folder, Networks.read(parsed.generator), InversionOptions())
     heldout = Portraits.read(codes, "heldout", 0, parsed.heldout)
@@ -100,7 +100,7 @@ def main() -> None:
                 EnsembleOptions(num_members=parsed.members, steps=parsed.steps), **changes
             )
             fitted = _fit(codes.networks.generator, training, tasks, options)
-            scores[name] = judge(fitted, heldout)
+            scores[name] = score(fitted, heldout)
             print(f"{count} labels, {name}: {scores[name]}", file=sys.stderr, flush=True)
     print(json.dumps({"benchmark": "tasks", **vars(parsed), "results": results}, default=str))
 
@@ -116,22 +116,30 @@ def _fit(
     return LabelGenerator(generator, ensemble)
 
 
-def judge(fitted: LabelGenerator, heldout: Portraits) -> dict[str, float]:
-    """Every score of the tasks that were learnt."""
+def score(fitted: LabelGenerator, heldout: Portraits) -> dict[str, float]:
+    """Return every metric of the fitted tasks."""
     confusion, calibration = ConfusionMatrix(len(CLASS_NAMES)), CalibrationError()
     points, depth = KeypointScore(len(KEYPOINT_NAMES)), DepthScore()
     tasks, truth = fitted.ensemble.config.tasks, heldout.labels
     for chosen in torch.arange(len(truth)).split(MICRO_BATCH):
-        found = fitted.render(heldout.ws[chosen])
-        if found.masks is not None and found.confidences is not None and truth.masks is not None:
-            confusion.add(found.masks, truth.masks[chosen])
-            calibration.add(found.masks, found.confidences, truth.masks[chosen])
-        real = truth.keypoints
-        if found.keypoints is not None and found.visibility is not None and real is not None:
+        rendered = fitted.render(heldout.ws[chosen])
+        if (
+            rendered.masks is not None
+            and rendered.confidences is not None
+            and truth.masks is not None
+        ):
+            confusion.add(rendered.masks, truth.masks[chosen])
+            calibration.add(rendered.masks, rendered.confidences, truth.masks[chosen])
+        true_points = truth.keypoints
+        if (
+            rendered.keypoints is not None
+            and rendered.visibility is not None
+            and true_points is not None
+        ):
             heads = heldout.head_px[chosen]
-            points.add(found.keypoints, found.visibility, real[chosen], heads)
-        if found.depth is not None and truth.depth is not None:
-            depth.add(found.depth, truth.depth[chosen])
+            points.add(rendered.keypoints, rendered.visibility, true_points[chosen], heads)
+        if rendered.depth is not None and truth.depth is not None:
+            depth.add(rendered.depth, truth.depth[chosen])
     scores: dict[str, float] = {}
     if tasks.segmentation:
         scores |= {"miou": confusion.mean_iou(), "ece": calibration.error()}

@@ -1,7 +1,7 @@
-"""The reference segmenter's network: images in, a class for every pixel out, at any even multiple of 8 pixels.
+"""Network of the reference segmenter: images to a class for every pixel. Height and width are multiples of 8 pixels.
 
-A small U-Net (Ronneberger et al. 2015, arXiv 1505.04597) with 0.4 million parameters, cheap enough to be trained
-and to judge thousands of generated images on two CPU cores.
+It is a small U-Net (Ronneberger et al. 2015, arXiv 1505.04597) with 0.4 million parameters, so two CPU cores can train
+it and label thousands of generated images.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,18 +17,18 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class SegmenterConfig:
-    """Classes, and the channels at full, half, quarter and eighth resolution."""
+    """Number of classes, and channels at full, half, quarter and eighth resolution."""
 
     num_classes: int
     channels: tuple[int, ...] = (16, 32, 64, 128)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON of it; `from_dict` undoes this."""
+        """Return a JSON object that `from_dict` reads."""
         return asdict(self) | {"channels": list(self.channels)}
 
     @classmethod
     def from_dict(cls, config: dict[str, Any]) -> "SegmenterConfig":
-        """The configuration that `to_dict` described; other keys are left aside."""
+        """Return the configuration that `to_dict` wrote. Other keys are ignored."""
         return cls(config["num_classes"], tuple(config["channels"]))
 
 
@@ -56,7 +56,7 @@ class Segmenter(nn.Module):
             nn.Sequential(_Block(fine, coarse, stride=2), _Block(coarse, coarse))
             for fine, coarse in steps
         )
-        # Channels are reduced before upsampling, where that costs a quarter.
+        # Channels are reduced before upsampling, at a quarter of the cost.
         self.reduce = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in reversed(steps))
         self.up = nn.ModuleList(_Block(2 * fine, fine) for fine, _ in reversed(steps))
         self.classify = nn.Conv2d(widths[0], config.num_classes, 1)
@@ -74,14 +74,14 @@ class Segmenter(nn.Module):
 
 
 def build_segmenter(config: dict[str, Any], tensors: dict[str, Tensor]) -> Segmenter:
-    """The network in evaluation mode from its stored pair."""
+    """Build the network in evaluation mode from its stored configuration and tensors."""
     segmenter = Segmenter(SegmenterConfig.from_dict(config))
     segmenter.load_state_dict(tensors)
     return segmenter.eval().requires_grad_(False)
 
 
 def to_input(images: NDArray[np.uint8]) -> Tensor:
-    """Pixels uint8 [n, h, w, 3] => NCHW float32 in [-1, 1]."""
+    """Convert pixels: uint8 [n, h, w, 3] => NCHW float32 in [-1, 1]."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
@@ -89,7 +89,7 @@ def to_input(images: NDArray[np.uint8]) -> Tensor:
 def segment(
     segmenter: Segmenter, images: NDArray[np.uint8], *, micro_batch: int = 128
 ) -> NDArray[np.uint8]:
-    """Pixels uint8 [n, h, w, 3] => the most likely class of each, uint8 [n, h, w]."""
+    """Label pixels: uint8 [n, h, w, 3] => most likely class, uint8 [n, h, w]."""
     masks = np.empty(images.shape[:3], np.uint8)
     for start in range(0, len(images), micro_batch):
         stop = start + micro_batch

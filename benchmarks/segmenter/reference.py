@@ -1,7 +1,8 @@
-"""The reference segmenter: what judges the labels of generated images, whose truth nobody knows.
+"""The reference segmenter, which labels generated images because they have no exact truth.
 
-Trained on renderings of a split of its own and scored on fresh ones. `python -m benchmarks.segmenter.reference` trains
-it (or goes on, or finds it finished), and ends in one line of JSON; other benchmarks call `reference_segmenter`.
+It is trained on renderings of a separate split and scored on new ones. `python -m benchmarks.segmenter.reference`
+trains it, continues a training or reads the trained weights; its last line is JSON. Other benchmarks call
+`reference_segmenter`.
 """
 
 import argparse
@@ -29,19 +30,19 @@ FOLDER = Path("build/benchmarks")
 NAME = "reference-segmenter"
 NUM_RENDERINGS = 20_000
 NUM_TESTS = 2_000
-# Over 6,000 renderings glasses have at least 133 pixels and hats 192; stray pixels are far fewer.
+# In 6,000 renderings glasses have at least 133 pixels and hats 192. Misclassified pixels are far fewer.
 WORN_PIXELS = 50
 
 
 @dataclass(frozen=True)
 class Score:
-    """Pixels pooled over all tests; shares are of images that wear the accessory."""
+    """Metrics over the pixels of all test images. Shares count images with the accessory."""
 
     accuracy: float
     miou: float
     iou: dict[str, float]
     shares_true: dict[str, float]
-    shares_seen: dict[str, float]
+    shares_predicted: dict[str, float]
 
 
 def reference_segmenter(
@@ -51,14 +52,14 @@ def reference_segmenter(
     options: TrainingOptions | None = None,
     processes: int = 1,
 ) -> Segmenter:
-    """The finished segmenter of `folder`, trained first if these options' one is not there."""
+    """Return the trained segmenter in `folder`. Train it first if there is none with these options."""
     options = options or TrainingOptions()
     config = SegmenterConfig(len(CLASS_NAMES))
     recipe = config.to_dict() | {"renderings": num_renderings, "training": asdict(options)}
     if (folder / f"{NAME}.json").exists():
-        found, tensors = read_network(folder, NAME)
-        if found == recipe:
-            return build_segmenter(found, tensors)
+        stored, tensors = read_network(folder, NAME)
+        if stored == recipe:
+            return build_segmenter(stored, tensors)
     pairs = cached_renderings(folder, "segmenter-training", num_renderings, processes=processes)
     torch.manual_seed(options.seed)
     segmenter = Segmenter(config)
@@ -69,21 +70,21 @@ def reference_segmenter(
 
 
 def score(segmenter: Segmenter, images: NDArray[np.uint8], masks: NDArray[np.uint8]) -> Score:
-    """What the segmenter sees against the truth."""
-    seen = segment(segmenter, images)
+    """Compare the predicted masks of images with the true masks."""
+    predicted = segment(segmenter, images)
     confusion = ConfusionMatrix(len(CLASS_NAMES))
-    confusion.add(torch.from_numpy(seen).long(), torch.from_numpy(masks).long())
+    confusion.add(torch.from_numpy(predicted).long(), torch.from_numpy(masks).long())
     return Score(
         accuracy=confusion.accuracy(),
         miou=confusion.mean_iou(),
         iou={n: float(v) for n, v in zip(CLASS_NAMES, confusion.iou(), strict=True)},
         shares_true=worn_shares(masks),
-        shares_seen=worn_shares(seen),
+        shares_predicted=worn_shares(predicted),
     )
 
 
 def worn_shares(masks: NDArray[np.uint8]) -> dict[str, float]:
-    """The share of images that wear glasses, and a hat: what a generator must not lose."""
+    """Return the shares of images with glasses and with a hat, the rare modes that a generator may lose."""
     return {
         part.name.lower(): float(((masks == part).sum(axis=(1, 2)) >= WORN_PIXELS).mean())
         for part in (Part.GLASSES, Part.HAT)
@@ -91,7 +92,7 @@ def worn_shares(masks: NDArray[np.uint8]) -> dict[str, float]:
 
 
 class _Progress:
-    """A line for every hundred steps, with the images per second since the last one."""
+    """Prints a line every 100 steps with the steps per second since the last line."""
 
     def __init__(self) -> None:
         self.since, self.steps = time.monotonic(), 0
@@ -107,13 +108,13 @@ class _Progress:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Train or find the segmenter, score it on fresh renderings, print the result."""
+    """Train or read the segmenter, score it on new renderings, and print the result."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.segmenter.reference")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="renderings, weights")
     parser.add_argument("--renderings", type=int, default=NUM_RENDERINGS)
     parser.add_argument("--epochs", type=int, default=TrainingOptions.epochs)
     parser.add_argument("--tests", type=int, default=NUM_TESTS)
-    parser.add_argument("--processes", type=int, default=1, help="for rendering")
+    parser.add_argument("--processes", type=int, default=1, help="processes that render")
     options = parser.parse_args(arguments)
     segmenter = reference_segmenter(
         options.folder,
@@ -128,19 +129,19 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _report(segmenter: Segmenter, found: Score, options: argparse.Namespace) -> dict[str, Any]:
+def _report(segmenter: Segmenter, metrics: Score, options: argparse.Namespace) -> dict[str, Any]:
     return {
         "benchmark": "reference_segmenter",
         "parameters": sum(parameter.numel() for parameter in segmenter.parameters()),
         "renderings": options.renderings,
         "epochs": options.epochs,
         "tests": options.tests,
-        **{key: _rounded(value) for key, value in asdict(found).items()},
+        **{key: _rounded(value) for key, value in asdict(metrics).items()},
     }
 
 
 def _rounded(value: float | dict[str, float]) -> float | dict[str, float | None] | None:
-    """Four digits; what is undefined (a class that no test has) becomes null."""
+    """Round to four digits. NaN (a class without a test pixel) becomes null."""
     if isinstance(value, dict):
         return {name: _round(number) for name, number in value.items()}
     return _round(value)

@@ -1,4 +1,4 @@
-"""Renderings in bulk for benchmarks: a split's portraits as two arrays, rendered once and kept in a folder."""
+"""Portraits of a split as two arrays, for benchmarks. They are rendered once and cached in a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Renderings:
 
 
 def render_pairs(seed: int, indices: Sequence[int], *, processes: int = 1) -> Renderings:
-    """The portraits of a seed with their masks, in the order of the indices."""
+    """Render the portraits of a seed with their masks, in the order of the indices."""
     images = np.empty((len(indices), IMAGE_PX, IMAGE_PX, 3), np.uint8)
     masks = np.empty((len(indices), IMAGE_PX, IMAGE_PX), np.uint8)
     renderings = render_many(seed, indices, processes=processes)
@@ -31,9 +31,9 @@ def render_pairs(seed: int, indices: Sequence[int], *, processes: int = 1) -> Re
 
 
 def cached_renderings(folder: Path, split: str, count: int, *, processes: int = 1) -> Renderings:
-    """The first `count` portraits of a split, read from `folder` if it holds them.
+    """Return the first `count` portraits of a split, from the cache in `folder` if it has them.
 
-    The file is named by split and count only: delete it when the population of portraits changes.
+    The file name contains only split and count. Delete the file when the population of portraits changes.
     """
     path = folder / f"renderings-{split}-{count}.npz"
     if not path.exists():

@@ -1,7 +1,7 @@
-"""Trains the reference segmenter on renderings; an interrupted training goes on where it stopped.
+"""Training of the reference segmenter on renderings. An interrupted training continues from its checkpoint.
 
-Renderings are blurred, brightened and made noisy at random, so that the segmenter also reads what a generator makes
-of them, which is a little softer than the truth.
+Random blur, brightness and noise are added to renderings, because generated images are slightly softer than
+renderings.
 """
 
 import math
@@ -20,7 +20,7 @@ from benchmarks.segmenter.renderings import Renderings
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How long and how fast; the seed decides order, augmentation and first weights."""
+    """Length and speed of a training. The seed sets the order of images and, in `reference.py`, the first weights."""
 
     epochs: int = 8
     batch: int = 64
@@ -38,9 +38,9 @@ def train_segmenter(
     checkpoint: Path,
     on_step: Callable[[int, int, float], None],
 ) -> None:
-    """Train in place. `on_step` is told steps done, steps in all and the last loss.
+    """Train in place. `on_step` receives the steps done, the total number of steps and the last loss.
 
-    The checkpoint is written every `checkpoint_steps` and read if one of the same options is there.
+    The checkpoint is written every `checkpoint_steps`. It is read at the start if its options are the same.
     """
     optimizer = torch.optim.AdamW(
         segmenter.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
@@ -53,42 +53,42 @@ def train_segmenter(
         rows = _rows_of_step(step, steps_per_epoch, len(pairs.images), options)
         for group in optimizer.param_groups:
             group["lr"] = _rate(step, total, options)
-        chance = torch.Generator().manual_seed(step)
+        rng = torch.Generator().manual_seed(step)
         images, masks = to_input(pairs.images[rows]), torch.from_numpy(pairs.masks[rows]).long()
-        loss = _descend(segmenter, optimizer, *augment(images, masks, chance))
+        loss = _descend(segmenter, optimizer, *augment(images, masks, rng))
         on_step(step + 1, total, loss)
         if (step + 1) % options.checkpoint_steps == 0:
             _save(checkpoint, segmenter, optimizer, options, step + 1)
     segmenter.eval()
 
 
-def augment(images: Tensor, masks: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Mirror, blur, brighten and tint, add noise; each image differently."""
+def augment(images: Tensor, masks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Mirror, blur, brighten, tint and add noise, with different random values for each image."""
     n = len(images)
 
     def uniform(low: float, high: float, channels: int = 1) -> Tensor:
-        return low + (high - low) * torch.rand(n, channels, 1, 1, generator=chance)
+        return low + (high - low) * torch.rand(n, channels, 1, 1, generator=rng)
 
-    mirrored = torch.rand(n, generator=chance) < 0.5
+    mirrored = torch.rand(n, generator=rng) < 0.5
     images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
     masks = torch.where(mirrored[:, None, None], masks.flip(2), masks)
     softened = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     images = images + uniform(-0.3, 1.0) * (softened - images)
     images = images * uniform(0.9, 1.1, 3) + uniform(-0.08, 0.08, 3)
-    noise = torch.randn(images.shape, generator=chance)
+    noise = torch.randn(images.shape, generator=rng)
     return images + uniform(0.0, 0.06) * noise, masks
 
 
 def _rows_of_step(
     step: int, steps_per_epoch: int, num_pairs: int, options: TrainingOptions
 ) -> np.ndarray:
-    epoch, place = divmod(step, steps_per_epoch)
+    epoch, position = divmod(step, steps_per_epoch)
     order = np.random.default_rng([options.seed, epoch]).permutation(num_pairs)
-    return order[place * options.batch : (place + 1) * options.batch]
+    return order[position * options.batch : (position + 1) * options.batch]
 
 
 def _rate(step: int, total: int, options: TrainingOptions) -> float:
-    """Warm-up over the first twentieth, then half a cosine down to zero."""
+    """Return the learning rate: linear warm-up over the first 5% of steps, then cosine decay to zero."""
     warm = min((step + 1) / max(total / 20, 1), 1.0)
     return options.learning_rate * warm * 0.5 * (1.0 + math.cos(math.pi * step / total))
 

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.service.real_faces --data DIR --generator FILE`: the whole service on photographs of faces.
+"""`python -m benchmarks.service.real_faces --data DIR --generator FILE`: run the service on photographs of faces.
 
-Uploads their generator's checkpoint, trains its inverter, fits on 16 and on 50 labelled photographs and has both scored
-on 50 others: masks of 8 classes and 13 keypoints. Everything over HTTP; the data lies outside the checkout. Ends in
-one line of JSON.
+It uploads a generator checkpoint, trains its inverter, and fits on 16 and on 50 labelled photographs. Both fits are
+scored on 50 other photographs: masks of 8 classes and 13 keypoints. All requests use HTTP; the data lies outside the
+repository. The last line is JSON.
 """
 
 import argparse
@@ -25,7 +25,7 @@ PX = 64
 
 
 def main() -> None:
-    """Start the service, drive it, stop it; the summary is one line of JSON."""
+    """Start the service, run the fits and stop the service. Print the summary as one line of JSON."""
     options = _parse()
     if not (options.data / "split.json").exists():
         print(f"real faces: skipped, no split.json in {options.data}", file=sys.stderr)
@@ -36,10 +36,10 @@ def main() -> None:
     ):
         folder = Path(name)
         stack.start()
-        print(json.dumps({"benchmark": "real_faces"} | _drive(stack.address, folder, options)))
+        print(json.dumps({"benchmark": "real_faces"} | _run(stack.address, folder, options)))
 
 
-def _drive(address: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def _run(address: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     with HandsOff(address) as client, bar() as watch:
         generator = client.generators.upload(options.generator, name="faces-64").id
         client.generators.wait(generator, watch=watch)
@@ -50,27 +50,27 @@ def _drive(address: str, folder: Path, options: argparse.Namespace) -> dict[str,
         results = {}
         for split in FITS:
             labelset = client.labelsets.upload(write_labelset(options.data, split, folder / split))
-            asked = client.fits.create(
+            job = client.fits.create(
                 generator=generator, labelset=labelset.id, validation_labelset=heldout.id
             )
-            results[split] = _told(client.fits.wait(asked.id, watch=watch))
+            results[split] = _summary(client.fits.wait(job.id, watch=watch))
             print(f"{split}: {json.dumps(results[split])}", file=sys.stderr, flush=True)
         return results
 
 
-def _told(fit: Fit) -> dict[str, Any]:
-    """What the service says of a fit: its score on the others, and the estimate it made without them."""
+def _summary(fit: Fit) -> dict[str, Any]:
+    """Return the metrics of a fit: its score on the held-out photographs, and its own estimate."""
     metrics = fit.metrics or {}
-    told = {name: metrics[name] for name in ("reconstruction_psnr_db", "heldout", "estimate")}
-    told["stage_seconds"] = metrics["stage_seconds"]
-    for one in ("heldout", "estimate"):
+    summary = {name: metrics[name] for name in ("reconstruction_psnr_db", "heldout", "estimate")}
+    summary["stage_seconds"] = metrics["stage_seconds"]
+    for kind in ("heldout", "estimate"):
         for long in ("images", "confusion", "worst_images"):
-            told[one].pop(long, None)
-    return told
+            summary[kind].pop(long, None)
+    return summary
 
 
 def write_labelset(data: Path, split: str, folder: Path) -> Path:
-    """A split's photographs with masks and keypoints, as the service takes them."""
+    """Write a split's photographs with masks and keypoints as a labelset folder. Returns the folder."""
     names = read_split(data, split)
     points = json.loads((data / "keypoints.json").read_text())
     keypoints = list(points[names[0]])
@@ -90,11 +90,11 @@ def write_labelset(data: Path, split: str, folder: Path) -> Path:
     return folder
 
 
-def _point(name: str, place: list[float] | None) -> dict[str, Any]:
-    """A keypoint of the data set, in 0..1 or not labelled, as the service takes it."""
-    if place is None:
+def _point(name: str, position: list[float] | None) -> dict[str, Any]:
+    """Convert a keypoint of the data set (in 0..1, or None if not labelled) to the labelset format."""
+    if position is None:
         return {"name": name, "x": 0, "y": 0, "visibility": 0}
-    x, y = (min(round(value * PX, 3), PX - 0.001) for value in place)
+    x, y = (min(round(value * PX, 3), PX - 0.001) for value in position)
     return {"name": name, "x": x, "y": y, "visibility": 2}
 
 

@@ -1,4 +1,4 @@
-"""A running service that is measured: a fit that is good for nothing else, and the processor time of one process."""
+"""Tools to measure a running service: a short fit, and the processor time of a process."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ from examples.demo.road import Road
 
 
 def quick_fit(road: Road, folder: Path) -> str:
-    """A label generator of all three tasks, trained too shortly to be of use but not to be measured."""
+    """Fit a label generator of all three tasks with a few steps, enough for timing. Returns its id."""
     labelset = road.upload(render_labelset(folder, 4, "--all-truth"))
     quick = {"inversion": {"steps": 10}, "ensemble": {"steps": 60}, "estimate": False}
     fit = road.start_fit(generator="portraits-64", labelset=labelset, options=quick)
@@ -17,7 +17,7 @@ def quick_fit(road: Road, folder: Path) -> str:
 
 
 def processor_seconds(pid: int) -> float:
-    """The processor time that a process, all its threads, has taken in its life."""
+    """Return the processor time of a process and all its threads since its start."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     user, system = (int(ticks) for ticks in after_name[11:13])
     return (user + system) / os.sysconf("SC_CLK_TCK")

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.service.streams`: does a training loop on a stream ever wait, and does the worker ever rest.
+"""`python -m benchmarks.service.streams`: measure waits of stream readers and idle time of the worker.
 
-A quick fit of the built-in generator on a real service of one worker, then readers over HTTP: some that ask for 8
-pairs, as far apart shards and as batches (what do they wait beside renderings); and two training loops on the client's
-`HandsOffDataset`, one that takes batches as fast as they come (how busy is the worker), one that takes longer for a
-batch than the worker does (how long does it wait). Then nobody reads. The last line is JSON.
+After a short fit of the built-in generator, readers use a service with one worker over HTTP. First, single requests of
+8 pairs, as distant shards and as batches, measure the wait beyond rendering. Then two training loops use the client's
+`HandsOffDataset`. The fast loop takes batches as soon as possible and measures how busy the worker is. The slow loop
+takes longer per batch than the worker and measures its waits. Last, the idle worker is measured. The last line is JSON.
 """
 
 import argparse
@@ -39,14 +39,14 @@ from state.stream_ledger import StreamLedger
 SMALL_SHARD = 8
 BATCH_SIZE = 8
 WARM_UP = 3
-"""Shards, of each reader."""
+"""Shards that each reader skips before it measures."""
 SETTLE_SECONDS = 5
-"""Longer than any rendering: when none has ended in so long, none is under way."""
+"""Longer than any rendering. If none finished in this time, none is in progress."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A running service of one worker, and this process's own view of its store and its Redis."""
+    """A running service with one worker, and access to its store and its Redis."""
 
     road: Road
     address: str
@@ -56,23 +56,23 @@ class Service:
     cache: Path
 
     def stream(self, seed: int, shard_size: int) -> "Stream":
-        """A stream that nobody has read; whatever was rendered for others is done."""
+        """Start a stream after all rendering for earlier streams has finished."""
         self.settle()
-        made = self.road.start_stream(fit=self.fit, seed=seed, shard_size=shard_size)
-        return Stream(self, StreamRef(tenant=DEFAULT_TENANT, id=made))
+        stream = self.road.start_stream(fit=self.fit, seed=seed, shard_size=shard_size)
+        return Stream(self, StreamRef(tenant=DEFAULT_TENANT, id=stream))
 
     def rendered(self, prefix: str) -> list[ShardRecord]:
-        """The records of the shards below a key, in the order of their time."""
+        """Return the records of the shards below a key prefix, by start time."""
         store = Store.from_settings(self.settings)
-        found = [
-            records.read(store, one.key, ShardRecord)
-            for one in store.list(prefix)
-            if "/shards/" in one.key and one.key.endswith(".json")
+        shards = [
+            records.read(store, item.key, ShardRecord)
+            for item in store.list(prefix)
+            if "/shards/" in item.key and item.key.endswith(".json")
         ]
-        return sorted(filter(None, found), key=lambda record: record.started_at)
+        return sorted(filter(None, shards), key=lambda record: record.started_at)
 
     def settle(self) -> None:
-        """Returns when what was rendered ahead of the readers before is done."""
+        """Wait until the look-ahead of earlier readers is rendered."""
         before = -1
         while (now := len(self.rendered(_ALL))) != before:
             before = now
@@ -84,35 +84,35 @@ _ALL = keys.noun_prefix(DEFAULT_TENANT, "streams")
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream: read by its shards' records or by a dataset, and what was rendered of it."""
+    """One stream: single shards, a dataset, and the records of its shards."""
 
     service: Service
     ref: StreamRef
 
     def fetch(self, shard: int) -> tuple[datetime, datetime]:
-        """Reads one shard; when it was asked for, and when its last byte was here."""
-        asked_at = datetime.now(UTC)
+        """Read one shard. Returns the times of the request and of the last byte."""
+        requested_at = datetime.now(UTC)
         self.service.road.fetch(f"/v1/streams/{self.ref.id}/shards/{shard}?wait=30")
-        return asked_at, datetime.now(UTC)
+        return requested_at, datetime.now(UTC)
 
     def batches(self) -> Iterator[object]:
-        """Training batches as a remote job gets them, by a DataLoader with a worker and a cache on disk."""
+        """Yield training batches as in a remote job: a DataLoader with one worker and a disk cache."""
         cache = ShardCache(self.service.cache)
         source = StreamSource(self.service.address, self.ref.id, cache=cache)
         return iter(HandsOffDataset(source, batch_size=BATCH_SIZE).loader(num_workers=1))
 
     def rendered(self) -> list[ShardRecord]:
-        """The records of its shards, in the order of their time."""
+        """Return the records of its shards, by start time."""
         return self.service.rendered(keys.shards_prefix(self.ref))
 
-    def last_asked(self) -> int:
-        """The furthest shard that was asked for."""
+    def last_requested(self) -> int:
+        """Return the highest index of a requested shard."""
         ledger = Ledger.connect(self.service.settings.redis_url.get_secret_value())
         return max(StreamLedger(ledger).asked_at(self.ref))
 
 
 def main() -> None:
-    """Start the service, fit, read, and tell."""
+    """Start the service, fit, run the readers and print the result."""
     parsed = _parse()
     with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
         stack.start()
@@ -147,23 +147,23 @@ def main() -> None:
 
 
 def _far_apart(stream: Stream, count: int = 20) -> dict[str, float]:
-    """What is left of each wait when the shard's own rendering, and that of one that was under way, are taken off."""
+    """Return each wait minus the time to render the shard and to finish a rendering already in progress."""
     overheads = []
     for number in range(count):
         shard = 100 * number
-        asked_at, answered_at = stream.fetch(shard)
+        requested_at, received_at = stream.fetch(shard)
         mine = next(record for record in stream.rendered() if record.index == shard)
         others = stream.service.rendered(_ALL)
-        before = [one.finished_at for one in others if one.finished_at <= mine.started_at]
-        free_at = max([asked_at, *before])
-        idle = (mine.started_at - free_at) + (answered_at - mine.finished_at)
+        before = [other.finished_at for other in others if other.finished_at <= mine.started_at]
+        free_at = max([requested_at, *before])
+        idle = (mine.started_at - free_at) + (received_at - mine.finished_at)
         overheads.append(round(idle.total_seconds() * 1_000))
-    _tell(f"overhead of a shard of 8 in ms: {overheads}")
+    _print(f"overhead of a shard of 8 in ms: {overheads}")
     return {"shard_overhead_ms_median": median(overheads), "shard_overhead_ms_max": max(overheads)}
 
 
 def _small_batches(service: Service, count: int = 20) -> dict[str, float]:
-    """What is left of each wait for a batch of 8, from the request to its last byte, without its own rendering."""
+    """Return the time from the request of a batch of 8 to its last byte, minus its rendering."""
     service.settle()
     overheads = []
     with HandsOff(service.address) as client:
@@ -172,31 +172,34 @@ def _small_batches(service: Service, count: int = 20) -> dict[str, float]:
             batch = client.batches.create(fit=service.fit, n=SMALL_SHARD, seed=number)
             client.batches.wait(batch.id)
             service.road.fetch(client.batches.shards(batch.id)[0].url)
-            taken = time.monotonic() - began
+            seconds = time.monotonic() - began
             ref = JobRef(tenant=DEFAULT_TENANT, id=batch.id)
             (record,) = service.rendered(keys.shards_prefix(ref))
-            overheads.append(round((taken - record.render_seconds) * 1_000))
-    _tell(f"overhead of a batch of 8 in ms: {overheads}")
+            overheads.append(round((seconds - record.render_seconds) * 1_000))
+    _print(f"overhead of a batch of 8 in ms: {overheads}")
     return {"batch_overhead_ms_median": median(overheads), "batch_overhead_ms_max": max(overheads)}
 
 
 def _fast(stream: Stream, parsed: argparse.Namespace) -> dict[str, float]:
-    """How much of the time, from the end of the warm-up to the last batch, the worker rendered and stored."""
+    """Measure the share of time, after the warm-up, in which the worker renders and stores."""
     batches = stream.batches()
     _train(batches, WARM_UP * parsed.shard_size // BATCH_SIZE)
     began_at, processor = datetime.now(UTC), processor_seconds(stream.service.worker_pid)
     waits = _train(batches, parsed.shards * parsed.shard_size // BATCH_SIZE)
     ended_at = datetime.now(UTC)
     processor = processor_seconds(stream.service.worker_pid) - processor
-    del batches  # the DataLoader's worker stops asking
+    del batches  # stops the requests of the DataLoader's worker
     stream.service.settle()
     rendered = stream.rendered()
     whole = (ended_at - began_at).total_seconds()
     busy = sum(_seconds_within(record, began_at, ended_at) for record in rendered)
     gaps = [
-        (after.started_at - one.finished_at).total_seconds() for one, after in pairwise(rendered)
+        (after.started_at - before.finished_at).total_seconds()
+        for before, after in pairwise(rendered)
     ]
-    _tell(f"fast: {len(waits)} batches in {whole:.1f} s, between two shards {median(gaps):.3f} s")
+    _print(
+        f"fast: {len(waits)} batches in {whole:.1f} s, median gap between shards {median(gaps):.3f} s"
+    )
     return {
         "fast_busy_share": round(busy / whole, 4),
         "fast_processor_share": round(processor / whole / torch.get_num_threads(), 3),
@@ -208,10 +211,10 @@ def _fast(stream: Stream, parsed: argparse.Namespace) -> dict[str, float]:
 def _slow(
     stream: Stream, cached: Stream, parsed: argparse.Namespace, shard_seconds: float
 ) -> dict[str, float | int]:
-    """What a training loop waits for whose steps leave the worker time enough, and what is rendered once it has ended.
+    """Measure the waits of a training loop slower than the worker, and the rendering after the loop ends.
 
-    A twin takes batches in the same moments, of shards that are on this disk: what it takes to hand over a batch that
-    nobody has to wait for.
+    A second loop takes batches at the same times from shards in the disk cache. It measures the time to hand over a
+    batch that is already available.
     """
     step_seconds = parsed.slowness * shard_seconds * BATCH_SIZE / parsed.shard_size
     warm_up = WARM_UP * parsed.shard_size // BATCH_SIZE
@@ -220,7 +223,7 @@ def _slow(
     waits, on_disk = (each[warm_up:] for each in both)
     whole = sum(waits) + sum(on_disk) + len(waits) * step_seconds
     stall = sum(waits) - sum(on_disk)
-    _tell(f"slow: {len(waits)} steps of {step_seconds:.3f} s in {whole:.1f} s")
+    _print(f"slow: {len(waits)} steps of {step_seconds:.3f} s in {whole:.1f} s")
     return {
         "slowness": parsed.slowness,
         "slow_seconds": round(whole, 1),
@@ -237,23 +240,23 @@ def _slow(
 def _in_turn(
     first: Iterator[object], second: Iterator[object], num_steps: int, step_seconds: float
 ) -> tuple[list[float], list[float]]:
-    """A batch of each, and a pause, again and again; the seconds that each was waited for."""
+    """Take a batch of each in turn, with a pause after both. Returns the seconds of each wait."""
     waits: tuple[list[float], list[float]] = ([], [])
     for _ in range(num_steps):
-        for batches, found in zip((first, second), waits, strict=True):
-            found.extend(_train(batches, 1))
+        for batches, seconds in zip((first, second), waits, strict=True):
+            seconds.extend(_train(batches, 1))
         time.sleep(step_seconds)
     return waits
 
 
 def _idle(stream: Stream, seconds: float) -> dict[str, float | int]:
-    """How many shards were rendered ahead of the last one that was asked for, and what happens when that is done."""
+    """Count the shards rendered beyond the last request, and the activity of the worker after them."""
     stream.service.settle()
-    last, before = stream.last_asked(), len(stream.service.rendered(_ALL))
+    last, before = stream.last_requested(), len(stream.service.rendered(_ALL))
     processor = processor_seconds(stream.service.worker_pid)
     time.sleep(seconds)
     return {
-        "ahead_of_last_asked": sum(record.index > last for record in stream.rendered()),
+        "ahead_of_last_requested": sum(record.index > last for record in stream.rendered()),
         "look_ahead": stream.service.settings.stream_look_ahead,
         "idle_seconds": seconds,
         "idle_rendered": len(stream.service.rendered(_ALL)) - before,
@@ -264,7 +267,7 @@ def _idle(stream: Stream, seconds: float) -> dict[str, float | int]:
 
 
 def _train(batches: Iterator[object], num_steps: int) -> list[float]:
-    """Takes batches as a training loop does that does nothing else; the seconds that it waited for each."""
+    """Take batches like a training loop without computation. Returns the seconds of each wait."""
     waits = []
     for _ in range(num_steps):
         began = time.monotonic()
@@ -274,12 +277,12 @@ def _train(batches: Iterator[object], num_steps: int) -> list[float]:
 
 
 def _seconds_within(record: ShardRecord, begin: datetime, end: datetime) -> float:
-    """How much of a shard's rendering and storing lies between two times."""
+    """Return how many seconds of rendering and storing a shard lie between two times."""
     inside = min(record.finished_at, end) - max(record.started_at, begin)
     return max(0.0, inside.total_seconds())
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, file=sys.stderr)
 
 
@@ -287,9 +290,13 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.service.streams", description=__doc__
     )
-    parser.add_argument("--shard-size", type=int, default=32, help="samples, of the training loops")
-    parser.add_argument("--shards", type=int, default=20, help="of each loop, after its warm-up")
-    parser.add_argument("--slowness", type=float, default=1.5, help="step time over the worker's")
+    parser.add_argument(
+        "--shard-size", type=int, default=32, help="samples per shard of the training loops"
+    )
+    parser.add_argument("--shards", type=int, default=20, help="shards per loop, after its warm-up")
+    parser.add_argument(
+        "--slowness", type=float, default=1.5, help="step time over the worker's time per batch"
+    )
     parser.add_argument("--idle-seconds", type=float, default=30)
     return parser.parse_args()
 

@@ -1,8 +1,9 @@
-"""`python -m benchmarks.service.throughput`: pairs per second through the whole service with one worker, against the bare loop.
+"""`python -m benchmarks.service.throughput`: pairs per second of the service and of a bare loop.
 
-A quick fit of the built-in generator, then rounds of both: a batch asked for over HTTP until its manifest stands, and
-the same pairs rendered, labelled, encoded and tarred in this process's memory, with as many threads and nothing else.
-Both are warmed up first. Processor time is told beside wall time, for machines with neighbours. The last line is JSON.
+After a short fit of the built-in generator, rounds alternate. The service, with one worker, renders a batch requested
+over HTTP. The bare loop renders, labels, encodes and tars the same pairs in this process's memory, with as many
+threads. Both are warmed up first. Processor time is reported too, because other programs disturb wall time. The last
+line is JSON.
 """
 
 import argparse
@@ -38,7 +39,7 @@ WARM_UP_PAIRS = 64
 
 @dataclass(frozen=True)
 class Service:
-    """A running service with a fit, and this process's own view of its store."""
+    """A running service with a fit, and access to its store."""
 
     road: Road
     machine: Machine
@@ -46,32 +47,32 @@ class Service:
     worker_pid: int
 
     def batch(self, num_pairs: int, seed: int) -> str:
-        """Asks for a batch and waits for its end; returns its id."""
+        """Request a batch and wait until it succeeds. Returns its id."""
         batch = self.road.start_batch(fit=self.fit, n=num_pairs, seed=seed)
         self.road.succeed(f"/v1/batches/{batch}")
         return batch
 
     def request(self, batch: str) -> BatchRequest:
-        """What the app has frozen for the workers."""
+        """Return the stored request of a batch."""
         ref = JobRef(tenant=DEFAULT_TENANT, id=batch)
-        found = records.read(self.machine.store, keys.job_request(ref), BatchRequest)
-        assert found is not None
-        return found
+        request = records.read(self.machine.store, keys.job_request(ref), BatchRequest)
+        assert request is not None
+        return request
 
     def wall_seconds(self, batch: str) -> float:
-        """From the request to the manifest, by the service's own clock: polling for the end costs nobody."""
+        """Return the time from request to manifest by the service's own clock, which excludes polling."""
         job = self.road.read(f"/v1/batches/{batch}")
-        begun, ended = (datetime.fromisoformat(job[at]) for at in ("created_at", "finished_at"))
-        return (ended - begun).total_seconds()
+        began, ended = (datetime.fromisoformat(job[at]) for at in ("created_at", "finished_at"))
+        return (ended - began).total_seconds()
 
     def worker_seconds(self) -> float:
-        """The processor time that the worker has taken in its life."""
+        """Return the processor time of the worker since its start."""
         return processor_seconds(self.worker_pid)
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Pairs per second of wall time and of processor time, one round of each kind."""
+    """Pairs per second of wall time and of processor time in one round."""
 
     service: float
     bare: float
@@ -80,9 +81,9 @@ class Rates:
 
 
 def main() -> None:
-    """Start the service, fit, alternate, and tell."""
+    """Start the service, fit, run the rounds and print the result."""
     parsed = _parse()
-    torch.set_num_threads(len(os.sched_getaffinity(0)))  # as the workers do
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # like the workers
     with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
         stack.start()
         road = Road(stack.address)
@@ -99,34 +100,37 @@ def main() -> None:
         "benchmark": "service",
         "threads": torch.get_num_threads(),
         "pairs": parsed.pairs * parsed.rounds,
-        "service_pairs_per_second": round(median(one.service for one in rounds), 2),
-        "bare_pairs_per_second": round(median(one.bare for one in rounds), 2),
-        "service_over_bare": round(median(one.service / one.bare for one in rounds), 3),
+        "service_pairs_per_second": round(median(rates.service for rates in rounds), 2),
+        "bare_pairs_per_second": round(median(rates.bare for rates in rounds), 2),
+        "service_over_bare": round(median(rates.service / rates.bare for rates in rounds), 3),
         "service_over_bare_processor": round(
-            median(one.service_processor / one.bare_processor for one in rounds), 3
+            median(rates.service_processor / rates.bare_processor for rates in rounds), 3
         ),
     }
     print(json.dumps(result))
 
 
 def _measure(service: Service, num_pairs: int, rounds: int) -> list[Rates]:
-    """Round by round; a small round warms up."""
-    found = []
+    """Return the rates of each round, without the small warm-up round."""
+    measured = []
     for number, count in enumerate([WARM_UP_PAIRS, *[num_pairs] * rounds]):
         before = service.worker_seconds()
         batch = service.batch(count, seed=number)
-        taken = service.worker_seconds() - before
+        worker_seconds = service.worker_seconds() - before
         wall, processor = _bare_seconds(service, batch)
         rates = Rates(
-            count / service.wall_seconds(batch), count / wall, count / taken, count / processor
+            count / service.wall_seconds(batch),
+            count / wall,
+            count / worker_seconds,
+            count / processor,
         )
         print(f"{count} pairs: {rates}", file=sys.stderr)
-        found.append(rates)
-    return found[1:]
+        measured.append(rates)
+    return measured[1:]
 
 
 def _bare_seconds(service: Service, batch: str) -> tuple[float, float]:
-    """Wall and processor time of the same pairs, one after another, with nothing around them."""
+    """Return wall and processor time of the same pairs, rendered one after another without the service."""
     request = service.request(batch)
     began, processor_began = time.monotonic(), time.process_time()
     renderer = Renderer(
@@ -146,7 +150,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.service.throughput", description=__doc__
     )
-    parser.add_argument("--pairs", type=int, default=512, help="of one round")
+    parser.add_argument("--pairs", type=int, default=512, help="pairs per round")
     parser.add_argument("--rounds", type=int, default=4)
     return parser.parse_args()
 

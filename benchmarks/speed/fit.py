@@ -1,8 +1,8 @@
-"""`python -m benchmarks.speed.fit`: time and memory of a fit's stages by resolution and number of labels, on random weights.
+"""`python -m benchmarks.speed.fit`: measure time and memory of the stages of a fit.
 
-Every figure comes from a fresh process on one thread, memory above that of a process which synthesises one image. The
-ensemble's stage is run for as many steps as share one pass over the images, and told for a whole fit in proportion;
-the inversion's for two steps on one image and on two. The last line is JSON, keyed by resolution.
+Weights are random. Each figure comes from a new process on one thread; memory excludes that of a process which
+synthesises one image. The ensemble runs for the steps that share one pass over the images, and its time is scaled to a
+whole fit. The inversion runs two steps on one image and on two. The last line is JSON, keyed by resolution.
 """
 
 import argparse
@@ -24,20 +24,19 @@ from models.labels.training import EnsembleOptions, train_ensemble
 
 NUM_CLASSES = 19
 STEPS = 80
-"""Of the ensemble: eight rounds of ten members, which at 256 px and more share half a gigabyte of hypercolumns."""
+"""Steps of the ensemble: eight rounds of ten members, which share 0.5 GB of hypercolumns from 256 px on."""
 INVERSION_STEPS = 2
 STAGES = ("generator", "inversion", "ensemble")
 
 
 def main() -> None:
-    """Measure everything asked for; or, as a child, run one stage once and tell its seconds and bytes."""
+    """Measure every requested size. As a child process, run one stage once and print its seconds and bytes."""
     parsed = _parse()
     torch.set_num_threads(1)
     if parsed.only:
         began = time.process_time()
         _run(parsed.only, parsed.px[0], parsed.labels[0], parsed.kind)
-        found = {"seconds": time.process_time() - began, "bytes": own_peak_bytes()}
-        print(json.dumps(found))
+        print(json.dumps({"seconds": time.process_time() - began, "bytes": own_peak_bytes()}))
         return
     results = {str(px): _measure(px, parsed.labels, parsed.kind) for px in parsed.px}
     print(json.dumps(results))
@@ -45,9 +44,9 @@ def main() -> None:
 
 def _measure(px: int, labels: Sequence[int], kind: EnsembleKind) -> dict[str, object]:
     alone = _child("generator", px, 1, kind)
-    # Two numbers of images tell a step from what comes before it, and an image's memory from the rest.
+    # Runs on one and on two images separate the cost of an image from the fixed cost.
     one, two = (_child("inversion", px, count, kind) for count in (1, 2))
-    found: dict[str, object] = {
+    figures: dict[str, object] = {
         "tap_bytes": random_generator(px).config.tap_bytes,
         "generator_seconds": round(alone["seconds"], 2),
         "inversion_seconds_per_image_step": round(
@@ -61,21 +60,21 @@ def _measure(px: int, labels: Sequence[int], kind: EnsembleKind) -> dict[str, ob
     scale = EnsembleOptions().steps / STEPS
     for count in labels:
         stage = _child("ensemble", px, count, kind)
-        found[f"ensemble_{count}"] = {
+        figures[f"ensemble_{count}"] = {
             "fit_seconds": round((stage["seconds"] - alone["seconds"]) * scale),
             "peak_bytes": round(stage["bytes"] - alone["bytes"]),
         }
-    print(f"{px} px: {found}", file=sys.stderr)
-    return found
+    print(f"{px} px: {figures}", file=sys.stderr)
+    return figures
 
 
 def _child(stage: str, px: int, labels: int, kind: EnsembleKind) -> dict[str, float]:
-    """Seconds of processor time and most resident memory of a fresh process that runs one stage."""
-    asked = ["--only", stage, "--px", str(px), "--labels", str(labels), "--kind", kind]
-    command = [sys.executable, "-m", "benchmarks.speed.fit", *asked]
+    """Return processor seconds and peak resident bytes of a new process that runs one stage."""
+    arguments = ["--only", stage, "--px", str(px), "--labels", str(labels), "--kind", kind]
+    command = [sys.executable, "-m", "benchmarks.speed.fit", *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def _run(stage: str, px: int, count: int, kind: EnsembleKind) -> None:
@@ -104,7 +103,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--px", type=int, nargs="+", choices=list(CHANNELS), default=[64, 256])
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--kind", choices=("compact", "paper"), default="paper")
-    parser.add_argument("--only", choices=STAGES, help="run this stage once and tell its cost")
+    parser.add_argument("--only", choices=STAGES, help="run this stage once and print its cost")
     return parser.parse_args()
 
 

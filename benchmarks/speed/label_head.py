@@ -1,8 +1,8 @@
-"""`python -m benchmarks.speed.label_head`: time and memory of labelling, ours against the paper's way, on random weights.
+"""`python -m benchmarks.speed.label_head`: compare time and memory of labelling with the paper's method.
 
-Ways alternate in one process on one thread; each round's processor times give ratios, and their median is reported. The
-naive way, which takes minutes at 1024 px, runs in one round alone. Peak memory, above the generator's own, comes from a
-fresh process per way. The last line is one line of JSON, keyed by the generator's resolution.
+Weights are random. Methods alternate in one process on one thread; the report has the median of each round's ratio of
+processor times. The naive method takes minutes at 1024 px and runs once. Peak memory comes from a new process per
+method and excludes the generator's own. The last line is JSON, keyed by the generator's resolution.
 """
 
 import argparse
@@ -34,14 +34,14 @@ CHANNELS = {
     512: (512, 512, 512, 512, 512, 256, 128, 64),
     1024: (512, 512, 512, 512, 512, 256, 128, 64, 32),
 }
-"""Of every block; from 256 px on they are config-f's."""
+"""Channels of every block; from 256 px on they are those of config-f."""
 MAX_LABEL_PX = 512
-WAYS = ("generator", "exact", "compact", "naive")
+METHODS = ("generator", "exact", "compact", "naive")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured: a generator's resolution, and how it runs."""
+    """One measurement: a generator's resolution, precision, device and batch size."""
 
     px: int
     precision: str
@@ -49,20 +49,22 @@ class Setting:
     batch: int
 
     @property
-    def asked(self) -> list[str]:
-        """The same as arguments of a child."""
-        chosen = {"px": self.px, "precision": self.precision, "device": self.device}
-        named = {**chosen, "batch": self.batch}
-        return [word for name, value in named.items() for word in (f"--{name}", str(value))]
+    def arguments(self) -> list[str]:
+        """Return the setting as command-line arguments of a child process."""
+        values = {"px": self.px, "precision": self.precision, "device": self.device}
+        values_with_batch = {**values, "batch": self.batch}
+        return [
+            word for name, value in values_with_batch.items() for word in (f"--{name}", str(value))
+        ]
 
 
 def main() -> None:
-    """Measure every resolution asked for; or, as a child, run one way once and say how much memory it took."""
+    """Measure every requested resolution. As a child process, run one method once and print its peak memory."""
     parsed = _parse()
     torch.set_num_threads(1)
     settings = [Setting(px, parsed.precision, parsed.device, parsed.batch) for px in parsed.px]
     if parsed.only:
-        _ways(settings[0])[parsed.only]()
+        _methods(settings[0])[parsed.only]()
         on_cpu = parsed.device == "cpu"
         print(own_peak_bytes() if on_cpu else torch.cuda.max_memory_allocated())
         return
@@ -74,57 +76,68 @@ def main() -> None:
 
 
 def _measure(setting: Setting, rounds: int) -> dict[str, object]:
-    """Ratios of time, labels and image together against the image alone; the first round only warms up."""
-    ways = _ways(setting)
-    naive = ways.pop("naive")
+    """Return ratios of time (labels and image over the image only). The first round is a warm-up."""
+    methods = _methods(setting)
+    naive = methods.pop("naive")
 
-    def seconds(way: Callable[[], object]) -> float:
-        return _seconds(way, setting.device)
+    def seconds(method: Callable[[], object]) -> float:
+        return _seconds(method, setting.device)
 
-    taken = [{name: seconds(way) for name, way in ways.items()} for _ in range(rounds + 1)][1:]
+    rounds_seconds = [
+        {name: seconds(method) for name, method in methods.items()} for _ in range(rounds + 1)
+    ][1:]
     last = {"naive": seconds(naive)}
-    typical = {name: median(each[name] for each in taken) for name in ways} | last
-    peaks = {name: _peak_bytes(name, setting) for name in WAYS}
+    typical = {name: median(each[name] for each in rounds_seconds) for name in methods} | last
+    peaks = {name: _peak_bytes(name, setting) for name in METHODS}
     return {
         "naive_over_exact": round(typical["naive"] / typical["exact"], 2),
         "exact_over_generator": round(
-            median(each["exact"] / each["generator"] for each in taken), 2
+            median(each["exact"] / each["generator"] for each in rounds_seconds), 2
         ),
         "compact_over_generator": round(
-            median(each["compact"] / each["generator"] for each in taken), 2
+            median(each["compact"] / each["generator"] for each in rounds_seconds), 2
         ),
         "peak_bytes": peaks["exact"] - peaks["generator"],
         "peak_bytes_compact": peaks["compact"] - peaks["generator"],
         "peak_bytes_naive": peaks["naive"] - peaks["generator"],
-        "images_per_second": {name: float(f"{setting.batch / typical[name]:.3g}") for name in WAYS},
+        "images_per_second": {
+            name: float(f"{setting.batch / typical[name]:.3g}") for name in METHODS
+        },
     }
 
 
 @torch.no_grad()
-def _seconds(way: Callable[[], object], device: str) -> float:
-    """Processor time, which other processes on the same cores disturb least; on an accelerator until it is done."""
+def _seconds(method: Callable[[], object], device: str) -> float:
+    """Return processor time on a CPU (least affected by other processes), wall time on an accelerator."""
     if device == "cpu":
         began = time.process_time()
-        way()
+        method()
         return time.process_time() - began
     torch.accelerator.synchronize()
     began = time.perf_counter()
-    way()
+    method()
     torch.accelerator.synchronize()
     return time.perf_counter() - began
 
 
-def _peak_bytes(way: str, setting: Setting) -> int:
-    """Most memory of a fresh process that labels once this way: resident, or an accelerator's."""
-    command = [sys.executable, "-m", "benchmarks.speed.label_head", *setting.asked, "--only", way]
+def _peak_bytes(method: str, setting: Setting) -> int:
+    """Return the peak memory of a new process that runs a method once: resident, or the accelerator's."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.speed.label_head",
+        *setting.arguments,
+        "--only",
+        method,
+    ]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
 
-def _ways(setting: Setting) -> dict[str, Callable[[], object]]:
-    """The generator alone, and with each kind of label; `batch` images a call, ten members, 19 classes.
+def _methods(setting: Setting) -> dict[str, Callable[[], object]]:
+    """Return the methods: the generator only, and with each kind of labelling. Ten members, 19 classes.
 
-    Exact and naive have the paper's 256-32 hidden values, compact is what a fit has by default. Labels are as large as
-    the image, at most 512 px.
+    Exact and naive use the paper's 256-32 hidden units; compact uses the defaults of a fit. Labels have the size of the
+    image, up to 512 px.
     """
     kind: torch.dtype = getattr(torch, setting.precision)
     generator = random_generator(setting.px).lower_precision(kind).to(setting.device)
@@ -147,7 +160,7 @@ def _ways(setting: Setting) -> dict[str, Callable[[], object]]:
 
 
 def random_generator(px: int) -> Generator:
-    """A generator with random weights, always the same ones."""
+    """Return a generator with random weights from a fixed seed."""
     torch.manual_seed(0)
     config = GeneratorConfig(z_dim=128, w_dim=128, channels=CHANNELS[px], num_mapping_layers=2)
     return Generator(config).eval().requires_grad_(False)
@@ -168,8 +181,10 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--batch", type=int, default=1, help="images a call")
-    parser.add_argument("--only", choices=WAYS, help="run this way once and print its peak memory")
+    parser.add_argument("--batch", type=int, default=1, help="images per call")
+    parser.add_argument(
+        "--only", choices=METHODS, help="run this method once and print its peak memory"
+    )
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
-"""The paper's way to label an image, written from its text (arXiv 2212.12645, section 3.2), as the reference for ours.
+"""The paper's labelling of an image (arXiv 2212.12645, section 3.2), as a reference for the product's.
 
-Every tap is upsampled to label resolution and concatenated; ten MLPs then read 6,080 (or so) numbers at every pixel.
+All taps are upsampled to label resolution and concatenated. Ten MLPs then read about 6,080 numbers at every pixel.
 """
 
 import torch
@@ -13,9 +13,9 @@ from models.labels.votes import Ballot
 
 
 def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> Ballot:
-    """What the members say of every task, as `LabelGenerator.label` tells it; in the precision of the ensemble.
+    """Return the members' votes for every task, like `LabelGenerator.label`, in the precision of the ensemble.
 
-    Votes are counted in float32 at least.
+    Votes are accumulated in float32 or higher.
     """
     kind = ensemble.layer1.weight.dtype
     maps = [
@@ -34,7 +34,7 @@ def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> Ba
 
 
 def _member(ensemble: Ensemble, member: int, columns: Tensor) -> Tensor:
-    """One MLP at every pixel: linear, ReLU, normalisation, twice; then linear."""
+    """Apply one MLP to every pixel: (linear, ReLU, normalisation) twice, then linear."""
     x = columns
     for layer, norm in ((ensemble.layer1, ensemble.norm1), (ensemble.layer2, ensemble.norm2)):
         x = (x @ layer.weight[member] + layer.bias[member]).relu()

@@ -1,4 +1,4 @@
-"""Promises of the comparison with noise maps: maps take up what codes cannot, and the generator keeps its own."""
+"""Inversion with noise maps: maps absorb the details that codes cannot, and the generator keeps its buffers."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from models.inversion.refinement import InversionOptions
 
 @pytest.fixture
 def generator() -> Generator:
-    """A small one with strong noise."""
+    """Return a small generator with strong noise."""
     torch.manual_seed(0)
     config = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2)
     generator = Generator(config).eval().requires_grad_(False)
@@ -22,8 +22,8 @@ def generator() -> Generator:
     return generator
 
 
-def test_maps_take_up_what_codes_cannot(generator: Generator) -> None:
-    """Images made with other noise come closer with maps than without; the generator's buffers stay."""
+def test_maps_absorb_details_that_codes_cannot(generator: Generator) -> None:
+    """Images with other noise are reconstructed better with maps. The generator's buffers do not change."""
     images = generator(torch.randn(1, 8), noise="random").clamp(-1, 1)
     before = generator.state_dict()["blocks.0.conv1.noise_const"].clone()
     tools, options = Tools.of(generator), InversionOptions(steps=20, prior_weight=0.0)

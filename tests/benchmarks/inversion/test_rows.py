@@ -1,11 +1,11 @@
-"""Promises of the inversion benchmark's rows: each changes one thing, and those without weights are left out."""
+"""The rows of the inversion benchmark: each changes one value, and rows without weights are skipped."""
 
 from benchmarks.inversion.rows import rows
 from models.inversion.refinement import InversionOptions
 
 
-def test_the_default_stands_beside_what_it_is_made_of() -> None:
-    """The encoder alone, both, and the optimisation alone, in every table."""
+def test_the_default_is_listed_with_its_parts() -> None:
+    """Every table has the encoder alone, both, and the optimisation alone."""
     for quick in (True, False):
         first, both, alone = list(rows(quick=quick, squeezenet=False))[:3]
         assert (first.encoder, first.options.steps) == (True, 0)
@@ -15,8 +15,8 @@ def test_the_default_stands_beside_what_it_is_made_of() -> None:
     assert both.options == InversionOptions()
 
 
-def test_a_row_without_its_weights_is_left_out() -> None:
-    """Names are told apart, and only the mounted port's row depends on a file."""
+def test_a_row_without_its_weights_is_skipped() -> None:
+    """Row names are unique, and only the SqueezeNet row depends on a file."""
     without = {row.name for row in rows(quick=False, squeezenet=False)}
     all_rows = list(rows(quick=False, squeezenet=True))
     assert len({row.name for row in all_rows}) == len(all_rows)

@@ -1,4 +1,4 @@
-"""Promises of the numbers by which a prediction is judged."""
+"""The metrics that compare a prediction with the truth."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,17 @@ import pytest
 from benchmarks.labels.estimates import compare
 
 
-def test_a_prediction_is_judged_beside_a_constant_one() -> None:
-    """A prediction that is 0.1 too high but in the right order: its gap, the best constant's, its order."""
+def test_a_prediction_is_compared_with_a_constant() -> None:
+    """A prediction 0.1 too high but in the right order reports its gap, the best constant's gap and rho = 1."""
     true = np.array([0.2, 0.4, 0.9])
-    found = compare(true + 0.1, true)
-    assert found["mean_gap"] == pytest.approx(0.1)
-    assert found["mean_error"] == pytest.approx(0.1)
-    assert found["constant_gap"] == pytest.approx((0.2 + 0.5) / 3, abs=1e-4)
-    assert found["spearman"] == 1.0
+    metrics = compare(true + 0.1, true)
+    assert metrics["mean_gap"] == pytest.approx(0.1)
+    assert metrics["mean_error"] == pytest.approx(0.1)
+    assert metrics["constant_gap"] == pytest.approx((0.2 + 0.5) / 3, abs=1e-4)
+    assert metrics["spearman"] == 1.0
 
 
 def test_equal_predictions_share_their_rank() -> None:
-    """A tie is neither right nor wrong order."""
-    found = compare(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0]))
-    assert found["spearman"] == pytest.approx(0.866, abs=1e-3)
+    """Tied predictions count as neither the right nor the wrong order."""
+    metrics = compare(np.array([1.0, 1.0, 2.0]), np.array([1.0, 2.0, 3.0]))
+    assert metrics["spearman"] == pytest.approx(0.866, abs=1e-3)

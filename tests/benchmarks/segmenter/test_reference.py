@@ -1,4 +1,4 @@
-"""The benchmark of the reference segmenter: what is counted, and that finished weights are found again."""
+"""The benchmark of the reference segmenter: accessory counts, and reuse of trained weights."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,8 @@ from benchmarks.segmenter.reference import main, worn_shares
 from examples.portraits.classes import Part
 
 
-def test_a_few_stray_pixels_are_no_glasses() -> None:
-    """Fifty pixels count as worn, forty-nine do not."""
+def test_a_few_stray_pixels_do_not_count_as_glasses() -> None:
+    """Fifty pixels count as glasses, forty-nine do not."""
     masks = np.zeros((4, 64, 64), np.uint8)
     masks[0].flat[:49] = Part.GLASSES
     masks[1].flat[:50] = Part.GLASSES
@@ -21,7 +21,7 @@ def test_a_few_stray_pixels_are_no_glasses() -> None:
 def test_the_benchmark_ends_in_one_line_of_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A short training is scored on fresh renderings; run again, it finds its weights."""
+    """A short training is scored on new renderings. A second run reuses the weights."""
     arguments = ["--folder", str(tmp_path), "--renderings", "64", "--epochs", "1", "--tests", "40"]
     assert main(arguments) == 0
     first = json.loads(capsys.readouterr().out.splitlines()[-1])

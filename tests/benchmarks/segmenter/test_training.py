@@ -1,4 +1,4 @@
-"""The reference segmenter learns, stops and goes on; its renderings are made once."""
+"""Training of the reference segmenter can be resumed, and its renderings are cached."""
 
 from pathlib import Path
 
@@ -14,17 +14,17 @@ CONFIG = SegmenterConfig(num_classes=11, channels=(4, 8))
 
 
 class Interrupted(Exception):
-    """Stands for the end of a process in mid-training."""
+    """Simulates a process that ends during a training."""
 
 
 @pytest.fixture(scope="module")
 def pairs() -> Renderings:
-    """Sixteen portraits."""
+    """Return sixteen portraits."""
     return render_pairs(4000, range(16))
 
 
 def trained(pairs: Renderings, checkpoint: Path, *, stop_at: int | None = None) -> Segmenter:
-    """Six steps from the same first weights, or fewer."""
+    """Train up to six steps from fixed initial weights."""
 
     def on_step(done: int, total: int, loss: float) -> None:
         assert total == 6
@@ -40,7 +40,7 @@ def trained(pairs: Renderings, checkpoint: Path, *, stop_at: int | None = None) 
 
 
 def test_a_mask_has_the_size_of_its_image(pairs: Renderings) -> None:
-    """One class for each pixel, whatever the micro-batch."""
+    """Every pixel has one class, and the micro-batch size does not change it."""
     segmenter = Segmenter(CONFIG).eval()
     masks = segment(segmenter, pairs.images)
     assert masks.shape == pairs.masks.shape
@@ -50,7 +50,7 @@ def test_a_mask_has_the_size_of_its_image(pairs: Renderings) -> None:
 def test_an_interrupted_training_ends_at_the_same_weights(
     pairs: Renderings, tmp_path: Path
 ) -> None:
-    """Stopped after step 5 and begun again, it goes on at step 4 and arrives where it would have."""
+    """A training stopped after step 5 resumes from step 4 and ends with the same weights."""
     whole = trained(pairs, tmp_path / "whole.checkpoint")
     with pytest.raises(Interrupted):
         trained(pairs, tmp_path / "cut.checkpoint", stop_at=5)
@@ -60,18 +60,18 @@ def test_an_interrupted_training_ends_at_the_same_weights(
 
 
 def test_augmentation_mirrors_image_and_mask_together() -> None:
-    """A bright left half stays under its class, on whichever side it is."""
+    """A bright half and its class move to the same side."""
     images = torch.full((32, 3, 8, 8), -0.9)
     images[..., :4] = 0.9
     masks = (images[:, 0] > 0).long()
     changed, moved = augment(images, masks, torch.Generator().manual_seed(0))
-    inner = [0, 1, 2, 5, 6, 7]  # the blur reaches over the edge in the middle
+    inner = [0, 1, 2, 5, 6, 7]  # the blur crosses the edge in the middle
     assert ((changed.mean(dim=1) > 0).long() == moved)[..., inner].all()
     assert 0 < int(moved[:, 0, 0].sum()) < 32
 
 
-def test_renderings_are_kept(tmp_path: Path) -> None:
-    """The second call reads the file of the first."""
+def test_renderings_are_cached(tmp_path: Path) -> None:
+    """The second call reads the file that the first one wrote."""
     first = cached_renderings(tmp_path, "segmenter-testing", 3)
     (path,) = tmp_path.iterdir()
     written = path.stat().st_mtime_ns

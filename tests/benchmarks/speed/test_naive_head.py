@@ -1,4 +1,4 @@
-"""The reference that ours is measured against must itself be right."""
+"""The reference implementation of labelling must be correct."""
 
 import torch
 
@@ -12,8 +12,8 @@ from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskS
 TASKS = TaskSet(segmentation=SegmentationTask(4), keypoints=KeypointTask(2), depth=DepthTask())
 
 
-def test_the_papers_way_and_ours_give_the_same_labels() -> None:
-    """Every task of ten random members, and how far they are apart, agrees within 1e-5."""
+def test_the_paper_and_the_product_give_the_same_labels() -> None:
+    """For ten random members, probabilities and uncertainties of every task agree within 1e-5."""
     torch.manual_seed(0)
     config = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 8, 4), num_mapping_layers=1)
     generator = Generator(config).eval().requires_grad_(False)

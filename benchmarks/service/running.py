@@ -4,15 +4,15 @@ import os
 from pathlib import Path
 
 from examples.demo.demo import render_labelset
-from examples.demo.road import Road
+from examples.demo.plain_client import PlainClient
 
 
-def quick_fit(road: Road, folder: Path) -> str:
+def quick_fit(client: PlainClient, folder: Path) -> str:
     """Fit a label generator of all three tasks with a few steps, enough for timing. Returns its id."""
-    labelset = road.upload(render_labelset(folder, 4, "--all-truth"))
+    labelset = client.upload(render_labelset(folder, 4, "--all-truth"))
     quick = {"inversion": {"steps": 10}, "ensemble": {"steps": 60}, "estimate": False}
-    fit = road.start_fit(generator="portraits-64", labelset=labelset, options=quick)
-    road.succeed(f"/v1/fits/{fit}")
+    fit = client.start_fit(generator="portraits-64", labelset=labelset, options=quick)
+    client.succeed(f"/v1/fits/{fit}")
     return fit
 
 

@@ -26,7 +26,7 @@ from contracts.batches import ShardRecord
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
 from contracts.streams import StreamRef
-from examples.demo.road import Road
+from examples.demo.plain_client import PlainClient
 from examples.demo.stack import Stack
 from handsoff_client import HandsOff, ShardCache, StreamSource
 from handsoff_client.torch import HandsOffDataset
@@ -48,7 +48,7 @@ SETTLE_SECONDS = 5
 class Service:
     """A running service with one worker, and access to its store and its Redis."""
 
-    road: Road
+    client: PlainClient
     address: str
     fit: str
     settings: Settings
@@ -58,7 +58,7 @@ class Service:
     def stream(self, seed: int, shard_size: int) -> "Stream":
         """Start a stream after all rendering for earlier streams has finished."""
         self.settle()
-        stream = self.road.start_stream(fit=self.fit, seed=seed, shard_size=shard_size)
+        stream = self.client.start_stream(fit=self.fit, seed=seed, shard_size=shard_size)
         return Stream(self, StreamRef(tenant=DEFAULT_TENANT, id=stream))
 
     def rendered(self, prefix: str) -> list[ShardRecord]:
@@ -92,7 +92,7 @@ class Stream:
     def fetch(self, shard: int) -> tuple[datetime, datetime]:
         """Read one shard. Returns the times of the request and of the last byte."""
         requested_at = datetime.now(UTC)
-        self.service.road.fetch(f"/v1/streams/{self.ref.id}/shards/{shard}?wait=30")
+        self.service.client.fetch(f"/v1/streams/{self.ref.id}/shards/{shard}?wait=30")
         return requested_at, datetime.now(UTC)
 
     def batches(self) -> Iterator[object]:
@@ -116,11 +116,11 @@ def main() -> None:
     parsed = _parse()
     with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
         stack.start()
-        road = Road(stack.address)
+        client = PlainClient(stack.address)
         service = Service(
-            road,
+            client,
             stack.address,
-            quick_fit(road, Path(name) / "labels"),
+            quick_fit(client, Path(name) / "labels"),
             Settings(
                 store_url=stack.environment["HANDSOFF_STORE_URL"],
                 redis_url=SecretStr(stack.environment["HANDSOFF_REDIS_URL"]),
@@ -142,7 +142,7 @@ def main() -> None:
         results |= (fast := _fast(read, parsed))
         unread = service.stream(3, parsed.shard_size)
         results |= _slow(unread, read, parsed, fast["fast_shard_seconds"])
-        road.close()
+        client.close()
     print(json.dumps(results))
 
 
@@ -171,7 +171,7 @@ def _small_batches(service: Service, count: int = 20) -> dict[str, float]:
             began = time.monotonic()
             batch = client.batches.create(fit=service.fit, n=SMALL_SHARD, seed=number)
             client.batches.wait(batch.id)
-            service.road.fetch(client.batches.shards(batch.id)[0].url)
+            service.client.fetch(client.batches.shards(batch.id)[0].url)
             seconds = time.monotonic() - began
             ref = JobRef(tenant=DEFAULT_TENANT, id=batch.id)
             (record,) = service.rendered(keys.shards_prefix(ref))

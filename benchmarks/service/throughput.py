@@ -25,7 +25,7 @@ from benchmarks.service.running import processor_seconds, quick_fit
 from contracts.batches import BatchRequest
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
-from examples.demo.road import Road
+from examples.demo.plain_client import PlainClient
 from examples.demo.stack import Stack
 from models.sampling import Candidate
 from state import keys, records
@@ -41,15 +41,15 @@ WARM_UP_PAIRS = 64
 class Service:
     """A running service with a fit, and access to its store."""
 
-    road: Road
+    client: PlainClient
     machine: Machine
     fit: str
     worker_pid: int
 
     def batch(self, num_pairs: int, seed: int) -> str:
         """Request a batch and wait until it succeeds. Returns its id."""
-        batch = self.road.start_batch(fit=self.fit, n=num_pairs, seed=seed)
-        self.road.succeed(f"/v1/batches/{batch}")
+        batch = self.client.start_batch(fit=self.fit, n=num_pairs, seed=seed)
+        self.client.succeed(f"/v1/batches/{batch}")
         return batch
 
     def request(self, batch: str) -> BatchRequest:
@@ -61,7 +61,7 @@ class Service:
 
     def wall_seconds(self, batch: str) -> float:
         """Return the time from request to manifest by the service's own clock, which excludes polling."""
-        job = self.road.read(f"/v1/batches/{batch}")
+        job = self.client.read(f"/v1/batches/{batch}")
         began, ended = (datetime.fromisoformat(job[at]) for at in ("created_at", "finished_at"))
         return (ended - began).total_seconds()
 
@@ -86,16 +86,16 @@ def main() -> None:
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # like the workers
     with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
         stack.start()
-        road = Road(stack.address)
-        fit = quick_fit(road, Path(name) / "labels")
+        client = PlainClient(stack.address)
+        fit = quick_fit(client, Path(name) / "labels")
         settings = Settings(
             store_url=stack.environment["HANDSOFF_STORE_URL"],
             redis_url=SecretStr(stack.environment["HANDSOFF_REDIS_URL"]),
         )
         worker = stack.processes["generate"].pid
-        service = Service(road, Machine.from_settings(settings), fit, worker)
+        service = Service(client, Machine.from_settings(settings), fit, worker)
         rounds = _measure(service, parsed.pairs, parsed.rounds)
-        road.close()
+        client.close()
     result = {
         "benchmark": "service",
         "threads": torch.get_num_threads(),

@@ -1,4 +1,4 @@
-"""The rare layers: glasses and hats."""
+"""Rare layers: glasses and hats."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from examples.portraits.traits import Hat, Portrait
 
 
 def paint_glasses(canvas: Canvas, portrait: Portrait) -> None:
-    """Frames, bridge and temples; lenses are noted on the canvas and tinted at the end."""
+    """Paint frames, bridge and temples. Lenses are marked on the canvas and tinted at the end."""
     glasses, face = portrait.glasses, portrait.face
     if glasses is None:
         return
@@ -19,7 +19,7 @@ def paint_glasses(canvas: Canvas, portrait: Portrait) -> None:
     reach = np.abs(outward / glasses.width) ** glasses.roundness
     reach = reach + np.abs(down / glasses.height) ** glasses.roundness
     on_head = (head.radius < 1.0) & (head.w > 0.0)
-    # The rim is as thick at any roundness: reach grows with that power of the distance.
+    # `reach` is a power of the distance, so this keeps the rim equally thick for any roundness.
     inner = (1.0 - glasses.thickness) ** glasses.roundness
     rim = (reach < 1.0) & (reach > inner)
     bridge = (np.abs(head.u) < face.eye_u - glasses.width + 0.05) & (np.abs(down + 0.05) < 0.045)
@@ -35,7 +35,7 @@ def paint_glasses(canvas: Canvas, portrait: Portrait) -> None:
 
 
 def paint_hat(canvas: Canvas, portrait: Portrait) -> None:
-    """A dome with a band, and for one style a brim all around."""
+    """Paint a dome with a band, and a brim for one style."""
     hat = portrait.hat
     if hat is None:
         return
@@ -61,7 +61,7 @@ def _paint_brim(canvas: Canvas, portrait: Portrait, hat: Hat, *, front_only: boo
     p0, q0 = unroll(pose, x0, y0)
     across, down = (p - p0) / wide, (q - q0) / flat
     disc = across * across + down * down < 1.0
-    # The crown stands on the brim: it hides the far part and is hidden by the near part.
+    # The crown hides the far part of the brim; the near part hides the crown.
     if front_only:
         disc &= down > 0.25
     shade = lambert(portrait.light, across * 0.3, -0.5, 0.8) * (0.92 + 0.12 * down)

@@ -1,4 +1,4 @@
-"""What lies behind and below the head: background, neck, clothing."""
+"""Layers behind and below the head: background, neck, clothing."""
 
 import math
 
@@ -11,7 +11,7 @@ from examples.portraits.traits import Body, Portrait
 
 
 def paint_background(canvas: Canvas, portrait: Portrait) -> None:
-    """A gradient across the image, along the light."""
+    """Paint a gradient along the direction of the light."""
     light = portrait.light
     x, y = coordinates((slice(None), slice(None)))
     slope = (x - 32.0) * light.x + (y - 32.0) * light.y
@@ -21,7 +21,7 @@ def paint_background(canvas: Canvas, portrait: Portrait) -> None:
 
 
 def paint_neck(canvas: Canvas, portrait: Portrait) -> None:
-    """A cylinder between head and shoulders, in the shadow of the chin."""
+    """Paint a cylinder between head and shoulders, with the shadow of the chin."""
     pose, face, body = portrait.pose, portrait.face, portrait.body
     chin = pose.y + face.radius_y
     box = box_around(4.0, pose.y, IMAGE_PX - 4.0, IMAGE_PX)
@@ -41,7 +41,7 @@ def paint_neck(canvas: Canvas, portrait: Portrait) -> None:
 
 
 def paint_clothing(canvas: Canvas, portrait: Portrait) -> None:
-    """Shoulders with a collar; the neckline shows skin, which counts as neck."""
+    """Paint shoulders and a collar. Skin inside the neckline counts as neck."""
     body, light = portrait.body, portrait.light
     box = box_around(0.0, body.shoulder_y - 8.0, IMAGE_PX, IMAGE_PX)
     x, y = coordinates(box)

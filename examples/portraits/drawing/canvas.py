@@ -1,9 +1,7 @@
-"""The painting surface: planes of supersamples that layers are painted onto from back to front.
+"""The canvas: planes of supersamples, onto which layers are painted from back to front.
 
-Three by three supersamples make a pixel of the image, the mask and the depth map.
-
-All coordinates are in pixels of the finished image, x to the right and y downwards; heights point
-at the viewer and are measured in head radii.
+Each pixel of image, mask and depth map has 3 x 3 supersamples. Coordinates are in pixels of the
+final image, x to the right and y downwards. Heights point at the viewer, in head radii.
 """
 
 import numpy as np
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 
 from examples.portraits.classes import IMAGE_PX, MATERIAL_PART, Material, Part
 
-Plane = NDArray[np.floating]  # float32 throughout: plain floats do not widen a plane
+Plane = NDArray[np.floating]  # always float32: Python floats do not widen a plane
 Where = NDArray[np.bool_]
 Box = tuple[slice, slice]
 
@@ -27,14 +25,14 @@ _PIXEL_OF = _PIXEL.repeat(SUPERSAMPLES, 0).repeat(SUPERSAMPLES, 1)
 
 
 def box_around(left: float, top: float, right: float, bottom: float) -> Box:
-    """The supersamples of a rectangle in pixels, cut at the border of the canvas."""
+    """Return the supersamples of a rectangle in pixels, clipped to the canvas."""
     columns = slice(max(int(left * SUPERSAMPLES), 0), min(int(right * SUPERSAMPLES) + 1, SIDE))
     rows = slice(max(int(top * SUPERSAMPLES), 0), min(int(bottom * SUPERSAMPLES) + 1, SIDE))
     return rows, columns
 
 
 def coordinates(box: Box) -> tuple[Plane, Plane]:
-    """Planes of x (one row) and y (one column), ready to be broadcast over the box."""
+    """Return planes of x (one row) and y (one column) that broadcast over the box."""
     return _AXIS[box[1]][None, :], _AXIS[box[0]][:, None]
 
 
@@ -58,7 +56,7 @@ class Canvas:
         mix: Plane | float = 0.0,
         height: Plane | float,
     ) -> None:
-        """Cover `where` with a layer. It is never farther away than what it covers."""
+        """Cover `where` with a layer. Its height is at least that of the layer it covers."""
         np.copyto(self.material[box], np.uint8(material), where=where)
         if self.lens is not None:
             np.copyto(self.lens[box], False, where=where)
@@ -68,20 +66,20 @@ class Canvas:
         np.copyto(self.height[box], above, where=where)
 
     def glaze(self, box: Box, where: Where, height: Plane) -> None:
-        """Put a lens before `where`: the material behind it still shows, the class is glasses."""
+        """Put a lens in front of `where`. The material stays visible; the class becomes glasses."""
         self.lens = np.zeros((SIDE, SIDE), np.bool_)
         self.lens[box] = where
         np.copyto(self.height[box], np.maximum(self.height[box], height), where=where)
 
     def parts(self) -> NDArray[np.uint8]:
-        """The class of every supersample; what is seen through a lens counts as glasses."""
+        """Return the class of every supersample. A surface behind a lens counts as glasses."""
         parts = _PART_OF[self.material]
         if self.lens is not None:
             parts[self.lens] = Part.GLASSES
         return parts
 
     def mask(self) -> NDArray[np.uint8]:
-        """The class that covers most of each pixel's supersamples (the lowest index on a tie)."""
+        """Return the majority class of each pixel's supersamples (the lowest index on a tie)."""
         num_classes = len(Part)
         ballots = (_PIXEL_OF * num_classes + self.parts()).ravel()
         votes = np.bincount(ballots, minlength=IMAGE_PX * IMAGE_PX * num_classes)
@@ -89,7 +87,7 @@ class Canvas:
         return winners.astype(np.uint8)
 
     def depth(self) -> NDArray[np.float32]:
-        """Distance at each pixel's centre: 0 is the nearest possible surface, 1 the background."""
+        """Return the depth at each pixel's centre: 0 is the nearest possible surface, 1 the background."""
         centre = self.height[SUPERSAMPLES // 2 :: SUPERSAMPLES, SUPERSAMPLES // 2 :: SUPERSAMPLES]
         depth = (NEAREST_HEIGHT - centre) / (NEAREST_HEIGHT - BACKGROUND_HEIGHT)
         clipped: NDArray[np.float32] = np.clip(depth, 0.0, 1.0)
@@ -97,7 +95,7 @@ class Canvas:
 
 
 def average(samples: Plane) -> Plane:
-    """Supersamples [3, SIDE, SIDE] => pixels [3, IMAGE_PX, IMAGE_PX]."""
+    """Average supersamples [3, SIDE, SIDE] => pixels [3, IMAGE_PX, IMAGE_PX]."""
     rows = samples.reshape(3, IMAGE_PX, SUPERSAMPLES, SIDE).sum(axis=2)
     step = SUPERSAMPLES
     total: Plane = rows[:, :, 0::step] + rows[:, :, 1::step] + rows[:, :, 2::step]

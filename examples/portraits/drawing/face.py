@@ -1,4 +1,4 @@
-"""The face: ears, skin, eyes, brows, nose and mouth, painted in the face's own frame."""
+"""The face: ears, skin, eyes, brows, nose and mouth, painted in the frame of the face."""
 
 import math
 from dataclasses import replace
@@ -12,7 +12,7 @@ from examples.portraits.traits import Portrait
 
 
 def paint_face(canvas: Canvas, portrait: Portrait) -> None:
-    """Everything on the head but hair and accessories."""
+    """Paint everything on the head except hair and accessories."""
     _paint_ears(canvas, portrait)
     head = _paint_skin(canvas, portrait)
     _paint_eyes(canvas, portrait, head)
@@ -33,7 +33,7 @@ def _paint_ears(canvas: Canvas, portrait: Portrait) -> None:
 
 
 def _paint_skin(canvas: Canvas, portrait: Portrait) -> Surface:
-    """Darker around the eyes, redder on the cheeks; gives back the head with the final shade."""
+    """Paint skin, darker around the eyes and redder on the cheeks. Returns the head with its final shade."""
     face, head = portrait.face, surface(portrait)
     beside = np.abs(head.u)
     socket = (beside - face.eye_u) ** 2 + (head.v - face.eye_v) ** 2
@@ -57,7 +57,7 @@ def _paint_eyes(canvas: Canvas, portrait: Portrait, whole: Surface) -> None:
     height = head.c + 0.01
     canvas.paint(head.box, eye, Material.SCLERA, shade=light, height=height)
     aside = np.copysign(outward, head.u * outward) - face.gaze
-    # In pixels, so that the iris is round.
+    # The distance is in pixels, so the iris is round.
     distance = (aside * face.radius_x) ** 2 + (down * face.radius_y) ** 2
     iris = eye & (distance < 1.75**2)
     canvas.paint(head.box, iris, Material.IRIS, shade=light * 1.15, height=height)
@@ -95,7 +95,7 @@ def _paint_mouth(canvas: Canvas, portrait: Portrait, whole: Surface) -> None:
 
 
 def _paint_nose(canvas: Canvas, portrait: Portrait, whole: Surface) -> None:
-    """A wedge that rises towards its tip; turning the head moves it before the cheek."""
+    """Paint a wedge that rises towards its tip. It moves in front of the cheek when the head turns."""
     face, pose = portrait.face, portrait.pose
     ends = ((0.0, face.nose_top), (0.0, face.nose_tip))
     head = whole.around(portrait, ends, face.nose_width + face.nose_height)

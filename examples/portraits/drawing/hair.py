@@ -1,4 +1,4 @@
-"""Hair in two layers: what hangs behind neck and shoulders, and what lies on the head."""
+"""Hair in two layers: behind neck and shoulders, and on the head."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from examples.portraits.traits import Portrait
 
 
 def paint_hair_behind(canvas: Canvas, portrait: Portrait) -> None:
-    """The curtain of long hair, bobs and curls, behind the neck."""
+    """Paint long hair, bobs and curls behind the neck."""
     hair, face, pose = portrait.hair, portrait.face, portrait.pose
     if hair.length <= 0.3:
         return
@@ -21,7 +21,7 @@ def paint_hair_behind(canvas: Canvas, portrait: Portrait) -> None:
     p, q = rolled(pose, box)
     flare = 1.0 + 0.1 * np.clip(q / bottom, 0.0, 1.0)
     across = p / (width * flare)
-    # Rounded lower corners: the sum of fourth powers is a rounded rectangle.
+    # A sum of fourth powers is a rounded rectangle, which rounds the lower corners.
     where = np.square(across * across) + np.square(np.square(np.maximum(q / bottom, 0.0))) < 1.0
     side = np.clip(across, -0.95, 0.95)
     shade = lambert(portrait.light, side, -0.1, np.sqrt(1.0 - side * side)) * 0.8
@@ -30,7 +30,7 @@ def paint_hair_behind(canvas: Canvas, portrait: Portrait) -> None:
 
 
 def paint_hair(canvas: Canvas, portrait: Portrait) -> None:
-    """Cap, fringe and sides on the head, then the locks that fall over the shoulders."""
+    """Paint cap, fringe and sides on the head, then locks over the shoulders."""
     hair = portrait.hair
     scalp = surface(portrait, hair.volume, margin=1.12, flat_rim=True)
     u, v, w = scalp.u, scalp.v, scalp.w
@@ -72,7 +72,7 @@ def _paint_locks(canvas: Canvas, portrait: Portrait) -> None:
     bottom = face.radius_y * hair.length
     box = box_around(pose.x - outer - 8.0, pose.y, pose.x + outer + 8.0, IMAGE_PX)
     p, q = rolled(pose, box)
-    # A turned head shows less of the lock on its far side.
+    # A turned head hides part of the lock on its far side.
     middle = outer * 0.9 - face.radius_x * 0.1 * np.sign(p) * np.sin(pose.yaw)
     half = 3.4 * np.sqrt(np.maximum(1.0 - np.maximum(q / bottom, 0.0) ** 3, 0.0))
     across = (np.abs(p) - middle - 0.06 * q) / np.maximum(half, 0.1)

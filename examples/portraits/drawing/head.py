@@ -1,7 +1,7 @@
-"""The head as a turned ellipsoid: which point of the face does a supersample show, and back.
+"""The head as a rotated ellipsoid: maps supersamples to points of the face, and back.
 
-Face frame: u to the right, v downwards, w to the front, on the unit sphere. Turning happens in
-units of head radii, so that a face stays as wide as its head; the jaw narrows the lower half.
+Face frame: u to the right, v downwards, w to the front, on the unit sphere. Rotation is in units of
+head radii, so the face stays as wide as the head. The jaw narrows the lower half.
 """
 
 import math
@@ -17,8 +17,8 @@ from examples.portraits.traits import Face, Light, Portrait, Pose
 Measure = TypeVar("Measure", float, Plane)
 
 
-def turning(pose: Pose) -> list[list[float]]:
-    """The matrix from the face's frame to the viewer's: yaw first, then pitch."""
+def rotation(pose: Pose) -> list[list[float]]:
+    """Return the matrix from the frame of the face to the viewer's: yaw first, then pitch."""
     sin_yaw, cos_yaw = math.sin(pose.yaw), math.cos(pose.yaw)
     sin_pitch, cos_pitch = math.sin(pose.pitch), math.cos(pose.pitch)
     return [
@@ -30,7 +30,7 @@ def turning(pose: Pose) -> list[list[float]]:
 
 @dataclass(frozen=True)
 class Surface:
-    """An ellipsoid around the head as the canvas sees it, every plane over `box`."""
+    """An ellipsoid around the head, seen from the canvas. All planes cover `box`."""
 
     box: Box
     a: Plane  # normal: to the right
@@ -40,13 +40,13 @@ class Surface:
     u: Plane
     v: Plane
     w: Plane
-    shade: Plane  # light that a matt surface gives back here
+    shade: Plane  # light reflected by a matt surface
 
     def around(
-        self, portrait: Portrait, places: Sequence[tuple[float, float]], reach: float
+        self, portrait: Portrait, centres: Sequence[tuple[float, float]], reach: float
     ) -> "Surface":
-        """What lies within `reach` head radii of places (u, v): small features paint faster so."""
-        points = [project(portrait, u, v, math.sqrt(1.0 - u * u - v * v)) for u, v in places]
+        """Crop to `reach` head radii around points (u, v), which makes small features faster to paint."""
+        points = [project(portrait, u, v, math.sqrt(1.0 - u * u - v * v)) for u, v in centres]
         pad = reach * portrait.face.radius_y + 1.0
         left, right = min(x for x, _, _ in points) - pad, max(x for x, _, _ in points) + pad
         top, bottom = min(y for _, y, _ in points) - pad, max(y for _, y, _ in points) + pad
@@ -54,8 +54,8 @@ class Surface:
 
     def _crop(self, box: Box) -> "Surface":
         rows, columns = (
-            slice(max(want.start, have.start), min(want.stop, have.stop))
-            for want, have in zip(box, self.box, strict=True)
+            slice(max(requested.start, own.start), min(requested.stop, own.stop))
+            for requested, own in zip(box, self.box, strict=True)
         )
         top, left = self.box[0].start, self.box[1].start
         inner = (
@@ -69,10 +69,10 @@ class Surface:
 def surface(
     portrait: Portrait, volume: float = 1.0, *, margin: float = 1.0, flat_rim: bool = False
 ) -> Surface:
-    """The ellipsoid of `volume` head radii, over a box `margin` times as large.
+    """Return the ellipsoid of `volume` head radii, over a box `margin` times as large.
 
-    With `flat_rim`, what stands out beyond the head itself is given the frame of the outline, so
-    that a layer which ends near the outline leaves no loose sliver in the air.
+    With `flat_rim`, points outside the head use the frame of its outline. Without it, a layer that
+    ends near the outline leaves detached slivers.
     """
     pose, face = portrait.pose, portrait.face
     box = _head_box(pose, face, volume * margin)
@@ -82,7 +82,7 @@ def surface(
     a = p / (face.radius_x * volume * (1.0 - face.jaw * lower * lower))
     radius = a * a + b * b
     c = np.sqrt(np.maximum(1.0 - radius, 0.0))
-    m = turning(pose)
+    m = rotation(pose)
     near = c * (radius < 1.0 / (volume * volume)) if flat_rim else c
     u, v, w = (m[0][i] * a + m[1][i] * b + m[2][i] * near for i in range(3))
     return Surface(box, a, b, c, radius, u, v, w, shade=lambert(portrait.light, a, b, c))
@@ -95,20 +95,20 @@ def _head_box(pose: Pose, face: Face, volume: float) -> Box:
 
 
 def rolled(pose: Pose, box: Box) -> tuple[Plane, Plane]:
-    """Pixels from the head's centre, in a frame that rolls with the head."""
+    """Return the offsets in pixels from the head's centre, in a frame that rolls with the head."""
     return unroll(pose, *coordinates(box))
 
 
 def unroll(pose: Pose, x: Measure, y: Measure) -> tuple[Measure, Measure]:
-    """Pixels of the image => pixels from the head's centre, for planes or for one point."""
+    """Convert image pixels to pixels from the head's centre, for planes or one point."""
     sin, cos = math.sin(pose.roll), math.cos(pose.roll)
     return cos * (x - pose.x) + sin * (y - pose.y), cos * (y - pose.y) - sin * (x - pose.x)
 
 
 def project(portrait: Portrait, u: float, v: float, w: float) -> tuple[float, float, float]:
-    """A point in the face's frame => (x, y) in pixels and its height."""
+    """Convert a point in the frame of the face to (x, y) in pixels and its height."""
     pose, face = portrait.pose, portrait.face
-    a, b, c = (row[0] * u + row[1] * v + row[2] * w for row in turning(pose))
+    a, b, c = (row[0] * u + row[1] * v + row[2] * w for row in rotation(pose))
     p = a * face.radius_x * (1.0 - face.jaw * max(b, 0.0) ** 2)
     q = b * face.radius_y
     sin, cos = math.sin(pose.roll), math.cos(pose.roll)
@@ -116,6 +116,6 @@ def project(portrait: Portrait, u: float, v: float, w: float) -> tuple[float, fl
 
 
 def lambert(light: Light, a: Plane | float, b: Plane | float, c: Plane | float) -> Plane:
-    """Ambient light plus what a matt surface with this normal gives back."""
+    """Return ambient light plus the light reflected by a matt surface with normal (a, b, c)."""
     facing = light.x * a + light.y * b + light.z * c
     return np.float32(light.ambient) + np.float32(light.diffuse) * np.maximum(facing, 0.0)

@@ -1,6 +1,6 @@
-"""Twelve keypoints on the head, with their visibility.
+"""Twelve keypoints on the head.
 
-As COCO counts it: 0 outside the image, 1 inside but covered, 2 seen.
+Visibility follows COCO: 0 outside the image, 1 inside but covered, 2 visible.
 """
 
 import math
@@ -13,7 +13,7 @@ from examples.portraits.drawing.canvas import SUPERSAMPLES, Canvas
 from examples.portraits.drawing.head import project
 from examples.portraits.traits import Portrait
 
-# Name: the classes of which one has to be on top at the point for it to be seen.
+# Name: the keypoint is visible if the top class at its position is one of these.
 KEYPOINT_PARTS = {
     "left_eye": (Part.EYES,),
     "right_eye": (Part.EYES,),
@@ -41,35 +41,35 @@ SKELETON = (
     ("mouth_centre", "chin"),
 )
 HEAD_ENDS = ("head_top", "chin")
-"""Their distance is the head's height, by which errors of keypoints are judged."""
+"""Their distance is the head's height, the unit of keypoint errors."""
 
-# How far (in head radii) the visible surface may lie before a keypoint that is still seen.
+# A visible keypoint may lie this far (in head radii) behind the visible surface.
 HEIGHT_TOLERANCE = 0.35
 
 
 def locate(portrait: Portrait, canvas: Canvas) -> NDArray[np.float32]:
-    """[12, 3] float32: x and y in pixels, visibility."""
+    """Return float32 [12, 3]: x and y in pixels, visibility."""
     parts = canvas.parts()
-    places = _places(portrait)
+    positions = _positions(portrait)
     rows = []
-    for name, wanted in KEYPOINT_PARTS.items():
-        x, y, height = project(portrait, *places[name])
+    for name, expected_parts in KEYPOINT_PARTS.items():
+        x, y, height = project(portrait, *positions[name])
         inside = 0.0 <= x < IMAGE_PX and 0.0 <= y < IMAGE_PX
-        seen = False
+        visible = False
         if inside:
             at = int(y * SUPERSAMPLES), int(x * SUPERSAMPLES)
             above = float(canvas.height[at]) - height
-            seen = int(parts[at]) in wanted and above < HEIGHT_TOLERANCE
-        rows.append((x, y, 2.0 if seen else float(inside)))
+            visible = int(parts[at]) in expected_parts and above < HEIGHT_TOLERANCE
+        rows.append((x, y, 2.0 if visible else float(inside)))
     return np.array(rows, np.float32)
 
 
-def _places(portrait: Portrait) -> dict[str, tuple[float, float, float]]:
-    """Every keypoint in the face's frame (u, v, w); left and right are those of the image."""
+def _positions(portrait: Portrait) -> dict[str, tuple[float, float, float]]:
+    """Return every keypoint in the frame of the face (u, v, w). Left and right are those of the image."""
     face = portrait.face
     top = 1.0 if portrait.hair.style == "bald" else portrait.hair.volume
     brow = face.eye_v - face.brow_rise
-    # A little inside the corners, where the lips are still wide enough to be seen.
+    # Slightly inside the corners, where the lips are thick enough to be visible.
     corner_u, corner_v = 0.85 * face.mouth_width, face.mouth_v - 0.85**2 * face.smile
     ear = face.eye_v + 0.12
     tip = face.nose_top + 0.75 * (face.nose_tip - face.nose_top)

@@ -1,4 +1,4 @@
-"""Layers cover each other, and a pixel is what covers most of it."""
+"""Layers cover each other, and a pixel has the majority class of its supersamples."""
 
 import numpy as np
 import pytest
@@ -17,14 +17,14 @@ def paint_first_pixel(canvas: Canvas, num_samples: int, material: Material, heig
 
 @pytest.mark.parametrize(("num_samples", "part"), [(4, Part.BACKGROUND), (5, Part.HAIR)])
 def test_the_mask_is_the_majority_of_the_supersamples(num_samples: int, part: Part) -> None:
-    """Four of nine samples do not make a pixel hair; five do."""
+    """A pixel is hair with five of nine samples, not with four."""
     canvas = Canvas()
     paint_first_pixel(canvas, num_samples, Material.HAIR, 0.0)
     assert canvas.mask()[0, 0] == part
 
 
 def test_materials_of_one_class_vote_together() -> None:
-    """Iris and pupil are both eyes, and outnumber skin that has more samples than either."""
+    """Iris and pupil are both eyes and outnumber skin, which has more samples than either."""
     canvas = Canvas()
     paint_first_pixel(canvas, 9, Material.SKIN, 0.0)
     paint_first_pixel(canvas, 5, Material.IRIS, 0.1)
@@ -33,7 +33,7 @@ def test_materials_of_one_class_vote_together() -> None:
 
 
 def test_a_later_layer_is_never_farther_away() -> None:
-    """Depth follows the order of painting even if a layer's own height is lower."""
+    """Depth follows the painting order even if a layer's height is lower."""
     canvas = Canvas()
     paint_first_pixel(canvas, 9, Material.SKIN, 0.5)
     paint_first_pixel(canvas, 9, Material.HAIR, 0.2)
@@ -41,7 +41,7 @@ def test_a_later_layer_is_never_farther_away() -> None:
 
 
 def test_a_lens_counts_as_glasses_until_it_is_covered() -> None:
-    """What is behind the lens keeps its material; a hat painted over it hides the lens."""
+    """The surface behind a lens keeps its material; a hat painted over it removes the lens."""
     canvas = Canvas()
     paint_first_pixel(canvas, 9, Material.IRIS, 0.5)
     canvas.glaze(FIRST_PIXEL, np.ones((3, 3), np.bool_), np.full((3, 3), 0.6, np.float32))
@@ -52,7 +52,7 @@ def test_a_lens_counts_as_glasses_until_it_is_covered() -> None:
 
 
 def test_a_pixel_is_the_mean_of_its_supersamples() -> None:
-    """One white sample of nine gives a ninth of white, in its own pixel only."""
+    """One white sample of nine gives one ninth of white, only in its pixel."""
     side = IMAGE_PX * SUPERSAMPLES
     samples = np.zeros((3, side, side), np.float32)
     samples[:, 4, 4] = 1.0
@@ -61,6 +61,6 @@ def test_a_pixel_is_the_mean_of_its_supersamples() -> None:
     assert pixels.sum() == pytest.approx(3.0 / 9.0)
 
 
-def test_a_box_is_cut_at_the_border() -> None:
-    """Layers may reach beyond the image."""
+def test_a_box_is_clipped_at_the_border() -> None:
+    """Layers may extend beyond the image."""
     assert box_around(-5.0, -5.0, 1.0, 500.0) == (slice(0, 192), slice(0, 4))

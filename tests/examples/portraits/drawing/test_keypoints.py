@@ -1,4 +1,4 @@
-"""Keypoints lie where the mask says, and know when they cannot be seen."""
+"""Keypoints agree with the mask, and their visibility is correct."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ GLASSES = Glasses(width=0.31, height=0.23, thickness=0.3, roundness=2.0, tint=0.
 
 
 def frontal(index: int, *, yaw: float = 0.0) -> Portrait:
-    """A portrait of short hair and no accessories that looks straight, or aside by `yaw`."""
+    """Return a portrait with short hair and no accessories, frontal or turned by `yaw`."""
     portrait = draw_portrait(1, index)
     pose = replace(portrait.pose, yaw=yaw, pitch=0.0, roll=0.0)
     hair = replace(portrait.hair, style="short", length=0.0, sideburn=-0.1, volume=1.08)
@@ -24,19 +24,19 @@ def frontal(index: int, *, yaw: float = 0.0) -> Portrait:
 
 
 def visibility(portrait: Portrait) -> dict[str, int]:
-    """Name => 0, 1 or 2."""
+    """Return the visibility (0, 1 or 2) by name."""
     rows = locate(portrait, paint(portrait))
     return {name: int(row[2]) for name, row in zip(KEYPOINT_NAMES, rows, strict=True)}
 
 
-def test_a_frontal_face_shows_all_its_keypoints() -> None:
-    """Nothing covers them and nothing is turned away."""
+def test_all_keypoints_of_a_frontal_face_are_visible() -> None:
+    """No layer covers them, and no part is turned away."""
     assert all(seen == 2 for seen in visibility(frontal(0)).values())
 
 
 @pytest.mark.parametrize("index", range(12))
-def test_a_seen_keypoint_lies_on_its_class(index: int) -> None:
-    """The supersample under the point has one of the classes that the keypoint belongs to."""
+def test_a_visible_keypoint_lies_on_its_class(index: int) -> None:
+    """The supersample at the point has one of the keypoint's classes."""
     portrait = draw_portrait(1, index)
     canvas = paint(portrait)
     parts = canvas.parts()
@@ -47,19 +47,19 @@ def test_a_seen_keypoint_lies_on_its_class(index: int) -> None:
 
 
 def test_eyes_behind_glasses_are_covered() -> None:
-    """The place is known, but the class there is glasses: visibility 1."""
+    """The class at the point is glasses, so the visibility is 1."""
     seen = visibility(replace(frontal(0), glasses=GLASSES))
     assert (seen["left_eye"], seen["right_eye"], seen["nose_tip"]) == (1, 1, 2)
 
 
 def test_turning_hides_the_far_ear() -> None:
-    """A face turned to the image's right still shows its left ear only."""
+    """A face turned to the right of the image shows only its left ear."""
     seen = visibility(frontal(0, yaw=0.6))
     assert (seen["left_ear"], seen["right_ear"]) == (2, 1)
 
 
 def test_a_point_outside_the_image_has_visibility_zero() -> None:
-    """A head that is moved out to the left takes its left eye along."""
+    """A head at the left border has its left eye outside the image."""
     portrait = frontal(0)
     seen = visibility(replace(portrait, pose=replace(portrait.pose, x=1.0)))
     assert seen["left_eye"] == 0
@@ -74,7 +74,7 @@ def test_left_and_right_are_those_of_the_image() -> None:
 
 
 def test_projection_and_painting_agree() -> None:
-    """The centre of the painted mouth is where its keypoint is, within a pixel and a half."""
+    """The centre of the painted mouth is within 1.5 pixels of its keypoint."""
     portrait = frontal(2, yaw=0.3)
     mask = paint(portrait).mask()
     rows, columns = np.nonzero(mask == Part.MOUTH)

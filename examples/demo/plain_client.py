@@ -1,6 +1,6 @@
-"""The road over HTTP: import a checkpoint, upload labels, fit, ask for a batch. Plain requests, as anybody may send.
+"""A small HTTP client: import a checkpoint, upload labels, fit, request a batch. It needs only httpx2.
 
-Used by the demo and by the end-to-end tests; the curl lines in the README do the same.
+The demo, the benchmarks and the end-to-end tests use it. The curl lines in the README send the same requests.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ ENDED = frozenset({"succeeded", "failed", "cancelled", "expired"})
 
 
 class JobFailed(Exception):
-    """A job has ended, but not well; the message is its error."""
+    """A job ended without success. The message is its error."""
 
 
-class Road:
-    """Each method is one request, or one request repeated until the job has ended."""
+class PlainClient:
+    """Each method sends one request, or repeats one until a job ends."""
 
     def __init__(self, address: str) -> None:
         self._http = httpx2.Client(base_url=address, timeout=120)
@@ -34,47 +34,47 @@ class Road:
         self._http.close()
 
     def upload(self, folder: Path) -> str:
-        """Uploads a folder of images/, masks/ and labelset.json; returns the labelset's id."""
+        """Upload a folder of images/, masks/ and labelset.json. Returns the labelset's id."""
         archive = {"archive": (f"{folder.name}.zip", zipped(folder), "application/zip")}
         return str(self._post("/v1/labelsets", files=archive)["id"])
 
     def send(self, data: bytes) -> str:
-        """Announces bytes and sends them to the link that is answered; returns the upload's id."""
-        announced = {"num_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        upload = self._post("/v1/uploads", json=announced)
+        """Create an upload and send the bytes to its link. Returns the upload's id."""
+        declared = {"num_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        upload = self._post("/v1/uploads", json=declared)
         self._http.put(upload["put"]["url"], content=data).raise_for_status()
         return str(upload["id"])
 
     def start_import(self, **body: object) -> str:
-        """Asks for a sent checkpoint to be imported; returns the generator's id."""
+        """Request the import of an uploaded checkpoint. Returns the generator's id."""
         return str(self._post("/v1/generators", json=body)["id"])
 
     def start_inverter(self, generator: str, **body: object) -> str:
-        """Asks for an inverter of a generator to be trained; returns its id."""
+        """Request the training of an inverter. Returns its id."""
         return str(self._post(f"/v1/generators/{generator}/inverters", json=body)["id"])
 
     def start_fit(self, **body: object) -> str:
-        """Asks for a fit; returns its id."""
+        """Request a fit. Returns its id."""
         return str(self._post("/v1/fits", json=body)["id"])
 
     def start_batch(self, **body: object) -> str:
-        """Asks for a batch; returns its id."""
+        """Request a batch. Returns its id."""
         return str(self._post("/v1/batches", json=body)["id"])
 
     def start_stream(self, **body: object) -> str:
-        """Makes a stream; returns its id."""
+        """Create a stream. Returns its id."""
         return str(self._post("/v1/streams", json=body)["id"])
 
     def read(self, path: str) -> Json:
-        """Any resource as JSON."""
+        """Read a resource as JSON."""
         return _checked(self._http.get(path))
 
     def cancel(self, path: str) -> Json:
-        """Asks a job to stop."""
+        """Request the cancellation of a job."""
         return self._post(f"{path}/cancel")
 
     def wait(self, path: str, watch: Watch = lambda _: None) -> Json:
-        """Polls a job until it has ended, showing `watch` every answer."""
+        """Poll a job until it ends, and pass each state to `watch`."""
         while True:
             job = self.read(path)
             watch(job)
@@ -83,19 +83,19 @@ class Road:
             time.sleep(POLL_SECONDS)
 
     def succeed(self, path: str, watch: Watch = lambda _: None) -> Json:
-        """`wait`, and raises `JobFailed` unless the job has succeeded."""
+        """Wait for a job. Raises `JobFailed` if it does not succeed."""
         job = self.wait(path, watch)
         if job["status"] != "succeeded":
-            raise JobFailed(f"{path} is {job['status']}: {job['error']}")
+            raise JobFailed(f"expected {path} to succeed, got {job['status']}: {job['error']}")
         return job
 
     def fetch_shards(self, batch_id: str) -> list[bytes]:
-        """All shards of a batch by their signed links, each checked against its digest."""
+        """Download all shards of a batch by their signed links, and check their digests."""
         shards = self.read(f"/v1/batches/{batch_id}/shards")["items"]
         return [self._fetch_shard(shard) for shard in shards]
 
     def fetch(self, url: str) -> bytes:
-        """The bytes behind a signed link."""
+        """Download the bytes of a signed link."""
         return self._http.get(url, follow_redirects=True).raise_for_status().content
 
     def _fetch_shard(self, shard: Json) -> bytes:
@@ -103,7 +103,7 @@ class Road:
         digest = hashlib.sha256(data).hexdigest()
         if digest != shard["sha256"]:
             raise ValueError(
-                f"shard {shard['index']} has SHA-256 {digest}, but the manifest says {shard['sha256']}"
+                f"expected SHA-256 {shard['sha256']} for shard {shard['index']}, got {digest}"
             )
         return data
 
@@ -112,7 +112,7 @@ class Road:
 
 
 def zipped(folder: Path) -> bytes:
-    """Every file below a folder as one zip."""
+    """Return a zip of all files below a folder."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in sorted(folder.rglob("*")):
@@ -121,7 +121,7 @@ def zipped(folder: Path) -> bytes:
 
 
 def _checked(response: httpx2.Response) -> Json:
-    """The JSON of a good answer; a bad one raises with the problem's own words."""
+    """Return the JSON of a response. Raises `HTTPStatusError` with the body if it is an error."""
     if response.is_error:
         raise httpx2.HTTPStatusError(
             f"{response.request.method} {response.request.url.path}: {response.text}",

@@ -1,4 +1,4 @@
-"""Things of every kind in a running service, so that a fuzzer reaches more than 404."""
+"""Objects of every kind in a running service, so that a fuzzer gets other responses than 404."""
 
 import io
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ from state.store import Store
 GENERATOR = "tiny-32"
 
 
-def sow(address: str, settings: Settings) -> dict[str, str]:
-    """Return an id of every kind by the name of its path parameter: what has an end has succeeded."""
+def create_objects(address: str, settings: Settings) -> dict[str, str]:
+    """Create one object of every kind; jobs have succeeded. Returns ids by the name of their path parameter."""
     store, ledger = (
         Store.from_settings(settings),
         Ledger.connect(settings.redis_url.get_secret_value()),
@@ -47,10 +47,10 @@ def sow(address: str, settings: Settings) -> dict[str, str]:
         }
 
 
-def _post(client: httpx2.Client, path: str, **sent: object) -> str:
-    answer = client.post(path, **sent)  # type: ignore[arg-type]  # json or files
-    answer.raise_for_status()
-    return str(answer.json()["id"])
+def _post(client: httpx2.Client, path: str, **content: object) -> str:
+    response = client.post(path, **content)  # type: ignore[arg-type]  # json or files
+    response.raise_for_status()
+    return str(response.json()["id"])
 
 
 def _pairs() -> list[tuple[str, tuple[str | None, bytes]]]:
@@ -82,10 +82,10 @@ def _publish_generator(store: Store) -> None:
     tensors, config = (_artefact(store, f"fuzz/{name}", name.encode()) for name in ("t", "c"))
     weights = Weights(tensors=tensors, config=config)
     common = {"tenant": DEFAULT_TENANT, "id": GENERATOR, "name": "Tiny", "created_at": now()}
-    common |= {"source": "made for fuzzing", "licence": "MIT"}
+    common |= {"source": "written for fuzzing", "license": "MIT"}
     sizes: Mapping[str, int] = dict.fromkeys(("height_px", "width_px"), 32)
     sizes = {**sizes, "z_dim": 8, "w_dim": 8, "num_ws": 8}
-    made = GeneratorManifest.model_validate(
+    manifest = GeneratorManifest.model_validate(
         {
             **common,
             **sizes,
@@ -96,7 +96,7 @@ def _publish_generator(store: Store) -> None:
     )
     request = GeneratorRequest.model_validate({**common, "original": None})
     outcome = GeneratorOutcome(
-        status=JobStatus.SUCCEEDED, started_at=None, finished_at=now(), generator=made
+        status=JobStatus.SUCCEEDED, started_at=None, finished_at=now(), generator=manifest
     )
     records.write(store, keys.job_request(request.ref), request)
     records.write(store, keys.job_manifest(request.ref), outcome)
@@ -109,10 +109,10 @@ def _finish_fit(store: Store, ledger: Ledger, fit_id: str) -> None:
         images=(InvertedImage(name="0", psnr_db=30.0),),
         stage_seconds={"inversion": 1.0},
     )
-    ended = {"started_at": now(), "finished_at": now(), "attempt": "one", "metrics": metrics}
+    common = {"started_at": now(), "finished_at": now(), "attempt": "one", "metrics": metrics}
     sheet = _artefact(store, keys.attempt(ref, "one", "fit.png"), b"a picture")
     manifest = FitManifest.model_validate(
-        {"status": JobStatus.SUCCEEDED, **ended, "digest": sha256_of(b"fit"), "sheet": sheet}
+        {"status": JobStatus.SUCCEEDED, **common, "digest": sha256_of(b"fit"), "sheet": sheet}
     )
     records.finish(store, ledger, ref, manifest)
 

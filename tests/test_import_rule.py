@@ -10,7 +10,16 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = {
     name: REPOSITORY / name
-    for name in ("app", "benchmarks", "contracts", "examples", "models", "state", "workers")
+    for name in (
+        "app",
+        "benchmarks",
+        "contracts",
+        "examples",
+        "handsoff_service",
+        "models",
+        "state",
+        "workers",
+    )
 }
 for name in ("handsoff_client", "handsoff_shards"):
     ROOMS[name] = REPOSITORY / "client" / "src" / name
@@ -51,6 +60,7 @@ def test_every_room_keeps_to_its_imports(checkout: Path) -> None:
         ("models", "import contracts.ids"),
         ("workers", "import fastapi"),
         ("examples", "import contracts.ids"),
+        ("handsoff_service", "import app.main"),
         ("handsoff_client", "import contracts.ids"),
         ("handsoff_client", "import torch"),
         ("handsoff_shards", "import httpx2"),

@@ -14,8 +14,7 @@ def test_a_distribution_states_its_license(path: Path) -> None:
     """It has the SPDX id, and the text in its own folder, so a built client contains it."""
     project = tomllib.loads(path.read_text())["project"]
     assert project["license"] == "Apache-2.0"
-    (name,) = project["license-files"]
-    text = (path.parent / name).read_text()
+    text = (path.parent / project["license-files"][0]).read_text()
     assert text == (REPOSITORY / "LICENSE").read_text()
     assert "Apache License" in text
     assert "Version 2.0, January 2004" in text

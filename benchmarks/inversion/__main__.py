@@ -23,9 +23,10 @@ from benchmarks.inversion.codes import Networks
 from benchmarks.inversion.faces import read_faces
 from benchmarks.inversion.noise_maps import invert_with_noise
 from benchmarks.inversion.rows import NOISE_MAPS, Row, rows
-from benchmarks.labels.quality import BUILTIN, MICRO_BATCH, SAMPLE_SEED, generated_truth
+from benchmarks.labels.quality import SAMPLE_SEED, confusion_of, generated_truth
+from benchmarks.options import network_parser
 from benchmarks.segmenter.network import to_input
-from benchmarks.segmenter.reference import FOLDER, reference_segmenter
+from benchmarks.segmenter.reference import reference_segmenter
 from benchmarks.segmenter.renderings import render_pairs
 from examples.portraits.classes import CLASS_NAMES
 from examples.portraits.labelset import stratified_indices
@@ -40,7 +41,6 @@ from models.inversion.prior import latent_prior
 from models.inversion.spacing import measure_spacing
 from models.inversion.squeezenet import SqueezeNetDistance
 from models.labels.label_generator import LabelGenerator
-from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 from workers.fitting.perceptual_ports import read_mounted
@@ -139,19 +139,12 @@ def _fit(domain: Domain, inverted: Inverted, seed: int) -> tuple[float, float | 
         seed=seed,
     )
     fitted = LabelGenerator(domain.generator, ensemble)
-    heldout = _miou(fitted, inverted.heldout.ws, domain.heldout_masks, domain.num_classes)
+    heldout = confusion_of(
+        fitted, inverted.heldout.ws, domain.heldout_masks, domain.num_classes
+    ).mean_iou()
     if domain.generated is None:
         return heldout, None
-    return heldout, _miou(fitted, *domain.generated, domain.num_classes)
-
-
-def _miou(fitted: LabelGenerator, ws: Tensor, masks: Tensor, num_classes: int) -> float:
-    confusion = ConfusionMatrix(num_classes)
-    for codes, truth in zip(ws.split(MICRO_BATCH), masks.split(MICRO_BATCH), strict=True):
-        predicted = fitted.render(codes).masks
-        assert predicted is not None
-        confusion.add(predicted.long(), truth)
-    return confusion.mean_iou()
+    return heldout, confusion_of(fitted, *domain.generated, domain.num_classes).mean_iou()
 
 
 def _facts(domain: Domain) -> dict[str, Any]:
@@ -220,14 +213,12 @@ def _print(name: str, figures: dict[str, Any]) -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.inversion", description=__doc__)
+    parser = network_parser("benchmarks.inversion", __doc__)
     parser.add_argument(
         "--quick",
         action="store_true",
         help="skip the rows on steps, learning rate, patience and restarts",
     )
-    parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="the reference segmenter")
     parser.add_argument("--domain", choices=("portraits", "faces"), help="run only this domain")
     parser.add_argument("--images", type=int, default=50)
     parser.add_argument("--heldout", type=int, default=50)

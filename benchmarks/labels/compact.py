@@ -12,16 +12,16 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import mean, stdev
 
 import torch
 from torch import Tensor
 
 from benchmarks.inversion.codes import Coded, CodeStore, Networks
-from benchmarks.labels.quality import BUILTIN, MICRO_BATCH, SAMPLE_SEED, generated_truth
+from benchmarks.labels.quality import MICRO_BATCH, SAMPLE_SEED, generated_truth
 from benchmarks.labels.rejection import area_under_rejection
-from benchmarks.segmenter.reference import FOLDER, reference_segmenter
+from benchmarks.options import network_parser
+from benchmarks.segmenter.reference import reference_segmenter
 from examples.portraits.classes import CLASS_NAMES
 from models.arrays import Taps
 from models.generators.stylegan2.generator import Generator
@@ -164,11 +164,7 @@ def _rounded(figures: Figures) -> Figures:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.labels.compact", description=__doc__
-    )
-    parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="segmenter, codes")
+    parser = network_parser("benchmarks.labels.compact", __doc__)
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--ranks", type=int, nargs="+", default=[EnsembleOptions.rank])
     parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2, 3, 4])

@@ -17,9 +17,10 @@ from typing import Any
 import torch
 
 from benchmarks.inversion.codes import CodeStore, Networks
-from benchmarks.labels.quality import BUILTIN, SAMPLE_SEED, generated_truth
+from benchmarks.labels.quality import SAMPLE_SEED, generated_truth
 from benchmarks.labels.tasks import ONLY_MASKS, Portraits, score
-from benchmarks.segmenter.reference import FOLDER, reference_segmenter
+from benchmarks.options import network_parser
+from benchmarks.segmenter.reference import reference_segmenter
 from models.arrays import StyleCodes
 from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
 from models.generators.stylegan2.layers import channels_last
@@ -134,11 +135,7 @@ def _summary(
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.labels.ensembles", description=__doc__
-    )
-    parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="codes")
+    parser = network_parser("benchmarks.labels.ensembles", __doc__)
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--heldout", type=int, default=200)

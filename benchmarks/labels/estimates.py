@@ -9,7 +9,6 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.inversion.codes import CodeStore, Networks
-from benchmarks.labels.quality import BUILTIN, MICRO_BATCH
-from benchmarks.segmenter.reference import FOLDER
+from benchmarks.labels.quality import MICRO_BATCH
+from benchmarks.options import network_parser
 from contracts.fits.metrics import TaskMetrics
 from contracts.schemas import LabelSchema
 from examples.portraits.classes import IMAGE_PX
@@ -175,11 +174,7 @@ def _ignore(done: int, total: int) -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.labels.estimates", description=__doc__
-    )
-    parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="codes")
+    parser = network_parser("benchmarks.labels.estimates", __doc__)
     parser.add_argument("--draws", type=int, default=2)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--heldout", type=int, default=200)

@@ -11,15 +11,14 @@ import math
 import sys
 from copy import deepcopy
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from benchmarks.inversion.codes import Coded, CodeStore, Networks
 from benchmarks.labels.compact import fit_paper
-from benchmarks.labels.quality import BUILTIN, MICRO_BATCH
-from benchmarks.segmenter.reference import FOLDER
+from benchmarks.labels.quality import MICRO_BATCH
+from benchmarks.options import network_parser
 from models.generators.stylegan2.generator import Generator
 from models.inversion.refinement import InversionOptions
 from models.labels.compact import compress
@@ -116,11 +115,7 @@ def _lowered(generator: Generator) -> Generator:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.labels.precision", description=__doc__
-    )
-    parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="codes")
+    parser = network_parser("benchmarks.labels.precision", __doc__)
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--draw", type=int, default=0)
     parser.add_argument("--samples", type=int, default=256)

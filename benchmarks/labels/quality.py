@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
@@ -21,8 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.inversion.codes import CodeStore, Networks
+from benchmarks.options import network_parser
 from benchmarks.segmenter.network import Segmenter, segment
-from benchmarks.segmenter.reference import FOLDER, reference_segmenter, worn_shares
+from benchmarks.segmenter.reference import reference_segmenter, worn_shares
 from examples.portraits.classes import CLASS_NAMES
 from models.generators.stylegan2.generator import Generator
 from models.inversion.refinement import InversionOptions
@@ -32,7 +32,6 @@ from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.sampling import Candidate, latents
 
-BUILTIN = Path("assets/generators/portraits-64")
 LABELS = (16, 50)
 NUM_CEILING = 500
 CEILING_DRAW = 900
@@ -116,13 +115,16 @@ def _fit_and_score(
     ensemble = train_ensemble(generator, ws, labels, tasks=tasks, options=options, seed=seed)
     fitted = LabelGenerator(generator, ensemble)
     return Quality(
-        heldout=_confusion(fitted, truth.heldout_ws, truth.heldout_masks),
-        generated=_confusion(fitted, truth.generated_ws, truth.generated_masks),
+        heldout=confusion_of(fitted, truth.heldout_ws, truth.heldout_masks),
+        generated=confusion_of(fitted, truth.generated_ws, truth.generated_masks),
     )
 
 
-def _confusion(fitted: LabelGenerator, ws: Tensor, masks: Tensor) -> ConfusionMatrix:
-    confusion = ConfusionMatrix(len(CLASS_NAMES))
+def confusion_of(
+    fitted: LabelGenerator, ws: Tensor, masks: Tensor, num_classes: int = len(CLASS_NAMES)
+) -> ConfusionMatrix:
+    """Label codes and compare the masks with the true ones."""
+    confusion = ConfusionMatrix(num_classes)
     for codes, truth in zip(ws.split(MICRO_BATCH), masks.split(MICRO_BATCH), strict=True):
         predicted = fitted.render(codes).masks
         if predicted is not None:
@@ -170,11 +172,7 @@ def _spread(runs: Sequence[ConfusionMatrix]) -> dict[str, Any]:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.labels.quality", description=__doc__
-    )
-    parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="segmenter, codes")
+    parser = network_parser("benchmarks.labels.quality", __doc__)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--heldout", type=int, default=200)
     parser.add_argument("--steps", type=int, default=InversionOptions.steps)

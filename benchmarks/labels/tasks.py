@@ -9,7 +9,6 @@ import json
 import sys
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.inversion.codes import CodeStore, Networks
-from benchmarks.segmenter.reference import FOLDER
+from benchmarks.options import network_parser
 from examples.portraits.classes import CLASS_NAMES
 from examples.portraits.drawing.keypoints import KEYPOINT_NAMES
 from examples.portraits.labelset import stratified_indices
@@ -30,7 +29,6 @@ from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore,
 from models.labels.tasks import DepthTask, KeypointTask, Labels, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
 
-BUILTIN = Path("assets/generators/portraits-64")
 MICRO_BATCH = 16
 MASKS, POINTS, DEPTH = (
     SegmentationTask(len(CLASS_NAMES)),
@@ -157,9 +155,7 @@ def score(fitted: LabelGenerator, heldout: Portraits) -> dict[str, float]:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.labels.tasks", description=__doc__)
-    parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="codes")
+    parser = network_parser("benchmarks.labels.tasks", __doc__)
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--draw", type=int, default=0)
     parser.add_argument("--heldout", type=int, default=64)

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.options import CACHE
 from benchmarks.segmenter.network import Segmenter, SegmenterConfig, build_segmenter, segment
 from benchmarks.segmenter.renderings import cached_renderings
 from benchmarks.segmenter.training import TrainingOptions, train_segmenter
@@ -26,7 +27,6 @@ from examples.portraits.classes import CLASS_NAMES, Part
 from models.labels.metrics import ConfusionMatrix
 from workers.runtime.weights import read_network, write_network
 
-FOLDER = Path("build/benchmarks")
 NAME = "reference-segmenter"
 NUM_RENDERINGS = 20_000
 NUM_TESTS = 2_000
@@ -46,7 +46,7 @@ class Score:
 
 
 def reference_segmenter(
-    folder: Path = FOLDER,
+    folder: Path = CACHE,
     *,
     num_renderings: int = NUM_RENDERINGS,
     options: TrainingOptions | None = None,
@@ -110,7 +110,7 @@ class _Progress:
 def main(arguments: Sequence[str]) -> int:
     """Train or read the segmenter, score it on new renderings, and print the result."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.segmenter.reference")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="renderings, weights")
+    parser.add_argument("--folder", type=Path, default=CACHE, help="renderings, weights")
     parser.add_argument("--renderings", type=int, default=NUM_RENDERINGS)
     parser.add_argument("--epochs", type=int, default=TrainingOptions.epochs)
     parser.add_argument("--tests", type=int, default=NUM_TESTS)

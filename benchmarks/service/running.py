@@ -1,10 +1,49 @@
-"""Tools to measure a running service: a short fit, and the processor time of a process."""
+"""A running service to measure: started with one worker for each queue, with a short fit and access to its store."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from examples.demo.demo import render_labelset
 from examples.demo.plain_client import PlainClient
+from examples.demo.stack import Stack
+from state.settings import Settings
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """A service with a fit. `settings` give access to its store and its Redis, `folder` is for temporary files."""
+
+    client: PlainClient
+    address: str
+    fit: str
+    settings: Settings
+    worker_pid: int
+    folder: Path
+
+
+@contextmanager
+def running_service() -> Iterator[RunningService]:
+    """Start a service and fit. The service stops when the block ends."""
+    with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
+        stack.start()
+        with closing(PlainClient(stack.address)) as client:
+            yield RunningService(
+                client=client,
+                address=stack.address,
+                fit=quick_fit(client, Path(name) / "labels"),
+                settings=Settings(
+                    store_url=stack.environment["HANDSOFF_STORE_URL"],
+                    redis_url=SecretStr(stack.environment["HANDSOFF_REDIS_URL"]),
+                ),
+                worker_pid=stack.processes["generate"].pid,
+                folder=Path(name),
+            )
 
 
 def quick_fit(client: PlainClient, folder: Path) -> str:

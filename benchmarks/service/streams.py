@@ -9,125 +9,32 @@ takes longer per batch than the worker and measures its waits. Last, the idle wo
 import argparse
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 
 import torch
-from pydantic import SecretStr
 
-from benchmarks.service.running import processor_seconds, quick_fit
+from benchmarks.service.running import running_service
+from benchmarks.service.stream_readers import ALL_STREAMS, BATCH_SIZE, Stream, StreamService
 from contracts.batches import ShardRecord
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
-from contracts.streams import StreamRef
-from examples.demo.plain_client import PlainClient
-from examples.demo.stack import Stack
-from handsoff_client import HandsOff, ShardCache, StreamSource
-from handsoff_client.torch import HandsOffDataset
-from state import keys, records
-from state.ledger import Ledger
-from state.settings import Settings
-from state.store import Store
-from state.stream_ledger import StreamLedger
+from handsoff_client import HandsOff
+from state import keys
 
 SMALL_SHARD = 8
-BATCH_SIZE = 8
 WARM_UP = 3
 """Shards that each reader skips before it measures."""
-SETTLE_SECONDS = 5
-"""Longer than any rendering. If none finished in this time, none is in progress."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """A running service with one worker, and access to its store and its Redis."""
-
-    client: PlainClient
-    address: str
-    fit: str
-    settings: Settings
-    worker_pid: int
-    cache: Path
-
-    def stream(self, seed: int, shard_size: int) -> "Stream":
-        """Start a stream after all rendering for earlier streams has finished."""
-        self.settle()
-        stream = self.client.start_stream(fit=self.fit, seed=seed, shard_size=shard_size)
-        return Stream(self, StreamRef(tenant=DEFAULT_TENANT, id=stream))
-
-    def rendered(self, prefix: str) -> list[ShardRecord]:
-        """Return the records of the shards below a key prefix, by start time."""
-        store = Store.from_settings(self.settings)
-        shards = [
-            records.read(store, item.key, ShardRecord)
-            for item in store.list(prefix)
-            if "/shards/" in item.key and item.key.endswith(".json")
-        ]
-        return sorted(filter(None, shards), key=lambda record: record.started_at)
-
-    def settle(self) -> None:
-        """Wait until the look-ahead of earlier readers is rendered."""
-        before = -1
-        while (now := len(self.rendered(_ALL))) != before:
-            before = now
-            time.sleep(SETTLE_SECONDS)
-
-
-_ALL = keys.noun_prefix(DEFAULT_TENANT, "streams")
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One stream: single shards, a dataset, and the records of its shards."""
-
-    service: Service
-    ref: StreamRef
-
-    def fetch(self, shard: int) -> tuple[datetime, datetime]:
-        """Read one shard. Returns the times of the request and of the last byte."""
-        requested_at = datetime.now(UTC)
-        self.service.client.fetch(f"/v1/streams/{self.ref.id}/shards/{shard}?wait=30")
-        return requested_at, datetime.now(UTC)
-
-    def batches(self) -> Iterator[object]:
-        """Yield training batches as in a remote job: a DataLoader with one worker and a disk cache."""
-        cache = ShardCache(self.service.cache)
-        source = StreamSource(self.service.address, self.ref.id, cache=cache)
-        return iter(HandsOffDataset(source, batch_size=BATCH_SIZE).loader(num_workers=1))
-
-    def rendered(self) -> list[ShardRecord]:
-        """Return the records of its shards, by start time."""
-        return self.service.rendered(keys.shards_prefix(self.ref))
-
-    def last_requested(self) -> int:
-        """Return the highest index of a requested shard."""
-        ledger = Ledger.connect(self.service.settings.redis_url.get_secret_value())
-        return max(StreamLedger(ledger).asked_at(self.ref))
 
 
 def main() -> None:
     """Start the service, fit, run the readers and print the result."""
     parsed = _parse()
-    with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
-        stack.start()
-        client = PlainClient(stack.address)
-        service = Service(
-            client,
-            stack.address,
-            quick_fit(client, Path(name) / "labels"),
-            Settings(
-                store_url=stack.environment["HANDSOFF_STORE_URL"],
-                redis_url=SecretStr(stack.environment["HANDSOFF_REDIS_URL"]),
-            ),
-            stack.processes["generate"].pid,
-            Path(name) / "cache",
-        )
+    with running_service() as running:
+        service = StreamService(running)
         warm = service.stream(0, SMALL_SHARD)
         for shard in range(WARM_UP):
             warm.fetch(shard)
@@ -142,7 +49,6 @@ def main() -> None:
         results |= (fast := _fast(read, parsed))
         unread = service.stream(3, parsed.shard_size)
         results |= _slow(unread, read, parsed, fast["fast_shard_seconds"])
-        client.close()
     print(json.dumps(results))
 
 
@@ -153,7 +59,7 @@ def _far_apart(stream: Stream, count: int = 20) -> dict[str, float]:
         shard = 100 * number
         requested_at, received_at = stream.fetch(shard)
         mine = next(record for record in stream.rendered() if record.index == shard)
-        others = stream.service.rendered(_ALL)
+        others = stream.service.rendered(ALL_STREAMS)
         before = [other.finished_at for other in others if other.finished_at <= mine.started_at]
         free_at = max([requested_at, *before])
         idle = (mine.started_at - free_at) + (received_at - mine.finished_at)
@@ -162,16 +68,16 @@ def _far_apart(stream: Stream, count: int = 20) -> dict[str, float]:
     return {"shard_overhead_ms_median": median(overheads), "shard_overhead_ms_max": max(overheads)}
 
 
-def _small_batches(service: Service, count: int = 20) -> dict[str, float]:
+def _small_batches(service: StreamService, count: int = 20) -> dict[str, float]:
     """Return the time from the request of a batch of 8 to its last byte, minus its rendering."""
     service.settle()
     overheads = []
-    with HandsOff(service.address) as client:
+    with HandsOff(service.running.address) as client:
         for number in range(count):
             began = time.monotonic()
-            batch = client.batches.create(fit=service.fit, n=SMALL_SHARD, seed=number)
+            batch = client.batches.create(fit=service.running.fit, n=SMALL_SHARD, seed=number)
             client.batches.wait(batch.id)
-            service.client.fetch(client.batches.shards(batch.id)[0].url)
+            service.running.client.fetch(client.batches.shards(batch.id)[0].url)
             seconds = time.monotonic() - began
             ref = JobRef(tenant=DEFAULT_TENANT, id=batch.id)
             (record,) = service.rendered(keys.shards_prefix(ref))
@@ -184,10 +90,10 @@ def _fast(stream: Stream, parsed: argparse.Namespace) -> dict[str, float]:
     """Measure the share of time, after the warm-up, in which the worker renders and stores."""
     batches = stream.batches()
     _train(batches, WARM_UP * parsed.shard_size // BATCH_SIZE)
-    began_at, processor = datetime.now(UTC), processor_seconds(stream.service.worker_pid)
+    began_at, processor = datetime.now(UTC), stream.processor_seconds()
     waits = _train(batches, parsed.shards * parsed.shard_size // BATCH_SIZE)
     ended_at = datetime.now(UTC)
-    processor = processor_seconds(stream.service.worker_pid) - processor
+    processor = stream.processor_seconds() - processor
     del batches  # stops the requests of the DataLoader's worker
     stream.service.settle()
     rendered = stream.rendered()
@@ -252,17 +158,15 @@ def _in_turn(
 def _idle(stream: Stream, seconds: float) -> dict[str, float | int]:
     """Count the shards rendered beyond the last request, and the activity of the worker after them."""
     stream.service.settle()
-    last, before = stream.last_requested(), len(stream.service.rendered(_ALL))
-    processor = processor_seconds(stream.service.worker_pid)
+    last, before = stream.last_requested(), len(stream.service.rendered(ALL_STREAMS))
+    processor = stream.processor_seconds()
     time.sleep(seconds)
     return {
         "ahead_of_last_requested": sum(record.index > last for record in stream.rendered()),
-        "look_ahead": stream.service.settings.stream_look_ahead,
+        "look_ahead": stream.service.running.settings.stream_look_ahead,
         "idle_seconds": seconds,
-        "idle_rendered": len(stream.service.rendered(_ALL)) - before,
-        "idle_processor_seconds": round(
-            processor_seconds(stream.service.worker_pid) - processor, 2
-        ),
+        "idle_rendered": len(stream.service.rendered(ALL_STREAMS)) - before,
+        "idle_processor_seconds": round(stream.processor_seconds() - processor, 2),
     }
 
 

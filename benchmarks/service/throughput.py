@@ -11,25 +11,19 @@ import io
 import json
 import os
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from statistics import median
 
 import torch
-from pydantic import SecretStr
 
-from benchmarks.service.running import processor_seconds, quick_fit
+from benchmarks.service.running import RunningService, processor_seconds, running_service
 from contracts.batches import BatchRequest
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
-from examples.demo.plain_client import PlainClient
-from examples.demo.stack import Stack
 from models.sampling import Candidate
 from state import keys, records
-from state.settings import Settings
 from workers.codecs.tars import TarWriter
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
@@ -39,17 +33,15 @@ WARM_UP_PAIRS = 64
 
 @dataclass(frozen=True)
 class Service:
-    """A running service with a fit, and access to its store."""
+    """A running service, and this process as a worker of it."""
 
-    client: PlainClient
+    running: RunningService
     machine: Machine
-    fit: str
-    worker_pid: int
 
     def batch(self, num_pairs: int, seed: int) -> str:
         """Request a batch and wait until it succeeds. Returns its id."""
-        batch = self.client.start_batch(fit=self.fit, n=num_pairs, seed=seed)
-        self.client.succeed(f"/v1/batches/{batch}")
+        batch = self.running.client.start_batch(fit=self.running.fit, n=num_pairs, seed=seed)
+        self.running.client.succeed(f"/v1/batches/{batch}")
         return batch
 
     def request(self, batch: str) -> BatchRequest:
@@ -61,13 +53,13 @@ class Service:
 
     def wall_seconds(self, batch: str) -> float:
         """Return the time from request to manifest by the service's own clock, which excludes polling."""
-        job = self.client.read(f"/v1/batches/{batch}")
+        job = self.running.client.read(f"/v1/batches/{batch}")
         began, ended = (datetime.fromisoformat(job[at]) for at in ("created_at", "finished_at"))
         return (ended - began).total_seconds()
 
     def worker_seconds(self) -> float:
         """Return the processor time of the worker since its start."""
-        return processor_seconds(self.worker_pid)
+        return processor_seconds(self.running.worker_pid)
 
 
 @dataclass(frozen=True)
@@ -84,18 +76,9 @@ def main() -> None:
     """Start the service, fit, run the rounds and print the result."""
     parsed = _parse()
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # like the workers
-    with tempfile.TemporaryDirectory() as name, Stack(Path(name)) as stack:
-        stack.start()
-        client = PlainClient(stack.address)
-        fit = quick_fit(client, Path(name) / "labels")
-        settings = Settings(
-            store_url=stack.environment["HANDSOFF_STORE_URL"],
-            redis_url=SecretStr(stack.environment["HANDSOFF_REDIS_URL"]),
-        )
-        worker = stack.processes["generate"].pid
-        service = Service(client, Machine.from_settings(settings), fit, worker)
+    with running_service() as running:
+        service = Service(running, Machine.from_settings(running.settings))
         rounds = _measure(service, parsed.pairs, parsed.rounds)
-        client.close()
     result = {
         "benchmark": "service",
         "threads": torch.get_num_threads(),

@@ -133,9 +133,7 @@ def test_an_uploaded_checkpoint_is_fitted(
     assert {sample.image.shape for sample in samples} == {(32, 32, 3)}
 
 
-def test_an_uploaded_generator_has_a_sheet(
-    client: PlainClient, uploaded_generator: str
-) -> None:
+def test_an_uploaded_generator_has_a_sheet(client: PlainClient, uploaded_generator: str) -> None:
     """Its sheet is a PNG, and its size and license are reported."""
     shown = client.read(f"/v1/generators/{uploaded_generator}")
     assert client.fetch(shown["sheet"]["url"]).startswith(PNG)

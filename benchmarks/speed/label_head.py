@@ -51,11 +51,7 @@ class Setting:
     @property
     def arguments(self) -> list[str]:
         """Return the setting as command-line arguments of a child process."""
-        values = {"px": self.px, "precision": self.precision, "device": self.device}
-        values_with_batch = {**values, "batch": self.batch}
-        return [
-            word for name, value in values_with_batch.items() for word in (f"--{name}", str(value))
-        ]
+        return [word for name, value in vars(self).items() for word in (f"--{name}", str(value))]
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ COPY workers workers
 COPY assets assets
 COPY client/src/handsoff_shards handsoff_shards
 # The file system is read-only later, so the bytecode is compiled now.
-RUN .venv/bin/python -m compileall -q contracts state models workers handsoff_shards
+RUN .venv/bin/python -m compileall -q assets contracts state models workers handsoff_shards
 
 ENV PATH=/srv/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

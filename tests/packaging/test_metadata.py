@@ -36,6 +36,24 @@ def test_both_distributions_have_the_same_version_and_build_backend() -> None:
     assert SERVICE["build-system"] == CLIENT["build-system"]
 
 
+@pytest.mark.parametrize(
+    "project", [SERVICE["project"], CLIENT["project"]], ids=["service", "client"]
+)
+def test_a_distribution_is_described(project: dict[str, Any]) -> None:
+    """A package index shows description, README, license, keywords, classifiers and URLs."""
+    fields = {
+        "description",
+        "readme",
+        "license",
+        "license-files",
+        "keywords",
+        "classifiers",
+        "urls",
+    }
+    assert fields <= set(project)
+    assert project["requires-python"] == ">=3.11"
+
+
 def test_every_package_of_the_service_is_in_the_wheel() -> None:
     """A new room must be added to the packages of the wheel."""
     excluded = {"benchmarks", "client", "examples", "tests"}

@@ -148,11 +148,11 @@ def summary(rows: Sequence[dict[str, Figures]]) -> dict[str, dict[str, Figures]]
 def _paired(rows: Sequence[dict[str, Figures]], rank: str, name: str) -> Figures:
     pairs = [(row[rank][name], row[PAPER][name]) for row in rows]
     is_score = name.endswith("miou")
-    paired = [ours - theirs if is_score else ours / theirs for ours, theirs in pairs]
+    paired = [own - paper if is_score else own / paper for own, paper in pairs]
     return _rounded(
         {
-            "compact": mean(ours for ours, _ in pairs),
-            "paper": mean(theirs for _, theirs in pairs),
+            "compact": mean(own for own, _ in pairs),
+            "paper": mean(paper for _, paper in pairs),
             "difference" if is_score else "ratio": mean(paired),
             "standard_error": stdev(paired) / math.sqrt(len(paired)) if len(paired) > 1 else 0.0,
         }

@@ -1,7 +1,7 @@
 """`python -m benchmarks.service.real_faces --data DIR --generator FILE`: run the service on photographs of faces.
 
 It uploads a generator checkpoint, trains its inverter, and fits on 16 and on 50 labelled photographs. Both fits are
-scored on 50 other photographs: masks of 8 classes and 13 keypoints. All requests use HTTP; the data lies outside the
+scored on 50 other photographs: masks of 8 classes and 13 keypoints. All requests use HTTP; the data is outside the
 repository. The last line is JSON.
 """
 

@@ -58,11 +58,11 @@ def _far_apart(stream: Stream, count: int = 20) -> dict[str, float]:
     for number in range(count):
         shard = 100 * number
         requested_at, received_at = stream.fetch(shard)
-        mine = next(record for record in stream.rendered() if record.index == shard)
+        own = next(record for record in stream.rendered() if record.index == shard)
         others = stream.service.rendered(ALL_STREAMS)
-        before = [other.finished_at for other in others if other.finished_at <= mine.started_at]
+        before = [other.finished_at for other in others if other.finished_at <= own.started_at]
         free_at = max([requested_at, *before])
-        idle = (mine.started_at - free_at) + (received_at - mine.finished_at)
+        idle = (own.started_at - free_at) + (received_at - own.finished_at)
         overheads.append(round(idle.total_seconds() * 1_000))
     _print(f"overhead of a shard of 8 in ms: {overheads}")
     return {"shard_overhead_ms_median": median(overheads), "shard_overhead_ms_max": max(overheads)}

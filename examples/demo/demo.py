@@ -61,7 +61,7 @@ class Demo:
             labelled = render_labelset(folder / "labelled", NUM_LABELS, "--all-truth")
             unseen = render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout", "--all-truth")
             labelset, heldout = self.client.upload(labelled), self.client.upload(unseen)
-        self.say(
+        self.print_step(
             f"uploaded {NUM_LABELS} labelled portraits, and {NUM_HELDOUT} held-out ones to score the fit"
         )
         fit = self.fit(labelset, heldout)
@@ -86,10 +86,10 @@ class Demo:
         (OUTPUT / "fit.png").write_bytes(self.client.fetch(fit["sheet"]["url"]))
         scores = fit["metrics"]["heldout"]
         pck, absrel = scores["keypoints"]["pck"], scores["depth"]["absrel"]
-        self.say(
+        self.print_step(
             f"fitted masks, keypoints and depth: held-out mIoU {scores['miou']:.3f}, PCK {pck:.3f},"
         )
-        self.say(f"relative depth error {absrel:.1%}; demo/fit.png shows each image")
+        self.print_step(f"relative depth error {absrel:.1%}; demo/fit.png shows each image")
         for line in fit["metrics"]["advice"][:MAX_ADVICE]:
             self.console.print(f"  [dim]advice: {line}[/]")
         return fit
@@ -101,7 +101,7 @@ class Demo:
         shards = self.client.fetch_shards(batch_id)
         samples = [sample for shard in shards for sample in read_shard(shard)]
         draw_pairs(samples, OUTPUT / "pairs.png", batch["labels"]["classes"])
-        self.say(
+        self.print_step(
             f"downloaded {NUM_PAIRS} pairs in {len(shards)} shards, digests correct: demo/pairs.png"
         )
         return batch
@@ -116,7 +116,7 @@ class Demo:
 
             return self.client.succeed(path, report)
 
-    def say(self, text: str) -> None:
+    def print_step(self, text: str) -> None:
         """Print one finished step."""
         self.console.print(f"[green]✓[/] {text}")
 

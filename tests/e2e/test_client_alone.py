@@ -73,5 +73,5 @@ def test_the_readme_example_trains_a_network(alone: Path, stack: Stack, tmp_path
     batch = json.loads(run(alone, stack, tmp_path, "handsoff", "--json", "batches"))["id"]
     export = ["handsoff", "export", batch, "--format", "coco", "--out"]
     run(alone, stack, tmp_path, *export, "coco.zip")
-    run(alone, stack, tmp_path, "handsoff", "export", "data", *export[3:], "mine.zip")
-    assert (tmp_path / "coco.zip").read_bytes() == (tmp_path / "mine.zip").read_bytes()
+    run(alone, stack, tmp_path, "handsoff", "export", "data", *export[3:], "local.zip")
+    assert (tmp_path / "coco.zip").read_bytes() == (tmp_path / "local.zip").read_bytes()

@@ -22,11 +22,11 @@ def test_the_paper_and_the_product_give_the_same_labels() -> None:
         parameter.data.normal_(std=0.5)
     ensemble.eval().requires_grad_(False)
     taps = generator.synthesize(generator.map(torch.randn(2, 8))).taps
-    ours = LabelGenerator(generator, ensemble).label(taps)
+    product = LabelGenerator(generator, ensemble).label(taps)
     naive = naive_label(ensemble, taps, config.image_px)
-    assert ours.segmentation is not None
+    assert product.segmentation is not None
     assert naive.segmentation is not None
-    probabilities = ours.segmentation.probabilities, naive.segmentation.probabilities
+    probabilities = product.segmentation.probabilities, naive.segmentation.probabilities
     assert torch.allclose(*probabilities, atol=1e-5)
-    for name, votes in ours.votes.items():
+    for name, votes in product.votes.items():
         assert torch.allclose(votes.uncertainty, naive.votes[name].uncertainty, atol=1e-5)

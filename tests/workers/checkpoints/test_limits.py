@@ -88,7 +88,7 @@ def test_the_operators_limits_are_the_most() -> None:
 
 
 def test_a_limit_of_computing_is_named(tmp_path: Path) -> None:
-    """The message has the number and what to do. The file takes seconds; the child rounds its limit up to seconds."""
+    """The message has the number and what to do. The file takes seconds: the child rounds its limit up."""
     slow = tmp_path / "slow"
     slow.write_bytes(BOMBS["a mapping network of one storage"]())
     limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=0, wall_seconds=60)

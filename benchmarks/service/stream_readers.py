@@ -14,7 +14,7 @@ from handsoff_client.torch import HandsOffDataset
 from state import keys, records
 from state.ledger import Ledger
 from state.store import Store
-from state.stream_ledger import StreamLedger
+from state.stream_readers import StreamReaders
 
 BATCH_SIZE = 8
 SETTLE_SECONDS = 5
@@ -79,7 +79,7 @@ class Stream:
     def last_requested(self) -> int:
         """Return the highest index of a requested shard."""
         ledger = Ledger.connect(self.service.running.settings.redis_url.get_secret_value())
-        return max(StreamLedger(ledger).asked_at(self.ref))
+        return max(StreamReaders(ledger).requested_at(self.ref))
 
     def processor_seconds(self) -> float:
         """Return the processor time of the worker since its start."""

@@ -63,7 +63,7 @@ def environment(site: Path) -> dict[str, str]:
 
 def test_the_wheel_has_the_packages_and_their_data(wheels: Path) -> None:
     """It contains the weights and the page's files, and no tests, examples or benchmarks."""
-    (wheel,) = wheels.glob("handsoff-*.whl")
+    (wheel,) = wheels.glob("handsoff_service-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == set(PACKAGES)
@@ -73,7 +73,7 @@ def test_the_wheel_has_the_packages_and_their_data(wheels: Path) -> None:
 
 def test_the_wheel_requires_the_client(wheels: Path) -> None:
     """It requires the client of the same version, which has the shard format."""
-    (wheel,) = wheels.glob("handsoff-*.whl")
+    (wheel,) = wheels.glob("handsoff_service-*.whl")
     (client,) = wheels.glob("handsoff_client-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith("dist-info/METADATA"))

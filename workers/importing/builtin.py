@@ -6,6 +6,7 @@ stands.
 """
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import structlog
@@ -31,7 +32,7 @@ from workers.runtime.weights import read_network
 
 log = structlog.get_logger()
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "generators"
+FOLDER = Path(str(files("assets"))) / "generators"
 ABOUT = "about.json"
 
 _OF_REQUEST = {"tenant", "id", "created_at", "name", "license", "source"}

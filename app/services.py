@@ -1,4 +1,4 @@
-"""The dependencies of all requests: settings, store, Redis, decoder, secret. Built once by `create_app`."""
+"""The dependencies of all requests: settings, kinds, store, Redis, decoder, secret. Built once by `create_app`."""
 
 import secrets
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from app.decoding.parent import Decoder
 from app.listening import Listener
 from app.queueing import Queueing
 from app.store_probe import StoreProbe
+from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -19,6 +20,7 @@ class Services:
     """The process's connections and limits. `secret` signs links and cursors."""
 
     settings: Settings
+    kinds: Kinds
     store: Store
     store_probe: StoreProbe
     ledger: Ledger
@@ -29,7 +31,9 @@ class Services:
     secret: bytes
 
     @classmethod
-    def from_settings(cls, settings: Settings, store: Store | None = None) -> Self:
+    def from_settings(
+        cls, settings: Settings, store: Store | None = None, kinds: tuple[Kind, ...] = KINDS
+    ) -> Self:
         """Build all services; nothing is sent yet.
 
         Without `link_secret` the secret is random: links and cursors become invalid when the process ends, and are
@@ -40,6 +44,7 @@ class Services:
         store = store or Store.from_settings(settings)
         return cls(
             settings=settings,
+            kinds=Kinds(kinds),
             store=store,
             store_probe=StoreProbe(store),
             ledger=Ledger.connect(url),

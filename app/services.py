@@ -1,4 +1,4 @@
-"""The dependencies of all requests: settings, store, Redis, decoder, secret. Built once by `create_app`."""
+"""The dependencies of all requests: settings, kinds, store, Redis, decoder, secret. Built once by `create_app`."""
 
 import secrets
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from app.decoding.protocol import TASKS
 from app.listening import Listener
 from app.queueing import Queueing
 from app.store_probe import StoreProbe
+from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -20,6 +21,7 @@ class Services:
     """The process's connections and limits. `secret` signs links and cursors."""
 
     settings: Settings
+    kinds: Kinds
     store: Store
     store_probe: StoreProbe
     ledger: Ledger
@@ -31,7 +33,11 @@ class Services:
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, store: Store | None = None, upload_tasks: str = TASKS
+        cls,
+        settings: Settings,
+        store: Store | None = None,
+        kinds: tuple[Kind, ...] = KINDS,
+        upload_tasks: str = TASKS,
     ) -> Self:
         """Build all services; nothing is sent yet. `upload_tasks` names the tasks that an upload may label.
 
@@ -43,6 +49,7 @@ class Services:
         store = store or Store.from_settings(settings)
         return cls(
             settings=settings,
+            kinds=Kinds(kinds),
             store=store,
             store_probe=StoreProbe(store),
             ledger=Ledger.connect(url),

@@ -1,6 +1,6 @@
 """A generator: pretrained GAN weights as safetensors + JSON, immutable, the job that imports one, and its inverters.
 
-Stored: `GeneratorRequest`. Out: `GeneratorOutcome`, with the `GeneratorManifest` that fits pin. An inverter is an
+Stored: `GeneratorRequest`. Out: `GeneratorManifest`, with the `StoredGenerator` that fits pin. An inverter is an
 artefact of its own under the generator, which can gain one later; a fit pins its own.
 """
 
@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field
 from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
 from contracts.ids import GeneratorId, TenantId
-from contracts.jobs import Outcome, Request
+from contracts.jobs import JobManifest, Request
 
 License = Annotated[str, Field(validation_alias=AliasChoices("license", "licence"))]
 """The terms of use as they were stated. Records of earlier versions spell the field `licence`."""
@@ -42,8 +42,8 @@ class Tap(Model):
     width_px: int
 
 
-class GeneratorManifest(Model):
-    """A generator that can be fitted. `digest` is that of its weights and decides every rendered pixel.
+class StoredGenerator(Model):
+    """A generator in the store that can be fitted. `digest` is that of its weights and decides every rendered pixel.
 
     `sheet` is a PNG of samples for people; `statistics` holds `mean` and `deviation` of the samples' pixels, float32
     [3, h, w] in [-1, 1]. `missing` says what the checkpoint did not hold, `warnings` what its owner should know.
@@ -89,15 +89,15 @@ class GeneratorMetrics(Model):
     stage_seconds: dict[str, float]
 
 
-class GeneratorOutcome(Outcome):
-    """`generators/{id}/manifest.json`: how the import ended, and the generator it made."""
+class GeneratorManifest(JobManifest):
+    """`generators/{id}/manifest.json`: how the import ended, and the generator."""
 
     kind: Literal["generator"] = "generator"
-    generator: GeneratorManifest | None = None
+    generator: StoredGenerator | None = None
     metrics: GeneratorMetrics | None = None
 
 
-class InverterManifest(Model):
+class StoredInverter(Model):
     """An encoder that starts an inversion, trained on the samples of the generator with `generator_digest`."""
 
     generator_digest: Sha256

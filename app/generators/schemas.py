@@ -11,9 +11,9 @@ from contracts.base import Model, Sha256, Timestamp
 from contracts.generators import (
     GeneratorManifest,
     GeneratorMetrics,
-    GeneratorOutcome,
     GeneratorRequest,
-    InverterManifest,
+    StoredGenerator,
+    StoredInverter,
     Tap,
 )
 from contracts.ids import GeneratorId, UploadId
@@ -91,13 +91,11 @@ class GeneratorView(JobEnvelope[GeneratorMetrics]):
     inverters: tuple[InverterSummary, ...] = ()
 
 
-def show_generator(
-    state: JobState, inverters: list[InverterManifest], links: Links
-) -> GeneratorView:
+def show_generator(state: JobState, inverters: list[StoredInverter], links: Links) -> GeneratorView:
     """The answer about a generator."""
-    request, outcome = state.record.request, state.record.manifest
+    request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, GeneratorRequest)
-    assert isinstance(outcome, GeneratorOutcome | None)
+    assert isinstance(manifest, GeneratorManifest | None)
     common = envelope(state, links)
     common["links"]["inverters"] = links.resource("generators", request.id, "inverters")
     own: dict[str, object] = {
@@ -105,14 +103,14 @@ def show_generator(
         "license": request.license,
         "source": request.source,
     }
-    made = outcome.generator if outcome else None
+    made = manifest.generator if manifest else None
     if made is not None:
         own |= _network(made, links)
     return GeneratorView.model_validate(
         {
             **common,
             **own,
-            "metrics": outcome.metrics if outcome else None,
+            "metrics": manifest.metrics if manifest else None,
             "inverters": [
                 InverterSummary(digest=found.digest, created_at=found.created_at)
                 for found in inverters
@@ -121,7 +119,7 @@ def show_generator(
     )
 
 
-def _network(made: GeneratorManifest, links: Links) -> dict[str, object]:
+def _network(made: StoredGenerator, links: Links) -> dict[str, object]:
     """What is known once the checkpoint has been read."""
     own = made.model_dump(
         exclude={"tenant", "id", "created_at", "weights", "discriminator", "sheet", "statistics"}

@@ -9,7 +9,7 @@ JOB_FIELDS: Table = {
     "id": Described("The id. Ids of one kind sort by creation time.", example_id("fit")),
     "kind": Described("The kind of object."),
     "status": Described(
-        "The state of the job. `succeeded`, `failed`, `cancelled` and `expired` are final.", "running"
+        "The state of the job. `succeeded`, `failed` and `cancelled` are final.", "running"
     ),
     "created_at": Described("Creation time (RFC 3339, UTC).", MOMENT),
     "started_at": Described("When a worker started the job; null while it is queued.", MOMENT),
@@ -57,7 +57,7 @@ JOB_FIELDS: Table = {
         "0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
     ),
     "Problem.errors": Described("Each error with its location; long lists are shortened."),
-    "Flaw.detail": Described("The expected value and the actual value.", "Expected a number of at least 1, found 0."),
+    "Flaw.detail": Described("The expected value and the actual value.", "Expected a number of at least 1, got 0."),
     "Flaw.pointer": Described(
         "Location in the body (a JSON pointer), or the name of a parameter; null for a file.",
         "/options/ensemble/steps",

@@ -44,6 +44,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from contracts.base import Model
+from contracts.ids import plural_of
 
 
 class Flaw(Model):
@@ -164,7 +165,7 @@ class NotFound(HandsOffError):
     title = "The resource does not exist"
 
     def __init__(self, noun: str, name: str) -> None:
-        plural = {"batch": "batches"}.get(noun, f"{noun}s")
+        plural = plural_of(noun)
         advice = f"GET /v1/{plural} lists the existing ones."
         if noun == "upload":  # uploads have no list: they are deleted once they are used
             advice = "Announce one with POST /v1/uploads."

@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from app.__main__ import is_loopback, main, may_bind
+from app.main import create_app
+from contracts.kinds import FIT
 from state.settings import Settings
+from state.store import Store
 
 _LOADED = "import sys; print({loaded} & {{name.partition('.')[0] for name in sys.modules}})"
 _HEAVY = {"torch", "numpy", "workers", "models"}
@@ -32,6 +36,14 @@ def test_the_decoding_child_loads_no_torch() -> None:
 def test_the_import_check_can_fail() -> None:
     """The check reports a heavy module that was imported; NumPy, because torch may not be installed."""
     assert loaded_by("import numpy") == "{'numpy'}"
+
+
+def test_a_kind_without_endpoints_is_named() -> None:
+    """The app does not start, and says what to do."""
+    roomless = replace(FIT, room="app.nowhere.endpoints")
+    advice = "expected a router in the module app.nowhere.endpoints of the kind 'fit'"
+    with pytest.raises(LookupError, match=advice):
+        create_app(Settings(), Store.in_memory(), (roomless,))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

@@ -15,7 +15,7 @@ from torch import Tensor
 from contracts.digests import sha256_of_file
 from contracts.errors.jobs import InputMissing
 from contracts.fits.options import InversionOptions
-from contracts.generators import GeneratorManifest
+from contracts.generators import StoredGenerator
 from models.generators.stylegan2.discriminator import build_discriminator
 from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetDistance, build_squeezenet
@@ -32,16 +32,14 @@ class Port:
     mounted_sha256: str | None = None
 
 
-def open_discriminator(
-    machine: Machine, manifest: GeneratorManifest
-) -> DiscriminatorDistance | None:
+def open_discriminator(machine: Machine, manifest: StoredGenerator) -> DiscriminatorDistance | None:
     """The distance in the features of the generator's own discriminator; None where it came without one."""
     if manifest.discriminator is None:
         return None
     return DiscriminatorDistance(load_network(machine, manifest.discriminator, build_discriminator))
 
 
-def open_wanted(machine: Machine, manifest: GeneratorManifest, wanted: InversionOptions) -> Port:
+def open_wanted(machine: Machine, manifest: StoredGenerator, wanted: InversionOptions) -> Port:
     """The perceptual distance that a fit's options name.
 
     Raises:

@@ -6,6 +6,7 @@ stands.
 """
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import structlog
@@ -14,9 +15,9 @@ from contracts.base import Model, now
 from contracts.digests import digest_of, sha256_of_file
 from contracts.generators import (
     GeneratorManifest,
-    GeneratorOutcome,
     GeneratorRequest,
-    InverterManifest,
+    StoredGenerator,
+    StoredInverter,
     Weights,
 )
 from contracts.ids import DEFAULT_TENANT
@@ -31,7 +32,7 @@ from workers.runtime.weights import read_network
 
 log = structlog.get_logger()
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "generators"
+FOLDER = Path(str(files("assets"))) / "generators"
 ABOUT = "about.json"
 
 _OF_REQUEST = {"tenant", "id", "created_at", "name", "license", "source"}
@@ -78,12 +79,12 @@ def publish(machine: Machine, source: Path) -> None:
         log.info("published", generator=source.name, digest=manifest.digest[:12])
 
 
-def _record(machine: Machine, manifest: GeneratorManifest) -> None:
+def _record(machine: Machine, manifest: StoredGenerator) -> None:
     """Keeps the generator as an import that has succeeded: to everybody it is one like those that were uploaded.
 
     The request comes after the outcome here: alone it would be work for the reconciler.
     """
-    outcome = GeneratorOutcome(
+    outcome = GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=None,
         finished_at=manifest.created_at,
@@ -94,12 +95,12 @@ def _record(machine: Machine, manifest: GeneratorManifest) -> None:
     records.create(machine.store, keys.job_request(request.ref), request)
 
 
-def _generator(machine: Machine, source: Path) -> GeneratorManifest:
+def _generator(machine: Machine, source: Path) -> StoredGenerator:
     weights = _weights(machine, source, "generator")
     has_discriminator = (source / "discriminator.json").exists()
     config = GeneratorConfig.from_dict(json.loads((source / "generator.json").read_text()))
     about = read_about(source)
-    return GeneratorManifest(
+    return StoredGenerator(
         tenant=DEFAULT_TENANT,
         id=source.name,
         name=source.name,
@@ -124,7 +125,7 @@ def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> 
     key = keys.inverter(DEFAULT_TENANT, source.name, digest)
     if machine.store.head(key) is not None:
         return
-    inverter = InverterManifest(
+    inverter = StoredInverter(
         generator_digest=generator_digest,
         digest=digest,
         created_at=now(),

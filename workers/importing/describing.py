@@ -7,7 +7,7 @@ from models.generators.stylegan2.config import GeneratorConfig
 
 
 def describe(config: GeneratorConfig) -> dict[str, Any]:
-    """The fields of a `GeneratorManifest` that its configuration decides."""
+    """The fields of a `StoredGenerator` that its configuration decides."""
     height_px, width_px = config.image_px
     taps = tuple(
         Tap(channels=channels, height_px=height, width_px=width)

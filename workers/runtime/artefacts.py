@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from contracts.base import Artefact
 from contracts.digests import sha256_of, sha256_of_file
 from contracts.errors.jobs import InputMissing
-from contracts.generators import GeneratorManifest, InverterManifest, Weights
+from contracts.generators import StoredGenerator, StoredInverter, Weights
 from models.serialization import unpack
 from state import keys, records
 from state.settings import Precision
@@ -23,7 +23,7 @@ Build = Callable[[dict[str, Any], dict[str, Tensor]], Network]
 
 def read_generator(
     machine: Machine, tenant: str, generator_id: str, digest: str
-) -> GeneratorManifest:
+) -> StoredGenerator:
     """The manifest of a pinned generator. Raises `InputMissing` when it is gone or is not the one that was pinned."""
     manifest = records.read_generator(machine.store, tenant, generator_id)
     if manifest is None or manifest.digest != digest:
@@ -34,10 +34,10 @@ def read_generator(
     return manifest
 
 
-def read_inverter(machine: Machine, generator: GeneratorManifest, digest: str) -> InverterManifest:
+def read_inverter(machine: Machine, generator: StoredGenerator, digest: str) -> StoredInverter:
     """The manifest of a pinned inverter of a generator."""
     key = keys.inverter(generator.tenant, generator.id, digest)
-    manifest = records.read(machine.store, key, InverterManifest)
+    manifest = records.read(machine.store, key, StoredInverter)
     if manifest is None:
         raise InputMissing(
             f"The request pins inverter {digest[:12]} of generator '{generator.id}', which is not in the store."

@@ -1,4 +1,4 @@
-"""The machine a job runs on: settings, store, ledger, queue connection, device, warm networks and pulse, built once."""
+"""The machine that jobs run on: settings, store, ledger, queue connection, device, warm networks and pulse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Self
 import redis
 import torch
 
+from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -19,7 +20,7 @@ from workers.runtime.warm import WarmNetworks
 
 @dataclass(frozen=True)
 class Machine:
-    """Handed to every job as its first argument."""
+    """The first argument of every worker function, built once in each process."""
 
     settings: Settings
     store: Store
@@ -29,11 +30,17 @@ class Machine:
     networks: WarmNetworks
     micro_batches: MicroBatches
     pulse: Pulse
+    kinds: Kinds = Kinds()  # noqa: RUF009 - immutable
     tasks: Sequence[TaskCodec] = TASKS
 
     @classmethod
-    def from_settings(cls, settings: Settings, tasks: Sequence[TaskCodec] = TASKS) -> Self:
-        """Open what the settings name. RQ needs another connection: it reads bytes, and waits long."""
+    def from_settings(
+        cls,
+        settings: Settings,
+        kinds: tuple[Kind, ...] = KINDS,
+        tasks: Sequence[TaskCodec] = TASKS,
+    ) -> Self:
+        """Open what the settings name. RQ gets a separate connection: it reads bytes, and blocks for long."""
         url = settings.redis_url.get_secret_value()
         device = choose_device(settings.device)
         memory_bytes = settings.micro_batch_memory_bytes if device.type == "cpu" else None
@@ -46,12 +53,13 @@ class Machine:
             networks=WarmNetworks(settings.max_warm_bytes),
             micro_batches=MicroBatches(settings.micro_batch, memory_bytes),
             pulse=Pulse(),
+            kinds=Kinds(kinds),
             tasks=tasks,
         )
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`; `auto` takes an accelerator when there is one."""
+    """Return the device called `name`. `auto` is an accelerator where there is one, else the CPU."""
     if name != "auto":
         return torch.device(name)
     return torch.accelerator.current_accelerator() or torch.device("cpu")

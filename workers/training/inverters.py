@@ -9,9 +9,9 @@ import time
 import torch
 
 from contracts.base import now
-from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory
-from contracts.generators import GeneratorManifest, InverterManifest
-from contracts.inverters import InverterMetrics, InverterOutcome, InverterRequest
+from contracts.errors.jobs import JobFailed, OutOfMemory
+from contracts.generators import StoredGenerator, StoredInverter
+from contracts.inverters import InverterManifest, InverterMetrics, InverterRequest
 from contracts.jobs import JobRef, JobStatus
 from models.generators.stylegan2.discriminator import Discriminator, build_discriminator
 from models.generators.stylegan2.generator import build_generator
@@ -35,10 +35,8 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
     jobs.perform(machine, JobRef.parse(argument), attempt, _train)
 
 
-def _train(run: Run) -> InverterOutcome:
-    request = records.read_request(run.machine.store, run.ref)
-    if not isinstance(request, InverterRequest):
-        raise InputMissing(f"The request of '{run.ref}' is gone.")
+def _train(run: Run) -> InverterManifest:
+    request = run.read_request(InverterRequest)
     generator = _generator(run, request)
     keeper = Keeper(run)
     try:
@@ -55,7 +53,7 @@ def _train(run: Run) -> InverterOutcome:
             f"A batch of {request.options.batch} does not fit the device. Ask for a smaller one."
         ) from error
     inverter = _store(run, _generator(run, request), encoder)
-    return InverterOutcome(
+    return InverterManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
         finished_at=now(),
@@ -105,12 +103,12 @@ class Keeper:
         self._kept_at = time.monotonic()
 
 
-def _generator(run: Run, request: InverterRequest) -> GeneratorManifest:
+def _generator(run: Run, request: InverterRequest) -> StoredGenerator:
     pinned = request.generator
     return read_generator(run.machine, request.tenant, pinned.id, pinned.digest)
 
 
-def _discriminator(run: Run, generator: GeneratorManifest) -> Discriminator | None:
+def _discriminator(run: Run, generator: StoredGenerator) -> Discriminator | None:
     if generator.discriminator is None:
         return None
     return load_network(run.machine, generator.discriminator, build_discriminator)
@@ -123,7 +121,7 @@ def _options(request: InverterRequest) -> EncoderTrainingOptions:
     )
 
 
-def _store(run: Run, generator: GeneratorManifest, encoder: Encoder) -> InverterManifest:
+def _store(run: Run, generator: StoredGenerator, encoder: Encoder) -> StoredInverter:
     """Puts the encoder below its generator, where fits find it. The first of two equal ones stands."""
     flaw = first_flaw(encoder.state_dict())
     if flaw is not None:
@@ -136,7 +134,7 @@ def _store(run: Run, generator: GeneratorManifest, encoder: Encoder) -> Inverter
         config,
         lambda sha256, suffix: keys.weights(generator.tenant, generator.id, sha256, suffix),
     )
-    inverter = InverterManifest(
+    inverter = StoredInverter(
         generator_digest=generator.digest,
         digest=weights.digest,
         created_at=now(),

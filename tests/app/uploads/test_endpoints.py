@@ -7,8 +7,11 @@ import httpx2
 import pytest
 
 from app.http.links import Links
-from contracts.base import Artefact
+from contracts.base import Artefact, now
 from contracts.digests import sha256_of
+from contracts.ids import new_id
+from contracts.uploads import UploadManifest
+from state import keys, records
 from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import SECRET
@@ -88,9 +91,27 @@ def test_only_the_signed_link_accepts_bytes(client: httpx2.Client, upload: dict[
     links = Links(str(client.base_url).rstrip("/"), Store.in_memory(), SECRET, timedelta(minutes=1))
     reading = links.file(Artefact(key=key, sha256="0" * 64, num_bytes=1)).url
     query = reading.partition("?")[2]
-    for forged in ("expires=99999999999&signature=x", query):
+    named = query.replace("signature=", "signature=default.")
+    for forged in ("expires=99999999999&signature=x", query, named):
         answer = client.put(f"/v1/uploads/{upload['id']}/content?{forged}", content=DATA)
         assert (answer.status_code, answer.json()["code"]) == (403, "invalid_link")
+
+
+def test_a_link_names_its_tenant(client: httpx2.Client, settings: Settings, store: Store) -> None:
+    """The link alone is enough, because it names its tenant; it is not valid for another one."""
+    theirs = UploadManifest(
+        tenant="another",
+        id=new_id("upload"),
+        created_at=now(),
+        num_bytes=len(DATA),
+        sha256=sha256_of(DATA),
+    )
+    records.write(store, keys.manifest(theirs.tenant, "uploads", theirs.id), theirs)
+    base_url = str(client.base_url).rstrip("/")
+    url = Links(base_url, store, SECRET, timedelta(minutes=1)).upload(theirs).url
+    assert client.put(url.replace("another.", "default."), content=DATA).status_code == 403
+    assert client.put(url, content=DATA).status_code == 204
+    assert store.get(keys.upload_content("another", theirs.id)) == DATA
 
 
 def test_a_repeated_announcement_returns_the_same_upload(client: httpx2.Client) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobError
+from contracts.kinds import RETENTION
 from contracts.streams import StreamRef, StreamShardRef
 from handsoff_client import (
     Gone,
@@ -18,7 +19,6 @@ from handsoff_client import (
 from state.ledger import Ledger
 from state.on_demand.kinds import STREAM_SHARDS
 from state.on_demand.ledger import OnDemandLedger
-from state.queues import RETENTION
 from tests.app.streams.conftest import Render
 
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 Json = Mapping[str, Any]
 
-TERMINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
+TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 """The final statuses. The others are queued, running, cancelling."""
 
 

@@ -199,7 +199,7 @@ def machine(settings: Settings, store: Store, ledger: Ledger, tmp_path: Path) ->
 @pytest.fixture
 def client(settings: Settings, store: Store, ledger: Ledger) -> Iterator[httpx2.Client]:
     """A client of an app whose uploads may have the fourth task."""
-    with serving(create_app(settings, store, "tests.e2e.toy_flow:TASKS")) as client:
+    with serving(create_app(settings, store, upload_tasks="tests.e2e.toy_flow:TASKS")) as client:
         yield client
 
 
@@ -261,8 +261,8 @@ def test_a_fourth_task_is_learned_and_rendered(
     batch_id = post(client, "batches", {"fit": fit_id, "n": 3})["id"]
     ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
     batches.run_shard(machine, str(ShardRef(batch=ref, index=0)), 1)
-    manifest = records.read_manifest(machine.store, ref)
-    assert isinstance(manifest, BatchManifest)
+    manifest = records.read_manifest(machine.store, ref, BatchManifest)
+    assert manifest is not None
     path = tmp_path / "shard.tar"
     path.write_bytes(read_artefact(machine, manifest.shards[0].tar))
     reader = ShardReader(path)

@@ -1,4 +1,4 @@
-"""Promises of `models.labels.decoding`: peaks are found between the pixels."""
+"""Promises of `models.tasks.heat_maps`: peaks are found between the pixels."""
 
 import pytest
 import torch

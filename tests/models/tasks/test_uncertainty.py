@@ -1,4 +1,4 @@
-"""Promises of `models.labels.uncertainty`: entropies, and the score of an image."""
+"""Promises of `models.tasks.uncertainty`: entropies, and the score of an image."""
 
 import math
 

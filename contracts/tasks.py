@@ -1,6 +1,6 @@
 """The tasks that a label generator can learn, and how contracts hold what belongs to one of them.
 
-The first three tasks have fields of their own, one row each in `TASK_FIELDS`. Any other task keeps its parts under its
+Three tasks have their own fields, one row each in `TASK_FIELDS`. Any other task keeps its parts under its
 own name: its schema in `LabelSchema`, its label in `LabelsetEntry`, its measures in `TaskMetrics`. The place where such
 a part enters (an upload) validates it with the task's own model; inside the service it is read back as it was written.
 """
@@ -40,7 +40,7 @@ TASK_FIELDS = (
 )
 
 TASK_NAMES = tuple(row.task for row in TASK_FIELDS)
-"""The tasks with fields of their own, in the order in which they are always named; other tasks follow them."""
+"""The tasks with their own fields, in the order in which all lists name tasks; other tasks follow them."""
 
 TaskName = Annotated[
     str,

@@ -123,7 +123,7 @@ class TaskCodec(ABC):
     # Words and pictures.
 
     def overlay(self, picture: Pixels, label: Array, labels: LabelSchema) -> Pixels | None:
-        """Return the picture with the label on it; None when the label has a cell of its own."""
+        """Return the picture with the label on it; None when the label has a separate cell."""
         return None
 
     def cell(self, label: Array, truth: Array) -> Pixels | None:
@@ -143,7 +143,7 @@ class TaskCodec(ABC):
         return "", {}
 
     def weaknesses(self, labelset: LabelsetManifest, estimate: Estimate) -> Iterator[str]:
-        """Yield advice on what is labelled often enough and yet learned badly."""
+        """Yield advice on classes or points with enough labels that are still learned badly."""
         return iter(())
 
     def card_measures(self, metrics: TaskMetrics) -> Iterator[Row]:

@@ -55,7 +55,7 @@ def card(
     parts = [
         _front_matter(codecs, request, origin),
         f"# {manifest.num_samples} labelled images, batch {request.id}",
-        "Every image and every label here was generated: no camera took it, and nobody labelled it by hand.",
+        "Every image and every label here is generated: no image is a photo, and no label was made by hand.",
         _section("Made of", table(("what", "is"), _ingredients(request, origin))),
         _section("Settings", table(("setting", "value"), _settings(request, manifest))),
         _section("Label quality", *_quality(codecs, origin)),
@@ -75,7 +75,7 @@ def _origin(store: Store, request: BatchRequest) -> Origin:
 
 
 def _front_matter(codecs: Sequence[TaskCodec], request: BatchRequest, origin: Origin) -> str:
-    """YAML. Every text is written as JSON, which is YAML and quotes what needs it."""
+    """Return the front matter as YAML. Texts are written as JSON, which is valid YAML."""
     license_words = origin.generator.license if origin.generator else ""
     size = next((name for most, name in SIZES if request.n < most), LARGEST)
     facts = {
@@ -138,14 +138,14 @@ def _quality(codecs: Sequence[TaskCodec], origin: Origin) -> Iterator[str]:
 
 def _reading(codecs: Sequence[TaskCodec]) -> Iterator[str]:
     yield (
-        "Shards are WebDataset tars. A sample is some files of one number: its image, a file for each kind of label,"
-        " `uncertainty.png` (255 steps to the nat) and `json` (seed, index, uncertainty, shares of classes)."
+        "Shards are WebDataset tars. The files of a sample share a number: its image, a file for each kind of label,"
+        " `uncertainty.png` (255 steps per nat) and `json` (seed, index, uncertainty, shares of classes)."
     )
     yield '```python\nimport datasets\n\nsamples = datasets.load_dataset(".", split="train", streaming=True)\n```'
     if any(codec.extension.endswith(".png") for codec in codecs):
         yield (
-            "Labels are exact integers. Decoders that make RGB or 8 bits of every picture ruin them; Pillow, `datasets`"
-            " and `handsoff-client` do not."
+            "Labels are exact integers. Decoders that convert every picture to RGB or 8 bits damage them; Pillow,"
+            " `datasets` and `handsoff-client` keep them."
         )
 
 

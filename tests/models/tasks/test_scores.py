@@ -1,4 +1,4 @@
-"""Promises of the scores: known cases come out right, and what is not labelled does not count."""
+"""Promises of the scores: known cases come out right, and unlabelled pixels and points do not count."""
 
 import math
 

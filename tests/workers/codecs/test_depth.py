@@ -58,7 +58,7 @@ def test_a_smaller_map_mixes_no_surfaces() -> None:
 
 
 def test_near_is_bright() -> None:
-    """The nearest is white, the farthest black, the unknown of a color of its own."""
+    """The nearest is white, the farthest black, unknown pixels have a separate color."""
     like = np.array([[1.0, 3.0, np.nan]], np.float32)
     assert shaded(like, like)[0].tolist() == [[255] * 3, [0] * 3, list(UNKNOWN_COLOR)]
 

@@ -1,4 +1,4 @@
-"""What a fit tells its owner of its own label quality."""
+"""The estimated label quality of a fit."""
 
 import dataclasses
 
@@ -42,7 +42,7 @@ def test_every_task_is_judged_by_members_that_never_saw_the_label(scene: Scene) 
 
 
 def test_the_worst_images_come_first(scene: Scene) -> None:
-    """By the mean of what was judged of each."""
+    """By the mean over the judged tasks."""
     found = estimated(scene, LABELS)
     assert found is not None
     mious = [image.miou for image in found.worst_images]

@@ -41,15 +41,15 @@ class Labelled:
         return [self._sheet_row(place) for place in self.predictions]
 
     def _sheet_row(self, place: int) -> SheetRow:
-        real, made = self.pairs.images[place], self.inversion.reconstructions[place]
+        real, copy = self.pairs.images[place], self.inversion.reconstructions[place]
         truth, guess = self.pairs.labels[place], self.predictions[place]
         agreed = agreement(self.pairs.codecs, guess, truth)
         return SheetRow(
             cells={
                 "real": real,
-                "reconstruction": made,
+                "reconstruction": copy,
                 **_drawn("label", truth, truth, real, self.pairs),
-                **_drawn("prediction", guess, truth, made, self.pairs),
+                **_drawn("prediction", guess, truth, copy, self.pairs),
             },
             name=self.pairs.names[place],
             facts=(f"PSNR {self.inversion.psnr_db[place]:.1f} dB", *agreed),

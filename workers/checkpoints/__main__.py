@@ -68,7 +68,7 @@ def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Pa
 
 
 def _read(path: Path, folder: Path) -> Checkpoint:
-    """Convert the file in the child process, and read the result in `folder`."""
+    """The checkpoint as the child has left it in `folder`, in our form."""
     converted = convert_file(path, folder, Limits.for_file(Settings(), _size_of(path)))
     return Checkpoint(
         format=converted.format,

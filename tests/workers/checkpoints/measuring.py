@@ -1,6 +1,6 @@
 """`python -m tests.workers.checkpoints.measuring`: convert files as the service does, and measure each conversion.
 
-Read one file name per line. Convert each file in a fork of this process, which has loaded the libraries, so the kernel's
+Read one file name per line. Convert each file in a fork of this process, which has loaded the libraries: the kernel's
 counts for a fork cover one conversion and the libraries. Write one line of JSON per file.
 """
 

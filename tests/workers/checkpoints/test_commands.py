@@ -61,7 +61,7 @@ def test_render_writes_the_three_images(tmp_path: Path) -> None:
 def test_codes_must_be_the_generators(
     arrays: dict[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The command ends with status 2 and a message of what was expected. It writes no file."""
+    """The command ends with status 2 and a message with the expected arrays. It writes no file."""
     np.savez(tmp_path / "codes.npz", allow_pickle=False, **arrays)
     out = tmp_path / "out.npz"
     assert main(["render", str(CHECKPOINT), str(tmp_path / "codes.npz"), str(out)]) == 2

@@ -139,7 +139,7 @@ def rebuild_tensor(
     sizes, steps = expect_type(tuple, size), expect_type(tuple, stride)
     if len(sizes) > MAX_DIMENSIONS or len(sizes) != len(steps):
         raise CheckpointRefused(
-            f"expected a tensor of at most {MAX_DIMENSIONS} dimensions with as many strides, got {len(sizes)} dimensions"
+            f"expected at most {MAX_DIMENSIONS} dimensions and as many strides in a tensor, got {len(sizes)} dimensions"
             f" and {len(steps)} strides"
         )
     shape = tuple(_size(n) for n in sizes)

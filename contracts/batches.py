@@ -1,7 +1,7 @@
 """A batch: n labelled samples in shards.
 
-Its request, the record of each shard, and the manifest as a pure function of both. Sample i of seed s depends only on
-(s, i) and the request: a shard can be rendered twice, on any machine, in any order.
+Its request, the record of each shard, and the manifest as a pure function of both. Sample i of seed s depends on
+(s, i) and the request alone: a shard may be rendered twice, on any machine, in any order.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,27 +15,27 @@ from contracts.jobs import Asked, JobManifest, JobStatus, Request
 from contracts.schemas import LabelSchema
 
 RENDER_VERSION = 5
-"""Increased when the same request renders to other labels, other candidates or other bytes."""
+"""Increased whenever the same request renders other labels, other candidates or other bytes."""
 
 ImageFormat = Literal["png", "jpeg"]
 Truncation = Annotated[float, Field(gt=0, le=1)]
 
 
 class Filter(Model):
-    """Drops the `drop_share` most uncertain of all candidates (the paper's 10%)."""
+    """Drop the share `drop_share` of the candidates that is most uncertain (10% in the paper)."""
 
     drop_share: Annotated[float, Field(gt=0, le=0.9)]
 
 
 class PinnedFit(Model):
-    """The label generator of a batch: the fit's id and the digest of its result."""
+    """The label generator of a batch: the fit's id and the digest of its label generator."""
 
     id: FitId
     digest: Sha256
 
 
 class Recipe(Asked):
-    """The settings that determine every sample; batches and streams share them."""
+    """Everything that decides the samples: the common part of batches and streams."""
 
     fit: PinnedFit
     seed: Seed
@@ -48,7 +48,7 @@ class Recipe(Asked):
 
 
 class BatchRequest(Recipe, Request):
-    """`batches/{id}/request.json`: everything that determines a batch."""
+    """`batches/{id}/request.json`: everything that decides the samples of a batch."""
 
     kind: Literal["batch"] = "batch"
     id: BatchId
@@ -56,11 +56,11 @@ class BatchRequest(Recipe, Request):
 
     @property
     def num_shards(self) -> int:
-        """The number of shards for `n` samples; the last shard may be smaller."""
+        """The number of shards. The last one may be short."""
         return -(-self.n // self.shard_size)
 
     def samples(self, shard: int) -> range:
-        """Return the sample indices of shard `shard`."""
+        """The sample indices of shard `shard`."""
         if not 0 <= shard < self.num_shards:
             raise IndexError(f"shard {shard} of batch {self.id}, which has {self.num_shards}")
         return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.n))
@@ -79,15 +79,15 @@ class Pilot(Model):
     measured_at: Timestamp
 
     def threshold(self, drop_share: float) -> float:
-        """Return the highest score that is kept when the `drop_share` most uncertain are dropped."""
+        """Return the highest score that is kept when the share `drop_share` is dropped."""
         return self.quantiles[round((1 - drop_share) * 1_000)]
 
 
 class ShardRecord(Model):
-    """`shards/{k}.json`: the tar of shard k, and its contents.
+    """`shards/{k}.json`: the tar of shard k, and statistics of its contents.
 
-    `class_images` counts the kept samples in which each class occurs, `candidate_class_images` all drawn samples, so
-    the manifest shows how a filter affects rare classes. All three are empty without masks.
+    `class_images` counts the kept samples in which each class occurs, `candidate_class_images` counts all candidates,
+    so the manifest shows how a filter affects rare classes. All three counts are empty without masks.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -105,10 +105,10 @@ class ShardRecord(Model):
 
 
 class BatchManifest(JobManifest):
-    """`batches/{id}/manifest.json`. Class counts are by class index; a batch that did not succeed pins no shards.
+    """`batches/{id}/manifest.json`. Class counts are by class index. A batch that did not succeed has no shards.
 
-    `labels` says what the labels in the shards mean: classes and palette, keypoints and skeleton, depth scale and unit.
-    `card` is the same for people: a dataset card in Markdown.
+    `labels` is the meaning of the labels: classes and palette, keypoints and skeleton, depth scale and unit. `card` is
+    a dataset card in Markdown, for people.
     """
 
     kind: Literal["batch"] = "batch"
@@ -127,7 +127,7 @@ class BatchManifest(JobManifest):
 
 
 def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) -> BatchManifest:
-    """Return the manifest of a finished batch: the same request and records always give the same bytes.
+    """Return the manifest of a finished batch. The same request and records give the same bytes.
 
     Raises `ValueError` when a record is missing.
     """

@@ -117,7 +117,7 @@ def test_a_class_of_three_pixels_survives() -> None:
 
 @pytest.mark.parametrize("balance", [0.0, 1.0])
 def test_probabilities_are_those_of_the_true_prior(discs: Discs, balance: float) -> None:
-    """A class at random on 4% of the pixels here and 40% there: whatever the balance, that is what is said of it."""
+    """A random class on 4% of the pixels here and 40% there: the predicted probabilities match, for any balance."""
     from_centre = discs.generator.synthesize(discs.ws).taps[-1][:, 2]
     masks = torch.where(from_centre < 1, 0.4, 0.04).bernoulli().long()
     ensemble = train_ensemble(
@@ -179,6 +179,6 @@ def test_a_stop_passes_through(generator: Generator) -> None:
 
 
 def test_shares_above_all_pixels_are_refused() -> None:
-    """What is drawn at boundaries and at keypoints cannot be more than everything."""
+    """Boundaries and keypoints cannot get more than all pixels."""
     with pytest.raises(ValueError, match="their sum must be at most 1"):
         EnsembleOptions(boundary_share=0.6, keypoint_share=0.6)

@@ -21,7 +21,7 @@ MAP = np.array([[0.5, 1.0], [2.0, 65.535]], np.float32)
 
 
 def test_a_png_keeps_depth_to_half_a_step() -> None:
-    """What is written is read again, in the unit."""
+    """A written map is read back in its unit."""
     found = decode_depth(encode_depth(MAP + 0.0004, METRES), "image/png", METRES)
     np.testing.assert_allclose(found, MAP, atol=0.0006)
 

@@ -23,7 +23,7 @@ def encode(one: Sample) -> Files:
 def packed(
     put: Sequence[int], encode: Callable[[Sample], Files] = encode, *, num_threads: int
 ) -> bytes:
-    """The tar of samples 0, 1, ... that came in the order of `put`."""
+    """Return the tar of samples 0, 1, ..., put in the order of `put`."""
     target = io.BytesIO()
     with (
         TarWriter(target) as tar,
@@ -98,7 +98,7 @@ def test_a_sample_that_never_came_is_missed() -> None:
 
 
 def test_a_job_that_stops_leaves_no_thread() -> None:
-    """Cancelled between two micro-batches: the block is left, and nobody goes on encoding."""
+    """A cancel between two micro-batches leaves the block and stops all encoders."""
     with (
         contextlib.suppress(KeyboardInterrupt),
         TarWriter(io.BytesIO()) as tar,

@@ -67,7 +67,7 @@ def test_the_better_estimate_decides(
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The mean over the tasks; all features where neither is better. What is told is the estimate of the choice."""
+    """The mean over the tasks; all features where neither is better. The result is the estimate of the choice."""
     found = {0: all_features, 16: fine_features}
     monkeypatch.setattr(choosing, "estimate", lambda one, _: found[one.wanted.min_tap_px])
     chosen, told = choose_features(trainer, lambda *_: None)

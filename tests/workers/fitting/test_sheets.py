@@ -96,6 +96,6 @@ def test_large_images_are_shown_small() -> None:
 
 
 def test_a_sheet_of_nothing_is_refused() -> None:
-    """A fit without images never gets this far; a caller who tries is told."""
+    """A sheet without rows is an error."""
     with pytest.raises(ValueError, match="at least one row"):
         encode_sheet({"training": []})

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from contracts.base import Artefact, Model, Timestamp
 from contracts.jobs import JobRef
-from contracts.tasks import TASK_NAMES, TaskName
+from contracts.schemas import TASK_NAMES, TaskName
 
 ExportFormat = Literal["coco", "folder", "imagefolder", "voc", "yolo-pose", "yolo-seg"]
 

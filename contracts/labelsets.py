@@ -12,8 +12,14 @@ from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
 from contracts.ids import LabelsetId, TenantId
 from contracts.jobs import Idempotency
-from contracts.schemas import LabelSchema
-from contracts.tasks import TASK_FIELDS, TASK_NAMES, TaskName, WithParts, rows_without
+from contracts.schemas import (
+    TASK_FIELDS,
+    TASK_NAMES,
+    LabelSchema,
+    TaskName,
+    WithParts,
+    rows_without,
+)
 
 NPY_TYPE = "application/x-npy"
 """The media type of a depth map in float32 with NaN for unknown; other depth maps are 16-bit PNG."""

@@ -20,8 +20,7 @@ from app.decoding.protocol import (
 )
 from app.decoding.refusal import Notices, Refused, reading
 from app.decoding.task import Label, LabelSource, UploadTask
-from contracts.schemas import LabelSchema
-from contracts.tasks import TaskName
+from contracts.schemas import LabelSchema, TaskName
 
 _REORIENTED = (
     "The image was turned upright by its EXIF orientation; its labels have no orientation and were not turned. Check"

@@ -8,8 +8,7 @@ from app.decoding.archives.names import is_system_file, is_unrelated
 from app.decoding.protocol import SpooledFile
 from app.decoding.refusal import Notices, Refused
 from contracts.errors.tree import Flaw
-from contracts.schemas import LabelSchema
-from contracts.tasks import TaskName
+from contracts.schemas import LabelSchema, TaskName
 
 SCHEMA = "labelset.json"
 COCO_NAMES = ("annotations.json", "coco.json")

@@ -12,8 +12,7 @@ from pydantic import AliasChoices, Field
 from contracts.base import Model, Sha256
 from contracts.errors.tree import Flaw
 from contracts.labelsets import NPY_TYPE, DepthRange, LabelsetWarning
-from contracts.schemas import Color, LabelSchema
-from contracts.tasks import WithParts
+from contracts.schemas import Color, LabelSchema, WithParts
 
 JOB = "job.json"
 RESULT = "result.json"

@@ -14,7 +14,7 @@ from app.decoding.refusal import Notices, Refused, reason
 from app.decoding.texts import read_text
 from app.messages import describe, place_of
 from contracts.base import Model
-from contracts.tasks import TaskName
+from contracts.schemas import TaskName
 
 _OLD_SPELLINGS = {"colours": "colors", "ignore_colour": "ignore_color"}
 """Fields of version 0.1, which are still read."""

@@ -22,8 +22,7 @@ from contracts.fits.options import (
 from contracts.generators import StoredGenerator
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
-from contracts.schemas import LabelSchema
-from contracts.tasks import TaskName
+from contracts.schemas import LabelSchema, TaskName
 
 
 def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:

@@ -6,8 +6,7 @@ from app.http.links import Links
 from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import LabelsetId
 from contracts.labelsets import DepthRange, LabelsetManifest, LabelsetWarning
-from contracts.schemas import LabelSchema
-from contracts.tasks import TaskName
+from contracts.schemas import LabelSchema, TaskName
 
 
 class ClassCount(Model):

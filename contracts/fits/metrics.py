@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from contracts.base import Model, Sha256
-from contracts.tasks import JsonObject, WithParts
+from contracts.schemas import JsonObject, WithParts
 
 
 class InvertedImage(Model):

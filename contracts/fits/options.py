@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from contracts.base import Model, Sha256
-from contracts.tasks import TASK_NAMES, TaskName
+from contracts.schemas import TASK_NAMES, TaskName
 
 InversionPreset = Literal["default", "paper"]
 EnsembleKind = Literal["compact", "paper"]

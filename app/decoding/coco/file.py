@@ -14,7 +14,7 @@ from app.decoding.protocol import DecodeLimits, SpooledFile
 from app.decoding.refusal import Refused
 from app.decoding.texts import read_text
 from app.messages import describe, place_of
-from contracts.tasks import TaskName
+from contracts.schemas import TaskName
 
 T = TypeVar("T", int, str)
 

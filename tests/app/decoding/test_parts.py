@@ -9,8 +9,7 @@ from app.decoding.parts import SchemaSource, SortedFiles, check_images, check_pa
 from app.decoding.parts import sort_files as sort_files_with_notices
 from app.decoding.refusal import Notices, Refused
 from contracts.errors.tree import Flaw
-from contracts.schemas import KeypointSchema, LabelSchema
-from contracts.tasks import TASK_NAMES
+from contracts.schemas import TASK_NAMES, KeypointSchema, LabelSchema
 
 LABELS = LabelSchema(classes=("background", "skin"))
 BOTH = LabelSchema(classes=("background", "skin"), keypoints=KeypointSchema(names=("nose",)))

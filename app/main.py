@@ -3,7 +3,7 @@
 It checks requests, stores them, hands jobs over and tells how they stand.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -27,6 +27,7 @@ from app.pages import endpoints as pages
 from app.services import Services
 from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
+from contracts.families import GENERATOR_FAMILIES, GeneratorFamily
 from state.settings import Settings
 from state.spooling import sweep
 from state.store import Store
@@ -50,10 +51,14 @@ Jobs answer 202 at once and are watched by `GET`, by `Prefer: wait=N`, or as ser
 """
 
 
-def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
-    """The application. `settings` come from the environment, and the store from them, unless they are given."""
+def create_app(
+    settings: Settings | None = None,
+    store: Store | None = None,
+    families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
+) -> FastAPI:
+    """Return the application. By default `settings` come from the environment, and the store from the settings."""
     settings = settings or Settings()
-    services = Services.from_settings(settings, store)
+    services = Services.from_settings(settings, store, families)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -17,10 +17,10 @@ from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
 from models.generators.stylegan2.discriminator import build_discriminator
 from models.generators.stylegan2.generator import Generator, build_generator
-from models.inversion.encoder import Encoder, build_encoder
-from models.inversion.invert import Tools, invert
-from models.inversion.perceptual import DiscriminatorDistance
-from models.inversion.refinement import InversionOptions
+from models.generators.stylegan2.inversion.discriminator_distance import DiscriminatorDistance
+from models.generators.stylegan2.inversion.encoder import Encoder, build_encoder
+from models.generators.stylegan2.inversion.invert import Tools, invert
+from models.generators.stylegan2.inversion.refinement import InversionOptions
 from workers.runtime.weights import read_network
 
 

@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.arrays import StyleCodes, Taps
-from models.generators.stylegan2.generator import Generator
+from models.arrays import Codes, Taps
+from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble
 from models.labels.hypercolumns import gather
+from models.sampling import RandomDraws
 
 NUM_SAMPLES = 64
 PIXELS_PER_IMAGE = 64
@@ -27,7 +28,7 @@ Columns = Float[Tensor, "pixels channels"]
 def compress(
     ensemble: Ensemble,
     generator: Generator,
-    ws: StyleCodes,
+    codes: Codes,
     *,
     rank: int,
     seed: int,
@@ -38,13 +39,13 @@ def compress(
     Let y be the first layers' outputs without their biases, and D the length of what the second layer makes of each.
     Among all projections to `rank` dimensions, y ~ mean + D^-1 V V^T D (y - mean) with the leading eigenvectors V of
     the covariance of D y has the smallest mean square error of D y (Eckart and Young, 1936). It is measured at random
-    pixels of the labelled images, whose codes are `ws`, and of as many samples as tell what the generator makes else.
+    pixels of the labelled images, whose codes are `codes`, and of as many samples as tell what the generator makes else.
     """
     weight = ensemble.layer1.weight.transpose(0, 1).flatten(1)
     importance = _importance(ensemble)
-    drawn = _draw(generator, ws.to(weight.device), seed=seed, micro_batch=micro_batch)
+    drawn = _draw(generator, codes.to(weight.device), seed=seed, micro_batch=micro_batch)
     columns = (
-        gather(ensemble.config.read(taps), pixels, generator.config.image_px).flatten(0, 1)
+        gather(ensemble.config.read(taps), pixels, generator.layout.image_px).flatten(0, 1)
         for taps, pixels in drawn
     )
     scaled = weight * importance
@@ -83,15 +84,15 @@ def _importance(ensemble: Ensemble) -> Float[Tensor, " all_hidden"]:
 
 
 def _draw(
-    generator: Generator, ws: StyleCodes, *, seed: int, micro_batch: int
+    generator: Generator, codes: Codes, *, seed: int, micro_batch: int
 ) -> Iterator[tuple[Taps, Int[Tensor, "batch count"]]]:
     """Feature taps and random pixels, some images at a time."""
-    chance = torch.Generator().manual_seed(seed)
-    z = torch.randn(NUM_SAMPLES, generator.config.z_dim, generator=chance)
-    height, width = generator.config.image_px
-    for part in torch.cat([ws, generator.map(z.to(ws.device))]).split(micro_batch):
-        pixels = torch.randint(height * width, (len(part), PIXELS_PER_IMAGE), generator=chance)
-        yield generator.synthesize(part).taps, pixels.to(ws.device)
+    rng = torch.Generator().manual_seed(seed)
+    samples = generator.sample(RandomDraws(rng, NUM_SAMPLES))
+    height, width = generator.layout.image_px
+    for part in torch.cat([codes, samples]).split(micro_batch):
+        pixels = torch.randint(height * width, (len(part), PIXELS_PER_IMAGE), generator=rng)
+        yield generator.synthesize(part).taps, pixels.to(codes.device)
 
 
 def _moments(

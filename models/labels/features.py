@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.arrays import PixelScores, StyleCodes, Taps
-from models.generators.stylegan2.generator import Generator
+from models.arrays import Codes, PixelScores, Taps
+from models.generators.generator import Generator
 from models.labels.drawing import heat, pixel_centres
 from models.labels.hypercolumns import gather
 from models.labels.tasks import ABSENT, VISIBLE, Labels, TaskSet
@@ -64,7 +64,7 @@ class LabelledFeatures:
     def __init__(
         self,
         generator: Generator,
-        ws: StyleCodes,
+        codes: Codes,
         labels: Labels,
         tasks: TaskSet,
         *,
@@ -73,12 +73,12 @@ class LabelledFeatures:
         first_tap: int = 0,
         most_images: int = SYNTHESIS_BATCH,
     ) -> None:
-        self.generator, self.ws, self._first_tap = generator, ws, first_tap
+        self.generator, self.codes, self._first_tap = generator, codes, first_tap
         self._labels, self._tasks, self._weigh = labels, tasks, weigh
         self._centres = pixel_centres(labels.label_px, labels.device)
         self._cache_bytes = cache_bytes
         self._batch = min(most_images, synthesis_batch(generator, cache_bytes))
-        fits = generator.config.tap_bytes * len(ws) <= cache_bytes
+        fits = generator.layout.tap_bytes * len(codes) <= cache_bytes
         self._cache = self._synthesize_all() if fits else None
 
     def rounds(self, count: int, *, images: int, pixels: int) -> Iterator[DrawnPixels]:
@@ -94,7 +94,7 @@ class LabelledFeatures:
                 yield self._drawn(drawn, columns.pop(0)).each(itemgetter(slice(pixels)))
 
     def _draw(self, images: int, pixels: int) -> _Round:
-        chosen = torch.randperm(len(self.ws))[:images].to(self.ws.device)
+        chosen = torch.randperm(len(self.codes))[:images].to(self.codes.device)
         # One image's weights at a time: those of 1,000 images of 1024 px would be 4 GB.
         weights = torch.cat([self._weigh(self._labels.select(one)) for one in chosen.split(1)])
         each = math.ceil(pixels / len(chosen))
@@ -127,7 +127,7 @@ class LabelledFeatures:
     @torch.no_grad()
     def _read(self, rounds: Sequence[_Round]) -> list[Tensor]:
         """The hypercolumns [chosen, count, channels] of each round, every image synthesised once for all of them."""
-        columns = [self.ws.new_empty(*one.pixels.shape, self._channels) for one in rounds]
+        columns = [self.codes.new_empty(*one.pixels.shape, self._channels) for one in rounds]
         places: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for one, rooms in zip(rounds, columns, strict=True):
             for row, image in enumerate(one.images.tolist()):
@@ -157,7 +157,7 @@ class LabelledFeatures:
     @torch.no_grad()
     def _synthesize_all(self) -> Taps:
         """Tap by tap into place, so that no tap is ever there twice."""
-        images = list(range(len(self.ws)))
+        images = list(range(len(self.codes)))
         stored: Taps = []
         for start in range(0, len(images), self._batch):
             part = images[start : start + self._batch]
@@ -168,13 +168,13 @@ class LabelledFeatures:
         return stored
 
     def _synthesize(self, images: Sequence[int]) -> Taps:
-        return self.generator.synthesize(self.ws[list(images)]).taps[self._first_tap :]
+        return self.generator.synthesize(self.codes[list(images)]).taps[self._first_tap :]
 
     @property
     def _channels(self) -> int:
-        return sum(self.generator.config.tap_channels[self._first_tap :])
+        return sum(self.generator.layout.tap_channels[self._first_tap :])
 
 
 def synthesis_batch(generator: Generator, cache_bytes: int) -> int:
     """How many images' taps fit into half of `cache_bytes`, at least one and at most `SYNTHESIS_BATCH`."""
-    return max(1, min(SYNTHESIS_BATCH, cache_bytes // 2 // generator.config.tap_bytes))
+    return max(1, min(SYNTHESIS_BATCH, cache_bytes // 2 // generator.layout.tap_bytes))

@@ -115,7 +115,7 @@ def _fetched(machine: Machine, manifest: BatchManifest, folder: Path) -> Iterato
     """The batch's shards as files, one at a time: each is gone when the next is asked for."""
     for shard in manifest.shards:
         path = folder / f"{shard.index:06d}.tar"
-        fetch_artefact(machine, shard.tar, path)
+        fetch_artefact(machine.store, shard.tar, path)
         yield path
         path.unlink()
 

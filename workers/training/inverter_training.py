@@ -13,8 +13,8 @@ import torch
 
 from models.generators.stylegan2.discriminator import Discriminator, build_discriminator
 from models.generators.stylegan2.generator import build_generator
-from models.inversion.encoder_training import EncoderTrainingOptions
-from models.inversion.training import EncoderTraining, train_encoder
+from models.generators.stylegan2.inversion.encoder_training import EncoderTrainingOptions
+from models.generators.stylegan2.inversion.training import EncoderTraining, train_encoder
 from models.serialization import unpack
 from workers.runtime.weights import read_network, write_network
 from workers.training.training_options import InputError

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     import torch  # noqa: PLC0415 - takes seconds to load, and --help and a misspelt option need none of it
 
-    from models.inversion.encoder_training import EncoderTrainingOptions  # noqa: PLC0415 - loads torch
+    from models.generators.stylegan2.inversion.encoder_training import EncoderTrainingOptions  # noqa: PLC0415 - loads torch
     from workers.training.generator_training import chosen_device  # noqa: PLC0415 - loads torch
     from workers.training.inverter_training import train  # noqa: PLC0415 - loads torch
 

@@ -1,7 +1,6 @@
 """The StyleGAN2 generator (arXiv 1912.04958): latents in, images and the feature maps behind every pixel out."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -18,6 +17,7 @@ from models.arrays import (
     StyleVectors,
     Taps,
 )
+from models.generators.generator import Layout, Synthesis
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.layers import (
     ACTIVATION_GAIN,
@@ -30,20 +30,13 @@ from models.generators.stylegan2.layers import (
 )
 from models.generators.stylegan2.mapping import Mapping
 from models.generators.stylegan2.resampling import upsample
+from models.sampling import Draws
 
 NoiseMode = Literal["const", "random", "none"]
 
 RESIDUAL_GAIN = math.sqrt(0.5)
 LOWERED_BLOCKS = 4
 """As many of the highest resolutions as published generators make in half precision (their `num_fp16_res`)."""
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """What one pass gives: images in [-1, 1] (not clipped), and the feature taps, lowest resolution first."""
-
-    images: Images
-    taps: Taps
 
 
 class SynthesisLayer(nn.Module):
@@ -131,17 +124,25 @@ class SynthesisBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """A StyleGAN2 generator. `map` and `synthesize` are the two halves of its road from z to pixels."""
+    """A StyleGAN2 generator (the protocol of `models/generators/generator.py`); its codes are W+ [n, num_ws, w_dim].
+
+    `map` (z to W+) and `synthesize` (W+ to pixels) are its two halves.
+    """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
+        self.layout: Layout = config.layout
         self.mapping = Mapping(config)
         self.blocks = nn.ModuleList(SynthesisBlock(k, config) for k in range(config.num_blocks))
 
     @property
+    def device(self) -> torch.device:
+        return self.mapping.w_mean.device
+
+    @property
     def precision(self) -> torch.dtype:
-        """In which the highest feature maps are made."""
+        """The type in which the highest feature maps are computed."""
         highest = self.blocks[-1]
         assert isinstance(highest, SynthesisBlock)
         return highest.conv1.weight.dtype
@@ -157,6 +158,13 @@ class Generator(nn.Module):
                 if isinstance(layer, SynthesisLayer | EqualizedConv):
                     layer.weight.data = layer.weight.data.to(precision)
         return self
+
+    def sample(
+        self, draws: Draws, truncation: float = 1.0, condition: Classes | None = None
+    ) -> StyleCodes:
+        """Map one latent z per draw; see `map`."""
+        z = draws.normals(self.config.z_dim).to(self.device)
+        return self.map(z, truncation, classes=condition)
 
     # normal latents => W+ codes
     def map(

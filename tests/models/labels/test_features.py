@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from models.arrays import PixelScores, StyleCodes
-from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
+from models.generators.generator import Synthesis
+from models.generators.stylegan2.generator import Generator, NoiseMode
 from models.labels.drawing import labelled_pixels
 from models.labels.features import (
     SYNTHESIS_BATCH,

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from benchmarks.defaults import ensemble_options
 from contracts.fits.metrics import DepthMetrics, Estimate, KeypointMetrics
 from contracts.jobs import JobStatus
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import build_ensemble
-from models.labels.training import EnsembleOptions
 from tests.workers.scene import CONFIG, LABELS, PX, QUICK, Scene
 from workers.fitting import choosing, fits
 from workers.fitting.choosing import choose_features
@@ -28,7 +28,7 @@ def trainer() -> Trainer:
         generator=Generator(CONFIG),
         pairs=Pairs(names=(), images=(), labels=(), schema=LABELS, px=(PX, PX)),
         ws=torch.zeros(0, CONFIG.num_ws, CONFIG.w_dim),
-        wanted=EnsembleOptions(),
+        wanted=ensemble_options(),
         seed=0,
         micro_batches=MicroBatches(1),
         digest="",

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from models.generators.stylegan2.generator import build_generator
-from models.inversion.encoder import build_encoder
+from models.generators.stylegan2.inversion.encoder import build_encoder
 from workers.runtime.weights import read_network
 from workers.training import train_generator, train_inverter
 from workers.training.image_folder import ImageFolder

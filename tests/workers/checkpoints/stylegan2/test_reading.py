@@ -1,4 +1,4 @@
-"""Promises of `workers.checkpoints.reading`: published formats give the published code's numbers, others are named."""
+"""Promises of `workers.checkpoints.stylegan2.reading`: published formats give the published code's numbers, others are named."""
 
 from functools import cache
 from pathlib import Path
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from models.generators.stylegan2.discriminator import build_discriminator
 from models.generators.stylegan2.generator import Generator, build_generator
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
 from workers.checkpoints.stylegan2.describing import description
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "checkpoints"
 
 # Each file, and the npz of what its own code computes.
 EXPECTED = {

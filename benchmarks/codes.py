@@ -84,7 +84,7 @@ class CodeStore:
         took = time.monotonic() - began
         print(f"{path.name}: {took / len(images):.2f} s per image", file=sys.stderr, flush=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        np.savez(path, ws=found.ws.numpy(), psnr_db=found.psnr_db.numpy())
+        np.savez(path, ws=found.codes.numpy(), psnr_db=found.psnr_db.numpy())
 
     def _recipe(self) -> str:
         options = json.dumps(asdict(self.options), sort_keys=True)

@@ -142,7 +142,7 @@ def _trainer(generator: Generator, labelled: Portraits, *, seed: int) -> Trainer
     return Trainer(
         generator=generator,
         pairs=labelled.pairs,
-        ws=labelled.ws,
+        codes=labelled.ws,
         wanted=ensemble_options(),
         seed=seed,
         micro_batches=MicroBatches(MICRO_BATCH),

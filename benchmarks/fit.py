@@ -48,7 +48,7 @@ def _measure(px: int, labels: Sequence[int], kind: EnsembleKind) -> dict[str, ob
     # Two numbers of images tell a step from what comes before it, and an image's memory from the rest.
     one, two = (_child("inversion", px, count, kind) for count in (1, 2))
     found: dict[str, object] = {
-        "tap_bytes": random_generator(px).config.tap_bytes,
+        "tap_bytes": random_generator(px).layout.tap_bytes,
         "generator_seconds": round(alone["seconds"], 2),
         "inversion_seconds_per_image_step": round(
             (two["seconds"] - one["seconds"]) / INVERSION_STEPS, 2

@@ -134,14 +134,14 @@ def _fit(domain: Domain, found: Found, seed: int) -> tuple[float, float | None]:
     px = domain.generator.config.image_px
     ensemble = train_ensemble(
         domain.generator,
-        found.labelled.ws,
+        found.labelled.codes,
         Labels(label_px=px, masks=domain.masks),
         tasks=TaskSet(segmentation=SegmentationTask(domain.num_classes)),
         options=ensemble_options(),
         seed=seed,
     )
     fitted = LabelGenerator(domain.generator, ensemble)
-    heldout = _miou(fitted, found.heldout.ws, domain.heldout_masks, domain.num_classes)
+    heldout = _miou(fitted, found.heldout.codes, domain.heldout_masks, domain.num_classes)
     if domain.generated is None:
         return heldout, None
     return heldout, _miou(fitted, *domain.generated, domain.num_classes)

@@ -95,7 +95,7 @@ def show_generator(
     links: Links,
     families: Sequence[GeneratorFamily],
 ) -> GeneratorView:
-    """Return the answer about a generator. The facts of its family are shown as far as the answer has fields for them."""
+    """Return the answer about a generator. It has fields for the facts of StyleGAN2 alone."""
     request, outcome = state.record.request, state.record.manifest
     assert isinstance(request, GeneratorRequest)
     assert isinstance(outcome, GeneratorOutcome | None)

@@ -13,9 +13,10 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from models.arrays import Images, Scores, Taps
-from models.generators.stylegan2.generator import Generator
+from models.generators.generator import Generator
 from models.inversion.perceptual import PerceptualDistance
 from models.inversion.psnr import psnr_db
+from models.sampling import RandomDraws
 
 NUM_GROUPS, GROUP_SIZE, SAMPLE_SEED = 4, 16, 0
 HALF_IN_DB = 20.0 * math.log10(2.0)

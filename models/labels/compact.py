@@ -39,7 +39,7 @@ def compress(
     Let y be the first layers' outputs without their biases, and D the length of what the second layer makes of each.
     Among all projections to `rank` dimensions, y ~ mean + D^-1 V V^T D (y - mean) with the leading eigenvectors V of
     the covariance of D y has the smallest mean square error of D y (Eckart and Young, 1936). It is measured at random
-    pixels of the labelled images, whose codes are `codes`, and of as many samples as tell what the generator makes else.
+    pixels of the labelled images (`codes`) and of `NUM_SAMPLES` samples, which show what else the generator makes.
     """
     weight = ensemble.layer1.weight.transpose(0, 1).flatten(1)
     importance = _importance(ensemble)

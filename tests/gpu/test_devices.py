@@ -53,6 +53,6 @@ def test_a_fit_runs_on_the_device(generator: Generator) -> None:
     found = invert(Tools.of(generator), images, options)
     labels = Labels(label_px=(32, 32), masks=torch.randint(0, 5, (2, 32, 32)))
     ensemble = train_ensemble(
-        generator, found.ws, labels, tasks=TASKS, options=ensemble_options(steps=5), seed=0
+        generator, found.codes, labels, tasks=TASKS, options=ensemble_options(steps=5), seed=0
     )
     assert ensemble.layer1.weight.is_cuda

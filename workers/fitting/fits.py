@@ -107,8 +107,8 @@ def _check_labelled(pairs: Pairs) -> None:
     unlabelled = pairs.unlabelled()
     if unlabelled:
         raise JobFailed(
-            f"Expected labels in every image, but at the generator's size {', '.join(unlabelled[:10])} have only ignored"
-            " pixels. Label something larger in them, or leave them out."
+            f"Expected labels in every image, but at the generator's size {', '.join(unlabelled[:10])} have only"
+            " ignored pixels. Label something larger in them, or leave them out."
         )
 
 

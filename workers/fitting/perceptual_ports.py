@@ -1,7 +1,7 @@
 """Opens the perceptual distance of a fit: the one that came with the generator, or weights the operator mounted.
 
-Mounted weights are SqueezeNet 1.1's features as one .npz or .safetensors file under torchvision's names, with or without
-LPIPS's linear heads; a .json of the same name states the pixels that they expect.
+Mounted weights are SqueezeNet 1.1's features as one .npz or .safetensors file under torchvision's names, with or
+without LPIPS's linear heads; a .json of the same name states the pixels that they expect.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Starts the child that converts an untrusted checkpoint, waits for it, and explains its failure.
 
-The child gets a file, a folder, limits and the names of families: no settings, no secrets. It writes our own safetensors
-and JSON there. The service's imports and the command line (`python -m workers.checkpoints`) both use it.
+The child gets a file, a folder, limits and the names of families: no settings, no secrets. It writes our own
+safetensors and JSON there. The service's imports and the command line (`python -m workers.checkpoints`) both use it.
 """
 
 import os

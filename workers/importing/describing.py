@@ -1,4 +1,4 @@
-"""The fields of a generator's manifest that its configuration decides: architecture, sizes, taps, the family's facts."""
+"""The fields of a manifest that a generator's configuration decides: architecture, sizes, taps, the family's facts."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -14,6 +14,7 @@ from contracts.errors.jobs import InvalidCheckpoint
 from state.settings import MiB, Settings
 from tests.workers.checkpoints.bombs import MB, bombs
 from tests.workers.checkpoints.makers import FIXTURES
+from workers.families.table import FAMILIES
 from workers.importing.converting_process import Limits, convert_file, environment
 
 MAX_RESIDENT_MIB = 1_500 * MB / MiB
@@ -92,11 +93,11 @@ def test_a_limit_of_computing_is_named(tmp_path: Path) -> None:
     """With its number, and with what to do."""
     limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=0, wall_seconds=60)
     with pytest.raises(InvalidCheckpoint, match=r"within 0 s of computing.*Upload the generator"):
-        convert_file(FIXTURES / "rosinality-32.pt", tmp_path, limits)
+        convert_file(FIXTURES / "rosinality-32.pt", tmp_path, limits, FAMILIES)
 
 
 def test_a_fault_of_the_reader_is_not_called_a_limit(tmp_path: Path) -> None:
     """Here it finds no file: something that no limit explains."""
     limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=30, wall_seconds=60)
-    with pytest.raises(InvalidCheckpoint, match="a fault of the reader and not a limit"):
-        convert_file(tmp_path / "nothing", tmp_path, limits)
+    with pytest.raises(InvalidCheckpoint, match="an error of the reader and not a limit"):
+        convert_file(tmp_path / "nothing", tmp_path, limits, FAMILIES)

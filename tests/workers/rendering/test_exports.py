@@ -54,7 +54,7 @@ def shard(machine: Machine, ref: JobRef, index: int) -> ShardRecord:
     key = keys.shard_tar(ref, index, "0" * 64)
     return ShardRecord(
         index=index,
-        tar=write_artefact(machine, key, data, "application/x-tar"),
+        tar=write_artefact(machine.store, key, data, "application/x-tar"),
         num_samples=2,
         num_candidates=2,
         class_pixels=(),
@@ -89,7 +89,7 @@ def test_an_export_is_made_once(
     exports.run(machine, str(export), 1)
     record = made(machine, export)
     assert record is not None
-    with zipfile.ZipFile(io.BytesIO(read_artefact(machine, record.archive))) as archive:
+    with zipfile.ZipFile(io.BytesIO(read_artefact(machine.store, record.archive))) as archive:
         assert len(archive.namelist()) == record.num_files == 4 * 2 + 2
     assert not ledger_of_exports.is_claimed(export)
     exports.run(machine, str(export), 1)

@@ -1,4 +1,4 @@
-"""The inverter of the StyleGAN2 family: encoder and optimisation behind the protocol of `models/inversion/inverter.py`."""
+"""The inverter of StyleGAN2: encoder and optimisation behind the protocol of `models/inversion/inverter.py`."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Promises of `workers.checkpoints.stylegan2.candidates`: whatever people wrap around a generator, it is read or named."""
+"""Finding a generator in a file: each wrapping that people use is read, or named in the refusal."""
 
 import argparse
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Promises of `workers.checkpoints.stylegan2.reading`: published formats give the published code's numbers, others are named."""
+"""Reading checkpoints: published formats give the numbers of the published code, other files are named."""
 
 from functools import cache
 from pathlib import Path

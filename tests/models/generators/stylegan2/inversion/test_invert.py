@@ -35,7 +35,7 @@ def test_an_image_does_not_depend_on_its_company(generator: Generator) -> None:
     together, alone = run(generator, images, options), run(generator, images[2:], options)
     assert len(together.steps.unique()) > 1
     assert torch.equal(together.steps[2:], alone.steps)
-    assert torch.allclose(together.ws[2:], alone.ws, atol=1e-3)
+    assert torch.allclose(together.codes[2:], alone.codes, atol=1e-3)
 
 
 def test_the_encoder_gives_the_start(generator: Generator, discriminator: Discriminator) -> None:
@@ -43,7 +43,7 @@ def test_the_encoder_gives_the_start(generator: Generator, discriminator: Discri
     encoder = start_encoder(generator, discriminator, seed=0).requires_grad_(False)
     images = generator(torch.randn(2, 16)).clamp(-1, 1)
     found = invert(Tools.of(generator, encoder), images, inversion_options(steps=0))
-    assert torch.equal(found.ws, encode(generator, encoder, images))
+    assert torch.equal(found.codes, encode(generator, encoder, images))
 
 
 def test_a_failed_image_gets_other_starts(generator: Generator) -> None:
@@ -67,7 +67,7 @@ def test_a_strong_pull_holds_codes_at_the_start(generator: Generator) -> None:
     distances = []
     for pull in (0.0, 100.0):
         found = run(generator, images, inversion_options(steps=30, encoder_pull=pull))
-        distances.append((found.ws - mean).abs().mean())
+        distances.append((found.codes - mean).abs().mean())
     assert distances[1] < distances[0] / 2
 
 

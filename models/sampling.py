@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol, Self, TypeVar, final, runtime_checkable
+from typing import Protocol, TypeVar, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -69,7 +69,7 @@ class RandomDraws:
     count: int
 
     @classmethod
-    def seeded(cls, seed: int, count: int) -> Self:
+    def seeded(cls, seed: int, count: int) -> "RandomDraws":
         return cls(torch.Generator().manual_seed(seed), count)
 
     def __len__(self) -> int:

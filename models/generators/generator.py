@@ -7,7 +7,7 @@ Everyone else indexes and splits codes along their first dimension and does noth
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +80,7 @@ class Generator(Protocol):
     def synthesize(self, codes: Codes) -> Synthesis: ...
 
     # What torch.nn.Module has of it: to move a generator to a device and to count its bytes.
-    def to(self, device: torch.device) -> Self: ...
+    def to(self, device: torch.device) -> "Generator": ...
 
     def parameters(self) -> Iterator[nn.Parameter]: ...
 

@@ -1,6 +1,7 @@
 """A fit: labelled images in, a label generator out. Invert the images, train and score an ensemble, draw a sheet."""
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from contracts.errors.jobs import InputMissing, JobFailed
 from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
@@ -116,7 +117,7 @@ def _estimate(run: Run, request: FitRequest, trainer: Trainer) -> tuple[Trainer,
     """Return the trainer with every choice made, and the estimated quality of its labels."""
     if not request.options.estimate:
         return trainer, None
-    step = run.steps("estimating")
+    step = partial(run.step, "estimating")  # the stage begins with the first step, if there is one
     if request.options.ensemble.min_tap_px is None:
         return choose_features(trainer, step)
     return trainer, estimate(trainer, step)

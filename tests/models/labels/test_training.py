@@ -168,9 +168,3 @@ def test_a_stop_passes_through(generator: Generator) -> None:
             on_step=stop,
         )
     assert seen == [(1, 150)]
-
-
-def test_shares_above_all_pixels_are_refused() -> None:
-    """What is drawn at boundaries and at keypoints cannot be more than everything."""
-    with pytest.raises(ValueError, match="their sum must be at most 1"):
-        ensemble_options(boundary_share=0.6, keypoint_share=0.6)

@@ -32,7 +32,7 @@ def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
     assert manifest.latents is not None
     assert f"attempts/{manifest.attempt}/" in manifest.ensemble.tensors.key
     codes = safetensors.torch.load(scene.machine.store.get(manifest.latents.key))
-    assert codes["ws"].shape[0] == 4
+    assert codes["codes"].shape[0] == 4
 
 
 def test_a_fit_learns_every_task_that_it_was_asked_for(scene: Scene) -> None:

@@ -73,7 +73,7 @@ def test_a_strong_pull_holds_codes_at_the_start(generator: Generator) -> None:
 
 def test_images_of_another_size_are_refused(generator: Generator) -> None:
     """The message names both sizes."""
-    with pytest.raises(ValueError, match=r"16x32 px.*32x32"):
+    with pytest.raises(ValueError, match=r"32x32 px.*got 16x32"):
         run(generator, torch.zeros(1, 3, 16, 32), OPTIONS)
 
 

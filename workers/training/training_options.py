@@ -28,9 +28,9 @@ def run_command(main: Callable[[], None]) -> int:
 
 
 def new_parser(command: str, description: str) -> argparse.ArgumentParser:
-    """Return an empty parser of `python -m workers.COMMAND` that keeps the line breaks of its description."""
+    """Return an empty parser of `python -m workers.training.COMMAND` that keeps the line breaks of its description."""
     return argparse.ArgumentParser(
-        prog=f"python -m workers.{command}",
+        prog=f"python -m workers.training.{command}",
         description=description,
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=HELP_WIDTH),
     )

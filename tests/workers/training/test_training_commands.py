@@ -42,7 +42,7 @@ def test_help_loads_no_torch(command: str, tmp_path: Path) -> None:
     """It answers at once and starts nothing: a fresh interpreter has no torch afterwards."""
     code = (
         "import sys, runpy; sys.argv = ['x', '--help']\n"
-        f"try: runpy.run_module('workers.{command}', run_name='__main__')\n"
+        f"try: runpy.run_module('workers.training.{command}', run_name='__main__')\n"
         "except SystemExit as end: print('torch' in sys.modules, end.code)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,6 +1,6 @@
-"""Follows a job's events and a stream's news as they come, without holding a thread.
+"""Asynchronous reads of a job's events and of the news of items made on demand. A wait holds no thread.
 
-For the live stream, for `Prefer: wait`, and for whoever waits for a shard.
+For the live event stream, for `Prefer: wait`, and for requests that wait for an item.
 """
 
 import asyncio
@@ -12,19 +12,19 @@ from redis.asyncio import Redis
 
 from contracts.events import FIRST, Event, read_entry
 from contracts.jobs import JobRef
-from contracts.streams import StreamRef
 from state import redis_keys
+from state.on_demand.ledger import Item
 
 _BLOCK_MILLISECONDS = 2_000
 
 MAX_LISTENERS = 1_000
-"""Each waits on a connection of its own. Who comes when all are taken looks every two seconds instead."""
+"""Each wait holds a connection. When all are taken, further waits read the store every two seconds instead."""
 
 Entries = list[tuple[str, list[tuple[str, dict[str, str]]]]]
 
 
 class Listener:
-    """An asynchronous reader of event streams."""
+    """An asynchronous reader of Redis streams."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis: Redis = Redis.from_url(
@@ -32,9 +32,9 @@ class Listener:
         )
 
     async def follow(self, ref: JobRef, after: str) -> AsyncIterator[Event | None]:
-        """Events after the one with id `after`, for ever; None whenever a moment passes without one.
+        """Yield the events after the one with id `after`, without end; None after two seconds without an event.
 
-        None is the time to look into the store: Redis may have lost the event that was waited for.
+        On None, the caller reads the store: Redis may have lost the event that it waits for.
         """
         while True:
             events = await self._next(ref, after)
@@ -44,41 +44,41 @@ class Listener:
             if not events:
                 yield None
 
-    async def newest(self, stream: StreamRef) -> str:
-        """The id of a stream's last news."""
+    async def newest(self, owner: str) -> str:
+        """Return the id of an owner's last news."""
         try:
-            found = await self._redis.xrevrange(redis_keys.news(stream), count=1)
+            entries = await self._redis.xrevrange(redis_keys.news(owner), count=1)
         except redis.RedisError:
             return FIRST
-        return cast("list[tuple[str, object]]", found)[0][0] if found else FIRST
+        return cast("list[tuple[str, object]]", entries)[0][0] if entries else FIRST
 
-    async def news(self, stream: StreamRef, shard: int, after: str, seconds: float) -> str:
-        """Returns when there is news of a shard, or a moment has passed without (`seconds` at most).
+    async def news(self, item: Item, after: str, seconds: float) -> str:
+        """Return once there is news of an item, or after two seconds without (`seconds` at most).
 
-        What is returned is the id to go on after.
+        The result is the id of the last news that was read: the next `after`.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + min(seconds, _BLOCK_MILLISECONDS / 1_000)
         while (left := until - loop.time()) > 0:
-            key, block = redis_keys.news(stream), max(1, round(left * 1_000))
+            key, block = redis_keys.news(item.owner), max(1, round(left * 1_000))
             try:
-                found = await self._redis.xread({key: after}, count=100, block=block)
+                streams = await self._redis.xread({key: after}, count=100, block=block)
             except redis.RedisError:
                 await asyncio.sleep(left)
                 break
-            for _, entries in cast("Entries", found or []):
+            for _, entries in cast("Entries", streams or []):
                 after = entries[-1][0]
-                if any(fields["shard"] == str(shard) for _, fields in entries):
+                if any(fields["item"] == item.name for _, fields in entries):
                     return after
         return after
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         await self._redis.aclose()
 
     async def _next(self, ref: JobRef, after: str) -> list[Event]:
         try:
-            found = await self._redis.xread(
+            streams = await self._redis.xread(
                 {redis_keys.events(ref): after}, count=100, block=_BLOCK_MILLISECONDS
             )
         except redis.RedisError:
@@ -86,6 +86,6 @@ class Listener:
             return []
         return [
             read_entry(entry_id, fields)
-            for _, entries in cast("Entries", found or [])
+            for _, entries in cast("Entries", streams or [])
             for entry_id, fields in entries
         ]

@@ -34,7 +34,7 @@ from state import keys, records
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
-from state.stream_ledger import StreamLedger
+from state.stream_readers import StreamReaders
 
 SMALL_SHARD = 8
 BATCH_SIZE = 8
@@ -108,7 +108,7 @@ class Stream:
     def last_asked(self) -> int:
         """The furthest shard that was asked for."""
         ledger = Ledger.connect(self.service.settings.redis_url.get_secret_value())
-        return max(StreamLedger(ledger).asked_at(self.ref))
+        return max(StreamReaders(ledger).requested_at(self.ref))
 
 
 def main() -> None:

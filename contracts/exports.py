@@ -1,6 +1,6 @@
-"""An export: a batch in a format that other tools read, made once when somebody asks, kept with the batch.
+"""An export: a batch in a format that other tools read, made once on the first request and kept with the batch.
 
-An export is no job of the API: it has no status and no manifest, only a record once it is there.
+An export is not a job: it has no status and no manifest, only a record once it is made.
 """
 
 from typing import Annotated, Literal, Self
@@ -21,11 +21,11 @@ EXPORT_NEEDS: dict[ExportFormat, tuple[TaskName, ...]] = {
     "yolo-pose": ("keypoints",),
     "yolo-seg": ("segmentation",),
 }
-"""Of which tasks a batch must have labels, of one at least. `handsoff_shards.formats` writes them; a test compares."""
+"""A batch needs labels of at least one of these tasks. `handsoff_shards.formats` writes them; a test compares."""
 
 
 INSTANCE_FORMATS: tuple[ExportFormat, ...] = ("coco", "yolo-seg")
-"""The formats that can have an object for each connected region instead of each class."""
+"""The formats that can hold one object per connected region instead of one per class."""
 
 _INSTANCES = "-instances"
 
@@ -42,12 +42,12 @@ class ExportRef(Model):
 
     @property
     def variant(self) -> str:
-        """Format and options in one word: exports that differ in it are different archives."""
+        """Return format and options as one word. Exports that differ in it are different archives."""
         return self.format + (_INSTANCES if self.instances else "")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The inverse of `str`. Raises `ValidationError` for anything else."""
+        """Parse the text that `str` writes. Raises `ValidationError` for other text."""
         batch, _, variant = text.rpartition("/")
         name = variant.removesuffix(_INSTANCES)
         fields = {"batch": JobRef.parse(batch), "format": name, "instances": name != variant}
@@ -55,7 +55,7 @@ class ExportRef(Model):
 
 
 class ExportRecord(Model):
-    """`exports/{variant}.json`: the one archive that stands for an export."""
+    """`exports/{variant}.json`: the archive of an export."""
 
     format: ExportFormat
     instances: bool = False

@@ -1,7 +1,7 @@
-"""A stream: a batch without an end, whose shard k is rendered when somebody is about to need it.
+"""A stream: an endless batch whose shards are rendered when readers are about to need them.
 
-Its request, its reference and that of one shard, the claim on a shard that is under way, and which shards to render
-ahead of a reader. A stream is no job: it never ends, so it has no status and no manifest.
+Its request, its reference and that of one shard, and the shards to render ahead of a reader. A stream is not a job: it
+never ends, so it has no status and no manifest.
 """
 
 from collections.abc import Collection
@@ -9,13 +9,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from contracts.base import Model, Timestamp
+from contracts.base import Model
 from contracts.batches import Recipe
 from contracts.ids import StreamId, TenantId
 from contracts.jobs import JobRef
 
 MAX_SAMPLES = 10**9
-"""Samples have names of nine digits. At a hundred samples a second, that is four months; another seed has as many."""
+"""Sample names have nine digits. At 100 samples per second this lasts four months; another seed gives as many again."""
 
 
 class StreamRef(Model):
@@ -29,7 +29,7 @@ class StreamRef(Model):
 
 
 ShardOwner = JobRef | StreamRef
-"""What has shards: a batch (by its job), or a stream."""
+"""The owner of shards: a batch (by its job) or a stream."""
 
 
 class StreamShardRef(Model):
@@ -43,47 +43,42 @@ class StreamShardRef(Model):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The inverse of `str`. Raises `ValidationError` for anything else."""
+        """Parse the text that `str` writes. Raises `ValidationError` for other text."""
         tenant, stream_id, index = text.split("/")
         return cls.model_validate({"stream": {"tenant": tenant, "id": stream_id}, "index": index})
 
 
 class StreamRequest(Recipe):
-    """`streams/{id}/request.json`: a stream as its shards will be rendered, whatever changes around it."""
+    """`streams/{id}/request.json`: everything that decides the samples of a stream."""
 
     kind: Literal["stream"] = "stream"
     id: StreamId
 
     @property
     def ref(self) -> StreamRef:
-        """The reference that crosses the queue."""
+        """Return the reference that crosses the queue."""
         return StreamRef(tenant=self.tenant, id=self.id)
 
     @property
     def num_shards(self) -> int:
-        """How many shards there can be: as many as nine digits have names for."""
+        """Return the number of shards: nine digits name the samples."""
         return MAX_SAMPLES // self.shard_size
 
     def samples(self, shard: int) -> range:
-        """The sample indices of shard `shard`; every shard is full."""
+        """Return the sample indices of a shard. Every shard is full. Raises `IndexError` past the last one."""
         if not 0 <= shard < self.num_shards:
-            raise IndexError(f"shard {shard} of stream {self.id}, which has {self.num_shards}")
+            raise IndexError(
+                f"expected a shard from 0 to {self.num_shards - 1} of '{self.id}', got {shard}"
+            )
         return range(shard * self.shard_size, (shard + 1) * self.shard_size)
-
-
-class Claim(Model):
-    """A shard that is queued or being rendered: under which id, and since when."""
-
-    rq_id: str
-    at: Timestamp
 
 
 def shards_ahead(
     index: int, num_shards: int, *, window: int, claimed: Collection[int]
 ) -> list[int]:
-    """The shards to render ahead of a reader of shard `index`, the next one first.
+    """Return the shards to render ahead of a reader of shard `index`, the next one first.
 
-    At most `window` claims of a stream are look-ahead, however many read it, so that a stream cannot flood the queue.
+    A stream has at most `window` look-ahead claims for all its readers together, so it cannot flood the queue.
     """
     room = window - sum(other != index for other in claimed)
     ahead = range(index + 1, min(index + 1 + window, num_shards))

@@ -1,9 +1,8 @@
-"""Every Redis key of ours, spelled once, all under `handsoff:`; RQ's own begin with `rq:`.
+"""The Redis keys of this service, all under `handsoff:`. RQ's keys begin with `rq:`.
 
-Nothing behind these keys is a fact: each can be lost and is rebuilt from the store, or from the next heartbeat.
+The data behind these keys are no facts: they can be lost and are rebuilt from the store or from the next heartbeat.
 """
 
-from contracts.exports import ExportRef
 from contracts.jobs import JobRef
 from contracts.streams import StreamRef
 from state.keys import Noun
@@ -18,12 +17,12 @@ def live(ref: JobRef) -> str:
 
 
 def events(ref: JobRef) -> str:
-    """Stream: what happened to a job, oldest first."""
+    """Stream: the events of a job, oldest first."""
     return f"handsoff:events:{ref}"
 
 
 def attempts(ref: JobRef) -> str:
-    """Hash: a job, or a part of it -> how often it was put into a queue."""
+    """Hash: a job, or a part of it -> how often it was queued."""
     return f"handsoff:attempts:{ref}"
 
 
@@ -32,59 +31,59 @@ def in_flight(ref: JobRef) -> str:
     return f"handsoff:in-flight:{ref}"
 
 
-def claims(stream: StreamRef) -> str:
-    """Hash: the shards of a stream that are queued or being rendered -> the claim (JSON)."""
-    return f"handsoff:claims:{stream}"
+# Items made on demand (`state/on_demand`).
+
+CLAIM_OWNERS = "handsoff:on-demand:owners"
+"""Set: the owners that have claims."""
 
 
-def failures(stream: StreamRef, shard: int) -> str:
-    """Text: why a shard of a stream could not be rendered (JSON), for as long as nobody should try again."""
-    return f"handsoff:failure:{stream}/{shard}"
+def claims(owner: str) -> str:
+    """Hash: the owner's items that are queued or being made -> the claim (JSON)."""
+    return f"handsoff:on-demand:claims:{owner}"
 
 
-def news(stream: StreamRef) -> str:
-    """Stream: the shards of a stream that were rendered or have failed, as they do."""
-    return f"handsoff:news:{stream}"
+def failure(item: str) -> str:
+    """Text: why an item could not be made (JSON), for as long as no request may have it tried again."""
+    return f"handsoff:on-demand:failure:{item}"
+
+
+def news(owner: str) -> str:
+    """Stream: the owner's items as their claims end."""
+    return f"handsoff:on-demand:news:{owner}"
+
+
+def call_number(owner: str) -> str:
+    """Counter: the calls that were queued for the owner's items. It numbers their ids in the queue."""
+    return f"handsoff:rq-number:{owner}"
+
+
+# Readers of streams.
 
 
 def reading(stream: StreamRef) -> str:
-    """Present while somebody reads the stream."""
+    """Present while the stream has readers."""
     return f"handsoff:reading:{stream}"
 
 
-def asked_at(stream: StreamRef) -> str:
-    """Sorted set: the shards of a stream -> when each was last asked for."""
+def requested_at(stream: StreamRef) -> str:
+    """Sorted set: the shards of a stream -> when each was last requested."""
     return f"handsoff:asked-at:{stream}"
 
 
-def rq_number(stream: StreamRef) -> str:
-    """Counter: how many shards of a stream were ever queued, which numbers their ids in the queue."""
-    return f"handsoff:rq-number:{stream}"
-
-
-EXPORTS = "handsoff:exports"
-"""Hash: the exports that are queued or being made -> the claim (JSON)."""
-
-
-def export_failure(export: ExportRef) -> str:
-    """Text: why an export could not be made (JSON), for as long as nobody should try again."""
-    return f"handsoff:export-failure:{export}"
-
-
 WAITED_FOR = "handsoff:waited-for"
-"""Sorted set: the ids in the queue that a reader waits for -> since when; they stay before all others."""
+"""Sorted set: the ids in the queue that readers wait for -> since when. They stay ahead of all others."""
 
 
 def index(tenant: str, noun: Noun) -> str:
-    """Sorted set, all scores 0: the ids of one noun, in the order of their time."""
+    """Sorted set, all scores 0: the ids of one noun, oldest first."""
     return f"handsoff:index:{tenant}:{noun}"
 
 
 def index_mark(tenant: str, noun: Noun) -> str:
-    """Present while the index is known to be whole."""
+    """Present while the index is complete."""
     return f"handsoff:index-whole:{tenant}:{noun}"
 
 
 def lock(name: str) -> str:
-    """A short claim on something that one process at a time may do."""
+    """A short claim on work that one process at a time may do."""
     return f"handsoff:lock:{name}"

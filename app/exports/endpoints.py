@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import RedirectResponse
 
 from app.exports.schemas import ExportView, show_export
-from app.exports.waiting import MAX_WAIT_SECONDS, wait_for_export
+from app.exports.service import wait_for_export
 from app.http.requests import LinksDep, ServicesDep, TenantDep
+from app.on_demand import MAX_WAIT_SECONDS
 from contracts.exports import ExportFormat, ExportRecord, ExportRef
 from contracts.ids import BatchId
 from contracts.jobs import JobRef

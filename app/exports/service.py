@@ -1,69 +1,61 @@
-"""Decides whether a batch can be had in another format, and has it made once. Knows no HTTP.
+"""Decide whether a batch can be exported in a format, and have the export made once. Knows no HTTP.
 
-A worker makes the archive: that may take minutes, and its code (NumPy, Pillow) is not in the app's process.
+A worker makes the archive: that can take minutes, and its code (NumPy, Pillow) is not in the app's process.
 """
 
+from functools import partial
+
+from app import on_demand
 from app.batches.service import read_manifest
 from app.services import Services
 from contracts.batches import BatchManifest
-from contracts.errors.tree import ExportFailed, InvalidRequest, TooLarge
+from contracts.errors.tree import InvalidRequest, TooLarge
 from contracts.exports import EXPORT_NEEDS, INSTANCE_FORMATS, ExportRecord, ExportRef
-from state import keys, records
-from state.export_ledger import ExportLedger
-from state.queues import export_call
+from state.on_demand.kinds import EXPORTS
 
 
-def ask(services: Services, ref: ExportRef) -> ExportRecord | None:
-    """The export's record, or None: then a worker makes it.
+async def wait_for_export(services: Services, ref: ExportRef, seconds: float) -> ExportRecord:
+    """Return the record of an export; have the export made when it is absent.
 
-    Raises `NotFound`, `Gone`, `NotRendered` before the batch has succeeded, `InvalidRequest` for a format that its
-    labels are not for, `TooLarge`, `ExportFailed`, and `redis.RedisError` when it is not there and Redis is away.
+    Raises `ExportNotReady` after `seconds`, and the errors of `ask`.
     """
-    record = records.read(services.store, keys.export_record(ref), ExportRecord)
-    if record is not None:
-        return record
-    _check(services, ref, read_manifest(services, ref.batch))
-    ledger = ExportLedger(services.ledger)
-    failure = ledger.failure(ref)
-    if failure is not None:
-        raise ExportFailed(ref.batch.id, ref.variant, failure.code, failure.detail)
-    _queue(services, ledger, ref)
-    return None
+    ask = partial(_ask, services, ref)
+    return await on_demand.wait(services, EXPORTS, ref, ask=ask, seconds=seconds)
+
+
+def _ask(services: Services, ref: ExportRef) -> ExportRecord | None:
+    """Return the record of an export, or None after the export was queued.
+
+    Raises `NotFound`, `Gone`, `NotRendered` before the batch has succeeded, `InvalidRequest` for a format that does not
+    fit the batch's labels, `TooLarge`, `ExportFailed`, and `redis.RedisError` when the export is absent and Redis does
+    not answer.
+    """
+    record = on_demand.find(services, EXPORTS, ref)
+    if record is None:
+        _check(services, ref, read_manifest(services, ref.batch))
+        on_demand.require(services, EXPORTS, ref)
+    return record
 
 
 def _check(services: Services, ref: ExportRef, manifest: BatchManifest) -> None:
     assert manifest.labels is not None
-    needs = EXPORT_NEEDS[ref.format]
-    if not set(needs) & set(manifest.labels.tasks):
+    needs, tasks = EXPORT_NEEDS[ref.format], manifest.labels.tasks
+    if not set(needs) & set(tasks):
         raise InvalidRequest.at(
             "format",
-            f"{ref.format} is for labels of {' or '.join(needs)}; those of '{ref.batch.id}' are of"
-            f" {' and '.join(manifest.labels.tasks)}. Ask for another format.",
+            f"{ref.format} needs labels of {' or '.join(needs)}; '{ref.batch.id}' has labels of"
+            f" {' and '.join(tasks)}. Choose another format.",
         )
     if ref.instances and ref.format not in INSTANCE_FORMATS:
         raise InvalidRequest.at(
             "instances",
-            f"{ref.format} has no instances. Leave `instances` out, or ask for"
+            f"{ref.format} has no instances; leave `instances` out, or choose the format"
             f" {' or '.join(INSTANCE_FORMATS)}.",
         )
-    most = services.settings.max_export_samples
-    if manifest.num_samples > most:
+    limit = services.settings.max_export_samples
+    if manifest.num_samples > limit:
         raise TooLarge(
-            f"'{ref.batch.id}' has {manifest.num_samples} samples; at most {most} are put into one archive here."
-            f" Download its shards and make it on your machine: handsoff export {ref.batch.id} --format {ref.format}"
+            f"'{ref.batch.id}' has {manifest.num_samples} samples; this server exports at most {limit}. Download the"
+            f" shards and export on your machine: handsoff export {ref.batch.id} --format {ref.format}"
             f"{' --instances' if ref.instances else ''} --out DIR."
         )
-
-
-def _queue(services: Services, ledger: ExportLedger, ref: ExportRef) -> None:
-    """Queues the export unless somebody has: a claim in Redis keeps two callers from having it made twice."""
-    if ledger.is_claimed(ref):
-        return
-    attempt = services.ledger.next_attempt(ref.batch, f"export-{ref.variant}")
-    call = export_call(ref, attempt)
-    if not ledger.claim(ref, call.rq_id):
-        return
-    if services.store.head(keys.export_record(ref)) is not None:  # made since the caller looked
-        ledger.release(ref)
-    else:
-        services.queueing.put(call)

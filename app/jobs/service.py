@@ -17,6 +17,7 @@ from contracts.errors.tree import Gone, NotFound
 from contracts.events import FIRST, Event
 from contracts.jobs import Cancellation, Idempotency, JobKind, JobRef, JobStatus, Live
 from state import keys, records
+from state.on_demand.ledger import OnDemandLedger
 from state.queues import Call, job_call
 from state.records import JobRecord, JobRequest
 
@@ -182,6 +183,7 @@ def _erase(services: Services, ref: JobRef) -> None:
     )
     try:
         services.ledger.forget(ref)
+        OnDemandLedger(services.ledger).forget(str(ref))
         services.ledger.index_remove(ref.tenant, keys.NOUN_OF_KIND[ref.kind], ref.id)
     except (
         redis.RedisError

@@ -20,10 +20,11 @@ from app.http.requests import (
     created,
     paged,
 )
+from app.on_demand import MAX_WAIT_SECONDS
 from app.services import Services
 from app.streams import service
 from app.streams.schemas import StreamCreate, StreamView, show_stream
-from app.streams.waiting import MAX_WAIT_SECONDS, endless_tar, wait_for_shard
+from app.streams.waiting import endless_tar, wait_for_shard
 from contracts.batches import ShardRecord
 from contracts.ids import StreamId
 from contracts.streams import StreamRef, StreamRequest

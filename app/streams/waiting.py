@@ -1,59 +1,54 @@
-"""The wait for a shard of a stream, and the stream as one endless tar. Waiting holds neither a thread nor the loop."""
+"""The wait for a shard of a stream, and the stream as one endless tar."""
 
-import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi.concurrency import run_in_threadpool
 
+from app import on_demand
+from app.on_demand import MAX_WAIT_SECONDS
 from app.services import Services
 from app.streams import service
 from contracts.base import Artefact
 from contracts.batches import ShardRecord
 from contracts.errors.tree import ShardNotReady
-from contracts.streams import StreamRequest
+from contracts.streams import StreamRequest, StreamShardRef
+from state.on_demand.kinds import STREAM_SHARDS
 from state.store import Store
-
-MAX_WAIT_SECONDS = 30
 
 _BLOCK_BYTES = 512
 _LAST_RECORD_BYTES = 10_240
-"""A tar ends with two blocks of zeros, and more until its size is a multiple of this."""
+"""A tar ends with two blocks of zeros, padded with zeros until its size is a multiple of this."""
 END_OF_ARCHIVE = bytes(2 * _BLOCK_BYTES)
 
 
 async def wait_for_shard(
     services: Services, request: StreamRequest, index: int, seconds: float
 ) -> ShardRecord:
-    """The record of a shard, had rendered when it is not there.
+    """Return the record of a shard; have the shard rendered when it is absent.
 
-    Raises `ShardNotReady` when it is not there after `seconds`, `ShardFailed`, and `Gone`.
+    Raises `ShardNotReady` after `seconds`, `ShardFailed`, and `Gone`.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    last = await services.listener.newest(request.ref)  # before the look, so that no news is missed
-    while True:
-        record = await run_in_threadpool(service.ask, services, request, index)
-        if record is not None:
-            return record
-        left = deadline - loop.time()
-        if left <= 0:
-            raise ShardNotReady(request.id, index)
-        # It also comes back without news: a claim whose worker died was freed, or Redis has lost everything.
-        last = await services.listener.news(request.ref, index, last, left)
+    shard = StreamShardRef(stream=request.ref, index=index)
+    ask = partial(service.ask, services, request, index)
+    return await on_demand.wait(services, STREAM_SHARDS, shard, ask=ask, seconds=seconds)
 
 
 async def endless_tar(
     services: Services, request: StreamRequest, shards: range, first: ShardRecord
 ) -> AsyncIterator[bytes]:
-    """The samples of shard after shard as one tar. `first` is there; the others are asked for as they are reached."""
+    """Yield the samples of shard after shard as one tar.
+
+    `first` is the record of the first shard. Each other shard is requested when the one before it has been read.
+    """
     for index in shards:
-        record = first if index == shards.start else await _patiently(services, request, index)
+        record = first if index == shards.start else await _retry(services, request, index)
         async for chunk in _contents(services.store, record.tar):
             yield chunk
     yield END_OF_ARCHIVE
 
 
-async def _patiently(services: Services, request: StreamRequest, index: int) -> ShardRecord:
+async def _retry(services: Services, request: StreamRequest, index: int) -> ShardRecord:
     while True:
         try:
             return await wait_for_shard(services, request, index, MAX_WAIT_SECONDS)
@@ -62,13 +57,13 @@ async def _patiently(services: Services, request: StreamRequest, index: int) -> 
 
 
 async def _contents(store: Store, tar: Artefact) -> AsyncIterator[bytes]:
-    """A shard without its end of archive. The next piece is read when the one before has been taken.
+    """Yield a shard without its end of archive. A chunk is read once the one before it has been sent.
 
-    In one GET: of some S3 servers (rclone's) a range cannot be relied on.
+    One GET reads it all, because some S3 servers (rclone's) do not serve ranges reliably.
     """
-    pieces, held = store.stream(tar.key), b""
-    while piece := await run_in_threadpool(next, pieces, b""):
-        held += piece
+    chunks, held = store.stream(tar.key), b""
+    while chunk := await run_in_threadpool(next, chunks, b""):
+        held += chunk
         if len(held) > _LAST_RECORD_BYTES:
             yield held[:-_LAST_RECORD_BYTES]
             held = held[-_LAST_RECORD_BYTES:]
@@ -76,6 +71,6 @@ async def _contents(store: Store, tar: Artefact) -> AsyncIterator[bytes]:
 
 
 def _without_end(tail: bytes) -> bytes:
-    """The last record up to where the zeros begin. The last file of a shard is JSON, so they are all of the end."""
+    """Cut the last record off where its zeros begin. The last file of a shard is JSON, so no zero belongs to it."""
     used = len(tail.rstrip(b"\0"))
     return tail[: -(-used // _BLOCK_BYTES) * _BLOCK_BYTES]

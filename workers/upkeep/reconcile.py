@@ -34,8 +34,9 @@ from contracts.streams import StreamRef
 from state import keys, records
 from state.queues import RETENTION, job_call, job_id_of
 from workers.importing.uploads import discard_used
-from workers.rendering import exports, streams
+from workers.rendering import streams
 from workers.rendering.batches import completed, queue_next
+from workers.runtime import on_demand
 from workers.runtime.jobs import failed
 from workers.runtime.machine import Machine
 from workers.runtime.machine_jobs import MachineJob
@@ -103,8 +104,9 @@ class Reconciler:
         with _surviving("workers"):
             self._forget_dead_workers(looked_at)
         queued = queued_rq_ids(self.machine)
-        with _surviving("exports"):
-            exports.free_lost_claims(self.machine, queued)
+        with _surviving("items made on demand"):
+            rq_ids = {rq_id for ids in queued.values() for rq_id in ids}
+            on_demand.free_lost_claims(self.machine, rq_ids)
         for tenant in self.machine.store.children("tenants"):
             with _surviving("indexes"):
                 self._rebuild_indexes(tenant)
@@ -113,7 +115,7 @@ class Reconciler:
             with _surviving("leftovers"):
                 leftovers.sweep(self.machine, tenant, self.name, looked_at)
             with _surviving("streams"):
-                self._tend_streams(tenant, queued)
+                self._sweep_streams(tenant)
             for job in self._unfinished(tenant):
                 self._repair_one(tenant, job, queued, looked_at)
 
@@ -139,13 +141,11 @@ class Reconciler:
             if not self.machine.ledger.index_is_whole(tenant, noun):
                 records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
 
-    def _tend_streams(self, tenant: str, queued: Mapping[str, set[str]]) -> None:
-        is_sweeping = self.machine.ledger.try_lock(f"sweep:{tenant}", self.name, SWEEP_INTERVAL)
+    def _sweep_streams(self, tenant: str) -> None:
+        if not self.machine.ledger.try_lock(f"sweep:{tenant}", self.name, SWEEP_INTERVAL):
+            return
         for stream_id in self.machine.store.children(keys.noun_prefix(tenant, "streams")):
-            stream = StreamRef(tenant=tenant, id=stream_id)
-            streams.free_lost_claims(self.machine, stream, queued.get(stream_id, set()))
-            if is_sweeping:
-                streams.sweep(self.machine, stream)
+            streams.sweep(self.machine, StreamRef(tenant=tenant, id=stream_id))
 
     def _unfinished(self, tenant: str) -> list[str]:
         """The text of every job not yet known to have ended, kind by kind, oldest first."""

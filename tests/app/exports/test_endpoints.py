@@ -1,6 +1,7 @@
-"""Promises of `/v1/batches/{id}/export` over HTTP; the worker is played."""
+"""Exports over HTTP: made once for all requests, with a stand-in for the worker."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
@@ -12,10 +13,13 @@ from contracts.exports import ExportRecord, ExportRef
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobError, JobRef
 from state import keys, records
-from state.export_ledger import ExportLedger
 from state.ledger import Ledger
+from state.on_demand.kinds import EXPORTS
+from state.on_demand.ledger import OnDemandLedger
+from state.queues import RETENTION
 from state.settings import Settings
 from state.store import Store
+from tests.app.streams.test_endpoints import until
 
 FinishBatch = Callable[[str], BatchManifest]
 ZIP = b"a zip"
@@ -23,13 +27,13 @@ ZIP = b"a zip"
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Archives of four samples at most."""
+    """Limit archives to four samples."""
     return settings.model_copy(update={"max_export_samples": 4})
 
 
 @pytest.fixture
 def make_batch(client: httpx2.Client, finished_fit_id: str) -> Callable[[int], str]:
-    """Asks for a batch of n samples with masks."""
+    """Request a batch of n samples with masks."""
 
     def make(n: int) -> str:
         answer = client.post("/v1/batches", json={"fit": finished_fit_id, "n": n})
@@ -40,32 +44,33 @@ def make_batch(client: httpx2.Client, finished_fit_id: str) -> Callable[[int], s
 
 @pytest.fixture
 def batch_id(make_batch: Callable[[int], str], finish_batch: FinishBatch) -> str:
-    """A batch of four samples that has succeeded."""
-    made = make_batch(4)
-    finish_batch(made)
-    return made
+    """Return a succeeded batch of four samples."""
+    new = make_batch(4)
+    finish_batch(new)
+    return new
 
 
 @pytest.fixture
 def coco(batch_id: str) -> ExportRef:
-    """Its export as COCO."""
+    """Return its export as COCO."""
     return ExportRef(batch=JobRef(tenant=DEFAULT_TENANT, id=batch_id), format="coco")
 
 
-def write_archive(store: Store, export: ExportRef) -> None:
-    """What a worker leaves."""
+def write_archive(store: Store, ledger: Ledger, export: ExportRef) -> None:
+    """Store an archive and its record, and release the claim, as a worker does."""
     archive = Artefact(
         key=keys.export_zip(export, sha256_of(ZIP)), sha256=sha256_of(ZIP), num_bytes=len(ZIP)
     )
     store.put(archive.key, ZIP)
-    made = ExportRecord(format=export.format, archive=archive, num_files=3, finished_at=now())
-    records.create(store, keys.export_record(export), made)
+    record = ExportRecord(format=export.format, archive=archive, num_files=3, finished_at=now())
+    records.create(store, keys.export_record(export), record)
+    OnDemandLedger(ledger).release(EXPORTS.item(export))
 
 
-def test_an_absent_export_is_queued_once_and_not_waited_for_in_the_request(
+def test_an_absent_export_is_queued_once(
     client: httpx2.Client, coco: ExportRef, queued: Callable[[str], list[str]]
 ) -> None:
-    """However many ask: 503 with Retry-After, as long as a worker is at it."""
+    """Every request gets 503 with Retry-After until a worker has made it."""
     path = f"/v1/batches/{coco.batch.id}/export?format=coco&wait=0"
     answers = [client.get(path) for _ in range(2)]
     assert [answer.json()["code"] for answer in answers] == ["export_not_ready"] * 2
@@ -73,11 +78,41 @@ def test_an_absent_export_is_queued_once_and_not_waited_for_in_the_request(
     assert queued("cpu") == [f"{coco.batch.id}-export-coco-1"]
 
 
-def test_an_export_is_read_by_its_link(
-    client: httpx2.Client, store: Store, coco: ExportRef
+def test_requests_wait_for_one_export(
+    client: httpx2.Client,
+    store: Store,
+    ledger: Ledger,
+    coco: ExportRef,
+    queued: Callable[[str], list[str]],
 ) -> None:
-    """307 to the archive; the record has its digest; it goes when the batch does."""
-    write_archive(store, coco)
+    """The same news wakes both, long before their next read of the store."""
+    path = f"/v1/batches/{coco.batch.id}/export/record?format=coco&wait=30"
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(client.get, path) for _ in range(2)]
+        until(lambda: bool(queued("cpu")))
+        assert not any(answer.done() for answer in answers)
+        write_archive(store, ledger, coco)
+        assert [answer.result().json()["num_files"] for answer in answers] == [3, 3]
+    assert len(queued("cpu")) == 1
+
+
+def test_the_wait_for_a_deleted_batch_ends(
+    client: httpx2.Client, coco: ExportRef, queued: Callable[[str], list[str]]
+) -> None:
+    """The request gets 410 instead of waiting for its time limit."""
+    path = f"/v1/batches/{coco.batch.id}/export?format=coco&wait=30"
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.get, path)
+        until(lambda: bool(queued("cpu")))
+        client.delete(f"/v1/batches/{coco.batch.id}")
+        assert answer.result().status_code == 410
+
+
+def test_an_export_is_read_by_its_link(
+    client: httpx2.Client, store: Store, ledger: Ledger, coco: ExportRef
+) -> None:
+    """307 to the archive; the record has its digest; deleting the batch deletes it."""
+    write_archive(store, ledger, coco)
     path = f"/v1/batches/{coco.batch.id}/export"
     answer = client.get(f"{path}?format=coco")
     assert answer.status_code == 307
@@ -86,41 +121,45 @@ def test_an_export_is_read_by_its_link(
     assert (record["sha256"], record["num_files"]) == (sha256_of(ZIP), 3)
     client.delete(f"/v1/batches/{coco.batch.id}")
     assert client.get(f"{path}?format=coco").status_code == 410
-    assert [found.key for found in store.list(keys.job_prefix(coco.batch))] == [
+    assert [each.key for each in store.list(keys.job_prefix(coco.batch))] == [
         keys.job_tombstone(coco.batch)
     ]
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("pascal", "'coco', 'folder'"), ("yolo-pose", "of keypoints; those of")],
+    [("pascal", "'coco', 'folder'"), ("yolo-pose", "needs labels of keypoints")],
 )
-def test_a_format_that_is_unknown_or_does_not_fit_is_refused(
+def test_an_unknown_or_unsuitable_format_is_refused(
     client: httpx2.Client, batch_id: str, name: str, said: str
 ) -> None:
-    """With what there is instead; nothing is queued."""
+    """The message lists the alternatives."""
     answer = client.get(f"/v1/batches/{batch_id}/export?format={name}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert said in answer.json()["errors"][0]["detail"]
 
 
 def test_instances_are_another_export(
-    client: httpx2.Client, store: Store, coco: ExportRef, queued: Callable[[str], list[str]]
+    client: httpx2.Client,
+    store: Store,
+    ledger: Ledger,
+    coco: ExportRef,
+    queued: Callable[[str], list[str]],
 ) -> None:
-    """The archive of one is not the answer to the other; the record says which one it is."""
-    write_archive(store, coco)
+    """Each has its own archive; the record says which one it is."""
+    write_archive(store, ledger, coco)
     path = f"/v1/batches/{coco.batch.id}/export/record?format=coco"
     assert client.get(path).json()["instances"] is False
     assert client.get(f"{path}&instances=true&wait=0").json()["code"] == "export_not_ready"
     assert queued("cpu") == [f"{coco.batch.id}-export-coco-instances-1"]
-    write_archive(store, coco.model_copy(update={"instances": True}))
+    write_archive(store, ledger, coco.model_copy(update={"instances": True}))
     assert client.get(f"{path}&instances=true").json()["instances"] is True
 
 
 def test_instances_of_a_format_without_objects_are_refused(
     client: httpx2.Client, batch_id: str
 ) -> None:
-    """With the formats that have them."""
+    """The message lists the formats that have them."""
     answer = client.get(f"/v1/batches/{batch_id}/export?format=voc&instances=true")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     (error,) = answer.json()["errors"]
@@ -128,20 +167,20 @@ def test_instances_of_a_format_without_objects_are_refused(
 
 
 @pytest.mark.parametrize("wait", ["-1", "31"])
-def test_a_wait_has_an_end(
+def test_a_wait_is_limited(
     client: httpx2.Client, batch_id: str, queued: Callable[[str], list[str]], wait: str
 ) -> None:
-    """30 seconds at most; a request that is refused has nothing made."""
+    """30 seconds at most. A refused request queues nothing."""
     answer = client.get(f"/v1/batches/{batch_id}/export?format=coco&wait={wait}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "wait"
     assert queued("cpu") == []
 
 
-def test_only_what_has_been_rendered_is_exported(
+def test_only_rendered_batches_are_exported(
     client: httpx2.Client, make_batch: Callable[[int], str]
 ) -> None:
-    """A batch that is not there, or not done, has no archive."""
+    """An unfinished batch and an unknown one have no archive."""
     paths = [
         f"/v1/batches/{batch}/export?format=coco" for batch in (make_batch(1), new_id("batch"))
     ]
@@ -149,10 +188,10 @@ def test_only_what_has_been_rendered_is_exported(
     assert [answer.json()["code"] for answer in answers] == ["not_rendered", "not_found"]
 
 
-def test_a_batch_may_be_too_large(
+def test_a_large_batch_is_refused(
     client: httpx2.Client, make_batch: Callable[[int], str], finish_batch: FinishBatch
 ) -> None:
-    """Above the limit, the answer says how to do it on one's own machine."""
+    """The message has the command that exports on the client's machine."""
     batch_id = make_batch(5)
     finish_batch(batch_id)
     answer = client.get(f"/v1/batches/{batch_id}/export?format=coco")
@@ -160,11 +199,12 @@ def test_a_batch_may_be_too_large(
     assert "handsoff export" in answer.json()["detail"]
 
 
-def test_what_could_not_be_made_is_told(
+def test_a_failed_export_is_a_problem(
     client: httpx2.Client, ledger: Ledger, coco: ExportRef, queued: Callable[[str], list[str]]
 ) -> None:
-    """With what the worker met, instead of an endless 503; it is not tried again by everybody who asks."""
-    ExportLedger(ledger).fail(coco, JobError(code="input_missing", detail="A shard is gone."))
+    """Each request gets the cause at once, and the export is not queued again."""
+    error = JobError(code="input_missing", detail="A shard is gone.")
+    OnDemandLedger(ledger).fail(EXPORTS.item(coco), error, RETENTION)
     answer = client.get(f"/v1/batches/{coco.batch.id}/export?format=coco")
     assert (answer.status_code, answer.json()["code"]) == (500, "export_failed")
     assert "A shard is gone." in answer.json()["detail"]

@@ -1,4 +1,4 @@
-"""A stream of a succeeded fit, and a worker that is played: it renders to tars that name their samples."""
+"""A stream of a succeeded fit, and a stand-in for the worker that stores tars of numbered samples."""
 
 import io
 import tarfile
@@ -11,11 +11,12 @@ from contracts.base import Artefact, now
 from contracts.batches import ShardRecord
 from contracts.digests import sha256_of
 from contracts.ids import DEFAULT_TENANT
-from contracts.streams import StreamRef, StreamRequest
+from contracts.streams import StreamRef, StreamRequest, StreamShardRef
 from state import keys, records
 from state.ledger import Ledger
+from state.on_demand.kinds import STREAM_SHARDS
+from state.on_demand.ledger import OnDemandLedger
 from state.store import Store
-from state.stream_ledger import StreamLedger
 
 Render = Callable[[str, int], ShardRecord]
 
@@ -31,13 +32,13 @@ def stream_id(client: httpx2.Client, finished_fit_id: str) -> str:
 
 @pytest.fixture
 def write_shard() -> Callable[[range], bytes]:
-    """What the worker that is played makes of some samples."""
+    """Write the tar of some samples, in place of a worker."""
     return tar_of
 
 
 @pytest.fixture
 def render(store: Store, ledger: Ledger, write_shard: Callable[[range], bytes]) -> Render:
-    """Renders one shard as a worker would."""
+    """Store one shard and its record as a worker does, and release its claim."""
 
     def render(stream_id: str, index: int) -> ShardRecord:
         ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
@@ -61,18 +62,21 @@ def render(store: Store, ledger: Ledger, write_shard: Callable[[range], bytes]) 
             render_seconds=0.1,
         )
         records.create(store, keys.shard_record(ref, index), record)
-        StreamLedger(ledger).release(ref, index)
+        shard = StreamShardRef(stream=ref, index=index)
+        OnDemandLedger(ledger).release(STREAM_SHARDS.item(shard))
         return record
 
     return render
 
 
 def tar_of(indices: range) -> bytes:
-    """A shard of one file for each sample."""
+    """Return a shard with one file per sample."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for index in indices:
-            data = f'{{"index": {index}}}'.encode() * 400  # some blocks each, the last not full
+            data = (
+                f'{{"index": {index}}}'.encode() * 400
+            )  # several tar blocks, the last one not full
             header = tarfile.TarInfo(f"{index:09d}.json")
             header.size = len(data)
             tar.addfile(header, io.BytesIO(data))

@@ -1,4 +1,4 @@
-"""Streams over HTTP: any shard at any time, one rendering however many ask, and nothing without a reader."""
+"""Streams over HTTP: any shard at any time, rendered once for all requests, and only for readers."""
 
 import hashlib
 import io
@@ -13,21 +13,29 @@ import pytest
 from contracts.errors.jobs import AcceptanceTooLow
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobError
-from contracts.streams import StreamRef
+from contracts.streams import StreamRef, StreamShardRef
 from state.ledger import Ledger
-from state.stream_ledger import StreamLedger
+from state.on_demand.kinds import STREAM_SHARDS
+from state.on_demand.ledger import Item, OnDemandLedger
+from state.queues import RETENTION
 from tests.app.streams.conftest import Render
 
 Queued = Callable[[str], list[str]]
 
 
+def item(stream_id: str, index: int) -> Item:
+    """Return the ledger's name of a shard."""
+    ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
+    return STREAM_SHARDS.item(StreamShardRef(stream=ref, index=index))
+
+
 def indices(queued: list[str]) -> list[int]:
-    """Which shards stand in a queue, in its order."""
+    """Return the shards in a queue, in its order."""
     return [int(rq_id.split("-")[1]) for rq_id in queued]
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    """Waits for something to become true."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + 30
     while not is_so():
         assert time.monotonic() < deadline
@@ -35,13 +43,13 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 def names(data: bytes) -> list[str]:
-    """The members of a tar that is read as a pipe."""
+    """Return the members of a tar that is read as a pipe."""
     with tarfile.open(fileobj=io.BytesIO(data), mode="r|") as tar:
         return [member.name for member in tar]
 
 
-def test_a_stream_is_made_read_listed_and_erased(client: httpx2.Client, stream_id: str) -> None:
-    """Everything is resolved in its answer; what is erased is 410."""
+def test_a_stream_is_created_read_listed_and_deleted(client: httpx2.Client, stream_id: str) -> None:
+    """The response has every option resolved; a deleted stream is 410."""
     address = f"/v1/streams/{stream_id}"
     stream = client.get(address).json()
     assert (stream["seed"], stream["shard_size"], stream["truncation"]) == (7, 4, 0.7)
@@ -54,8 +62,8 @@ def test_a_stream_is_made_read_listed_and_erased(client: httpx2.Client, stream_i
     assert client.get("/v1/streams").json()["items"] == []
 
 
-def test_the_same_key_makes_one_stream(client: httpx2.Client, finished_fit_id: str) -> None:
-    """A create whose answer was lost may be sent again."""
+def test_the_same_key_creates_one_stream(client: httpx2.Client, finished_fit_id: str) -> None:
+    """A create whose response was lost can be repeated."""
     headers, body = {"Idempotency-Key": "one"}, {"fit": finished_fit_id}
     first = client.post("/v1/streams", json=body, headers=headers)
     again = client.post("/v1/streams", json=body, headers=headers)
@@ -66,7 +74,7 @@ def test_the_same_key_makes_one_stream(client: httpx2.Client, finished_fit_id: s
 
 
 def test_a_stream_needs_a_fit_that_has_succeeded(client: httpx2.Client, fit_id: str) -> None:
-    """One that is unknown is a flaw of the request, one that is not done a conflict."""
+    """An unknown fit is an invalid request; an unfinished one is a conflict."""
     assert client.post("/v1/streams", json={"fit": fit_id}).json()["code"] == "fit_not_ready"
     unknown = client.post("/v1/streams", json={"fit": new_id("fit")})
     assert unknown.status_code == 422
@@ -74,31 +82,31 @@ def test_a_stream_needs_a_fit_that_has_succeeded(client: httpx2.Client, fit_id: 
 
 
 @pytest.mark.parametrize("shard", ["-1", "x", "250000000", "9" * 30])
-def test_a_bad_shard_is_named(client: httpx2.Client, stream_id: str, shard: str) -> None:
-    """Below 0, no number, or past the last."""
+def test_an_invalid_shard_is_refused(client: httpx2.Client, stream_id: str, shard: str) -> None:
+    """Negative, not a number, or past the last shard."""
     answer = client.get(f"/v1/streams/{stream_id}/shards/{shard}")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "shard"
 
 
 def test_an_unknown_stream_is_not_found(client: httpx2.Client) -> None:
-    """With the place where streams are listed."""
+    """The message names the route that lists streams."""
     answer = client.get(f"/v1/streams/{new_id('stream')}/shards/0")
     assert answer.status_code == 404
     assert "GET /v1/streams" in answer.json()["detail"]
 
 
-def test_a_stream_that_nobody_reads_has_nothing_queued(
+def test_a_stream_without_readers_queues_nothing(
     client: httpx2.Client, stream_id: str, queued: Queued
 ) -> None:
-    """Looking at it is not reading it."""
+    """Getting and listing a stream are not reading it."""
     client.get(f"/v1/streams/{stream_id}")
     client.get("/v1/streams")
     assert queued("generate") == []
 
 
 def test_a_shard_that_takes_longer_is_503(client: httpx2.Client, stream_id: str) -> None:
-    """With the time to ask again after; nobody renders here."""
+    """With Retry-After. No worker runs here."""
     for wait in (0, 1):
         answer = client.get(f"/v1/streams/{stream_id}/shards/0", params={"wait": wait})
         assert (answer.status_code, answer.json()["code"]) == (503, "shard_not_ready")
@@ -106,20 +114,20 @@ def test_a_shard_that_takes_longer_is_503(client: httpx2.Client, stream_id: str)
 
 
 @pytest.mark.parametrize("wait", ["-1", "31", "soon"])
-def test_a_wait_has_an_end(
+def test_a_wait_is_limited(
     client: httpx2.Client, stream_id: str, queued: Queued, wait: str
 ) -> None:
-    """30 seconds at most; a request that is refused has nothing rendered."""
+    """30 seconds at most. A refused request queues nothing."""
     answer = client.get(f"/v1/streams/{stream_id}/shards/0", params={"wait": wait})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "wait"
     assert queued("generate") == []
 
 
-def test_a_shard_that_is_there_is_a_signed_link(
+def test_a_rendered_shard_is_a_signed_link(
     client: httpx2.Client, stream_id: str, render: Render
 ) -> None:
-    """307, to a link that is worth nothing unsigned; its record says what the bytes behind it must be."""
+    """307 to a link that needs its signature. The record has the size and digest of the bytes."""
     render(stream_id, 5)
     answer = client.get(f"/v1/streams/{stream_id}/shards/5")
     assert answer.status_code == 307
@@ -132,10 +140,10 @@ def test_a_shard_that_is_there_is_a_signed_link(
     assert names(data)[0] == "000000020.json"
 
 
-def test_a_reader_has_its_shard_queued_first_and_the_next_behind(
+def test_requested_shards_are_queued_first_and_the_next_ones_last(
     client: httpx2.Client, stream_id: str, queued: Queued
 ) -> None:
-    """Look-ahead is bounded, whoever reads; what is asked for overtakes it, first come first served."""
+    """Look-ahead is bounded for all readers together. Requested shards go ahead of it, first come first served."""
     for shard, order in [
         (10, [10, 11, 12, 13, 14]),
         (12, [10, 12, 11, 13, 14]),
@@ -149,18 +157,25 @@ def test_a_reader_has_its_shard_queued_first_and_the_next_behind(
 def test_the_window_moves_on_with_the_reader(
     client: httpx2.Client, stream_id: str, queued: Queued, render: Render
 ) -> None:
-    """A shard that is there is read from the store, and another one is queued behind."""
+    """A rendered shard is read from the store, and one more shard is queued."""
     client.get(f"/v1/streams/{stream_id}/shards/0?wait=0")
     for shard in (0, 1):
         render(stream_id, shard)
     client.get(f"/v1/streams/{stream_id}/shards/1?wait=0")
-    assert indices(queued("generate")) == [0, 1, 2, 3, 4, 5]  # the worker that was played took none
+    assert indices(queued("generate")) == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]  # the stand-in takes no call from the queue
 
 
 def test_two_readers_of_one_shard_wait_for_one_rendering(
     client: httpx2.Client, stream_id: str, queued: Queued, render: Render
 ) -> None:
-    """Both are answered by the same news, far sooner than they would look again."""
+    """The same news wakes both, long before their next read of the store."""
     address = f"/v1/streams/{stream_id}/shards/3/record?wait=30"
     with ThreadPoolExecutor(2) as pool:
         answers = [pool.submit(client.get, address) for _ in range(2)]
@@ -171,35 +186,33 @@ def test_two_readers_of_one_shard_wait_for_one_rendering(
     assert indices(queued("generate")).count(3) == 1
 
 
-def test_a_shard_that_failed_is_a_problem(
+def test_a_failed_shard_is_a_problem(
     client: httpx2.Client, stream_id: str, ledger: Ledger, queued: Queued
 ) -> None:
-    """Told at once to everybody who asks, with the cause; it is not rendered again and again."""
-    ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
-    error = JobError(code=AcceptanceTooLow.code, detail="Ask for less.")
-    StreamLedger(ledger).fail(ref, 0, error)
+    """Each request gets the cause at once, and the shard is not queued again."""
+    error = JobError(code=AcceptanceTooLow.code, detail="Relax the filter.")
+    OnDemandLedger(ledger).fail(item(stream_id, 0), error, RETENTION)
     answer = client.get(f"/v1/streams/{stream_id}/shards/0?wait=30")
     assert (answer.status_code, answer.json()["code"]) == (500, "shard_failed")
     assert "acceptance_too_low" in answer.json()["detail"]
     assert queued("generate") == []
 
 
-def test_a_claim_that_was_freed_is_taken_over_by_who_waits(
+def test_a_request_that_waits_queues_a_freed_shard_again(
     client: httpx2.Client, stream_id: str, queued: Queued, ledger: Ledger, render: Render
 ) -> None:
-    """The worker died, the reconciler freed its claim: the reader has the shard queued again and goes on waiting."""
-    ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
+    """The worker died and the reconciler freed its claim: the request goes on waiting."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.get, f"/v1/streams/{stream_id}/shards/3/record?wait=30")
         until(lambda: 3 in indices(queued("generate")))
-        StreamLedger(ledger).release(ref, 3)
+        OnDemandLedger(ledger).release(item(stream_id, 3))
         until(lambda: indices(queued("generate")).count(3) == 2)
         render(stream_id, 3)
         assert answer.result().status_code == 200
 
 
-def test_some_shards_are_one_tar(client: httpx2.Client, stream_id: str, render: Render) -> None:
-    """No end of archive between them, and a regular one behind the last."""
+def test_several_shards_are_one_tar(client: httpx2.Client, stream_id: str, render: Render) -> None:
+    """No end of archive between them, and a regular one after the last."""
     for shard in (2, 3, 4):
         render(stream_id, shard)
     answer = client.get(f"/v1/streams/{stream_id}/tar?start=2&shards=3")
@@ -210,24 +223,24 @@ def test_some_shards_are_one_tar(client: httpx2.Client, stream_id: str, render: 
 def test_an_endless_tar_is_rendered_as_it_is_read(
     client: httpx2.Client, stream_id: str, render: Render, queued: Queued
 ) -> None:
-    """Each shard is asked for when the one before has been taken; no more than the window is queued."""
+    """Each shard is requested once the one before has been read. Only the look-ahead window is queued."""
     render(stream_id, 0)
     with client.stream("GET", f"/v1/streams/{stream_id}/tar") as answer:
         read = Pipe(answer)
         with tarfile.open(fileobj=read, mode="r|") as tar:
-            found = []
+            members = []
             for member in tar:
-                found.append(member.name)
-                if len(found) == 4:
+                members.append(member.name)
+                if len(members) == 4:
                     render(stream_id, 1)
-                if len(found) == 8:
+                if len(members) == 8:
                     break
-    assert found == [f"{index:09d}.json" for index in range(8)]
+    assert members == [f"{index:09d}.json" for index in range(8)]
     assert max(indices(queued("generate"))) <= 6
 
 
 class Pipe(io.RawIOBase):
-    """A response that is read like a file."""
+    """Read a response like a file."""
 
     def __init__(self, answer: httpx2.Response) -> None:
         self._chunks = answer.iter_bytes(512)

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobError
-from contracts.streams import StreamRef
+from contracts.streams import StreamRef, StreamShardRef
 from handsoff_client import (
     Gone,
     HandsOff,
@@ -22,7 +22,9 @@ from handsoff_client import (
 )
 from handsoff_client.cli.commands import main
 from state.ledger import Ledger
-from state.stream_ledger import StreamLedger
+from state.on_demand.kinds import STREAM_SHARDS
+from state.on_demand.ledger import OnDemandLedger
+from state.queues import RETENTION
 from tests.app.streams.conftest import Render, render, stream_id  # noqa: F401 - fixtures
 from tests.client.conftest import tar_of
 
@@ -69,7 +71,9 @@ def test_a_shard_that_failed_raises(
 ) -> None:
     """With what the worker met; nobody waits for it."""
     ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
-    StreamLedger(ledger).fail(ref, 0, JobError(code="input_missing", detail="The fit is gone."))
+    item = STREAM_SHARDS.item(StreamShardRef(stream=ref, index=0))
+    error = JobError(code="input_missing", detail="The fit is gone.")
+    OnDemandLedger(ledger).fail(item, error, RETENTION)
     with pytest.raises(ShardFailed, match="The fit is gone"):
         handsoff.streams.shard(stream_id, 0)
 

@@ -14,7 +14,8 @@ def leaves(error: type[HandsOffError]) -> list[type[HandsOffError]]:
 def test_the_drawn_tree_is_the_real_one() -> None:
     """Every error is drawn in the docstring with its status and code."""
     drawn = (contracts.errors.tree.__doc__ or "").splitlines()
-    for leaf in leaves(HandsOffError)[1:]:
+    own = [leaf for leaf in leaves(HandsOffError) if leaf.__module__.startswith("contracts.")]
+    for leaf in own[1:]:
         (line,) = [line for line in drawn if f"── {leaf.__name__} " in line]
         assert f" {leaf.status}  {leaf.code} " in f"{line} "
 

@@ -1,4 +1,4 @@
-"""A stream, and worker processes that are killed: whoever waits for a shard still gets it."""
+"""A stream and worker processes that are killed: the shard is still rendered."""
 
 import pytest
 
@@ -8,7 +8,8 @@ from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.streams import StreamRequest
 from examples.demo.stack import Stack
 from state import keys, records
-from state.stream_ledger import StreamLedger
+from state.on_demand.ledger import OnDemandLedger
+from state.stream_readers import StreamReaders
 from tests.workers.rendering.test_streams import READ, queue
 from tests.workers.scene import Scene
 from tests.workers.upkeep.test_lost_workers import scene, stack, until  # noqa: F401 - fixtures
@@ -20,17 +21,17 @@ def test_a_shard_is_taken_over_from_a_dead_worker(
     stack: Stack,  # noqa: F811 - a fixture
     scene: Scene,  # noqa: F811 - a fixture
 ) -> None:
-    """SIGKILL in mid-shard: another worker renders it, and the claim ends with it."""
+    """After SIGKILL in mid-shard, another worker renders the shard, and its claim ends."""
     batch = scene.ask_batch(scene.fit())  # for its pinned fit
     own = {"id": new_id("stream"), "created_at": now(), "shard_size": 400, "kind": "stream"}
     recipe = batch.model_dump(exclude={"n", "kind", *own})
     stream = StreamRequest.model_validate({"tenant": DEFAULT_TENANT, **recipe, **own})
-    store, ledger = scene.machine.store, StreamLedger(scene.machine.ledger)
+    store, ledger = scene.machine.store, scene.machine.ledger
     records.write(store, keys.stream_request(stream.ref), stream)
-    ledger.asked(stream.ref, 0, READ)
+    StreamReaders(ledger).note_request(stream.ref, 0, READ)
     queue(scene, stream, 0)
     stack.start_worker("generate", "first")
-    until(lambda: "shard begun" in stack.log_of("first"), "the shard to be begun")
+    until(lambda: "item started" in stack.log_of("first"), "the start of the shard")
     stack.kill("first")
     key = keys.shard_record(stream.ref, 0)
     assert store.head(key) is None
@@ -40,4 +41,4 @@ def test_a_shard_is_taken_over_from_a_dead_worker(
     record = records.read(store, key, ShardRecord)
     assert record is not None
     assert record.num_samples == 400
-    until(lambda: ledger.claims(stream.ref) == {}, "the end of the claim")
+    until(lambda: OnDemandLedger(ledger).all_claims() == {}, "the end of the claim")

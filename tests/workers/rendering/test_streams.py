@@ -1,4 +1,4 @@
-"""Shards of a stream, rendered in this process: the same samples whenever, nothing without a reader, and the sweep."""
+"""Shards of a stream, rendered in this process: reproducible, only for readers, and swept."""
 
 import dataclasses
 import io
@@ -13,11 +13,12 @@ from contracts.base import now
 from contracts.batches import RENDER_VERSION, Filter, PinnedFit, ShardRecord
 from contracts.fits.fit import FitRequest
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.streams import StreamRequest, StreamShardRef
+from contracts.streams import StreamRef, StreamRequest, StreamShardRef
 from state import keys, records
-from state.queues import stream_call
+from state.on_demand.kinds import STREAM_SHARDS
+from state.on_demand.ledger import Item, OnDemandLedger
 from state.settings import Settings
-from state.stream_ledger import StreamLedger
+from state.stream_readers import StreamReaders
 from tests.workers.scene import LABELS, Scene
 from workers.rendering import batches, streams
 from workers.runtime.artefacts import read_artefact
@@ -30,13 +31,13 @@ READ = timedelta(minutes=1)
 
 @pytest.fixture
 def fit(scene: Scene) -> FitRequest:
-    """A fit that has succeeded."""
+    """Return a succeeded fit."""
     return scene.fit()
 
 
 @pytest.fixture
 def stream(scene: Scene, fit: FitRequest) -> StreamRequest:
-    """A stream that somebody reads, with three samples in a shard."""
+    """Return a stream with a reader and three samples per shard."""
     digest = scene.fit_manifest(fit.ref).digest
     assert digest is not None
     return ask_stream(scene, PinnedFit(id=fit.id, digest=digest))
@@ -44,18 +45,18 @@ def stream(scene: Scene, fit: FitRequest) -> StreamRequest:
 
 @pytest.fixture
 def barren(scene: Scene) -> StreamRequest:
-    """A stream whose fit is gone."""
+    """Return a stream whose fit is gone."""
     return ask_stream(scene, PinnedFit(id=new_id("fit"), digest="0" * 64))
 
 
 @pytest.fixture
-def stream_ledger(scene: Scene) -> StreamLedger:
-    """The streams' side of the ledger."""
-    return StreamLedger(scene.machine.ledger)
+def items(scene: Scene) -> OnDemandLedger:
+    """Return the ledger of items."""
+    return OnDemandLedger(scene.machine.ledger)
 
 
 def ask_stream(scene: Scene, fit: PinnedFit) -> StreamRequest:
-    """What the app would have stored and noted."""
+    """Store a stream and note a reader, as the app does."""
     request = StreamRequest(
         tenant=DEFAULT_TENANT,
         id=new_id("stream"),
@@ -70,39 +71,44 @@ def ask_stream(scene: Scene, fit: PinnedFit) -> StreamRequest:
         labels=LABELS,
     )
     records.write(scene.machine.store, keys.stream_request(request.ref), request)
-    StreamLedger(scene.machine.ledger).asked(request.ref, 0, READ)
+    StreamReaders(scene.machine.ledger).note_request(request.ref, 0, READ)
     return request
 
 
 def queue(scene: Scene, stream: StreamRequest, index: int) -> str:
-    """Claims and queues a shard as the app does; returns its id in the queue."""
-    ledger = StreamLedger(scene.machine.ledger)
+    """Claim and queue a shard as the app does; return its id in the queue."""
+    ledger = OnDemandLedger(scene.machine.ledger)
     shard = StreamShardRef(stream=stream.ref, index=index)
-    call = stream_call(shard, ledger.next_number(stream.ref))
-    assert ledger.claim(stream.ref, index, call.rq_id)
+    call = STREAM_SHARDS.call(shard, ledger.next_number(str(stream.ref)))
+    assert ledger.claim(STREAM_SHARDS.item(shard), call.rq_id)
     put(scene.machine.redis, call)
     return call.rq_id
 
 
+def item(stream: StreamRef, index: int) -> Item:
+    """Return the ledger's name of a shard."""
+    return STREAM_SHARDS.item(StreamShardRef(stream=stream, index=index))
+
+
 def render(scene: Scene, stream: StreamRequest, index: int) -> ShardRecord | None:
-    """One shard, as a worker renders it; its record, if there is one now."""
+    """Render a shard as a worker does; return its record, or None when there is none."""
     shard = StreamShardRef(stream=stream.ref, index=index)
     streams.run_shard(scene.machine, str(shard), 1)
     return records.read(scene.machine.store, keys.shard_record(stream.ref, index), ShardRecord)
 
 
 def files(scene: Scene, record: ShardRecord | None) -> dict[str, bytes]:
-    """The files of a shard, checked against its digest."""
+    """Return the files of a shard, checked against its digest."""
     assert record is not None
     with tarfile.open(fileobj=io.BytesIO(read_artefact(scene.machine.store, record.tar))) as tar:
-        found = {member.name: tar.extractfile(member) for member in tar}
-    return {name: file.read() for name, file in found.items() if file is not None}
+        members = {member.name: tar.extractfile(member) for member in tar}
+    return {name: file.read() for name, file in members.items() if file is not None}
 
 
 def test_any_shard_in_any_order_holds_the_samples_of_its_indices(
     scene: Scene, stream: StreamRequest, fit: FitRequest
 ) -> None:
-    """The same bytes as in a batch of the same seed, and the last shard is as near as the first."""
+    """The bytes equal those of a batch with the same seed, and the last shard can be the first to be rendered."""
     last = files(scene, render(scene, stream, stream.num_shards - 1))
     assert json.loads(last["999999998.json"])["index"] == 999_999_998
     first = files(scene, render(scene, stream, 0))
@@ -112,92 +118,91 @@ def test_any_shard_in_any_order_holds_the_samples_of_its_indices(
 
 
 def test_a_shard_is_rendered_once_and_its_claim_ends(
-    scene: Scene, stream: StreamRequest, stream_ledger: StreamLedger
+    scene: Scene, stream: StreamRequest, items: OnDemandLedger
 ) -> None:
-    """A twin from the queue finds it there and tells whoever waits."""
+    """A second call for the shard changes nothing."""
     queue(scene, stream, 4)
     first = render(scene, stream, 4)
-    assert stream_ledger.claims(stream.ref) == {}
+    assert items.all_claims() == {}
     assert render(scene, stream, 4) == first
 
 
-def test_nobody_reads_and_nothing_is_rendered(
-    scene: Scene, barren: StreamRequest, stream_ledger: StreamLedger
+def test_a_shard_without_readers_is_not_rendered(
+    scene: Scene, barren: StreamRequest, items: OnDemandLedger
 ) -> None:
-    """What was queued for a reader who has gone for long is let go."""
+    """A call that was queued for a reader who left is dropped."""
     queue(scene, barren, 0)
     scene.machine.ledger.redis.delete(f"handsoff:reading:{barren.ref}")
     assert render(scene, barren, 0) is None
-    assert stream_ledger.claims(barren.ref) == {}
+    assert items.all_claims() == {}
 
 
-def test_a_deleted_stream_is_left_alone(scene: Scene, barren: StreamRequest) -> None:
-    """After the tombstone nothing is written, and what a late worker wrote is swept."""
+def test_nothing_stays_of_a_deleted_stream(scene: Scene, barren: StreamRequest) -> None:
+    """No shard is rendered after the tombstone, and the tar of a late worker is swept."""
     tombstone = keys.stream_tombstone(barren.ref)
     prefix, first = keys.stream_prefix(barren.ref), keys.stream_request(barren.ref)
     records.delete_objects(scene.machine.store, prefix, tombstone_key=tombstone, first=first)
     assert render(scene, barren, 0) is None
     scene.machine.store.put(keys.shard_tar(barren.ref, 0, "0" * 64), b"late")
     streams.sweep(scene.machine, barren.ref)
-    assert [found.key for found in scene.machine.store.list(prefix)] == [tombstone]
+    assert [each.key for each in scene.machine.store.list(prefix)] == [tombstone]
 
 
-def test_a_wrong_input_is_told_to_whoever_waits(
-    scene: Scene, barren: StreamRequest, stream_ledger: StreamLedger
+def test_a_wrong_input_is_reported(
+    scene: Scene, barren: StreamRequest, items: OnDemandLedger
 ) -> None:
-    """At once and for long: trying again would not help."""
+    """At once and for days: a retry would not help."""
     queue(scene, barren, 0)
     assert render(scene, barren, 0) is None
-    failure = stream_ledger.failure(barren.ref, 0)
+    failure = items.failure(item(barren.ref, 0))
     assert failure is not None
     assert (failure.code, failure.retryable) == ("input_missing", False)
-    assert stream_ledger.claims(barren.ref) == {}
+    assert items.all_claims() == {}
 
 
-def test_trouble_of_the_machine_is_told_after_the_last_try(
-    scene: Scene, barren: StreamRequest, stream_ledger: StreamLedger
+def test_a_machine_failure_is_reported_after_the_last_retry(
+    scene: Scene, barren: StreamRequest, items: OnDemandLedger
 ) -> None:
-    """For a moment only: then whoever asks has it tried again."""
+    """For 30 seconds: the next request after that queues the shard again."""
     queue(scene, barren, 0)
     shard = StreamShardRef(stream=barren.ref, index=0)
     streams.fail_for_good(scene.machine, str(shard), AbandonedJobError())
-    failure = stream_ledger.failure(barren.ref, 0)
+    failure = items.failure(item(barren.ref, 0))
     assert failure is not None
     assert (failure.code, failure.retryable) == ("worker_lost", True)
-    lives = scene.machine.ledger.redis.pttl(f"handsoff:failure:{barren.ref}/0")
-    assert 0 < lives <= 30_000
+    ttl_ms = scene.machine.ledger.redis.pttl(f"handsoff:on-demand:failure:{barren.ref}/0")
+    assert 0 < ttl_ms <= 30_000
 
 
 def test_a_draining_worker_gives_the_shard_back(
-    scene: Scene, stream: StreamRequest, stream_ledger: StreamLedger
+    scene: Scene, stream: StreamRequest, items: OnDemandLedger
 ) -> None:
-    """The claim stays: the call goes back to the front of the queue."""
+    """The claim stays, because the call returns to the front of the queue."""
     queue(scene, stream, 0)
     scene.machine.pulse.drain()
     with pytest.raises(Drained):
         render(scene, stream, 0)
-    assert list(stream_ledger.claims(stream.ref)) == [0]
+    assert list(items.all_claims()) == [item(stream.ref, 0)]
 
 
 def test_the_claim_of_a_lost_call_is_freed(
-    scene: Scene, barren: StreamRequest, stream_ledger: StreamLedger
+    scene: Scene, barren: StreamRequest, items: OnDemandLedger
 ) -> None:
-    """The reconciler knows what is in the queues: what stands there keeps its claim."""
+    """The reconciler frees it; a queued call keeps its claim."""
     kept, lost = queue(scene, barren, 1), queue(scene, barren, 2)
     open_queue(scene.machine.redis, "generate").remove(lost)
     hurried = Settings.model_validate(
         scene.machine.settings.model_dump() | {"heartbeat_interval": timedelta(0)}
     )
     Reconciler(dataclasses.replace(scene.machine, settings=hurried)).reconcile()
-    assert {index: claim.rq_id for index, claim in stream_ledger.claims(barren.ref).items()} == {
-        1: kept
-    }
+    claims = {each: claim.rq_id for each, claim in items.all_claims().items()}
+    assert claims == {item(barren.ref, 1): kept}
 
 
 def test_a_filter_is_measured_with_the_first_shard(
     scene: Scene, stream: StreamRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No pilot is queued before somebody reads."""
+    """A stream without readers needs no pilot."""
     monkeypatch.setattr("workers.rendering.pilots.NUM_SAMPLES", 40)
     filtered = stream.model_copy(update={"filter": Filter(drop_share=0.5)})
     records.write(scene.machine.store, keys.stream_request(stream.ref), filtered)
@@ -207,10 +212,8 @@ def test_a_filter_is_measured_with_the_first_shard(
     assert record.num_candidates >= record.num_samples
 
 
-def test_what_nobody_asks_for_is_swept_and_rendered_the_same(
-    scene: Scene, stream: StreamRequest
-) -> None:
-    """By the reconciler; its bytes are those from before."""
+def test_a_swept_shard_is_rendered_the_same(scene: Scene, stream: StreamRequest) -> None:
+    """The reconciler sweeps; the second rendering has the same bytes."""
     before = render(scene, stream, 0)
     render(scene, stream, 1)
     streams.sweep(scene.machine, stream.ref)
@@ -224,8 +227,8 @@ def test_what_nobody_asks_for_is_swept_and_rendered_the_same(
     assert again.tar.sha256 == before.tar.sha256
 
 
-def test_only_so_many_shards_are_kept() -> None:
-    """Those that were used last; what may be on its way to a reader stays a little longer."""
+def test_the_number_of_kept_shards_is_limited() -> None:
+    """The shards used last are kept; one that was just requested stays a little longer."""
     settings = Settings.model_validate({"stream_shards_kept": 2, "stream_shard_ttl": "PT1H"})
     at = now()
     used_at = {index: at - timedelta(minutes=index) for index in (0, 3, 20, 40, 90)}

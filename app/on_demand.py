@@ -1,0 +1,83 @@
+"""Items made on demand, on the app's side: find an item's record, queue its making once, wait for it. Knows no HTTP.
+
+`ItemKind` (`state/on_demand/kinds.py`) says what an item is. A worker makes it (`workers/runtime/on_demand.py`).
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from fastapi.concurrency import run_in_threadpool
+
+from app.services import Services
+from state import records
+from state.on_demand.kinds import ItemKind, Record, Ref
+from state.on_demand.ledger import OnDemandLedger
+
+MAX_WAIT_SECONDS = 30
+"""The longest wait that a request may ask for."""
+
+
+def find(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> Record | None:
+    """Return the item's record, or None. Needs no Redis."""
+    return records.read(services.store, kind.record_key(ref), kind.record_type)
+
+
+def exists(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> bool:
+    """Return whether the item is made."""
+    return services.store.head(kind.record_key(ref)) is not None
+
+
+def has_failed(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> bool:
+    """Return whether a failure of the item is reported at present. May raise `redis.RedisError`."""
+    return OnDemandLedger(services.ledger).failure(kind.item(ref)) is not None
+
+
+def require(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
+    """Queue an item that is not made. Raises the kind's `failed` error, or `redis.RedisError`."""
+    failure = OnDemandLedger(services.ledger).failure(kind.item(ref))
+    if failure is not None:
+        raise kind.failed(ref, failure)
+    queue(services, kind, ref)
+
+
+def queue(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
+    """Queue an item unless it is claimed: a claim in Redis keeps two requests from having it made twice."""
+    ledger, item = OnDemandLedger(services.ledger), kind.item(ref)
+    if ledger.claim_of(item) is not None:
+        return
+    call = kind.call(ref, ledger.next_number(item.owner))
+    if not ledger.claim(item, call.rq_id):
+        return
+    if exists(services, kind, ref):  # made and released since the caller read the store
+        ledger.release(item)
+    else:
+        services.queueing.put(call)
+
+
+async def wait(
+    services: Services,
+    kind: ItemKind[Ref, Record],
+    ref: Ref,
+    *,
+    ask: Callable[[], Record | None],
+    seconds: float,
+) -> Record:
+    """Return the item's record. The wait holds neither a thread nor the event loop.
+
+    `ask` returns the record, or None after it has queued the item; it is called again after each news of the item and
+    every two seconds: its claim may have been freed because a worker died, or Redis may have lost everything.
+    Raises the kind's `not_ready` error after `seconds`, and the errors of `ask`.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    record, item, last = await run_in_threadpool(ask), kind.item(ref), None
+    while record is None:
+        left = deadline - loop.time()
+        if left <= 0:
+            raise kind.not_ready(ref)
+        if last is None:  # not before the first `ask`, because a made item needs no Redis
+            last = await services.listener.newest(item.owner)
+        else:
+            last = await services.listener.news(item, last, left)
+        record = await run_in_threadpool(ask)
+    return record

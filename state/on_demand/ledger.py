@@ -1,0 +1,117 @@
+"""What Redis knows of items made on demand: calls in progress, failures, and news for the requests that wait.
+
+An item belongs to an owner (a stream, a batch) and has a name there. None of this is a fact: the item's record in the
+store is. Losing Redis costs a second making at most. Every method may raise `redis.RedisError`.
+
+Rolling deploys: version 0.1.0 kept the same under other keys, so old and new processes do not see each other's claims,
+failures and news. An item may then be made twice; its first record stands. Requests that wait also read the store every
+two seconds, so they need no news. The reconciler frees a claim whose call an old worker ran.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+from contracts.base import Model, Timestamp, now
+from contracts.jobs import JobError
+from state import redis_keys
+from state.ledger import Ledger
+from state.queues import RETENTION
+
+MAX_NEWS = 100
+"""Of one owner. A request that misses news reads the store two seconds later."""
+FORGOTTEN_NEWS_KEPT = timedelta(minutes=1)
+"""How long the last news of a deleted owner are kept for the requests that wait."""
+
+# An owner is in the set exactly while it has claims: the repair reads no others.
+# KEYS: the owner's claims, CLAIM_OWNERS. ARGV: the item's name, the owner.
+_RELEASE = """
+redis.call('hdel', KEYS[1], ARGV[1])
+if redis.call('exists', KEYS[1]) == 0 then redis.call('srem', KEYS[2], ARGV[2]) end
+"""
+
+
+@dataclass(frozen=True)
+class Item:
+    """Names one item: its owner (`default/batch_0192...`) and its name there (`export-coco`)."""
+
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+
+class Claim(Model):
+    """An item that is queued or being made: its id in the queue, and since when."""
+
+    rq_id: str
+    at: Timestamp
+
+
+class OnDemandLedger:
+    """The ledger of items. Safe to share between threads."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._redis = ledger.redis
+
+    # Claims: one for each item that is queued or being made.
+
+    def next_number(self, owner: str) -> int:
+        """Count the owner's calls: 1, 2, 3... The number makes a call's id unique in the queue."""
+        number = self._redis.incr(redis_keys.call_number(owner))
+        self._redis.expire(redis_keys.call_number(owner), RETENTION)
+        return int(number)
+
+    def claim(self, item: Item, rq_id: str) -> bool:
+        """Claim an item for a call. Return False when another call has it already."""
+        claim = Claim(rq_id=rq_id, at=now()).model_dump_json()
+        with self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.sadd(redis_keys.CLAIM_OWNERS, item.owner)
+            pipeline.hsetnx(redis_keys.claims(item.owner), item.name, claim)
+            _, is_new = pipeline.execute()
+        return bool(is_new)
+
+    def claim_of(self, item: Item) -> Claim | None:
+        """Return the claim on an item, or None."""
+        text = cast("str | None", self._redis.hget(redis_keys.claims(item.owner), item.name))
+        return Claim.model_validate_json(text) if text else None
+
+    def claims(self, owner: str) -> dict[str, Claim]:
+        """Return the claims on an owner's items, by name."""
+        fields = cast("dict[str, str]", self._redis.hgetall(redis_keys.claims(owner)))
+        return {name: Claim.model_validate_json(text) for name, text in fields.items()}
+
+    def all_claims(self) -> dict[Item, Claim]:
+        """Return the claims of all owners of all tenants."""
+        owners = cast("set[str]", self._redis.smembers(redis_keys.CLAIM_OWNERS))
+        return {
+            Item(owner, name): claim
+            for owner in owners
+            for name, claim in self.claims(owner).items()
+        }
+
+    def release(self, item: Item) -> None:
+        """End the claim on an item and wake the requests that wait: it is made, has failed, or its call is lost."""
+        claims, news = redis_keys.claims(item.owner), redis_keys.news(item.owner)
+        self._redis.eval(_RELEASE, 2, claims, redis_keys.CLAIM_OWNERS, item.name, item.owner)
+        self._redis.xadd(news, {"item": item.name}, maxlen=MAX_NEWS, approximate=True)
+        self._redis.expire(news, RETENTION)
+
+    # Failures: reported for a while, so that not every request makes the item fail again.
+
+    def fail(self, item: Item, error: JobError, kept: timedelta) -> None:
+        """Report an error to all requests for the item until `kept` has passed."""
+        self._redis.set(redis_keys.failure(str(item)), error.model_dump_json(), px=kept)
+
+    def failure(self, item: Item) -> JobError | None:
+        """Return why the item could not be made, or None."""
+        text = cast("str | None", self._redis.get(redis_keys.failure(str(item))))
+        return JobError.model_validate_json(text) if text else None
+
+    def forget(self, owner: str) -> None:
+        """Drop the claims of an owner that is being deleted, and wake the requests that wait."""
+        for name in self.claims(owner):
+            self.release(Item(owner, name))
+        self._redis.delete(redis_keys.call_number(owner))
+        self._redis.expire(redis_keys.news(owner), FORGOTTEN_NEWS_KEPT)

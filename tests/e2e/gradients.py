@@ -32,7 +32,7 @@ GRADIENTS = GeneratorFamily("gradients", GradientFacts, has_inverters=False)
 
 
 class Gradients(nn.Module):
-    """Two taps: the colors at half the size, and the image with the horizontal position at full size."""
+    """Two taps: the colors at half the size, and the image with the horizontal position (-1 to 1) at full size."""
 
     spread: Tensor
     precision = torch.float32
@@ -61,7 +61,9 @@ class Gradients(nn.Module):
         px = self.layout.image_px[1]
         x = torch.linspace(0, 1, px, device=self.device).expand(len(codes), 1, px, px)
         images = codes[:, :3, None, None] * (1 - x) + codes[:, 3:, None, None] * x
-        return Synthesis(images, [nn.functional.avg_pool2d(images, 2), torch.cat([images, x], 1)])
+        return Synthesis(
+            images, [nn.functional.avg_pool2d(images, 2), torch.cat([images, 2 * x - 1], 1)]
+        )
 
 
 class LeastSquares:

@@ -157,7 +157,7 @@ def test_a_batch_is_rendered(service: Service, fit: dict[str, object]) -> None:
     shards = service.http.get(f"/v1/batches/{batch['id']}/shards").json()["items"]
     assert sum(shard["num_samples"] for shard in shards) == 5
     tars = [service.http.get(shard["url"]).content for shard in shards]
-    assert min(share_right(tar) for tar in tars) > 0.8
+    assert min(share_right(tar) for tar in tars) > 0.9
 
 
 def test_a_stream_is_rendered(service: Service, fit: dict[str, object]) -> None:
@@ -166,7 +166,7 @@ def test_a_stream_is_rendered(service: Service, fit: dict[str, object]) -> None:
     path = f"/v1/streams/{stream['id']}/shards/0"
     assert service.http.get(path, params={"wait": 0}).status_code == 503
     service.work()
-    assert share_right(service.http.get(path, follow_redirects=True).content) > 0.8
+    assert share_right(service.http.get(path, follow_redirects=True).content) > 0.9
 
 
 def test_it_has_no_inverters(service: Service, generator: str) -> None:

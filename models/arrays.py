@@ -10,9 +10,9 @@ from torch import Tensor
 
 Images = Float[Tensor, "batch 3 height width"]
 FeatureMaps = Float[Tensor, "batch channels height width"]
-# Feature maps whose channels and size differ from those of `FeatureMaps` in the same signature.
+# Feature maps with other channels and sizes than the `FeatureMaps` of the same signature.
 OtherMaps = Float[Tensor, "batch other_channels other_height other_width"]
-# One map per feature tap, each [batch, channels, height, width] with sizes of its own, lowest resolution first.
+# One map per feature tap, [batch, channels, height, width], each with different sizes; lowest resolution first.
 Taps = list[Tensor]
 Latents = Float[Tensor, "batch z_dim"]
 StyleVectors = Float[Tensor, "batch w_dim"]

@@ -1,6 +1,6 @@
 """Which random numbers belong to which sample: a pure function of (seed, index, attempt), on any shard and machine.
 
-Sample i of seed s is the first accepted of its own candidates (s, i, 0), (s, i, 1), ... Latents are raw Philox
+Sample i of seed s is the first accepted one of the candidates (s, i, 0), (s, i, 1), ... Latents are raw Philox
 integers (Salmon et al., SC 2011) keyed by those numbers and turned to normals by Box-Muller on the CPU in float64.
 """
 

@@ -1,8 +1,8 @@
-"""What every generator is to the rest of the house: samples to codes, codes to images and feature taps.
+"""The protocol of generators: random draws to codes, codes to images and feature taps.
 
-A family (StyleGAN2 is the first) implements the `Generator` protocol in a folder of its own. What a code is, only the
-family knows: W+ vectors for a GAN, a clean image for a diffusion model whose features are read at fixed noise levels.
-Everyone else indexes and splits codes along their first dimension and does nothing more with them.
+Each family (StyleGAN2 is the first) implements the `Generator` protocol in its own folder. Only the family knows what a
+code is: W+ vectors for a GAN, a clean image for a diffusion model whose features are read at fixed noise levels. All
+other code only indexes and splits codes along their first dimension.
 """
 
 from collections.abc import Iterator
@@ -73,13 +73,13 @@ class Generator(Protocol):
         """Return one random code per draw, on this generator's device.
 
         `truncation` (psi, 1 = none) trades variety for quality; a family without such a trade ignores it. Without a
-        `condition` a conditional generator gives every sample a class of its own, decided by the draw alone.
+        `condition` a conditional generator chooses a class for every sample, by the draw alone.
         """
 
     # codes => images and taps
     def synthesize(self, codes: Codes) -> Synthesis: ...
 
-    # What torch.nn.Module has of it: to move a generator to a device and to count its bytes.
+    # Methods of torch.nn.Module, to move a generator to a device and to count its bytes.
     def to(self, device: torch.device) -> "Generator": ...
 
     def parameters(self) -> Iterator[nn.Parameter]: ...

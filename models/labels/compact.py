@@ -1,7 +1,7 @@
-"""The compact ensemble: the paper's, whose members read a few shared sums of the features instead of all of them.
+"""The compact ensemble: the paper's, with members that read a few shared sums of the features instead of all features.
 
-All members' first layers together give members x hidden numbers at a pixel, of which few are independent. Their
-principal components become one projection, which is made at the taps' own sizes; the members keep everything else.
+The first layers of all members together have members x hidden outputs at a pixel, of which few are independent. Their
+principal components become one projection, computed at the sizes of the taps; the members keep their other layers.
 """
 
 from collections.abc import Iterator
@@ -34,9 +34,9 @@ def compress(
     seed: int,
     micro_batch: int,
 ) -> Ensemble:
-    """A trained ensemble with its first layers reduced to `rank` dimensions, as they are needed on this generator.
+    """Reduce the first layers of a trained ensemble to the `rank` dimensions that matter on this generator.
 
-    Let y be the first layers' outputs without their biases, and D the length of what the second layer makes of each.
+    Let y be the first layers' outputs without their biases, and D the norm of the second layer's weights for each.
     Among all projections to `rank` dimensions, y ~ mean + D^-1 V V^T D (y - mean) with the leading eigenvectors V of
     the covariance of D y has the smallest mean square error of D y (Eckart and Young, 1936). It is measured at random
     pixels of the labelled images (`codes`) and of `NUM_SAMPLES` samples, which show what else the generator makes.
@@ -63,7 +63,7 @@ def compress(
 
 
 def _rebuilt(ensemble: Ensemble, changed: dict[str, Tensor], rank: int) -> Ensemble:
-    """Frozen, and no memory or chance spent on initial weights."""
+    """Return it frozen; initial weights take neither memory nor random numbers."""
     with torch.device("meta"):
         compact = Ensemble(replace(ensemble.config, rank=rank))
     tensors = {**ensemble.state_dict(), **changed}
@@ -76,7 +76,7 @@ def _rebuilt(ensemble: Ensemble, changed: dict[str, Tensor], rank: int) -> Ensem
 
 
 def _importance(ensemble: Ensemble) -> Float[Tensor, " all_hidden"]:
-    """D: how strongly the second layer reads each hidden value, its normalisation included."""
+    """Return D: how strongly the second layer weighs each hidden value, including the normalisation."""
     norm, second = ensemble.norm1, ensemble.layer2.weight
     scales = [norm.affine(member)[0] for member in range(ensemble.config.num_members)]
     lengths: Tensor = (torch.stack(scales).abs() * second.norm(dim=2)).flatten()
@@ -86,7 +86,7 @@ def _importance(ensemble: Ensemble) -> Float[Tensor, " all_hidden"]:
 def _draw(
     generator: Generator, codes: Codes, *, seed: int, micro_batch: int
 ) -> Iterator[tuple[Taps, Int[Tensor, "batch count"]]]:
-    """Feature taps and random pixels, some images at a time."""
+    """Yield feature taps and random pixels, `micro_batch` images at a time."""
     rng = torch.Generator().manual_seed(seed)
     samples = generator.sample(RandomDraws(rng, NUM_SAMPLES))
     height, width = generator.layout.image_px
@@ -98,7 +98,7 @@ def _draw(
 def _moments(
     columns: Iterator[Columns], weight: Float[Tensor, "channels all_hidden"]
 ) -> tuple[Float[Tensor, " all_hidden"], Float[Tensor, "all_hidden all_hidden"]]:
-    """Mean (float32) and covariance (float64) of what the weights make of the columns."""
+    """Return mean (float32) and covariance (float64) of the columns times the weights."""
     total = weight.new_zeros(weight.shape[1], dtype=torch.float64)
     products = torch.zeros_like(total).diag()
     count = 0

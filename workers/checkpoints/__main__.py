@@ -1,6 +1,6 @@
-"""`python -m workers.checkpoints`: look into a StyleGAN2 checkpoint, convert it to our form, or render with it.
+"""`python -m workers.checkpoints`: inspect a StyleGAN2 checkpoint, convert it to our form, or render with it.
 
-Nothing in a checkpoint is ever executed, so files of any origin may be looked at. FILE is a .pkl of
+Nothing in a checkpoint is executed, so files of any origin are safe to inspect. FILE is a .pkl of
 stylegan2-ada-pytorch, StyleGAN-Human or the stylegan3 repository (--cfg=stylegan2), a .pt of
 rosinality/stylegan2-pytorch, our own safetensors or zip, or a folder with generator.safetensors and generator.json.
 """
@@ -29,7 +29,7 @@ ENDINGS = ("safetensors", "json")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it is done, 2 when the file or the request is no good.
+    """Run one command. Return 0 for success, 2 for an invalid file or request.
 
     The file is read by the service's own child, under the limits of an import.
     """
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def inspect(_parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Path) -> None:
-    """Print what the file holds, as JSON."""
+    """Print the contents of the file, as JSON."""
     print(json.dumps(description(checkpoint), indent=2))
 
 
@@ -69,7 +69,7 @@ def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Pa
 
 
 def _read(path: Path, folder: Path) -> Checkpoint:
-    """The checkpoint as the child has left it in `folder`, in our form."""
+    """Convert the checkpoint in the child, and return it in our form."""
     converted = convert_file(
         path, folder, Limits.for_file(Settings(), _size_of(path)), FAMILIES[:1]
     )
@@ -87,7 +87,7 @@ def _read(path: Path, folder: Path) -> Checkpoint:
 
 
 def _size_of(path: Path) -> int:
-    """The bytes of a file, or of the files of our folder."""
+    """Return the bytes of a file, or of the files of our folder."""
     files = path.iterdir() if path.is_dir() else (path,)
     return sum(file.stat().st_size for file in files)
 
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     inspecting = commands.add_parser(
-        "inspect", help="print format, resolution, taps and what is missing, as JSON"
+        "inspect", help="print format, resolution, taps and missing parts, as JSON"
     )
     converting = commands.add_parser(
         "convert", help="write safetensors + JSON, the form that the service keeps"

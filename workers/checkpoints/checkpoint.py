@@ -1,4 +1,4 @@
-"""What reading a checkpoint gives: our networks as configuration and tensors, or a refusal that the user can act on."""
+"""The result of reading a checkpoint: networks as configuration and tensors, or a refusal that the user can act on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,11 @@ SUPPORTED = (
 )
 
 MAX_MESSAGE = 300
-"""Characters of a refusal: what a log line, a terminal and a dialog still show whole."""
+"""Characters of a refusal: log lines, terminals and dialogs show that many without cutting."""
 
 
 class CheckpointRefused(ValueError):
-    """The file is not a checkpoint that can be read. Nothing in it was run.
+    """The file is not a readable checkpoint. Nothing in it was run.
 
     The text says what was found; it continues "This checkpoint was refused: ". `mend` says what to do.
     """
@@ -25,7 +25,7 @@ class CheckpointRefused(ValueError):
         self.mend = mend
 
     def message(self) -> str:
-        """The whole message: one line, at most `MAX_MESSAGE` characters, whatever the file has in its names."""
+        """Return the whole message: one line of at most `MAX_MESSAGE` characters, for any names in the file."""
         found = "".join(c if c.isprintable() else "?" for c in str(self))
         mend = self.mend or SUPPORTED
         room = MAX_MESSAGE - len("This checkpoint was refused: . ") - len(mend)
@@ -35,17 +35,17 @@ class CheckpointRefused(ValueError):
 
 
 class BadValues(CheckpointRefused):
-    """A tensor holds numbers that are no weights: the file is refused whole, also for its discriminator."""
+    """A tensor holds numbers that cannot be weights: the whole file is refused, also for its discriminator."""
 
 
 def clipped(text: str, length: int) -> str:
-    """The text, or its beginning with an ellipsis."""
+    """Return the text, or its beginning with an ellipsis."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """One network: what `build_generator` or `build_discriminator` of `models.stylegan2` takes."""
+    """One network: the JSON and the tensors from which its family builds it."""
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -53,10 +53,10 @@ class NetworkWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A checkpoint in our form: float32 on the CPU, every tensor of the shape that its configuration asks for.
+    """A checkpoint in our form: float32 on the CPU, every tensor with the shape that its configuration requires.
 
-    `missing` names what the file lacks ("discriminator", "mean w", "noise maps"); `warnings` are sentences for the user
-    on what was put in its place.
+    `missing` names the parts that the file lacks ("discriminator", "mean w", "noise maps"); `warnings` are sentences
+    for the user about their replacements.
     """
 
     format: str

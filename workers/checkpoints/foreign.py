@@ -1,4 +1,4 @@
-"""What else people bring: other networks and other files, told apart so that a refusal can name them."""
+"""Other networks and other files that people upload, recognised so that a refusal can name them."""
 
 from collections.abc import Iterable, Mapping
 
@@ -61,7 +61,7 @@ TAR_MAGIC_AT = 257
 
 
 def refuse_named(names: Iterable[str], known: Mapping[str, str]) -> None:
-    """Refuse when any of the names begins as something known does."""
+    """Refuse a file in which any name begins like one of `known`."""
     beginnings = tuple(known)
     for name in names:
         if name.startswith(beginnings):
@@ -70,7 +70,7 @@ def refuse_named(names: Iterable[str], known: Mapping[str, str]) -> None:
 
 
 def not_a_checkpoint(head: bytes, num_bytes: int) -> CheckpointRefused:
-    """The refusal of a file that no reader takes; it says what it is where the first bytes tell."""
+    """Return the refusal of a file that no reader takes; it names the kind of file if the first bytes show it."""
     for start, what in FILES.items():
         if head.startswith(start):
             return CheckpointRefused(f"it is {what}")
@@ -84,7 +84,7 @@ def not_a_checkpoint(head: bytes, num_bytes: int) -> CheckpointRefused:
 
 
 def not_our_zip(names: Iterable[str]) -> CheckpointRefused:
-    """The refusal of a zip that is neither torch's nor ours; it says what is in it."""
+    """Return the refusal of a zip that is neither torch's nor ours; it names the contents."""
     found = list(names)
     if found and all(name.endswith(".npy") for name in found):
         return CheckpointRefused(

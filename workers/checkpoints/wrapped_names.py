@@ -1,4 +1,4 @@
-"""What people's habits put around a network: wrappers in tensor names, keys and prefixes for generators and EMA."""
+"""The names around a network in people's files: wrappers in tensor names, keys and prefixes for generators and EMA."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from workers.checkpoints.files.tensors import StoredTensor
 State = Mapping[str, StoredTensor]
 
 WRAPPERS = frozenset({"module", "_orig_mod", "_forward_module", "_fsdp_wrapped_module"})
-"""What DataParallel, torch.compile, Lightning and FSDP put into names. No name of a StyleGAN2 has such a part."""
+"""Parts that DataParallel, torch.compile, Lightning and FSDP add to names. No name of a StyleGAN2 has such a part."""
 
 AVERAGED = frozenset({"ema", "avg", "averaged", "average"})
 GENERATOR = frozenset({"g", "gs", "gen", "generator", "netg", "stylegan", "stylegan2", "decoder"})
@@ -20,40 +20,40 @@ NEUTRAL = frozenset(
     | {"module", "orig", "mod", "checkpoint", "ckpt", "online"}
 )
 TRAINED = (GENERATOR | {"params", "online"}) - {"decoder"}
-"""Words for a generator beside which an averaged one is to be expected."""
+"""Words for a generator that usually has an averaged one beside it."""
 
 BOOKKEEPING = frozenset({"n_averaged", "num_updates", "decay", "initted", "step"})
-"""Counters that EMA wrappers keep beside the network's tensors."""
+"""Counters that EMA wrappers store beside the network's tensors."""
 
 MAX_NAME = 200
 """Characters of a tensor's name; the longest of published files has 60."""
 
 
 def words(component: str) -> frozenset[str]:
-    """The words of a key or of one part of a prefix: `netG_ema` has netg and ema."""
+    """Return the words of a key or of one part of a prefix: `netG_ema` has netg and ema."""
     return frozenset(re.split(r"[_\-\s]+", component.lower())) - {""}
 
 
 def words_of(path: Iterable[str]) -> frozenset[str]:
-    """The words of all its parts."""
+    """Return the words of all parts of a path."""
     return frozenset(word for part in path for word in words(part))
 
 
 def shown(path: Iterable[str]) -> str:
-    """A path for a message: keys and prefixes as they are in the file."""
+    """Return a path for a message: keys and prefixes as in the file."""
     return " > ".join(repr(part[:40]) for part in path) or "no key or prefix"
 
 
 def bare_name(name: str) -> str:
-    """A tensor's name without the parts that wrappers add."""
+    """Return a tensor's name without the parts that wrappers add."""
     return ".".join(part for part in name.split(".") if part not in WRAPPERS)
 
 
 def unwrapped(named: Mapping[Any, Any]) -> dict[str, StoredTensor]:
-    """The tensors of a dictionary, the wrappers taken out of their names.
+    """Return the tensors of a dictionary, without the wrappers in their names.
 
     Raises:
-        CheckpointRefused: two tensors have the same name then, or a name is too long.
+        CheckpointRefused: two tensors then have the same name, or a name is too long.
     """
     state: dict[str, StoredTensor] = {}
     for name, tensor in named.items():

@@ -89,7 +89,7 @@ class Family(Protocol):
     def open_distance(
         self, loader: NetworkLoader, generator: GeneratorManifest
     ) -> PerceptualDistance | None:
-        """Return the perceptual distance that came with the generator; None where there is none."""
+        """Return the perceptual distance in features of the generator's own networks; None where it has none."""
 
     def open_inverter(
         self,

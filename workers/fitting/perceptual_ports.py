@@ -1,4 +1,4 @@
-"""Opens the perceptual distance of a fit: the one that came with the generator, or weights the operator mounted.
+"""Opens the perceptual distance of a fit: the generator's own, or one with weights that the operator mounted.
 
 Mounted weights are SqueezeNet 1.1's features as one .npz or .safetensors file under torchvision's names, with or
 without LPIPS's linear heads; a .json of the same name states the pixels that they expect.
@@ -38,7 +38,7 @@ def open_port(
 ) -> Port:
     """Return the perceptual distance that a fit's options name.
 
-    `own` is the distance that came with the generator, `mounted` the path of the operator's weights.
+    `own` is the distance of the generator's family, `mounted` the path of the operator's weights.
 
     Raises:
         InputMissing: the generator has no distance, no weights are mounted, or others than the options pin.
@@ -49,8 +49,8 @@ def open_port(
         return _open_mounted(loader, mounted, options.perceptual_sha256)
     if own is None:
         raise InputMissing(
-            "The request weighs a perceptual distance, but its generator came without the discriminator that measures"
-            " it. Make a new fit with perceptual_weight 0."
+            "The request weighs a perceptual distance, but its generator has no discriminator that measures it."
+            " Make a new fit with perceptual_weight 0."
         )
     return Port(own)
 

@@ -36,7 +36,7 @@ NoiseMode = Literal["const", "random", "none"]
 
 RESIDUAL_GAIN = math.sqrt(0.5)
 LOWERED_BLOCKS = 4
-"""As many of the highest resolutions as published generators make in half precision (their `num_fp16_res`)."""
+"""The number of highest resolutions that published generators compute in half precision (their `num_fp16_res`)."""
 
 
 class SynthesisLayer(nn.Module):
@@ -91,7 +91,7 @@ class ToRGB(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: the constant or an upsampling convolution, a plain convolution, then its share of the image."""
+    """One resolution: the constant or an upsampling convolution, a plain convolution, then its part of the image."""
 
     def __init__(self, block: int, config: GeneratorConfig) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class SynthesisBlock(nn.Module):
     def forward(
         self, x: FeatureMaps | None, ws: StyleCodes, noise: NoiseMode
     ) -> tuple[OtherMaps, Taps]:
-        """What the next block goes on from, and the block's two feature taps; x is None for the first block."""
+        """Return the input of the next block, and this block's two feature taps; x is None for the first block."""
         if x is None:
             first = self.const.expand(ws.shape[0], -1, -1, -1)
             second = self.conv1(first, ws[:, 0], noise)
@@ -148,10 +148,11 @@ class Generator(nn.Module):
         return highest.conv1.weight.dtype
 
     def lower_precision(self, precision: torch.dtype) -> "Generator":
-        """Make the highest feature maps in another precision, in place: a convolution computes in that of its weights.
+        """Compute the highest feature maps in another precision; changes the network in place.
 
-        Styles, noise and the sum of the images stay as they are. bfloat16 has the range of float32: unlike the float16
-        of published generators it needs neither clamps nor scaled weights.
+        A convolution computes in the type of its weights. Styles, noise and the sum of the images keep their type.
+        bfloat16 has the range of float32: unlike the float16 of published generators it needs neither clamps nor scaled
+        weights.
         """
         for block in self.blocks[-LOWERED_BLOCKS:]:
             for layer in block.children():
@@ -178,7 +179,7 @@ class Generator(nn.Module):
         """Map z to w, pull it toward the mean by `truncation` (psi, 1 = none), repeat it for every layer.
 
         With a `cutoff` only the layers before it are truncated. `classes` are for class-conditional generators; where
-        none are named, every z takes a class of its own.
+        none are named, each z decides its own class.
         """
         w = self.mapping(z, classes)
         ws = self.mapping.w_mean.lerp(w, truncation)[:, None].expand(-1, self.config.num_ws, -1)
@@ -188,7 +189,7 @@ class Generator(nn.Module):
         return torch.cat([ws[:, :cutoff], free], dim=1)
 
     def synthesize(self, ws: StyleCodes, noise: NoiseMode = "const") -> Synthesis:
-        """Images [n, 3, h, w] and all feature taps of W+ codes [n, num_ws, w_dim].
+        """Return images [n, 3, h, w] and all feature taps of W+ codes [n, num_ws, w_dim].
 
         Code k feeds convolution k; a block's RGB output shares its code with the next block's first convolution.
         """
@@ -210,7 +211,7 @@ class Generator(nn.Module):
 
 
 def build_generator(config: dict[str, Any], tensors: dict[str, Tensor]) -> Generator:
-    """A frozen generator in evaluation mode from its JSON and its tensors.
+    """Return a frozen generator in evaluation mode from its JSON and its tensors.
 
     Raises:
         RuntimeError: tensors are missing, left over or of another shape than the config says.

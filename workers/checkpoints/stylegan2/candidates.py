@@ -1,7 +1,7 @@
-"""Finds the generator and the discriminator in what a file holds at its top, under the keys and prefixes people use.
+"""Finds the generator and the discriminator in a loaded file, under the keys and prefixes that people use.
 
-One that is averaged (EMA) goes before one in training. Where several could be meant, or the key says nothing known,
-the file is refused: a wrong guess would give a generator that makes other images than its owner's.
+An averaged network (EMA) is preferred to the one in training. If several could be meant, or the key is unknown,
+the file is refused: a wrong guess would give a generator with other images than its owner's.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ from workers.checkpoints.wrapped_names import (
 
 GENERATOR_MARKS = ("conv1.conv.modulation.weight", "input.input", "synthesis.b4.const")
 DISCRIMINATOR_MARKS = ("final_conv.0.weight", "b4.fc.weight")
-"""Tensors that every network of a format has: what is before them is the prefix."""
+"""Tensors that every network of a format has; the part of a name before them is the prefix."""
 
 MEANS = ("latent_avg", "dlatent_avg", "mean_latent")
 

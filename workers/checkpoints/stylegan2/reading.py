@@ -1,4 +1,4 @@
-"""Reads a StyleGAN2 checkpoint, of whatever published format, without executing anything in it."""
+"""Reads a StyleGAN2 checkpoint of any published format, without executing anything in it."""
 
 import errno
 import struct
@@ -36,7 +36,7 @@ MAX_GROWTH = 4
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The networks in a file, or in one of our folders.
+    """Read the networks in a file, or in one of our folders.
 
     Raises:
         CheckpointRefused: it holds no StyleGAN2 generator that we can read; the message is for the user.
@@ -50,7 +50,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read_file(path: Path) -> Checkpoint:
-    """Which reader a file is for, by its first bytes."""
+    """Choose the reader by the first bytes of the file."""
     with path.open("rb") as file:
         head = file.read(512)
     num_bytes = path.stat().st_size
@@ -77,7 +77,7 @@ def _read_zip(archive: Archive, num_bytes: int) -> Checkpoint:
 
 
 def _read_safetensors(path: Path, num_bytes: int) -> Checkpoint:
-    """Our own, by the JSON in its head; or the tensors of another format, saved as safetensors."""
+    """Read our own form, by the JSON in its header; or another format's tensors that were saved as safetensors."""
     data = path.read_bytes()
     metadata, tensors = safetensors_files.read(data)
     if "generator" in metadata:
@@ -86,7 +86,7 @@ def _read_safetensors(path: Path, num_bytes: int) -> Checkpoint:
     return _convert({name: safetensors_files.stored(t) for name, t in tensors.items()}, num_bytes)
 
 
-# What libraries raise over damaged and exotic files. A RuntimeError may be torch's word for too little memory.
+# The errors of libraries on damaged and exotic files. A RuntimeError is not one: torch also raises it for no memory.
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(EOFError, NotImplementedError, ValueError, TypeError, LookupError),
@@ -96,7 +96,7 @@ DAMAGE = (
 
 @contextmanager
 def _readable(kind: str) -> Iterator[None]:
-    """Turns what a library raises over one file into a refusal that says what the file was read as."""
+    """Turn a library's error on one file into a refusal that says what the file was read as."""
     try:
         yield
     except CheckpointRefused:
@@ -107,7 +107,7 @@ def _readable(kind: str) -> Iterator[None]:
             "Download or save the file again.",
         ) from error
     except OSError as error:
-        # Of these only a seek to where no file can reach is the file's fault.
+        # Of these only a seek beyond any possible file is caused by the file.
         if error.errno != errno.EINVAL:
             raise
         raise CheckpointRefused(
@@ -116,15 +116,15 @@ def _readable(kind: str) -> Iterator[None]:
 
 
 def _convert(top: object, num_bytes: int) -> Checkpoint:
-    """Our form of what a file holds at its top."""
+    """Convert the object at the top of a file into our form."""
     return read_drafts(drafts_of(top), MAX_GROWTH * num_bytes)
 
 
 def drafts_of(top: object) -> Drafts:
-    """The networks in what a file holds at its top, their numbers not yet read.
+    """Return the networks in the object at the top of a file, their numbers not yet read.
 
     Raises:
-        CheckpointRefused: there is no generator of a format that we read, or no telling which one is meant.
+        CheckpointRefused: there is no generator of a known format, or it is unclear which one is meant.
     """
     if isinstance(top, Module):  # torch.save(G)
         top = {"G_ema": top}
@@ -161,6 +161,6 @@ def _is_nvidia(state: Mapping[str, object]) -> bool:
 
 
 def _names(top: dict[Any, Any]) -> list[str]:
-    """The keys at the top, and those of a state dictionary under it."""
+    """Return the keys at the top, and those of a state dictionary under it."""
     below = top.get("state_dict")
     return [str(name)[:60] for name in (*top, *(below if type(below) is dict else ()))]

@@ -22,7 +22,7 @@ class UnknownFamily(ValueError):
 
 @dataclass(frozen=True)
 class GeneratorFamily:
-    """`facts` parses the fields that are the family's own. `has_inverters`: whether an encoder can be trained."""
+    """`name` has no dash; `facts` parses the family's own fields; `has_inverters`: an encoder can be trained."""
 
     name: str
     facts: type[Model]

@@ -22,7 +22,7 @@ from app.pages import endpoints as pages
 from app.services import Services
 from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
-from contracts.families import GENERATOR_FAMILIES, GeneratorFamily
+from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind
 from state.settings import Settings
 from state.spooling import sweep

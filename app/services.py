@@ -10,7 +10,7 @@ from app.decoding.parent import Decoder
 from app.health.probing import StoreProbe
 from app.jobs.queueing import Queueing
 from app.listening import Listener
-from contracts.families import GENERATOR_FAMILIES, GeneratorFamily
+from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings

@@ -1,4 +1,4 @@
-"""What a caller sends to have a checkpoint imported, and what is answered about a generator."""
+"""The bodies of a request that imports a checkpoint, and the answer about a generator."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -9,8 +9,8 @@ from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Sha256, Timestamp
-from contracts.families import GeneratorFamily, UnknownFamily, facts_of
-from contracts.generators import (
+from contracts.generators.families import GeneratorFamily, UnknownFamily, facts_of
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorMetrics,
     GeneratorRequest,

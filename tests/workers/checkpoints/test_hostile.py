@@ -25,7 +25,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", sorted(CORPUS))
 def test_a_hostile_file_is_refused_and_nothing_runs(name: str, tmp_path: Path) -> None:
-    """No file is made and no module imported; the refusal says what was wrong."""
+    """No file is created and no module imported; the refusal names the reason."""
     file = tmp_path / "checkpoint"
     file.write_bytes(CORPUS[name])
     with pytest.raises(CheckpointRefused, match=r"This checkpoint was refused: .{10,}"):
@@ -45,7 +45,7 @@ def test_the_canary_sings_when_such_a_file_is_unpickled(tmp_path: Path) -> None:
     "name", ["nvidia-ada-skip-32.pkl", "rosinality-32.pt", "rosinality-legacy-32.pt"]
 )
 def test_a_file_that_is_cut_short_is_refused(name: str, share: float, tmp_path: Path) -> None:
-    """A broken download is told as such, wherever it broke."""
+    """A broken download is reported as damaged, at any position."""
     data = (FIXTURES / name).read_bytes()
     (tmp_path / name).write_bytes(data[: int(len(data) * share)])
     with pytest.raises(CheckpointRefused):

@@ -131,7 +131,7 @@ REFUSED: dict[str, tuple[Top, str]] = {
 
 @pytest.mark.parametrize("habit", sorted(REFUSED))
 def test_what_is_ambiguous_is_refused_by_its_key_or_prefix(habit: str, tmp_path: Path) -> None:
-    """The message names what was found, what is expected and what to do, in one sentence or two."""
+    """The message names the file's content, the expectation and the remedy, in one or two sentences."""
     top, message = REFUSED[habit]
     with pytest.raises(CheckpointRefused, match=message) as refused:
         read_checkpoint(save(top(*rosinality()), tmp_path / "refused.pt"))

@@ -90,7 +90,7 @@ def test_a_conditional_discriminator_equals_its_layers_written_out() -> None:
 
 
 def test_without_an_average_the_generator_in_training_is_taken() -> None:
-    """And the user is told."""
+    """A warning tells the user."""
     top = networks("nvidia-ada-skip-32.pkl")
     drafts = drafts_of({"G": top["G"]})
     checkpoint = read_drafts(drafts, 10**8)

@@ -50,7 +50,7 @@ def test_a_folder_comes_back(folder: Path, generator: Generator) -> None:
 
 
 def test_a_folder_without_discriminator_says_so(folder: Path) -> None:
-    """What is missing is named."""
+    """The message names the missing file."""
     (folder / "discriminator.json").unlink()
     assert read_checkpoint(folder).missing == ("discriminator",)
 

@@ -62,7 +62,7 @@ def difference(made: torch.Tensor, wanted: NDArray[np.float32]) -> float:
 
 
 def test_images_are_those_of_the_published_code(name: str) -> None:
-    """With and without truncation, and with a code of its own for every layer."""
+    """With and without truncation, and with a different code for every layer."""
     generator, wanted = generator_of(name), expected(name)
     for codes, images in (("ws", "image_w"), ("ws_psi07", "image_psi07"), ("wplus", "image_wplus")):
         made = generator.synthesize(torch.from_numpy(wanted[codes])).images
@@ -125,7 +125,7 @@ def test_discriminators_come_along(name: str, classes: int) -> None:
 
 
 def test_another_network_is_refused_by_its_name() -> None:
-    """StyleGAN3 looks alike from outside; the message says what it is and what is supported."""
+    """StyleGAN3 files look similar; the message names StyleGAN3 and the supported formats."""
     with pytest.raises(CheckpointRefused, match=r"StyleGAN3 \(config t or r\).*Supported are"):
         read_checkpoint(FIXTURES / "nvidia-stylegan3-t-32-unsupported.pkl")
 

@@ -30,7 +30,7 @@ def top() -> dict[str, Any]:
 
 
 def read(top: dict[str, Any]) -> Checkpoint:
-    """What is made of such a top."""
+    """Convert such a top-level object."""
     return read_drafts(drafts_of(top), 10**8)
 
 
@@ -53,7 +53,7 @@ def test_the_generator_in_an_encoders_file_is_found(top: dict[str, Any]) -> None
 
 
 def test_the_oldest_files_have_no_noise_maps(top: dict[str, Any]) -> None:
-    """They are drawn, the same every time, and the user is told."""
+    """They are drawn, the same every time, and a warning tells the user."""
     kept = {name: t for name, t in top["g_ema"].items() if not name.startswith("noises.")}
     first, second = read({**top, "g_ema": kept}), read({**top, "g_ema": kept})
     assert "noise maps" in first.missing

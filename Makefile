@@ -26,7 +26,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ fuzz: $(READY_TEST) ## schemathesis against the running service, 5,000 cases and
 	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install "$$(grep '^pip==' constraints.txt)" \
 	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group fuzz; }
 	@$(BIN)/python -m tests.fuzz --program .venv/fuzz/bin/schemathesis $(FUZZ)
+
+diagrams: $(READY) ## Draw the diagrams of docs/ from their text: docs/data-flow.svg
+	@$(BIN)/python -m examples.drawing docs/data-flow.txt docs/data-flow.svg
 
 openapi: $(READY) ## Write the description of the API: docs/openapi.json
 	@$(BIN)/python -m app.openapi docs/openapi.json

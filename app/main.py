@@ -3,7 +3,7 @@
 It checks requests, stores them, hands jobs over and tells how they stand.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -27,6 +27,7 @@ from app.pages import endpoints as pages
 from app.services import Services
 from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
+from contracts.families import GENERATOR_FAMILIES, GeneratorFamily
 from state.settings import Settings
 from state.spooling import sweep
 from state.store import Store
@@ -37,23 +38,27 @@ FORM_BYTES = 64 * 1024
 """What a form may add to the file in it."""
 
 DESCRIPTION = """\
-A handful of labelled images in, an endless supply of labelled images out.
+A few labelled images in, an unlimited number of labelled images out.
 
-1. `POST /v1/generators`: have your own StyleGAN2 checkpoint imported, or take the built-in generator.
+1. `POST /v1/generators`: import your own StyleGAN2 checkpoint, or use the built-in generator.
 2. `POST /v1/labelsets`: upload images with masks, keypoints, depth, or one COCO file.
 3. `POST /v1/fits`: fit a label generator to them.
-4. `POST /v1/batches`: ask for n labelled samples; read the shards by signed links.
-5. `POST /v1/streams`: or read shards without an end, each rendered when you are about to need it.
+4. `POST /v1/batches`: request n labelled samples, and read the shards by signed links.
+5. `POST /v1/streams`: or read shards without an end, each rendered shortly before you need it.
 
-Jobs answer 202 at once and are watched by `GET`, by `Prefer: wait=N`, or as server-sent events. Every POST takes an
+A job is accepted with 202. Follow it by `GET`, by `Prefer: wait=N`, or as server-sent events. Every POST accepts an
 `Idempotency-Key`. Errors are problem+json (RFC 9457) with a stable `code`.
 """
 
 
-def create_app(settings: Settings | None = None, store: Store | None = None) -> FastAPI:
-    """The application. `settings` come from the environment, and the store from them, unless they are given."""
+def create_app(
+    settings: Settings | None = None,
+    store: Store | None = None,
+    families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
+) -> FastAPI:
+    """Return the application. By default `settings` come from the environment, and the store from the settings."""
     settings = settings or Settings()
-    services = Services.from_settings(settings, store)
+    services = Services.from_settings(settings, store, families)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -1,6 +1,7 @@
 """What every request may need, built once in `create_app` and handed in: settings, store, Redis, decoder, secret."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,7 @@ from app.decoding.parent import Decoder
 from app.health.probing import StoreProbe
 from app.jobs.queueing import Queueing
 from app.listening import Listener
+from contracts.families import GENERATOR_FAMILIES, GeneratorFamily
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -16,7 +18,7 @@ from state.store import Store
 
 @dataclass(frozen=True)
 class Services:
-    """The process's ways to the world. `secret` signs download links and cursors."""
+    """The process's connections. `secret` signs download links and cursors; `families` are those of its generators."""
 
     settings: Settings
     store: Store
@@ -27,10 +29,16 @@ class Services:
     decoder: Decoder
     uploads_in_flight: UploadsInFlight
     secret: bytes
+    families: tuple[GeneratorFamily, ...]
 
     @classmethod
-    def from_settings(cls, settings: Settings, store: Store | None = None) -> Self:
-        """Opens everything; nothing is sent yet.
+    def from_settings(
+        cls,
+        settings: Settings,
+        store: Store | None = None,
+        families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
+    ) -> Self:
+        """Open everything; nothing is sent yet.
 
         Without `link_secret`, links and cursors end with the process, and two app processes refuse each other's.
         """
@@ -47,10 +55,11 @@ class Services:
             decoder=Decoder(settings),
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
             secret=given.get_secret_value().encode() if given else secrets.token_bytes(32),
+            families=tuple(families),
         )
 
     async def close(self) -> None:
-        """Closes every connection."""
+        """Close every connection."""
         self.ledger.redis.close()
         self.queueing.close()
         await self.listener.close()

@@ -19,20 +19,20 @@ import torch
 from torch import Tensor
 
 from benchmarks.codes import Coded, CodeStore, Networks
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.quality import BUILTIN, MICRO_BATCH, SAMPLE_SEED, generated_truth
 from benchmarks.reference_segmenter import FOLDER, reference_segmenter
 from benchmarks.rejection import area_under_rejection
 from examples.portraits.classes import CLASS_NAMES
 from models.arrays import Taps
 from models.generators.stylegan2.generator import Generator
-from models.inversion.refinement import InversionOptions
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.features import SYNTHESIS_BATCH
 from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 
 PAPER = "paper"
 Figures = dict[str, float]
@@ -87,7 +87,7 @@ class Truth:
 def main() -> None:
     """Fit and judge every draw, print each row to stderr and the paired summary as one line of JSON."""
     options = _parse()
-    codes = CodeStore(options.folder, Networks.read(options.generator), InversionOptions())
+    codes = CodeStore(options.folder, Networks.read(options.generator), inversion_options())
     truth = _truth(codes, options)
     rows = []
     for count in options.labels:
@@ -135,7 +135,7 @@ def fit_paper(generator: Generator, coded: Coded, *, seed: int) -> Ensemble:
         coded.ws,
         Labels(label_px=generator.config.image_px, masks=coded.masks),
         tasks=TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES))),
-        options=EnsembleOptions(kind="paper"),
+        options=ensemble_options(kind="paper"),
         seed=seed,
     )
 
@@ -169,7 +169,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--generator", type=Path, default=BUILTIN, help="folder of networks")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="segmenter, codes")
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
-    parser.add_argument("--ranks", type=int, nargs="+", default=[EnsembleOptions.rank])
+    parser.add_argument("--ranks", type=int, nargs="+", default=[ensemble_options().rank])
     parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--heldout", type=int, default=200)
     parser.add_argument("--generated", type=int, default=1_000)

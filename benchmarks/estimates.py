@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.codes import CodeStore, Networks
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.quality import BUILTIN, MICRO_BATCH
 from benchmarks.reference_segmenter import FOLDER
 from contracts.fits.metrics import TaskMetrics
@@ -26,9 +27,7 @@ from examples.portraits.labelset import MASKS_SCHEMA, OTHER_SCHEMAS, stratified_
 from examples.portraits.many import render_many
 from examples.portraits.splits import seed_of
 from models.generators.stylegan2.generator import Generator
-from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
-from models.labels.training import EnsembleOptions
 from workers.fitting.estimates import estimate
 from workers.fitting.pairs import ImageLabels, Pairs
 from workers.fitting.scoring import Scorer
@@ -96,7 +95,7 @@ class Figures:
 def main() -> None:
     """One fit for every size and draw; the summary is one line of JSON."""
     options = _parse()
-    codes = CodeStore(options.folder, Networks.read(options.generator), InversionOptions())
+    codes = CodeStore(options.folder, Networks.read(options.generator), inversion_options())
     generator = codes.networks.generator
     heldout = Portraits.read(codes, "heldout", 0, options.heldout)
     predicted: list[Figures] = []
@@ -143,8 +142,8 @@ def _trainer(generator: Generator, labelled: Portraits, *, seed: int) -> Trainer
     return Trainer(
         generator=generator,
         pairs=labelled.pairs,
-        ws=labelled.ws,
-        wanted=EnsembleOptions(),
+        codes=labelled.ws,
+        wanted=ensemble_options(),
         seed=seed,
         micro_batches=MicroBatches(MICRO_BATCH),
         digest="",

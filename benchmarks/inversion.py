@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.codes import Networks
+from benchmarks.defaults import ensemble_options
 from benchmarks.faces import read_faces
 from benchmarks.inversion_rows import NOISE_MAPS, Row, rows
 from benchmarks.noise_maps import invert_with_noise
@@ -30,18 +31,20 @@ from examples.portraits.classes import CLASS_NAMES
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
 from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.inversion.discriminator_distance import DiscriminatorDistance
+from models.generators.stylegan2.inversion.encoder import Encoder
+from models.generators.stylegan2.inversion.invert import Tools, invert
+from models.generators.stylegan2.inversion.prior import latent_prior
 from models.inversion.detail import MIN_DETAIL, detail_shown
-from models.inversion.encoder import Encoder
 from models.inversion.framing import find_framing, measure_framing
-from models.inversion.invert import Inversion, Tools, invert
-from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance, distances
-from models.inversion.prior import latent_prior
+from models.inversion.inverter import Inversion
+from models.inversion.perceptual import PerceptualDistance, distances
 from models.inversion.spacing import measure_spacing
 from models.inversion.squeezenet import SqueezeNetDistance
 from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 from workers.fitting.perceptual_ports import read_mounted
 
 
@@ -131,14 +134,14 @@ def _fit(domain: Domain, found: Found, seed: int) -> tuple[float, float | None]:
     px = domain.generator.config.image_px
     ensemble = train_ensemble(
         domain.generator,
-        found.labelled.ws,
+        found.labelled.codes,
         Labels(label_px=px, masks=domain.masks),
         tasks=TaskSet(segmentation=SegmentationTask(domain.num_classes)),
-        options=EnsembleOptions(),
+        options=ensemble_options(),
         seed=seed,
     )
     fitted = LabelGenerator(domain.generator, ensemble)
-    heldout = _miou(fitted, found.heldout.ws, domain.heldout_masks, domain.num_classes)
+    heldout = _miou(fitted, found.heldout.codes, domain.heldout_masks, domain.num_classes)
     if domain.generated is None:
         return heldout, None
     return heldout, _miou(fitted, *domain.generated, domain.num_classes)

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.codes import CodeStore, Networks
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.reference_segmenter import FOLDER, reference_segmenter, worn_shares
 from benchmarks.segmenter import Segmenter, segment
 from examples.portraits.classes import CLASS_NAMES
 from models.generators.stylegan2.generator import Generator
-from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 from models.sampling import Candidate, latents
 
 BUILTIN = Path("assets/generators/portraits-64")
@@ -63,7 +63,7 @@ def main() -> None:
     options = _parse()
     networks = Networks.read(options.generator)
     segmenter = reference_segmenter(options.folder)
-    codes = CodeStore(options.folder, networks, InversionOptions(steps=options.steps))
+    codes = CodeStore(options.folder, networks, inversion_options(steps=options.steps))
     truth = _truth(codes, segmenter, options)
     results: dict[str, Any] = {"benchmark": "quality", "steps": options.steps}
     results["shares"] = _shares(networks.generator, segmenter, options.shares)
@@ -109,7 +109,7 @@ def _judge(generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, see
     """Fit an ensemble on coded masks and score it on both kinds of truth."""
     labels = Labels(label_px=generator.config.image_px, masks=masks)
     tasks = TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES)))
-    options = EnsembleOptions()
+    options = ensemble_options()
     ensemble = train_ensemble(generator, ws, labels, tasks=tasks, options=options, seed=seed)
     fitted = LabelGenerator(generator, ensemble)
     return Quality(
@@ -172,7 +172,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="segmenter, codes")
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--heldout", type=int, default=200)
-    parser.add_argument("--steps", type=int, default=InversionOptions.steps)
+    parser.add_argument("--steps", type=int, default=inversion_options().steps)
     parser.add_argument(
         "--shares", type=int, default=10_000, help="samples to look for rare modes in"
     )

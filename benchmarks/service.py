@@ -30,6 +30,7 @@ from models.sampling import Candidate
 from state import keys, records
 from state.settings import Settings
 from workers.codecs.tars import TarWriter
+from workers.families.table import FAMILIES
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
 
@@ -92,7 +93,7 @@ def main() -> None:
             redis_url=SecretStr(stack.environment["HANDSOFF_REDIS_URL"]),
         )
         worker = stack.processes["generate"].pid
-        service = Service(road, Machine.from_settings(settings), fit, worker)
+        service = Service(road, Machine.from_settings(settings, FAMILIES), fit, worker)
         rounds = _measure(service, parsed.pairs, parsed.rounds)
         road.close()
     result = {

@@ -1,7 +1,7 @@
 """An inverter: the encoder that starts a generator's inversions, and the job that trains it on the generator's samples.
 
-In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterOutcome`, and the inverter itself below
-its generator (`InverterManifest`), where fits find it by digest.
+In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterOutcome`, and below the generator the
+inverter itself (`InverterManifest`), where fits find it by digest.
 """
 
 from typing import Annotated, Literal

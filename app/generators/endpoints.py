@@ -104,4 +104,5 @@ async def follow_generator(
 
 
 def _show(services: Services, state: JobState, links: Links) -> GeneratorView:
-    return show_generator(state, service.list_inverters_of(services, state), links)
+    inverters = service.list_inverters_of(services, state)
+    return show_generator(state, inverters, links, services.families)

@@ -1,5 +1,6 @@
 """What a caller sends to have a checkpoint imported, and what is answered about a generator."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
@@ -8,6 +9,7 @@ from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Sha256, Timestamp
+from contracts.families import GeneratorFamily, UnknownFamily, facts_of
 from contracts.generators import (
     GeneratorManifest,
     GeneratorMetrics,
@@ -88,9 +90,12 @@ class GeneratorView(JobEnvelope[GeneratorMetrics]):
 
 
 def show_generator(
-    state: JobState, inverters: list[InverterManifest], links: Links
+    state: JobState,
+    inverters: list[InverterManifest],
+    links: Links,
+    families: Sequence[GeneratorFamily],
 ) -> GeneratorView:
-    """The answer about a generator."""
+    """Return the answer about a generator. It has fields for the facts of StyleGAN2 alone."""
     request, outcome = state.record.request, state.record.manifest
     assert isinstance(request, GeneratorRequest)
     assert isinstance(outcome, GeneratorOutcome | None)
@@ -101,26 +106,34 @@ def show_generator(
         "license": request.license,
         "source": request.source,
     }
-    made = outcome.generator if outcome else None
-    if made is not None:
-        own |= _network(made, links)
+    manifest = outcome.generator if outcome else None
+    if manifest is not None:
+        own |= _network(manifest, links) | _facts(manifest, families)
     return GeneratorView.model_validate(
         {
             **common,
             **own,
             "metrics": outcome.metrics if outcome else None,
             "inverters": [
-                InverterSummary(digest=found.digest, created_at=found.created_at)
-                for found in inverters
+                InverterSummary(digest=inverter.digest, created_at=inverter.created_at)
+                for inverter in inverters
             ],
         }
     )
 
 
-def _network(made: GeneratorManifest, links: Links) -> dict[str, object]:
-    """What is known once the checkpoint has been read."""
-    own = made.model_dump(
-        exclude={"tenant", "id", "created_at", "weights", "discriminator", "sheet", "statistics"}
-    )
-    sheet = links.file(made.sheet) if made.sheet else None
-    return {**own, "has_discriminator": made.discriminator is not None, "sheet": sheet}
+def _network(manifest: GeneratorManifest, links: Links) -> dict[str, object]:
+    """Return the fields that an import adds."""
+    shown = set(GeneratorView.model_fields) & set(GeneratorManifest.model_fields)
+    own = manifest.model_dump(include=shown - {"id", "created_at", "sheet"})
+    sheet = links.file(manifest.sheet) if manifest.sheet else None
+    return {**own, "has_discriminator": manifest.discriminator is not None, "sheet": sheet}
+
+
+def _facts(manifest: GeneratorManifest, families: Sequence[GeneratorFamily]) -> dict[str, object]:
+    """Return the facts of the generator's family; none for a family that this app was not started with."""
+    try:
+        facts = facts_of(manifest, families)
+    except UnknownFamily:  # one such generator must not break the list of all
+        return {}
+    return facts.model_dump(include=set(GeneratorView.model_fields))

@@ -17,6 +17,7 @@ from app.uploads.service import Measured
 from contracts.base import Artefact, now
 from contracts.errors.conflicts import BuiltIn, GeneratorNotReady
 from contracts.errors.tree import InvalidRequest, InvalidUpload, NotFound, TooLarge
+from contracts.families import UnknownFamily, family_of
 from contracts.fits.fit import PinnedGenerator
 from contracts.generators import (
     GeneratorManifest,
@@ -60,12 +61,19 @@ def create(
 
 
 def find(services: Services, tenant: str, generator_id: str) -> GeneratorManifest:
-    """A generator that can be fitted. Raises `NotFound`, `Gone`, or `GeneratorNotReady`."""
+    """Return a generator that can be fitted.
+
+    Raises `NotFound`, `Gone`, `GeneratorNotReady`, or `InvalidRequest` for a family that the service does not have.
+    """
     state = jobs.find(services, JobRef(tenant=tenant, id=generator_id))
-    made = _made(state)
-    if made is None:
+    manifest = _made(state)
+    if manifest is None:
         raise GeneratorNotReady(generator_id, state.status)
-    return made
+    try:
+        family_of(manifest, services.families)
+    except UnknownFamily as error:
+        raise InvalidRequest(str(error)) from None
+    return manifest
 
 
 def pin(generator: GeneratorManifest) -> PinnedGenerator:

@@ -1,6 +1,6 @@
-"""The description of the API (OpenAPI 3.1): FastAPI's own, with every status, header, field and example.
+"""The OpenAPI 3.1 document: FastAPI's own, with every status, header, field and example.
 
-Names are short (`create_fit`, `FitPage`), and nothing is in it that generators of clients pass over.
+Names are short (`create_fit`, `FitPage`), and client generators can process everything.
 """
 
 import re
@@ -69,13 +69,13 @@ def describe(document: Json) -> Json:
 
 
 def operations(document: Json) -> Iterator[tuple[str, Json]]:
-    """Iterate over the method and the operation of each address."""
+    """Yield the method and the operation of each path."""
     for path in document["paths"].values():
         yield from ((method, path[method]) for method in _METHODS if method in path)
 
 
 def described(owner: str, field: str) -> Described | None:
-    """Return the description of a field; one of its own schema before one of its name."""
+    """Return the description of a field: by `Schema.field`, else by `field`."""
     return FIELDS.get(f"{owner}.{field}") or FIELDS.get(field)
 
 

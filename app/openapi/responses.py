@@ -1,6 +1,6 @@
-"""Which statuses and headers each operation can answer with, beside its success.
+"""The statuses and headers of each operation, beside its success.
 
-Most follow from what an operation takes; the table names the rest. `make fuzz` finds what is missing here.
+Most follow from the operation's method, parameters and body; a table lists the rest. `make fuzz` finds missing ones.
 """
 
 from collections import defaultdict
@@ -75,35 +75,35 @@ _OTHERS: dict[str, Errors] = {
     "read_tar": (ShardFailed, ShardNotReady),
     "read_file": (InvalidLink, Gone),
 }
-"""What an operation refuses beside what follows from its method, parameters and body."""
+"""Errors of an operation beside those that follow from its method, parameters and body."""
 
 
 def add_errors(method: str, operation: Operation) -> None:
-    """Add every error that the operation can answer with, as problem+json."""
+    """Add every error of the operation, as problem+json."""
     by_status: dict[int, list[str]] = defaultdict(list)
     for error in dict.fromkeys(_errors_of(method, operation)):
         by_status[error.status].append(f"`{error.code}`: {error.title}.")
     if operation["operationId"] == "read_file":
-        by_status[416].append("The object has none of the bytes of `Range`.")
+        by_status[416].append("The object has no bytes in this `Range`.")
     for status in sorted(by_status):
         answer = _problem(" ".join(by_status[status]))
         operation["responses"].setdefault(str(status), answer)
 
 
 def add_successes(operation: Operation) -> None:
-    """Add what an operation answers beside its first success, and the headers of every answer."""
+    """Add the other successes of an operation, and the headers of every response."""
     name, answers = operation["operationId"], operation["responses"]
     verb, _, noun = name.partition("_")
     if verb in {"create", "cancel"} and noun in _OF_JOBS:
         answers["200"] = {**answers["202"], "description": "The job has ended"}
         answers["202"]["description"] = "The job is queued, running, or stopping"
     if verb == "get" and noun in _OF_JOBS:
-        answers["304"] = {"description": "The caller has this state of the job already"}
+        answers["304"] = {"description": "The job has not changed"}
     if verb == "follow":
-        answers["204"] = {"description": "Nothing more will happen"}
+        answers["204"] = {"description": "The job has ended; there are no further events"}
     if name == "read_file":
-        answers["206"] = {**answers["200"], "description": "The part that was asked for"}
-        answers["304"] = {"description": "The caller has the object already"}
+        answers["206"] = {**answers["200"], "description": "The requested part"}
+        answers["304"] = {"description": "The object has not changed"}
     for status, answer in answers.items():
         found = sorted(set(_headers(name, int(status))))
         answer["headers"] = {one: {"$ref": f"#/components/headers/{one}"} for one in found}
@@ -151,7 +151,7 @@ def _headers(name: str, status: int) -> Iterator[str]:
 
 
 def header_components() -> dict[str, Any]:
-    """Return the headers of all answers, by name, for the answers to refer to."""
+    """Return the headers of all responses by name, as the targets of references."""
     found = {}
     for name, (text, example) in ANSWER_HEADERS.items():
         kind = "integer" if isinstance(example, int) else "string"

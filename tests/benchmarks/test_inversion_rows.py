@@ -1,7 +1,7 @@
 """Promises of the inversion benchmark's rows: each changes one thing, and those without weights are left out."""
 
+from benchmarks.defaults import inversion_options
 from benchmarks.inversion_rows import rows
-from models.inversion.refinement import InversionOptions
 
 
 def test_the_default_stands_beside_what_it_is_made_of() -> None:
@@ -12,7 +12,7 @@ def test_the_default_stands_beside_what_it_is_made_of() -> None:
         assert both.encoder
         assert not alone.encoder
         assert both.options == alone.options
-    assert both.options == InversionOptions()
+    assert both.options == inversion_options()
 
 
 def test_a_row_without_its_weights_is_left_out() -> None:

@@ -95,8 +95,8 @@ class _Judge:
 
     def add(self, place: int, total: Scorer) -> ImageEstimate:
         """Labels one image, adds it to the total, and says how it went."""
-        pairs, ws = self.trainer.pairs, self.trainer.ws
-        rendered = self.label_generator.render(ws[place : place + 1])
+        pairs, codes = self.trainer.pairs, self.trainer.codes
+        rendered = self.label_generator.render(codes[place : place + 1])
         alone = Scorer(pairs.schema)
         for scorer in (alone, total):
             scorer.add(rendered, pairs.label_tensors([place]), pairs.reference_px([place]))

@@ -1,5 +1,6 @@
 """The machine a job runs on: settings, store, ledger, queue connection, device, warm networks and pulse, built once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,8 @@ import torch
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from workers.families.family import Family
+from workers.runtime.loading import NetworkLoader
 from workers.runtime.micro_batches import MicroBatches
 from workers.runtime.pulse import Pulse
 from workers.runtime.warm import WarmNetworks
@@ -16,7 +19,7 @@ from workers.runtime.warm import WarmNetworks
 
 @dataclass(frozen=True)
 class Machine:
-    """Handed to every job as its first argument."""
+    """Handed to every job as its first argument. `families` are those of the generators that it serves."""
 
     settings: Settings
     store: Store
@@ -26,10 +29,11 @@ class Machine:
     networks: WarmNetworks
     micro_batches: MicroBatches
     pulse: Pulse
+    families: tuple[Family, ...]
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        """Opens what the settings name. RQ needs a connection of its own: it reads bytes, and waits long."""
+    def from_settings(cls, settings: Settings, families: Sequence[Family]) -> Self:
+        """Open everything that the settings name. RQ gets a separate connection: it reads bytes, and waits long."""
         url = settings.redis_url.get_secret_value()
         device = choose_device(settings.device)
         memory_bytes = settings.micro_batch_memory_bytes if device.type == "cpu" else None
@@ -42,11 +46,17 @@ class Machine:
             networks=WarmNetworks(settings.max_warm_bytes),
             micro_batches=MicroBatches(settings.micro_batch, memory_bytes),
             pulse=Pulse(),
+            families=tuple(families),
         )
+
+    @property
+    def loader(self) -> NetworkLoader:
+        """Loads networks of the store onto the device."""
+        return NetworkLoader(self.store, self.device, self.networks)
 
 
 def choose_device(name: str) -> torch.device:
-    """The device called `name`; `auto` takes an accelerator when there is one."""
+    """Return the device called `name`; `auto` takes an accelerator when there is one."""
     if name != "auto":
         return torch.device(name)
     return torch.accelerator.current_accelerator() or torch.device("cpu")

@@ -1,7 +1,8 @@
-"""Where a worker process begins: settings, log, threads, machine; then one queue, or the reconciler, until stopped."""
+"""The main of a worker process: settings, log, threads, machine; then one queue, or the reconciler, until stopped."""
 
 import argparse
 import os
+from collections.abc import Sequence
 
 import torch
 
@@ -10,6 +11,8 @@ from state.logs import configure_logs
 from state.private_files import keep_files_private
 from state.settings import Settings
 from state.spooling import sweep
+from workers.families.family import Family
+from workers.families.table import FAMILIES
 from workers.importing.builtin import publish_all
 from workers.runtime.machine import Machine
 from workers.runtime.worker import Worker
@@ -18,14 +21,14 @@ from workers.upkeep.reconcile import Reconciler
 RECONCILE = "reconcile"
 
 
-def main() -> None:
-    """Read the command line and the environment, and work."""
+def main(families: Sequence[Family] = FAMILIES) -> None:
+    """Read the command line and the environment, and work with generators of these families."""
     queue = _parse_queue()
     settings = Settings()
     keep_files_private()
     configure_logs(settings)
     _set_threads(settings)
-    machine = Machine.from_settings(_suited(settings, queue))
+    machine = Machine.from_settings(_suited(settings, queue), families)
     if queue is None:
         Reconciler(machine).run()
     else:
@@ -35,7 +38,7 @@ def main() -> None:
 
 
 def _parse_queue() -> QueueName | None:
-    """The queue to work on; None asks for the reconciler."""
+    """Return the queue to work on; None for the reconciler."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument(
         "queue", choices=[*QUEUE_NAMES, RECONCILE], help="one queue, or the reconciler"
@@ -45,10 +48,10 @@ def _parse_queue() -> QueueName | None:
 
 
 def _suited(settings: Settings, queue: QueueName | None) -> Settings:
-    """The queue `cpu` leaves the accelerator to those that need it, also where it is there for the taking."""
+    """Keep the queue `cpu` off the accelerator, also where one is free: the other queues need it."""
     return settings.model_copy(update={"device": "cpu"}) if queue == "cpu" else settings
 
 
 def _set_threads(settings: Settings) -> None:
-    """Before the first tensor: torch would otherwise take every core of the machine, also those it may not use."""
+    """Set them before the first tensor: torch would take every core of the machine, also those it may not use."""
     torch.set_num_threads(settings.cpu_threads or len(os.sched_getaffinity(0)))

@@ -65,7 +65,7 @@ def test_a_fit_chooses_its_features_only_by_an_estimate() -> None:
     left_open = {"min_tap_px": None}
     wanted = FitOptions.model_validate({"ensemble": left_open})
     assert resolve_ensemble(wanted.ensemble).min_tap_px is None
-    with pytest.raises(ValidationError, match="name a number, or let it estimate"):
+    with pytest.raises(ValidationError, match="name a number, or set estimate"):
         FitOptions.model_validate({"ensemble": left_open, "estimate": False})
 
 

@@ -7,7 +7,7 @@ import torch
 from contracts.generators import GeneratorManifest, InverterManifest
 from contracts.ids import DEFAULT_TENANT
 from models.generators.stylegan2.generator import Generator
-from models.inversion.encoder import Encoder, EncoderConfig
+from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
 from state import keys, records
 from state.store import Store
 from tests.workers.scene import CONFIG, GENERATOR, Scene, write_generator

@@ -48,8 +48,7 @@ def latents_seen(scene: Scene, fit: FitRequest) -> Iterator[Counter[bytes]]:
     def note(_: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
         seen.update(row.numpy().tobytes() for row in given[0])
 
-    generator = open_generator(scene.machine, fit.tenant, fit.generator)
-    hook = generator.mapping.register_forward_pre_hook(note)
+    hook = scene.network(fit).mapping.register_forward_pre_hook(note)
     yield seen
     hook.remove()
 

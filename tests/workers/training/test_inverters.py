@@ -5,7 +5,7 @@ import pytest
 from contracts.ids import DEFAULT_TENANT
 from contracts.inverters import InverterOutcome, InverterRequest
 from contracts.jobs import JobStatus
-from models.inversion.training import EncoderTraining
+from models.generators.stylegan2.inversion.training import EncoderTraining
 from state import keys, records
 from tests.workers.scene import GENERATOR, Scene
 from tests.workers.training.trained import ask_inverter

@@ -24,6 +24,7 @@ from state.queues import job_call
 from state.settings import Settings
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
 from tests.workers.training.trained import ask_inverter
+from workers.families.table import FAMILIES
 from workers.rendering import batches
 from workers.runtime.machine import Machine
 from workers.runtime.queues import open_queue, put
@@ -56,7 +57,7 @@ def scene(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
     for name, value in stack.environment.items():
         if name.startswith("HANDSOFF_"):
             monkeypatch.setenv(name, value)
-    scene = Scene(Machine.from_settings(Settings()))
+    scene = Scene(Machine.from_settings(Settings(), FAMILIES))
     scene.publish_generator(tmp_path)
     return scene
 

@@ -69,7 +69,7 @@ def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Pa
 
 
 def _read(path: Path, folder: Path) -> Checkpoint:
-    """Convert the checkpoint in the child, and return it in our form."""
+    """Convert the checkpoint in the child process, and return it in HandsOff's format."""
     converted = convert_file(
         path, folder, Limits.for_file(Settings(), _size_of(path)), FAMILIES[:1]
     )

@@ -46,7 +46,7 @@ def shortened(text: str, length: int) -> str:
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """One network: the arguments of `build_generator` or `build_discriminator` in `models.generators.stylegan2`."""
+    """One network: the JSON and the tensors from which its family builds it."""
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]

@@ -23,7 +23,7 @@ from tests.workers.checkpoints.opcodes import (
     value,
     zipped,
 )
-from workers.checkpoints.stylegan2.drafts import network_shapes, renamed
+from workers.checkpoints.stylegan2.drafts import format_name, network_shapes
 from workers.checkpoints.stylegan2.rosinality import GENERATOR_NAMES
 
 MB = 10**6
@@ -144,7 +144,7 @@ def _one_storage(config: GeneratorConfig) -> bytes:
         strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         used = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         items.append(
-            text(renamed(name, GENERATOR_NAMES))
+            text(format_name(name, GENERATOR_NAMES))
             + tensor(storage(count=count), count - 1 - used, tuple(shape), tuple(strides))
         )
     return torch_zip(g_ema(b"}(" + b"".join(items) + b"u"), {"x/data/0": bytes(4 * count)})

@@ -1,4 +1,4 @@
-"""The import rule of `pyproject.toml`: it holds, and it breaks when somebody crosses it."""
+"""The import contracts of `pyproject.toml`: the code keeps them, and a crossing import breaks them."""
 
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ for name in ("handsoff_client", "handsoff_shards"):
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the rooms' source and of the rule."""
+    """Copy the source of the rooms, and the contracts."""
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     for room, folder in ROOMS.items():
         for source in folder.rglob("*.py"):
@@ -29,13 +29,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def check_imports(checkout: Path) -> subprocess.CompletedProcess[str]:
-    """What `make check` says about the imports of a checkout."""
+    """Run the import check of `make check` in a checkout."""
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
 
 
 def test_every_room_keeps_to_its_imports(checkout: Path) -> None:
-    """The checkout as it is passes."""
+    """The check passes for the present code."""
     checked = check_imports(checkout)
     assert checked.returncode == 0, checked.stdout
 
@@ -86,7 +86,7 @@ def test_every_crossing_between_folders_of_the_workers_is_reported(checkout: Pat
     ],
 )
 def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing: str) -> None:
-    """One forbidden line in any room, and `make check` fails."""
+    """One forbidden import in any room makes the check fail."""
     (checkout / room / "crossing.py").write_text(f'"""A crossing."""\n\n{crossing}\n')
     checked = check_imports(checkout)
     assert checked.returncode != 0

@@ -13,6 +13,8 @@ SUPPORTED = (
 MAX_MESSAGE = 300
 """Characters of a refusal. A log line, a terminal and a dialog show this many in full."""
 
+DOWNLOAD_AGAIN = "Download or save the file again."
+
 
 class CheckpointRefused(ValueError):
     """The file is not a checkpoint that HandsOff can read. Nothing in it was run.

@@ -143,7 +143,7 @@ def check_config(config: GeneratorConfig | DiscriminatorConfig) -> None:
     for field, value, least, most in sizes:
         if type(value) is not int or not least <= value <= most:
             raise CheckpointRefused(
-                f"expected its {field} from {least} to {most}, got {repr(value)[:30]}"
+                f"expected its {field} to be from {least} to {most}, got {repr(value)[:30]}"
             )
     architectures = get_args(Architecture)
     if config.architecture not in architectures:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
+from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, Checkpoint, CheckpointRefused
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive, open_archive
 from workers.checkpoints.files.budget import Budget
@@ -110,7 +110,7 @@ def _damage_refused(kind: str) -> Iterator[None]:
     except DAMAGE_ERRORS as error:
         raise CheckpointRefused(
             f"it is not readable as {kind}: {str(error)[:120] or 'it is damaged'}",
-            "Download or save the file again.",
+            DOWNLOAD_AGAIN,
         ) from error
     except OSError as error:
         # Only EINVAL is the fault of the file: a seek to a position that no file has.
@@ -135,7 +135,7 @@ def find_drafts(top: object) -> Drafts:
     if isinstance(top, Module):  # torch.save(G)
         top = {"G_ema": top}
     if type(top) is not dict:
-        raise CheckpointRefused("it holds no networks: expected a dictionary at its top level")
+        raise CheckpointRefused("expected a dictionary at its top level, got another object")
     refuse_foreign(_names(top), TENSORS)
     candidates = find_candidates(top)
     if not candidates.generators and not candidates.by_key:

@@ -29,8 +29,8 @@ class InversionOptions(Model):
     The loss is `pixel_weight` x MSE + `perceptual_weight` x the perceptual distance
     + `encoder_pull` x MSE(w, w_encoder)
     + `prior_weight` x the Mahalanobis distance to the codes of samples. The perceptual distance is that of the
-    generator's discriminator, or of the network whose weights the operator mounted. An image without progress for `patience` steps
-    ends early (0: never); an image whose start failed gets `restarts` others.
+    generator's discriminator, or of the network whose weights the operator mounted. An image without progress for
+    `patience` steps ends early (0: never); an image whose start failed gets `restarts` others.
     `perceptual_sha256` pins the mounted weights: a worker with other weights refuses the fit. Families that invert
     without optimisation ignore these numbers.
     """

@@ -87,7 +87,7 @@ def train(
 
 
 def _start_progress(run: Run, state: AdversarialState, folder: ImageFolder) -> TrainingProgress:
-    """Print what is trained and where, before the first step."""
+    """Print the data, the device and the length of the training, before the first step."""
     height, width = folder.image_px
     print_line(
         f"training on {run.device}: {len(folder):,} images of {width}x{height} px, until {run.total_images:,} were"

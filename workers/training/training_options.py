@@ -11,7 +11,7 @@ WRONG_INPUT = 2
 
 
 class InputError(ValueError):
-    """The input cannot be trained on; the message says what was expected, what was found, and what to do."""
+    """The input cannot be trained on; the message names the expectation, the input, and the remedy."""
 
 
 def run_command(main: Callable[[], None]) -> int:

@@ -169,5 +169,5 @@ def test_a_truncated_image_is_named(images: Path) -> None:
 
 def test_a_folder_without_a_generator_is_refused(tmp_path: Path) -> None:
     """The message says which folder is meant."""
-    with pytest.raises(InputError, match=r"holds no generator\.json; name the folder"):
+    with pytest.raises(InputError, match=r"expected generator\.json in .*; name the folder"):
         train_inverter.main([str(tmp_path), "--device", "cpu"])

@@ -117,4 +117,4 @@ def test_a_generator_of_infinite_images_is_refused(machine: Machine) -> None:
     assert isinstance(outcome, GeneratorOutcome)
     assert outcome.error is not None
     assert outcome.error.code == "invalid_checkpoint"
-    assert "not finite" in outcome.error.detail
+    assert "finite images" in outcome.error.detail

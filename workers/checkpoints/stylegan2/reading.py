@@ -49,7 +49,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         return handsoff.read_folder(path) if path.is_dir() else _read_file(path)
     except CheckpointRefused as refusal:
-        raise CheckpointRefused(refusal.message()) from refusal
+        raise type(refusal)(refusal.message()) from refusal
 
 
 def _read_file(path: Path) -> Checkpoint:

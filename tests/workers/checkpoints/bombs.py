@@ -44,7 +44,7 @@ def _pickles() -> dict[str, Callable[[], bytes]]:
     blob = legacy(kept, ["0"], struct.pack("<q", 4 * MB) + bytes(16 * MB))
     busy = legacy(stream(b"N" * 50_000 + _old(storage(count=0))), [])
     return {
-        "bytes made of one text again and again": lambda: stream(
+        "bytes built from one text again and again": lambda: stream(
             arguments + b"h\x00h\x01R" * 100_000
         ),
         "dictionaries of the same pairs": lambda: stream(

@@ -92,7 +92,7 @@ def _opcodes(touch: str, system: Call) -> dict[str, bytes]:
         "BUILD of a list": b"]" + state + b"b",
         "BUILD twice": ordered + b")R" + state + b"b" + system.opcodes() + b"b",
         "call of a string": command + b")R",
-        "call of a made dictionary": ordered + b")R)R",
+        "call of a dictionary": ordered + b")R)R",
         "arguments that are a list": ordered + b"]R",
         "a list as a key": b"}]Ns",
         "a list in a set": b"\x8f(]\x90",
@@ -137,7 +137,7 @@ def _shapes_of_checkpoints(python: str, system: Call) -> dict[str, bytes]:
             "numpy._core.multiarray", "_reconstruct", Call("numpy", "ndarray"), system
         ),
     }
-    return {f"evil {name}": dumped(top) for name, top in tops.items()}
+    return {f"hostile {name}": dumped(top) for name, top in tops.items()}
 
 
 def _bombs() -> dict[str, bytes]:

@@ -62,7 +62,7 @@ class Archive:
         """Unpack a member.
 
         Raises:
-            CheckpointRefused: it unpacks to more than `max_bytes`, whatever size the zip states.
+            CheckpointRefused: it unpacks to more than `max_bytes`, even if the zip states a smaller size.
         """
         unpacked = bytearray()
         with self._file.open(self.members[name]) as file:

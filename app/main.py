@@ -1,17 +1,13 @@
-"""The app, built from settings by `create_app()`.
-
-It checks requests, stores them, hands jobs over and tells how they stand.
-"""
+"""The app, built from settings by `create_app()`. It checks and stores requests, queues jobs, shows them."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from importlib import import_module
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
-from app.batches import endpoints as batches
 from app.exports import endpoints as exports
 from app.files import endpoints as files
-from app.fits import endpoints as fits
 from app.generators import endpoints as generators
 from app.health import endpoints as health
 from app.http.body_limits import BodyLimitProblems
@@ -20,7 +16,6 @@ from app.http.hosts import Hosts
 from app.http.problems import install_problem_handlers
 from app.http.request_ids import RequestIds
 from app.http.slow_bodies import SlowBodies
-from app.inverters import endpoints as inverters
 from app.labelsets import endpoints as labelsets
 from app.openapi.document import Api
 from app.pages import endpoints as pages
@@ -28,6 +23,7 @@ from app.services import Services
 from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
 from contracts.families import GENERATOR_FAMILIES, GeneratorFamily
+from contracts.kinds import KINDS, Kind
 from state.settings import Settings
 from state.spooling import sweep
 from state.store import Store
@@ -54,11 +50,17 @@ A job is accepted with 202. Follow it by `GET`, by `Prefer: wait=N`, or as serve
 def create_app(
     settings: Settings | None = None,
     store: Store | None = None,
+    kinds: tuple[Kind, ...] = KINDS,
     families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
 ) -> FastAPI:
-    """Return the application. By default `settings` come from the environment, and the store from the settings."""
+    """Build the application. By default `settings` come from the environment, and the store from the settings.
+
+    Raises:
+        ValueError: a row of `kinds` is incomplete.
+        LookupError: a kind has no endpoints.
+    """
     settings = settings or Settings()
-    services = Services.from_settings(settings, store, families)
+    services = Services.from_settings(settings, store, kinds, families)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -67,6 +69,7 @@ def create_app(
         await services.close()
 
     app = Api(
+        kinds=services.kinds,
         title="HandsOff",
         version=VERSION,
         description=DESCRIPTION,
@@ -92,17 +95,24 @@ def create_app(
     app.include_router(labelsets.router, max_body_size=settings.max_upload_bytes)
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
-    for room in (
-        uploads,
-        generators,
-        inverters,
-        fits,
-        batches,
-        exports,
-        streams,
-        files,
-        health,
-        pages,
-    ):
-        app.include_router(room.router, max_body_size=settings.max_json_bytes)
+    of_kinds = [_router_of(kind) for kind in kinds]
+    others = [room.router for room in (exports, streams, files, health, pages)]
+    for router in (uploads.router, *of_kinds, *others):
+        app.include_router(router, max_body_size=settings.max_json_bytes)
     return app
+
+
+def _router_of(kind: Kind) -> APIRouter:
+    """Return the router of a kind. Raises `LookupError` when there is none."""
+    try:
+        router = getattr(import_module(kind.endpoints), "router", None)
+    except ModuleNotFoundError as error:
+        if error.name is None or not kind.endpoints.startswith(error.name):
+            raise  # the module exists, and imports something that does not
+        router = None
+    if not isinstance(router, APIRouter):
+        raise LookupError(  # noqa: TRY004 - the attribute is missing, as a rule
+            f"expected a router in the module {kind.endpoints} of the kind {kind.name!r}, found none;"
+            " write the module, or name another one as `room` in contracts/kinds.py"
+        )
+    return router

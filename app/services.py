@@ -1,4 +1,4 @@
-"""What every request may need, built once in `create_app` and handed in: settings, store, Redis, decoder, secret."""
+"""What requests need, built once in `create_app`: settings, kinds of job, store, Redis, decoder, secret."""
 
 import secrets
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from app.health.probing import StoreProbe
 from app.jobs.queueing import Queueing
 from app.listening import Listener
 from contracts.families import GENERATOR_FAMILIES, GeneratorFamily
+from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -18,9 +19,10 @@ from state.store import Store
 
 @dataclass(frozen=True)
 class Services:
-    """The process's connections. `secret` signs download links and cursors; `families` are those of its generators."""
+    """The connections of the process. `secret` signs links and cursors; `families` are those of its generators."""
 
     settings: Settings
+    kinds: Kinds
     store: Store
     store_probe: StoreProbe
     ledger: Ledger
@@ -36,17 +38,19 @@ class Services:
         cls,
         settings: Settings,
         store: Store | None = None,
+        kinds: tuple[Kind, ...] = KINDS,
         families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
     ) -> Self:
-        """Open everything; nothing is sent yet.
+        """Open all connections; nothing is sent yet.
 
-        Without `link_secret`, links and cursors end with the process, and two app processes refuse each other's.
+        Without `link_secret`, links and cursors are valid in this process only.
         """
         url = settings.redis_url.get_secret_value()
         given = settings.link_secret
         store = store or Store.from_settings(settings)
         return cls(
             settings=settings,
+            kinds=Kinds(kinds),
             store=store,
             store_probe=StoreProbe(store),
             ledger=Ledger.connect(url),

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
 from contracts.ids import BatchId, FitId
-from contracts.jobs import Asked, JobStatus, Outcome, Request
+from contracts.jobs import Asked, JobManifest, JobStatus, Request
 from contracts.schemas import LabelSchema
 
 RENDER_VERSION = 5
@@ -104,7 +104,7 @@ class ShardRecord(Model):
     render_seconds: float
 
 
-class BatchManifest(Outcome):
+class BatchManifest(JobManifest):
     """`batches/{id}/manifest.json`. Class counts are by class index; a batch that did not succeed pins no shards.
 
     `labels` says what the labels in the shards mean: classes and palette, keypoints and skeleton, depth scale and unit.

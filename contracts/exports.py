@@ -41,6 +41,16 @@ class ExportRef(Model):
         return f"{self.batch}/{self.variant}"
 
     @property
+    def owner(self) -> JobRef:
+        """The batch."""
+        return self.batch
+
+    @property
+    def part(self) -> str:
+        """The variant."""
+        return self.variant
+
+    @property
     def variant(self) -> str:
         """Return format and options as one word. Exports that differ in it are different archives."""
         return self.format + (_INSTANCES if self.instances else "")

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from contracts.base import Model
-from contracts.generators import GeneratorManifest
+from contracts.generators import StoredGenerator
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -47,7 +47,7 @@ GENERATOR_FAMILIES: tuple[GeneratorFamily, ...] = (STYLEGAN2,)
 """The families of a service that was started without others."""
 
 
-def family_of(generator: GeneratorManifest, families: Sequence[GeneratorFamily]) -> GeneratorFamily:
+def family_of(generator: StoredGenerator, families: Sequence[GeneratorFamily]) -> GeneratorFamily:
     """Return the family of a generator. Raises `UnknownFamily`."""
     for family in families:
         if family.includes(generator.architecture):
@@ -59,7 +59,7 @@ def family_of(generator: GeneratorManifest, families: Sequence[GeneratorFamily])
     )
 
 
-def facts_of(generator: GeneratorManifest, families: Sequence[GeneratorFamily]) -> Model:
+def facts_of(generator: StoredGenerator, families: Sequence[GeneratorFamily]) -> Model:
     """Return the family's own facts of a generator.
 
     Raises:

@@ -1,6 +1,6 @@
 """A generator: pretrained weights as safetensors + JSON, immutable, the job that imports one, and its inverters.
 
-Stored: `GeneratorRequest`. Out: `GeneratorOutcome`, with the `GeneratorManifest` that fits pin. An inverter is a
+Stored: `GeneratorRequest`. Out: `GeneratorManifest`, with the `StoredGenerator` that fits pin. An inverter is a
 separate artefact below the generator and may be added later; each fit pins one.
 """
 
@@ -12,7 +12,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
 from contracts.ids import GeneratorId, TenantId
-from contracts.jobs import Outcome, Request
+from contracts.jobs import JobManifest, Request
 
 License = Annotated[str, Field(validation_alias=AliasChoices("license", "licence"))]
 """The terms of use as the owner stated them. Records of earlier versions spell the field `licence`."""
@@ -43,8 +43,8 @@ class Tap(Model):
     width_px: int
 
 
-class GeneratorManifest(Model):
-    """A generator that can be fitted. `digest` is that of its weights and decides every rendered pixel.
+class StoredGenerator(Model):
+    """A generator in the store that can be fitted. `digest` is that of its weights and decides every rendered pixel.
 
     `architecture` begins with the name of the generator's family ("stylegan2-skip"). Fields beyond those below are the
     facts of that family; `contracts/families.py` parses them.
@@ -96,15 +96,15 @@ class GeneratorMetrics(Model):
     stage_seconds: dict[str, float]
 
 
-class GeneratorOutcome(Outcome):
-    """`generators/{id}/manifest.json`: how the import ended, and the imported generator."""
+class GeneratorManifest(JobManifest):
+    """`generators/{id}/manifest.json`: how the import ended, and the generator."""
 
     kind: Literal["generator"] = "generator"
-    generator: GeneratorManifest | None = None
+    generator: StoredGenerator | None = None
     metrics: GeneratorMetrics | None = None
 
 
-class InverterManifest(Model):
+class StoredInverter(Model):
     """An encoder that starts an inversion, trained on the samples of the generator with `generator_digest`."""
 
     generator_digest: Sha256

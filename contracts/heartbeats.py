@@ -1,4 +1,4 @@
-"""A worker's sign of life, written to the ledger every few seconds by a thread of its own."""
+"""The heartbeat of a worker: a separate thread writes it to the ledger every few seconds."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -6,11 +6,11 @@ from typing import Literal
 from contracts.base import Model, Timestamp
 from contracts.kinds import QueueName
 
-WorkerState = Literal["starting", "idle", "busy", "draining"]
+WorkerState = Literal["idle", "busy", "draining"]
 
 
 class Heartbeat(Model):
-    """Who is alive, on which queue, doing what."""
+    """Which worker is alive, on which queue, and what it does."""
 
     worker: str
     queue: QueueName
@@ -20,5 +20,5 @@ class Heartbeat(Model):
     job: str | None = None
 
     def is_fresh(self, at: datetime, within: timedelta) -> bool:
-        """True when the sign is younger than `within`."""
+        """Return whether the heartbeat is younger than `within`."""
         return at - self.at < within

@@ -1,42 +1,100 @@
-"""Ids: a prefix that names the noun and a UUIDv7, so they sort by the time they were made (`fit_0192f0c1...`).
+"""Ids of things, and ids of entries in the queues. Both are spelled and parsed here and nowhere else.
 
+The id of a thing is a prefix that names what it is, and a UUIDv7, so ids sort by creation time (`fit_0192f0c1...`).
 A built-in generator is the exception: its id is the name of its folder (`portraits-64`).
 """
 
+import re
 import secrets
 import time
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, Self
 
 from pydantic import Field
 
-Prefix = Literal["upload", "generator", "inverter", "labelset", "fit", "batch", "stream"]
-
 _HEX = r"[0-9a-f]{32}"
+_NAME = r"[a-z0-9][a-z0-9-]{0,62}"
+_PREFIX = r"[a-z][a-z0-9]{0,30}"
 
-UploadId = Annotated[str, Field(pattern=rf"^upload_{_HEX}$")]
+
+def id_pattern(prefix: str) -> str:
+    """Return the regular expression of ids with this prefix."""
+    return rf"^{prefix}_{_HEX}$"
+
+
+UploadId = Annotated[str, Field(pattern=id_pattern("upload"))]
 GeneratorId = Annotated[
-    str,
-    Field(pattern=rf"^(generator_{_HEX}|[a-z0-9][a-z0-9-]{{0,62}})$", examples=["portraits-64"]),
+    str, Field(pattern=rf"^(generator_{_HEX}|{_NAME})$", examples=["portraits-64"])
 ]
-InverterId = Annotated[str, Field(pattern=rf"^inverter_{_HEX}$")]
-LabelsetId = Annotated[str, Field(pattern=rf"^labelset_{_HEX}$")]
-FitId = Annotated[str, Field(pattern=rf"^fit_{_HEX}$")]
-BatchId = Annotated[str, Field(pattern=rf"^batch_{_HEX}$")]
-StreamId = Annotated[str, Field(pattern=rf"^stream_{_HEX}$")]
-TenantId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+InverterId = Annotated[str, Field(pattern=id_pattern("inverter"))]
+LabelsetId = Annotated[str, Field(pattern=id_pattern("labelset"))]
+FitId = Annotated[str, Field(pattern=id_pattern("fit"))]
+BatchId = Annotated[str, Field(pattern=id_pattern("batch"))]
+StreamId = Annotated[str, Field(pattern=id_pattern("stream"))]
+TenantId = Annotated[str, Field(pattern=rf"^{_NAME}$")]
+JobId = Annotated[str, Field(pattern=rf"^({_PREFIX}_{_HEX}|{_NAME})$")]
+"""The id of a job of any kind. `contracts.kinds.Kinds` knows which kinds there are."""
 
 DEFAULT_TENANT = "default"
 """The one tenant there is until there are API keys."""
 
 
-def new_id(prefix: Prefix) -> str:
-    """A fresh id: `prefix`, an underscore and 32 hexadecimal digits that sort by time."""
+def new_id(prefix: str) -> str:
+    """Return a new id: `prefix`, an underscore and 32 hexadecimal digits that sort by time."""
     return f"{prefix}_{uuid7_hex()}"
 
 
+def prefix_of(thing_id: str) -> str:
+    """Return the prefix of an id. An id without one is the name of a built-in generator."""
+    prefix, mark, _ = thing_id.partition("_")
+    return prefix if mark else "generator"
+
+
+def is_prefix(text: str) -> bool:
+    """Return whether `text` can be the prefix of ids."""
+    return re.fullmatch(_PREFIX, text) is not None
+
+
+def plural_of(prefix: str) -> str:
+    """Return the noun that folders of the store and addresses of the API are named by: `batch` => `batches`."""
+    return prefix + ("es" if prefix.endswith(("ch", "sh", "s", "x")) else "s")
+
+
 def uuid7_hex() -> str:
-    """A UUIDv7 (RFC 9562, section 5.7) as 32 hexadecimal digits: 48 bits of milliseconds, then chance."""
+    """Return a UUIDv7 (RFC 9562, section 5.7) as 32 hex digits: 48 bits of milliseconds, then random bits."""
     milliseconds = time.time_ns() // 1_000_000
     bits = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
     bits |= 0b10 << 62 | secrets.randbits(62)
     return f"{bits:032x}"
+
+
+_RQ_ID = re.compile(rf"({_PREFIX}_{_HEX})(?:-([a-z0-9-]+))?-(0|[1-9][0-9]{{0,8}})")
+
+
+@dataclass(frozen=True)
+class RqId:
+    """The id of one entry in a queue: `fit_0192...-2`, `batch_0192...-000017-1`, `batch_0192...-export-coco-1`.
+
+    `owner` is the id of the job or stream, `part` the piece of it that the entry works on (empty for the whole), and
+    `number` makes the id unique: RQ would mistake an id that is used again for the old entry.
+    """
+
+    owner: str
+    part: str
+    number: int
+
+    def __str__(self) -> str:
+        return "-".join(filter(None, (self.owner, self.part, str(self.number))))
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the id that `str` spelled, or None for any other text: Redis may hold anything."""
+        match = _RQ_ID.fullmatch(text)
+        if match is None:
+            return None
+        return cls(owner=match[1], part=match[2] or "", number=int(match[3]))
+
+    @property
+    def shard(self) -> int | None:
+        """The index of the shard that the entry renders; None for entries that render no shard."""
+        return int(self.part) if self.part.isdecimal() else None

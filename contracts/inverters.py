@@ -1,7 +1,7 @@
 """An inverter: the encoder that starts a generator's inversions, and the job that trains it on the generator's samples.
 
-In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterOutcome`, and below the generator the
-inverter itself (`InverterManifest`), where fits find it by digest.
+In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterManifest`, and below the generator the
+inverter itself (`StoredInverter`), where fits find it by digest.
 """
 
 from typing import Annotated, Literal
@@ -11,9 +11,9 @@ from pydantic import Field
 from contracts.base import Model, Seed
 from contracts.fits.fit import PinnedGenerator
 from contracts.fits.options import LearningRate
-from contracts.generators import InverterManifest
+from contracts.generators import StoredInverter
 from contracts.ids import InverterId
-from contracts.jobs import Outcome, Request
+from contracts.jobs import JobManifest, Request
 
 
 class InverterOptions(Model):
@@ -41,9 +41,9 @@ class InverterMetrics(Model):
     stage_seconds: dict[str, float]
 
 
-class InverterOutcome(Outcome):
-    """`inverters/{id}/manifest.json`: how the training ended, and the inverter it made."""
+class InverterManifest(JobManifest):
+    """`inverters/{id}/manifest.json`: how the training ended, and the inverter."""
 
     kind: Literal["inverter"] = "inverter"
-    inverter: InverterManifest | None = None
+    inverter: StoredInverter | None = None
     metrics: InverterMetrics | None = None

@@ -1,26 +1,22 @@
-"""What every job has, whatever it makes: a reference, a status, progress, an error, an end, an envelope.
+"""What jobs of every kind share: a reference, a status, progress, an error, a request, a manifest, an envelope.
 
-A job's kind is the noun that it makes: a generator (by importing a checkpoint), an inverter, a fit, a batch. Its
-reference (`default/fit_0192...`) is the one argument that crosses the queue.
+A job's kind names what it makes: a generator (by importing a checkpoint), an inverter, a fit, a batch
+(`contracts/kinds.py`). Its reference (`default/fit_0192...`) is the argument that crosses the queue.
 """
 
 from enum import StrEnum
-from typing import Annotated, Generic, Literal, Self, TypeVar, cast
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field
 
 from contracts.base import Model, Sha256, Timestamp
-from contracts.ids import GeneratorId, TenantId
+from contracts.ids import JobId, TenantId, plural_of, prefix_of
 
 M = TypeVar("M")
 
-JobKind = Literal["generator", "inverter", "fit", "batch"]
-JOB_KINDS: tuple[JobKind, ...] = ("generator", "inverter", "fit", "batch")
-"""In the order in which one needs the other."""
-
 
 class JobStatus(StrEnum):
-    """The one list of statuses; the queue's own states never leak."""
+    """The statuses of a job. RQ's own statuses are never shown."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -28,46 +24,57 @@ class JobStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    EXPIRED = "expired"
 
     @property
     def is_terminal(self) -> bool:
-        """True when nothing can follow."""
+        """True when the status never changes again."""
         return self in TERMINAL_STATUSES
 
 
-TERMINAL_STATUSES = frozenset(
-    {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED}
-)
+TERMINAL_STATUSES = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
 
-TerminalStatus = Literal[
-    JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED
-]
+TerminalStatus = Literal[JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED]
 
 
 class JobRef(Model):
-    """Names one job of one tenant. Its text is `tenant/id`, and the id's prefix is the kind.
-
-    A name without a prefix is that of a built-in generator, whose import a worker has done on its own.
-    """
+    """Names one job of one tenant. Its text is `tenant/id`, and the id's prefix is the kind."""
 
     tenant: TenantId
-    id: GeneratorId | Annotated[str, Field(pattern=r"^(inverter|fit|batch)_[0-9a-f]{32}$")]
+    id: JobId
 
     @property
-    def kind(self) -> JobKind:
-        """What the job makes, read from the id."""
-        prefix, mark, _ = self.id.partition("_")
-        return cast("JobKind", prefix) if mark else "generator"
+    def kind(self) -> str:
+        """The name of the job's kind."""
+        return prefix_of(self.id)
+
+    @property
+    def noun(self) -> str:
+        """The plural of the kind: where the store and the API keep the job."""
+        return plural_of(self.kind)
+
+    @property
+    def owner(self) -> "JobRef":
+        """The job itself: a queued task may work on a whole job."""
+        return self
+
+    @property
+    def part(self) -> str:
+        """Empty: the whole job."""
+        return ""
 
     def __str__(self) -> str:
         return f"{self.tenant}/{self.id}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The inverse of `str`. Raises `ValidationError` for anything else."""
+        """Return the reference that `str` spelled. Raises `ValidationError` for any other text."""
         tenant, _, job_id = text.partition("/")
         return cls(tenant=tenant, id=job_id)
+
+    @classmethod
+    def of(cls, argument: str) -> Self:
+        """Return the job of a queued argument: the text of a job, or of a part of one (`tenant/id/part`)."""
+        return cls.parse("/".join(argument.split("/")[:2]))
 
 
 class ShardRef(Model):
@@ -76,18 +83,28 @@ class ShardRef(Model):
     batch: JobRef
     index: Annotated[int, Field(ge=0)]
 
+    @property
+    def owner(self) -> JobRef:
+        """The batch."""
+        return self.batch
+
+    @property
+    def part(self) -> str:
+        """The shard, in six digits."""
+        return f"{self.index:06d}"
+
     def __str__(self) -> str:
         return f"{self.batch}/{self.index}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The inverse of `str`. Raises `ValidationError` for anything else."""
+        """Return the reference that `str` spelled. Raises `ValidationError` for any other text."""
         batch, _, index = text.rpartition("/")
         return cls.model_validate({"batch": JobRef.parse(batch), "index": index})
 
 
 class Progress(Model):
-    """How far a running job is. `done` of `total` counts the stage's own unit (steps, images, shards)."""
+    """How far a running job is. `done` of `total` counts in the unit of the stage (steps, images, shards)."""
 
     stage: str
     done: Annotated[int, Field(ge=0)]
@@ -96,7 +113,7 @@ class Progress(Model):
 
 
 class JobError(Model):
-    """Why a job failed. `retryable` says whether the same request may succeed when it is made again."""
+    """Why a job failed. `retryable` says whether the same request may succeed on another try."""
 
     code: str
     detail: str
@@ -104,14 +121,14 @@ class JobError(Model):
 
 
 class Idempotency(Model):
-    """The caller's `Idempotency-Key` and the digest of the body it came with."""
+    """The caller's `Idempotency-Key` and the digest of the body that it was sent with."""
 
     key: str
     fingerprint: Sha256
 
 
 class Asked(Model):
-    """What the app writes as `request.json` before anything is queued: everything resolved, never changed."""
+    """What the app writes as `request.json` before it queues anything: every default resolved, never changed."""
 
     tenant: TenantId
     id: str
@@ -120,16 +137,16 @@ class Asked(Model):
 
 
 class Request(Asked):
-    """What was asked of a job."""
+    """The request of a job."""
 
     @property
     def ref(self) -> JobRef:
-        """The reference that crosses the queue."""
+        """The job's reference."""
         return JobRef(tenant=self.tenant, id=self.id)
 
 
-class Outcome(Model):
-    """What every `manifest.json` of a job says: how it ended and when. Written last; the first one stands."""
+class JobManifest(Model):
+    """What every `manifest.json` of a job says: how it ended and when. It is written last, and the first one stays."""
 
     status: TerminalStatus
     started_at: Timestamp | None
@@ -138,22 +155,22 @@ class Outcome(Model):
 
 
 class Cancellation(Model):
-    """`cancel.json`: the caller wants the job to stop."""
+    """`cancel.json`: the caller asked the job to stop."""
 
     requested_at: Timestamp
 
 
 class Tombstone(Model):
-    """`tombstone.json`: the job's data is gone or going. Written before the first object is deleted.
+    """`tombstone.json`: the job is deleted, or being deleted. It is written before the first object is deleted.
 
-    On a full disk the request is renamed to it: whoever finds an object there need not be able to read it.
+    On a full disk the request is renamed to it, so a reader must expect other content.
     """
 
     deleted_at: Timestamp
 
 
 class Live(Model):
-    """What Redis knows of a job that has not ended. A hint: losing it loses no fact."""
+    """What Redis holds about a job that has not ended. Losing it loses no fact."""
 
     started_at: Timestamp | None = None
     attempt: Annotated[int, Field(ge=0)] = 0
@@ -161,10 +178,10 @@ class Live(Model):
 
 
 class JobEnvelope(Model, Generic[M]):
-    """The one envelope around every job that the API answers with. `M` is what the kind measures."""
+    """The fields of every job in the API. `M` is the type of the kind's metrics."""
 
     id: str
-    kind: JobKind
+    kind: str
     status: JobStatus
     created_at: Timestamp
     started_at: Timestamp | None = None

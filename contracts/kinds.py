@@ -1,6 +1,277 @@
-"""The queues of the service. Each worker process serves one."""
+"""The kinds of job, one row each, and the registry that derives everything else from the rows.
 
-from typing import Literal
+To add a kind, write its request and manifest (`contracts/`), its worker function (`workers/`) and its endpoints
+(`app/`), then add its row to `KINDS`. Functions and endpoints are named by dotted strings, because neither the app nor
+this package may import a worker. Each process checks at its start that what it needs of a row exists.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, Protocol, Self, get_args, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from contracts.batches import BatchManifest, BatchRequest
+from contracts.errors.tree import NotFound
+from contracts.exports import ExportRef
+from contracts.fits.fit import FitManifest, FitRequest
+from contracts.generators import GeneratorManifest, GeneratorRequest
+from contracts.ids import RqId, is_prefix, new_id, plural_of, prefix_of
+from contracts.inverters import InverterManifest, InverterRequest
+from contracts.jobs import JobManifest, JobRef, Request, ShardRef
+from contracts.streams import ShardOwner, StreamShardRef
 
 QueueName = Literal["fit", "generate", "cpu"]
-QUEUE_NAMES: tuple[QueueName, ...] = ("fit", "generate", "cpu")
+QUEUE_NAMES: tuple[QueueName, ...] = get_args(QueueName)
+"""Each worker process serves one of them."""
+
+RETENTION = timedelta(days=7)
+"""How long Redis keeps what belongs to a job, ours and RQ's alike, so neither outlives the other."""
+
+OTHER_PREFIXES = ("upload", "labelset", "stream")
+"""The prefixes of ids that are not ids of jobs."""
+
+
+class Argument(Protocol):
+    """The one argument of a worker function: a job, or a part of one. It crosses the queue as text."""
+
+    @property
+    def owner(self) -> ShardOwner:
+        """The job or the stream."""
+
+    @property
+    def part(self) -> str:
+        """The part of the owner; empty for the whole."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the argument that `str` spelled."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """How one sort of work is queued, and which worker functions do it.
+
+    Args:
+        function: the worker function `(machine, argument, attempt)`, dotted.
+        queue: the queue, or a function of the job's request that chooses one.
+        timeout: RQ ends the work after this time.
+        argument: what the function works on.
+        part: tells the entries of two tasks with the same argument apart.
+        on_failure: the function `(machine, argument, error)` that is called after the last retry, dotted.
+        retry_after: the wait before each retry.
+        kept: how long Redis keeps an entry.
+    """
+
+    function: str
+    queue: QueueName | Callable[[Any], QueueName]
+    timeout: timedelta
+    argument: type[Argument] = JobRef
+    part: str = ""
+    on_failure: str = "workers.runtime.jobs.fail_for_good"
+    retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(seconds=60))
+    kept: timedelta = RETENTION
+
+    def queue_for(self, request: Request | None = None) -> QueueName:
+        """Return the queue of an entry. A task that chooses by the request needs one."""
+        return self.queue if isinstance(self.queue, str) else self.queue(request)
+
+    def may_wait_in(self, queue: str) -> bool:
+        """Return whether an entry of this task can stand in a queue."""
+        return queue == self.queue if isinstance(self.queue, str) else queue in QUEUE_NAMES
+
+    def rq_id(self, argument: Argument, number: int) -> RqId:
+        """Return the id of an entry."""
+        part = "-".join(filter(None, (self.part, argument.part)))
+        return RqId(argument.owner.id, part, number)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of job.
+
+    Args:
+        name: the prefix of its ids, the field `kind` of its request and manifest, and its singular in the API.
+        request: what the app stores as `request.json`.
+        manifest: what a worker stores as `manifest.json`.
+        tasks: the sorts of work that its jobs queue. The first does the job, at once or piece by piece.
+        repair: the worker function `(machine, request, rq_ids, checked_at)` that repairs an unfinished job, dotted.
+            None for a job that is one piece of work: the reconciler queues it again when no queue holds it.
+        room: the module whose `router` is added to the app. Default: `app.{noun}.endpoints`.
+    """
+
+    name: str
+    request: type[Request]
+    manifest: type[JobManifest]
+    tasks: tuple[Task, ...]
+    repair: str | None = None
+    room: str = ""
+
+    @property
+    def noun(self) -> str:
+        """The plural: the name of its folder in the store and of its addresses in the API."""
+        return plural_of(self.name)
+
+    @property
+    def task(self) -> Task:
+        """The task that does the job."""
+        return self.tasks[0]
+
+    @property
+    def endpoints(self) -> str:
+        """The module of its endpoints."""
+        return self.room or f"app.{self.noun}.endpoints"
+
+    @property
+    def id_type(self) -> Any:  # noqa: ANN401 - a type
+        """The annotated type of its ids, as the request declares it."""
+        return get_type_hints(self.request, include_extras=True)["id"]
+
+
+SHARD = Task(
+    "workers.rendering.batches.run_shard", "generate", timedelta(hours=1), argument=ShardRef
+)
+PILOT = Task("workers.rendering.batches.run_pilot", "generate", timedelta(hours=1), part="pilot")
+EXPORT = Task(
+    "workers.rendering.exports.run",
+    "cpu",
+    timedelta(hours=6),
+    argument=ExportRef,
+    part="export",
+    on_failure="workers.rendering.exports.fail_for_good",
+    retry_after=(timedelta(0), timedelta(seconds=10)),
+)
+# A reader waits for it, so the first retry is immediate. There are very many, so Redis keeps none for long.
+STREAM_SHARD = Task(
+    "workers.rendering.streams.run_shard",
+    "generate",
+    timedelta(hours=1),
+    argument=StreamShardRef,
+    on_failure="workers.rendering.streams.fail_for_good",
+    retry_after=(timedelta(0), timedelta(seconds=10)),
+    kept=timedelta(hours=1),
+)
+OTHER_TASKS: Mapping[str, tuple[Task, ...]] = {"stream": (STREAM_SHARD,)}
+"""The tasks that work on no job, by the prefix of the ids that they work on."""
+
+GENERATOR = Kind(
+    "generator",
+    GeneratorRequest,
+    GeneratorManifest,
+    (Task("workers.importing.imports.run", "cpu", timedelta(hours=2)),),
+)
+INVERTER = Kind(
+    "inverter",
+    InverterRequest,
+    InverterManifest,
+    (Task("workers.training.inverters.run", "fit", timedelta(hours=48)),),
+)
+FIT = Kind(
+    "fit",
+    FitRequest,
+    FitManifest,
+    (Task("workers.fitting.fits.run", "fit", timedelta(hours=4)),),
+)
+BATCH = Kind(
+    "batch",
+    BatchRequest,
+    BatchManifest,
+    (SHARD, PILOT, EXPORT),
+    repair="workers.rendering.batches.repair",
+)
+KINDS = (GENERATOR, INVERTER, FIT, BATCH)
+"""In the order in which they depend on each other."""
+
+
+class Kinds:
+    """The registry: an immutable collection of kinds, and what follows from it.
+
+    Raises:
+        ValueError: a row is incomplete or contradicts another one; the message says what to change.
+    """
+
+    def __init__(self, kinds: tuple[Kind, ...] = KINDS) -> None:
+        for kind in kinds:
+            _check(kind)
+        self._by_name = {kind.name: kind for kind in kinds}
+        if len(self._by_name) < len(kinds):
+            names = ", ".join(kind.name for kind in kinds)
+            raise ValueError(f"expected kinds with different names, got {names}; rename one")
+        owned = {**OTHER_TASKS, **{kind.name: kind.tasks for kind in kinds}}
+        self._tasks: dict[str, tuple[str, Task]] = {}
+        for prefix, tasks in owned.items():
+            for task in tasks:
+                if task.function in self._tasks:
+                    raise ValueError(
+                        f"expected one task for each worker function, got two for {task.function};"
+                        " write a function for each"
+                    )
+                self._tasks[task.function] = prefix, task
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self._by_name.values())
+
+    def of(self, ref: JobRef) -> Kind:
+        """Return the kind of a job. Raises `NotFound` for a job of no kind that is registered."""
+        kind = self._by_name.get(ref.kind)
+        if kind is None:
+            raise NotFound(ref.kind, ref.id)
+        return kind
+
+    @property
+    def listed_nouns(self) -> tuple[str, ...]:
+        """The nouns of everything that can be listed and deleted, and leaves a tombstone."""
+        return (*(kind.noun for kind in self), "labelsets", "streams")
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Every worker function that the rows name, dotted."""
+        named = [task.function for _, task in self._tasks.values()]
+        named += [task.on_failure for _, task in self._tasks.values()]
+        named += [kind.repair for kind in self if kind.repair is not None]
+        return tuple(dict.fromkeys(named))
+
+    def task_of(self, function: object) -> Task | None:
+        """Return the task whose worker function this is, or None when there is none."""
+        return self._tasks[function][1] if function in self._tasks else None
+
+    def parse_argument(self, function: str, text: str) -> Argument:
+        """Return the argument of a queued call.
+
+        Raises:
+            ValueError: the text is no argument of this function; pydantic's `ValidationError` is one.
+            KeyError: there is no such function.
+        """
+        prefix, task = self._tasks[function]
+        argument = task.argument.parse(text)
+        if prefix_of(argument.owner.id) != prefix:
+            raise ValueError(f"expected the id of a {prefix}, got {argument.owner.id!r}")
+        return argument
+
+
+def _check(kind: Kind) -> None:
+    """Raises `ValueError` when a row cannot work."""
+    name = kind.name
+    if not is_prefix(name) or name in OTHER_PREFIXES:
+        raise ValueError(
+            f"expected a kind's name of lower-case letters and digits that is none of"
+            f" {', '.join(OTHER_PREFIXES)}, got {name!r}; rename the kind"
+        )
+    for model in (kind.request, kind.manifest):
+        field = model.model_fields.get("kind")
+        if field is None or field.default != name:
+            raise ValueError(
+                f"expected {model.__name__} to say which kind it is; add the field"
+                f' kind: Literal["{name}"] = "{name}"'
+            )
+    id_type: TypeAdapter[str] = TypeAdapter(kind.id_type)
+    try:
+        id_type.validate_python(new_id(name))
+    except ValidationError as error:
+        raise ValueError(
+            f"expected the field id of {kind.request.__name__} to accept {new_id(name)!r};"
+            f' declare it with the pattern id_pattern("{name}")'
+        ) from error
+    if not kind.tasks:
+        raise ValueError(f"expected at least one task for the kind {name!r}; add one to its row")

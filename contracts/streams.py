@@ -38,6 +38,16 @@ class StreamShardRef(Model):
     stream: StreamRef
     index: Annotated[int, Field(ge=0)]
 
+    @property
+    def owner(self) -> StreamRef:
+        """The stream."""
+        return self.stream
+
+    @property
+    def part(self) -> str:
+        """The shard, in six digits."""
+        return f"{self.index:06d}"
+
     def __str__(self) -> str:
         return f"{self.stream}/{self.index}"
 

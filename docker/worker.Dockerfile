@@ -30,7 +30,7 @@ COPY workers workers
 COPY assets assets
 COPY client/src/handsoff_shards handsoff_shards
 # The file system is read-only later, so the bytecode is compiled now.
-RUN .venv/bin/python -m compileall -q contracts state models workers handsoff_shards
+RUN .venv/bin/python -m compileall -q assets contracts state models workers handsoff_shards
 
 ENV PATH=/srv/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -40,7 +40,7 @@ ENV PATH=/srv/.venv/bin:$PATH \
 USER 10001:10001
 # On SIGTERM it stops at its next step and puts its job back in the queue. Allow two minutes before SIGKILL.
 STOPSIGNAL SIGTERM
-# A worker touches the file with every heartbeat that reached Redis (5 s), the reconciler with every round (15 s).
+# A worker touches the file with every successful heartbeat (5 s), the reconciler with every round (15 s).
 HEALTHCHECK --interval=30s --timeout=5s --start-period=90s --start-interval=2s \
     CMD ["python", "-c", "import os, sys, time; sys.exit(time.time() - os.path.getmtime(os.environ['HANDSOFF_ALIVE_PATH']) > 90)"]
 # The command names the queue (fit, generate, cpu), or `reconcile`.

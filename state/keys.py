@@ -1,26 +1,26 @@
-"""Every object key, spelled once. Who writes each is in the margin: A the app, W workers and the reconciler.
+"""Spells every key of the object store. The margin says who writes it: A the app, W workers and the reconciler.
 
-probe.json                                       A  to see whether the store takes objects; always the same
+probe.json                                       A  to check that the store takes objects; its content never changes
 
 tenants/{tenant}/
-├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key; swept when it holds no more
+├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key; swept once expired
 ├── uploads/{id}/
-│   ├── manifest.json                            A  first: what is announced; all of it goes when the bytes are used
-│   ├── content                                  A  or the caller, by a signed link
-│   └── claim.json                               A  the job that the bytes are for; the first stands
+│   ├── manifest.json                            A  first: size and digest; deleted when the bytes are used
+│   ├── content                                  A  or the caller, through a signed link
+│   └── claim.json                               A  the job that uses the bytes; the first one stays
 ├── generators/{id}/
-│   ├── request.json                             A  first (a built-in one's: W)
+│   ├── request.json                             A  first (W for a built-in generator)
 │   ├── cancel.json                              A
-│   ├── weights/{sha256}.safetensors | .json     W  content-addressed, inverters' too
-│   ├── samples/{sha256}.png | .safetensors      W  the sheet, and mean and deviation of its samples
-│   ├── inverters/{digest}.json                  W  an inverter's manifest; the first stands
-│   ├── manifest.json                            W  last; the first stands
+│   ├── weights/{sha256}.safetensors | .json     W  content-addressed; also of inverters
+│   ├── samples/{sha256}.png | .safetensors      W  the sheet, and mean and standard deviation of its samples
+│   ├── inverters/{digest}.json                  W  a `StoredInverter`; the first one stays
+│   ├── manifest.json                            W  last; the first one stays
 │   └── tombstone.json                           A
 ├── inverters/{id}/
 │   ├── request.json                             A  first
 │   ├── cancel.json                              A
-│   ├── scratch/{name}                           W  the last checkpoint; gone once the job has ended
-│   ├── manifest.json                            W  last; the first stands
+│   ├── scratch/{name}                           W  the last checkpoint; deleted when the job has ended
+│   ├── manifest.json                            W  last; the first one stays
 │   └── tombstone.json                           A
 ├── labelsets/{id}/
 │   ├── files/{sha256}.png | .json | .npy        A  images and labels, content-addressed
@@ -30,23 +30,23 @@ tenants/{tenant}/
 │   ├── request.json                             A  first
 │   ├── cancel.json                              A
 │   ├── attempts/{uuid}/{name}                   W  one writer each
-│   ├── manifest.json                            W  last; names one attempt; the first stands
-│   ├── pilots/{truncation}.json                 W  the quantiles of uncertainty; the first stands
+│   ├── manifest.json                            W  last; names one attempt; the first one stays
+│   ├── pilots/{truncation}.json                 W  the quantiles of uncertainty; the first one stays
 │   └── tombstone.json                           A
 ├── batches/{id}/
 │   ├── request.json                             A  first
 │   ├── cancel.json                              A
-│   ├── shards/{k}/{sha256}.tar                  W  content-addressed
-│   ├── shards/{k}.json                          W  the record; the first stands
+│   ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
+│   ├── shards/{k}.json                          W  the record; the first one stays
 │   ├── cards/{sha256}.md                        W  the dataset card, content-addressed
-│   ├── manifest.json                            W  last; pins the records' digests and the card's
-│   ├── exports/{variant}/{sha256}.zip           W  content-addressed; when somebody asks for it
-│   ├── exports/{variant}.json                   W  the record of an export; the first stands
+│   ├── manifest.json                            W  last; pins the digests of the records and the card
+│   ├── exports/{variant}/{sha256}.zip           W  content-addressed; made on demand
+│   ├── exports/{variant}.json                   W  the record of an export; the first one stays
 │   └── tombstone.json                           A
 └── streams/{id}/
     ├── request.json                             A  first
-    ├── shards/{k}/{sha256}.tar                  W  content-addressed
-    ├── shards/{k}.json                          W  the record; the first stands; swept when nobody has asked for long
+    ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
+    ├── shards/{k}.json                          W  the record; the first one stays; swept when unused for long
     └── tombstone.json                           A
 """
 
@@ -54,66 +54,50 @@ from typing import Literal
 
 from contracts.digests import sha256_of
 from contracts.exports import ExportRef
-from contracts.jobs import JobKind, JobRef
+from contracts.jobs import JobRef
 from contracts.streams import ShardOwner, StreamRef
 
-Noun = Literal["uploads", "generators", "inverters", "labelsets", "fits", "batches", "streams"]
-
-LISTED_NOUNS: tuple[Noun, ...] = (
-    "generators",
-    "inverters",
-    "labelsets",
-    "fits",
-    "batches",
-    "streams",
-)
-"""All that can be listed and deleted, and leaves a tombstone."""
+Noun = str
+"""The plural that names a folder of the store and a part of the API, such as `fits`."""
 
 SampleSuffix = Literal["png", "safetensors"]
-
-NOUN_OF_KIND: dict[JobKind, Noun] = {
-    "generator": "generators",
-    "inverter": "inverters",
-    "fit": "fits",
-    "batch": "batches",
-}
 
 
 PROBE = "probe.json"
 
 
 def tenant_prefix(tenant: str) -> str:
-    """Everything a tenant owns."""
+    """Return the prefix of everything that a tenant owns."""
     return f"tenants/{tenant}"
 
 
 def noun_prefix(tenant: str, noun: Noun) -> str:
-    """Everything of one noun."""
+    """Return the prefix of everything of one noun."""
     return f"{tenant_prefix(tenant)}/{noun}"
 
 
 def thing_prefix(tenant: str, noun: Noun, thing_id: str) -> str:
-    """Everything of one thing."""
+    """Return the prefix of everything of one thing."""
     return f"{noun_prefix(tenant, noun)}/{thing_id}"
 
 
 def manifest(tenant: str, noun: Noun, thing_id: str) -> str:
-    """What has it exists."""
+    """Return the key of the manifest. A thing with a manifest is complete."""
     return f"{thing_prefix(tenant, noun, thing_id)}/manifest.json"
 
 
 def tombstone(tenant: str, noun: Noun, thing_id: str) -> str:
-    """What has it is deleted."""
+    """Return the key of the tombstone. A thing with a tombstone is deleted."""
     return f"{thing_prefix(tenant, noun, thing_id)}/tombstone.json"
 
 
 def idempotency_prefix(tenant: str) -> str:
-    """All reservations."""
+    """Return the prefix of all reservations."""
     return f"{tenant_prefix(tenant)}/idempotency"
 
 
 def idempotency(tenant: str, key: str) -> str:
-    """The reservation of an Idempotency-Key, by digest: the key is the caller's text and may hold anything."""
+    """Return the key of a reservation. It holds a digest, because an Idempotency-Key may be any text."""
     return f"{idempotency_prefix(tenant)}/{sha256_of(key.encode())}.json"
 
 
@@ -121,12 +105,17 @@ def idempotency(tenant: str, key: str) -> str:
 
 
 def upload_content(tenant: str, upload_id: str) -> str:
-    """The bytes as they came."""
+    """Return the key of the uploaded bytes."""
     return f"{thing_prefix(tenant, 'uploads', upload_id)}/content"
 
 
+def upload_of(content_key: str) -> str:
+    """Return the id of the upload that `upload_content` spelled a key for."""
+    return content_key.rsplit("/", 2)[1]
+
+
 def upload_claim(tenant: str, upload_id: str) -> str:
-    """Which job the bytes are for."""
+    """Return the key of the claim: which job uses the bytes."""
     return f"{thing_prefix(tenant, 'uploads', upload_id)}/claim.json"
 
 
@@ -136,22 +125,22 @@ def upload_claim(tenant: str, upload_id: str) -> str:
 def weights(
     tenant: str, generator_id: str, sha256: str, suffix: Literal["safetensors", "json"]
 ) -> str:
-    """Half of a network at rest."""
+    """Return the key of one half of a stored network."""
     return f"{thing_prefix(tenant, 'generators', generator_id)}/weights/{sha256}.{suffix}"
 
 
 def samples(tenant: str, generator_id: str, sha256: str, suffix: SampleSuffix) -> str:
-    """What is kept of a generator's samples: the sheet for the eye, the statistics for later steps."""
+    """Return the key of a file about a generator's samples: the sheet for people, the statistics for inversion."""
     return f"{thing_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
 
 
 def inverters_prefix(tenant: str, generator_id: str) -> str:
-    """All inverters of a generator."""
+    """Return the prefix of all inverters of a generator."""
     return f"{thing_prefix(tenant, 'generators', generator_id)}/inverters"
 
 
 def inverter(tenant: str, generator_id: str, digest: str) -> str:
-    """The manifest of one inverter."""
+    """Return the key of one inverter."""
     return f"{inverters_prefix(tenant, generator_id)}/{digest}.json"
 
 
@@ -161,65 +150,65 @@ def inverter(tenant: str, generator_id: str, digest: str) -> str:
 def labelset_file(
     tenant: str, labelset_id: str, sha256: str, suffix: Literal["png", "json", "npy"]
 ) -> str:
-    """One image, mask or depth map, or the keypoints of one image."""
+    """Return the key of one image, mask or depth map, or of the keypoints of one image."""
     return f"{thing_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
 
 
-# Jobs: generators, inverters, fits and batches.
+# Jobs of every kind.
 
 
 def job_prefix(ref: JobRef) -> str:
-    """Everything of one job."""
-    return thing_prefix(ref.tenant, NOUN_OF_KIND[ref.kind], ref.id)
+    """Return the prefix of everything of one job."""
+    return thing_prefix(ref.tenant, ref.noun, ref.id)
 
 
 def job_request(ref: JobRef) -> str:
-    """What was asked, everything resolved."""
+    """Return the key of the request, every default resolved."""
     return f"{job_prefix(ref)}/request.json"
 
 
 def job_cancel(ref: JobRef) -> str:
-    """The wish that it stops."""
+    """Return the key of the request to stop."""
     return f"{job_prefix(ref)}/cancel.json"
 
 
 def job_manifest(ref: JobRef) -> str:
-    """How it ended."""
+    """Return the key of the manifest: how the job ended."""
     return f"{job_prefix(ref)}/manifest.json"
 
 
 def job_scratch(ref: JobRef) -> str:
-    """What only the running job needs."""
+    """Return the prefix of files that only the running job needs."""
     return f"{job_prefix(ref)}/scratch"
 
 
 def job_tombstone(ref: JobRef) -> str:
-    """That it is deleted."""
+    """Return the key of the tombstone."""
     return f"{job_prefix(ref)}/tombstone.json"
 
 
 def attempt(fit: JobRef, attempt_id: str, name: str) -> str:
-    """One artefact of one attempt at a fit."""
+    """Return the key of one artefact of one attempt at a fit."""
     return f"{job_prefix(fit)}/attempts/{attempt_id}/{name}"
 
 
 def pilot(tenant: str, fit_id: str, truncation: float) -> str:
-    """The quantiles of a fit's uncertainty at one truncation, which is spelled to four decimals."""
+    """Return the key of a fit's uncertainty quantiles at one truncation, spelled to four decimals."""
     return f"{thing_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
 
 
 def batch_card(batch: JobRef, sha256: str) -> str:
-    """The dataset card of a batch."""
+    """Return the key of the dataset card of a batch."""
     return f"{job_prefix(batch)}/cards/{sha256}.md"
 
 
 def export_zip(export: ExportRef, sha256: str) -> str:
-    """The bytes of a batch in another format."""
+    """Return the key of the archive of a batch in another format."""
     return f"{job_prefix(export.batch)}/exports/{export.variant}/{sha256}.zip"
 
 
 def export_record(export: ExportRef) -> str:
-    """The record that says which bytes stand for an export."""
+    """Return the key of the record that names the archive of an export."""
     return f"{job_prefix(export.batch)}/exports/{export.variant}.json"
 
 
@@ -227,17 +216,17 @@ def export_record(export: ExportRef) -> str:
 
 
 def stream_prefix(stream: StreamRef) -> str:
-    """Everything of one stream."""
+    """Return the prefix of everything of one stream."""
     return thing_prefix(stream.tenant, "streams", stream.id)
 
 
 def stream_request(stream: StreamRef) -> str:
-    """What its shards are rendered by."""
+    """Return the key of the request."""
     return f"{stream_prefix(stream)}/request.json"
 
 
 def stream_tombstone(stream: StreamRef) -> str:
-    """That it is deleted."""
+    """Return the key of the tombstone."""
     return tombstone(stream.tenant, "streams", stream.id)
 
 
@@ -245,16 +234,21 @@ def stream_tombstone(stream: StreamRef) -> str:
 
 
 def shards_prefix(owner: ShardOwner) -> str:
-    """All shards of a batch or a stream, and their records."""
+    """Return the prefix of all shards of a batch or a stream, and their records."""
     prefix = stream_prefix(owner) if isinstance(owner, StreamRef) else job_prefix(owner)
     return f"{prefix}/shards"
 
 
 def shard_tar(owner: ShardOwner, index: int, rendering: str) -> str:
-    """The bytes of one shard as one worker has rendered it."""
+    """Return the key of one shard as one worker rendered it. `rendering` is a UUID."""
     return f"{shards_prefix(owner)}/{index:06d}/{rendering}.tar"
 
 
 def shard_record(owner: ShardOwner, index: int) -> str:
-    """The record that says which bytes stand for shard `index`."""
+    """Return the key of the record that names the tar of shard `index`."""
     return f"{shards_prefix(owner)}/{index:06d}.json"
+
+
+def shard_of(record_key: str) -> int:
+    """Return the index of the shard that `shard_record` spelled a key for."""
+    return int(record_key.rpartition("/")[2].removesuffix(".json"))

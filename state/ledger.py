@@ -1,8 +1,8 @@
-"""The ledger: what Redis knows beside its queues.
+"""The ledger: our own data in Redis, beside the queues.
 
-Live progress, events, attempts, shards under way, the listing index, heartbeats. Nothing in it is a
-fact. What only informs (progress, events) is let go while Redis is away; what decides (attempts,
-shard claims, the index, locks) raises `redis.RedisError`.
+Live progress, events, attempts, claimed shards, the listing index, heartbeats. None of it is a fact, so losing it loses
+no job. While Redis is away, methods that only inform (progress, events) do nothing; methods that decide (attempts,
+claims, the index, locks) raise `redis.RedisError`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,9 +20,9 @@ from contracts.base import now
 from contracts.events import FIRST, MAX_EVENTS, Event, progress_entry, read_entry, status_entry
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobRef, JobStatus, Live, Progress
+from contracts.kinds import RETENTION
 from state import redis_keys
 from state.keys import Noun
-from state.queues import RETENTION
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ class Ledger:
 
     @classmethod
     def connect(cls, url: str) -> Self:
-        """A ledger on the Redis at `url`. Nothing is sent yet. It gives up within seconds, not minutes."""
+        """Open a ledger on the Redis at `url`. Nothing is sent yet. Each command gives up within seconds."""
         return cls(
             redis.Redis.from_url(
                 url,
@@ -46,11 +46,11 @@ class Ledger:
             )
         )
 
-    # Live progress and events: they inform.
+    # Live progress and events: for information.
 
     def started(self, ref: JobRef, attempt: int) -> None:
-        """A worker has begun; the first beginning is kept, and told once (a batch begins with each of its shards)."""
-        with _let_go("started", ref):
+        """Note that a worker has begun. Only the first time is kept and published: each shard of a batch begins."""
+        with _optional("started", ref):
             is_first = self.redis.hsetnx(redis_keys.live(ref), "started_at", now().isoformat())
             self.redis.hset(redis_keys.live(ref), "attempt", str(attempt))
             self.redis.expire(redis_keys.live(ref), RETENTION)
@@ -58,23 +58,23 @@ class Ledger:
                 self._publish(ref, status_entry(JobStatus.RUNNING, now()))
 
     def progress(self, ref: JobRef, progress: Progress) -> None:
-        """A worker is this far. Meant for once a second or so, not for every step."""
-        with _let_go("progress", ref):
+        """Publish the progress. Call it about once a second, not for every step."""
+        with _optional("progress", ref):
             self.redis.hset(redis_keys.live(ref), "progress", progress.model_dump_json())
             self.redis.expire(redis_keys.live(ref), RETENTION)
             self._publish(ref, progress_entry(progress, now()))
 
     def status(self, ref: JobRef, status: JobStatus) -> None:
-        """The job's status has changed. A terminal one closes the stream and clears what was live."""
-        with _let_go("status", ref):
+        """Publish a new status. A terminal one ends the events and clears the live data."""
+        with _optional("status", ref):
             self._publish(ref, status_entry(status, now()))
             if status.is_terminal:
                 self.redis.delete(redis_keys.live(ref), redis_keys.in_flight(ref))
 
     def live(self, ref: JobRef) -> Live:
-        """What is known of a job that has not ended; an empty `Live` when nothing is."""
+        """Return the live data of a job that has not ended; an empty `Live` when there is none."""
         fields: dict[str, str] = {}
-        with _let_go("live", ref):
+        with _optional("live", ref):
             fields = cast("dict[str, str]", self.redis.hgetall(redis_keys.live(ref)))
         return Live.model_validate(
             {
@@ -85,16 +85,16 @@ class Ledger:
         )
 
     def events(self, ref: JobRef, after: str = FIRST, limit: int = 100) -> list[Event]:
-        """Up to `limit` events that came after the one with id `after`, oldest first."""
+        """Return up to `limit` events after the one with id `after`, oldest first."""
         entries: list[tuple[str, dict[str, str]]] = []
-        with _let_go("events", ref):
-            found = self.redis.xrange(redis_keys.events(ref), min=f"({after}", count=limit)
-            entries = cast("list[tuple[str, dict[str, str]]]", found)
+        with _optional("events", ref):
+            newer = self.redis.xrange(redis_keys.events(ref), min=f"({after}", count=limit)
+            entries = cast("list[tuple[str, dict[str, str]]]", newer)
         return [read_entry(entry_id, fields) for entry_id, fields in entries]
 
     def forget(self, ref: JobRef) -> None:
-        """Drops everything about a job: it is being deleted."""
-        with _let_go("forget", ref):
+        """Drop everything about a job that is being deleted."""
+        with _optional("forget", ref):
             self.redis.delete(
                 redis_keys.live(ref),
                 redis_keys.events(ref),
@@ -108,16 +108,16 @@ class Ledger:
         self.redis.xadd(key, fields, maxlen=MAX_EVENTS, approximate=True)
         self.redis.expire(key, RETENTION)
 
-    # Attempts and shards under way: they decide.
+    # Attempts and claimed shards: they decide what is queued.
 
     def next_attempt(self, ref: JobRef, part: str = "job") -> int:
-        """Counts the times that a job, or one `part` of it, was put into a queue: 1, 2, 3..."""
+        """Count how often a job, or one `part` of it, was queued: 1, 2, 3..."""
         attempt = self.redis.hincrby(redis_keys.attempts(ref), part, 1)
         self.redis.expire(redis_keys.attempts(ref), RETENTION)
         return int(attempt)
 
     def claim_shards(self, ref: JobRef, shards: Iterable[int]) -> list[int]:
-        """Marks shards as under way; returns those that were not, which the caller now queues."""
+        """Claim shards. Returns those that had no claim, for the caller to queue."""
         at = now().timestamp()
         key = redis_keys.in_flight(ref)
         claimed = [index for index in shards if self.redis.zadd(key, {str(index): at}, nx=True)]
@@ -125,49 +125,49 @@ class Ledger:
         return claimed
 
     def release_shard(self, ref: JobRef, index: int) -> None:
-        """The shard is rendered, or nobody is rendering it any more."""
+        """End the claim on a shard: it is rendered, or its call is lost."""
         self.redis.zrem(redis_keys.in_flight(ref), str(index))
 
     def shards_in_flight(self, ref: JobRef) -> dict[int, datetime]:
-        """The shards under way and since when."""
-        found = self.redis.zrange(redis_keys.in_flight(ref), 0, -1, withscores=True)
-        claims = cast("list[tuple[str, float]]", found)
+        """Return the claimed shards, and since when."""
+        entries = self.redis.zrange(redis_keys.in_flight(ref), 0, -1, withscores=True)
+        claims = cast("list[tuple[str, float]]", entries)
         return {int(index): datetime.fromtimestamp(at, UTC) for index, at in claims}
 
     def try_lock(self, name: str, owner: str, ttl: timedelta) -> bool:
-        """Takes a short claim; False while somebody holds it."""
+        """Take a lock for at most `ttl`. Returns False while another owner holds it."""
         return bool(self.redis.set(redis_keys.lock(name), owner, nx=True, px=ttl))
 
     def unlock(self, name: str, owner: str) -> None:
-        """Gives a claim back, if it is still the owner's."""
+        """Release a lock that the owner still holds."""
         if self.redis.get(redis_keys.lock(name)) == owner:
             self.redis.delete(redis_keys.lock(name))
 
     # The listing index.
 
     def index_add(self, tenant: str, noun: Noun, ids: Sequence[str]) -> None:
-        """Adds ids to the list of one noun."""
+        """Add ids to the list of one noun."""
         if ids:
             self.redis.zadd(redis_keys.index(tenant, noun), dict.fromkeys(ids, 0))
 
     def index_remove(self, tenant: str, noun: Noun, thing_id: str) -> None:
-        """Takes an id off the list."""
+        """Remove an id from the list."""
         self.redis.zrem(redis_keys.index(tenant, noun), thing_id)
 
     def index_page(self, tenant: str, noun: Noun, before: str | None, limit: int) -> list[str]:
-        """Up to `limit` ids older than `before` (or from the newest), newest first."""
+        """Return up to `limit` ids older than `before` (by default from the newest), newest first."""
         top = f"({before}" if before else "+"
         key = redis_keys.index(tenant, noun)
         return cast("list[str]", self.redis.zrevrangebylex(key, top, "-", start=0, num=limit))
 
     def index_is_whole(self, tenant: str, noun: Noun) -> bool:
-        """False when Redis has lost the list, and it must be rebuilt from the store."""
+        """Return False when Redis has lost the list, and it must be rebuilt from the store."""
         return bool(self.redis.exists(redis_keys.index_mark(tenant, noun)))
 
     def index_fill(self, tenant: str, noun: Noun, ids: Sequence[str]) -> None:
-        """Puts every id that the store has on the list and says that it is whole.
+        """Add every id that the store has, and mark the list as complete.
 
-        Both or neither: a loss of Redis in between would leave an empty list that passes for whole.
+        In one transaction: a loss of Redis in between would leave an empty list that looks complete.
         """
         with self.redis.pipeline(transaction=True) as pipeline:
             if ids:
@@ -178,31 +178,31 @@ class Ledger:
     # Workers.
 
     def beat(self, heartbeat: Heartbeat) -> None:
-        """A worker is alive."""
+        """Store the heartbeat of a worker."""
         self.redis.hset(redis_keys.WORKERS, heartbeat.worker, heartbeat.model_dump_json())
 
     def leave(self, worker: str) -> None:
-        """A worker has stopped in good order."""
+        """Remove a worker that has stopped."""
         self.redis.hdel(redis_keys.WORKERS, worker)
 
     def workers(self) -> list[Heartbeat]:
-        """The last sign of every worker, stale ones too."""
+        """Return the last heartbeat of every worker, stale ones too."""
         return [
             Heartbeat.model_validate_json(text) for text in self.redis.hvals(redis_keys.WORKERS)
         ]
 
     def ping(self) -> None:
-        """Raises `redis.RedisError` when Redis does not answer."""
+        """Raise `redis.RedisError` when Redis does not answer."""
         self.redis.ping()
 
 
 @contextmanager
-def _let_go(what: str, ref: JobRef) -> Iterator[None]:
-    """Lets a hint go unsaid while Redis is away: the job itself must not fail for it."""
+def _optional(action: str, ref: JobRef) -> Iterator[None]:
+    """Skip an action while Redis is away: the job itself must not fail because of it."""
     try:
         yield
     except redis.RedisError as error:
-        log.warning("redis is away", let_go=what, job=str(ref), error=str(error))
+        log.warning("redis is away", skipped=action, job=str(ref), error=str(error))
 
 
 def _parse(progress: str | None) -> Progress | None:

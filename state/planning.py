@@ -1,6 +1,6 @@
-"""What a batch needs next: the plan, and the step that claims shards and names the calls to queue.
+"""Plans the next pieces of a batch: which shards to claim, and which calls to queue.
 
-The app takes that step when a batch is made, a worker when a shard is done, the reconciler when somebody has died.
+The app does so for a new batch, a worker after each shard, the reconciler after a worker has died.
 """
 
 from collections.abc import Collection
@@ -9,6 +9,7 @@ from datetime import timedelta
 from contracts.base import now
 from contracts.batches import BatchRequest, Recipe
 from contracts.jobs import ShardRef
+from contracts.kinds import SHARD
 from state import keys, records
 from state.ledger import Ledger
 from state.queues import Call, pilot_call, shard_call
@@ -21,18 +22,18 @@ _PILOT_LOCK = timedelta(minutes=1)
 def shards_to_queue(
     num_shards: int, *, done: Collection[int], in_flight: Collection[int], room: int
 ) -> list[int]:
-    """The next shards, lowest first, that are neither done nor under way; at most `room`."""
+    """Return the next shards, lowest first, that are neither done nor under way; at most `room`."""
     waiting = (index for index in range(num_shards) if index not in done and index not in in_flight)
     return [index for index, _ in zip(waiting, range(room), strict=False)]
 
 
-def num_in_flight_wanted(num_workers: int, settings: Settings) -> int:
-    """How many shards of one batch may be under way: a few for each worker, and never none."""
+def max_in_flight(num_workers: int, settings: Settings) -> int:
+    """Return how many shards of one batch may be under way: a few for each worker, at least one."""
     return settings.shards_in_flight_per_worker * max(1, num_workers)
 
 
 def needs_pilot(store: Store, request: Recipe) -> bool:
-    """True when the request filters and the fit's uncertainty was never measured at its truncation."""
+    """Return whether the request filters and the fit's uncertainty was never measured at its truncation."""
     if request.filter is None:
         return False
     key = keys.pilot(request.tenant, request.fit.id, request.truncation)
@@ -42,14 +43,14 @@ def needs_pilot(store: Store, request: Recipe) -> bool:
 def next_calls(
     store: Store, ledger: Ledger, request: BatchRequest, settings: Settings
 ) -> list[Call]:
-    """The calls that bring a batch forward now: its pilot first, then a few shards. Claims what it returns."""
+    """Return the next calls of a batch: its pilot first, then a few shards. Claims the shards that it returns."""
     ref = request.ref
     if needs_pilot(store, request):
         if not ledger.try_lock(f"pilot:{ref}", "queued", _PILOT_LOCK):
             return []
         return [pilot_call(ref, ledger.next_attempt(ref, "pilot"))]
     in_flight = ledger.shards_in_flight(ref)
-    room = num_in_flight_wanted(_fresh_workers(ledger, settings), settings) - len(in_flight)
+    room = max_in_flight(_fresh_workers(ledger, settings), settings) - len(in_flight)
     planned = shards_to_queue(
         request.num_shards,
         done=records.shards_done(store, ref),
@@ -63,9 +64,9 @@ def next_calls(
 
 
 def _fresh_workers(ledger: Ledger, settings: Settings) -> int:
-    """How many workers that render are alive."""
+    """Return how many workers that render are alive."""
     at = now()
     return sum(
-        beat.queue == "generate" and beat.is_fresh(at, settings.heartbeat_fresh)
+        beat.queue == SHARD.queue and beat.is_fresh(at, settings.heartbeat_fresh)
         for beat in ledger.workers()
     )

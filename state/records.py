@@ -1,4 +1,4 @@
-"""What the store says of a job, and the one function that turns it into a status.
+"""Reads and writes what the store holds about jobs, and derives a job's status from it.
 
 Used by the app, the workers and the reconciler. The facts are `request.json`, `cancel.json`,
 `manifest.json` and `tombstone.json`; `state/keys.py` says who writes which.
@@ -13,64 +13,45 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from contracts.base import Model, now
-from contracts.batches import BatchManifest, BatchRequest, ShardRecord
+from contracts.batches import ShardRecord
 from contracts.errors.tree import StoreUnavailable
-from contracts.fits.fit import FitManifest, FitRequest
-from contracts.generators import (
-    GeneratorManifest,
-    GeneratorOutcome,
-    GeneratorRequest,
-    InverterManifest,
-)
-from contracts.inverters import InverterOutcome, InverterRequest
+from contracts.generators import GeneratorManifest, StoredGenerator, StoredInverter
 from contracts.jobs import (
     Cancellation,
     JobError,
-    JobKind,
+    JobManifest,
     JobRef,
     JobStatus,
     Live,
+    Request,
     TerminalStatus,
     Tombstone,
 )
+from contracts.kinds import Kinds
 from state import keys
 from state.ledger import Ledger
 from state.store import Store
 
-S = TypeVar("S", bound=Model)
-
-JobRequest = GeneratorRequest | InverterRequest | FitRequest | BatchRequest
-JobManifest = GeneratorOutcome | InverterOutcome | FitManifest | BatchManifest
-
-REQUEST_OF_KIND: dict[JobKind, type[JobRequest]] = {
-    "generator": GeneratorRequest,
-    "inverter": InverterRequest,
-    "fit": FitRequest,
-    "batch": BatchRequest,
-}
-MANIFEST_OF_KIND: dict[JobKind, type[JobManifest]] = {
-    "generator": GeneratorOutcome,
-    "inverter": InverterOutcome,
-    "fit": FitManifest,
-    "batch": BatchManifest,
-}
+M = TypeVar("M", bound=Model)
+R = TypeVar("R", bound=Request)
+T = TypeVar("T", bound=JobManifest)
 
 
-def read(store: Store, key: str, shape: type[S]) -> S | None:
-    """The stored shape, or None when there is no such object."""
+def read(store: Store, key: str, model: type[M]) -> M | None:
+    """Return the stored value, or None when there is no such object."""
     try:
-        return shape.model_validate_json(store.get(key))
+        return model.model_validate_json(store.get(key))
     except FileNotFoundError:
         return None
 
 
 def write(store: Store, key: str, value: Model) -> None:
-    """Stores a shape, whatever was there."""
+    """Store a value. Replaces a stored one."""
     store.put(key, _encode(value))
 
 
-def create(store: Store, key: str, value: S) -> S:
-    """Stores a shape unless there is one; returns the one that stands."""
+def create(store: Store, key: str, value: M) -> M:
+    """Store a value unless there is one. Returns the one that is stored."""
     if store.create(key, _encode(value)):
         return value
     return type(value).model_validate_json(store.get(key))
@@ -78,14 +59,14 @@ def create(store: Store, key: str, value: S) -> S:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """Everything the store says of one job."""
+    """Everything that the store holds about one job."""
 
-    request: JobRequest
+    request: Request
     cancellation: Cancellation | None
     manifest: JobManifest | None
 
     def status(self, live: Live) -> JobStatus:
-        """The job's status: the facts decide, Redis only tells queued from running."""
+        """Return the job's status. The store decides; Redis only separates queued from running."""
         if self.manifest is not None:
             return JobStatus(self.manifest.status)
         if self.cancellation is not None:
@@ -93,59 +74,57 @@ class JobRecord:
         return JobStatus.RUNNING if live.started_at is not None else JobStatus.QUEUED
 
 
-def read_request(store: Store, ref: JobRef) -> JobRequest | None:
-    """What was asked, or None when there is no such job."""
-    return read(store, keys.job_request(ref), REQUEST_OF_KIND[ref.kind])
+def read_request(store: Store, ref: JobRef, model: type[R]) -> R | None:
+    """Return the request of a job of a known kind, or None when there is no such job."""
+    return read(store, keys.job_request(ref), model)
 
 
-def read_manifest(store: Store, ref: JobRef) -> JobManifest | None:
-    """How the job ended, or None when it has not."""
-    return read(store, keys.job_manifest(ref), MANIFEST_OF_KIND[ref.kind])
+def read_manifest(store: Store, ref: JobRef, model: type[T]) -> T | None:
+    """Return the manifest of a job of a known kind, or None when the job has not ended."""
+    return read(store, keys.job_manifest(ref), model)
 
 
-def read_generator(store: Store, tenant: str, generator_id: str) -> GeneratorManifest | None:
-    """A generator that can be fitted, or None: there is none, or its import has not ended or not ended well."""
-    outcome = read(store, keys.manifest(tenant, "generators", generator_id), GeneratorOutcome)
-    return outcome.generator if outcome is not None else None
+def read_generator(store: Store, tenant: str, generator_id: str) -> StoredGenerator | None:
+    """Return a generator that can be fitted, or None when its import has not succeeded."""
+    manifest = read(store, keys.manifest(tenant, "generators", generator_id), GeneratorManifest)
+    return manifest.generator if manifest is not None else None
 
 
-def read_inverters(store: Store, tenant: str, generator_id: str) -> list[InverterManifest]:
-    """All inverters that lie below a generator."""
-    keys_found = [found.key for found in store.list(keys.inverters_prefix(tenant, generator_id))]
-    found = (read(store, key, InverterManifest) for key in keys_found)
-    return [inverter for inverter in found if inverter is not None]
+def read_inverters(store: Store, tenant: str, generator_id: str) -> list[StoredInverter]:
+    """Return all inverters of a generator."""
+    objects = list(store.list(keys.inverters_prefix(tenant, generator_id)))
+    inverters = (read(store, one.key, StoredInverter) for one in objects)
+    return [inverter for inverter in inverters if inverter is not None]
 
 
-def read_job(store: Store, ref: JobRef) -> JobRecord | None:
-    """The job's record, or None when there is no such job."""
-    request = read_request(store, ref)
+def read_job(store: Store, kinds: Kinds, ref: JobRef) -> JobRecord | None:
+    """Return the record of a job of any kind, or None when there is no such job."""
+    kind = kinds.of(ref)
+    request = read_request(store, ref, kind.request)
     if request is None:
         return None
-    manifest = read_manifest(store, ref)
+    manifest = read_manifest(store, ref, kind.manifest)
     cancellation = None if manifest else read(store, keys.job_cancel(ref), Cancellation)
     return JobRecord(request, cancellation, manifest)
 
 
 def has_ended(store: Store, ref: JobRef) -> bool:
-    """True once the job has its manifest. One HEAD, as `is_cancelled`."""
+    """Return whether the job has its manifest. Costs one HEAD."""
     return store.head(keys.job_manifest(ref)) is not None
 
 
 def is_cancelled(store: Store, ref: JobRef) -> bool:
-    """True once the caller wants the job to stop. One HEAD: cheap enough between micro-batches."""
+    """Return whether the caller asked the job to stop. Costs one HEAD: cheap enough between micro-batches."""
     return store.head(keys.job_cancel(ref)) is not None
 
 
 def is_deleted(store: Store, ref: JobRef) -> bool:
-    """True once the job's data is gone or going; whoever works on it stops and writes nothing more."""
+    """Return whether the job is deleted or being deleted. A worker then stops and writes nothing more."""
     return store.head(keys.job_tombstone(ref)) is not None
 
 
-def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: JobManifest) -> JobManifest:
-    """Ends a job: the manifest goes into the store, then the news into Redis. Returns the manifest that stands.
-
-    What only the running job needed goes too.
-    """
+def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: T) -> T:
+    """End a job: store the manifest, publish the status, remove scratch files. Returns the manifest that is stored."""
     standing = create(store, keys.job_manifest(ref), manifest)
     ledger.status(ref, JobStatus(standing.status))
     clear_scratch(store, ref)
@@ -153,82 +132,80 @@ def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: JobManifest) -> 
 
 
 def clear_scratch(store: Store, ref: JobRef) -> None:
-    """Removes what only the running job needed."""
-    for found in list(store.list(keys.job_scratch(ref))):
-        store.delete(found.key)
+    """Remove the files that only the running job needed."""
+    for one in list(store.list(keys.job_scratch(ref))):
+        store.delete(one.key)
 
 
 def ended_without_result(
-    ref: JobRef,
+    manifest: type[T],
     status: TerminalStatus,
     started_at: datetime | None,
     error: JobError | None = None,
-) -> JobManifest:
-    """The manifest of a job that made nothing: cancelled, failed or expired."""
-    return MANIFEST_OF_KIND[ref.kind](
-        status=status, started_at=started_at, finished_at=now(), error=error
-    )
+) -> T:
+    """Return the manifest of a job that was cancelled or failed."""
+    return manifest(status=status, started_at=started_at, finished_at=now(), error=error)
 
 
 def shard_records(store: Store, batch: JobRef) -> dict[int, ShardRecord]:
-    """The records of all rendered shards of a batch, by index."""
-    found = (read(store, key, ShardRecord) for key in _shard_record_keys(store, batch))
-    return {record.index: record for record in found if record is not None}
+    """Return the records of all rendered shards of a batch, by index."""
+    stored = (read(store, key, ShardRecord) for key in _shard_record_keys(store, batch))
+    return {record.index: record for record in stored if record is not None}
 
 
 def shards_done(store: Store, batch: JobRef) -> set[int]:
-    """Which shards of a batch are rendered, without reading their records."""
-    return {
-        int(key.rpartition("/")[2][: -len(".json")]) for key in _shard_record_keys(store, batch)
-    }
+    """Return the indices of the rendered shards of a batch, without reading their records."""
+    return {keys.shard_of(key) for key in _shard_record_keys(store, batch)}
 
 
 def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str) -> None:
-    """Marks what lies below `prefix` as deleted, then removes it; the tombstone stays. Safe to repeat.
+    """Write a tombstone, then delete every other object below `prefix`. Safe to repeat.
 
-    `first` is the object that makes the thing exist: once it is gone, a half of it is never seen, also when
-    the process ends in between.
+    `first` is the object that makes the thing exist. It is deleted first, so half a thing is never read, even when the
+    process ends in between.
 
-    Works on a full disk: where there is no room for a tombstone, `first` is renamed to it. That takes no room, and the
-    thing is gone and marked in the same instant. The tombstone gets its own text once there is room.
+    Works on a full disk: without room for a tombstone, `first` is renamed to it. A rename takes no room and is atomic.
+    The tombstone gets its real content as soon as there is room.
     """
     tombstone = Tombstone(deleted_at=now())
     is_marked = _mark(store, tombstone_key, tombstone, first)
     store.delete(first)
-    for found in list(store.list(prefix)):
-        if found.key != tombstone_key:
-            store.delete(found.key)
+    for one in list(store.list(prefix)):
+        if one.key != tombstone_key:
+            store.delete(one.key)
     if not is_marked:
-        with suppress(
-            StoreUnavailable
-        ):  # another process took the room: the mark is there all the same
+        # Another process may have filled the disk again. The renamed object marks the deletion.
+        with suppress(StoreUnavailable):
             write(store, tombstone_key, tombstone)
 
 
 def _mark(store: Store, tombstone_key: str, tombstone: Tombstone, first: str) -> bool:
-    """Leaves a tombstone; False when it has yet to get its text. Raises `StoreUnavailable` when there can be none."""
+    """Write a tombstone. Returns False when it does not have its real content yet.
+
+    Raises `StoreUnavailable` when there is room for none.
+    """
     try:
         if store.create(tombstone_key, _encode(tombstone)):
             return True
         return read(store, tombstone_key, Tombstone) is not None
-    except ValidationError:  # renamed to it by a delete that found no room, or was interrupted
+    except (
+        ValidationError
+    ):  # a delete without room, or an interrupted one, renamed the request to it
         return False
     except StoreUnavailable:
         if store.head(tombstone_key) is None:
-            with suppress(FileNotFoundError):  # gone already: what follows makes room
+            with suppress(FileNotFoundError):  # already deleted: the next deletions make room
                 store.rename(first, tombstone_key)
         return False
 
 
 def rebuild_index(store: Store, ledger: Ledger, tenant: str, noun: keys.Noun) -> None:
-    """Fills the listing index of one noun from the store, after Redis has lost it."""
+    """Fill the listing index of one noun from the store, after Redis lost it."""
     ledger.index_fill(tenant, noun, store.children(keys.noun_prefix(tenant, noun)))
 
 
 def _shard_record_keys(store: Store, batch: JobRef) -> Iterator[str]:
-    return (
-        found.key for found in store.list(keys.shards_prefix(batch)) if found.key.endswith(".json")
-    )
+    return (one.key for one in store.list(keys.shards_prefix(batch)) if one.key.endswith(".json"))
 
 
 def _encode(value: Model) -> bytes:

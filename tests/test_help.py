@@ -1,4 +1,4 @@
-"""`--help` of every command of the repository explains it, and starts nothing."""
+"""`--help` of every command prints its usage and does nothing else."""
 
 import subprocess
 import sys
@@ -9,8 +9,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = ("app", "workers", "examples", "benchmarks", "client/examples")
 
-# Child processes that another process starts with a folder as their argument.
-# And what `make` asks before anything is installed: one question, answered by its exit status.
+# Child processes, and the check that `make` runs before anything is installed.
 NO_COMMANDS = {
     "app/decoding/child.py",
     "workers/importing/converting_child.py",
@@ -19,7 +18,7 @@ NO_COMMANDS = {
 
 
 def commands() -> list[str]:
-    """Every file that can be run."""
+    """Return every file that can be run."""
     files = [path for room in ROOMS for path in sorted((REPOSITORY / room).rglob("*.py"))]
     names = [
         path.relative_to(REPOSITORY).as_posix()
@@ -31,12 +30,12 @@ def commands() -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", commands())
-def test_help_is_all_that_it_does(name: str, tmp_path: Path) -> None:
-    """Usage on standard output, nothing on standard error, no file, no settings read."""
+def test_help_only_prints_the_usage(name: str, tmp_path: Path) -> None:
+    """Usage is on standard output. Nothing is on standard error, no file is written, no setting is read."""
     module = name.removesuffix(".py").removesuffix("/__main__").replace("/", ".")
     run = [str(REPOSITORY / name)] if name.startswith("client/") else ["-m", module]
     environment = {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/client/src", "HANDSOFF_PORT": "wrong"}
-    ran = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *run, "--help"],
         cwd=tmp_path,
         env=environment,
@@ -44,6 +43,6 @@ def test_help_is_all_that_it_does(name: str, tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout.startswith("usage: ")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("usage: ")
     assert list(tmp_path.iterdir()) == []

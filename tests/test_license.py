@@ -1,4 +1,4 @@
-"""The license is the same everywhere it is stated: the files, both distributions, and the built-in weights."""
+"""The license is the same in the files, both distributions and the citation."""
 
 import tomllib
 from pathlib import Path
@@ -11,11 +11,10 @@ PROJECTS = (REPOSITORY / "pyproject.toml", REPOSITORY / "client" / "pyproject.to
 
 @pytest.mark.parametrize("path", PROJECTS, ids=["service", "client"])
 def test_a_distribution_states_its_license(path: Path) -> None:
-    """By its SPDX id, and with the text in its own folder, so that a built client carries it."""
+    """It has the SPDX id, and the text in its own folder, so a built client contains it."""
     project = tomllib.loads(path.read_text())["project"]
     assert project["license"] == "Apache-2.0"
-    (name,) = project["license-files"]
-    text = (path.parent / name).read_text()
+    text = (path.parent / project["license-files"][0]).read_text()
     assert text == (REPOSITORY / "LICENSE").read_text()
     assert "Apache License" in text
     assert "Version 2.0, January 2004" in text

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from app.http.links import Links
+from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from app.recipes import RecipeCreate
@@ -106,11 +107,12 @@ class ShardList(Model):
     items: tuple[ShardView, ...]
 
 
-def show_batch(state: JobState, links: Links) -> BatchView:
+def show_batch(state: JobState, exchange: Exchange) -> BatchView:
     """The answer about a batch."""
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, BatchRequest)
     assert isinstance(manifest, BatchManifest | None)
+    links = exchange.links
     common = envelope(state, links)
     for name in ("shards", "manifest"):
         common["links"][name] = links.resource("batches", request.id, name)

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.http.links import Links, SignedLink
+from app.http.links import SignedLink
+from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
@@ -68,7 +69,7 @@ class FitView(JobEnvelope[FitMetrics]):
     sheet: SignedLink | None = None
 
 
-def show_fit(state: JobState, links: Links) -> FitView:
+def show_fit(state: JobState, exchange: Exchange) -> FitView:
     """The answer about a fit."""
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, FitRequest)
@@ -77,10 +78,10 @@ def show_fit(state: JobState, links: Links) -> FitView:
     sheet = manifest.sheet if manifest else None
     return FitView.model_validate(
         {
-            **envelope(state, links),
+            **envelope(state, exchange.links),
             **own,
             "metrics": manifest.metrics if manifest else None,
             "digest": manifest.digest if manifest else None,
-            "sheet": links.file(sheet) if sheet else None,
+            "sheet": exchange.links.file(sheet) if sheet else None,
         }
     )

@@ -19,7 +19,7 @@ from contracts.fits.options import (
     resolve_ensemble,
     resolve_inversion,
 )
-from contracts.generators import GeneratorManifest
+from contracts.generators import StoredGenerator
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import LabelSchema, TaskName
@@ -88,7 +88,7 @@ def _resolve(
 
 
 def _resolve_options(
-    wanted: FitOptions, labelset: LabelsetManifest, generator: GeneratorManifest
+    wanted: FitOptions, labelset: LabelsetManifest, generator: StoredGenerator
 ) -> ResolvedFitOptions:
     """Every preset and default as numbers. Raises `InvalidRequest` for a task that the labelset has no labels for."""
     return ResolvedFitOptions(
@@ -102,7 +102,7 @@ def _resolve_options(
     )
 
 
-def _generator(services: Services, tenant: str, generator_id: str) -> GeneratorManifest:
+def _generator(services: Services, tenant: str, generator_id: str) -> StoredGenerator:
     try:
         return generators.find(services, tenant, generator_id)
     except (NotFound, Gone):
@@ -119,7 +119,7 @@ def _labelset(services: Services, tenant: str, labelset_id: str, pointer: str) -
 
 
 def _inverter_digest(
-    services: Services, generator: GeneratorManifest, choice: InverterChoice
+    services: Services, generator: StoredGenerator, choice: InverterChoice
 ) -> str | None:
     """The inverter to start from: the newest by default, the named one, or none."""
     if choice == "none":
@@ -154,7 +154,7 @@ def _tasks(wanted: Sequence[TaskName] | None, labelset: LabelsetManifest) -> tup
 
 
 def _aspect_flaws(
-    pointer: str, labelset: LabelsetManifest, generator: GeneratorManifest
+    pointer: str, labelset: LabelsetManifest, generator: StoredGenerator
 ) -> Iterator[Flaw]:
     """Images are resized to the generator's size, so they need its aspect ratio, within one pixel."""
     height_px, width_px = generator.height_px, generator.width_px
@@ -169,7 +169,7 @@ def _aspect_flaws(
             yield Flaw(pointer=pointer, file=entry.name, detail=detail)
 
 
-def _option_flaws(generator: GeneratorManifest, options: ResolvedFitOptions) -> Iterator[Flaw]:
+def _option_flaws(generator: StoredGenerator, options: ResolvedFitOptions) -> Iterator[Flaw]:
     wanted = options.inversion
     measured_by_it = wanted.perceptual == "discriminator" and wanted.perceptual_weight > 0
     if measured_by_it and generator.discriminator is None:
@@ -187,7 +187,7 @@ def _option_flaws(generator: GeneratorManifest, options: ResolvedFitOptions) -> 
 
 
 def _validation_flaws(
-    labels: LabelSchema, validation: LabelsetManifest | None, generator: GeneratorManifest
+    labels: LabelSchema, validation: LabelsetManifest | None, generator: StoredGenerator
 ) -> Iterator[Flaw]:
     """A validation labelset needs labels for one of the tasks at least, and they must mean the same."""
     if validation is None:

@@ -13,9 +13,9 @@ from contracts.families import GeneratorFamily, UnknownFamily, facts_of
 from contracts.generators import (
     GeneratorManifest,
     GeneratorMetrics,
-    GeneratorOutcome,
     GeneratorRequest,
-    InverterManifest,
+    StoredGenerator,
+    StoredInverter,
     Tap,
 )
 from contracts.ids import GeneratorId, UploadId
@@ -91,14 +91,14 @@ class GeneratorView(JobEnvelope[GeneratorMetrics]):
 
 def show_generator(
     state: JobState,
-    inverters: list[InverterManifest],
+    inverters: list[StoredInverter],
     links: Links,
     families: Sequence[GeneratorFamily],
 ) -> GeneratorView:
     """Return the answer about a generator. It has fields for the facts of StyleGAN2 alone."""
-    request, outcome = state.record.request, state.record.manifest
+    request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, GeneratorRequest)
-    assert isinstance(outcome, GeneratorOutcome | None)
+    assert isinstance(manifest, GeneratorManifest | None)
     common = envelope(state, links)
     common["links"]["inverters"] = links.resource("generators", request.id, "inverters")
     own: dict[str, object] = {
@@ -106,14 +106,14 @@ def show_generator(
         "license": request.license,
         "source": request.source,
     }
-    manifest = outcome.generator if outcome else None
-    if manifest is not None:
-        own |= _network(manifest, links) | _facts(manifest, families)
+    generator = manifest.generator if manifest else None
+    if generator is not None:
+        own |= _network(generator, links) | _facts(generator, families)
     return GeneratorView.model_validate(
         {
             **common,
             **own,
-            "metrics": outcome.metrics if outcome else None,
+            "metrics": manifest.metrics if manifest else None,
             "inverters": [
                 InverterSummary(digest=inverter.digest, created_at=inverter.created_at)
                 for inverter in inverters
@@ -122,15 +122,15 @@ def show_generator(
     )
 
 
-def _network(manifest: GeneratorManifest, links: Links) -> dict[str, object]:
+def _network(manifest: StoredGenerator, links: Links) -> dict[str, object]:
     """Return the fields that an import adds."""
-    shown = set(GeneratorView.model_fields) & set(GeneratorManifest.model_fields)
+    shown = set(GeneratorView.model_fields) & set(StoredGenerator.model_fields)
     own = manifest.model_dump(include=shown - {"id", "created_at", "sheet"})
     sheet = links.file(manifest.sheet) if manifest.sheet else None
     return {**own, "has_discriminator": manifest.discriminator is not None, "sheet": sheet}
 
 
-def _facts(manifest: GeneratorManifest, families: Sequence[GeneratorFamily]) -> dict[str, object]:
+def _facts(manifest: StoredGenerator, families: Sequence[GeneratorFamily]) -> dict[str, object]:
     """Return the facts of the generator's family; none for a family that this app was not started with."""
     try:
         facts = facts_of(manifest, families)

@@ -21,9 +21,9 @@ from contracts.families import UnknownFamily, family_of
 from contracts.fits.fit import PinnedGenerator
 from contracts.generators import (
     GeneratorManifest,
-    GeneratorOutcome,
     GeneratorRequest,
-    InverterManifest,
+    StoredGenerator,
+    StoredInverter,
 )
 from contracts.jobs import Idempotency, JobRef
 from state import keys, records
@@ -60,7 +60,7 @@ def create(
     return _submit(services, tenant, body, idempotency, source=source, upload=lambda: body.upload)
 
 
-def find(services: Services, tenant: str, generator_id: str) -> GeneratorManifest:
+def find(services: Services, tenant: str, generator_id: str) -> StoredGenerator:
     """Return a generator that can be fitted.
 
     Raises `NotFound`, `Gone`, `GeneratorNotReady`, or `InvalidRequest` for a family that the service does not have.
@@ -76,7 +76,7 @@ def find(services: Services, tenant: str, generator_id: str) -> GeneratorManifes
     return manifest
 
 
-def pin(generator: GeneratorManifest) -> PinnedGenerator:
+def pin(generator: StoredGenerator) -> PinnedGenerator:
     """What a request keeps of a generator: which one it is, at which digest, and its size."""
     pinned = generator.model_dump(include=set(PinnedGenerator.model_fields))
     return PinnedGenerator.model_validate(pinned)
@@ -89,14 +89,14 @@ def list_ids(services: Services, tenant: str) -> list[str]:
     return [one for one, _ in zip(ready, range(_MAX_LISTED), strict=False)]
 
 
-def list_inverters(services: Services, generator: GeneratorManifest) -> list[InverterManifest]:
+def list_inverters(services: Services, generator: StoredGenerator) -> list[StoredInverter]:
     """The generator's inverters, newest first."""
     found = records.read_inverters(services.store, generator.tenant, generator.id)
     fitting = (inverter for inverter in found if inverter.generator_digest == generator.digest)
     return sorted(fitting, key=lambda inverter: inverter.created_at, reverse=True)
 
 
-def list_inverters_of(services: Services, state: JobState) -> list[InverterManifest]:
+def list_inverters_of(services: Services, state: JobState) -> list[StoredInverter]:
     """The same for a generator as it stands; none before its import has succeeded."""
     made = _made(state)
     return list_inverters(services, made) if made is not None else []
@@ -104,15 +104,15 @@ def list_inverters_of(services: Services, state: JobState) -> list[InverterManif
 
 def delete(services: Services, ref: JobRef) -> None:
     """Erases an uploaded generator whose import has ended. Raises `BuiltIn` for one that comes with the service."""
-    request = records.read_request(services.store, ref)
-    if isinstance(request, GeneratorRequest) and request.original is None:
+    request = records.read_request(services.store, ref, GeneratorRequest)
+    if request is not None and request.original is None:
         raise BuiltIn("generator", ref.id)
     jobs.delete(services, ref)
 
 
-def _made(state: JobState) -> GeneratorManifest | None:
-    outcome = state.record.manifest
-    return outcome.generator if isinstance(outcome, GeneratorOutcome) else None
+def _made(state: JobState) -> StoredGenerator | None:
+    manifest = state.record.manifest
+    return manifest.generator if isinstance(manifest, GeneratorManifest) else None
 
 
 def _create_from_file(

@@ -15,7 +15,7 @@ from contracts.base import Model, Timestamp, now
 from contracts.digests import digest_of, sha256_of
 from contracts.errors.conflicts import RequestInProgress
 from contracts.errors.tree import IdempotencyMismatch
-from contracts.ids import Prefix, new_id, uuid7_hex
+from contracts.ids import new_id, prefix_of, uuid7_hex
 from contracts.jobs import Idempotency
 from state import keys, records
 
@@ -49,7 +49,7 @@ def idempotency_of(key: str | None, noun: keys.Noun, body: object) -> Idempotenc
 def reserve(
     services: Services,
     tenant: str,
-    prefix: Prefix,
+    prefix: str,
     idempotency: Idempotency | None,
     *,
     lock_ttl: timedelta = RESERVING,
@@ -79,13 +79,13 @@ def check_replay(standing: Idempotency | None, idempotency: Idempotency | None) 
         raise _mismatch(standing.key)
 
 
-def _reserved_id(services: Services, tenant: str, prefix: Prefix, idempotency: Idempotency) -> str:
+def _reserved_id(services: Services, tenant: str, prefix: str, idempotency: Idempotency) -> str:
     key = keys.idempotency(tenant, idempotency.key)
     standing = records.read(services.store, key, Reservation)
     if standing is None or now() - standing.created_at > services.settings.idempotency_ttl:
         standing = Reservation(id=new_id(prefix), created_at=now())
         records.write(services.store, key, standing)
-    if not standing.id.startswith(f"{prefix}_"):
+    if prefix_of(standing.id) != prefix:
         raise _mismatch(idempotency.key)
     return standing.id
 

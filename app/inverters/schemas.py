@@ -4,15 +4,15 @@ from typing import Literal
 
 from pydantic import ConfigDict
 
-from app.http.links import Links
+from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
 from contracts.fits.fit import PinnedGenerator
 from contracts.inverters import (
+    InverterManifest,
     InverterMetrics,
     InverterOptions,
-    InverterOutcome,
     InverterRequest,
 )
 from contracts.jobs import JobEnvelope
@@ -42,19 +42,20 @@ class InverterView(JobEnvelope[InverterMetrics]):
     digest: Sha256 | None = None
 
 
-def show_inverter(state: JobState, links: Links) -> InverterView:
+def show_inverter(state: JobState, exchange: Exchange) -> InverterView:
     """The answer about an inverter."""
-    request, outcome = state.record.request, state.record.manifest
+    request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, InverterRequest)
-    assert isinstance(outcome, InverterOutcome | None)
+    assert isinstance(manifest, InverterManifest | None)
+    links = exchange.links
     common = envelope(state, links)
     common["links"]["generator"] = links.resource("generators", request.generator.id)
-    made = outcome.inverter if outcome else None
+    made = manifest.inverter if manifest else None
     return InverterView.model_validate(
         {
             **common,
             **request.model_dump(include={"generator", "seed", "options"}),
-            "metrics": outcome.metrics if outcome else None,
+            "metrics": manifest.metrics if manifest else None,
             "digest": made.digest if made else None,
         }
     )

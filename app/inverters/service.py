@@ -10,7 +10,7 @@ from contracts.base import now
 from contracts.errors.tree import InvalidRequest
 from contracts.families import family_of
 from contracts.fits.fit import PinnedGenerator
-from contracts.inverters import InverterOutcome, InverterRequest
+from contracts.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobRef
 from state import keys, records
 
@@ -51,21 +51,21 @@ def _pin(services: Services, tenant: str, generator_id: str) -> PinnedGenerator:
 
 def delete(services: Services, ref: JobRef) -> None:
     """Erases a training that has ended, and the inverter it made: no later fit starts from it."""
-    request = records.read_request(services.store, ref)
-    outcome = records.read_manifest(services.store, ref)
-    if isinstance(request, InverterRequest) and isinstance(outcome, InverterOutcome):
-        _erase(services, request, outcome)
+    request = records.read_request(services.store, ref, InverterRequest)
+    manifest = records.read_manifest(services.store, ref, InverterManifest)
+    if request is not None and manifest is not None:
+        _erase(services, request, manifest)
     jobs.delete(services, ref)
 
 
-def _erase(services: Services, request: InverterRequest, outcome: InverterOutcome) -> None:
+def _erase(services: Services, request: InverterRequest, manifest: InverterManifest) -> None:
     """Removes the inverter, and its weights unless another one shares them: they lie under their digests."""
-    if outcome.inverter is None:
+    if manifest.inverter is None:
         return
     tenant, generator_id = request.tenant, request.generator.id
-    services.store.delete(keys.inverter(tenant, generator_id, outcome.inverter.digest))
+    services.store.delete(keys.inverter(tenant, generator_id, manifest.inverter.digest))
     others = records.read_inverters(services.store, tenant, generator_id)
     kept = {half.key for other in others for half in other.weights.halves}
-    for half in outcome.inverter.weights.halves:
+    for half in manifest.inverter.weights.halves:
         if half.key not in kept:
             services.store.delete(half.key)

@@ -1,4 +1,4 @@
-"""How a job is answered: status code, `Retry-After`, a weak `ETag`, and the envelope's common fields."""
+"""Builds the answer about a job: status code, `Retry-After`, a weak `ETag`, and the fields of every kind."""
 
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -11,7 +11,6 @@ from app.jobs.service import JobState
 from contracts.base import now
 from contracts.digests import digest_of
 from contracts.jobs import JobEnvelope
-from state.keys import NOUN_OF_KIND
 
 V = TypeVar("V", bound=JobEnvelope[Any])
 
@@ -20,9 +19,9 @@ _AGE_PER_RETRY_SECOND = 10
 
 
 def envelope(state: JobState, links: Links) -> dict[str, Any]:
-    """The fields that every job's answer has, all but kind, metrics and the noun's own."""
+    """Return the fields of every job's answer, except kind, metrics and the fields of one kind."""
     request, manifest = state.record.request, state.record.manifest
-    noun = NOUN_OF_KIND[state.ref.kind]
+    noun = state.ref.noun
     return {
         "id": request.id,
         "status": state.status,
@@ -42,7 +41,7 @@ def envelope(state: JobState, links: Links) -> dict[str, Any]:
 
 
 def with_status(response: Response, view: V) -> V:
-    """The answer to a create or a cancel: 202 while the job lives, 200 once it has ended."""
+    """Set the status of the answer to a create or a cancel: 202 until the job has ended, then 200."""
     if view.status.is_terminal:
         response.status_code = HTTPStatus.OK
     else:
@@ -52,7 +51,7 @@ def with_status(response: Response, view: V) -> V:
 
 
 def conditional(exchange: Exchange, view: V) -> V | Response:
-    """The answer to a read: 304 when the caller has it already. Links are left out of the tag: they age."""
+    """Return the answer to a read, or 304 when the caller has it already. The tag ignores links, which expire."""
     response = exchange.response
     etag = f'W/"{digest_of(view.model_dump(mode="json", exclude={"links", "sheet"}))[:32]}"'
     response.headers["ETag"] = etag
@@ -65,6 +64,6 @@ def conditional(exchange: Exchange, view: V) -> V | Response:
 
 
 def _retry_after(view: JobEnvelope[Any]) -> int:
-    """Seconds until it is worth asking again: 1 for a young job, up to 15 for an old one."""
+    """Return the seconds until the caller should ask again: 1 for a new job, up to 15 for an old one."""
     age = (now() - view.created_at).total_seconds()
     return max(1, min(_LONGEST_RETRY_SECONDS, int(age / _AGE_PER_RETRY_SECOND)))

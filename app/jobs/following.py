@@ -1,4 +1,4 @@
-"""Follows one job over time: its live event stream, and the wait for its end."""
+"""Follows one job over time: live events, and the wait for its end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,9 +14,9 @@ from contracts.jobs import JobRef
 
 
 async def follow(services: Services, ref: JobRef, after: str | None) -> AsyncIterator[Event]:
-    """The job's events from `after` on, as they come; the last one is `completed`.
+    """Yield the job's events after `after`, as they happen; the last one is `completed`.
 
-    The end is taken from the store when Redis has lost it, so a listener never waits for nothing.
+    When Redis has lost the end, it is read from the store, so no listener waits for ever.
     """
     last = after or FIRST
     async for event in services.listener.follow(ref, last):
@@ -32,8 +32,8 @@ async def follow(services: Services, ref: JobRef, after: str | None) -> AsyncIte
                 return
 
 
-async def has_nothing_to_tell(services: Services, ref: JobRef, after: str | None) -> bool:
-    """True for a listener who comes back after the end: it has heard everything."""
+async def has_every_event(services: Services, ref: JobRef, after: str | None) -> bool:
+    """Return whether a listener reconnects after the end and has every event."""
     state = await run_in_threadpool(service.find, services, ref)
     if after is None or not state.status.is_terminal:
         return False
@@ -41,7 +41,7 @@ async def has_nothing_to_tell(services: Services, ref: JobRef, after: str | None
 
 
 async def wait_for_end(services: Services, state: JobState, seconds: int) -> JobState:
-    """The job once it has ended, or as it stands after `seconds`."""
+    """Return the job when it has ended, or its state after `seconds`."""
     if seconds == 0 or state.status.is_terminal:
         return state
     try:

@@ -1,47 +1,37 @@
-"""Puts calls into RQ's queues and says where one stands.
-
-The JSON serializer everywhere: with RQ's default, pickle, whoever can write Redis could run code here.
-"""
+"""The app's connection to the queues: adds calls, and finds the position of a job."""
 
 import redis
 from redis.backoff import ExponentialBackoff
-from redis.retry import Retry as RedisRetry
-from rq import Queue, Retry
-from rq.serializers import JSONSerializer
+from redis.retry import Retry
 
-from contracts.jobs import JobRef
+from contracts.ids import RqId
 from contracts.kinds import QueueName
-from state.queues import TASK_OF_KIND, TASKS, Call, job_id_of
+from state.queues import Call, open_queue, put
 
 
 class Queueing:
-    """The app's side of the queues. Every method may raise `redis.RedisError`."""
+    """The queues, with short timeouts. Every method may raise `redis.RedisError`."""
 
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.Redis.from_url(
             redis_url,
             socket_connect_timeout=2,
             socket_timeout=5,
-            retry=RedisRetry(ExponentialBackoff(cap=0.5), retries=2),
+            retry=Retry(ExponentialBackoff(cap=0.5), retries=2),
         )
 
     def put(self, call: Call) -> None:
-        """Adds a call to the end of its queue, with retries and with lives that end."""
-        waits = call.retry_seconds
-        queue = self._queue(call.plan.queue)
-        queue.enqueue_call(**call.enqueue_options(), retry=Retry(max=len(waits), interval=waits))
+        """Add a call to the end of its queue."""
+        put(self._redis, call)
 
-    def position(self, ref: JobRef) -> int | None:
-        """How many entries are before the job's first one in its queue; None when it has none there."""
-        queue = TASKS[TASK_OF_KIND[ref.kind]].queue
-        for place, rq_id in enumerate(self._queue(queue).job_ids):
-            if job_id_of(rq_id) == ref.id:
-                return place
+    def position(self, queue: QueueName, job_id: str) -> int | None:
+        """Return how many entries are before the first one of a job; None when the queue has none of it."""
+        for position, text in enumerate(open_queue(self._redis, queue).job_ids):
+            rq_id = RqId.parse(text)
+            if rq_id is not None and rq_id.owner == job_id:
+                return position
         return None
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._redis.close()
-
-    def _queue(self, name: QueueName) -> Queue:
-        return Queue(name, connection=self._redis, serializer=JSONSerializer)

@@ -1,4 +1,4 @@
-"""What all jobs share: being created, found, listed, cancelled and deleted. Knows no HTTP."""
+"""Creates, finds, lists, cancels and deletes jobs of every kind. Knows no HTTP."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,21 +15,22 @@ from contracts.base import now
 from contracts.errors.conflicts import JobNotFinished
 from contracts.errors.tree import Gone, NotFound
 from contracts.events import FIRST, Event
-from contracts.jobs import Cancellation, Idempotency, JobKind, JobRef, JobStatus, Live
+from contracts.ids import plural_of
+from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Request
 from state import keys, records
 from state.on_demand.ledger import OnDemandLedger
 from state.queues import Call, job_call
-from state.records import JobRecord, JobRequest
+from state.records import JobRecord
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
-R = TypeVar("R", bound=JobRequest)
+R = TypeVar("R", bound=Request)
 
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as it stands: the store's facts, and what Redis adds while it lives."""
+    """The present state of a job: the facts of the store, and what Redis adds until it has ended."""
 
     ref: JobRef
     record: JobRecord
@@ -38,63 +39,63 @@ class JobState:
 
     @property
     def status(self) -> JobStatus:
-        """The one status."""
+        """The status that the API shows."""
         return self.record.status(self.live)
 
 
 def create(
     services: Services,
     tenant: str,
-    kind: JobKind,
+    kind: str,
     *,
     idempotency: Idempotency | None,
     resolve: Callable[[JobRef], R],
     calls: Callable[[R], Iterable[Call]] | None = None,
     lock_ttl: timedelta = RESERVING,
 ) -> Created[JobState]:
-    """Makes a job of what `resolve` gives and queues its first `calls`, or finds the one that the key has made.
+    """Store the request that `resolve` returns and queue its first `calls`, or find the job of the Idempotency-Key.
 
-    Raises what `resolve` raises, and what `reserve` does; then nothing has been stored.
+    Without `calls`, one call does the whole job. Raises what `resolve` and `reserve` raise; then nothing is stored.
     """
     with reserve(services, tenant, kind, idempotency, lock_ttl=lock_ttl) as job_id:
         ref = JobRef(tenant=tenant, id=job_id)
-        standing = _find_standing(services, ref)
-        if standing is not None:
-            check_replay(standing.idempotency, idempotency)
-            return Created(_fresh(standing), is_replay=True)
+        earlier = _find_earlier(services, ref)
+        if earlier is not None:
+            check_replay(earlier.idempotency, idempotency)
+            return Created(_fresh(earlier), is_replay=True)
         request = resolve(ref)
-        _submit(services, request, lambda: calls(request) if calls else _whole(services, ref))
+        _submit(services, request, lambda: calls(request) if calls else _whole(services, request))
         return Created(_fresh(request), is_replay=False)
 
 
 def find(services: Services, ref: JobRef) -> JobState:
-    """The job as it stands. Raises `NotFound`, or `Gone` when it was deleted."""
-    record = records.read_job(services.store, ref)
+    """Return the present state of a job. Raises `NotFound`, or `Gone` when it was deleted."""
+    record = records.read_job(services.store, services.kinds, ref)
     if record is None:
         raise _absence(services, ref)
     live = services.ledger.live(ref) if record.manifest is None else Live()
     state = JobState(ref, record, live)
     if state.status is not JobStatus.QUEUED:
         return state
-    return JobState(ref, record, live, _queue_position(services, ref))
+    return JobState(ref, record, live, _queue_position(services, record.request))
 
 
 def list_page(
     services: Services,
     tenant: str,
-    kind: JobKind,
+    kind: str,
     *,
     limit: int,
     after: str | None,
     status: JobStatus | None,
     show: Callable[[JobState], T],
-    only: Callable[[JobRequest], bool] = lambda _: True,
+    only: Callable[[Request], bool] = lambda _: True,
 ) -> Page[T]:
-    """A page of the tenant's jobs of one kind, newest first; of those that `only` lets through."""
+    """Return a page of the tenant's jobs of one kind whose requests pass `only`, newest first."""
 
     def load(job_id: str) -> T | None:
         ref = JobRef(tenant=tenant, id=job_id)
-        record = records.read_job(services.store, ref)
+        record = records.read_job(services.store, services.kinds, ref)
         if record is None or not only(record.request):
             return None
         state = JobState(ref, record, Live() if record.manifest else services.ledger.live(ref))
@@ -103,7 +104,7 @@ def list_page(
     return read_page(
         services,
         tenant,
-        keys.NOUN_OF_KIND[kind],
+        plural_of(kind),
         limit=limit,
         after=after,
         filters=f"status={status or ''}",
@@ -112,19 +113,19 @@ def list_page(
 
 
 def cancel(services: Services, ref: JobRef) -> JobState:
-    """Asks a job to stop. One that has ended stays as it is; asking twice changes nothing."""
+    """Ask a job to stop. Changes nothing when it has ended, or was asked before."""
     state = find(services, ref)
     if state.status.is_terminal or state.status is JobStatus.CANCELLING:
         return state
     records.create(services.store, keys.job_cancel(ref), Cancellation(requested_at=now()))
     state = find(services, ref)
-    if not state.status.is_terminal:  # it may have ended meanwhile: nothing is told after the end
+    if not state.status.is_terminal:  # it may have ended meanwhile: no event follows the end
         services.ledger.status(ref, JobStatus.CANCELLING)
     return state
 
 
 def delete(services: Services, ref: JobRef) -> None:
-    """Erases a job that has ended; its tombstone stays. Deleting twice changes nothing."""
+    """Delete a job that has ended; its tombstone stays. Safe to repeat. Raises `JobNotFinished`."""
     if records.is_deleted(services.store, ref):
         _erase(services, ref)
         return
@@ -135,20 +136,20 @@ def delete(services: Services, ref: JobRef) -> None:
 
 
 def events(services: Services, ref: JobRef, *, after: str | None, limit: int) -> list[Event]:
-    """What happened to a job since the event with id `after`, oldest first."""
+    """Return the events of a job after the one with id `after`, oldest first."""
     find(services, ref)
     return services.ledger.events(ref, after or FIRST, limit)
 
 
-def _submit(services: Services, request: JobRequest, calls: Callable[[], Iterable[Call]]) -> None:
-    """Stores a request, then announces and queues it. Once it is stored, the job exists.
+def _submit(services: Services, request: Request, calls: Callable[[], Iterable[Call]]) -> None:
+    """Store a request, then list and queue it. The job exists from the moment its request is stored.
 
     When Redis fails after that, the reconciler finds the request in the store and queues it.
     """
     ref = request.ref
     records.create(services.store, keys.job_request(ref), request)
     try:
-        services.ledger.index_add(ref.tenant, keys.NOUN_OF_KIND[ref.kind], [ref.id])
+        services.ledger.index_add(ref.tenant, ref.noun, [ref.id])
         services.ledger.status(ref, JobStatus.QUEUED)
         for call in calls():
             services.queueing.put(call)
@@ -156,21 +157,21 @@ def _submit(services: Services, request: JobRequest, calls: Callable[[], Iterabl
         log.warning("stored but not queued", job=str(ref), error=str(error))
 
 
-def _whole(services: Services, ref: JobRef) -> list[Call]:
-    """The one call of a job that is one piece of work."""
-    return [job_call(ref, services.ledger.next_attempt(ref))]
+def _whole(services: Services, request: Request) -> list[Call]:
+    """Return the one call of a job that is one piece of work."""
+    return [job_call(services.kinds, request, services.ledger.next_attempt(request.ref))]
 
 
-def _find_standing(services: Services, ref: JobRef) -> JobRequest | None:
-    """What was made before under a reserved id. Raises `Gone` when it has been deleted since."""
-    request = records.read_request(services.store, ref)
+def _find_earlier(services: Services, ref: JobRef) -> Request | None:
+    """Return the request that is stored under a reserved id. Raises `Gone` when it was deleted since."""
+    request = records.read_request(services.store, ref, services.kinds.of(ref).request)
     if request is None and records.is_deleted(services.store, ref):
         raise Gone(ref.kind, ref.id)
     return request
 
 
-def _fresh(request: JobRequest) -> JobState:
-    """A job as it stood at its birth: a function of the request alone, so a replay gives the same answer."""
+def _fresh(request: Request) -> JobState:
+    """Return the state of a new job. It depends on the request alone, so a replay gives the same answer."""
     return JobState(request.ref, JobRecord(request, None, None), Live())
 
 
@@ -184,10 +185,10 @@ def _erase(services: Services, ref: JobRef) -> None:
     try:
         services.ledger.forget(ref)
         OnDemandLedger(services.ledger).forget(str(ref))
-        services.ledger.index_remove(ref.tenant, keys.NOUN_OF_KIND[ref.kind], ref.id)
+        services.ledger.index_remove(ref.tenant, ref.noun, ref.id)
     except (
         redis.RedisError
-    ) as error:  # its disk may be the full one; lists pass over what is not in the store
+    ) as error:  # its disk may be full; lists skip ids that the store does not have
         log.warning("deleted but still in the index", job=str(ref), error=str(error))
 
 
@@ -197,8 +198,9 @@ def _absence(services: Services, ref: JobRef) -> Exception:
     return NotFound(ref.kind, ref.id)
 
 
-def _queue_position(services: Services, ref: JobRef) -> int | None:
+def _queue_position(services: Services, request: Request) -> int | None:
+    queue = services.kinds.of(request.ref).task.queue_for(request)
     try:
-        return services.queueing.position(ref)
+        return services.queueing.position(queue, request.id)
     except redis.RedisError:
         return None

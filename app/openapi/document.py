@@ -15,8 +15,9 @@ from app.openapi.described import Described, Table
 from app.openapi.fit_fields import FIT_FIELDS
 from app.openapi.job_fields import JOB_FIELDS
 from app.openapi.label_fields import LABEL_FIELDS
-from app.openapi.parameters import PARAMETERS
+from app.openapi.parameters import PARAMETERS, id_parameter
 from app.openapi.responses import add_errors, add_successes, header_components
+from contracts.kinds import Kinds
 
 FIELDS: Table = {**JOB_FIELDS, **LABEL_FIELDS, **FIT_FIELDS}
 
@@ -41,15 +42,19 @@ Json = dict[str, Any]
 class Api(FastAPI):
     """FastAPI with a full description of the API."""
 
+    def __init__(self, *, kinds: Kinds, **options: Any) -> None:  # noqa: ANN401 - FastAPI's own options
+        super().__init__(**options)
+        self._kinds = frozenset(kind.name for kind in kinds)
+
     def openapi(self) -> Json:
         """Return the document, built once."""
         if self.openapi_schema is None:
-            self.openapi_schema = describe(super().openapi())
+            self.openapi_schema = describe(super().openapi(), self._kinds)
         return self.openapi_schema
 
 
-def describe(document: Json) -> Json:
-    """Complete FastAPI's document in place, and return it."""
+def describe(document: Json, kinds: frozenset[str]) -> Json:
+    """Complete FastAPI's document in place, and return it. `kinds` are the names of the kinds of job."""
     schemas = document["components"]["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own: ours are problems
         schemas.pop(unused, None)
@@ -64,7 +69,7 @@ def describe(document: Json) -> Json:
     for name, schema in schemas.items():
         _describe_fields(name, schema)
     for method, operation in operations(document):
-        _describe_operation(method, operation)
+        _describe_operation(method, operation, kinds)
     return document
 
 
@@ -134,7 +139,7 @@ def _make_plain(field: Json) -> None:
         field["items"] = dict(_BYTES)
 
 
-def _describe_operation(method: str, operation: Json) -> None:
+def _describe_operation(method: str, operation: Json, kinds: frozenset[str]) -> None:
     name = operation["operationId"]
     operation["responses"].pop("422", None)  # FastAPI's own
     for parameter in operation.get("parameters", ()):
@@ -151,15 +156,15 @@ def _describe_operation(method: str, operation: Json) -> None:
     if name == "is_ready":
         own = operation["responses"]["200"]
         operation["responses"]["503"] = {**own, "description": "Redis or the store does not answer"}
-    add_errors(method, operation)
-    add_successes(operation)
+    add_errors(method, operation, kinds)
+    add_successes(operation, kinds)
 
 
 def _describe_parameter(operation: str, parameter: Json) -> None:
     name = parameter["name"]
     is_of_events = operation.startswith("list_") and operation.endswith("_events")
     found = PARAMETERS.get(f"list_events.{name}") if is_of_events else None
-    text, example = found or PARAMETERS[name]
+    text, example = found or PARAMETERS.get(name) or id_parameter(name)
     parameter["description"] = text
     for repeated in ("description", "title"):
         parameter["schema"].pop(repeated, None)

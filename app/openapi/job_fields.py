@@ -9,7 +9,7 @@ JOB_FIELDS: Table = {
     "id": Described("The id. Ids of one kind sort by creation time.", example_id("fit")),
     "kind": Described("The kind of object."),
     "status": Described(
-        "The state of the job. `succeeded`, `failed`, `cancelled` and `expired` are final.", "running"
+        "The state of the job. `succeeded`, `failed` and `cancelled` are final.", "running"
     ),
     "created_at": Described("Creation time (RFC 3339, UTC).", MOMENT),
     "started_at": Described("When a worker started the job; null while it is queued.", MOMENT),

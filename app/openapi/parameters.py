@@ -3,10 +3,6 @@
 from app.openapi.described import Described, Table, example_id
 
 PARAMETERS: Table = {
-    **{
-        f"{noun}_id": Described(f"The id of the {noun}.", example_id(noun))
-        for noun in ("labelset", "upload", "inverter", "fit", "batch", "stream")
-    },
     "generator_id": Described("The id of the generator, or the name of a built-in one.", "portraits-64"),
     "shard": Described("Index of the shard, from 0. Any shard, in any order.", 0),
     "key": Described("The key of the stored object, from the signed link.", "tenants/default/sheet.png"),
@@ -33,6 +29,15 @@ PARAMETERS: Table = {
     "If-Range": Described("The `ETag` of your part. The response is the whole object if it has changed.", '"9f86d081"'),
 }  # fmt: skip
 """By name, or by `list_events.name` where the operation is a list of events."""
+
+
+def id_parameter(name: str) -> Described:
+    """Return the description of `fit_id` and its like. Raises `KeyError` for a parameter that is no id."""
+    prefix = name.removesuffix("_id")
+    if prefix == name:
+        raise KeyError(name)
+    return Described(f"The id of the {prefix}.", example_id(prefix))
+
 
 ANSWER_HEADERS: Table = {
     "X-Request-Id": Described("The id under which the service logged the request.", "0192f0c1a5b37c8e9d1f2a3b4c5d6e7f"),

@@ -47,24 +47,19 @@ Errors = tuple[type[HandsOffError], ...]
 
 HEALTH = frozenset({"is_alive", "is_ready"})
 _CREATES: Errors = (RequestInProgress, IdempotencyMismatch)
-_OF_JOBS = ("generator", "inverter", "fit", "batch")
 _OF_FILES = ("Accept-Ranges", "Content-Disposition")
 _CHANGES = frozenset({"post", "put", "patch", "delete"})
 
 _OTHERS: dict[str, Errors] = {
-    "create_labelset": (*_CREATES, InvalidUpload),
-    "create_generator": (*_CREATES, InvalidUpload, UploadIncomplete, UploadUsed),
-    "create_inverter": (*_CREATES, GeneratorNotReady),
-    "create_fit": (*_CREATES, GeneratorNotReady),
-    "create_batch": (*_CREATES, FitNotReady),
-    "create_stream": (*_CREATES, FitNotReady),
-    "create_upload": _CREATES,
+    "create_labelset": (InvalidUpload,),
+    "create_generator": (InvalidUpload, UploadIncomplete, UploadUsed),
+    "create_inverter": (GeneratorNotReady,),
+    "create_fit": (GeneratorNotReady,),
+    "create_batch": (FitNotReady,),
+    "create_stream": (FitNotReady,),
     "put_content": (InvalidLink, InvalidUpload, UploadUsed),
     "delete_upload": (UploadUsed,),
-    "delete_generator": (BuiltIn, JobNotFinished),
-    "delete_inverter": (JobNotFinished,),
-    "delete_fit": (JobNotFinished,),
-    "delete_batch": (JobNotFinished,),
+    "delete_generator": (BuiltIn,),
     "list_inverters_of": (GeneratorNotReady,),
     "list_shards": (NotRendered,),
     "get_batch_manifest": (NotRendered,),
@@ -78,10 +73,10 @@ _OTHERS: dict[str, Errors] = {
 """Errors of an operation beside those that follow from its method, parameters and body."""
 
 
-def add_errors(method: str, operation: Operation) -> None:
+def add_errors(method: str, operation: Operation, kinds: frozenset[str]) -> None:
     """Add every error of the operation, as problem+json."""
     by_status: dict[int, list[str]] = defaultdict(list)
-    for error in dict.fromkeys(_errors_of(method, operation)):
+    for error in dict.fromkeys(_errors_of(method, operation, kinds)):
         by_status[error.status].append(f"`{error.code}`: {error.title}.")
     if operation["operationId"] == "read_file":
         by_status[416].append("The object has no bytes in this `Range`.")
@@ -90,14 +85,14 @@ def add_errors(method: str, operation: Operation) -> None:
         operation["responses"].setdefault(str(status), answer)
 
 
-def add_successes(operation: Operation) -> None:
+def add_successes(operation: Operation, kinds: frozenset[str]) -> None:
     """Add the other successes of an operation, and the headers of every response."""
     name, answers = operation["operationId"], operation["responses"]
     verb, _, noun = name.partition("_")
-    if verb in {"create", "cancel"} and noun in _OF_JOBS:
+    if verb in {"create", "cancel"} and noun in kinds:
         answers["200"] = {**answers["202"], "description": "The job has ended"}
         answers["202"]["description"] = "The job is queued, running, or stopping"
-    if verb == "get" and noun in _OF_JOBS:
+    if verb == "get" and noun in kinds:
         answers["304"] = {"description": "The job has not changed"}
     if verb == "follow":
         answers["204"] = {"description": "The job has ended; there are no further events"}
@@ -105,13 +100,16 @@ def add_successes(operation: Operation) -> None:
         answers["206"] = {**answers["200"], "description": "The requested part"}
         answers["304"] = {"description": "The object has not changed"}
     for status, answer in answers.items():
-        found = sorted(set(_headers(name, int(status))))
+        found = sorted(set(_headers(name, int(status), kinds)))
         answer["headers"] = {one: {"$ref": f"#/components/headers/{one}"} for one in found}
     operation["responses"] = dict(sorted(answers.items()))
 
 
-def _errors_of(method: str, operation: Operation) -> Iterator[type[HandsOffError]]:
+def _errors_of(
+    method: str, operation: Operation, kinds: frozenset[str]
+) -> Iterator[type[HandsOffError]]:
     name = operation["operationId"]
+    verb, _, noun = name.partition("_")
     parameters = {one["name"] for one in operation.get("parameters", ())}
     has_body, has_id = "requestBody" in operation, any(one.endswith("_id") for one in parameters)
     rules: tuple[tuple[bool, Errors], ...] = (
@@ -124,15 +122,17 @@ def _errors_of(method: str, operation: Operation) -> Iterator[type[HandsOffError
         (has_id, (NotFound,)),
         (has_id and "upload_id" not in parameters, (Gone,)),
         ("after" in parameters and "events" not in name, (InvalidCursor,)),
+        (verb == "create", _CREATES),
         (True, _OTHERS.get(name, ())),
+        (verb == "delete" and noun in kinds, (JobNotFinished,)),
     )
     for applies, errors in rules:
         yield from errors if applies else ()
 
 
-def _headers(name: str, status: int) -> Iterator[str]:
+def _headers(name: str, status: int, kinds: frozenset[str]) -> Iterator[str]:
     verb, _, noun = name.partition("_")
-    is_job, is_success = noun in _OF_JOBS, status < HTTPStatus.MULTIPLE_CHOICES
+    is_job, is_success = noun in kinds, status < HTTPStatus.MULTIPLE_CHOICES
     is_shown = is_job and verb == "get" and status in {200, 304}
     rules = (
         (True, ("X-Request-Id",)),

@@ -1,9 +1,11 @@
-"""`/docs`: the description of the API for people. Its script and style are served from here, so it works offline."""
+"""`/docs`: the description of the API for people. Script and style are part of the app, so the page works offline."""
 
+import gzip
+import re
 from pathlib import Path
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 
 router = APIRouter(prefix="/docs", include_in_schema=False)
@@ -16,16 +18,17 @@ _MEDIA_TYPES: dict[Asset, str] = {
     "swagger-ui.css": "text/css",
 }
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
-# The page's own start is an inline script; everything else comes from this service, and nothing may frame the page.
+# The page starts with an inline script. Everything else comes from this service, and no page may frame it.
 _POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_ZERO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
 
 
 @router.get("")
 async def show_docs() -> Response:
-    """The page of the API."""
+    """Return the page of the API."""
     page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="HandsOff",
@@ -38,7 +41,21 @@ async def show_docs() -> Response:
 
 
 @router.get("/{name}")
-def read_asset(name: Asset) -> Response:
-    """The script or the style of the page."""
-    headers = {**_SAFE, "Cache-Control": "public, max-age=86400"}
-    return Response((_FOLDER / name).read_bytes(), media_type=_MEDIA_TYPES[name], headers=headers)
+def read_asset(request: Request, name: Asset) -> Response:
+    """Return the script or the style of the page, with gzip if the client accepts it."""
+    content = (_FOLDER / f"{name}.gz").read_bytes()
+    headers = {**_SAFE, "Cache-Control": "public, max-age=86400", "Vary": "Accept-Encoding"}
+    if accepts_gzip(request.headers.get("Accept-Encoding", "")):
+        headers["Content-Encoding"] = "gzip"
+    else:
+        content = gzip.decompress(content)
+    return Response(content, media_type=_MEDIA_TYPES[name], headers=headers)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Return True if an Accept-Encoding header allows gzip (RFC 9110, section 12.5.3). `q=0` forbids a coding."""
+    codings: dict[str, bool] = {}
+    for item in header.lower().split(","):
+        coding, *parameters = (part.strip() for part in item.split(";"))
+        codings[coding] = not any(_ZERO_WEIGHT.fullmatch(parameter) for parameter in parameters)
+    return codings.get("gzip", codings.get("*", False))

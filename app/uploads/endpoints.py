@@ -7,12 +7,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.http.json_bodies import JsonRoute
-from app.http.links import check_link
+from app.http.links import check_upload_link
 from app.http.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, TenantDep, created
 from app.uploads import service
 from app.uploads.schemas import UploadCreate, UploadView, show_upload
 from contracts.ids import UploadId
-from state.uploads import uploaded
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1/uploads", tags=["uploads"])
 contents = APIRouter(prefix="/v1/uploads", tags=["uploads"])
@@ -52,11 +51,9 @@ async def put_content(
     signature: Annotated[str, Query()],
     request: Request,
     services: ServicesDep,
-    tenant: TenantDep,
 ) -> None:
-    """Takes the file in, by a link that we signed, where the store itself cannot sign."""
+    """Receive the file by a link that we signed, where the store itself cannot sign."""
+    tenant = check_upload_link(services.secret, upload_id, expires, signature)
     upload = await run_in_threadpool(service.find, services, tenant, upload_id)
-    key = uploaded(upload.manifest).key
-    check_link(services.secret, key, expires, signature, purpose="upload")
     with services.uploads_in_flight.one():
         await service.take_in(services, upload, request.stream())

@@ -8,7 +8,6 @@ from app.http.links import Links, SignedLink
 from app.uploads.service import Upload
 from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import UploadId
-from state.uploads import uploaded
 
 
 class UploadCreate(Model):
@@ -50,7 +49,7 @@ def show_upload(upload: Upload, links: Links) -> UploadView:
         num_bytes=announced.num_bytes,
         received_bytes=upload.received_bytes,
         sha256=announced.sha256,
-        put=None if upload.used_by else links.upload(announced.id, uploaded(announced)),
+        put=None if upload.used_by else links.upload(announced),
         used_by=upload.used_by,
         links={"self": links.resource("uploads", announced.id)},
     )

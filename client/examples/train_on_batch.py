@@ -1,6 +1,6 @@
-"""A training loop on a downloaded batch that goes on where it stopped: `python train_on_batch.py DIR [STATE]`.
+"""Train on a downloaded batch, and continue after an interruption: `python train_on_batch.py DIR [STATE]`.
 
-Kill it and run it again with the same STATE: it loses ten steps at most, and no sample comes twice in an epoch.
+Kill it and run it again with the same STATE: it loses at most ten steps, and no sample is used twice in an epoch.
 """
 
 import argparse
@@ -17,7 +17,7 @@ STEPS_PER_SAVE = 10
 
 
 def train(folder: Path, state: Path, *, num_steps: int, num_workers: int = 2) -> list[float]:
-    """Trains a toy segmenter for some steps; returns the losses. Epochs follow each other."""
+    """Train a toy segmenter for some steps, over several epochs if needed. Return the losses."""
     data = HandsOffDataset(folder, batch_size=8, fields=("image", "mask"), seed=1)
     num_classes = len(data.source.labels.classes)
     network = nn.Sequential(
@@ -40,11 +40,9 @@ def train(folder: Path, state: Path, *, num_steps: int, num_workers: int = 2) ->
             losses.append(float(loss.detach()))
             is_last = len(losses) == num_steps
             if is_last or len(losses) % STEPS_PER_SAVE == 0:
-                written = state.with_suffix(
-                    ".part"
-                )  # a kill in the middle leaves the old one whole
-                torch.save({name: part.state_dict() for name, part in stateful.items()}, written)
-                written.replace(state)
+                partial = state.with_suffix(".part")  # a kill during the write keeps the old state
+                torch.save({name: part.state_dict() for name, part in stateful.items()}, partial)
+                partial.replace(state)
             if is_last:
                 break
     return losses
@@ -54,8 +52,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="a downloaded batch")
     parser.add_argument(
-        "state", type=Path, nargs="?", default=Path("state.pt"), help="where to go on from"
+        "state", type=Path, nargs="?", default=Path("state.pt"), help="file to continue from"
     )
-    given = parser.parse_args()
-    found = train(given.folder, given.state, num_steps=100)
-    print(f"loss {found[0]:.3f} => {found[-1]:.3f}; the state is in {given.state}")
+    arguments = parser.parse_args()
+    losses = train(arguments.folder, arguments.state, num_steps=100)
+    print(f"loss {losses[0]:.3f} => {losses[-1]:.3f}; the state is in {arguments.state}")

@@ -1,7 +1,7 @@
-"""A training loop on a stream, which never ends and never repeats: `python train_on_stream.py URL STREAM [STATE]`.
+"""Train on a stream, which is endless and never repeats a sample: `python train_on_stream.py URL STREAM [STATE]`.
 
-Shards are rendered as the loop comes to them. Kill it and run it again with the same STATE, here or elsewhere: it goes
-on where it stopped.
+Shards are rendered when the loop needs them. Kill it and run it again with the same STATE, on any machine: it continues
+where it stopped.
 """
 
 import argparse
@@ -21,7 +21,7 @@ STEPS_PER_SAVE = 10
 def train(
     source: StreamSource, state: Path, *, num_steps: int, num_workers: int = 2
 ) -> list[float]:
-    """Trains a toy segmenter for some steps; returns the losses."""
+    """Train a toy segmenter for some steps. Return the losses."""
     data = HandsOffDataset(source, batch_size=8, fields=("image", "mask"))
     num_classes = len(source.labels.classes)
     network = nn.Sequential(
@@ -41,9 +41,9 @@ def train(
         optimizer.step()
         losses.append(float(loss.detach()))
         if len(losses) % STEPS_PER_SAVE == 0 or len(losses) == num_steps:
-            written = state.with_suffix(".part")  # a kill in the middle leaves the old one whole
-            torch.save({name: part.state_dict() for name, part in stateful.items()}, written)
-            written.replace(state)
+            partial = state.with_suffix(".part")  # a kill during the write keeps the old state
+            torch.save({name: part.state_dict() for name, part in stateful.items()}, partial)
+            partial.replace(state)
         if len(losses) == num_steps:
             break
     return losses
@@ -54,8 +54,9 @@ if __name__ == "__main__":
     parser.add_argument("url", help="address of the service")
     parser.add_argument("stream", help="id of a stream")
     parser.add_argument(
-        "state", type=Path, nargs="?", default=Path("state.pt"), help="where to go on from"
+        "state", type=Path, nargs="?", default=Path("state.pt"), help="file to continue from"
     )
-    given = parser.parse_args()
-    found = train(StreamSource(given.url, given.stream), given.state, num_steps=100)
-    print(f"loss {found[0]:.3f} => {found[-1]:.3f}; the state is in {given.state}")
+    arguments = parser.parse_args()
+    source = StreamSource(arguments.url, arguments.stream)
+    losses = train(source, arguments.state, num_steps=100)
+    print(f"loss {losses[0]:.3f} => {losses[-1]:.3f}; the state is in {arguments.state}")

@@ -1,6 +1,6 @@
-"""The same with Hugging Face datasets, which reads the shards as they are: `python train_with_datasets.py DIR`.
+"""Train on a downloaded batch with Hugging Face datasets, which reads the shards: `python train_with_datasets.py DIR`.
 
-Its pictures are those that were stored, so labels are exact: an index mask keeps its indices, depth its 16 bits.
+Its images have the stored values, so labels are exact: an index mask keeps its indices, depth keeps its 16 bits.
 """
 
 import argparse
@@ -16,21 +16,21 @@ from handsoff_client import BatchFolder
 
 
 def rows(folder: BatchFolder) -> Any:  # noqa: ANN401 - datasets is not annotated
-    """A row for each sample, read when it is needed, its columns named as the files are: `png`, `mask.png`, `json`."""
+    """Return one row per sample, read on demand. The columns have the names of the files: `png`, `mask.png`, `json`."""
     shards = [str(folder.path_of(shard)) for shard in range(len(folder.index.shards))]
     return datasets.load_dataset("webdataset", data_files=shards, split="train", streaming=True)
 
 
 def pairs(folder: BatchFolder) -> Any:  # noqa: ANN401 - datasets is not annotated
-    """Rows of two tensors: `image` as uint8 CHW and `mask` as uint8 1HW."""
-    found = rows(folder)
-    image = next(name for name in ("png", "jpg") if name in found.column_names)
-    pair = found.select_columns([image, "mask.png"])
+    """Return rows of two tensors: `image` as uint8 CHW and `mask` as uint8 1HW."""
+    samples = rows(folder)
+    image = next(name for name in ("png", "jpg") if name in samples.column_names)
+    pair = samples.select_columns([image, "mask.png"])
     return pair.rename_columns({image: "image", "mask.png": "mask"}).with_format("torch")
 
 
 def train(folder: Path) -> list[float]:
-    """Trains a toy segmenter for one epoch; returns the losses."""
+    """Train a toy segmenter for one epoch. Return the losses."""
     batch = BatchFolder.open(folder)
     num_classes = len(batch.labels.classes)
     network = nn.Sequential(
@@ -51,5 +51,5 @@ def train(folder: Path) -> list[float]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="a downloaded batch")
-    found = train(parser.parse_args().folder)
-    print(f"loss {found[0]:.3f} => {found[-1]:.3f}")
+    losses = train(parser.parse_args().folder)
+    print(f"loss {losses[0]:.3f} => {losses[-1]:.3f}")

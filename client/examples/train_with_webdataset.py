@@ -1,6 +1,6 @@
-"""The same with plain webdataset: `python train_with_webdataset.py DIR`.
+"""Train on a downloaded batch with plain webdataset: `python train_with_webdataset.py DIR`.
 
-Labels are decoded by the client's own decoders. webdataset's stock ones (`decode("pil")`, `"rgb8"`, `"l8"`) turn index
+The decoders of the client decode the labels. The decoders of webdataset (`decode("pil")`, `"rgb8"`, `"l8"`) turn index
 masks into RGB or other indices, and 16-bit depth into 8 bits.
 """
 
@@ -17,7 +17,7 @@ from handsoff_client import BatchFolder, decode_image, decode_mask
 
 
 def pairs(folder: BatchFolder) -> Any:  # noqa: ANN401 - webdataset is not annotated
-    """Images as uint8 CHW and masks as int64 HW, shard after shard."""
+    """Return images as uint8 CHW and masks as int64 HW, shard by shard."""
     shards = [str(folder.path_of(shard)) for shard in range(len(folder.index.shards))]
     return (
         webdataset.WebDataset(shards, shardshuffle=False)
@@ -30,7 +30,7 @@ def pairs(folder: BatchFolder) -> Any:  # noqa: ANN401 - webdataset is not annot
 
 
 def train(folder: Path) -> list[float]:
-    """Trains a toy segmenter for one epoch; returns the losses."""
+    """Train a toy segmenter for one epoch. Return the losses."""
     batch = BatchFolder.open(folder)
     num_classes = len(batch.labels.classes)
     network = nn.Sequential(
@@ -50,5 +50,5 @@ def train(folder: Path) -> list[float]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="a downloaded batch")
-    found = train(parser.parse_args().folder)
-    print(f"loss {found[0]:.3f} => {found[-1]:.3f}")
+    losses = train(parser.parse_args().folder)
+    print(f"loss {losses[0]:.3f} => {losses[-1]:.3f}")

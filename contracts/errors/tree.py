@@ -44,6 +44,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from contracts.base import Model
+from contracts.ids import plural_of
 
 
 class Flaw(Model):
@@ -164,7 +165,7 @@ class NotFound(HandsOffError):
     title = "There is no such thing"
 
     def __init__(self, noun: str, name: str) -> None:
-        plural = {"batch": "batches"}.get(noun, f"{noun}s")
+        plural = plural_of(noun)
         advice = f"GET /v1/{plural} lists what there is."
         if noun == "upload":  # it is gone once it was used: nobody keeps a list of them
             advice = "POST /v1/uploads announces one."

@@ -11,7 +11,7 @@ from contracts.fits.metrics import FitMetrics
 from contracts.fits.options import ResolvedFitOptions
 from contracts.generators import Weights
 from contracts.ids import FitId, GeneratorId, LabelsetId
-from contracts.jobs import Outcome, Request
+from contracts.jobs import JobManifest, Request
 from contracts.schemas import LabelSchema
 
 
@@ -46,7 +46,7 @@ class FitRequest(Request):
     options: ResolvedFitOptions
 
 
-class FitManifest(Outcome):
+class FitManifest(JobManifest):
     """`fits/{id}/manifest.json`. A success names one attempt and pins what it made.
 
     `digest` is that of the label generator: what a batch pins. `sheet` is a PNG for people: each image,

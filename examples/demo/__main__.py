@@ -1,4 +1,4 @@
-"""`python -m examples.demo` runs the demo; with `serve` the service stays, `record` draws the client's command line."""
+"""`python -m examples.demo` runs the demo. `serve` keeps the service running, `record` draws the command line."""
 
 import argparse
 import signal
@@ -15,18 +15,18 @@ INTERRUPTED = 130
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one task. Each stops everything it started, also when it is interrupted or fails."""
-    given = parser().parse_args(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl+C
+    """Run one task. It stops everything that it started, also after an interrupt or a failure."""
+    options = parser().parse_args(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM acts like Ctrl+C
     try:
-        if given.task == "serve":
-            serve(given.port)
-        elif given.task == "record":
+        if options.task == "serve":
+            serve(options.port)
+        elif options.task == "record":
             record()
         else:
             run_demo()
     except KeyboardInterrupt:
-        return 0 if given.task == "serve" else INTERRUPTED
+        return 0 if options.task == "serve" else INTERRUPTED
     except NoServer as error:
         print(error, file=sys.stderr)
         return 1
@@ -34,13 +34,15 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line. Without a task, the demo runs."""
+    """Return the parser of the command line. Without a task, the demo runs."""
     commands = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
     tasks = commands.add_subparsers(dest="task", metavar="TASK")
     _add(tasks, "demo", "16 labelled images in, 64 labelled images out, then stop (minutes)")
     serving = _add(tasks, "serve", "start Redis, the app and the workers, until Ctrl+C")
     serving.add_argument(
-        "--port", type=_port, help="of the API (default: 8000, or a free one where 8000 is taken)"
+        "--port",
+        type=_port,
+        help="port of the API (default: 8000, or a free port if 8000 is in use)",
     )
     _add(tasks, "record", "draw the client's command line as docs/handsoff-cli.svg (minutes)")
     return commands

@@ -1,6 +1,6 @@
-"""`make demo`: 16 labelled portraits in, 64 labelled images out, through the real service on this machine.
+"""`make demo`: turn 16 labelled portraits into 64 labelled images with the service on this machine.
 
-Leaves demo/pairs.png and demo/fit.png; the last line it prints is one line of JSON.
+Writes demo/pairs.png and demo/fit.png. The last line of its output is JSON.
 """
 
 import json
@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 
 from examples.demo.pictures import draw_pairs, read_shard
+from examples.demo.plain_client import Json, PlainClient
 from examples.demo.progress import watching, working
-from examples.demo.road import Json, Road
 from examples.demo.stack import REPOSITORY, Stack
 
 NUM_LABELS = 16
@@ -28,7 +28,7 @@ OUTPUT = REPOSITORY / "demo"
 
 
 def run_demo() -> None:
-    """The whole demo; raises when a step fails, after everything it started has been stopped."""
+    """Run the whole demo. Raises if a step fails, after all started processes are stopped."""
     console = Console(highlight=False, soft_wrap=True)
     OUTPUT.mkdir(exist_ok=True)
     with (
@@ -37,31 +37,33 @@ def run_demo() -> None:
     ):
         with working(console, "starting Redis, the app and four workers"):
             stack.start()
-        console.print(f"[green]✓[/] the service runs at {stack.address} (its data in {folder})")
-        road = Road(stack.address)
-        figures = Demo(stack, road, console).drive(Path(folder))
-        road.close()
+        console.print(f"[green]✓[/] the service runs at {stack.address} (data in {folder})")
+        client = PlainClient(stack.address)
+        figures = Demo(stack, client, console).run(Path(folder))
+        client.close()
         with working(console, "stopping the service"):
             stack.stop()
-    console.print("[green]✓[/] everything that was started has been stopped")
+    console.print("[green]✓[/] all started processes are stopped")
     print(json.dumps(figures))
 
 
 @dataclass(frozen=True)
 class Demo:
-    """The demo's road through a running service."""
+    """The steps of the demo on a running service."""
 
     stack: Stack
-    road: Road
+    client: PlainClient
     console: Console
 
-    def drive(self, folder: Path) -> Json:
-        """Upload, fit, batch, fetch, draw; returns the figures of the last line."""
+    def run(self, folder: Path) -> Json:
+        """Upload, fit, render, download and draw. Returns the values of the last line."""
         with working(self.console, f"rendering {NUM_LABELS + NUM_HELDOUT} labelled portraits"):
             labelled = render_labelset(folder / "labelled", NUM_LABELS, "--all-truth")
-            kept = render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout", "--all-truth")
-            labelset, heldout = self.road.upload(labelled), self.road.upload(kept)
-        self.say(f"uploaded {NUM_LABELS} labelled portraits, and {NUM_HELDOUT} to measure by")
+            unseen = render_labelset(folder / "heldout", NUM_HELDOUT, "--heldout", "--all-truth")
+            labelset, heldout = self.client.upload(labelled), self.client.upload(unseen)
+        self.print_step(
+            f"uploaded {NUM_LABELS} labelled portraits, and {NUM_HELDOUT} held-out ones to score the fit"
+        )
         fit = self.fit(labelset, heldout)
         batch = self.render(fit["id"])
         return {
@@ -76,51 +78,51 @@ class Demo:
         }
 
     def fit(self, labelset: str, heldout: str) -> Json:
-        """Fits a label generator and keeps its sheet."""
-        fit_id = self.road.start_fit(
+        """Fit a label generator and save its sheet."""
+        fit_id = self.client.start_fit(
             generator=GENERATOR, labelset=labelset, validation_labelset=heldout, seed=1
         )
         fit = self.watch("fit", f"/v1/fits/{fit_id}")
-        (OUTPUT / "fit.png").write_bytes(self.road.fetch(fit["sheet"]["url"]))
-        found = fit["metrics"]["heldout"]
-        pck, absrel = found["keypoints"]["pck"], found["depth"]["absrel"]
-        self.say(
-            f"fitted masks, keypoints and depth: held-out mIoU {found['miou']:.3f}, PCK {pck:.3f},"
+        (OUTPUT / "fit.png").write_bytes(self.client.fetch(fit["sheet"]["url"]))
+        scores = fit["metrics"]["heldout"]
+        pck, absrel = scores["keypoints"]["pck"], scores["depth"]["absrel"]
+        self.print_step(
+            f"fitted masks, keypoints and depth: held-out mIoU {scores['miou']:.3f}, PCK {pck:.3f},"
         )
-        self.say(f"depth off by {absrel:.1%}; demo/fit.png shows each image")
+        self.print_step(f"relative depth error {absrel:.1%}; demo/fit.png shows each image")
         for line in fit["metrics"]["advice"][:MAX_ADVICE]:
             self.console.print(f"  [dim]advice: {line}[/]")
         return fit
 
     def render(self, fit_id: str) -> Json:
-        """Asks for a batch, fetches its shards and draws its samples."""
-        batch_id = self.road.start_batch(fit=fit_id, n=NUM_PAIRS, seed=1, shard_size=SHARD_SIZE)
+        """Request a batch, download its shards and draw its samples."""
+        batch_id = self.client.start_batch(fit=fit_id, n=NUM_PAIRS, seed=1, shard_size=SHARD_SIZE)
         batch = self.watch("batch", f"/v1/batches/{batch_id}")
-        shards = self.road.fetch_shards(batch_id)
+        shards = self.client.fetch_shards(batch_id)
         samples = [sample for shard in shards for sample in read_shard(shard)]
         draw_pairs(samples, OUTPUT / "pairs.png", batch["labels"]["classes"])
-        self.say(
-            f"fetched {NUM_PAIRS} pairs in {len(shards)} shards, digests right: demo/pairs.png"
+        self.print_step(
+            f"downloaded {NUM_PAIRS} pairs in {len(shards)} shards, digests correct: demo/pairs.png"
         )
         return batch
 
     def watch(self, title: str, path: str) -> Json:
-        """Shows a job's progress until it has succeeded; raises when a process of the stack has died."""
+        """Show a job's progress until it succeeds. Raises if a process of the stack ended."""
         with watching(self.console, title) as show:
 
-            def look(job: Json) -> None:
+            def report(job: Json) -> None:
                 self.stack.check()
                 show(job)
 
-            return self.road.succeed(path, look)
+            return self.client.succeed(path, report)
 
-    def say(self, text: str) -> None:
-        """One finished step."""
+    def print_step(self, text: str) -> None:
+        """Print one finished step."""
         self.console.print(f"[green]✓[/] {text}")
 
 
 def render_labelset(folder: Path, count: int, *options: str) -> Path:
-    """A folder of rendered, labelled portraits, made by the same command that the README shows."""
+    """Write a folder of labelled portraits with the command in the README. Returns the folder."""
     command = [sys.executable, "-m", "examples.portraits", "labelset", str(folder)]
     subprocess.run(
         [*command, "--count", str(count), *options],
@@ -132,6 +134,6 @@ def render_labelset(folder: Path, count: int, *options: str) -> Path:
 
 
 def seconds(job: Json) -> float:
-    """How long a job took, from its first worker's start to its end."""
+    """Return the seconds from the start of a job on its first worker to its end."""
     began, ended = (datetime.fromisoformat(job[name]) for name in ("started_at", "finished_at"))
     return (ended - began).total_seconds()

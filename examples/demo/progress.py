@@ -1,4 +1,4 @@
-"""A job's progress: on a terminal one bar for each stage, in a log a line every few seconds with the time left."""
+"""Progress of a job: bars for its stages on a terminal, and lines with the time left in a log."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,15 +18,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from examples.demo.road import Json, Watch
+from examples.demo.plain_client import Json, Watch
 
 LINE_SECONDS = 5.0
-"""In a log: at most this long without a line, so that a reader sees that it goes on."""
+"""Longest time between two lines in a log."""
 
 
 @contextmanager
 def working(console: Console, title: str, seconds: float = LINE_SECONDS) -> Iterator[None]:
-    """Say what is done while the block runs: a spinner on a terminal, lines in a log."""
+    """Show a title while the block runs: a spinner on a terminal, lines in a log."""
     if console.is_terminal:
         with console.status(title):
             yield
@@ -39,7 +39,7 @@ def working(console: Console, title: str, seconds: float = LINE_SECONDS) -> Iter
 
 @contextmanager
 def watching(console: Console, title: str, seconds: float = LINE_SECONDS) -> Iterator[Watch]:
-    """Yield a function that shows what a job's latest answer says."""
+    """Yield a function that shows the state of a job."""
     if console.is_terminal:
         with _bars(console, title) as watch:
             yield watch
@@ -50,7 +50,7 @@ def watching(console: Console, title: str, seconds: float = LINE_SECONDS) -> Ite
 
 
 class Stages:
-    """The stage that a job is in, since when, and how far it is."""
+    """The current stage of a job, its start time, and its steps."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -59,7 +59,7 @@ class Stages:
         self._done, self._total = 0, 0
 
     def update(self, job: Json, write: Callable[[str], None]) -> None:
-        """Note a job's answer; a stage that is new is written at once."""
+        """Store the state of a job, and write a line when a new stage begins."""
         progress = job["progress"]
         if progress is None:
             return
@@ -72,7 +72,7 @@ class Stages:
             write(self.line())
 
     def line(self) -> str:
-        """Return stage, steps, and the time that is left in this stage at its speed so far."""
+        """Return the stage, its steps, and the estimated time left in the stage."""
         elapsed = time.monotonic() - self._began
         start = f"{self._title}: {self._stage}"
         if not self._total:
@@ -91,7 +91,7 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def _lines(console: Console, line: Callable[[], str], seconds: float) -> Iterator[None]:
-    """Print a line now and then, by a thread: requests and child processes may take long."""
+    """Print a line at intervals from a thread, because requests and child processes may take long."""
     ended = Event()
 
     def run() -> None:
@@ -136,7 +136,7 @@ def _bars(console: Console, title: str) -> Iterator[Watch]:
 
 
 def _fill(bars: Progress, stages: dict[str, TaskID]) -> None:
-    """A stage that is over is full, also when its last step fell between two looks."""
+    """Complete the bars of finished stages, because polling may miss a stage's last step."""
     for task in bars.tasks:
         if task.id in stages.values():
             bars.update(task.id, completed=task.total)

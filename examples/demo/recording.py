@@ -1,6 +1,6 @@
-"""`python -m examples.demo record`: the client's command line as it looks, drawn as docs/handsoff-cli.svg.
+"""`python -m examples.demo record`: draw a session of the client's command line as docs/handsoff-cli.svg.
 
-A service is started, the commands run in a terminal of their own, and the last state of each line is kept.
+It starts a service, runs the commands in a pseudo-terminal, and keeps the last state of each line.
 """
 
 import io
@@ -21,10 +21,10 @@ from examples.demo.stack import REPOSITORY, Stack
 PICTURE = REPOSITORY / "docs" / "handsoff-cli.svg"
 COLUMNS = 112
 REDRAWN = "\r\x1b[K"
-"""What begins a line anew: only what follows the last one is left on a screen."""
+"""The sequence that erases a line. A screen shows only the text after the last one."""
 
 CLOCK = re.compile(r"  ([0-9]+:)?[0-9]+:[0-9]{2}$")
-"""How long it took says more of the machine that draws than of the service."""
+"""Elapsed times are removed, because they depend on the machine that draws."""
 
 COMMANDS = (
     f"FIT=$(handsoff fit ./pairs --generator {GENERATOR} --wait)",
@@ -35,7 +35,7 @@ COMMANDS = (
 
 
 def record() -> None:
-    """Runs the commands on a service of this machine and draws what they printed."""
+    """Run the commands on a local service and draw their output."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), highlight=False)
     with tempfile.TemporaryDirectory(prefix="handsoff-record-") as name, Stack(Path(name)) as stack:
         stack.start()
@@ -50,7 +50,7 @@ def record() -> None:
 
 
 def run(commands: tuple[str, ...], folder: Path, address: str) -> list[tuple[str, list[str]]]:
-    """Each command with the lines it left on the screen; all in one shell, so that variables live on."""
+    """Run all commands in one shell, which keeps variables. Returns each command with its lines on the screen."""
     mark = "--next--"
     script = "\n".join(f"{command}\necho {mark}" for command in commands)
     environment = {
@@ -58,36 +58,36 @@ def run(commands: tuple[str, ...], folder: Path, address: str) -> list[tuple[str
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HANDSOFF_URL": address,
     }
-    ours, theirs = pty.openpty()
+    terminal, child_end = pty.openpty()
     with subprocess.Popen(
         ["/bin/sh", "-eu", "-c", script],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
+        stdout=child_end,
+        stderr=child_end,
     ) as shell:
-        os.close(theirs)
-        text = _read(ours)
+        os.close(child_end)
+        text = _read(terminal)
     if shell.returncode != 0:
-        raise RuntimeError(f"a command failed:\n{text}")
+        raise RuntimeError(f"expected exit status 0, got {shell.returncode}:\n{text}")
     parts = text.split(mark)[: len(commands)]
     return [(command, on_screen(part)) for command, part in zip(commands, parts, strict=True)]
 
 
 def on_screen(text: str) -> list[str]:
-    """The lines of a terminal after this text was written to it, without the time that it took."""
+    """Return the lines that a terminal shows after this text, without elapsed times."""
     lines = text.replace("\r\n", "\n").strip().split("\n")
     return [CLOCK.sub("", line.split(REDRAWN)[-1]) for line in lines]
 
 
 def _read(terminal: int) -> str:
-    """Everything until nobody holds the other end any more, which Linux reports as an error."""
-    found = b""
+    """Read until the other end is closed, which Linux reports as an `OSError`."""
+    output = b""
     try:
         while data := os.read(terminal, 65_536):
-            found += data
+            output += data
     except OSError:
         pass
     os.close(terminal)
-    return found.decode()
+    return output.decode()

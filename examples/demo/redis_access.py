@@ -1,4 +1,4 @@
-"""Access to the Redis that a command starts: where it listens, the password that opens it, and whether it answers."""
+"""Access to the Redis that a command starts: its port, its password and a check that it answers."""
 
 import secrets
 import socket
@@ -13,20 +13,20 @@ CONFIGURATION = "redis.conf"
 
 @dataclass(frozen=True)
 class RedisAccess:
-    """A port of loopback and a random password."""
+    """A loopback port and a random password."""
 
     port: int
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property
     def url(self) -> str:
-        """The address with the password. Hand it to a process by its environment: command lines are public."""
+        """Return the address with the password. Pass it in the environment, because command lines are public."""
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     def command(self, folder: Path) -> list[str]:
-        """Return the command of a server without persistence that works in `folder`, and write its configuration there.
+        """Write the configuration into `folder` and return the command of a server without persistence.
 
-        The password stands in that file, which only its owner can read.
+        The configuration holds the password; only its owner can read it.
         """
         configuration = folder / CONFIGURATION
         configuration.unlink(missing_ok=True)
@@ -41,7 +41,7 @@ class RedisAccess:
         ]
 
     def answers(self) -> bool:
-        """Return True when a server on the port takes the password and answers PING."""
+        """Return True if a server on the port accepts the password and answers PING."""
         try:
             with socket.create_connection((LOOPBACK, self.port), timeout=1) as connection:
                 connection.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())

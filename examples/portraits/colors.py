@@ -1,4 +1,4 @@
-"""Colors of a portrait, chosen so that neighbouring classes can be told apart; RGB in [0, 1]."""
+"""Colors of a portrait, RGB in [0, 1]. They are chosen to separate neighbouring classes."""
 
 import colorsys
 import math
@@ -39,7 +39,7 @@ _IRIS_TONES: tuple[Color, ...] = (
 
 @dataclass(frozen=True)
 class Palette:
-    """Two colors per material; a supersample's `mix` goes from the first to the second."""
+    """Two colors per material. A supersample's `mix` interpolates from the first to the second."""
 
     first: dict[Material, Color]
     second: dict[Material, Color]
@@ -47,35 +47,35 @@ class Palette:
 
 
 def blend(one: Color, other: Color, share: float) -> Color:
-    """`one` at share 0, `other` at share 1."""
+    """Interpolate from `one` (share 0) to `other` (share 1)."""
     red, green, blue = (a + (b - a) * share for a, b in zip(one, other, strict=True))
     return red, green, blue
 
 
 def scale(color: Color, *factors: float) -> Color:
-    """Brighter or darker by one factor, or by one factor per channel."""
+    """Multiply a color by one factor, or by one factor per channel."""
     three = factors * 3 if len(factors) == 1 else factors
     red, green, blue = (min(c * f, 1.0) for c, f in zip(color, three, strict=True))
     return red, green, blue
 
 
 def luminance(color: Color) -> float:
-    """Rec. 709 weights."""
+    """Return the luminance with Rec. 709 weights."""
     return 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2]
 
 
 def difference(one: Color, other: Color) -> float:
-    """Euclidean distance in RGB."""
+    """Return the Euclidean distance in RGB."""
     return math.dist(one, other)
 
 
-def pick_apart(
+def pick_distinct(
     rng: np.random.Generator,
     saturation: tuple[float, float],
     value: tuple[float, float],
     others: Sequence[Color],
 ) -> Color:
-    """Of six random colors, the one that is farthest from the nearest of `others`."""
+    """Return the one of six random colors that is farthest from the nearest of `others`."""
     numbers = rng.random((6, 3))
     candidates = [
         colorsys.hsv_to_rgb(
@@ -91,31 +91,31 @@ def pick_apart(
 
 
 def _skin_tone(rng: np.random.Generator) -> Color:
-    place = float(rng.beta(1.0, 1.3)) * (len(_SKIN_TONES) - 1)
-    lower = min(int(place), len(_SKIN_TONES) - 2)
-    tone = blend(_SKIN_TONES[lower], _SKIN_TONES[lower + 1], place - lower)
+    position = float(rng.beta(1.0, 1.3)) * (len(_SKIN_TONES) - 1)
+    lower = min(int(position), len(_SKIN_TONES) - 2)
+    tone = blend(_SKIN_TONES[lower], _SKIN_TONES[lower + 1], position - lower)
     return scale(tone, 1.0, float(rng.uniform(0.96, 1.04)), float(rng.uniform(0.92, 1.04)))
 
 
 def _hair_tone(rng: np.random.Generator, skin: Color) -> Color:
     tone = _HAIR_TONES[int(rng.choice(len(_HAIR_TONES), p=_HAIR_SHARES))]
     tone = scale(tone, float(rng.uniform(0.85, 1.15)))
-    # Hair of the skin's brightness has no visible edge at 64 px: make it darker.
+    # Hair as bright as the skin has no visible edge at 64 px, so it is made darker.
     close = abs(luminance(tone) - luminance(skin)) < 0.2
     return scale(tone, 0.45) if close else tone
 
 
 def draw_palette(rng: np.random.Generator) -> Palette:
-    """All colors of one portrait."""
+    """Draw all colors of one portrait."""
     skin = _skin_tone(rng)
     hair = _hair_tone(rng, skin)
     iris = _IRIS_TONES[int(rng.choice(4, p=(0.5, 0.22, 0.16, 0.12)))]
-    background = pick_apart(rng, (0.08, 0.5), (0.3, 0.95), (skin, hair))
-    cloth = pick_apart(rng, (0.25, 0.85), (0.15, 0.9), (skin, hair, background))
-    collar = pick_apart(rng, (0.0, 0.7), (0.2, 0.98), (skin, cloth))
-    hat = pick_apart(rng, (0.6, 0.95), (0.35, 0.9), (skin, hair, background))
-    frame = pick_apart(rng, (0.2, 0.9), (0.03, 0.35), (skin,))
-    lens = pick_apart(rng, (0.3, 0.8), (0.1, 0.5), (skin,))
+    background = pick_distinct(rng, (0.08, 0.5), (0.3, 0.95), (skin, hair))
+    cloth = pick_distinct(rng, (0.25, 0.85), (0.15, 0.9), (skin, hair, background))
+    collar = pick_distinct(rng, (0.0, 0.7), (0.2, 0.98), (skin, cloth))
+    hat = pick_distinct(rng, (0.6, 0.95), (0.35, 0.9), (skin, hair, background))
+    frame = pick_distinct(rng, (0.2, 0.9), (0.03, 0.35), (skin,))
+    lens = pick_distinct(rng, (0.3, 0.8), (0.1, 0.5), (skin,))
     lips = blend(scale(skin, 0.85, 0.5, 0.52), (0.72, 0.12, 0.2), float(rng.uniform(0.1, 0.7)))
     first: dict[Material, Color] = {
         Material.BACKGROUND: background,

@@ -1,6 +1,6 @@
-"""Labelled sets as the service takes them: which portraits belong to one, and how it is written.
+"""Labelsets for the service: the choice of portraits, and the files.
 
-A folder with `images/`, `masks/` and `labelset.json`; `keypoints/` and `depth/` only if asked for.
+A labelset is a folder with `images/`, `masks/` and `labelset.json`; `keypoints/` and `depth/` are optional.
 """
 
 import json
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from examples.portraits.classes import CLASS_COLOURS, CLASS_NAMES, IGNORE_INDEX
-from examples.portraits.keypoints import HEAD_ENDS, KEYPOINT_NAMES, SKELETON
+from examples.portraits.classes import CLASS_COLORS, CLASS_NAMES, IGNORE_INDEX
+from examples.portraits.drawing.keypoints import HEAD_ENDS, KEYPOINT_NAMES, SKELETON
 from examples.portraits.many import render_many
 from examples.portraits.population import GLASSES_SHARE, HAT_SHARE, draw_portrait
 from examples.portraits.render import Rendering
@@ -29,27 +29,27 @@ MIN_COUNT = 2 * MIN_RARE
 
 
 def stratified_indices(seed: int, count: int) -> list[int]:
-    """The first indices of a seed that fill the strata of a set of `count` portraits.
+    """Return the first indices of a seed that fill the strata of a set of `count` portraits.
 
-    Glasses and hats get their share of the set, rounded up, and at least two portraits each; nobody
-    wears both. So every class occurs in every set. Raises ValueError below four portraits.
+    Glasses and hats have their share of the set, rounded up, and at least two portraits each. No
+    portrait has both. So every class occurs in every set. Raises ValueError if `count` is below 4.
     """
     if count < MIN_COUNT:
         raise ValueError(
-            f"count is {count}, expected at least {MIN_COUNT}: "
-            f"{MIN_RARE} portraits with glasses and {MIN_RARE} with hats"
+            f"expected a count of at least {MIN_COUNT} ({MIN_RARE} portraits with glasses and {MIN_RARE} with hats), "
+            f"got {count}"
         )
-    wanted = {
+    missing = {
         "glasses": max(MIN_RARE, math.ceil(GLASSES_SHARE * count)),
         "hat": max(MIN_RARE, math.ceil(HAT_SHARE * count)),
     }
-    wanted["plain"] = count - sum(wanted.values())
+    missing["plain"] = count - sum(missing.values())
     chosen: list[int] = []
     index = 0
     while len(chosen) < count:
         stratum = _stratum(draw_portrait(seed, index))
-        if wanted.get(stratum, 0) > 0:
-            wanted[stratum] -= 1
+        if missing.get(stratum, 0) > 0:
+            missing[stratum] -= 1
             chosen.append(index)
         index += 1
     return chosen
@@ -66,7 +66,7 @@ def _stratum(portrait: Portrait) -> str:
 def write_labelset(
     folder: Path, *, name: str, seed: int, count: int, all_truth: bool = False
 ) -> list[str]:
-    """Write a set that can be zipped and uploaded as it is; returns the stems of its files."""
+    """Write a labelset folder that can be zipped and uploaded. Returns the stems of its files."""
     indices = stratified_indices(seed, count)
     stems = [f"portrait-{seed}-{index:06d}" for index in indices]
     for stem, rendering in zip(stems, render_many(seed, indices), strict=True):
@@ -80,22 +80,27 @@ def write_labelset(
 
 
 def mask_image(mask: NDArray[np.uint8]) -> Image.Image:
-    """A PNG's palette image whose pixels are class indices."""
+    """Return a palette image whose pixels are class indices."""
     image = Image.fromarray(mask)
-    image.putpalette([value for color in CLASS_COLOURS for value in color])
+    image.putpalette([value for color in CLASS_COLORS for value in color])
     return image
 
 
 def depth_image(depth: NDArray[np.float32]) -> Image.Image:
-    """16 bits: 0 is the nearest possible surface, 65535 the background."""
+    """Return a 16-bit image: 0 is the nearest possible surface, 65535 the background."""
     return Image.fromarray((depth * DEPTH_STEPS + 0.5).astype(np.uint16))
 
 
 def _write_other_truth(folder: Path, stem: str, rendering: Rendering) -> None:
     _save(depth_image(rendering.depth), folder / "depth" / f"{stem}.png")
     points = [
-        {"name": name, "x": round(float(x), 3), "y": round(float(y), 3), "visibility": int(seen)}
-        for name, (x, y, seen) in zip(KEYPOINT_NAMES, rendering.keypoints, strict=True)
+        {
+            "name": name,
+            "x": round(float(x), 3),
+            "y": round(float(y), 3),
+            "visibility": int(visibility),
+        }
+        for name, (x, y, visibility) in zip(KEYPOINT_NAMES, rendering.keypoints, strict=True)
     ]
     path = folder / "keypoints" / f"{stem}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

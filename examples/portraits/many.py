@@ -1,4 +1,4 @@
-"""Renders many portraits, in several processes if asked to, in the order of their indices."""
+"""Render many portraits in the order of their indices, with one or several processes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,14 +15,14 @@ Rendered = TypeVar("Rendered")
 
 
 def render_many(seed: int, indices: Sequence[int], *, processes: int = 1) -> Iterator[Rendering]:
-    """The renderings of a seed with all their truth, one by one."""
+    """Yield the renderings of a seed with all labels."""
     return _each(partial(render, seed), indices, processes)
 
 
 def render_images(
     seed: int, indices: Sequence[int], *, processes: int = 1
 ) -> Iterator[NDArray[np.uint8]]:
-    """The images alone, uint8 [64, 64, 3], one by one; faster than `render_many`."""
+    """Yield only the images, uint8 [64, 64, 3]. Faster than `render_many`."""
     return _each(partial(render_image, seed), indices, processes)
 
 
@@ -30,10 +30,10 @@ def _each(
     function: Callable[[int], Rendered], indices: Sequence[int], processes: int
 ) -> Iterator[Rendered]:
     if processes < 1:
-        raise ValueError(f"processes is {processes}, expected at least 1")
+        raise ValueError(f"expected at least 1 process, got {processes}")
     if processes == 1:
         yield from map(function, indices)
         return
-    # Spawned, because a caller may hold threads (torch does) that a fork would break.
+    # Processes are spawned, because a fork breaks the threads of a caller that uses torch.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield from pool.map(function, indices, chunksize=50)

@@ -1,7 +1,7 @@
-"""Who occurs in the population of portraits, and how often: every range and every share.
+"""The population of portraits: the range or share of every trait.
 
-A portrait's traits follow from a seed and an index alone. The built-in generator has learnt this
-population: whoever changes a number here has to train it again.
+Seed and index determine the traits of a portrait. The built-in generator was trained on this
+population, so train it again after a change here.
 """
 
 import math
@@ -30,7 +30,7 @@ _HAIR_SHARES = (0.24, 0.16, 0.1, 0.14, 0.2, 0.1, 0.06)
 
 
 class _Draw:
-    """Plain floats from one random stream (NumPy scalars would widen float32 planes)."""
+    """Draws Python floats from one random stream, because NumPy scalars would widen float32 planes."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -38,18 +38,18 @@ class _Draw:
     def uniform(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
 
-    def bell(self, spread: float, limit: float) -> float:
+    def clipped_normal(self, spread: float, limit: float) -> float:
         return float(np.clip(self.rng.normal(0.0, spread), -limit, limit))
 
-    def chance(self, probability: float) -> bool:
+    def bernoulli(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
 
 
 def draw_portrait(seed: int, index: int) -> Portrait:
-    """The portrait number `index` of a seed; no other portrait has a say in it."""
+    """Draw portrait number `index` of a seed, independently of all others."""
     rng = np.random.Generator(np.random.Philox(key=np.array([seed, index], np.uint64)))
     draw = _Draw(rng)
-    has_glasses, has_hat = draw.chance(GLASSES_SHARE), draw.chance(HAT_SHARE)
+    has_glasses, has_hat = draw.bernoulli(GLASSES_SHARE), draw.bernoulli(HAT_SHARE)
     pose = _pose(draw)
     return Portrait(
         pose=pose,
@@ -65,17 +65,17 @@ def draw_portrait(seed: int, index: int) -> Portrait:
 
 def _pose(draw: _Draw) -> Pose:
     return Pose(
-        x=32.0 + draw.bell(1.2, 3.0),
-        y=29.0 + draw.bell(0.9, 2.0),
-        yaw=draw.bell(0.30, 0.65),
-        pitch=draw.bell(0.11, 0.25),
-        roll=draw.bell(0.09, 0.22),
+        x=32.0 + draw.clipped_normal(1.2, 3.0),
+        y=29.0 + draw.clipped_normal(0.9, 2.0),
+        yaw=draw.clipped_normal(0.30, 0.65),
+        pitch=draw.clipped_normal(0.11, 0.25),
+        roll=draw.clipped_normal(0.09, 0.22),
     )
 
 
 def _face(draw: _Draw) -> Face:
-    smile = draw.bell(0.04, 0.08) + 0.03
-    is_open = draw.chance(0.3)
+    smile = draw.clipped_normal(0.04, 0.08) + 0.03
+    is_open = draw.bernoulli(0.3)
     return Face(
         radius_x=draw.uniform(15.0, 17.5),
         radius_y=draw.uniform(18.5, 21.0),
@@ -84,11 +84,11 @@ def _face(draw: _Draw) -> Face:
         eye_v=draw.uniform(-0.06, 0.04),
         eye_width=draw.uniform(0.2, 0.25),
         eye_height=draw.uniform(0.085, 0.14),
-        eye_tilt=draw.bell(0.1, 0.2),
-        gaze=draw.bell(0.04, 0.08),
+        eye_tilt=draw.clipped_normal(0.1, 0.2),
+        gaze=draw.clipped_normal(0.04, 0.08),
         brow_rise=draw.uniform(0.2, 0.27),
         brow_thickness=draw.uniform(0.045, 0.075),
-        brow_tilt=draw.bell(0.12, 0.25),
+        brow_tilt=draw.clipped_normal(0.12, 0.25),
         nose_top=draw.uniform(0.0, 0.06),
         nose_tip=draw.uniform(0.32, 0.4),
         nose_width=draw.uniform(0.15, 0.22),
@@ -98,7 +98,7 @@ def _face(draw: _Draw) -> Face:
         mouth_height=draw.uniform(0.085, 0.115) + (0.03 if is_open else 0.0),
         smile=smile,
         mouth_open=draw.uniform(0.4, 0.62) if is_open else 0.12,
-        teeth=float(is_open and draw.chance(0.6)),
+        teeth=float(is_open and draw.bernoulli(0.6)),
     )
 
 
@@ -111,9 +111,9 @@ def _hair(draw: _Draw) -> Hair:
         volume=volume + draw.uniform(-0.02, 0.04),
         line=draw.uniform(low, high),
         arch=arch + draw.uniform(-0.1, 0.1),
-        slant=draw.uniform(0.25, 0.45) * (-1.0) ** draw.chance(0.5)
+        slant=draw.uniform(0.25, 0.45) * (-1.0) ** draw.bernoulli(0.5)
         if style == "parted"
-        else draw.bell(0.05, 0.1),
+        else draw.clipped_normal(0.05, 0.1),
         temple=temple + draw.uniform(-0.05, 0.05),
         sideburn=sideburn + draw.uniform(-0.08, 0.08),
         length=length + draw.uniform(-0.12, 0.25),
@@ -138,21 +138,21 @@ def _body(draw: _Draw, pose: Pose) -> Body:
     collars = get_args(CollarStyle)
     collar: CollarStyle = collars[int(draw.rng.choice(4, p=(0.4, 0.22, 0.16, 0.22)))]
     return Body(
-        x=pose.x - 4.0 * math.sin(pose.roll) + draw.bell(0.8, 1.6),
+        x=pose.x - 4.0 * math.sin(pose.roll) + draw.clipped_normal(0.8, 1.6),
         shoulder_y=pose.y + draw.uniform(24.5, 27.0),
         shoulder_width=draw.uniform(23.0, 30.0),
         drop=draw.uniform(3.5, 7.5),
         neck_width=draw.uniform(7.0, 9.0),
         collar=collar,
         neckline=draw.uniform(2.5, 5.0) if collar == "round" else draw.uniform(6.5, 9.5),
-        stripes=draw.uniform(2.6, 4.0) if draw.chance(0.12) else 0.0,
+        stripes=draw.uniform(2.6, 4.0) if draw.bernoulli(0.12) else 0.0,
     )
 
 
 def _light(draw: _Draw) -> Light:
-    x, y = draw.bell(0.5, 0.9), -0.45 + draw.bell(0.2, 0.4)
+    x, y = draw.clipped_normal(0.5, 0.9), -0.45 + draw.clipped_normal(0.2, 0.4)
     norm = math.sqrt(x * x + y * y + 0.8 * 0.8)
-    ambient, warmth = draw.uniform(0.5, 0.68), 0.02 + draw.bell(0.025, 0.05)
+    ambient, warmth = draw.uniform(0.5, 0.68), 0.02 + draw.clipped_normal(0.025, 0.05)
     return Light(
         x / norm,
         y / norm,
@@ -168,13 +168,13 @@ def _glasses(draw: _Draw) -> Glasses:
         width=draw.uniform(0.29, 0.33),
         height=draw.uniform(0.2, 0.26),
         thickness=draw.uniform(0.26, 0.36),
-        roundness=2.0 if draw.chance(0.5) else 4.0,
+        roundness=2.0 if draw.bernoulli(0.5) else 4.0,
         tint=draw.uniform(0.3, 0.85),
     )
 
 
 def _hat(draw: _Draw) -> Hat:
-    style: HatStyle = "beanie" if draw.chance(0.5) else "brim"
+    style: HatStyle = "beanie" if draw.bernoulli(0.5) else "brim"
     return Hat(
         style=style,
         line=draw.uniform(-0.48, -0.36),

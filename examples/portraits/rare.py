@@ -1,4 +1,4 @@
-"""More of the rare: portraits with glasses or hats from the far indices of a seed, to be added to a training folder."""
+"""Additional portraits with glasses or hats from later indices of a seed, for a training folder."""
 
 from itertools import count as count_from
 
@@ -6,10 +6,10 @@ from examples.portraits.population import draw_portrait
 
 
 def accessory_indices(seed: int, start: int, count: int) -> list[int]:
-    """The first indices from `start` on that show glasses, and as many that show a hat: `count` of each, in order.
+    """Return the first indices from `start` on with glasses or with a hat, `count` of each, sorted.
 
-    A portrait with both counts for glasses. Small GANs learn what they often see and drop the rest: a folder
-    with these added shows glasses and hats often enough to be learnt.
+    A portrait with both counts as glasses. Small GANs drop rare modes. With these images added, glasses and hats
+    are frequent enough to be learned.
     """
     glasses: list[int] = []
     hats: list[int] = []

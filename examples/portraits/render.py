@@ -1,25 +1,25 @@
-"""Renders one portrait with its truth: (seed, index) => image, mask, keypoints, depth."""
+"""Render one portrait with its labels: (seed, index) => image, mask, keypoints, depth."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.portraits.accessories import paint_glasses, paint_hat
-from examples.portraits.body import paint_background, paint_clothing, paint_neck
-from examples.portraits.canvas import Canvas, Plane, Where, average
 from examples.portraits.classes import Material
 from examples.portraits.colors import Color
-from examples.portraits.face import paint_face
-from examples.portraits.hair import paint_hair, paint_hair_behind
-from examples.portraits.keypoints import locate
+from examples.portraits.drawing.accessories import paint_glasses, paint_hat
+from examples.portraits.drawing.body import paint_background, paint_clothing, paint_neck
+from examples.portraits.drawing.canvas import Canvas, Plane, Where, average
+from examples.portraits.drawing.face import paint_face
+from examples.portraits.drawing.hair import paint_hair, paint_hair_behind
+from examples.portraits.drawing.keypoints import locate
 from examples.portraits.population import draw_portrait
 from examples.portraits.traits import Portrait
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """An image and everything that is true about it.
+    """An image with exact labels.
 
     image: uint8 [64, 64, 3]; mask: uint8 [64, 64], values of `Part`; keypoints: float32 [12, 3]
     (x, y in pixels, visibility); depth: float32 [64, 64], 0 near, 1 the background.
@@ -32,7 +32,7 @@ class Rendering:
 
 
 def render(seed: int, index: int) -> Rendering:
-    """The portrait number `index` of a seed, the same in any process and any order."""
+    """Render portrait number `index` of a seed. The result does not depend on process or order."""
     portrait = draw_portrait(seed, index)
     canvas = paint(portrait)
     return Rendering(
@@ -44,13 +44,13 @@ def render(seed: int, index: int) -> Rendering:
 
 
 def render_image(seed: int, index: int) -> NDArray[np.uint8]:
-    """The image of `render` alone, uint8 [64, 64, 3]: what a generator is trained on."""
+    """Render only the image, uint8 [64, 64, 3], for the training of a generator."""
     portrait = draw_portrait(seed, index)
     return develop(paint(portrait), portrait)
 
 
 def paint(portrait: Portrait) -> Canvas:
-    """All layers from back to front."""
+    """Paint all layers from back to front."""
     canvas = Canvas()
     paint_background(canvas, portrait)
     paint_hair_behind(canvas, portrait)
@@ -64,7 +64,7 @@ def paint(portrait: Portrait) -> Canvas:
 
 
 def develop(canvas: Canvas, portrait: Portrait) -> NDArray[np.uint8]:
-    """Planes => pixels: the mean color of each pixel's supersamples."""
+    """Convert planes to pixels: the mean color of each pixel's supersamples."""
     palette, tint = portrait.palette, portrait.light.tint
     first, second = _table(palette.first), _table(palette.second)
     samples = np.empty((3, *canvas.material.shape), np.float32)

@@ -1,4 +1,4 @@
-"""A sheet to look at: portraits in rows, under each row the same portraits with their masks."""
+"""A sheet of portraits in rows. Below each row are the same portraits with their masks."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from examples.portraits.classes import CLASS_COLOURS
+from examples.portraits.classes import CLASS_COLORS
 from examples.portraits.render import Rendering
 
 
 def overlay(rendering: Rendering) -> NDArray[np.uint8]:
-    """The image, half covered by the colors of its classes, uint8 [64, 64, 3]."""
-    colors = np.array(CLASS_COLOURS, np.uint16)[rendering.mask]
+    """Blend the image with the colors of its classes in equal parts, uint8 [64, 64, 3]."""
+    colors = np.array(CLASS_COLORS, np.uint16)[rendering.mask]
     return ((colors + rendering.image) // 2).astype(np.uint8)
 
 
 def draw_sheet(renderings: Sequence[Rendering], *, columns: int, zoom: int) -> Image.Image:
-    """All renderings, `columns` in a row, each pixel drawn as `zoom` by `zoom` pixels."""
+    """Draw all renderings, `columns` per row, with each pixel enlarged to `zoom` x `zoom` pixels."""
     strips = []
     for start in range(0, len(renderings), columns):
         row = renderings[start : start + columns]

@@ -1,4 +1,4 @@
-"""Who may see which portraits: disjoint ranges of seeds, one for each purpose."""
+"""Splits of the portraits: disjoint ranges of seeds, one for each purpose."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -21,10 +21,10 @@ SPLITS: Mapping[str, range] = MappingProxyType(
 
 
 def seed_of(split: str, draw: int = 0) -> int:
-    """The seed of one draw from a split; raises ValueError for an unknown split or draw."""
+    """Return the seed of one draw from a split. Raises ValueError for an unknown split or draw."""
     if split not in SPLITS:
-        raise ValueError(f"split is {split!r}, expected one of {', '.join(SPLITS)}")
+        raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {split!r}")
     seeds = SPLITS[split]
     if not 0 <= draw < len(seeds):
-        raise ValueError(f"draw is {draw}, expected 0 to {len(seeds) - 1}")
+        raise ValueError(f"expected a draw from 0 to {len(seeds) - 1}, got {draw}")
     return seeds[draw]

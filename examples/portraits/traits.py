@@ -1,6 +1,6 @@
-"""The traits that make one portrait: pose, face, hair, clothing, accessories, light, colors.
+"""Traits of one portrait: pose, face, hair, clothing, accessories, light, colors.
 
-Plain frozen values, no pixels; `population.py` draws them, the painters read them.
+They are frozen values. `population.py` draws them, and `drawing/` paints them.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ HatStyle = Literal["beanie", "brim"]
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the head is, in pixels, and how it is turned, in radians."""
+    """Position of the head in pixels, and its rotation in radians."""
 
     x: float
     y: float
@@ -26,11 +26,11 @@ class Pose:
 
 @dataclass(frozen=True)
 class Face:
-    """Sizes of the head in pixels; of everything on it in head radii."""
+    """Sizes of the head in pixels, and of its features in head radii."""
 
     radius_x: float
     radius_y: float
-    jaw: float  # how much narrower the chin is
+    jaw: float  # by how much the chin is narrower
     eye_u: float
     eye_v: float
     eye_width: float
@@ -54,16 +54,16 @@ class Face:
 
 @dataclass(frozen=True)
 class Hair:
-    """The hairline runs over the forehead at `line + slant * u + arch * u ** 2`."""
+    """Hair. The hairline on the forehead is at `line + slant * u + arch * u ** 2`."""
 
     style: HairStyle
     volume: float  # the hair's radius in head radii
     line: float
     arch: float
     slant: float
-    temple: float  # how far to the front the sides reach
-    sideburn: float  # how far down the sides reach
-    length: float  # how far down hanging hair reaches, in head radii
+    temple: float  # reach of the sides to the front
+    sideburn: float  # reach of the sides downwards
+    length: float  # reach of hanging hair downwards, in head radii
     strands: float
     phase: float
 
@@ -84,7 +84,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Glasses:
-    """Frames around the eyes, in head radii; the lens tints what lies behind it."""
+    """Glasses, in head radii. A lens tints the surface behind it."""
 
     width: float
     height: float
@@ -95,7 +95,7 @@ class Glasses:
 
 @dataclass(frozen=True)
 class Hat:
-    """A hat from the line on the forehead upwards."""
+    """A hat that begins at a line on the forehead."""
 
     style: HatStyle
     line: float
@@ -105,7 +105,7 @@ class Hat:
 
 @dataclass(frozen=True)
 class Light:
-    """A directional light with ambient light; the direction points at the light."""
+    """A directional light plus ambient light. (x, y, z) points towards the light."""
 
     x: float
     y: float
@@ -117,7 +117,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Portrait:
-    """Everything that the renderer needs to know."""
+    """All inputs of the renderer."""
 
     pose: Pose
     face: Face

@@ -1,6 +1,6 @@
 """The kinds of items made on demand: one row each says where the record is, which call makes it, and how it fails.
 
-To add a kind: a row here, a task in `state/queues.py`, a worker function that calls `make` of
+To add a kind: a row here, a task in `contracts/kinds.py`, a worker function that calls `make` of
 `workers/runtime/on_demand.py`, and a route that calls `wait` of `app/on_demand.py`.
 """
 
@@ -20,10 +20,11 @@ from contracts.errors.tree import (
 )
 from contracts.exports import ExportRecord, ExportRef
 from contracts.jobs import JobError
+from contracts.kinds import RETENTION
 from contracts.streams import StreamShardRef
 from state import keys
 from state.on_demand.ledger import Item
-from state.queues import RETENTION, Call, export_call, stream_call
+from state.queues import Call, export_call, stream_call
 
 Ref = TypeVar("Ref")
 Record = TypeVar("Record", bound=Model)

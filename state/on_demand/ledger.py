@@ -14,9 +14,9 @@ from typing import cast
 
 from contracts.base import Model, Timestamp, now
 from contracts.jobs import JobError
+from contracts.kinds import RETENTION
 from state import redis_keys
 from state.ledger import Ledger
-from state.queues import RETENTION
 
 MAX_NEWS = 100
 """Of one owner. A request that misses news reads the store two seconds later."""

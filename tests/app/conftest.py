@@ -22,9 +22,9 @@ from contracts.fits.fit import FitManifest
 from contracts.fits.metrics import FitMetrics, InvertedImage
 from contracts.generators import (
     GeneratorManifest,
-    GeneratorOutcome,
     GeneratorRequest,
-    InverterManifest,
+    StoredGenerator,
+    StoredInverter,
     Weights,
 )
 from contracts.ids import DEFAULT_TENANT, new_id
@@ -73,7 +73,7 @@ def client(
     settings: Settings,
     store: Store,
     ledger: Ledger,  # empties Redis
-    generator: GeneratorManifest,
+    generator: StoredGenerator,
 ) -> httpx2.Client:
     """A client of the app, which has this test's own settings and store, and the generator `tiny-32`."""
     app, client = served
@@ -95,10 +95,10 @@ def queued(settings: Settings, ledger: Ledger) -> Callable[[str], list[str]]:
 
 
 @pytest.fixture
-def generator(store: Store) -> GeneratorManifest:
+def generator(store: Store) -> StoredGenerator:
     """A generator of 32 x 32 px with one inverter, as a worker would have published it."""
     weights = Weights(tensors=_artefact("tensors"), config=_artefact("config"))
-    manifest = GeneratorManifest(
+    manifest = StoredGenerator(
         tenant=DEFAULT_TENANT,
         id="tiny-32",
         name="Tiny",
@@ -114,7 +114,7 @@ def generator(store: Store) -> GeneratorManifest:
         source="made for this test",
         license="MIT",
     )
-    inverter = InverterManifest(
+    inverter = StoredInverter(
         generator_digest=manifest.digest,
         digest=sha256_of(b"inverter"),
         created_at=now(),
@@ -125,7 +125,7 @@ def generator(store: Store) -> GeneratorManifest:
     own = manifest.model_dump(include={"tenant", "id", "created_at", "name", "license", "source"})
     request = GeneratorRequest(original=None, **own)
     ended = {"started_at": None, "finished_at": now(), "generator": manifest}
-    outcome = GeneratorOutcome.model_validate({"status": JobStatus.SUCCEEDED, **ended})
+    outcome = GeneratorManifest.model_validate({"status": JobStatus.SUCCEEDED, **ended})
     records.write(store, keys.job_request(request.ref), request)
     records.write(store, keys.job_manifest(request.ref), outcome)
     return manifest
@@ -211,8 +211,8 @@ def finish_batch(store: Store, ledger: Ledger) -> Callable[[str], BatchManifest]
 
     def finish(batch_id: str) -> BatchManifest:
         ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-        request = records.read_request(store, ref)
-        assert isinstance(request, BatchRequest)
+        request = records.read_request(store, ref, BatchRequest)
+        assert request is not None
         shards = {k: _shard(store, request, k) for k in range(request.num_shards)}
         manifest = batch_manifest(request, shards)
         records.finish(store, ledger, ref, manifest)

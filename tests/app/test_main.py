@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from app.__main__ import is_loopback, main, may_bind
+from app.main import create_app
+from contracts.kinds import FIT
 from state.settings import Settings
+from state.store import Store
 
 _LOADED = "import sys; print({loaded} & {{name.partition('.')[0] for name in sys.modules}})"
 _HEAVY = {"torch", "numpy", "workers", "models"}
@@ -34,6 +38,14 @@ def test_the_test_before_can_fail() -> None:
     assert loaded_by("import numpy") == "{'numpy'}"
 
 
+def test_a_kind_without_endpoints_is_named() -> None:
+    """The app does not start, and says what to do."""
+    roomless = replace(FIT, room="app.nowhere.endpoints")
+    advice = "expected a router in the module app.nowhere.endpoints of the kind 'fit'"
+    with pytest.raises(LookupError, match=advice):
+        create_app(Settings(), Store.in_memory(), (roomless,))
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_loopback_is_known(host: str) -> None:
     """Addresses that only this machine reaches."""
@@ -46,7 +58,7 @@ def test_it_refuses_to_serve_the_world(
 ) -> None:
     """Without API keys any other address is refused, with the reason and the mend."""
     monkeypatch.setenv("HANDSOFF_HOST", host)
-    assert main() == 2
+    assert main([]) == 2
     assert "loopback only" in capsys.readouterr().err
 
 

@@ -11,7 +11,8 @@ from app.fits.schemas import FitCreate
 from app.jobs.queueing import Queueing
 from app.main import create_app
 from app.services import Services
-from contracts.generators import GeneratorManifest
+from contracts.fits.fit import FitRequest
+from contracts.generators import StoredGenerator
 from contracts.ids import DEFAULT_TENANT
 from state import keys, records
 from state.ledger import Ledger
@@ -24,7 +25,7 @@ NOWHERE = "redis://127.0.0.1:9/0"
 
 @pytest.fixture
 def lone_client(
-    settings: Settings, store: Store, generator: GeneratorManifest
+    settings: Settings, store: Store, generator: StoredGenerator
 ) -> Iterator[httpx2.Client]:
     """A client of an app whose Redis does not answer."""
     lone = Settings.model_validate(dict(settings) | {"redis_url": NOWHERE})
@@ -62,7 +63,7 @@ def test_a_stored_request_is_a_job_even_if_it_was_not_queued(
     settings: Settings,
     store: Store,
     ledger: Ledger,
-    generator: GeneratorManifest,
+    generator: StoredGenerator,
     labelset_id: str,
 ) -> None:
     """When Redis fails after the request is stored, the job exists; the reconciler will queue it."""
@@ -70,5 +71,5 @@ def test_a_stored_request_is_a_job_even_if_it_was_not_queued(
     broken = dataclasses.replace(services, queueing=Queueing(NOWHERE))
     body = FitCreate(generator=generator.id, labelset=labelset_id)
     made = service.create(broken, DEFAULT_TENANT, body, None)
-    assert records.read_request(store, made.value.ref) is not None
+    assert records.read_request(store, made.value.ref, FitRequest) is not None
     services.ledger.redis.close()

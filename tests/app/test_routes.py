@@ -13,13 +13,9 @@ from state.settings import Settings
 from state.store import Store
 
 DOCUMENT = create_app(Settings(), Store.in_memory()).openapi()
-IDS = {
-    f"{noun}_id": new_id(noun)
-    for noun in ("labelset", "upload", "inverter", "fit", "batch", "stream")
-}
-PATHS = {
-    path: path.format(**IDS, generator_id="tiny-32", key="x", shard=0) for path in DOCUMENT["paths"]
-}
+PREFIXES = set(re.findall(r"{(\w+)_id}", " ".join(DOCUMENT["paths"])))
+IDS = {f"{prefix}_id": new_id(prefix) for prefix in PREFIXES} | {"generator_id": "tiny-32"}
+PATHS = {path: path.format(**IDS, key="x", shard=0) for path in DOCUMENT["paths"]}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
 

@@ -1,9 +1,8 @@
-"""The client under test: shards made on the spot, and a service that is a function."""
+"""Fixtures of the client's tests: small shards, and a service that is a function."""
 
 import hashlib
 import io
 import json
-import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -18,9 +17,10 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from handsoff_client import BatchFolder, HandsOff, Retries
+from handsoff_client.api.resources import Batch, Shard
 from handsoff_client.cli.commands import main
-from handsoff_client.http.shapes import parse
-from handsoff_client.nouns.resources import Batch, Shard
+from handsoff_client.http.parsing import parse
+from handsoff_shards.writing import ShardWriter
 from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
     client,
     finish_batch,
@@ -31,6 +31,7 @@ from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over re
     labelset_id,
     served,
 )
+from tests.app.streams.conftest import render, stream_id  # noqa: F401 - fixtures
 from tests.app.uploading import pairs
 
 NEEDS = {
@@ -43,7 +44,7 @@ NEEDS = {
     ),
     "webdataset": ("test_examples.py", "test_readers.py", "test_stream_loops.py"),
 }
-"""Test files by the package that they import. Where it is not installed, they are not collected."""
+"""Test files by the package that they import. They are collected only if it is installed."""
 
 collect_ignore = sorted(
     {name for package, names in NEEDS.items() if find_spec(package) is None for name in names}
@@ -60,51 +61,51 @@ LABELS = {
 
 Mask = NDArray[np.uint8]
 Run = Callable[..., tuple[int, str, str]]
-"""Runs `handsoff`: exit code, standard output, standard error."""
+"""Run `handsoff`, and return exit code, standard output and standard error."""
 
 
 def pytest_report_header() -> list[str]:
-    """Say which tests of the client are left out, so that a short run is not taken for a whole one."""
+    """Report which tests of the client are not collected, so that a partial run is visible."""
     names = ", ".join(collect_ignore)
-    return [f"client tests left out (no torch or webdataset): {names}"] if names else []
+    return [f"client tests not collected (no torch or webdataset): {names}"] if names else []
 
 
 @dataclass
 class Service:
-    """A service that answers in turn what it was told to, and remembers what it was asked."""
+    """A service that returns prepared answers in order, and records requests and waits."""
 
     answers: list[httpx2.Response | Exception] = field(default_factory=list)
-    asked: list[httpx2.Request] = field(default_factory=list)
-    waited: list[float] = field(default_factory=list)
+    requests: list[httpx2.Request] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
         request.read()
-        self.asked.append(request)
+        self.requests.append(request)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def client(self, **retries: Any) -> HandsOff:
-        """A client of it, which does not sleep."""
+        """Return a client of this service that does not sleep."""
         http = httpx2.Client(base_url="http://service", transport=httpx2.MockTransport(self.handle))
-        return HandsOff(http=http, retries=Retries(sleep=self.waited.append, **retries))
+        return HandsOff(http=http, retries=Retries(sleep=self.waits.append, **retries))
 
 
 @pytest.fixture
 def service() -> Service:
-    """A service with nothing to say yet."""
+    """A service without prepared answers."""
     return Service()
 
 
-def problem(status: int, code: str, detail: str = "So it is.", **more: Any) -> httpx2.Response:
-    """An answer as the service's errors are."""
+def problem(status: int, code: str, detail: str = "A problem.", **more: Any) -> httpx2.Response:
+    """Return a problem+json as the service answers it."""
     body = {"status": status, "code": code, "detail": detail, "request_id": "r-1", **more}
     return httpx2.Response(status, json=body)
 
 
 def job(kind: str, status: str, **more: Any) -> dict[str, Any]:
-    """The answer about a fit or a batch."""
+    """Return the answer for a job of a kind."""
     own: dict[str, dict[str, Any]] = {
         "fit": {"generator": {"id": "g", "digest": "0"}, "labelset": {"id": "l", "digest": "0"}},
         "batch": {
@@ -127,19 +128,26 @@ def job(kind: str, status: str, **more: Any) -> dict[str, Any]:
     return common | own.get(kind, {}) | more
 
 
+def generators(*items: dict[str, Any]) -> httpx2.Response:
+    """Return a list of generators as the service answers it."""
+    own = {"source": "", "license": "", "width_px": 32, "height_px": 32}
+    jobs = [job("generator", one.pop("status", "succeeded")) | own | one for one in items]
+    return httpx2.Response(200, json={"items": jobs, "has_more": False})
+
+
 def mask_of(index: int) -> NDArray[np.uint8]:
-    """The class indices of sample `index`: every value that a mask may hold occurs."""
+    """Return the class indices of sample `index`. Over several samples, every value from 0 to 255 occurs."""
     return (np.arange(PX * PX, dtype=np.uint32) * 4 + index).astype(np.uint8).reshape(PX, PX)
 
 
 def depth_of(index: int) -> NDArray[np.uint16]:
-    """The 16-bit depth of sample `index`, from 0 to 65535."""
+    """Return the 16-bit depth of sample `index`, from 0 to 65535."""
     values = np.linspace(0, 65_535, PX * PX).astype(np.uint16)
     return np.roll(values, index).reshape(PX, PX)
 
 
 def files_of(index: int, mask: Mask | None = None) -> dict[str, bytes]:
-    """One sample with every kind of label; its mask is `mask_of(index)` unless one is given."""
+    """Return one sample with every kind of label. The default mask is `mask_of(index)`."""
     palette = Image.fromarray(mask_of(index) if mask is None else mask).convert("L")
     palette.putpalette([channel for shade in range(256) for channel in (shade, 0, 255 - shade)])
     points = [{"name": "left", "x": 1.5, "y": 2.25, "visibility": 2, "confidence": 0.75}]
@@ -155,27 +163,24 @@ def files_of(index: int, mask: Mask | None = None) -> dict[str, bytes]:
 
 
 def png(image: Image.Image) -> bytes:
-    """An image as the bytes of a PNG."""
+    """Return an image as a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def tar_of(indices: range, mask: Mask | None = None) -> bytes:
-    """A shard of these samples."""
+    """Return a shard of these samples."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with ShardWriter(buffer) as shard:
         for index in indices:
-            for extension, data in files_of(index, mask).items():
-                header = tarfile.TarInfo(f"{index:09d}.{extension}")
-                header.size = len(data)
-                tar.addfile(header, io.BytesIO(data))
+            shard.add(index, files_of(index, mask))
     return buffer.getvalue()
 
 
 def shards_of(num_samples: int, mask: Mask | None = None) -> list[tuple[Shard, bytes]]:
-    """A batch's shards, as they are listed and as they are."""
-    found = []
+    """Return the shards of a batch: the answer of the service and the bytes of each."""
+    shards = []
     for index, begin in enumerate(range(0, num_samples, SHARD_SIZE)):
         indices = range(begin, min(begin + SHARD_SIZE, num_samples))
         data = tar_of(indices, mask)
@@ -187,20 +192,20 @@ def shards_of(num_samples: int, mask: Mask | None = None) -> list[tuple[Shard, b
             "url": f"http://service/files/{index}",
             "expires_at": "2026-11-22T10:00:00Z",
         }
-        found.append((parse(Shard, listed), data))
-    return found
+        shards.append((parse(Shard, listed), data))
+    return shards
 
 
 def batch_folder(folder: Path, num_samples: int, *, mask: Mask | None = None) -> BatchFolder:
-    """A batch as it lies on disk when it has been downloaded."""
+    """Write a downloaded batch to a folder."""
     folder.mkdir(parents=True)
     shards = shards_of(num_samples, mask)
     batch = parse(Batch, job("batch", "succeeded", n=num_samples))
-    made = BatchFolder.plan(folder, batch, [shard for shard, _ in shards])
+    batch_on_disk = BatchFolder.plan(folder, batch, [shard for shard, _ in shards])
     for shard, data in shards:
-        made.path_of(shard.index).write_bytes(data)
-    made.save()
-    return made
+        batch_on_disk.path_of(shard.index).write_bytes(data)
+    batch_on_disk.save()
+    return batch_on_disk
 
 
 @pytest.fixture
@@ -211,7 +216,7 @@ def batch_of_14(tmp_path: Path) -> BatchFolder:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three labelled images as files."""
+    """A folder of three labelled images."""
     for name, data in pairs(3).items():
         path = tmp_path / "pairs" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -224,12 +229,23 @@ def run(
     client: httpx2.Client,  # noqa: F811 - a fixture
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Run]:
-    """Runs `handsoff` on the app: exit code, standard output, standard error."""
+    """Run `handsoff` on the app, and return exit code, standard output and standard error."""
 
     def command(*words: str) -> tuple[int, str, str]:
         return main(["--url", str(client.base_url), *words]), *capsys.readouterr()
 
-    with (
-        capture_logs()
-    ):  # the app logs to the same standard output, a request also after its answer
+    with capture_logs():  # the app logs to the same standard output, sometimes after the answer
         yield command
+
+
+@pytest.fixture
+def handsoff(client: httpx2.Client) -> Iterator[HandsOff]:  # noqa: F811 - a fixture
+    """A client of the app under test."""
+    with HandsOff(str(client.base_url)) as handsoff:
+        yield handsoff
+
+
+@pytest.fixture
+def write_shard() -> Callable[[range], bytes]:
+    """The shards of a stream have every kind of label."""
+    return tar_of

@@ -1,4 +1,4 @@
-"""The examples for users: each trains, and those that resume go on where they were killed."""
+"""The examples: each trains, and those with a state continue after a kill."""
 
 import os
 import runpy
@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from handsoff_client import BatchFolder, ShardCache, StreamSource
-from tests.app.streams.conftest import Render, render, stream_id  # noqa: F401 - fixtures
+from tests.app.streams.conftest import Render
 from tests.client.conftest import batch_folder, tar_of
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "client" / "examples"
@@ -24,38 +24,38 @@ THREE_CLASSES = np.eye(8, dtype=np.uint8)
 NUM_SAMPLES = 40
 DEADLINE_SECONDS = 120
 
-# webdataset opens shards by a name that it never closes; the warning is about its code.
+# webdataset does not close the shards that it opens.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This DataLoader will create", "ignore:unclosed file:ResourceWarning"
 )
 
 
 def train(name: str) -> Callable[..., list[float]]:
-    """An example's training loop."""
+    """Return the training loop of an example."""
     function: Callable[..., list[float]] = runpy.run_path(str(EXAMPLES / f"{name}.py"))["train"]
     return function
 
 
 def num_consumed(state: Path) -> int:
-    """How many samples a saved state counts."""
+    """Return the number of consumed samples of a saved state."""
     saved: dict[str, Any] = torch.load(state, weights_only=True)["data"]
     return int(saved["epoch"]) * NUM_SAMPLES + int(saved["position"])
 
 
 @pytest.fixture
 def three_classes(tmp_path: Path) -> BatchFolder:
-    """40 samples whose masks hold only classes that their labels name."""
+    """40 samples whose masks contain only classes of the schema."""
     return batch_folder(tmp_path / "batch", NUM_SAMPLES, mask=THREE_CLASSES)
 
 
 @pytest.fixture
 def write_shard() -> Callable[[range], bytes]:
-    """Shards of a stream with such masks."""
+    """The shards of a stream with the same masks."""
     return lambda indices: tar_of(indices, THREE_CLASSES)
 
 
 def test_a_training_loop_resumes(three_classes: BatchFolder, tmp_path: Path) -> None:
-    """It learns, over two epochs and two runs."""
+    """The loss decreases over two epochs and two runs."""
     state, loop = tmp_path / "state.pt", train("train_on_batch")
     first = loop(three_classes.folder, state, num_steps=4, num_workers=1)
     second = loop(three_classes.folder, state, num_steps=4, num_workers=1)
@@ -65,13 +65,13 @@ def test_a_training_loop_resumes(three_classes: BatchFolder, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_training_loop_that_is_killed_goes_on(three_classes: BatchFolder, tmp_path: Path) -> None:
-    """SIGKILL to the script and its workers, at whatever step; its last state is whole, and the next run continues."""
+def test_a_killed_training_loop_continues(three_classes: BatchFolder, tmp_path: Path) -> None:
+    """SIGKILL ends the script and its workers at any step. The last state is complete, and the next run continues."""
     state = tmp_path / "state.pt"
     script = [sys.executable, str(EXAMPLES / "train_on_batch.py")]
-    given = [str(three_classes.folder), str(state)]
+    arguments = [str(three_classes.folder), str(state)]
     with subprocess.Popen(
-        [*script, *given], start_new_session=True, stderr=subprocess.DEVNULL
+        [*script, *arguments], start_new_session=True, stderr=subprocess.DEVNULL
     ) as running:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not state.exists() and time.monotonic() < deadline:
@@ -84,13 +84,13 @@ def test_a_training_loop_that_is_killed_goes_on(three_classes: BatchFolder, tmp_
     assert num_consumed(state) == consumed + 3 * 8
 
 
-def test_a_training_loop_on_a_stream_goes_on(
+def test_a_training_loop_on_a_stream_continues(
     client: httpx2.Client,
-    stream_id: str,  # noqa: F811 - a fixture
-    render: Render,  # noqa: F811 - a fixture
+    stream_id: str,
+    render: Render,
     tmp_path: Path,
 ) -> None:
-    """It learns over two runs, each from shards that are rendered as it comes to them."""
+    """The loss decreases over two runs on the shards of a stream."""
     for shard in range(20):
         render(stream_id, shard)
     source = StreamSource(str(client.base_url), stream_id, cache=ShardCache(tmp_path / "cache"))
@@ -102,7 +102,7 @@ def test_a_training_loop_on_a_stream_goes_on(
 
 
 @pytest.mark.parametrize("library", ["webdataset", "datasets"])
-def test_another_library_learns(
+def test_another_library_trains(
     three_classes: BatchFolder, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     """One epoch of 5 batches."""

@@ -1,4 +1,4 @@
-"""The client and the service's OpenAPI document keep step."""
+"""The client matches the OpenAPI document of the service."""
 
 import re
 from collections.abc import Iterator
@@ -9,6 +9,10 @@ import pytest
 
 from app.main import create_app
 from handsoff_client import Archive, Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
+from handsoff_client.api.jobs import EVENTS_ON_A_PAGE
+from handsoff_client.api.pages import ITEMS_ON_A_PAGE
+from handsoff_client.api.resources import Card, Job, ShardList
+from handsoff_client.api.waiting import WAIT_SECONDS
 from handsoff_client.http.operations import (
     BATCHES,
     CREATE_LABELSET,
@@ -22,20 +26,17 @@ from handsoff_client.http.operations import (
     OPERATIONS,
     Operation,
 )
-from handsoff_client.http.shapes import WHOLE
-from handsoff_client.nouns.jobs import EVENTS_ON_A_PAGE, ITEMS_ON_A_PAGE
-from handsoff_client.nouns.resources import Card, Job, ShardList
-from handsoff_client.nouns.waiting import WAIT_SECONDS
+from handsoff_client.http.parsing import WHOLE
 from state.settings import Settings
 
-# What the service offers and the client has no use for, each with its reason.
+# Operations of the service that the client does not use, each with its reason.
 NOT_CALLED = {
     "GET /livez": "for supervisors",
     "GET /readyz": "for supervisors",
-    "GET /v1/files/{}": "by the signed link as it comes",
-    "PUT /v1/uploads/{}/content": "by the signed link as it comes",
-    "DELETE /v1/uploads/{}": "an upload that nobody uses goes by itself",
-    "GET /v1/generators/{}/inverters": "a generator's answer has them",
+    "GET /v1/files/{}": "called through signed links",
+    "PUT /v1/uploads/{}/content": "called through signed links",
+    "DELETE /v1/uploads/{}": "the service deletes unused uploads",
+    "GET /v1/generators/{}/inverters": "the answer for a generator contains them",
     "GET /v1/generators/{}/events/live": "the client polls",
     "GET /v1/inverters/{}/events/live": "the client polls",
     "GET /v1/fits/{}/events/live": "the client polls",
@@ -58,7 +59,7 @@ VIEWS = {
     "StreamView": Stream,
 }
 
-# What is asked for in the query, with the largest number where it is one.
+# Parameters of the query, with the maximum of numbers.
 _JOBS = (GENERATORS, INVERTERS, FITS, BATCHES)
 _PAGE: dict[str, int | None] = {"limit": ITEMS_ON_A_PAGE, "after": None}
 QUERIES: dict[Operation, dict[str, int | None]] = {
@@ -74,77 +75,77 @@ QUERIES: dict[Operation, dict[str, int | None]] = {
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    """The document as the service answers it at /openapi.json."""
+    """The document that the service answers at /openapi.json."""
     return create_app(Settings.model_validate({"store_url": "memory:///"})).openapi()
 
 
-def nameless(method: str, path: str) -> str:
-    """An operation without the names of its parameters."""
+def without_names(method: str, path: str) -> str:
+    """Return an operation without the names of its path parameters."""
     return f"{method} {re.sub(r'{[^}]*}', '{}', path)}"
 
 
-def offered(document: dict[str, Any]) -> Iterator[str]:
-    """Every operation of the document."""
+def operations_of(document: dict[str, Any]) -> Iterator[str]:
+    """Yield every operation of the document."""
     for path, methods in document["paths"].items():
         for method in methods:
-            yield nameless(method.upper(), path)
+            yield without_names(method.upper(), path)
 
 
-def test_every_request_of_the_client_is_offered(document: dict[str, Any]) -> None:
-    """Method and path as the document has them."""
-    called = {nameless(*operation) for operation in OPERATIONS}
-    assert called <= set(offered(document))
+def test_every_request_of_the_client_exists(document: dict[str, Any]) -> None:
+    """The document has its method and path."""
+    called = {without_names(*operation) for operation in OPERATIONS}
+    assert called <= set(operations_of(document))
 
 
 def test_every_operation_of_the_service_is_called_or_listed(document: dict[str, Any]) -> None:
-    """What is added to the service is added here, or the reason why not."""
-    called = {nameless(*operation) for operation in OPERATIONS}
-    assert set(offered(document)) - called == set(NOT_CALLED)
+    """A new operation needs a client method, or a reason here."""
+    called = {without_names(*operation) for operation in OPERATIONS}
+    assert set(operations_of(document)) - called == set(NOT_CALLED)
 
 
 @pytest.mark.parametrize(("view", "kind"), VIEWS.items())
-def test_every_field_that_the_client_reads_is_answered(
-    document: dict[str, Any], view: str, kind: type
-) -> None:
-    """Names as the document has them; what it adds is in `json`."""
+def test_every_field_of_the_client_exists(document: dict[str, Any], view: str, kind: type) -> None:
+    """Names are those of the document. Further fields are in `json`."""
     properties = document["components"]["schemas"][view]["properties"]
     assert {field.name for field in fields(kind)} - {WHOLE} <= set(properties)
 
 
 @pytest.mark.parametrize(("operation", "sent"), QUERIES.items())
-def test_every_query_of_the_client_is_understood(
+def test_every_query_of_the_client_exists(
     document: dict[str, Any], operation: Operation, sent: dict[str, int | None]
 ) -> None:
-    """By its name, and to the largest number that is sent."""
+    """The document has the name, and allows the largest number that is sent."""
     (described,) = (
         methods[operation.method.lower()]
         for path, methods in document["paths"].items()
-        if nameless("", path) == nameless("", operation.path)
+        if without_names("", path) == without_names("", operation.path)
     )
-    known = {one["name"]: one["schema"] for one in described["parameters"] if one["in"] == "query"}
-    assert set(sent) <= set(known)
-    assert all(most is None or most <= known[name]["maximum"] for name, most in sent.items())
+    schemas = {
+        one["name"]: one["schema"] for one in described["parameters"] if one["in"] == "query"
+    }
+    assert set(sent) <= set(schemas)
+    assert all(most is None or most <= schemas[name]["maximum"] for name, most in sent.items())
 
 
-def test_every_create_takes_what_the_client_sends(document: dict[str, Any]) -> None:
-    """The fields of its keyword arguments, and a key against making things twice."""
+def test_every_create_accepts_the_arguments_of_the_client(document: dict[str, Any]) -> None:
+    """The fields are the keyword arguments, and every create accepts an Idempotency-Key."""
     schemas = document["components"]["schemas"]
     sent = {"generator", "labelset", "validation_labelset", "inverter", "seed", "name", "options"}
     assert sent <= set(schemas["FitCreate"]["properties"])
     sent = {"fit", "n", "seed", "truncation", "filter", "image_format", "shard_size"}
     assert sent <= set(schemas["BatchCreate"]["properties"])
     assert sent - {"n"} <= set(schemas["StreamCreate"]["properties"])
-    nouns = ("labelsets", "fits", "batches", "streams")
-    creates = [document["paths"][f"/v1/{noun}"]["post"] for noun in nouns]
+    names = ("labelsets", "fits", "batches", "streams")
+    creates = [document["paths"][f"/v1/{name}"]["post"] for name in names]
     assert all("Idempotency-Key" in str(create["parameters"]) for create in creates)
 
 
-def test_statuses_are_those_of_the_service(document: dict[str, Any]) -> None:
-    """What the client takes for an end is one there."""
+def test_final_statuses_match_the_service(document: dict[str, Any]) -> None:
+    """All statuses except queued, running and cancelling are final."""
     statuses = set(document["components"]["schemas"]["JobStatus"]["enum"])
-    ended = {status for status in statuses if _job(status).has_ended}
-    assert statuses - ended == {"queued", "running", "cancelling"}
+    final = {status for status in statuses if _job(status).has_ended}
+    assert statuses - final == {"queued", "running", "cancelling"}
 
 
 def _job(status: str) -> Job:
-    return Job(id="fit_1", kind="fit", status=status, created_at=None)  # type: ignore[arg-type]  # not looked at
+    return Job(id="fit_1", kind="fit", status=status, created_at=None)  # type: ignore[arg-type]  # not used

@@ -11,7 +11,7 @@ from contracts.families import (
     UnknownFamily,
     facts_of,
 )
-from contracts.generators import GeneratorManifest, Weights
+from contracts.generators import StoredGenerator, Weights
 from contracts.ids import DEFAULT_TENANT
 
 HALF = Artefact(key="half", sha256="0" * 64, num_bytes=1)
@@ -23,9 +23,9 @@ class Strokes(Model):
     num_strokes: int
 
 
-def manifest(architecture: str, **facts: int) -> GeneratorManifest:
+def manifest(architecture: str, **facts: int) -> StoredGenerator:
     """A generator of an architecture, with the facts of its family."""
-    return GeneratorManifest(
+    return StoredGenerator(
         tenant=DEFAULT_TENANT,
         id="faces",
         name="faces",
@@ -46,7 +46,7 @@ def test_facts_lie_flat_in_the_record() -> None:
     generator = manifest("stylegan2-resnet", z_dim=8, w_dim=16, num_ws=10)
     text = generator.model_dump_json()
     assert '"z_dim":8' in text
-    again = GeneratorManifest.model_validate_json(text)
+    again = StoredGenerator.model_validate_json(text)
     assert again == generator
     facts = facts_of(again, GENERATOR_FAMILIES)
     assert facts == StyleGan2Facts(z_dim=8, w_dim=16, num_ws=10)

@@ -28,7 +28,7 @@ def test_the_kind_is_in_the_id() -> None:
     assert JobRef(tenant="default", id=new_id("batch")).kind == "batch"
 
 
-def test_four_statuses_are_the_end() -> None:
-    """Nothing follows succeeded, failed, cancelled and expired."""
+def test_three_statuses_are_the_end() -> None:
+    """No status follows succeeded, failed and cancelled."""
     ends = {status.value for status in JobStatus if status.is_terminal}
-    assert ends == {"succeeded", "failed", "cancelled", "expired"}
+    assert ends == {"succeeded", "failed", "cancelled"}

@@ -1,4 +1,4 @@
-"""Reads the Compose files as Compose does: YAML with its anchors, and one file laid over another."""
+"""Reads the Compose files like Compose: YAML with anchors, and one file merged over another."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from tests.docker.dockerfiles import REPOSITORY
 
 BASE, GPU = "docker-compose.yml", "compose.gpu.yaml"
 FILES = (BASE, GPU)
-OURS = ("app", "fit", "generate", "cpu", "reconcile")
+OWN_SERVICES = ("app", "fit", "generate", "cpu", "reconcile")
 
 Service = dict[str, Any]
 
@@ -20,33 +20,33 @@ _VARIABLE = re.compile(r"\$\{(\w+):-([^}]*)\}")
 
 @cache
 def load(name: str) -> dict[str, Any]:
-    """A Compose file, its `${NAME:-default}` filled in with the defaults."""
-    text = _VARIABLE.sub(lambda found: found[2], (REPOSITORY / name).read_text())
+    """Load a Compose file, with `${NAME:-default}` replaced by the defaults."""
+    text = _VARIABLE.sub(lambda match: match[2], (REPOSITORY / name).read_text())
     loaded: dict[str, Any] = YAML(typ="safe").load(text)
     return loaded
 
 
 def services(*names: str) -> dict[str, Service]:
-    """The services of one file, or of several, each laid over those before it."""
+    """Return the services of files, each merged over those before it."""
     merged: dict[str, Any] = {}
     for name in names:
-        merged = _laid_over(merged, load(name)["services"])
+        merged = _merge(merged, load(name)["services"])
     return merged
 
 
 def variables(name: str) -> set[str]:
-    """Every variable that a file lets its user set."""
-    return {found[1] for found in _VARIABLE.finditer((REPOSITORY / name).read_text())}
+    """Return every variable that a user of the file can set."""
+    return {match[1] for match in _VARIABLE.finditer((REPOSITORY / name).read_text())}
 
 
 def environment(service: Service) -> dict[str, str]:
-    """What a service's process is told by Compose itself."""
+    """Return the environment that Compose sets for a service."""
     return {name: str(value) for name, value in service.get("environment", {}).items()}
 
 
-def _laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(under)
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
     for name, value in over.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
-        merged[name] = _laid_over(merged[name], value) if both else value
+        merged[name] = _merge(merged[name], value) if both else value
     return merged

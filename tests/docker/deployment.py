@@ -1,4 +1,4 @@
-"""The service as Compose starts it, but from the folders of `images.py`: Redis, the app and every pool, on loopback."""
+"""The services of Compose, started on loopback from the folders of `images.py`: Redis, the app and every pool."""
 
 import signal
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from examples.demo.redis_servers import redis_server
 from examples.demo.stack import free_port, readiness
-from tests.docker.composition import BASE, OURS, environment, services
+from tests.docker.composition import BASE, OWN_SERVICES, environment, services
 from tests.docker.images import Image
 
 LOOPBACK = "127.0.0.1"
@@ -18,7 +18,7 @@ WAIT_SECONDS = 180
 
 
 class Deployment:
-    """The processes by the names of their services."""
+    """Processes by the names of their services."""
 
     def __init__(self, folder: Path, images: Mapping[str, Image], secrets: Path) -> None:
         self._folder = folder
@@ -29,49 +29,51 @@ class Deployment:
 
     @property
     def address(self) -> str:
-        """Where the API answers."""
+        """Return the address of the API."""
         return f"http://{LOOPBACK}:{self._port}"
 
     def start(self) -> None:
-        """Start Redis and our five services, each with the command and environment of docker-compose.yml."""
+        """Start Redis and the five services with the commands and environments of docker-compose.yml."""
         address = self._secrets / "redis_url"
         address.write_text(
             address.read_text().replace("redis:6379", f"{LOOPBACK}:{self._redis_port}")
         )
         self._start("redis", self._redis_command(), self._folder, {})
-        for name in OURS:
+        for name in OWN_SERVICES:
             image = self._image(name)
             arguments = services(BASE)[name].get("command", [])
             self._start(name, image.command(arguments), image.folder, self._environment(name))
         self.wait_until(lambda: readiness(self.address) == "ready")
 
     def is_healthy(self, name: str) -> bool:
-        """What the image's HEALTHCHECK says of a service."""
+        """Run the image's HEALTHCHECK for a service. Returns True if it succeeds."""
         image = self._image(name)
-        command, told = image.health_command(), self._environment(name)
-        checked = subprocess.run(command, env=told, capture_output=True, check=False)
+        command, settings = image.health_command(), self._environment(name)
+        checked = subprocess.run(command, env=settings, capture_output=True, check=False)
         return checked.returncode == 0
 
-    def wait_until(self, is_so: Callable[[], bool]) -> None:
-        """Returns once it is so; raises, with the last words, when a service ends by itself or it takes too long."""
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition. Raises `RuntimeError` with logs if a service ends or the time is over."""
         deadline = time.monotonic() + WAIT_SECONDS
-        while not is_so():
-            dead = [name for name, process in self.processes.items() if process.poll() is not None]
-            if dead or time.monotonic() > deadline:
-                logs = [(self._folder / f"{name}.log").read_text()[-2_000:] for name in dead]
-                raise RuntimeError(f"ended: {dead}\n" + "\n".join(logs))
+        while not condition():
+            ended = [name for name, process in self.processes.items() if process.poll() is not None]
+            if ended or time.monotonic() > deadline:
+                logs = [(self._folder / f"{name}.log").read_text()[-2_000:] for name in ended]
+                raise RuntimeError(
+                    f"expected running services, got ended: {ended}\n" + "\n".join(logs)
+                )
             time.sleep(0.2)
 
     def stop(self) -> dict[str, int]:
-        """SIGTERM to ours, and to Redis once they have ended, as Compose does; the exit status of each."""
-        for name in OURS:
+        """Send SIGTERM to all services, then to Redis, like Compose. Returns the exit status of each."""
+        for name in OWN_SERVICES:
             self.processes[name].send_signal(signal.SIGTERM)
-        ended = {name: self.processes[name].wait(60) for name in OURS}
+        ended = {name: self.processes[name].wait(60) for name in OWN_SERVICES}
         self.processes["redis"].terminate()
         return ended | {"redis": self.processes["redis"].wait(60)}
 
     def kill(self) -> None:
-        """Whatever still runs ends now."""
+        """Kill all processes that still run."""
         for process in self.processes.values():
             process.kill()
             process.wait()
@@ -86,12 +88,12 @@ class Deployment:
         return [redis_server(), *options, *where]
 
     def _environment(self, name: str) -> dict[str, str]:
-        """Compose's own, with the paths and ports of this machine in place of the containers'."""
-        told = {
+        """Return the environment of Compose with paths and ports of this machine."""
+        settings = {
             variable: value.replace(SECRETS, str(self._secrets))
             for variable, value in environment(services(BASE)[name]).items()
         }
-        here = {
+        local = {
             "HANDSOFF_HOST": LOOPBACK,
             "HANDSOFF_PORT": str(self._port),
             "HANDSOFF_STORE_URL": (self._folder / "store").as_uri(),
@@ -100,18 +102,20 @@ class Deployment:
             "HANDSOFF_CPU_THREADS": "1",
             "TMPDIR": str(self._folder),
         }
-        return self._image(name).environment(told | here)
+        return self._image(name).environment(settings | local)
 
-    def _start(self, name: str, command: list[str], folder: Path, told: Mapping[str, str]) -> None:
+    def _start(
+        self, name: str, command: list[str], folder: Path, environment: Mapping[str, str]
+    ) -> None:
         with (self._folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, cwd=folder, env=told, stdout=log, stderr=subprocess.STDOUT
+                command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
             )
 
 
 @contextmanager
 def deployed(folder: Path, images: Mapping[str, Image], secrets: Path) -> Iterator[Deployment]:
-    """A deployment that has started, and ends with the block."""
+    """Start a deployment that ends with the block."""
     deployment = Deployment(folder, images, secrets)
     try:
         deployment.start()

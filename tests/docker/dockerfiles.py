@@ -1,4 +1,4 @@
-"""Reads a Dockerfile as far as ours go: stages, each a list of instructions with their flags taken off."""
+"""Reads the Dockerfiles: stages, each a list of instructions with their flags."""
 
 import json
 import re
@@ -23,46 +23,46 @@ class Instruction:
 
     @property
     def words(self) -> list[str]:
-        """The text's words, of the JSON form or of the plain one."""
+        """Return the words of the text, in JSON form or plain form."""
         return json.loads(self.text) if self.text.startswith("[") else self.text.split()
 
 
 @dataclass(frozen=True)
 class Stage:
-    """From one FROM to the next. `name` is empty for the last one, which is the image."""
+    """Instructions from one FROM to the next. `name` is empty for the last stage, which is the image."""
 
     base: str
     name: str
     instructions: tuple[Instruction, ...]
 
     def all(self, word: str) -> list[Instruction]:
-        """The instructions of one kind, in order."""
+        """Return the instructions of one kind, in order."""
         return [instruction for instruction in self.instructions if instruction.word == word]
 
     def last(self, word: str) -> Instruction:
-        """The instruction that counts where only the last one does (USER, ENTRYPOINT, HEALTHCHECK)."""
+        """Return the last instruction of a kind, the one in effect for USER, ENTRYPOINT and HEALTHCHECK."""
         return self.all(word)[-1]
 
     @property
     def environment(self) -> dict[str, str]:
-        """What ENV sets."""
+        """Return the variables that ENV sets."""
         return dict(pair.split("=", 1) for env in self.all("ENV") for pair in env.words)
 
     @property
     def rooms(self) -> set[str]:
-        """What is copied from the repository."""
+        """Return the paths copied from the repository."""
         copies = [copy for copy in self.all("COPY") if "from" not in copy.flags]
         return {source for copy in copies for source in copy.words[:-1]}
 
     @property
     def health_command(self) -> list[str]:
-        """The command of HEALTHCHECK, after CMD."""
+        """Return the command of HEALTHCHECK, after CMD."""
         command: list[str] = json.loads(self.last("HEALTHCHECK").text.removeprefix("CMD "))
         return command
 
 
 def read(name: str) -> tuple[Stage, ...]:
-    """The stages of `docker/{name}.Dockerfile`."""
+    """Return the stages of `docker/{name}.Dockerfile`."""
     lines = (FOLDER / f"{name}.Dockerfile").read_text().splitlines(keepends=True)
     text = "".join(line for line in lines if not line.startswith("#"))
     instructions = [_parse(line) for line in _CONTINUED.sub(" ", text).splitlines() if line.strip()]
@@ -77,9 +77,9 @@ def _parse(line: str) -> Instruction:
     word, _, text = line.partition(" ")
     flags: dict[str, str] = {}
     text = text.strip()
-    while found := _FLAG.match(text):
-        flags[found[1]] = found[2]
-        text = text[found.end() :]
+    while match := _FLAG.match(text):
+        flags[match[1]] = match[2]
+        text = text[match.end() :]
     return Instruction(word, flags, text)
 
 

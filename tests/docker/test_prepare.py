@@ -1,4 +1,4 @@
-"""What runs before the containers start: the secrets are made once, and open what they should."""
+"""The script that runs before the containers: it creates the secrets once, and they give access."""
 
 import json
 import os
@@ -17,26 +17,26 @@ from tests.docker.dockerfiles import FOLDER
 
 
 def prepare(folder: Path) -> Path:
-    """Runs the script as the container does, for this user's folders; returns the one with the secrets."""
+    """Run the script like the container, on folders of this user. Returns the folder of the secrets."""
     secrets, volumes = folder / "secrets", folder / "volumes"
-    for wanted in (secrets, volumes / "valkey"):
-        wanted.mkdir(parents=True, exist_ok=True)
-    told = {
+    for path in (secrets, volumes / "valkey"):
+        path.mkdir(parents=True, exist_ok=True)
+    variables = {
         "SECRETS": str(secrets),
         "VOLUMES": str(volumes),
         "OWNER": f"{os.getuid()}:{os.getgid()}",
     }
-    subprocess.run(["sh", FOLDER / "prepare.sh"], env=os.environ | told, check=True)
+    subprocess.run(["sh", FOLDER / "prepare.sh"], env=os.environ | variables, check=True)
     return secrets
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Every file's text."""
+    """Return the text of every file by name."""
     return {path.name: path.read_text() for path in folder.iterdir()}
 
 
-def test_secrets_are_made_once(tmp_path: Path) -> None:
-    """Each is random, for its owner's eyes alone, and stays the same when the service starts again."""
+def test_secrets_are_created_once(tmp_path: Path) -> None:
+    """Each secret is random, readable only by its owner, and unchanged after a restart."""
     secrets = prepare(tmp_path)
     first = contents(secrets)
     assert len({first["link_secret"], first["redis_password"]}) == 2
@@ -45,26 +45,26 @@ def test_secrets_are_made_once(tmp_path: Path) -> None:
     assert contents(prepare(tmp_path)) == first
 
 
-def test_a_secret_of_an_operator_stays(tmp_path: Path) -> None:
-    """What was put there before the first start is kept, and what follows from it follows."""
+def test_a_secret_of_an_operator_is_kept(tmp_path: Path) -> None:
+    """A secret written before the first start is kept and used in derived files."""
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "redis_password").write_text("chosen")
-    made = contents(prepare(tmp_path))
-    assert made["redis_password"] == "chosen"
-    assert made["redis_url"] == "redis://:chosen@redis:6379/0\n"
+    written = contents(prepare(tmp_path))
+    assert written["redis_password"] == "chosen"
+    assert written["redis_url"] == "redis://:chosen@redis:6379/0\n"
 
 
-def test_the_store_knows_the_key_that_workers_get(tmp_path: Path) -> None:
-    """SeaweedFS's one user has the key of the files that the settings name."""
-    made = contents(prepare(tmp_path))
-    (user,) = json.loads(made["s3.json"])["identities"]
+def test_the_store_has_the_key_of_the_workers(tmp_path: Path) -> None:
+    """SeaweedFS's only user has the key in the files that the settings name."""
+    written = contents(prepare(tmp_path))
+    (user,) = json.loads(written["s3.json"])["identities"]
     (key,) = user["credentials"]
-    assert key["accessKey"] == made["store_access_key_id"]
-    assert key["secretKey"] == made["store_secret_access_key"]
+    assert key["accessKey"] == written["store_access_key_id"]
+    assert key["secretKey"] == written["store_secret_access_key"]
 
 
-def test_redis_opens_to_the_address_that_workers_get(tmp_path: Path) -> None:
-    """Started as Compose starts it, it asks for the password that stands in `redis_url`, and it never evicts."""
+def test_redis_accepts_the_address_of_the_workers(tmp_path: Path) -> None:
+    """With Compose's command, Redis requires the password in `redis_url` and does not evict keys."""
     secrets, port = prepare(tmp_path), free_port()
     command = [
         part.replace("/run/handsoff", str(secrets)) for part in services(BASE)["redis"]["command"]
@@ -76,9 +76,9 @@ def test_redis_opens_to_the_address_that_workers_get(tmp_path: Path) -> None:
             with redis.Redis.from_url(url, retry=Retry(ConstantBackoff(0.05), 200)) as client:
                 assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
             with (
-                redis.Redis(port=port) as stranger,
+                redis.Redis(port=port) as anonymous,
                 pytest.raises(redis.AuthenticationError),
             ):
-                stranger.ping()
+                anonymous.ping()
         finally:
             server.terminate()

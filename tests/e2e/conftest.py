@@ -1,4 +1,4 @@
-"""The whole service as processes, on a folder and on a real S3 server: the same tests run on both."""
+"""The service as processes, once on a folder and once on a real S3 server. The same tests run on both."""
 
 import subprocess
 import sys
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from examples.demo.demo import render_labelset
+from examples.demo.plain_client import PlainClient
 from examples.demo.redis_access import LOOPBACK
-from examples.demo.road import Road
 from examples.demo.stack import Stack, free_port, wait_until_listening
 
 BUCKET = "handsoff"
@@ -21,7 +21,7 @@ ACCESS_KEY, SECRET_KEY = "an-access-key", "a-secret-key"
 def stack(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """Redis, the app, a worker for each queue and the reconciler, on one kind of store."""
+    """Start Redis, the app, a worker for each queue and the reconciler, on one kind of store."""
     folder: Path = tmp_path_factory.mktemp(request.param)
     with ExitStack() as opened:
         settings = {"HANDSOFF_CPU_THREADS": "1"}
@@ -34,7 +34,7 @@ def stack(
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[dict[str, str]]:
-    """`rclone serve s3` on loopback; yields the settings that point at it. A bucket is a folder of what it serves."""
+    """Run `rclone serve s3` on loopback and yield its settings. A bucket is a folder."""
     (folder / "s3" / BUCKET).mkdir(parents=True)
     port = free_port()
     command = [str(Path(sys.executable).with_name("rclone")), "serve", "s3", str(folder / "s3")]
@@ -57,35 +57,35 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def road(stack: Stack) -> Iterator[Road]:
-    """The client of the demo."""
-    road = Road(stack.address)
-    yield road
-    road.close()
+def client(stack: Stack) -> Iterator[PlainClient]:
+    """Return the HTTP client of the demo."""
+    client = PlainClient(stack.address)
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="module")
-def labelset(road: Road, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Four rendered portraits with masks, keypoints and depth, uploaded."""
+def labelset(client: PlainClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Upload four rendered portraits with masks, keypoints and depth."""
     folder = tmp_path_factory.mktemp("portraits") / "labelled"
-    return road.upload(render_labelset(folder, 4, "--all-truth"))
+    return client.upload(render_labelset(folder, 4, "--all-truth"))
 
 
 @pytest.fixture(scope="module")
-def heldout(road: Road, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Four more that no fit trains on."""
+def heldout(client: PlainClient, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Upload four portraits that no fit uses for training."""
     folder = tmp_path_factory.mktemp("portraits") / "heldout"
-    return road.upload(render_labelset(folder, 4, "--heldout", "--all-truth"))
+    return client.upload(render_labelset(folder, 4, "--heldout", "--all-truth"))
 
 
 @pytest.fixture(scope="module")
-def fit(road: Road, labelset: str, heldout: str) -> str:
-    """A quick fit that has succeeded."""
-    fit_id = road.start_fit(
+def fit(client: PlainClient, labelset: str, heldout: str) -> str:
+    """Run a short fit until it succeeds."""
+    fit_id = client.start_fit(
         generator="portraits-64",
         labelset=labelset,
         validation_labelset=heldout,
         options={"inversion": {"steps": 10}, "ensemble": {"steps": 60}},
     )
-    road.succeed(f"/v1/fits/{fit_id}")
+    client.succeed(f"/v1/fits/{fit_id}")
     return fit_id

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from contracts.base import Model
 from contracts.families import GeneratorFamily
-from contracts.generators import GeneratorManifest
+from contracts.generators import StoredGenerator
 from models.arrays import Classes, Codes, Images
 from models.generators.generator import Layout, Synthesis
 from models.inversion.inverter import Inversion
@@ -122,7 +122,7 @@ class GradientFamily:
         """It comes without one."""
 
     def open_inverter(
-        self, loader: NetworkLoader, generator: GeneratorManifest, *_: object, **__: object
+        self, loader: NetworkLoader, generator: StoredGenerator, *_: object, **__: object
     ) -> LeastSquares:
         return LeastSquares(loader.load(generator.weights, self.build_generator))
 

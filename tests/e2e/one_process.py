@@ -1,6 +1,6 @@
-"""The real app over real HTTP, its client, and the worker's own code, all in this process on one store in memory.
+"""The app over HTTP, its client and the worker's code, all in this process with one store in memory.
 
-Whoever imports `world` imports `served` too, from where it is.
+A test that imports the fixture `world` also imports `served` from `tests.app.conftest`.
 """
 
 from collections.abc import Iterator
@@ -25,9 +25,9 @@ from workers.rendering import batches, exports
 
 @dataclass(frozen=True)
 class World:
-    """A batch of five samples with masks, keypoints and depth in two shards, and all that made it.
+    """A batch of five samples with masks, keypoints and depth in two shards, with its client and its scene.
 
-    `folder` is the batch as the client has downloaded it.
+    `folder` is the batch downloaded by the client.
     """
 
     handsoff: HandsOff
@@ -36,11 +36,11 @@ class World:
 
     @property
     def batch_id(self) -> str:
-        """The batch."""
+        """Return the id of the batch."""
         return self.folder.batch.id
 
     def export(self, name: ExportFormat, *, instances: bool = False) -> None:
-        """Makes an export of the batch, as a worker would."""
+        """Write an export of the batch with the code of a worker."""
         ref = ExportRef(
             batch=JobRef(tenant=DEFAULT_TENANT, id=self.batch_id), format=name, instances=instances
         )
@@ -51,7 +51,7 @@ class World:
 def world(
     served: tuple[FastAPI, httpx2.Client], redis_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """One fit and one batch for all tests of a module."""
+    """Create one fit and one batch for all tests of a module."""
     folder, store = tmp_path_factory.mktemp("world"), Store.in_memory()
     settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"})
     ledger = Ledger.connect(redis_url)
@@ -68,9 +68,9 @@ def world(
 
 
 def _render(scene: Scene, batch_id: str) -> None:
-    """Every shard of a batch, as one worker would."""
+    """Render every shard of a batch with the code of a worker."""
     ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-    request = records.read_request(scene.machine.store, ref)
-    assert isinstance(request, BatchRequest)
+    request = records.read_request(scene.machine.store, ref, BatchRequest)
+    assert request is not None
     for index in range(request.num_shards):
         batches.run_shard(scene.machine, str(ShardRef(batch=ref, index=index)), 1)

@@ -1,4 +1,4 @@
-"""The client on a machine that has nothing but the client: its own environment, its own command, a service far off."""
+"""The client in an environment with only the client, against a service in another process."""
 
 import json
 import os
@@ -26,7 +26,7 @@ QUICK = ', options={"inversion": {"steps": 10}, "ensemble": {"steps": 60}})'
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a new environment with the client and what it needs: httpx2, NumPy, Pillow."""
+    """Create an environment with the client, httpx2, NumPy and Pillow. Returns its programs folder."""
     folder = tmp_path_factory.mktemp("alone")
     source = folder / "client"
     shutil.copytree(REPOSITORY / "client", source, ignore=shutil.ignore_patterns("*.egg-info"))
@@ -39,9 +39,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(alone: Path, stack: Stack, folder: Path, *words: str) -> str:
-    """What a program of that environment prints."""
+    """Run a program of that environment. Returns its output."""
     environment = {"PATH": f"{alone}{os.pathsep}{os.defpath}", "HANDSOFF_URL": stack.address}
-    ran = subprocess.run(
+    result = subprocess.run(
         [str(alone / words[0]), *words[1:]],
         cwd=folder,
         env=environment,
@@ -49,29 +49,29 @@ def run(alone: Path, stack: Stack, folder: Path, *words: str) -> str:
         capture_output=True,
         text=True,
     )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
-def test_it_is_light(alone: Path, stack: Stack, tmp_path: Path) -> None:
-    """No torch, and nothing of the service."""
+def test_the_environment_is_light(alone: Path, stack: Stack, tmp_path: Path) -> None:
+    """Neither torch nor the service is installed."""
     names = ["torch", "fastapi", "pydantic", "redis", "rich", "app", "workers", "contracts"]
     code = f"from importlib.util import find_spec; print([n for n in {names} if find_spec(n)])"
     assert run(alone, stack, tmp_path, "python", "-c", code) == "[]\n"
 
 
-def test_from_an_upload_to_a_trained_network(alone: Path, stack: Stack, tmp_path: Path) -> None:
-    """The README's walk in under 20 lines, then its command on what came. Only steps and samples are fewer here."""
+def test_the_readme_example_trains_a_network(alone: Path, stack: Stack, tmp_path: Path) -> None:
+    """The README's example has under 20 lines and works, then its commands work. Steps and samples are reduced."""
     readme = (REPOSITORY / "client" / "README.md").read_text()
-    walk = readme.partition(BLOCK_BEGINS)[2].partition("```")[0]
-    assert 0 < len([line for line in walk.splitlines() if line]) < 20
-    walk = walk.replace("labelset=labelset.id)", f"labelset=labelset.id{QUICK}", 1)
+    example = readme.partition(BLOCK_BEGINS)[2].partition("```")[0]
+    assert 0 < len([line for line in example.splitlines() if line]) < 20
+    example = example.replace("labelset=labelset.id)", f"labelset=labelset.id{QUICK}", 1)
     (tmp_path / "pairs").symlink_to(render_labelset(tmp_path / "labelled", 4))
-    printed = run(alone, stack, tmp_path, "python", "-c", walk.replace("n=256", "n=24"))
+    printed = run(alone, stack, tmp_path, "python", "-c", example.replace("n=256", "n=24"))
     assert printed.endswith("of the pixels are right\n")
     assert "background, skin" in run(alone, stack, tmp_path, "handsoff", "show", "data")
     batch = json.loads(run(alone, stack, tmp_path, "handsoff", "--json", "batches"))["id"]
     export = ["handsoff", "export", batch, "--format", "coco", "--out"]
     run(alone, stack, tmp_path, *export, "coco.zip")
-    run(alone, stack, tmp_path, "handsoff", "export", "data", *export[3:], "mine.zip")
-    assert (tmp_path / "coco.zip").read_bytes() == (tmp_path / "mine.zip").read_bytes()
+    run(alone, stack, tmp_path, "handsoff", "export", "data", *export[3:], "local.zip")
+    assert (tmp_path / "coco.zip").read_bytes() == (tmp_path / "local.zip").read_bytes()

@@ -15,6 +15,7 @@ from contracts.base import Artefact, Model
 from contracts.digests import sha256_of
 from contracts.errors.jobs import InputMissing
 from contracts.errors.tree import HandsOffError, Unavailable
+from contracts.kinds import EXPORT
 from state.ledger import Ledger
 from state.on_demand.kinds import ItemKind
 from state.on_demand.ledger import Item, OnDemandLedger
@@ -48,10 +49,12 @@ class ReportFailed(HandsOffError):
     code = "report_failed"
 
 
+BATCH_ID = "batch_" + "1" * 32
+BATCH, PATH = f"default/{BATCH_ID}", f"/reports/default/{BATCH_ID}"
 REPORTS: ItemKind[str, Report] = ItemKind(
     item=lambda batch: Item(batch, "report"),
     parse=str,
-    call=lambda batch, number: Call("export", batch, f"{batch.rpartition('/')[2]}-{number}"),
+    call=lambda batch, number: Call(EXPORT, batch, "cpu", f"{BATCH_ID}-{number}"),
     record_type=Report,
     record_key=lambda batch: f"tenants/{batch}/report.json",
     artefacts=lambda report: (report.page,),
@@ -59,7 +62,6 @@ REPORTS: ItemKind[str, Report] = ItemKind(
     not_ready=lambda batch: ReportNotReady(f"The report of '{batch}' is being made."),
     failed=lambda batch, error: ReportFailed(f"{batch}: {error.detail}"),
 )
-BATCH, PATH = "default/batch_1", "/reports/default/batch_1"
 router = APIRouter()
 
 
@@ -118,7 +120,7 @@ def test_all_requests_wait_for_one_report(
         until(lambda: bool(queued("cpu")))
         make_report(machine)
         assert [answer.result().json()["page"]["num_bytes"] for answer in answers] == [6, 6]
-    assert queued("cpu") == ["batch_1-1"]
+    assert queued("cpu") == [f"{BATCH_ID}-1"]
     assert OnDemandLedger(machine.ledger).all_claims() == {}
 
 
@@ -140,7 +142,7 @@ def test_a_failure_is_reported_to_all_requests(
         make_report(machine, page=b"")
         codes = [answer.result().json()["code"], client.get(PATH).json()["code"]]
     assert codes == ["report_failed", "report_failed"]
-    assert queued("cpu") == ["batch_1-1"]
+    assert queued("cpu") == [f"{BATCH_ID}-1"]
 
 
 def test_a_request_queues_a_report_again_whose_worker_died(
@@ -151,10 +153,10 @@ def test_a_request_queues_a_report_again_whose_worker_died(
     """The repair frees the claim, and the request goes on waiting."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.get, PATH)
-        until(lambda: queued("cpu") == ["batch_1-1"])
-        making.free_lost_claims(machine, ["batch_1-1"])  # still queued: it stays
+        until(lambda: queued("cpu") == [f"{BATCH_ID}-1"])
+        making.free_lost_claims(machine, [f"{BATCH_ID}-1"])  # still queued: it stays
         assert len(OnDemandLedger(machine.ledger).all_claims()) == 1
         making.free_lost_claims(machine, ())
-        until(lambda: queued("cpu") == ["batch_1-1", "batch_1-2"])
+        until(lambda: queued("cpu") == [f"{BATCH_ID}-1", f"{BATCH_ID}-2"])
         make_report(machine)
         assert answer.result().status_code == 200

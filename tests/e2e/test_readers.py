@@ -1,4 +1,4 @@
-"""One batch, rendered by a worker and fetched by the client: its readers, its card, its exports."""
+"""A batch rendered by a worker and downloaded by the client: its readers, its card, its exports."""
 
 import hashlib
 import io
@@ -21,7 +21,7 @@ from tests.app.conftest import served  # noqa: F401 - a fixture
 from tests.e2e.one_process import World, world  # noqa: F401 - a fixture
 from tests.workers.scene import PX
 
-# webdataset opens shards by a name that it never closes; the warning is about its code.
+# webdataset does not close the shards it opens, which causes this warning.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "client" / "examples"
@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 def by_the_client(folder: BatchFolder) -> Iterator[Row]:
-    """Every sample, decoded; uncertainty is put back into the steps that are stored."""
+    """Yield every sample decoded by the client. Uncertainty is converted back to the stored steps."""
     for shard in range(len(folder.index.shards)):
         reader = ShardReader(folder.path_of(shard))
         for files in reader:
@@ -49,7 +49,7 @@ def by_the_client(folder: BatchFolder) -> Iterator[Row]:
 
 
 def by_tarfile(folder: BatchFolder) -> Iterator[Row]:
-    """Every sample by plain members and plain Pillow."""
+    """Yield every sample read with tarfile and Pillow."""
     rows: dict[str, Row] = {}
     for shard in range(len(folder.index.shards)):
         with tarfile.open(folder.path_of(shard)) as tar:
@@ -62,14 +62,14 @@ def by_tarfile(folder: BatchFolder) -> Iterator[Row]:
 
 
 def by_webdataset(folder: BatchFolder) -> Iterator[Row]:
-    """Every sample as webdataset groups its files, and with the example's decoders."""
+    """Yield every sample read with webdataset and the example's decoders."""
     example = runpy.run_path(str(EXAMPLES / "train_with_webdataset.py"))
     for image, mask in example["pairs"](folder):
         yield {"png": image.permute(1, 2, 0).numpy(), "mask.png": mask.numpy()}
 
 
 def by_datasets(folder: BatchFolder) -> Iterator[Row]:
-    """Every sample by Hugging Face's own decoders, as the example reads them."""
+    """Yield every sample read with Hugging Face's decoders, as in the example."""
     example = runpy.run_path(str(EXAMPLES / "train_with_datasets.py"))
     for row in example["rows"](folder):
         pictures = {name: np.array(row[name]) for name in PICTURES}
@@ -77,7 +77,7 @@ def by_datasets(folder: BatchFolder) -> Iterator[Row]:
 
 
 def by_datasets_as_tensors(folder: BatchFolder) -> Iterator[Row]:
-    """Every sample as the example hands it to a network."""
+    """Yield every sample as the tensors that the example passes to a network."""
     example = runpy.run_path(str(EXAMPLES / "train_with_datasets.py"))
     for row in example["pairs"](folder):
         yield {"png": row["image"].permute(1, 2, 0).numpy(), "mask.png": row["mask"][0].numpy()}
@@ -85,40 +85,40 @@ def by_datasets_as_tensors(folder: BatchFolder) -> Iterator[Row]:
 
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hugging Face's library asks nobody about a data set on this machine."""
+    """Keep Hugging Face's library from using the network for a local data set."""
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
 
 
-def test_every_reader_finds_the_same_integers(world: World) -> None:  # noqa: F811 - a fixture
-    """Pixels, class indices, 16-bit depth and facts, sample by sample, as the client decodes them."""
-    wanted = list(by_the_client(world.folder))
-    assert [row["json"]["index"] for row in wanted] == [0, 1, 2, 3, 4]
-    assert wanted[0]["mask.png"].shape == (PX, PX)
+def test_every_reader_returns_the_same_integers(world: World) -> None:  # noqa: F811 - a fixture
+    """Pixels, class indices, 16-bit depth and metadata of each sample equal those from the client."""
+    expected = list(by_the_client(world.folder))
+    assert [row["json"]["index"] for row in expected] == [0, 1, 2, 3, 4]
+    assert expected[0]["mask.png"].shape == (PX, PX)
     for read in (by_tarfile, by_webdataset, by_datasets, by_datasets_as_tensors):
-        for ours, theirs in zip(wanted, read(world.folder), strict=True):
-            for name, values in theirs.items():
-                np.testing.assert_equal(values, ours[name], err_msg=f"{read.__name__}: {name}")
+        for own, other in zip(expected, read(world.folder), strict=True):
+            for name, values in other.items():
+                np.testing.assert_equal(values, own[name], err_msg=f"{read.__name__}: {name}")
 
 
 def test_a_downloaded_batch_is_a_data_set_of_hugging_face(world: World) -> None:  # noqa: F811 - a fixture
-    """By the name of its folder: the card's front matter says which files hold the samples."""
+    """`load_dataset` accepts the folder, because the card's front matter lists the files of the samples."""
     path = str(world.folder.folder)
     samples = datasets.load_dataset(path, split="train", streaming=True)
     assert [row["json"]["index"] for row in samples] == [0, 1, 2, 3, 4]
 
 
 def test_an_imagefolder_is_read_by_hugging_face(world: World, tmp_path: Path) -> None:  # noqa: F811 - a fixture
-    """By the name of its folder: pictures and facts of every sample, the same integers as in the shards."""
+    """`load_dataset` accepts the folder. Pictures and metadata equal those in the shards."""
     path = str(export(world.folder, "imagefolder", tmp_path / "out"))
     read = datasets.load_dataset(path, split="train", streaming=True)
-    for ours, theirs in zip(by_the_client(world.folder), read, strict=True):
-        assert theirs["index"] == ours["json"]["index"]
+    for own, other in zip(by_the_client(world.folder), read, strict=True):
+        assert other["index"] == own["json"]["index"]
         for column, name in (("image", "png"), ("mask", "mask.png"), ("depth", "depth.png")):
-            np.testing.assert_equal(np.array(theirs[column]), ours[name], err_msg=column)
+            np.testing.assert_equal(np.array(other[column]), own[name], err_msg=column)
 
 
-def test_the_card_says_what_the_batch_is(world: World) -> None:  # noqa: F811 - a fixture
-    """As the manifest pins it: license and tasks for the Hub, classes, settings and quality for people."""
+def test_the_card_describes_the_batch(world: World) -> None:  # noqa: F811 - a fixture
+    """The card has the digest in the manifest, license and tasks for the Hub, classes, settings and quality."""
     text = (world.folder.folder / "README.md").read_text()
     manifest = world.handsoff.batches.manifest(world.batch_id)
     assert hashlib.sha256(text.encode()).hexdigest() == manifest["card"]["sha256"]
@@ -147,13 +147,13 @@ def test_the_service_and_the_client_export_the_same_bytes(
     *,
     instances: bool,
 ) -> None:
-    """One implementation: the worker's archive is what `export` makes of the downloaded shards."""
+    """The worker's archive equals the client's export of the downloaded shards."""
     world.export(name, instances=instances)
-    theirs = world.handsoff.batches.export(
-        world.batch_id, name, tmp_path / "theirs.zip", instances=instances
+    remote = world.handsoff.batches.export(
+        world.batch_id, name, tmp_path / "remote.zip", instances=instances
     )
-    mine = export(world.folder, name, tmp_path / "mine.zip", instances=instances)
-    assert theirs.read_bytes() == mine.read_bytes()
+    local = export(world.folder, name, tmp_path / "local.zip", instances=instances)
+    assert remote.read_bytes() == local.read_bytes()
 
 
 def _decoded(field: str, data: bytes) -> Any:

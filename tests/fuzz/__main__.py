@@ -1,7 +1,7 @@
-"""`python -m tests.fuzz`: schemathesis against the service as it runs, over loopback. The last line is JSON.
+"""`python -m tests.fuzz`: run schemathesis against a running service on loopback. The last line is JSON.
 
-The app and a Redis run as processes on a folder; every check of the answers against the description of the API is on.
-Only one is left out: that a body which fits its schema is accepted (an id that fits its pattern names nothing here).
+The app and a Redis run as processes on a folder. All checks of responses against the description of the API are on,
+except the check that a valid body is accepted, because an id that matches its pattern may not exist.
 """
 
 import argparse
@@ -16,17 +16,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from contracts.kinds import KINDS
 from examples.demo.stack import REPOSITORY, Stack
 from state.settings import Settings
-from tests.fuzz.seeds import sow
+from tests.fuzz.objects import create_objects
 
-LEFT_OUT = "positive_data_acceptance,ignored_auth"
-# These wait: for a shard that no worker renders, and for the end of jobs that no worker runs.
-SLOW = ("read_tar", "follow_inverter", "follow_generator", "follow_fit", "follow_batch")
+SKIPPED_CHECKS = "positive_data_acceptance,ignored_auth"
+# These operations wait for a worker, and no worker runs.
+SLOW = ("read_tar", *(f"follow_{kind.name}" for kind in KINDS))
 
 
 def main() -> int:
-    """Fuzz a service of its own, print what failed, and one line of JSON."""
+    """Start a service, fuzz it, and print the failures and one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--examples", type=int, default=100, help="cases for each operation and phase"
@@ -40,17 +41,19 @@ def main() -> int:
         status, report = _fuzz(stack, arguments)
         log = (stack.folder / "app.log").read_text(errors="replace")
         cases = list(_cases(report))
-    found = Counter(check for case in cases for check in case["failures"])
+    failures = Counter(check for case in cases for check in case["failures"])
     summary = {
         "cases": len(cases),
-        "answers_5xx": sum(500 <= case["status"] < 600 and case["status"] != 503 for case in cases),
-        "answers_503_not_ready": sum(case["status"] == 503 for case in cases),
-        "surprises_in_log": log.count("unexpected error"),
-        "failures": dict(found),
+        "responses_5xx": sum(
+            500 <= case["status"] < 600 and case["status"] != 503 for case in cases
+        ),
+        "responses_503_not_ready": sum(case["status"] == 503 for case in cases),
+        "unexpected_errors_in_log": log.count("unexpected error"),
+        "failures": dict(failures),
         "exit_status": status,
     }
     sys.stdout.write(json.dumps(summary) + "\n")
-    return 1 if status or summary["surprises_in_log"] or summary["answers_5xx"] else 0
+    return 1 if status or summary["unexpected_errors_in_log"] or summary["responses_5xx"] else 0
 
 
 def _fuzz(stack: Stack, arguments: argparse.Namespace) -> tuple[int, Path]:
@@ -58,7 +61,7 @@ def _fuzz(stack: Stack, arguments: argparse.Namespace) -> tuple[int, Path]:
     settings = Settings.model_validate(
         {name: environment[f"HANDSOFF_{name.upper()}"] for name in ("redis_url", "store_url")}
     )
-    ids = sow(stack.address, settings)
+    ids = create_objects(stack.address, settings)
     report = stack.folder / "fuzz.ndjson"
     hooks = {
         "SCHEMATHESIS_HOOKS": str(REPOSITORY / "tests" / "fuzz" / "hooks.py"),
@@ -82,26 +85,26 @@ def _fuzz(stack: Stack, arguments: argparse.Namespace) -> tuple[int, Path]:
         "--report-ndjson-path",
         str(report),
         "--exclude-checks",
-        LEFT_OUT,
+        SKIPPED_CHECKS,
         "--request-timeout",
         "20",
     ]
     options += [word for name in SLOW for word in ("--exclude-operation-id", name)]
-    ran = subprocess.run(
+    result = subprocess.run(
         [*command, *options], env={**os.environ, **hooks}, cwd=stack.folder, check=False
     )
-    return ran.returncode, report
+    return result.returncode, report
 
 
 def _cases(report: Path) -> Iterator[dict[str, Any]]:
-    """Each case that was sent: the status of its answer, and the checks that failed."""
+    """Yield the status and the failed checks of each sent case."""
     for line in report.read_text("utf-8", errors="replace").splitlines():
         recorder = json.loads(line).get("ScenarioFinished", {}).get("recorder", {})
         for case_id, interaction in recorder.get("interactions", {}).items():
             checks = recorder.get("checks", {}).get(case_id, [])
             failures = [check["name"] for check in checks if check["status"] == "failure"]
-            answer = interaction.get("response") or {}
-            yield {"status": answer.get("status_code", 0), "failures": failures}
+            response = interaction.get("response") or {}
+            yield {"status": response.get("status_code", 0), "failures": failures}
 
 
 if __name__ == "__main__":

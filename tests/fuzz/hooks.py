@@ -1,6 +1,6 @@
-"""What the fuzzer is told of this API: half of the ids that it sends are of things that exist.
+"""Hooks of the fuzzer: half of the ids that it sends exist.
 
-schemathesis loads this file by `SCHEMATHESIS_HOOKS`; the ids come as JSON in `HANDSOFF_FUZZ_IDS`.
+schemathesis loads this file from `SCHEMATHESIS_HOOKS`. `HANDSOFF_FUZZ_IDS` has the ids as JSON.
 """
 
 import json
@@ -20,12 +20,12 @@ _FIELDS = {
 
 
 def _is_replaced(value: object) -> bool:
-    """True for about half of all values, always for the same ones: a failure can be repeated."""
+    """Return True for about half of all values. The choice is deterministic, so failures can be repeated."""
     return crc32(repr(value).encode()) % 2 == 0
 
 
 def map_body(_: Any, body: Any) -> Any:
-    """The same for the ids in a JSON body."""
+    """Replace ids in a JSON body by existing ones."""
     if not isinstance(body, dict):
         return body
     return {
@@ -37,20 +37,20 @@ def map_body(_: Any, body: Any) -> Any:
 
 
 def before_call(_: Any, case: Any, __: Any) -> None:
-    """Put an id that exists where one belongs, and let nothing be waited for: no worker runs.
+    """Replace ids in the path by existing ones, and disable waiting, because no worker runs.
 
-    A case that is meant to be refused keeps its values.
+    A case that must be refused keeps its values.
     """
     for name in [name for name in case.headers or {} if name.lower() == "prefer"]:
         del case.headers[name]
-    if any(one.name == "wait" for one in case.operation.query):
+    if any(parameter.name == "wait" for parameter in case.operation.query):
         case.query = {"wait": "0", **(case.query or {})}
     if case.meta is not None and str(case.meta.generation.mode.value) == "negative":
         return
     if "wait" in (case.query or {}):
         case.query = {**case.query, "wait": "0"}
     if case.meta is not None and "stateful" in str(case.meta.phase.name).lower():
-        return  # the ids of things that the fuzzer itself has just created
+        return  # the fuzzer has just created these ids
     for name, value in (case.path_parameters or {}).items():
         if name in IDS and _is_replaced(value):
             case.path_parameters[name] = IDS[name]

@@ -1,4 +1,4 @@
-"""What an accelerator must not change: images, labels and codes are those of the CPU up to rounding."""
+"""An accelerator gives the same images, labels and codes as the CPU, up to rounding."""
 
 import pytest
 import torch
@@ -22,15 +22,15 @@ pytestmark = [
 
 @pytest.fixture
 def generator() -> Generator:
-    """A 32 px generator with random weights, on the CPU."""
+    """Return a 32 px generator with random weights on the CPU."""
     torch.manual_seed(0)
     config = GeneratorConfig(z_dim=16, w_dim=16, channels=(16, 16, 8, 8), num_mapping_layers=2)
     return Generator(config).eval().requires_grad_(False)
 
 
 @pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
-def test_labels_are_those_of_the_cpu(generator: Generator, rank: int | None) -> None:
-    """At least 99.9% of the pixels of 16 samples get the same class."""
+def test_labels_equal_those_of_the_cpu(generator: Generator, rank: int | None) -> None:
+    """At least 99.9% of the pixels of 16 samples have the same class."""
     taps = generator.config.tap_channels
     ensemble = Ensemble(EnsembleConfig(tap_channels=taps, tasks=TASKS, rank=rank))
     for parameter in ensemble.parameters():
@@ -38,21 +38,21 @@ def test_labels_are_those_of_the_cpu(generator: Generator, rank: int | None) -> 
     ensemble.eval().requires_grad_(False)
     ws = generator.map(torch.randn(16, 16))
     expected = LabelGenerator(generator, ensemble).render(ws)
-    found = LabelGenerator(generator.cuda(), ensemble.cuda()).render(ws.cuda())
-    assert found.masks is not None
+    actual = LabelGenerator(generator.cuda(), ensemble.cuda()).render(ws.cuda())
+    assert actual.masks is not None
     assert expected.masks is not None
-    differs = found.masks != expected.masks
+    differs = actual.masks != expected.masks
     assert differs.sum() <= 0.001 * differs.numel()
 
 
 def test_a_fit_runs_on_the_device(generator: Generator) -> None:
-    """Inversion and training stay on the device of their inputs."""
+    """Inversion and training run on the device of their inputs."""
     generator = generator.cuda()
     images = generator(torch.randn(2, 16, device="cuda")).clamp(-1, 1)
     options = inversion_options(steps=5)
-    found = invert(Tools.of(generator), images, options)
+    inversion = invert(Tools.of(generator), images, options)
     labels = Labels(label_px=(32, 32), masks=torch.randint(0, 5, (2, 32, 32)))
     ensemble = train_ensemble(
-        generator, found.codes, labels, tasks=TASKS, options=ensemble_options(steps=5), seed=0
+        generator, inversion.codes, labels, tasks=TASKS, options=ensemble_options(steps=5), seed=0
     )
     assert ensemble.layer1.weight.is_cuda

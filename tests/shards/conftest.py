@@ -1,4 +1,4 @@
-"""Shards under test: those of the client's tests."""
+"""Use the shards of the client's tests."""
 
 from tests.client.conftest import batch_of_14
 

@@ -1,8 +1,6 @@
-"""Batches under test for the exports' readers: classes that are scattered, thin, hollow or absent, and keypoints."""
+"""Batches that are difficult for readers of exports: scattered, thin, hollow and absent classes, and keypoints."""
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ from PIL import Image
 
 from handsoff_shards.labels import KeypointLabels, Labels
 from handsoff_shards.reading import ShardSet
+from handsoff_shards.writing import ShardWriter
 from tests.client.conftest import png
 
 CLASSES = ("background", "skin", "ring", "specks", "never")
@@ -22,7 +21,7 @@ Mask = NDArray[np.uint8]
 
 
 def mask_of(index: int) -> Mask:
-    """A block, a ring with a hole, and specks; sample 2 has no object, sample 3 a single pixel."""
+    """Return a block, a ring with a hole, and specks. Sample 2 has no object, sample 3 one pixel."""
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     if index == 2:
         return mask
@@ -38,7 +37,7 @@ def mask_of(index: int) -> Mask:
 
 
 def points_of(index: int) -> list[tuple[float, float, int]]:
-    """Two seen and one absent; sample 1 has a single one at the image's very edge, sample 2 none."""
+    """Return two labelled points and an absent one. Sample 1 has one point at the edge of the image, sample 2 none."""
     if index == 1:
         return [(0.0, 0.0, 0), (float(WIDTH), float(HEIGHT), 2), (0.0, 0.0, 0)]
     if index == 2:
@@ -47,14 +46,11 @@ def points_of(index: int) -> list[tuple[float, float, int]]:
 
 
 def shard_set(folder: Path, num_samples: int, labels: Labels = LABELS) -> ShardSet:
-    """A batch of one shard with these labels."""
+    """Write a batch of one shard with these labels."""
     path = folder / "shard.tar"
-    with tarfile.open(path, "w") as tar:
+    with path.open("wb") as file, ShardWriter(file) as shard:
         for index in range(num_samples):
-            for extension, data in _files(index, labels).items():
-                header = tarfile.TarInfo(f"{index:09d}.{extension}")
-                header.size = len(data)
-                tar.addfile(header, io.BytesIO(data))
+            shard.add(index, _files(index, labels))
     return ShardSet("batch_1", labels, [path])
 
 

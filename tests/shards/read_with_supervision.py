@@ -1,6 +1,6 @@
-"""Reads an export as supervision's users do: `python read_with_supervision.py coco|yolo FOLDER OUT.npz`.
+"""Read an export as users of supervision do: `python read_with_supervision.py coco|yolo FOLDER OUT.npz`.
 
-Runs in an environment of its own. Writes the names of the classes and, for each image, an index mask and the number
+It runs in a separate environment. It writes the names of the classes and, for each image, an index mask and the number
 of its objects by class.
 """
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import supervision  # type: ignore[import-not-found]  # it is installed in the other environment alone
+import supervision  # type: ignore[import-not-found]  # installed only in the other environment
 
 
 def load(kind: str, folder: Path) -> list[Any]:
-    """The data sets of an export: one of COCO, one for each split of YOLO. Masks are asked for."""
+    """Return the data sets of an export with masks: one of COCO, one for each split of YOLO."""
     if kind == "coco":
         annotations = str(folder / "annotations.json")
         images = str(folder / "images")
@@ -30,10 +30,10 @@ def load(kind: str, folder: Path) -> list[Any]:
 
 
 def main(kind: str, folder: Path, out: Path) -> None:
-    """Write what was read."""
-    found: dict[str, Any] = {}
+    """Read the export, and write the result."""
+    result: dict[str, Any] = {}
     for data in load(kind, folder):
-        found["names"] = np.array(data.classes)
+        result["names"] = np.array(data.classes)
         for path, image, detections in data:
             stem = Path(path).stem
             mask = np.zeros(image.shape[:2], np.uint8)
@@ -41,8 +41,8 @@ def main(kind: str, folder: Path, out: Path) -> None:
             for place in range(len(detections)):
                 mask[detections.mask[place]] = detections.class_id[place] + 1
                 count[detections.class_id[place]] += 1
-            found[f"{stem}.mask"], found[f"{stem}.count"] = mask, count
-    np.savez(out, **found)
+            result[f"{stem}.mask"], result[f"{stem}.count"] = mask, count
+    np.savez(out, **result)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""COCO exports: what COCO's own evaluation reads is the truth, whichever task it is asked about."""
+"""COCO exports: the evaluation of COCO reads the true labels for every task."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ from handsoff_shards.labels import KeypointLabels, Labels
 from handsoff_shards.reading import ShardSet
 from tests.shards.consumers import CLASSES, HEIGHT, LABELS, POINTS, WIDTH, mask_of, shard_set
 
-# pycocotools 2.0.11 is a step behind NumPy 2.
+# pycocotools 2.0.11 is not ready for NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 TASKS = ("segm", "bbox", "keypoints")
@@ -25,17 +25,17 @@ FIELDS = {"id", "image_id", "category_id", "segmentation", "area", "bbox", "iscr
 
 
 def exported(shards: ShardSet, folder: Path, *, instances: bool = False) -> Any:
-    """The export as pycocotools loads it."""
+    """Return the export as pycocotools loads it."""
     write_folder(files_of(shards, "coco", instances=instances), folder)
     with contextlib.redirect_stdout(io.StringIO()):
         return COCO(str(folder / "annotations.json"))
 
 
 def average_precision(coco: Any, task: str, truth: list[dict[str, Any]]) -> float:
-    """AP of the truth as its own detections, over all categories."""
-    found = [one | {"score": 1.0} for one in truth]
+    """Return the AP over all categories with the true labels as detections."""
+    detections = [one | {"score": 1.0} for one in truth]
     with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = COCOeval(coco, coco.loadRes(found), task)
+        evaluation = COCOeval(coco, coco.loadRes(detections), task)
         evaluation.params.kpt_oks_sigmas = np.full(len(POINTS), 0.05)
         evaluation.evaluate()
         evaluation.accumulate()
@@ -45,12 +45,14 @@ def average_precision(coco: Any, task: str, truth: list[dict[str, Any]]) -> floa
 
 @pytest.mark.parametrize("instances", [False, True])
 @pytest.mark.parametrize("task", TASKS)
-def test_cocoeval_gives_the_truth_full_marks(tmp_path: Path, task: str, *, instances: bool) -> None:
-    """Over all categories, with all annotations as detections, or with those of the task alone."""
+def test_cocoeval_gives_the_true_labels_full_marks(
+    tmp_path: Path, task: str, *, instances: bool
+) -> None:
+    """Detections are all annotations, or only those of the task."""
     coco = exported(shard_set(tmp_path, 4), tmp_path / "out", instances=instances)
     truth = coco.dataset["annotations"]
     if instances and task != "keypoints":
-        # COCOeval looks at 100 objects of an image and category at most; the specks are more, and they are single.
+        # COCOeval evaluates at most 100 objects per image and category. There are more specks.
         specks = CLASSES.index("specks")
         coco.dataset["annotations"] = truth = [a for a in truth if a["category_id"] != specks]
         coco.createIndex()
@@ -61,7 +63,7 @@ def test_cocoeval_gives_the_truth_full_marks(tmp_path: Path, task: str, *, insta
 
 @pytest.mark.parametrize("instances", [False, True])
 def test_every_annotation_is_complete_and_exact(tmp_path: Path, *, instances: bool) -> None:
-    """All of COCO's fields; area and box are those of the region, which is the mask again."""
+    """It has all fields of COCO. Area and box match the region, and the regions give the mask."""
     coco = exported(shard_set(tmp_path, 4), tmp_path / "out", instances=instances)
     drawn = {number: np.zeros((HEIGHT, WIDTH), np.uint8) for number in coco.getImgIds()}
     for one in coco.dataset["annotations"]:
@@ -83,7 +85,7 @@ def test_every_annotation_is_complete_and_exact(tmp_path: Path, *, instances: bo
 
 
 def test_an_instance_is_a_connected_region(tmp_path: Path) -> None:
-    """One class has one region of many parts by default, and an object for each part on request."""
+    """By default a class has one region of many parts. With `instances`, each part is an object."""
     shards = shard_set(tmp_path, 1)
     specks = CLASSES.index("specks")
     by_class = exported(shards, tmp_path / "classes")
@@ -96,7 +98,7 @@ def test_an_instance_is_a_connected_region(tmp_path: Path) -> None:
 
 
 def test_keypoints_alone_are_a_data_set_too(tmp_path: Path) -> None:
-    """Without masks there is one category, and both evaluations still run."""
+    """Without masks there is one category, and all evaluations run."""
     labels = Labels(keypoints=LABELS.keypoints)
     coco = exported(shard_set(tmp_path, 4, labels), tmp_path / "out")
     assert [category["name"] for category in coco.dataset["categories"]] == ["keypoints"]
@@ -105,7 +107,7 @@ def test_keypoints_alone_are_a_data_set_too(tmp_path: Path) -> None:
 
 
 def test_the_keypoints_object_is_a_box(tmp_path: Path) -> None:
-    """Its region is its box of whole pixels: a reader can tell it from a labelled region. Absent points are zeros."""
+    """Its region is its box of whole pixels, unlike a labelled region. Absent points are zeros."""
     coco = exported(shard_set(tmp_path, 4), tmp_path / "out")
     (points,) = coco.loadCats(coco.getCatIds(catNms=["keypoints"]))
     assert (points["keypoints"], points["skeleton"]) == (list(POINTS), [[1, 2]])
@@ -117,17 +119,17 @@ def test_the_keypoints_object_is_a_box(tmp_path: Path) -> None:
 
 
 def test_a_batch_without_keypoints_has_no_field_of_them(tmp_path: Path) -> None:
-    """Readers take an annotation with keypoints for one that was labelled with some."""
+    """Readers would expect labelled keypoints."""
     coco = exported(shard_set(tmp_path, 2, Labels(CLASSES)), tmp_path / "out")
     assert all(one.keys() == FIELDS for one in coco.dataset["annotations"])
     assert len(coco.dataset["categories"]) == len(CLASSES) - 1
 
 
-def test_the_file_says_what_it_is(tmp_path: Path) -> None:
-    """Info with the batch's own date, licenses, and regions as text: no bytes and no clock."""
+def test_the_document_describes_the_batch(tmp_path: Path) -> None:
+    """It has the date of the batch, not of the export, a list of licenses, and regions as text."""
     shards = shard_set(tmp_path, 2)
-    at = datetime(2026, 11, 22, 10, tzinfo=UTC)
-    dated = ShardSet(shards.name, shards.labels, shards.paths, at)
+    finished = datetime(2026, 11, 22, 10, tzinfo=UTC)
+    dated = ShardSet(shards.name, shards.labels, shards.paths, finished)
     coco = exported(dated, tmp_path / "out")
     info = coco.dataset["info"]
     assert (info["year"], info["date_created"]) == (2026, "2026/11/22")
@@ -139,7 +141,7 @@ def test_the_file_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_no_two_categories_have_one_name(tmp_path: Path) -> None:
-    """A class may be called keypoints, and background has several spellings."""
+    """A class may have the name keypoints, and background has several spellings."""
     labels = Labels(("_background_", "keypoints", "b", "c"), keypoints=KeypointLabels(POINTS))
     write_folder(files_of(shard_set(tmp_path, 1, labels), "coco"), tmp_path / "out")
     document = json.loads((tmp_path / "out/annotations.json").read_text())

@@ -1,4 +1,4 @@
-"""Exports read by the programs that they are for, each in an environment of its own (`make export-check`)."""
+"""Read exports with the programs of their formats, each in a separate environment (`make export-check`)."""
 
 import json
 import os
@@ -17,16 +17,16 @@ pytestmark = [pytest.mark.export_check, pytest.mark.timeout(3_600)]
 
 SCRIPTS = Path(__file__).parent
 SUPERVISION = ("supervision==0.31.2",)
-# torchvision must match its torch; both stay out of the product's environment.
+# torchvision must match torch. Both are not in the environment of the product.
 ULTRALYTICS = ("torch==2.14.1", "torchvision==0.29.1", "ultralytics==8.4.190")
 NUM_SAMPLES = 12
 OBJECTS = list(CLASSES[1:])
 
 
 def environment(folder: Path, packages: tuple[str, ...]) -> Path:
-    """The Python of an environment with these packages; skips the test where they cannot be installed.
+    """Return the Python of an environment with these packages. Skip the test when they cannot be installed.
 
-    `EXPORT_CHECK_ENVIRONMENTS` names a folder where environments are kept between runs.
+    `EXPORT_CHECK_ENVIRONMENTS` names a folder that keeps environments between runs.
     """
     kept = os.environ.get("EXPORT_CHECK_ENVIRONMENTS")
     place = (Path(kept) if kept else folder) / packages[-1]
@@ -59,42 +59,46 @@ def ultralytics(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def exported(folder: Path, name: str, *, instances: bool = False) -> Path:
-    """An export of a batch with everything that is hard on a reader."""
+    """Write an export of a batch that is difficult for readers."""
     write_folder(files_of(shard_set(folder, NUM_SAMPLES), name, instances=instances), folder / name)
     return folder / name
 
 
 def run(python: Path, script: str, *words: Path | str) -> None:
-    """Run a script of this folder there; it sees nothing of this process's environment but PATH."""
-    place = str(Path(words[-1]).parent)
-    own = {"PATH": os.defpath, "HOME": place, "YOLO_CONFIG_DIR": place, "YOLO_OFFLINE": "true"}
+    """Run a script of this folder with another Python. From this process's environment it gets only PATH."""
+    home = str(Path(words[-1]).parent)
+    variables = {"PATH": os.defpath, "HOME": home, "YOLO_CONFIG_DIR": home, "YOLO_OFFLINE": "true"}
     done = subprocess.run(
-        [python, SCRIPTS / script, *words], env=own, check=False, capture_output=True, text=True
+        [python, SCRIPTS / script, *words],
+        env=variables,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
 
 
 def counts_of(index: int) -> list[int]:
-    """How many connected parts each class has."""
+    """Return the number of connected parts of each class."""
     parts = [part.value for part in find_parts(mask_of(index), range(1, len(CLASSES)))]
     return [parts.count(value) for value in range(1, len(CLASSES))]
 
 
 def test_supervision_reads_coco_exactly(supervision: Path, tmp_path: Path) -> None:
-    """Classes in order, one region for each, the same pixels."""
+    """Classes are in order, each has one region, and the pixels are equal."""
     folder = exported(tmp_path, "coco")
     run(supervision, "read_with_supervision.py", "coco", folder, tmp_path / "read.npz")
     read = np.load(tmp_path / "read.npz")
     assert read["names"].tolist() == [*OBJECTS, "keypoints"]
     for index in range(NUM_SAMPLES):
-        truth, found = mask_of(index), read[f"{index:09d}.mask"]
-        covered = found == len(CLASSES)  # the box of the keypoints lies over the regions
-        np.testing.assert_array_equal(found[~covered], truth[~covered])
+        truth, mask = mask_of(index), read[f"{index:09d}.mask"]
+        covered = mask == len(CLASSES)  # the box of the keypoints covers regions
+        np.testing.assert_array_equal(mask[~covered], truth[~covered])
         assert read[f"{index:09d}.count"][:-1].tolist() == [int(n > 0) for n in counts_of(index)]
 
 
 def test_supervision_reads_instances(supervision: Path, tmp_path: Path) -> None:
-    """One object for each connected part."""
+    """There is one object for each connected part."""
     folder = exported(tmp_path, "coco", instances=True)
     run(supervision, "read_with_supervision.py", "coco", folder, tmp_path / "read.npz")
     read = np.load(tmp_path / "read.npz")
@@ -103,7 +107,7 @@ def test_supervision_reads_instances(supervision: Path, tmp_path: Path) -> None:
 
 
 def test_supervision_reads_yolo(supervision: Path, tmp_path: Path) -> None:
-    """Classes in order and one object for each connected part, in both splits."""
+    """Classes are in order, and both splits have one object for each connected part."""
     folder = exported(tmp_path, "yolo-seg")
     run(supervision, "read_with_supervision.py", "yolo", folder, tmp_path / "read.npz")
     read = np.load(tmp_path / "read.npz")
@@ -113,20 +117,20 @@ def test_supervision_reads_yolo(supervision: Path, tmp_path: Path) -> None:
 
 
 def test_ultralytics_accepts_every_label(ultralytics: Path, tmp_path: Path) -> None:
-    """No file is dropped, no object is lost, images without an object count as backgrounds, splits are disjoint."""
+    """No file and no object is dropped, images without an object are backgrounds, splits are disjoint."""
     folder = exported(tmp_path, "yolo-seg")
     run(ultralytics, "read_with_ultralytics.py", folder, "segment", tmp_path / "read.json")
     read = json.loads((tmp_path / "read.json").read_text())
     assert read["names"] == OBJECTS
     assert not set(read["train"]) & set(read["val"])
-    wanted = {f"{index:09d}": sum(counts_of(index)) for index in range(NUM_SAMPLES)}
-    assert read["train"] | read["val"] == wanted
+    expected = {f"{index:09d}": sum(counts_of(index)) for index in range(NUM_SAMPLES)}
+    assert read["train"] | read["val"] == expected
 
 
 def test_ultralytics_accepts_every_pose(ultralytics: Path, tmp_path: Path) -> None:
-    """One object for each image with a labelled keypoint: sample 2 has none."""
+    """There is one object for each image with a labelled keypoint. Sample 2 has none."""
     folder = exported(tmp_path, "yolo-pose")
     run(ultralytics, "read_with_ultralytics.py", folder, "pose", tmp_path / "read.json")
     read = json.loads((tmp_path / "read.json").read_text())
-    wanted = {f"{index:09d}": int(index != 2) for index in range(NUM_SAMPLES)}
-    assert read["train"] | read["val"] == wanted
+    expected = {f"{index:09d}": int(index != 2) for index in range(NUM_SAMPLES)}
+    assert read["train"] | read["val"] == expected

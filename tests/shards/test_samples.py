@@ -1,4 +1,4 @@
-"""Shards and samples: every value that was written is read."""
+"""Read samples: decoded values are the written values."""
 
 import io
 import tarfile
@@ -10,14 +10,14 @@ from PIL import Image
 
 from contracts.schemas import LabelSchema
 from handsoff_client import BatchFolder, InvalidInput, ShardReader, decode_sample
+from handsoff_shards.members import split_name
 from handsoff_shards.samples import decode_depth, decode_mask
-from handsoff_shards.tars import split_name
 from tests.client.conftest import LABELS, depth_of, files_of, mask_of, png
 from workers.codecs.samples import Sample as WorkerSample
 
 
 def test_a_sample_is_decoded_exactly() -> None:
-    """Indices up to 255 out of a palette, depth of 16 bits, keypoints, uncertainty in nats, facts."""
+    """Indices up to 255 from a palette, depth of 16 bits, keypoints, uncertainty in nats, facts."""
     sample = decode_sample(files_of(3))
     assert sample.image.shape == (8, 8, 3)
     np.testing.assert_array_equal(sample.mask, mask_of(3))
@@ -29,33 +29,33 @@ def test_a_sample_is_decoded_exactly() -> None:
     assert sample.facts["index"] == 3
 
 
-def test_labels_that_are_not_there_are_none() -> None:
-    """A batch of images alone."""
+def test_missing_labels_are_none() -> None:
+    """A batch may have only images."""
     sample = decode_sample({"png": files_of(0)["png"]})
     assert (sample.mask, sample.depth, sample.keypoints) == (None, None, None)
 
 
-def test_a_grey_mask_is_as_good_as_one_with_a_palette() -> None:
-    """The integers are the same."""
+def test_a_grey_mask_is_read_like_a_palette_mask() -> None:
+    """Both give the same integers."""
     np.testing.assert_array_equal(decode_mask(png(Image.fromarray(mask_of(1)))), mask_of(1))
 
 
 @pytest.mark.parametrize(("decode", "mode"), [(decode_mask, "RGB"), (decode_depth, "L")])
-def test_a_file_that_is_no_such_label_is_refused(decode: object, mode: str) -> None:
-    """Rather than read as something that it is not."""
+def test_a_label_of_another_image_mode_is_refused(decode: object, mode: str) -> None:
+    """It is not converted."""
     assert callable(decode)
-    with pytest.raises(InvalidInput, match=f"this one is {mode}"):
+    with pytest.raises(InvalidInput, match=f"got {mode}"):
         decode(png(Image.new(mode, (2, 2))))
 
 
 def test_a_sample_without_an_image_is_refused() -> None:
-    """And the message says what there is."""
-    with pytest.raises(InvalidInput, match=r"\['json'\] has no image"):
+    """The message lists the files."""
+    with pytest.raises(InvalidInput, match=r"Expected an image .*got \['json'\]"):
         decode_sample({"json": b"{}"})
 
 
 def test_a_shard_is_read_in_any_order(batch_of_14: BatchFolder) -> None:
-    """By the offsets of the tar: the files are those that were written."""
+    """The offsets in the tar give the written files."""
     reader = ShardReader(batch_of_14.path_of(1))
     assert len(reader) == 6
     assert [dict(reader[place]) for place in (5, 0)] == [files_of(11), files_of(6)]
@@ -71,16 +71,14 @@ def test_a_shard_is_read_in_any_order(batch_of_14: BatchFolder) -> None:
     ],
 )
 def test_the_first_dot_ends_the_key(name: str, split: tuple[str, str]) -> None:
-    """As WebDataset has it: dots of folders do not count."""
+    """Dots of folders do not count, as in WebDataset."""
     assert split_name(name) == split
 
 
-def test_a_shard_that_is_cut_off_or_holds_a_link_is_refused(
-    batch_of_14: BatchFolder, tmp_path: Path
-) -> None:
-    """It is no shard."""
-    whole = batch_of_14.path_of(0).read_bytes()
-    (tmp_path / "cut.tar").write_bytes(whole[: len(whole) // 2])
+def test_a_truncated_shard_and_a_link_are_refused(batch_of_14: BatchFolder, tmp_path: Path) -> None:
+    """A shard has only complete plain files."""
+    data = batch_of_14.path_of(0).read_bytes()
+    (tmp_path / "cut.tar").write_bytes(data[: len(data) // 2])
     with tarfile.open(tmp_path / "link.tar", "w") as tar:
         link = tarfile.TarInfo("0.png")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
@@ -90,8 +88,8 @@ def test_a_shard_that_is_cut_off_or_holds_a_link_is_refused(
             ShardReader(tmp_path / name)
 
 
-def test_a_batch_folder_is_whole_or_none(tmp_path: Path, batch_of_14: BatchFolder) -> None:
-    """What has no batch.json is no downloaded batch, and says what makes one."""
+def test_a_folder_without_index_is_refused(tmp_path: Path, batch_of_14: BatchFolder) -> None:
+    """A downloaded batch has a batch.json. The message names the command for a download."""
     assert BatchFolder.open(batch_of_14.folder) == batch_of_14
     assert batch_of_14.num_samples == 14
     assert [sample.facts["index"] for sample in batch_of_14.samples()] == list(range(14))
@@ -99,8 +97,8 @@ def test_a_batch_folder_is_whole_or_none(tmp_path: Path, batch_of_14: BatchFolde
         BatchFolder.open(tmp_path)
 
 
-def test_what_a_worker_writes_is_read_as_it_was() -> None:
-    """The service's own encoder and the client's decoders agree on every label."""
+def test_the_reader_matches_the_writer() -> None:
+    """The encoders of the worker and the decoders of the client agree on every label."""
     labels = LabelSchema.model_validate(LABELS)
     points = np.array([[1.5, 2.25, 0.75], [7.0, 0.5, 0.5]], np.float32)
     written = WorkerSample(
@@ -116,7 +114,7 @@ def test_what_a_worker_writes_is_read_as_it_was() -> None:
         visibility=np.array([2, 1], np.uint8),
         depth=depth_of(3).astype(np.float32) * np.float32(0.001),
     ).encode(labels, "png")
-    read = decode_sample({split_name(name)[1]: data for name, data in written.items()})
+    read = decode_sample(written)
     np.testing.assert_array_equal(read.image, 9)
     np.testing.assert_array_equal(read.mask, mask_of(3) % 3)
     np.testing.assert_array_equal(read.keypoints, [[1.5, 2.25, 2], [7.0, 0.5, 1]])

@@ -1,4 +1,4 @@
-"""YOLO exports: names in order, a validation split of its own, numbers that a reader accepts."""
+"""YOLO exports: names in order, a separate validation split, numbers that a reader accepts."""
 
 from pathlib import Path
 from typing import Any
@@ -20,24 +20,26 @@ ODD = ("background", "no", "1", 'a "b"', "größe", "\U0001f600", "x\u2028y", "k
 
 
 def exported(folder: Path, num_samples: int, name: str, labels: Labels = LABELS) -> Any:
-    """The content of data.yaml of an export at `folder`/out."""
+    """Write an export to `folder`/out, and return the content of its data.yaml."""
     write_folder(files_of(shard_set(folder, num_samples, labels), name), folder / "out")
     return YAML(typ="safe").load((folder / "out/data.yaml").read_text("ascii"))
 
 
 @pytest.mark.parametrize("classes", [PORTRAIT, ODD])
 def test_names_have_integer_keys_in_class_order(tmp_path: Path, classes: tuple[str, ...]) -> None:
-    """Keys that are text sort as 0, 1, 10, 11, 2. Every name is read as it was given."""
+    """Text keys would sort as 0, 1, 10, 11, 2. Every name is read unchanged."""
     names = exported(tmp_path, 2, "yolo-seg", Labels(classes))["names"]
     assert list(names.items()) == list(enumerate(classes[1:]))
 
 
 @pytest.mark.parametrize("name", ["yolo-seg", "yolo-pose"])
-@pytest.mark.parametrize(("num_samples", "validated"), [(2, [1]), (12, [1, 11]), (23, [1, 11, 21])])
+@pytest.mark.parametrize(
+    ("num_samples", "validation"), [(2, [1]), (12, [1, 11]), (23, [1, 11, 21])]
+)
 def test_a_tenth_is_for_validation(
-    tmp_path: Path, name: str, num_samples: int, validated: list[int]
+    tmp_path: Path, name: str, num_samples: int, validation: list[int]
 ) -> None:
-    """Disjoint from training, the same each time, at least one of two; each image has its label file."""
+    """It is disjoint from training, always the same, and never empty. Each image has a label file."""
     data = exported(tmp_path, num_samples, name)
     stems = {}
     for split in ("train", "val"):
@@ -45,22 +47,22 @@ def test_a_tenth_is_for_validation(
         labels = tmp_path / "out" / data[split].replace("images", "labels")
         stems[split] = {int(path.stem) for path in images.iterdir()}
         assert stems[split] == {int(path.stem) for path in labels.iterdir()}
-    assert sorted(stems["val"]) == validated
+    assert sorted(stems["val"]) == validation
     assert stems["train"] == set(range(num_samples)) - stems["val"]
 
 
 def test_a_single_sample_is_not_split(tmp_path: Path) -> None:
-    """It is used for both: a folder that is named exists."""
+    """It is used for both splits, because their folders must exist."""
     data = exported(tmp_path, 1, "yolo-seg")
     assert data["train"] == data["val"] == "images/train"
     assert (tmp_path / "out/images/train/000000000.png").exists()
 
 
 @pytest.mark.parametrize(("name", "columns"), [("yolo-seg", None), ("yolo-pose", 5 + 3 * 3)])
-def test_labels_are_what_ultralytics_accepts(
+def test_labels_follow_the_rules_of_ultralytics(
     tmp_path: Path, name: str, columns: int | None
 ) -> None:
-    """Its published rules: known classes, coordinates from 0 to 1, three corners at least, boxes with width."""
+    """Its rules: known classes, coordinates from 0 to 1, at least three corners, boxes with width."""
     data = exported(tmp_path, 4, name)
     for path in sorted((tmp_path / "out/labels").rglob("*.txt")):
         for line in path.read_text().splitlines():
@@ -101,12 +103,12 @@ def test_labels_are_what_ultralytics_accepts(
 def test_keypoints_are_mirrored_by_their_names(
     names: tuple[str, ...], mirrored: list[int] | None
 ) -> None:
-    """Where the names do not tell, there is no list, and Ultralytics mirrors no image."""
+    """When the names do not say it, there is no list, and Ultralytics mirrors no image."""
     assert mirrored_points(names) == mirrored
 
 
 def test_the_mirrored_keypoints_are_in_the_file(tmp_path: Path) -> None:
-    """With the number of keypoints; without a list where there is none."""
+    """The file has the number of keypoints, and the list if there is one."""
     data = exported(tmp_path, 2, "yolo-pose")
     assert (data["kpt_shape"], data["flip_idx"]) == ([3, 3], [1, 0, 2])
     (tmp_path / "other").mkdir()

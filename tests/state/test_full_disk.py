@@ -9,9 +9,10 @@ from typing import IO
 
 import pytest
 
-from contracts.batches import BatchRequest
+from contracts.batches import BatchManifest, BatchRequest
 from contracts.errors.tree import StoreUnavailable
 from contracts.jobs import JobRef, JobStatus, Tombstone
+from contracts.kinds import Kinds
 from state import keys, records
 from state.settings import Settings
 from state.store import ObjectInfo, Store
@@ -58,7 +59,7 @@ def add_finished(store: Store, request: BatchRequest) -> JobRef:
     """A job that has ended, with a large object."""
     records.write(store, keys.job_request(request.ref), request)
     store.put(keys.shard_tar(request.ref, 0, "0" * 64), bytes(100_000))
-    ended = records.ended_without_result(request.ref, JobStatus.CANCELLED, None)
+    ended = records.ended_without_result(BatchManifest, JobStatus.CANCELLED, None)
     records.write(store, keys.job_manifest(request.ref), ended)
     return request.ref
 
@@ -100,7 +101,7 @@ def test_a_delete_that_is_interrupted_is_a_delete(batch_request: BatchRequest) -
     with pytest.raises(InterruptedError):
         delete(store, ref)
     assert records.is_deleted(store, ref)
-    assert records.read_job(store, ref) is None
+    assert records.read_job(store, Kinds(), ref) is None
     DyingStore.is_dying = False
     delete(store, ref)
     assert left(store, ref) == [keys.job_tombstone(ref)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contracts.base import now
 from contracts.batches import BatchRequest, ShardRecord
 from contracts.heartbeats import Heartbeat
+from contracts.kinds import PILOT, SHARD
 from state import keys, records
 from state.ledger import Ledger
 from state.planning import next_calls, shards_to_queue
@@ -58,7 +59,7 @@ def test_a_filter_needs_a_pilot_first(
 ) -> None:
     """Before the fit's uncertainty is measured, only the pilot is queued, and once."""
     (call,) = next_calls(store, ledger, filtered_request, settings)
-    assert call.task == "pilot"
+    assert call.task is PILOT
     assert next_calls(store, ledger, filtered_request, settings) == []
 
 
@@ -69,4 +70,4 @@ def test_shards_follow_the_pilot(
     fit_id = filtered_request.fit.id
     store.put(keys.pilot(filtered_request.tenant, fit_id, 0.7), b"{}")
     calls = next_calls(store, ledger, filtered_request, settings)
-    assert {call.task for call in calls} == {"shard"}
+    assert {call.task for call in calls} == {SHARD}

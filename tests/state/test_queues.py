@@ -1,54 +1,64 @@
-"""Promises of the queue table."""
+"""Promises of the calls that go into the queues."""
 
 import re
 
-from contracts.exports import ExportRef
-from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.jobs import JobRef, ShardRef
-from contracts.streams import StreamRef, StreamShardRef
-from state.queues import (
-    TASKS,
-    export_call,
-    job_call,
-    job_id_of,
-    pilot_call,
-    shard_call,
-    stream_call,
-)
+import pytest
 
-FIT = JobRef(tenant=DEFAULT_TENANT, id=new_id("fit"))
+from contracts.base import now
+from contracts.exports import ExportRef
+from contracts.fits.fit import PinnedGenerator
+from contracts.ids import DEFAULT_TENANT, RqId, new_id
+from contracts.inverters import InverterOptions, InverterRequest
+from contracts.jobs import JobRef, ShardRef
+from contracts.kinds import Kinds
+from contracts.streams import StreamRef, StreamShardRef
+from state.queues import Call, export_call, job_call, pilot_call, shard_call, stream_call
+
 BATCH = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
 STREAM = StreamRef(tenant=DEFAULT_TENANT, id=new_id("stream"))
-CALLS = [
-    job_call(FIT, 1),
-    pilot_call(BATCH, 1),
-    shard_call(ShardRef(batch=BATCH, index=3), 2),
-    stream_call(StreamShardRef(stream=STREAM, index=3), 9),
-    export_call(ExportRef(batch=BATCH, format="yolo-seg"), 1),
-]
+INVERTER = InverterRequest(
+    tenant=DEFAULT_TENANT,
+    id=new_id("inverter"),
+    created_at=now(),
+    seed=0,
+    generator=PinnedGenerator(id="tiny-32", digest="0" * 64, height_px=32, width_px=32),
+    options=InverterOptions(),
+)
+CALLS = {
+    "": job_call(Kinds(), INVERTER, 1),
+    "pilot": pilot_call(BATCH, 1),
+    "000003": shard_call(ShardRef(batch=BATCH, index=3), 2),
+    "000004": stream_call(StreamShardRef(stream=STREAM, index=4), 9),
+    "export-yolo-seg": export_call(ExportRef(batch=BATCH, format="yolo-seg"), 1),
+    "export-coco-instances": export_call(ExportRef(batch=BATCH, format="coco", instances=True), 12),
+}
 
 
-def test_rq_takes_the_ids() -> None:
-    """RQ allows letters, digits, underscores and dashes in an id, and no more."""
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", call.rq_id) for call in CALLS)
+@pytest.mark.parametrize(("part", "call"), CALLS.items())
+def test_rq_takes_the_id(part: str, call: Call) -> None:
+    """RQ allows letters, digits, underscores and dashes in an id."""
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", call.rq_id)
 
 
-def test_an_entry_leads_back_to_its_job() -> None:
-    """From an entry in a queue one finds the job it belongs to."""
-    assert [job_id_of(call.rq_id) for call in CALLS] == [
-        FIT.id,
-        BATCH.id,
-        BATCH.id,
-        STREAM.id,
-        BATCH.id,
-    ]
+@pytest.mark.parametrize(("part", "call"), CALLS.items())
+def test_an_id_is_parsed_back(part: str, call: Call) -> None:
+    """The id of every task names its job or stream, and the part that the task works on."""
+    rq_id = RqId.parse(call.rq_id)
+    assert rq_id is not None
+    assert str(rq_id) == call.rq_id
+    assert (rq_id.owner, rq_id.part) == (call.argument.split("/")[1], part)
+
+
+@pytest.mark.parametrize(("part", "call"), CALLS.items())
+def test_a_worker_parses_the_argument_back(part: str, call: Call) -> None:
+    """From function and argument of an entry, the registry finds the task and the same id again."""
+    kinds = Kinds()
+    task, argument = call.task, kinds.parse_argument(call.task.function, call.argument)
+    assert kinds.task_of(call.task.function) is task
+    number = int(call.rq_id.rpartition("-")[2])
+    assert str(task.rq_id(argument, number)) == call.rq_id
 
 
 def test_another_attempt_is_another_entry() -> None:
-    """A job queued again never reuses an id, which RQ would take for the stale one."""
-    assert job_call(FIT, 1).rq_id != job_call(FIT, 2).rq_id
-
-
-def test_every_task_is_retried_and_ends() -> None:
-    """A task without a retry is lost with its worker; one without a time limit never ends."""
-    assert all(plan.retry_after and plan.timeout.total_seconds() > 0 for plan in TASKS.values())
+    """RQ would mistake an id that is used again for the old entry."""
+    assert pilot_call(BATCH, 1).rq_id != pilot_call(BATCH, 2).rq_id

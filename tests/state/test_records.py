@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from contracts.base import now
-from contracts.batches import BatchRequest, ShardRecord
+from contracts.batches import BatchManifest, BatchRequest, ShardRecord
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import Cancellation, JobError, JobRef, JobStatus, Live, TerminalStatus
+from contracts.kinds import Kinds
 from state import keys, records
 from state.ledger import Ledger
 from state.records import JobRecord
@@ -17,7 +18,7 @@ from state.store import ObjectInfo, Store
 def test_a_stored_request_comes_back(store: Store, batch_request: BatchRequest) -> None:
     """A request is read as it was written."""
     records.write(store, keys.job_request(batch_request.ref), batch_request)
-    assert records.read_request(store, batch_request.ref) == batch_request
+    assert records.read_request(store, batch_request.ref, BatchRequest) == batch_request
 
 
 CANCELLED = Cancellation(requested_at=now())
@@ -41,7 +42,7 @@ def test_the_facts_decide_the_status(
     expected: JobStatus,
 ) -> None:
     """A manifest decides first, then a cancellation; Redis only tells running from queued."""
-    manifest = records.ended_without_result(batch_request.ref, end, None) if end else None
+    manifest = records.ended_without_result(BatchManifest, end, None) if end else None
     assert JobRecord(batch_request, cancellation, manifest).status(live) is expected
 
 
@@ -50,8 +51,10 @@ def test_the_first_manifest_stands(
 ) -> None:
     """A late twin of a job changes nothing about how it ended."""
     ref = batch_request.ref
-    first = records.ended_without_result(ref, JobStatus.CANCELLED, None)
-    late = records.ended_without_result(ref, JobStatus.FAILED, None, JobError(code="x", detail=""))
+    first = records.ended_without_result(BatchManifest, JobStatus.CANCELLED, None)
+    late = records.ended_without_result(
+        BatchManifest, JobStatus.FAILED, None, JobError(code="x", detail="")
+    )
     records.finish(store, ledger, ref, first)
     assert records.finish(store, ledger, ref, late) == first
 
@@ -96,11 +99,11 @@ def test_a_delete_that_is_interrupted_leaves_no_half(batch_request: BatchRequest
     """The request goes before the manifest: a finished job never looks queued again."""
     store, ref = DyingStore.in_memory(), batch_request.ref
     records.write(store, keys.job_request(ref), batch_request)
-    ended = records.ended_without_result(ref, JobStatus.CANCELLED, None)
+    ended = records.ended_without_result(BatchManifest, JobStatus.CANCELLED, None)
     records.write(store, keys.job_manifest(ref), ended)
     with pytest.raises(InterruptedError):
         delete(store, ref)
-    assert records.read_job(store, ref) is None
+    assert records.read_job(store, Kinds(), ref) is None
 
 
 def test_deleting_leaves_the_tombstone(store: Store, batch_request: BatchRequest) -> None:

@@ -22,6 +22,7 @@ from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator, PinnedL
 from contracts.fits.options import EnsembleOptions, InversionOptions, ResolvedFitOptions
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
+from contracts.kinds import KINDS, Kind, Kinds
 from contracts.labelsets import (
     LabelledPoint,
     LabelsetEntry,
@@ -98,7 +99,9 @@ def write_generator(folder: Path) -> Path:
     return source
 
 
-def open_machine(settings: Settings, store: Store, ledger: Ledger) -> Machine:
+def open_machine(
+    settings: Settings, store: Store, ledger: Ledger, kinds: tuple[Kind, ...] = KINDS
+) -> Machine:
     """A machine on the CPU."""
     return Machine(
         settings=settings,
@@ -110,6 +113,7 @@ def open_machine(settings: Settings, store: Store, ledger: Ledger) -> Machine:
         micro_batches=MicroBatches(settings.micro_batch),
         pulse=Pulse(),
         families=FAMILIES,
+        kinds=Kinds(kinds),
     )
 
 
@@ -274,14 +278,14 @@ class Scene:
 
     def fit_manifest(self, ref: JobRef) -> FitManifest:
         """The manifest of a fit that has ended."""
-        manifest = records.read_manifest(self.machine.store, ref)
-        assert isinstance(manifest, FitManifest)
+        manifest = records.read_manifest(self.machine.store, ref, FitManifest)
+        assert manifest is not None
         return manifest
 
     def batch_manifest(self, ref: JobRef) -> BatchManifest:
         """The manifest of a batch that has ended."""
-        manifest = records.read_manifest(self.machine.store, ref)
-        assert isinstance(manifest, BatchManifest)
+        manifest = records.read_manifest(self.machine.store, ref, BatchManifest)
+        assert manifest is not None
         return manifest
 
     def _put(

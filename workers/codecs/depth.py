@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contracts.labelsets import NPY_TYPE
-from contracts.schemas import MAX_DEPTH_VALUE, DepthSchema
+from contracts.schemas import DepthSchema
+from handsoff_shards.writing import depth_steps
 from workers.codecs import png
 from workers.codecs.images import Pixels
 
@@ -29,15 +30,8 @@ def decode_depth(data: bytes, media_type: str, schema: DepthSchema) -> DepthMap:
 
 
 def encode_depth(depth: DepthMap, schema: DepthSchema) -> bytes:
-    """A generated map as 16-bit PNG in steps of the schema's scale, cut off at both ends.
-
-    Every generated depth is known, so none is written as the value that means "unknown": it takes the next one.
-    """
-    values = np.clip(np.rint(depth / schema.scale), 0, MAX_DEPTH_VALUE).astype(np.uint16)
-    if schema.unknown is not None:
-        neighbour = schema.unknown + 1 if schema.unknown < MAX_DEPTH_VALUE else schema.unknown - 1
-        values[values == schema.unknown] = neighbour
-    return png.encode(values)
+    """A generated map as 16-bit PNG in steps of the schema's scale."""
+    return png.encode(depth_steps(depth, schema.scale, schema.unknown))
 
 
 def resized_depth(depth: DepthMap, px: tuple[int, int]) -> DepthMap:

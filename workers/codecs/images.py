@@ -13,13 +13,12 @@ from PIL import Image
 
 from contracts.batches import ImageFormat
 from contracts.schemas import Color
+from handsoff_shards.writing import uncertainty_steps
 from workers.codecs import png
 
 Pixels = NDArray[np.uint8]
 
 JPEG_QUALITY = 95
-UNCERTAINTY_STEPS_PER_NAT = 255
-"""`.uncertainty.png` holds round(255 x nats), cut off at one nat: more is as good as unknown."""
 
 
 def _palette() -> tuple[int, ...]:
@@ -66,9 +65,8 @@ def encode_mask(indices: Pixels, colors: Sequence[Color] | None = None) -> bytes
 
 
 def encode_uncertainty(nats: NDArray[np.float32]) -> bytes:
-    """Uncertainty [height, width] in nats as a grey PNG, 255 steps to the nat."""
-    steps = np.rint(np.clip(nats, 0.0, 1.0) * UNCERTAINTY_STEPS_PER_NAT)
-    return png.encode(steps.astype(np.uint8))
+    """Uncertainty [height, width] in nats as a grey PNG, 255 steps per nat."""
+    return png.encode(uncertainty_steps(nats))
 
 
 def resized_image(pixels: Pixels, px: tuple[int, int]) -> Pixels:

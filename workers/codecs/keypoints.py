@@ -1,12 +1,11 @@
 """Keypoints between bytes, arrays and pictures: [k, 3] float32 of x and y in pixels and COCO's visibility."""
 
-import json
-
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.labelsets import StoredKeypoints
 from contracts.schemas import KeypointSchema
+from handsoff_shards.writing import encode_keypoints
 from workers.codecs.images import Pixels
 
 Points = NDArray[np.float32]
@@ -14,7 +13,6 @@ Points = NDArray[np.float32]
 DOT_SHARE = 1 / 160
 """Half the width of a drawn dot as a share of the picture's height."""
 SEEN_COLOUR, COVERED_COLOUR = (255, 230, 0), (130, 130, 130)
-DECIMALS = 3
 
 
 def decode_points(data: bytes) -> Points:
@@ -26,18 +24,7 @@ def decode_points(data: bytes) -> Points:
 
 def encode_points(points: Points, visibility: NDArray[np.uint8], schema: KeypointSchema) -> bytes:
     """Generated points [k, 3] (x, y, confidence) as a shard's `.keypoints.json`, which an upload takes as well."""
-    rows = zip(schema.names, points.tolist(), visibility.tolist(), strict=True)
-    named = [
-        {
-            "name": name,
-            "x": round(x, DECIMALS),
-            "y": round(y, DECIMALS),
-            "visibility": seen,
-            "confidence": round(confidence, DECIMALS),
-        }
-        for name, (x, y, confidence), seen in rows
-    ]
-    return json.dumps({"keypoints": named}).encode()
+    return encode_keypoints(schema.names, points, visibility)
 
 
 def reference_px(points: Points, schema: KeypointSchema, px: tuple[int, int]) -> float:

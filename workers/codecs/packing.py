@@ -1,7 +1,7 @@
-"""Samples to a tar beside the rendering: encoded on threads while others are rendered, written in a given order.
+"""Write samples to a tar during rendering: threads encode them, and the tar gets them in a given order.
 
-The PNG encoder and SHA-256 release Python's lock, so they run while the main thread renders (JPEG keeps it, and is
-short). The bytes are those of one thread: an encoder knows nothing but its sample, and the tar keeps its own order.
+The PNG encoder and SHA-256 release Python's lock, so they run while the main thread renders (JPEG keeps the lock, but
+is fast). The bytes are the same as with one thread: an encoder depends only on its sample, and the order is fixed.
 """
 
 from collections import deque
@@ -11,15 +11,16 @@ from threading import BoundedSemaphore, Lock
 from types import TracebackType
 from typing import Self
 
-from workers.codecs.samples import Files, Sample
+from handsoff_shards.members import Files
+from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
 
 
 class Packer:
-    """Takes samples in any order and writes them in the order of `indices`, all of which must come.
+    """Takes samples in any order and writes them in the order of `indices`. Every index must be put.
 
-    At most `max_waiting` samples are here unencoded: `put` waits for room, so memory is bounded where the encoders are
-    slower than the device. An encoded sample waits for those before it in the tar.
+    At most `max_waiting` samples wait for encoding: `put` blocks until there is room, so memory is bounded when the
+    encoders are slower than the device. An encoded sample waits for the samples before it in the tar.
     """
 
     def __init__(
@@ -48,23 +49,23 @@ class Packer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Whatever happened, no thread is left."""
+        """Stop all threads, also after an error."""
         self._pool.shutdown(cancel_futures=True)
 
     def put(self, sample: Sample) -> None:
-        """Hands a sample over. Raises what went wrong with those before it."""
+        """Queue a sample. Raises the error of an earlier sample."""
         self._room.acquire()
         self._packed.append(self._pool.submit(self._pack, sample))
         while self._packed and self._packed[0].done():
             self._packed.pop(0).result()
 
     def finish(self) -> None:
-        """Waits until everything is in the tar; raises what went wrong."""
+        """Wait until every sample is in the tar. Raises the error of a sample, and `ValueError` for missing samples."""
         for packed in self._packed:
             packed.result()
         if self._order:
             raise ValueError(
-                f"the tar lacks samples {list(self._order)[:10]}; put every one of them"
+                f"the tar lacks samples {list(self._order)[:10]}; put every sample before `finish`"
             )
 
     def _pack(self, sample: Sample) -> None:
@@ -75,4 +76,5 @@ class Packer:
         with self._writing:
             self._encoded[sample.index] = files
             while self._order and self._order[0] in self._encoded:
-                self._tar.add(self._encoded.pop(self._order.popleft()))
+                index = self._order.popleft()
+                self._tar.add(index, self._encoded.pop(index))

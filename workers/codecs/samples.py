@@ -1,6 +1,5 @@
-"""One labelled sample: its pixels and labels, how sure the ensemble was, and the files it becomes in a shard."""
+"""One labelled sample: its pixels, labels and uncertainty, and its files in a shard."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,22 +8,27 @@ from numpy.typing import NDArray
 
 from contracts.batches import ImageFormat
 from contracts.schemas import LabelSchema
+from handsoff_shards.members import (
+    DEPTH,
+    FACTS,
+    IMAGE_EXTENSION_OF,
+    KEYPOINTS,
+    MASK,
+    UNCERTAINTY,
+    Files,
+)
+from handsoff_shards.writing import encode_facts, rounded
 from workers.codecs.depth import DepthMap, encode_depth
 from workers.codecs.images import Pixels, encode_image, encode_mask, encode_uncertainty
 from workers.codecs.keypoints import Points, encode_points
 
-IMAGE_SUFFIX: dict[ImageFormat, str] = {"png": "png", "jpeg": "jpg"}
-DECIMALS = 6
-
-Files = dict[str, bytes]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Candidate `attempt` for sample `index` of `seed`; a label of a task that the fit has not learnt is None.
+    """Candidate `attempt` for sample `index` of `seed`. The label of a task that the fit did not learn is None.
 
-    `uncertainty` is by pixel. `score` is the image's by the first task, `task_scores` by each: in nats for
-    segmentation, in pixels for keypoints, in its unit for depth.
+    `uncertainty` is per pixel. `score` is the image's score by the first task; `task_scores` has the score by each
+    task: in nats for segmentation, in pixels for keypoints, in the schema's unit for depth.
     """
 
     seed: int
@@ -40,38 +44,37 @@ class Sample:
     depth: DepthMap | None = None
 
     def class_pixels(self, num_classes: int) -> NDArray[np.int64]:
-        """How many pixels each class has; nothing where there are no masks."""
+        """Return the number of pixels of each class; an empty array without a mask."""
         if self.mask is None:
             return np.zeros(0, dtype=np.int64)
         return np.bincount(self.mask.ravel(), minlength=num_classes)
 
     def encode(self, labels: LabelSchema, image_format: ImageFormat) -> Files:
-        """The sample's files by name. The first dot ends the key, so a key is digits only."""
-        files = {IMAGE_SUFFIX[image_format]: encode_image(self.image, image_format)}
+        """Return the sample's files by extension."""
+        files = {IMAGE_EXTENSION_OF[image_format]: encode_image(self.image, image_format)}
         if self.mask is not None:
-            files["mask.png"] = encode_mask(self.mask, labels.colors)
+            files[MASK] = encode_mask(self.mask, labels.colors)
         if self.points is not None and self.visibility is not None and labels.keypoints:
-            files["keypoints.json"] = encode_points(self.points, self.visibility, labels.keypoints)
+            files[KEYPOINTS] = encode_points(self.points, self.visibility, labels.keypoints)
         if self.depth is not None and labels.depth:
-            files["depth.png"] = encode_depth(self.depth, labels.depth)
-        files["uncertainty.png"] = encode_uncertainty(self.uncertainty)
-        files["json"] = json.dumps(self._facts(labels)).encode()
-        return {f"{self.index:09d}.{suffix}": data for suffix, data in files.items()}
+            files[DEPTH] = encode_depth(self.depth, labels.depth)
+        files[UNCERTAINTY] = encode_uncertainty(self.uncertainty)
+        files[FACTS] = self._facts(labels)
+        return files
 
-    def _facts(self, labels: LabelSchema) -> dict[str, object]:
-        facts: dict[str, object] = {
-            "seed": self.seed,
-            "index": self.index,
-            "attempt": self.attempt,
-            "score": round(self.score, DECIMALS),
-            "scores": {task: round(score, DECIMALS) for task, score in self.task_scores.items()},
-        }
+    def _facts(self, labels: LabelSchema) -> bytes:
+        facts: dict[str, object] = {}
         if self.mask is not None:
-            fractions = self.class_pixels(labels.num_classes) / self.mask.size
-            facts["class_fractions"] = {
-                name: round(float(fraction), DECIMALS)
-                for name, fraction in zip(labels.classes, fractions, strict=True)
-            }
+            shares = self.class_pixels(labels.num_classes) / self.mask.size
+            by_class = zip(labels.classes, shares.tolist(), strict=True)
+            facts["class_fractions"] = rounded(dict(by_class))
         if labels.depth:
             facts["depth"] = labels.depth.model_dump(mode="json")
-        return facts
+        return encode_facts(
+            seed=self.seed,
+            index=self.index,
+            attempt=self.attempt,
+            score=self.score,
+            scores=self.task_scores,
+            **facts,
+        )

@@ -1,21 +1,21 @@
-"""WebDataset shards: the files of samples in, one tar and its digest out; the same files always give the same bytes."""
+"""A shard and its digest: `handsoff_shards` writes the tar, which is hashed while it is written."""
 
 import hashlib
 import io
-import tarfile
 from types import TracebackType
 from typing import Self
 
+from handsoff_shards.members import Files
+from handsoff_shards.writing import ShardWriter
 from state.sending import Target
-from workers.codecs.samples import Files
 
 
 class TarWriter:
-    """Writes samples' files in the order given. The tar is whole when the block has ended without an error."""
+    """Writes samples in the order of `add`. The tar is complete when the `with` block ends without an error."""
 
     def __init__(self, target: Target) -> None:
         self._target = _Hashed(target)
-        self._tar = tarfile.open(fileobj=self._target, mode="w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (closed by __exit__)
+        self._shard = ShardWriter(self._target)
 
     def __enter__(self) -> Self:
         return self
@@ -26,12 +26,11 @@ class TarWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._tar.__exit__(kind, error, trace)
+        self._shard.__exit__(kind, error, trace)
 
-    def add(self, files: Files) -> None:
-        """Appends one sample."""
-        for name, data in files.items():
-            self._tar.addfile(_header(name, len(data)), io.BytesIO(data))
+    def add(self, index: int, files: Files) -> None:
+        """Append the files of the sample `index`, by extension."""
+        self._shard.add(index, files)
 
     @property
     def sha256(self) -> str:
@@ -40,12 +39,12 @@ class TarWriter:
 
     @property
     def num_bytes(self) -> int:
-        """How much has been written so far."""
+        """The number of bytes written so far."""
         return self._target.num_bytes
 
 
 class _Hashed(io.RawIOBase):
-    """Passes on what is written, and its digest needs no second reading. A tar is written from front to back."""
+    """Forwards writes and hashes them, so the tar is not read again. A tar is written from front to back."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -62,11 +61,3 @@ class _Hashed(io.RawIOBase):
         self.hash.update(data)
         self.num_bytes += len(data)
         return self._target.write(data)
-
-
-def _header(name: str, num_bytes: int) -> tarfile.TarInfo:
-    """A header that knows no clock and no user: `TarInfo` starts with mtime 0 and owner 0."""
-    header = tarfile.TarInfo(name)
-    header.size = num_bytes
-    header.mode = 0o644
-    return header

@@ -18,7 +18,7 @@ from contracts.base import Model
 from contracts.errors.jobs import InputMissing
 from contracts.families import GeneratorFamily, UnknownFamily, family_of
 from contracts.fits.options import InversionOptions
-from contracts.generators import GeneratorManifest, Weights
+from contracts.generators import StoredGenerator, Weights
 from contracts.inverters import InverterOptions
 from models.generators.generator import Generator, Layout
 from models.inversion.inverter import Inverter
@@ -87,14 +87,14 @@ class Family(Protocol):
         """Build a frozen generator on the CPU, its highest feature maps in `precision`."""
 
     def open_distance(
-        self, loader: NetworkLoader, generator: GeneratorManifest
+        self, loader: NetworkLoader, generator: StoredGenerator
     ) -> PerceptualDistance | None:
         """Return the perceptual distance in features of the generator's own networks; None where it has none."""
 
     def open_inverter(
         self,
         loader: NetworkLoader,
-        generator: GeneratorManifest,
+        generator: StoredGenerator,
         options: InversionOptions,
         *,
         encoder: Weights | None,
@@ -105,7 +105,7 @@ class Family(Protocol):
     def train_inverter(
         self,
         loader: NetworkLoader,
-        generator: GeneratorManifest,
+        generator: StoredGenerator,
         options: InverterOptions,
         *,
         seed: int,
@@ -115,7 +115,7 @@ class Family(Protocol):
         """Train an encoder, from `state` on where there is one. Never called if the family has no inverters."""
 
 
-def find_family(families: Sequence[Family], generator: GeneratorManifest) -> Family:
+def find_family(families: Sequence[Family], generator: StoredGenerator) -> Family:
     """Return the family of a generator. Raises `InputMissing` where this worker has no such family."""
     try:
         row = family_of(generator, [family.contract for family in families])
@@ -136,7 +136,7 @@ def named(families: Sequence[Family], name: str) -> Family:
 def load_generator(
     loader: NetworkLoader,
     families: Sequence[Family],
-    generator: GeneratorManifest,
+    generator: StoredGenerator,
     precision: Precision = "float32",
 ) -> Generator:
     """Load a generator from its stored weights and JSON; its architecture selects the family."""

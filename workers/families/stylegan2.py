@@ -9,7 +9,7 @@ from torch import Tensor
 
 from contracts.families import STYLEGAN2, StyleGan2Facts
 from contracts.fits.options import InversionOptions
-from contracts.generators import GeneratorManifest, Weights
+from contracts.generators import StoredGenerator, Weights
 from contracts.inverters import InverterOptions
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator, build_discriminator
@@ -62,7 +62,7 @@ class StyleGan2:
         return build_generator(config, tensors).lower_precision(precision)
 
     def open_distance(
-        self, loader: NetworkLoader, generator: GeneratorManifest
+        self, loader: NetworkLoader, generator: StoredGenerator
     ) -> PerceptualDistance | None:
         discriminator = _discriminator(loader, generator)
         return None if discriminator is None else DiscriminatorDistance(discriminator)
@@ -70,7 +70,7 @@ class StyleGan2:
     def open_inverter(
         self,
         loader: NetworkLoader,
-        generator: GeneratorManifest,
+        generator: StoredGenerator,
         options: InversionOptions,
         *,
         encoder: Weights | None,
@@ -83,7 +83,7 @@ class StyleGan2:
     def train_inverter(
         self,
         loader: NetworkLoader,
-        generator: GeneratorManifest,
+        generator: StoredGenerator,
         options: InverterOptions,
         *,
         seed: int,
@@ -114,7 +114,7 @@ def training_options(options: InverterOptions) -> EncoderTrainingOptions:
     )
 
 
-def _discriminator(loader: NetworkLoader, generator: GeneratorManifest) -> Discriminator | None:
+def _discriminator(loader: NetworkLoader, generator: StoredGenerator) -> Discriminator | None:
     if generator.discriminator is None:
         return None
     return loader.load(generator.discriminator, build_discriminator)

@@ -5,6 +5,7 @@ source, family). Publishing is idempotent: the key of weights is their digest, t
 existing manifest is kept.
 """
 
+from importlib.resources import files
 from pathlib import Path
 
 import structlog
@@ -13,9 +14,9 @@ from contracts.base import Model, now
 from contracts.digests import digest_of, sha256_of_file
 from contracts.generators import (
     GeneratorManifest,
-    GeneratorOutcome,
     GeneratorRequest,
-    InverterManifest,
+    StoredGenerator,
+    StoredInverter,
     Weights,
 )
 from contracts.ids import DEFAULT_TENANT
@@ -30,7 +31,7 @@ from workers.runtime.weights import read_network
 
 log = structlog.get_logger()
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "generators"
+FOLDER = Path(str(files("assets"))) / "generators"
 ABOUT = "about.json"
 
 _OF_REQUEST = {"tenant", "id", "created_at", "name", "license", "source"}
@@ -79,12 +80,12 @@ def publish(machine: Machine, source: Path) -> None:
         log.info("published", generator=source.name, digest=manifest.digest[:12])
 
 
-def _record(machine: Machine, manifest: GeneratorManifest) -> None:
+def _record(machine: Machine, manifest: StoredGenerator) -> None:
     """Store the generator as a successful import, so that it is used like an uploaded one.
 
     The outcome is written before the request: a request alone would be queued by the reconciler.
     """
-    outcome = GeneratorOutcome(
+    outcome = GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=None,
         finished_at=manifest.created_at,
@@ -95,12 +96,12 @@ def _record(machine: Machine, manifest: GeneratorManifest) -> None:
     records.create(machine.store, keys.job_request(request.ref), request)
 
 
-def _generator(machine: Machine, source: Path) -> GeneratorManifest:
+def _generator(machine: Machine, source: Path) -> StoredGenerator:
     weights = _weights(machine, source, "generator")
     has_discriminator = (source / "discriminator.json").exists()
     config, _ = read_network(source, "generator")
     about = read_about(source)
-    return GeneratorManifest(
+    return StoredGenerator(
         tenant=DEFAULT_TENANT,
         id=source.name,
         name=source.name,
@@ -129,7 +130,7 @@ def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> 
     key = keys.inverter(DEFAULT_TENANT, source.name, digest)
     if machine.store.head(key) is not None:
         return
-    inverter = InverterManifest(
+    inverter = StoredInverter(
         generator_digest=generator_digest,
         digest=digest,
         created_at=now(),

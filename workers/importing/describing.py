@@ -8,7 +8,7 @@ from workers.families.family import Family
 
 
 def describe(family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return these fields of a `GeneratorManifest`."""
+    """Return these fields of a `StoredGenerator`."""
     description = family.describe(config)
     layout = description.layout
     height_px, width_px = layout.image_px

@@ -12,8 +12,8 @@ from contracts.errors.jobs import InputMissing
 from contracts.generators import (
     GeneratorManifest,
     GeneratorMetrics,
-    GeneratorOutcome,
     GeneratorRequest,
+    StoredGenerator,
     Weights,
 )
 from contracts.jobs import JobRef, JobStatus
@@ -39,15 +39,15 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
     """Run the import that `argument` names, and delete the original when it has ended."""
     ref = JobRef.parse(argument)
     jobs.perform(machine, ref, attempt, _import)
-    request = records.read_request(machine.store, ref)
-    if records.has_ended(machine.store, ref) and isinstance(request, GeneratorRequest):
+    request = records.read_request(machine.store, ref, GeneratorRequest)
+    if records.has_ended(machine.store, ref) and request is not None:
         _discard(machine, request)
 
 
-def _import(run: Run) -> GeneratorOutcome:
-    request = records.read_request(run.machine.store, run.ref)
-    if not isinstance(request, GeneratorRequest) or request.original is None:
-        raise InputMissing(f"The request of '{run.ref}' is gone, or names no upload.")
+def _import(run: Run) -> GeneratorManifest:
+    request = run.read_request(GeneratorRequest)
+    if request.original is None:
+        raise InputMissing(f"The request of '{run.ref}' names no upload.")
     with spool_folder() as folder:
         fetch(run, request.original, folder / CHECKPOINT)
         converted = convert(run, folder)
@@ -59,7 +59,7 @@ def _import(run: Run) -> GeneratorOutcome:
         discriminator = (
             _store_network(run, "discriminator", folder) if converted.has_discriminator else None
         )
-    manifest = GeneratorManifest(
+    stored = StoredGenerator(
         **request.model_dump(include={"tenant", "id", "name", "created_at", "license"}),
         source=f"{request.source} ({converted.format})",
         digest=weights.digest,
@@ -71,11 +71,11 @@ def _import(run: Run) -> GeneratorOutcome:
         statistics=_store_sample(run, pack(samples.statistics), "safetensors", BINARY),
         **describe(family, config),
     )
-    return GeneratorOutcome(
+    return GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
         finished_at=now(),
-        generator=manifest,
+        generator=stored,
         metrics=GeneratorMetrics(
             stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()}
         ),
@@ -98,5 +98,4 @@ def _store_sample(run: Run, data: bytes, suffix: keys.SampleSuffix, media_type: 
 
 def _discard(machine: Machine, request: GeneratorRequest) -> None:
     if request.original is not None:
-        upload_id = request.original.key.split("/")[-2]
-        delete_upload(machine.store, request.tenant, upload_id)
+        delete_upload(machine.store, request.tenant, keys.upload_of(request.original.key))

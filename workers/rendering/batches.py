@@ -1,16 +1,20 @@
-"""A batch: its pilot if it filters, then one shard after another until all records are there, then the manifest.
+"""Renders a batch: its pilot if it filters, then one shard after another until all records exist, then the manifest.
 
-Each call from the queue does one piece and queues what comes next. Doing a piece twice changes nothing: the first
-record of a shard, the first pilot and the first manifest stand.
+Each call from the queue does one piece and queues the next. A piece may run twice: the first record of a shard, the
+first pilot and the first manifest stay.
 """
 
+from collections.abc import Collection
+from datetime import datetime
 from functools import partial
 
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
-from contracts.errors.jobs import InputMissing
+from contracts.ids import RqId
 from contracts.jobs import JobRef, ShardRef
+from contracts.kinds import PILOT
 from state import keys, records
 from state.planning import next_calls
+from state.queues import put
 from state.store import Store
 from workers.rendering.cards import store_card
 from workers.rendering.pilots import measure_pilot
@@ -18,42 +22,62 @@ from workers.rendering.shards import ShardPlace, render_shard, store_record
 from workers.runtime import jobs
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
-from workers.runtime.queues import put
 
 
 def run_pilot(machine: Machine, argument: str, attempt: int) -> None:
-    """Measures the batch's pilot, then queues its first shards."""
+    """Measure the batch's pilot, then queue its first shards."""
     jobs.perform(machine, JobRef.parse(argument), attempt, _measure)
 
 
 def run_shard(machine: Machine, argument: str, attempt: int) -> None:
-    """Renders one shard, then queues the next, or ends the batch."""
+    """Render one shard, then queue the next, or end the batch."""
     shard = ShardRef.parse(argument)
     jobs.perform(machine, shard.batch, attempt, partial(_render, index=shard.index))
 
 
 def queue_next(machine: Machine, request: BatchRequest) -> None:
-    """Queues what brings the batch forward now."""
+    """Queue the next pieces of the batch."""
     for call in next_calls(machine.store, machine.ledger, request, machine.settings):
         put(machine.redis, call)
 
 
 def completed(store: Store, request: BatchRequest) -> BatchManifest | None:
-    """The manifest of a batch whose shards are all there, with its dataset card stored, else None."""
+    """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None."""
     if len(records.shards_done(store, request.ref)) < request.num_shards:
         return None
     manifest = batch_manifest(request, records.shard_records(store, request.ref))
     return manifest.model_copy(update={"card": store_card(store, request, manifest)})
 
 
+def repair(
+    machine: Machine, request: BatchRequest, rq_ids: Collection[RqId], checked_at: datetime
+) -> None:
+    """Complete a finished batch, free claims on shards that no queue holds, and queue the next pieces.
+
+    `rq_ids` are the batch's entries in the queues at `checked_at`.
+    """
+    ref = request.ref
+    manifest = completed(machine.store, request)
+    if manifest is not None:
+        records.finish(machine.store, machine.ledger, ref, manifest)
+    if manifest is not None or any(one.part == PILOT.part for one in rq_ids):
+        return
+    queued = {one.shard for one in rq_ids}
+    for index, claimed_at in machine.ledger.shards_in_flight(ref).items():
+        is_old = checked_at - claimed_at > machine.settings.heartbeat_interval
+        if index not in queued and is_old:
+            machine.ledger.release_shard(ref, index)
+    queue_next(machine, request)
+
+
 def _measure(run: Run) -> None:
-    request = _read_request(run)
+    request = run.read_request(BatchRequest)
     measure_pilot(run.machine, request, run.steps("pilot"))
     queue_next(run.machine, request)
 
 
 def _render(run: Run, index: int) -> BatchManifest | None:
-    request = _read_request(run)
+    request = run.read_request(BatchRequest)
     if run.machine.store.head(keys.shard_record(run.ref, index)) is None:
         store_record(run.machine, run.ref, _render_shard(run, request, index))
     run.machine.ledger.release_shard(run.ref, index)
@@ -61,15 +85,8 @@ def _render(run: Run, index: int) -> BatchManifest | None:
     return completed(run.machine.store, request)
 
 
-def _read_request(run: Run) -> BatchRequest:
-    request = records.read(run.machine.store, keys.job_request(run.ref), BatchRequest)
-    if request is None:
-        raise InputMissing(f"The request of '{run.ref}' is gone.")
-    return request
-
-
 def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
-    """Renders and stores the tar of one shard; the record that pins it is the caller's to write."""
+    """Render and store the tar of one shard. The caller writes the record."""
     num_before = len(records.shards_done(run.machine.store, run.ref)) * request.shard_size
 
     def num_done(num_samples: int) -> int:

@@ -12,7 +12,7 @@ from contracts.batches import BatchManifest, BatchRequest
 from contracts.digests import sha256_of
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.fits.metrics import TaskMetrics
-from contracts.generators import GeneratorManifest
+from contracts.generators import StoredGenerator
 from contracts.jobs import JobRef
 from contracts.schemas import LabelSchema, TaskName
 from state import keys, records
@@ -40,7 +40,7 @@ class Origin:
 
     fit: FitRequest | None
     made: FitManifest | None
-    generator: GeneratorManifest | None
+    generator: StoredGenerator | None
 
 
 def store_card(store: Store, request: BatchRequest, manifest: BatchManifest) -> Artefact:
@@ -70,10 +70,11 @@ def card(request: BatchRequest, manifest: BatchManifest, origin: Origin) -> str:
 
 def _origin(store: Store, request: BatchRequest) -> Origin:
     ref = JobRef(tenant=request.tenant, id=request.fit.id)
-    fit, made = records.read_request(store, ref), records.read_manifest(store, ref)
-    if not isinstance(fit, FitRequest) or not isinstance(made, FitManifest):
+    fit = records.read_request(store, ref, FitRequest)
+    manifest = records.read_manifest(store, ref, FitManifest)
+    if fit is None or manifest is None:
         return Origin(None, None, None)
-    return Origin(fit, made, records.read_generator(store, request.tenant, fit.generator.id))
+    return Origin(fit, manifest, records.read_generator(store, request.tenant, fit.generator.id))
 
 
 def _front_matter(request: BatchRequest, origin: Origin) -> str:

@@ -38,8 +38,8 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
 
 def _write_archive(machine: Machine, export: ExportRef) -> ExportRecord:
     """Raises `InputMissing` when the batch or one of its shards is gone, `Drained` when the worker stops."""
-    manifest = records.read_manifest(machine.store, export.batch)
-    if not isinstance(manifest, BatchManifest) or manifest.labels is None:
+    manifest = records.read_manifest(machine.store, export.batch, BatchManifest)
+    if manifest is None or manifest.labels is None:
         raise InputMissing(f"Batch '{export.batch.id}' was deleted or has not succeeded.")
     with TemporaryDirectory(prefix="handsoff-") as folder:
         path = Path(folder) / "export.zip"

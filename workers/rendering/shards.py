@@ -15,9 +15,10 @@ from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
 from contracts.ids import uuid7_hex
 from contracts.streams import ShardOwner
+from handsoff_shards.members import Files
 from state import keys, records
 from workers.codecs.packing import Packer
-from workers.codecs.samples import Files, Sample
+from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
 from workers.rendering.pilots import read_threshold
 from workers.rendering.rendering import Renderer

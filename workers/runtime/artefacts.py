@@ -7,14 +7,14 @@ from typing import Literal
 from contracts.base import Artefact
 from contracts.digests import sha256_of, sha256_of_file
 from contracts.errors.jobs import InputMissing
-from contracts.generators import GeneratorManifest, InverterManifest, Weights
+from contracts.generators import StoredGenerator, StoredInverter, Weights
 from state import keys, records
 from state.store import Store
 
 Suffix = Literal["safetensors", "json"]
 
 
-def read_generator(store: Store, tenant: str, generator_id: str, digest: str) -> GeneratorManifest:
+def read_generator(store: Store, tenant: str, generator_id: str, digest: str) -> StoredGenerator:
     """Return the manifest of a pinned generator. Raises `InputMissing` when it is gone or has another digest."""
     manifest = records.read_generator(store, tenant, generator_id)
     if manifest is None or manifest.digest != digest:
@@ -25,10 +25,10 @@ def read_generator(store: Store, tenant: str, generator_id: str, digest: str) ->
     return manifest
 
 
-def read_inverter(store: Store, generator: GeneratorManifest, digest: str) -> InverterManifest:
+def read_inverter(store: Store, generator: StoredGenerator, digest: str) -> StoredInverter:
     """Return the manifest of a pinned inverter of a generator. Raises `InputMissing` when it is gone."""
     key = keys.inverter(generator.tenant, generator.id, digest)
-    manifest = records.read(store, key, InverterManifest)
+    manifest = records.read(store, key, StoredInverter)
     if manifest is None:
         raise InputMissing(
             f"The request pins inverter {digest[:12]} of generator '{generator.id}', which is not in the store."

@@ -1,45 +1,47 @@
-"""What every job goes through, whatever it makes: begin, step by step, and one of six ends.
+"""Runs a job of any kind: begin, steps, and one of six ends.
 
 succeeded   the work returned a manifest
-cancelled   cancel.json was found before the work, between two steps, or before the manifest
-failed      the input is wrong (`JobFailed`): at once; trouble of the machine: after RQ's last retry
-drained     the worker is stopping: nothing is written, the job goes back to its queue
-overtaken   another worker has ended it: its manifest stands, nothing more is written
-deleted     tombstone.json was found: nothing more is written
+cancelled   cancel.json was there before the work, between two steps, or before the manifest
+failed      the input is wrong (`JobFailed`): at once; the machine failed: after RQ's last retry
+drained     the worker is stopping: nothing is written, the job returns to its queue
+overtaken   another worker has ended the job: its manifest stays, nothing more is written
+deleted     tombstone.json was there: nothing more is written
 """
 
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 import torch
 from rq.exceptions import AbandonedJobError
 
 from contracts.base import now
-from contracts.errors.jobs import JobFailed, OutOfMemory, WorkerLost
+from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory, WorkerLost
 from contracts.errors.tree import HandsOffError
-from contracts.jobs import JobError, JobRef, JobStatus, Progress
+from contracts.jobs import JobError, JobManifest, JobRef, JobStatus, Progress, Request
 from state import records
-from state.records import JobManifest
 from workers.runtime.machine import Machine
 
 log = structlog.get_logger()
 
+R = TypeVar("R", bound=Request)
+
 LOOK_EVERY_SECONDS = 1.0
-"""How often a running job publishes its progress and looks for cancel.json; steps may be far shorter."""
+"""How often a running job publishes its progress and checks for cancel.json; steps may be far shorter."""
 
 
 class Cancelled(Exception):
-    """The caller wants the job to stop."""
+    """The caller asked the job to stop."""
 
 
 class Overtaken(Exception):
-    """The job has ended by another hand: a twin finished first, or another shard failed."""
+    """Another worker has ended the job: a second run of it finished first, or another shard failed."""
 
 
 class Deleted(Exception):
-    """The job's data is gone or going."""
+    """The job is deleted or being deleted."""
 
 
 class Run:
@@ -55,8 +57,15 @@ class Run:
         self._done_before = 0
         self.stage_seconds: dict[str, float] = {}
 
+    def read_request(self, model: type[R]) -> R:
+        """Return the job's request. Raises `InputMissing` when it is gone."""
+        request = records.read_request(self.machine.store, self.ref, model)
+        if request is None:
+            raise InputMissing(f"The request of '{self.ref}' is gone.")
+        return request
+
     def look(self) -> None:
-        """Raises when the work is not wanted any more (`Cancelled`, `Overtaken`, `Deleted`) or not here (`Drained`)."""
+        """Raise when the work must stop: `Cancelled`, `Overtaken`, `Deleted` or `Drained`."""
         self.machine.pulse.beat()
         self._looked_at = time.monotonic()
         if records.is_deleted(self.machine.store, self.ref):
@@ -67,20 +76,20 @@ class Run:
             raise Cancelled
 
     def step(self, stage: str, done: int, total: int) -> None:
-        """Marks a step. About once a second, and at the last one, it also tells (see `tell`)."""
+        """Mark a step. About once a second, and at the last step, also report it (see `tell`)."""
         self.machine.pulse.beat()
         self._enter(stage, done)
         if done == total or time.monotonic() - self._looked_at >= LOOK_EVERY_SECONDS:
             self.tell(stage, done, total)
 
     def tell(self, stage: str, done: int, total: int) -> None:
-        """Looks (see `look`) and publishes the progress."""
+        """Check whether to stop (see `look`), and publish the progress."""
         self._enter(stage, done)
         self.look()
         self.machine.ledger.progress(self.ref, self._progress(done, total))
 
     def steps(self, stage: str) -> Callable[[int, int], None]:
-        """`step` for one stage, in the form that models call: (done, total)."""
+        """Return `step` for one stage, in the form that models call: (done, total)."""
         self._enter(stage)
         return lambda done, total: self.step(stage, done, total)
 
@@ -91,7 +100,7 @@ class Run:
         self.stage_seconds[stage] = at - self._stage_began
 
     def _progress(self, done: int, total: int) -> Progress:
-        """The time to go is told by what this run has done itself: the first shards of a batch were another's."""
+        """Return the progress. The remaining time follows from this run's own work alone."""
         seconds, own = time.monotonic() - self._stage_began, done - self._done_before
         eta = seconds / own * (total - done) if own > 0 else None
         return Progress(stage=self._stage, done=done, total=total, eta_seconds=eta)
@@ -100,7 +109,7 @@ class Run:
 def perform(
     machine: Machine, ref: JobRef, attempt: int, work: Callable[[Run], JobManifest | None]
 ) -> None:
-    """Takes a job that has not ended through `work`. A `work` that returns None leaves the job running."""
+    """Run `work` on a job that has not ended, and store its manifest. None leaves the job running."""
     if records.is_deleted(machine.store, ref) or records.has_ended(machine.store, ref):
         return
     run = Run(machine, ref)
@@ -111,45 +120,53 @@ def perform(
         manifest = work(run)
         run.look()
     except Cancelled:
-        manifest = records.ended_without_result(ref, JobStatus.CANCELLED, run.started_at)
+        manifest = cancelled(machine, ref, run.started_at)
     except (Overtaken, Deleted):
         return
     except JobFailed as error:
-        manifest = failed(ref, error, run.started_at)
-    # What failed may have failed because the job was being deleted: its request goes first.
+        manifest = failed(machine, ref, error, run.started_at)
+    # The work may have failed because the job was being deleted: the request is deleted first.
     if manifest is not None and not records.is_deleted(machine.store, ref):
-        standing = records.finish(machine.store, machine.ledger, ref, manifest)
-        log.info("job ended", job=str(ref), status=standing.status.value)
+        stored = records.finish(machine.store, machine.ledger, ref, manifest)
+        log.info("job ended", job=str(ref), status=stored.status.value)
 
 
 def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:
-    """Ends a job whose last retry has failed with trouble of the machine. `argument` is the job's or a shard's text.
+    """End a job whose last retry has failed. `argument` is the text of the job or of a part of it.
 
-    A job that was to be cancelled ends so: nobody waits for what it failed to make.
+    A job that the caller asked to stop ends as cancelled.
     """
-    tenant, job_id, *_ = argument.split("/")
-    ref = JobRef(tenant=tenant, id=job_id)
+    ref = JobRef.of(argument)
     log.error("job failed for good", job=str(ref), error=repr(error))
     if records.is_deleted(machine.store, ref):
         return
     started_at = machine.ledger.live(ref).started_at
     if records.is_cancelled(machine.store, ref):
-        manifest = records.ended_without_result(ref, JobStatus.CANCELLED, started_at)
+        manifest = cancelled(machine, ref, started_at)
     else:
-        manifest = failed(ref, error, started_at)
+        manifest = failed(machine, ref, error, started_at)
     records.finish(machine.store, machine.ledger, ref, manifest)
 
 
-def failed(ref: JobRef, error: BaseException, started_at: datetime | None) -> JobManifest:
-    """The manifest of a failure."""
-    return records.ended_without_result(ref, JobStatus.FAILED, started_at, reason_of(error))
+def cancelled(machine: Machine, ref: JobRef, started_at: datetime | None) -> JobManifest:
+    """Return the manifest of a job that was cancelled."""
+    kind = machine.kinds.of(ref)
+    return records.ended_without_result(kind.manifest, JobStatus.CANCELLED, started_at)
+
+
+def failed(
+    machine: Machine, ref: JobRef, error: BaseException, started_at: datetime | None
+) -> JobManifest:
+    """Return the manifest of a job that failed."""
+    kind, reason = machine.kinds.of(ref), reason_of(error)
+    return records.ended_without_result(kind.manifest, JobStatus.FAILED, started_at, reason)
 
 
 def reason_of(error: BaseException) -> JobError:
-    """A failure in words. What we did not raise on purpose is trouble of the machine, and worth another try."""
+    """Return a failure as code and text. An error that we did not raise on purpose may pass on another try."""
     if isinstance(error, AbandonedJobError):
         error = WorkerLost(
-            "The worker died on every attempt; its log says how. Make the request again."
+            "The worker died on every attempt; its log says how. Send the request again."
         )
     if isinstance(
         error, torch.OutOfMemoryError
@@ -161,5 +178,5 @@ def reason_of(error: BaseException) -> JobError:
         return JobError(code=error.code, detail=error.detail, retryable=error.is_retryable)
     if isinstance(error, HandsOffError):
         return JobError(code=error.code, detail=error.detail, retryable=True)
-    detail = f"The worker failed ({type(error).__name__}). Make the request again."
+    detail = f"The worker failed ({type(error).__name__}). Send the request again."
     return JobError(code=JobFailed.code, detail=detail, retryable=True)

@@ -1,4 +1,4 @@
-"""The machine a job runs on: settings, store, ledger, queue connection, device, warm networks and pulse, built once."""
+"""The machine that jobs run on: settings, store, ledger, queue connection, device, warm networks and pulse."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Self
 import redis
 import torch
 
+from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -19,7 +20,7 @@ from workers.runtime.warm import WarmNetworks
 
 @dataclass(frozen=True)
 class Machine:
-    """Handed to every job as its first argument. `families` are those of the generators that it serves."""
+    """The first argument of every worker function. `families` are those of the generators that it serves."""
 
     settings: Settings
     store: Store
@@ -30,10 +31,16 @@ class Machine:
     micro_batches: MicroBatches
     pulse: Pulse
     families: tuple[Family, ...]
+    kinds: Kinds = Kinds()  # noqa: RUF009 - immutable
 
     @classmethod
-    def from_settings(cls, settings: Settings, families: Sequence[Family]) -> Self:
-        """Open everything that the settings name. RQ gets a separate connection: it reads bytes, and waits long."""
+    def from_settings(
+        cls,
+        settings: Settings,
+        families: Sequence[Family],
+        kinds: tuple[Kind, ...] = KINDS,
+    ) -> Self:
+        """Open what the settings name. RQ gets a separate connection: it reads bytes, and blocks for long."""
         url = settings.redis_url.get_secret_value()
         device = choose_device(settings.device)
         memory_bytes = settings.micro_batch_memory_bytes if device.type == "cpu" else None
@@ -47,6 +54,7 @@ class Machine:
             micro_batches=MicroBatches(settings.micro_batch, memory_bytes),
             pulse=Pulse(),
             families=tuple(families),
+            kinds=Kinds(kinds),
         )
 
     @property
@@ -56,7 +64,7 @@ class Machine:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device called `name`; `auto` takes an accelerator when there is one."""
+    """Return the device called `name`. `auto` is an accelerator where there is one, else the CPU."""
     if name != "auto":
         return torch.device(name)
     return torch.accelerator.current_accelerator() or torch.device("cpu")

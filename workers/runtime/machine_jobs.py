@@ -1,8 +1,6 @@
-"""RQ's jobs and queues as our workers read them: nothing runs but the tasks of `state/queues.py`."""
+"""RQ's jobs and queues as our workers read them: they run the tasks of `contracts/kinds.py` and nothing else."""
 
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import redis
 from rq import Queue, Retry
@@ -10,22 +8,24 @@ from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from state.queues import TASKS
+from contracts.ids import RqId
+from contracts.kinds import Kinds
+from workers.runtime.functions import import_function
 from workers.runtime.machine import Machine
 from workers.runtime.poison import Poison, check_size, checked, drop, is_readable
 from workers.runtime.pulse import Drained
 
-TASK_FUNCTIONS = frozenset(plan.function for plan in TASKS.values())
 MAX_DRAINS = 1_000_000
-"""RQ counts every return to the queue; being drained says nothing against a job, so the limit is out of reach."""
+"""RQ counts every return to the queue. A drained job did nothing wrong, so the limit is out of reach."""
 
 
 class MachineJob(Job):
-    """An RQ job whose function is handed this process's machine, and must be one of the table in `state/queues.py`.
+    """An RQ job whose function gets this process's machine, and must be the function of a registered task.
 
     Redis data is checked before it is read (`workers/runtime/poison.py`): RQ would run callbacks by name.
     """
 
+    kinds: ClassVar[Kinds]
     machine: Machine
 
     @classmethod
@@ -35,7 +35,7 @@ class MachineJob(Job):
         connection: "redis.Redis | None" = None,
         serializer: type[JSONSerializer] | None = None,
     ) -> Self:
-        """The job of this id. One that is poison is dropped, and raised as one that does not exist."""
+        """Return the job of this id. Poison is dropped, and raised as a job that does not exist."""
         assert connection is not None
         try:
             job = super().fetch(id, connection=connection, serializer=serializer)
@@ -46,24 +46,24 @@ class MachineJob(Job):
         return job
 
     def refresh(self) -> None:
-        """Read the job from Redis, after a look at its size."""
+        """Read the job from Redis, after a check of its size."""
         check_size(self.connection, self.key)
         super().refresh()  # type: ignore[no-untyped-call]
 
     def restore(self, raw_data: dict[bytes, bytes]) -> None:
-        """Take over what Redis has of the job. Raises `Poison` when it is none of ours."""
-        fields = checked(self.id, raw_data)
+        """Take the fields from Redis. Raises `Poison` when they are not those of a registered task."""
+        fields = checked(self.kinds, self.id, raw_data)
         try:
             super().restore(fields)
         except Exception as error:  # dates, statuses, lists: whatever RQ cannot read
             raise Poison(f"RQ cannot read it ({repr(error)[:300]})") from error
 
     def perform(self) -> Retry | None:
-        """Run the job. Returns a `Retry` when the worker was asked to stop first: back to the queue's front."""
-        if self.func_name not in TASK_FUNCTIONS:
-            raise PermissionError(f"{self.func_name!r} is no task; see state/queues.py")
-        module, _, name = self.func_name.rpartition(".")
-        run: Callable[[Machine, str, int], None] = getattr(import_module(module), name)
+        """Run the job. Returns a `Retry` when the worker was asked to stop: the job returns to the queue's front."""
+        task = self.kinds.task_of(self.func_name)
+        if task is None:
+            raise PermissionError(f"{self.func_name!r} is no task; see contracts/kinds.py")
+        run = import_function(task.function)
         try:
             run(self.machine, self.args[0], self._attempt())
         except Drained:
@@ -71,17 +71,18 @@ class MachineJob(Job):
         return None
 
     def forget_dependents(self) -> None:
-        """None of our jobs has jobs that wait for it: RQ would queue what Redis names here."""
+        """Delete the list of jobs that wait for this one. Ours have none, and RQ would queue what Redis names."""
         self.connection.delete(self.dependents_key)
 
     def _attempt(self) -> int:
-        """How often this has been tried, this time included: the number in the id, plus RQ's own retries so far."""
-        lives = len(self.retry_intervals or ())
-        return int(self.id.rpartition("-")[2]) + lives - (self.retries_left or 0)
+        """Return the number of this attempt: the number in the id, plus RQ's own retries so far."""
+        rq_id = RqId.parse(self.id)
+        assert rq_id is not None, self.id  # `checked` compared it
+        return rq_id.number + len(self.retry_intervals or ()) - (self.retries_left or 0)
 
 
 class TaskQueue(Queue):
-    """A queue that passes over entries that are no ids."""
+    """A queue that skips entries that are no ids."""
 
     job_class = MachineJob
 
@@ -89,7 +90,7 @@ class TaskQueue(Queue):
     def lmove(
         cls, connection: "redis.Redis", queue_key: str, timeout: int | None
     ) -> tuple[str, bytes] | None:
-        """The next entry, moved to the intermediate list; None when there is none."""
+        """Move the next entry to the intermediate list and return it; None when there is none."""
         while (moved := super().lmove(connection, queue_key, timeout)) is not None:
             key, entry = moved
             if is_readable(entry):
@@ -106,11 +107,21 @@ class TaskQueue(Queue):
         job_id: str,
         **options: Any,  # noqa: ANN401
     ) -> tuple[Job, Queue] | None:
-        """The job of a popped entry; None when there is none, and then the entry is gone too."""
+        """Return the job of a popped entry. When there is none, remove the entry and return None."""
         fetched = super()._fetch_dequeued_job(connection, queue_key, job_id, **options)
         if fetched is None:
             _forget_popped(connection, queue_key, job_id)
         return fetched
+
+
+def job_class_of(kinds: Kinds) -> type[MachineJob]:
+    """Return a class of jobs that may run the tasks of these kinds. RQ builds jobs by class, so it holds the kinds."""
+    return type("MachineJob", (MachineJob,), {"kinds": kinds})
+
+
+def queue_class_of(jobs: type[MachineJob]) -> type[TaskQueue]:
+    """Return a class of queues with jobs of this class."""
+    return type("TaskQueue", (TaskQueue,), {"job_class": jobs})
 
 
 def _forget_popped(connection: "redis.Redis", queue_key: str, entry: str | bytes) -> None:

@@ -1,4 +1,4 @@
-"""The main of a worker process: settings, log, threads, machine; then one queue, or the reconciler, until stopped."""
+"""Starts a worker process: settings, log, threads, machine; then it serves one queue, or reconciles, until stopped."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from contracts.kinds import QUEUE_NAMES, QueueName
+from contracts.kinds import KINDS, QUEUE_NAMES, Kind, QueueName
 from state.logs import configure_logs
 from state.private_files import keep_files_private
 from state.settings import Settings
@@ -14,6 +14,7 @@ from state.spooling import sweep
 from workers.families.family import Family
 from workers.families.table import FAMILIES
 from workers.importing.builtin import publish_all
+from workers.runtime.functions import check_functions
 from workers.runtime.machine import Machine
 from workers.runtime.worker import Worker
 from workers.upkeep.reconcile import Reconciler
@@ -21,14 +22,15 @@ from workers.upkeep.reconcile import Reconciler
 RECONCILE = "reconcile"
 
 
-def main(families: Sequence[Family] = FAMILIES) -> None:
-    """Read the command line and the environment, and work with generators of these families."""
+def main(kinds: tuple[Kind, ...] = KINDS, families: Sequence[Family] = FAMILIES) -> None:
+    """Read the command line and the environment, and work until stopped."""
     queue = _parse_queue()
     settings = Settings()
     keep_files_private()
     configure_logs(settings)
     _set_threads(settings)
-    machine = Machine.from_settings(_suited(settings, queue), families)
+    machine = Machine.from_settings(_suited(settings, queue), families, kinds)
+    check_functions(machine.kinds)
     if queue is None:
         Reconciler(machine).run()
     else:
@@ -38,7 +40,7 @@ def main(families: Sequence[Family] = FAMILIES) -> None:
 
 
 def _parse_queue() -> QueueName | None:
-    """Return the queue to work on; None for the reconciler."""
+    """Return the queue to serve, or None for the reconciler."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument(
         "queue", choices=[*QUEUE_NAMES, RECONCILE], help="one queue, or the reconciler"
@@ -48,10 +50,10 @@ def _parse_queue() -> QueueName | None:
 
 
 def _suited(settings: Settings, queue: QueueName | None) -> Settings:
-    """Keep the queue `cpu` off the accelerator, also where one is free: the other queues need it."""
+    """Return the settings for a queue. Workers of `cpu` never use an accelerator: other queues need it."""
     return settings.model_copy(update={"device": "cpu"}) if queue == "cpu" else settings
 
 
 def _set_threads(settings: Settings) -> None:
-    """Set them before the first tensor: torch would take every core of the machine, also those it may not use."""
+    """Set torch's threads, before the first tensor: its default is every core, also those that it may not use."""
     torch.set_num_threads(settings.cpu_threads or len(os.sched_getaffinity(0)))

@@ -1,13 +1,13 @@
-"""What Redis says of a queued job, looked over before anything is done with it.
+"""Checks what Redis holds about a queued job before a worker or the reconciler uses it.
 
-Whoever can write Redis can write any job: a function of their choice, a callback, a payload of a gigabyte, numbers that
-are none. One such job must not run, must not end the worker, and must not come back: it is dropped and logged.
+A process that can write Redis can write any job: another function, a callback, a payload of a gigabyte, invalid
+numbers. Such a job must not run, must not end the worker, and must not return: it is dropped and logged.
 """
 
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import redis
@@ -18,27 +18,15 @@ from rq.job import Job
 from rq.queue import Queue
 from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
 
-from contracts.exports import ExportRef
-from contracts.jobs import JobRef, ShardRef
-from contracts.kinds import QUEUE_NAMES, QueueName
-from contracts.streams import StreamShardRef
-from state.queues import (
-    TASKS,
-    Call,
-    Task,
-    export_call,
-    job_call,
-    pilot_call,
-    shard_call,
-    stream_call,
-)
+from contracts.ids import RqId
+from contracts.kinds import QUEUE_NAMES, Kinds, QueueName, Task
 
 log = structlog.get_logger()
 
 MAX_JOB_BYTES = 1_000_000
-"""Of all that Redis keeps of one job. Ours take about 1,000."""
+"""Limit of everything that Redis keeps of one job. Ours take about 1,000."""
 MAX_DATA_BYTES = 10_000
-"""Of the call itself, unpacked. Ours take 100."""
+"""Limit of the call itself, unpacked. Ours take 100."""
 MAX_SECONDS = 60 * 60 * 24 * 30
 MAX_COUNT = 10_000_000
 
@@ -49,7 +37,7 @@ FORBIDDEN = (
     *("dependency_id", "dependency_ids", "group_id", "repeats_left", "repeat_intervals"),
     *("rate_limit_key", "rate_limit_concurrency"),
 )
-"""What RQ would act upon and none of our jobs has. Callbacks name functions, webhooks addresses."""
+"""Fields that RQ acts on and that our jobs never have. Callbacks name functions, webhooks name addresses."""
 
 KEPT = (
     *("data", "origin", "description", "status", "worker_name", "enqueue_at_front"),
@@ -58,54 +46,41 @@ KEPT = (
 )
 SECONDS = ("timeout", "ttl", "result_ttl", "failure_ttl")
 COUNTS = ("number_of_retries", "retries_left")
-"""What is read of a job. The rest is left in Redis: results and tracebacks may unpack to anything."""
+"""The fields that are read. The others stay in Redis: results and tracebacks may unpack to anything."""
 
 Fields = Mapping[bytes, bytes]
 
 
 class Poison(NoSuchJobError):
-    """The entry is no job of ours. To RQ it is one that does not exist, so it goes on with the next."""
+    """The entry is not one of our jobs. RQ sees a job that does not exist, and takes the next one."""
 
 
-CALLS: Mapping[Task, Callable[[str, int], Call]] = {
-    "import": lambda text, number: job_call(JobRef.parse(text), number),
-    "inverter": lambda text, number: job_call(JobRef.parse(text), number),
-    "fit": lambda text, number: job_call(JobRef.parse(text), number),
-    "pilot": lambda text, number: pilot_call(JobRef.parse(text), number),
-    "shard": lambda text, number: shard_call(ShardRef.parse(text), number),
-    "stream": lambda text, number: stream_call(StreamShardRef.parse(text), number),
-    "export": lambda text, number: export_call(ExportRef.parse(text), number),
-}
-"""Makes the call that an entry should be, from its argument and the number in its id."""
-
-TASK_OF_FUNCTION: Mapping[object, Task] = {plan.function: task for task, plan in TASKS.items()}
-
-
-def checked(rq_id: str, fields: Fields) -> dict[bytes, bytes]:
-    """The fields of a job that may be read, when it is one that the app or a worker has queued.
+def checked(kinds: Kinds, rq_id: str, fields: Fields) -> dict[bytes, bytes]:
+    """Return the fields of a job that may be read.
 
     Raises:
-        Poison: it is not; the message says what is wrong.
+        Poison: it is not a call of a registered task as we queue it; the message gives the reason.
     """
     for name in FORBIDDEN:
         if fields.get(name.encode()) not in (None, b"", b"[]", b"null"):
             raise Poison(f"it has a {name}, which no task has")
-    call = _call(rq_id, fields.get(b"data", b""))
-    if fields.get(b"origin") != call.plan.queue.encode():
-        raise Poison(f"its origin is not the queue {call.plan.queue!r}")
+    task = _task(kinds, rq_id, fields.get(b"data", b""))
+    origin = fields.get(b"origin", b"").decode("latin1")
+    if not task.may_wait_in(origin):
+        raise Poison(f"its origin is {origin[:100]!r}, which is not the queue of {task.function}")
     for names, most in ((SECONDS, MAX_SECONDS), (COUNTS, MAX_COUNT)):
         for name in names:
             _check_number(name, fields.get(name.encode()), most)
-    wanted = {name.encode() for name in (*KEPT, *SECONDS, *COUNTS)}
-    return {name: value for name, value in fields.items() if name in wanted}
+    readable = {name.encode() for name in (*KEPT, *SECONDS, *COUNTS)}
+    return {name: value for name, value in fields.items() if name in readable}
 
 
 def check_size(connection: "redis.Redis", key: str) -> None:
-    """Refuse what is no hash, or one too large to be fetched."""
+    """Raises `Poison` when the key holds no hash, or one that is too large to fetch."""
     try:
         kind = connection.type(key)
         num_bytes = connection.memory_usage(key, samples=0) or 0
-    except redis.ResponseError:  # an access list may forbid it
+    except redis.ResponseError:  # an access list may forbid the command
         return
     if kind not in (b"hash", b"none"):
         raise Poison(f"its key holds a {kind!r}; expected a hash")
@@ -114,7 +89,7 @@ def check_size(connection: "redis.Redis", key: str) -> None:
 
 
 def drop(connection: "redis.Redis", rq_id: str, reason: object) -> None:
-    """Forget an entry and log it. A job of ours that was overwritten is queued again by the reconciler."""
+    """Remove an entry and log it. If it was one of our jobs, overwritten, the reconciler queues it again."""
     log.error("poison job dropped", rq_id=rq_id, reason=str(reason)[:500])
     with connection.pipeline() as pipeline:
         pipeline.delete(Job.key_for(rq_id))
@@ -127,7 +102,7 @@ def drop(connection: "redis.Redis", rq_id: str, reason: object) -> None:
 
 
 def purge(connection: "redis.Redis") -> None:
-    """Remove entries with ids that cannot be read, and keys that hold something else than a queue or a registry."""
+    """Remove entries with unreadable ids, and keys that hold neither a queue nor a registry."""
     for queue in QUEUE_NAMES:
         for key in _lists(queue):
             if _is_kind(connection, key, b"list"):
@@ -143,32 +118,35 @@ def purge(connection: "redis.Redis") -> None:
 
 
 def is_readable(entry: bytes) -> bool:
-    """Whether an entry of a queue can be an id."""
+    """Return whether an entry of a queue can be an id."""
     return RQ_ID.fullmatch(entry.decode("latin1")) is not None
 
 
-def _unreadable(entries: Iterable[bytes], parted_by: str = "\0") -> list[bytes]:
-    """Registries of running jobs have entries of two parts: the job's id and the execution's."""
+def _unreadable(entries: Iterable[bytes], separator: str = "\0") -> list[bytes]:
+    """Return the entries that are no ids. Entries of running jobs have two parts: the job's id and the execution's."""
     return [
         entry
         for entry in entries
-        if entry.decode("latin1").count(parted_by) > 1
-        or not all(is_readable(part) for part in entry.split(parted_by.encode()))
+        if entry.decode("latin1").count(separator) > 1
+        or not all(is_readable(part) for part in entry.split(separator.encode()))
     ]
 
 
-def _call(rq_id: str, data: bytes) -> Call:
-    """The call that the data describe. Raises `Poison` unless it is one that we would queue under this id."""
+def _task(kinds: Kinds, rq_id: str, data: bytes) -> Task:
+    """Return the task that the data call. Raises `Poison` unless we would queue this call under this id."""
     try:
         function, instance, arguments, options = json.loads(_unpacked(data))
-        (argument,) = arguments
-        number = int(rq_id.rpartition("-")[2])
-        call = CALLS[TASK_OF_FUNCTION[function]](argument, number)
-    except Exception as error:  # whatever came: JSON, shapes, references, recursion
+        (text,) = arguments
+        argument = kinds.parse_argument(function, text)
+        task, parsed = kinds.task_of(function), RqId.parse(rq_id)
+    except Exception as error:  # the data may be anything: JSON, shapes, references, recursion
         raise Poison(f"it is not the call of a task ({repr(error)[:300]})") from error
-    if instance is not None or options or call.plan.function != function or call.rq_id != rq_id:
-        raise Poison(f"its id is not that of {function} for {argument!r}")
-    return call
+    is_plain = instance is None and not options and str(argument) == text
+    if task is None or parsed is None or not is_plain:
+        raise Poison(f"it is not a plain call of {function}")
+    if task.rq_id(argument, parsed.number) != parsed:
+        raise Poison(f"its id is not that of {function} for {text!r}")
+    return task
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -183,7 +161,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _check_number(name: str, value: bytes | None, most: int) -> None:
-    """RQ takes numbers as they are: one that is none, or too large, fails somewhere in the middle of its work."""
+    """Raises `Poison` for a value that is no number or too large: RQ checks neither, and would fail later."""
     if value is None or value == b"":
         return
     if not re.fullmatch(rb"[0-9]{1,8}", value) or int(value) > most:
@@ -191,12 +169,12 @@ def _check_number(name: str, value: bytes | None, most: int) -> None:
 
 
 def _is_kind(connection: "redis.Redis", key: str, kind: bytes) -> bool:
-    """Whether a key may be read as a list or a sorted set; one of another kind is deleted, for nothing else can be."""
-    found = connection.type(key)
-    if found not in (kind, b"none"):
-        log.error("poison key deleted", key=key, kind=found)
+    """Return whether a key holds a list or a sorted set, as `kind` says. A key with anything else is deleted."""
+    actual = connection.type(key)
+    if actual not in (kind, b"none"):
+        log.error("poison key deleted", key=key, kind=actual)
         connection.delete(key)
-    return found == kind
+    return actual == kind
 
 
 def _lists(queue: QueueName) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Our RQ worker: one queue, one process, no fork; networks stay warm between jobs.
 
-RQ's `SimpleWorker` runs jobs in the process but sends no heartbeat meanwhile, so a long job is taken for lost and run
-twice; and a second SIGTERM fails the running job. Both are mended here (docs/decisions/0002).
+RQ's `SimpleWorker` runs jobs in the process but sends no heartbeat meanwhile, so a long job counts as lost and runs
+twice; and a second SIGTERM fails the running job. Both are fixed here (docs/decisions/0002).
 """
 
 import socket
@@ -25,53 +25,45 @@ from rq.worker import WorkerStatus
 from contracts.base import now
 from contracts.heartbeats import Heartbeat, WorkerState
 from contracts.kinds import QueueName
-from state.queues import TASKS
-from workers.rendering import exports, streams
-from workers.runtime.jobs import fail_for_good
+from workers.runtime.functions import import_function
 from workers.runtime.machine import Machine
-from workers.runtime.machine_jobs import TASK_FUNCTIONS, MachineJob, TaskQueue
+from workers.runtime.machine_jobs import MachineJob, job_class_of, queue_class_of
 from workers.runtime.poison import drop, purge
 from workers.runtime.pulse import repeating, show_life
 
 log = structlog.get_logger()
 
 DEQUEUE_SECONDS = 15
-"""RQ waits `worker_ttl - 15` seconds for a job before it looks around (maintenance, reconnection)."""
+"""RQ waits `worker_ttl - 15` seconds for a job before its maintenance and reconnection."""
 
 
 def end_after_last_retry(machine: Machine, job: Job, error: BaseException) -> None:
-    """Writes the manifest of a job that has failed and will not be retried; RQ itself only forgets it.
+    """Record the failure of a job that will not be retried, as its task's row says; RQ itself only forgets it.
 
-    A shard of a stream and an export have no manifest: whoever waits for them is told. Never raises: what fails here
-    would end the worker, and the job would come back and end the next one. The reconciler ends or repeats such a job.
+    Never raises. An exception here would end the worker, and the job would return and end the next one. The reconciler
+    ends or repeats such a job.
     """
     try:
-        if job.should_retry or job.func_name not in TASK_FUNCTIONS:
+        task = machine.kinds.task_of(job.func_name)
+        if job.should_retry or task is None:
             return
-        fail = _FAIL_OF_FUNCTION.get(job.func_name, fail_for_good)
-        fail(machine, job.args[0], error)
+        import_function(task.on_failure)(machine, job.args[0], error)
     except Exception:
         log.exception("a failure could not be recorded", rq_id=job.id)
-
-
-_FAIL_OF_FUNCTION = {
-    TASKS["stream"].function: streams.fail_for_good,
-    TASKS["export"].function: exports.fail_for_good,
-}
 
 
 class Worker(SimpleWorker):
     """Takes jobs from one queue until it is asked to stop."""
 
-    job_class = MachineJob
-    queue_class = TaskQueue
-
     def __init__(self, queue: QueueName, machine: Machine) -> None:
+        jobs = job_class_of(machine.kinds)
         super().__init__(
             [queue],
             name=f"{queue}-{socket.gethostname().partition('.')[0]}-{uuid.uuid4().hex[:8]}",
             connection=machine.redis,
             serializer=JSONSerializer,
+            job_class=jobs,
+            queue_class=queue_class_of(jobs),
             exception_handlers=[self._note_failure],
             worker_ttl=DEQUEUE_SECONDS + 15,
             log_job_description=False,
@@ -81,7 +73,7 @@ class Worker(SimpleWorker):
         self._running: tuple[Job, Execution] | None = None
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT, showing a sign of life the whole time."""
+        """Work until SIGTERM or SIGINT, and send heartbeats the whole time."""
         self.send_heartbeat()
         with repeating(self._machine.settings.heartbeat_interval, self.send_heartbeat):
             self.work(logging_level="WARNING")
@@ -90,8 +82,8 @@ class Worker(SimpleWorker):
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run one job in this process, its execution kept alive and its silence watched.
 
-        A job that RQ itself stumbles over is dropped: it must not end the worker and come back. The reconciler queues
-        again what was a job of ours.
+        A job that makes RQ itself fail is dropped: it must not end the worker and return. If it was one of ours, the
+        reconciler queues it again.
         """
         assert isinstance(job, MachineJob)
         job.machine = self._machine
@@ -114,7 +106,7 @@ class Worker(SimpleWorker):
             self.perform_job(job, queue, execution)
 
     def run_maintenance_tasks(self) -> None:
-        """Clean RQ's registries, after what would stop that has been removed."""
+        """Clean RQ's registries, after the removal of entries that RQ cannot read."""
         purge(self.connection)
         try:
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
@@ -124,16 +116,16 @@ class Worker(SimpleWorker):
             log.exception("maintenance of the queue failed")
 
     def subscribe(self) -> None:
-        """Listen to no commands from Redis: RQ's would let anyone who can publish there stop workers and jobs."""
+        """Ignore commands from Redis: with RQ's, anyone who can publish there could stop workers and jobs."""
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """Seconds after which a silent worker's job is taken for lost, however long the job may take."""
+        """Return the seconds after which the job of a silent worker counts as lost. Its length does not matter."""
         return int(self._machine.settings.heartbeat_fresh.total_seconds())
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        """SIGTERM or SIGINT, once or many times: the running job stops at its next step, and no other is taken.
+        """Handle SIGTERM and SIGINT: the running job stops at its next step, and the worker takes no other.
 
-        Unlike RQ's, a second signal changes nothing; SIGKILL is there for those who cannot wait.
+        Unlike in RQ, a second signal changes nothing. SIGKILL ends the process at once.
         """
         if self._stop_requested:
             return
@@ -151,7 +143,7 @@ class Worker(SimpleWorker):
             self._running = None
 
     def send_heartbeat(self) -> None:
-        """Runs on a thread of its own. Redis may be away for a while; the next beat tries again."""
+        """Send one heartbeat, on a separate thread. While Redis is away, the next one tries again."""
         running = self._running
         try:
             if running is not None:
@@ -173,9 +165,9 @@ class Worker(SimpleWorker):
         )
 
     def _note_failure(self, job: Job, _kind: type, error: BaseException, _trace: object) -> bool:
-        """Called by RQ for every exception that leaves a job, before it decides on a retry."""
+        """Record a failure. RQ calls this for every exception that leaves a job, before it decides on a retry."""
         end_after_last_retry(self._machine, job, error)
         if isinstance(error, torch.AcceleratorError):
-            # The accelerator's context is broken for good; a fresh process gets a fresh one.
+            # The accelerator's context stays broken in this process; a new process gets a new one.
             self._stop_requested = True
         return True

@@ -9,9 +9,9 @@ import time
 import torch
 
 from contracts.base import now
-from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory
-from contracts.generators import GeneratorManifest, InverterManifest
-from contracts.inverters import InverterMetrics, InverterOutcome, InverterRequest
+from contracts.errors.jobs import JobFailed, OutOfMemory
+from contracts.generators import StoredGenerator, StoredInverter
+from contracts.inverters import InverterManifest, InverterMetrics, InverterRequest
 from contracts.jobs import JobRef, JobStatus
 from models.serialization import pack_network
 from state import keys, records
@@ -31,10 +31,8 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
     jobs.perform(machine, JobRef.parse(argument), attempt, _train)
 
 
-def _train(run: Run) -> InverterOutcome:
-    request = records.read_request(run.machine.store, run.ref)
-    if not isinstance(request, InverterRequest):
-        raise InputMissing(f"The request of '{run.ref}' is gone.")
+def _train(run: Run) -> InverterManifest:
+    request = run.read_request(InverterRequest)
     generator = _generator(run, request)
     family = find_family(run.machine.families, generator)
     if not family.contract.has_inverters:
@@ -56,7 +54,7 @@ def _train(run: Run) -> InverterOutcome:
             f"A batch of {request.options.batch} does not fit the device. Request a smaller one."
         ) from error
     inverter = _store(run, _generator(run, request), encoder)
-    return InverterOutcome(
+    return InverterManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
         finished_at=now(),
@@ -106,12 +104,12 @@ class Keeper:
         self._kept_at = time.monotonic()
 
 
-def _generator(run: Run, request: InverterRequest) -> GeneratorManifest:
+def _generator(run: Run, request: InverterRequest) -> StoredGenerator:
     pinned = request.generator
     return read_generator(run.machine.store, request.tenant, pinned.id, pinned.digest)
 
 
-def _store(run: Run, generator: GeneratorManifest, encoder: BuiltNetwork) -> InverterManifest:
+def _store(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -> StoredInverter:
     """Store the encoder below its generator, where fits find it. Of two equal ones the first is kept."""
     flaw = first_flaw(encoder.network.state_dict())
     if flaw is not None:
@@ -124,7 +122,7 @@ def _store(run: Run, generator: GeneratorManifest, encoder: BuiltNetwork) -> Inv
         config,
         lambda sha256, suffix: keys.weights(generator.tenant, generator.id, sha256, suffix),
     )
-    inverter = InverterManifest(
+    inverter = StoredInverter(
         generator_digest=generator.digest,
         digest=weights.digest,
         created_at=now(),

@@ -1,7 +1,7 @@
-"""The reconciler: a loop that repairs what killed workers, a flushed Redis or an interrupted request left behind.
+"""The reconciler: a loop that repairs the damage of killed workers, a flushed Redis or an interrupted request.
 
-It compares the store (what was asked, what came of it) with the queues (what is waiting or running) and queues again
-what has been lost. Several may run; a lock lets one work at a time. Everything it does is safe to do twice.
+It compares the store (requests and manifests) with the queues (waiting and running jobs) and queues lost jobs again.
+Several may run; a lock admits one at a time. Each repair is safe to do twice.
 """
 
 import signal
@@ -25,24 +25,23 @@ from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 
 from contracts.base import now
-from contracts.batches import BatchRequest
 from contracts.errors.jobs import WorkerLost
 from contracts.errors.tree import Unavailable
-from contracts.jobs import JOB_KINDS, JobRef, JobStatus
-from contracts.kinds import QUEUE_NAMES
+from contracts.ids import RqId
+from contracts.jobs import JobRef, Request
+from contracts.kinds import QUEUE_NAMES, RETENTION
 from contracts.streams import StreamRef
 from state import keys, records
-from state.queues import RETENTION, job_call, job_id_of
+from state.queues import job_call, open_queue, put
 from workers.importing.uploads import discard_used
 from workers.rendering import streams
-from workers.rendering.batches import completed, queue_next
 from workers.runtime import on_demand
-from workers.runtime.jobs import failed
+from workers.runtime.functions import import_function
+from workers.runtime.jobs import cancelled, failed
 from workers.runtime.machine import Machine
-from workers.runtime.machine_jobs import MachineJob
+from workers.runtime.machine_jobs import job_class_of
 from workers.runtime.poison import purge
 from workers.runtime.pulse import show_life
-from workers.runtime.queues import open_queue, put
 from workers.runtime.worker import end_after_last_retry
 from workers.upkeep import leftovers
 
@@ -50,14 +49,17 @@ log = structlog.get_logger()
 
 LOCK = "reconcile"
 LOCK_INTERVALS = 4
-"""A reconciler that was killed in its round keeps the others out for so many intervals. Two at once do no harm."""
+"""A reconciler that was killed in a round blocks the others for this many intervals. Two at once do no harm."""
 SWEEP_INTERVAL = timedelta(minutes=1)
 """Sweeping lists every shard of every stream, which costs money in a bucket."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+Queued = Mapping[str, set[RqId]]
+"""The entries of all queues, by the id of the job or stream that they belong to."""
+
 
 class Reconciler:
-    """One process of it. `ended` remembers the jobs that need no further look, by their text."""
+    """One process of it. `ended` remembers the jobs that need no further check, by their text."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -69,7 +71,7 @@ class Reconciler:
         self._retries.prepare_registries(QUEUE_NAMES)
 
     def run(self) -> None:
-        """Repair every `reconcile_interval` until SIGTERM or SIGINT, which wait until a round is over."""
+        """Repair every `reconcile_interval` until SIGTERM or SIGINT; a round is never interrupted."""
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         settings = self.machine.settings
         interval = settings.reconcile_interval.total_seconds()
@@ -78,12 +80,12 @@ class Reconciler:
                 self.reconcile()
                 show_life(settings.alive_path)
             except (RedisError, Unavailable) as error:
-                log.warning("reconciling put off", error=str(error))
-            except Exception:  # the next round may repair what this one could not
+                log.warning("a round was postponed", error=str(error))
+            except Exception:  # the next round may succeed
                 log.exception("a round failed")
 
     def reconcile(self) -> None:
-        """One round, unless another reconciler is at it."""
+        """Do one round, unless another reconciler is doing one."""
         ttl = self.machine.settings.reconcile_interval * LOCK_INTERVALS
         if not self.machine.ledger.try_lock(LOCK, self.name, ttl):
             return
@@ -100,12 +102,12 @@ class Reconciler:
         with _surviving("retries"):
             drop_poison(self.machine)
             self._retries.enqueue_scheduled_jobs()
-        looked_at = now()
+        checked_at = now()
         with _surviving("workers"):
-            self._forget_dead_workers(looked_at)
+            self._forget_dead_workers(checked_at)
         queued = queued_rq_ids(self.machine)
         with _surviving("items made on demand"):
-            rq_ids = {rq_id for ids in queued.values() for rq_id in ids}
+            rq_ids = {str(rq_id) for ids in queued.values() for rq_id in ids}
             on_demand.free_lost_claims(self.machine, rq_ids)
         for tenant in self.machine.store.children("tenants"):
             with _surviving("indexes"):
@@ -113,31 +115,29 @@ class Reconciler:
             with _surviving("uploads"):
                 discard_used(self.machine, tenant)
             with _surviving("leftovers"):
-                leftovers.sweep(self.machine, tenant, self.name, looked_at)
+                leftovers.sweep(self.machine, tenant, self.name, checked_at)
             with _surviving("streams"):
                 self._sweep_streams(tenant)
             for job in self._unfinished(tenant):
-                self._repair_one(tenant, job, queued, looked_at)
+                self._repair_one(tenant, job, queued, checked_at)
 
-    def _repair_one(
-        self, tenant: str, job: str, queued: Mapping[str, set[str]], looked_at: datetime
-    ) -> None:
+    def _repair_one(self, tenant: str, job: str, queued: Queued, checked_at: datetime) -> None:
         """Repair one job; one that cannot be read, or whose repair fails, does not stop the others."""
         with _surviving(f"job of {tenant}"):
             try:
-                self._repair_job(JobRef.parse(job), queued, looked_at)
+                self._repair_job(JobRef.parse(job), queued, checked_at)
             except ValidationError:
-                log.exception("unreadable job passed over", job=job)
+                log.exception("unreadable job skipped", job=job)
                 self.ended.add(job)
 
-    def _forget_dead_workers(self, looked_at: datetime) -> None:
-        """A worker that was killed never leaves; its last sign is kept for a while, not for ever."""
+    def _forget_dead_workers(self, checked_at: datetime) -> None:
+        """Forget workers that were killed long ago: they never sign off."""
         for beat in self.machine.ledger.workers():
-            if not beat.is_fresh(looked_at, RETENTION):
+            if not beat.is_fresh(checked_at, RETENTION):
                 self.machine.ledger.leave(beat.worker)
 
     def _rebuild_indexes(self, tenant: str) -> None:
-        for noun in keys.LISTED_NOUNS:
+        for noun in self.machine.kinds.listed_nouns:
             if not self.machine.ledger.index_is_whole(tenant, noun):
                 records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
 
@@ -148,67 +148,50 @@ class Reconciler:
             streams.sweep(self.machine, StreamRef(tenant=tenant, id=stream_id))
 
     def _unfinished(self, tenant: str) -> list[str]:
-        """The text of every job not yet known to have ended, kind by kind, oldest first."""
-        nouns = [keys.NOUN_OF_KIND[kind] for kind in JOB_KINDS]
+        """Return the text of every job that may not have ended, kind by kind, oldest first."""
         jobs = [
             f"{tenant}/{job_id}"
-            for noun in nouns
-            for job_id in self.machine.store.children(keys.noun_prefix(tenant, noun))
+            for kind in self.machine.kinds
+            for job_id in self.machine.store.children(keys.noun_prefix(tenant, kind.noun))
         ]
         return [job for job in jobs if job not in self.ended]
 
-    def _repair_job(
-        self, ref: JobRef, all_queued: Mapping[str, set[str]], looked_at: datetime
-    ) -> None:
-        queued = all_queued.get(ref.id, set())
-        record = records.read_job(self.machine.store, ref)
+    def _repair_job(self, ref: JobRef, all_queued: Queued, checked_at: datetime) -> None:
+        queued, kind = all_queued.get(ref.id, set()), self.machine.kinds.of(ref)
+        record = records.read_job(self.machine.store, self.machine.kinds, ref)
         if record is None or record.manifest or records.is_deleted(self.machine.store, ref):
             records.clear_scratch(self.machine.store, ref)
             self.ended.add(str(ref))
-        elif looked_at - record.request.created_at < self.machine.settings.heartbeat_interval:
-            pass  # the app stores a request before it queues it: leave it that moment
+        elif checked_at - record.request.created_at < self.machine.settings.heartbeat_interval:
+            pass  # the app stores a request before it queues it, and may be about to
         elif record.cancellation is not None and not queued:
             self._end_cancelled(ref)
-        elif isinstance(record.request, BatchRequest):
-            self._repair_batch(record.request, queued, looked_at)
+        elif kind.repair is not None:
+            import_function(kind.repair)(self.machine, record.request, queued, checked_at)
         elif not queued:
-            self._requeue(ref)
+            self._requeue(record.request)
 
     def _end_cancelled(self, ref: JobRef) -> None:
-        """Nobody will pick it up, so nobody else writes its manifest."""
-        started_at = self.machine.ledger.live(ref).started_at
-        manifest = records.ended_without_result(ref, JobStatus.CANCELLED, started_at)
+        """Write the manifest of a cancelled job that no queue holds: no worker will."""
+        manifest = cancelled(self.machine, ref, self.machine.ledger.live(ref).started_at)
         records.finish(self.machine.store, self.machine.ledger, ref, manifest)
 
-    def _requeue(self, ref: JobRef) -> None:
-        attempt = self.machine.ledger.next_attempt(ref)
-        if attempt > self.machine.settings.max_attempts:
+    def _requeue(self, request: Request) -> None:
+        """Queue a lost job again, or end it after its last attempt."""
+        ref, machine = request.ref, self.machine
+        attempt = machine.ledger.next_attempt(ref)
+        if attempt > machine.settings.max_attempts:
             error = WorkerLost(f"The {ref.kind} was begun {attempt - 1} times and lost each time.")
-            manifest = failed(ref, error, None)
-            records.finish(self.machine.store, self.machine.ledger, ref, manifest)
+            manifest = failed(machine, ref, error, None)
+            records.finish(machine.store, machine.ledger, ref, manifest)
             return
         log.warning("queued again", job=str(ref), attempt=attempt)
-        put(self.machine.redis, job_call(ref, attempt))
-
-    def _repair_batch(self, request: BatchRequest, queued: set[str], looked_at: datetime) -> None:
-        """Completes a finished batch, frees claims on shards that nobody renders, and queues what comes next."""
-        ref = request.ref
-        manifest = completed(self.machine.store, request)
-        if manifest is not None:
-            records.finish(self.machine.store, self.machine.ledger, ref, manifest)
-        if manifest is not None or any("-pilot-" in rq_id for rq_id in queued):
-            return
-        under_way = {int(rq_id.split("-")[1]) for rq_id in queued}
-        for index, claimed_at in self.machine.ledger.shards_in_flight(ref).items():
-            age = looked_at - claimed_at
-            if index not in under_way and age > self.machine.settings.heartbeat_interval:
-                self.machine.ledger.release_shard(ref, index)
-        queue_next(self.machine, request)
+        put(machine.redis, job_call(machine.kinds, request, attempt))
 
 
 @contextmanager
 def _surviving(step: str) -> Iterator[None]:
-    """Keeps what fails in one step of a round from the other steps, unless Redis or the store is away."""
+    """Log an error of one step and go on with the next, unless Redis or the store is away."""
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError, Unavailable):
@@ -218,18 +201,19 @@ def _surviving(step: str) -> Iterator[None]:
 
 
 def drop_poison(machine: Machine) -> None:
-    """Drops scheduled entries that are no jobs of ours: RQ reads all that are due at once, and fails with the first."""
+    """Drop scheduled entries that are not our jobs: RQ reads all due entries at once, and fails with the first."""
+    jobs = job_class_of(machine.kinds)
     for name in QUEUE_NAMES:
         scheduled = ScheduledJobRegistry(queue=open_queue(machine.redis, name))
         for rq_id in scheduled.get_job_ids(cleanup=False):
             with suppress(NoSuchJobError):
-                MachineJob.fetch(rq_id, connection=machine.redis, serializer=JSONSerializer)
+                jobs.fetch(rq_id, connection=machine.redis, serializer=JSONSerializer)
 
 
 def clean_registries(machine: Machine, queue: Queue) -> None:
-    """Takes jobs whose worker has died out of RQ's hands: back to the queue, or failed for good.
+    """Return jobs whose worker has died to the queue, or end them.
 
-    A job that a dying worker had popped but not begun lies in the intermediate list; after a minute there it is
+    A job that a dying worker popped but did not begin stays in the intermediate list. After a minute there it is
     dropped, and queued again as lost.
     """
 
@@ -237,7 +221,7 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
         end_after_last_retry(machine, job, error)
         return True
 
-    started = StartedJobRegistry(queue=queue, job_class=MachineJob)
+    started = StartedJobRegistry(queue=queue, job_class=job_class_of(machine.kinds))
     started.cleanup(exception_handlers=[on_abandoned])
     FailedJobRegistry(queue=queue).cleanup()
     popped = queue.intermediate_queue
@@ -248,13 +232,13 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
             popped.set_first_seen(rq_id)
 
 
-def queued_rq_ids(machine: Machine) -> Mapping[str, set[str]]:
-    """For each job, the RQ ids that are waiting, popped, running or scheduled.
+def queued_rq_ids(machine: Machine) -> Queued:
+    """Return the entries that are waiting, popped, running or scheduled. Ids that are not ours are skipped.
 
     The lists are read in the order in which an entry moves through them, and the first one again at the end (a retry
-    returns there), so that no entry slips by between two reads.
+    returns there), so no entry is missed between two reads.
     """
-    found: defaultdict[str, set[str]] = defaultdict(set)
+    entries: defaultdict[str, set[RqId]] = defaultdict(set)
     for name in QUEUE_NAMES:
         queue = open_queue(machine.redis, name)
         for read in (
@@ -264,6 +248,6 @@ def queued_rq_ids(machine: Machine) -> Mapping[str, set[str]]:
             partial(ScheduledJobRegistry(queue=queue).get_job_ids, cleanup=False),
             queue.get_job_ids,
         ):
-            for rq_id in read():
-                found[job_id_of(rq_id)].add(rq_id)
-    return found
+            for rq_id in filter(None, map(RqId.parse, read())):
+                entries[rq_id.owner].add(rq_id)
+    return entries

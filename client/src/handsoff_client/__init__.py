@@ -1,13 +1,25 @@
-"""Client of HandsOff: upload labelled images, fit a label generator, fetch batches, feed them to a training loop.
+"""Client of HandsOff: upload labelled images, fit a label generator, download batches, use them in a training loop.
 
-`handsoff_client.torch` has the dataset. It is not imported here: the client needs only httpx2, NumPy and Pillow.
+`handsoff_client.torch` contains the dataset for PyTorch. It is not imported here, so that the client needs only httpx2,
+NumPy and Pillow.
 """
 
+from handsoff_client.api.batch_folders import BatchFolder
+from handsoff_client.api.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
+from handsoff_client.api.resources import (
+    Archive,
+    Batch,
+    Fit,
+    Generator,
+    Inverter,
+    Job,
+    Shard,
+    Stream,
+)
 from handsoff_client.cli.progress import bar
 from handsoff_client.client import HandsOff
 from handsoff_client.data.cache import ShardCache
 from handsoff_client.data.exports import export
-from handsoff_client.data.folders import BatchFolder
 from handsoff_client.data.sources import BatchSource, FolderSource, ShardSource, StreamSource
 from handsoff_client.errors import (
     AcceptanceTooLow,
@@ -56,17 +68,6 @@ from handsoff_client.http.service_errors import (
     UnreadableBody,
     UploadIncomplete,
     UploadUsed,
-)
-from handsoff_client.nouns.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
-from handsoff_client.nouns.resources import (
-    Archive,
-    Batch,
-    Fit,
-    Generator,
-    Inverter,
-    Job,
-    Shard,
-    Stream,
 )
 from handsoff_shards.errors import HandsOffError, InvalidInput
 from handsoff_shards.labels import Labels

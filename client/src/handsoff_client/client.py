@@ -1,35 +1,34 @@
-"""The client of one service: `HandsOff("http://127.0.0.1:8000")`, with a room for each noun."""
+"""The client of one service: `HandsOff("http://127.0.0.1:8000")`, with an attribute for each kind of resource."""
 
 import os
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import httpx2
 
+from handsoff_client.api.batches import Batches
+from handsoff_client.api.fits import Fits
+from handsoff_client.api.generators import Generators
+from handsoff_client.api.inverters import Inverters
+from handsoff_client.api.labelsets import Labelsets
+from handsoff_client.api.streams import Streams
 from handsoff_client.http.addresses import is_loopback, service_url
 from handsoff_client.http.contact import check_contact
 from handsoff_client.http.retries import Retries
 from handsoff_client.http.transport import DEFAULT_TIMEOUT, Transport
-from handsoff_client.nouns.batches import Batches
-from handsoff_client.nouns.fits import Fits
-from handsoff_client.nouns.generators import Generators
-from handsoff_client.nouns.inverters import Inverters
-from handsoff_client.nouns.labelsets import Labelsets
-from handsoff_client.nouns.streams import Streams
 
 URL_VARIABLE = "HANDSOFF_URL"
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 class HandsOff:
-    """A service, ready to be asked.
+    """A connection to a service.
 
     >>> client = HandsOff("http://127.0.0.1:8000")
     >>> [generator.id for generator in client.generators.list()]
     ['portraits-64']
 
-    Threads may share one; processes may not.
+    Threads can share a client, processes cannot.
     """
 
     def __init__(
@@ -39,10 +38,10 @@ class HandsOff:
         retries: Retries | None = None,
         http: httpx2.Client | None = None,
     ) -> None:
-        """`url` is the service's address, else `HANDSOFF_URL`, else this machine's port 8000.
+        """`url` is the address of the service (default: `HANDSOFF_URL`, or port 8000 of this machine).
 
-        `127.0.0.1:8000` and `http://127.0.0.1:8000/v1/` are accepted too. `http` replaces the connection, with its own
-        address: a proxy, headers, or a fake transport in tests. Raises `InvalidInput` for text that is no address.
+        `127.0.0.1:8000` and `http://127.0.0.1:8000/v1/` are accepted too. `http` replaces the connection and its base
+        URL, to use a proxy, headers, or a fake transport in tests. Raises `InvalidInput` for an invalid address.
         """
         self.url = service_url(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
         self._http = http or httpx2.Client(
@@ -59,22 +58,17 @@ class HandsOff:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def check_contact(self, notify: Callable[[str], None] | None = None) -> None:
-        """Return once a HandsOff service has answered at the address.
+        """Return when a HandsOff service has answered at the address.
 
-        Raises `Unreachable` or `InvalidAnswer` with what to do. A wrong address is found in 2 s. A server that takes
-        the connection and is silent gets 20 s more, after `notify` was called with a sentence that says so.
+        Raises `Unreachable` or `InvalidAnswer`, whose message says what to do. A wrong address takes at most 2 s. A
+        server that accepts the connection and stays silent gets 20 s more; `notify` is called with a message before.
         """
         check_contact(self._http, notify or (lambda _: None))
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._http.close()

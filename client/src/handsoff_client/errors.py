@@ -1,53 +1,53 @@
-"""Every error that the client raises on purpose, in one tree that mirrors the service's own codes.
+"""Every error that the client raises on purpose, in one tree that mirrors the service's codes.
 
 HandsOffError
-├── ServiceError                 the service answered with a problem; its leaves have the service's `code`
-│   ├── InvalidRequest           invalid_request        what was asked cannot be done as it stands
-│   │   ├── InvalidUpload        invalid_upload         a file that is not what it should be
-│   │   ├── UnreadableBody       unreadable_body        a body that cannot be read
-│   │   ├── InvalidCursor        invalid_cursor         not a cursor of this list
-│   │   └── IdempotencyMismatch  idempotency_mismatch   the key came before with another body
-│   ├── InvalidLink              invalid_link           a download link that has expired
-│   ├── SlowBody                 request_timeout        the body arrived too slowly
+├── ServiceError                 the service answered with an error; each subclass has one `code` of the service
+│   ├── InvalidRequest           invalid_request        the request is invalid
+│   │   ├── InvalidUpload        invalid_upload         an uploaded file is invalid
+│   │   ├── UnreadableBody       unreadable_body        the service cannot read the body
+│   │   ├── InvalidCursor        invalid_cursor         the cursor does not belong to this list
+│   │   └── IdempotencyMismatch  idempotency_mismatch   the key was used before with another body
+│   ├── InvalidLink              invalid_link           the download link has expired
+│   ├── SlowBody                 request_timeout        the service received the body too slowly
 │   ├── ForeignHost              foreign_host           the service does not answer for the host of this URL
-│   ├── ForeignOrigin            foreign_origin         a web page elsewhere asked for a change
-│   ├── NotFound                 not_found              no such thing
-│   ├── Conflict                 conflict               the thing is not in the state that this needs
-│   │   ├── BuiltIn              built_in               what the service brings along is not deleted
+│   ├── ForeignOrigin            foreign_origin         a web page of another origin requested a change
+│   ├── NotFound                 not_found              the resource does not exist
+│   ├── Conflict                 conflict               the resource is in the wrong state
+│   │   ├── BuiltIn              built_in               a resource of the service itself cannot be deleted
 │   │   ├── GeneratorNotReady    generator_not_ready    a fit needs a generator whose import has succeeded
 │   │   ├── FitNotReady          fit_not_ready          batches and streams need a succeeded fit
-│   │   ├── JobNotFinished       job_not_finished       only what has ended can be deleted
-│   │   ├── NotRendered          not_rendered           the result is asked for before it is there
-│   │   ├── RequestInProgress    request_in_progress    the same request is being served now
-│   │   ├── UploadIncomplete     upload_incomplete      not all bytes are there that were announced
-│   │   └── UploadUsed           upload_used            an upload serves one job, and this one has served
-│   ├── Gone                     deleted                it was here and has been deleted
-│   ├── ShardFailed              shard_failed           a shard of a stream that cannot be rendered
-│   ├── ExportFailed             export_failed          a batch that cannot be had in another format
-│   ├── TooLarge                 too_large              a limit of size or number was passed
-│   └── Unavailable              unavailable            trouble of the service's own; tried again before it is raised
-│       ├── ExportNotReady       export_not_ready       a batch in another format that is still being made
+│   │   ├── JobNotFinished       job_not_finished       a job can be deleted only after its end
+│   │   ├── NotRendered          not_rendered           the job has not produced the result
+│   │   ├── RequestInProgress    request_in_progress    the same request is in progress
+│   │   ├── UploadIncomplete     upload_incomplete      announced bytes are missing
+│   │   └── UploadUsed           upload_used            an upload can be used for one job
+│   ├── Gone                     deleted                the resource was deleted
+│   ├── ShardFailed              shard_failed           a shard of a stream could not be rendered
+│   ├── ExportFailed             export_failed          a batch could not be exported
+│   ├── TooLarge                 too_large              a limit of size or number is exceeded
+│   └── Unavailable              unavailable            a part of the service does not answer; raised after retries
+│       ├── ExportNotReady       export_not_ready       the export of a batch is not finished
 │       ├── QueueUnavailable     queue_unavailable
-│       ├── ShardNotReady        shard_not_ready        a shard of a stream that is still being rendered
+│       ├── ShardNotReady        shard_not_ready        the shard of a stream is not rendered yet
 │       └── StoreUnavailable     store_unavailable
-├── JobEnded                     a job was waited for and did not succeed
-│   ├── JobCancelled             it was cancelled, or its time was over
-│   └── JobFailed                job_failed             its worker says why; the leaves have the worker's `code`
+├── JobEnded                     `wait` ended, because the job did not succeed
+│   ├── JobCancelled             the job was cancelled, or it expired
+│   └── JobFailed                job_failed             the worker says why; each subclass has one `code` of the worker
 │       ├── AcceptanceTooLow     acceptance_too_low     hardly any sample satisfies the request
-│       ├── OutOfMemory          out_of_memory          not even one image fits the device
-│       ├── InputMissing         input_missing          something that the request names is gone
-│       ├── InvalidCheckpoint    invalid_checkpoint     no generator can be made of the file
-│       ├── UploadDamaged        upload_damaged         the bytes are not those that were announced
+│       ├── OutOfMemory          out_of_memory          the device cannot hold even one image
+│       ├── InputMissing         input_missing          an input of the request was deleted
+│       ├── InvalidCheckpoint    invalid_checkpoint     the file is not a supported generator
+│       ├── UploadDamaged        upload_damaged         the uploaded bytes are not the announced bytes
 │       └── WorkerLost           worker_lost            the worker died on every attempt
-├── Unreachable                  no answer at all, however often it was tried
-├── InvalidAnswer                an answer that this client does not understand
-├── WaitTimeout                  the job goes on, but the time to wait for it is over
-├── ChecksumMismatch             a download whose bytes are not those that were promised
-└── InvalidInput                 a file or folder of yours is not what was expected; nothing was sent
+├── Unreachable                  no answer after all attempts
+├── InvalidAnswer                the client cannot read the answer
+├── WaitTimeout                  the timeout of `wait` has passed; the job continues
+├── ChecksumMismatch             a download has another digest than the service said
+└── InvalidInput                 a local file or folder is invalid; nothing was sent
 
-Those below `ServiceError` are in `service_errors.py`, the root and `InvalidInput` in `handsoff_shards/errors.py`, the
-others here.
-A code that this client is too old to know gives the nearest class of its status; `code` is then what came.
+`service_errors.py` contains the subclasses of `ServiceError`, `handsoff_shards/errors.py` the root and `InvalidInput`,
+this file the others.
+An unknown code of a newer service gives the class of its HTTP status. `code` is the unknown code then.
 """
 
 from typing import ClassVar
@@ -56,7 +56,7 @@ from handsoff_shards.errors import HandsOffError
 
 
 class JobEnded(HandsOffError):
-    """A job has ended, but not well. `job_id` and `status` say which and how."""
+    """A job ended without success. `job_id` names it, `status` says how it ended."""
 
     def __init__(self, detail: str, *, job_id: str, status: str) -> None:
         super().__init__(detail)
@@ -65,11 +65,11 @@ class JobEnded(HandsOffError):
 
 
 class JobCancelled(JobEnded):
-    """Somebody cancelled the job, or its time was over."""
+    """The job was cancelled, or it expired."""
 
 
 class JobFailed(JobEnded):
-    """The job failed. `is_retryable` says whether the same request may succeed when it is made again."""
+    """The job failed. `is_retryable` is True when the same request may succeed later."""
 
     known_code: ClassVar[str] = "job_failed"
 
@@ -82,31 +82,31 @@ class JobFailed(JobEnded):
 
 
 class AcceptanceTooLow(JobFailed):
-    """Hardly any candidate satisfies what the request demands of a sample."""
+    """Hardly any candidate satisfies the filter of the request."""
 
     known_code = "acceptance_too_low"
 
 
 class OutOfMemory(JobFailed):
-    """Not even one image at a time fits the worker's device."""
+    """The worker's device cannot hold even one image."""
 
     known_code = "out_of_memory"
 
 
 class InputMissing(JobFailed):
-    """Something that the request names is gone."""
+    """An input of the request was deleted."""
 
     known_code = "input_missing"
 
 
 class InvalidCheckpoint(JobFailed):
-    """No generator can be made of the file; the message says why."""
+    """The file is not a supported generator. The message says why."""
 
     known_code = "invalid_checkpoint"
 
 
 class UploadDamaged(JobFailed):
-    """The bytes in the store are not those that were announced."""
+    """The bytes in the store are not the announced bytes."""
 
     known_code = "upload_damaged"
 
@@ -118,16 +118,16 @@ class WorkerLost(JobFailed):
 
 
 class Unreachable(HandsOffError):
-    """No answer at all. The message names the address and the last trouble."""
+    """No answer. The message names the address and the last error."""
 
 
 class InvalidAnswer(HandsOffError):
-    """An answer that this client does not understand: not our service, or a much newer one."""
+    """The client cannot read the answer: another program answered, or a much newer service."""
 
 
 class WaitTimeout(HandsOffError):
-    """The job has not ended in the time that was given; it goes on."""
+    """The job has not ended within the timeout. It continues."""
 
 
 class ChecksumMismatch(HandsOffError):
-    """A download whose bytes are not those that the service promised; nothing of it was kept."""
+    """A download has another digest than the service said. The file was deleted."""

@@ -1,11 +1,11 @@
-"""A batch or stream as a torch dataset: disjoint for all ranks and workers, in an order neither changes, and resumable.
+"""A batch or stream as a PyTorch dataset: shared between ranks and workers, in a fixed order, and resumable.
 
-This file and `tensors.py` are the only ones of the client that import torch.
+Only this file and `data/tensors.py` import torch.
 
     dataset = HandsOffDataset("portraits/", batch_size=32)      # or BatchSource(url, id), StreamSource(url, id)
     for batch in dataset.loader(num_workers=2):
         train(batch["image"], batch["mask"])                    # uint8 NCHW, int64 NHW
-    torch.save(dataset.state_dict(), "data.pt")                 # counts what the loop was given
+    torch.save(dataset.state_dict(), "data.pt")                 # the position of the training loop
 """
 
 import logging
@@ -44,54 +44,54 @@ _REAL_STREAM = 1 << 62
 
 
 class RealData(Protocol):
-    """Real labelled samples in the form of ours: any map-style dataset that gives dicts with the same keys."""
+    """Real labelled samples: any map-style dataset of dicts with the keys of `HandsOffDataset`."""
 
     def __len__(self) -> int: ...
-    def __getitem__(self, index: int, /) -> Any: ...  # noqa: ANN401 - whatever the caller's dataset gives
+    def __getitem__(self, index: int, /) -> Any: ...  # noqa: ANN401 - the type of the caller's dataset
 
 
 class Cursor:
-    """Where reading began and how far it is. The beginning is shared with the workers, what was consumed is not."""
+    """The position of reading. Epoch and start are shared with the workers, the number of consumed samples is not."""
 
     def __init__(self) -> None:
         self._shared = torch.zeros(
             3, dtype=torch.int64
         ).share_memory_()  # epoch, start, by a worker
-        self.taken = 0
+        self.num_consumed = 0
         self.is_counted = False
 
     @property
     def epoch(self) -> int:
-        """From 0."""
+        """The number of the epoch, from 0."""
         return int(self._shared[0])
 
     @property
     def start(self) -> int:
-        """The position of the order at which reading began."""
+        """The position in the order at which reading started."""
         return int(self._shared[1])
 
     @property
     def is_known(self) -> bool:
-        """False when workers have read and nobody here has counted what became of it."""
+        """False when workers have read samples that this process has not counted."""
         return self.is_counted or not self._shared[2]
 
     def begin(self, epoch: int, start: int) -> None:
-        """Reading begins here."""
+        """Start reading at a position."""
         self._shared[0], self._shared[1], self._shared[2] = epoch, start, 0
-        self.taken = 0
+        self.num_consumed = 0
         self.is_counted = False
 
     def note_worker(self) -> None:
-        """Called in a worker: somebody has begun to read there."""
+        """Note that a worker has started to read. Called in the worker."""
         self._shared[2] = 1
 
 
 class HandsOffDataset(IterableDataset[Any]):
-    """Samples as dicts of tensors, one after the other; `loader()` gives batches of them.
+    """Samples as dicts of tensors. `loader()` returns batches of them.
 
     image: uint8 [3, h, w]; mask: int64 [h, w], class indices; keypoints: float32 [k, 3], x, y, visibility; confidence:
     float32 [k]; depth: float32 [h, w] in the labels' unit, NaN = unknown; uncertainty: float32 [h, w] in nats; index,
-    seed: int. A label that the batch lacks has no key; `fields` chooses among them.
+    seed: int. A label that the batch does not have has no key. `fields` selects keys.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only beyond the source, each with a default
@@ -110,36 +110,36 @@ class HandsOffDataset(IterableDataset[Any]):
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        """`batch_size` is one rank's. `real_share` of all samples come from `real`; `transform` sees both kinds.
+        """`batch_size` is per rank. `real_share` of all samples are from `real`; `transform` gets both kinds.
 
-        `tail`: what ranks cannot share evenly at the end is left out ("drop"), or filled up with the first samples of
-        the epoch ("pad"). Rank and world size come from torch.distributed, else from RANK and WORLD_SIZE.
+        `tail`: samples at the end that the ranks cannot share evenly are dropped ("drop"), or filled up with the first
+        samples of the epoch ("pad"). Rank and world size default to torch.distributed, else to RANK and WORLD_SIZE.
         """
         if batch_size < 1 or not 0 <= real_share < 1 or (real_share > 0) != (real is not None):
             raise ValueError(
-                f"batch_size {batch_size} must be 1 or more; real_share {real_share} must be 0 without `real`, and"
-                " between 0 and 1 with it"
+                "expected batch_size of 1 or more, and real_share of 0 without `real` or between 0 and 1 with it, got"
+                f" batch_size {batch_size} and real_share {real_share}"
             )
         self.source = FolderSource(source) if isinstance(source, str | Path) else source
         self.batch_size = batch_size
         self.cursor = Cursor()
-        self.left_behind = 0
-        """How many samples nobody got at the end of the last epoch: fewer than ranks."""
+        self.num_dropped = 0
+        """How many samples were dropped at the end of the last epoch: fewer than ranks."""
         self._seed, self._shuffle, self._tail = seed, shuffle, tail
         self._fields, self._transform, self._prefetch = fields, transform, prefetch_shards
         self._real = real
         share = Fraction(real_share).limit_denominator(1_000)
         num_synthetic = num_samples_in(self.source.sizes)
         self._mix = Mix(num_synthetic, len(real) if real is not None else 0, share)
-        self._rank, self._world_size = _place_among_ranks(rank, world_size)
+        self._rank, self._world_size = _rank_and_world_size(rank, world_size)
 
     def __len__(self) -> int:
-        """How many samples this rank has still to get in this epoch, counted from where reading began."""
+        """The number of samples of this rank in this epoch from `cursor.start` on."""
         return self.deal.num_samples
 
     @property
     def deal(self) -> Deal:
-        """How what is left of the epoch, from where reading began, is shared."""
+        """How the rest of the epoch, from `cursor.start` on, is shared between ranks."""
         total = len(self._mix)
         return Deal(self.cursor.start, total, self.batch_size, self._world_size, self._tail)
 
@@ -151,33 +151,34 @@ class HandsOffDataset(IterableDataset[Any]):
                 Consumer(self._rank, self._world_size, worker.id, worker.num_workers)
             )
             return
-        self.go_on()
-        for taken, sample in enumerate(self._read(Consumer(self._rank, self._world_size)), start=1):
-            self.cursor.taken = taken
+        self.resume()
+        samples = self._read(Consumer(self._rank, self._world_size))
+        for num_consumed, sample in enumerate(samples, start=1):
+            self.cursor.num_consumed = num_consumed
             yield sample
         self.end_epoch()
 
     def loader(self, *, num_workers: int = 0, **options: Any) -> "Loader":  # noqa: ANN401 - DataLoader's
-        """Batches, by a DataLoader with these options, that count what the loop was given."""
+        """Return batches of a DataLoader with these options. They count the samples that the training loop received."""
         return Loader(self, num_workers=num_workers, **options)
 
-    def go_on(self) -> None:
-        """Reading begins where it stopped: a loop that was left early goes on, and repeats nothing."""
+    def resume(self) -> None:
+        """Continue reading at the current position: a loop that was left early repeats no sample."""
         self.cursor.begin(self.cursor.epoch, self._position())
 
     def end_epoch(self) -> None:
-        """The epoch is over: the next one has another order."""
-        self.left_behind = self.deal.num_left
-        if self.left_behind:
-            log.info("epoch %d ends, %d samples left", self.cursor.epoch, self.left_behind)
+        """Start the next epoch, which has another order."""
+        self.num_dropped = self.deal.num_dropped
+        if self.num_dropped:
+            log.info("epoch %d: %d samples dropped", self.cursor.epoch, self.num_dropped)
         self.cursor.begin(self.cursor.epoch + 1, 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """How far the loop is. The same on every rank, and good for any number of ranks and workers."""
+        """Return the position of the training loop: equal on all ranks, valid for any number of ranks and workers."""
         if not self.cursor.is_known:
             raise RuntimeError(
-                "Workers of a DataLoader have read ahead, and nobody has counted what the loop was given. Iterate by"
-                " dataset.loader(num_workers=...) instead of a DataLoader of your own."
+                "The position of the training loop is unknown: workers of a DataLoader have read ahead. Iterate over"
+                " dataset.loader(num_workers=...) instead of another DataLoader."
             )
         return {
             "epoch": self.cursor.epoch,
@@ -186,19 +187,19 @@ class HandsOffDataset(IterableDataset[Any]):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there. Raises `ValueError` when the state is that of another batch, seed or mixture."""
+        """Continue from a position. Raises `ValueError` if it is from another batch, seed, shuffle or real data."""
         if state["order"] != self._order_facts():
             raise ValueError(
-                f"The state belongs to another order of samples: it has {state['order']}, this dataset"
-                f" {self._order_facts()}. Use the same batch, seed, shuffle and real data."
+                f"expected a state of the order {self._order_facts()}, got {state['order']}. Use the same batch, seed,"
+                " shuffle and real data."
             )
         self.cursor.begin(state["epoch"], state["position"])
 
     def _position(self) -> int:
-        return self.deal.consumed(self.cursor.taken)
+        return self.deal.consumed(self.cursor.num_consumed)
 
     def _order_facts(self) -> dict[str, Any]:
-        """All that the order depends on."""
+        """Return everything that the order depends on."""
         mixed = [self._mix.num_real, str(self._mix.share)]
         source = self.source.identity
         return {"source": source, "seed": self._seed, "shuffle": self._shuffle, "real": mixed}
@@ -228,7 +229,7 @@ class HandsOffDataset(IterableDataset[Any]):
 
 
 class Loader:
-    """Batches of a dataset. What the loop has been given is counted here, in the loop's own process."""
+    """Batches of a dataset. They count the samples that the training loop received, in the process of the loop."""
 
     def __init__(
         self,
@@ -239,7 +240,7 @@ class Loader:
     ) -> None:
         if options.get("in_order") is False or options.get("drop_last"):
             raise ValueError(
-                "in_order=False and drop_last=True would leave what was consumed unknown"
+                "in_order=False and drop_last=True are not supported: the position of the loop would be unknown"
             )
         self.dataset = dataset
         self._num_workers = num_workers
@@ -248,26 +249,26 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        """How many batches this rank has still to get in this epoch, counted from where reading began."""
+        """The number of batches of this rank in this epoch from `cursor.start` on."""
         return self.dataset.deal.num_batches
 
     def __iter__(self) -> Iterator[Any]:
-        if self._num_workers == 0:  # the dataset is read in this process and counts by itself
+        if self._num_workers == 0:  # the dataset is read in this process and counts itself
             yield from self._loader
             return
         dataset = self.dataset
-        dataset.go_on()
+        dataset.resume()
         dataset.cursor.is_counted = True
         num_samples = dataset.deal.num_samples
         for number, batch in enumerate(self._loader, start=1):
-            dataset.cursor.taken = min(number * dataset.batch_size, num_samples)
+            dataset.cursor.num_consumed = min(number * dataset.batch_size, num_samples)
             yield batch
         dataset.end_epoch()
 
 
-def _place_among_ranks(rank: int | None, world_size: int | None) -> tuple[int, int]:
+def _rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int, int]:
     if (rank is None) != (world_size is None):
-        raise ValueError("give rank and world_size, or neither")
+        raise ValueError("expected both rank and world_size, or neither")
     if rank is not None and world_size is not None:
         return rank, world_size
     if torch.distributed.is_available() and torch.distributed.is_initialized():

@@ -1,9 +1,9 @@
-"""The root of the client's errors, and the one for a file that is not what it should be."""
+"""The root of the client's errors, and the error for an invalid file of the user."""
 
 
 class HandsOffError(Exception):
-    """The root of everything that the client raises on purpose."""
+    """The root of all errors that the client raises on purpose."""
 
 
 class InvalidInput(HandsOffError):
-    """A file or folder is not what was expected; the message names it and says what was."""
+    """A file or folder is invalid. The message names it and the expected content."""

@@ -1,6 +1,6 @@
-"""The formats that other tools read: shards in, files out, one after another; as a folder, or as one zip.
+"""The export formats of other tools: shards in, files out one by one, as a folder or as one zip.
 
-The same code serves the client (`handsoff export`) and the service's workers (`GET /v1/batches/{id}/export`).
+The same code runs in the client (`handsoff export`) and the workers of the service (`GET /v1/batches/{id}/export`).
 """
 
 import zipfile
@@ -18,16 +18,16 @@ Writer = Callable[[ShardSet], Iterator[Entry]]
 
 ANY = ("segmentation", "keypoints", "depth")
 
-_PACKED = (".png", ".jpg")
+_COMPRESSED = (".png", ".jpg")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o644 << 16
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a format is written, and what it is for: a batch with labels of one of these tasks at least.
+    """How a format is written. `needs` names tasks: the batch must have labels of at least one of them.
 
-    `instances` writes each connected part of a class as an object of its own; None where the format has no objects.
+    `instances` writes each connected part of a class as a separate object; None when the format has no objects.
     """
 
     write: Writer
@@ -46,27 +46,28 @@ FORMATS: dict[str, Format] = {
 
 
 def files_of(shards: ShardSet, name: str, *, instances: bool = False) -> Iterator[Entry]:
-    """Return the files of a batch in the format `name`, one of `FORMATS`, with an object for each instance or class.
+    """Return the files of a batch in the format `name`, one of `FORMATS`. An object is a class, or an instance of it.
 
-    Raises `InvalidInput` at once where the format, the labels and `instances` do not fit together.
+    Raises `InvalidInput` immediately when the format does not support the labels or `instances`.
     """
     if name not in FORMATS:
-        raise InvalidInput(f"There is no format '{name}'; there are {', '.join(FORMATS)}.")
-    found = FORMATS[name]
-    if not set(found.needs) & set(shards.labels.tasks):
+        raise InvalidInput(f"Expected a format of {', '.join(FORMATS)}, got '{name}'.")
+    chosen = FORMATS[name]
+    if not set(chosen.needs) & set(shards.labels.tasks):
+        needs = " or ".join(chosen.needs)
         raise InvalidInput(
-            f"{name} is for labels of {' or '.join(found.needs)}, and this batch has none. Use another format."
+            f"{name} needs labels of {needs}, and this batch has none. Use another format."
         )
     if not instances:
-        return found.write(shards)
-    if found.instances is None:
-        offered = ", ".join(key for key, other in FORMATS.items() if other.instances)
-        raise InvalidInput(f"{name} has no instances. Leave the option out, or use {offered}.")
-    return found.instances(shards)
+        return chosen.write(shards)
+    if chosen.instances is None:
+        supported = ", ".join(key for key, other in FORMATS.items() if other.instances)
+        raise InvalidInput(f"{name} has no instances. Omit the option, or use {supported}.")
+    return chosen.instances(shards)
 
 
 def write_folder(files: Iterable[Entry], folder: Path) -> None:
-    """Each file at its path below `folder`."""
+    """Write each file to its path inside `folder`."""
     for name, data in files:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,11 +75,11 @@ def write_folder(files: Iterable[Entry], folder: Path) -> None:
 
 
 def write_zip(files: Iterable[Entry], target: Path) -> None:
-    """All files as one zip, which knows no clock: the same files give the same bytes. Images are packed already."""
+    """Write all files as one zip without times: the same files give the same bytes. Images are stored uncompressed."""
     with zipfile.ZipFile(target, "w") as archive:
         for name, data in files:
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = _READABLE
-            is_packed = name.endswith(_PACKED)
-            entry.compress_type = zipfile.ZIP_STORED if is_packed else zipfile.ZIP_DEFLATED
+            is_compressed = name.endswith(_COMPRESSED)
+            entry.compress_type = zipfile.ZIP_STORED if is_compressed else zipfile.ZIP_DEFLATED
             archive.writestr(entry, data)

@@ -1,4 +1,4 @@
-"""What labels mean: classes in the order of their index, keypoints and their lines, the scale of depth."""
+"""The schema of labels: classes in the order of their index, keypoints with their skeleton, the scale of depth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class KeypointLabels:
-    """The keypoints by name, and the lines that join them."""
+    """The keypoints by name, and the pairs of names that lines connect."""
 
     names: tuple[str, ...]
     skeleton: tuple[tuple[str, ...], ...] = ()
@@ -15,7 +15,7 @@ class KeypointLabels:
 
 @dataclass(frozen=True)
 class DepthLabels:
-    """A 16-bit value times `scale` is the depth in `unit`; the value `unknown`, where there is one, says nothing."""
+    """A 16-bit value times `scale` is the depth in `unit`. The value `unknown` (None: no such value) has no depth."""
 
     scale: float
     unit: str = "m"
@@ -24,7 +24,7 @@ class DepthLabels:
 
 @dataclass(frozen=True)
 class Labels:
-    """The schema of labels. `ignore_index` is the mask's value for "no label here"; `json` is all that was said."""
+    """The schema of labels. `ignore_index` is the mask's value for unlabelled pixels; `json` is the whole answer."""
 
     classes: tuple[str, ...] = ()
     ignore_index: int = 255
@@ -34,6 +34,6 @@ class Labels:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """What is labelled: segmentation, keypoints, depth."""
-        has = {"segmentation": self.classes, "keypoints": self.keypoints, "depth": self.depth}
-        return tuple(task for task, found in has.items() if found)
+        """The labelled tasks: segmentation, keypoints, depth."""
+        schemas = {"segmentation": self.classes, "keypoints": self.keypoints, "depth": self.depth}
+        return tuple(task for task, schema in schemas.items() if schema)

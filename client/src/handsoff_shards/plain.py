@@ -1,4 +1,4 @@
-"""Folders of files: our own layout (which an upload takes), Hugging Face's imagefolder, and PASCAL VOC."""
+"""Folders of files: the layout of an upload, the imagefolder of Hugging Face, and PASCAL VOC."""
 
 import io
 import json
@@ -7,24 +7,25 @@ from typing import Any
 
 from PIL import Image
 
+from handsoff_shards.members import DEPTH, KEYPOINTS, MASK
 from handsoff_shards.reading import Entry, Exported, ShardSet, samples_of
 
-PARTS = {"mask.png": "masks", "keypoints.json": "keypoints", "depth.png": "depth"}
+PARTS = {MASK: "masks", KEYPOINTS: "keypoints", DEPTH: "depth"}
 """The folder of each kind of label."""
 
 JPEG_QUALITY = 95
 
 
 def folder_files(shards: ShardSet) -> Iterator[Entry]:
-    """images/, masks/, keypoints/, depth/ and labelset.json: the layout of an upload, so a batch can be one."""
+    """Yield images/, masks/, keypoints/, depth/ and labelset.json: an upload accepts this layout."""
     for exported in samples_of(shards):
         yield from _files(exported).items()
-    said = {"name": shards.name, **shards.labels.json}
-    yield "labelset.json", json.dumps(said, indent=1).encode()
+    schema = {"name": shards.name, **shards.labels.json}
+    yield "labelset.json", json.dumps(schema, indent=1).encode()
 
 
 def imagefolder_files(shards: ShardSet) -> Iterator[Entry]:
-    """`datasets.load_dataset("imagefolder", data_dir=...)`: files under train/, and a line of facts for each."""
+    """Yield train/ and its metadata.jsonl, for `datasets.load_dataset("imagefolder", data_dir=...)`."""
     rows = []
     for exported in samples_of(shards):
         for name, data in _files(exported).items():
@@ -34,11 +35,11 @@ def imagefolder_files(shards: ShardSet) -> Iterator[Entry]:
 
 
 def voc_files(shards: ShardSet) -> Iterator[Entry]:
-    """JPEGImages/ (VOC knows no other images), SegmentationClass/ with the palette, ImageSets/ and the class names."""
+    """Yield JPEGImages/ (VOC has only JPEG), SegmentationClass/ with the palette, ImageSets/ and the class names."""
     keys = []
     for exported in samples_of(shards):
         yield f"JPEGImages/{exported.key}.jpg", _as_jpeg(exported)
-        yield f"SegmentationClass/{exported.key}.png", exported.files["mask.png"]
+        yield f"SegmentationClass/{exported.key}.png", exported.files[MASK]
         keys.append(exported.key)
     yield "ImageSets/Segmentation/train.txt", _lines(keys)
     yield "class_names.txt", _lines(list(shards.labels.classes))
@@ -49,26 +50,26 @@ def _lines(lines: list[str]) -> bytes:
 
 
 def _files(exported: Exported) -> dict[str, bytes]:
-    """A sample's image and labels under the names that an upload would have."""
+    """Return the image and labels of a sample by their names in an upload."""
     files = {f"images/{exported.image_name}": exported.image_bytes}
     for extension, part in PARTS.items():
         if extension in exported.files:
             suffix = extension.rpartition(".")[2]
             data = exported.files[extension]
-            is_points = extension == "keypoints.json"
+            is_points = extension == KEYPOINTS
             files[f"{part}/{exported.key}.{suffix}"] = _as_labels(data) if is_points else data
     return files
 
 
 def _as_labels(data: bytes) -> bytes:
-    """Generated keypoints as a person would have labelled them: without the confidence of each."""
+    """Return generated keypoints in the form of hand-made labels: without confidence."""
     fields = ("name", "x", "y", "visibility")
     points = [{name: point[name] for name in fields} for point in json.loads(data)["keypoints"]]
     return json.dumps({"keypoints": points}).encode()
 
 
 def _row(exported: Exported) -> dict[str, Any]:
-    """Columns that end in `_file_name` are read as images by `datasets`."""
+    """Return the metadata of a sample. `datasets` reads columns that end in `_file_name` as images."""
     row: dict[str, Any] = {"file_name": f"images/{exported.image_name}"}
     for name in _files(exported):
         part = name.partition("/")[0]

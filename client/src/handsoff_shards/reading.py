@@ -1,4 +1,4 @@
-"""Shards on their way to another format: sample by sample, the image's own bytes beside the decoded labels."""
+"""Read shards for an export: sample by sample, the bytes of the image and the decoded labels."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,21 +6,22 @@ from datetime import datetime
 from pathlib import Path
 
 from handsoff_shards.labels import Labels
-from handsoff_shards.samples import IMAGE_EXTENSIONS, Sample, decode_sample
-from handsoff_shards.tars import Files, ShardReader
+from handsoff_shards.members import Files, image_extension
+from handsoff_shards.samples import Sample, decode_sample
+from handsoff_shards.tars import ShardReader
 
 BACKGROUND = "background"
-"""Also spelled `_background_`, as labelme has it."""
+"""labelme spells it `_background_`, which counts too."""
 
 Entry = tuple[str, bytes]
-"""A file of an export: its path below the export's folder, and its bytes."""
+"""A file of an export: its path inside the export's folder, and its bytes."""
 
 
 @dataclass(frozen=True)
 class ShardSet:
-    """The shards of a batch, what their labels mean, the batch's name and when it was finished, where that is known.
+    """The shards of a batch, the schema of their labels, the name of the batch, and when it finished (None: unknown).
 
-    Each path is asked for when it is read.
+    `paths` is consumed one by one while reading.
     """
 
     name: str
@@ -31,7 +32,7 @@ class ShardSet:
 
 @dataclass(frozen=True)
 class Exported:
-    """One sample on its way out. `image_name` is its file's name, whose bytes stay as they are."""
+    """One sample of an export. `image_name` is the file name of its image."""
 
     key: str
     image_name: str
@@ -40,7 +41,7 @@ class Exported:
 
     @property
     def image_bytes(self) -> bytes:
-        """The image as it was rendered."""
+        """The bytes of the image file, as rendered."""
         return self.files[self.image_name.rpartition(".")[2]]
 
     @property
@@ -51,20 +52,21 @@ class Exported:
 
 
 def samples_of(shards: ShardSet) -> Iterator[Exported]:
-    """Every sample, in order."""
+    """Yield every sample, in order."""
     for path in shards.paths:
         reader = ShardReader(path)
         try:
             for place, entry in enumerate(reader.entries):
                 files = reader[place]
-                suffix = next(name for name in IMAGE_EXTENSIONS if name in files)
-                yield Exported(entry.key, f"{entry.key}.{suffix}", files, decode_sample(files))
+                sample = decode_sample(files)
+                name = f"{entry.key}.{image_extension(files)}"
+                yield Exported(entry.key, name, files, sample)
         finally:
             reader.close()
 
 
 def objects_of(classes: Sequence[str]) -> dict[int, str]:
-    """The classes that are objects: all but the one named background, by class index."""
+    """Return the classes that are objects by class index: all except the one named background."""
     return {
         index: name
         for index, name in enumerate(classes)

@@ -1,7 +1,7 @@
-"""The regions of a mask: connected parts, their outlines along pixel edges, and COCO's run lengths.
+"""The regions of a mask: connected parts, their outlines along pixel edges, and the run lengths of COCO.
 
-Parts are 4-connected: pixels of one value that share a side. Outlines are exact: filled by the even-odd rule, they give
-the same pixels again. Time and memory are linear in the number of pixels, whatever the number of parts.
+Parts are 4-connected: pixels of one value that share a side. Outlines are exact: filled with the even-odd rule, they
+give the same pixels. Time and memory are linear in the number of pixels, for any number of parts.
 """
 
 from collections.abc import Collection, Iterator
@@ -15,9 +15,9 @@ Mask = NDArray[np.bool_]
 Values = NDArray[np.uint8]
 Ids = NDArray[np.int64]
 Corners = NDArray[np.int64]
-"""[corner, 2]: x and y of pixel corners. The first pixel reaches from (0, 0) to (1, 1)."""
+"""[corner, 2]: x and y of pixel corners. The first pixel spans (0, 0) to (1, 1)."""
 Polygon = list[tuple[int, int]]
-"""The same as a list."""
+"""Corners as a list."""
 Box = tuple[int, int, int, int]
 """x, y, width and height."""
 
@@ -26,7 +26,7 @@ _STEPS = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)])  # right, down, left, up
 
 @dataclass(frozen=True)
 class Part:
-    """A connected part of a mask: the value of its pixels, its outline, its area in pixels and its box."""
+    """A connected part of a mask: the value of its pixels, its outline, its area in pixels and its bounding box."""
 
     value: int
     outline: Corners
@@ -36,10 +36,10 @@ class Part:
 
 @dataclass(frozen=True)
 class _Edges:
-    """Directed sides of pixels at the border of parts, clockwise around each part.
+    """Directed edges of pixels on the border of parts, clockwise around each part.
 
-    `start` [edge, 2] and `direction` (an index of `_STEPS`) say where an edge starts and where it goes, `pixel` (flat
-    index) whose side it is, `following` which edge continues it. Upper sides come first, in the order of the pixels.
+    `start` [edge, 2] is the first corner of an edge, `direction` an index of `_STEPS`, `pixel` the flat index of its
+    pixel, `following` the index of the next edge. Upper edges are first, in the order of the pixels.
     """
 
     start: Corners
@@ -48,9 +48,9 @@ class _Edges:
     following: Ids
 
 
-def find_parts(values: Values, wanted: Collection[int]) -> list[Part]:
-    """Return the connected parts of an index mask whose value is wanted, by value, then by their first pixel."""
-    inside = np.isin(values, list(wanted))
+def find_parts(values: Values, selected: Collection[int]) -> list[Part]:
+    """Return the connected parts of an index mask with a selected value, sorted by value, then by first pixel."""
+    inside = np.isin(values, list(selected))
     if not inside.any():
         return []
     labels = _label(values, inside).ravel()
@@ -59,25 +59,25 @@ def find_parts(values: Values, wanted: Collection[int]) -> list[Part]:
     order, begins = _loops(edges)
     corners = edges.start[order]
     owners = labels[edges.pixel[order[begins]]]
-    # The first pixel of a part has its upper side on the outer border: so the first loop of a part is the outer one.
+    # The upper edge of a part's first pixel is on the outer border. So the first loop of a part is the outer one.
     own = np.argsort(owners, kind="stable")
     is_first = np.diff(owners[own], prepend=-1) != 0
     ends = np.append(begins[1:], len(order))
     boxes = _boxes(corners, begins)
-    found: list[Part] = []
+    parts: list[Part] = []
     for loops in np.split(own, np.flatnonzero(is_first)[1:]):
         outer, label = loops[0], owners[loops[0]]
         outline = _joined([corners[begins[loop] : ends[loop]] for loop in loops.tolist()])
         left, top, width, height = boxes[outer].tolist()
         value = int(values.flat[label])
-        found.append(Part(value, outline, int(areas[label]), (left, top, width, height)))
-    return sorted(found, key=lambda part: part.value)
+        parts.append(Part(value, outline, int(areas[label]), (left, top, width, height)))
+    return sorted(parts, key=lambda part: part.value)
 
 
 def components(mask: Mask) -> Iterator[Mask]:
-    """Yield each connected part as a mask of its own, in order of the first pixel.
+    """Yield each connected part as a separate mask, in order of the first pixel.
 
-    Each mask takes as much memory as the whole: use `find_parts` where outlines are enough.
+    Each mask needs the memory of the input. Use `find_parts` where outlines are enough.
     """
     labels = _label(mask.astype(np.uint8), mask)
     pixels = np.flatnonzero(mask)
@@ -90,16 +90,16 @@ def components(mask: Mask) -> Iterator[Mask]:
 
 
 def outline(mask: Mask) -> Polygon:
-    """Return one polygon around a connected mask; lines without width lead to its holes and back."""
+    """Return one polygon around a connected mask. Lines without width lead to its holes and back."""
     x, y, width, height = box(mask)
     (part,) = find_parts(mask[y : y + height, x : x + width].astype(np.uint8), [1])
     return [(left + x, top + y) for left, top in part.outline.tolist()]
 
 
 def run_lengths(mask: Mask) -> str:
-    """COCO's compressed run lengths: column by column, background first, differences in base 32.
+    """Return the compressed run lengths of COCO: column by column, background first, differences in base 32.
 
-    The encoding is that of pycocotools (`rleToString` in maskApi.c).
+    The encoding is `rleToString` in maskApi.c of pycocotools.
     """
     flat = mask.ravel(order="F")
     edges = np.flatnonzero(np.diff(flat)) + 1
@@ -112,14 +112,14 @@ def run_lengths(mask: Mask) -> str:
 
 
 def box(mask: Mask) -> Box:
-    """x, y, width and height of the smallest box around a mask that is not empty."""
+    """Return x, y, width and height of the smallest box around a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     left, top = int(columns[0]), int(rows[0])
     return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
 
 
 def _digits(value: int) -> str:
-    """A number in groups of five bits, the lowest first; a sixth says that more follow, the last group has the sign."""
+    """Encode a number in groups of five bits, lowest first. A sixth bit says that more follow. The last has a sign."""
     text = ""
     while True:
         group = value & 0x1F
@@ -133,7 +133,7 @@ def _digits(value: int) -> str:
 def _label(values: Values, inside: Mask) -> Ids:
     """Label each inside pixel with the flat index of the first pixel of its part.
 
-    Pixels are first joined to runs of a row, then runs that touch those above them are merged.
+    Pixels are first joined to runs within a row. Then runs that touch runs above them are merged.
     """
     height, width = values.shape
     if not values.size:
@@ -149,10 +149,10 @@ def _label(values: Values, inside: Mask) -> Ids:
 
 
 def _merge(count: int, one: Ids, other: Ids) -> Ids:
-    """Return the smallest member of the group of each of `count` things, where one[i] and other[i] belong together.
+    """Return the smallest member of the group of each of `count` items, where one[i] and other[i] are in one group.
 
-    Each round hooks every root to its smallest neighbour and shortens all paths: the number of groups that are still
-    apart at least halves every two rounds, so there are at most 2 log2(count) of them.
+    Each round links every root to its smallest neighbour and shortens all paths. The number of unmerged groups at least
+    halves every two rounds, so there are at most 2 log2(count) rounds.
     """
     parents = np.arange(count)
     while True:
@@ -171,7 +171,7 @@ def _merge(count: int, one: Ids, other: Ids) -> Ids:
 
 
 def _trace(values: Values, inside: Mask) -> _Edges:
-    """Find every side of an inside pixel whose neighbour has another value, and the side that continues it."""
+    """Return every edge between an inside pixel and a neighbour of another value, and the edge that follows it."""
     height, width = values.shape
     padded = np.pad(np.where(inside, values.astype(np.int16), -1), 1, constant_values=-1)
     own = padded[1:-1, 1:-1]
@@ -182,7 +182,7 @@ def _trace(values: Values, inside: Mask) -> _Edges:
         (padded[1:-1, :-2], (0, 1)),  # left: up, from the lower left
     )
     pixels = [np.flatnonzero(inside & (own != neighbour)) for neighbour, _ in sides]
-    direction = np.repeat(np.arange(4), [len(found) for found in pixels])
+    direction = np.repeat(np.arange(4), [len(side) for side in pixels])
     pixel = np.concatenate(pixels)
     offsets = np.array([offset for _, offset in sides], np.int64)[direction]
     rows, columns = np.divmod(pixel, max(width, 1))
@@ -190,17 +190,17 @@ def _trace(values: Values, inside: Mask) -> _Edges:
     number = np.full((4, height + 1, width + 1), -1, np.int64)
     number[direction, y, x] = np.arange(len(pixel))
     steps = _STEPS[direction]
-    # At the end of an edge the border turns right if it can, else it goes straight on, else it turns left. Where two
-    # pixels touch at a corner alone, each line stays with its own pixel this way: they are not connected.
+    # At the end of an edge the border turns right if possible, else it continues straight, else it turns left. So two
+    # pixels that touch only at a corner get separate borders: they are not connected.
     ways = [number[(direction + turn) % 4, y + steps[:, 1], x + steps[:, 0]] for turn in (1, 0, 3)]
     following = np.where(ways[0] >= 0, ways[0], np.where(ways[1] >= 0, ways[1], ways[2]))
     return _Edges(np.stack([x, y], axis=1), direction, pixel, following)
 
 
 def _loops(edges: _Edges) -> tuple[Ids, Ids]:
-    """Return the edges that start at corners, line by line in the order of each line, and where each line begins.
+    """Return the edges that start at corners, loop by loop in the order of each loop, and where each loop begins.
 
-    A line is started at an upper side, in the order of the pixels. Every line has one: it goes to the right somewhere.
+    Loops start at upper edges, in the order of the pixels. Every loop has one, because it goes right somewhere.
     """
     following = edges.following.tolist()
     is_corner = (edges.direction[edges.following] != edges.direction).tolist()
@@ -221,15 +221,15 @@ def _loops(edges: _Edges) -> tuple[Ids, Ids]:
 
 
 def _boxes(corners: Corners, begins: Ids) -> Ids:
-    """[line, 4]: the box around each line, which begins at its corner."""
+    """Return [loop, 4]: the box around each loop of corners."""
     low = np.minimum.reduceat(corners, begins, axis=0)
     high = np.maximum.reduceat(corners, begins, axis=0)
     return np.concatenate([low, high - low], axis=1)
 
 
-def _joined(lines: list[Corners]) -> Corners:
-    """One polygon of an outer line and its holes: a line without width leads to each hole and back."""
-    outer, *holes = lines
+def _joined(loops: list[Corners]) -> Corners:
+    """Return one polygon of an outer loop and its holes. A line without width leads to each hole and back."""
+    outer, *holes = loops
     if not holes:
         return outer
     path = [outer, outer[:1]]

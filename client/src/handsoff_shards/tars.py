@@ -1,6 +1,6 @@
-"""A shard on disk as a list of samples: which bytes of the tar are which file of which sample, read without unpacking.
+"""A shard on disk as a sequence of samples. Samples are read from the tar without unpacking it.
 
-The index is made from the tar's own headers, so any WebDataset shard of plain files will do.
+The index is built from the tar's headers, so any WebDataset shard of plain files can be read.
 """
 
 import tarfile
@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import overload
 
 from handsoff_shards.errors import InvalidInput
-
-Files = Mapping[str, bytes]
-"""A sample's files by what follows the key's first dot: `png`, `mask.png`, `json`."""
+from handsoff_shards.members import Files, split_name
 
 
 @dataclass(frozen=True)
 class Extent:
-    """Where a file lies in the tar."""
+    """The position of a file in the tar."""
 
     offset: int
     num_bytes: int
@@ -25,41 +23,34 @@ class Extent:
 
 @dataclass(frozen=True)
 class SampleEntry:
-    """A sample's key, and where each of its files lies."""
+    """The key of a sample and the position of each of its files."""
 
     key: str
     files: Mapping[str, Extent]
 
 
 def index_tar(path: Path) -> tuple[SampleEntry, ...]:
-    """The samples of a tar in their order. Raises `InvalidInput` when it is damaged, or holds more than plain files."""
+    """Return the samples of a tar in order. Raises `InvalidInput` when it is damaged or holds more than plain files."""
     samples: dict[str, dict[str, Extent]] = {}
     try:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
                 if not member.isfile():
-                    raise InvalidInput(f"'{path}' holds '{member.name}', which is no plain file.")
+                    raise InvalidInput(f"'{path}': expected plain files only, got '{member.name}'.")
                 if member.name.startswith("/") or ".." in member.name.split("/"):
                     raise InvalidInput(
-                        f"'{path}' holds '{member.name}', which names a place outside."
+                        f"'{path}': '{member.name}' points outside the target folder."
                     )
                 key, extension = split_name(member.name)
                 extent = Extent(member.offset_data, member.size)
                 samples.setdefault(key, {})[extension] = extent
     except tarfile.TarError as error:
-        raise InvalidInput(f"'{path}' is not a whole tar ({error}).") from error
+        raise InvalidInput(f"'{path}' is not a complete tar ({error}).") from error
     return tuple(SampleEntry(key, files) for key, files in samples.items())
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """Key and extension of a member: the first dot of its last part divides them, as in WebDataset."""
-    folder, slash, last = name.rpartition("/")
-    key, _, extension = last.partition(".")
-    return f"{folder}{slash}{key}", extension
-
-
 class ShardReader(Sequence[Files]):
-    """The samples of one shard, each read from disk when it is asked for."""
+    """The samples of one shard. Each is read from disk on access."""
 
     def __init__(self, path: Path) -> None:
         self.entries = index_tar(path)
@@ -78,11 +69,11 @@ class ShardReader(Sequence[Files]):
         return self._read(self.entries[place])
 
     def close(self) -> None:
-        """Gives the file back."""
+        """Close the file."""
         self._file.close()
 
     def _read(self, entry: SampleEntry) -> Files:
-        """A sample's files lie side by side: one read brings all."""
+        """Read the files of a sample in one go: they are neighbours in the tar."""
         extents = entry.files.values()
         start = min(extent.offset for extent in extents)
         stop = max(extent.offset + extent.num_bytes for extent in extents)

@@ -1,8 +1,8 @@
 """YOLO: `images/{train,val}`, `labels/{train,val}/NAME.txt` and `data.yaml`, as Ultralytics reads them.
 
-Segmentation has a line for each connected part of each class, an exact polygon along pixel edges; pose has one object
-for each image, the box around its keypoints. Numbers are shares of width and height, from 0 to 1; classes count without
-background. Every tenth sample is for validation.
+Segmentation has one line for each connected part of each class: an exact polygon along pixel edges. Pose has one object
+per image: the box around its keypoints. Coordinates are shares of width and height, from 0 to 1. Class numbers do not
+count the background. Every tenth sample is for validation.
 """
 
 import json
@@ -18,23 +18,23 @@ from handsoff_shards.regions import find_parts
 
 DECIMALS = 6
 VAL_EVERY = 10
-"""One sample in ten is for validation: the second, the twelfth, ... So two samples are enough for one."""
+"""One sample in ten is for validation: the second, the twelfth, ... So two samples give both splits."""
 
 _PAIRS = [("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT"), ("l", "r"), ("L", "R")]
-_OTHER = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
-_SIDE = re.compile(rf"(?<![A-Za-z])({'|'.join(_OTHER)})(?![A-Za-z])")
-"""A side as a word of a name: left_eye, mouth-right, L ear."""
+_OPPOSITE = {side: opposite for pair in _PAIRS for side, opposite in (pair, pair[::-1])}
+_SIDE = re.compile(rf"(?<![A-Za-z])({'|'.join(_OPPOSITE)})(?![A-Za-z])")
+"""A side as a word in a name: left_eye, mouth-right, L ear."""
 
 
 def yolo_seg_files(shards: ShardSet) -> Iterator[Entry]:
-    """The images, and the regions of their masks."""
+    """Yield the images, and the regions of their masks."""
     labels = shards.labels
     names = list(objects_of(labels.classes).values())
     return _files(shards, lambda exported: _regions(exported, labels), _names(names))
 
 
 def yolo_pose_files(shards: ShardSet) -> Iterator[Entry]:
-    """The images, and their keypoints."""
+    """Yield the images, and their keypoints."""
     points = shards.labels.keypoints
     assert points is not None
     facts = [f"kpt_shape: [{len(points.names)}, 3]"]
@@ -45,7 +45,7 @@ def yolo_pose_files(shards: ShardSet) -> Iterator[Entry]:
 
 
 def split_of(place: int) -> str:
-    """Whether the sample at this place of a batch is for training or validation: disjoint, and always the same."""
+    """Return the split, train or val, of the sample at this position of a batch. It is always the same."""
     return "val" if place % VAL_EVERY == 1 else "train"
 
 
@@ -60,7 +60,7 @@ def _files(
         text = "".join(f"{line}\n" for line in lines_of(exported))
         yield f"labels/{split}/{exported.key}.txt", text.encode()
     val = "val" if num_samples > 1 else "train"  # one sample cannot be split
-    # Without a path, Ultralytics takes the folder of this file.
+    # Without a path, Ultralytics uses the folder of this file.
     lines = ["train: images/train", f"val: images/{val}", *facts]
     yield "data.yaml", ("\n".join(lines) + "\n").encode()
 
@@ -74,7 +74,7 @@ def _regions(exported: Exported, labels: Labels) -> Iterator[str]:
 
 
 def _pose(exported: Exported) -> Iterator[str]:
-    """One line, or none where no keypoint is labelled. Readers drop boxes without width: a box has a pixel at least."""
+    """Yield one line if a keypoint is labelled. Readers drop boxes without width, so a box has at least 1 pixel."""
     points = exported.sample.keypoints
     assert points is not None
     labelled = points[:, 2] > 0
@@ -93,12 +93,12 @@ def _pose(exported: Exported) -> Iterator[str]:
 
 
 def mirrored_points(names: Sequence[str]) -> list[int] | None:
-    """For each keypoint, the one that it becomes in a mirrored image; None where the names do not tell.
+    """Return the index of the keypoint that each becomes in a mirrored image; None when the names do not say it.
 
-    Ultralytics mirrors images only with this list, so a wrong one would give wrong labels: every name with a side
-    (left_eye, mouth-right, L ear) needs its partner, and there must be one. Names without a side stay.
+    Ultralytics mirrors images only with this list, and a wrong list would give wrong labels. So at least one name has a
+    side (left_eye, mouth-right, L ear), and each of them has a partner. Names without a side do not change.
     """
-    partners = [_SIDE.sub(lambda word: _OTHER[word[0]], name) for name in names]
+    partners = [_SIDE.sub(lambda word: _OPPOSITE[word[0]], name) for name in names]
     if not set(partners) <= set(names) or partners == list(names):
         return None
     return [names.index(partner) for partner in partners]
@@ -107,7 +107,7 @@ def mirrored_points(names: Sequence[str]) -> list[int] | None:
 def _shares(
     points: NDArray[np.float64] | NDArray[np.int64], size: tuple[int, int]
 ) -> NDArray[np.float64]:
-    """[n, 2] in pixels as shares of width and height."""
+    """Return points [n, 2] in pixels as shares of width and height."""
     return points / np.array(size, np.float64)
 
 
@@ -116,11 +116,11 @@ def _line(number: int, values: Iterable[float]) -> str:
 
 
 def _names(names: Sequence[str]) -> list[str]:
-    """The names by number, in order: YOLOv5 accepts integer keys alone, and some readers sort keys that are text."""
+    """Return the names by number, in order: YOLOv5 accepts only integer keys, and some readers sort text keys."""
     return ["names:", *(f"  {number}: {_quoted(name)}" for number, name in enumerate(names))]
 
 
 def _quoted(name: str) -> str:
-    """A name as YAML in ASCII, which every encoding reads alike. YAML does not know JSON's pairs of surrogates."""
+    """Return a name as YAML in ASCII, which is the same in every encoding. YAML has no surrogate pairs as JSON has."""
     text = json.dumps(name, ensure_ascii=False)
     return "".join(c if " " <= c <= "~" else f"\\U{ord(c):08X}" for c in text)

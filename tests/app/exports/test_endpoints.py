@@ -12,11 +12,11 @@ from contracts.digests import sha256_of
 from contracts.exports import ExportRecord, ExportRef
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobError, JobRef
+from contracts.kinds import RETENTION
 from state import keys, records
 from state.ledger import Ledger
 from state.on_demand.kinds import EXPORTS
 from state.on_demand.ledger import OnDemandLedger
-from state.queues import RETENTION
 from state.settings import Settings
 from state.store import Store
 from tests.app.streams.test_endpoints import until

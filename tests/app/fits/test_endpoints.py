@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from contracts.fits.fit import FitRequest
-from contracts.generators import GeneratorManifest
+from contracts.generators import StoredGenerator
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef
 from contracts.labelsets import LabelsetManifest
@@ -29,11 +29,11 @@ def test_a_create_is_accepted_and_queued(
 
 
 def test_the_request_is_frozen_with_everything_resolved(
-    client: httpx2.Client, fit_id: str, store: Store, generator: GeneratorManifest
+    client: httpx2.Client, fit_id: str, store: Store, generator: StoredGenerator
 ) -> None:
     """What is stored pins generator, inverter and labelset by digest, and every option by number."""
-    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=fit_id))
-    assert isinstance(request, FitRequest)
+    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=fit_id), FitRequest)
+    assert request is not None
     assert request.generator.digest == generator.digest
     assert request.inverter_digest is not None
     assert request.options.inversion.steps > 0
@@ -80,8 +80,8 @@ def test_the_tasks_are_all_that_is_labelled_or_those_asked_for(
     body = {"generator": "tiny-32", "labelset": labelset, "options": options}
     shown = client.post("/v1/fits", json=body).json()
     assert shown["options"]["tasks"] == tasks
-    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=shown["id"]))
-    assert isinstance(request, FitRequest)
+    request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=shown["id"]), FitRequest)
+    assert request is not None
     assert list(request.labels.tasks) == tasks
 
 

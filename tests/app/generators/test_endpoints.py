@@ -9,7 +9,7 @@ import pytest
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of
 from contracts.errors.jobs import InvalidCheckpoint
-from contracts.generators import GeneratorManifest, GeneratorOutcome, GeneratorRequest
+from contracts.generators import GeneratorManifest, GeneratorRequest, StoredGenerator
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobError, JobRef, JobStatus
 from state import keys, records
@@ -38,16 +38,16 @@ def imported(client: httpx2.Client) -> JobRef:
 
 @pytest.fixture
 def end(
-    store: Store, ledger: Ledger, generator: GeneratorManifest
-) -> Callable[[JobRef], GeneratorManifest]:
+    store: Store, ledger: Ledger, generator: StoredGenerator
+) -> Callable[[JobRef], StoredGenerator]:
     """Ends an import well, as a worker would."""
 
-    def finish(ref: JobRef) -> GeneratorManifest:
+    def finish(ref: JobRef) -> StoredGenerator:
         store.put("sheet", b"a picture")
         sheet = Artefact(key="sheet", sha256=sha256_of(b"a picture"), num_bytes=9)
         own = {"id": ref.id, "sheet": sheet, "warnings": ("its mean w was measured",)}
         made = generator.model_copy(update=own)
-        outcome = GeneratorOutcome(
+        outcome = GeneratorManifest(
             status=JobStatus.SUCCEEDED, started_at=now(), finished_at=now(), generator=made
         )
         records.finish(store, ledger, ref, outcome)
@@ -57,7 +57,7 @@ def end(
 
 
 def test_a_generator_shows_its_size_and_inverters(
-    client: httpx2.Client, generator: GeneratorManifest
+    client: httpx2.Client, generator: StoredGenerator
 ) -> None:
     """Whoever makes a fit can see what images it needs and which inverter it would start from."""
     shown = client.get("/v1/generators/tiny-32").json()
@@ -77,8 +77,8 @@ def test_a_checkpoint_is_taken_in_and_queued(
     client: httpx2.Client, imported: JobRef, store: Store, queued: Callable[[str], list[str]]
 ) -> None:
     """The file lies in the store, pinned by its digest, and one import of it is queued on the CPUs."""
-    request = records.read_request(store, imported)
-    assert isinstance(request, GeneratorRequest)
+    request = records.read_request(store, imported, GeneratorRequest)
+    assert request is not None
     assert request.original is not None
     assert request.original.sha256 == sha256_of(DATA) == sha256_of(store.get(request.original.key))
     assert queued("cpu") == [f"{imported.id}-1"]
@@ -149,7 +149,7 @@ def test_more_than_was_announced_is_not_imported(client: httpx2.Client, store: S
 
 
 def test_an_imported_generator_shows_its_sheet(
-    client: httpx2.Client, imported: JobRef, end: Callable[[JobRef], GeneratorManifest]
+    client: httpx2.Client, imported: JobRef, end: Callable[[JobRef], StoredGenerator]
 ) -> None:
     """Once it is there, so are its network, its warnings and a picture of what it makes."""
     made = end(imported)
@@ -166,7 +166,7 @@ def test_a_generator_is_fitted_once_it_is_there(
     client: httpx2.Client,
     imported: JobRef,
     labelset_id: str,
-    end: Callable[[JobRef], GeneratorManifest],
+    end: Callable[[JobRef], StoredGenerator],
 ) -> None:
     """Before that a fit is refused, and the answer says where to look; after it the id is as good as a name."""
     body = {"generator": imported.id, "labelset": labelset_id}
@@ -183,7 +183,7 @@ def test_a_refused_checkpoint_says_why(
 ) -> None:
     """The import has failed for good, in the reader's own words."""
     error = JobError(code=InvalidCheckpoint.code, detail="This is StyleGAN3.")
-    ended = records.ended_without_result(imported, JobStatus.FAILED, None, error)
+    ended = records.ended_without_result(GeneratorManifest, JobStatus.FAILED, None, error)
     records.finish(store, ledger, imported, ended)
     shown = client.get(f"/v1/generators/{imported.id}").json()
     assert (shown["status"], shown["error"]["code"]) == ("failed", "invalid_checkpoint")
@@ -203,7 +203,7 @@ def test_a_deleted_generator_is_gone(
     client: httpx2.Client,
     imported: JobRef,
     store: Store,
-    end: Callable[[JobRef], GeneratorManifest],
+    end: Callable[[JobRef], StoredGenerator],
 ) -> None:
     """Its tombstone is all that is left; one that comes with the service stays."""
     path = f"/v1/generators/{imported.id}"

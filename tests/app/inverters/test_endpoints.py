@@ -7,9 +7,9 @@ import pytest
 
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of
-from contracts.generators import GeneratorManifest, InverterManifest, Weights
+from contracts.generators import StoredGenerator, StoredInverter, Weights
 from contracts.ids import DEFAULT_TENANT
-from contracts.inverters import InverterOutcome, InverterRequest
+from contracts.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobRef, JobStatus
 from state import keys, records
 from state.ledger import Ledger
@@ -28,11 +28,11 @@ def ref(client: httpx2.Client) -> JobRef:
 
 @pytest.fixture
 def end(
-    store: Store, ledger: Ledger, generator: GeneratorManifest
-) -> Callable[[JobRef], InverterManifest]:
+    store: Store, ledger: Ledger, generator: StoredGenerator
+) -> Callable[[JobRef], StoredInverter]:
     """Ends a training well, as a worker would; all trainings give networks of one configuration."""
 
-    def finish(ref: JobRef) -> InverterManifest:
+    def finish(ref: JobRef) -> StoredInverter:
         halves = {"tensors": ref.id, "config": "the same"}
         pinned = {}
         for half, text in halves.items():
@@ -40,14 +40,14 @@ def end(
             store.put(key, text.encode())
             pinned[half] = Artefact(key=key, sha256=sha256_of(text.encode()), num_bytes=1)
         weights = Weights.model_validate(pinned)
-        made = InverterManifest(
+        made = StoredInverter(
             generator_digest=generator.digest,
             digest=weights.digest,
             created_at=now(),
             weights=weights,
         )
         records.write(store, keys.inverter(DEFAULT_TENANT, generator.id, made.digest), made)
-        outcome = InverterOutcome(
+        outcome = InverterManifest(
             status=JobStatus.SUCCEEDED, started_at=now(), finished_at=now(), inverter=made
         )
         records.finish(store, ledger, ref, outcome)
@@ -60,12 +60,12 @@ def test_a_training_is_accepted_and_queued(
     client: httpx2.Client,
     ref: JobRef,
     store: Store,
-    generator: GeneratorManifest,
+    generator: StoredGenerator,
     queued: Callable[[str], list[str]],
 ) -> None:
     """The request pins the generator by digest and every number; one call waits in the queue of the fits."""
-    request = records.read_request(store, ref)
-    assert isinstance(request, InverterRequest)
+    request = records.read_request(store, ref, InverterRequest)
+    assert request is not None
     assert (request.generator.digest, request.seed) == (generator.digest, 4)
     assert (request.options.num_images, request.options.batch) == (100, 16)
     assert queued("fit") == [f"{ref.id}-1"]
@@ -94,7 +94,7 @@ def test_a_fit_starts_from_the_newest_inverter(
     client: httpx2.Client,
     ref: JobRef,
     labelset_id: str,
-    end: Callable[[JobRef], InverterManifest],
+    end: Callable[[JobRef], StoredInverter],
 ) -> None:
     """By default the one that was trained last; any other by its digest."""
     made = end(ref)
@@ -107,7 +107,7 @@ def test_a_fit_starts_from_the_newest_inverter(
 
 
 def test_a_deleted_inverter_leaves_its_fellows_whole(
-    client: httpx2.Client, ref: JobRef, store: Store, end: Callable[[JobRef], InverterManifest]
+    client: httpx2.Client, ref: JobRef, store: Store, end: Callable[[JobRef], StoredInverter]
 ) -> None:
     """What two of them share stays, the rest goes, and no later fit starts from it."""
     other = JobRef(tenant=DEFAULT_TENANT, id=client.post(PATH, json={}).json()["id"])

@@ -1,52 +1,85 @@
-"""Promises of the page of the API."""
+"""The page of the API."""
 
 import re
 
 import httpx2
 import pytest
 
+from app.pages.endpoints import accepts_gzip
+
+ASSETS = [("swagger-ui-bundle.js", "text/javascript"), ("swagger-ui.css", "text/css")]
+
 
 def test_the_page_needs_no_other_service(client: httpx2.Client) -> None:
-    """Every address in it is this service's own: it works without the internet."""
+    """All its addresses belong to this service, so the page works without internet access."""
     page = client.get("/docs")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", page.text)
-    found = re.findall(r"""(?:src|href)=["'](/[^"']+)""", page.text)
-    assert len(found) == 2
-    assert all(client.get(address).status_code == 200 for address in found)
+    addresses = re.findall(r"""(?:src|href)=["'](/[^"']+)""", page.text)
+    assert len(addresses) == 2
+    assert all(client.get(address).status_code == 200 for address in addresses)
     assert "'/openapi.json'" in page.text or '"/openapi.json"' in page.text
 
 
 def test_the_page_may_load_nothing_from_elsewhere(client: httpx2.Client) -> None:
-    """Its policy says so to the browser, and no other page may frame it."""
+    """Its content security policy forbids other origins, and frames."""
     policy = client.get("/docs").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "http" not in policy
 
 
-@pytest.mark.parametrize(
-    ("name", "media_type"),
-    [("swagger-ui-bundle.js", "text/javascript"), ("swagger-ui.css", "text/css")],
-)
+@pytest.mark.parametrize(("name", "media_type"), ASSETS)
 def test_script_and_style_have_their_types(
     client: httpx2.Client, name: str, media_type: str
 ) -> None:
-    """A browser takes them for what they are and for nothing else."""
-    answer = client.get(f"/docs/{name}")
-    assert answer.headers["Content-Type"].partition(";")[0] == media_type
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert len(answer.content) > 100_000
+    """A browser must use the declared media type."""
+    response = client.get(f"/docs/{name}")
+    assert response.headers["Content-Type"].partition(";")[0] == media_type
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert len(response.content) > 100_000
+
+
+@pytest.mark.parametrize(("name", "media_type"), ASSETS)
+def test_a_client_without_gzip_gets_the_same_content(
+    client: httpx2.Client, name: str, media_type: str
+) -> None:
+    """The files are stored with gzip and are decompressed for a client that does not accept it."""
+    compressed = client.get(f"/docs/{name}", headers={"Accept-Encoding": "gzip"})
+    plain = client.get(f"/docs/{name}", headers={"Accept-Encoding": "identity"})
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert {compressed.headers["Vary"], plain.headers["Vary"]} == {"Accept-Encoding"}
+    assert compressed.content == plain.content
+    assert int(compressed.headers["Content-Length"]) < len(plain.content) / 3
+
+
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [
+        ("gzip, deflate, br", True),
+        ("br, GZIP;q=0.5", True),
+        ("*", True),
+        ("identity", False),
+        ("", False),
+        ("gzip;q=0", False),
+        ("*, gzip; q=0.000", False),
+        ("br, *;q=0", False),
+    ],
+)
+def test_gzip_is_used_only_if_the_header_allows_it(header: str, *, accepted: bool) -> None:
+    """A weight of zero forbids a coding, and `*` stands for all codings that are not listed."""
+    assert accepts_gzip(header) is accepted
 
 
 @pytest.mark.parametrize("name", ["README.md", "LICENSE", "..%2Fendpoints.py", "x.js"])
-def test_nothing_else_of_the_folder_is_served(client: httpx2.Client, name: str) -> None:
-    """The two files are named, not looked up."""
-    answer = client.get(f"/docs/{name}")
-    assert 400 <= answer.status_code < 500
-    assert answer.headers["Content-Type"] == "application/problem+json"
+def test_no_other_file_of_the_folder_is_served(client: httpx2.Client, name: str) -> None:
+    """Only the two listed names are valid."""
+    response = client.get(f"/docs/{name}")
+    assert 400 <= response.status_code < 500
+    assert response.headers["Content-Type"] == "application/problem+json"
 
 
 def test_there_is_one_page(client: httpx2.Client) -> None:
-    """The framework's second page would load its script from elsewhere."""
+    """The framework's second page is off, because it would load its script from another service."""
     assert client.get("/redoc").status_code == 404

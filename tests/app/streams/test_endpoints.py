@@ -13,11 +13,11 @@ import pytest
 from contracts.errors.jobs import AcceptanceTooLow
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobError
+from contracts.kinds import RETENTION
 from contracts.streams import StreamRef, StreamShardRef
 from state.ledger import Ledger
 from state.on_demand.kinds import STREAM_SHARDS
 from state.on_demand.ledger import Item, OnDemandLedger
-from state.queues import RETENTION
 from tests.app.streams.conftest import Render
 
 Queued = Callable[[str], list[str]]

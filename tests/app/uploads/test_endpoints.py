@@ -7,8 +7,11 @@ import httpx2
 import pytest
 
 from app.http.links import Links
-from contracts.base import Artefact
+from contracts.base import Artefact, now
 from contracts.digests import sha256_of
+from contracts.ids import new_id
+from contracts.uploads import UploadManifest
+from state import keys, records
 from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import SECRET
@@ -88,9 +91,29 @@ def test_only_the_link_lets_bytes_in(client: httpx2.Client, upload: dict[str, An
     links = Links(str(client.base_url).rstrip("/"), Store.in_memory(), SECRET, timedelta(minutes=1))
     reading = links.file(Artefact(key=key, sha256="0" * 64, num_bytes=1)).url
     query = reading.partition("?")[2]
-    for forged in ("expires=99999999999&signature=x", query):
+    named = query.replace("signature=", "signature=default.")
+    for forged in ("expires=99999999999&signature=x", query, named):
         answer = client.put(f"/v1/uploads/{upload['id']}/content?{forged}", content=DATA)
         assert (answer.status_code, answer.json()["code"]) == (403, "invalid_link")
+
+
+def test_a_link_needs_no_tenant_of_its_request(
+    client: httpx2.Client, settings: Settings, store: Store
+) -> None:
+    """The link says whose upload it is for, so it is enough alone; for another tenant it is not valid."""
+    theirs = UploadManifest(
+        tenant="another",
+        id=new_id("upload"),
+        created_at=now(),
+        num_bytes=len(DATA),
+        sha256=sha256_of(DATA),
+    )
+    records.write(store, keys.manifest(theirs.tenant, "uploads", theirs.id), theirs)
+    base_url = str(client.base_url).rstrip("/")
+    url = Links(base_url, store, SECRET, timedelta(minutes=1)).upload(theirs).url
+    assert client.put(url.replace("another.", "default."), content=DATA).status_code == 403
+    assert client.put(url, content=DATA).status_code == 204
+    assert store.get(keys.upload_content("another", theirs.id)) == DATA
 
 
 def test_announcing_again_with_the_same_key_is_the_same_upload(client: httpx2.Client) -> None:

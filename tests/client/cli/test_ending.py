@@ -1,4 +1,4 @@
-"""The command line at the end of things: what is deleted, and what is interrupted."""
+"""Delete resources, and interrupt a command."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ RunAlone = Callable[..., tuple[str, subprocess.Popen[str]]]
 
 @pytest.fixture
 def run_alone(client: httpx2.Client) -> Iterator[RunAlone]:
-    """Starts `handsoff` as a process of its own: the app's address, and the process."""
+    """Start `handsoff` as a separate process, and return the address of the app and the process."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> tuple[str, subprocess.Popen[str]]:
@@ -32,55 +32,55 @@ def run_alone(client: httpx2.Client) -> Iterator[RunAlone]:
             process.kill()
 
 
-def test_anything_is_deleted_by_its_id(
+def test_every_resource_is_deleted_by_its_id(
     run: Run, labelset_id: str, finished_fit_id: str, finish_batch: Finish
 ) -> None:
-    """What was deleted is said, one line each."""
+    """Each deleted id is printed on its own line."""
     _, batch, _ = run("batch", finished_fit_id, "-n", "2")
     finish_batch(batch.strip())
     _, stream, _ = run("stream", finished_fit_id)
     ids = [stream.strip(), batch.strip(), finished_fit_id, labelset_id]
-    code, said, told = run("rm", *ids)
-    assert (code, told) == (0, "")
-    assert said == "".join(f"deleted {thing}\n" for thing in ids)
+    code, out, message = run("rm", *ids)
+    assert (code, message) == (0, "")
+    assert out == "".join(f"deleted {one}\n" for one in ids)
     assert [run("--json", noun)[1] for noun in ("streams", "batches", "fits", "labelsets")] == [
         ""
     ] * 4
 
 
-def test_what_runs_is_cancelled_before_it_is_deleted(
+def test_force_cancels_a_running_job_before_deleting_it(
     run: Run,
     run_alone: RunAlone,
     client: httpx2.Client,
     fit_id: str,
     finish_fit: Callable[[str], None],
 ) -> None:
-    """Only when it is asked for; without that, the command that does it is named."""
-    code, _, told = run("rm", fit_id)
+    """Without `--force`, the message has the command."""
+    code, _, message = run("rm", fit_id)
     assert code == 1
-    assert f"rm --force {fit_id}` cancels it first" in told
+    assert f"rm --force {fit_id}` cancels and deletes it" in message
     _, process = run_alone("rm", "--force", fit_id)
     while client.get(f"/v1/fits/{fit_id}").json()["status"] == "queued":
         assert process.poll() is None
-    finish_fit(fit_id)  # as the worker that finds the cancel too late
+    finish_fit(fit_id)  # as a worker that sees the cancel too late
     assert process.wait() == 0
     assert client.get(f"/v1/fits/{fit_id}").status_code == 410
 
 
-def test_what_cannot_be_deleted_does_not_keep_the_others(run: Run, labelset_id: str) -> None:
-    """Each is named, and the exit code says that something is left."""
-    code, said, told = run("rm", "tiny-33", labelset_id, "batch_1")
-    assert (code, said) == (1, f"deleted {labelset_id}\n")
-    assert [line.partition(": ")[0] for line in told.splitlines()] == [
+def test_an_id_that_cannot_be_deleted_does_not_stop_the_others(run: Run, labelset_id: str) -> None:
+    """Each has a message, and the exit code is 1."""
+    code, out, message = run("rm", "tiny-33", labelset_id, "batch_1")
+    assert (code, out) == (1, f"deleted {labelset_id}\n")
+    assert [line.partition(": ")[0] for line in message.splitlines()] == [
         "tiny-33",
         "batch_1",
         "handsoff",
     ]
-    assert told.splitlines()[-1] == "handsoff: 2 of 3 were not deleted."
+    assert message.splitlines()[-1] == "handsoff: 2 of 3 resources were not deleted."
 
 
 def interrupted(process: subprocess.Popen[str]) -> str:
-    """What a command says after Ctrl+C, pressed again after 10 s: Python drops one that arrives in a finalizer."""
+    """Return the message after Ctrl+C, repeated every 10 s: Python drops an interrupt during a finalizer."""
     for _ in range(5):
         process.send_signal(signal.SIGINT)
         try:
@@ -90,15 +90,15 @@ def interrupted(process: subprocess.Popen[str]) -> str:
     raise AssertionError("the command does not end")
 
 
-def test_an_interrupted_wait_says_how_to_return(run_alone: RunAlone, fit_id: str) -> None:
+def test_an_interrupted_wait_names_the_next_command(run_alone: RunAlone, fit_id: str) -> None:
     """Ctrl+C ends the wait, not the job."""
     address, process = run_alone("wait", fit_id)
     assert process.stderr is not None
-    assert process.stderr.readline() == f"{fit_id}: queued (place 0)\n"
-    told = interrupted(process)
+    assert process.stderr.readline() == f"{fit_id}: queued (position 0)\n"
+    message = interrupted(process)
     assert process.returncode == 130
     command = f"handsoff --url {address}"
-    assert told == (
-        f"handsoff: {fit_id} goes on at the service. `{command} wait {fit_id}` returns to it,"
+    assert message == (
+        f"handsoff: {fit_id} continues on the service. `{command} wait {fit_id}` returns to it,"
         f" `{command} cancel {fit_id}` stops it.\n"
     )

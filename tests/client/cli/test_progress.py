@@ -1,4 +1,4 @@
-"""A job's progress: its stages, the time left of the stage and of the whole job."""
+"""The progress of a job: its stages, and the time left for the stage and for the job."""
 
 import io
 from typing import Any
@@ -7,34 +7,34 @@ import pytest
 
 from handsoff_client import Fit, Job
 from handsoff_client.cli.progress import Line, bar, describe
-from handsoff_client.cli.stages import Outlook, outlook_from
-from handsoff_client.http.shapes import parse
+from handsoff_client.cli.stages import Schedule, schedule_from
+from handsoff_client.http.parsing import parse
 from tests.client.conftest import job
 
 SECONDS = {"inverting": 10.0, "estimating": 20.0, "training": 40.0, "labelling": 5.0}
 
 
 class Terminal(io.StringIO):
-    """A target that a person watches."""
+    """A target that is a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 def at(stage: str, done: int, total: int, eta: float | None = None, **more: Any) -> Fit:
-    """A fit that runs."""
+    """Return a running fit."""
     progress = {"stage": stage, "done": done, "total": total, "eta_seconds": eta}
     return parse(Fit, job("fit", "running", progress=progress, **more))
 
 
 def test_progress_is_one_line() -> None:
-    """The stage among all, its bar and count, the time left of it and about that of all; a queued job has a place."""
-    outlook = Outlook(SECONDS)
-    _, text = describe(at("training", 5, 20, 60.0), outlook)
-    assert text == "3/4 training     █████░░░░░░░░░░░░░░░ 5/20  1:00 left, about 1:10 in all"
-    _, text = describe(at("labelling", 1, 2), outlook)
+    """It has the stage, a bar, a count, and the time left. A queued job has a position."""
+    schedule = Schedule(SECONDS)
+    _, text = describe(at("training", 5, 20, 60.0), schedule)
+    assert text == "3/4 training     █████░░░░░░░░░░░░░░░ 5/20  1:00 left, about 1:10 in total"
+    _, text = describe(at("labelling", 1, 2), schedule)
     assert text == "4/4 labelling    ██████████░░░░░░░░░░ 1/2"
-    assert describe(parse(Fit, job("fit", "queued", queue_position=3)))[0] == "queued (place 3)"
+    assert describe(parse(Fit, job("fit", "queued", queue_position=3)))[0] == "queued (position 3)"
 
 
 @pytest.mark.parametrize(
@@ -51,52 +51,52 @@ def test_progress_is_one_line() -> None:
 def test_the_stages_of_a_fit_follow_from_its_request(
     more: dict[str, Any], names: tuple[str, ...]
 ) -> None:
-    """An estimate and a validation labelset add theirs."""
-    stages = Outlook().stages(at("training", 1, 2, **more))
+    """An estimate and a validation labelset add stages."""
+    stages = Schedule().stages(at("training", 1, 2, **more))
     assert stages.names == names
-    assert (*stages.passed, "training", *stages.coming) == names
+    assert (*names[: stages.place], "training", *stages.later) == names
 
 
-def test_a_stage_that_is_new_is_shown_all_the_same() -> None:
-    """A newer service may have more; then the time of all is not guessed."""
+def test_an_unknown_stage_is_shown() -> None:
+    """A newer service may have more stages. The total time is unknown then."""
     fit = at("polishing", 1, 2, 5.0)
-    assert Outlook().stages(fit).names[-1] == "polishing"
+    assert Schedule().stages(fit).names[-1] == "polishing"
     assert describe(fit)[1].endswith("1/2  0:05 left")
-    assert Outlook().stages(at("fetching", 1, 2)).names[0] == "fetching"
+    assert Schedule().stages(at("fetching", 1, 2)).names[0] == "fetching"
 
 
 @pytest.mark.parametrize(
     ("done", "eta", "left"),
     [(0, 20.0, 65.0), (10, 20.0, 110.0), (19, None, None), (20, 0.0, None)],
 )
-def test_the_time_of_all_goes_at_the_pace_of_the_stage(
+def test_the_total_time_follows_the_pace_of_the_stage(
     done: int, eta: float | None, left: float | None
 ) -> None:
-    """Twice as slow as the reference now is twice as slow later. Without a pace, there is no number."""
-    assert Outlook(SECONDS).seconds_left(at("estimating", done, 20, eta)) == left
+    """A job that is twice as slow as the reference stays so. Without a pace there is no estimate."""
+    assert Schedule(SECONDS).seconds_left(at("estimating", done, 20, eta)) == left
 
 
 def test_the_last_stage_needs_no_estimate() -> None:
-    """Its time is that of all."""
-    assert Outlook({}).seconds_left(at("labelling", 1, 2, 3.0)) == 3.0
+    """Its time left is the total time left."""
+    assert Schedule({}).seconds_left(at("labelling", 1, 2, 3.0)) == 3.0
 
 
-def test_a_fit_of_the_same_options_is_the_reference() -> None:
-    """The newest of them; stages that it did not have are taken at its pace."""
-    alike = at("training", 0, 1, options={"seed": 1}, metrics={"stage_seconds": SECONDS})
+def test_a_fit_with_the_same_options_is_the_reference() -> None:
+    """It is the newest one. Stages that it did not have are estimated at its pace."""
+    similar = at("training", 0, 1, options={"seed": 1}, metrics={"stage_seconds": SECONDS})
     other = at("training", 0, 1, options={"seed": 2}, metrics={"stage_seconds": {"training": 1}})
     broken = at("training", 0, 1, options={"seed": 1}, metrics={"stage_seconds": "none"})
     fit = at("training", 0, 1, options={"seed": 1})
-    found = outlook_from([other, broken, alike], fit)
-    assert {name: found.reference[name] for name in SECONDS} == SECONDS
-    assert found.reference["inverting held-out"] > 0
-    assert outlook_from([other], fit) == Outlook()
+    schedule = schedule_from([other, broken, similar], fit)
+    assert {name: schedule.reference[name] for name in SECONDS} == SECONDS
+    assert schedule.reference["inverting held-out"] > 0
+    assert schedule_from([other], fit) == Schedule()
 
 
-def test_a_terminal_has_the_stages_once_and_a_line_that_is_redrawn(
+def test_a_terminal_shows_the_stages_once_and_redraws_a_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Cut at its width: a line that wraps cannot be drawn again."""
+    """The line is cut at the width: a wrapped line cannot be redrawn."""
     monkeypatch.setenv("COLUMNS", "60")
     target = Terminal()
     with bar(target) as watch:
@@ -109,11 +109,11 @@ def test_a_terminal_has_the_stages_once_and_a_line_that_is_redrawn(
 
 
 def test_a_log_has_a_line_for_each_stage() -> None:
-    """And none that is redrawn."""
+    """No line is redrawn."""
     target = io.StringIO()
     line = Line(target)
-    shown: list[Job] = [at("inverting", 0, 2), at("inverting", 1, 2), at("training", 0, 9)]
-    for one in shown:
+    jobs: list[Job] = [at("inverting", 0, 2), at("inverting", 1, 2), at("training", 0, 9)]
+    for one in jobs:
         line.show(one)
     line.end()
     lines = target.getvalue().splitlines()

@@ -1,4 +1,4 @@
-"""Who gets which sample: once each, in one order, whatever the number of ranks and workers."""
+"""The order of samples, and its division between any number of ranks and workers."""
 
 from fractions import Fraction
 
@@ -22,7 +22,7 @@ SIZES = (6, 6, 2)
 
 
 def dealt(deal: Deal, num_workers: int) -> list[list[list[int]]]:
-    """By rank, the batches as a DataLoader gives them: its workers' in turn."""
+    """Return the batches of each rank, in the order of a DataLoader that takes turns between its workers."""
     ranks = []
     for rank in range(deal.world_size):
         workers = [
@@ -41,10 +41,10 @@ def dealt(deal: Deal, num_workers: int) -> list[list[list[int]]]:
     num_workers=st.integers(1, 4),
     tail=st.sampled_from(["drop", "pad"]),
 )
-def test_every_position_is_dealt_once(
+def test_every_position_is_used_once(
     *, total: int, start: int, batch_size: int, world_size: int, num_workers: int, tail: Tail
 ) -> None:
-    """Ranks have equally many; `drop` leaves fewer than ranks, `pad` repeats fewer than ranks."""
+    """All ranks get the same number. `drop` drops fewer positions than ranks, `pad` repeats fewer than ranks."""
     start = min(start, total)
     deal = Deal(start, total, batch_size, world_size, tail)
     ranks = [
@@ -52,58 +52,58 @@ def test_every_position_is_dealt_once(
     ]
     everything = sorted(place for rank in ranks for place in rank)
     assert {len(rank) for rank in ranks} == {deal.num_samples}
-    assert deal.num_left < world_size
+    assert deal.num_dropped < world_size
     if tail == "drop":
-        assert everything == list(range(start, total - deal.num_left))
+        assert everything == list(range(start, total - deal.num_dropped))
     else:
         assert set(range(start, total)) <= set(everything)
-        assert deal.num_left == 0
+        assert deal.num_dropped == 0
         assert len(everything) - (total - start) < world_size
 
 
 @pytest.mark.parametrize(("world_size", "num_workers"), [(1, 1), (2, 2), (4, 1), (1, 3)])
-def test_the_order_does_not_depend_on_the_world(world_size: int, num_workers: int) -> None:
-    """Step by step, the ranks' batches together are the next positions of the one order."""
+def test_the_order_does_not_depend_on_ranks_and_workers(world_size: int, num_workers: int) -> None:
+    """In each step, the batches of all ranks are the next positions of the order."""
     deal = Deal(0, 48, 12 // world_size, world_size)
     steps = zip(*dealt(deal, num_workers), strict=True)
     together = [[place for batch in step for place in batch] for step in steps]
     assert together == [list(range(begin, begin + 12)) for begin in range(0, 48, 12)]
 
 
-def test_what_is_consumed_is_a_beginning() -> None:
-    """One number, from which any other world goes on."""
+def test_the_consumed_positions_are_one_number() -> None:
+    """Any other number of ranks can continue from it."""
     deal = Deal(0, 50, batch_size=5, world_size=2)
     assert deal.consumed(15) == 30
     assert Deal(30, 50, batch_size=3, world_size=4).batch(0, rank=0) == [30, 31, 32]
 
 
 def test_the_middle_of_a_batch_of_several_ranks_is_refused() -> None:
-    """What is consumed is no beginning then; of one rank it always is."""
+    """The consumed positions have gaps then. With one rank they never have."""
     with pytest.raises(ValueError, match="between two batches"):
         Deal(0, 50, batch_size=5, world_size=2).consumed(7)
     assert Deal(0, 50, batch_size=5).consumed(7) == 7
 
 
-def test_an_order_holds_every_sample_of_every_shard_once() -> None:
-    """Shard after shard, so that few are open at a time."""
+def test_an_order_has_every_sample_once() -> None:
+    """It goes shard by shard, so that few shards are open at a time."""
     order = ShardOrder(SIZES, seed=1, epoch=0, shuffle=True)
-    found = [order[position] for position in range(len(order))]
-    wanted = [(shard, place) for shard, size in enumerate(SIZES) for place in range(size)]
-    assert sorted(found) == wanted != found
-    assert [shard for shard, _ in found] == sorted(
-        (shard for shard, _ in found), key=order.shards.index
+    samples = [order[position] for position in range(len(order))]
+    expected = [(shard, place) for shard, size in enumerate(SIZES) for place in range(size)]
+    assert sorted(samples) == expected != samples
+    assert [shard for shard, _ in samples] == sorted(
+        (shard for shard, _ in samples), key=order.shards.index
     )
 
 
-def test_an_order_without_shuffling_is_that_of_the_shards() -> None:
-    """Position is index."""
+def test_an_order_without_shuffle_is_that_of_the_shards() -> None:
+    """The position is the index."""
     order = ShardOrder(SIZES, seed=1, epoch=0, shuffle=False)
     assert [order[position] for position in (0, 5, 6, 13)] == [(0, 0), (0, 5), (1, 0), (2, 1)]
-    assert order.coming(0, 5) == [1, 2]
+    assert order.next_shards(0, 5) == [1, 2]
 
 
 def test_another_epoch_has_another_order() -> None:
-    """And the same epoch the same, for ever: these numbers must never change."""
+    """The same epoch always has the same order: these numbers must never change."""
     assert permutation(6, seed=1, epoch=0, stream=0) == [3, 5, 2, 0, 1, 4]
     assert permutation(6, seed=1, epoch=1, stream=0) != permutation(6, seed=1, epoch=0, stream=0)
 
@@ -112,7 +112,7 @@ def test_another_epoch_has_another_order() -> None:
 def test_a_mixture_has_every_synthetic_sample_once(
     num_synthetic: int, num_real: int, share: Fraction
 ) -> None:
-    """And real ones strewn evenly: of any beginning, their share to less than one."""
+    """Real samples are spread evenly: in any beginning, their number differs from the share by less than one."""
     mix = Mix(num_synthetic, num_real, share)
     synthetic = [mix.synthetic(q) for q in range(len(mix)) if mix.real(q) is None]
     assert synthetic == list(range(num_synthetic))
@@ -120,25 +120,25 @@ def test_a_mixture_has_every_synthetic_sample_once(
     assert real == list(range(int(len(mix) * share)))
 
 
-def test_an_endless_order_is_shard_after_shard() -> None:
-    """As the shards are rendered ahead; each sample of a shard once, shuffled within it alone."""
+def test_an_endless_order_goes_shard_by_shard() -> None:
+    """The service renders ahead in this order. Samples are shuffled only inside their shard."""
     order = order_of(EvenSizes(10**8, 10), seed=3, epoch=0, shuffle=True)
     assert isinstance(order, EndlessOrder)
     assert len(order) == 10**9
-    found = [order[position] for position in range(20)]
-    assert [shard for shard, _ in found] == [0] * 10 + [1] * 10
-    for half in (found[:10], found[10:]):
+    samples = [order[position] for position in range(20)]
+    assert [shard for shard, _ in samples] == [0] * 10 + [1] * 10
+    for half in (samples[:10], samples[10:]):
         places = [place for _, place in half]
         assert sorted(places) == list(range(10))
         assert places != sorted(places)
-    assert order.coming(5, 2) == [1, 2]
-    assert order.coming(10**9 - 1, 2) == []
+    assert order.next_shards(5, 2) == [1, 2]
+    assert order.next_shards(10**9 - 1, 2) == []
 
 
 @pytest.mark.parametrize("position", [0, 7, 23])
-def test_an_order_that_is_not_shuffled_is_that_of_a_batch(position: int) -> None:
-    """The same arithmetic, without a list of all shards."""
+def test_an_endless_order_without_shuffle_is_that_of_a_batch(position: int) -> None:
+    """The result is the same, without a list of all shards."""
     endless = order_of(EvenSizes(4, 6), seed=0, epoch=0, shuffle=False)
     listed = order_of((6,) * 4, seed=0, epoch=0, shuffle=False)
     assert endless[position] == listed[position]
-    assert endless.coming(position, 2) == listed.coming(position, 2)
+    assert endless.next_shards(position, 2) == listed.next_shards(position, 2)

@@ -16,16 +16,16 @@ from tests.client.conftest import Service, files_of, job, shards_of, tar_of
 CLASSES = Labels(("background", "skin", "hair"), keypoints=KeypointLabels(("left", "right")))
 
 
-def looked(url: str, data: bytes) -> list[httpx2.Response | Exception]:
-    """The answers to a look at a batch of one shard, whose bytes these are."""
+def preview_answers(url: str, data: bytes) -> list[httpx2.Response | Exception]:
+    """Return the answers for a preview of a batch of one shard with these bytes."""
     shard = shards_of(6)[0][0]
     listed = shard.__dict__ | {"expires_at": "2026-11-22T10:00:00Z", "url": url}
-    found = {"batch": "batch_1", "num_samples": 6, "items": [listed]}
-    return [httpx2.Response(200, json=found), httpx2.Response(200, stream=httpx2.ByteStream(data))]
+    shards = {"batch": "batch_1", "num_samples": 6, "items": [listed]}
+    return [httpx2.Response(200, json=shards), httpx2.Response(200, stream=httpx2.ByteStream(data))]
 
 
 def test_a_sheet_has_a_row_for_each_sample_and_a_column_for_each_label() -> None:
-    """Image, labels, depth, uncertainty; without labels, the image alone."""
+    """Columns are image, labels, depth and uncertainty. Without labels there is only the image."""
     whole = contact_sheet([("0", files_of(0)), ("1", files_of(1))], CLASSES, "title")
     one = contact_sheet([("0", files_of(0))], CLASSES, "title")
     bare = contact_sheet([("0", {"png": files_of(0)["png"]})], Labels(), "title")
@@ -33,8 +33,8 @@ def test_a_sheet_has_a_row_for_each_sample_and_a_column_for_each_label() -> None
     assert whole.height > one.height
 
 
-def test_a_class_is_laid_over_the_image_in_the_color_of_its_palette() -> None:
-    """The background stays as it is."""
+def test_a_class_has_the_color_of_its_palette() -> None:
+    """The background has no color."""
     mask = np.zeros((8, 8), np.uint8)
     mask[:, 4:] = 1
     plain = Labels(("background", "skin"))
@@ -46,13 +46,13 @@ def test_a_class_is_laid_over_the_image_in_the_color_of_its_palette() -> None:
 
 
 def test_colors_without_a_palette_differ() -> None:
-    """As many as there are classes."""
+    """There is one color per class."""
     many = Labels(tuple(f"class {number}" for number in range(40)))
     assert len(set(class_colors(many, None))) == 40
 
 
-def test_names_that_are_long_or_odd_fit_on_the_sheet() -> None:
-    """They are cut, and control characters are shown as marks."""
+def test_long_and_odd_names_fit_on_the_sheet() -> None:
+    """They are cut, and control characters are replaced."""
     odd = Labels(("background", "x" * 5_000, "\x1b[2J", "\u9aea"))
     sheet = contact_sheet([("0", files_of(0))], odd, "y" * 5_000)
     assert sheet.width < 2_000
@@ -61,33 +61,33 @@ def test_names_that_are_long_or_odd_fit_on_the_sheet() -> None:
 
 @pytest.mark.parametrize("broken", [{"png": b"no picture"}, {"mask.png": b""}, {"json": b"{"}])
 def test_a_damaged_sample_is_named(broken: dict[str, bytes]) -> None:
-    """By its key."""
+    """The message has its key."""
     with pytest.raises(InvalidInput, match="Sample '000000007'"):
         contact_sheet([("000000007", files_of(0) | broken)], CLASSES, "")
-    with pytest.raises(InvalidInput, match="no samples"):
+    with pytest.raises(InvalidInput, match="at least 1 sample"):
         contact_sheet([], CLASSES, "")
 
 
 def test_the_first_samples_are_read_without_the_rest_of_the_shard(service: Service) -> None:
-    """In order, whole, and no more of the tar than they take."""
+    """They are complete and in order, and the rest of the tar is not read."""
     data = tar_of(range(6))
-    service.answers = looked("http://service/files/0", data[: len(data) // 2])
-    found = service.client().batches.first_samples("batch_1", 2)
-    assert [key for key, _ in found] == ["000000000", "000000001"]
-    assert found[1][1] == files_of(1)
-    assert contact_sheet_png(found, CLASSES, "").startswith(b"\x89PNG")
+    service.answers = preview_answers("http://service/files/0", data[: len(data) // 2])
+    samples = service.client().batches.first_samples("batch_1", 2)
+    assert [key for key, _ in samples] == ["000000000", "000000001"]
+    assert samples[1][1] == files_of(1)
+    assert contact_sheet_png(samples, CLASSES, "").startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("data", [b"no tar", b"", tar_of(range(6))[:700]])
-def test_a_link_that_gives_no_samples_is_an_error(service: Service, data: bytes) -> None:
-    """Named by its address where it is no tar."""
-    service.answers = looked("http://service/files/0", data)
+def test_a_link_without_samples_is_an_error(service: Service, data: bytes) -> None:
+    """The client raises an error of its tree."""
+    service.answers = preview_answers("http://service/files/0", data)
     with pytest.raises(HandsOffError):
         contact_sheet(service.client().batches.first_samples("batch_1", 2), CLASSES, "")
 
 
-def test_the_sheet_of_a_fit_is_written_whole(service: Service, tmp_path: Path) -> None:
-    """A PNG by its link; a page instead of it, or no sheet, leaves nothing."""
+def test_the_sheet_of_a_fit_is_written_atomically(service: Service, tmp_path: Path) -> None:
+    """A web page instead of a PNG, or a missing sheet, leaves no file."""
     link = {"url": "http://service/fit.png", "expires_at": "2026-11-22T10:00:00Z"}
     done = httpx2.Response(200, json=job("fit", "succeeded", sheet=link))
     picture = contact_sheet_png([("0", files_of(0))], CLASSES, "")
@@ -97,7 +97,7 @@ def test_the_sheet_of_a_fit_is_written_whole(service: Service, tmp_path: Path) -
     fetch = service.client().fits.fetch_sheet
     with Image.open(io.BytesIO(fetch("fit_1", tmp_path / "a.png").read_bytes())) as image:
         assert image.width > 100
-    with pytest.raises(HandsOffError, match="not a PNG"):
+    with pytest.raises(HandsOffError, match="Expected a PNG"):
         fetch("fit_1", tmp_path / "b.png")
     with pytest.raises(InvalidInput, match="running and has no sheet yet"):
         fetch("fit_1", tmp_path / "c.png")
@@ -105,6 +105,6 @@ def test_the_sheet_of_a_fit_is_written_whole(service: Service, tmp_path: Path) -
 
 
 def test_a_batch_on_disk_is_drawn_from_its_files(batch_of_14: BatchFolder) -> None:
-    """Every label that the conftest writes is drawn."""
+    """Every kind of label is drawn."""
     samples = [("0", files_of(0)), ("13", files_of(13))]
     assert contact_sheet(samples, batch_of_14.labels, "14 samples").height > 400

@@ -1,4 +1,4 @@
-"""A shard without torch: plain tar members, and NumPy arrays."""
+"""Read a shard without torch."""
 
 import tarfile
 
@@ -9,17 +9,17 @@ from tests.client.conftest import files_of
 
 
 def test_tarfile_reads_what_was_written(batch_of_14: BatchFolder) -> None:
-    """Plain members under plain names."""
+    """Members are plain files."""
     with tarfile.open(batch_of_14.path_of(2)) as tar:
-        found = {member.name: tar.extractfile(member) for member in tar}
+        members = {member.name: tar.extractfile(member) for member in tar}
         for extension, data in files_of(13).items():
-            file = found[f"{13:09d}.{extension}"]
+            file = members[f"{13:09d}.{extension}"]
             assert file is not None
             assert file.read() == data
 
 
 def test_a_shard_reader_needs_no_torch(batch_of_14: BatchFolder) -> None:
-    """NumPy arrays out of a tar, for whoever trains with something else."""
+    """It gives NumPy arrays, for other training libraries."""
     reader = ShardReader(batch_of_14.path_of(0))
     images = np.stack([decode_sample(files).image for files in reader])
     assert images[:, 0, 0, 0].tolist() == list(range(6))

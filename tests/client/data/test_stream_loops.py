@@ -1,6 +1,5 @@
-"""Streams in a training loop: a torch dataset and webdataset read them from the real app; the worker is played."""
+"""Streams in a training loop: PyTorch and webdataset read them from the real app. Fixtures act as workers."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,38 +10,25 @@ import webdataset  # type: ignore[import-untyped]  # it has no annotations
 
 from handsoff_client import HandsOff, ShardCache, StreamSource, decode_mask
 from handsoff_client.torch import HandsOffDataset
-from tests.app.streams.conftest import Render, render, stream_id  # noqa: F401 - fixtures
-from tests.client.conftest import mask_of, tar_of
+from tests.app.streams.conftest import Render
+from tests.client.conftest import mask_of
 
 
-@pytest.fixture
-def write_shard() -> Callable[[range], bytes]:
-    """Samples with every kind of label."""
-    return tar_of
-
-
-@pytest.fixture
-def handsoff(client: httpx2.Client) -> Iterator[HandsOff]:
-    """Our client of the app under test."""
-    with HandsOff(str(client.base_url)) as handsoff:
-        yield handsoff
-
-
-def test_a_dataset_reads_a_stream_and_goes_on_where_it_stopped(
+def test_a_dataset_reads_a_stream_and_resumes(
     handsoff: HandsOff,
     finished_fit_id: str,
-    render: Render,  # noqa: F811 - a fixture
+    render: Render,
     tmp_path: Path,
 ) -> None:
-    """Every sample once, in the stream's order; a stream of the same recipe is the same to a saved state."""
+    """Every sample is read once, in order. A state fits another stream of the same recipe."""
 
     def read(source: StreamSource, num_batches: int, state: Any = None) -> tuple[list[int], Any]:
         dataset = HandsOffDataset(source, batch_size=4, seed=1, fields=("index",))
         if state is not None:
             dataset.load_state_dict(state)
         batches = iter(dataset.loader())
-        found = [int(index) for _ in range(num_batches) for index in next(batches)["index"]]
-        return found, dataset.state_dict()
+        read = [int(index) for _ in range(num_batches) for index in next(batches)["index"]]
+        return read, dataset.state_dict()
 
     streams = [handsoff.streams.create(fit=finished_fit_id, shard_size=4) for _ in range(2)]
     for stream in streams:
@@ -58,13 +44,13 @@ def test_a_dataset_reads_a_stream_and_goes_on_where_it_stopped(
 @pytest.mark.timeout(60)
 def test_webdataset_reads_a_stream_through_a_pipe(
     client: httpx2.Client,
-    stream_id: str,  # noqa: F811 - a fixture
-    render: Render,  # noqa: F811 - a fixture
+    stream_id: str,
+    render: Render,
 ) -> None:
-    """As docs/13 has it: shard after shard is one tar to it, and labels stay exact."""
+    """The pipe of docs/13 is one tar of several shards. Labels stay exact."""
     for shard in (3, 4):
         render(stream_id, shard)
     url = f"{client.base_url}/v1/streams/{stream_id}/tar?start=3&shards=2"
-    found = list(webdataset.WebDataset(f"pipe:curl -sSN '{url}'", shardshuffle=False))
-    assert [sample["__key__"] for sample in found] == [f"{index:09d}" for index in range(12, 20)]
-    assert np.array_equal(decode_mask(found[5]["mask.png"]), mask_of(17))
+    samples = list(webdataset.WebDataset(f"pipe:curl -sSN '{url}'", shardshuffle=False))
+    assert [sample["__key__"] for sample in samples] == [f"{index:09d}" for index in range(12, 20)]
+    assert np.array_equal(decode_mask(samples[5]["mask.png"]), mask_of(17))

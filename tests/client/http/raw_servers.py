@@ -1,4 +1,4 @@
-"""Servers of a few bytes on loopback, for what no HTTP library would answer."""
+"""Small servers on loopback, for answers that no HTTP library would send."""
 
 import socket
 import threading
@@ -10,14 +10,14 @@ Serve = Callable[[socket.socket], object]
 
 @contextmanager
 def answering(serve: Serve) -> Iterator[int]:
-    """The port of a server that hands every connection to `serve`, each in a thread of its own."""
+    """Yield the port of a server that passes each connection to `serve` in a separate thread."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept() -> None:
             while True:
                 try:
                     connection, _ = listener.accept()
-                except OSError:  # closed: the test is over
+                except OSError:  # closed at the end of the test
                     return
                 threading.Thread(target=handle, args=(connection,), daemon=True).start()
 
@@ -25,7 +25,7 @@ def answering(serve: Serve) -> Iterator[int]:
             with connection:
                 try:
                     serve(connection)
-                except OSError:  # the client has gone
+                except OSError:  # the client has disconnected
                     return
 
         thread = threading.Thread(target=accept, daemon=True)
@@ -35,7 +35,7 @@ def answering(serve: Serve) -> Iterator[int]:
 
 
 def says(answer: bytes) -> Serve:
-    """Reads a request's head and answers it with these bytes."""
+    """Read the head of a request and answer with these bytes."""
 
     def serve(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -45,12 +45,12 @@ def says(answer: bytes) -> Serve:
 
 
 def is_silent(connection: socket.socket) -> None:
-    """Reads until the client gives up, and never answers."""
+    """Read until the client gives up, and never answer."""
     while connection.recv(65_536):
         pass
 
 
 def http(body: bytes, *, status: str = "200 OK", kind: str = "text/html", more: str = "") -> bytes:
-    """A whole HTTP answer."""
+    """Return a complete HTTP answer."""
     head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}"
     return f"{head}Connection: close\r\n\r\n".encode() + body

@@ -1,4 +1,4 @@
-"""The service's address: what is accepted, and what is said of a wrong one, within 2 seconds."""
+"""The address of the service: accepted forms, and the error for a wrong one within 2 seconds."""
 
 import socket
 import time
@@ -19,7 +19,7 @@ OTHER_JSON = http(b'{"status": "ok", "items": 1}', kind="application/json")
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"),
+    ("text", "url"),
     [
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
         ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
@@ -35,29 +35,29 @@ OTHER_JSON = http(b'{"status": "ok", "items": 1}', kind="application/json")
         ("[::1]:8000", "http://[::1]:8000"),
     ],
 )
-def test_an_address_is_what_a_person_means(given: str, meant: str) -> None:
-    """A missing scheme, a slash too many, the prefix of the API, a page of the service."""
-    assert service_url(given) == meant
+def test_an_address_has_several_forms(text: str, url: str) -> None:
+    """A missing scheme, an extra slash, the prefix of the API, a page of the service."""
+    assert service_url(text) == url
 
 
 @pytest.mark.parametrize(
-    "given", ["http://", "ftp://host", "http://host:port", "http://host:99999", "http://[::1"]
+    "text", ["http://", "ftp://host", "http://host:port", "http://host:99999", "http://[::1"]
 )
-def test_what_is_no_address_is_refused_at_once(given: str) -> None:
-    """With an example of one."""
+def test_an_invalid_address_is_refused_immediately(text: str) -> None:
+    """The message has an example."""
     with pytest.raises(InvalidInput, match=r"such as http://127\.0\.0\.1:8000, got"):
-        HandsOff(given)
+        HandsOff(text)
 
 
-@pytest.mark.parametrize("given", ["http://host/?a=1", "http://ho st/", "http:///v1", "http://h#x"])
-def test_what_no_address_has_is_refused(given: str) -> None:
+@pytest.mark.parametrize("text", ["http://host/?a=1", "http://ho st/", "http:///v1", "http://h#x"])
+def test_an_address_with_other_parts_is_refused(text: str) -> None:
     """A query, a fragment, a space, no host."""
     with pytest.raises(InvalidInput, match="Expected the service's address"):
-        service_url(given)
+        service_url(text)
 
 
-def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy of the environment cannot reach the loopback of this machine."""
+def test_no_proxy_is_used_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy cannot reach the loopback of this machine."""
     with answering(says(http(b'{"status": "alive"}', kind="application/json"))) as port:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
         monkeypatch.delenv("NO_PROXY", raising=False)
@@ -68,12 +68,12 @@ def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("answer", "words"),
+    ("answer", "message"),
     [
-        (says(PAGE), "answered 200 with 'text/html', not as HandsOff does"),
-        (says(LOST), "answered 404 with 'text/html', not as HandsOff does"),
-        (says(OTHER_JSON), "answered 200 with 'application/json', not as HandsOff does"),
-        (says(ELSEWHERE), "points to 'https://127.0.0.1/'"),
+        (says(PAGE), "Expected an answer of HandsOff, got 200 with 'text/html'"),
+        (says(LOST), "Expected an answer of HandsOff, got 404 with 'text/html'"),
+        (says(OTHER_JSON), "Expected an answer of HandsOff, got 200 with 'application/json'"),
+        (says(ELSEWHERE), "redirects to 'https://127.0.0.1/'"),
         (says(b"-ERR unknown command\r\n"), "does not answer with HTTP"),
         (
             lambda connection: connection.sendall(b"SSH-2.0-OpenSSH\r\n"),
@@ -82,44 +82,44 @@ def test_no_proxy_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> 
         (lambda _: None, "If it serves HTTPS, use https://127.0.0.1"),
     ],
 )
-def test_another_server_is_recognized(answer: Serve, words: str) -> None:
-    """A web page, another API, a redirect, another protocol, HTTPS where HTTP is spoken."""
+def test_another_server_is_recognized(answer: Serve, message: str) -> None:
+    """A web page, another API, a redirect, another protocol, HTTPS instead of HTTP."""
     with answering(answer) as port, HandsOff(f"http://127.0.0.1:{port}") as client:
-        begun = time.monotonic()
-        with pytest.raises((Unreachable, InvalidAnswer), match=words) as caught:
+        start = time.monotonic()
+        with pytest.raises((Unreachable, InvalidAnswer), match=message) as caught:
             client.check_contact()
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - start < 2
         assert f"http://127.0.0.1:{port}" in str(caught.value)
 
 
-def test_http_where_https_was_expected_is_recognized() -> None:
-    """The server answers the TLS greeting with plain HTTP."""
+def test_http_instead_of_https_is_recognized() -> None:
+    """The server answers the TLS handshake with plain HTTP."""
     with answering(says(http(b"", status="400 Bad Request"))) as port:
         with HandsOff(f"https://127.0.0.1:{port}") as client, pytest.raises(Unreachable) as caught:
             client.check_contact()
         assert f"Try http://127.0.0.1:{port}." in str(caught.value)
 
 
-def test_a_silent_server_is_told_in_2_seconds_and_given_up_later() -> None:
-    """It may be a service that is very busy: the person knows, and it is waited for a little."""
-    told: list[float] = []
+def test_a_silent_server_is_reported_in_2_seconds() -> None:
+    """It may be a very busy service: the user gets a message, and the client waits a little longer."""
+    notified: list[float] = []
     with answering(is_silent) as port:
         address = f"http://127.0.0.1:{port}"
         with httpx2.Client(base_url=address) as client:
-            begun = time.monotonic()
+            start = time.monotonic()
 
             def notify(text: str) -> None:
                 assert address in text
-                told.append(time.monotonic() - begun)
+                notified.append(time.monotonic() - start)
 
             with pytest.raises(Unreachable) as caught:
                 check_contact(client, notify, patience=httpx2.Timeout(0.1))
-    assert told[0] < 2
-    assert "nothing was sent in time" in str(caught.value)
+    assert notified[0] < 2
+    assert "sent nothing in time" in str(caught.value)
 
 
-def test_a_service_behind_a_proxy_that_passes_the_api_alone_is_one() -> None:
-    """`/livez` is a page of the proxy, the API answers."""
+def test_a_proxy_may_forward_only_the_api() -> None:
+    """`/livez` is a page of the proxy, but the API answers."""
 
     def serve(connection: socket.socket) -> None:
         head = connection.recv(65_536)
@@ -131,21 +131,21 @@ def test_a_service_behind_a_proxy_that_passes_the_api_alone_is_one() -> None:
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "127.0.0.1:1/v1", "http://no.invalid"])
-def test_the_command_line_tells_a_wrong_address_in_2_seconds(
+def test_the_command_line_reports_a_wrong_address_in_2_seconds(
     capsys: pytest.CaptureFixture[str], address: str
 ) -> None:
-    """One line with the address and what to do; exit code 5."""
-    begun = time.monotonic()
+    """One line has the address and says what to do. The exit code is 5."""
+    start = time.monotonic()
     assert main(["--url", address, "fits"]) == 5
-    assert time.monotonic() - begun < 2
-    told = capsys.readouterr().err
-    assert "does not answer" in told
-    assert told.count("\n") == 1
+    assert time.monotonic() - start < 2
+    error = capsys.readouterr().err
+    assert "does not answer" in error
+    assert error.count("\n") == 1
 
 
-def test_the_first_request_of_a_client_gives_up_soon() -> None:
-    """Also without the command line: nothing listens at a wrong address, however often it is asked."""
-    begun = time.monotonic()
+def test_the_first_request_of_a_client_fails_quickly() -> None:
+    """No server listens at a wrong address, so many retries do not help."""
+    start = time.monotonic()
     with HandsOff("http://127.0.0.1:1") as client, pytest.raises(HandsOffError, match="--url"):
         client.fits.get("fit_1")
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - start < 2

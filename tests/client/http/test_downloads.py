@@ -1,4 +1,4 @@
-"""A file from a link: resumed, verified, there whole or not at all."""
+"""Downloads of a link: resumed, verified, atomic. And the cache of shards."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from tests.client.conftest import Service, problem
 
 DATA = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(DATA).hexdigest()
-LOST = httpx2.ReadError("the line went dead", request=httpx2.Request("GET", "http://service/file"))
+LOST = httpx2.ReadError("connection lost", request=httpx2.Request("GET", "http://service/file"))
 
 
 class Breaking(httpx2.SyncByteStream):
-    """A body that breaks off after some bytes."""
+    """A body that is interrupted after some bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -28,12 +28,12 @@ class Breaking(httpx2.SyncByteStream):
 
 
 def part(data: bytes) -> httpx2.Response:
-    """The range that was asked for."""
+    """Return an answer with the requested range."""
     return httpx2.Response(206, stream=httpx2.ByteStream(data))
 
 
 def fetch(service: Service, target: Path, *, attempts: int = 3) -> Path:
-    """Downloads the file of these tests."""
+    """Download the file of these tests."""
     return download(
         service.client(attempts=attempts).transport,
         "http://service/file?old",
@@ -44,51 +44,51 @@ def fetch(service: Service, target: Path, *, attempts: int = 3) -> Path:
     )
 
 
-def test_a_broken_download_goes_on_by_range(service: Service, tmp_path: Path) -> None:
-    """Nothing is asked for twice."""
+def test_an_interrupted_download_continues_with_range(service: Service, tmp_path: Path) -> None:
+    """No byte is requested twice."""
     service.answers = [httpx2.Response(206, stream=Breaking(DATA[:5_000])), part(DATA[5_000:])]
     assert fetch(service, tmp_path / "file").read_bytes() == DATA
-    assert [request.headers["Range"] for request in service.asked] == ["bytes=0-", "bytes=5000-"]
+    assert [request.headers["Range"] for request in service.requests] == ["bytes=0-", "bytes=5000-"]
 
 
-def test_what_another_run_has_left_is_continued(service: Service, tmp_path: Path) -> None:
-    """The part on disk is the beginning."""
+def test_a_partial_download_of_another_run_is_continued(service: Service, tmp_path: Path) -> None:
+    """The partial file is the beginning."""
     (tmp_path / "file.part").write_bytes(DATA[:9_000])
     service.answers = [part(DATA[9_000:])]
     assert fetch(service, tmp_path / "file").read_bytes() == DATA
 
 
 def test_a_server_without_ranges_is_read_from_the_start(service: Service, tmp_path: Path) -> None:
-    """It answers 200 with all of it."""
+    """It answers 200 with the complete file."""
     (tmp_path / "file.part").write_bytes(b"some")
     service.answers = [httpx2.Response(200, stream=httpx2.ByteStream(DATA))]
     assert fetch(service, tmp_path / "file").read_bytes() == DATA
 
 
-def test_other_bytes_than_promised_are_refused(service: Service, tmp_path: Path) -> None:
-    """And nothing of them is left, so the next try begins anew."""
+def test_another_digest_is_refused(service: Service, tmp_path: Path) -> None:
+    """The file is deleted, so the next download starts from the beginning."""
     service.answers = [part(DATA[::-1])]
-    with pytest.raises(ChecksumMismatch, match="was promised"):
+    with pytest.raises(ChecksumMismatch, match="expected SHA-256"):
         fetch(service, tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_that_has_expired_is_asked_for_anew(service: Service, tmp_path: Path) -> None:
-    """Links are good for minutes, downloads may take longer."""
+def test_an_expired_link_is_renewed(service: Service, tmp_path: Path) -> None:
+    """Links are valid for minutes, downloads may take longer."""
     service.answers = [problem(403, "invalid_link"), part(DATA)]
     fetch(service, tmp_path / "file")
-    assert [request.url.query for request in service.asked] == [b"old", b"new"]
+    assert [request.url.query for request in service.requests] == [b"old", b"new"]
 
 
-def test_a_file_that_is_gone_is_told_at_once(service: Service, tmp_path: Path) -> None:
-    """Asking again would not bring it back."""
+def test_a_deleted_file_is_not_retried(service: Service, tmp_path: Path) -> None:
+    """A retry would not help."""
     service.answers = [problem(410, "deleted")]
     with pytest.raises(Gone):
         fetch(service, tmp_path / "file")
 
 
-def test_tries_have_an_end_but_progress_begins_them_anew(service: Service, tmp_path: Path) -> None:
-    """A bad line that moves is not given up; one that brings nothing is."""
+def test_progress_resets_the_count_of_attempts(service: Service, tmp_path: Path) -> None:
+    """A bad connection with progress is retried without limit. Without progress, attempts are limited."""
     moving = [httpx2.Response(206, stream=Breaking(DATA[i : i + 10])) for i in range(0, 50, 10)]
     service.answers = [*moving, LOST, LOST]
     with pytest.raises(Unreachable):
@@ -97,35 +97,35 @@ def test_tries_have_an_end_but_progress_begins_them_anew(service: Service, tmp_p
     assert not (tmp_path / "file").exists()
 
 
-def test_the_cache_fetches_a_shard_once(tmp_path: Path) -> None:
-    """By digest, whoever asks."""
+def test_the_cache_downloads_a_shard_once(tmp_path: Path) -> None:
+    """Caches of one folder share it by digest."""
     fetched: list[Path] = []
 
-    def bring(target: Path) -> Path:
+    def download_to(target: Path) -> Path:
         target.parent.mkdir(exist_ok=True, parents=True)
         target.write_bytes(DATA)
         fetched.append(target)
         return target
 
     for _ in range(2):
-        assert ShardCache(tmp_path).path(SHA256, bring).read_bytes() == DATA
+        assert ShardCache(tmp_path).path(SHA256, download_to).read_bytes() == DATA
     assert len(fetched) == 1
 
 
-def test_the_cache_makes_room_for_the_newest(tmp_path: Path) -> None:
-    """What was used longest ago goes first."""
+def test_the_cache_deletes_the_least_recently_used(tmp_path: Path) -> None:
+    """Its name is deleted too."""
     cache = ShardCache(tmp_path, max_bytes=25)
 
-    def bring(target: Path) -> Path:
+    def download_to(target: Path) -> Path:
         target.parent.mkdir(exist_ok=True, parents=True)
         target.write_bytes(b"0123456789")
         return target
 
-    first = cache.path("a", bring)
-    cache.path("b", bring)
-    cache.note("second", "b")
-    cache.path("a", bring)
-    cache.path("c", bring)
+    first = cache.path("a", download_to)
+    cache.path("b", download_to)
+    cache.assign("second", "b")
+    cache.path("a", download_to)
+    cache.path("c", download_to)
     assert first.exists()
     assert not first.with_name("b.tar").exists()
-    assert list((tmp_path / "names").iterdir()) == []  # its note went with it
+    assert list((tmp_path / "names").iterdir()) == []  # the name of "b"

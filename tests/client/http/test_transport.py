@@ -1,4 +1,4 @@
-"""One request: what is tried again, what is not, and with which key."""
+"""Requests: which are retried, and with which Idempotency-Key."""
 
 import io
 
@@ -9,84 +9,82 @@ from handsoff_client import InvalidAnswer, NotFound, QueueUnavailable, Unreachab
 from handsoff_client.http.operations import CREATE_LABELSET
 from tests.client.conftest import Service, job, problem
 
-LOST = httpx2.ReadError(
-    "the line went dead", request=httpx2.Request("GET", "http://service/v1/fits")
-)
+LOST = httpx2.ReadError("connection lost", request=httpx2.Request("GET", "http://service/v1/fits"))
 
 
 def succeeded() -> httpx2.Response:
-    """A fit that is done."""
+    """Return the answer for a succeeded fit."""
     return httpx2.Response(200, json=job("fit", "succeeded"))
 
 
-@pytest.mark.parametrize("trouble", [LOST, httpx2.Response(429), httpx2.Response(503)])
-def test_trouble_that_passes_is_tried_again(
-    service: Service, trouble: httpx2.Response | Exception
+@pytest.mark.parametrize("failure", [LOST, httpx2.Response(429), httpx2.Response(503)])
+def test_a_temporary_failure_is_retried(
+    service: Service, failure: httpx2.Response | Exception
 ) -> None:
-    """A lost connection, too many requests, a service that is away for a moment."""
-    service.answers = [trouble, trouble, succeeded()]
+    """A lost connection, too many requests, an unavailable service."""
+    service.answers = [failure, failure, succeeded()]
     assert service.client().fits.get("fit_1").status == "succeeded"
-    assert len(service.waited) == 2
+    assert len(service.waits) == 2
 
 
-def test_a_wrong_request_is_not_tried_again(service: Service) -> None:
-    """It would be wrong again."""
+def test_an_invalid_request_is_not_retried(service: Service) -> None:
+    """It would fail again."""
     service.answers = [problem(404, "not_found")]
     with pytest.raises(NotFound):
         service.client().fits.get("fit_1")
-    assert not service.waited
+    assert not service.waits
 
 
-def test_retry_after_is_a_floor(service: Service) -> None:
-    """The service knows best when it is back; some jitter comes on top."""
+def test_retry_after_is_the_minimum_wait(service: Service) -> None:
+    """Jitter is added to it."""
     service.answers = [httpx2.Response(503, headers={"Retry-After": "7"}), succeeded()]
     service.client().fits.get("fit_1")
-    assert 7 <= service.waited[0] <= 7.5
+    assert 7 <= service.waits[0] <= 7.5
 
 
-def test_tries_have_an_end(service: Service) -> None:
-    """Then the last trouble is raised, typed."""
+def test_retries_are_limited(service: Service) -> None:
+    """The last error is raised with its type."""
     service.answers = [problem(503, "queue_unavailable") for _ in range(3)]
     with pytest.raises(QueueUnavailable):
         service.client(attempts=3).fits.get("fit_1")
 
 
-def test_no_answer_at_all_names_the_address(service: Service) -> None:
-    """The likeliest mistake is the address."""
+def test_a_missing_answer_names_the_address(service: Service) -> None:
+    """A wrong address is the most likely mistake."""
     service.answers = [LOST]
     with pytest.raises(Unreachable, match="http://service does not answer"):
         service.client(attempts=1).fits.get("fit_1")
 
 
-def test_every_try_of_a_post_has_the_same_key(service: Service) -> None:
-    """So a create whose answer was lost makes nothing twice; the next create has another key."""
+def test_every_attempt_of_a_post_has_the_same_key(service: Service) -> None:
+    """So a retried create makes nothing twice. The next create has another key."""
     service.answers = [LOST, succeeded(), succeeded()]
     client = service.client()
     for _ in range(2):
         client.fits.create(generator="g", labelset="l")
-    first, again, other = (request.headers["Idempotency-Key"] for request in service.asked)
+    first, again, other = (request.headers["Idempotency-Key"] for request in service.requests)
     assert first == again != other
 
 
-def test_a_request_that_is_still_served_is_waited_for(service: Service) -> None:
-    """The answer was lost, but the service is at it still: 409 with this code, and no other."""
+def test_a_request_in_progress_is_retried(service: Service) -> None:
+    """The first answer was lost, and the service still works on it: it answers 409 with this code."""
     service.answers = [LOST, problem(409, "request_in_progress"), succeeded()]
     assert service.client().fits.create(generator="g", labelset="l").status == "succeeded"
 
 
-def test_an_upload_is_sent_whole_on_every_try(service: Service) -> None:
-    """The file is read from its start each time."""
+def test_every_attempt_sends_the_complete_upload(service: Service) -> None:
+    """Each attempt reads the file from its start."""
     service.answers = [LOST, httpx2.Response(201, json={})]
     archive = ("labels.zip", io.BytesIO(b"the archive"))
     service.client().transport.call(CREATE_LABELSET, files={"archive": archive})
-    assert all(b"the archive" in request.content for request in service.asked)
+    assert all(b"the archive" in request.content for request in service.requests)
 
 
-def test_an_answer_of_something_else_is_told(service: Service) -> None:
-    """Another program on that port."""
+def test_an_answer_of_another_program_is_refused(service: Service) -> None:
+    """It is not JSON, or not the expected JSON."""
     service.answers = [httpx2.Response(200, text="hello"), httpx2.Response(200, json={"id": 1})]
     client = service.client()
     with pytest.raises(InvalidAnswer, match="not JSON"):
         client.fits.get("fit_1")
-    with pytest.raises(InvalidAnswer, match="is no Fit"):
+    with pytest.raises(InvalidAnswer, match="cannot read the service's Fit"):
         client.fits.get("fit_1")

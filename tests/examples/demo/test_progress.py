@@ -1,4 +1,4 @@
-"""What the demo prints where nobody watches a terminal: a log shows stage and time left."""
+"""Progress of the demo: a log shows the stage and the time left."""
 
 import io
 import time
@@ -12,7 +12,7 @@ MANY_SECONDS = 60.0
 
 
 class Log(io.StringIO):
-    """A file that sets an event once it holds enough lines."""
+    """A file that sets an event when it has enough lines."""
 
     def __init__(self, num_lines: int) -> None:
         super().__init__()
@@ -27,12 +27,12 @@ class Log(io.StringIO):
 
 
 def job(stage: str, done: int, total: int) -> dict[str, object]:
-    """The answer about a running job."""
+    """Return the state of a running job."""
     return {"progress": {"stage": stage, "done": done, "total": total}}
 
 
-def test_a_log_has_lines_while_nothing_is_heard() -> None:
-    """Also while a request or a child process takes long."""
+def test_a_log_gets_lines_without_updates() -> None:
+    """Lines are written while a request or a child process takes long."""
     log = Log(4)
     with watching(Console(file=log, width=100), "fit", seconds=0.01) as watch:
         watch(job("inversion", 30, 120))
@@ -44,7 +44,7 @@ def test_a_log_has_lines_while_nothing_is_heard() -> None:
 
 
 def test_a_stage_is_written_when_it_begins() -> None:
-    """However short it is; a job that is queued has none yet."""
+    """Even a short stage is written. A queued job has no stage."""
     log = io.StringIO()
     with watching(Console(file=log), "batch", seconds=MANY_SECONDS) as watch:
         watch({"progress": None})
@@ -58,7 +58,7 @@ def test_a_stage_is_written_when_it_begins() -> None:
 
 
 def test_the_time_left_follows_the_speed_of_the_stage() -> None:
-    """A quarter done: three times what it took."""
+    """After a quarter of the steps, the time left is three times the elapsed time."""
     stages = Stages("fit")
     stages.update(job("ensemble", 0, 100), lambda _: None)
     stages._began = time.monotonic() - 20
@@ -66,21 +66,21 @@ def test_the_time_left_follows_the_speed_of_the_stage() -> None:
     assert stages.line() == "fit: ensemble 25 of 100, 0:01:00 left in this stage"
 
 
-def test_a_job_that_waits_says_so() -> None:
-    """Before a worker takes it there is no stage."""
+def test_a_queued_job_waits_for_a_worker() -> None:
+    """A job without a worker has no stage."""
     assert Stages("fit").line() == "fit: waiting for a worker, 0:00:00 so far"
 
 
-def test_a_step_without_a_job_has_lines_too() -> None:
-    """The service starts for some seconds, on a slow machine for many."""
+def test_a_step_without_a_job_has_lines() -> None:
+    """The start of the service takes long on a slow machine."""
     log = Log(3)
     with working(Console(file=log), "starting", seconds=0.01):
         assert log.full.wait(MANY_SECONDS)
     assert log.getvalue().splitlines()[:2] == ["starting", "starting: 0:00:00 so far"]
 
 
-def test_a_terminal_has_bars_instead() -> None:
-    """No extra lines there: the bars are redrawn in place."""
+def test_a_terminal_has_bars() -> None:
+    """Bars are redrawn in place, without extra lines."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
     with watching(console, "fit", seconds=0.001) as watch:

@@ -1,4 +1,4 @@
-"""Labelled sets hold every class and are laid out as the service takes them."""
+"""Labelsets contain every class and have the layout that the service expects."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ from examples.portraits.splits import seed_of
 
 
 def wearers(seed: int, indices: list[int]) -> Counter[str]:
-    """How many wear glasses, how many a hat."""
+    """Count the portraits with glasses and with a hat."""
     portraits = [draw_portrait(seed, index) for index in indices]
     return Counter(
         glasses=sum(portrait.glasses is not None for portrait in portraits),
@@ -26,7 +26,7 @@ def wearers(seed: int, indices: list[int]) -> Counter[str]:
 
 @pytest.mark.parametrize("draw", range(5))
 def test_sixteen_hold_two_with_glasses_and_two_with_hats(draw: int) -> None:
-    """Exactly two each, whatever the draw."""
+    """Every draw has exactly two of each."""
     seed = seed_of("labelled", draw)
     indices = stratified_indices(seed, 16)
     assert len(set(indices)) == 16
@@ -37,25 +37,24 @@ def test_sixteen_hold_two_with_glasses_and_two_with_hats(draw: int) -> None:
 def test_larger_sets_keep_the_shares(count: int, glasses: int, hats: int) -> None:
     """Shares are rounded up, at least two each."""
     seed = seed_of("heldout")
-    found = wearers(seed, stratified_indices(seed, count))
-    assert found == {"glasses": glasses, "hat": hats}
+    assert wearers(seed, stratified_indices(seed, count)) == {"glasses": glasses, "hat": hats}
 
 
 def test_too_small_a_set_is_refused() -> None:
-    """Below four there is no room for two and two."""
-    with pytest.raises(ValueError, match="expected at least 4"):
+    """A set needs at least two portraits with glasses and two with hats."""
+    with pytest.raises(ValueError, match="expected a count of at least 4"):
         stratified_indices(2000, 3)
 
 
 def test_every_class_occurs_in_sixteen(tmp_path: Path) -> None:
-    """The masks of a set, read back from their files, hold all classes."""
+    """The masks of a set, read from their files, contain all classes."""
     stems = write_labelset(tmp_path, name="sixteen", seed=seed_of("labelled"), count=16)
     masks = [np.asarray(Image.open(tmp_path / "masks" / f"{stem}.png")) for stem in stems]
     assert set(np.unique(masks)) == set(range(len(CLASS_NAMES)))
 
 
-def test_files_hold_what_was_rendered(tmp_path: Path) -> None:
-    """Image, index mask and depth come back from their PNGs unchanged."""
+def test_files_contain_the_renderings(tmp_path: Path) -> None:
+    """Image, mask and depth read from the PNGs equal the rendering."""
     (stem, *_) = write_labelset(tmp_path, name="four", seed=2000, count=4, all_truth=True)
     truth = render(2000, int(stem.rsplit("-", 1)[1]))
     read = {f: Image.open(tmp_path / f / f"{stem}.png") for f in ("images", "masks", "depth")}
@@ -67,8 +66,8 @@ def test_files_hold_what_was_rendered(tmp_path: Path) -> None:
     assert [point["visibility"] for point in points] == truth.keypoints[:, 2].astype(int).tolist()
 
 
-def test_the_schema_declares_what_is_there(tmp_path: Path) -> None:
-    """Keypoints and depth only when they were asked for; skeleton and reference name keypoints of the set."""
+def test_the_schema_declares_the_labels(tmp_path: Path) -> None:
+    """Keypoints and depth are declared only with `all_truth`; skeleton and reference use keypoint names."""
     for all_truth in (False, True):
         write_labelset(tmp_path, name="four", seed=2000, count=4, all_truth=all_truth)
         schema = json.loads((tmp_path / "labelset.json").read_text())

@@ -1,11 +1,11 @@
-"""Promises of the additional portraits with accessories."""
+"""Additional portraits with accessories."""
 
 from examples.portraits.population import draw_portrait
 from examples.portraits.rare import accessory_indices
 
 
-def test_as_many_glasses_as_hats_from_the_start_on() -> None:
-    """Three and three, none before the start, each wearing something."""
+def test_glasses_and_hats_have_the_same_count() -> None:
+    """There are three of each, from `start` on, each with an accessory."""
     indices = accessory_indices(1_000, 500, 3)
     worn = [draw_portrait(1_000, index) for index in indices]
     assert len(indices) == 6
@@ -14,6 +14,6 @@ def test_as_many_glasses_as_hats_from_the_start_on() -> None:
     assert all(portrait.glasses or portrait.hat for portrait in worn)
 
 
-def test_none_wanted_none_given() -> None:
-    """A count of zero looks at no portrait."""
+def test_a_count_of_zero_returns_nothing() -> None:
+    """A count of zero returns an empty list."""
     assert accessory_indices(1_000, 0, 0) == []

@@ -1,10 +1,10 @@
-"""A rendering with all its truth: shapes, purity, and truths that agree with each other."""
+"""A rendering with its labels: shapes, determinism, and agreement between labels."""
 
 import numpy as np
 import pytest
 
-from examples.portraits.canvas import SUPERSAMPLES
 from examples.portraits.classes import IMAGE_PX, MATERIAL_PART, Material, Part
+from examples.portraits.drawing.canvas import SUPERSAMPLES
 from examples.portraits.many import render_images, render_many
 from examples.portraits.population import draw_portrait
 from examples.portraits.render import paint, render, render_image
@@ -13,7 +13,7 @@ SEED = 1
 
 
 def first_with(accessory: str) -> int:
-    """The index of the first portrait that wears it."""
+    """Return the index of the first portrait with an accessory."""
     return next(i for i in range(1000) if getattr(draw_portrait(SEED, i), accessory) is not None)
 
 
@@ -32,8 +32,8 @@ def test_a_rendering_has_the_promised_shapes() -> None:
     assert 0.0 <= rendering.depth.min() < rendering.depth.max() == 1.0
 
 
-def test_a_rendering_follows_from_seed_and_index_alone() -> None:
-    """Image, mask, keypoints and depth come again bit for bit, in another order too."""
+def test_a_rendering_depends_only_on_seed_and_index() -> None:
+    """Image, mask, keypoints and depth are identical in another order."""
     once = [render(SEED, index) for index in (3, 4)]
     again = [render(SEED, index) for index in (4, 3)][::-1]
     for one, other in zip(once, again, strict=True):
@@ -41,13 +41,13 @@ def test_a_rendering_follows_from_seed_and_index_alone() -> None:
             np.testing.assert_array_equal(getattr(one, truth), getattr(other, truth))
 
 
-def test_the_image_alone_is_the_same_image() -> None:
-    """The fast road for training sets shows the portraits of the full one."""
+def test_render_image_returns_the_same_image() -> None:
+    """The faster function for training sets returns the image of `render`."""
     np.testing.assert_array_equal(render_image(SEED, 5), render(SEED, 5).image)
 
 
 def test_several_processes_give_the_same_portraits_in_order() -> None:
-    """Work that is spread over processes comes back sorted and unchanged."""
+    """Two processes return the same images in the same order as one."""
     alone = list(render_images(SEED, range(4)))
     together = list(render_images(SEED, range(4), processes=2))
     np.testing.assert_array_equal(alone, together)
@@ -55,7 +55,7 @@ def test_several_processes_give_the_same_portraits_in_order() -> None:
 
 @pytest.mark.parametrize("index", [0, 4, 9])
 def test_the_mask_counts_the_painted_materials(index: int) -> None:
-    """A slow recount of every pixel's nine supersamples gives the same mask."""
+    """A slow count of every pixel's nine supersamples gives the same mask."""
     canvas = paint(draw_portrait(SEED, index))
     side = IMAGE_PX, SUPERSAMPLES, IMAGE_PX, SUPERSAMPLES
     votes = [
@@ -66,8 +66,8 @@ def test_the_mask_counts_the_painted_materials(index: int) -> None:
 
 
 @pytest.mark.parametrize(("accessory", "part"), [("glasses", Part.GLASSES), ("hat", Part.HAT)])
-def test_a_rare_class_is_there_when_it_is_worn(accessory: str, part: Part) -> None:
-    """Who wears glasses or a hat has at least 30 pixels of them, and nobody else has one."""
+def test_a_rare_class_occurs_with_its_accessory(accessory: str, part: Part) -> None:
+    """A portrait with an accessory has at least 30 pixels of it; one without has none."""
     wearer = render(SEED, first_with(accessory))
     bare = next(
         index for index in range(1000) if getattr(draw_portrait(SEED, index), accessory) is None
@@ -77,7 +77,7 @@ def test_a_rare_class_is_there_when_it_is_worn(accessory: str, part: Part) -> No
 
 
 def test_common_classes_are_in_nearly_every_portrait() -> None:
-    """Of 40 portraits at least 36 show each class but the accessories."""
+    """At least 36 of 40 portraits contain each class except the accessories."""
     masks = [rendering.mask for rendering in render_many(SEED, range(40))]
     for part in Part:
         if part not in (Part.GLASSES, Part.HAT):
@@ -85,7 +85,7 @@ def test_common_classes_are_in_nearly_every_portrait() -> None:
 
 
 def test_depth_orders_the_layers() -> None:
-    """The nose is nearer than the neck, the neck nearer than the background."""
+    """The nose is nearer than the neck, and the neck is nearer than the background."""
     rendering = render(SEED, 0)
     mean = {
         part: float(rendering.depth[rendering.mask == part].mean())

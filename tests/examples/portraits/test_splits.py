@@ -1,4 +1,4 @@
-"""Seeds of different purposes never meet."""
+"""Splits have disjoint seeds."""
 
 from itertools import combinations
 
@@ -21,12 +21,12 @@ def test_draws_of_a_split_stay_inside_it() -> None:
 
 
 def test_a_draw_beyond_the_split_is_refused() -> None:
-    """It would fall into another split's seeds."""
-    with pytest.raises(ValueError, match="expected 0 to 999"):
+    """A larger draw would use the seeds of another split."""
+    with pytest.raises(ValueError, match="expected a draw from 0 to 999"):
         seed_of("labelled", 1000)
 
 
-def test_an_unknown_split_is_refused_with_the_known_ones() -> None:
-    """The message lists what can be asked for."""
+def test_an_unknown_split_is_refused() -> None:
+    """The message lists the valid splits."""
     with pytest.raises(ValueError, match="generator, labelled, heldout"):
         seed_of("training")

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.naive_head import naive_label
+from benchmarks.speed.naive_head import naive_label
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
 from models.labels.compact_head import GPU_STRIP_PX, head_of

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from handsoff_shards.members import Files
 from tests.workers.codecs.test_tars import LABELS, sample
 from workers.codecs.packing import Packer
-from workers.codecs.samples import Files, Sample
+from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
 
 
@@ -40,7 +41,7 @@ def test_a_tar_does_not_depend_on_threads_or_on_who_came_first(num_threads: int)
     target = io.BytesIO()
     with TarWriter(target) as tar:
         for index in range(6):
-            tar.add(encode(sample(index)))
+            tar.add(index, encode(sample(index)))
     assert packed([4, 0, 5, 1, 3, 2], num_threads=num_threads) == target.getvalue()
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from contracts.generators import GeneratorManifest, InverterManifest
+from contracts.generators import StoredGenerator, StoredInverter
 from contracts.ids import DEFAULT_TENANT
 from models.generators.stylegan2.generator import Generator
 from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
@@ -23,17 +23,17 @@ def add_inverter(source: Path) -> None:
     write_network(source, "inverter", Encoder(config), config.to_dict())
 
 
-def read_generator(store: Store) -> GeneratorManifest:
+def read_generator(store: Store) -> StoredGenerator:
     """The generator as it is published."""
     manifest = records.read_generator(store, DEFAULT_TENANT, GENERATOR)
     assert manifest is not None
     return manifest
 
 
-def read_inverters(store: Store) -> list[InverterManifest | None]:
+def read_inverters(store: Store) -> list[StoredInverter | None]:
     """All inverters that are published with it."""
     found = store.list(keys.inverters_prefix(DEFAULT_TENANT, GENERATOR))
-    return [records.read(store, info.key, InverterManifest) for info in found]
+    return [records.read(store, info.key, StoredInverter) for info in found]
 
 
 def test_publishing_again_changes_nothing(scene: Scene, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.generators import GeneratorOutcome, GeneratorRequest
+from contracts.generators import GeneratorManifest, GeneratorRequest
 from contracts.jobs import JobStatus
 from models.serialization import unpack
 from state import records
@@ -36,20 +36,20 @@ class Evil:
         return os.system, (f"touch {self.path}",)
 
 
-def run(machine: Machine, request: GeneratorRequest) -> GeneratorOutcome:
+def run(machine: Machine, request: GeneratorRequest) -> GeneratorManifest:
     """How the import ended."""
     imports.run(machine, str(request.ref), 1)
-    outcome = records.read_manifest(machine.store, request.ref)
-    assert isinstance(outcome, GeneratorOutcome)
-    return outcome
+    manifest = records.read_manifest(machine.store, request.ref, GeneratorManifest)
+    assert manifest is not None
+    return manifest
 
 
-def error_code(outcome: GeneratorOutcome) -> str:
+def error_code(manifest: GeneratorManifest) -> str:
     """Why it failed; never worth the same try again."""
-    assert outcome.status is JobStatus.FAILED
-    assert outcome.error is not None
-    assert not outcome.error.retryable
-    return outcome.error.code
+    assert manifest.status is JobStatus.FAILED
+    assert manifest.error is not None
+    assert not manifest.error.retryable
+    return manifest.error.code
 
 
 def left(machine: Machine) -> list[str]:
@@ -74,9 +74,9 @@ def limited(machine: Machine, settings: Settings) -> Machine:
 def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
     """The network is stored under its digest with a sheet and statistics of its samples, and the original is gone."""
     request = ask_import(machine, ADA.read_bytes())
-    outcome = run(machine, request)
-    made = outcome.generator
-    assert made is not None, outcome.error
+    manifest = run(machine, request)
+    made = manifest.generator
+    assert made is not None, manifest.error
     assert (made.height_px, made.width_px, made.name, made.license) == (32, 32, "faces", "CC0")
     assert len(made.taps) == made.own_facts["num_ws"]
     assert made.discriminator is not None
@@ -89,26 +89,26 @@ def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
     statistics = unpack(read_artefact(machine.store, made.statistics))
     assert statistics["mean"].shape == statistics["deviation"].shape == (3, 32, 32)
     assert list(machine.store.list("tenants/default/uploads")) == []
-    assert run(machine, request) == outcome, "a late twin of a killed worker changes nothing"
+    assert run(machine, request) == manifest, "a late twin of a killed worker changes nothing"
 
 
 def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:
     """The reader names what it refuses; nothing has happened, and the file is not kept."""
     witness = tmp_path / "witness"
-    outcome = run(machine, ask_import(machine, pickle.dumps({"G_ema": Evil(witness)})))
-    assert error_code(outcome) == "invalid_checkpoint"
-    assert outcome.error is not None
-    assert "system" in outcome.error.detail
+    manifest = run(machine, ask_import(machine, pickle.dumps({"G_ema": Evil(witness)})))
+    assert error_code(manifest) == "invalid_checkpoint"
+    assert manifest.error is not None
+    assert "system" in manifest.error.detail
     assert not witness.exists()
     assert left(machine) == []
 
 
 def test_reading_has_a_limit_of_time(impatient: Machine) -> None:
     """A child that takes too long is ended, and the message says what the limits are."""
-    outcome = run(impatient, ask_import(impatient, ADA.read_bytes()))
-    assert error_code(outcome) == "invalid_checkpoint"
-    assert outcome.error is not None
-    assert "0 s in all" in outcome.error.detail
+    manifest = run(impatient, ask_import(impatient, ADA.read_bytes()))
+    assert error_code(manifest) == "invalid_checkpoint"
+    assert manifest.error is not None
+    assert "0 s in all" in manifest.error.detail
 
 
 def test_reading_has_a_limit_of_memory(machine: Machine) -> None:
@@ -120,8 +120,8 @@ def test_reading_has_a_limit_of_memory(machine: Machine) -> None:
 
 def test_other_bytes_than_announced_are_refused(machine: Machine) -> None:
     """Where the store took the upload by itself, its digest is checked here."""
-    outcome = run(machine, ask_import(machine, b"other bytes", sha256="0" * 64))
-    assert error_code(outcome) == "upload_damaged"
+    manifest = run(machine, ask_import(machine, b"other bytes", sha256="0" * 64))
+    assert error_code(manifest) == "upload_damaged"
     assert left(machine) == []
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.base import now
-from contracts.generators import GeneratorRequest
+from contracts.generators import GeneratorManifest, GeneratorRequest
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus, Tombstone
 from contracts.uploads import UploadManifest
@@ -32,7 +32,7 @@ def uploads(machine: Machine) -> tuple[str, ...]:
 def upload_id(request: GeneratorRequest) -> str:
     """The id of the upload that an import claims."""
     assert request.original is not None
-    return request.original.key.split("/")[-2]
+    return keys.upload_of(request.original.key)
 
 
 def test_what_waits_for_a_worker_is_kept(machine: Machine, request_: GeneratorRequest) -> None:
@@ -45,7 +45,7 @@ def test_what_the_reconciler_ends_is_deleted_too(
     machine: Machine, request_: GeneratorRequest, status: JobStatus
 ) -> None:
     """No worker of the import is left to delete the original."""
-    ended = records.ended_without_result(request_.ref, status, None)  # type: ignore[arg-type]  # one of the parameters
+    ended = records.ended_without_result(GeneratorManifest, status, None)  # type: ignore[arg-type]  # one of the parameters
     records.finish(machine.store, machine.ledger, request_.ref, ended)
     assert uploads(machine) == ()
 

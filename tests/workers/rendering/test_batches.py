@@ -16,11 +16,11 @@ from contracts.fits.fit import FitRequest
 from contracts.jobs import JobStatus, ShardRef
 from contracts.schemas import LabelSchema
 from state import keys, records
+from state.queues import open_queue
 from tests.workers.scene import ALL_KINDS, Scene, candidates, equal_pixels
 from workers.rendering import batches
 from workers.rendering.label_generators import open_generator
 from workers.runtime.micro_batches import MicroBatches
-from workers.runtime.queues import open_queue
 
 
 @pytest.fixture

@@ -17,12 +17,12 @@ from contracts.schemas import LabelSchema
 from state import keys, records
 from state.on_demand.kinds import EXPORTS
 from state.on_demand.ledger import OnDemandLedger
+from state.queues import open_queue, put
 from tests.client.conftest import LABELS, tar_of
 from workers.rendering import exports
 from workers.runtime.artefacts import read_artefact, write_artefact
 from workers.runtime.machine import Machine
 from workers.runtime.pulse import Drained
-from workers.runtime.queues import open_queue, put
 from workers.upkeep.reconcile import Reconciler
 
 

@@ -17,13 +17,13 @@ from contracts.streams import StreamRef, StreamRequest, StreamShardRef
 from state import keys, records
 from state.on_demand.kinds import STREAM_SHARDS
 from state.on_demand.ledger import Item, OnDemandLedger
+from state.queues import open_queue, put
 from state.settings import Settings
 from state.stream_readers import StreamReaders
 from tests.workers.scene import LABELS, Scene
 from workers.rendering import batches, streams
 from workers.runtime.artefacts import read_artefact
 from workers.runtime.pulse import Drained
-from workers.runtime.queues import open_queue, put
 from workers.upkeep.reconcile import Reconciler
 
 READ = timedelta(minutes=1)

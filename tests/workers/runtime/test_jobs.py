@@ -5,10 +5,9 @@ import torch
 from rq.exceptions import AbandonedJobError
 
 from contracts.errors.jobs import JobFailed
-from contracts.fits.fit import FitRequest
+from contracts.fits.fit import FitManifest, FitRequest
 from contracts.jobs import JobStatus
 from state import keys, records
-from state.records import JobManifest
 from tests.workers.scene import Scene
 from workers.runtime import jobs
 from workers.runtime.jobs import Run
@@ -20,9 +19,9 @@ def fit(scene: Scene) -> FitRequest:
     return scene.ask_fit()
 
 
-def success(run: Run) -> JobManifest:
+def success(run: Run) -> FitManifest:
     """The manifest of a job that made nothing worth speaking of."""
-    return records.ended_without_result(run.ref, JobStatus.SUCCEEDED, run.started_at)
+    return records.ended_without_result(FitManifest, JobStatus.SUCCEEDED, run.started_at)
 
 
 def delete(scene: Scene, fit: FitRequest) -> None:
@@ -49,7 +48,7 @@ def test_the_time_to_go_is_told_by_what_was_done_here(scene: Scene, fit: FitRequ
 def test_a_cancel_during_the_work_ends_the_job(scene: Scene, fit: FitRequest) -> None:
     """Between two steps the wish is found, and the work goes no further."""
 
-    def work(run: Run) -> JobManifest:
+    def work(run: Run) -> FitManifest:
         scene.cancel(run.ref)
         run.look()
         raise AssertionError("the work went on")
@@ -61,7 +60,7 @@ def test_a_cancel_during_the_work_ends_the_job(scene: Scene, fit: FitRequest) ->
 def test_a_cancel_at_the_end_of_the_work_is_still_heeded(scene: Scene, fit: FitRequest) -> None:
     """It came after the last step, before the manifest: that is soon enough."""
 
-    def work(run: Run) -> JobManifest:
+    def work(run: Run) -> FitManifest:
         scene.cancel(run.ref)
         return success(run)
 
@@ -72,7 +71,7 @@ def test_a_cancel_at_the_end_of_the_work_is_still_heeded(scene: Scene, fit: FitR
 def test_a_twin_that_was_overtaken_stops(scene: Scene, fit: FitRequest) -> None:
     """Another worker finished first: this one stops at its next step, and the first manifest stands."""
 
-    def work(run: Run) -> JobManifest:
+    def work(run: Run) -> FitManifest:
         jobs.perform(scene.machine, fit.ref, 2, success)
         run.look()
         raise AssertionError("the work went on")
@@ -84,7 +83,7 @@ def test_a_twin_that_was_overtaken_stops(scene: Scene, fit: FitRequest) -> None:
 def test_a_job_deleted_during_its_work_gets_no_manifest(scene: Scene, fit: FitRequest) -> None:
     """Its input vanishes under its hands; that failure is nobody's news any more."""
 
-    def work(run: Run) -> JobManifest:
+    def work(run: Run) -> FitManifest:
         delete(scene, fit)
         raise JobFailed("The request is gone.")
 

@@ -14,12 +14,11 @@ from rq.job import Job
 
 from contracts.fits.fit import FitRequest
 from contracts.jobs import JobStatus
-from state.queues import job_call
+from state.queues import job_call, open_queue, put
 from state.settings import Settings
 from tests.workers.scene import Scene
 from workers.runtime.machine import Machine
 from workers.runtime.poison import MAX_JOB_BYTES
-from workers.runtime.queues import open_queue, put
 from workers.runtime.worker import Worker
 from workers.upkeep.reconcile import Reconciler
 
@@ -146,7 +145,7 @@ def good(scene: Scene) -> FitRequest:
     """A job that runs, behind whatever is queued."""
     fit = scene.ask_fit()
     scene.cancel(fit.ref)  # it runs to its end at once
-    put(scene.machine.redis, job_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     return fit
 
 
@@ -227,7 +226,7 @@ def test_a_failure_that_cannot_be_recorded_does_not_end_the_worker(scene: Scene)
     lost = scene.ask_fit()
     scene.machine.store.put(f"tenants/default/fits/{lost.id}/request.json", b"{")
     scene.machine.store.put(f"tenants/default/fits/{lost.id}/cancel.json", b"{")
-    put(scene.machine.redis, job_call(lost.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, lost, 1))
     scene.machine.redis.hset(Job.key_for(f"{lost.id}-1"), "retries_left", 0)
     fit = good(scene)
     Worker("fit", scene.machine).work(burst=True)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from contracts.generators import GeneratorOutcome
+from contracts.generators import GeneratorManifest
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
@@ -113,8 +113,8 @@ def test_a_generator_of_infinite_images_is_refused(machine: Machine) -> None:
         archive.writestr("generator.safetensors", pack(tensors))
     request = ask_import(machine, zipped.getvalue())
     imports.run(machine, str(request.ref), 1)
-    outcome = records.read_manifest(machine.store, request.ref)
-    assert isinstance(outcome, GeneratorOutcome)
-    assert outcome.error is not None
-    assert outcome.error.code == "invalid_checkpoint"
-    assert "finite images" in outcome.error.detail
+    manifest = records.read_manifest(machine.store, request.ref, GeneratorManifest)
+    assert manifest is not None
+    assert manifest.error is not None
+    assert manifest.error.code == "invalid_checkpoint"
+    assert "finite images" in manifest.error.detail

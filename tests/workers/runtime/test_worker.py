@@ -14,10 +14,9 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from contracts.jobs import JobStatus as Status
-from state.queues import job_call
+from state.queues import job_call, open_queue, put
 from tests.workers.scene import Scene
 from workers.runtime.machine import Machine
-from workers.runtime.queues import open_queue, put
 from workers.runtime.worker import Worker
 
 
@@ -50,7 +49,7 @@ def fetch(machine: Machine, rq_id: str) -> Job:
 def test_it_runs_what_the_queue_holds(scene: Scene, worker: Worker) -> None:
     """The job is handed this process's machine, and RQ counts it as finished."""
     fit = scene.ask_fit()
-    put(scene.machine.redis, job_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     worker.work(burst=True)
     assert scene.fit_manifest(fit.ref).status is Status.SUCCEEDED
     assert fetch(scene.machine, f"{fit.id}-1").get_status() is JobStatus.FINISHED
@@ -69,7 +68,7 @@ def test_it_runs_nothing_but_our_tasks(machine: Machine, worker: Worker) -> None
 def test_trouble_of_the_machine_is_tried_again(scene: Scene, broken_worker: Worker) -> None:
     """The device fails once: no manifest is written, and the job waits for its next try."""
     fit = scene.ask_fit()
-    put(scene.machine.redis, job_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     broken_worker.work(burst=True)
     assert fetch(scene.machine, f"{fit.id}-1").get_status() is JobStatus.SCHEDULED
 
@@ -77,7 +76,7 @@ def test_trouble_of_the_machine_is_tried_again(scene: Scene, broken_worker: Work
 def test_the_last_failure_ends_the_job(scene: Scene, broken_worker: Worker) -> None:
     """RQ only forgets a job; the manifest says that it failed, and that trying again may help."""
     fit = scene.ask_fit()
-    put(scene.machine.redis, job_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     job = fetch(scene.machine, f"{fit.id}-1")
     job.retries_left = 0
     job.save()
@@ -90,7 +89,7 @@ def test_the_last_failure_ends_the_job(scene: Scene, broken_worker: Worker) -> N
 def test_a_draining_worker_gives_its_job_back(scene: Scene, worker: Worker) -> None:
     """The job returns to the front of its queue and loses no life."""
     fit = scene.ask_fit()
-    put(scene.machine.redis, job_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     scene.machine.pulse.drain()
     worker.work(burst=True, max_jobs=1)
     job = fetch(scene.machine, f"{fit.id}-1")

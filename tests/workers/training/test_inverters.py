@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.ids import DEFAULT_TENANT
-from contracts.inverters import InverterOutcome, InverterRequest
+from contracts.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobStatus
 from models.generators.stylegan2.inversion.training import EncoderTraining
 from state import keys, records
@@ -13,10 +13,10 @@ from workers.runtime.pulse import Drained
 from workers.training import inverters
 
 
-def outcome_of(scene: Scene, request: InverterRequest) -> InverterOutcome:
+def outcome_of(scene: Scene, request: InverterRequest) -> InverterManifest:
     """How the training ended."""
-    outcome = records.read_manifest(scene.machine.store, request.ref)
-    assert isinstance(outcome, InverterOutcome)
+    outcome = records.read_manifest(scene.machine.store, request.ref, InverterManifest)
+    assert outcome is not None
     return outcome
 
 

@@ -16,18 +16,17 @@ from contracts.batches import BatchRequest
 from contracts.fits.fit import FitRequest
 from contracts.fits.options import InversionOptions, ResolvedFitOptions
 from contracts.inverters import InverterOptions
-from contracts.jobs import JobRef, JobStatus, ShardRef
+from contracts.jobs import JobRef, JobStatus, Live, ShardRef
 from examples.demo.stack import Stack
 from models.serialization import unpack
 from state import records
-from state.queues import job_call
+from state.queues import job_call, open_queue, put
 from state.settings import Settings
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
 from tests.workers.training.trained import ask_inverter
 from workers.families.table import FAMILIES
 from workers.rendering import batches
 from workers.runtime.machine import Machine
-from workers.runtime.queues import open_queue, put
 from workers.training import inverters
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -67,7 +66,7 @@ def long_fit(scene: Scene, steps: int = 400) -> FitRequest:
     numbers = QUICK.inversion.model_dump() | {"steps": steps}
     options = ResolvedFitOptions(inversion=InversionOptions(**numbers), ensemble=QUICK.ensemble)
     fit = scene.ask_fit(options)
-    put(scene.machine.redis, job_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     return fit
 
 
@@ -93,10 +92,11 @@ def is_running(scene: Scene, ref: JobRef) -> bool:
 
 def end_of(scene: Scene, ref: JobRef) -> JobStatus:
     """The status that a job ends with."""
-    until(lambda: records.read_manifest(scene.machine.store, ref) is not None, f"the end of {ref}")
-    manifest = records.read_manifest(scene.machine.store, ref)
-    assert manifest is not None
-    return JobStatus(manifest.status)
+    machine = scene.machine
+    until(lambda: records.has_ended(machine.store, ref), f"the end of {ref}")
+    record = records.read_job(machine.store, machine.kinds, ref)
+    assert record is not None
+    return record.status(Live())
 
 
 def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
@@ -114,7 +114,7 @@ def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> N
 def test_a_training_goes_on_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
     """SIGKILL in mid-training: another worker goes on from the state that is kept, not from the start."""
     training = ask_inverter(scene, InverterOptions(num_images=400, batch=4))
-    put(scene.machine.redis, job_call(training.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, training, 1))
     store, key = scene.machine.store, inverters.state_key(training.ref)
     stack.start_worker("fit", "first")
     until(lambda: store.head(key) is not None, "a state to be kept")

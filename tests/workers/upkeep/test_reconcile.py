@@ -2,16 +2,19 @@
 
 from datetime import timedelta
 
+import pytest
+
 from contracts.base import now
-from contracts.fits.fit import FitRequest
+from contracts.exports import ExportRef
+from contracts.fits.fit import FitManifest, FitRequest
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobStatus, ShardRef
+from contracts.kinds import QUEUE_NAMES, RETENTION
 from state import keys, records
-from state.queues import RETENTION, job_call
+from state.queues import export_call, job_call, open_queue, put
 from tests.workers.importing.imports import ask_import
 from tests.workers.scene import Scene
 from workers.rendering import batches
-from workers.runtime.queues import open_queue, put
 from workers.upkeep.reconcile import Reconciler
 
 
@@ -46,7 +49,7 @@ def test_a_lost_import_is_queued_for_the_cpus(scene: Scene) -> None:
 def test_a_queued_fit_is_not_queued_twice(scene: Scene) -> None:
     """Round after round, it stands in the queue once."""
     fit = aged(scene, scene.ask_fit())
-    put(scene.machine.redis, job_call(fit.ref, 1))
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     reconciler = Reconciler(scene.machine)
     reconciler.reconcile()
     reconciler.reconcile()
@@ -80,7 +83,7 @@ def test_a_cancelled_fit_that_nobody_began_is_ended(scene: Scene) -> None:
 
 
 def test_a_batch_whose_last_worker_died_is_completed(scene: Scene) -> None:
-    """All records are there and no manifest: whoever finds that writes it."""
+    """All records exist and no manifest: the reconciler writes it."""
     batch = scene.ask_batch(scene.fit(), n=4, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     scene.machine.store.delete(keys.job_manifest(batch.ref))
@@ -120,13 +123,36 @@ def test_only_one_reconciler_works_at_a_time(scene: Scene) -> None:
     scene.machine.ledger.try_lock("reconcile", "another", timedelta(minutes=1))
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == []
-    assert records.read_manifest(scene.machine.store, fit.ref) is None
+    assert records.read_manifest(scene.machine.store, fit.ref, FitManifest) is None
 
 
 def test_an_unreadable_job_does_not_stop_the_others(scene: Scene) -> None:
-    """Somebody has put rubbish into the store: it is passed over, the lost fit is not."""
+    """Rubbish in the store is skipped, and the lost fit is queued again."""
     scene.machine.store.put("tenants/default/fits/rubbish/request.json", b"rubbish")
     scene.machine.store.put(f"tenants/default/fits/fit_{'0' * 32}/request.json", b"{}")
     fit = aged(scene, scene.ask_fit())
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == [f"{fit.id}-1"]
+
+
+@pytest.mark.parametrize(
+    "rq_id", ["batch_x-export-coco-1", "portraits-64-1", "x", f"batch_{'0' * 32}-nothing-1", "-"]
+)
+def test_foreign_entries_stop_no_repair(scene: Scene, rq_id: str) -> None:
+    """With any id in a queue, a lost fit is still queued again."""
+    for queue in QUEUE_NAMES:
+        scene.machine.redis.rpush(open_queue(scene.machine.redis, queue).key, rq_id)
+    fit = aged(scene, scene.ask_fit())
+    Reconciler(scene.machine).reconcile()
+    assert f"{fit.id}-1" in waiting(scene)
+
+
+def test_a_queued_export_stops_no_repair_of_its_batch(scene: Scene) -> None:
+    """The entry of an export belongs to the batch, and is none of its shards."""
+    batch = scene.ask_batch(scene.fit(), n=4, shard_size=4)
+    older = batch.model_copy(update={"created_at": now() - timedelta(minutes=1)})
+    records.write(scene.machine.store, keys.job_request(batch.ref), older)
+    put(scene.machine.redis, export_call(ExportRef(batch=batch.ref, format="coco"), 1))
+    Reconciler(scene.machine).reconcile()
+    rq_ids = open_queue(scene.machine.redis, "generate").get_job_ids()
+    assert rq_ids == [f"{batch.id}-000000-1"]

@@ -1,20 +1,18 @@
-"""What the arguments of subcommands have in common: how a subcommand is made, and how words become values."""
+"""Shared parts of the command line: add a subcommand, and parse the values of arguments."""
 
 import argparse
+from pathlib import Path
 from typing import Any, TypeAlias
 
-from handsoff_client.nouns.fitting import parse_option
+from handsoff_client.cli.options import parse_option
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 
-FOLDER_HELP = "folder, zip or tar of images/, labels beside them, and labelset.json"
+FOLDER_HELP = "folder, zip or tar of images/, their labels, and labelset.json"
 
 
 def add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
-    """Make a subcommand that says what it does in the list of all and in its own help.
-
-    `--url` and `--json` are accepted before and after the subcommand.
-    """
+    """Add a subcommand with its description. `--url` and `--json` are accepted before and after the subcommand."""
     description = f"{text[0].upper()}{text[1:]}."
     command = commands.add_parser(name, help=text, description=description, allow_abbrev=False)
     command.add_argument("--url", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -24,24 +22,40 @@ def add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
     return command
 
 
+def add_labels(command: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what the labels of PAIRS mean."""
+    command.add_argument(
+        "--classes",
+        type=names,
+        metavar="A,B,...",
+        help="classes in the order of their index, instead of a labelset.json",
+    )
+    command.add_argument(
+        "--coco",
+        type=Path,
+        metavar="FILE",
+        help="COCO annotations; PAIRS is the folder of images then",
+    )
+
+
 def count(text: str) -> int:
-    """A whole number from 1 up."""
+    """Parse a whole number of 1 or more."""
     try:
         value = int(text)
     except ValueError:
         value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, got {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
     return value
 
 
 def names(text: str) -> list[str]:
-    """Names divided by commas."""
+    """Parse names separated by commas."""
     return [name.strip() for name in text.split(",")]
 
 
 def option(text: str) -> tuple[str, Any]:
-    """A dotted name and its value."""
+    """Parse the dotted name and the value of an option."""
     try:
         return parse_option(text)
     except ValueError as error:

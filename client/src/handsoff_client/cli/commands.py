@@ -1,28 +1,29 @@
-"""The command `handsoff`: a subcommand is a few calls of the client; an error is one line and an exit code."""
+"""The command `handsoff`: a subcommand is a few calls of the client, an error is one line and an exit code."""
 
 import tempfile
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
+from handsoff_client.api.batch_folders import BatchFolder
+from handsoff_client.api.resources import Batch
 from handsoff_client.cli import tables
-from handsoff_client.cli.arguments import build_parser
+from handsoff_client.cli.arguments import LISTS, build_parser
+from handsoff_client.cli.option_names import check_option_names
+from handsoff_client.cli.options import merged
 from handsoff_client.cli.runner import Runner, is_labelset
-from handsoff_client.cli.terminal import tell
+from handsoff_client.cli.terminal import write_message
 from handsoff_client.client import HandsOff
 from handsoff_client.data.exports import ZIP, export
-from handsoff_client.data.folders import BatchFolder
 from handsoff_client.data.previews import contact_sheet_png
 from handsoff_client.errors import JobCancelled, JobFailed, Unreachable
-from handsoff_client.http.downloads import write_whole
+from handsoff_client.http.downloads import write_atomically
 from handsoff_client.http.service_errors import Flaw, InvalidUpload, JobNotFinished, ServiceError
-from handsoff_client.nouns.fitting import check_images, merged
-from handsoff_client.nouns.inspection import aspect_flaws, inspect
-from handsoff_client.nouns.resources import Batch
-from handsoff_client.nouns.uploads import EXPECTED
+from handsoff_client.uploads.inspection import aspect_flaws, check_images, inspect
+from handsoff_client.uploads.packing import EXPECTED
 from handsoff_shards.errors import HandsOffError, InvalidInput
+from handsoff_shards.members import Files
 from handsoff_shards.reading import samples_of
-from handsoff_shards.tars import Files
 
 INTERRUPTED = 130
 _EXIT_CODES: tuple[tuple[type[HandsOffError], int], ...] = (
@@ -34,85 +35,72 @@ _EXIT_CODES: tuple[tuple[type[HandsOffError], int], ...] = (
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs one command line; returns its exit code."""
+    """Run one command line and return its exit code."""
     arguments = build_parser().parse_args(words)
     try:
         with HandsOff(arguments.url) as client:
             Command(client, arguments).run()
     except HandsOffError as error:
-        tell(f"handsoff: {' '.join(str(error).split())}")
+        write_message(f"handsoff: {' '.join(str(error).split())}")
         return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
     except OSError as error:
-        tell(f"handsoff: {error}")
+        write_message(f"handsoff: {error}")
         return 1
-    except KeyboardInterrupt as stopped:
-        tell(f"handsoff: {str(stopped) or 'interrupted'}")
+    except KeyboardInterrupt as interrupt:
+        write_message(f"handsoff: {str(interrupt) or 'interrupted'}")
         return INTERRUPTED
     return 0
 
 
 class Command(Runner):
-    """One command line on one service. Each public method is a subcommand."""
+    """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:
-        """Does what was asked, once the service has answered, where one is needed."""
-        if not self._works_here():
-            self._client.check_contact(tell)
-        method: Callable[[], None] = getattr(self, self._given.command)
+        """Run the subcommand. If it needs a service, check first that it answers."""
+        if not self._is_local():
+            self._client.check_contact(write_message)
+        name: str = self._arguments.command
+        if name in LISTS:
+            resources = getattr(self._client, name).list(limit=self._arguments.limit)
+            self._list(resources, getattr(tables, name))
+            return
+        method: Callable[[], None] = getattr(self, name)
         method()
 
-    def generators(self) -> None:
-        self._list(self._client.generators.list(limit=self._given.limit), tables.generators)
-
-    def inverters(self) -> None:
-        self._list(self._client.inverters.list(limit=self._given.limit), tables.inverters)
-
-    def labelsets(self) -> None:
-        self._list(self._client.labelsets.list(limit=self._given.limit), tables.labelsets)
-
-    def fits(self) -> None:
-        self._list(self._client.fits.list(limit=self._given.limit), tables.fits)
-
-    def batches(self) -> None:
-        self._list(self._client.batches.list(limit=self._given.limit), tables.batches)
-
-    def streams(self) -> None:
-        self._list(self._client.streams.list(limit=self._given.limit), tables.streams)
-
     def generator(self) -> None:
-        given = self._given
+        arguments = self._arguments
         job = self._client.generators.upload(
-            given.checkpoint, name=given.name, license=given.license
+            arguments.checkpoint, name=arguments.name, license=arguments.license
         )
-        self._made(job)
-        if given.wait:
+        self._print_new(job)
+        if arguments.wait:
             self._wait(self._client.generators, job.id)
 
     def inverter(self) -> None:
-        given = self._given
-        job = self._client.inverters.create(generator=given.generator, seed=given.seed)
-        self._made(job)
-        if given.wait:
+        arguments = self._arguments
+        job = self._client.inverters.create(generator=arguments.generator, seed=arguments.seed)
+        self._print_new(job)
+        if arguments.wait:
             self._wait(self._client.inverters, job.id)
 
     def check(self) -> None:
-        given = self._given
-        path = Path(given.pairs)
+        arguments = self._arguments
+        path = Path(arguments.pairs)
         if not path.exists():
-            raise InvalidInput(f"There is no '{path}'. Name {EXPECTED}.")
-        found = inspect(path, annotations=given.coco)
-        if given.generator:
-            self._client.check_contact(tell)
-            generator = self._client.generators.find(given.generator)
-            found.flaws.extend(aspect_flaws(found, generator))
-        self._refuse(found.flaws, path)
-        if given.local:
-            self._print(found.counts, tables.counts(found.counts))
+            raise InvalidInput(f"'{path}' does not exist. Give {EXPECTED}.")
+        result = inspect(path, annotations=arguments.coco)
+        if arguments.generator:
+            self._client.check_contact(write_message)
+            generator = self._client.generators.find(arguments.generator)
+            result.flaws.extend(aspect_flaws(result, generator))
+        self._refuse(result.flaws, path)
+        if arguments.local:
+            self._print(result.counts, tables.counts(result.counts))
             return
-        self._client.check_contact(tell)
-        schema = {"classes": given.classes} if given.classes else None
+        self._client.check_contact(write_message)
+        schema = {"classes": arguments.classes} if arguments.classes else None
         try:
-            checked = self._client.labelsets.check(path, schema=schema, annotations=given.coco)
+            checked = self._client.labelsets.check(path, schema=schema, annotations=arguments.coco)
         except InvalidUpload as error:
             self._refuse(error.flaws, path)
             raise
@@ -120,79 +108,91 @@ class Command(Runner):
         self._print(checked.json, tables.checked(checked))
 
     def fit(self) -> None:
-        given = self._given
-        options = merged(given.option, framing=given.framing, tasks=given.tasks)
-        generator = self._client.generators.find_ready(given.generator)
-        for pairs in filter(None, (given.pairs, given.validation)):
-            if not is_labelset(pairs):
-                check_images(generator, Path(pairs), given.coco)
-        labelset = self._labelset(given.pairs)
+        arguments = self._arguments
+        options = merged(arguments.option, framing=arguments.framing, tasks=arguments.tasks)
+        generator = self._client.generators.find_ready(arguments.generator)
+        pairs = filter(None, (arguments.pairs, arguments.validation))
+        uploads = [Path(one) for one in pairs if not is_labelset(one)]
+        if uploads and options:
+            check_option_names(self._client.transport, options)
+        for path in uploads:
+            check_images(generator, path, arguments.coco)
+        labelset = self._labelset(arguments.pairs)
+        validation = self._labelset(arguments.validation) if arguments.validation else None
         job = self._client.fits.create(
             generator=generator.id,
             labelset=labelset,
-            validation_labelset=self._labelset(given.validation) if given.validation else None,
-            inverter=self._inverter(given.inverter),
-            seed=given.seed,
-            name=given.name,
+            validation_labelset=validation,
+            inverter=self._inverter(arguments.inverter),
+            seed=arguments.seed,
+            name=arguments.name,
             options=options,
         )
-        self._made(job)
-        if given.wait:
+        self._print_new(job)
+        if arguments.wait:
             self._wait(self._client.fits, job.id)
 
     def batch(self) -> None:
-        given = self._given
+        arguments = self._arguments
         job = self._client.batches.create(
-            fit=given.fit,
-            n=given.n,
-            seed=given.seed,
-            truncation=given.truncation,
-            drop_share=given.drop_share,
-            image_format=given.format,
-            shard_size=given.shard_size,
+            fit=arguments.fit,
+            n=arguments.n,
+            seed=arguments.seed,
+            truncation=arguments.truncation,
+            drop_share=arguments.drop_share,
+            image_format=arguments.format,
+            shard_size=arguments.shard_size,
         )
-        self._made(job)
-        if given.wait or given.out:
-            after = f"wait {job.id} && handsoff download {job.id} --out {given.out}"
-            self._wait(self._client.batches, job.id, after if given.out else None)
-        if given.out:
-            self._fetch(job.id, given.out)
+        self._print_new(job)
+        if arguments.wait or arguments.out:
+            after = f"wait {job.id} && handsoff download {job.id} --out {arguments.out}"
+            self._wait(self._client.batches, job.id, after if arguments.out else None)
+        if arguments.out:
+            self._download(job.id, arguments.out)
 
     def stream(self) -> None:
-        given = self._given
-        stream_id = given.what
+        arguments = self._arguments
+        stream_id = arguments.what
         if not stream_id.startswith("stream_"):
-            made = self._client.streams.create(
-                fit=given.what,
-                seed=given.seed,
-                truncation=given.truncation,
-                drop_share=given.drop_share,
-                image_format=given.format,
-                shard_size=given.shard_size,
+            stream = self._client.streams.create(
+                fit=arguments.what,
+                seed=arguments.seed,
+                truncation=arguments.truncation,
+                drop_share=arguments.drop_share,
+                image_format=arguments.format,
+                shard_size=arguments.shard_size,
             )
-            stream_id = made.id
-            self._print(made.json, made.id)
-        if given.out:
-            self._fetch_shards(stream_id, range(given.start, given.start + given.shards))
+            stream_id = stream.id
+            self._print(stream.json, stream.id)
+        if arguments.out:
+            self._download_shards(
+                stream_id, range(arguments.start, arguments.start + arguments.shards)
+            )
 
     def download(self) -> None:
-        self._fetch(self._given.batch, self._given.out)
+        self._download(self._arguments.batch, self._arguments.out)
 
     def export(self) -> None:
-        given = self._given
-        options = {"instances": given.instances}
-        if Path(given.batch).is_dir():
-            out = export(BatchFolder.open(given.batch), given.format, given.out, **options)
-        elif given.out.suffix == ZIP:
-            out = self._client.batches.export(given.batch, given.format, given.out, **options)
+        arguments = self._arguments
+        options = {"instances": arguments.instances}
+        if Path(arguments.batch).is_dir():
+            out = export(
+                BatchFolder.open(arguments.batch), arguments.format, arguments.out, **options
+            )
+        elif arguments.out.suffix == ZIP:
+            out = self._client.batches.export(
+                arguments.batch, arguments.format, arguments.out, **options
+            )
         else:
             with tempfile.TemporaryDirectory(prefix="handsoff-") as downloaded:
-                self._fetch(given.batch, Path(downloaded))
-                out = export(BatchFolder.open(downloaded), given.format, given.out, **options)
-        tell(f"exported as {given.format} to {out}")
+                self._download(arguments.batch, Path(downloaded))
+                out = export(
+                    BatchFolder.open(downloaded), arguments.format, arguments.out, **options
+                )
+        write_message(f"exported as {arguments.format} to {out}")
 
     def show(self) -> None:
-        what = self._given.what
+        what = self._arguments.what
         if Path(what).is_dir():
             folder = BatchFolder.open(what)
             self._print(folder.index.batch, tables.folder(folder))
@@ -207,22 +207,22 @@ class Command(Runner):
             self._print(job.json, tables.job(job))
 
     def wait(self) -> None:
-        self._wait(self._jobs(self._given.job), self._given.job)
+        self._wait(self._jobs(self._arguments.job), self._arguments.job)
 
     def preview(self) -> None:
-        what, out = self._given.what, self._given.out
+        what, out = self._arguments.what, self._arguments.out
         out = out or Path(f"{Path(what).resolve().name or 'preview'}.png")
         if Path(what).is_dir():
             folder = BatchFolder.open(what)
             samples = [
-                (one.key, one.files) for one in islice(samples_of(folder.shards), self._given.n)
+                (one.key, one.files) for one in islice(samples_of(folder.shards), self._arguments.n)
             ]
             self._draw(samples, folder.batch, out)
         elif what.startswith("fit_"):
             self._client.fits.fetch_sheet(what, out)
         elif what.startswith("batch_"):
             batch = self._client.batches.get(what)
-            self._draw(self._client.batches.first_samples(what, self._given.n), batch, out)
+            self._draw(self._client.batches.first_samples(what, self._arguments.n), batch, out)
         else:
             raise InvalidInput(
                 f"Expected the id of a batch or a fit, or a downloaded batch, got '{what}'."
@@ -230,60 +230,60 @@ class Command(Runner):
         self._print({"file": str(out)}, str(out))
 
     def rm(self) -> None:
-        ids = self._given.ids
+        ids = self._arguments.ids
         num_failed = 0
-        for thing_id in ids:
+        for resource_id in ids:
             try:
-                self._remove(thing_id)
+                self._remove(resource_id)
             except (ServiceError, InvalidInput) as error:
                 if len(ids) == 1:
                     raise
-                tell(f"{thing_id}: {error}")
+                write_message(f"{resource_id}: {error}")
                 num_failed += 1
         if num_failed:
-            raise InvalidInput(f"{num_failed} of {len(ids)} were not deleted.")
+            raise InvalidInput(f"{num_failed} of {len(ids)} resources were not deleted.")
 
     def cancel(self) -> None:
-        job = self._jobs(self._given.job).cancel(self._given.job)
+        job = self._jobs(self._arguments.job).cancel(self._arguments.job)
         self._print(job.json, f"{job.id} is {job.status}")
 
-    def _works_here(self) -> bool:
-        """Whether the subcommand needs no service, or asks for it later itself."""
-        command: str = self._given.command
+    def _is_local(self) -> bool:
+        """Return True when the subcommand needs no service, or contacts it later itself."""
+        command: str = self._arguments.command
         argument = {"show": "what", "preview": "what", "export": "batch"}.get(command)
         if argument is not None:
-            return Path(getattr(self._given, argument)).is_dir()
+            return Path(getattr(self._arguments, argument)).is_dir()
         return command == "check"
 
     def _refuse(self, flaws: Sequence[Flaw], path: Path) -> None:
-        """Shows every flaw in a line of its own."""
+        """Write each flaw on its own line. Raises `InvalidInput` if there is one."""
         for flaw in flaws:
-            tell(" ".join(str(flaw).split()))
+            write_message(" ".join(str(flaw).split()))
         if flaws:
             count = "1 flaw" if len(flaws) == 1 else f"{len(flaws)} flaws"
-            raise InvalidInput(f"{count} in '{path}'. Nothing was kept.")
+            raise InvalidInput(f"{count} in '{path}'. Nothing was stored.")
 
     def _draw(self, samples: Sequence[tuple[str, Files]], batch: Batch, out: Path) -> None:
-        title = f"{batch.id}   {batch.n} samples, seed {batch.seed}; the first {len(samples)}"
-        write_whole(out, contact_sheet_png(samples, batch.labels, title))
+        title = f"{batch.id}   {batch.n} samples, seed {batch.seed}; first {len(samples)}"
+        write_atomically(out, contact_sheet_png(samples, batch.labels, title))
 
-    def _remove(self, thing_id: str) -> None:
-        """Deletes one thing, by the noun in its id."""
-        if thing_id.startswith("labelset_"):
-            self._client.labelsets.delete(thing_id)
-        elif thing_id.startswith("stream_"):
-            self._client.streams.delete(thing_id)
+    def _remove(self, resource_id: str) -> None:
+        """Delete one resource. The prefix of its id says its kind."""
+        if resource_id.startswith("labelset_"):
+            self._client.labelsets.delete(resource_id)
+        elif resource_id.startswith("stream_"):
+            self._client.streams.delete(resource_id)
         else:
-            self._remove_job(thing_id)
-        self._print({"deleted": thing_id}, f"deleted {thing_id}")
+            self._remove_job(resource_id)
+        self._print({"deleted": resource_id}, f"deleted {resource_id}")
 
     def _remove_job(self, job_id: str) -> None:
         jobs = self._jobs(job_id)
-        if self._given.force:
+        if self._arguments.force:
             self._end(jobs, job_id)
         try:
             jobs.delete(job_id)
         except JobNotFinished:
             raise InvalidInput(
-                f"{job_id} has not ended. `{self._command(f'rm --force {job_id}')}` cancels it first."
+                f"{job_id} has not ended. `{self._command(f'rm --force {job_id}')}` cancels and deletes it."
             ) from None

@@ -1,4 +1,4 @@
-"""A job's progress: on a terminal one line that is redrawn, in a log a line for each stage and every half minute."""
+"""The progress of a job: one redrawn line on a terminal, or in a log a line per stage and per half minute."""
 
 import shutil
 import sys
@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from handsoff_client.cli.stages import Outlook, Stages
-from handsoff_client.nouns.jobs import Watch
-from handsoff_client.nouns.resources import Job
+from handsoff_client.api.jobs import Watch
+from handsoff_client.api.resources import Job
+from handsoff_client.cli.stages import Schedule, Stages
 
 WIDTH = 20
 LOG_SECONDS = 30.0
-"""How often a log that is not a terminal gets a line while a stage goes on."""
+"""The interval of lines in a log during one stage."""
 
 _CLEAR = "\r\x1b[K"
 
 
 @contextmanager
-def bar(target: TextIO | None = None, *, outlook: Outlook | None = None) -> Iterator[Watch]:
-    """Yields a `watch` for `wait`, which draws on standard error unless another target is given.
+def bar(target: TextIO | None = None, *, schedule: Schedule | None = None) -> Iterator[Watch]:
+    """Yield a `watch` for `wait` that draws a progress bar (default target: standard error).
 
-    `outlook` knows how long the stages of an earlier job took, for the time left of the whole job.
+    `schedule` has the durations of an earlier job's stages, to estimate the time left for the whole job.
     """
-    line = Line(target or sys.stderr, outlook)
+    line = Line(target or sys.stderr, schedule)
     try:
         yield line.show
     finally:
@@ -32,23 +32,23 @@ def bar(target: TextIO | None = None, *, outlook: Outlook | None = None) -> Iter
 
 
 class Line:
-    """The line, and what it showed last."""
+    """The line of a progress bar, and its last state."""
 
-    def __init__(self, target: TextIO, outlook: Outlook | None = None) -> None:
+    def __init__(self, target: TextIO, schedule: Schedule | None = None) -> None:
         self._target = target
-        self._outlook = outlook or Outlook()
+        self._schedule = schedule or Schedule()
         self._is_terminal = target.isatty()
         self._stage = ""
         self._is_drawn = False
         self._has_listed = False
-        self._begun = self._written = time.monotonic()
+        self._start = self._written = time.monotonic()
 
     def show(self, job: Job) -> None:
-        """Draws a job as it stands."""
-        stage, text = describe(job, self._outlook)
+        """Draw the current state of a job."""
+        stage, text = describe(job, self._schedule)
         if self._is_terminal:
-            self._list(job)
-            elapsed = _clock(time.monotonic() - self._begun)
+            self._list_stages(job)
+            elapsed = _clock(time.monotonic() - self._start)
             self._draw(f"{job.kind:<9}  {text}  {elapsed}")
         elif stage != self._stage or time.monotonic() - self._written >= LOG_SECONDS:
             self._written = time.monotonic()
@@ -56,25 +56,25 @@ class Line:
         self._stage = stage
 
     def count(self, title: str, done: int, total: int) -> None:
-        """Draws a count of something that is no job."""
+        """Draw the progress of something other than a job."""
         if self._is_terminal:
-            self._draw(f"{title:<9}  {_filled(done, total)}")
+            self._draw(f"{title:<9}  {_bar(done, total)}")
 
     def end(self) -> None:
-        """Leaves the last line standing."""
+        """End the line, so that it is not drawn over."""
         if self._is_drawn:
             self._write("\n")
             self._is_drawn = False
 
-    def _list(self, job: Job) -> None:
-        """Once, above the line: the stages of the whole job."""
-        names = self._outlook.stages(job).names
+    def _list_stages(self, job: Job) -> None:
+        """Write the stages of the whole job once, above the line."""
+        names = self._schedule.stages(job).names
         if job.status == "running" and not self._has_listed and len(names) > 1:
             self._has_listed = True
             self._write(f"{_CLEAR}{job.kind:<9}  stages: {', '.join(names)}\n")
 
     def _draw(self, text: str) -> None:
-        """Cut at the terminal's width: a line that wraps cannot be drawn again."""
+        """Draw text, cut at the width of the terminal: a wrapped line cannot be redrawn."""
         width = shutil.get_terminal_size().columns - 1
         self._write(f"{_CLEAR}{text[:width]}")
         self._is_drawn = True
@@ -84,29 +84,29 @@ class Line:
         self._target.flush()
 
 
-def describe(job: Job, outlook: Outlook | None = None) -> tuple[str, str]:
-    """A job's stage in a word or two, and the whole line: stage, bar, count, time left of the stage and of the job."""
-    found = job.progress
-    if found is None or job.status != "running":
+def describe(job: Job, schedule: Schedule | None = None) -> tuple[str, str]:
+    """Return the stage of a job, and the line: stage, bar, count, time left for the stage and for the job."""
+    progress = job.progress
+    if progress is None or job.status != "running":
         is_waiting = job.status == "queued" and job.queue_position is not None
-        stage = f"{job.status} (place {job.queue_position})" if is_waiting else job.status
+        stage = f"{job.status} (position {job.queue_position})" if is_waiting else job.status
         return stage, stage
-    outlook = outlook or Outlook()
-    stages = outlook.stages(job)
-    parts = [f"{_place(stages)}{found.stage:<12} {_filled(found.done, found.total)}"]
-    if found.eta_seconds is not None:
-        parts.append(f"{_clock(found.eta_seconds)} left")
-    whole = outlook.seconds_left(job)
-    if stages.coming and whole is not None:
-        parts[-1] += f", about {_clock(whole)} in all"
-    return found.stage, "  ".join(parts)
+    schedule = schedule or Schedule()
+    stages = schedule.stages(job)
+    parts = [f"{_position(stages)}{progress.stage:<12} {_bar(progress.done, progress.total)}"]
+    if progress.eta_seconds is not None:
+        parts.append(f"{_clock(progress.eta_seconds)} left")
+    total_seconds = schedule.seconds_left(job)
+    if stages.later and total_seconds is not None:
+        parts[-1] += f", about {_clock(total_seconds)} in total"
+    return progress.stage, "  ".join(parts)
 
 
-def _place(stages: Stages) -> str:
+def _position(stages: Stages) -> str:
     return f"{stages.place + 1}/{len(stages.names)} " if len(stages.names) > 1 else ""
 
 
-def _filled(done: int, total: int) -> str:
+def _bar(done: int, total: int) -> str:
     part = min(WIDTH, round(WIDTH * done / total)) if total else 0
     return f"{'█' * part}{'░' * (WIDTH - part)} {done}/{total}"
 

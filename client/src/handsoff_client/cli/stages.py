@@ -1,13 +1,13 @@
-"""Which stages a job passes, and how much time is left for all of it.
+"""The stages of a job, and an estimate of the time left for the whole job.
 
-The service tells the time left of the present stage. What follows is estimated: each stage's seconds in an earlier fit,
-times the speed of the present one.
+The service estimates the time left of the current stage. The later stages are estimated here: the seconds of each stage
+in an earlier fit, times the relative speed of the current job.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from handsoff_client.nouns.resources import Fit, Job
+from handsoff_client.api.resources import Fit, Job
 
 Seconds = Mapping[str, float]
 
@@ -19,7 +19,7 @@ FIT_SECONDS: Seconds = {
     "inverting held-out": 96.0,
     "labelling held-out": 3.0,
 }
-"""The proportions where no earlier fit is known: `stage_seconds` of 16 images of 64 px with default options."""
+"""The proportions without an earlier fit: `stage_seconds` of 16 images of 64 px with default options."""
 
 _PLANS: Mapping[str, tuple[str, ...]] = {
     "generator": ("fetching", "reading", "sampling"),
@@ -31,30 +31,25 @@ _FASTEST, _SLOWEST = 0.02, 50.0
 
 @dataclass(frozen=True)
 class Stages:
-    """A job's stages in order, and the place of the present one; -1 when none is known."""
+    """The stages of a job in order, and the position of the current one; -1 when it is unknown."""
 
     names: tuple[str, ...]
     place: int
 
     @property
-    def passed(self) -> tuple[str, ...]:
-        """The stages that are over."""
-        return self.names[: max(self.place, 0)]
-
-    @property
-    def coming(self) -> tuple[str, ...]:
-        """The stages that follow the present one."""
+    def later(self) -> tuple[str, ...]:
+        """The stages after the current one."""
         return self.names[self.place + 1 :]
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """The stages of jobs, and how long they took in an earlier one (`reference`)."""
+class Schedule:
+    """The stages of jobs, and their seconds in an earlier job (`reference`)."""
 
     reference: Seconds = field(default_factory=lambda: FIT_SECONDS)
 
     def stages(self, job: Job) -> Stages:
-        """The stages of a job; one that no plan knows is put where the job is now."""
+        """Return the stages of a job. An unknown stage is added at the position of the job."""
         names = _plan(job)
         stage = job.progress.stage if job.progress else ""
         if not stage:
@@ -64,13 +59,13 @@ class Outlook:
         return Stages(names, names.index(stage))
 
     def seconds_left(self, job: Job) -> float | None:
-        """The time left for the whole job; None while the present stage has no estimate, or a later one is unknown."""
+        """Return the time left for the whole job; None without an estimate of the current stage or of a later one."""
         progress, stages = job.progress, self.stages(job)
         if progress is None or progress.eta_seconds is None:
             return None
-        if not stages.coming:
+        if not stages.later:
             return progress.eta_seconds
-        if any(name not in self.reference for name in (progress.stage, *stages.coming)):
+        if any(name not in self.reference for name in (progress.stage, *stages.later)):
             return None
         share_left = 1 - progress.done / progress.total if progress.total else 0.0
         if share_left <= 0:
@@ -78,32 +73,32 @@ class Outlook:
         whole_stage = progress.eta_seconds / share_left
         pace = whole_stage / max(self.reference[progress.stage], 1e-3)
         pace = min(max(pace, _FASTEST), _SLOWEST)
-        return progress.eta_seconds + pace * sum(self.reference[name] for name in stages.coming)
+        return progress.eta_seconds + pace * sum(self.reference[name] for name in stages.later)
 
 
-def outlook_from(earlier: Sequence[Fit], fit: Fit) -> Outlook:
-    """The outlook by the newest of these fits that had the same generator and options, and says how long it took."""
+def schedule_from(earlier: Sequence[Fit], fit: Fit) -> Schedule:
+    """Return the schedule of the newest earlier fit with the same generator and options that has `stage_seconds`."""
     for one in earlier:
-        is_alike = one.generator == fit.generator and one.json.get("options") == fit.json.get(
+        is_similar = one.generator == fit.generator and one.json.get("options") == fit.json.get(
             "options"
         )
-        found = (one.metrics or {}).get("stage_seconds")
-        if is_alike and isinstance(found, Mapping) and found:
-            usable = {
-                str(name): float(took)
-                for name, took in found.items()
-                if isinstance(took, int | float)
+        stage_seconds = (one.metrics or {}).get("stage_seconds")
+        if is_similar and isinstance(stage_seconds, Mapping) and stage_seconds:
+            measured = {
+                str(name): float(seconds)
+                for name, seconds in stage_seconds.items()
+                if isinstance(seconds, int | float)
             }
-            return Outlook({**_scaled(usable), **usable})
-    return Outlook()
+            return Schedule({**_scaled(measured), **measured})
+    return Schedule()
 
 
 def _scaled(measured: Seconds) -> Seconds:
-    """The built-in proportions at the pace of a measured fit, for stages that it did not have."""
+    """Return the built-in proportions at the pace of a measured fit, for stages that it did not have."""
     common = [name for name in FIT_SECONDS if name in measured]
-    ours = sum(FIT_SECONDS[name] for name in common)
-    pace = sum(measured[name] for name in common) / ours if ours else 1.0
-    return {name: pace * took for name, took in FIT_SECONDS.items()}
+    built_in = sum(FIT_SECONDS[name] for name in common)
+    pace = sum(measured[name] for name in common) / built_in if built_in else 1.0
+    return {name: pace * seconds for name, seconds in FIT_SECONDS.items()}
 
 
 def _plan(job: Job) -> tuple[str, ...]:

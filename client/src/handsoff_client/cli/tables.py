@@ -1,18 +1,18 @@
-"""Answers as text for people: a list as a table, one thing as lines of `name  value`."""
+"""Format answers as text: a list as a table, one resource as lines of `name  value`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from handsoff_client.data.folders import BatchFolder
-from handsoff_client.nouns.labelset_resources import CheckedLabels, Labelset
-from handsoff_client.nouns.resources import Batch, Fit, Generator, Inverter, Job, Stream
+from handsoff_client.api.batch_folders import BatchFolder
+from handsoff_client.api.labelset_resources import CheckedLabels, Labelset
+from handsoff_client.api.resources import Batch, Fit, Generator, Inverter, Job, Stream
 
 Row = Sequence[object]
 
 
 def table(head: Row, rows: Iterable[Row]) -> str:
-    """Columns under their heads, as wide as they need to be."""
+    """Return a table with a heading over each column. Columns are as wide as needed."""
     cells = [[_text(cell) for cell in row] for row in [head, *rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
@@ -22,108 +22,108 @@ def table(head: Row, rows: Iterable[Row]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def generators(found: Iterable[Generator]) -> str:
-    """A list of generators."""
-    rows = [(g.id, g.status, _pixels(g), g.license, g.name) for g in found]
+def generators(items: Iterable[Generator]) -> str:
+    """Return a table of generators."""
+    rows = [(g.id, g.status, _pixels(g), g.license, g.name) for g in items]
     return table(("ID", "STATUS", "PIXELS", "LICENSE", "NAME"), rows)
 
 
-def inverters(found: Iterable[Inverter]) -> str:
-    """A list of inverters."""
-    rows = [(i.id, i.status, i.generator.id, i.created_at) for i in found]
+def inverters(items: Iterable[Inverter]) -> str:
+    """Return a table of inverters."""
+    rows = [(i.id, i.status, i.generator.id, i.created_at) for i in items]
     return table(("ID", "STATUS", "GENERATOR", "CREATED"), rows)
 
 
-def labelsets(found: Iterable[Labelset]) -> str:
-    """A list of labelsets."""
-    rows = [(s.id, s.num_images, len(s.labels.classes), s.created_at, s.name) for s in found]
+def labelsets(items: Iterable[Labelset]) -> str:
+    """Return a table of labelsets."""
+    rows = [(s.id, s.num_images, len(s.labels.classes), s.created_at, s.name) for s in items]
     return table(("ID", "IMAGES", "CLASSES", "CREATED", "NAME"), rows)
 
 
-def fits(found: Iterable[Fit]) -> str:
-    """A list of fits."""
-    rows = [(f.id, f.status, f.generator.id, f.created_at, f.name) for f in found]
+def fits(items: Iterable[Fit]) -> str:
+    """Return a table of fits."""
+    rows = [(f.id, f.status, f.generator.id, f.created_at, f.name) for f in items]
     return table(("ID", "STATUS", "GENERATOR", "CREATED", "NAME"), rows)
 
 
-def batches(found: Iterable[Batch]) -> str:
-    """A list of batches."""
-    rows = [(b.id, b.status, b.n, b.seed, b.created_at, b.fit.id) for b in found]
+def batches(items: Iterable[Batch]) -> str:
+    """Return a table of batches."""
+    rows = [(b.id, b.status, b.n, b.seed, b.created_at, b.fit.id) for b in items]
     return table(("ID", "STATUS", "SAMPLES", "SEED", "CREATED", "FIT"), rows)
 
 
-def streams(found: Iterable[Stream]) -> str:
-    """A list of streams."""
-    rows = [(s.id, s.shard_size, s.seed, s.created_at, s.fit.id) for s in found]
-    return table(("ID", "IN A SHARD", "SEED", "CREATED", "FIT"), rows)
+def streams(items: Iterable[Stream]) -> str:
+    """Return a table of streams."""
+    rows = [(s.id, s.shard_size, s.seed, s.created_at, s.fit.id) for s in items]
+    return table(("ID", "SHARD SIZE", "SEED", "CREATED", "FIT"), rows)
 
 
-def stream(found: Stream) -> str:
-    """One stream: what its samples are decided by."""
+def stream(item: Stream) -> str:
+    """Return the facts of a stream that decide its samples."""
     return _lines(
-        id=found.id,
-        created=found.created_at,
-        fit=found.fit.id,
-        seed=found.seed,
-        truncation=found.truncation,
-        drop_share=(found.filter or {}).get("drop_share"),
-        shard_size=found.shard_size,
-        classes=", ".join(found.labels.classes),
+        id=item.id,
+        created=item.created_at,
+        fit=item.fit.id,
+        seed=item.seed,
+        truncation=item.truncation,
+        drop_share=(item.filter or {}).get("drop_share"),
+        shard_size=item.shard_size,
+        classes=", ".join(item.labels.classes),
     )
 
 
-def labelset(found: Labelset) -> str:
-    """One labelset, and how often each class occurs."""
-    lines = _lines(id=found.id, name=found.name, created=found.created_at, images=found.num_images)
-    warnings = _bullets("warnings", [str(warning) for warning in found.warnings])
-    return _blocks(lines, _class_counts(found), warnings)
+def labelset(item: Labelset) -> str:
+    """Return the facts of a labelset, with the counts of each class."""
+    lines = _lines(id=item.id, name=item.name, created=item.created_at, images=item.num_images)
+    warnings = _bullets("warnings", [str(warning) for warning in item.warnings])
+    return _blocks(lines, _class_counts(item), warnings)
 
 
-def checked(found: CheckedLabels) -> str:
-    """Labelled images that were checked and not kept."""
-    tasks = ", ".join(f"{name} {count}" for name, count in found.tasks.items())
-    return _blocks(_lines(images=found.num_images, labels=tasks), _class_counts(found))
+def checked(labels: CheckedLabels) -> str:
+    """Return the facts of labelled images that were checked and not stored."""
+    tasks = ", ".join(f"{name} {count}" for name, count in labels.tasks.items())
+    return _blocks(_lines(images=labels.num_images, labels=tasks), _class_counts(labels))
 
 
-def counts(found: Mapping[str, int]) -> str:
-    """How many files there are of each part of a labelset."""
-    return _lines(**{part: number for part, number in found.items() if number})
+def counts(parts: Mapping[str, int]) -> str:
+    """Return the number of files of each part of a labelset."""
+    return _lines(**{part: number for part, number in parts.items() if number})
 
 
-def job(found: Job) -> str:
-    """One job of any kind: its state, and what was measured when it has ended."""
+def job(item: Job) -> str:
+    """Return the state of a job of any kind, and its metrics after its end."""
     lines = _lines(
-        id=found.id,
-        status=found.status,
-        created=found.created_at,
-        finished=found.finished_at,
-        progress=found.progress
-        and f"{found.progress.stage} {found.progress.done}/{found.progress.total}",
-        error=found.error and f"{found.error.code}: {found.error.detail}",
-        **(_of_generator(found) if isinstance(found, Generator) else {}),
-        **(_of_fit(found) if isinstance(found, Fit) else {}),
-        **(_of_batch(found) if isinstance(found, Batch) else {}),
+        id=item.id,
+        status=item.status,
+        created=item.created_at,
+        finished=item.finished_at,
+        progress=item.progress
+        and f"{item.progress.stage} {item.progress.done}/{item.progress.total}",
+        error=item.error and f"{item.error.code}: {item.error.detail}",
+        **(_of_generator(item) if isinstance(item, Generator) else {}),
+        **(_of_fit(item) if isinstance(item, Fit) else {}),
+        **(_of_batch(item) if isinstance(item, Batch) else {}),
     )
-    if not isinstance(found, Fit):
+    if not isinstance(item, Fit):
         return lines
-    metrics = found.metrics or {}
+    metrics = item.metrics or {}
     return _blocks(lines, _class_scores(metrics), _bullets("advice", metrics.get("advice") or ()))
 
 
-def folder(found: BatchFolder) -> str:
-    """What a downloaded batch holds."""
-    batch = found.batch
+def folder(item: BatchFolder) -> str:
+    """Return the facts of a downloaded batch."""
+    batch, labels = item.batch, item.labels
     return _lines(
-        folder=found.folder,
+        folder=item.folder,
         batch=batch.id,
         fit=batch.fit.id,
         seed=batch.seed,
-        samples=found.num_samples,
-        shards=len(found.index.shards),
-        bytes=sum(shard.num_bytes for shard in found.index.shards),
-        classes=", ".join(found.labels.classes) or None,
-        keypoints=found.labels.keypoints and ", ".join(found.labels.keypoints.names),
-        depth=found.labels.depth and f"{found.labels.depth.scale} {found.labels.depth.unit}",
+        samples=item.num_samples,
+        shards=len(item.index.shards),
+        bytes=sum(shard.num_bytes for shard in item.index.shards),
+        classes=", ".join(labels.classes) or None,
+        keypoints=labels.keypoints and ", ".join(labels.keypoints.names),
+        depth=labels.depth and f"{labels.depth.scale} {labels.depth.unit}",
     )
 
 
@@ -156,23 +156,23 @@ def _of_fit(fit: Fit) -> dict[str, object]:
 
 
 def _class_scores(metrics: Mapping[str, Any]) -> str:
-    """The IoU of each class, by what was judged: held-out images, the estimate, or neither."""
+    """Return a table of the IoU of each class on held-out images and by estimate; empty without both."""
     columns = {
         title: (metrics.get(name) or {}).get("class_iou") or {}
         for title, name in (("HELD-OUT IOU", "heldout"), ("ESTIMATED IOU", "estimate"))
     }
-    judged = {title: scores for title, scores in columns.items() if scores}
-    classes = list(dict.fromkeys(name for scores in judged.values() for name in scores))
-    rows = [(name, *(_share(scores.get(name)) for scores in judged.values())) for name in classes]
-    return table(("CLASS", *judged), rows) if rows else ""
+    measured = {title: scores for title, scores in columns.items() if scores}
+    classes = list(dict.fromkeys(name for scores in measured.values() for name in scores))
+    rows = [(name, *(_share(scores.get(name)) for scores in measured.values())) for name in classes]
+    return table(("CLASS", *measured), rows) if rows else ""
 
 
 def _share(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, int | float) else "-"
 
 
-def _class_counts(found: CheckedLabels) -> str:
-    rows = [(count.name, count.num_images, count.num_pixels) for count in found.classes]
+def _class_counts(labels: CheckedLabels) -> str:
+    rows = [(count.name, count.num_images, count.num_pixels) for count in labels.classes]
     return table(("CLASS", "IMAGES", "PIXELS"), rows) if rows else ""
 
 
@@ -181,15 +181,15 @@ def _bullets(title: str, items: Sequence[str]) -> str:
 
 
 def _blocks(*texts: str) -> str:
-    """Parts of an answer with an empty line between them; empty ones are left out."""
+    """Return the texts that are not empty, with an empty line between them."""
     return "\n\n".join(text for text in texts if text)
 
 
 def _scores(where: str, scores: Mapping[str, Any]) -> dict[str, object]:
-    """One number for each task that was judged, by images that were held out or by an estimate without any."""
+    """Return the main score of each task; `where` is the prefix of the names: heldout or estimate."""
     keypoints, depth = scores.get("keypoints") or {}, scores.get("depth") or {}
-    found = {"miou": scores.get("miou"), "pck": keypoints.get("pck"), "absrel": depth.get("absrel")}
-    return {f"{where}_{name}": value for name, value in found.items()}
+    main = {"miou": scores.get("miou"), "pck": keypoints.get("pck"), "absrel": depth.get("absrel")}
+    return {f"{where}_{name}": value for name, value in main.items()}
 
 
 def _of_batch(batch: Batch) -> dict[str, object]:

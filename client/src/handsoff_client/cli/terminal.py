@@ -1,16 +1,16 @@
-"""Text for a terminal: messages go to standard error, and nothing that others wrote can steer the terminal."""
+"""Write to a terminal: messages go to standard error, and text from elsewhere cannot control the terminal."""
 
 import sys
 
 
-def tell(text: str) -> None:
-    """Write a message for a person."""
+def write_message(text: str) -> None:
+    """Write a message to standard error."""
     sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
 
 
 def printable(text: str) -> str:
-    """Text without control characters: a name or a message from elsewhere may hold escape sequences."""
+    """Return the text without control characters: a name or a message may contain escape sequences."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text
     )

@@ -1,4 +1,4 @@
-"""Shards on this machine's disk, by their digest: each is fetched once, whoever asks, and verified when it is."""
+"""A cache of shards on disk, by digest. All processes of a machine share it: each shard is downloaded once."""
 
 import os
 import sys
@@ -12,18 +12,18 @@ CACHE_VARIABLE = "HANDSOFF_CACHE"
 
 
 def default_folder() -> Path:
-    """`HANDSOFF_CACHE`, else where this system's caches are (`XDG_CACHE_HOME`, `~/.cache`)."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named)
+    """Return `HANDSOFF_CACHE`, else `handsoff` in the cache folder of the system (`XDG_CACHE_HOME`, `~/.cache`)."""
+    folder = os.environ.get(CACHE_VARIABLE)
+    if folder:
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "handsoff"
 
 
 class ShardCache:
-    """A folder of shards that all processes of a machine share.
+    """A folder of shards for all processes of a machine.
 
-    With `max_bytes`, the shards that were used longest ago give way; a process that still reads one keeps its bytes
-    (an open file outlives its name), and fetches it again when it needs it anew.
+    With `max_bytes`, the least recently used shards are deleted. A process that has such a shard open can still read it
+    (the file exists until it is closed), and downloads it again for the next use.
     """
 
     def __init__(self, folder: Path | str | None = None, *, max_bytes: int | None = None) -> None:
@@ -31,25 +31,25 @@ class ShardCache:
         self.max_bytes = max_bytes
 
     def path(self, sha256: str, fetch: Callable[[Path], Path]) -> Path:
-        """The shard of this digest; `fetch` puts it at the path that it is given, unless it is there already."""
+        """Return the path of the shard with this digest. If it is missing, `fetch` writes it to the path it gets."""
         target = self._target(sha256)
         if not target.exists():
-            with self._alone(sha256):
+            with self._locked(sha256):
                 fetch(target)
-            self._make_room(target)
+            self._evict(target)
         _touch(target)
         return target
 
-    def note(self, name: str, sha256: str) -> None:
-        """Remembers what goes by a name, so that nobody need be asked again. A note ends with its shard."""
+    def assign(self, name: str, sha256: str) -> None:
+        """Give a shard a name, so that `find` needs no request for its digest. The name is deleted with its shard."""
         path = self.folder / "names" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{name}.{uuid.uuid4().hex}")
         draft.write_text(sha256)
         draft.replace(path)
 
-    def noted(self, name: str) -> Path | None:
-        """The shard that was noted under a name, if it is still here."""
+    def find(self, name: str) -> Path | None:
+        """Return the path of the shard with this name; None when it is not in the cache."""
         try:
             target = self._target((self.folder / "names" / name).read_text())
         except FileNotFoundError:
@@ -60,39 +60,40 @@ class ShardCache:
         return self.folder / "shards" / f"{sha256}.tar"
 
     @contextmanager
-    def _alone(self, name: str) -> Iterator[None]:
-        """Who wants the same shard waits for the first. On Windows nobody does: there, one process at a time."""
+    def _locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of a shard against other processes. Windows has no lock: use one process at a time there."""
         path = self.folder / "locks" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as lock:
             if sys.platform != "win32":
-                import fcntl  # noqa: PLC0415 - not there on Windows
+                import fcntl  # noqa: PLC0415 - missing on Windows
 
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _make_room(self, newest: Path) -> None:
+    def _evict(self, newest: Path) -> None:
+        """Delete the least recently used shards except the newest until `max_bytes` is satisfied."""
         if self.max_bytes is None:
             return
-        found = [(path, path.stat()) for path in newest.parent.glob("*.tar") if path != newest]
-        total = newest.stat().st_size + sum(info.st_size for _, info in found)
-        for path, info in sorted(found, key=lambda pair: pair[1].st_mtime):
+        shards = [(path, path.stat()) for path in newest.parent.glob("*.tar") if path != newest]
+        total = newest.stat().st_size + sum(info.st_size for _, info in shards)
+        for path, info in sorted(shards, key=lambda pair: pair[1].st_mtime):
             if total <= self.max_bytes:
                 break
             path.unlink(missing_ok=True)
             total -= info.st_size
-        self._forget_lost()
+        self._delete_stale_names()
 
-    def _forget_lost(self) -> None:
-        """Removes the notes of shards that had to give way: a stream without an end would leave as many."""
-        for note in (self.folder / "names").glob("*"):
-            with suppress(FileNotFoundError):  # another process tidies as well
-                if not self._target(note.read_text()).exists():
-                    note.unlink()
+    def _delete_stale_names(self) -> None:
+        """Delete the names of deleted shards: an endless stream would collect endlessly many."""
+        for name in (self.folder / "names").glob("*"):
+            with suppress(FileNotFoundError):  # another process may do the same
+                if not self._target(name.read_text()).exists():
+                    name.unlink()
 
 
 def _touch(path: Path) -> bool:
-    """Marks a shard as used now. False when it is not there: somebody made room for another at this moment."""
+    """Mark a shard as used now. Return False when it is missing: another process may have evicted it."""
     try:
         os.utime(path, ns=(time.time_ns(), time.time_ns()))
     except FileNotFoundError:

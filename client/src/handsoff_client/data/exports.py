@@ -1,11 +1,11 @@
-"""`export(folder, "coco", out)`: a downloaded batch in a format that other tools read. The whole of it, or nothing."""
+"""Export a downloaded batch in the format of another tool, atomically: `export(folder, "coco", out)`."""
 
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from handsoff_client.data.folders import BatchFolder
-from handsoff_shards.errors import InvalidInput
+from handsoff_client.api.batch_folders import BatchFolder
+from handsoff_client.http.downloads import check_absent
 from handsoff_shards.formats import files_of, write_folder, write_zip
 from handsoff_shards.reading import Entry
 
@@ -13,14 +13,13 @@ ZIP = ".zip"
 
 
 def export(folder: BatchFolder, name: str, out: Path | str, *, instances: bool = False) -> Path:
-    """Writes a batch as `name`, one of `handsoff_shards.formats.FORMATS`, to `out`: a folder, or one file (`.zip`).
+    """Write a batch in the format `name`, one of `handsoff_shards.formats.FORMATS`, to `out`: a folder, or a `.zip`.
 
-    `instances` makes each connected region an object of its own (coco; yolo-seg always does).
-    Nothing may be there yet. It is written beside it and renamed when it is whole.
+    `instances` makes each connected region a separate object (coco; yolo-seg always does). `out` must not exist. The
+    export is written to a temporary name beside `out` and renamed at the end.
     """
     target = Path(out)
-    if target.exists():
-        raise InvalidInput(f"'{target}' is there already. Name a path that is not.")
+    check_absent(target)
     files = files_of(folder.shards, name, instances=instances)
     part = target.with_name(f"{target.name}.part")
     _remove(part)
@@ -42,7 +41,7 @@ def _write(files: Iterable[Entry], part: Path, *, as_zip: bool) -> None:
 
 
 def _remove(path: Path) -> None:
-    """A folder or a file, or nothing."""
+    """Delete a folder or a file if it exists."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

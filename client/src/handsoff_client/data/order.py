@@ -1,7 +1,8 @@
-"""Which sample is whose: one order of an epoch for everybody, dealt out to ranks and their loaders' workers.
+"""The order of the samples of an epoch, and its division between ranks and the workers of their loaders.
 
-The order depends on seed and epoch alone, never on how many read it. So what a job has consumed is a beginning of the
-order, one number, and it may go on with another number of ranks or workers. Pure arithmetic: nothing is read here.
+The order depends only on seed and epoch, not on the number of readers. So the state of a job is one number: the length
+of the consumed beginning of the order. The job may continue with another number of ranks or workers. This file only
+computes; it reads no data.
 """
 
 from bisect import bisect_right
@@ -19,7 +20,7 @@ Tail = Literal["drop", "pad"]
 
 @dataclass(frozen=True)
 class Consumer:
-    """One of `world_size` x `num_workers` that share an epoch: worker `worker` of rank `rank`."""
+    """Worker `worker` of rank `rank`: one of the `world_size` x `num_workers` readers of an epoch."""
 
     rank: int = 0
     world_size: int = 1
@@ -31,9 +32,9 @@ class Consumer:
 class Deal:
     """How the positions `start` to `total` of an order become batches.
 
-    Round k gives each rank the next `batch_size` positions, one after the other: contiguous, so a batch lies in one
-    shard or two. The last round is divided evenly; what is left then, fewer positions than ranks, is dropped, or
-    padded with positions from the order's beginning, so that every rank has equally many.
+    Round k gives each rank in turn the next `batch_size` positions. They are contiguous, so a batch is in one or two
+    shards. The last round is divided evenly. The remaining positions, fewer than ranks, are dropped, or padded with
+    positions from the beginning of the order, so that all ranks have the same number.
     """
 
     start: int
@@ -44,22 +45,22 @@ class Deal:
 
     @property
     def num_batches(self) -> int:
-        """How many batches every rank has."""
+        """The number of batches of each rank."""
         full, rest = divmod(self.total - self.start, self.world_size * self.batch_size)
         return full + (self._share(rest) > 0)
 
     @property
     def num_samples(self) -> int:
-        """How many samples every rank has."""
+        """The number of samples of each rank."""
         return self._share(self.total - self.start)
 
     @property
-    def num_left(self) -> int:
-        """How many positions nobody gets: fewer than ranks, and none with `pad`."""
+    def num_dropped(self) -> int:
+        """The number of dropped positions: fewer than ranks, and 0 with `pad`."""
         return max(0, self.total - self.start - self.world_size * self.num_samples)
 
     def batch(self, number: int, rank: int) -> list[int]:
-        """The positions of one batch of one rank."""
+        """Return the positions of one batch of one rank."""
         begin = self.start + number * self.world_size * self.batch_size
         size = min(self.batch_size, self._share(self.total - begin))
         first = begin + rank * size
@@ -69,31 +70,32 @@ class Deal:
         ]
 
     def batches(self, consumer: Consumer) -> Iterator[list[int]]:
-        """The batches of one worker: every `num_workers`-th of its rank's, as a DataLoader asks its workers in turn."""
+        """Yield the batches of one worker: every `num_workers`-th of its rank, as a DataLoader takes turns."""
         for number in range(consumer.worker, self.num_batches, consumer.num_workers):
             yield self.batch(number, consumer.rank)
 
     def consumed(self, num_samples: int) -> int:
-        """The position up to which all is consumed when every rank has had `num_samples`.
+        """Return the length of the consumed beginning of the order after `num_samples` samples of every rank.
 
-        Raises `ValueError` in the middle of a batch of several ranks: what is consumed is no beginning then.
+        Raises `ValueError` in the middle of a batch of several ranks: the consumed positions have gaps then.
         """
         is_whole = num_samples % self.batch_size == 0 or num_samples == self.num_samples
         if self.world_size > 1 and not is_whole:
             raise ValueError(
-                f"{num_samples} samples are no whole batches of {self.batch_size}: take the state between two batches."
+                f"expected complete batches of {self.batch_size}, got {num_samples} samples. Take the state between two"
+                " batches."
             )
         return min(self.start + self.world_size * num_samples, self.total)
 
     def _share(self, positions: int) -> int:
-        """How many of some positions each rank gets."""
+        """Return how many of `positions` each rank gets."""
         extra = self.world_size - 1 if self.tail == "pad" else 0
         return (positions + extra) // self.world_size
 
 
 @dataclass(frozen=True)
 class EvenSizes(Sequence[int]):
-    """The sizes of many equal shards, none of them written out: those of a stream."""
+    """The equal sizes of the many shards of a stream, without a list in memory."""
 
     num_shards: int
     shard_size: int
@@ -109,7 +111,7 @@ class EvenSizes(Sequence[int]):
         if isinstance(shard, slice):
             return EvenSizes(len(range(self.num_shards)[shard]), self.shard_size)
         if not -self.num_shards <= shard < self.num_shards:
-            raise IndexError(f"shard {shard} of {self.num_shards}")
+            raise IndexError(f"expected a shard below {self.num_shards}, got {shard}")
         return self.shard_size
 
 
@@ -118,27 +120,27 @@ class Order(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, position: int, /) -> tuple[int, int]: ...
-    def coming(self, position: int, count: int) -> list[int]:
-        """The shards after the one at `position`, `count` of them at most."""
+    def next_shards(self, position: int, count: int) -> list[int]:
+        """Return at most `count` shards after the one at `position`."""
 
 
 def num_samples_in(sizes: Sequence[int]) -> int:
-    """How many samples shards of these sizes hold."""
+    """Return the number of samples in shards of these sizes."""
     return len(sizes) * sizes.shard_size if isinstance(sizes, EvenSizes) else sum(sizes)
 
 
 def order_of(sizes: Sequence[int], *, seed: int, epoch: int, shuffle: bool) -> Order:
-    """The order of an epoch over shards of these sizes."""
+    """Return the order of an epoch over shards of these sizes."""
     if isinstance(sizes, EvenSizes):
         return EndlessOrder(sizes, seed=seed, epoch=epoch, shuffle=shuffle)
     return ShardOrder(sizes, seed=seed, epoch=epoch, shuffle=shuffle)
 
 
 class EndlessOrder:
-    """The order of a stream: shard after shard, as they are rendered ahead. Nothing in it grows with their number.
+    """The order of a stream: shard by shard, as the service renders ahead. Its memory does not depend on their number.
 
-    With `shuffle`, the samples of each shard come in a random order. All samples are independent draws, so shards in
-    a random order would be no more random, and none of them would be there in time.
+    `shuffle` shuffles the samples inside each shard. Shards stay in order: all samples are independent draws, so
+    shuffled shards would be no more random, and they would not be rendered in time.
     """
 
     def __init__(self, sizes: EvenSizes, *, seed: int, epoch: int, shuffle: bool) -> None:
@@ -154,8 +156,8 @@ class EndlessOrder:
         shard, place = divmod(position, self._sizes.shard_size)
         return shard, self._places(shard)[place] if self._shuffle else place
 
-    def coming(self, position: int, count: int) -> list[int]:
-        """The shards after the one at `position`, `count` of them at most."""
+    def next_shards(self, position: int, count: int) -> list[int]:
+        """Return at most `count` shards after the one at `position`."""
         following = position // self._sizes.shard_size + 1
         return list(range(following, min(following + count, len(self._sizes))))
 
@@ -164,10 +166,10 @@ class EndlessOrder:
 
 
 class ShardOrder:
-    """An epoch's order of the samples of all shards: position => (shard, place in the shard).
+    """The order of the samples of a batch in an epoch: position => (shard, place in the shard).
 
-    With `shuffle`, shards come in a random order, and the samples of each in one. Samples of a batch are independent
-    draws of a generator, so mixing across shards would cost reading and gain nothing.
+    `shuffle` shuffles the shards, and the samples inside each shard. Samples are independent draws of a generator, so
+    mixing across shards would cost more reads and gain nothing.
     """
 
     def __init__(self, sizes: Sequence[int], *, seed: int, epoch: int, shuffle: bool) -> None:
@@ -187,8 +189,8 @@ class ShardOrder:
         place = position - self._stops[turn] + self._sizes[shard]
         return shard, self._places(shard)[place] if self._shuffle else place
 
-    def coming(self, position: int, count: int) -> list[int]:
-        """The shards after the one at `position`, `count` of them at most."""
+    def next_shards(self, position: int, count: int) -> list[int]:
+        """Return at most `count` shards after the one at `position`."""
         turn = bisect_right(self._stops, position) + 1
         return self.shards[turn : turn + count]
 
@@ -198,10 +200,10 @@ class ShardOrder:
 
 @dataclass(frozen=True)
 class Mix:
-    """Real items strewn evenly among synthetic ones: of any first q positions, floor(q x share) are real.
+    """Real samples, spread evenly among synthetic ones: of the first q positions, floor(q x share) are real, for any q.
 
-    `share` is real / all, below 1. An epoch has every synthetic sample once; real items repeat, or not all come, as
-    the share demands.
+    `share` is real / all, below 1. An epoch has every synthetic sample once. It repeats or omits real samples to reach
+    the share.
     """
 
     num_synthetic: int
@@ -209,7 +211,7 @@ class Mix:
     share: Fraction
 
     def __len__(self) -> int:
-        """The longest q with no more than `num_synthetic` synthetic positions."""
+        """The largest q with at most `num_synthetic` synthetic positions."""
         length = int(self.num_synthetic / (1 - self.share))
         while self._synthetic_before(length) > self.num_synthetic:
             length -= 1
@@ -218,12 +220,12 @@ class Mix:
         return length
 
     def real(self, position: int) -> int | None:
-        """Which real draw stands at a position, from 0; None for a synthetic sample."""
+        """Return the number of the real draw at a position, from 0; None for a synthetic sample."""
         before, after = int(position * self.share), int((position + 1) * self.share)
         return before if after > before else None
 
     def synthetic(self, position: int) -> int:
-        """Which synthetic position stands there, when no real one does."""
+        """Return the synthetic position at a position that is not real."""
         return self._synthetic_before(position)
 
     def _synthetic_before(self, position: int) -> int:
@@ -231,7 +233,7 @@ class Mix:
 
 
 def permutation(count: int, seed: int, epoch: int, stream: int) -> list[int]:
-    """A random order of 0 .. count - 1 from raw Philox integers: the same in every version of NumPy, for ever."""
+    """Return a random order of 0 .. count - 1 from raw Philox integers, which are equal in every version of NumPy."""
     key = (seed & 0xFFFFFFFFFFFFFFFF) | (epoch << 64)
     raw = np.random.Philox(key=key, counter=stream << 128).random_raw(count)
     return [int(place) for place in np.argsort(raw, kind="stable")]

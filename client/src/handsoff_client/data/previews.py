@@ -1,4 +1,4 @@
-"""A contact sheet of labelled samples: each image, its labels laid over it, depth and uncertainty, and a legend."""
+"""A contact sheet of labelled samples: each image, its labels over it, depth, uncertainty, and a legend."""
 
 import colorsys
 import io
@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.labels import Labels
+from handsoff_shards.members import MASK, Files
 from handsoff_shards.reading import BACKGROUND
 from handsoff_shards.samples import Sample, decode_sample
-from handsoff_shards.tars import Files
 
 TILE_PX = 192
 GAP_PX = 8
@@ -28,8 +28,8 @@ Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Look:
-    """One sample as it is drawn."""
+class Entry:
+    """One sample with its title and the colors of its classes."""
 
     title: str
     sample: Sample
@@ -38,45 +38,45 @@ class Look:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the sheet: what stands above it, and how a sample's tile is drawn."""
+    """One column of the sheet: its title, and the function that draws the tile of a sample."""
 
     title: str
-    draw: Callable[[Look, Labels], Image.Image]
+    draw: Callable[[Entry, Labels], Image.Image]
 
 
 def contact_sheet(samples: Sequence[tuple[str, Files]], labels: Labels, title: str) -> Image.Image:
-    """Draw samples, given by key and files, one to a row. Raises `InvalidInput` for none, and for a damaged one."""
+    """Draw samples, given by key and files, one per row. Raises `InvalidInput` for no sample, and for a damaged one."""
     if not samples:
-        raise InvalidInput("There are no samples to show.")
-    looks = [_look(key, files, labels) for key, files in samples]
-    columns = _columns(looks)
+        raise InvalidInput("Expected at least 1 sample to draw, got 0.")
+    entries = [_entry(key, files, labels) for key, files in samples]
+    columns = _columns(entries)
     width_px = max(len(columns) * (TILE_PX + GAP_PX) + GAP_PX, 400)
-    legend = _legend(looks[0].colors, labels, width_px)
+    legend = _legend(entries[0].colors, labels, width_px)
     top_px = GAP_PX + LINE_PX + legend.height + LINE_PX
     row_px = TILE_PX + LINE_PX + GAP_PX
-    sheet = Image.new("RGB", (width_px, top_px + len(looks) * row_px), PAPER)
+    sheet = Image.new("RGB", (width_px, top_px + len(entries) * row_px), PAPER)
     _write(sheet, (GAP_PX, GAP_PX), title, width_px)
     sheet.paste(legend, (0, GAP_PX + LINE_PX))
     for place, column in enumerate(columns):
         left_px = GAP_PX + place * (TILE_PX + GAP_PX)
         _write(sheet, (left_px, top_px - LINE_PX), column.title, TILE_PX)
-        for row, look in enumerate(looks):
-            tile = column.draw(look, labels)
+        for row, entry in enumerate(entries):
+            tile = column.draw(entry, labels)
             sheet.paste(tile, (left_px + (TILE_PX - tile.width) // 2, top_px + row * row_px))
-    for row, look in enumerate(looks):
-        _write(sheet, (GAP_PX, top_px + row * row_px + TILE_PX), look.title, width_px)
+    for row, entry in enumerate(entries):
+        _write(sheet, (GAP_PX, top_px + row * row_px + TILE_PX), entry.title, width_px)
     return sheet
 
 
 def contact_sheet_png(samples: Sequence[tuple[str, Files]], labels: Labels, title: str) -> bytes:
-    """The contact sheet as the bytes of a PNG."""
+    """Return the contact sheet as a PNG file."""
     buffer = io.BytesIO()
     contact_sheet(samples, labels, title).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def class_colors(labels: Labels, palette: Sequence[int] | None) -> list[Color]:
-    """One color for each class: those of the masks' own palette, else hues that lie far apart."""
+    """Return one color for each class: from the palette of the masks, else hues that are far apart."""
     if palette and len(palette) >= 3 * len(labels.classes):
         return [_rgb(palette[3 * index : 3 * index + 3]) for index in range(len(labels.classes))]
     hues = (index * _GOLDEN % 1 for index in range(len(labels.classes)))
@@ -85,10 +85,10 @@ def class_colors(labels: Labels, palette: Sequence[int] | None) -> list[Color]:
     ]
 
 
-def _look(key: str, files: Files, labels: Labels) -> Look:
+def _entry(key: str, files: Files, labels: Labels) -> Entry:
     try:
         sample = decode_sample(files)
-        palette = _palette(files.get("mask.png"))
+        palette = _palette(files.get(MASK))
     except (
         OSError,
         ValueError,
@@ -100,7 +100,7 @@ def _look(key: str, files: Files, labels: Labels) -> Look:
         raise InvalidInput(f"Sample '{key}' cannot be read ({error}).") from error
     score = sample.facts.get("score")
     ending = f"   score {score:.3f}" if isinstance(score, float) else ""
-    return Look(f"{key}{ending}", sample, class_colors(labels, palette))
+    return Entry(f"{key}{ending}", sample, class_colors(labels, palette))
 
 
 def _palette(mask: bytes | None) -> Sequence[int] | None:
@@ -110,30 +110,31 @@ def _palette(mask: bytes | None) -> Sequence[int] | None:
         return image.getpalette() if image.mode == "P" else None
 
 
-def _columns(looks: Sequence[Look]) -> list[Column]:
-    """The image, and a column for each kind of label that occurs."""
-    samples = [look.sample for look in looks]
+def _columns(entries: Sequence[Entry]) -> list[Column]:
+    """Return a column for the image, and one for each kind of label that occurs."""
+    samples = [entry.sample for entry in entries]
     has_labels = any(one.mask is not None or one.keypoints is not None for one in samples)
-    wanted: Mapping[Column, bool] = {
-        Column("image", lambda look, _: _fitted(look.sample.image)): True,
+    columns: Mapping[Column, bool] = {
+        Column("image", lambda entry, _: _fitted(entry.sample.image)): True,
         Column("labels over image", _overlay): has_labels,
         Column("depth (near is bright)", _depth): any(one.depth is not None for one in samples),
         Column("uncertainty (white is 1 nat)", _uncertainty): any(
             one.uncertainty is not None for one in samples
         ),
     }
-    return [column for column, is_there in wanted.items() if is_there]
+    return [column for column, is_used in columns.items() if is_used]
 
 
-def _overlay(look: Look, labels: Labels) -> Image.Image:
-    """Classes as colors over the image, all but the background; keypoints as dots, joined by their lines."""
-    sample = look.sample
+def _overlay(entry: Entry, labels: Labels) -> Image.Image:
+    """Draw classes except the background as colors over the image, and keypoints as dots with their skeleton."""
+    sample = entry.sample
     pixels = sample.image.astype(np.float32)
     if sample.mask is not None and sample.mask.shape == pixels.shape[:2]:
-        for index, (name, color) in enumerate(zip(labels.classes, look.colors, strict=True)):
+        for index, (name, color) in enumerate(zip(labels.classes, entry.colors, strict=True)):
             if name.casefold() != BACKGROUND:
-                here = sample.mask == index
-                pixels[here] = (1 - OVERLAY) * pixels[here] + OVERLAY * np.array(color, np.float32)
+                inside = sample.mask == index
+                tint = OVERLAY * np.array(color, np.float32)
+                pixels[inside] = (1 - OVERLAY) * pixels[inside] + tint
     tile = _fitted(pixels.astype(np.uint8))
     if sample.keypoints is not None:
         _draw_points(tile, sample.keypoints, tile.width / sample.image.shape[1], labels)
@@ -143,26 +144,27 @@ def _overlay(look: Look, labels: Labels) -> Image.Image:
 def _draw_points(
     tile: Image.Image, points: NDArray[np.float32], scale: float, labels: Labels
 ) -> None:
-    """A point that is seen is filled, a hidden one is a ring, an absent one is not drawn."""
+    """Draw a visible point as a disk, a hidden one as a ring, an absent one not."""
     draw = ImageDraw.Draw(tile)
     names = labels.keypoints.names if labels.keypoints else ()
     places = {
         name: (x * scale, y * scale)
-        for name, (x, y, seen) in zip(names, points, strict=False)
-        if seen
+        for name, (x, y, visibility) in zip(names, points, strict=False)
+        if visibility
     }
     for pair in labels.keypoints.skeleton if labels.keypoints else ():
         if all(name in places for name in pair):
             draw.line([places[name] for name in pair], fill=(255, 255, 255), width=1)
-    for x, y, seen in points:
-        if seen:
+    for x, y, visibility in points:
+        if visibility:
             box = [x * scale - 2.5, y * scale - 2.5, x * scale + 2.5, y * scale + 2.5]
-            draw.ellipse(box, fill=(255, 40, 40) if seen == 2 else None, outline=(255, 255, 255))
+            fill = (255, 40, 40) if visibility == 2 else None
+            draw.ellipse(box, fill=fill, outline=(255, 255, 255))
 
 
-def _depth(look: Look, labels: Labels) -> Image.Image:
-    """Stretched from the nearest to the farthest that is known."""
-    depth = look.sample.depth
+def _depth(entry: Entry, labels: Labels) -> Image.Image:
+    """Draw depth, stretched from the nearest known value to the farthest."""
+    depth = entry.sample.depth
     if depth is None:
         return Image.new("RGB", (TILE_PX, TILE_PX), PAPER)
     unknown = labels.depth.unknown if labels.depth else None
@@ -176,8 +178,8 @@ def _depth(look: Look, labels: Labels) -> Image.Image:
     return _fitted(shades.astype(np.uint8))
 
 
-def _uncertainty(look: Look, _: Labels) -> Image.Image:
-    nats = look.sample.uncertainty
+def _uncertainty(entry: Entry, _: Labels) -> Image.Image:
+    nats = entry.sample.uncertainty
     if nats is None:
         return Image.new("RGB", (TILE_PX, TILE_PX), PAPER)
     shades = np.repeat(np.clip(nats * 255, 0, 255)[..., None], 3, axis=2)
@@ -185,7 +187,7 @@ def _uncertainty(look: Look, _: Labels) -> Image.Image:
 
 
 def _fitted(pixels: NDArray[np.uint8]) -> Image.Image:
-    """An RGB image at the size of a tile; small ones keep their pixels visible."""
+    """Return an RGB image in the size of a tile. Small images are enlarged without smoothing."""
     image = Image.fromarray(pixels)
     scale = TILE_PX / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -193,7 +195,7 @@ def _fitted(pixels: NDArray[np.uint8]) -> Image.Image:
 
 
 def _legend(colors: Sequence[Color], labels: Labels, width_px: int) -> Image.Image:
-    """Every class with its color, in as many lines as that takes."""
+    """Draw every class with its color, in as many lines as needed."""
     places, left_px, line = [], GAP_PX, 0
     for name, color in zip(labels.classes, colors, strict=True):
         entry_px = min(
@@ -213,7 +215,7 @@ def _legend(colors: Sequence[Color], labels: Labels, width_px: int) -> Image.Ima
 
 
 def _write(sheet: Image.Image, place: tuple[int, int], text: str, width_px: int) -> None:
-    """One line of text, cut where the width ends."""
+    """Write one line of text, cut at the width."""
     shown = _plain(text)
     while shown and _font().getlength(shown) > width_px:
         shown = f"{shown[:-2]}~" if len(shown) > 2 else ""
@@ -225,7 +227,7 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _plain(text: str) -> str:
-    """Without control characters, which would break the line."""
+    """Return the text without control characters, which would break the line."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:500]
 
 

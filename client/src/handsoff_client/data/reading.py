@@ -1,65 +1,60 @@
-"""Samples of a source in any order, from shards that are fetched before they are needed."""
+"""Read the samples of a source in an order. The next shards are fetched ahead."""
 
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from handsoff_client.data.order import Order
 from handsoff_client.data.sources import ShardSource
 from handsoff_shards.errors import InvalidInput
-from handsoff_shards.tars import Files, ShardReader
+from handsoff_shards.members import Files
+from handsoff_shards.tars import ShardReader
 
 OPEN_SHARDS = 3
 
 
 class SampleReader:
-    """Reads samples by their position in an order, and fetches the next `prefetch` shards meanwhile, in threads."""
+    """Reads samples by their position in an order. Threads fetch the next `prefetch` shards at the same time."""
 
     def __init__(self, source: ShardSource, order: Order, *, prefetch: int) -> None:
         self._source = source
         self._order = order
         self._prefetch = prefetch
         self._threads = ThreadPoolExecutor(max(1, prefetch), thread_name_prefix="handsoff-shards")
-        self._coming: dict[int, Future[Path]] = {}
+        self._fetching: dict[int, Future[Path]] = {}
         self._open: OrderedDict[int, ShardReader] = OrderedDict()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._threads.shutdown(cancel_futures=True)
         for reader in self._open.values():
             reader.close()
 
     def read(self, position: int) -> Files:
-        """The files of the sample at a position."""
+        """Return the files of the sample at a position."""
         shard, place = self._order[position]
         if shard not in self._open:
-            self._enter(shard, position)
+            self._open_shard(shard, position)
         return self._open[shard][place]
 
-    def _enter(self, shard: int, position: int) -> None:
-        """Opens a shard, asks for those that follow, and closes the one that was opened longest ago."""
-        wanted = self._ask_for(shard)
-        for following in self._order.coming(position, self._prefetch):
-            self._ask_for(following)
-        self._open[shard] = reader = ShardReader(wanted.result())
-        del self._coming[shard]
+    def _open_shard(self, shard: int, position: int) -> None:
+        """Open a shard, fetch the next ones, and close the one that was opened first."""
+        path = self._fetch(shard)
+        for following in self._order.next_shards(position, self._prefetch):
+            self._fetch(following)
+        self._open[shard] = reader = ShardReader(path.result())
+        del self._fetching[shard]
         if len(reader) != self._source.sizes[shard]:
             raise InvalidInput(
-                f"Shard {shard} holds {len(reader)} samples, but {self._source.sizes[shard]} were promised."
+                f"Expected {self._source.sizes[shard]} samples in shard {shard}, got {len(reader)}."
             )
         if len(self._open) > OPEN_SHARDS:
             self._open.popitem(last=False)[1].close()
 
-    def _ask_for(self, shard: int) -> Future[Path]:
-        if shard not in self._coming:
-            self._coming[shard] = self._threads.submit(self._source.path, shard)
-        return self._coming[shard]
+    def _fetch(self, shard: int) -> Future[Path]:
+        if shard not in self._fetching:
+            self._fetching[shard] = self._threads.submit(self._source.path, shard)
+        return self._fetching[shard]

@@ -1,6 +1,6 @@
-"""Where a dataset's shards come from: a folder, or a batch or stream at the service through this machine's cache.
+"""The sources of a dataset's shards: a folder, or a batch or stream of the service with a local cache.
 
-A source is small and can be pickled: each worker of a DataLoader gets one.
+A source is small and can be pickled: each worker of a DataLoader gets a copy.
 """
 
 import hashlib
@@ -9,34 +9,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.client import HandsOff
 from handsoff_client.data.cache import ShardCache
-from handsoff_client.data.folders import BatchFolder
 from handsoff_client.data.order import EvenSizes
 from handsoff_client.http.retries import Retries
 from handsoff_shards.labels import Labels
 
 PATIENT = Retries(first_attempts=Retries.attempts)
-"""The address has answered before: in the middle of a training loop, a service that is away is waited for."""
+"""For an address that has answered before: a training loop waits for a service that is temporarily away."""
 
 
 class ShardSource(Protocol):
-    """Shards by number, as verified tars on disk. This is all that a dataset knows of where its data comes from."""
+    """Shards by number, as verified tars on disk. A dataset reads its data only through this protocol."""
 
     @property
     def identity(self) -> str:
-        """What a saved position is good for: equal only where the shards are."""
+        """A digest that is equal for equal shards. A saved position is valid only for the same identity."""
 
     @property
     def labels(self) -> Labels:
-        """What the labels mean."""
+        """The schema of the labels."""
 
     @property
     def sizes(self) -> Sequence[int]:
-        """How many samples each shard has."""
+        """The number of samples of each shard."""
 
     def path(self, shard: int) -> Path:
-        """The shard on disk; returns when it is there. Called from several threads and processes at once."""
+        """Return the path of the shard once it is on disk. Several threads and processes call this concurrently."""
 
 
 class FolderSource:
@@ -49,14 +49,14 @@ class FolderSource:
         self.sizes = tuple(shard.num_samples for shard in self._folder.index.shards)
 
     def path(self, shard: int) -> Path:
-        """Where the shard lies; it was verified when it was downloaded."""
+        """Return the path of the shard. The download verified it."""
         return self._folder.path_of(shard)
 
 
 class BatchSource:
-    """A batch at the service. Shards are fetched when they are needed, verified, and kept in the cache.
+    """A batch of the service. Shards are downloaded when needed, verified, and cached.
 
-    Nothing is held open in between: connections would not survive the fork of a DataLoader's workers.
+    No connection stays open: it would not survive the fork of a DataLoader's workers.
     """
 
     def __init__(self, url: str, batch_id: str, *, cache: ShardCache | None = None) -> None:
@@ -70,20 +70,21 @@ class BatchSource:
         self.sizes = tuple(shard.num_samples for shard in self._shards)
 
     def path(self, shard: int) -> Path:
-        """The shard in the cache."""
-        wanted = self._shards[shard]
+        """Return the path of the shard in the cache."""
+        listed = self._shards[shard]
 
         def fetch(target: Path) -> Path:
             with HandsOff(self._url, retries=PATIENT) as client:
-                return client.batches.fetch(self._batch_id, wanted, target)
+                return client.batches.fetch(self._batch_id, listed, target)
 
-        return self._cache.path(wanted.sha256, fetch)
+        return self._cache.path(listed.sha256, fetch)
 
 
 class StreamSource:
-    """A stream at the service. Shards are asked for and rendered when they are needed, verified, and kept in the cache.
+    """A stream of the service. Shards are requested and rendered when needed, verified, and cached.
 
-    `max_cache_bytes` bounds what a stream without an end leaves on this disk, unless `cache` is given.
+    `max_cache_bytes` limits the disk space of the cache, because a stream is endless. It is ignored when `cache` is
+    given.
     """
 
     def __init__(
@@ -99,25 +100,25 @@ class StreamSource:
         self._cache = cache or ShardCache(max_bytes=max_cache_bytes)
         with HandsOff(url) as client:
             stream = client.streams.get(stream_id)
-        # All that its samples are decided by: another stream of the same recipe is the same, and a state fits both.
+        # The recipe decides all samples. A stream with an equal recipe has equal samples, and a state fits both.
         recipe = {name: stream.json[name] for name in _RECIPE}
         self.identity = _identity([json.dumps(recipe, sort_keys=True)])
         self.labels = stream.labels
         self.sizes = EvenSizes(stream.num_shards, stream.shard_size)
 
     def path(self, shard: int) -> Path:
-        """The shard in the cache, where nobody is asked for one that is there. Raises `ShardFailed`."""
+        """Return the path of the shard in the cache. A cached shard needs no request. Raises `ShardFailed`."""
         name = f"{self.identity}-{shard}"
-        known = self._cache.noted(name)
-        if known is not None:
-            return known
+        cached = self._cache.find(name)
+        if cached is not None:
+            return cached
         with HandsOff(self._url, retries=PATIENT) as client:
-            wanted = client.streams.shard(self._stream_id, shard)
-            found = self._cache.path(
-                wanted.sha256, lambda target: client.streams.fetch(self._stream_id, wanted, target)
+            listed = client.streams.shard(self._stream_id, shard)
+            path = self._cache.path(
+                listed.sha256, lambda target: client.streams.fetch(self._stream_id, listed, target)
             )
-        self._cache.note(name, wanted.sha256)
-        return found
+        self._cache.assign(name, listed.sha256)
+        return path
 
 
 _RECIPE = ("fit", "seed", "truncation", "filter", "image_format", "shard_size", "render_version")

@@ -1,4 +1,4 @@
-"""A decoded sample as tensors, and as what torchvision's transforms take. In: NumPy arrays; out: a dict of tensors."""
+"""Convert a decoded sample to tensors, and to the types of torchvision. In: NumPy arrays; out: a dict of tensors."""
 
 from typing import Any
 
@@ -12,26 +12,27 @@ TensorSample = dict[str, Any]
 
 
 def to_tensors(sample: Sample, labels: Labels) -> TensorSample:
-    """A decoded sample as tensors; see `HandsOffDataset` for their shapes."""
-    found: TensorSample = {"image": torch.from_numpy(sample.image).permute(2, 0, 1).contiguous()}
+    """Return a decoded sample as tensors. `HandsOffDataset` documents their shapes."""
+    tensors: TensorSample = {"image": torch.from_numpy(sample.image).permute(2, 0, 1).contiguous()}
     if sample.mask is not None:
-        found["mask"] = torch.from_numpy(sample.mask).to(torch.int64)
+        tensors["mask"] = torch.from_numpy(sample.mask).to(torch.int64)
     if sample.depth is not None and labels.depth is not None:
         depth = sample.depth.astype(np.float32) * np.float32(labels.depth.scale)
-        found["depth"] = torch.from_numpy(depth)
-        found["depth"][torch.from_numpy(sample.depth == labels.depth.unknown)] = torch.nan
+        tensors["depth"] = torch.from_numpy(depth)
+        tensors["depth"][torch.from_numpy(sample.depth == labels.depth.unknown)] = torch.nan
     for name in ("keypoints", "confidence", "uncertainty"):
         if (values := getattr(sample, name)) is not None:
-            found[name] = torch.from_numpy(values)
-    return found | {name: sample.facts[name] for name in ("index", "seed") if name in sample.facts}
+            tensors[name] = torch.from_numpy(values)
+    facts = {name: sample.facts[name] for name in ("index", "seed") if name in sample.facts}
+    return tensors | facts
 
 
 def to_tv_tensors(sample: TensorSample) -> TensorSample:
-    """The sample with torchvision's types (`Image`, `Mask`, `KeyPoints`), so that its v2 transforms move labels along.
+    """Return the sample in the types of torchvision (`Image`, `Mask`, `KeyPoints`), so v2 transforms move labels too.
 
-    Needs torchvision; everything else here does without. Give it as `transform`, or as the first of several.
+    Only this function needs torchvision. Pass it as `transform`, or call it first in your transform.
     """
-    from torchvision import tv_tensors  # type: ignore[import-not-found]  # noqa: PLC0415 - optional, and wanted here alone
+    from torchvision import tv_tensors  # type: ignore[import-not-found]  # noqa: PLC0415 - optional, and needed only here
 
     typed = dict(sample)
     size = tuple(sample["image"].shape[-2:])

@@ -1,4 +1,4 @@
-"""The service's address as a person gives it, turned into the base URL that requests are sent to."""
+"""Turn the service's address as a user writes it into the base URL of requests."""
 
 import ipaddress
 import re
@@ -9,24 +9,24 @@ from handsoff_shards.errors import InvalidInput
 EXAMPLE = "http://127.0.0.1:8000"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _API = re.compile(r"/+(v1|docs|redoc|openapi\.json)(/.*)?$")
-"""What a person copies along with the address: the API's prefix, or a page of the service."""
+"""A path that users often copy with the address: the prefix of the API, or a page of the service."""
 
 
 def service_url(text: str) -> str:
-    """Return the base URL for an address: `127.0.0.1:8000`, `http://127.0.0.1:8000/v1/` and the like are accepted.
+    """Return the base URL of an address such as `127.0.0.1:8000` or `http://127.0.0.1:8000/v1/`.
 
-    A missing scheme is `http`. Raises `InvalidInput` when the text is no address of a service.
+    The default scheme is `http`. Raises `InvalidInput` for an invalid address.
     """
-    found = text.strip()
-    if not _SCHEME.match(found):
-        found = f"http://{found}"
-    parts = _split(found, text)
+    url = text.strip()
+    if not _SCHEME.match(url):
+        url = f"http://{url}"
+    parts = _split(url, text)
     path = _API.sub("", parts.path).rstrip("/")
     return f"{parts.scheme.lower()}://{parts.netloc}{path}"
 
 
 def is_loopback(url: str) -> bool:
-    """Return True when the address is on this machine, so that no proxy is asked for it."""
+    """Return True when the address is on this machine. Proxies are not used for it."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -34,10 +34,10 @@ def is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _split(found: str, text: str) -> SplitResult:
-    """The parts of a URL. Raises `InvalidInput` for what cannot be the address of a service."""
+def _split(url: str, text: str) -> SplitResult:
+    """Return the parts of a URL. Raises `InvalidInput` when it cannot be the address of a service."""
     try:
-        parts = urlsplit(found)
+        parts = urlsplit(url)
         port, host = parts.port, parts.hostname
     except ValueError as error:
         raise InvalidInput(f"{_expected(text)} ({error}).") from error
@@ -46,7 +46,7 @@ def _split(found: str, text: str) -> SplitResult:
     if not host or port == 0 or not re.fullmatch(r"[\w.:%-]+", host):
         raise InvalidInput(f"{_expected(text)}. Check host and port.")
     if parts.query or parts.fragment:
-        raise InvalidInput(f"{_expected(text)}. Leave out what follows '?' or '#'.")
+        raise InvalidInput(f"{_expected(text)}. Remove the part after '?' or '#'.")
     return parts
 
 

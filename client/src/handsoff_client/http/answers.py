@@ -1,4 +1,4 @@
-"""One answer, read whole: bounded in bytes and in time, whatever the server sends."""
+"""Read one complete answer. Its size and its time are limited."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx2
 
 from handsoff_client.errors import InvalidAnswer
-from handsoff_client.http.diagnosis import not_handsoff, redirected, shown
+from handsoff_client.http.diagnosis import display_url, not_handsoff, redirected
 from handsoff_client.http.error_codes import service_error
 from handsoff_shards.errors import HandsOffError
 
@@ -19,12 +19,12 @@ MAX_ANSWER_BYTES = 256 * 1024**2
 """More than the longest list of shards: 100,000 of them take 50 MB."""
 
 ANSWER_SECONDS = 600.0
-"""How long an answer may take from its first byte to its last."""
+"""The time limit from the first byte of an answer to the last."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered: status, headers and the whole body."""
+    """The answer of a server: status, headers and the complete body."""
 
     url: httpx2.URL
     status: int
@@ -33,7 +33,7 @@ class Answer:
 
     @classmethod
     def read(cls, response: httpx2.Response) -> Self:
-        """Read a response that is still open to its end. Raises `InvalidAnswer` when it has none."""
+        """Read an open response to its end. Raises `InvalidAnswer` when it exceeds a limit."""
         return cls(response.url, response.status_code, response.headers, _read(response))
 
     @property
@@ -43,56 +43,58 @@ class Answer:
 
     @property
     def media_type(self) -> str:
-        """The content type as it was sent."""
+        """The `Content-Type` header, empty without one."""
         return self.headers.get("Content-Type", "")
 
     @property
     def problem(self) -> Mapping[str, Any]:
-        """The problem+json of the body; empty when it is none."""
+        """The problem+json of the body; empty for any other body."""
         try:
-            found = json.loads(self.body)
+            problem = json.loads(self.body)
         except (ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return problem if isinstance(problem, dict) else {}
 
     def error(self) -> HandsOffError:
-        """The error that an answer without success is. One that is no problem+json names URL and status."""
+        """Return the error of an unsuccessful answer. Without a problem+json it names URL and status."""
         problem = self.problem
         if problem.get("code"):
             return service_error(self.status, problem)
         if HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST:
             return redirected(self.url, self.status, self.headers.get("Location", ""))
-        found = not_handsoff(self.url, self.status, self.media_type)
-        return service_error(self.status, {"detail": str(found)})
+        error = not_handsoff(self.url, self.status, self.media_type)
+        return service_error(self.status, {"detail": str(error)})
 
     def json(self) -> Any:  # noqa: ANN401 - JSON
-        """The JSON of a good answer, None for an empty one. Raises `InvalidAnswer` for anything else."""
+        """Return the JSON of the body, None for an empty body. Raises `InvalidAnswer` for any other body."""
         if not self.body:
             return None
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            found = not_handsoff(self.url, self.status, self.media_type)
-            raise InvalidAnswer(f"{found} It is not JSON.") from error
+            detail = not_handsoff(self.url, self.status, self.media_type)
+            raise InvalidAnswer(f"{detail} The body is not JSON.") from error
 
 
 def receive(http: httpx2.Client, request: httpx2.Request) -> Answer:
-    """Send a request and read its answer whole. Redirects are not followed.
+    """Send a request and read the complete answer. Redirects are not followed.
 
-    Raises `httpx2.HTTPError` without an answer, `InvalidAnswer` when it has no end.
+    Raises `httpx2.HTTPError` without an answer, `InvalidAnswer` when the answer exceeds a limit.
     """
     with closing(http.send(request, stream=True, follow_redirects=False)) as response:
         return Answer.read(response)
 
 
 def _read(response: httpx2.Response) -> bytes:
-    body, begun = bytearray(), time.monotonic()
+    body, start = bytearray(), time.monotonic()
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
-            raise InvalidAnswer(f"{shown(response.url)} sends more than {MAX_ANSWER_BYTES} bytes.")
-        if time.monotonic() - begun > ANSWER_SECONDS:
             raise InvalidAnswer(
-                f"{shown(response.url)} sends for more than {ANSWER_SECONDS:.0f} s."
+                f"{display_url(response.url)} sent more than {MAX_ANSWER_BYTES} bytes."
+            )
+        if time.monotonic() - start > ANSWER_SECONDS:
+            raise InvalidAnswer(
+                f"{display_url(response.url)} was still sending after {ANSWER_SECONDS:.0f} s."
             )
     return bytes(body)

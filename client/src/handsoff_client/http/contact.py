@@ -1,4 +1,4 @@
-"""The first contact with an address: a HandsOff service answers there, or an error says what is wrong with it."""
+"""Check an address before the first request: a HandsOff service answers there, or an error explains the problem."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from handsoff_client.http.answers import Answer, receive
 from handsoff_client.http.diagnosis import not_handsoff, origin_of, redirected, unreachable
 
 QUICK = httpx2.Timeout(1.4)
-"""Seconds for a connection and for each part of an answer: `/livez` takes milliseconds."""
+"""Timeouts in seconds of the connection and of each read. `/livez` normally takes milliseconds."""
 
 PATIENT = httpx2.Timeout(20.0, connect=1.4)
-"""A service on a machine that is very busy may need longer than `QUICK`."""
+"""For a service on a very busy machine, which may need longer than `QUICK`."""
 
 
 def check_contact(
@@ -20,14 +20,15 @@ def check_contact(
 ) -> None:
     """Return when HandsOff answers. Raises `Unreachable` or `InvalidAnswer` otherwise.
 
-    A server that is silent is asked once more with `patience`, after `notify` was told so.
+    When the server accepts the connection but stays silent, `notify` gets a message and the request is sent once more
+    with the timeout `patience`.
     """
     answer = _ask(http, "/livez", notify, patience)
     if _is_alive(answer):
         return
     if answer.status in range(300, 400):
         raise redirected(answer.url, answer.status, answer.headers.get("Location", ""))
-    # A proxy may pass on the API alone.
+    # A proxy may forward only the API.
     listed = _ask(http, "/v1/generators?limit=1", notify, patience)
     if not _is_ours(listed):
         raise not_handsoff(listed.url, listed.status, listed.media_type)
@@ -55,16 +56,16 @@ def _is_alive(answer: Answer) -> bool:
 
 
 def _is_ours(answer: Answer) -> bool:
-    """A list of generators, or a problem as ours are: also a service whose store is away is one."""
+    """Return True for a list of generators, or for a problem in HandsOff's form (its store may be unavailable)."""
     if answer.is_success:
-        found = _object(answer)
-        return isinstance(found.get("items"), list) and "has_more" in found
+        body = _object(answer)
+        return isinstance(body.get("items"), list) and "has_more" in body
     return {"code", "request_id"} <= answer.problem.keys()
 
 
 def _object(answer: Answer) -> dict[str, object]:
     try:
-        found = answer.json()
+        body = answer.json()
     except InvalidAnswer:
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}

@@ -1,4 +1,4 @@
-"""One file from a signed link to disk: resumed by Range, checked by SHA-256, there whole or not at all."""
+"""Download one file from a signed link: resume with Range, check the SHA-256, write atomically."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,10 +12,10 @@ import httpx2
 
 from handsoff_client.errors import ChecksumMismatch, InvalidAnswer, Unreachable
 from handsoff_client.http.answers import Answer
-from handsoff_client.http.diagnosis import shown, unreachable
+from handsoff_client.http.diagnosis import display_url, unreachable
 from handsoff_client.http.retries import RETRIED_STATUSES
 from handsoff_client.http.transport import Transport
-from handsoff_shards.errors import HandsOffError
+from handsoff_shards.errors import HandsOffError, InvalidInput
 
 EXPIRED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -29,11 +29,11 @@ def download(
     num_bytes: int,
     renew: Callable[[], str],
 ) -> Path:
-    """The file at `target`; what is there already is taken as it is, and a part that was left is continued.
+    """Download a file to `target` and return `target`. An existing file is kept, a partial download is resumed.
 
-    Guaranteed to be atomic: bytes gather in `{target}.part`, which is checked and only then renamed. `renew` gives a
-    new link when this one has expired. Raises `ChecksumMismatch` when the whole file has other bytes. One process at
-    a time: `cache.ShardCache` keeps several apart.
+    Guaranteed to be atomic: bytes are written to `{target}.part`, which is renamed after the check. `renew` returns a
+    new link when this one has expired. Raises `ChecksumMismatch` when the complete file has another digest. Only one
+    process may download a file at a time: `cache.ShardCache` locks for that.
     """
     if target.exists():
         return target
@@ -41,18 +41,18 @@ def download(
     part = target.with_name(f"{target.name}.part")
     with part.open("ab") as file:
         _fetch(transport, url, file, num_bytes, renew)
-    found = sha256_of(part)
-    if found != sha256:
+    actual = sha256_of(part)
+    if actual != sha256:
         part.unlink()
         raise ChecksumMismatch(
-            f"{target.name}: SHA-256 {sha256} was promised, but {found} came. Nothing of it is kept."
+            f"{target.name}: expected SHA-256 {sha256}, got {actual}. The file was deleted; download it again."
         )
     part.replace(target)
     return target
 
 
 class Listed(Protocol):
-    """A file as the service tells of it."""
+    """A file in an answer of the service."""
 
     @property
     def url(self) -> str: ...
@@ -65,7 +65,7 @@ class Listed(Protocol):
 def download_listed(
     transport: Transport, listed: Listed, target: Path, *, renew: Callable[[], str]
 ) -> Path:
-    """`download` of a file that the service has listed."""
+    """Download a file from an answer of the service. See `download`."""
     return download(
         transport,
         listed.url,
@@ -76,8 +76,14 @@ def download_listed(
     )
 
 
-def write_whole(target: Path, data: bytes) -> Path:
-    """Write a small file at `target`, whole or not at all."""
+def check_absent(target: Path) -> None:
+    """Raise `InvalidInput` when `target` exists."""
+    if target.exists():
+        raise InvalidInput(f"'{target}' exists already. Give a path that does not exist.")
+
+
+def write_atomically(target: Path, data: bytes) -> Path:
+    """Write a small file to `target` atomically."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     part.write_bytes(data)
@@ -85,17 +91,17 @@ def write_whole(target: Path, data: bytes) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """The digest of a file."""
+    """Return the digest of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
-class _Trouble:
-    """Why a try did not bring the rest."""
+class _Failure:
+    """Why an attempt did not complete the file."""
 
     error: HandsOffError
-    is_lasting: bool = False
+    is_permanent: bool = False
     is_expired: bool = False
     retry_after: str | None = None
 
@@ -103,60 +109,61 @@ class _Trouble:
 def _fetch(
     transport: Transport, url: str, file: IO[bytes], num_bytes: int, renew: Callable[[], str]
 ) -> None:
-    """Fills the file to `num_bytes`. A try that brings bytes begins the count of tries anew."""
+    """Extend the file to `num_bytes`. An attempt that adds bytes resets the count of attempts."""
     attempt = 0
     while (before := file.tell()) < num_bytes:
-        trouble = _pull(transport.http, url, file, num_bytes)
+        failure = _pull(transport.http, url, file, num_bytes)
         attempt = 1 if file.tell() > before else attempt + 1
-        if trouble is None:
+        if failure is None:
             continue
-        if trouble.is_lasting or not transport.retries.is_left(attempt):
-            raise trouble.error
-        if trouble.is_expired:
+        if failure.is_permanent or not transport.retries.is_left(attempt):
+            raise failure.error
+        if failure.is_expired:
             url = renew()
         else:
-            transport.retries.pause(attempt, trouble.error, trouble.retry_after)
+            transport.retries.pause(attempt, failure.error, failure.retry_after)
 
 
-def _pull(http: httpx2.Client, url: str, file: IO[bytes], num_bytes: int) -> _Trouble | None:
-    """Asks for what the file lacks and appends it, up to one byte more; says why nothing, or not all, was sent."""
+def _pull(http: httpx2.Client, url: str, file: IO[bytes], num_bytes: int) -> _Failure | None:
+    """Request the missing bytes and append them, at most one byte too many. Return the failure, None after progress."""
     start = file.tell()
     headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"}
     try:
         request = http.build_request("GET", url, headers=headers)
     except httpx2.InvalidURL as error:
-        return _Trouble(InvalidAnswer(f"Expected a link, got {url[:100]!a}: {error}."), True)
+        return _Failure(InvalidAnswer(f"Expected a link, got {url[:100]!a}: {error}."), True)
     try:
         response = http.send(request, stream=True, follow_redirects=False)
         with closing(response):
             if not response.is_success:
                 return _refused(response, file)
-            if response.status_code != HTTPStatus.PARTIAL_CONTENT:  # Range is not spoken there
+            if response.status_code != HTTPStatus.PARTIAL_CONTENT:  # the server ignores Range
                 file.truncate(file.seek(0))
             _append(response, file, num_bytes)
     except httpx2.HTTPError as error:
-        return _Trouble(unreachable(error, request.url))
+        return _Failure(unreachable(error, request.url))
     if file.tell() > start:
         return None
-    return _Trouble(Unreachable(f"{shown(request.url)} ends after {start} bytes, too early."))
+    detail = f"Expected {num_bytes} bytes from {display_url(request.url)}, got {start}."
+    return _Failure(Unreachable(detail))
 
 
 def _append(response: httpx2.Response, file: IO[bytes], num_bytes: int) -> None:
-    """Unbuffered: the bytes before a break are kept. A file that is longer than promised fails its digest."""
+    """Append without a buffer: an interruption keeps the bytes before it. A file that is too long fails its digest."""
     for chunk in response.iter_raw():
         file.write(chunk[: num_bytes + 1 - file.tell()])
         if file.tell() > num_bytes:
             return
 
 
-def _refused(response: httpx2.Response, file: IO[bytes]) -> _Trouble:
+def _refused(response: httpx2.Response, file: IO[bytes]) -> _Failure:
     answer = Answer.read(response)
     if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-        file.truncate(0)  # what is here cannot be the beginning of what is there
+        file.truncate(0)  # the local bytes are not the beginning of the remote file
     may_retry = answer.status in RETRIED_STATUSES | EXPIRED | {416}
-    return _Trouble(
+    return _Failure(
         answer.error(),
-        is_lasting=not may_retry,
+        is_permanent=not may_retry,
         is_expired=answer.status in EXPIRED,
         retry_after=answer.headers.get("Retry-After"),
     )

@@ -1,4 +1,4 @@
-"""Which error a problem+json is, or a failed job's code: by the code where this client knows it, else by the status."""
+"""Find the error class of a problem+json or of a failed job: by a known code, else by the HTTP status."""
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
@@ -30,10 +30,10 @@ def _leaves(root: type[E]) -> Iterator[type[E]]:
 SERVICE_ERRORS: dict[str, type[ServiceError]] = {
     kind.known_code: kind for kind in _leaves(ServiceError)
 }
-"""The class of every code that an answer may have."""
+"""The class of each code of an answer."""
 
 JOB_ERRORS: dict[str, type[JobFailed]] = {kind.known_code: kind for kind in _leaves(JobFailed)}
-"""The class of every code that a failed job may have."""
+"""The class of each code of a failed job."""
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
     HTTPStatus.BAD_REQUEST: InvalidRequest,
@@ -51,11 +51,11 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
 
 
 MAX_DETAIL_CHARACTERS = 4_000
-"""What a message keeps of a service's words, should it have too many."""
+"""A longer message of the service is cut."""
 
 
 def service_error(status: int, problem: Mapping[str, Any]) -> ServiceError:
-    """The error for an answer with a status from 400 up and its problem+json (empty when there was none)."""
+    """Return the error for an answer with a status of 400 or more and its problem+json (empty without one)."""
     code = str(problem.get("code") or "")
     kind = SERVICE_ERRORS.get(code) or _BY_STATUS.get(status, ServiceError)
     errors = problem.get("errors")
@@ -72,13 +72,13 @@ def service_error(status: int, problem: Mapping[str, Any]) -> ServiceError:
     )
 
 
-def _flaw(found: Mapping[str, Any]) -> Flaw:
-    detail = str(found.get("detail", ""))[:MAX_DETAIL_CHARACTERS]
-    pointer, file = found.get("pointer"), found.get("file")
+def _flaw(error: Mapping[str, Any]) -> Flaw:
+    detail = str(error.get("detail", ""))[:MAX_DETAIL_CHARACTERS]
+    pointer, file = error.get("pointer"), error.get("file")
     return Flaw(detail, pointer and str(pointer), file and str(file))
 
 
 def job_error(job_id: str, code: str, detail: str, *, is_retryable: bool) -> JobFailed:
-    """The error of a failed job, by what its worker wrote."""
+    """Return the error of a failed job, as its worker reported it."""
     kind = JOB_ERRORS.get(code, JobFailed)
     return kind(f"{job_id} failed: {detail}", job_id=job_id, code=code, is_retryable=is_retryable)

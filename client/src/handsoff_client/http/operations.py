@@ -1,4 +1,4 @@
-"""Every request that the client makes, spelled once: method and path. A test holds them to the OpenAPI document."""
+"""Method and path of every request of the client. A test compares them with the OpenAPI document."""
 
 from typing import NamedTuple
 from urllib.parse import quote
@@ -7,21 +7,24 @@ from handsoff_shards.errors import InvalidInput
 
 
 class Operation(NamedTuple):
-    """A method and a path with one place for an id at most, and one for a shard's number."""
+    """A method and a path with optional placeholders `{id}` and `{shard}`."""
 
     method: str
     path: str
 
-    def at(self, thing_id: str = "") -> str:
-        """The path with the id in its place. Raises `InvalidInput` for an id that would name another place."""
-        if "{id}" in self.path and thing_id in ("", ".", ".."):
-            raise InvalidInput(f"Expected an id, got {thing_id!r}.")
-        return self.path.replace("{id}", quote(thing_id, safe=""))
+    def at(self, resource_id: str = "") -> str:
+        """Return the path with the id filled in. Raises `InvalidInput` for an id that would change the path."""
+        if "{id}" in self.path and resource_id in ("", ".", ".."):
+            raise InvalidInput(f"Expected an id, got {resource_id!r}.")
+        return self.path.replace("{id}", quote(resource_id, safe=""))
 
     def of_shard(self, index: int) -> "Operation":
-        """The same for one shard."""
+        """Return the operation with the number of a shard filled in."""
         return self._replace(path=self.path.replace("{shard}", str(index)))
 
+
+GET_OPENAPI = Operation("GET", "/openapi.json")
+"""The document itself, so it is not in `OPERATIONS`."""
 
 CREATE_LABELSET = Operation("POST", "/v1/labelsets")
 LIST_LABELSETS = Operation("GET", "/v1/labelsets")
@@ -44,7 +47,7 @@ GET_SHARD_RECORD = Operation("GET", "/v1/streams/{id}/shards/{shard}/record")
 
 
 class JobOperations(NamedTuple):
-    """What can be asked of one kind of job."""
+    """The operations of one kind of job."""
 
     create: Operation
     list: Operation
@@ -55,7 +58,7 @@ class JobOperations(NamedTuple):
 
     @classmethod
     def of(cls, noun: str, create: str | None = None) -> "JobOperations":
-        """The operations below `/v1/{noun}`: the same for every kind of job. `create` is another place to make one."""
+        """Return the operations of a kind of job at `/v1/{noun}`. `create` replaces the path of the POST."""
         root, one = f"/v1/{noun}", f"/v1/{noun}/{{id}}"
         return cls(
             create=Operation("POST", create or root),

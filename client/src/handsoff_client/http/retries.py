@@ -1,4 +1,4 @@
-"""When to ask again, and how long to wait before: exponential, with full jitter, and never less than `Retry-After`."""
+"""When to retry, and how long to wait before: exponential backoff with full jitter, at least `Retry-After`."""
 
 import logging
 import math
@@ -16,11 +16,11 @@ RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True)
 class Retries:
-    """At most `attempts` tries; before try k a wait of 0 to `base_seconds` x 2^k, never over `longest_seconds`.
+    """At most `attempts` attempts. Before attempt k: a wait of 0 to `base_seconds` x 2^k, at most `longest_seconds`.
 
-    Full jitter keeps a thousand clients that lost the same server from coming back as one. `Retry-After` is a floor,
-    up to `longest_after_seconds`. A client that has had no answer yet gives up after `first_attempts` when no
-    connection can be made: the address is wrong more often than the service is away.
+    Full jitter spreads the retries of many clients of one server. `Retry-After` is the minimum wait, up to
+    `longest_after_seconds`. A client without any answer so far gives up after `first_attempts` when it cannot connect:
+    a wrong address is more likely than a stopped service.
     """
 
     attempts: int = 6
@@ -31,20 +31,20 @@ class Retries:
     sleep: Callable[[float], None] = time.sleep
 
     def is_left(self, attempt: int, *, is_first_contact: bool = False) -> bool:
-        """Return True when try number `attempt`, from 1, may be followed by another."""
+        """Return True when attempt number `attempt`, from 1, may be followed by another."""
         most = min(self.first_attempts, self.attempts) if is_first_contact else self.attempts
         return attempt < most
 
     def pause(self, attempt: int, why: object, retry_after: str | None = None) -> None:
-        """Waits after the failed try number `attempt`, from 1, and logs why."""
+        """Log `why` and wait after the failed attempt number `attempt`, from 1."""
         seconds = self.delay_seconds(attempt, retry_after)
-        log.warning("%s Trying again in %.0f s.", why, seconds)
+        log.warning("%s Retrying in %.0f s.", why, seconds)
         self.sleep(seconds)
 
     def delay_seconds(self, attempt: int, retry_after: str | None = None) -> float:
-        """How long to wait after the failed try number `attempt`, from 1."""
+        """Return the wait after the failed attempt number `attempt`, from 1."""
         highest = min(self.longest_seconds, self.base_seconds * 2**attempt)
-        jitter = random.uniform(0, highest)  # noqa: S311 - spreads load, guards nothing
+        jitter = random.uniform(0, highest)  # noqa: S311 - spreads load, needs no secrecy
         floor = retry_after_seconds(retry_after)
         if floor is None:
             return jitter
@@ -52,7 +52,7 @@ class Retries:
 
 
 def retry_after_seconds(header: str | None) -> float | None:
-    """`Retry-After` (RFC 9110, section 10.2.3) in seconds: a number or a date; None when absent or malformed."""
+    """Return `Retry-After` (RFC 9110, section 10.2.3: a number or a date) in seconds; None if absent or malformed."""
     if not header:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The problems that the service answers with, as errors that have its codes (the tree is in `errors.py`)."""
+"""The errors of the service's answers, one class for each code. `errors.py` draws the tree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import ClassVar
 from handsoff_shards.errors import HandsOffError
 
 MAX_SHOWN_FLAWS = 5
-"""How many flaws a message names; `flaws` has all."""
+"""How many flaws a message names. `flaws` contains all."""
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """One thing wrong with a request: where (a JSON pointer into the body, or a file) and what to do."""
+    """One problem of a request: where (a JSON pointer into the body, or a file), and what to do."""
 
     detail: str
     pointer: str | None = None
@@ -23,18 +23,22 @@ class Flaw:
         return f"{where}: {self.detail}" if where else self.detail
 
 
-def _in_words(detail: str, flaws: Sequence[Flaw]) -> str:
-    """The detail and the first flaws; a detail that only repeats a flaw is left out, for the flaw says where."""
-    shown = [str(flaw) for flaw in flaws[:MAX_SHOWN_FLAWS]]
-    if all(flaw.detail != detail for flaw in flaws):
-        shown.insert(0, detail)
+def summarize(flaws: Sequence[Flaw]) -> str:
+    """Return the first flaws as sentences, and the number of the others."""
+    sentences = [str(flaw) for flaw in flaws[:MAX_SHOWN_FLAWS]]
     if len(flaws) > MAX_SHOWN_FLAWS:
-        shown.append(f"And {len(flaws) - MAX_SHOWN_FLAWS} more.")
-    return " ".join(shown)
+        sentences.append(f"And {len(flaws) - MAX_SHOWN_FLAWS} more.")
+    return " ".join(sentences)
+
+
+def _message(detail: str, flaws: Sequence[Flaw]) -> str:
+    """Return the detail and the first flaws. A detail that repeats a flaw is left out: the flaw also says where."""
+    is_repeated = any(flaw.detail == detail for flaw in flaws)
+    return " ".join(filter(None, ["" if is_repeated else detail, summarize(flaws)]))
 
 
 class ServiceError(HandsOffError):
-    """The service answered with a problem. `request_id` finds it in the service's log."""
+    """The service answered with an error. `request_id` identifies the request in the service's log."""
 
     known_code: ClassVar[str] = "internal"
     known_status: ClassVar[int] = 500
@@ -48,7 +52,7 @@ class ServiceError(HandsOffError):
         flaws: Sequence[Flaw] = (),
         request_id: str = "",
     ) -> None:
-        super().__init__(_in_words(detail, flaws))
+        super().__init__(_message(detail, flaws))
         self.detail = detail
         self.code = code or self.known_code
         self.status = status or self.known_status
@@ -57,46 +61,46 @@ class ServiceError(HandsOffError):
 
 
 class InvalidRequest(ServiceError):
-    """What was asked cannot be done as it stands; `flaws` says what and where."""
+    """The request is invalid. `flaws` names each problem and its place."""
 
     known_code = "invalid_request"
     known_status = 422
 
 
 class InvalidUpload(InvalidRequest):
-    """One or more uploaded files are not what they should be; each flaw names its file."""
+    """At least one uploaded file is invalid. Each flaw names its file."""
 
     known_code = "invalid_upload"
 
 
 class UnreadableBody(InvalidRequest):
-    """A body that the service cannot read."""
+    """The service cannot read the body."""
 
     known_code = "unreadable_body"
     known_status = 400
 
 
 class InvalidCursor(InvalidRequest):
-    """The cursor is not one that this list handed out."""
+    """The cursor does not belong to this list."""
 
     known_code = "invalid_cursor"
 
 
 class IdempotencyMismatch(InvalidRequest):
-    """The same Idempotency-Key came before with another body."""
+    """The Idempotency-Key was used before with another body."""
 
     known_code = "idempotency_mismatch"
 
 
 class InvalidLink(ServiceError):
-    """A download link whose time is over."""
+    """The download link has expired."""
 
     known_code = "invalid_link"
     known_status = 403
 
 
 class SlowBody(ServiceError):
-    """The body arrived too slowly at the service."""
+    """The service received the body too slowly."""
 
     known_code = "request_timeout"
     known_status = 408
@@ -110,111 +114,111 @@ class ForeignHost(ServiceError):
 
 
 class ForeignOrigin(ServiceError):
-    """A web page of another origin asked for a change."""
+    """A web page of another origin requested a change."""
 
     known_code = "foreign_origin"
     known_status = 403
 
 
 class NotFound(ServiceError):
-    """No such thing, for this caller."""
+    """The resource does not exist for this caller."""
 
     known_code = "not_found"
     known_status = 404
 
 
 class Conflict(ServiceError):
-    """The request is sound, but the thing it is about is not in the state it needs."""
+    """The request is valid, but the resource is in the wrong state."""
 
     known_code = "conflict"
     known_status = 409
 
 
 class BuiltIn(Conflict):
-    """What comes with the service cannot be deleted."""
+    """A resource that belongs to the service cannot be deleted."""
 
     known_code = "built_in"
 
 
 class GeneratorNotReady(Conflict):
-    """A generator was to be used whose import has not succeeded."""
+    """The import of the generator has not succeeded."""
 
     known_code = "generator_not_ready"
 
 
 class FitNotReady(Conflict):
-    """A batch was asked of a fit that has not succeeded."""
+    """Batches and streams need a succeeded fit."""
 
     known_code = "fit_not_ready"
 
 
 class JobNotFinished(Conflict):
-    """Only a job that has ended can be deleted."""
+    """A job can be deleted only after its end."""
 
     known_code = "job_not_finished"
 
 
 class NotRendered(Conflict):
-    """A result was asked for that the job has not made, or never will."""
+    """The job has not produced the result, and possibly never will."""
 
     known_code = "not_rendered"
 
 
 class RequestInProgress(Conflict):
-    """The same Idempotency-Key is being served at this moment."""
+    """A request with the same Idempotency-Key is in progress."""
 
     known_code = "request_in_progress"
 
 
 class UploadIncomplete(Conflict):
-    """Not all of the announced bytes have been sent."""
+    """Announced bytes of the upload are missing."""
 
     known_code = "upload_incomplete"
 
 
 class UploadUsed(Conflict):
-    """An upload serves one job, and this one has served."""
+    """The upload was already used. An upload can be used for one job."""
 
     known_code = "upload_used"
 
 
 class Gone(ServiceError):
-    """It was here and has been deleted."""
+    """The resource was deleted."""
 
     known_code = "deleted"
     known_status = 410
 
 
 class ShardFailed(ServiceError):
-    """A shard of a stream could not be rendered; the message says why."""
+    """A shard of a stream could not be rendered. The message says why."""
 
     known_code = "shard_failed"
     known_status = 500
 
 
 class ExportFailed(ServiceError):
-    """A batch could not be put into another format; the message says why."""
+    """A batch could not be exported. The message says why."""
 
     known_code = "export_failed"
     known_status = 500
 
 
 class TooLarge(ServiceError):
-    """A limit of size or number was passed."""
+    """A limit of size or number is exceeded."""
 
     known_code = "too_large"
     known_status = 413
 
 
 class Unavailable(ServiceError):
-    """Something that the service rests on does not answer."""
+    """A part of the service does not answer."""
 
     known_code = "unavailable"
     known_status = 503
 
 
 class ExportNotReady(Unavailable):
-    """A batch in another format is still being made."""
+    """The export of a batch is not finished."""
 
     known_code = "export_not_ready"
 
@@ -226,7 +230,7 @@ class QueueUnavailable(Unavailable):
 
 
 class ShardNotReady(Unavailable):
-    """A shard of a stream is still being rendered."""
+    """The shard of a stream is not rendered yet."""
 
     known_code = "shard_not_ready"
 

@@ -1,4 +1,4 @@
-"""One request: sent with an Idempotency-Key, tried again when that can help, answered with JSON or a typed error."""
+"""Send one request: with an Idempotency-Key, with retries where they can help. Return JSON or raise a typed error."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from handsoff_shards.errors import HandsOffError
 
 DEFAULT_TIMEOUT = httpx2.Timeout(30, read=120)
 
-_BEING_MADE = (ExportNotReady.known_code, ShardNotReady.known_code)
+_NOT_READY = (ExportNotReady.known_code, ShardNotReady.known_code)
 
 
 class Transport:
@@ -31,28 +31,29 @@ class Transport:
     def call(
         self,
         operation: Operation,
-        thing_id: str = "",
+        resource_id: str = "",
         *,
         headers: Mapping[str, str] | None = None,
         **content: Any,  # noqa: ANN401 - passed through to httpx2
     ) -> Any:  # noqa: ANN401 - the JSON of the answer
-        """The JSON of a good answer, None for an empty one. `content` is httpx2's `json`, `params` or `files`.
+        """Return the JSON of a successful answer, None for an empty one.
 
-        The Idempotency-Key is the same on every try, so a create whose answer was lost makes nothing twice.
+        `content` is `json`, `params` or `files` of httpx2. All attempts share one Idempotency-Key, so a retried POST
+        creates nothing twice.
         """
-        sent = dict(headers or {})
+        all_headers = dict(headers or {})
         if operation.method == "POST":
-            sent.setdefault("Idempotency-Key", uuid.uuid4().hex)
+            all_headers.setdefault("Idempotency-Key", uuid.uuid4().hex)
 
         def build() -> httpx2.Request:
             _rewind(content.get("files"))
-            path = operation.at(thing_id)
-            return self.http.build_request(operation.method, path, headers=sent, **content)
+            path = operation.at(resource_id)
+            return self.http.build_request(operation.method, path, headers=all_headers, **content)
 
         return self._ask(build).json()
 
     def send(self, url: str, file: Path) -> None:
-        """Puts a file behind a signed link, from its start on every try."""
+        """Upload a file to a signed link. Every attempt sends it from the start."""
         with file.open("rb") as content:
 
             def build() -> httpx2.Request:
@@ -63,14 +64,14 @@ class Transport:
             self._ask(build)
 
     def read(self, url: str) -> bytes:
-        """The whole content behind a signed link."""
+        """Return the complete content of a signed link."""
         try:
             return self._ask(lambda: self.http.build_request("GET", url)).body
         except httpx2.InvalidURL as error:
             raise InvalidAnswer(f"Expected a link, got {url[:100]!a}: {error}.") from error
 
     def _ask(self, build: Callable[[], httpx2.Request]) -> Answer:
-        """A good answer, from as many tries as that takes. Raises a `ServiceError`, or `Unreachable`."""
+        """Return a successful answer, after retries if needed. Raises a `ServiceError`, or `Unreachable`."""
         attempt = 1
         while True:
             answer, error = self._try(build())
@@ -84,11 +85,11 @@ class Transport:
             attempt += 1
 
     def _try(self, request: httpx2.Request) -> tuple[Answer | None, HandsOffError | None]:
-        """What was answered, and the error that it is."""
+        """Return the answer, None without one, and its error, None for a success."""
         try:
             answer = receive(self.http, request)
-        except httpx2.HTTPError as trouble:
-            return None, unreachable(trouble, request.url)
+        except httpx2.HTTPError as error:
+            return None, unreachable(error, request.url)
         self._has_answered = True
         return answer, None if answer.is_success else answer.error()
 
@@ -100,14 +101,14 @@ class Transport:
 
 
 def _may_help(answer: Answer) -> bool:
-    """Whether the same request may be answered better a little later."""
+    """Return True when the same request may succeed a little later."""
     code = answer.problem.get("code")
-    if code in _BEING_MADE:  # no trouble: who waits for it asks again at once
+    if code in _NOT_READY:  # no failure: `waiting.poll` asks again immediately
         return False
     return answer.status in RETRIED_STATUSES or code == RequestInProgress.known_code
 
 
-def _rewind(files: Any) -> None:  # noqa: ANN401 - httpx2's own shape of files
-    """Uploads are read from the start on every try."""
+def _rewind(files: Any) -> None:  # noqa: ANN401 - the `files` of httpx2
+    """Move uploads back to their start, for the next attempt."""
     for part in (files or {}).values():
         part[1].seek(0)

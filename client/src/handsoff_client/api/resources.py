@@ -1,0 +1,231 @@
+"""The service's answers as frozen dataclasses: generators, fits, batches, streams and shards.
+
+Times are aware datetimes. A share is 0 to 1. `json` contains the complete answer, including fields of newer services.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from handsoff_client.errors import JobCancelled
+from handsoff_client.http.error_codes import job_error
+from handsoff_shards.labels import Labels
+
+T = TypeVar("T")
+
+Json = Mapping[str, Any]
+
+TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
+"""The final statuses. The others are queued, running, cancelling."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a list, newest first. `next_cursor` is set while `has_more`."""
+
+    items: tuple[T, ...]
+    has_more: bool
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The progress of a running job. The unit of `done` and `total` depends on the stage (steps, images, samples)."""
+
+    stage: str
+    done: int
+    total: int
+    eta_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job failed. `retryable` is True when the same request may succeed later."""
+
+    code: str
+    detail: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """The fields of every job. `metrics` depends on the kind of job."""
+
+    id: str
+    kind: str
+    status: str
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    progress: Progress | None = None
+    queue_position: int | None = None
+    attempt: int = 0
+    error: Failure | None = None
+    metrics: Json | None = None
+    json: Json = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def has_ended(self) -> bool:
+        """True when the status is final."""
+        return self.status in TERMINAL
+
+    def raise_for_status(self) -> None:
+        """Raise `JobFailed` or `JobCancelled` when the job has ended without success."""
+        if not self.has_ended or self.status == "succeeded":
+            return
+        if self.status == "failed" and self.error is not None:
+            error = self.error
+            raise job_error(self.id, error.code, error.detail, is_retryable=error.retryable)
+        raise JobCancelled(f"{self.id} is {self.status}.", job_id=self.id, status=self.status)
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """An input of a job, by id and digest."""
+
+    id: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class SignedLink:
+    """A link that needs no other permission until `expires_at`."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class InverterSummary:
+    """A trained encoder of a generator, by its digest."""
+
+    digest: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generator(Job):
+    """A generator. Fits can use it once its import has succeeded. `inverters` has the newest first.
+
+    `sheet` is a picture of samples. Size and digest are None until the checkpoint has been read.
+    """
+
+    name: str
+    source: str
+    license: str
+    digest: str | None = None
+    height_px: int | None = None
+    width_px: int | None = None
+    warnings: tuple[str, ...] = ()
+    inverters: tuple[InverterSummary, ...] = ()
+    sheet: SignedLink | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inverter(Job):
+    """The training of an encoder that initializes a generator's inversions. `digest` is set after success."""
+
+    generator: Pinned
+    seed: int
+    digest: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit(Job):
+    """A fit. After success it is a label generator. `sheet` is a picture of images, labels and predictions."""
+
+    generator: Pinned
+    labelset: Pinned
+    labels: Labels
+    seed: int
+    name: str = ""
+    validation_labelset: Pinned | None = None
+    digest: str | None = None
+    sheet: SignedLink | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(Job):
+    """A batch of labelled samples. Its shards can be read after success."""
+
+    fit: Pinned
+    n: int
+    seed: int
+    truncation: float
+    image_format: str
+    shard_size: int
+    num_shards: int
+    labels: Labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """Endless labelled samples: shard k contains the `shard_size` samples from k x `shard_size` on, for any k."""
+
+    id: str
+    created_at: datetime
+    fit: Pinned
+    seed: int
+    truncation: float
+    filter: Json | None
+    image_format: str
+    shard_size: int
+    num_shards: int
+    render_version: int
+    labels: Labels
+    json: Json = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One shard: a tar of `num_samples` samples. `url` is valid until `expires_at`."""
+
+    index: int
+    num_samples: int
+    num_bytes: int
+    sha256: str
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Card:
+    """The dataset card of a batch in Markdown. `url` is valid until `expires_at`."""
+
+    num_bytes: int
+    sha256: str
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class ShardList:
+    """All shards of a batch, in order, and its dataset card."""
+
+    batch: str
+    num_samples: int
+    items: tuple[Shard, ...]
+    card: Card | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An export of a batch: a zip of `num_files` files. `url` is valid until `expires_at`."""
+
+    batch: str
+    format: str
+    num_files: int
+    num_bytes: int
+    sha256: str
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event of a job. `type` is status, progress or completed. Ids increase."""
+
+    id: str
+    type: str
+    data: Json = field(default_factory=dict)

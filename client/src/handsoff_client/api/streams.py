@@ -1,0 +1,83 @@
+"""Streams: endless labelled samples, shard by shard. Each shard is rendered on demand."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from handsoff_client.api.jobs import filter_by, without_none
+from handsoff_client.api.pages import items_of
+from handsoff_client.api.resources import Shard, Stream
+from handsoff_client.api.waiting import poll
+from handsoff_client.http.downloads import download_listed
+from handsoff_client.http.operations import (
+    CREATE_STREAM,
+    DELETE_STREAM,
+    GET_SHARD_RECORD,
+    GET_STREAM,
+    LIST_STREAMS,
+)
+from handsoff_client.http.parsing import parse
+from handsoff_client.http.service_errors import ShardNotReady
+from handsoff_client.http.transport import Transport
+
+
+class Streams:
+    """The streams of a service: `client.streams`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        *,
+        fit: str,
+        seed: int = 0,
+        truncation: float | None = None,
+        drop_share: float | None = None,
+        image_format: str | None = None,
+        shard_size: int | None = None,
+        **more: object,
+    ) -> Stream:
+        """Create a stream of a fit. A shard is rendered when it is requested. The fields are those of a batch."""
+        body = without_none(
+            fit=fit,
+            seed=seed,
+            truncation=truncation,
+            filter=filter_by(drop_share),
+            image_format=image_format,
+            shard_size=shard_size,
+            **more,
+        )
+        return parse(Stream, self._transport.call(CREATE_STREAM, json=body))
+
+    def get(self, stream_id: str) -> Stream:
+        """Return one stream."""
+        return parse(Stream, self._transport.call(GET_STREAM, stream_id))
+
+    def list(self, *, limit: int | None = None) -> Iterator[Stream]:
+        """Yield the streams, newest first."""
+        return items_of(Stream, self._transport, LIST_STREAMS, limit=limit)
+
+    def delete(self, stream_id: str) -> None:
+        """Delete a stream and its shards. A new stream of the same fit, seed and options has the same samples."""
+        self._transport.call(DELETE_STREAM, stream_id)
+
+    def shard(self, stream_id: str, index: int, *, timeout: timedelta | None = None) -> Shard:
+        """Return the digest and a link of one shard, once it is rendered.
+
+        Raises `ShardFailed`, and `ShardNotReady` after `timeout` (default: no timeout).
+        """
+
+        def ask(wait: int) -> Shard:
+            operation = GET_SHARD_RECORD.of_shard(index)
+            return parse(Shard, self._transport.call(operation, stream_id, params={"wait": wait}))
+
+        return poll(ask, ShardNotReady, timeout)
+
+    def fetch(self, stream_id: str, shard: Shard, target: Path) -> Path:
+        """Download one shard to `target` and verify it. An expired link is renewed."""
+
+        def renew() -> str:
+            return self.shard(stream_id, shard.index).url
+
+        return download_listed(self._transport, shard, target, renew=renew)

@@ -8,7 +8,7 @@ from contracts.fits.options import (
     EnsembleChoice,
     resolve_ensemble,
 )
-from contracts.inverters import InverterOptions
+from contracts.generators.inverters import InverterOptions
 from models.generators.stylegan2.inversion.encoder_training import EncoderTrainingOptions
 from models.generators.stylegan2.inversion.refinement import InversionOptions
 from models.labels.training import EnsembleOptions

@@ -108,7 +108,7 @@ class Ledger:
         self.redis.xadd(key, fields, maxlen=MAX_EVENTS, approximate=True)
         self.redis.expire(key, RETENTION)
 
-    # Attempts and claimed shards: they decide what is queued.
+    # Attempts and claimed shards: they decide which calls are queued.
 
     def next_attempt(self, ref: JobRef, part: str = "job") -> int:
         """Count how often a job, or one `part` of it, was queued: 1, 2, 3..."""

@@ -1,4 +1,4 @@
-"""How every process writes its log: structured events, for people on a terminal or as JSON lines for a machine."""
+"""Sets up the log of each process: structured events, as text for a terminal or as JSON lines for programs."""
 
 import structlog
 
@@ -6,7 +6,7 @@ from state.settings import Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Sets the process's log up, once, in its main. What is bound to the context is in every line."""
+    """Configure the log, once, in the main of the process. Each line has the values that are bound to the context."""
     renderer = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"

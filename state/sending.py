@@ -1,4 +1,4 @@
-"""Bytes that are sent by a thread while they are still being made."""
+"""Sends bytes on a thread while the caller still produces them."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -8,28 +8,28 @@ from typing import Protocol
 
 PIECE_BYTES = 1024 * 1024
 MAX_PIECES_WAITING = 16
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 
 Send = Callable[[Iterator[bytes]], object]
 
 
 class Target(Protocol):
-    """What can be written to."""
+    """Something with a `write` method."""
 
     def write(self, data: bytes, /) -> int:
-        """Takes all of `data`."""
+        """Accept all of `data`."""
 
 
 class Abandoned(Exception):
-    """Whoever makes the bytes has failed: there will be no more."""
+    """The producer of the bytes has failed, so no more follow."""
 
 
 @contextmanager
 def sending(send: Send) -> Iterator[Target]:
-    """Something to write to while `send` takes the bytes on a thread; the block ends when `send` does.
+    """Yield a target to write to. `send` reads the bytes on a thread, and the block ends when `send` does.
 
-    Where the block fails, `send` meets `Abandoned` at the end of its bytes. What `send` raises is raised by a write or
-    by the end of the block.
+    When the block fails, `send` gets `Abandoned` at the end of its bytes. An error of `send` is raised by a write or by
+    the end of the block.
     """
     pipe = _Pipe(send)
     try:
@@ -43,7 +43,7 @@ def sending(send: Send) -> Iterator[Target]:
 
 
 class _Pipe:
-    """Passes on what is written, in pieces. A writer that is far ahead waits, so memory is bounded."""
+    """Passes written bytes on in pieces. A writer that is far ahead waits, so memory is bounded."""
 
     def __init__(self, send: Send) -> None:
         self._written = bytearray()
@@ -54,7 +54,7 @@ class _Pipe:
         thread.shutdown(wait=False)
 
     def write(self, data: bytes, /) -> int:
-        """Raises what the sender has failed with."""
+        """Write bytes. Raises the error of a sender that has failed."""
         self._written += data
         if len(self._written) >= PIECE_BYTES:
             self._pass_on(bytes(self._written))
@@ -64,7 +64,7 @@ class _Pipe:
         return len(data)
 
     def end(self, *, is_whole: bool) -> None:
-        """No more will be written."""
+        """Mark the end of the bytes."""
         self._is_whole = is_whole
         if is_whole:
             self._pass_on(bytes(self._written))
@@ -77,8 +77,8 @@ class _Pipe:
             raise Abandoned
 
     def _pass_on(self, piece: bytes | None) -> None:
-        """Waits for room, but not for a sender that has failed."""
+        """Wait for room, but not for a sender that has failed."""
         while not self.sent.done():
             with suppress(Full):
-                self._waiting.put(piece, timeout=LOOK_SECONDS)
+                self._waiting.put(piece, timeout=CHECK_SECONDS)
                 return

@@ -1,7 +1,7 @@
 """The object store behind one small class: put, create, get, list, head, delete, sign.
 
-Keys in, bytes and `ObjectInfo` out; `file://`, `memory://`, `s3://`, `gs://` and `az://`, by URL.
-A put is atomic: a reader sees the old object or the new one, never half.
+Keys in, bytes and `ObjectInfo` out. The URL chooses `file://`, `memory://`, `s3://`, `gs://` or `az://`.
+A put is atomic: a reader gets the old object or the new one, never a part.
 """
 
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _RETRY_FOR = timedelta(seconds=20)
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What the store knows of one object without reading it."""
+    """The properties of an object, without its bytes."""
 
     key: str
     num_bytes: int
@@ -44,10 +44,10 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class Store:
-    """A bucket or a folder. Every method may raise `StoreUnavailable`; a few say `FileNotFoundError`.
+    """A bucket or a folder. Every method may raise `StoreUnavailable`; some also raise `FileNotFoundError`.
 
-    `public` is the same bucket as callers of the API reach it, where that is another address than ours. `folder` is
-    where a folder's objects lie: only this user may read them (folders 0700, files 0600, whatever the umask).
+    `public` is the same bucket under the address that callers of the API use, if it differs from ours. `folder` holds
+    the objects of a folder store: only this user may read them (folders 0700, files 0600, with any umask).
     """
 
     objects: ObjectStore
@@ -56,7 +56,7 @@ class Store:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Opens `settings.store_url`; a folder that is not there is made, and one that others may read is closed."""
+        """Open `settings.store_url`. A folder is made if it is missing, and made private."""
         url = settings.store_url
         if url.startswith("file://"):
             folder = Path(url2pathname(urlsplit(url).path))
@@ -72,19 +72,19 @@ class Store:
 
     @classmethod
     def in_memory(cls) -> Self:
-        """A store that lives as long as the process: for tests."""
+        """Return a store in the memory of this process, for tests."""
         return cls(MemoryStore())
 
     def put(self, key: str, data: bytes | Path | IO[bytes]) -> None:
-        """Writes an object, whatever was there. A file is sent in parts and never read whole."""
-        with _answering(key), self._private(key):
+        """Write an object, or replace it. A file is sent in parts and never read as a whole."""
+        with _converted(key), self._private(key):
             obstore.put(self.objects, key, data, chunk_size=_PUT_IN_PARTS_FROM)
 
     @contextmanager
     def sending(self, key: str) -> Iterator[Target]:
-        """Writes an object in parts that are sent while the block makes it. It is there when the block has ended.
+        """Write an object in parts, which are sent while the block writes to the target.
 
-        Where the block fails there is nothing, and no parts are left.
+        The object exists when the block has ended. When the block fails, no object and no parts are left.
         """
 
         def send(pieces: Iterator[bytes]) -> None:
@@ -92,18 +92,18 @@ class Store:
                 self.objects, key, pieces, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
             )
 
-        with _answering(key), self._private(key), sending(send) as target:
+        with _converted(key), self._private(key), sending(send) as target:
             yield target
 
     def create(self, key: str, data: bytes) -> bool:
-        """Writes an object unless there is one; True when it was written.
+        """Write an object unless there is one. Returns whether it was written.
 
-        Not every S3 server honours the condition, so two creators at the same moment may both be told True.
-        Callers therefore write only what is equal, or equally right, whoever comes last.
+        Some S3 servers ignore the condition, so two creators at the same time may both get True. Callers therefore
+        create only objects that are equal or equally valid, so the order does not matter.
         """
         if self.head(key) is not None:
             return False
-        with _answering(key), self._private(key):
+        with _converted(key), self._private(key):
             try:
                 obstore.put(self.objects, key, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
@@ -111,47 +111,47 @@ class Store:
         return True
 
     def rename(self, key: str, new_key: str) -> None:
-        """Moves an object, whatever lay under the new key. In a folder this is atomic and takes no space.
+        """Move an object, and replace one under the new key. In a folder this is atomic and takes no space.
 
-        Raises `FileNotFoundError` when there is none.
+        Raises `FileNotFoundError` when there is no such object.
         """
-        with _answering(key):
+        with _converted(key):
             obstore.rename(self.objects, key, new_key)
 
     def get(self, key: str) -> bytes:
-        """The whole object. Raises `FileNotFoundError` when there is none."""
-        with _answering(key):
+        """Return the whole object. Raises `FileNotFoundError` when there is none."""
+        with _converted(key):
             return bytes(obstore.get(self.objects, key).bytes())
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
-        """`length` bytes from `start`. Raises `FileNotFoundError` when there is no such object."""
-        with _answering(key):
+        """Return `length` bytes from `start`. Raises `FileNotFoundError` when there is no such object."""
+        with _converted(key):
             return bytes(obstore.get_range(self.objects, key, start=start, length=length))
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """The whole object piece by piece. Raises `FileNotFoundError` when there is none.
+        """Yield the whole object piece by piece. Raises `FileNotFoundError` when there is none.
 
-        Not by ranges: an S3 server may answer a range that is everything with a plain 200, which obstore refuses.
+        Not by ranges: an S3 server may answer a range of the whole object with a plain 200, which obstore refuses.
         """
-        with _answering(key):
+        with _converted(key):
             for chunk in obstore.get(self.objects, key).stream(min_chunk_size=_CHUNK_BYTES):
                 yield bytes(chunk)
 
-    def chunks(self, key: str, wanted: range) -> Iterator[bytes]:
-        """The bytes of a range piece by piece, so that no object is ever held whole."""
-        for start in range(wanted.start, wanted.stop, _CHUNK_BYTES):
-            yield self.get_range(key, start, min(_CHUNK_BYTES, wanted.stop - start))
+    def chunks(self, key: str, span: range) -> Iterator[bytes]:
+        """Yield the bytes of a range piece by piece, so no object is in memory as a whole."""
+        for start in range(span.start, span.stop, _CHUNK_BYTES):
+            yield self.get_range(key, start, min(_CHUNK_BYTES, span.stop - start))
 
     def head(self, key: str) -> ObjectInfo | None:
-        """What is known of an object, or None when there is none."""
-        with _answering(key), suppress(FileNotFoundError):
+        """Return the properties of an object, or None when there is none."""
+        with _converted(key), suppress(FileNotFoundError):
             meta = obstore.head(self.objects, key)
             return ObjectInfo(key, meta["size"], meta["last_modified"], meta["e_tag"])
         return None
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object below `prefix` (whole path segments), in no promised order, page by page."""
-        with _answering(prefix):
+        """Yield every object below `prefix` (whole path segments), in any order, page by page."""
+        with _converted(prefix):
             for page in obstore.list(self.objects, prefix):
                 for meta in page:
                     yield ObjectInfo(
@@ -159,32 +159,32 @@ class Store:
                     )
 
     def children(self, prefix: str) -> tuple[str, ...]:
-        """The names directly below `prefix` that have something below them, sorted."""
-        with _answering(prefix):
-            found = obstore.list_with_delimiter(self.objects, prefix)["common_prefixes"]
-        return tuple(sorted(path.rpartition("/")[2] for path in found))
+        """Return the folders directly below `prefix`, sorted."""
+        with _converted(prefix):
+            paths = obstore.list_with_delimiter(self.objects, prefix)["common_prefixes"]
+        return tuple(sorted(path.rpartition("/")[2] for path in paths))
 
     def delete(self, key: str) -> None:
-        """Removes an object; one that is not there is already removed."""
-        with _answering(key), suppress(FileNotFoundError):
+        """Remove an object. Does nothing when there is none."""
+        with _converted(key), suppress(FileNotFoundError):
             obstore.delete(self.objects, key)
 
     def sign(
         self, key: str, expires_in: timedelta, method: Literal["GET", "PUT"] = "GET"
     ) -> str | None:
-        """A link that anybody may read or write the object by, or None: folders and memory cannot sign.
+        """Return a link to read or write the object without credentials, or None: folders and memory cannot sign.
 
-        Whoever has a link to write by may send any number of any bytes: look before you believe.
+        A link to write accepts any bytes, any number of times: check them before use.
         """
-        signing = self.public or self.objects  # a signature holds for one address only
+        signing = self.public or self.objects  # a signature is valid for one address only
         if not isinstance(signing, S3Store | GCSStore | AzureStore):
             return None
-        with _answering(key):
+        with _converted(key):
             return obstore.sign(signing, method, key, expires_in)
 
     @contextmanager
     def _private(self, key: str) -> Iterator[None]:
-        """Keeps what the block writes in a folder for this user: the folders are made before, the file closed after."""
+        """Make the file of the block private, in a folder store: its folders before the block, its mode after."""
         if self.folder is None:
             yield
             return
@@ -194,7 +194,7 @@ class Store:
         except OSError as error:  # a full disk, most likely
             raise _unavailable(key, error) from error
         yield
-        with suppress(OSError):  # gone already, or another user's store
+        with suppress(OSError):  # deleted already, or the store of another user
             path.chmod(0o600)
 
 
@@ -215,8 +215,8 @@ def _open_s3(settings: Settings, endpoint: str | None) -> S3Store:
 
 
 @contextmanager
-def _answering(key: str) -> Iterator[None]:
-    """Turns the store library's own failures into ours; a missing object stays `FileNotFoundError`."""
+def _converted(key: str) -> Iterator[None]:
+    """Convert the errors of the store library into ours. A missing object stays `FileNotFoundError`."""
     try:
         yield
     except BaseError as error:

@@ -1,4 +1,4 @@
-"""Where the bytes of an upload lie, and how it is removed: by the app, or by the job that used it."""
+"""Finds the bytes of an upload, and removes an upload: for the app, and for the job that used it."""
 
 from contracts.base import Artefact
 from contracts.uploads import UploadManifest
@@ -13,7 +13,7 @@ def uploaded(upload: UploadManifest) -> Artefact:
 
 
 def delete_upload(store: Store, tenant: str, upload_id: str) -> None:
-    """Removes an upload. The manifest goes first: what is left when the process ends in between belongs to nothing."""
+    """Remove an upload, the manifest first. When the process ends in between, the rest belongs to no upload."""
     store.delete(keys.manifest(tenant, "uploads", upload_id))
-    for found in list(store.list(keys.thing_prefix(tenant, "uploads", upload_id))):
-        store.delete(found.key)
+    for one in list(store.list(keys.thing_prefix(tenant, "uploads", upload_id))):
+        store.delete(one.key)

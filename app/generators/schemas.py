@@ -1,16 +1,16 @@
-"""What a caller sends to have a checkpoint imported, and what is answered about a generator."""
+"""The bodies of a request that imports a checkpoint, and the answer about a generator."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Sha256, Timestamp
-from contracts.families import GeneratorFamily, UnknownFamily, facts_of
-from contracts.generators import (
+from contracts.generators.families import GeneratorFamily, UnknownFamily, facts_of
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorMetrics,
     GeneratorRequest,
@@ -24,7 +24,11 @@ from contracts.jobs import JobEnvelope
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 License = Annotated[
     str,
-    Field(max_length=2_000, description="What the uploader says of the terms it is used under"),
+    Field(
+        max_length=2_000,
+        validation_alias=AliasChoices("license", "licence"),
+        description="What the uploader says of the terms it is used under",
+    ),
 ]
 
 

@@ -8,9 +8,9 @@ from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import now
 from contracts.errors.tree import InvalidRequest
-from contracts.families import family_of
 from contracts.fits.fit import PinnedGenerator
-from contracts.inverters import InverterManifest, InverterRequest
+from contracts.generators.families import family_of
+from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobRef
 from state import keys, records
 

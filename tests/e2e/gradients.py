@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from contracts.base import Model
-from contracts.families import GeneratorFamily
-from contracts.generators import StoredGenerator
+from contracts.generators.families import GeneratorFamily
+from contracts.generators.generator import StoredGenerator
 from models.arrays import Classes, Codes, Images
 from models.generators.generator import Layout, Synthesis
 from models.inversion.inverter import Inversion

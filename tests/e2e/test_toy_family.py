@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from app.main import create_app
-from contracts.families import GENERATOR_FAMILIES
+from contracts.generators.families import GENERATOR_FAMILIES
 from contracts.ids import DEFAULT_TENANT
 from contracts.kinds import QUEUE_NAMES
 from state import records

@@ -272,7 +272,7 @@ class Scene:
         return files
 
     def cancel(self, ref: JobRef) -> None:
-        """What the app writes when somebody cancels."""
+        """Write the app's record of a cancellation."""
         cancellation = Cancellation(requested_at=now())
         records.write(self.machine.store, keys.job_cancel(ref), cancellation)
 

@@ -70,9 +70,8 @@ def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Pa
 
 def _read(path: Path, folder: Path) -> Checkpoint:
     """Convert the checkpoint in the child process, and return it in HandsOff's format."""
-    converted = convert_file(
-        path, folder, Limits.for_file(Settings(), _size_of(path)), FAMILIES[:1]
-    )
+    limits = Limits.for_file(Settings(), _size_of(path))
+    converted = convert_file(path, folder, limits, FAMILIES[:1])
     return Checkpoint(
         format=converted.format,
         generator=NetworkWeights(*read_network(folder, "generator")),

@@ -23,7 +23,7 @@ TRAINING = (GENERATOR | {"params", "online"}) - {"decoder"}
 """Words for a generator in training, which programs usually save beside an averaged one."""
 
 BOOKKEEPING = frozenset({"n_averaged", "num_updates", "decay", "initted", "step"})
-"""Counters that EMA wrappers store beside the network's tensors."""
+"""Counters that EMA wrappers keep beside the network's tensors."""
 
 MAX_NAME = 200
 """Characters of a tensor's name; the longest in published files has 60."""

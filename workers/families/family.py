@@ -1,7 +1,7 @@
 """A family of generators as the workers see it: one object per family, passed down from the worker's main.
 
-To add a family: its network in `models/generators/NAME/`, its facts as a row for `contracts/families.py`, and one class
-that implements `Family`. Nothing else names it.
+A new family needs a network in `models/generators/NAME/`, a row with its facts in `contracts/generators/families.py`,
+and one class that implements `Family`, in the tuple of `table.py`. Nothing else names it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from contracts.base import Model
 from contracts.errors.jobs import InputMissing
-from contracts.families import GeneratorFamily, UnknownFamily, family_of
 from contracts.fits.options import InversionOptions
-from contracts.generators import StoredGenerator, Weights
-from contracts.inverters import InverterOptions
+from contracts.generators.families import GeneratorFamily, UnknownFamily, family_of
+from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.inverters import InverterOptions
 from models.generators.generator import Generator, Layout
 from models.inversion.inverter import Inverter
 from models.inversion.perceptual import PerceptualDistance

@@ -7,10 +7,10 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from contracts.families import STYLEGAN2, StyleGan2Facts
 from contracts.fits.options import InversionOptions
-from contracts.generators import StoredGenerator, Weights
-from contracts.inverters import InverterOptions
+from contracts.generators.families import STYLEGAN2, StyleGan2Facts
+from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.inverters import InverterOptions
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator, build_discriminator
 from models.generators.stylegan2.generator import Generator, build_generator

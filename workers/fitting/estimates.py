@@ -118,7 +118,7 @@ def _headline(name: str, metrics: TaskMetrics) -> ImageEstimate:
 
 
 def _quality(image: ImageEstimate) -> float:
-    """One number to order images by: the mean of what was judged, 1 for perfect labels."""
+    """Return one number to order images by: the mean of their scores, 1 for perfect labels."""
     closeness = None if image.absrel is None else max(0.0, 1.0 - image.absrel)
     judged = [one for one in (image.miou, image.pck, closeness) if one is not None]
     return fmean(judged) if judged else 1.0

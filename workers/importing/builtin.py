@@ -12,7 +12,7 @@ import structlog
 
 from contracts.base import Model, now
 from contracts.digests import digest_of, sha256_of_file
-from contracts.generators import (
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorRequest,
     StoredGenerator,

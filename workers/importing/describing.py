@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.generators import Tap
+from contracts.generators.generator import Tap
 from workers.families.family import Family
 
 

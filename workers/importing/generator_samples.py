@@ -41,7 +41,7 @@ def draw_samples(run: Run, generator: Generator) -> Samples:
     for rendered in _render(run.machine.micro_batches, str(run.ref), generator):
         if not torch.isfinite(rendered).all():
             raise InvalidCheckpoint(
-                "Expected finite images, but this generator's have values that are nan or inf: the training has"
+                "Expected finite images, but values of this generator's are not finite (nan or inf): the training has"
                 " probably diverged. Upload an earlier snapshot."
             )
         images = rendered.clamp(-1, 1)  # after the check: a clamp turns infinity into white

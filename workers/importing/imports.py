@@ -9,7 +9,7 @@ from pathlib import Path
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of
 from contracts.errors.jobs import InputMissing
-from contracts.generators import (
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorMetrics,
     GeneratorRequest,

@@ -7,7 +7,7 @@ from typing import Literal
 from contracts.base import Artefact
 from contracts.digests import sha256_of, sha256_of_file
 from contracts.errors.jobs import InputMissing
-from contracts.generators import StoredGenerator, StoredInverter, Weights
+from contracts.generators.generator import StoredGenerator, StoredInverter, Weights
 from state import keys, records
 from state.store import Store
 

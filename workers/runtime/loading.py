@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from contracts.generators import Weights
+from contracts.generators.generator import Weights
 from models.serialization import unpack
 from state.settings import Precision
 from state.store import Store

@@ -10,8 +10,8 @@ import torch
 
 from contracts.base import now
 from contracts.errors.jobs import JobFailed, OutOfMemory
-from contracts.generators import StoredGenerator, StoredInverter
-from contracts.inverters import InverterManifest, InverterMetrics, InverterRequest
+from contracts.generators.generator import StoredGenerator, StoredInverter
+from contracts.generators.inverters import InverterManifest, InverterMetrics, InverterRequest
 from contracts.jobs import JobRef, JobStatus
 from models.serialization import pack_network
 from state import keys, records

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from contracts.inverters import InverterOptions
+from contracts.generators.inverters import InverterOptions
 from workers.training.training_options import (
     add_machine_options,
     add_number,

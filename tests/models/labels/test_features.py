@@ -41,7 +41,7 @@ def test_features_and_labels_are_of_the_same_pixels(discs: Discs) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
 def test_features_are_the_same_stored_or_made_again(generator: Generator, share: float) -> None:
-    """Beyond the memory limit taps are synthesised anew, one round or several at a time; what is drawn is the same."""
+    """Beyond the memory limit taps are synthesised again, one round or several at a time; the pixels are the same."""
     stored = _draw(generator, cache_bytes=1 << 30)
     made = _draw(generator, cache_bytes=int(share * 5 * generator.layout.tap_bytes))
     for one, other in zip(stored, made, strict=True):

@@ -13,7 +13,7 @@ from workers.families.stylegan2 import StyleGan2
 
 @dataclass(frozen=True)
 class Refusing(GradientFamily):
-    """A family that refuses every file with an error of its own."""
+    """A family that refuses every file with a given error."""
 
     refusal: CheckpointRefused
 
@@ -44,7 +44,7 @@ def test_the_first_familys_refusal_is_reported(file: Path) -> None:
 
 
 def test_bad_values_end_the_search(file: Path) -> None:
-    """A family that recognised the file says what is wrong with it; no other one is asked."""
+    """A family that recognised the file reports its flaw; the next family does not read it."""
     bad = Refusing(BadValues("holds nan"))
     with pytest.raises(BadValues, match="holds nan"):
         read_checkpoint((bad, GradientFamily()), file)

@@ -65,7 +65,7 @@ def test_the_better_estimate_decides(
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The mean over the tasks; all features where neither is better. What is told is the estimate of the choice."""
+    """The mean over the tasks decides; a tie means all features. The estimate of the chosen features is reported."""
     found = {0: all_features, 16: fine_features}
     monkeypatch.setattr(choosing, "estimate", lambda one, _: found[one.wanted.min_tap_px])
     chosen, told = choose_features(trainer, lambda *_: None)

@@ -1,4 +1,4 @@
-"""What a fit tells its owner of its own label quality."""
+"""The estimate of a fit's label quality."""
 
 import dataclasses
 
@@ -44,7 +44,7 @@ def test_every_task_is_judged_by_members_that_never_saw_the_label(scene: Scene) 
 
 
 def test_the_worst_images_come_first(scene: Scene) -> None:
-    """By the mean of what was judged of each."""
+    """They are ordered by the mean of their scores."""
     found = estimated(scene, LABELS)
     assert found is not None
     mious = [image.miou for image in found.worst_images]

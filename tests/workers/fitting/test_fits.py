@@ -142,7 +142,7 @@ def test_a_fit_goes_on_when_the_device_is_small(scene: Scene, small_device: list
 
 
 def test_features_are_kept_in_the_memory_that_the_operator_gives(scene: Scene) -> None:
-    """Without room for one image they are made anew while it trains; with room, once."""
+    """Without room for one image they are synthesised again during training; with room, once."""
     made = []
     for num_bytes in (1, 1 << 20):
         settings = scene.machine.settings.model_copy(update={"feature_cache_bytes": num_bytes})
@@ -185,7 +185,7 @@ def test_held_out_images_without_labels_have_no_score(scene: Scene) -> None:
 
 
 def test_a_cancelled_fit_ends_before_it_begins(scene: Scene) -> None:
-    """Nothing is computed for a job that nobody wants."""
+    """Nothing is computed for a cancelled job."""
     fit = scene.ask_fit()
     scene.cancel(fit.ref)
     fits.run(scene.machine, str(fit.ref), 1)

@@ -1,4 +1,4 @@
-"""Promises of the perceptual ports: mounted weights load from either kind of file, and what is missing is said."""
+"""Perceptual ports: mounted weights load from both kinds of file, and missing weights are reported."""
 
 import json
 from pathlib import Path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.generators import GeneratorManifest, GeneratorRequest
+from contracts.generators.generator import GeneratorManifest, GeneratorRequest
 from contracts.jobs import JobStatus
 from models.serialization import unpack
 from state import records
@@ -60,7 +60,7 @@ def left(machine: Machine) -> list[str]:
 
 @pytest.fixture
 def impatient(machine: Machine) -> Machine:
-    """A machine whose imports may take no time at all."""
+    """A machine whose imports have a limit of zero seconds."""
     settings = machine.settings.model_copy(update={"import_wall": timedelta(0)})
     return limited(machine, settings)
 
@@ -126,7 +126,7 @@ def test_other_bytes_than_announced_are_refused(machine: Machine) -> None:
 
 
 def test_more_bytes_than_announced_are_refused(machine: Machine) -> None:
-    """A signed link cannot bound what is sent: the size is checked before a byte is fetched."""
+    """A signed link cannot limit the upload: the size is checked before a byte is fetched."""
     assert error_code(run(machine, ask_import(machine, b"12345", num_bytes=4))) == "upload_damaged"
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from contracts.generators import GeneratorManifest
+from contracts.generators.generator import GeneratorManifest
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator

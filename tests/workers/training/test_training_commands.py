@@ -56,7 +56,7 @@ def test_help_loads_no_torch(command: str, tmp_path: Path) -> None:
 def test_a_number_out_of_range_is_refused(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything is read: the option, what was expected, what was found."""
+    """The message comes before anything is read: the option, the expected value, the given value."""
     with pytest.raises(SystemExit):
         train_generator.main(["images", "out", *arguments])
     error = capsys.readouterr().err
@@ -88,7 +88,7 @@ def test_a_line_has_images_speed_time_left_and_losses() -> None:
 
 
 def test_lines_come_without_a_step() -> None:
-    """A step or a snapshot may take minutes: a thread writes, and says what is done meanwhile."""
+    """A step or a snapshot may take minutes: a thread prints the current work meanwhile."""
     lines: list[str] = []
     third = Event()
 

@@ -19,7 +19,7 @@ from models.generators.stylegan2.inversion.encoder import Encoder, encode
 class EncoderTrainingOptions:
     """`code_weight` weighs the code's error in units of its standard deviation, `image_weight` that of its image.
 
-    The values that a caller may choose have their defaults in `contracts/inverters.py`.
+    The values that a caller may choose have their defaults in `contracts/generators/inverters.py`.
     """
 
     total_images: int

@@ -1,4 +1,4 @@
-"""Promises of the inversion: it finds codes, treats images alone, starts anew where a start failed, can be stopped."""
+"""The inversion finds codes, treats each image separately, retries failed starts, and can be stopped."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Promises of the encoder's training: it learns from samples alone, resumes exactly, and stops when it is told to."""
+"""The encoder's training learns from samples alone, resumes exactly, and stops on request."""
 
 import pytest
 import torch

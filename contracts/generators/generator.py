@@ -47,7 +47,7 @@ class StoredGenerator(Model):
     """A generator in the store that can be fitted. `digest` is that of its weights and decides every rendered pixel.
 
     `architecture` begins with the name of the generator's family ("stylegan2-skip"). Fields beyond those below are the
-    facts of that family; `contracts/families.py` parses them.
+    facts of that family; `contracts/generators/families.py` parses them.
     `sheet` is a PNG of samples for people; `statistics` holds `mean` and `deviation` of the samples' pixels, float32
     [3, h, w] in [-1, 1]. `missing` lists what the checkpoint lacked, `warnings` what its owner should know.
     """

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field
 
 from contracts.base import Model
-from contracts.generators import StoredGenerator
+from contracts.generators.generator import StoredGenerator
 
 Count = Annotated[int, Field(ge=1)]
 

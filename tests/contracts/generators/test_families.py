@@ -4,14 +4,14 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.base import Artefact, Model, now
-from contracts.families import (
+from contracts.generators.families import (
     GENERATOR_FAMILIES,
     GeneratorFamily,
     StyleGan2Facts,
     UnknownFamily,
     facts_of,
 )
-from contracts.generators import StoredGenerator, Weights
+from contracts.generators.generator import StoredGenerator, Weights
 from contracts.ids import DEFAULT_TENANT
 
 HALF = Artefact(key="half", sha256="0" * 64, num_bytes=1)

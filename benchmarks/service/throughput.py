@@ -26,6 +26,7 @@ from models.sampling import Candidate
 from state import keys, records
 from workers.codecs.tars import TarWriter
 from workers.codecs.task import codecs_of
+from workers.families.table import FAMILIES
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
 
@@ -78,7 +79,7 @@ def main() -> None:
     parsed = _parse()
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # like the workers
     with running_service() as running:
-        service = Service(running, Machine.from_settings(running.settings))
+        service = Service(running, Machine.from_settings(running.settings, FAMILIES))
         rounds = _measure(service, parsed.pairs, parsed.rounds)
     result = {
         "benchmark": "service",

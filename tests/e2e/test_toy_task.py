@@ -264,7 +264,7 @@ def test_a_fourth_task_is_learned_and_rendered(
     manifest = records.read_manifest(machine.store, ref, BatchManifest)
     assert manifest is not None
     path = tmp_path / "shard.tar"
-    path.write_bytes(read_artefact(machine, manifest.shards[0].tar))
+    path.write_bytes(read_artefact(machine.store, manifest.shards[0].tar))
     reader = ShardReader(path)
     samples = [decode_sample(reader[k], (*SHARD_TASKS, FLOW_IN_SHARDS)) for k in range(3)]
     reader.close()

@@ -88,8 +88,8 @@ class _Judge:
 
     def add(self, place: int, total: Scorer) -> ImageEstimate:
         """Label one image, add its score to the total, and return its own score."""
-        pairs, ws = self.trainer.pairs, self.trainer.ws
-        rendered = self.label_generator.render(ws[place : place + 1])
+        pairs, codes = self.trainer.pairs, self.trainer.codes
+        rendered = self.label_generator.render(codes[place : place + 1])
         alone = Scorer(pairs.codecs, pairs.schema, pairs.px)
         for scorer in (alone, total):
             scorer.add(rendered, pairs.label_tensors([place]))

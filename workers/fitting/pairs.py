@@ -15,10 +15,11 @@ from contracts.schemas import LabelSchema
 from models.labels.label_generator import from_bytes
 from models.tasks.task_set import Labels
 from state import keys, records
+from state.store import Store
 from workers.codecs.images import Pixels, decode_image, resized_image
+from workers.codecs.registry import TASKS
 from workers.codecs.task import Array, ImageLabels, Px, TaskCodec, codecs_of
 from workers.runtime.artefacts import read_artefact
-from workers.runtime.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -39,29 +40,28 @@ class Pairs:
     @classmethod
     def read(
         cls,
-        machine: Machine,
-        tenant: str,
-        pinned: PinnedLabelset,
+        store: Store,
+        whole: LabelsetManifest,
         *,
         fit: LabelSchema,
         px: Px,
+        tasks: Sequence[TaskCodec] = TASKS,
     ) -> Self:
-        """Return the pairs of a pinned labelset with the labels that the fit learns, at (height, width).
+        """Read the pairs of a labelset with the labels that the fit learns, resized to (height, width).
 
-        Raises `InputMissing` when the labelset is gone.
+        Raises `InputMissing` when a file of it is gone.
         """
-        whole = read_labelset(machine, tenant, pinned)
         manifest = whole.only(tuple(task for task in fit.tasks if task in whole.labels.tasks))
-        codecs = codecs_of(machine.tasks, manifest.labels)
+        codecs = codecs_of(tasks, manifest.labels)
         return cls(
             names=tuple(entry.name for entry in manifest.entries),
             images=tuple(
-                resized_image(decode_image(read_artefact(machine, entry.image)), px)
+                resized_image(decode_image(read_artefact(store, entry.image)), px)
                 for entry in manifest.entries
             ),
             labels=tuple(
                 {
-                    codec.name: _read_label(machine, codec, entry, manifest.labels, px)
+                    codec.name: _read_label(store, codec, entry, manifest.labels, px)
                     for codec in codecs
                 }
                 for entry in manifest.entries
@@ -98,24 +98,24 @@ class Pairs:
         ]
 
 
-def read_labelset(machine: Machine, tenant: str, pinned: PinnedLabelset) -> LabelsetManifest:
-    """Return the manifest of a pinned labelset. Raises `InputMissing` when it is gone."""
+def read_labelset(store: Store, tenant: str, pinned: PinnedLabelset) -> LabelsetManifest:
+    """Return the manifest of a pinned labelset. Raises `InputMissing` when it is gone or has another digest."""
     key = keys.manifest(tenant, "labelsets", pinned.id)
-    manifest = records.read(machine.store, key, LabelsetManifest)
+    manifest = records.read(store, key, LabelsetManifest)
     if manifest is None or manifest.digest != pinned.digest:
         raise InputMissing(
             f"The fit pins labelset '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
-            " Upload it again and create the fit again."
+            " Upload it again and make a new fit."
         )
     return manifest
 
 
 def _read_label(
-    machine: Machine, codec: TaskCodec, entry: LabelsetEntry, labels: LabelSchema, px: Px
+    store: Store, codec: TaskCodec, entry: LabelsetEntry, labels: LabelSchema, px: Px
 ) -> Array:
     """Return one label of an image at (height, width)."""
     stored = entry.label(codec.name)
     if stored is None:
         return codec.unlabelled(labels, px)
-    label = codec.decode(read_artefact(machine, stored), stored.media_type, labels)
+    label = codec.decode(read_artefact(store, stored), stored.media_type, labels)
     return codec.resized(label, (entry.height_px, entry.width_px), px)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from models.generators.stylegan2.generator import Generator
+from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.tasks.task_set import TaskSet
@@ -22,7 +22,7 @@ class Trainer:
 
     generator: Generator
     pairs: Pairs
-    ws: Tensor
+    codes: Tensor
     wanted: EnsembleOptions
     seed: int
     micro_batches: MicroBatches
@@ -46,7 +46,7 @@ class Trainer:
             cache_bytes = options.cache_bytes * images_per_round // most
             return train_ensemble(
                 self.generator,
-                self.ws[list(images)],
+                self.codes[list(images)],
                 labels,
                 tasks=TaskSet(*(one.task(self.pairs.schema) for one in self.pairs.codecs)),
                 options=replace(

@@ -13,6 +13,8 @@ from state.settings import Settings
 from state.store import Store
 from workers.codecs.registry import TASKS
 from workers.codecs.task import TaskCodec
+from workers.families.family import Family
+from workers.runtime.loading import NetworkLoader
 from workers.runtime.micro_batches import MicroBatches
 from workers.runtime.pulse import Pulse
 from workers.runtime.warm import WarmNetworks
@@ -20,7 +22,7 @@ from workers.runtime.warm import WarmNetworks
 
 @dataclass(frozen=True)
 class Machine:
-    """The first argument of every worker function, built once in each process."""
+    """The first argument of every worker function. `families` are those of the generators that it serves."""
 
     settings: Settings
     store: Store
@@ -30,6 +32,7 @@ class Machine:
     networks: WarmNetworks
     micro_batches: MicroBatches
     pulse: Pulse
+    families: tuple[Family, ...]
     kinds: Kinds = Kinds()  # noqa: RUF009 - immutable
     tasks: Sequence[TaskCodec] = TASKS
 
@@ -37,6 +40,7 @@ class Machine:
     def from_settings(
         cls,
         settings: Settings,
+        families: Sequence[Family],
         kinds: tuple[Kind, ...] = KINDS,
         tasks: Sequence[TaskCodec] = TASKS,
     ) -> Self:
@@ -53,9 +57,15 @@ class Machine:
             networks=WarmNetworks(settings.max_warm_bytes),
             micro_batches=MicroBatches(settings.micro_batch, memory_bytes),
             pulse=Pulse(),
+            families=tuple(families),
             kinds=Kinds(kinds),
             tasks=tasks,
         )
+
+    @property
+    def loader(self) -> NetworkLoader:
+        """Loads networks of the store onto the device."""
+        return NetworkLoader(self.store, self.device, self.networks)
 
 
 def choose_device(name: str) -> torch.device:

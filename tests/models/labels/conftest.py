@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from models.arrays import StyleCodes
+from models.generators.generator import Synthesis
 from models.generators.stylegan2.config import GeneratorConfig
-from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
+from models.generators.stylegan2.generator import Generator, NoiseMode
 from models.tasks.depth import DepthTask
 from models.tasks.heat_maps import pixel_centers
 from models.tasks.keypoints import KeypointTask

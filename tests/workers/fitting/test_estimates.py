@@ -1,4 +1,4 @@
-"""The estimated label quality of a fit."""
+"""The estimate of a fit's label quality."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from contracts.schemas import LabelSchema
 from tests.workers.scene import ALL_KINDS, LABELS, PX, QUICK, Scene
 from workers.fitting import fits
 from workers.fitting.estimates import traits
-from workers.fitting.pairs import Pairs
+from workers.fitting.pairs import Pairs, read_labelset
 
 ESTIMATED = QUICK.model_copy(update={"estimate": True})
 
@@ -42,7 +42,7 @@ def test_every_task_is_judged_by_members_that_never_saw_the_label(scene: Scene) 
 
 
 def test_the_worst_images_come_first(scene: Scene) -> None:
-    """By the mean over the judged tasks."""
+    """They are ordered by the mean of their scores."""
     found = estimated(scene, LABELS)
     assert found is not None
     mious = [image.miou for image in found.worst_images]
@@ -57,7 +57,8 @@ def test_one_image_has_no_estimate(scene: Scene) -> None:
 def test_folds_are_dealt_by_what_an_image_teaches(scene: Scene) -> None:
     """A column for each class, each keypoint, and depth."""
     pinned = scene.add_labelset(2, labels=ALL_KINDS)
-    pairs = Pairs.read(scene.machine, DEFAULT_TENANT, pinned, fit=ALL_KINDS, px=(PX, PX))
+    whole = read_labelset(scene.machine.store, DEFAULT_TENANT, pinned)
+    pairs = Pairs.read(scene.machine.store, whole, fit=ALL_KINDS, px=(PX, PX))
     empty = {codec.name: codec.unlabelled(ALL_KINDS, (PX, PX)) for codec in pairs.codecs}
     some = dataclasses.replace(pairs, labels=(pairs.labels[0], empty))
     assert {task: presence.tolist() for task, presence in traits(some).items()} == {

@@ -25,6 +25,7 @@ from app.openapi.document import Api
 from app.pages import endpoints as pages
 from app.services import Services
 from app.streams import endpoints as streams
+from app.tenants import Tenants
 from app.uploads import endpoints as uploads
 from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind
@@ -57,17 +58,22 @@ def create_app(
     kinds: tuple[Kind, ...] = KINDS,
     upload_tasks: str = TASKS,
     families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
+    *,
+    tenants: Tenants | None = None,
 ) -> FastAPI:
     """Return the app. By default the settings come from the environment and the store from the settings.
 
-    `upload_tasks` names the tuple of tasks that an upload may label, as module:name.
+    `upload_tasks` names the tuple of tasks that an upload may label, as module:name. Without `tenants` there is one
+    tenant.
 
     Raises:
         ValueError: a row of `kinds` is incomplete.
         LookupError: a kind has no endpoints.
     """
     settings = settings or Settings()
-    services = Services.from_settings(settings, store, kinds, upload_tasks, families)
+    services = Services.from_settings(
+        settings, store, kinds, upload_tasks, families, tenants=tenants
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from app.decoding.protocol import TASKS
 from app.listening import Listener
 from app.queueing import Queueing
 from app.store_probe import StoreProbe
+from app.tenants import OneTenant, Tenants
 from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
@@ -33,6 +34,7 @@ class Services:
     uploads_in_flight: UploadsInFlight
     secret: bytes
     families: tuple[GeneratorFamily, ...]
+    tenants: Tenants
 
     @classmethod
     def from_settings(
@@ -42,6 +44,8 @@ class Services:
         kinds: tuple[Kind, ...] = KINDS,
         upload_tasks: str = TASKS,
         families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
+        *,
+        tenants: Tenants | None = None,
     ) -> Self:
         """Build all services; nothing is sent yet. `upload_tasks` names the tasks that an upload may label.
 
@@ -63,6 +67,7 @@ class Services:
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
             secret=secret.get_secret_value().encode() if secret else secrets.token_bytes(32),
             families=tuple(families),
+            tenants=tenants or OneTenant(),
         )
 
     async def close(self) -> None:

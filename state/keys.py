@@ -71,6 +71,11 @@ def tenant_prefix(tenant: str) -> str:
     return f"tenants/{tenant}"
 
 
+def tenant_of(key: str) -> str:
+    """Return the tenant that owns an object."""
+    return key.split("/")[1]
+
+
 def noun_prefix(tenant: str, noun: Noun) -> str:
     """Return the prefix of everything of one noun."""
     return f"{tenant_prefix(tenant)}/{noun}"

@@ -28,7 +28,7 @@ def read_file(
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
     """Return the object or the requested range of it."""
-    check_link(services.secret, key, expires, signature)
+    services.tenants.check(check_link(services.secret, key, expires, signature))
     info = services.store.head(key)
     if info is None:
         raise Gone("file", key.rpartition("/")[2])

@@ -26,8 +26,8 @@ def _show(state: JobState, exchange: Exchange) -> GeneratorView:
 
 @checkpoints.post("", status_code=HTTPStatus.ACCEPTED, openapi_extra=BODY_SCHEMA)
 async def create_generator(
+    exchange: ExchangeDep,  # before the body, which is not read for an unknown tenant
     body: BodyDep,
-    exchange: ExchangeDep,
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> GeneratorView:

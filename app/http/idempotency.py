@@ -4,11 +4,11 @@ The key reserves an id in the store before the resource is created, and the reso
 the body. The lock in Redis only separates two requests at the same moment.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from app.services import Services
 from contracts.base import Model, Timestamp, now
@@ -19,7 +19,16 @@ from contracts.ids import new_id, prefix_of, uuid7_hex
 from contracts.jobs import Idempotency
 from state import keys, records
 
+
+class Repeatable(Protocol):
+    """A stored resource: it has the Idempotency-Key of the request that created it."""
+
+    @property
+    def idempotency(self) -> Idempotency | None: ...
+
+
 T = TypeVar("T")
+R = TypeVar("R", bound=Repeatable)
 
 RESERVING = timedelta(minutes=1)
 """The lock's lifetime: how long a request that never ends blocks others with the same key."""
@@ -45,20 +54,42 @@ def idempotency_of(key: str | None, noun: keys.Noun, body: object) -> Idempotenc
     return Idempotency(key=key, fingerprint=digest_of([noun, body])) if key is not None else None
 
 
-@contextmanager
-def reserve(
+def create_once(
     services: Services,
     tenant: str,
     prefix: str,
     idempotency: Idempotency | None,
     *,
+    find: Callable[[str], R | None],
+    make: Callable[[str], R],
     lock_ttl: timedelta = RESERVING,
-) -> Iterator[str]:
-    """Yield the id of the resource to create: the one that the key reserved before, else a new one.
+) -> Created[R]:
+    """Return what `make` creates under a new id, or the resource that this key created before, which `find` returns.
+
+    Every resource that a caller creates is created here, so the tenant's limits are checked here.
 
     Raises `RequestInProgress` while another request with the key is processed, `IdempotencyMismatch` when the key
-    was used for another kind of resource, and `redis.RedisError` when Redis does not respond; nothing is stored then.
+    was used for another body or kind of resource, and `redis.RedisError` when Redis does not respond; nothing is stored
+    then. Also raises what the tenant's limits, `find` and `make` raise.
     """
+    with _reserve(services, tenant, prefix, idempotency, lock_ttl) as reserved_id:
+        earlier = find(reserved_id)
+        if earlier is not None:
+            _check_replay(earlier.idempotency, idempotency)
+            return Created(earlier, is_replay=True)
+        services.tenants.admit(tenant, prefix, store=services.store, ledger=services.ledger)
+        return Created(make(reserved_id), is_replay=False)
+
+
+@contextmanager
+def _reserve(
+    services: Services,
+    tenant: str,
+    prefix: str,
+    idempotency: Idempotency | None,
+    lock_ttl: timedelta,
+) -> Iterator[str]:
+    """Yield the id of the resource to create: the one that the key reserved before, else a new one."""
     if idempotency is None:
         # Without Redis the job could not be queued, so fail before anything is stored.
         services.ledger.ping()
@@ -74,7 +105,7 @@ def reserve(
         services.ledger.unlock(name, owner)
 
 
-def check_replay(stored: Idempotency | None, requested: Idempotency | None) -> None:
+def _check_replay(stored: Idempotency | None, requested: Idempotency | None) -> None:
     """Raise `IdempotencyMismatch` if the stored resource was created from another body."""
     if stored is not None and stored != requested:
         raise _mismatch(stored.key)

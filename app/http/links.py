@@ -74,16 +74,16 @@ def check_upload_link(secret: bytes, upload_id: str, expires: int, given: str) -
     """Return the tenant of an upload link. Raises `InvalidLink` like `check_link`."""
     tenant, _, signed = given.rpartition(".")
     key = keys.upload_content(tenant, upload_id)
-    check_link(secret, key, expires, signed, purpose="upload")
-    return tenant
+    return check_link(secret, key, expires, signed, purpose="upload")
 
 
 def check_link(
     secret: bytes, key: str, expires: int, given: str, *, purpose: Purpose = "file"
-) -> None:
-    """Raise `InvalidLink` unless the app signed exactly this link and it has not expired."""
+) -> str:
+    """Return the tenant of the object. Raises `InvalidLink` unless the app signed this link and it is valid."""
     # The signature first: the expiry of a forged link means nothing.
     if not is_signed(secret, purpose, f"{key}\n{expires}", given):
         raise InvalidLink("The link's signature is wrong. GET the resource again for a new link.")
     if expires < now().timestamp():
         raise InvalidLink("The link has expired. GET the resource again for a new link.")
+    return keys.tenant_of(key)

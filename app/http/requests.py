@@ -10,7 +10,6 @@ from app.http.links import Links
 from app.http.paging import Page
 from app.services import Services
 from contracts.base import Model
-from contracts.ids import DEFAULT_TENANT
 
 
 class Addressed(Protocol):
@@ -38,9 +37,11 @@ async def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-async def _tenant() -> str:
-    """Return the caller's tenant. There is one until API keys exist; the key will be read here."""
-    return DEFAULT_TENANT
+async def _tenant(request: Request, services: ServicesDep) -> str:
+    """Return the caller's tenant, which is not blocked."""
+    tenant = services.tenants.identify(request.headers)
+    services.tenants.check(tenant)
+    return tenant
 
 
 TenantDep = Annotated[str, Depends(_tenant)]

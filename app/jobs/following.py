@@ -20,6 +20,7 @@ async def follow(services: Services, ref: JobRef, after: str | None) -> AsyncIte
     """
     last = after or FIRST
     async for event in services.listener.follow(ref, last):
+        services.tenants.check(ref.tenant)
         if event is not None:
             last = event.id
             yield event

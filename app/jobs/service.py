@@ -8,7 +8,7 @@ from typing import TypeVar
 import redis
 import structlog
 
-from app.http.idempotency import RESERVING, Created, check_replay, reserve
+from app.http.idempotency import RESERVING, Created, create_once
 from app.http.paging import Page, read_page
 from app.services import Services
 from contracts.base import now
@@ -55,17 +55,24 @@ def create(
 ) -> Created[JobState]:
     """Store the request that `resolve` returns and queue its first `calls`, or find the job of the Idempotency-Key.
 
-    Without `calls`, one call does the whole job. Raises what `resolve` and `reserve` raise; then nothing is stored.
+    Without `calls`, one call does the whole job. Raises what `resolve` and `create_once` raise; then nothing is stored.
     """
-    with reserve(services, tenant, kind, idempotency, lock_ttl=lock_ttl) as job_id:
-        ref = JobRef(tenant=tenant, id=job_id)
-        earlier = _find_earlier(services, ref)
-        if earlier is not None:
-            check_replay(earlier.idempotency, idempotency)
-            return Created(_fresh(earlier), is_replay=True)
-        request = resolve(ref)
+
+    def make(job_id: str) -> Request:
+        request = resolve(JobRef(tenant=tenant, id=job_id))
         _submit(services, request, lambda: calls(request) if calls else _whole(services, request))
-        return Created(_fresh(request), is_replay=False)
+        return request
+
+    created = create_once(
+        services,
+        tenant,
+        kind,
+        idempotency,
+        find=lambda job_id: _find_earlier(services, JobRef(tenant=tenant, id=job_id)),
+        make=make,
+        lock_ttl=lock_ttl,
+    )
+    return Created(_fresh(created.value), is_replay=created.is_replay)
 
 
 def find(services: Services, ref: JobRef) -> JobState:

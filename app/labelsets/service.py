@@ -18,7 +18,7 @@ from app.decoding.protocol import (
     DecodeResult,
     SpooledFile,
 )
-from app.http.idempotency import Created, check_replay, idempotency_of, reserve
+from app.http.idempotency import Created, create_once, idempotency_of
 from app.http.paging import Page, read_page
 from app.services import Services
 from contracts.base import Artefact, now
@@ -55,22 +55,26 @@ def create(
 ) -> Created[LabelsetManifest]:
     """Create a labelset, or return the one that this Idempotency-Key created. A failure leaves nothing stored.
 
-    Raises `InvalidUpload` with all flaws, `Unavailable` if all decoders are busy, and the errors of `reserve`.
+    Raises `InvalidUpload` with all flaws, `Unavailable` if all decoders are busy, and the errors of `create_once`.
     """
     job = _job_of(upload, services)
     idempotency = idempotency_of(key, "labelsets", _fingerprint(job))
     # The lock must outlive the slowest decoding, else a repeated request decodes again.
     lock_ttl = services.settings.decode_wall + _STORING
-    with reserve(services, tenant, "labelset", idempotency, lock_ttl=lock_ttl) as labelset_id:
-        stored = _read(services, tenant, labelset_id)
-        if stored is not None:
-            check_replay(stored.idempotency, idempotency)
-            return Created(stored, is_replay=True)
+
+    def make(labelset_id: str) -> LabelsetManifest:
         result = services.decoder.run(job, folder)
-        labelset = _store(
-            services, tenant, labelset_id, result, folder=folder, idempotency=idempotency
-        )
-        return Created(labelset, is_replay=False)
+        return _store(services, tenant, labelset_id, result, folder=folder, idempotency=idempotency)
+
+    return create_once(
+        services,
+        tenant,
+        "labelset",
+        idempotency,
+        find=lambda labelset_id: _read(services, tenant, labelset_id),
+        make=make,
+        lock_ttl=lock_ttl,
+    )
 
 
 def check(services: Services, tenant: str, upload: Upload, *, folder: Path) -> LabelsetManifest:

@@ -11,7 +11,7 @@ import redis
 import structlog
 
 from app import on_demand, recipes
-from app.http.idempotency import Created, check_replay, idempotency_of, reserve
+from app.http.idempotency import Created, create_once, idempotency_of
 from app.http.paging import Page, read_page
 from app.services import Services
 from app.streams.schemas import StreamCreate
@@ -36,19 +36,23 @@ def create(
 ) -> Created[StreamRequest]:
     """Create a stream, or return the one that this Idempotency-Key has created."""
     idempotency = idempotency_of(key, "streams", body.model_dump(mode="json"))
-    with reserve(services, tenant, "stream", idempotency) as stream_id:
-        ref = StreamRef(tenant=tenant, id=stream_id)
+
+    def find_earlier(stream_id: str) -> StreamRequest | None:
         with suppress(NotFound):
-            earlier = find(services, ref)
-            check_replay(earlier.idempotency, idempotency)
-            return Created(earlier, is_replay=True)
+            return find(services, StreamRef(tenant=tenant, id=stream_id))
+        return None
+
+    def make(stream_id: str) -> StreamRequest:
+        ref = StreamRef(tenant=tenant, id=stream_id)
         request = _resolve(services, ref, body, idempotency)
         records.create(services.store, keys.stream_request(ref), request)
         try:
             services.ledger.index_add(tenant, "streams", [ref.id])
         except redis.RedisError as error:  # the stream is stored; only the list lacks it
             log.warning("stored but not listed", stream=str(ref), error=str(error))
-        return Created(request, is_replay=False)
+        return request
+
+    return create_once(services, tenant, "stream", idempotency, find=find_earlier, make=make)
 
 
 def find(services: Services, ref: StreamRef) -> StreamRequest:
@@ -108,6 +112,7 @@ def ask(services: Services, request: StreamRequest, index: int) -> ShardRecord |
     Also queues the shards that follow. Raises `ShardFailed`, `Gone` when the stream was deleted, and
     `redis.RedisError` when the shard is absent and Redis does not answer; a rendered shard needs no Redis.
     """
+    services.tenants.check(request.tenant)  # an endless tar may outlive the tenant's permission
     shard = StreamShardRef(stream=request.ref, index=index)
     record = on_demand.find(services, STREAM_SHARDS, shard)
     if record is not None:

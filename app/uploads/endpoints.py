@@ -55,6 +55,7 @@ async def put_content(
 ) -> None:
     """Receive the file by a link that the app signed, if the store itself cannot sign."""
     tenant = check_upload_link(services.secret, upload_id, expires, signature)
+    services.tenants.check(tenant)
     upload = await run_in_threadpool(service.find, services, tenant, upload_id)
     with services.uploads_in_flight.one():
         await service.receive(services, upload, request.stream())

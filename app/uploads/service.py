@@ -13,7 +13,7 @@ from typing import IO
 
 from fastapi.concurrency import run_in_threadpool
 
-from app.http.idempotency import Created, check_replay, idempotency_of, reserve
+from app.http.idempotency import Created, create_once, idempotency_of
 from app.services import Services
 from contracts.base import Artefact, now
 from contracts.errors.conflicts import UploadIncomplete, UploadUsed
@@ -54,11 +54,8 @@ def announce(
             f"Expected an upload of at most {limit} bytes, got {num_bytes}. Send a smaller file."
         )
     idempotency = idempotency_of(key, "uploads", [num_bytes, sha256])
-    with reserve(services, tenant, "upload", idempotency) as upload_id:
-        stored = _read(services, tenant, upload_id)
-        if stored is not None:
-            check_replay(stored.idempotency, idempotency)
-            return Created(_state(services, stored), is_replay=True)
+
+    def make(upload_id: str) -> UploadManifest:
         manifest = UploadManifest(
             tenant=tenant,
             id=upload_id,
@@ -68,7 +65,17 @@ def announce(
             idempotency=idempotency,
         )
         records.write(services.store, keys.manifest(tenant, "uploads", upload_id), manifest)
-        return Created(_state(services, manifest), is_replay=False)
+        return manifest
+
+    created = create_once(
+        services,
+        tenant,
+        "upload",
+        idempotency,
+        find=lambda upload_id: _read(services, tenant, upload_id),
+        make=make,
+    )
+    return Created(_state(services, created.value), is_replay=created.is_replay)
 
 
 def find(services: Services, tenant: str, upload_id: str) -> Upload:

@@ -1,0 +1,44 @@
+"""Rules about tenants: who sends a request, and what each tenant may do. No other module decides either.
+
+Without API keys there is one tenant and no limit. `create_app` accepts other rules.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from contracts.ids import DEFAULT_TENANT
+from state.ledger import Ledger
+from state.store import Store
+
+
+class Tenants(Protocol):
+    """The rules. Each method refuses by raising an error of `contracts/errors/tree.py`."""
+
+    def identify(self, headers: Mapping[str, str]) -> str:
+        """Return the tenant of a request. It runs in the event loop, so it must not wait for a network or a disk."""
+
+    def check(self, tenant: str) -> None:
+        """Refuse a tenant that is blocked. It must not wait either.
+
+        Called for each request, signed link, live event and requested stream shard.
+        """
+
+    def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
+        """Refuse the creation of one more resource. `prefix` is the prefix of its id: "fit", "labelset", "stream"...
+
+        It runs in a thread. Requests at the same time may pass together, so a limit can be exceeded by a few.
+        """
+
+
+class OneTenant:
+    """One tenant, no limits."""
+
+    def identify(self, headers: Mapping[str, str]) -> str:
+        """Return the default tenant."""
+        return DEFAULT_TENANT
+
+    def check(self, tenant: str) -> None:
+        """Accept every tenant."""
+
+    def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
+        """Accept every creation."""

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from models.arrays import Taps
 from models.json_config import JsonConfig
-from models.tasks.registry import TASKS
 from models.tasks.task import Task
 from models.tasks.task_set import TaskSet
 
@@ -58,13 +57,6 @@ class EnsembleConfig(JsonConfig):
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them."""
         return {**super().to_dict(), "tasks": self.tasks.to_dict()}
-
-    @classmethod
-    def from_dict(
-        cls, values: dict[str, Any], kinds: Sequence[type[Task]] = TASKS
-    ) -> "EnsembleConfig":
-        """Undo `to_dict`, also for values from JSON. `kinds` are the tasks that the ensemble may have."""
-        return super().from_dict({**values, "tasks": TaskSet.from_dict(values["tasks"], kinds)})
 
 
 class MemberNorm(nn.Module):
@@ -142,9 +134,10 @@ class Ensemble(nn.Module):
 
 
 def build_ensemble(
-    config: dict[str, Any], tensors: dict[str, Tensor], kinds: Sequence[type[Task]] = TASKS
+    config: dict[str, Any], tensors: dict[str, Tensor], kinds: Sequence[type[Task]]
 ) -> Ensemble:
-    """Return a frozen ensemble in evaluation mode from its JSON and its tensors."""
-    ensemble = Ensemble(EnsembleConfig.from_dict(config, kinds))
+    """Return a frozen ensemble in evaluation mode from its JSON and its tensors. `kinds` are its possible tasks."""
+    tasks = TaskSet.from_dict(config["tasks"], kinds)
+    ensemble = Ensemble(EnsembleConfig.from_dict({**config, "tasks": tasks}))
     ensemble.load_state_dict(tensors)
     return ensemble.eval().requires_grad_(False)

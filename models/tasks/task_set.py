@@ -12,7 +12,6 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.tasks.registry import TASKS
 from models.tasks.task import LabelPx, Loss, Outputs, Targets, Task
 
 
@@ -69,7 +68,7 @@ class TaskSet:
         return {task.name: task.to_dict() for task in self}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], kinds: Sequence[type[Task]] = TASKS) -> "TaskSet":
+    def from_dict(cls, values: Mapping[str, Any], kinds: Sequence[type[Task]]) -> "TaskSet":
         """Undo `to_dict`; the tasks come in the order of `kinds`, whatever order JSON has kept.
 
         Version 0.1 stored null for tasks that were not learned. Raises ValueError for a task that is not in `kinds`.

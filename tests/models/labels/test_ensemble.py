@@ -15,6 +15,7 @@ from models.tasks.keypoints import KeypointTask
 from models.tasks.segmentation import SegmentationTask
 from models.tasks.task_set import TaskSet
 
+KINDS = (SegmentationTask, KeypointTask, DepthTask)
 TASKS = TaskSet(SegmentationTask(5), KeypointTask(3), DepthTask())
 
 
@@ -47,7 +48,7 @@ def test_an_ensemble_survives_its_json(generator: Generator, rank: int | None) -
     """Tasks come back from the configuration, so the weights alone say what their outputs mean."""
     ensemble = random_ensemble(generator, rank)
     weights, config = pack_network(ensemble, ensemble.config.to_dict())
-    again = build_ensemble(json.loads(config), unpack(weights))
+    again = build_ensemble(json.loads(config), unpack(weights), KINDS)
     assert again.config == ensemble.config
     columns = torch.randn(10, 3, sum(generator.config.tap_channels))
     assert torch.equal(again(columns), ensemble(columns))
@@ -61,5 +62,5 @@ def test_an_ensemble_from_before_there_were_compact_ones_is_the_papers(
     weights, config = pack_network(ensemble, ensemble.config.to_dict())
     added = {"rank", "first_tap"}
     old = {name: value for name, value in json.loads(config).items() if name not in added}
-    assert build_ensemble(old, unpack(weights)).config == ensemble.config
+    assert build_ensemble(old, unpack(weights), KINDS).config == ensemble.config
     assert "projection" not in unpack(weights)

@@ -11,6 +11,7 @@ from models.tasks.segmentation import SegmentationTask
 from models.tasks.task_set import Labels, TaskSet
 
 ALL = TaskSet(SegmentationTask(4), KeypointTask(3), DepthTask())
+KINDS = (SegmentationTask, KeypointTask, DepthTask)
 MASKS = torch.zeros(2, 8, 6, dtype=torch.int64)
 
 
@@ -28,19 +29,19 @@ def test_outputs_are_split_by_task() -> None:
 def test_tasks_survive_their_dictionary(tasks: TaskSet) -> None:
     """Only the learned tasks are there again, also after JSON has sorted them by name."""
     stored = json.dumps(tasks.to_dict(), sort_keys=True)
-    assert TaskSet.from_dict(json.loads(stored)) == tasks
+    assert TaskSet.from_dict(json.loads(stored), KINDS) == tasks
 
 
 def test_a_set_stored_by_version_0_1_is_read() -> None:
     """That version wrote null for tasks that the fit had not learned."""
     stored = {"segmentation": None, "keypoints": {"num_keypoints": 3, "sigma_share": 0.1}}
-    assert TaskSet.from_dict(stored) == TaskSet(KeypointTask(3, 0.1))
+    assert TaskSet.from_dict(stored, KINDS) == TaskSet(KeypointTask(3, 0.1))
 
 
 def test_a_stored_task_of_another_version_is_refused() -> None:
     """The message names the task; without it the last layer could not be split."""
     with pytest.raises(ValueError, match="got normals"):
-        TaskSet.from_dict({"normals": {}})
+        TaskSet.from_dict({"normals": {}}, KINDS)
 
 
 def test_a_set_without_tasks_is_refused() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handsoff_shards.labels import Labels
-from handsoff_shards.reading import Entry, Exported, ShardSet, objects_of, samples_of
+from handsoff_shards.reading import Entry, Exported, Format, ShardSet, objects_of, samples_of
 from handsoff_shards.regions import Box, box, find_parts, run_lengths
 
 POINTS_CATEGORY = "keypoints"
@@ -154,3 +154,6 @@ def _object(category: int, segmentation: object, area: int, around: Box) -> Json
         "bbox": list(around),
         "iscrowd": 0,
     }
+
+
+FORMATS = {"coco": Format(coco_files, ("segmentation", "keypoints"), coco_instance_files)}

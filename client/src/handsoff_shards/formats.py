@@ -4,46 +4,20 @@ The same code runs in the client (`handsoff export`) and the workers of the serv
 """
 
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from handsoff_shards.coco import coco_files, coco_instance_files
+from handsoff_shards import coco, plain, yolo
 from handsoff_shards.errors import InvalidInput
-from handsoff_shards.plain import folder_files, imagefolder_files, voc_files
-from handsoff_shards.reading import Entry, ShardSet
-from handsoff_shards.tasks import TASKS
-from handsoff_shards.yolo import yolo_pose_files, yolo_seg_files
-
-Writer = Callable[[ShardSet], Iterator[Entry]]
-
-ANY = tuple(task.name for task in TASKS)
+from handsoff_shards.reading import Entry, Format, ShardSet
 
 _COMPRESSED = (".png", ".jpg")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _READABLE = 0o644 << 16
 
 
-@dataclass(frozen=True)
-class Format:
-    """How a format is written. `needs` names tasks: the batch must have labels of at least one of them.
-
-    `instances` writes each connected part of a class as a separate object; None when the format has no objects.
-    """
-
-    write: Writer
-    needs: tuple[str, ...] = ANY
-    instances: Writer | None = None
-
-
-FORMATS: dict[str, Format] = {
-    "coco": Format(coco_files, ("segmentation", "keypoints"), coco_instance_files),
-    "folder": Format(folder_files),
-    "imagefolder": Format(imagefolder_files),
-    "voc": Format(voc_files, ("segmentation",)),
-    "yolo-pose": Format(yolo_pose_files, ("keypoints",)),
-    "yolo-seg": Format(yolo_seg_files, ("segmentation",), yolo_seg_files),  # a line is one polygon
-}
+FORMATS: dict[str, Format] = dict(sorted({**coco.FORMATS, **plain.FORMATS, **yolo.FORMATS}.items()))
+"""The rows stand beside their writers."""
 
 
 def files_of(shards: ShardSet, name: str, *, instances: bool = False) -> Iterator[Entry]:

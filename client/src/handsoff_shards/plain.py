@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from handsoff_shards.members import MASK
-from handsoff_shards.reading import Entry, Exported, ShardSet, samples_of
+from handsoff_shards.reading import Entry, Exported, Format, ShardSet, samples_of
 from handsoff_shards.tasks import TASKS
 
 JPEG_QUALITY = 95
@@ -79,3 +79,10 @@ def _as_jpeg(exported: Exported) -> bytes:
     picture = Image.fromarray(exported.sample.image)
     picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
+
+
+FORMATS = {
+    "folder": Format(folder_files),
+    "imagefolder": Format(imagefolder_files),
+    "voc": Format(voc_files, ("segmentation",)),
+}

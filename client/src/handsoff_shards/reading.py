@@ -1,6 +1,6 @@
 """Read shards for an export: sample by sample, the bytes of the image and the decoded labels."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from handsoff_shards.labels import Labels
 from handsoff_shards.members import Files, image_extension
 from handsoff_shards.samples import Sample, decode_sample
 from handsoff_shards.tars import ShardReader
+from handsoff_shards.tasks import TASKS
 
 BACKGROUND = "background"
 """labelme spells it `_background_`, which counts too."""
@@ -28,6 +29,21 @@ class ShardSet:
     labels: Labels
     paths: Iterable[Path]
     finished: datetime | None = None
+
+
+Writer = Callable[[ShardSet], Iterator[Entry]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a format is written. `needs` names tasks: the batch must have labels of at least one of them.
+
+    `instances` writes each connected part of a class as a separate object; None when the format has no objects.
+    """
+
+    write: Writer
+    needs: tuple[str, ...] = tuple(task.name for task in TASKS)
+    instances: Writer | None = None
 
 
 @dataclass(frozen=True)

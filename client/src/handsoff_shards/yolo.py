@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handsoff_shards.labels import Labels
-from handsoff_shards.reading import Entry, Exported, ShardSet, objects_of, samples_of
+from handsoff_shards.reading import Entry, Exported, Format, ShardSet, objects_of, samples_of
 from handsoff_shards.regions import find_parts
 
 DECIMALS = 6
@@ -124,3 +124,9 @@ def _quoted(name: str) -> str:
     """Return a name as YAML in ASCII, which is the same in every encoding. YAML has no surrogate pairs as JSON has."""
     text = json.dumps(name, ensure_ascii=False)
     return "".join(c if " " <= c <= "~" else f"\\U{ord(c):08X}" for c in text)
+
+
+FORMATS = {
+    "yolo-pose": Format(yolo_pose_files, ("keypoints",)),
+    "yolo-seg": Format(yolo_seg_files, ("segmentation",), yolo_seg_files),  # a line is one polygon
+}

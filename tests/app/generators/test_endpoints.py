@@ -43,8 +43,8 @@ def end(
     """Ends an import well, as a worker would."""
 
     def finish(ref: JobRef) -> StoredGenerator:
-        store.put("sheet", b"a picture")
-        sheet = Artefact(key="sheet", sha256=sha256_of(b"a picture"), num_bytes=9)
+        store.put("tenants/default/sheet", b"a picture")
+        sheet = Artefact(key="tenants/default/sheet", sha256=sha256_of(b"a picture"), num_bytes=9)
         own = {"id": ref.id, "sheet": sheet, "warnings": ("its mean w was measured",)}
         made = generator.model_copy(update=own)
         outcome = GeneratorManifest(

@@ -36,7 +36,8 @@ def properties(document: Json) -> list[tuple[str, str, Json]]:
 def holds_only_schemas(own: Json) -> bool:
     """True where a field's examples are those of the schemas that it refers to, or its value is fixed."""
     inner = [own, own.get("items", {}), own.get("additionalProperties", {}), *own.get("anyOf", ())]
-    return "const" in own or any("$ref" in one for one in inner if isinstance(one, dict))
+    is_fixed = "const" in own or own.get("type") == "null"
+    return is_fixed or any("$ref" in one for one in inner if isinstance(one, dict))
 
 
 def test_the_document_that_is_checked_in_is_the_present_one() -> None:

@@ -9,19 +9,19 @@ from pydantic import Field
 
 from contracts.base import Artefact, Model, Timestamp
 from contracts.jobs import JobRef
-from contracts.schemas import TASK_NAMES, TaskName
+from contracts.schemas import TaskName
 
 ExportFormat = Literal["coco", "folder", "imagefolder", "voc", "yolo-pose", "yolo-seg"]
 
 EXPORT_NEEDS: dict[ExportFormat, tuple[TaskName, ...]] = {
     "coco": ("segmentation", "keypoints"),
-    "folder": TASK_NAMES,
-    "imagefolder": TASK_NAMES,
+    "folder": (),
+    "imagefolder": (),
     "voc": ("segmentation",),
     "yolo-pose": ("keypoints",),
     "yolo-seg": ("segmentation",),
 }
-"""A batch needs labels of at least one of these tasks. `handsoff_shards.formats` writes them; a test compares."""
+"""A batch needs labels of at least one of these tasks. Empty: any task. A test compares `handsoff_shards.formats`."""
 
 
 INSTANCE_FORMATS: tuple[ExportFormat, ...] = ("coco", "yolo-seg")

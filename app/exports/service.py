@@ -40,7 +40,7 @@ def _ask(services: Services, ref: ExportRef) -> ExportRecord | None:
 def _check(services: Services, ref: ExportRef, manifest: BatchManifest) -> None:
     assert manifest.labels is not None
     needs, tasks = EXPORT_NEEDS[ref.format], manifest.labels.tasks
-    if not set(needs) & set(tasks):
+    if needs and not set(needs) & set(tasks):
         raise InvalidRequest.at(
             "format",
             f"{ref.format} needs labels of {' or '.join(needs)}; '{ref.batch.id}' has labels of"

@@ -14,6 +14,9 @@ from pycocotools.coco import COCO  # type: ignore[import-untyped]  # it has no a
 from handsoff_client import BatchFolder, InvalidInput, decode_sample, export
 from handsoff_shards.decoding import decode_mask
 from handsoff_shards.formats import FORMATS
+from handsoff_shards.formats import files_of as files_of_format
+from handsoff_shards.labels import Labels
+from handsoff_shards.reading import ShardSet
 from tests.client.conftest import files_of, mask_of
 
 
@@ -99,6 +102,13 @@ def test_an_export_is_atomic(batch_of_14: BatchFolder, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput):
             export(batch_of_14, name, tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["batch", "out"]
+
+
+def test_a_folder_may_have_labels_of_any_task() -> None:
+    """Also of a task that this version of the client does not have."""
+    shards = ShardSet(name="flow", labels=Labels(json={"flow": {"frame": "camera"}}), paths=())
+    files = dict(files_of_format(shards, "folder"))
+    assert json.loads(files["labelset.json"]) == {"name": "flow", "flow": {"frame": "camera"}}
 
 
 def test_an_unknown_or_unsuitable_format_is_refused(

@@ -28,7 +28,7 @@ def files_of(shards: ShardSet, name: str, *, instances: bool = False) -> Iterato
     if name not in FORMATS:
         raise InvalidInput(f"Expected a format of {', '.join(FORMATS)}, got '{name}'.")
     chosen = FORMATS[name]
-    if not set(chosen.needs) & set(shards.labels.tasks):
+    if chosen.needs and not set(chosen.needs) & set(shards.labels.tasks):
         needs = " or ".join(chosen.needs)
         raise InvalidInput(
             f"{name} needs labels of {needs}, and this batch has none. Use another format."

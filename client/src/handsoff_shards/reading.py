@@ -9,7 +9,6 @@ from handsoff_shards.labels import Labels
 from handsoff_shards.members import Files, image_extension
 from handsoff_shards.samples import Sample, decode_sample
 from handsoff_shards.tars import ShardReader
-from handsoff_shards.tasks import TASKS
 
 BACKGROUND = "background"
 """labelme spells it `_background_`, which counts too."""
@@ -36,13 +35,13 @@ Writer = Callable[[ShardSet], Iterator[Entry]]
 
 @dataclass(frozen=True)
 class Format:
-    """How a format is written. `needs` names tasks: the batch must have labels of at least one of them.
+    """How a format is written. `needs` names tasks: the batch must have labels of at least one of them. Empty: any task.
 
     `instances` writes each connected part of a class as a separate object; None when the format has no objects.
     """
 
     write: Writer
-    needs: tuple[str, ...] = tuple(task.name for task in TASKS)
+    needs: tuple[str, ...] = ()
     instances: Writer | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 
-router = APIRouter(prefix="/docs", include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
 Asset = Literal["swagger-ui-bundle.js", "swagger-ui.css"]
 
@@ -26,7 +26,7 @@ _POLICY = (
 _ZERO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
 
 
-@router.get("")
+@router.get("/docs")
 async def show_docs() -> Response:
     """Return the documentation page of the API."""
     page = get_swagger_ui_html(
@@ -40,7 +40,7 @@ async def show_docs() -> Response:
     return page
 
 
-@router.get("/{name}")
+@router.get("/docs/{name}")
 def read_asset(request: Request, name: Asset) -> Response:
     """Return the script or the style of the page, with gzip if the client accepts it."""
     content = (_FOLDER / f"{name}.gz").read_bytes()

@@ -35,7 +35,7 @@ Writer = Callable[[ShardSet], Iterator[Entry]]
 
 @dataclass(frozen=True)
 class Format:
-    """How a format is written. `needs` names tasks: the batch must have labels of at least one of them. Empty: any task.
+    """How a format is written. The batch must have labels of at least one of the tasks `needs`. Empty: any task.
 
     `instances` writes each connected part of a class as a separate object; None when the format has no objects.
     """

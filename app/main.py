@@ -63,8 +63,8 @@ def create_app(
 ) -> FastAPI:
     """Return the app. By default the settings come from the environment and the store from the settings.
 
-    `upload_tasks` names the tuple of tasks that an upload may label, as module:name. Without `tenants` there is one
-    tenant.
+    `upload_tasks` names the tuple of tasks that an upload may label, as module:name. Without `tenants` the settings
+    decide the rules.
 
     Raises:
         ValueError: a row of `kinds` is incomplete.

@@ -11,7 +11,7 @@ from app.decoding.protocol import TASKS
 from app.listening import Listener
 from app.queueing import Queueing
 from app.store_probe import StoreProbe
-from app.tenants import OneTenant, Tenants
+from app.tenants import Tenants, tenants_of
 from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
@@ -67,7 +67,7 @@ class Services:
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
             secret=secret.get_secret_value().encode() if secret else secrets.token_bytes(32),
             families=tuple(families),
-            tenants=tenants or OneTenant(),
+            tenants=tenants or tenants_of(settings),
         )
 
     async def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from contracts.ids import DEFAULT_TENANT
 from state.ledger import Ledger
+from state.settings import Settings
 from state.store import Store
 
 
@@ -42,3 +43,8 @@ class OneTenant:
 
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
         """Accept every creation."""
+
+
+def tenants_of(settings: Settings) -> Tenants:  # noqa: ARG001 - no setting names a tenant
+    """Return the rules that the operator chose."""
+    return OneTenant()

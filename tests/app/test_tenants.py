@@ -8,13 +8,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 
 from app.http.links import Links
 from app.main import create_app
 from contracts.base import Artefact
 from contracts.digests import sha256_of
-from contracts.errors.tree import HandsOffError
 from contracts.ids import new_id
 from state import keys
 from state.ledger import Ledger
@@ -25,27 +24,12 @@ from tests.app.conftest import serving
 DATA = b"a shard"
 
 
-class UnknownKey(HandsOffError):
-    """The request has no valid API key."""
-
-    code, status, title = "unknown_key", 401, "The API key is unknown"
-
-
-class Blocked(HandsOffError):
-    """The tenant may do nothing."""
-
-    code, status, title = "blocked", 403, "The tenant is blocked"
-
-
-class QuotaExceeded(HandsOffError):
-    """The tenant has as much as it may have."""
-
-    code, status, title = "quota_exceeded", 429, "The quota is exceeded"
-
-
 @dataclass
 class Keyed:
-    """A tenant per API key, with at most `max_things` resources of one kind and `max_bytes` stored bytes."""
+    """A tenant per API key, with at most `max_things` resources of one kind and `max_bytes` stored bytes.
+
+    A product's rule adds errors to the tree. Here they would be seen by the tests of the tree.
+    """
 
     max_things: int = 100
     max_bytes: int = 1_000_000
@@ -55,19 +39,19 @@ class Keyed:
         tenants = {"Bearer key-of-ada": "ada", "Bearer key-of-bob": "bob"}
         tenant = tenants.get(headers.get("Authorization", ""))
         if tenant is None:
-            raise UnknownKey("Expected 'Authorization: Bearer KEY'.")
+            raise HTTPException(401, "Expected 'Authorization: Bearer KEY'.")
         return tenant
 
     def check(self, tenant: str) -> None:
         if tenant in self.blocked:
-            raise Blocked(f"'{tenant}' is blocked.")
+            raise HTTPException(403, f"'{tenant}' is blocked.")
 
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
         del ledger
         num_things = len(store.children(keys.noun_prefix(tenant, f"{prefix}s")))
         num_bytes = sum(info.num_bytes for info in store.list(keys.tenant_prefix(tenant)))
         if num_things >= self.max_things or num_bytes >= self.max_bytes:
-            raise QuotaExceeded(f"'{tenant}' has {num_things} {prefix}s of {num_bytes} bytes.")
+            raise HTTPException(429, f"'{tenant}' has {num_things} {prefix}s of {num_bytes} bytes.")
 
 
 @pytest.fixture
@@ -102,7 +86,7 @@ def announce(client: httpx2.Client, **headers: str) -> httpx2.Response:
 def test_a_request_without_a_key_is_refused(client: httpx2.Client) -> None:
     """The rule decides who sends a request."""
     refused = client.get("/v1/fits", headers={"Authorization": "Bearer other"})
-    assert (refused.status_code, refused.json()["code"]) == (401, "unknown_key")
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
 
 
 def test_tenants_are_separate(client: httpx2.Client) -> None:
@@ -128,7 +112,9 @@ def test_a_blocked_tenant_is_refused_everywhere(
         client.get(file_link),
         client.put(upload_link, content=DATA),
     ]
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "blocked")}
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {
+        (403, "forbidden")
+    }
     assert client.get("/v1/streams", headers=BOB).status_code == HTTPStatus.OK
 
 
@@ -137,7 +123,7 @@ def test_a_tenant_has_a_limited_number_of_resources(client: httpx2.Client, rule:
     rule.max_things = 1
     first = announce(client, **{"Idempotency-Key": "one"})
     refused = announce(client)
-    assert (refused.status_code, refused.json()["code"]) == (429, "quota_exceeded")
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
     replay = announce(client, **{"Idempotency-Key": "one"})
     assert (replay.status_code, replay.json()["id"]) == (201, first.json()["id"])
     assert announce(client, **BOB).status_code == HTTPStatus.CREATED

@@ -1,6 +1,6 @@
-"""A small world for worker tests: a 32 px generator with random weights, labelled noise, and the app's requests.
+"""A scene for worker tests: a 32 px generator with random weights, labelled noise, and the app's requests.
 
-Everything is real (store, Redis, networks) and small: a fit takes about a second.
+Store, Redis and networks are real and small: a fit takes about a second.
 """
 
 import io
@@ -90,7 +90,7 @@ QUICK = ResolvedFitOptions(
 
 
 def write_generator(folder: Path) -> Path:
-    """A generator with random weights as the files of a built-in one."""
+    """Write a generator with random weights as the files of a built-in one; return their folder."""
     torch.manual_seed(0)
     source = folder / GENERATOR
     write_network(source, "generator", Generator(CONFIG), CONFIG.to_dict())
@@ -100,7 +100,7 @@ def write_generator(folder: Path) -> Path:
 def open_machine(
     settings: Settings, store: Store, ledger: Ledger, kinds: tuple[Kind, ...] = KINDS
 ) -> Machine:
-    """A machine on the CPU."""
+    """Return a machine on the CPU."""
     return Machine(
         settings=settings,
         store=store,
@@ -115,13 +115,13 @@ def open_machine(
 
 
 def candidates(files: dict[str, bytes]) -> dict[str, tuple[int, int, int]]:
-    """Which candidate (seed, index, attempt) stands for each sample of a batch's files."""
+    """Return the candidate (seed, index, attempt) of each sample of a batch's files."""
     facts = {name: json.loads(data) for name, data in files.items() if name.endswith(".json")}
     return {name: (fact["seed"], fact["index"], fact["attempt"]) for name, fact in facts.items()}
 
 
 def equal_pixels(first: dict[str, bytes], second: dict[str, bytes]) -> float:
-    """The share of label pixels that are equal in two batches' files."""
+    """Return the share of label pixels that are equal in two batches' files."""
     names = [name for name in first if name.endswith(".mask.png")]
     same = [decode_mask(first[name]) == decode_mask(second[name]) for name in names]
     return float(np.mean(same))
@@ -129,12 +129,12 @@ def equal_pixels(first: dict[str, bytes], second: dict[str, bytes]) -> float:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the app would have stored, written by hand."""
+    """A machine, and the objects that the app would have stored for it."""
 
     machine: Machine
 
     def publish_generator(self, folder: Path) -> None:
-        """Puts the random generator into the store."""
+        """Put the random generator into the store."""
         publish(self.machine, write_generator(folder))
 
     def add_labelset(
@@ -145,10 +145,10 @@ class Scene:
         labels: LabelSchema = LABELS,
         images: Sequence[Pixels] | None = None,
     ) -> PinnedLabelset:
-        """Labelled noise or `images`: the left half is class 0, the right half class 1; or every pixel is ignored.
+        """Store labelled noise or `images`: class 0 on the left half, class 1 on the right; or all pixels ignored.
 
-        Keypoints, where the schema has them, lie at the middle of the top and of the bottom (covered); the right half
-        is twice as deep as the left.
+        If the schema has keypoints, they lie at the middle of the top and of the bottom (covered). With depth, the
+        right half is twice as deep as the left.
         """
         labelset_id = new_id("labelset")
         mask = np.zeros((PX, PX), dtype=np.uint8)
@@ -199,7 +199,7 @@ class Scene:
         validation: PinnedLabelset | None = None,
         labels: LabelSchema = LABELS,
     ) -> FitRequest:
-        """The request of a fit on four labelled images, of the tasks that `labels` are for."""
+        """Store the request of a fit on four labelled images, for the tasks of `labels`."""
         generator = records.read_generator(self.machine.store, DEFAULT_TENANT, GENERATOR)
         assert generator is not None
         request = FitRequest(
@@ -223,7 +223,7 @@ class Scene:
     def ask_batch(
         self, fit: FitRequest, *, n: int = 8, shard_size: int = 4, drop_share: float | None = None
     ) -> BatchRequest:
-        """The request of a batch of a succeeded fit."""
+        """Store the request of a batch of a succeeded fit."""
         manifest = self.fit_manifest(fit.ref)
         assert manifest.digest is not None
         request = BatchRequest(
@@ -244,13 +244,13 @@ class Scene:
         return request
 
     def fit(self, labels: LabelSchema = LABELS) -> FitRequest:
-        """A fit that has succeeded."""
+        """Run a fit; return its request."""
         request = self.ask_fit(labels=labels)
         fits.run(self.machine, str(request.ref), 1)
         return request
 
     def shard_files(self, batch: BatchRequest) -> dict[str, bytes]:
-        """All files of all shards of a batch that has ended, by name, each tar checked against its digest."""
+        """Return the files of all shards of a finished batch by name. Each tar is checked against its digest."""
         files: dict[str, bytes] = {}
         for shard in self.batch_manifest(batch.ref).shards:
             with tarfile.open(fileobj=io.BytesIO(read_artefact(self.machine, shard.tar))) as tar:
@@ -266,13 +266,13 @@ class Scene:
         records.write(self.machine.store, keys.job_cancel(ref), cancellation)
 
     def fit_manifest(self, ref: JobRef) -> FitManifest:
-        """The manifest of a fit that has ended."""
+        """Return the manifest of a finished fit."""
         manifest = records.read_manifest(self.machine.store, ref, FitManifest)
         assert manifest is not None
         return manifest
 
     def batch_manifest(self, ref: JobRef) -> BatchManifest:
-        """The manifest of a batch that has ended."""
+        """Return the manifest of a finished batch."""
         manifest = records.read_manifest(self.machine.store, ref, BatchManifest)
         assert manifest is not None
         return manifest

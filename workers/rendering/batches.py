@@ -1,7 +1,7 @@
 """Renders a batch: its pilot if it filters, then one shard after another until all records exist, then the manifest.
 
-Each call from the queue does one piece and queues the next. A piece may run twice: the first record of a shard, the
-first pilot and the first manifest stay.
+Each call from the queue does one piece and queues the next pieces. A piece may run twice: the first record of a shard,
+the first pilot and the first manifest count.
 """
 
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""A shard as it comes to lie in the store: whole, once, and named by its record."""
+"""A shard in the store: complete, stored once, and pinned by its record."""
 
 import pytest
 
@@ -10,23 +10,23 @@ from workers.rendering.shards import ShardPlace, render_shard, store_record
 
 @pytest.fixture
 def batch(scene: Scene) -> BatchRequest:
-    """Four samples in one shard, asked for and not rendered."""
+    """Return a batch of four samples in one shard, not rendered yet."""
     return scene.ask_batch(scene.fit(), n=4, shard_size=4)
 
 
 def rendered(scene: Scene, batch: BatchRequest) -> ShardRecord:
-    """The first shard, with its tar in the store."""
+    """Render the first shard and store its tar; return its record."""
     place = ShardPlace(batch.ref, 0, batch.samples(0))
     return render_shard(scene.machine, batch, place, watch=lambda _: None)
 
 
 def stored(scene: Scene, batch: BatchRequest) -> set[str]:
-    """The keys of all that the batch's shards have in the store."""
-    return {found.key for found in scene.machine.store.list(keys.shards_prefix(batch.ref))}
+    """Return the keys of all objects of the batch's shards."""
+    return {each.key for each in scene.machine.store.list(keys.shards_prefix(batch.ref))}
 
 
-def test_a_twin_that_comes_later_leaves_nothing(scene: Scene, batch: BatchRequest) -> None:
-    """The first record stands with its tar; the other tar, of the same bytes, goes again."""
+def test_a_second_rendering_leaves_no_object(scene: Scene, batch: BatchRequest) -> None:
+    """The first record stays with its tar; the second tar, with the same bytes, is deleted."""
     first, second = rendered(scene, batch), rendered(scene, batch)
     assert first.tar.key != second.tar.key
     assert first.tar.sha256 == second.tar.sha256
@@ -38,11 +38,11 @@ def test_a_twin_that_comes_later_leaves_nothing(scene: Scene, batch: BatchReques
 
 
 class CancelledError(Exception):
-    """Somebody does not want it any more."""
+    """The batch was cancelled."""
 
 
-def test_a_shard_that_is_not_finished_leaves_nothing(scene: Scene, batch: BatchRequest) -> None:
-    """No tar, no part of one, whatever had been sent."""
+def test_an_unfinished_shard_leaves_no_object(scene: Scene, batch: BatchRequest) -> None:
+    """Neither a tar nor a part of one stays, even if parts were sent."""
 
     def cancel(num_samples: int) -> None:
         raise CancelledError

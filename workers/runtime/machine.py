@@ -31,7 +31,7 @@ class Machine:
 
     @classmethod
     def from_settings(cls, settings: Settings, kinds: tuple[Kind, ...] = KINDS) -> Self:
-        """Open the store, Redis and the device of the settings. RQ gets a separate connection: it reads bytes and blocks."""
+        """Open store, Redis and device of the settings. RQ gets a separate connection: it reads bytes and blocks."""
         url = settings.redis_url.get_secret_value()
         device = choose_device(settings.device)
         memory_bytes = settings.micro_batch_memory_bytes if device.type == "cpu" else None

@@ -1,6 +1,6 @@
-"""Words on sheets for people: text that fits its place, and legends of colors with their names.
+"""Text on contact sheets: lines shortened to their width, and legends of colors with their names.
 
-Everything is RGB, black on white, in Pillow's own font.
+All pictures are RGB, black on white, in Pillow's own font.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ LINE_PX = 18
 MARGIN_PX = 6
 SWATCH_PX = 14
 MAX_LEGEND = 64
-"""More classes than these are counted instead of shown: a legend is no use when it is longer than its sheet."""
+"""Further classes are only counted: a legend longer than its sheet is useless."""
 BLACK: Color = (0, 0, 0)
 ELLIPSIS = "..."
 
@@ -27,19 +27,19 @@ Legend = Sequence[tuple[str, Color]]
 
 @cache
 def font(size_px: int) -> ImageFont.FreeTypeFont:
-    """Pillow's own scalable font. It ships with Pillow, so a sheet looks the same on every machine."""
-    found = ImageFont.load_default(size_px)
-    assert isinstance(found, ImageFont.FreeTypeFont)  # Pillow's wheels have FreeType
-    return found
+    """Return Pillow's scalable font. It ships with Pillow, so a sheet looks the same on every machine."""
+    scalable = ImageFont.load_default(size_px)
+    assert isinstance(scalable, ImageFont.FreeTypeFont)  # Pillow's wheels have FreeType
+    return scalable
 
 
 def blank(width_px: int, height_px: int) -> Image.Image:
-    """White paper."""
+    """Return a white picture."""
     return Image.new("RGB", (width_px, height_px), "white")
 
 
 def fitted(text: str, width_px: float, size_px: int = TEXT_PX) -> str:
-    """The text, with its middle left out where it is too wide: the ends of file names tell them apart."""
+    """Return the text; if it is too wide, without its middle: file names often differ at their ends."""
     letters = font(size_px)
     if letters.getlength(text) <= width_px:
         return text
@@ -65,7 +65,7 @@ def write(
 
 
 def draw_legend(legend: Legend, width_px: int) -> Pixels:
-    """Return a strip of swatches with names, as many to a line as fit."""
+    """Return a strip of swatches with names, as many per line as fit."""
     shown = list(legend[:MAX_LEGEND])
     left_out = len(legend) - len(shown)
     entries: list[tuple[str, Color | None]] = [*shown]

@@ -1,4 +1,4 @@
-"""Uploads on the workers' side: fetched and checked, deleted with the end of their job, swept when nobody used them."""
+"""Uploads on the workers' side: fetch and check them, delete them after their job, and sweep unused ones."""
 
 import hashlib
 from pathlib import Path
@@ -18,7 +18,12 @@ log = structlog.get_logger()
 
 
 def fetch(run: Run, upload: Artefact, path: Path) -> None:
-    """Writes an upload's bytes to a file. Raises `InputMissing` or `UploadDamaged`."""
+    """Write an upload's bytes to a file.
+
+    Raises:
+        InputMissing: the upload is gone.
+        UploadDamaged: its size or its digest differs from the announced one.
+    """
     store = run.machine.store
     info = store.head(upload.key)
     if info is None:
@@ -37,18 +42,18 @@ def fetch(run: Run, upload: Artefact, path: Path) -> None:
 
 
 def discard_used(machine: Machine, tenant: str) -> None:
-    """Deletes every upload whose job has ended or that was announced too long ago and never used."""
+    """Delete every upload whose job has ended, and every unused upload that is older than `upload_ttl`."""
     for upload_id in machine.store.children(keys.noun_prefix(tenant, "uploads")):
-        if is_spent(machine, tenant, upload_id):
+        if is_unneeded(machine, tenant, upload_id):
             delete_upload(machine.store, tenant, upload_id)
-            log.info("an upload is deleted", upload=upload_id)
+            log.info("upload deleted", upload=upload_id)
 
 
-def is_spent(machine: Machine, tenant: str, upload_id: str) -> bool:
-    """True when nobody needs the upload any more."""
+def is_unneeded(machine: Machine, tenant: str, upload_id: str) -> bool:
+    """Return whether no job will read the upload any more."""
     key = keys.manifest(tenant, "uploads", upload_id)
     announced = records.read(machine.store, key, UploadManifest)
-    if announced is None:  # what a delete left that was interrupted
+    if announced is None:  # an interrupted deletion left its other objects
         return True
     claim = records.read(machine.store, keys.upload_claim(tenant, upload_id), UploadClaim)
     is_old = now() - announced.created_at > machine.settings.upload_ttl
@@ -60,8 +65,8 @@ def is_spent(machine: Machine, tenant: str, upload_id: str) -> bool:
     return is_old and machine.store.head(keys.job_request(job)) is None
 
 
-def _differs(came: str, announced: str) -> str:
+def _differs(actual: str, announced: str) -> str:
     return (
-        f"The uploaded file has {came}, but {announced} was announced. Send it again, or announce it anew"
-        " (sha256sum FILE)."
+        f"Expected an uploaded file with {announced} as announced, got {actual}."
+        " Send it again, or create a new upload with the values of the file (sha256sum FILE)."
     )

@@ -1,4 +1,4 @@
-"""An import from its request to its manifest: the generator it makes, what it refuses, what it leaves behind."""
+"""An import from its request to its manifest: its generator, its refusals, and the objects that it leaves."""
 
 import os
 import pickle
@@ -26,7 +26,7 @@ ADA = CHECKPOINTS / "nvidia-ada-skip-32.pkl"
 
 
 class Evil:
-    """What runs a command when it is unpickled."""
+    """Runs a command when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -36,7 +36,7 @@ class Evil:
 
 
 def run(machine: Machine, request: GeneratorRequest) -> GeneratorManifest:
-    """How the import ended."""
+    """Run an import; return its manifest."""
     imports.run(machine, str(request.ref), 1)
     manifest = records.read_manifest(machine.store, request.ref, GeneratorManifest)
     assert manifest is not None
@@ -44,7 +44,7 @@ def run(machine: Machine, request: GeneratorRequest) -> GeneratorManifest:
 
 
 def error_code(manifest: GeneratorManifest) -> str:
-    """Why it failed; never worth the same try again."""
+    """Return the error code of a failed import. The error is not retryable."""
     assert manifest.status is JobStatus.FAILED
     assert manifest.error is not None
     assert not manifest.error.retryable
@@ -52,7 +52,7 @@ def error_code(manifest: GeneratorManifest) -> str:
 
 
 def left(machine: Machine) -> list[str]:
-    """What lies in the store beside requests and manifests."""
+    """Return the names of all stored objects except requests and manifests."""
     names = (info.key.rpartition("/")[2] for info in machine.store.list("tenants"))
     return [name for name in names if name not in ("request.json", "manifest.json")]
 
@@ -65,13 +65,13 @@ def impatient(machine: Machine) -> Machine:
 
 
 def limited(machine: Machine, settings: Settings) -> Machine:
-    """The same machine with other settings."""
+    """Return the same machine with other settings."""
     fields = {name: getattr(machine, name) for name in machine.__dataclass_fields__}
     return Machine(**{**fields, "settings": settings})
 
 
 def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
-    """The network is stored under its digest with a sheet and statistics of its samples, and the original is gone."""
+    """The network is stored with a sheet and statistics of its samples, and the original is deleted."""
     request = ask_import(machine, ADA.read_bytes())
     manifest = run(machine, request)
     made = manifest.generator
@@ -88,11 +88,11 @@ def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
     statistics = unpack(read_artefact(machine, made.statistics))
     assert statistics["mean"].shape == statistics["deviation"].shape == (3, 32, 32)
     assert list(machine.store.list("tenants/default/uploads")) == []
-    assert run(machine, request) == manifest, "a late twin of a killed worker changes nothing"
+    assert run(machine, request) == manifest, "a second run changes nothing"
 
 
 def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:
-    """The reader names what it refuses; nothing has happened, and the file is not kept."""
+    """The refusal names the function, the code is not run, and the file is deleted."""
     witness = tmp_path / "witness"
     manifest = run(machine, ask_import(machine, pickle.dumps({"G_ema": Evil(witness)})))
     assert error_code(manifest) == "invalid_checkpoint"
@@ -103,7 +103,7 @@ def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:
 
 
 def test_reading_has_a_limit_of_time(impatient: Machine) -> None:
-    """A child that takes too long is ended, and the message says what the limits are."""
+    """A child that takes too long is ended, and the message contains the limit."""
     manifest = run(impatient, ask_import(impatient, ADA.read_bytes()))
     assert error_code(manifest) == "invalid_checkpoint"
     assert manifest.error is not None
@@ -111,14 +111,14 @@ def test_reading_has_a_limit_of_time(impatient: Machine) -> None:
 
 
 def test_reading_has_a_limit_of_memory(machine: Machine) -> None:
-    """A child that wants more memory than an import may take fails alone."""
+    """A child that needs more memory than an import may take fails, and the worker goes on."""
     settings = machine.settings.model_copy(update={"import_memory_bytes": 2**20})
     tight = limited(machine, settings)
     assert error_code(run(tight, ask_import(tight, ADA.read_bytes()))) == "invalid_checkpoint"
 
 
 def test_other_bytes_than_announced_are_refused(machine: Machine) -> None:
-    """Where the store took the upload by itself, its digest is checked here."""
+    """The digest of an upload that went directly to the store is checked here."""
     manifest = run(machine, ask_import(machine, b"other bytes", sha256="0" * 64))
     assert error_code(manifest) == "upload_damaged"
     assert left(machine) == []
@@ -130,7 +130,7 @@ def test_more_bytes_than_announced_are_refused(machine: Machine) -> None:
 
 
 def test_a_cancelled_import_keeps_nothing(scene: Scene) -> None:
-    """It ends before the child is started, and the original is deleted."""
+    """It ends before the child starts, and the original is deleted."""
     request = ask_import(scene.machine, ADA.read_bytes())
     scene.cancel(request.ref)
     assert run(scene.machine, request).status is JobStatus.CANCELLED

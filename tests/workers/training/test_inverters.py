@@ -1,4 +1,4 @@
-"""An inverter's training as a job: what it makes, how it goes on after a kill, how it is cancelled."""
+"""An inverter's training as a job: its result, its continuation after a kill, its cancellation."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from workers.training import inverters
 
 
 def outcome_of(scene: Scene, request: InverterRequest) -> InverterManifest:
-    """How the training ended."""
+    """Return the manifest of a training that has ended."""
     outcome = records.read_manifest(scene.machine.store, request.ref, InverterManifest)
     assert outcome is not None
     return outcome
@@ -22,12 +22,12 @@ def outcome_of(scene: Scene, request: InverterRequest) -> InverterManifest:
 
 def scratch(scene: Scene, request: InverterRequest) -> list[str]:
     """What is kept for whoever takes the training up."""
-    return [found.key for found in scene.machine.store.list(keys.job_scratch(request.ref))]
+    return [each.key for each in scene.machine.store.list(keys.job_scratch(request.ref))]
 
 
 @pytest.fixture
 def trained(scene: Scene) -> InverterRequest:
-    """A training that has ended well."""
+    """Return a training that has succeeded."""
     request = ask_inverter(scene)
     inverters.run(scene.machine, str(request.ref), 1)
     return request
@@ -45,10 +45,10 @@ def test_a_training_gives_the_generator_an_inverter(scene: Scene, trained: Inver
     assert set(outcome.metrics.losses) >= {"total", "code", "image"}
 
 
-def test_a_drained_training_goes_on_where_it_was(
+def test_a_drained_training_resumes_at_its_step(
     scene: Scene, trained: InverterRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The state that is left behind leads to the encoder that one attempt would have made, step by step."""
+    """The resumed training takes the same steps and gives the same encoder as an uninterrupted one."""
     request = ask_inverter(scene)
     steps: list[int] = []
     step = EncoderTraining.step
@@ -74,7 +74,7 @@ def test_a_drained_training_goes_on_where_it_was(
 def test_a_training_is_cancelled_between_two_steps(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends as cancelled, and leaves neither an inverter nor a state."""
+    """It ends as cancelled, without an inverter and without a saved state."""
     request = ask_inverter(scene)
     step = EncoderTraining.step
 
@@ -90,7 +90,7 @@ def test_a_training_is_cancelled_between_two_steps(
 
 
 def test_a_training_without_its_generator_fails(scene: Scene) -> None:
-    """A generator that was deleted meanwhile is a wrong input, not trouble of the machine."""
+    """A generator that was deleted meanwhile is a wrong input, not a machine failure."""
     request = ask_inverter(scene)
     scene.machine.store.delete(keys.manifest(DEFAULT_TENANT, "generators", GENERATOR))
     inverters.run(scene.machine, str(request.ref), 1)

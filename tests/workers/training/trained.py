@@ -11,7 +11,7 @@ QUICK = InverterOptions(num_images=16, batch=4)
 
 
 def ask_inverter(scene: Scene, options: InverterOptions = QUICK) -> InverterRequest:
-    """Stores the request of a training, of four steps by default."""
+    """Store the request of a training, of four steps by default."""
     generator = records.read_generator(scene.machine.store, DEFAULT_TENANT, GENERATOR)
     assert generator is not None
     request = InverterRequest(

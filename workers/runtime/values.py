@@ -9,7 +9,7 @@ MAX_MAGNITUDE = 1e6
 """The largest weight of seven published networks and four of ours is 472. It is in a mapping network, whose layers are
 stored 100 times too large by design. Weights 2,000 times larger than that make infinite or constant images."""
 
-BAD_VALUES_MEND = "Use a snapshot from before the training diverged, or download the file again."
+BAD_VALUES_REMEDY = "Use a snapshot from before the training diverged, or download the file again."
 
 
 def flaw_of(numbers: Tensor) -> str | None:

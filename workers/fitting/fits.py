@@ -1,4 +1,4 @@
-"""A fit: labelled images in, a label generator out. Invert the images, train and score an ensemble, draw a sheet."""
+"""Runs a fit: labelled images in, a label generator out. Inverts the images, trains and scores an ensemble."""
 
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,7 +32,7 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
 
 
 def _fit(run: Run) -> FitManifest:
-    """Make the fit, step by step. The caller writes the manifest last."""
+    """Run all steps of the fit and return its manifest, which the caller stores last."""
     request = _read_request(run.machine.store, run.ref)
     images = _Images(run.machine.store, request)
     labelset = read_labelset(run.machine.store, request.tenant, request.labelset)
@@ -78,7 +78,7 @@ def _fit(run: Run) -> FitManifest:
 
 @dataclass
 class _Images:
-    """Reads labelsets at the generator's size, and frames them alike once the framing is known."""
+    """Reads labelsets at the generator's size, and applies the same framing to all of them."""
 
     store: Store
     request: FitRequest
@@ -89,7 +89,7 @@ class _Images:
         return Pairs.read(self.store, labelset, fit=self.request.labels, px=px)
 
     def framed(self, pairs: Pairs) -> Pairs:
-        """Return the pairs as the fit uses them: as uploaded, or cropped to the framing."""
+        """Return the pairs for the fit: as uploaded, or cropped to the framing."""
         return pairs if is_as_uploaded(self.request) else reframed(pairs, self.framing)
 
     def read_framed(self, pinned: PinnedLabelset) -> Pairs:
@@ -104,20 +104,22 @@ def _read_request(store: Store, ref: JobRef) -> FitRequest:
 
 
 def _check_labelled(pairs: Pairs) -> None:
-    """Check before the long work: the app checked the labels as uploaded, not at the generator's size."""
+    """Raise `JobFailed` for images without labels: the app did not check labels at the generator's size."""
     unlabelled = pairs.unlabelled()
     if unlabelled:
         raise JobFailed(
-            f"Expected labels in every image, but at the generator's size {', '.join(unlabelled[:10])} have only"
-            " ignored pixels. Label something larger in them, or leave them out."
+            f"Expected labels in every image, but at the generator's size these have only ignored pixels:"
+            f" {', '.join(unlabelled[:10])}. Label larger regions in them, or leave them out."
         )
 
 
 def _estimate(run: Run, request: FitRequest, trainer: Trainer) -> tuple[Trainer, Estimate | None]:
-    """Return the trainer with every choice made, and the estimated quality of its labels."""
+    """Return the trainer with the chosen features, and the estimated quality of its labels."""
     if not request.options.estimate:
         return trainer, None
-    step = partial(run.step, "estimating")  # the stage begins with the first step, if there is one
+    step = partial(
+        run.step, "estimating"
+    )  # `run.steps` would enter the stage even for a single image, which has no step
     if request.options.ensemble.min_tap_px is None:
         return choose_features(trainer, step)
     return trainer, estimate(trainer, step)
@@ -126,7 +128,7 @@ def _estimate(run: Run, request: FitRequest, trainer: Trainer) -> tuple[Trainer,
 def _label_heldout(
     run: Run, images: _Images, inverter: FitInverter, label_generator: LabelGenerator
 ) -> Labelled | None:
-    """Label the validation labelset, which is framed and inverted alike and never trained on."""
+    """Label the validation labelset, which gets the same framing and inversion but is never trained on."""
     pinned = images.request.validation_labelset
     if pinned is None:
         return None

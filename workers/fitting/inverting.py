@@ -1,4 +1,4 @@
-"""Finds the codes of labelled images, with the networks and numbers that a fit's request pins."""
+"""Finds the codes of labelled images, with the networks and options that a fit's request pins."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from workers.runtime.micro_batches import MicroBatches
 
 @dataclass(frozen=True)
 class Inverted:
-    """The inversion of labelled images: codes, their images as bytes, and how close these are.
+    """The inversion of labelled images: codes, reconstructions as bytes, and their distances from the images.
 
     Only the codes stay on the device: at 1024 px a reconstruction is 12 MB there, and a labelset may have 1,000 images.
     """
@@ -40,7 +40,7 @@ class Inverted:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Return all micro-batches as one."""
+        """Return the concatenation of all micro-batches."""
         return cls(
             torch.cat([part.codes for part in parts]),
             tuple(pixels for part in parts for pixels in part.reconstructions),
@@ -50,7 +50,7 @@ class Inverted:
         )
 
     def judged(self, names: Sequence[str]) -> tuple[InvertedImage, ...]:
-        """Return how well the generator expresses each image; `names` are those of the images, in order."""
+        """Return how well the generator expresses each image. `names` are the names of the images, in order."""
         return tuple(
             InvertedImage(
                 name=name,
@@ -66,7 +66,7 @@ class Inverted:
 
 @dataclass(frozen=True)
 class FitInverter:
-    """A generator, its inverter, and the distance and sample spacing that judge the result."""
+    """A generator, its inverter, and the distance and sample spacing that measure the result."""
 
     generator: Generator
     inverter: Inverter
@@ -81,7 +81,7 @@ class FitInverter:
         """Load the networks that the request pins, and measure the generator's samples.
 
         Raises:
-            InputMissing: one of them is gone, or this worker has other perceptual weights mounted.
+            InputMissing: one of them is gone, or the mounted perceptual weights differ from the pinned ones.
         """
         pinned, options = request.generator, request.options.inversion
         store, loader, batches = machine.store, machine.loader, machine.micro_batches
@@ -111,7 +111,7 @@ class FitInverter:
         )
 
     def find_framing(self, pairs: Pairs) -> Framing:
-        """Return the crop of the images that fits the generator's framing; the identity where they fit already."""
+        """Return the crop of the images that matches the generator's framing; the identity if they match already."""
         prior = self.micro_batches.shrinking(
             "measuring the framing",
             self.digest,

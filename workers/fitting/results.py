@@ -1,6 +1,6 @@
-"""The result of a fit: its artefacts, the sheet, and the metrics that say what it is worth.
+"""The result of a fit: its artefacts, the contact sheet, and the metrics of its quality.
 
-Each attempt writes below its own folder, so a late twin of a killed worker overwrites nothing.
+Each attempt writes into a separate folder, so a second, late attempt overwrites nothing.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from workers.runtime.jobs import Run
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Everything that says what the fit is worth; `labelset` is the one that it trained on."""
+    """The measured quality of a fit, and how it was made. `labelset` is the training labelset."""
 
     labelset: LabelsetManifest
     training: Labelled
@@ -66,7 +66,7 @@ def is_as_uploaded(request: FitRequest) -> bool:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt's own folder in the store."""
+    """The folder of one attempt in the store."""
 
     store: Store
     ref: JobRef

@@ -1,8 +1,8 @@
 """Publishes the built-in generators: every folder in `assets/generators/` becomes a generator of the default tenant.
 
-A folder holds generator.safetensors + .json, and may hold discriminator and inverter pairs and about.json (license,
-source, family). Publishing is idempotent: the key of weights is their digest, the manifest is written last, and an
-existing manifest is kept.
+A folder contains generator.safetensors + .json; optional are discriminator and inverter pairs and about.json (license,
+source, family). Publishing is idempotent: weights are stored under their digest, the manifest is written last, and an
+existing manifest stays.
 """
 
 from importlib.resources import files
@@ -38,10 +38,10 @@ _OF_REQUEST = {"tenant", "id", "created_at", "name", "license", "source"}
 
 
 class About(Model):
-    """about.json: the source of a folder's networks, their license by SPDX id (empty: not stated), their family.
+    """about.json: source, license (SPDX id; empty: not stated) and family of a folder's networks.
 
-    It is not part of a network's configuration, so the generator's digest does not depend on it. Without a `family`
-    the first one of the worker's is meant.
+    It is not part of a network's configuration, so the generator's digest does not depend on it. The default `family`
+    is the worker's first one.
     """
 
     license: str = ""
@@ -54,12 +54,12 @@ def publish_all(machine: Machine, folder: Path = FOLDER) -> None:
     for source in sorted(path.parent for path in folder.glob("*/generator.json")):
         try:
             publish(machine, source)
-        except ValueError:  # one damaged folder must not keep every worker from starting
-            log.exception("skipped a folder of a built-in generator", folder=str(source))
+        except ValueError:  # a damaged folder must not stop every worker at its start
+            log.exception("built-in generator skipped", folder=str(source))
 
 
 def publish(machine: Machine, source: Path) -> None:
-    """Publish one generator under its folder's name, and its inverter before it; existing objects are kept.
+    """Publish one generator under its folder's name, and its inverter before it. Existing objects stay.
 
     An inverter that is trained later is published at the next start. A name never changes its generator: a folder with
     another generator than the stored one is skipped.
@@ -69,7 +69,7 @@ def publish(machine: Machine, source: Path) -> None:
     """
     stored = records.read_generator(machine.store, DEFAULT_TENANT, source.name)
     if stored is not None and stored.digest != _digest(source, "generator"):
-        log.warning("skipped: the store has another generator of this name", folder=str(source))
+        log.warning("skipped, the store has another generator of this name", folder=str(source))
         return
     manifest = stored or _generator(machine, source)
     if (source / "inverter.json").exists():
@@ -77,7 +77,7 @@ def publish(machine: Machine, source: Path) -> None:
     _record(machine, manifest)
     if stored is None:
         machine.ledger.index_add(DEFAULT_TENANT, "generators", [source.name])
-        log.info("published", generator=source.name, digest=manifest.digest[:12])
+        log.info("generator published", generator=source.name, digest=manifest.digest[:12])
 
 
 def _record(machine: Machine, manifest: StoredGenerator) -> None:
@@ -116,7 +116,7 @@ def _generator(machine: Machine, source: Path) -> StoredGenerator:
 
 
 def read_about(source: Path) -> About:
-    """Return a folder's about.json; the defaults where it has none."""
+    """Return a folder's about.json, or the defaults if it does not exist."""
     path = source / ABOUT
     return About.model_validate_json(path.read_bytes()) if path.exists() else About()
 
@@ -137,11 +137,11 @@ def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> 
         weights=_weights(machine, source, "inverter"),
     )
     records.create(machine.store, key, inverter)
-    log.info("published an inverter", generator=source.name, digest=digest[:12])
+    log.info("inverter published", generator=source.name, digest=digest[:12])
 
 
 def _digest(source: Path, name: str) -> str:
-    """Return the digest that `Weights.digest` computes of a pair of files."""
+    """Return the digest of a pair of files, equal to `Weights.digest`."""
     pair = (source / f"{name}.safetensors", source / f"{name}.json")
     return digest_of([sha256_of_file(path) for path in pair])
 
@@ -149,7 +149,7 @@ def _digest(source: Path, name: str) -> str:
 def _weights(machine: Machine, source: Path, name: str) -> Weights:
     flaw = first_flaw(read_network(source, name)[1])
     if flaw is not None:
-        raise ValueError(f"In its {name}, {flaw}. {BAD_VALUES_REMEDY}")
+        raise ValueError(f"In the {name} of {source.name}, {flaw}. {BAD_VALUES_REMEDY}")
     return write_weights(
         machine.store,
         (source / f"{name}.safetensors").read_bytes(),

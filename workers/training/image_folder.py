@@ -48,7 +48,7 @@ class ImageFolder:
     def batches(
         self, batch: int, *, seed: int, skip_images: int = 0, share: tuple[int, int] = (0, 1)
     ) -> Iterator[Tensor]:
-        """Yield batches without end. The order of a pass over the folder depends only on the seed and the pass.
+        """Yield batches without end. The order of an epoch depends only on the seed and its number.
 
         A `share` of (k, n) yields only the k-th of every n images, so that n processes divide the same batches.
         """
@@ -59,10 +59,10 @@ class ImageFolder:
             position += batch
 
     def _index(self, position: int, seed: int) -> int:
-        turn, offset = divmod(position, len(self))
-        if getattr(self, "_turn", None) != (seed, turn):
-            self._order = np.random.default_rng([seed, turn]).permutation(len(self))
-            self._turn = (seed, turn)
+        epoch, offset = divmod(position, len(self))
+        if getattr(self, "_epoch", None) != (seed, epoch):
+            self._order = np.random.default_rng([seed, epoch]).permutation(len(self))
+            self._epoch = (seed, epoch)
         return int(self._order[offset])
 
     def _decode(self, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

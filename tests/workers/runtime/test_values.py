@@ -87,7 +87,7 @@ def add_bad_inverter(source: Path) -> None:
 def test_an_inverter_with_bad_numbers_is_not_published(scene: Scene, tmp_path: Path) -> None:
     """The error names the tensor. A worker skips the inverter at its start."""
     add_bad_inverter(tmp_path / GENERATOR)
-    with pytest.raises(ValueError, match=r"In its inverter, the tensor '.+' holds nan"):
+    with pytest.raises(ValueError, match=r"In the inverter of .+, the tensor '.+' holds nan"):
         publish(scene.machine, tmp_path / GENERATOR)
     publish_all(scene.machine, tmp_path)
 

@@ -70,13 +70,13 @@ def test_a_training_can_start_from_finished_networks(images: Path, tmp_path: Pat
     assert all((old[name] - new[name]).abs().max() < 1e-6 for name in weights)
 
 
-def test_every_pass_over_a_folder_sees_each_image_once(images: Path) -> None:
-    """Batches continue over the end of a pass; a later start yields the same batches as an earlier one."""
+def test_every_epoch_sees_each_image_once(images: Path) -> None:
+    """Batches continue over the end of an epoch; a later start yields the same batches as an earlier one."""
     folder = ImageFolder(images)
     batches = folder.batches(4, seed=1)
     seen = [next(batches) for _ in range(4)]
-    first_pass = np.concatenate([batch.numpy() for batch in seen[:3]])
-    assert len(np.unique(first_pass, axis=0)) == 12
+    first_epoch = np.concatenate([batch.numpy() for batch in seen[:3]])
+    assert len(np.unique(first_epoch, axis=0)) == 12
     assert (next(folder.batches(4, seed=1, skip_images=12)) == seen[3]).all()
 
 

@@ -144,4 +144,4 @@ def test_an_interrupted_command_says_how_to_continue(capsys: pytest.CaptureFixtu
         raise KeyboardInterrupt
 
     assert run_command(interrupted) == 130
-    assert capsys.readouterr().err == "stopped; the same command continues\n"
+    assert capsys.readouterr().err == "stopped; the same command resumes\n"

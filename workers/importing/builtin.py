@@ -5,6 +5,7 @@ source, family). Publishing is idempotent: weights are stored under their digest
 existing manifest stays.
 """
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from contracts.generators.generator import (
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from state import keys, records
+from state.store import Store
 from workers.families.family import Family, named
 from workers.importing.describing import describe
 from workers.runtime.artefacts import write_weights
@@ -73,7 +75,7 @@ def publish(machine: Machine, source: Path) -> None:
         return
     manifest = stored or _generator(machine, source)
     if (source / "inverter.json").exists():
-        _publish_inverter(machine, source, manifest.digest)
+        _publish_inverter(machine.store, source, manifest.digest)
     _record(machine, manifest)
     if stored is None:
         machine.ledger.index_add(DEFAULT_TENANT, "generators", [source.name])
@@ -97,7 +99,7 @@ def _record(machine: Machine, manifest: StoredGenerator) -> None:
 
 
 def _generator(machine: Machine, source: Path) -> StoredGenerator:
-    weights = _weights(machine, source, "generator")
+    weights = _weights(machine.store, source, "generator")
     has_discriminator = (source / "discriminator.json").exists()
     config, _ = read_network(source, "generator")
     about = read_about(source)
@@ -108,10 +110,12 @@ def _generator(machine: Machine, source: Path) -> StoredGenerator:
         created_at=now(),
         digest=weights.digest,
         weights=weights,
-        discriminator=_weights(machine, source, "discriminator") if has_discriminator else None,
+        discriminator=_weights(machine.store, source, "discriminator")
+        if has_discriminator
+        else None,
         source=about.source,
         license=about.license,
-        **describe(_family(machine, about), config),
+        **describe(_family(machine.families, about), config),
     )
 
 
@@ -121,22 +125,22 @@ def read_about(source: Path) -> About:
     return About.model_validate_json(path.read_bytes()) if path.exists() else About()
 
 
-def _family(machine: Machine, about: About) -> Family:
-    return machine.families[0] if about.family is None else named(machine.families, about.family)
+def _family(families: Sequence[Family], about: About) -> Family:
+    return families[0] if about.family is None else named(families, about.family)
 
 
-def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> None:
+def _publish_inverter(store: Store, source: Path, generator_digest: str) -> None:
     digest = _digest(source, "inverter")
     key = keys.inverter(DEFAULT_TENANT, source.name, digest)
-    if machine.store.head(key) is not None:
+    if store.head(key) is not None:
         return
     inverter = StoredInverter(
         generator_digest=generator_digest,
         digest=digest,
         created_at=now(),
-        weights=_weights(machine, source, "inverter"),
+        weights=_weights(store, source, "inverter"),
     )
-    records.create(machine.store, key, inverter)
+    records.create(store, key, inverter)
     log.info("inverter published", generator=source.name, digest=digest[:12])
 
 
@@ -146,12 +150,12 @@ def _digest(source: Path, name: str) -> str:
     return digest_of([sha256_of_file(path) for path in pair])
 
 
-def _weights(machine: Machine, source: Path, name: str) -> Weights:
+def _weights(store: Store, source: Path, name: str) -> Weights:
     flaw = first_flaw(read_network(source, name)[1])
     if flaw is not None:
         raise ValueError(f"In the {name} of {source.name}, {flaw}. {BAD_VALUES_REMEDY}")
     return write_weights(
-        machine.store,
+        store,
         (source / f"{name}.safetensors").read_bytes(),
         (source / f"{name}.json").read_bytes(),
         lambda sha256, suffix: keys.weights(DEFAULT_TENANT, source.name, sha256, suffix),

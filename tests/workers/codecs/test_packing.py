@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from handsoff_shards.members import Files
-from tests.workers.codecs.test_tars import LABELS, sample
+from tests.workers.codecs.test_tars import CODECS, LABELS, sample
 from workers.codecs.packing import Packer
 from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
@@ -17,7 +17,7 @@ from workers.codecs.tars import TarWriter
 
 def encode(one: Sample) -> Files:
     """As a shard does it."""
-    return one.encode(LABELS, "png")
+    return one.encode(CODECS, LABELS, "png")
 
 
 def packed(

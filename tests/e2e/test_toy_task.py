@@ -157,11 +157,11 @@ class FlowCodec(TaskCodec):
     def says_nothing(self, label: Array) -> bool:
         return bool(np.isnan(label).all())
 
-    def fields(self, labels: TaskLabels, place: int) -> Fields:
-        return {"flow": np.asarray(labels["flow"][place])}
+    def fields(self, labels: TaskLabels, index: int) -> Fields:
+        return {"flow": np.asarray(labels["flow"][index])}
 
-    def predicted(self, labels: TaskLabels, place: int) -> Array:
-        return np.asarray(labels["flow"][place])
+    def predicted(self, labels: TaskLabels, index: int) -> Array:
+        return np.asarray(labels["flow"][index])
 
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         return png.encode(np.asarray(encode_flow(fields["flow"])))

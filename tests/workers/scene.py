@@ -166,8 +166,8 @@ class Scene:
             images = list(random.integers(0, 256, noise, dtype=np.uint8))
         entries = tuple(
             LabelsetEntry(
-                name=f"image-{place}",
-                image=self._put(labelset_id, encode_image(images[place])),
+                name=f"image-{index}",
+                image=self._put(labelset_id, encode_image(images[index])),
                 mask=self._put(labelset_id, encode_mask(mask)) if labels.classes else None,
                 keypoints=self._put(labelset_id, POINTS, "json") if labels.keypoints else None,
                 depth=self._put(labelset_id, DEPTH) if labels.depth else None,
@@ -177,7 +177,7 @@ class Scene:
                 ignored_pixels=counts[labels.ignore_index],
                 visibility=(2, 1) if labels.keypoints else (),
             )
-            for place in range(num_images)
+            for index in range(num_images)
         )
         manifest = LabelsetManifest(
             tenant=DEFAULT_TENANT,
@@ -195,7 +195,7 @@ class Scene:
         )
         return PinnedLabelset(id=labelset_id, digest=manifest.digest)
 
-    def ask_fit(
+    def request_fit(
         self,
         options: ResolvedFitOptions = QUICK,
         *,
@@ -224,7 +224,7 @@ class Scene:
         records.write(self.machine.store, keys.job_request(request.ref), request)
         return request
 
-    def ask_batch(
+    def request_batch(
         self, fit: FitRequest, *, n: int = 8, shard_size: int = 4, drop_share: float | None = None
     ) -> BatchRequest:
         """Store the request of a batch of a succeeded fit."""
@@ -249,7 +249,7 @@ class Scene:
 
     def fit(self, labels: LabelSchema = LABELS) -> FitRequest:
         """Run a fit; return its request."""
-        request = self.ask_fit(labels=labels)
+        request = self.request_fit(labels=labels)
         fits.run(self.machine, str(request.ref), 1)
         return request
 

@@ -52,16 +52,16 @@ def fitted(text: str, width_px: float, size_px: int = TEXT_PX) -> str:
 
 def write(
     paper: Image.Image,
-    place: tuple[float, float],
+    position: tuple[float, float],
     text: str,
     *,
     size_px: int = TEXT_PX,
     color: Color = BLACK,
     width_px: float | None = None,
 ) -> None:
-    """Write one line with its upper left corner at `place`, shortened to `width_px`."""
+    """Write one line with its upper left corner at `position`, shortened to `width_px`."""
     words = text if width_px is None else fitted(text, width_px, size_px)
-    ImageDraw.Draw(paper).text(place, words, fill=color, font=font(size_px))
+    ImageDraw.Draw(paper).text(position, words, fill=color, font=font(size_px))
 
 
 def draw_legend(legend: Legend, width_px: int) -> Pixels:
@@ -72,18 +72,18 @@ def draw_legend(legend: Legend, width_px: int) -> Pixels:
     if left_out:
         entries.append((f"and {left_out} more", None))
     room = width_px - 2 * MARGIN_PX
-    places: list[tuple[int, int, str, Color | None]] = []
+    swatches: list[tuple[int, int, str, Color | None]] = []
     x = line = 0
     for name, color in entries:
         words = fitted(name, room - SWATCH_PX - MARGIN_PX)
         taken = SWATCH_PX + MARGIN_PX + int(font(TEXT_PX).getlength(words)) + 2 * MARGIN_PX
         if x > 0 and x + taken > room:
             x, line = 0, line + 1
-        places.append((x, line, words, color))
+        swatches.append((x, line, words, color))
         x += taken
     paper = blank(width_px, (line + 1) * LINE_PX + 2 * MARGIN_PX)
     draw = ImageDraw.Draw(paper)
-    for x, line, words, color in places:
+    for x, line, words, color in swatches:
         left, top = MARGIN_PX + x, MARGIN_PX + line * LINE_PX
         if color is not None:
             box = (left, top + 1, left + SWATCH_PX, top + 1 + SWATCH_PX)

@@ -49,7 +49,7 @@ class Inverted:
             tuple(verdict for part in parts for verdict in part.are_expressible),
         )
 
-    def judged(self, names: Sequence[str]) -> tuple[InvertedImage, ...]:
+    def by_image(self, names: Sequence[str]) -> tuple[InvertedImage, ...]:
         """Return how well the generator expresses each image. `names` are the names of the images, in order."""
         return tuple(
             InvertedImage(
@@ -70,7 +70,7 @@ class FitInverter:
 
     generator: Generator
     inverter: Inverter
-    judge: PerceptualDistance | None
+    distance: PerceptualDistance | None
     spacing: SampleSpacing
     digest: str
     micro_batches: MicroBatches
@@ -90,20 +90,20 @@ class FitInverter:
         encoder = None
         if request.inverter_digest is not None:
             encoder = read_inverter(store, manifest, request.inverter_digest).weights
-        judge = family.open_distance(loader, manifest)
-        port = open_port(loader, judge, options, mounted=machine.settings.perceptual_weights)
+        distance = family.open_distance(loader, manifest)
+        port = open_port(loader, distance, options, mounted=machine.settings.perceptual_weights)
         generator = load_generator(loader, machine.families, manifest)
         return cls(
             generator=generator,
             inverter=family.open_inverter(
                 loader, manifest, options, encoder=encoder, distance=port.distance
             ),
-            judge=judge,
+            distance=distance,
             spacing=batches.shrinking(
                 "measuring samples",
                 manifest.digest,
-                lambda size: measure_spacing(generator, judge, size),
-                largest=batches.most(generator.layout.synthesis_bytes),
+                lambda size: measure_spacing(generator, distance, size),
+                largest=batches.max_size(generator.layout.synthesis_bytes),
             ),
             digest=manifest.digest,
             micro_batches=batches,
@@ -116,7 +116,7 @@ class FitInverter:
             "measuring the framing",
             self.digest,
             lambda size: measure_framing(self.generator, size),
-            largest=self.micro_batches.most(self.generator.layout.synthesis_bytes),
+            largest=self.micro_batches.max_size(self.generator.layout.synthesis_bytes),
         )
         chosen = range(min(len(pairs), MAX_IMAGES))
         return find_framing(prior, pairs.image_tensor(chosen).to(self.generator.device))
@@ -153,12 +153,12 @@ class FitInverter:
             self.digest,
             range(len(pairs)),
             work,
-            largest=self.micro_batches.most(self.inverter.image_bytes),
+            largest=self.micro_batches.max_size(self.inverter.image_bytes),
         ):
             num_finished += len(part.codes)
             yield part
 
     def _distances(self, reconstructions: Tensor, images: Tensor) -> Tensor | None:
-        if self.judge is None:
+        if self.distance is None:
             return None
-        return distances(self.judge, reconstructions.clamp(-1, 1), images)
+        return distances(self.distance, reconstructions.clamp(-1, 1), images)

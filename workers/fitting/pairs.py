@@ -1,4 +1,4 @@
-"""The labelled images of a fit, read from the store once: arrays for pictures, tensors for the models."""
+"""The labelled images of a fit, read from the store once: arrays for drawing, tensors for the models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,14 +75,14 @@ class Pairs:
         return len(self.names)
 
     def image_tensor(self, chosen: Sequence[int]) -> Tensor:
-        """Return some images as float32 [n, 3, h, w] in [-1, 1]: four times their bytes, so never all at once."""
-        return from_bytes(torch.from_numpy(np.stack([self.images[place] for place in chosen])))
+        """Return some images as float32 [n, 3, h, w] in [-1, 1]. They take four times the bytes, so never pass all."""
+        return from_bytes(torch.from_numpy(np.stack([self.images[index] for index in chosen])))
 
     def label_tensors(self, chosen: Sequence[int]) -> Labels:
         """Return the labels of some images. Masks stay bytes: 1,000 of 1024 px are already a gigabyte."""
         tensors = {
             codec.name: torch.from_numpy(
-                np.stack([self.labels[place][codec.name] for place in chosen])
+                np.stack([self.labels[index][codec.name] for index in chosen])
             )
             for codec in self.codecs
         }

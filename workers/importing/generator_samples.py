@@ -63,8 +63,8 @@ def _render(micro_batches: MicroBatches, name: str, generator: Generator) -> Ite
         return generator.synthesize(codes).images.cpu()
 
     candidates = [Candidate(index) for index in range(NUM_SAMPLES)]
-    most = micro_batches.most(generator.layout.synthesis_bytes)
-    return micro_batches.run("sampling", name, candidates, work, largest=most)
+    largest = micro_batches.max_size(generator.layout.synthesis_bytes)
+    return micro_batches.run("sampling", name, candidates, work, largest=largest)
 
 
 def _cell(pixels: Pixels) -> Pixels:

@@ -19,7 +19,7 @@ from state.settings import Settings
 from state.store import ObjectInfo
 from state.stream_readers import StreamReaders
 from workers.rendering.pilots import measure_pilot
-from workers.rendering.shards import ShardPlace, render_shard
+from workers.rendering.shards import ShardSpec, render_shard
 from workers.runtime import on_demand
 from workers.runtime.jobs import LOOK_EVERY_SECONDS
 from workers.runtime.machine import Machine
@@ -89,8 +89,8 @@ def _render(machine: Machine, shard: StreamShardRef) -> ShardRecord:
     watch = _Watch(machine, stream)
     if request.filter is not None:
         measure_pilot(machine, request, lambda *_: watch.step())
-    place = ShardPlace(stream, index, request.samples(index))
-    return render_shard(machine, request, place, watch=lambda _: watch.step())
+    spec = ShardSpec(stream, index, request.samples(index))
+    return render_shard(machine, request, spec, on_step=lambda _: watch.step())
 
 
 class _Watch:

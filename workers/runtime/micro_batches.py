@@ -25,7 +25,7 @@ class MicroBatches:
         self._largest, self._memory_bytes = largest, memory_bytes
         self._fitting: dict[tuple[str, str], int] = {}
 
-    def most(self, item_bytes: int) -> int:
+    def max_size(self, item_bytes: int) -> int:
         """Return the largest micro-batch of items that take `item_bytes` each, at least 1."""
         if self._memory_bytes is None:
             return self._largest

@@ -10,7 +10,7 @@ from state.uploads import uploaded
 from workers.runtime.machine import Machine
 
 
-def ask_import(machine: Machine, data: bytes, **announced: object) -> GeneratorRequest:
+def request_import(machine: Machine, data: bytes, **announced: object) -> GeneratorRequest:
     """Store `data` as an upload and the request that imports it. `announced` replaces fields of the upload."""
     upload = UploadManifest.model_validate(
         {

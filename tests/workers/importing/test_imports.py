@@ -12,7 +12,7 @@ from contracts.jobs import JobStatus
 from models.serialization import unpack
 from state import records
 from state.settings import Settings
-from tests.workers.importing.imports import ask_import
+from tests.workers.importing.imports import request_import
 from tests.workers.scene import Scene
 from workers.codecs.images import decode_image
 from workers.families.family import load_generator
@@ -73,7 +73,7 @@ def limited(machine: Machine, settings: Settings) -> Machine:
 
 def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
     """The network is stored with a sheet and statistics of its samples, and the original is deleted."""
-    request = ask_import(machine, ADA.read_bytes())
+    request = request_import(machine, ADA.read_bytes())
     manifest = run(machine, request)
     made = manifest.generator
     assert made is not None, manifest.error
@@ -95,7 +95,7 @@ def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
 def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:
     """The refusal names the function, the code is not run, and the file is deleted."""
     witness = tmp_path / "witness"
-    manifest = run(machine, ask_import(machine, pickle.dumps({"G_ema": Evil(witness)})))
+    manifest = run(machine, request_import(machine, pickle.dumps({"G_ema": Evil(witness)})))
     assert error_code(manifest) == "invalid_checkpoint"
     assert manifest.error is not None
     assert "system" in manifest.error.detail
@@ -105,7 +105,7 @@ def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:
 
 def test_reading_has_a_limit_of_time(impatient: Machine) -> None:
     """A child that takes too long is ended, and the message contains the limit."""
-    manifest = run(impatient, ask_import(impatient, ADA.read_bytes()))
+    manifest = run(impatient, request_import(impatient, ADA.read_bytes()))
     assert error_code(manifest) == "invalid_checkpoint"
     assert manifest.error is not None
     assert "limit of 0 s" in manifest.error.detail
@@ -115,24 +115,26 @@ def test_reading_has_a_limit_of_memory(machine: Machine) -> None:
     """A child that needs more memory than an import may take fails, and the worker goes on."""
     settings = machine.settings.model_copy(update={"import_memory_bytes": 2**20})
     tight = limited(machine, settings)
-    assert error_code(run(tight, ask_import(tight, ADA.read_bytes()))) == "invalid_checkpoint"
+    assert error_code(run(tight, request_import(tight, ADA.read_bytes()))) == "invalid_checkpoint"
 
 
 def test_other_bytes_than_announced_are_refused(machine: Machine) -> None:
     """The digest of an upload that went directly to the store is checked here."""
-    manifest = run(machine, ask_import(machine, b"other bytes", sha256="0" * 64))
+    manifest = run(machine, request_import(machine, b"other bytes", sha256="0" * 64))
     assert error_code(manifest) == "upload_damaged"
     assert left(machine) == []
 
 
 def test_more_bytes_than_announced_are_refused(machine: Machine) -> None:
     """A signed link cannot limit the upload: the size is checked before a byte is fetched."""
-    assert error_code(run(machine, ask_import(machine, b"12345", num_bytes=4))) == "upload_damaged"
+    assert (
+        error_code(run(machine, request_import(machine, b"12345", num_bytes=4))) == "upload_damaged"
+    )
 
 
 def test_a_cancelled_import_keeps_nothing(scene: Scene) -> None:
     """It ends before the child starts, and the original is deleted."""
-    request = ask_import(scene.machine, ADA.read_bytes())
+    request = request_import(scene.machine, ADA.read_bytes())
     scene.cancel(request.ref)
     assert run(scene.machine, request).status is JobStatus.CANCELLED
     assert list(scene.machine.store.list("tenants/default/uploads")) == []

@@ -10,7 +10,7 @@ from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus, Tombstone
 from contracts.uploads import UploadManifest
 from state import keys, records
-from tests.workers.importing.imports import ask_import
+from tests.workers.importing.imports import request_import
 from workers.runtime.machine import Machine
 from workers.upkeep.reconcile import Reconciler
 
@@ -20,7 +20,7 @@ LONG_AGO = now() - timedelta(days=3)
 @pytest.fixture
 def request_(machine: Machine) -> GeneratorRequest:
     """Return an import that waits for a worker; its upload was announced long ago."""
-    return ask_import(machine, b"a checkpoint", created_at=LONG_AGO)
+    return request_import(machine, b"a checkpoint", created_at=LONG_AGO)
 
 
 def uploads(machine: Machine) -> tuple[str, ...]:

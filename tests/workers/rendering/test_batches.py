@@ -59,7 +59,7 @@ def test_a_worker_may_render_in_bfloat16(scene: Scene, fit: FitRequest) -> None:
     for precision in ("float32", "bfloat16"):
         settings = scene.machine.settings.model_copy(update={"precision": precision})
         worker = Scene(dataclasses.replace(scene.machine, settings=settings))
-        batch = worker.ask_batch(fit, n=8)
+        batch = worker.request_batch(fit, n=8)
         render(worker, batch)
         files[precision] = worker.shard_files(batch)
     assert files["float32"] != files["bfloat16"]
@@ -69,7 +69,7 @@ def test_a_worker_may_render_in_bfloat16(scene: Scene, fit: FitRequest) -> None:
 
 def test_the_manifest_pins_every_shard(scene: Scene, fit: FitRequest) -> None:
     """The worker that finds all records present writes it, with counts that add up."""
-    batch = scene.ask_batch(fit, n=7, shard_size=4)
+    batch = scene.request_batch(fit, n=7, shard_size=4)
     render(scene, batch)
     manifest = scene.batch_manifest(batch.ref)
     assert manifest.status is JobStatus.SUCCEEDED
@@ -90,7 +90,7 @@ def test_every_sample_has_a_file_for_each_task(
     scene: Scene, labels: LabelSchema, kinds: list[str]
 ) -> None:
     """Every sample has the same fields, and the manifest describes them. Pixels are counted for each class."""
-    batch = scene.ask_batch(scene.fit(labels), n=2)
+    batch = scene.request_batch(scene.fit(labels), n=2)
     render(scene, batch)
     manifest = scene.batch_manifest(batch.ref)
     assert manifest.labels == labels
@@ -105,7 +105,7 @@ def test_every_sample_has_a_file_for_each_task(
 
 def test_masks_have_the_colors_of_their_classes(scene: Scene) -> None:
     """The palette is that of the labelset."""
-    batch = scene.ask_batch(scene.fit(ALL_KINDS), n=1)
+    batch = scene.request_batch(scene.fit(ALL_KINDS), n=1)
     render(scene, batch)
     mask = Image.open(io.BytesIO(scene.shard_files(batch)["000000000.mask.png"]))
     assert (mask.getpalette() or [])[:6] == [10, 20, 30, 200, 100, 50]
@@ -113,7 +113,7 @@ def test_masks_have_the_colors_of_their_classes(scene: Scene) -> None:
 
 def test_a_shard_rendered_twice_keeps_its_first_record(scene: Scene, fit: FitRequest) -> None:
     """A second, later rendering changes nothing."""
-    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    batch = scene.request_batch(fit, n=8, shard_size=4)
     shard = ShardRef(batch=batch.ref, index=0)
     batches.run_shard(scene.machine, str(shard), 1)
     first = records.read(scene.machine.store, keys.shard_record(batch.ref, 0), ShardRecord)
@@ -124,7 +124,7 @@ def test_a_shard_rendered_twice_keeps_its_first_record(scene: Scene, fit: FitReq
 
 def test_a_shard_is_the_same_bytes_when_rendered_again(scene: Scene, fit: FitRequest) -> None:
     """On one machine at one precision, the digest is equal, even after the loss of the record."""
-    batch = scene.ask_batch(fit, n=4, shard_size=4)
+    batch = scene.request_batch(fit, n=4, shard_size=4)
     render(scene, batch)
     first = scene.batch_manifest(batch.ref).shards[0].tar.sha256
     for key in (keys.shard_record(batch.ref, 0), keys.job_manifest(batch.ref)):
@@ -136,7 +136,7 @@ def test_a_shard_is_the_same_bytes_when_rendered_again(scene: Scene, fit: FitReq
 @pytest.mark.slow
 def test_samples_do_not_depend_on_how_they_are_rendered(scene: Scene, fit: FitRequest) -> None:
     """With another micro-batch and shard size: bitwise equal latents, equal candidates, 99.9% equal label pixels."""
-    one = scene.ask_batch(fit, n=24, shard_size=24, drop_share=0.5)
+    one = scene.request_batch(fit, n=24, shard_size=24, drop_share=0.5)
     batches.run_pilot(scene.machine, str(one.ref), 1)
     with latents_seen(scene, fit) as first_latents:
         render(scene, one)
@@ -144,7 +144,7 @@ def test_samples_do_not_depend_on_how_they_are_rendered(scene: Scene, fit: FitRe
     other = Scene(
         dataclasses.replace(scene.machine, settings=settings, micro_batches=MicroBatches(5))
     )
-    two = other.ask_batch(fit, n=24, shard_size=7, drop_share=0.5)
+    two = other.request_batch(fit, n=24, shard_size=7, drop_share=0.5)
     with latents_seen(other, fit) as second_latents:
         render(other, two)
     first, second = scene.shard_files(one), other.shard_files(two)
@@ -157,7 +157,7 @@ def test_samples_do_not_depend_on_how_they_are_rendered(scene: Scene, fit: FitRe
 @pytest.mark.slow
 def test_a_filter_keeps_only_certain_samples(scene: Scene, fit: FitRequest) -> None:
     """The pilot's quantile is the threshold; the counts show the dropped candidates."""
-    batch = scene.ask_batch(fit, n=8, shard_size=8, drop_share=0.5)
+    batch = scene.request_batch(fit, n=8, shard_size=8, drop_share=0.5)
     batches.run_pilot(scene.machine, str(batch.ref), 1)
     render(scene, batch)
     key = keys.pilot("default", fit.id, batch.truncation)
@@ -172,7 +172,7 @@ def test_a_filter_keeps_only_certain_samples(scene: Scene, fit: FitRequest) -> N
 
 def test_a_batch_without_its_pilot_fails(scene: Scene, fit: FitRequest) -> None:
     """A shard never renders with another threshold than the pilot's."""
-    batch = scene.ask_batch(fit, n=4, drop_share=0.1)
+    batch = scene.request_batch(fit, n=4, drop_share=0.1)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     error = scene.batch_manifest(batch.ref).error
     assert error is not None
@@ -181,7 +181,7 @@ def test_a_batch_without_its_pilot_fails(scene: Scene, fit: FitRequest) -> None:
 
 def test_a_finished_shard_reports_the_progress_of_its_batch(scene: Scene, fit: FitRequest) -> None:
     """Even a fast shard reports progress, so a batch of many small shards shows some."""
-    batch = scene.ask_batch(fit, n=7, shard_size=4)
+    batch = scene.request_batch(fit, n=7, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     progress = scene.machine.ledger.live(batch.ref).progress
     assert progress is not None
@@ -190,7 +190,7 @@ def test_a_finished_shard_reports_the_progress_of_its_batch(scene: Scene, fit: F
 
 def test_a_finished_shard_queues_the_next(scene: Scene, fit: FitRequest) -> None:
     """Only a few shards are in flight at a time, however many the batch has."""
-    batch = scene.ask_batch(fit, n=10, shard_size=1)
+    batch = scene.request_batch(fit, n=10, shard_size=1)
     batches.queue_next(scene.machine, batch)
     assert len(queued(scene)) == scene.machine.settings.shards_in_flight_per_worker
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
@@ -199,7 +199,7 @@ def test_a_finished_shard_queues_the_next(scene: Scene, fit: FitRequest) -> None
 
 def test_a_cancelled_batch_ends_at_its_next_shard(scene: Scene, fit: FitRequest) -> None:
     """The next shard is not rendered, and the manifest pins no shard."""
-    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    batch = scene.request_batch(fit, n=8, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     scene.cancel(batch.ref)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=1)), 1)
@@ -210,7 +210,7 @@ def test_a_cancelled_batch_ends_at_its_next_shard(scene: Scene, fit: FitRequest)
 
 def test_a_deleted_batch_is_left_alone(scene: Scene, fit: FitRequest) -> None:
     """After the tombstone no object is written."""
-    batch = scene.ask_batch(fit, n=4, shard_size=4)
+    batch = scene.request_batch(fit, n=4, shard_size=4)
     prefix = keys.job_prefix(batch.ref)
     tombstone = keys.job_tombstone(batch.ref)
     records.delete_objects(
@@ -225,7 +225,7 @@ def test_a_deleted_batch_is_left_alone(scene: Scene, fit: FitRequest) -> None:
 
 def test_a_batch_reports_its_start_once(scene: Scene, fit: FitRequest) -> None:
     """Each shard is a separate start, but there is one status event."""
-    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    batch = scene.request_batch(fit, n=8, shard_size=4)
     render(scene, batch)
     events = scene.machine.ledger.events(batch.ref)
     assert [event.data["status"] for event in events if event.type == "status"] == ["running"]

@@ -5,19 +5,19 @@ import pytest
 from contracts.batches import BatchRequest, ShardRecord
 from state import keys, records
 from tests.workers.scene import Scene
-from workers.rendering.shards import ShardPlace, render_shard, store_record
+from workers.rendering.shards import ShardSpec, render_shard, store_record
 
 
 @pytest.fixture
 def batch(scene: Scene) -> BatchRequest:
     """Return a batch of four samples in one shard, not rendered yet."""
-    return scene.ask_batch(scene.fit(), n=4, shard_size=4)
+    return scene.request_batch(scene.fit(), n=4, shard_size=4)
 
 
 def rendered(scene: Scene, batch: BatchRequest) -> ShardRecord:
     """Render the first shard and store its tar; return its record."""
-    place = ShardPlace(batch.ref, 0, batch.samples(0))
-    return render_shard(scene.machine, batch, place, watch=lambda _: None)
+    spec = ShardSpec(batch.ref, 0, batch.samples(0))
+    return render_shard(scene.machine, batch, spec, on_step=lambda _: None)
 
 
 def stored(scene: Scene, batch: BatchRequest) -> set[str]:
@@ -31,7 +31,7 @@ def test_a_second_rendering_leaves_no_object(scene: Scene, batch: BatchRequest) 
     assert first.tar.key != second.tar.key
     assert first.tar.sha256 == second.tar.sha256
     for record in (first, second):
-        store_record(scene.machine, batch.ref, record)
+        store_record(scene.machine.store, batch.ref, record)
     key = keys.shard_record(batch.ref, 0)
     assert records.read(scene.machine.store, key, ShardRecord) == first
     assert stored(scene, batch) == {key, first.tar.key}
@@ -47,7 +47,7 @@ def test_an_unfinished_shard_leaves_no_object(scene: Scene, batch: BatchRequest)
     def cancel(num_samples: int) -> None:
         raise CancelledError
 
-    place = ShardPlace(batch.ref, 0, batch.samples(0))
+    spec = ShardSpec(batch.ref, 0, batch.samples(0))
     with pytest.raises(CancelledError):
-        render_shard(scene.machine, batch, place, watch=cancel)
+        render_shard(scene.machine, batch, spec, on_step=cancel)
     assert stored(scene, batch) == set()

@@ -16,7 +16,7 @@ from workers.runtime.jobs import Run
 @pytest.fixture
 def fit(scene: Scene) -> FitRequest:
     """Return a fit that has not started."""
-    return scene.ask_fit()
+    return scene.request_fit()
 
 
 def success(run: Run) -> FitManifest:

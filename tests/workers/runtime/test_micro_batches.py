@@ -48,12 +48,12 @@ def test_a_caller_may_limit_the_size() -> None:
 @pytest.mark.parametrize(("item_bytes", "expected"), [(2_000, 1), (1_000, 1), (300, 3), (1, 16)])
 def test_a_cpu_takes_as_many_as_fit_its_memory(item_bytes: int, expected: int) -> None:
     """At least 1, at most the largest. A too large size would kill the process without an error."""
-    assert MicroBatches(16, memory_bytes=1_000).most(item_bytes) == expected
+    assert MicroBatches(16, memory_bytes=1_000).max_size(item_bytes) == expected
 
 
 def test_an_accelerator_gets_the_largest_size() -> None:
     """A full accelerator raises an error, so its memory is not estimated beforehand."""
-    assert MicroBatches(16).most(1 << 60) == 16
+    assert MicroBatches(16).max_size(1 << 60) == 16
 
 
 def test_other_networks_are_not_affected() -> None:

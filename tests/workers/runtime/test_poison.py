@@ -143,7 +143,7 @@ KINDS = sorted([*HASHES, *ODD])
 
 def good(scene: Scene) -> FitRequest:
     """Queue a valid job behind the others."""
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     scene.cancel(fit.ref)  # so that it ends at once
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     return fit
@@ -189,7 +189,7 @@ def test_the_reconciler_drops_poison_and_repairs_the_rest(
     connection.hset(Job.key_for(POISON_ID), mapping=running(kind))
     entry = f"{POISON_ID}:execution" if registry == "rq:wip:fit" else POISON_ID
     connection.zadd(registry, {entry: 1})
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     Reconciler(machine).reconcile()
     assert open_queue(connection, "fit").get_job_ids() == [f"{fit.id}-1"]
     assert connection.zcard(registry) == 0
@@ -201,7 +201,7 @@ def test_the_reconciler_survives_odd_entries(kind: str, scene: Scene) -> None:
     """Unreadable ids, and keys of another Redis type, are removed."""
     connection = scene.machine.redis
     poison(connection, kind)
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     Reconciler(patient(scene.machine)).reconcile()
     assert f"{fit.id}-1" in open_queue(connection, "fit").get_job_ids()
 
@@ -223,7 +223,7 @@ def patient(machine: Machine) -> Machine:
 
 def test_a_failure_that_cannot_be_recorded_does_not_end_the_worker(scene: Scene) -> None:
     """The job's request is unreadable, so its work fails, and recording the failure too; the next job still runs."""
-    lost = scene.ask_fit()
+    lost = scene.request_fit()
     scene.machine.store.put(f"tenants/default/fits/{lost.id}/request.json", b"{")
     scene.machine.store.put(f"tenants/default/fits/{lost.id}/cancel.json", b"{")
     put(scene.machine.redis, job_call(scene.machine.kinds, lost, 1))

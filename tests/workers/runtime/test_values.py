@@ -19,7 +19,7 @@ from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
 from models.serialization import pack
 from state import records
 from tests.workers.checkpoints.makers import rosinality, save
-from tests.workers.importing.imports import ask_import
+from tests.workers.importing.imports import request_import
 from tests.workers.scene import CONFIG, GENERATOR, Scene
 from workers.checkpoints.checkpoint import CheckpointRefused
 from workers.checkpoints.stylegan2.drafts import format_name
@@ -112,7 +112,7 @@ def test_a_generator_of_infinite_images_is_refused(machine: Machine) -> None:
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("generator.json", json.dumps(config.to_dict()))
         archive.writestr("generator.safetensors", pack(tensors))
-    request = ask_import(machine, zipped.getvalue())
+    request = request_import(machine, zipped.getvalue())
     imports.run(machine, str(request.ref), 1)
     manifest = records.read_manifest(machine.store, request.ref, GeneratorManifest)
     assert manifest is not None

@@ -48,7 +48,7 @@ def fetch(machine: Machine, rq_id: str) -> Job:
 
 def test_it_runs_the_jobs_of_its_queue(scene: Scene, worker: Worker) -> None:
     """The job gets this process's machine, and RQ counts it as finished."""
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     worker.work(burst=True)
     assert scene.fit_manifest(fit.ref).status is Status.SUCCEEDED
@@ -67,7 +67,7 @@ def test_it_runs_nothing_but_our_tasks(machine: Machine, worker: Worker) -> None
 
 def test_a_machine_failure_is_retried(scene: Scene, broken_worker: Worker) -> None:
     """After one failure of the device no manifest is written, and the job waits for its next attempt."""
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     broken_worker.work(burst=True)
     assert fetch(scene.machine, f"{fit.id}-1").get_status() is JobStatus.SCHEDULED
@@ -75,7 +75,7 @@ def test_a_machine_failure_is_retried(scene: Scene, broken_worker: Worker) -> No
 
 def test_the_last_failure_ends_the_job(scene: Scene, broken_worker: Worker) -> None:
     """RQ only forgets the job. The manifest says that it failed, and that a retry may help."""
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     job = fetch(scene.machine, f"{fit.id}-1")
     job.retries_left = 0
@@ -88,7 +88,7 @@ def test_the_last_failure_ends_the_job(scene: Scene, broken_worker: Worker) -> N
 
 def test_a_draining_worker_gives_its_job_back(scene: Scene, worker: Worker) -> None:
     """The job returns to the front of its queue, and the run does not count as an attempt."""
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     scene.machine.pulse.drain()
     worker.work(burst=True, max_jobs=1)

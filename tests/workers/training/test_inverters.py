@@ -8,7 +8,7 @@ from contracts.jobs import JobStatus
 from models.generators.stylegan2.inversion.training import EncoderTraining
 from state import keys, records
 from tests.workers.scene import GENERATOR, Scene
-from tests.workers.training.trained import ask_inverter
+from tests.workers.training.trained import request_inverter
 from workers.runtime.pulse import Drained
 from workers.training import inverters
 
@@ -28,7 +28,7 @@ def scratch(scene: Scene, request: InverterRequest) -> list[str]:
 @pytest.fixture
 def trained(scene: Scene) -> InverterRequest:
     """Return a training that has succeeded."""
-    request = ask_inverter(scene)
+    request = request_inverter(scene)
     inverters.run(scene.machine, str(request.ref), 1)
     return request
 
@@ -49,7 +49,7 @@ def test_a_drained_training_resumes_at_its_step(
     scene: Scene, trained: InverterRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The resumed training takes the same steps and gives the same encoder as an uninterrupted one."""
-    request = ask_inverter(scene)
+    request = request_inverter(scene)
     steps: list[int] = []
     step = EncoderTraining.step
 
@@ -75,7 +75,7 @@ def test_a_training_is_cancelled_between_two_steps(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends as cancelled, without an inverter and without a saved state."""
-    request = ask_inverter(scene)
+    request = request_inverter(scene)
     step = EncoderTraining.step
 
     def cancel_first(training: EncoderTraining) -> None:
@@ -91,7 +91,7 @@ def test_a_training_is_cancelled_between_two_steps(
 
 def test_a_training_without_its_generator_fails(scene: Scene) -> None:
     """A generator that was deleted meanwhile is a wrong input, not a machine failure."""
-    request = ask_inverter(scene)
+    request = request_inverter(scene)
     scene.machine.store.delete(keys.manifest(DEFAULT_TENANT, "generators", GENERATOR))
     inverters.run(scene.machine, str(request.ref), 1)
     error = outcome_of(scene, request).error

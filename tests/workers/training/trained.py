@@ -10,7 +10,7 @@ from tests.workers.scene import GENERATOR, PX, Scene
 QUICK = InverterOptions(num_images=16, batch=4)
 
 
-def ask_inverter(scene: Scene, options: InverterOptions = QUICK) -> InverterRequest:
+def request_inverter(scene: Scene, options: InverterOptions = QUICK) -> InverterRequest:
     """Store the request of a training, of four steps by default."""
     generator = records.read_generator(scene.machine.store, DEFAULT_TENANT, GENERATOR)
     assert generator is not None

@@ -23,7 +23,7 @@ from state import records
 from state.queues import job_call, open_queue, put
 from state.settings import Settings
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
-from tests.workers.training.trained import ask_inverter
+from tests.workers.training.trained import request_inverter
 from workers.families.table import FAMILIES
 from workers.rendering import batches
 from workers.runtime.machine import Machine
@@ -65,14 +65,14 @@ def long_fit(scene: Scene, steps: int = 400) -> FitRequest:
     """Queue a fit of some seconds."""
     numbers = QUICK.inversion.model_dump() | {"steps": steps}
     options = ResolvedFitOptions(inversion=InversionOptions(**numbers), ensemble=QUICK.ensemble)
-    fit = scene.ask_fit(options)
+    fit = scene.request_fit(options)
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     return fit
 
 
 def long_batch(scene: Scene) -> BatchRequest:
     """Queue the first shards of a batch of some seconds."""
-    batch = scene.ask_batch(scene.fit(), n=1_600, shard_size=200)
+    batch = scene.request_batch(scene.fit(), n=1_600, shard_size=200)
     batches.queue_next(scene.machine, batch)
     return batch
 
@@ -113,7 +113,7 @@ def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> N
 
 def test_a_training_resumes_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
     """SIGKILL during training: another worker continues from the saved state, not from the start."""
-    training = ask_inverter(scene, InverterOptions(num_images=400, batch=4))
+    training = request_inverter(scene, InverterOptions(num_images=400, batch=4))
     put(scene.machine.redis, job_call(scene.machine.kinds, training, 1))
     store, key = scene.machine.store, inverters.state_key(training.ref)
     stack.start_worker("fit", "first")
@@ -156,7 +156,7 @@ def test_a_batch_survives_the_loss_of_redis(stack: Stack, scene: Scene) -> None:
 def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None:
     """With other micro-batches and shards, they accept the same candidates as one worker alone, with equal labels."""
     fit = scene.fit()
-    alone = scene.ask_batch(fit, n=120, shard_size=120, drop_share=0.5)
+    alone = scene.request_batch(fit, n=120, shard_size=120, drop_share=0.5)
     batches.run_pilot(scene.machine, str(alone.ref), 1)
     batches.run_shard(scene.machine, str(ShardRef(batch=alone.ref, index=0)), 1)
     names = ["first", "second"]
@@ -164,7 +164,7 @@ def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None
         stack.environment["HANDSOFF_MICRO_BATCH"] = str(micro_batch)
         stack.start_worker("generate", name)
     until(lambda: len(scene.machine.ledger.workers()) == len(names), "both workers")
-    shared = scene.ask_batch(fit, n=120, shard_size=10, drop_share=0.5)
+    shared = scene.request_batch(fit, n=120, shard_size=10, drop_share=0.5)
     batches.queue_next(scene.machine, shared)
     assert end_of(scene, shared.ref) is JobStatus.SUCCEEDED
     assert all(shared.id in stack.log_of(name) for name in names)
@@ -194,7 +194,7 @@ def test_a_running_job_is_cancelled_between_two_steps(stack: Stack, scene: Scene
 
 def test_a_running_batch_is_cancelled(stack: Stack, scene: Scene) -> None:
     """It ends between two micro-batches of a shard. The rest is not rendered, and no call stays queued."""
-    batch = scene.ask_batch(scene.fit(), n=50_000, shard_size=25_000)
+    batch = scene.request_batch(scene.fit(), n=50_000, shard_size=25_000)
     batches.queue_next(scene.machine, batch)
     stack.start_worker("generate")
     until(lambda: is_running(scene, batch.ref), "the batch to run")
@@ -238,7 +238,7 @@ def test_a_long_job_keeps_its_worker(stack: Stack, scene: Scene) -> None:
 
 def test_a_batch_with_a_filter_starts_with_its_pilot(stack: Stack, scene: Scene) -> None:
     """The first call measures the threshold; shards are queued after it."""
-    batch = scene.ask_batch(scene.fit(), n=8, shard_size=4, drop_share=0.1)
+    batch = scene.request_batch(scene.fit(), n=8, shard_size=4, drop_share=0.1)
     batches.queue_next(scene.machine, batch)
     waiting = open_queue(scene.machine.redis, "generate").get_job_ids()
     assert waiting == [f"{batch.id}-pilot-1"]

@@ -12,7 +12,7 @@ from contracts.jobs import JobStatus, ShardRef
 from contracts.kinds import QUEUE_NAMES, RETENTION
 from state import keys, records
 from state.queues import export_call, job_call, open_queue, put
-from tests.workers.importing.imports import ask_import
+from tests.workers.importing.imports import request_import
 from tests.workers.scene import Scene
 from workers.rendering import batches
 from workers.upkeep.reconcile import Reconciler
@@ -32,14 +32,14 @@ def waiting(scene: Scene) -> list[str]:
 
 def test_a_lost_fit_is_queued_again(scene: Scene) -> None:
     """Its request has no manifest and is in no queue: Redis was flushed, or the app died between two writes."""
-    fit = aged(scene, scene.ask_fit())
+    fit = aged(scene, scene.request_fit())
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == [f"{fit.id}-1"]
 
 
 def test_a_lost_import_is_queued_for_the_cpus(scene: Scene) -> None:
     """Every kind of job returns to the queue of its task."""
-    request = ask_import(scene.machine, b"a checkpoint")
+    request = request_import(scene.machine, b"a checkpoint")
     older = request.model_copy(update={"created_at": now() - timedelta(minutes=1)})
     records.write(scene.machine.store, keys.job_request(older.ref), older)
     Reconciler(scene.machine).reconcile()
@@ -48,7 +48,7 @@ def test_a_lost_import_is_queued_for_the_cpus(scene: Scene) -> None:
 
 def test_a_queued_fit_is_not_queued_twice(scene: Scene) -> None:
     """After two rounds it is in the queue once."""
-    fit = aged(scene, scene.ask_fit())
+    fit = aged(scene, scene.request_fit())
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     reconciler = Reconciler(scene.machine)
     reconciler.reconcile()
@@ -58,14 +58,14 @@ def test_a_queued_fit_is_not_queued_twice(scene: Scene) -> None:
 
 def test_a_young_request_is_left_to_the_app(scene: Scene) -> None:
     """The app stores a request before it queues it; the reconciler waits for that."""
-    scene.ask_fit()
+    scene.request_fit()
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == []
 
 
 def test_a_fit_that_is_lost_each_time_fails(scene: Scene) -> None:
     """After the last attempt the job ends with a retryable error."""
-    fit = aged(scene, scene.ask_fit())
+    fit = aged(scene, scene.request_fit())
     for _ in range(scene.machine.settings.max_attempts):
         scene.machine.ledger.next_attempt(fit.ref)
     Reconciler(scene.machine).reconcile()
@@ -76,7 +76,7 @@ def test_a_fit_that_is_lost_each_time_fails(scene: Scene) -> None:
 
 def test_a_cancelled_fit_in_no_queue_is_ended(scene: Scene) -> None:
     """No worker will start it, so the reconciler writes its manifest."""
-    fit = aged(scene, scene.ask_fit())
+    fit = aged(scene, scene.request_fit())
     scene.cancel(fit.ref)
     Reconciler(scene.machine).reconcile()
     assert scene.fit_manifest(fit.ref).status is JobStatus.CANCELLED
@@ -84,7 +84,7 @@ def test_a_cancelled_fit_in_no_queue_is_ended(scene: Scene) -> None:
 
 def test_a_batch_whose_last_worker_died_is_completed(scene: Scene) -> None:
     """All records exist, but no manifest: the reconciler writes it."""
-    batch = scene.ask_batch(scene.fit(), n=4, shard_size=4)
+    batch = scene.request_batch(scene.fit(), n=4, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     scene.machine.store.delete(keys.job_manifest(batch.ref))
     older = batch.model_copy(update={"created_at": now() - timedelta(minutes=1)})
@@ -96,7 +96,7 @@ def test_a_batch_whose_last_worker_died_is_completed(scene: Scene) -> None:
 def test_a_flushed_redis_is_filled_again(scene: Scene) -> None:
     """After FLUSHALL the lists are complete again, and the batch continues."""
     fit = scene.fit()
-    batch = scene.ask_batch(fit, n=12, shard_size=4)
+    batch = scene.request_batch(fit, n=12, shard_size=4)
     older = batch.model_copy(update={"created_at": now() - timedelta(minutes=1)})
     records.write(scene.machine.store, keys.job_request(batch.ref), older)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
@@ -119,7 +119,7 @@ def test_a_worker_dead_for_long_is_removed(scene: Scene) -> None:
 
 def test_only_one_reconciler_works_at_a_time(scene: Scene) -> None:
     """The second one finds the lock taken and waits for its next round."""
-    fit = aged(scene, scene.ask_fit())
+    fit = aged(scene, scene.request_fit())
     scene.machine.ledger.try_lock("reconcile", "another", timedelta(minutes=1))
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == []
@@ -130,7 +130,7 @@ def test_an_unreadable_job_does_not_stop_the_others(scene: Scene) -> None:
     """Invalid objects in the store are skipped, and the lost fit is queued again."""
     scene.machine.store.put("tenants/default/fits/rubbish/request.json", b"rubbish")
     scene.machine.store.put(f"tenants/default/fits/fit_{'0' * 32}/request.json", b"{}")
-    fit = aged(scene, scene.ask_fit())
+    fit = aged(scene, scene.request_fit())
     Reconciler(scene.machine).reconcile()
     assert waiting(scene) == [f"{fit.id}-1"]
 
@@ -142,14 +142,14 @@ def test_foreign_entries_stop_no_repair(scene: Scene, rq_id: str) -> None:
     """Whatever id is in a queue, a lost fit is still queued again."""
     for queue in QUEUE_NAMES:
         scene.machine.redis.rpush(open_queue(scene.machine.redis, queue).key, rq_id)
-    fit = aged(scene, scene.ask_fit())
+    fit = aged(scene, scene.request_fit())
     Reconciler(scene.machine).reconcile()
     assert f"{fit.id}-1" in waiting(scene)
 
 
 def test_a_queued_export_stops_no_repair_of_its_batch(scene: Scene) -> None:
     """The entry of an export belongs to the batch, but is not one of its shards."""
-    batch = scene.ask_batch(scene.fit(), n=4, shard_size=4)
+    batch = scene.request_batch(scene.fit(), n=4, shard_size=4)
     older = batch.model_copy(update={"created_at": now() - timedelta(minutes=1)})
     records.write(scene.machine.store, keys.job_request(batch.ref), older)
     put(scene.machine.redis, export_call(ExportRef(batch=batch.ref, format="coco"), 1))

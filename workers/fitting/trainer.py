@@ -1,4 +1,4 @@
-"""The training that a fit and its estimate share: labelled images and their codes in, an ensemble out."""
+"""The training for a fit and for its estimate: labelled images and their codes in, an ensemble out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from workers.runtime.micro_batches import MicroBatches
 class Trainer:
     """Trains ensembles on labelled images and their codes.
 
-    `wanted` is the ensemble of the fit. `digest` is that of the generator: the key of its micro-batch sizes.
+    `options` are those of the fit's ensemble. `digest` is the generator's, the key of its micro-batch sizes.
     """
 
     generator: Generator
     pairs: Pairs
     codes: Tensor
-    wanted: EnsembleOptions
+    options: EnsembleOptions
     seed: int
     micro_batches: MicroBatches
     digest: str
@@ -36,7 +36,7 @@ class Trainer:
     ) -> Ensemble:
         """Return an ensemble trained on the chosen images, all by default.
 
-        On a device with too little memory it trains on fewer images at a time, and keeps fewer of their features.
+        On a device with too little memory it trains on fewer images at a time, and caches fewer of their features.
         """
         images = range(len(self.pairs)) if chosen is None else chosen
         most = min(options.images_per_round, len(images))

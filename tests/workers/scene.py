@@ -54,7 +54,7 @@ from workers.runtime.weights import write_network
 GENERATOR = "tiny-32"
 PX = 32
 LABELS = LabelSchema(classes=("left", "right"))
-ALL_KINDS = LabelSchema(
+ALL_TASKS = LabelSchema(
     classes=("left", "right"),
     colors=((10, 20, 30), (200, 100, 50)),
     keypoints=KeypointSchema(

@@ -22,7 +22,7 @@ from models.tasks.task import TaskLabels
 from workers.codecs import png
 from workers.codecs.images import Pixels
 from workers.codecs.markdown import number
-from workers.codecs.task import Array, Fields, Px, Row, TaskCodec, as_array, known
+from workers.codecs.task import Array, Fields, Px, Row, TaskCodec, as_array, float_or_none
 
 DepthMap = NDArray[np.float32]
 
@@ -53,7 +53,7 @@ class DepthCodec(TaskCodec):
     def reframed(self, label: Array, framing: Framing, px: Px) -> Array:
         return as_array(reframe_depths(torch.tensor(label)[None], framing)[0])
 
-    def says_nothing(self, label: Array) -> bool:
+    def is_empty(self, label: Array) -> bool:
         return bool(np.isnan(label).all())
 
     def fields(self, labels: TaskLabels, index: int) -> Fields:
@@ -71,7 +71,7 @@ class DepthCodec(TaskCodec):
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         names = ("absrel", "rmse", "delta1")
-        return {"depth": DepthMetrics(**{name: known(values[name]) for name in names})}
+        return {"depth": DepthMetrics(**{name: float_or_none(values[name]) for name in names})}
 
     def headline(self, metrics: TaskMetrics) -> tuple[str, float | None]:
         return "absrel", metrics.depth.absrel if metrics.depth else None
@@ -81,7 +81,7 @@ class DepthCodec(TaskCodec):
 
     def cell(self, label: Array, truth: Array) -> Pixels:
         """Return the map with the shades of the true map, so that the two can be compared."""
-        return shaded(label, label if self.says_nothing(truth) else truth)
+        return shaded(label, label if self.is_empty(truth) else truth)
 
     def legend(self, labels: LabelSchema) -> list[tuple[str, Color]]:
         return [("depth unknown", UNKNOWN_COLOR)]

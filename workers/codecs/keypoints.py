@@ -27,8 +27,8 @@ from workers.codecs.task import (
     Row,
     TaskCodec,
     as_array,
-    known,
-    named,
+    float_or_none,
+    floats_by_name,
 )
 
 Points = NDArray[np.float32]
@@ -69,7 +69,7 @@ class KeypointCodec(TaskCodec):
     def reframed(self, label: Array, framing: Framing, px: Px) -> Array:
         return as_array(reframe_points(torch.tensor(label)[None], framing, px)[0])
 
-    def says_nothing(self, label: Array) -> bool:
+    def is_empty(self, label: Array) -> bool:
         return not label[:, 2].any()
 
     def fields(self, labels: TaskLabels, index: int) -> Fields:
@@ -86,10 +86,10 @@ class KeypointCodec(TaskCodec):
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         measures = KeypointMetrics(
-            pck=known(values["pck"]),
-            point_pck=named(_schema(labels).names, values["point_pck"]),
-            mean_error_px=known(values["mean_error_px"]),
-            visibility_accuracy=known(values["visibility_accuracy"]),
+            pck=float_or_none(values["pck"]),
+            point_pck=floats_by_name(_schema(labels).names, values["point_pck"]),
+            mean_error_px=float_or_none(values["mean_error_px"]),
+            visibility_accuracy=float_or_none(values["visibility_accuracy"]),
         )
         return {"keypoints": measures}
 

@@ -33,8 +33,8 @@ from workers.codecs.task import (
     Row,
     TaskCodec,
     as_array,
-    known,
-    named,
+    float_or_none,
+    floats_by_name,
 )
 
 MIN_SCORED_IMAGES = 2
@@ -70,7 +70,7 @@ class SegmentationCodec(TaskCodec):
         moved = reframe_masks(torch.tensor(label)[None].long(), framing)
         return as_array(moved[0].byte())
 
-    def says_nothing(self, label: Array) -> bool:
+    def is_empty(self, label: Array) -> bool:
         return not (label != IGNORE_INDEX).any()
 
     def fields(self, labels: TaskLabels, index: int) -> Fields:
@@ -90,9 +90,9 @@ class SegmentationCodec(TaskCodec):
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         return {
-            "miou": known(values["miou"]),
-            "class_iou": named(labels.classes, values["iou"]),
-            "ece": known(values["ece"]),
+            "miou": float_or_none(values["miou"]),
+            "class_iou": floats_by_name(labels.classes, values["iou"]),
+            "ece": float_or_none(values["ece"]),
         }
 
     def estimated(self, result: CrossValidated, labels: LabelSchema) -> dict[str, Any]:

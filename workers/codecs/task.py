@@ -81,8 +81,8 @@ class TaskCodec(ABC):
         """Return the label of the framed part of the image."""
 
     @abstractmethod
-    def says_nothing(self, label: Array) -> bool:
-        """Return whether the label labels no pixel and no point."""
+    def is_empty(self, label: Array) -> bool:
+        """Return whether the label has no labelled pixel and no labelled point."""
 
     # Rendered labels
 
@@ -166,14 +166,14 @@ def codecs_of(tasks: Sequence[TaskCodec], labels: LabelSchema) -> tuple[TaskCode
     return tuple(codec for codec in tasks if codec.name in labels.tasks)
 
 
-def known(value: Tensor) -> float | None:
+def float_or_none(value: Tensor) -> float | None:
     """Return a measure as a number; None for NaN, which means that it could not be measured."""
     return None if value.isnan() else float(value)
 
 
-def named(names: Sequence[str], values: Tensor) -> dict[str, float | None]:
+def floats_by_name(names: Sequence[str], values: Tensor) -> dict[str, float | None]:
     """Return measures by name; None for NaN."""
-    return dict(zip(names, map(known, values), strict=True))
+    return dict(zip(names, map(float_or_none, values), strict=True))
 
 
 def as_array(tensor: Tensor) -> Array:

@@ -121,10 +121,10 @@ def find_family(families: Sequence[Family], generator: StoredGenerator) -> Famil
         row = family_of(generator, [family.contract for family in families])
     except UnknownFamily as error:
         raise InputMissing(str(error)) from None
-    return named(families, row.name)
+    return family_named(families, row.name)
 
 
-def named(families: Sequence[Family], name: str) -> Family:
+def family_named(families: Sequence[Family], name: str) -> Family:
     """Return the family with this name. Raises `ValueError` if there is none."""
     for family in families:
         if family.contract.name == name:

@@ -26,7 +26,7 @@ from workers.runtime.artefacts import read_artefact
 class Pairs:
     """Images uint8 [h, w, 3] and their labels at the generator's size `px`, in the order of `names`.
 
-    Every image has a label for each of the `codecs`. Where it has none in the labelset, the label says nothing: ignored
+    Every image has a label for each of the `codecs`. If the labelset has none, the label is empty: ignored
     pixels, absent points, unknown depth.
     """
 
@@ -89,12 +89,12 @@ class Pairs:
         return Labels(self.px, **tensors)
 
     def unlabelled(self) -> list[str]:
-        """Return the names of the images whose labels say nothing."""
+        """Return the names of the images whose labels are all empty."""
         named = zip(self.names, self.labels, strict=True)
         return [
             name
             for name, labels in named
-            if all(codec.says_nothing(labels[codec.name]) for codec in self.codecs)
+            if all(codec.is_empty(labels[codec.name]) for codec in self.codecs)
         ]
 
 

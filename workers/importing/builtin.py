@@ -24,7 +24,7 @@ from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from state import keys, records
 from state.store import Store
-from workers.families.family import Family, named
+from workers.families.family import Family, family_named
 from workers.importing.describing import describe
 from workers.runtime.artefacts import write_weights
 from workers.runtime.machine import Machine
@@ -126,7 +126,7 @@ def read_about(source: Path) -> About:
 
 
 def _family(families: Sequence[Family], about: About) -> Family:
-    return families[0] if about.family is None else named(families, about.family)
+    return families[0] if about.family is None else family_named(families, about.family)
 
 
 def _publish_inverter(store: Store, source: Path, generator_digest: str) -> None:

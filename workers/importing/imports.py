@@ -21,7 +21,7 @@ from models.serialization import pack
 from state import keys, records
 from state.spooling import spool_folder
 from state.uploads import delete_upload
-from workers.families.family import named
+from workers.families.family import family_named
 from workers.importing.converting import CHECKPOINT, convert
 from workers.importing.describing import describe
 from workers.importing.generator_samples import draw_samples
@@ -51,7 +51,7 @@ def _import(run: Run) -> GeneratorManifest:
     with spool_folder() as folder:
         fetch(run, request.original, folder / CHECKPOINT)
         converted = convert(run, folder)
-        family = named(run.machine.families, converted.family)
+        family = family_named(run.machine.families, converted.family)
         config, tensors = read_network(folder, "generator")
         generator = family.build_generator(config, tensors).to(run.machine.device)
         samples = draw_samples(run, generator)

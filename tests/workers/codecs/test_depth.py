@@ -63,9 +63,9 @@ def test_near_is_bright() -> None:
     assert shaded(like, like)[0].tolist() == [[255] * 3, [0] * 3, list(UNKNOWN_COLOR)]
 
 
-def test_unknown_depth_says_nothing() -> None:
-    """One known pixel is enough to say something."""
+def test_unknown_depth_is_an_empty_label() -> None:
+    """One known pixel is enough."""
     depth = np.full((2, 2), np.nan, np.float32)
-    assert DepthCodec().says_nothing(depth)
+    assert DepthCodec().is_empty(depth)
     depth[0, 0] = 0
-    assert not DepthCodec().says_nothing(depth)
+    assert not DepthCodec().is_empty(depth)

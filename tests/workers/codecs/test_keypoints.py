@@ -51,7 +51,7 @@ def test_keypoints_are_scored_in_pixels() -> None:
     assert KeypointCodec().agreement(truth, points((1, 1, 0))) == []
 
 
-def test_absent_points_say_nothing() -> None:
-    """One labelled point is enough to say something."""
-    assert KeypointCodec().says_nothing(points((0, 0, 0)))
-    assert not KeypointCodec().says_nothing(points((0, 0, 0), (1, 1, 1)))
+def test_absent_points_are_an_empty_label() -> None:
+    """One labelled point is enough."""
+    assert KeypointCodec().is_empty(points((0, 0, 0)))
+    assert not KeypointCodec().is_empty(points((0, 0, 0), (1, 1, 1)))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from contracts.schemas import LabelSchema
-from tests.workers.scene import ALL_KINDS
+from tests.workers.scene import ALL_TASKS
 from workers.codecs.images import PALETTE, resized_image
 from workers.codecs.segmentation import (
     SegmentationCodec,
@@ -66,7 +66,7 @@ def test_labels_have_the_classes_colors() -> None:
     """First the schema's colors, then the palette's, as in the masks of a batch."""
     ones = np.ones((1, 1), dtype=np.uint8)
     assert colored(ones, LabelSchema(classes=("a", "b"))).tolist() == [[[128, 0, 0]]]
-    assert colored(ones, ALL_KINDS).tolist() == [[[200, 100, 50]]]
+    assert colored(ones, ALL_TASKS).tolist() == [[[200, 100, 50]]]
 
 
 def test_the_score_of_an_image_is_the_mean_over_its_classes() -> None:
@@ -86,9 +86,9 @@ def test_a_class_in_a_single_image_counts_as_not_learned() -> None:
     assert scored["miou"] == pytest.approx(0.5)
 
 
-def test_a_mask_of_ignored_pixels_says_nothing() -> None:
-    """One labelled pixel is enough to say something."""
-    ignored = CODEC.unlabelled(ALL_KINDS, (2, 2))
-    assert CODEC.says_nothing(ignored)
+def test_a_mask_of_ignored_pixels_is_an_empty_label() -> None:
+    """One labelled pixel is enough."""
+    ignored = CODEC.unlabelled(ALL_TASKS, (2, 2))
+    assert CODEC.is_empty(ignored)
     ignored[0, 0] = 0
-    assert not CODEC.says_nothing(ignored)
+    assert not CODEC.is_empty(ignored)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.gradients import GradientFamily
 from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused
-from workers.families.family import named, read_checkpoint, reference_of, resolve
+from workers.families.family import family_named, read_checkpoint, reference_of, resolve
 from workers.families.stylegan2 import StyleGan2
 
 
@@ -58,4 +58,4 @@ def test_another_process_finds_a_family_by_its_class() -> None:
 def test_an_unknown_name_is_refused() -> None:
     """The message contains the valid names: about.json of a built-in generator may contain a typo."""
     with pytest.raises(ValueError, match=r"\(stylegan2\), got 'stylegan'"):
-        named((StyleGan2(),), "stylegan")
+        family_named((StyleGan2(),), "stylegan")

@@ -8,7 +8,7 @@ from contracts.fits.metrics import Estimate
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from contracts.schemas import LabelSchema
-from tests.workers.scene import ALL_KINDS, LABELS, PX, QUICK, Scene
+from tests.workers.scene import ALL_TASKS, LABELS, PX, QUICK, Scene
 from workers.fitting import fits
 from workers.fitting.estimates import traits
 from workers.fitting.pairs import Pairs, read_labelset
@@ -30,7 +30,7 @@ def estimated(scene: Scene, labels: LabelSchema, num_images: int = 4) -> Estimat
 
 def test_every_task_is_judged_by_members_that_never_saw_the_label(scene: Scene) -> None:
     """Four images are four folds with a smaller ensemble; every labelled pixel and point is scored once."""
-    quality = estimated(scene, ALL_KINDS)
+    quality = estimated(scene, ALL_TASKS)
     assert quality is not None
     assert (quality.num_folds, quality.num_members, quality.num_steps) == (4, 2, 20)
     assert quality.confusion is not None
@@ -56,10 +56,10 @@ def test_one_image_has_no_estimate(scene: Scene) -> None:
 
 def test_images_have_traits_by_task(scene: Scene) -> None:
     """There is a column for each class, each keypoint, and depth; the folds are dealt by them."""
-    pinned = scene.add_labelset(2, labels=ALL_KINDS)
+    pinned = scene.add_labelset(2, labels=ALL_TASKS)
     whole = read_labelset(scene.machine.store, DEFAULT_TENANT, pinned)
-    pairs = Pairs.read(scene.machine.store, whole, fit=ALL_KINDS, px=(PX, PX))
-    empty = {codec.name: codec.unlabelled(ALL_KINDS, (PX, PX)) for codec in pairs.codecs}
+    pairs = Pairs.read(scene.machine.store, whole, fit=ALL_TASKS, px=(PX, PX))
+    empty = {codec.name: codec.unlabelled(ALL_TASKS, (PX, PX)) for codec in pairs.codecs}
     some = dataclasses.replace(pairs, labels=(pairs.labels[0], empty))
     assert {task: presence.tolist() for task, presence in traits(some).items()} == {
         "segmentation": [[True, True], [False, False]],

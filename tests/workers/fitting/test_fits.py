@@ -13,7 +13,7 @@ from contracts.jobs import JobStatus
 from models.inversion.framing import Framing, reframe_images
 from models.labels.label_generator import to_bytes
 from models.sampling import RandomDraws
-from tests.workers.scene import ALL_KINDS, LABELS, QUICK, Scene
+from tests.workers.scene import ALL_TASKS, LABELS, QUICK, Scene
 from workers.codecs.images import decode_image
 from workers.codecs.lettering import draw_legend
 from workers.codecs.registry import TASKS
@@ -38,8 +38,8 @@ def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
 
 def test_a_fit_learns_every_requested_task(scene: Scene) -> None:
     """Masks, keypoints and depth are learned together, and scored on training and held-out images."""
-    held_out = scene.add_labelset(num_images=2, labels=ALL_KINDS)
-    fit = scene.request_fit(validation=held_out, labels=ALL_KINDS)
+    held_out = scene.add_labelset(num_images=2, labels=ALL_TASKS)
+    fit = scene.request_fit(validation=held_out, labels=ALL_TASKS)
     fits.run(scene.machine, str(fit.ref), 1)
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None
@@ -59,21 +59,22 @@ def test_both_kinds_of_ensemble_can_be_stored_and_loaded(
     """A compact ensemble of three tasks and the paper's are loaded from the store, and render labels."""
     ensemble = QUICK.ensemble.model_copy(update={"kind": kind, "rank": 5})
     options = QUICK.model_copy(update={"ensemble": ensemble})
-    fit = scene.request_fit(options, labels=ALL_KINDS)
+    fit = scene.request_fit(options, labels=ALL_TASKS)
     fits.run(scene.machine, str(fit.ref), 1)
     digest = scene.fit_manifest(fit.ref).digest
     assert digest is not None
     pinned = PinnedFit(id=fit.id, digest=digest)
-    found = open_label_generator(scene.machine, DEFAULT_TENANT, pinned)
-    assert found.ensemble.config.rank == rank
-    rendered = found.render(found.generator.sample(RandomDraws.seeded(0, 1)))
+    label_generator = open_label_generator(scene.machine, DEFAULT_TENANT, pinned)
+    assert label_generator.ensemble.config.rank == rank
+    codes = label_generator.generator.sample(RandomDraws.seeded(0, 1))
+    rendered = label_generator.render(codes)
     assert rendered.labels["depth"]["depth"].isfinite().all()
 
 
 def test_a_fit_of_one_task_ignores_the_other_labels(scene: Scene) -> None:
     """It learns depth alone from a labelset with three tasks, and is scored on depth alone."""
-    whole = scene.add_labelset(labels=ALL_KINDS)
-    fit = scene.request_fit(labelset=whole, validation=whole, labels=ALL_KINDS.only(["depth"]))
+    whole = scene.add_labelset(labels=ALL_TASKS)
+    fit = scene.request_fit(labelset=whole, validation=whole, labels=ALL_TASKS.only(["depth"]))
     fits.run(scene.machine, str(fit.ref), 1)
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None
@@ -85,7 +86,7 @@ def test_a_fit_of_one_task_ignores_the_other_labels(scene: Scene) -> None:
 def test_a_validation_labelset_may_lack_a_task(scene: Scene) -> None:
     """Only the tasks with labels are scored."""
     masks_alone = scene.add_labelset(num_images=2)
-    fit = scene.request_fit(validation=masks_alone, labels=ALL_KINDS)
+    fit = scene.request_fit(validation=masks_alone, labels=ALL_TASKS)
     fits.run(scene.machine, str(fit.ref), 1)
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None

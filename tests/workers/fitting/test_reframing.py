@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.inversion.framing import Framing
-from tests.workers.scene import ALL_KINDS
+from tests.workers.scene import ALL_TASKS
 from workers.codecs.registry import TASKS
 from workers.codecs.task import ImageLabels
 from workers.fitting.pairs import Pairs
@@ -23,7 +23,7 @@ def quarters() -> Pairs:
         "depth": quarter.astype(np.float32),
     }
     image = np.repeat(quarter[:, :, None] * np.uint8(200), 3, axis=2)
-    return Pairs(("one",), (image,), (labels,), ALL_KINDS, TASKS, PX)
+    return Pairs(("one",), (image,), (labels,), ALL_TASKS, TASKS, PX)
 
 
 def test_image_and_labels_are_cropped_alike() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contracts.schemas import LabelSchema
-from tests.workers.scene import ALL_KINDS
+from tests.workers.scene import ALL_TASKS
 from workers.codecs.images import Pixels, decode_image
 from workers.codecs.lettering import draw_legend
 from workers.codecs.registry import TASKS
@@ -60,7 +60,7 @@ def test_a_flagged_row_is_marked_in_red() -> None:
 
 def test_the_legend_is_at_the_top() -> None:
     """It is as wide as the sheet."""
-    legend = legend_of(TASKS, ALL_KINDS)
+    legend = legend_of(TASKS, ALL_TASKS)
     sheet = decode_image(encode_sheet({"training": [ROW]}, legend))
     strip = draw_legend(legend, WIDTH)
     np.testing.assert_array_equal(sheet[: len(strip)], strip)
@@ -68,14 +68,14 @@ def test_the_legend_is_at_the_top() -> None:
 
 def test_a_legend_names_everything_that_is_drawn() -> None:
     """Classes have the schema's colors, or those of the palette."""
-    assert [name for name, _ in legend_of(TASKS, ALL_KINDS)] == [
+    assert [name for name, _ in legend_of(TASKS, ALL_TASKS)] == [
         "left",
         "right",
         "keypoint, visible",
         "keypoint, hidden",
         "depth unknown",
     ]
-    assert legend_of(TASKS, ALL_KINDS)[1][1] == (200, 100, 50)
+    assert legend_of(TASKS, ALL_TASKS)[1][1] == (200, 100, 50)
     plain = LabelSchema(classes=("left", "right"))
     assert legend_of(TASKS[:1], plain) == [("left", (0, 0, 0)), ("right", (128, 0, 0))]
 

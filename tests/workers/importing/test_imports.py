@@ -75,18 +75,23 @@ def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
     """The network is stored with a sheet and statistics of its samples, and the original is deleted."""
     request = request_import(machine, ADA.read_bytes())
     manifest = run(machine, request)
-    made = manifest.generator
-    assert made is not None, manifest.error
-    assert (made.height_px, made.width_px, made.name, made.license) == (32, 32, "faces", "CC0")
-    assert len(made.taps) == made.own_facts["num_ws"]
-    assert made.discriminator is not None
-    assert load_generator(machine.loader, FAMILIES, made).layout.image_px == (32, 32)
-    assert made.sheet is not None
+    generator = manifest.generator
+    assert generator is not None, manifest.error
+    assert (generator.height_px, generator.width_px, generator.name, generator.license) == (
+        32,
+        32,
+        "faces",
+        "CC0",
+    )
+    assert len(generator.taps) == generator.own_facts["num_ws"]
+    assert generator.discriminator is not None
+    assert load_generator(machine.loader, FAMILIES, generator).layout.image_px == (32, 32)
+    assert generator.sheet is not None
     rows = NUM_SAMPLES // COLUMNS
-    sheet = decode_image(read_artefact(machine.store, made.sheet))
+    sheet = decode_image(read_artefact(machine.store, generator.sheet))
     assert sheet.shape == (rows * 32, COLUMNS * 32, 3)
-    assert made.statistics is not None
-    statistics = unpack(read_artefact(machine.store, made.statistics))
+    assert generator.statistics is not None
+    statistics = unpack(read_artefact(machine.store, generator.statistics))
     assert statistics["mean"].shape == statistics["deviation"].shape == (3, 32, 32)
     assert list(machine.store.list("tenants/default/uploads")) == []
     assert run(machine, request) == manifest, "a second run changes nothing"

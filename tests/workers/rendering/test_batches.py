@@ -17,7 +17,7 @@ from contracts.jobs import JobStatus, ShardRef
 from contracts.schemas import LabelSchema
 from state import keys, records
 from state.queues import open_queue
-from tests.workers.scene import ALL_KINDS, Scene, candidates, equal_pixels
+from tests.workers.scene import ALL_TASKS, Scene, candidates, equal_pixels
 from workers.rendering import batches
 from workers.rendering.label_generators import open_generator
 from workers.runtime.micro_batches import MicroBatches
@@ -81,9 +81,9 @@ def test_the_manifest_pins_every_shard(scene: Scene, fit: FitRequest) -> None:
 @pytest.mark.parametrize(
     ("labels", "kinds"),
     [
-        (ALL_KINDS, ["mask.png", "keypoints.json", "depth.png"]),
-        (ALL_KINDS.only(["keypoints"]), ["keypoints.json"]),
-        (ALL_KINDS.only(["depth"]), ["depth.png"]),
+        (ALL_TASKS, ["mask.png", "keypoints.json", "depth.png"]),
+        (ALL_TASKS.only(["keypoints"]), ["keypoints.json"]),
+        (ALL_TASKS.only(["depth"]), ["depth.png"]),
     ],
 )
 def test_every_sample_has_a_file_for_each_task(
@@ -105,7 +105,7 @@ def test_every_sample_has_a_file_for_each_task(
 
 def test_masks_have_the_colors_of_their_classes(scene: Scene) -> None:
     """The palette is that of the labelset."""
-    batch = scene.request_batch(scene.fit(ALL_KINDS), n=1)
+    batch = scene.request_batch(scene.fit(ALL_TASKS), n=1)
     render(scene, batch)
     mask = Image.open(io.BytesIO(scene.shard_files(batch)["000000000.mask.png"]))
     assert (mask.getpalette() or [])[:6] == [10, 20, 30, 200, 100, 50]

@@ -64,7 +64,7 @@ def encode_sheet(columns: Mapping[str, Sequence[SheetRow]], legend: Legend = ())
 
 def legend_of(codecs: Sequence[TaskCodec], labels: LabelSchema) -> list[tuple[str, Color]]:
     """Return the names of the colors: classes, keypoints, unknown depth."""
-    return [name for codec in codecs for name in codec.legend(labels)]
+    return [entry for codec in codecs for entry in codec.legend(labels)]
 
 
 def _column(title: str, rows: Sequence[SheetRow]) -> Pixels:

@@ -1,4 +1,4 @@
-"""Render one shard of a batch or a stream: samples in, a stored tar and its record out.
+"""Renders one shard of a batch or a stream: samples in, a stored tar and its record out.
 
 The tar is sent during rendering. Rendering twice changes nothing: each rendering has a different key, and the first
 record counts.

@@ -9,7 +9,7 @@ from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
 from contracts.fits.fit import PinnedGenerator
-from contracts.inverters import (
+from contracts.generators.inverters import (
     InverterManifest,
     InverterMetrics,
     InverterOptions,

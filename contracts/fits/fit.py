@@ -9,7 +9,7 @@ from typing import Literal
 from contracts.base import Artefact, Model, Seed, Sha256
 from contracts.fits.metrics import FitMetrics
 from contracts.fits.options import ResolvedFitOptions
-from contracts.generators import Weights
+from contracts.generators.generator import Weights
 from contracts.ids import FitId, GeneratorId, LabelsetId
 from contracts.jobs import JobManifest, Request
 from contracts.schemas import LabelSchema

@@ -2,8 +2,8 @@
 
 from contracts.base import now
 from contracts.fits.fit import PinnedGenerator
+from contracts.generators.inverters import InverterOptions, InverterRequest
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.inverters import InverterOptions, InverterRequest
 from state import keys, records
 from tests.workers.scene import GENERATOR, PX, Scene
 

@@ -1,7 +1,7 @@
 """An inverter: the encoder that starts a generator's inversions, and the job that trains it on the generator's samples.
 
-In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterManifest`, and the inverter itself below
-its generator (`StoredInverter`), where fits find it by digest.
+In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterManifest`, and below the generator the
+inverter itself (`StoredInverter`), where fits find it by digest.
 """
 
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from pydantic import Field
 from contracts.base import Model, Seed
 from contracts.fits.fit import PinnedGenerator
 from contracts.fits.options import LearningRate
-from contracts.generators import StoredInverter
+from contracts.generators.generator import StoredInverter
 from contracts.ids import InverterId
 from contracts.jobs import JobManifest, Request
 
@@ -35,7 +35,7 @@ class InverterRequest(Request):
 
 
 class InverterMetrics(Model):
-    """What the training came to: its last losses by name, and how long each stage took."""
+    """The result of a training: its last losses by name, and the seconds of each stage."""
 
     losses: dict[str, float]
     stage_seconds: dict[str, float]

@@ -26,10 +26,10 @@ class Synthesis:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """The sizes of a generator. All px are (height, width); taps stand lowest resolution first.
+    """The sizes of a generator. All px are (height, width); taps are ordered from the lowest resolution up.
 
     `num_classes` is the number of conditions, 0 for an unconditional generator. `synthesis_bytes` is the most memory
-    that one image takes while it is made, in float32; micro-batches are sized by it.
+    that one image takes while it is rendered, in float32; micro-batches are sized by it.
     """
 
     image_px: tuple[int, int]
@@ -47,7 +47,8 @@ class Layout:
         )
 
     def first_tap(self, min_px: int) -> int:
-        """Return the lowest tap of at least `min_px` pixels either way; the highest one where none is so large."""
+        """Return the index of the lowest tap whose height and width are at least `min_px`, at most the image's size."""
+        # Portraits gain 2 points of mIoU without the taps below 16 px, photographs of faces lose 2 (decision 0020).
         large = [min(px) >= min(min_px, *self.image_px) for px in self.tap_px]
         return large.index(True)
 
@@ -72,8 +73,8 @@ class Generator(Protocol):
     ) -> Codes:
         """Return one random code per draw, on this generator's device.
 
-        `truncation` (psi, 1 = none) trades variety for quality; a family without such a trade ignores it. Without a
-        `condition` a conditional generator chooses a class for every sample, by the draw alone.
+        `truncation` (psi, 1 = none) trades variety for quality; a family without it ignores the number. Without a
+        `condition` a conditional generator derives the class of every sample from its draw.
         """
 
     # codes => images and taps

@@ -12,7 +12,7 @@ Architecture = Literal["skip", "resnet", "orig"]
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig(JsonConfig):
-    """Shape of a StyleGAN2 generator (Karras et al., arXiv 1912.04958).
+    """The sizes of a StyleGAN2 generator (Karras et al., arXiv 1912.04958).
 
     `base_px` is the height and width of the constant input; every block after the first doubles both, so a
     base of (4, 2) gives images twice as high as wide. `channels` holds one number per block, lowest resolution first.
@@ -26,10 +26,12 @@ class GeneratorConfig(JsonConfig):
     w_dim: int
     channels: tuple[int, ...]
     base_px: tuple[int, int] = (4, 4)
-    num_mapping_layers: int = 8
+    num_mapping_layers: int = 8  # 8 and 0.01 as in StyleGAN (arXiv 1812.04948)
     mapping_lr_multiplier: float = 0.01
     conv_clamp: float | None = None
-    architecture: Architecture = "skip"
+    architecture: Architecture = (
+        "skip"  # section 4.1: skip generator and residual discriminator are best
+    )
     num_classes: int = 0
 
     @property
@@ -49,6 +51,7 @@ class GeneratorConfig(JsonConfig):
     @property
     def tap_channels(self) -> tuple[int, ...]:
         """Channels of each feature tap: the constant input, then every convolution in order."""
+        # channels (c0, c1, ...) => (c0, c0, c1, c1, ...): two taps in every block
         first, *rest = self.channels
         return (first, first, *(channels for channels in rest for _ in range(2)))
 
@@ -76,13 +79,14 @@ class GeneratorConfig(JsonConfig):
         )
 
     def block_px(self, block: int) -> tuple[int, int]:
+        """Return height and width of a block's maps, lowest resolution first."""
         height, width = self.base_px
         return height << block, width << block
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig(JsonConfig):
-    """Shape of a discriminator. Fields named as the generator's mean the same.
+    """The sizes of a discriminator. Fields with the generator's names have the same meaning.
 
     `architecture` is "resnet" in nearly every published checkpoint, "skip" (each block sees the halved image itself) or
     "orig". `minibatch_std_channels` is the number of standard-deviation channels, 0 for none. The mapping fields are
@@ -91,7 +95,7 @@ class DiscriminatorConfig(JsonConfig):
 
     channels: tuple[int, ...]
     base_px: tuple[int, int] = (4, 4)
-    minibatch_std_group: int = 4
+    minibatch_std_group: int = 4  # images per group; 4 and 1 channel as in StyleGAN2
     minibatch_std_channels: int = 1
     architecture: Architecture = "resnet"
     conv_clamp: float | None = None

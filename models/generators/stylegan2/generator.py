@@ -1,4 +1,8 @@
-"""The StyleGAN2 generator (arXiv 1912.04958): latents in, images and the feature maps behind every pixel out."""
+"""The StyleGAN2 generator (arXiv 1912.04958): latents z to images, and to the feature maps of every layer.
+
+Flow: z [n, z_dim] => mapping => w [n, w_dim] => one copy per layer, W+ [n, num_ws, w_dim] => synthesis, which doubles
+the resolution in every block => images [n, 3, h, w], about [-1, 1], and two feature taps per block.
+"""
 
 import math
 from typing import Any, Literal
@@ -34,9 +38,11 @@ from models.sampling import Draws
 
 NoiseMode = Literal["const", "random", "none"]
 
+# The sum of two branches has twice the variance of one (section 4.1).
 RESIDUAL_GAIN = math.sqrt(0.5)
+# The number of highest resolutions that published generators compute in half precision (their `num_fp16_res`). In
+# bfloat16, four differ from float32 by 51.6 dB PSNR, all five of a 64 px generator by 51.3 dB (LOG.md, "bfloat16").
 LOWERED_BLOCKS = 4
-"""The number of highest resolutions that published generators compute in half precision (their `num_fp16_res`)."""
 
 
 class SynthesisLayer(nn.Module):
@@ -48,10 +54,12 @@ class SynthesisLayer(nn.Module):
         self, inputs: int, outputs: int, px: tuple[int, int], *, up: bool, config: GeneratorConfig
     ) -> None:
         super().__init__()
+        # A, the learned affine map from w to one scale per input channel (figure 2); bias 1: no change at the start
         self.affine = EqualizedLinear(config.w_dim, inputs, bias=1.0)
         self.weight = nn.Parameter(normal(outputs, inputs, 3, 3))
         self.weight_gain = 1.0 / math.sqrt(inputs * 9)
         self.bias = nn.Parameter(torch.zeros(outputs))
+        # One strength per layer, learned (B in figure 2); 0: layers without noise at the start.
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.register_buffer("noise_const", normal(*px))
         self.px = px
@@ -59,21 +67,23 @@ class SynthesisLayer(nn.Module):
         self.clamp = config.conv_clamp
 
     def forward(self, x: FeatureMaps, w: StyleVectors, noise: NoiseMode) -> OtherMaps:
-        offset = self.bias[None, None, None]  # NHWC, as the maps lie in memory
+        # [1, 1, 1, c] + [1 or n, h, w, 1]: NHWC, as the maps lie in memory; `modulated_conv` says why.
+        offset = self.bias[None, None, None]
         if noise == "const":
             offset = offset + (self.noise_const * self.noise_strength)[None, :, :, None]
         elif noise == "random":
             fresh = torch.randn(x.shape[0], *self.px, 1, dtype=x.dtype, device=x.device)
             offset = offset + fresh * self.noise_strength
+        # The activation's gain is applied to both terms before the leaky ReLU, which is the same for a positive gain.
         offset = (offset * ACTIVATION_GAIN).permute(0, 3, 1, 2)
         weight = self.weight * self.weight_gain
-        styles = self.affine(w)
+        styles = self.affine(w)  # [n, w_dim] => [n, inputs]
         x = modulated_conv(x, weight, styles, offset=offset, gain=ACTIVATION_GAIN, up=self.up)
         return leak(x, self.clamp)
 
 
 class ToRGB(nn.Module):
-    """Modulated 1x1 convolution to three channels, without demodulation (arXiv 1912.04958, figure 7)."""
+    """Modulated 1x1 convolution to RGB, without demodulation (figure 7): [n, inputs, h, w] => [n, 3, h, w]."""
 
     def __init__(self, inputs: int, config: GeneratorConfig) -> None:
         super().__init__()
@@ -84,6 +94,8 @@ class ToRGB(nn.Module):
         self.clamp = config.conv_clamp
 
     def forward(self, x: FeatureMaps, w: StyleVectors) -> Images:
+        # The weight's gain is applied to the styles: the smaller tensor. A batched matrix product in place of the
+        # convolution was slower (LOG.md, "A synthesis layer in fewer passes").
         styles = self.affine(w) * self.style_gain
         x = x.to(styles.dtype) * styles[:, :, None, None]
         rgb = F.conv2d(x, self.weight, self.bias)
@@ -96,6 +108,7 @@ class SynthesisBlock(nn.Module):
     def __init__(self, block: int, config: GeneratorConfig) -> None:
         super().__init__()
         channels, px = config.channels[block], config.block_px(block)
+        # [n, before, h / 2, w / 2] => conv0 [n, c, h, w] => conv1 [n, c, h, w] => RGB [n, 3, h, w]
         before = config.channels[max(block - 1, 0)]
         residual = config.architecture == "resnet" and block > 0
         if block == 0:
@@ -119,6 +132,7 @@ class SynthesisBlock(nn.Module):
         second = self.conv1(first, ws[:, 1], noise)
         if self.skip is None:
             return second, [first, second]
+        # Residual architecture (figure 7c): the taps are those of the convolutions, before the sum.
         second = second * RESIDUAL_GAIN
         return upsample(self.skip(x)) * RESIDUAL_GAIN + second, [first, second]
 
@@ -181,6 +195,7 @@ class Generator(nn.Module):
         With a `cutoff` only the layers before it are truncated. `classes` are for class-conditional generators; where
         none are named, each z decides its own class.
         """
+        # Truncation trick (StyleGAN, arXiv 1812.04948, appendix B): w' = mean + psi (w - mean)
         w = self.mapping(z, classes)
         ws = self.mapping.w_mean.lerp(w, truncation)[:, None].expand(-1, self.config.num_ws, -1)
         if cutoff is None:
@@ -196,12 +211,14 @@ class Generator(nn.Module):
         taps: Taps = []
         x: FeatureMaps | None = None
         images: Images | None = None
+        # Block 0 has one convolution: codes 0, and 1 for RGB. Block k has two: codes 2k - 1, 2k, and 2k + 1 for RGB.
         for k, block in enumerate(self.blocks):
             assert isinstance(block, SynthesisBlock)
             x, both = block(x, ws[:, max(2 * k - 1, 0) :], noise)
             taps += both
             if block.to_rgb is not None:
                 rgb = block.to_rgb(x, ws[:, 2 * k + 1])
+                # the skip architecture sums the RGB outputs of all resolutions (figure 7b)
                 images = rgb if images is None else upsample(images) + rgb
         assert images is not None
         return Synthesis(images, taps)

@@ -249,5 +249,5 @@ def test_images_framed_otherwise_are_told_or_cropped(scene: Scene) -> None:
         metrics = scene.fit_manifest(fit.ref).metrics
         assert metrics is not None
         assert metrics.framing is not None
-        found.append(any("framed otherwise" in line for line in metrics.advice))
+        found.append(any("framed differently" in line for line in metrics.advice))
     assert found == [True, False]

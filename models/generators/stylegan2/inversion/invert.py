@@ -27,14 +27,15 @@ from models.inversion.inverter import Inversion
 from models.inversion.perceptual import PerceptualDistance
 from models.inversion.psnr import psnr_db
 
-NUM_CANDIDATES = 64
-"""A restart begins at the sample, of this many, that looks most like the image."""
-THUMBNAIL_PX = 32
+NUM_CANDIDATES = (
+    64  # a restart begins at the one of these samples that is most similar to the image
+)
+THUMBNAIL_PX = 32  # the size at which images and candidates are compared
 
 
 @dataclass(frozen=True)
 class Tools:
-    """Everything that inverts images of one generator; prepared once, used for every micro-batch."""
+    """A generator and what its inversion needs; prepared once, used for every micro-batch."""
 
     generator: Generator
     encoder: Encoder | None
@@ -69,6 +70,7 @@ def invert(
         ValueError: the images have another size than the generator's.
     """
     _check_size(tools.generator, images)
+    # image-steps of one image, restarts included: the unit of progress
     effort, parts = (1 + options.restarts) * options.steps, []
     for first in range(0, len(images), options.micro_batch):
         batch = images[first : first + options.micro_batch]
@@ -108,10 +110,13 @@ def _invert(
         images, start, prior=tools.prior, perceptual=tools.perceptual, options=options
     )
     best = refine(tools.generator, objective, start, on_step)
+    # Two restarts for every image took three times as long and improved none of 8 renderings (decision 0010), so only
+    # images that failed are tried again, and the default is no restart.
     for attempt in range(1, options.restarts + 1):
         failed = (_measured(tools, images, best).psnr_db < fails_below_db).nonzero()[:, 0]
         if not len(failed):
             break
+        # Steps before this attempt: all images in the attempts so far, and those that need none in this one.
         behind = ((attempt + 1) * len(images) - len(failed)) * options.steps
 
         def progress(done: int, behind: int = behind) -> None:
@@ -145,11 +150,13 @@ def _other_start(tools: Tools, images: Images, attempt: int, micro_batch: int) -
         samples = [
             _thumbnails(generator.synthesize(part).images) for part in codes.split(micro_batch)
         ]
+    # [n, numbers] and [64, numbers] => distances [n, 64] => the nearest candidate [n]
     nearest = torch.cdist(_thumbnails(images), torch.cat(samples)).argmin(dim=1)
     return codes[nearest].clone()
 
 
 def _thumbnails(images: Images) -> Float[Tensor, "batch numbers"]:
+    # A whole factor, so that every number is the mean of equally many pixels.
     height, width = images.shape[2:]
     factor = max(height, width) // THUMBNAIL_PX
     return (images if factor < 2 else F.avg_pool2d(images, factor)).flatten(1)

@@ -22,8 +22,8 @@ from models.generators.stylegan2.inversion.prior import latent_prior
 from models.generators.stylegan2.layers import channels_last
 from models.serialization import pack, unpack
 
+# Keeps the random numbers of neighboring seeds apart: no training sees as many images. A prime.
 SEED_STRIDE = 1_000_003
-"""Keeps the random numbers of neighbouring seeds apart: no training sees as many images."""
 
 
 class EncoderTraining:
@@ -51,6 +51,7 @@ class EncoderTraining:
 
     def step(self) -> None:
         """Train on one batch; the learning rate falls as a cosine over the whole training."""
+        # from 1 to 0: 0.5 + 0.5 cos(pi t) at the share t of the images
         rate = 0.5 + 0.5 * math.cos(math.pi * min(self.images_seen / self.total_images, 1.0))
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * rate
@@ -65,6 +66,7 @@ class EncoderTraining:
         """Return the state that `restore` needs, as a safetensors file."""
         tensors = {"images_seen": torch.tensor(self.images_seen)}
         tensors |= {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
+        # Adam's state: step, exp_avg and exp_avg_sq for each parameter, by its index
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
         return pack(tensors)
@@ -88,6 +90,7 @@ class EncoderTraining:
     def _rng(self) -> torch.Generator:
         device = self.generator.device
         rng = torch.Generator(device=device)
+        # A new generator per step: the only random state to store is the number of images.
         return rng.manual_seed((self.seed * SEED_STRIDE + self.images_seen) % 2**63)
 
 
@@ -118,7 +121,7 @@ def train_encoder(
 def start_encoder(
     generator: Generator, discriminator: Discriminator | None, *, seed: int
 ) -> Encoder:
-    """Return an untrained encoder centred on the generator's codes, with the trunk of a residual discriminator."""
+    """Return an untrained encoder centered on the generator's codes, with the trunk of a residual discriminator."""
     if discriminator is not None and discriminator.config.architecture != "resnet":
         discriminator = None  # another architecture's trunk does not fit
     trunk = None if discriminator is None else discriminator.config
@@ -127,6 +130,7 @@ def start_encoder(
         encoder = Encoder(EncoderConfig.for_generator(generator.config, trunk))
     if discriminator is not None:
         encoder.start_from(discriminator)
+    # Codes are predicted as differences to the mean, in standard deviations.
     prior = latent_prior(generator)
     encoder.w_mean.copy_(prior.w_mean)
     encoder.w_deviation.copy_(prior.w_std)

@@ -22,7 +22,7 @@ from contracts.fits.options import (
 from contracts.generators.generator import StoredGenerator
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
-from contracts.schemas import LabelSchema, TaskName
+from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 
 def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:
@@ -143,6 +143,11 @@ def _tasks(wanted: Sequence[TaskName] | None, labelset: LabelsetManifest) -> tup
     offered = labelset.labels.tasks
     if wanted is None:
         return offered
+    tasks = tuple(dict.fromkeys((*TASK_NAMES, *offered)))
+    for place, task in enumerate(wanted):
+        if task not in tasks:
+            detail = f"Expected one of {', '.join(tasks)}, got '{task}'."
+            raise InvalidRequest.at(f"/options/tasks/{place}", detail)
     missing = [task for task in wanted if task not in offered]
     if missing:
         detail = (

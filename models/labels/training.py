@@ -1,7 +1,11 @@
-"""Fits the ensemble: codes of labelled images and their labels in, a trained ensemble out.
+"""Training of the ensemble: codes of labeled images and their labels in, a trained ensemble out.
 
-The paper trains each MLP alone on stored full-resolution hypercolumns, in batches of 64 pixels. Here all members are
-trained in one batched module, on hypercolumns gathered at sampled pixels only, which they see in different order.
+HandsOff (arXiv 2212.12645, section 3.2) trains each MLP alone on stored full-resolution hypercolumns, in batches of 64
+pixels. Here one batched module trains all members, on hypercolumns gathered at sampled pixels only, which the members
+see in different order.
+
+The number of steps is fixed: the quality on 60 held-out portraits, measured during training, never fell toward the end
+by more than noise, so an early stop would only cost labels (benchmarks/LOG.md, "A fit in little memory").
 """
 
 import math
@@ -69,13 +73,13 @@ def train_ensemble(
     seed: int,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Ensemble:
-    """Minimise the tasks' losses on drawn pixels of the labelled images: Adam with a cosine schedule.
+    """Minimize the tasks' losses on drawn pixels of the labeled images: Adam with a cosine schedule.
 
     `on_step(done, total)` is called after every step; its exceptions pass through. The same seed on the same machine
     gives the same ensemble.
 
     Raises:
-        ValueError: a task has no labels, or an image has nothing labelled.
+        ValueError: a task has no labels, or an image has no labeled pixel.
     """
     labels = labels.of(tasks).to(codes.device)
     _check_labelled(labels, tasks)
@@ -86,6 +90,7 @@ def train_ensemble(
         num_members=options.num_members,
         first_tap=generator.layout.first_tap(options.min_tap_px),
     )
+    # Weights, drawn pixels and their order all follow from `seed`; torch's random state is restored afterwards.
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         ensemble = Ensemble(config).to(codes.device)
@@ -103,6 +108,7 @@ def train_ensemble(
         optimizer = torch.optim.Adam(ensemble.parameters(), lr=options.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
         for done, drawn in enumerate(_batches(data, options), start=1):
+            # columns [members, batch_pixels, channels]; the sum over members gives each its own gradient
             loss = tasks.loss(ensemble(drawn.columns), drawn.targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -130,7 +136,7 @@ def _standardize(labels: Labels, scales: Mapping[str, Scale]) -> Labels:
 
 @torch.no_grad()
 def _undo(scales: Mapping[str, Scale], ensemble: Ensemble) -> None:
-    """Change the last layer so that it predicts for the true class shares and in the labels' own units."""
+    """Change the last layer so that it predicts for the true class shares and in the units of the labels."""
     weights = ensemble.config.tasks.split(ensemble.layer3.weight, dim=-1)
     biases = ensemble.config.tasks.split(ensemble.layer3.bias, dim=-1)
     for name, scale in scales.items():
@@ -147,7 +153,8 @@ def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[Drawn
     )
     for drawn in rounds:
         once = drawn.each(lambda x: x.unflatten(0, (members, options.batch_pixels)))
-        # Twice in a row, so that every turn of the circle is a slice and nothing is copied.
+        # Turn t gives member m batch (m + t) mod members. Repeated twice, every turn is a slice without a copy:
+        # [members, batch_pixels, ...] => [2 members, ...]
         twice = once.each(lambda x: torch.cat([x, x]))
         for turn in range(min(members, left)):
             yield twice.each(itemgetter(slice(turn, turn + members)))

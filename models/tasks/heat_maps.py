@@ -13,10 +13,8 @@ from torch import Tensor
 
 from models.arrays import FeatureMaps, Keypoints
 
-MIN_HEAT = 1e-6
-"""Heat below this has no usable logarithm."""
-RIDGE = 1e-8
-"""Keeps the fit solvable where one pixel holds all the heat of a window."""
+MIN_HEAT = 1e-6  # heat below this has no usable logarithm
+RIDGE = 1e-8  # keeps the fit solvable where one pixel holds all the heat of a window
 
 Points = Float[Tensor, "batch points 2"]
 WindowValues = Float[Tensor, "batch points window"]
@@ -107,7 +105,7 @@ def heat(
     return torch.exp(-squared / (2 * sigma_px**2))
 
 
-def hill(
+def gaussian_profile(
     centers: Float[Tensor, "batch points"], length: int, sigma_px: float
 ) -> Float[Tensor, "batch points length"]:
     """Return a Gaussian of height 1 along one axis."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import FeatureMaps, Keypoints, PixelScores, Scores
-from models.tasks.heat_maps import Points, Window, decode, heat, hill, window_radius
+from models.tasks.heat_maps import Points, Window, decode, gaussian_profile, heat, window_radius
 from models.tasks.keypoint_scores import ABSENT, HIDDEN, VISIBLE, KeypointScore, reference_px
 from models.tasks.task import (
     KnownPixels,
@@ -87,7 +87,7 @@ class KeypointTask(Task):
         (x, y, visibility), (height, width) = labels.unbind(dim=2), label_px
         # 25 or 50% of the pixels near the points gave the same PCK (.681, .687 against .678): the default share is 0.
         # A Gaussian is a product over the axes: [points, h] and [points, w] replace [points, h, w].
-        columns, rows = hill(x, width, sigma_px), hill(y, height, sigma_px)
+        columns, rows = gaussian_profile(x, width, sigma_px), gaussian_profile(y, height, sigma_px)
         return torch.einsum("nph,npw,np->nhw", rows, columns, (visibility != ABSENT).float())
 
     def targets(self, labels: Keypoints, places: Places) -> Targets:

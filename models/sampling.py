@@ -31,8 +31,8 @@ class Stream(IntEnum):
 class Candidate:
     """One attempt at one sample."""
 
-    index: int
-    attempt: int = 0
+    index: int  # of the sample in its batch or stream
+    attempt: int = 0  # 1 after the first rejection
 
 
 @runtime_checkable  # beartype checks it in tests
@@ -103,6 +103,7 @@ def latents(
 
     `seed` and `index` are below 2^63.
     """
+    # Sample by sample: a row never depends on the number or the order of the others.
     rows = [_normals(seed, candidate, z_dim, stream) for candidate in candidates]
     stacked = np.stack(rows) if rows else np.empty((0, z_dim))
     return torch.from_numpy(stacked).float()
@@ -139,7 +140,7 @@ def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDA
     """Return `z_dim` normals by Box and Muller (1958): two uniforms give two independent normals."""
     # numpy's Philox is Philox-4x64-10: a key of 2 words and a counter of 4. Word 0 of the counter (least significant)
     # counts blocks of 4 numbers, so the words of attempt and index stay the candidate's for any z_dim.
-    pairs = (z_dim + 1) // 2
+    pairs = (z_dim + 1) // 2  # an odd z_dim drops one normal
     philox = np.random.Philox(
         key=np.array([seed, stream], dtype=np.uint64),
         counter=np.array([0, 0, candidate.attempt, candidate.index], dtype=np.uint64),
@@ -150,4 +151,5 @@ def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDA
     uniform = (raw.astype(np.float64) + 0.5) * 2.0**-53
     # r = sqrt(-2 ln u1), t = 2 pi u2 => r cos(t), r sin(t): all cosines first, then all sines
     radius, angle = np.sqrt(-2.0 * np.log(uniform[:pairs])), 2.0 * np.pi * uniform[pairs:]
+    # float64 until `latents` rounds to float32, which hides differences in the last bit of log, sin and cos.
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:z_dim]

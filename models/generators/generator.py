@@ -20,8 +20,8 @@ from models.sampling import Draws
 class Synthesis:
     """The result of one pass: images in [-1, 1] (not clipped), and the feature taps, lowest resolution first."""
 
-    images: Images
-    taps: Taps
+    images: Images  # [n, 3, h, w]
+    taps: Taps  # each [n, c_k, h_k, w_k]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,16 @@ class Layout:
 
     image_px: tuple[int, int]
     num_classes: int
-    tap_channels: tuple[int, ...]
+    tap_channels: tuple[
+        int, ...
+    ]  # together the length of a hypercolumn: 5,888 for a 256 px StyleGAN2
     tap_px: tuple[tuple[int, int], ...]
     synthesis_bytes: int
 
     @property
     def tap_bytes(self) -> int:
         """The bytes of one image's feature taps in float32."""
+        # 1.2, 123 and 526 MB for StyleGAN2 of 64, 256 and 1024 px (LOG.md, "Labels at 1024 px")
         return 4 * sum(
             channels * height * width
             for channels, (height, width) in zip(self.tap_channels, self.tap_px, strict=True)

@@ -18,14 +18,14 @@ from models.arrays import IGNORE_INDEX, FeatureMaps, Images, Masks, Scores
 from models.generators.generator import Generator
 from models.sampling import RandomDraws
 
-NUM_SAMPLES, SAMPLE_SEED, MICRO_BATCH = 256, 0, 16
+NUM_SAMPLES, SAMPLE_SEED, MICRO_BATCH = 256, 0, 16  # a fixed seed: the prior of a generator repeats
 THUMBNAIL_PX = 16  # 3 x 16 x 16 = 768 numbers
 NUM_COMPONENTS = 24  # of 256 samples; the other directions share one variance
 SCALES = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6)
 SHIFTS = tuple(step / 16 for step in range(-4, 5))
 # Around the best of the 9 x 9 x 9 framings: 3 x 3 x 3 at about half the step.
 FINER_SCALES, FINER_SHIFTS = (0.94, 1.0, 1.06), (-1 / 32, 0.0, 1 / 32)
-MAX_IMAGES = 64
+MAX_IMAGES = 64  # the search reads the first ones only
 # A framing is reported when its gain is significant and at least this share of the images fits better.
 CLEAR_SHARE = 0.75
 
@@ -42,8 +42,8 @@ class Framing:
     """
 
     scale: float = 1.0
-    shift_x: float = 0.0
-    shift_y: float = 0.0
+    shift_x: float = 0.0  # as a share of the width
+    shift_y: float = 0.0  # as a share of the height
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -72,9 +72,9 @@ class FramingPrior:
     """
 
     mean: Float[Tensor, " numbers"]
-    directions: Float[Tensor, "numbers components"]
-    variances: Float[Tensor, " components"]
-    rest: Float[Tensor, ""]
+    directions: Float[Tensor, "numbers components"]  # orthonormal columns
+    variances: Float[Tensor, " components"]  # along the directions
+    rest: Float[Tensor, ""]  # the variance along every other direction
 
     def misfit(self, thumbnails: Thumbnails) -> Scores:
         """Return how unlike samples each thumbnail is: squared deviations per number, about 1 for samples."""
@@ -108,15 +108,18 @@ def measure_framing(generator: Generator, micro_batch: int = MICRO_BATCH) -> Fra
 def find_framing(prior: FramingPrior, images: Images) -> Framing:
     """Return the framing of all images that fits the generator best; the identity if none is clearly better."""
     small = _small(images[:MAX_IMAGES])
+    # 1. all combinations of scale and shift
     coarse = [Framing(*numbers) for numbers in product(SCALES, SHIFTS, SHIFTS)]
     best = min(coarse, key=lambda framing: _misfits(prior, small, framing).mean())
     if best == Framing():
         return best
+    # 2. smaller steps around the best one
     finer = [
         Framing(best.scale * scale, best.shift_x + x, best.shift_y + y)
         for scale, x, y in product(FINER_SCALES, FINER_SHIFTS, FINER_SHIFTS)
     ]
     best = min(finer, key=lambda framing: _misfits(prior, small, framing).mean())
+    # 3. is it better than the identity, image by image?
     gains = _misfits(prior, small, Framing()) - _misfits(prior, small, best)
     return best if _is_clear(gains) else Framing()
 
@@ -146,6 +149,7 @@ def reframe_points(points: Points, framing: Framing, px: tuple[int, int]) -> Poi
     """Return x, y in px of the framed images (height, width); visibility becomes 0 for points outside them."""
     height, width = px
     left, top, right, bottom = framing.box
+    # share of the width => share of the box => px
     x = (points[..., 0] / width - left) / (right - left) * width
     y = (points[..., 1] / height - top) / (bottom - top) * height
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
@@ -166,6 +170,7 @@ def _misfits(prior: FramingPrior, images: Images, framing: Framing) -> Scores:
 
 def _is_clear(gains: Scores) -> bool:
     """Return whether the mean gain is above two standard errors and most images gain."""
+    # standard error of the mean; infinite for a single image, which is never clear
     error = gains.std() / math.sqrt(len(gains)) if len(gains) > 1 else gains.new_tensor(math.inf)
     most = (gains > 0).float().mean() >= CLEAR_SHARE
     return bool((gains.mean() > 2.0 * error) & most)

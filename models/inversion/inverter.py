@@ -18,9 +18,9 @@ from models.arrays import Codes, Images, Scores
 class Inversion:
     """Codes, their images (not clipped), the quality of the images (PSNR in decibels, peak 2), and steps per image."""
 
-    codes: Codes
-    reconstructions: Images
-    psnr_db: Scores
+    codes: Codes  # [n, ...]
+    reconstructions: Images  # [n, 3, h, w]
+    psnr_db: Scores  # [n]
     steps: Int[Tensor, " batch"]
 
 

@@ -19,6 +19,7 @@ from models.inversion.perceptual import PerceptualDistance
 from models.inversion.psnr import psnr_db
 from models.sampling import RandomDraws
 
+# 64 samples; each is compared with the 15 others of its group.
 NUM_GROUPS, GROUP_SIZE, SAMPLE_SEED = 4, 16, 0
 # Half the distance in root mean square is 20 log10(2) = 6 dB more. First weights: the nearest neighbor at 13.8 dB and a
 # distance of 0.164, so the thresholds were 19.8 dB and 0.082 (decision 0010).
@@ -29,7 +30,7 @@ HALF_IN_DB = 20.0 * math.log10(2.0)
 class SampleSpacing:
     """The median over samples of the distance to the nearest neighbor; None without a perceptual distance."""
 
-    nearest_db: float
+    nearest_db: float  # PSNR between a sample and its nearest neighbor
     nearest_distance: float | None = None
 
     @property
@@ -75,6 +76,7 @@ def _nearest_db(images: Images) -> Scores:
 
 
 def _nearest_distance(perceptual: PerceptualDistance, taps: Taps) -> Scores:
+    # features of one sample against those of all: [group, group]
     rows = [
         perceptual.between([tap[index].expand_as(tap) for tap in taps], taps)
         for index in range(GROUP_SIZE)

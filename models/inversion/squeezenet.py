@@ -27,7 +27,7 @@ FIRES = {
     11: (64, 256),
     12: (64, 256),
 }
-POOLED_BEFORE = (3, 6, 9)
+POOLED_BEFORE = (3, 6, 9)  # 3 x 3 max pooling with stride 2 before these fire modules
 # The seven depths of LPIPS: the first convolution and these fire modules.
 TAPPED_AFTER = (4, 7, 9, 10, 11, 12)
 TAP_CHANNELS = (64, 128, 256, 384, 384, 512, 512)
@@ -70,11 +70,13 @@ class SqueezeNet(nn.Module):
     def __init__(self, config: SqueezeNetConfig) -> None:
         super().__init__()
         self.config = config
+        # The indices of torchvision's `nn.Sequential` as names, so that its checkpoints load.
         self.features = nn.ModuleDict({"0": nn.Conv2d(3, 64, 3, stride=2)})
         inputs = 64
         for index, (squeezed, expanded) in FIRES.items():
             self.features[str(index)] = Fire(inputs, squeezed, expanded)
             inputs = 2 * expanded
+        # one weight per channel and depth: LPIPS's 1x1 convolutions to one channel
         heads = TAP_CHANNELS if config.has_heads else ()
         self.heads = nn.ParameterList(torch.ones(channels) for channels in heads)
 
@@ -92,6 +94,7 @@ class SqueezeNet(nn.Module):
 
     # [-1, 1] => the pixel values of the weights' training
     def _pixels(self, images: Images) -> Tensor:
+        # [-1, 1] => [0, 255]
         factor = max(images.shape[2:]) // MAX_PX
         pixels = (F.avg_pool2d(images, factor) if factor > 1 else images) * 127.5 + 127.5
         if self.config.pixels == "caffe":
@@ -117,6 +120,7 @@ class SqueezeNetDistance:
 
     def between(self, a: Taps, b: Taps) -> Scores:
         heads = list(self.network.heads) or [None] * len(a)
+        # seven tensors [n]
         distances = [_depth(x, y, head) for x, y, head in zip(a, b, heads, strict=True)]
         total = sum(distances[1:], start=distances[0])
         return total if self.network.config.has_heads else total / len(distances)

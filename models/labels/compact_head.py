@@ -39,6 +39,7 @@ class CompactHead:
         self._label_px, self._config = label_px, ensemble.config
         members = range(ensemble.config.num_members)
         # [channels of all taps, rank] => one [channels, rank] per tap; a projection has no bias
+        # The first stage is `lean_head`'s first layer with `rank` instead of `hidden` outputs.
         weights = projection.detach().split(ensemble.config.read_channels)
         unbiased = FirstLayer(weights, projection.new_zeros(projection.shape[1]))
         self._projection = unbiased.to(precision)
@@ -66,6 +67,7 @@ class CompactHead:
 def project(taps: Sequence[Tensor], layer: FirstLayer, label_px: Px) -> FeatureMaps:
     """Return the layer's sums at every pixel of the label, [n, hidden, h, w]."""
     sums = FirstLayerSums(taps, label_px, layer)
+    # The whole map is kept, other than the hidden values of the exact head: 96 numbers a pixel serve all members.
     maps = layer.bias.new_empty(len(taps[0]), layer.hidden, *label_px)
     for image, target in enumerate(maps):
         for span, strip in sums.strips(layer, image):

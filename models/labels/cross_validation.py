@@ -34,6 +34,7 @@ def deal_folds(presence: Presence, count: int, seed: int) -> list[Int[Tensor, " 
     """
     images, traits = presence.shape
     rng = torch.Generator().manual_seed(seed)
+    # Random order among equals: the seed decides ties.
     waiting = torch.randperm(images, generator=rng).tolist()
     has = presence.int()
     # [folds, traits]: how many images with each trait a fold holds.

@@ -23,7 +23,7 @@ def pixel_weights(
     labels: Labels, tasks: TaskSet, scales: Mapping[str, Scale], shares: Mapping[str, float]
 ) -> PixelScores:
     """Return the odds c(y) s(x) of each pixel to be drawn, up to a factor per image."""
-    weights = place_weights(labels, tasks, shares)
+    weights = place_weights(labels, tasks, shares)  # s(x) [n, h, w]
     for task in tasks:
         # c(y) of this task: [n, h, w]; None = 1 everywhere
         factor = scales[task.name].pixel_weights(labels[task.name])
@@ -53,6 +53,7 @@ def place_weights(labels: Labels, tasks: TaskSet, shares: Mapping[str, float]) -
 
 def labelled_pixels(labels: Labels, tasks: TaskSet) -> KnownPixels:
     """Return the pixels at which at least one task has a label."""
+    # the union over the tasks [n, h, w]: a pixel with depth but no class is drawn too
     known = torch.zeros(len(labels), *labels.label_px, dtype=torch.bool, device=labels.device)
     for task in tasks:
         known |= task.labelled(labels[task.name], labels.label_px)

@@ -43,8 +43,8 @@ class DrawnPixels:
 class _Round:
     """The images and pixels of a round, and the order in which they are shuffled."""
 
-    images: Int[Tensor, " chosen"]
-    pixels: Int[Tensor, "chosen count"]
+    images: Int[Tensor, " chosen"]  # rows of the labels
+    pixels: Int[Tensor, "chosen count"]  # flat indices in these images
     order: Int[Tensor, " drawn"]
 
 
@@ -90,6 +90,7 @@ class LabelledFeatures:
                 yield self._drawn(drawn, columns.pop(0)).each(itemgetter(slice(pixels)))
 
     def _draw(self, images: int, pixels: int) -> _Round:
+        # Other images in every round: with many images no round reads them all.
         chosen = torch.randperm(len(self.codes))[:images].to(self.codes.device)
         # One image's weights at a time: those of 1,000 images of 1024 px would be 4 GB.
         weights = torch.cat([self._weigh(self._labels.select(one)) for one in chosen.split(1)])
@@ -126,6 +127,7 @@ class LabelledFeatures:
         images = list(pixels)
         for start in range(0, len(images), self._batch):
             part = images[start : start + self._batch]
+            # The cache holds all images, so its rows are the images; new taps hold this part only.
             taps, rows = self._cache or self._synthesize(part), part
             if self._cache is None:
                 rows = list(range(len(part)))
@@ -134,7 +136,7 @@ class LabelledFeatures:
                     [tap[row : row + 1] for tap in taps], pixels[image][None], self._labels.label_px
                 )
                 yield image, one[0]
-            del taps
+            del taps  # before the next part is synthesized
 
     @torch.no_grad()
     def _synthesize_all(self) -> Taps:
@@ -144,6 +146,7 @@ class LabelledFeatures:
         for start in range(0, len(images), self._batch):
             part = images[start : start + self._batch]
             taps = self._synthesize(part)
+            # allocated once the first part shows the channels and sizes
             stored = stored or [tap.new_empty(len(images), *tap.shape[1:]) for tap in taps]
             for whole, tap in zip(stored, taps, strict=True):
                 whole[start : start + len(part)] = tap

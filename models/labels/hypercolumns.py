@@ -17,7 +17,7 @@ from models.arrays import FeatureMaps, OtherMaps
 
 def upsample_to(x: FeatureMaps, px: tuple[int, int]) -> OtherMaps:
     """Resize maps bilinearly, `align_corners=False`, without antialiasing: the definition for every hypercolumn."""
-    if x.shape[2:] == px:
+    if x.shape[2:] == px:  # bilinear resizing to the same size is the identity
         return x
     return F.interpolate(x, size=px, mode="bilinear", align_corners=False)
 

@@ -74,7 +74,9 @@ class Axis:
         period = len(self.positions)
         for start in outputs[:period]:
             rounds, phase = divmod(start, period)
-            low, weight = divmod(self.positions[phase], 1)
+            low, weight = divmod(
+                self.positions[phase], 1
+            )  # the sample before, and the distance from it
             low += rounds * self.stride
             last = low + (len(range(start, outputs.stop, period)) - 1) * self.stride
             yield Run(
@@ -185,7 +187,7 @@ class Upsampling:
     def of_vertices(cls, spacing_px: int, strip: Map) -> "Upsampling":
         """Return the upsampling of values at vertices, for strips shaped like `strip`."""
         axis = Axis.between_vertices(spacing_px)
-        vertices = strip.shape[1] // spacing_px + 1
+        vertices = strip.shape[1] // spacing_px + 1  # both borders included
         return cls(axis, axis, strip.new_empty(strip.shape[0], vertices, strip.shape[2]))
 
     def write(self, samples: Map, out: OtherMap, span: range) -> None:
@@ -206,6 +208,7 @@ class Upsampling:
 
     def _narrow(self, samples: Tensor, span: range) -> Tensor:
         """Return the rows `span` at the map's width, with the margin's columns."""
+        # Rows first, so that the buffer is a strip's rows at the map's width.
         narrow, margin = self.narrow[: len(span)], self.columns.margin
         inner = narrow[:, margin : narrow.shape[1] - margin]
         for run in self.rows.runs(span):

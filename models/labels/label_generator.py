@@ -38,9 +38,9 @@ class Rendered:
     has the score of an image on every task.
     """
 
-    images: ByteImages
-    uncertainty: PixelScores
-    scores: Scores
+    images: ByteImages  # [n, h, w, 3]
+    uncertainty: PixelScores  # [n, label_h, label_w]
+    scores: Scores  # [n]
     task_scores: dict[str, Scores]
     labels: dict[str, TaskLabels]
 
@@ -80,10 +80,13 @@ class LabelGenerator:
     @torch.no_grad()
     def render(self, codes: Codes) -> Rendered:
         """Return images and labels of codes; each sample is independent of the others."""
+        # 1. codes => images [n, 3, h, w] and taps
         synthesis = self.generator.synthesize(codes)
+        # 2. taps => outputs of one member after the other => running votes of every task
         votes = self.label(synthesis.taps).votes
         scores = {task: task_votes.scores.cpu() for task, task_votes in votes.items()}
         first = next(iter(votes))
+        # 3. votes => labels, on the CPU for the encoders
         labels: dict[str, TaskLabels] = {
             task: {name: tensor.cpu() for name, tensor in task_votes.labels().items()}
             for task, task_votes in votes.items()

@@ -104,6 +104,7 @@ class LeanHead:
         """Yield each member's raw outputs [n, outputs, h, w] at every pixel of the label, float32."""
         sums = FirstLayerSums(self._config.read(taps), self._label_px, self._members[0].first)
         for member in self._members:
+            # One member at a time: the votes add its outputs up and keep none.
             shape = (len(taps[0]), len(member.third), *self._label_px)
             outputs = taps[0].new_empty(shape, dtype=torch.float32)
             for image, target in enumerate(outputs):
@@ -140,6 +141,7 @@ class FirstLayerSums:
         self._taps_of = {
             each: [k for k, size in enumerate(sizes) if size == each] for each in sizes
         }
+        # Label-size taps need no upsampling; all others are nested or single.
         self._plan = plan(frozenset(sizes) - {label_px}, label_px)
         self._strip = _strip_for(like, label_px)
         # One product per size, not per tap: taps of equal size are added before they are upsampled. Two more rows are
@@ -185,6 +187,7 @@ class FirstLayerSums:
             self._products[min(self._products)].add_(layer.bias)
         parts = []
         if self._nested:
+            # without the rows of the margin, which vertices do not need
             total = sum_at_vertices([self._products[size][1:-1] for size in self._plan.nested])
             parts.append((self._nested, total))
         for size, upsampling in self._single.items():

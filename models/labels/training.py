@@ -30,26 +30,22 @@ from models.tasks.task_set import Labels, TaskSet
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleOptions:
-    """The shape and the training of the ensemble. `batch_pixels` counts pixels per member and step.
+    """The sizes and the training of the ensemble. The defaults are in `contracts/fits/options.py`."""
 
-    A compact ensemble is the paper's with its first layers reduced to `rank` dimensions after training. Taps of less
-    than `min_tap_px` are not read: whether they help depends on the domain (benchmarks/LOG.md).
-    `images_per_round` and `cache_bytes` bound the memory that feature maps take. `balance`, `boundary_share` and
-    `keypoint_share` say where pixels are drawn (see `drawing.py`); together the two shares are at most 1. On portraits
-    a balance of 0.5 gave four thin classes 1 to 12 points of IoU with 50 labels; shares for boundaries and keypoints
-    gave nothing, so their default is 0. All defaults are in `contracts/fits/options.py`.
-    """
-
-    kind: EnsembleKind
+    kind: EnsembleKind  # compact: the paper's ensemble, its first layers reduced to `rank` dimensions after training
     rank: int
-    min_tap_px: int
+    min_tap_px: (
+        int  # taps below it are not read; whether they help depends on the domain (decision 0020)
+    )
     num_members: int
     hidden: tuple[int, int]
     steps: int
-    batch_pixels: int
-    images_per_round: int
-    learning_rate: float
+    batch_pixels: int  # per member and step; the paper's code takes 64
+    images_per_round: int  # this and `cache_bytes` bound the memory of feature maps
+    learning_rate: float  # at the start of the cosine schedule
     cache_bytes: int
+    # Where pixels are drawn, see `drawing.py`; both shares together are at most 1. On portraits a balance of 0.5 gave
+    # four thin classes 1 to 12 points of IoU with 50 labels; the shares gained nothing, so their default is 0.
     balance: float
     boundary_share: float
     keypoint_share: float
@@ -83,6 +79,7 @@ def train_ensemble(
     """
     labels = labels.of(tasks).to(codes.device)
     _check_labelled(labels, tasks)
+    # Always the paper's ensemble here; a compact one is derived from it below.
     config = EnsembleConfig(
         tap_channels=generator.layout.tap_channels,
         tasks=tasks,
@@ -105,6 +102,7 @@ def train_ensemble(
             cache_bytes=options.cache_bytes,
             most_images=options.images_per_round,
         )
+        # One optimizer for all members: Adam treats every number separately, and no weight is shared.
         optimizer = torch.optim.Adam(ensemble.parameters(), lr=options.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
         for done, drawn in enumerate(_batches(data, options), start=1):
@@ -152,6 +150,7 @@ def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[Drawn
         pixels=members * options.batch_pixels,
     )
     for drawn in rounds:
+        # [members * batch_pixels, ...] => [members, batch_pixels, ...]
         once = drawn.each(lambda x: x.unflatten(0, (members, options.batch_pixels)))
         # Turn t gives member m batch (m + t) mod members. Repeated twice, every turn is a slice without a copy:
         # [members, batch_pixels, ...] => [2 members, ...]
@@ -162,6 +161,7 @@ def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[Drawn
 
 
 def _check_labelled(labels: Labels, tasks: TaskSet) -> None:
+    # image by image, which bounds the memory
     images = torch.arange(len(labels), device=labels.device).split(1)
     empty = [
         int(one) for one in images if not bool(labelled_pixels(labels.select(one), tasks).any())

@@ -35,6 +35,7 @@ class DiscriminatorBlock(nn.Module):
         self.clamp = config.conv_clamp
 
     def forward(self, x: FeatureMaps) -> OtherMaps:
+        # conv0 [n, inputs, h, w] => conv1 with filter and stride 2 [n, outputs, h / 2, w / 2]
         y = activate(self.conv1(activate(self.conv0(x), self.clamp)), self.clamp)
         if self.skip is None:
             return y
@@ -48,6 +49,7 @@ class Discriminator(nn.Module):
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
         self.config = config
+        # [n, 3, h, w] => [n, c, h, w] => blocks down to `base_px`; channels highest resolution first
         descending = config.channels[::-1]
         self.from_rgb = EqualizedConv(3, descending[0], 1)
         self.blocks = nn.ModuleList(
@@ -71,12 +73,13 @@ class Discriminator(nn.Module):
 
     def embed(self, images: Images) -> Float[Tensor, "batch embedding"]:
         """Return the last hidden layer, one vector per image."""
-        _, x = self._block_outputs(images)
+        _, x = self._block_outputs(images)  # [n, c, 4, 4] for a base of 4 px
         if self.config.minibatch_std_channels:
             std = minibatch_std(
                 x, self.config.minibatch_std_group, self.config.minibatch_std_channels
             )
             x = torch.cat([x, std], dim=1)
+        # 3x3 convolution, then all pixels at once: [n, c + std, 4, 4] => [n, c, 4, 4] => [n, 16 c] => [n, c]
         x = activate(self.conv(x), self.config.conv_clamp)
         return activate(self.dense(x.flatten(1)))
 
@@ -101,7 +104,7 @@ class Discriminator(nn.Module):
         outputs: Taps = []
         for k, block in enumerate(self.blocks):
             x = block(x)
-            outputs.append(x)
+            outputs.append(x)  # before the sum with the smaller image
             if self.config.architecture == "skip":
                 images = downsample(images)
                 # Published networks clamp every such input but the last one.

@@ -54,13 +54,14 @@ class SynthesisLayer(nn.Module):
         self, inputs: int, outputs: int, px: tuple[int, int], *, up: bool, config: GeneratorConfig
     ) -> None:
         super().__init__()
-        # A, the learned affine map from w to one scale per input channel (figure 2); bias 1: no change at the start
+        # A in figure 2: the learned affine map from w to one scale per input channel, at the start around 1
         self.affine = EqualizedLinear(config.w_dim, inputs, bias=1.0)
         self.weight = nn.Parameter(normal(outputs, inputs, 3, 3))
-        self.weight_gain = 1.0 / math.sqrt(inputs * 9)
+        self.weight_gain = 1.0 / math.sqrt(inputs * 9)  # equalized learning rate: 1 / sqrt(fan-in)
         self.bias = nn.Parameter(torch.zeros(outputs))
         # One strength per layer, learned (B in figure 2); 0: layers without noise at the start.
         self.noise_strength = nn.Parameter(torch.zeros(()))
+        # Fixed noise [h, w] for rendering and inversion: an image is a function of its code.
         self.register_buffer("noise_const", normal(*px))
         self.px = px
         self.up = up
@@ -72,12 +73,14 @@ class SynthesisLayer(nn.Module):
         if noise == "const":
             offset = offset + (self.noise_const * self.noise_strength)[None, :, :, None]
         elif noise == "random":
+            # new noise per image and pixel, one channel for all feature channels (figure 2)
             fresh = torch.randn(x.shape[0], *self.px, 1, dtype=x.dtype, device=x.device)
             offset = offset + fresh * self.noise_strength
         # The activation's gain is applied to both terms before the leaky ReLU, which is the same for a positive gain.
         offset = (offset * ACTIVATION_GAIN).permute(0, 3, 1, 2)
         weight = self.weight * self.weight_gain
         styles = self.affine(w)  # [n, w_dim] => [n, inputs]
+        # [n, inputs, h, w] => [n, outputs, h, w], or twice h and w
         x = modulated_conv(x, weight, styles, offset=offset, gain=ACTIVATION_GAIN, up=self.up)
         return leak(x, self.clamp)
 
@@ -97,6 +100,7 @@ class ToRGB(nn.Module):
         # The weight's gain is applied to the styles: the smaller tensor. A batched matrix product in place of the
         # convolution was slower (LOG.md, "A synthesis layer in fewer passes").
         styles = self.affine(w) * self.style_gain
+        # float32 also behind bfloat16 blocks: the images of all resolutions are summed.
         x = x.to(styles.dtype) * styles[:, :, None, None]
         rgb = F.conv2d(x, self.weight, self.bias)
         return rgb if self.clamp is None else rgb.clamp(-self.clamp, self.clamp)
@@ -112,19 +116,21 @@ class SynthesisBlock(nn.Module):
         before = config.channels[max(block - 1, 0)]
         residual = config.architecture == "resnet" and block > 0
         if block == 0:
+            # the learned constant input [c, 4, 4] in place of a latent (StyleGAN, arXiv 1812.04948, section 2)
             self.const = nn.Parameter(normal(channels, *px))
         else:
             self.conv0 = SynthesisLayer(before, channels, px, up=True, config=config)
         self.conv1 = SynthesisLayer(channels, channels, px, up=False, config=config)
         self.skip = EqualizedConv(before, channels, 1, bias=False) if residual else None
-        paints = config.architecture == "skip" or block == config.num_blocks - 1
-        self.to_rgb = ToRGB(channels, config) if paints else None
+        has_rgb = config.architecture == "skip" or block == config.num_blocks - 1
+        self.to_rgb = ToRGB(channels, config) if has_rgb else None
 
     def forward(
         self, x: FeatureMaps | None, ws: StyleCodes, noise: NoiseMode
     ) -> tuple[OtherMaps, Taps]:
         """Return the input of the next block, and this block's two feature taps; x is None for the first block."""
         if x is None:
+            # The constant is the first tap: the same for all samples.
             first = self.const.expand(ws.shape[0], -1, -1, -1)
             second = self.conv1(first, ws[:, 0], noise)
             return second, [first, second]
@@ -168,6 +174,7 @@ class Generator(nn.Module):
         bfloat16 has the range of float32: unlike the float16 of published generators it needs neither clamps nor scaled
         weights.
         """
+        # Only weights are cast: `modulated_conv` and `EqualizedConv` cast their input to the weight's dtype.
         for block in self.blocks[-LOWERED_BLOCKS:]:
             for layer in block.children():
                 if isinstance(layer, SynthesisLayer | EqualizedConv):
@@ -197,9 +204,11 @@ class Generator(nn.Module):
         """
         # Truncation trick (StyleGAN, arXiv 1812.04948, appendix B): w' = mean + psi (w - mean)
         w = self.mapping(z, classes)
+        # [n, w_dim] => [n, 1, w_dim] => [n, num_ws, w_dim]; `expand` copies nothing
         ws = self.mapping.w_mean.lerp(w, truncation)[:, None].expand(-1, self.config.num_ws, -1)
         if cutoff is None:
             return ws
+        # Fine layers stay untruncated: [n, cutoff, w_dim] and [n, num_ws - cutoff, w_dim]
         free = w[:, None].expand(-1, self.config.num_ws - cutoff, -1)
         return torch.cat([ws[:, :cutoff], free], dim=1)
 

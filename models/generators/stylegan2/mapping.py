@@ -33,20 +33,22 @@ class Mapping(nn.Module):
 
     # normal latents => style vectors
     def forward(self, z: Latents, classes: Classes | None = None) -> StyleVectors:
-        """Return w. Without `classes` a conditional network derives a class from each latent: `classes_of_latents`.
+        """Return w [n, w_dim]. Without `classes` a conditional network derives them from the latents.
 
         Raises:
             ValueError: classes for a generator without classes, or a class out of range.
         """
-        x = normalize(z)
+        x = normalize(z)  # only the direction of z counts
         if self.embed is not None:
             if classes is None:
                 classes = classes_of_latents(z, self.num_classes)
+            # z and the class are both normalized, so neither dominates
             x = torch.cat([x, embedding(self.embed, classes, self.num_classes)], dim=1)
         elif classes is not None:
             raise ValueError(
                 "expected no classes, because this generator is unconditional; leave them out"
             )
+        # Every layer ends with the leaky ReLU, the last one too: the prior of inversion inverts it (`prior.py`).
         for layer in self.layers:
             x = activate(layer(x))
         return x
@@ -57,7 +59,7 @@ class ClassMapping(nn.Module):
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
-        features = config.channels[0]
+        features = config.channels[0]  # as many as the discriminator's last hidden layer
         self.num_classes = config.num_classes
         self.embed = EqualizedLinear(config.num_classes, features)
         self.layers = dense_layers(
@@ -94,6 +96,7 @@ def embedding(embed: EqualizedLinear, classes: Classes, num_classes: int) -> Ten
         raise ValueError(
             f"expected classes from 0 to {num_classes - 1}, got {classes.unique().tolist()[:10]}"
         )
+    # one-hot [n, num_classes] times weights: the row of the class, with the learning rate of other layers
     return normalize(embed(F.one_hot(classes.long(), num_classes).to(embed.weight.dtype)))
 
 

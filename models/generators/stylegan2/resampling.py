@@ -30,10 +30,12 @@ def upsample(x: FeatureMaps) -> OtherMaps:
     """Double height and width: insert zeros between the pixels, then filter."""
     # Three of four inputs of the filter are inserted zeros: gain 4 keeps the mean.
     kernel = low_pass(x.shape[1], gain=4.0, like=x)
+    # [n, c, h, w] => 2 (h - 1) + 4 - 2 = 2h rows; zeros and filter in one transposed convolution
     return F.conv_transpose2d(x, kernel, stride=2, padding=1, groups=x.shape[1])
 
 
 def downsample(x: FeatureMaps) -> OtherMaps:
     """Halve height and width: filter, then keep every second pixel."""
     kernel = low_pass(x.shape[1], gain=1.0, like=x)
+    # (h + 2 - 4) / 2 + 1 = h / 2 rows
     return F.conv2d(x, kernel, stride=2, padding=1, groups=x.shape[1])

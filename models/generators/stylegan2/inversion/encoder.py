@@ -38,19 +38,15 @@ FINER_LAYERS = (3, 7)
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(JsonConfig):
-    """The trunk's shape (as a discriminator's) and the heads'.
+    """The sizes of the trunk, which are those of a discriminator, and of the heads."""
 
-    Every head has `hidden` units. Finer features are projected to `finer_channels` channels (0: no finer heads). With
-    `num_passes` above 1 the network also sees reconstructions.
-    """
-
-    channels: tuple[int, ...]
+    channels: tuple[int, ...]  # lowest resolution first
     base_px: tuple[int, int]
     num_ws: int
     w_dim: int
-    hidden: int = 256
-    finer_channels: int = 0
-    num_passes: int = 1
+    hidden: int = 256  # units of every head
+    finer_channels: int = 0  # of finer features in their heads; 0 = no finer heads
+    num_passes: int = 1  # above 1 the network also reads the reconstruction
 
     @classmethod
     def for_generator(
@@ -73,6 +69,7 @@ class EncoderConfig(JsonConfig):
 
     @property
     def input_px(self) -> tuple[int, int]:
+        # a base of 4 px and 5 blocks: 4 doublings, 64 px
         height, width = self.base_px
         doublings = len(self.channels) - 1
         return height << doublings, width << doublings
@@ -97,6 +94,7 @@ class FinerHead(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, features: FeatureMaps) -> Tensor:
+        # Pooled to twice the base, so that the dense layer has the same size for every resolution.
         x = F.adaptive_avg_pool2d(activate(self.neck(features)), self.pooled_px)
         return self.out(activate(self.dense(x.flatten(1))))  # type: ignore[no-any-return]
 
@@ -140,6 +138,7 @@ class Encoder(nn.Module):
         for block in self.blocks:
             x = block(x)
             features.append(x)
+        # The coarse head predicts all layers; each finer head adds to the layers from its first on.
         layers = (len(images), -1, self.config.w_dim)
         correction = self.out(activate(self.dense(x.flatten(1)))).view(layers)
         for head, finer in zip(self.finer, reversed(features[:-1]), strict=False):
@@ -168,6 +167,7 @@ def encode(
     generator: Generator, encoder: Encoder, images: Images, num_passes: int | None = None
 ) -> StyleCodes:
     """Return the codes after `num_passes` corrections of the mean code (default: as many as the encoder has)."""
+    # ReStyle's loop: image and reconstruction => correction => codes [n, num_ws, w_dim] => new reconstruction
     codes = mean_codes(encoder, len(images))
     for _ in range(encoder.config.num_passes if num_passes is None else num_passes):
         codes = encoder(images, generator.synthesize(codes).images, codes)

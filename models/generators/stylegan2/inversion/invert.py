@@ -105,13 +105,15 @@ def _invert(
     on_step: Callable[[int], None],
 ) -> Inversion:
     """Invert one micro-batch: a first attempt for all images, then others for those that failed."""
+    # 1. the start: [n, 3, h, w] => codes [n, num_ws, w_dim]
     start = start_codes(tools, images)
     objective = Objective.toward(
         images, start, prior=tools.prior, perceptual=tools.perceptual, options=options
     )
+    # 2. refinement of all images at once
     best = refine(tools.generator, objective, start, on_step)
-    # Two restarts for every image took three times as long and improved none of 8 renderings (decision 0010), so only
-    # images that failed are tried again, and the default is no restart.
+    # 3. restarts, only for images that failed, and none by default: two restarts for every image took three times as
+    # long and improved none of 8 renderings (decision 0010)
     for attempt in range(1, options.restarts + 1):
         failed = (_measured(tools, images, best).psnr_db < fails_below_db).nonzero()[:, 0]
         if not len(failed):
@@ -123,12 +125,14 @@ def _invert(
             on_step(behind + done)
 
         start = _other_start(tools, images[failed], attempt, options.micro_batch)
+        # The failed images alone, pulled toward their first start as before.
         again = refine(tools.generator, objective.of(failed), start, progress)
         best = best.improved(failed, again)
     return _measured(tools, images, best)
 
 
 def _measured(tools: Tools, images: Images, refined: Refined) -> Inversion:
+    # Rendered again from the best codes, which are not those of the last step.
     with torch.no_grad():
         reconstructions = tools.generator.synthesize(refined.ws).images
     quality = psnr_db(reconstructions, images)
@@ -143,7 +147,7 @@ def _other_start(tools: Tools, images: Images, attempt: int, micro_batch: int) -
     generator = tools.generator
     if attempt == 1 and tools.encoder is not None:
         return _mean_codes(generator, len(images))
-    rng = torch.Generator().manual_seed(attempt)
+    rng = torch.Generator().manual_seed(attempt)  # on the CPU: the same candidates on every device
     z = torch.randn(NUM_CANDIDATES, generator.config.z_dim, generator=rng)
     with torch.no_grad():
         codes = generator.map(z.to(images.device))

@@ -28,7 +28,7 @@ class LatentPrior:
 
     w_mean: Float[Tensor, " w_dim"]
     w_std: Float[Tensor, " w_dim"]
-    gaussian_mean: Float[Tensor, " w_dim"]
+    gaussian_mean: Float[Tensor, " w_dim"]  # of the Gaussianized w
     whitening: Float[Tensor, "w_dim w_dim"]
 
     def distance(self, ws: StyleCodes) -> Scores:
@@ -50,7 +50,7 @@ def latent_prior(generator: Generator) -> LatentPrior:
     z = torch.randn(NUM_STATISTICS_SAMPLES, generator.config.z_dim, generator=rng)
     with torch.no_grad():
         w = generator.mapping(z.to(device))
-    v = gaussianize(w)
+    v = gaussianize(w)  # [10000, w_dim]
     # C = U diag(variances) U^T, in float64; whitening W = U diag(variances)^(-1/2), so that W^T C W = I
     variances, directions = torch.linalg.eigh(torch.cov(v.t().double()))
     floor = variances.max() * MIN_VARIANCE_SHARE

@@ -30,27 +30,24 @@ Chosen = Int[Tensor, " chosen"]
 
 @dataclass(frozen=True, kw_only=True)
 class InversionOptions:
-    """Weights of the loss and the course of the refinement.
-
-    `encoder_pull` weighs mean squared distance to the starting code (the paper: 1), `prior_weight` the Mahalanobis
-    distance to the distribution of sampled codes, `perceptual_weight` the perceptual distance (the paper: 10 x LPIPS),
-    where one is given.
-    An image's course ends early after `patience` steps without progress (0: never). An image whose first start failed
-    gets `restarts` others. The values that fits use by default are in `contracts/fits/options.py`.
-    """
+    """Weights of the loss and the course of the refinement. The defaults of fits are in `contracts/fits/options.py`."""
 
     # 200 steps instead of 100 gain 0.9 dB of PSNR and no mIoU (LOG.md, "Inversion by what labels become").
     steps: int
-    learning_rate: float
-    pixel_weight: float
+    learning_rate: float  # of Adam, at its maximum
+    pixel_weight: float  # of the mean squared error, images in [-1, 1]
+    # Of the perceptual distance, if one is given (the paper: 10 x LPIPS). 0.2 x the discriminator's distance gains 2.7
+    # points of held-out mIoU over pixels alone (LOG.md, "Inversion by what labels become").
     perceptual_weight: float
-    # The paper's 1 costs 13 points of held-out mIoU, 0.01 changes nothing (LOG.md, "Inversion, second weights").
+    # Of the mean squared distance to the starting code. The paper's 1 costs 13 points of held-out mIoU, 0.01 gains
+    # nothing (LOG.md, "Inversion, second weights").
     encoder_pull: float
-    prior_weight: float
-    # On 16 renderings and 200 steps, 10 saves 6% of the steps and costs 0.1 dB; 20 saves and costs nothing.
+    prior_weight: float  # of the Mahalanobis distance to the distribution of sampled codes
+    # Steps without progress after which an image's course ends early; 0 = never. On 16 renderings and 200 steps, 10
+    # saves 6% of the steps and costs 0.1 dB; 20 saves nothing and costs nothing.
     patience: int
-    restarts: int
-    micro_batch: int
+    restarts: int  # other starts for an image whose first start failed
+    micro_batch: int  # images at once
 
 
 @dataclass(frozen=True)
@@ -118,6 +115,7 @@ class Refined:
     def improved(self, chosen: Chosen, again: "Refined") -> "Refined":
         """Keep the better of two attempts for the chosen images; the steps of both count."""
         ws, losses, steps = self.ws.clone(), self.losses.clone(), self.steps.clone()
+        # [failed] against the same images of all: losses of one objective, so they compare
         better = again.losses < losses[chosen]
         ws[chosen[better]], losses[chosen[better]] = again.ws[better], again.losses[better]
         steps[chosen] += again.steps
@@ -154,6 +152,7 @@ def ramp_up(progress: float) -> float:
 
 def ramp_down(remaining: Tensor) -> Tensor:
     """Lower it as a cosine over the last quarter (same appendix); `remaining` is the share of a course not yet done."""
+    # 0 at the end of the course, 1 from a quarter before it on
     return 0.5 - 0.5 * torch.cos((remaining / RAMP_DOWN).clamp(0.0, 1.0) * math.pi)
 
 
@@ -170,9 +169,11 @@ class _Course:
         self.total = max(objective.options.steps, 1)
         self.staying = torch.arange(count, device=device)
         self.ws = start.clone()
+        # Adam's first and second moments, [staying, num_ws, w_dim]
         self.means, self.squares = torch.zeros_like(start), torch.zeros_like(start)
         self.best, self.best_losses = start.clone(), start.new_full((count,), math.inf)
         self.ends = torch.full((count,), self.total, device=device)
+        # the loss and the step of each image's last progress
         self.mark, self.marked_at = self.best_losses.clone(), torch.zeros_like(self.ends)
 
     def judge(self, losses: Scores, step: int) -> None:
@@ -214,7 +215,7 @@ class _Course:
         chosen = stays.nonzero()[:, 0]
         self.staying, self.ws = self.staying[chosen], self.ws[chosen]
         self.means, self.squares = self.means[chosen], self.squares[chosen]
-        self.objective = self.objective.of(chosen)
+        self.objective = self.objective.of(chosen)  # targets and anchors of the remaining rows
 
     def image_steps(self, step: int) -> int:
         """Return the steps done by all images together; an image that left counts as having done all."""

@@ -55,6 +55,7 @@ class EncoderTraining:
         rate = 0.5 + 0.5 * math.cos(math.pi * min(self.images_seen / self.total_images, 1.0))
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * rate
+        # New samples in every step: the encoder never sees an image twice.
         losses = encoder_loss(self.encoder, self.generator, self.options, self._rng())
         self.optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
@@ -77,6 +78,7 @@ class EncoderTraining:
         Raises:
             RuntimeError: the state is another encoder's.
         """
+        # "encoder.{name}", "adam.{parameter index}.{moment}" and "images_seen", as `to_bytes` names them
         tensors = unpack(state)
         self.images_seen = int(tensors.pop("images_seen"))
         self.encoder.load_state_dict(_under("encoder.", tensors))
@@ -84,6 +86,7 @@ class EncoderTraining:
         for name, value in _under("adam.", tensors).items():
             index, moment = name.split(".")
             moments.setdefault(int(index), {})[moment] = value
+        # The groups hold options only, which come from this training, not from the state.
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
@@ -125,6 +128,7 @@ def start_encoder(
     if discriminator is not None and discriminator.config.architecture != "resnet":
         discriminator = None  # another architecture's trunk does not fit
     trunk = None if discriminator is None else discriminator.config
+    # Weights depend on `seed` alone; torch's random state stays unchanged.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = Encoder(EncoderConfig.for_generator(generator.config, trunk))

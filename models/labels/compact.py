@@ -5,8 +5,8 @@ independent: in an ensemble for portraits, 64 principal components hold 99.9% of
 0017). The components become one projection, computed at the sizes of the taps; members keep their other layers.
 
 Measured, paired over 10 fits of 16 and 50 labels (benchmarks/LOG.md, "A compact ensemble"): -0.04 +- 0.02 points of
-held-out mIoU, +0.03 +- 0.02 generated. Rendering at 256 px takes 1.26 times the image alone instead of 1.85. What was
-tried instead, a first layer shared during training, makes 5 to 10% more pixel errors.
+held-out mIoU, +0.03 +- 0.02 generated. Rendering at 256 px takes 1.26 times the image alone instead of 1.85. A first
+layer that is shared during training was tried instead: it makes 5 to 10% more pixel errors.
 """
 
 from collections.abc import Iterator

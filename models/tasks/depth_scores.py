@@ -7,8 +7,8 @@ import torch
 from models.arrays import PixelScores
 from models.tasks.task import check_same
 
+# A pixel is close within this factor of the truth (Eigen et al., arXiv 1406.2283).
 DELTA = 1.25
-"""Eigen et al., arXiv 1406.2283: a pixel is close within this factor of the truth."""
 
 
 class DepthScore:

@@ -31,6 +31,7 @@ class EnsembleVotes:
         """Add members one by one, each with raw outputs [n, outputs, h, w]; the tasks get views of them, not copies."""
         # Members arrive from the head one by one: ten members of 1024 px with 19 classes would be 800 MB at once.
         for outputs in member_outputs:
+            # [n, outputs, h, w] => one view [n, outputs of the task, h, w] per task
             for name, part in self._tasks.split(outputs, dim=1).items():
                 self.votes[name].add(part)
         return self

@@ -62,6 +62,7 @@ class SegmentationTask(Task):
         return boundaries(labels).float()
 
     def targets(self, labels: Masks, places: Places) -> Targets:
+        # [n, h w] read at [chosen, 1] and [chosen, count] => [chosen, count]
         return {"classes": labels.flatten(1)[places.images, places.pixels].long()}
 
     def loss(self, outputs: Outputs, targets: Targets) -> Loss:
@@ -88,11 +89,11 @@ class ClassScale(Scale):
     class shares (logit adjustment, arXiv 2007.07314, in its post-hoc form).
     """
 
-    weights: Float[Tensor, " classes"]
+    weights: Float[Tensor, " classes"]  # c(y)
 
     def pixel_weights(self, labels: Masks) -> PixelScores:
         """c(y) of every pixel's own class; 1 where the class is unknown."""
-        known = labels != IGNORE_INDEX
+        known = labels != IGNORE_INDEX  # 255 would be no valid index of `weights`
         return torch.where(known, self.weights[labels.where(known, 0).long()], 1.0)
 
     def undo(self, weight: Tensor, bias: Tensor) -> None:
@@ -144,6 +145,7 @@ class ClassVotes(Votes):
         # log-softmax first: p log p from it has no 0 * log 0.
         log_probabilities = outputs.log_softmax(dim=1)
         probabilities = log_probabilities.exp()
+        # [n, classes, h, w] => [n, h, w]
         self._entropy.add(-(probabilities * log_probabilities).sum(dim=1))
         self._mean.add(probabilities)
 
@@ -164,6 +166,7 @@ class ClassVotes(Votes):
 
     @property
     def scores(self) -> Scores:
+        # Rank correlation with an image's true error: .66 on portraits with 16 labels (LOG.md, "Three tasks").
         return image_scores(self.uncertainty)
 
 

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from models.arrays import FeatureMaps, PixelScores, Scores
 
+# HandsOff, section 3.3: most pixels are certain, and the mean over all would hide a wrong corner of the image.
 WORST_SHARE = 0.1
-"""HandsOff, section 3.3: most pixels are certain, and their mean would hide a wrong corner of the image."""
 
 
 def entropy(probabilities: FeatureMaps) -> PixelScores:
@@ -18,6 +18,7 @@ def entropy(probabilities: FeatureMaps) -> PixelScores:
 
 def binary_entropy(probabilities: FeatureMaps) -> FeatureMaps:
     """Return the entropy of each probability against its complement."""
+    # entr(p) = -p ln p, 0 at p = 0: at most ln 2 for the sum of both
     sides: Tensor = torch.special.entr(probabilities) + torch.special.entr(1 - probabilities)
     return sides
 

@@ -19,8 +19,8 @@ class GeneratorConfig(JsonConfig):
 
     z_dim: int  # of the latent, 512 in published checkpoints
     w_dim: int  # of a style vector
-    # One number per block, lowest resolution first. On a CPU use multiples of 16: with 24 channels at 64 px training is a
-    # fifth slower than with 16, as oneDNN works in blocks of 16 (LOG.md, first section).
+    # One number per block, lowest resolution first. On a CPU use multiples of 16, the block size of oneDNN: 24 channels
+    # at 64 px train a fifth slower than 16 (LOG.md, first section).
     channels: tuple[int, ...]
     # Height and width of the constant input. Every block after the first doubles both: (4, 2) gives tall images.
     base_px: tuple[int, int] = (4, 4)

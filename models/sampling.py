@@ -126,6 +126,7 @@ def draw_accepted(
     # attempt. The accepted attempt of an index does not depend on the order, as each candidate's latent is fixed.
     waiting = deque(Candidate(index) for index in indices)
     while waiting:
+        # As many as a micro-batch holds; the last ones may be fewer.
         candidates = [waiting.popleft() for _ in range(min(micro_batch, len(waiting)))]
         for candidate, result in zip(candidates, render(candidates), strict=True):
             if accept(result):
@@ -141,6 +142,7 @@ def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDA
     # numpy's Philox is Philox-4x64-10: a key of 2 words and a counter of 4. Word 0 of the counter (least significant)
     # counts blocks of 4 numbers, so the words of attempt and index stay the candidate's for any z_dim.
     pairs = (z_dim + 1) // 2  # an odd z_dim drops one normal
+    # key = (seed, stream), counter = (0, 0, attempt, index): different for every candidate of every user's seed
     philox = np.random.Philox(
         key=np.array([seed, stream], dtype=np.uint64),
         counter=np.array([0, 0, candidate.attempt, candidate.index], dtype=np.uint64),

@@ -20,9 +20,8 @@ SHIFT_MAX = 0.125  # uniform, as a share of width and height
 BRIGHTNESS_SIGMA = 0.2  # of a range that is 2 wide
 CONTRAST_SIGMA_LOG2 = 0.5  # contrast times 2^N(0, 0.5^2)
 HUE_MAX = math.pi  # any rotation around the luma axis
-_LUMA_AXIS = 1.0 / math.sqrt(
-    3.0
-)  # each component of the unit vector along (1, 1, 1): the grey axis
+# Each component of the unit vector along (1, 1, 1), the gray axis.
+_LUMA_AXIS = 1.0 / math.sqrt(3.0)
 
 
 def augment(images: Images, probability: float) -> Images:
@@ -85,7 +84,7 @@ def _transform(images: Images, maps: Float[Tensor, "batch 2 3"]) -> Images:
 
 
 def _recolor(images: Images, probability: float) -> Images:
-    """Rotate the hue around the grey axis, scale the contrast, then shift the brightness."""
+    """Rotate the hue around the gray axis, scale the contrast, then shift the brightness."""
     device = images.device
     brightness = _selection(images, probability) * torch.randn(len(images), device=device)
     contrast = torch.exp2(
@@ -96,7 +95,7 @@ def _recolor(images: Images, probability: float) -> Images:
     angle = _selection(images, probability) * (torch.rand(len(images), device=device) * 2 - 1)
     # [n, 3, 3] x [n, 3, h, w] => [n, 3, h, w]: each pixel's color is a vector that the matrix rotates.
     rotated = torch.einsum("bij,bjhw->bihw", _hue_rotation(angle * HUE_MAX), images)
-    # 0 is mid-grey in [-1, 1], so a product is a change of contrast around it.
+    # 0 is mid-gray in [-1, 1], so a product is a change of contrast around it.
     scaled = rotated * contrast[:, None, None, None]
     return scaled + (brightness * BRIGHTNESS_SIGMA)[:, None, None, None]
 

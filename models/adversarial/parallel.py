@@ -25,6 +25,7 @@ def average_gradients(network: nn.Module) -> None:
     flat = average(torch.cat([gradient.flatten() for gradient in gradients]))
     parts = flat.split([gradient.numel() for gradient in gradients])
     for gradient, part in zip(gradients, parts, strict=True):
+        # back into the tensors that the optimizer reads
         gradient.copy_(part.view_as(gradient))
 
 

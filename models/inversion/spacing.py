@@ -58,7 +58,7 @@ def measure_spacing(
                 generator.synthesize(generator.sample(draws)).images.clamp(-1, 1)
                 for draws in group.split(micro_batch)
             ]
-            images = torch.cat(pieces)
+            images = torch.cat(pieces)  # [16, 3, h, w], clipped as uploaded images are
             highest_db.append(_nearest_db(images))
             if perceptual is not None:
                 taps = zip(*(perceptual.features(piece) for piece in pieces), strict=True)

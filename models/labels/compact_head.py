@@ -61,6 +61,7 @@ class CompactHead:
                 )
                 for pixels, target in strips:
                     _label(layers, pixels, target)
+            # [n, outputs, h w] => [n, outputs, h, w]
             yield outputs.unflatten(2, self._label_px).float()
 
 
@@ -71,9 +72,8 @@ def project(taps: Sequence[Tensor], layer: FirstLayer, label_px: Px) -> FeatureM
     maps = layer.bias.new_empty(len(taps[0]), layer.hidden, *label_px)
     for image, target in enumerate(maps):
         for span, strip in sums.strips(layer, image):
-            target[:, span.start : span.stop] = strip.permute(
-                2, 0, 1
-            )  # [rows, w, c] => [c, rows, w]
+            # [rows, w, c] => [c, rows, w]
+            target[:, span.start : span.stop] = strip.permute(2, 0, 1)
     return maps
 
 

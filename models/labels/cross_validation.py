@@ -36,7 +36,7 @@ def deal_folds(presence: Presence, count: int, seed: int) -> list[Int[Tensor, " 
     rng = torch.Generator().manual_seed(seed)
     # Random order among equals: the seed decides ties.
     waiting = torch.randperm(images, generator=rng).tolist()
-    has = presence.int()
+    has = presence.int()  # [images, traits]
     # [folds, traits]: how many images with each trait a fold holds.
     held = torch.zeros(count, traits, dtype=torch.int64)
     folds: list[list[int]] = [[] for _ in range(count)]
@@ -46,6 +46,7 @@ def deal_folds(presence: Presence, count: int, seed: int) -> list[Int[Tensor, " 
         trait = int(left.where(left > 0, images + 1).argmin()) if bool(left.any()) else None
         # Images without a remaining trait come last and only even out the sizes.
         image = next(i for i in waiting if trait is None or has[i, trait])
+        # Ties between folds: the first one.
         fold = min(range(count), key=lambda k: _burden(folds[k], held[k], trait))
         folds[fold].append(image)
         held[fold] += has[image]

@@ -62,6 +62,7 @@ def labelled_pixels(labels: Labels, tasks: TaskSet) -> KnownPixels:
 
 def _normalized(weights: PixelScores) -> PixelScores:
     """Return each image's weights divided by their sum; an image of zeros stays zero."""
+    # [n, h, w] => [n, 1, 1]
     total = weights.sum(dim=(1, 2), keepdim=True)
     # The smallest positive number, so that 0 / 0 is 0.
     return weights / total.clamp(min=torch.finfo(weights.dtype).tiny)

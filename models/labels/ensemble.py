@@ -79,6 +79,7 @@ class MemberNorm(nn.Module):
 
     def __init__(self, members: int, width: int) -> None:
         super().__init__()
+        # [members, width] each: gamma and beta of Ioffe and Szegedy (arXiv 1502.03167, algorithm 1), running statistics
         self.scale = nn.Parameter(torch.ones(members, width))
         self.shift = nn.Parameter(torch.zeros(members, width))
         self.register_buffer("mean", torch.zeros(members, width))
@@ -89,6 +90,7 @@ class MemberNorm(nn.Module):
     ) -> Float[Tensor, "members count width"]:
         if self.training:
             # The running variance is the biased one too: of 256 pixels, 0.4% less than torch's own layer keeps.
+            # Over the pixels of a batch: [members, count, width] => [members, width].
             variance, mean = torch.var_mean(x, dim=1, correction=0)
             self.mean.lerp_(mean.detach(), NORM_MOMENTUM)
             self.variance.lerp_(variance.detach(), NORM_MOMENTUM)

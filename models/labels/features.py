@@ -27,7 +27,7 @@ SYNTHESIS_BATCH = 8  # images per pass of the generator, at most
 class DrawnPixels:
     """Hypercolumns [..., channels] with the training targets of each task [..., ...], by the task's name."""
 
-    columns: Tensor
+    columns: Tensor  # [drawn, channels], or [members, batch_pixels, channels] in training
     targets: dict[str, Targets]
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "DrawnPixels":
@@ -73,6 +73,7 @@ class LabelledFeatures:
         self._labels, self._tasks, self._weigh = labels, tasks, weigh
         self._cache_bytes = cache_bytes
         self._batch = min(most_images, synthesis_batch(generator, cache_bytes))
+        # 16 images of 256 px do not fit into 1 GiB: training takes 626 s, with 4 GiB 346 s (LOG.md, "Fits at 256").
         fits = generator.layout.tap_bytes * len(codes) <= cache_bytes
         self._cache = self._synthesize_all() if fits else None
 
@@ -85,7 +86,7 @@ class LabelledFeatures:
         for first in range(0, count, at_once):
             number = min(at_once, count - first)
             rounds = [self._draw(images, pixels) for _ in range(number)]
-            columns = self._read(rounds)
+            columns = self._read(rounds)  # one tensor per round, freed when it is yielded
             for drawn in rounds:
                 yield self._drawn(drawn, columns.pop(0)).each(itemgetter(slice(pixels)))
 
@@ -115,6 +116,7 @@ class LabelledFeatures:
         for one, whole in zip(rounds, columns, strict=True):
             for place, image in enumerate(one.images.tolist()):
                 places[image].append((one.pixels[place], whole[place]))
+        # One gather per image for the pixels of all rounds, then split by round again.
         pixels = {image: torch.cat([one for one, _ in places[image]]) for image in sorted(places)}
         for image, values in self._columns(pixels):
             rows = [row for _, row in places[image]]

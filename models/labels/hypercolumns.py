@@ -30,7 +30,7 @@ def gather(
     `pixels` are flat indices (row * width + column) into the label.
     """
     # `grid_sample` at pixel centers with border padding has the bilinear weights of `interpolate`, also at the edge.
-    grid = _sampling_grid(pixels, label_px)
+    grid = _sampling_grid(pixels, label_px)  # the same for taps of every size
     columns = [
         F.grid_sample(tap, grid, mode="bilinear", padding_mode="border", align_corners=False)
         for tap in taps

@@ -32,10 +32,10 @@ class Run:
     Slices with a stride instead of index arrays: one `torch.lerp` handles the whole run in place.
     """
 
-    target: slice
-    low: slice
-    high: slice
-    weight: float
+    target: slice  # of the outputs
+    low: slice  # of the samples before them
+    high: slice  # of the samples after them
+    weight: float  # of `high`, in [0, 1)
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ class Axis:
     @classmethod
     def between_vertices(cls, spacing: int) -> "Axis":
         """Return an axis with samples at every multiple of `spacing` pixels, both ends included."""
+        # Pixel centers between two vertices: the period is one cell, and no output lies outside of the samples.
         return cls(tuple((i + HALF) / spacing for i in range(spacing)), stride=1, margin=0)
 
     def runs(self, outputs: range) -> Iterator[Run]:
@@ -74,9 +75,8 @@ class Axis:
         period = len(self.positions)
         for start in outputs[:period]:
             rounds, phase = divmod(start, period)
-            low, weight = divmod(
-                self.positions[phase], 1
-            )  # the sample before, and the distance from it
+            # the sample before the first output, and the distance from it, which is the weight of the next sample
+            low, weight = divmod(self.positions[phase], 1)
             low += rounds * self.stride
             last = low + (len(range(start, outputs.stop, period)) - 1) * self.stride
             yield Run(
@@ -96,7 +96,7 @@ class Plan:
     """
 
     nested: tuple[Px, ...]
-    spacing_px: int
+    spacing_px: int  # half the cell of the finest nested map
     single: tuple[Px, ...]
 
 
@@ -143,6 +143,7 @@ def _framed(x: Map) -> OtherMap:
     height, width, channels = x.shape
     framed = x.new_empty(height + 2, width + 2, channels)
     framed[1:-1, 1:-1] = x
+    # rows without their ends first, then the ends of every row, which fills the corners
     repeat_ends(framed[:, 1:-1], dim=0)
     repeat_ends(framed, dim=1)
     return framed

@@ -66,6 +66,7 @@ class LabelGenerator:
             )
         self.generator, self.ensemble = generator, ensemble
         self.label_px = label_px or generator.layout.image_px
+        # Prepared once: normalizations are folded in and weights are laid out for the products.
         self._head = head_of(ensemble, self.label_px, generator.precision)
 
     @property
@@ -93,6 +94,7 @@ class LabelGenerator:
         }
         return Rendered(
             images=to_bytes(synthesis.images),
+            # the map and the score of the first task; `task_scores` has the scores of all
             uncertainty=votes[first].uncertainty.cpu(),
             scores=scores[first],
             task_scores=scores,
@@ -108,6 +110,7 @@ class LabelGenerator:
 
 def to_bytes(images: Images) -> ByteImages:
     """Return images in [-1, 1] as bytes on the CPU, clipped and rounded to nearest: [n, 3, h, w] => [n, h, w, 3]."""
+    # -1 => 0, 1 => 255; 127.5 per unit
     scaled = images.clamp(-1, 1).add(1).mul(127.5).round()
     return scaled.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu()
 

@@ -38,7 +38,7 @@ class FirstLayer:
     """The layer that is applied at the taps' sizes: weights [channels, hidden] per tap, and a bias, of one dtype."""
 
     weights: tuple[Tensor, ...]
-    bias: Tensor
+    bias: Tensor  # [hidden]
 
     @property
     def hidden(self) -> int:
@@ -158,14 +158,14 @@ class FirstLayerSums:
     def strips(self, layer: FirstLayer, image: int) -> Iterator[tuple[range, Strip]]:
         """Yield the rows of each strip and their sums [rows, width, hidden]; the next strip overwrites the buffer."""
         coarse = self._coarse(layer, image)
-        rows = range(self._label_px[0])
+        rows = range(self._label_px[0])  # the last strip may be shorter
         for start in rows[:: len(self._strip)]:
             span = rows[start : start + len(self._strip)]
             strip = self._strip[: len(span)]
             if not coarse:
-                strip.copy_(
-                    layer.bias.expand_as(strip)
-                )  # else the coarsest product carries the bias
+                # otherwise the coarsest product includes the bias
+                strip.copy_(layer.bias.expand_as(strip))
+            # The first map overwrites the strip, the others are added: it is never cleared.
             for index, (upsampling, samples) in enumerate(coarse):
                 (upsampling.add if index else upsampling.write)(samples, strip, span)
             for tap in self._taps_of.get(self._label_px, []):

@@ -92,6 +92,7 @@ def train_ensemble(
         torch.manual_seed(seed)
         ensemble = Ensemble(config).to(codes.device)
         scales = {task.name: task.scale(labels[task.name], options.balance) for task in tasks}
+        # [images, h, w] labels in units of the losses; features are read, and cached, by `data`
         data = LabelledFeatures(
             generator,
             codes,
@@ -114,6 +115,7 @@ def train_ensemble(
             schedule.step()
             if on_step is not None:
                 on_step(done, options.steps)
+        # The stored ensemble predicts in the labels' units: rendering knows no scales.
         _undo(scales, ensemble)
     if options.kind == "compact":
         fitting = synthesis_batch(generator, options.cache_bytes)
@@ -135,6 +137,7 @@ def _standardize(labels: Labels, scales: Mapping[str, Scale]) -> Labels:
 @torch.no_grad()
 def _undo(scales: Mapping[str, Scale], ensemble: Ensemble) -> None:
     """Change the last layer so that it predicts for the true class shares and in the units of the labels."""
+    # views of [members, hidden2, outputs] and [members, outputs], changed in place
     weights = ensemble.config.tasks.split(ensemble.layer3.weight, dim=-1)
     biases = ensemble.config.tasks.split(ensemble.layer3.bias, dim=-1)
     for name, scale in scales.items():

@@ -54,6 +54,7 @@ class DepthTask(Task):
         # Pooled over all images: one scale, so that depth stays comparable between images.
         known = labels[~labels.isnan()].double()
         # A flat scene has a standard deviation of 0: divide by 1 instead.
+        # Population statistics over all known pixels, in float64.
         return DepthScale(float(known.mean()), float(known.std(correction=0)) or 1.0)
 
     def targets(self, labels: PixelScores, places: Places) -> Targets:
@@ -95,6 +96,7 @@ class DepthVotes(Votes):
     """Mean and standard deviation over the members, in the unit of the labels."""
 
     def __init__(self) -> None:
+        # k, the mean and M2 = sum of (x - mean)^2 of the first k members; [n, h, w]
         self._count = 0
         self._mean: Tensor | None = None
         self._squares: Tensor | None = None

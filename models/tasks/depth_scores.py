@@ -19,6 +19,7 @@ class DepthScore:
     """
 
     def __init__(self) -> None:
+        # Counts, and sums in float64 over all pixels so far.
         self._known = self._positive = 0
         self._squares = self._relative = self._close = 0.0
 
@@ -26,6 +27,7 @@ class DepthScore:
         """Add predicted and true depth of the same images, in the same unit."""
         check_same(predicted, truth, "depth")
         known = ~truth.isnan()
+        # one vector of known pixels each
         guess, real = predicted[known].double(), truth[known].double()
         self._known += real.numel()
         self._squares += float((guess - real).square().sum())

@@ -75,6 +75,7 @@ def reference_px(points: Keypoints, label_px: LabelPx, reference: tuple[int, int
     labelled, y = points[:, :, 2] != ABSENT, points[:, :, 1]
     # Infinities keep unlabelled points out of both extremes; without any point the box is -inf and falls away below.
     image_height = torch.full_like(y[:, 0], label_px[0])
+    # [n, points] => [n]: the highest minus the lowest labeled point
     box = y.where(labelled, -math.inf).amax(dim=1) - y.where(labelled, math.inf).amin(dim=1)
     lengths = box.where(box > 0, image_height)
     if reference is None:

@@ -107,7 +107,7 @@ class KeypointTask(Task):
         Summed over the points, averaged over the pixels. Mean squared error gave the same PCK (.686 against .681).
         """
         heat_logits, visible_logits = outputs.chunk(2, dim=-1)  # each [members, count, points]
-        known = ~targets["heat"].isnan()
+        known = ~targets["heat"].isnan()  # false at every pixel for an unlabeled point
         heats = targets["heat"].nan_to_num(0.0)
         place = F.binary_cross_entropy_with_logits(heat_logits, heats, reduction="none")
         visibility = F.binary_cross_entropy_with_logits(
@@ -162,6 +162,7 @@ class PointVotes(Votes):
     @cached_property
     def spread_px(self) -> PointValues:
         """The root mean square distance of the members' points from their mean."""
+        # sqrt(E |p - mean p|^2): [members, n, points, 2] => [n, points]
         points = torch.stack(self._points)  # [members, n, points, 2]
         return (points - points.mean(dim=0)).square().sum(dim=-1).mean(dim=0).sqrt()
 

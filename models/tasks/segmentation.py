@@ -39,7 +39,7 @@ class SegmentationTask(Task):
     """A class at every pixel: one logit per class."""
 
     name: ClassVar[str] = "segmentation"
-    num_classes: int
+    num_classes: int  # indices 0 to num_classes - 1
 
     @property
     def outputs(self) -> int:
@@ -67,7 +67,7 @@ class SegmentationTask(Task):
 
     def loss(self, outputs: Outputs, targets: Targets) -> Loss:
         """Cross-entropy in nats at the pixels whose class is known (HandsOff, section 3.2)."""
-        classes = targets["classes"]
+        classes = targets["classes"]  # [members, count]
         # [members, count, classes] to [members * count, classes]: one call for all members.
         values = F.cross_entropy(
             outputs.flatten(0, 1), classes.flatten(), ignore_index=IGNORE_INDEX, reduction="none"
@@ -139,10 +139,11 @@ class ClassVotes(Votes):
     """
 
     def __init__(self) -> None:
+        # Mean p and mean H(p): with these two sums no member's map is kept.
         self._mean, self._entropy = Mean(), Mean()
 
     def add(self, outputs: FeatureMaps) -> None:
-        # log-softmax first: p log p from it has no 0 * log 0.
+        # [n, classes, h, w] of one member. log-softmax first: p log p from it has no 0 * log 0.
         log_probabilities = outputs.log_softmax(dim=1)
         probabilities = log_probabilities.exp()
         # [n, classes, h, w] => [n, h, w]

@@ -37,7 +37,7 @@ class ConfusionMatrix:
 
     def mean_iou(self) -> float:
         """Return the mean IoU over the classes of the truth; NaN when there are none."""
-        present = self.counts.sum(dim=1) > 0
+        present = self.counts.sum(dim=1) > 0  # classes with pixels in the truth
         return float(self.iou()[present].mean())
 
     def accuracy(self) -> float:

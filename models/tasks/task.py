@@ -156,6 +156,7 @@ class Task(ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them; a field that is None is left out."""
+        # None is the default of optional fields, so leaving it out loses nothing.
         fields = asdict(self)  # type: ignore[call-overload]  # every task is a dataclass
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -169,7 +170,7 @@ class Mean:
     """The mean of tensors of one shape. It adds in place to the first tensor and so takes ownership of that tensor."""
 
     def __init__(self) -> None:
-        self._total: Tensor | None = None
+        self._total: Tensor | None = None  # the sum of all tensors so far
         self._count = 0
 
     def add(self, values: Tensor) -> None:

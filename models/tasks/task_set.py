@@ -21,7 +21,9 @@ class TaskSet:
 
     def __init__(self, *tasks: Task) -> None:
         """Raise ValueError for no task, and for two tasks of one name."""
-        self._tasks = {task.name: task for task in tasks}
+        self._tasks = {
+            task.name: task for task in tasks
+        }  # in order; a repeated name is found by the length
         if not tasks or len(self._tasks) != len(tasks):
             names = ", ".join(task.name for task in tasks) or "none"
             raise ValueError(f"expected at least one task and different names, got {names}")
@@ -81,6 +83,7 @@ class TaskSet:
                 f"expected the tasks {', '.join(kind.name for kind in kinds)}, got {', '.join(unknown)}; "
                 "use the version that fitted this ensemble"
             )
+        # The order of `kinds` is that of the last layer's outputs.
         return cls(*(kind.from_dict(stored[kind.name]) for kind in kinds if kind.name in stored))
 
 
@@ -93,6 +96,7 @@ class Labels:
     def __init__(self, label_px: LabelPx, **by_task: Tensor) -> None:
         if not by_task:
             raise ValueError("expected the labels of at least one task, got none")
+        # For today's tasks: segmentation and depth [n, h, w], keypoints [n, points, 3].
         self.label_px, self.by_task = label_px, by_task
 
     def __len__(self) -> int:
@@ -121,6 +125,7 @@ class Labels:
             raise ValueError(
                 f"there are no labels for {', '.join(missing)}; give some or leave the task out"
             )
+        # Sizes are checked once, here, so that losses need not check them.
         for task in tasks:
             task.check(self[task.name], self.label_px)
         return self._with({name: self[name] for name in tasks.names})

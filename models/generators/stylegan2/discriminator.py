@@ -100,6 +100,7 @@ class Discriminator(nn.Module):
 
     def _block_outputs(self, images: Images) -> tuple[Taps, OtherMaps]:
         """Return the output of every block, and the input of the last layers."""
+        # [n, 3, h, w] => [n, c, h, w], a 1x1 convolution
         x = activate(self.from_rgb(images), self.config.conv_clamp)
         outputs: Taps = []
         for k, block in enumerate(self.blocks):

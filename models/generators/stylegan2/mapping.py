@@ -29,6 +29,7 @@ class Mapping(nn.Module):
         self.layers = dense_layers(
             [inputs] + [config.w_dim] * config.num_mapping_layers, config.mapping_lr_multiplier
         )
+        # a moving average during training; published checkpoints name it `w_avg`
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
 
     # normal latents => style vectors

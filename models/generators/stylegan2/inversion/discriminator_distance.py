@@ -22,6 +22,7 @@ class DiscriminatorDistance:
         self.discriminator = discriminator
 
     def features(self, images: Images) -> Taps:
+        # highest resolution first; unlike LPIPS, not normalized along the channels
         return self.discriminator.features(images)
 
     def between(self, a: Taps, b: Taps) -> Scores:

@@ -38,8 +38,8 @@ class Tools:
     """A generator and what its inversion needs; prepared once, used for every micro-batch."""
 
     generator: Generator
-    encoder: Encoder | None
-    perceptual: PerceptualDistance | None
+    encoder: Encoder | None  # None: optimization starts at the mean code
+    perceptual: PerceptualDistance | None  # None: pixels alone
     prior: LatentPrior
 
     @classmethod

@@ -16,7 +16,7 @@ from models.arrays import Scores, StyleCodes
 from models.generators.stylegan2.generator import Generator
 from models.generators.stylegan2.layers import LEAK
 
-NUM_STATISTICS_SAMPLES = 10_000
+NUM_STATISTICS_SAMPLES = 10_000  # StyleGAN2's projector takes as many for the statistics of w
 STATISTICS_SEED = 0
 # Bounds the whitening: directions in which samples hardly vary would otherwise dominate the distance.
 MIN_VARIANCE_SHARE = 1e-3

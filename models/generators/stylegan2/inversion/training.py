@@ -42,7 +42,7 @@ class EncoderTraining:
         self.seed = seed
         self.encoder = start_encoder(generator, discriminator, seed=seed)
         self.optimizer = torch.optim.Adam(self.encoder.parameters(), lr=options.learning_rate)
-        self.images_seen = 0
+        self.images_seen = 0  # also decides the random numbers of the next step
         self.losses: dict[str, float] = {}
 
     @property
@@ -127,6 +127,7 @@ def start_encoder(
     """Return an untrained encoder centered on the generator's codes, with the trunk of a residual discriminator."""
     if discriminator is not None and discriminator.config.architecture != "resnet":
         discriminator = None  # another architecture's trunk does not fit
+    # Without a discriminator the trunk has the generator's channels and random weights.
     trunk = None if discriminator is None else discriminator.config
     # Weights depend on `seed` alone; torch's random state stays unchanged.
     with torch.random.fork_rng(devices=[]):
@@ -136,6 +137,7 @@ def start_encoder(
         encoder.start_from(discriminator)
     # Codes are predicted as differences to the mean, in standard deviations.
     prior = latent_prior(generator)
+    # buffers, stored with the weights: an encoder needs no statistics of the generator later
     encoder.w_mean.copy_(prior.w_mean)
     encoder.w_deviation.copy_(prior.w_std)
     return channels_last(encoder.to(prior.w_mean.device))

@@ -38,7 +38,7 @@ def r1_penalty(discriminator: Discriminator, reals: Images) -> Float[Tensor, ""]
     """
     reals = reals.detach().requires_grad_(True)
     # The sum over the batch gives each image its own gradient: D(x_i) depends on x_i, and on the other images only
-    # through the minibatch deviation. `create_graph`: the penalty is differentiated again, by the weights.
+    # through the minibatch std. `create_graph`: the penalty is differentiated again, by the weights.
     (gradient,) = torch.autograd.grad(discriminator(reals).sum(), reals, create_graph=True)
     return gradient.square().sum(dim=(1, 2, 3)).mean()  # [n, 3, h, w] => [n] => []
 

@@ -168,7 +168,7 @@ def _update_discriminator(
         ws = mixed_codes(state.generator, len(reals), options.style_mixing)
         fakes = state.generator.synthesize(ws, options.noise).images
     state.discriminator_optimizer.zero_grad(set_to_none=True)
-    # Separate batches of fakes and reals, so that the minibatch deviation compares images of one kind only.
+    # Separate batches of fakes and reals, so that the minibatch std compares images of one kind only.
     fake_logits = state.discriminator(augment(fakes, state.augmentation))
     real_logits = state.discriminator(augment(reals, state.augmentation))
     loss = discriminator_loss(real_logits, fake_logits)

@@ -68,7 +68,8 @@ class Framing:
 class FramingPrior:
     """A Gaussian over thumbnails of samples: a variance for each main direction, one variance for all others.
 
-    Probabilistic PCA (Tipping and Bishop 1999, equations 4 and 8 of "Probabilistic principal component analysis").
+    Probabilistic PCA (Tipping and Bishop, "Probabilistic principal component analysis", 1999): its maximum-likelihood
+    variance of the other directions is the mean of their eigenvalues.
     """
 
     mean: Float[Tensor, " numbers"]

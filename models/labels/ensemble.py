@@ -1,4 +1,4 @@
-"""The ensemble of small MLPs from hypercolumns to labels (HandsOff, arXiv 2212.12645, section 3.2), all in one module.
+"""The ensemble of small MLPs from hypercolumns to labels (HandsOff, arXiv 2212.12645), all in one module.
 
 Each member is Linear-ReLU-BatchNorm, Linear-ReLU-BatchNorm, Linear. This form trains on single pixels; `lean_head.py`
 labels whole images with the same weights. A compact ensemble (`compact.py`) has one projection before all members.
@@ -35,9 +35,8 @@ class EnsembleConfig(JsonConfig):
     # A first layer of a quarter of the paper's width. 128-32 gave the same mIoU (0.0 +- 0.1 points; LOG.md, "Members,
     # balance and feature taps").
     hidden: tuple[int, int] = (64, 32)
-    num_members: int = (
-        10  # as in the paper; 1 member has 0.9 points less mIoU, 3 have 0.7 less (same section)
-    )
+    # As in the paper; 1 member has 0.9 points less mIoU, 3 have 0.7 less (same section).
+    num_members: int = 10
     # Values that the members of a compact ensemble read at a pixel; None = the paper's ensemble, which reads all
     # channels.
     rank: int | None = None

@@ -1,8 +1,8 @@
 """Hypercolumns: the generator's features at a pixel of the label, all taps upsampled bilinearly and concatenated.
 
-HandsOff (arXiv 2212.12645), section 3.2. The whole map (6,080 channels for a 1024 px generator, at label resolution
-6.4 GB per image in float32) is never built: training reads it at single pixels, and rendering applies the first linear
-layer before the upsampling (`lean_head.py`).
+They are the features of HandsOff (arXiv 2212.12645). The whole map (6,080 channels for a 1024 px generator, 6.4 GB per
+image in float32 at label resolution) is never built: training reads it at single pixels, and rendering applies the
+first linear layer before the upsampling (`lean_head.py`).
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Training of the ensemble: codes of labeled images and their labels in, a trained ensemble out.
 
-HandsOff (arXiv 2212.12645, section 3.2) trains each MLP alone on stored full-resolution hypercolumns, in batches of 64
+HandsOff (arXiv 2212.12645) trains each MLP alone on stored full-resolution hypercolumns, in batches of 64
 pixels. Here one batched module trains all members, on hypercolumns gathered at sampled pixels only, which the members
 see in different order.
 

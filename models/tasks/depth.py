@@ -47,7 +47,7 @@ class DepthTask(Task):
         return ~labels.isnan()
 
     def traits(self, labels: PixelScores) -> Presence:
-        """One trait: some depth is known."""
+        """Return one trait: some depth is known."""
         return (~labels.isnan()).flatten(1).any(dim=1, keepdim=True)
 
     def scale(self, labels: PixelScores, balance: float) -> "DepthScale":
@@ -62,7 +62,7 @@ class DepthTask(Task):
         return {"depth": labels.flatten(1)[places.images, places.pixels]}
 
     def loss(self, outputs: Outputs, targets: Targets) -> Loss:
-        """Huber loss, in standard deviations of the training labels: so depth weighs about as much as other tasks."""
+        """Return the Huber loss. Its unit, the std of the training labels, makes it about as large as other losses."""
         depth = targets["depth"]
         known = ~depth.isnan()
         # NaN times 0 is NaN, also in the gradient: unknown depth becomes 0 before the loss, and its value is dropped.
@@ -102,7 +102,7 @@ class DepthVotes(Votes):
         self._squares: Tensor | None = None
 
     def add(self, outputs: FeatureMaps) -> None:
-        """Welford's update: exact also where the depth is large and the members hardly differ.
+        """Apply Welford's update: exact also for large depth and members that hardly differ.
 
         The sum of squares minus the squared sum would lose every digit of a spread of 1 cm at 10 km in float32.
         """
@@ -117,7 +117,7 @@ class DepthVotes(Votes):
         self._squares.add_(away * (depth - self._mean))
 
     def labels(self) -> dict[str, Tensor]:
-        """Depth [n, h, w]: the mean."""
+        """Return depth [n, h, w]: the mean."""
         return {"depth": self.depth}
 
     @property

@@ -12,7 +12,7 @@ DELTA = 1.25
 
 
 class DepthScore:
-    """The usual errors of depth (arXiv 1406.2283, section 4.1) over the pixels with a known truth, one that is not NaN.
+    """The usual errors of depth (Eigen et al., arXiv 1406.2283) over the pixels whose truth is known (not NaN).
 
     A relative error needs a positive truth, so AbsRel and delta1 skip the other pixels; RMSE counts them. A prediction
     of zero or less is a miss for delta1.
@@ -35,7 +35,7 @@ class DepthScore:
         guess, real = guess[real > 0], real[real > 0]
         self._positive += real.numel()
         self._relative += float(((guess - real).abs() / real).sum())
-        # Section 4.1: max(y / y*, y* / y) < 1.25.
+        # delta1: max(y / y*, y* / y) < 1.25
         ratio = torch.maximum(guess / real, real / guess)
         self._close += float(((ratio < DELTA) & (guess > 0)).sum())
 

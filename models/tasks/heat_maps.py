@@ -1,8 +1,8 @@
 """Heat maps: points to Gaussians for training, and heat maps back to points between the pixels.
 
 The logarithm of a Gaussian is a paraboloid, so the center follows from the curvature at the highest pixel (DARK, arXiv
-1910.06278, equations 6 to 8). DARK takes derivatives from finite differences of a smoothed map. Here the paraboloid is
-fitted to a window by least squares, weighted by the heat: that smooths and differentiates in one step.
+1910.06278). DARK takes derivatives from finite differences of a smoothed map. Here the paraboloid is fitted to a window
+by least squares, weighted by the heat: that smooths and differentiates in one step.
 """
 
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def _summit(
 ) -> tuple[Float[Tensor, "batch points 2"], Bool[Tensor, "batch points"]]:
     """Return the extremum of log heat = c0 + c1 x + c2 y + c3 x^2 + c4 x y + c5 y^2, and whether it is a summit.
 
-    Its gradient is zero where 2 c3 x + c4 y = -c1 and c4 x + 2 c5 y = -c2 (DARK, equation 8: -H^-1 times the gradient).
+    Its gradient is zero where 2 c3 x + c4 y = -c1 and c4 x + 2 c5 y = -c2 (as in DARK: -H^-1 times the gradient).
     """
     # Offsets are in radii, so all terms lie in [-1, 1] and the normal equations stay well scaled.
     x, y = places.double().unbind(-1)

@@ -74,16 +74,16 @@ class KeypointTask(Task):
             )
 
     def labelled(self, labels: Keypoints, label_px: LabelPx) -> KnownPixels:
-        """A labelled point makes its whole image known: every pixel then says how near the point is."""
+        """Return whole images: one labeled point gives every pixel of its image a target, the heat of the point."""
         known = (labels[:, :, 2] != ABSENT).any(dim=1)
         return known[:, None, None].expand(-1, *label_px)
 
     def traits(self, labels: Keypoints) -> Presence:
-        """The points that are labelled in each image."""
+        """Return the points that are labeled in each image."""
         return labels[:, :, 2] != ABSENT
 
     def focus(self, labels: Keypoints, label_px: LabelPx) -> PixelScores:
-        """The neighborhoods of the labelled points."""
+        """Return the neighborhoods of the labeled points."""
         sigma_px = NEIGHBORHOOD_SIGMAS * self.sigma_px(label_px)
         (x, y, visibility), (height, width) = labels.unbind(dim=2), label_px
         # 25 or 50% of the pixels near the points gave the same PCK (.681, .687 against .678): the default share is 0.
@@ -92,7 +92,7 @@ class KeypointTask(Task):
         return torch.einsum("nph,npw,np->nhw", rows, columns, (visibility != ABSENT).float())
 
     def targets(self, labels: Keypoints, places: Places) -> Targets:
-        """Heat [chosen, count, points], NaN for an unlabelled point. visible: 1 for a visible point, else 0."""
+        """Return heat [chosen, count, points], NaN for unlabeled points, and visible: 1 for visible points, else 0."""
         points = labels[places.images[:, 0]]  # [chosen, points, 3]
         # Read at the drawn pixels only: no heat map of the whole image is built.
         around = heat(points, places.centers, self.sigma_px(places.label_px))
@@ -101,7 +101,7 @@ class KeypointTask(Task):
         return {"heat": around.masked_fill(unlabelled, math.nan), "visible": visible}
 
     def loss(self, outputs: Outputs, targets: Targets) -> Loss:
-        """Binary cross-entropy of each heat map, and of each visibility weighted by the heat of its point.
+        """Return the binary cross-entropy of each heat map, and of each visibility weighted by the heat of its point.
 
         The heat map is a probability map: its logits need no upper bound, and pixels far from a point cost little.
         Summed over the points, averaged over the pixels. Mean squared error gave the same PCK (.686 against .681).
@@ -141,7 +141,7 @@ class PointVotes(Votes):
         self._visible.add(visible)
 
     def labels(self) -> dict[str, Tensor]:
-        """Points [n, points, 3]: x, y, confidence. visibility [n, points]: 1 hidden or 2 visible, bytes."""
+        """Return points [n, points, 3]: x, y, confidence, and visibility [n, points]: bytes, 1 hidden or 2 visible."""
         points, visible = self.read()
         return {"points": points, "visibility": torch.where(visible >= 0.5, VISIBLE, HIDDEN).byte()}
 
@@ -193,7 +193,7 @@ class PointScore(Score):
         self.errors.add(labels["points"], labels["visibility"], truth, lengths)
 
     def values(self) -> dict[str, Tensor]:
-        """pck, point_pck [points], mean_error_px, visibility_accuracy."""
+        """Return pck, point_pck [points], mean_error_px and visibility_accuracy."""
         return {
             "pck": number(self.errors.pck()),
             "point_pck": self.errors.point_pck(),

@@ -49,7 +49,7 @@ class SegmentationTask(Task):
         return labels != IGNORE_INDEX
 
     def traits(self, labels: Masks) -> Presence:
-        """The classes that occur in each image."""
+        """Return the classes that occur in each image."""
         # Image by image: a comparison [images, classes, h, w] would be gigabytes at 1024 px.
         classes = torch.arange(self.num_classes, device=labels.device)
         return torch.stack([torch.isin(classes, mask) for mask in labels])
@@ -58,7 +58,8 @@ class SegmentationTask(Task):
         return ClassScale(class_weights(labels, self.num_classes, balance))
 
     def focus(self, labels: Masks, label_px: LabelPx) -> PixelScores:
-        """The boundaries between classes. A share of 25% for them gained nothing on portraits: the default is 0."""
+        """Return the boundaries between classes."""
+        # A share of 25% for them gained nothing on portraits, so the default is 0 (LOG.md, "Three tasks").
         return boundaries(labels).float()
 
     def targets(self, labels: Masks, places: Places) -> Targets:
@@ -66,7 +67,7 @@ class SegmentationTask(Task):
         return {"classes": labels.flatten(1)[places.images, places.pixels].long()}
 
     def loss(self, outputs: Outputs, targets: Targets) -> Loss:
-        """Cross-entropy in nats at the pixels whose class is known (HandsOff, section 3.2)."""
+        """Return the cross-entropy in nats at the pixels with a known class."""
         classes = targets["classes"]  # [members, count]
         # [members, count, classes] to [members * count, classes]: one call for all members.
         values = F.cross_entropy(
@@ -92,7 +93,7 @@ class ClassScale(Scale):
     weights: Float[Tensor, " classes"]  # c(y)
 
     def pixel_weights(self, labels: Masks) -> PixelScores:
-        """c(y) of every pixel's own class; 1 where the class is unknown."""
+        """Return c(y) for the class of every pixel; 1 if the class is unknown."""
         known = labels != IGNORE_INDEX  # 255 would be no valid index of `weights`
         return torch.where(known, self.weights[labels.where(known, 0).long()], 1.0)
 
@@ -131,7 +132,7 @@ def boundaries(masks: Masks) -> Bool[Tensor, "batch height width"]:
 
 
 class ClassVotes(Votes):
-    """The mean class probabilities, and the Jensen-Shannon divergence of the members in nats (HandsOff, section 3.3).
+    """The mean class probabilities, and the Jensen-Shannon divergence of the members in nats (arXiv 2212.12645).
 
     JS = H(mean p) - mean H(p): the entropy of the mean minus the mean entropy. Members that are all equally unsure have
     divergence 0; only disagreement counts. The bound is ln(members). Probabilities are averaged, never logits: one
@@ -151,7 +152,7 @@ class ClassVotes(Votes):
         self._mean.add(probabilities)
 
     def labels(self) -> dict[str, Tensor]:
-        """masks: the likeliest class, bytes [n, h, w]. confidences: its probability."""
+        """Return masks, the most probable class as bytes [n, h, w], and confidences, its probability."""
         # [n, classes, h, w] to two maps [n, h, w]: the argmax and its probability.
         confidences, classes = self.probabilities.max(dim=1)
         return {"masks": classes.byte(), "confidences": confidences}
@@ -183,7 +184,7 @@ class SegmentationScore(Score):
         self.calibration.add(labels["masks"], labels["confidences"], truth)
 
     def values(self) -> dict[str, Tensor]:
-        """miou, iou [classes], ece, confusion [truth, predicted]."""
+        """Return miou, iou [classes], ece and confusion [truth, predicted]."""
         return {
             "miou": number(self.confusion.mean_iou()),
             "iou": self.confusion.iou(),

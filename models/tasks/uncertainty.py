@@ -5,7 +5,7 @@ from torch import Tensor
 
 from models.arrays import FeatureMaps, PixelScores, Scores
 
-# HandsOff, section 3.3: most pixels are certain, and the mean over all would hide a wrong corner of the image.
+# Of the pixels. Most pixels are certain, and the mean over all would hide a wrong corner of the image.
 WORST_SHARE = 0.1
 
 
@@ -24,7 +24,7 @@ def binary_entropy(probabilities: FeatureMaps) -> FeatureMaps:
 
 
 def image_scores(uncertainty: PixelScores) -> Scores:
-    """Return the mean over each image's most uncertain tenth of pixels (HandsOff, section 3.3)."""
+    """Return the mean over each image's most uncertain tenth of pixels (HandsOff, arXiv 2212.12645)."""
     flat = uncertainty.flatten(1)  # [batch, pixels]
     worst = max(round(flat.shape[1] * WORST_SHARE), 1)
     return flat.topk(worst, dim=1).values.mean(dim=1)

@@ -86,7 +86,10 @@ class SynthesisLayer(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Modulated 1x1 convolution to RGB, without demodulation (figure 7): [n, inputs, h, w] => [n, 3, h, w]."""
+    """Modulated 1x1 convolution to RGB ("tRGB" in figure 7): [n, inputs, h, w] => [n, 3, h, w].
+
+    Without demodulation, as in the published code.
+    """
 
     def __init__(self, inputs: int, config: GeneratorConfig) -> None:
         super().__init__()

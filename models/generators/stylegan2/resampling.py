@@ -1,4 +1,4 @@
-"""Doubling and halving of feature maps with StyleGAN2's [1, 3, 3, 1] low-pass filter (arXiv 1912.04958, appendix B)."""
+"""Doubling and halving of feature maps with StyleGAN2's [1, 3, 3, 1] low-pass filter, as in its published code."""
 
 import torch
 from torch import Tensor

@@ -63,7 +63,7 @@ def test_labels_of_no_task_are_refused() -> None:
 
 def test_a_task_without_labels_is_named() -> None:
     """The message names the missing labels and the remedy."""
-    with pytest.raises(ValueError, match=r"no labels for keypoints, depth; give some or leave"):
+    with pytest.raises(ValueError, match=r"no labels for keypoints, depth; add labels or leave"):
         Labels(label_px=(8, 6), segmentation=MASKS).of(ALL)
 
 

@@ -15,7 +15,7 @@ from models.generators.stylegan2.discriminator import Discriminator
 class DiscriminatorDistance:
     """Mean absolute difference of the discriminator's block outputs, averaged over the blocks.
 
-    The distance of Pan et al., "Deep generative prior" (arXiv 2003.13659, section 3.2), there on the last four blocks.
+    The distance of Pan et al., "Deep generative prior" (arXiv 2003.13659, section 3.2), there on some of the blocks.
     """
 
     def __init__(self, discriminator: Discriminator) -> None:

@@ -118,6 +118,16 @@ def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing:
             "models.tasks.crossing -> models.labels.training",
         ),
         (
+            "models/inversion",
+            "models.labels.ensemble",
+            "models.inversion.crossing -> models.labels.ensemble",
+        ),
+        (
+            "models/labels",
+            "models.adversarial.losses",
+            "models.labels.crossing -> models.adversarial.losses",
+        ),
+        (
             "workers/codecs",
             "workers.runtime.jobs",
             "workers.codecs.crossing -> workers.runtime.jobs",

@@ -10,7 +10,6 @@ MAX_RATE = 3.0
 # Rates of the rooms that are not rewritten yet. They may only shrink; a rewritten room has no entry.
 LIMITS = {
     "app": 12,
-    "models": 7,
     "tests": 50,
 }
 PHRASE = "no" + "body"  # in two parts, so that this file does not contain it

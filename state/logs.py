@@ -1,4 +1,4 @@
-"""How every process writes its log: structured events, for people on a terminal or as JSON lines for a machine."""
+"""The log of every process: structured events, as text for a terminal or as JSON lines."""
 
 import structlog
 
@@ -6,7 +6,7 @@ from state.settings import Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Sets the process's log up, once, in its main. What is bound to the context is in every line."""
+    """Configure the log of the process. Call it once, in `main`. Values bound to the context are in every line."""
     renderer = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"

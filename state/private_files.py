@@ -1,6 +1,6 @@
 """Folders and files that only this user may read: uploads, weights and logs.
 
-The umask is the process's and may be anything (022 on most machines), so modes are set where files are made.
+The umask of a process may have any value (022 on most machines), so modes are set where files are made.
 """
 
 import os
@@ -8,20 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 
 PRIVATE_UMASK = 0o077
-"""What each of our processes starts with."""
+"""The umask that each process of this service sets at its start."""
 
 _FOLDER_MODE = 0o700
 
 
 def keep_files_private() -> None:
-    """Have this process make private files from now on: spooled uploads, logs, signs of life."""
+    """Set the umask of this process, so that new files are private: spooled uploads, logs, the alive file."""
     os.umask(PRIVATE_UMASK)
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only this user may enter; one that others may enter is closed, with all that is in it.
+    """Make a folder that only this user may enter. An existing folder of this user gets mode 0700.
 
-    A folder of another user stays as it is: its owner decides who may enter.
+    A folder of another user does not change: its owner decides who may enter.
     """
     make_private_parents(folder / "any", folder.parent)
     with suppress(PermissionError):
@@ -30,7 +30,7 @@ def make_private(folder: Path) -> None:
 
 
 def make_private_parents(path: Path, root: Path) -> None:
-    """Make the folders between `root` and `path` that are not there. `root` itself is made with the usual mode."""
+    """Make the missing folders between `root` and `path`, with mode 0700. `root` is made with the default mode."""
     missing = []
     for folder in path.parents:
         if folder == root or folder.is_dir():

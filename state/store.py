@@ -34,7 +34,7 @@ _RETRY_FOR = timedelta(seconds=20)
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What the store knows of one object without reading it."""
+    """Metadata of one object."""
 
     key: str
     num_bytes: int
@@ -44,10 +44,10 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class Store:
-    """A bucket or a folder. Every method may raise `StoreUnavailable`; a few say `FileNotFoundError`.
+    """A bucket or a folder. Every method may raise `StoreUnavailable`.
 
-    `public` is the same bucket as callers of the API reach it, where that is another address than ours. `folder` is
-    where a folder's objects lie: only this user may read them (folders 0700, files 0600, whatever the umask).
+    `public` is the same bucket under the address that callers of the API use, where that address differs. `folder` is
+    the path of a `file://` store: only this user may read it (folders 0700, files 0600, with any umask).
     """
 
     objects: ObjectStore
@@ -56,7 +56,7 @@ class Store:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Opens `settings.store_url`; a folder that is not there is made, and one that others may read is closed."""
+        """Return the store at `settings.store_url`. A missing folder is made; an existing one is made private."""
         url = settings.store_url
         if url.startswith("file://"):
             folder = Path(url2pathname(urlsplit(url).path))
@@ -72,19 +72,19 @@ class Store:
 
     @classmethod
     def in_memory(cls) -> Self:
-        """A store that lives as long as the process: for tests."""
+        """Return a store in memory, for tests."""
         return cls(MemoryStore())
 
     def put(self, key: str, data: bytes | Path | IO[bytes]) -> None:
-        """Writes an object, whatever was there. A file is sent in parts and never read whole."""
-        with _answering(key), self._private(key):
+        """Write an object and replace an existing one. A large file is sent in parts, so it is never whole in memory."""
+        with _translated_errors(key), self._private(key):
             obstore.put(self.objects, key, data, chunk_size=_PUT_IN_PARTS_FROM)
 
     @contextmanager
     def sending(self, key: str) -> Iterator[Target]:
-        """Writes an object in parts that are sent while the block makes it. It is there when the block has ended.
+        """Write an object in parts that are sent while the block writes them. It exists once the block has ended.
 
-        Where the block fails there is nothing, and no parts are left.
+        When the block fails, neither the object nor its parts remain.
         """
 
         def send(pieces: Iterator[bytes]) -> None:
@@ -92,18 +92,18 @@ class Store:
                 self.objects, key, pieces, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
             )
 
-        with _answering(key), self._private(key), sending(send) as target:
+        with _translated_errors(key), self._private(key), sending(send) as target:
             yield target
 
     def create(self, key: str, data: bytes) -> bool:
-        """Writes an object unless there is one; True when it was written.
+        """Write an object unless the key has one. Returns whether it was written.
 
-        Not every S3 server honours the condition, so two creators at the same moment may both be told True.
-        Callers therefore write only what is equal, or equally right, whoever comes last.
+        Some S3 servers ignore the condition, so two simultaneous creates may both return True and the last one stays.
+        Callers therefore write only values of which either is correct.
         """
         if self.head(key) is not None:
             return False
-        with _answering(key), self._private(key):
+        with _translated_errors(key), self._private(key):
             try:
                 obstore.put(self.objects, key, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
@@ -111,47 +111,47 @@ class Store:
         return True
 
     def rename(self, key: str, new_key: str) -> None:
-        """Moves an object, whatever lay under the new key. In a folder this is atomic and takes no space.
+        """Move an object and replace one under the new key. In a folder this is atomic and needs no space.
 
-        Raises `FileNotFoundError` when there is none.
+        Raises `FileNotFoundError` when there is no such object.
         """
-        with _answering(key):
+        with _translated_errors(key):
             obstore.rename(self.objects, key, new_key)
 
     def get(self, key: str) -> bytes:
-        """The whole object. Raises `FileNotFoundError` when there is none."""
-        with _answering(key):
+        """Return the whole object. Raises `FileNotFoundError` when there is no such object."""
+        with _translated_errors(key):
             return bytes(obstore.get(self.objects, key).bytes())
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
-        """`length` bytes from `start`. Raises `FileNotFoundError` when there is no such object."""
-        with _answering(key):
+        """Return `length` bytes from `start`. Raises `FileNotFoundError` when there is no such object."""
+        with _translated_errors(key):
             return bytes(obstore.get_range(self.objects, key, start=start, length=length))
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """The whole object piece by piece. Raises `FileNotFoundError` when there is none.
+        """Yield the whole object in chunks. Raises `FileNotFoundError` when there is no such object.
 
-        Not by ranges: an S3 server may answer a range that is everything with a plain 200, which obstore refuses.
+        One GET without a range: some S3 servers answer a range of the whole object with 200, which obstore refuses.
         """
-        with _answering(key):
+        with _translated_errors(key):
             for chunk in obstore.get(self.objects, key).stream(min_chunk_size=_CHUNK_BYTES):
                 yield bytes(chunk)
 
-    def chunks(self, key: str, wanted: range) -> Iterator[bytes]:
-        """The bytes of a range piece by piece, so that no object is ever held whole."""
-        for start in range(wanted.start, wanted.stop, _CHUNK_BYTES):
-            yield self.get_range(key, start, min(_CHUNK_BYTES, wanted.stop - start))
+    def chunks(self, key: str, requested: range) -> Iterator[bytes]:
+        """Yield a range of bytes in chunks, so that the object is never whole in memory."""
+        for start in range(requested.start, requested.stop, _CHUNK_BYTES):
+            yield self.get_range(key, start, min(_CHUNK_BYTES, requested.stop - start))
 
     def head(self, key: str) -> ObjectInfo | None:
-        """What is known of an object, or None when there is none."""
-        with _answering(key), suppress(FileNotFoundError):
+        """Return the metadata of an object, or None when there is no such object."""
+        with _translated_errors(key), suppress(FileNotFoundError):
             meta = obstore.head(self.objects, key)
             return ObjectInfo(key, meta["size"], meta["last_modified"], meta["e_tag"])
         return None
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Every object below `prefix` (whole path segments), in no promised order, page by page."""
-        with _answering(prefix):
+        """Yield all objects below `prefix` (whole path segments), in no particular order."""
+        with _translated_errors(prefix):
             for page in obstore.list(self.objects, prefix):
                 for meta in page:
                     yield ObjectInfo(
@@ -159,42 +159,42 @@ class Store:
                     )
 
     def children(self, prefix: str) -> tuple[str, ...]:
-        """The names directly below `prefix` that have something below them, sorted."""
-        with _answering(prefix):
-            found = obstore.list_with_delimiter(self.objects, prefix)["common_prefixes"]
-        return tuple(sorted(path.rpartition("/")[2] for path in found))
+        """Return the sorted names of the folders directly below `prefix`."""
+        with _translated_errors(prefix):
+            folders = obstore.list_with_delimiter(self.objects, prefix)["common_prefixes"]
+        return tuple(sorted(path.rpartition("/")[2] for path in folders))
 
     def delete(self, key: str) -> None:
-        """Removes an object; one that is not there is already removed."""
-        with _answering(key), suppress(FileNotFoundError):
+        """Delete an object. Does nothing when there is no such object."""
+        with _translated_errors(key), suppress(FileNotFoundError):
             obstore.delete(self.objects, key)
 
     def sign(
         self, key: str, expires_in: timedelta, method: Literal["GET", "PUT"] = "GET"
     ) -> str | None:
-        """A link that anybody may read or write the object by, or None: folders and memory cannot sign.
+        """Return a link to read or write the object without credentials, or None: folders and memory cannot sign.
 
-        Whoever has a link to write by may send any number of any bytes: look before you believe.
+        The holder of a PUT link may send any bytes, of any number: check them before use.
         """
         signing = self.public or self.objects  # a signature holds for one address only
         if not isinstance(signing, S3Store | GCSStore | AzureStore):
             return None
-        with _answering(key):
+        with _translated_errors(key):
             return obstore.sign(signing, method, key, expires_in)
 
     @contextmanager
     def _private(self, key: str) -> Iterator[None]:
-        """Keeps what the block writes in a folder for this user: the folders are made before, the file closed after."""
+        """Make an object that the block writes to a folder private: its folders before the block, its file after it."""
         if self.folder is None:
             yield
             return
         path = self.folder / key
         try:
             make_private_parents(path, self.folder)
-        except OSError as error:  # a full disk, most likely
+        except OSError as error:  # most likely a full disk
             raise _unavailable(key, error) from error
         yield
-        with suppress(OSError):  # gone already, or another user's store
+        with suppress(OSError):  # deleted since, or the store of another user
             path.chmod(0o600)
 
 
@@ -215,8 +215,8 @@ def _open_s3(settings: Settings, endpoint: str | None) -> S3Store:
 
 
 @contextmanager
-def _answering(key: str) -> Iterator[None]:
-    """Turns the store library's own failures into ours; a missing object stays `FileNotFoundError`."""
+def _translated_errors(key: str) -> Iterator[None]:
+    """Turn the errors of obstore into `StoreUnavailable`. A missing object stays `FileNotFoundError`."""
     try:
         yield
     except BaseError as error:
@@ -225,6 +225,6 @@ def _answering(key: str) -> Iterator[None]:
 
 def _unavailable(key: str, error: Exception) -> StoreUnavailable:
     return StoreUnavailable(
-        f"The object store failed on '{key}' ({type(error).__name__}). Try again later;"
-        " the operator finds the cause in the log."
+        f"The object store failed on '{key}' ({type(error).__name__}). Retry later;"
+        " the cause is in the server's log."
     )

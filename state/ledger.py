@@ -48,25 +48,25 @@ class Ledger:
 
     # Live progress and events: for information.
 
-    def started(self, ref: JobRef, attempt: int) -> None:
-        """Record that a worker has started. Each shard of a batch starts; only the first start is kept and published."""
-        with _optional("started", ref):
+    def record_start(self, ref: JobRef, attempt: int) -> None:
+        """Record that a worker has started. Every shard of a batch does so; only the first start is published."""
+        with _optional("record_start", ref):
             is_first = self.redis.hsetnx(redis_keys.live(ref), "started_at", now().isoformat())
             self.redis.hset(redis_keys.live(ref), "attempt", str(attempt))
             self.redis.expire(redis_keys.live(ref), RETENTION)
             if is_first:
                 self._publish(ref, status_entry(JobStatus.RUNNING, now()))
 
-    def progress(self, ref: JobRef, progress: Progress) -> None:
+    def report_progress(self, ref: JobRef, progress: Progress) -> None:
         """Publish the progress. Call it about once a second, not for every step."""
-        with _optional("progress", ref):
+        with _optional("report_progress", ref):
             self.redis.hset(redis_keys.live(ref), "progress", progress.model_dump_json())
             self.redis.expire(redis_keys.live(ref), RETENTION)
             self._publish(ref, progress_entry(progress, now()))
 
-    def status(self, ref: JobRef, status: JobStatus) -> None:
+    def publish_status(self, ref: JobRef, status: JobStatus) -> None:
         """Publish a new status. A terminal one ends the events and clears the live data."""
-        with _optional("status", ref):
+        with _optional("publish_status", ref):
             self._publish(ref, status_entry(status, now()))
             if status.is_terminal:
                 self.redis.delete(redis_keys.live(ref), redis_keys.in_flight(ref))

@@ -53,7 +53,7 @@ def next_calls(
     room = max_in_flight(_count_live_workers(ledger, settings), settings) - len(in_flight)
     planned = shards_to_queue(
         request.num_shards,
-        done=records.shards_done(store, ref),
+        done=records.finished_shards(store, ref),
         in_flight=in_flight,
         room=max(0, room),
     )

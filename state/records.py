@@ -126,7 +126,7 @@ def is_deleted(store: Store, ref: JobRef) -> bool:
 def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: T) -> T:
     """End a job: store the manifest, publish the status, delete scratch files. Returns the stored manifest."""
     stored = create(store, keys.job_manifest(ref), manifest)
-    ledger.status(ref, JobStatus(stored.status))
+    ledger.publish_status(ref, JobStatus(stored.status))
     clear_scratch(store, ref)
     return stored
 
@@ -161,11 +161,11 @@ def finished_shards(store: Store, batch: JobRef) -> set[int]:
 def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str) -> None:
     """Write a tombstone, then delete every other object below `prefix`. Safe to repeat.
 
-    `first` is the object that makes the resource exist, such as its request. It is deleted first, so a reader never sees
-    a partly deleted resource, even when the process ends in between.
+    `first` is the object that makes the resource exist, such as its request. It is deleted first, so a reader never
+    sees a partly deleted resource, even when the process ends in between.
 
-    Works on a full disk: without space for a tombstone, `first` is renamed to it. A rename needs no space and is atomic.
-    The tombstone gets its real content as soon as there is space.
+    Works on a full disk: without space for a tombstone, `first` is renamed to it. A rename is atomic and needs no
+    space. The tombstone gets its real content as soon as there is space.
     """
     tombstone = Tombstone(deleted_at=now())
     is_marked = _mark(store, tombstone_key, tombstone, first)

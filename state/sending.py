@@ -28,8 +28,8 @@ class WriterFailed(Exception):
 def sending(send: Send) -> Iterator[Target]:
     """Yield a target; `send` takes the written bytes on a thread. The block ends when `send` returns.
 
-    When the block fails, the iterator of `send` raises `WriterFailed`. An error of `send` is raised by a write or at the
-    end of the block.
+    When the block fails, the iterator of `send` raises `WriterFailed`. An error of `send` is raised by a write or at
+    the end of the block.
     """
     pipe = _Pipe(send)
     try:

@@ -117,8 +117,12 @@ class Settings(BaseSettings):
     cpu_threads: Count | None = None
     max_warm_bytes: Count = 4096 * MiB
     micro_batch: Count = 16
-    micro_batch_memory_bytes: Count = 8_192 * MiB  # on a CPU, where too much memory kills the process
-    feature_cache_bytes: Count = 1_024 * MiB  # of a fit's images; features of further ones are computed again
+    micro_batch_memory_bytes: Count = (
+        8_192 * MiB
+    )  # on a CPU, where too much memory kills the process
+    feature_cache_bytes: Count = (
+        1_024 * MiB
+    )  # of a fit's images; features of further ones are computed again
     perceptual_weights: Path | None = None
     shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)

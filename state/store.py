@@ -76,7 +76,7 @@ class Store:
         return cls(MemoryStore())
 
     def put(self, key: str, data: bytes | Path | IO[bytes]) -> None:
-        """Write an object and replace an existing one. A large file is sent in parts, so it is never whole in memory."""
+        """Write an object and replace an existing one. A large file is sent in parts, never whole in memory."""
         with _translated_errors(key), self._private(key):
             obstore.put(self.objects, key, data, chunk_size=_PUT_IN_PARTS_FROM)
 

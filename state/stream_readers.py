@@ -1,6 +1,7 @@
 """The readers of streams: whether there are any, when each shard was last requested, and which calls go first.
 
-Streams need this beside the items made on demand. Losing it costs one rendering at most. Every method may raise `redis.RedisError`.
+Streams need this beside the items made on demand. Losing it costs one rendering at most. Every method may raise
+`redis.RedisError`.
 """
 
 from collections.abc import Iterable

@@ -17,13 +17,13 @@ from state.on_demand.kinds import EXPORTS
 async def wait_for_export(services: Services, ref: ExportRef, seconds: float) -> ExportRecord:
     """Return the record of an export; have the export made when it is absent.
 
-    Raises `ExportNotReady` after `seconds`, and the errors of `ask`.
+    Raises `ExportNotReady` after `seconds`, and the errors of `_request_export`.
     """
-    ask = partial(_ask, services, ref)
-    return await on_demand.wait(services, EXPORTS, ref, ask=ask, seconds=seconds)
+    request_item = partial(_request_export, services, ref)
+    return await on_demand.wait(services, EXPORTS, ref, request_item=request_item, seconds=seconds)
 
 
-def _ask(services: Services, ref: ExportRef) -> ExportRecord | None:
+def _request_export(services: Services, ref: ExportRef) -> ExportRecord | None:
     """Return the record of an export, or None after the export was queued.
 
     Raises `NotFound`, `Gone`, `NotRendered` before the batch has succeeded, `InvalidRequest` for a format that does not

@@ -17,7 +17,7 @@ from contracts.uploads import UploadManifest
 from state import keys
 from state.keys import Noun
 from state.store import Store
-from state.uploads import uploaded
+from state.uploads import uploaded_bytes
 
 Purpose = Literal["file", "upload"]
 """What a link may be used for: to read an object, or to send one."""
@@ -54,7 +54,7 @@ class Links:
 
     def upload(self, upload: UploadManifest) -> SignedLink:
         """Return a link to send an upload's bytes to by PUT: the store's own where it can sign, else ours."""
-        expires_at, key = now() + self.ttl, uploaded(upload).key
+        expires_at, key = now() + self.ttl, uploaded_bytes(upload).key
         url = self.store.sign(key, self.ttl, "PUT")
         if url is None:
             signed = self._signature("upload", key, expires_at)

@@ -120,7 +120,7 @@ def cancel(services: Services, ref: JobRef) -> JobState:
     records.create(services.store, keys.job_cancel(ref), Cancellation(requested_at=now()))
     state = find(services, ref)
     if not state.status.is_terminal:  # it may have ended meanwhile: no event follows the end
-        services.ledger.status(ref, JobStatus.CANCELLING)
+        services.ledger.publish_status(ref, JobStatus.CANCELLING)
     return state
 
 
@@ -150,7 +150,7 @@ def _submit(services: Services, request: Request, calls: Callable[[], Iterable[C
     records.create(services.store, keys.job_request(ref), request)
     try:
         services.ledger.index_add(ref.tenant, ref.noun, [ref.id])
-        services.ledger.status(ref, JobStatus.QUEUED)
+        services.ledger.publish_status(ref, JobStatus.QUEUED)
         for call in calls():
             services.queueing.put(call)
     except redis.RedisError as error:

@@ -102,7 +102,7 @@ def check_shard(request: StreamRequest, index: int) -> None:
         raise InvalidRequest.at("shard", detail)
 
 
-def ask(services: Services, request: StreamRequest, index: int) -> ShardRecord | None:
+def request_shard(services: Services, request: StreamRequest, index: int) -> ShardRecord | None:
     """Return the shard's record, or None after the shard was queued ahead of all look-ahead shards.
 
     Also queues the shards that follow. Raises `ShardFailed`, `Gone` when the stream was deleted, and

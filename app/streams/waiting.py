@@ -30,8 +30,10 @@ async def wait_for_shard(
     Raises `ShardNotReady` after `seconds`, `ShardFailed`, and `Gone`.
     """
     shard = StreamShardRef(stream=request.ref, index=index)
-    ask = partial(service.ask, services, request, index)
-    return await on_demand.wait(services, STREAM_SHARDS, shard, ask=ask, seconds=seconds)
+    request_item = partial(service.request_shard, services, request, index)
+    return await on_demand.wait(
+        services, STREAM_SHARDS, shard, request_item=request_item, seconds=seconds
+    )
 
 
 async def endless_tar(

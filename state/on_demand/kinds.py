@@ -35,7 +35,7 @@ class ItemKind(Generic[Ref, Record]):
     """One kind of item. `Ref` names an item and crosses the queue as text; `Record` is written when it is made."""
 
     item: Callable[[Ref], Item]
-    """Returns owner and name of the item in Redis. The owner is the text of its reference; names are unique within it."""
+    """Returns owner and name of the item in Redis. The owner is the text of its reference, such as a `JobRef`."""
     parse: Callable[[str], Ref]
     """Parses the argument of the call."""
     call: Callable[[Ref, int], Call]

@@ -26,8 +26,8 @@ def lost_ledger() -> Iterator[Ledger]:
 
 def test_a_running_job_shows_its_progress(ledger: Ledger) -> None:
     """What a worker reports is what a reader sees."""
-    ledger.started(REF, 2)
-    ledger.progress(REF, PROGRESS)
+    ledger.record_start(REF, 2)
+    ledger.report_progress(REF, PROGRESS)
     live = ledger.live(REF)
     assert (live.attempt, live.progress) == (2, PROGRESS)
     assert live.started_at is not None
@@ -35,24 +35,24 @@ def test_a_running_job_shows_its_progress(ledger: Ledger) -> None:
 
 def test_the_first_start_is_kept(ledger: Ledger) -> None:
     """A second attempt does not move the moment at which the job began."""
-    ledger.started(REF, 1)
+    ledger.record_start(REF, 1)
     began = ledger.live(REF).started_at
-    ledger.started(REF, 2)
+    ledger.record_start(REF, 2)
     assert ledger.live(REF).started_at == began
 
 
 def test_nothing_is_live_after_the_end(ledger: Ledger) -> None:
     """A terminal status clears what was live."""
-    ledger.started(REF, 1)
-    ledger.status(REF, JobStatus.SUCCEEDED)
+    ledger.record_start(REF, 1)
+    ledger.publish_status(REF, JobStatus.SUCCEEDED)
     assert ledger.live(REF) == Live()
 
 
 def test_events_go_on_after_the_one_that_is_known(ledger: Ledger) -> None:
     """A reader who knows the first event gets the ones after it, in order, the last being `completed`."""
-    ledger.started(REF, 1)
-    ledger.progress(REF, PROGRESS)
-    ledger.status(REF, JobStatus.FAILED)
+    ledger.record_start(REF, 1)
+    ledger.report_progress(REF, PROGRESS)
+    ledger.publish_status(REF, JobStatus.FAILED)
     first, *rest = ledger.events(REF)
     assert [event.type for event in ledger.events(REF, after=first.id)] == ["progress", "completed"]
     assert rest[-1].data == {"status": "failed"}
@@ -60,7 +60,7 @@ def test_events_go_on_after_the_one_that_is_known(ledger: Ledger) -> None:
 
 def test_hints_are_let_go_while_redis_is_away(lost_ledger: Ledger) -> None:
     """A job does not fail because its progress could not be told."""
-    lost_ledger.progress(REF, PROGRESS)
+    lost_ledger.report_progress(REF, PROGRESS)
     assert lost_ledger.live(REF) == Live()
     assert lost_ledger.events(REF) == []
 
@@ -106,18 +106,18 @@ def test_the_index_lists_newest_first(ledger: Ledger) -> None:
 
 def test_an_index_knows_whether_it_is_whole(ledger: Ledger) -> None:
     """After a loss of Redis the index says that it must be rebuilt."""
-    assert not ledger.index_is_whole(DEFAULT_TENANT, "fits")
+    assert not ledger.index_is_complete(DEFAULT_TENANT, "fits")
     ledger.index_fill(DEFAULT_TENANT, "fits", ["a", "b"])
-    assert ledger.index_is_whole(DEFAULT_TENANT, "fits")
+    assert ledger.index_is_complete(DEFAULT_TENANT, "fits")
     assert ledger.index_page(DEFAULT_TENANT, "fits", None, 10) == ["b", "a"]
 
 
 def test_a_worker_is_seen_until_it_leaves(ledger: Ledger) -> None:
     """A heartbeat is kept under the worker's name and goes with it."""
     beat = Heartbeat(worker="w", queue="fit", state="idle", at=now(), device="cpu")
-    ledger.beat(beat)
+    ledger.record_heartbeat(beat)
     assert ledger.workers() == [beat]
-    ledger.leave("w")
+    ledger.remove_worker("w")
     assert ledger.workers() == []
 
 

@@ -35,7 +35,7 @@ def test_more_workers_take_more_shards(
     """Two fresh workers that render have four shards under way."""
     for name in ("one", "two"):
         beat = Heartbeat(worker=name, queue="generate", state="idle", at=now(), device="cpu")
-        ledger.beat(beat)
+        ledger.record_heartbeat(beat)
     assert len(next_calls(store, ledger, batch_request, settings)) == 4
 
 

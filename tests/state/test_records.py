@@ -74,7 +74,7 @@ def test_shard_records_are_found_beside_their_tars(
     ref = batch_request.ref
     store.put(keys.shard_tar(ref, 1, "0" * 64), b"tar")
     records.write(store, keys.shard_record(ref, 3), shard_record(3))
-    assert records.shards_done(store, ref) == {3}
+    assert records.finished_shards(store, ref) == {3}
     assert records.shard_records(store, ref) == {3: shard_record(3)}
 
 
@@ -123,4 +123,4 @@ def test_the_index_is_rebuilt_from_the_store(
     records.write(store, keys.job_request(batch_request.ref), batch_request)
     records.rebuild_index(store, ledger, DEFAULT_TENANT, "batches")
     assert ledger.index_page(DEFAULT_TENANT, "batches", None, 10) == [batch_request.id]
-    assert ledger.index_is_whole(DEFAULT_TENANT, "batches")
+    assert ledger.index_is_complete(DEFAULT_TENANT, "batches")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from state import sending as module
-from state.sending import Abandoned, Send, sending
+from state.sending import Send, WriterFailed, sending
 
 
 def test_all_that_is_written_is_sent_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,13 +66,13 @@ def test_a_sender_is_told_when_there_will_be_no_more() -> None:
     def send(pieces: Iterator[bytes]) -> None:
         try:
             list(pieces)
-        except Abandoned:
-            met.append(Abandoned)
+        except WriterFailed:
+            met.append(WriterFailed)
             raise
 
     with pytest.raises(KeyError):
         write_half(send)
-    assert met == [Abandoned]
+    assert met == [WriterFailed]
 
 
 def write_much(send: Send) -> None:

@@ -161,7 +161,7 @@ class Judged:
 
 def _write(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judged) -> FitManifest:
     """Stores the attempt's artefacts and pins them."""
-    run.look()
+    run.check_cancelled()
     attempt = Attempt(run.machine, run.ref, uuid7_hex())
     tensors, config = pack_network(ensemble, ensemble.config.to_dict())
     weights = write_weights(

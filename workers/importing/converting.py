@@ -15,4 +15,4 @@ def convert(run: Run, folder: Path) -> Converted:
     """
     path = folder / CHECKPOINT
     limits = Limits.for_file(run.machine.settings, path.stat().st_size)
-    return convert_file(path, folder, limits, on_wait=lambda: run.tell("reading", 0, 1))
+    return convert_file(path, folder, limits, on_wait=lambda: run.report_progress("reading", 0, 1))

@@ -43,7 +43,7 @@ def queue_next(machine: Machine, request: BatchRequest) -> None:
 
 def completed(store: Store, request: BatchRequest) -> BatchManifest | None:
     """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None."""
-    if len(records.shards_done(store, request.ref)) < request.num_shards:
+    if len(records.finished_shards(store, request.ref)) < request.num_shards:
         return None
     manifest = batch_manifest(request, records.shard_records(store, request.ref))
     return manifest.model_copy(update={"card": store_card(store, request, manifest)})
@@ -87,7 +87,7 @@ def _render(run: Run, index: int) -> BatchManifest | None:
 
 def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     """Render and store the tar of one shard. The caller writes the record."""
-    num_before = len(records.shards_done(run.machine.store, run.ref)) * request.shard_size
+    num_before = len(records.finished_shards(run.machine.store, run.ref)) * request.shard_size
 
     def num_done(num_samples: int) -> int:
         return min(num_before + num_samples, request.n)
@@ -99,5 +99,5 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
         watch=lambda done: run.step("rendering", num_done(done), request.n),
     )
     # a small shard takes less than the second between steps
-    run.tell("rendering", num_done(record.num_samples), request.n)
+    run.report_progress("rendering", num_done(record.num_samples), request.n)
     return record

@@ -127,7 +127,7 @@ def _store(run: Run, generator: StoredGenerator, encoder: Encoder) -> StoredInve
     if flaw is not None:
         raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
     tensors, config = pack_network(encoder, encoder.config.to_dict())
-    run.look()  # what is cancelled now leaves no inverter behind
+    run.check_cancelled()  # what is cancelled now leaves no inverter behind
     weights = write_weights(
         run.machine,
         tensors,

@@ -47,7 +47,7 @@ def test_a_filter_leaves_the_others_out(
 ) -> None:
     """A list by status has those of that status, over all pages."""
     for fit_id in fit_ids[::2]:
-        ledger.started(JobRef(tenant=DEFAULT_TENANT, id=fit_id), 1)
+        ledger.record_start(JobRef(tenant=DEFAULT_TENANT, id=fit_id), 1)
     found = walk(client, status="running", limit=1)
     assert [len(page) for page in found] == [1, 1, 1]
     assert set(chain(*found)) == set(fit_ids[::2])

@@ -16,7 +16,7 @@ Finish = Callable[[str], None]
 def ref(fit_id: str, ledger: Ledger) -> JobRef:
     """A fit that is running: two events so far."""
     ref = JobRef(tenant=DEFAULT_TENANT, id=fit_id)
-    ledger.progress(ref, Progress(stage="inversion", done=1, total=2))
+    ledger.report_progress(ref, Progress(stage="inversion", done=1, total=2))
     return ref
 
 

@@ -28,8 +28,8 @@ def test_a_running_job_shows_how_far_it_is(
     client: httpx2.Client, ref: JobRef, ledger: Ledger
 ) -> None:
     """What the worker reports is in the answer."""
-    ledger.started(ref, 1)
-    ledger.progress(ref, Progress(stage="inversion", done=3, total=9))
+    ledger.record_start(ref, 1)
+    ledger.report_progress(ref, Progress(stage="inversion", done=3, total=9))
     job = client.get(f"/v1/fits/{ref.id}").json()
     assert (job["status"], job["attempt"], job["progress"]["done"]) == ("running", 1, 3)
 
@@ -47,7 +47,7 @@ def test_waiting_ends_with_the_job(
     client: httpx2.Client, ref: JobRef, ledger: Ledger, finish_fit: Finish
 ) -> None:
     """`Prefer: wait` answers as soon as the job has ended, long before its time is over."""
-    ledger.started(ref, 1)
+    ledger.record_start(ref, 1)
     ender = threading.Timer(0.3, finish_fit, [ref.id])
     ender.start()
     answer = client.get(f"/v1/fits/{ref.id}", headers={"Prefer": "wait=50"})

@@ -32,7 +32,7 @@ def uploads(machine: Machine) -> tuple[str, ...]:
 def upload_id(request: GeneratorRequest) -> str:
     """The id of the upload that an import claims."""
     assert request.original is not None
-    return keys.upload_of(request.original.key)
+    return keys.parse_upload_content(request.original.key)
 
 
 def test_what_waits_for_a_worker_is_kept(machine: Machine, request_: GeneratorRequest) -> None:

@@ -108,7 +108,7 @@ class Ledger:
         self.redis.xadd(key, fields, maxlen=MAX_EVENTS, approximate=True)
         self.redis.expire(key, RETENTION)
 
-    # Attempts and claimed shards: they decide what is queued.
+    # Attempts and claimed shards: they decide which calls are queued.
 
     def next_attempt(self, ref: JobRef, part: str = "job") -> int:
         """Count an attempt of a job, or of one `part` of it, and return its number, from 1."""

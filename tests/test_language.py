@@ -13,7 +13,6 @@ LIMITS = {
     "client": 55,
     "contracts": 65,
     "models": 22,
-    "state": 79,
     "tests": 50,
     "workers": 57,
 }

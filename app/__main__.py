@@ -1,4 +1,4 @@
-"""`python -m app`: serves the API. On loopback only, until there are API keys."""
+"""`python -m app`: serves the API, on loopback only until API keys exist."""
 
 import argparse
 import ipaddress
@@ -14,7 +14,7 @@ from state.settings import Settings
 
 
 def is_loopback(host: str) -> bool:
-    """True for an address that only this machine can reach."""
+    """Return whether only this machine can reach the address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -22,19 +22,19 @@ def is_loopback(host: str) -> bool:
 
 
 def may_bind(settings: Settings) -> bool:
-    """True for loopback, and wherever an operator answers for whoever reaches the port."""
+    """Return whether the host is loopback or the operator trusts the network."""
     return settings.trust_network or is_loopback(settings.host)
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Read the command line and the environment, and serve until the process is stopped."""
+    """Read the command line and the environment, and serve until stopped. Return 2 for a refused host."""
     _parser().parse_args(words)
     settings = Settings()
     if not may_bind(settings):
         sys.stderr.write(
-            f"HANDSOFF_HOST is {settings.host}, but the API has no keys yet and so binds to loopback only."
-            " Set it to 127.0.0.1 and put your own authentication in front. Where nobody else can reach the port"
-            " (a container that publishes it on loopback alone), HANDSOFF_TRUST_NETWORK=true allows it.\n"
+            f"Expected a loopback address in HANDSOFF_HOST, got {settings.host}: the API has no keys yet, so it"
+            " binds to loopback only. Set HANDSOFF_HOST=127.0.0.1 and run your own authentication in front of it. If"
+            " only trusted callers can reach the port (a container), set HANDSOFF_TRUST_NETWORK=true.\n"
         )
         return 2
     keep_files_private()
@@ -43,15 +43,15 @@ def main(words: Sequence[str] | None = None) -> int:
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        timeout_graceful_shutdown=10,  # else an open event stream would hold the process up
-        access_log=False,  # ours has the request's id and leaves out the query
+        timeout_graceful_shutdown=10,  # otherwise an open event stream delays the exit
+        access_log=False,  # `request_ids.py` logs the id and leaves out the query
         server_header=False,
     )
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    """No options but help and version: a process is set up by its environment alone."""
+    """Build a parser with only --help and --version: the environment configures the process."""
     parser = argparse.ArgumentParser(
         prog="python -m app",
         description="Serve the API. Settings come from HANDSOFF_... variables; .env.example lists them.",

@@ -1,4 +1,4 @@
-"""Bounds the uploads that one process receives at the same time. Each takes disk, and threads while it is decoded."""
+"""Limits the uploads that one process receives at the same time: each needs disk and, for decoding, threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,17 +7,17 @@ from contracts.errors.tree import Unavailable
 
 
 class UploadsInFlight:
-    """Counts uploads from their first byte to their answer. Lives in the event loop, so it needs no lock."""
+    """Counts uploads from the first byte to the response. It is used in the event loop only, so it needs no lock."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._count = 0
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """Count one upload. Raises `Unavailable` when as many as may be are under way."""
-        if self._count >= self._most:
-            detail = f"{self._most} uploads are being received, the most at a time. Retry in a few seconds."
+        """Count one upload. Raises `Unavailable` if the limit is reached."""
+        if self._count >= self._limit:
+            detail = f"Expected at most {self._limit} uploads at a time, got one more. Retry in a few seconds."
             raise Unavailable(detail)
         self._count += 1
         try:

@@ -1,6 +1,6 @@
-"""Asynchronous reads of a job's events and of the news of items made on demand. A wait holds no thread.
+"""Waits asynchronously for a job's events and for news of items made on demand, without occupying a thread.
 
-For the live event stream, for `Prefer: wait`, and for requests that wait for an item.
+Used by the live event stream, by `Prefer: wait` and by requests for an item.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from state.on_demand.ledger import Item
 _BLOCK_MILLISECONDS = 2_000
 
 MAX_LISTENERS = 1_000
-"""Each wait holds a connection. When all are taken, further waits read the store every two seconds instead."""
+"""Each listener needs a Redis connection. When all are in use, further ones poll every 2 s instead."""
 
 Entries = list[tuple[str, list[tuple[str, dict[str, str]]]]]
 
@@ -32,9 +32,9 @@ class Listener:
         )
 
     async def follow(self, ref: JobRef, after: str) -> AsyncIterator[Event | None]:
-        """Yield the events after the one with id `after`, without end; None after two seconds without an event.
+        """Yield the events after the id `after`, endlessly; yield None after 2 s without an event.
 
-        On None, the caller reads the store: Redis may have lost the event that it waits for.
+        On None the caller should check the store: Redis may have lost the expected event.
         """
         while True:
             events = await self._next(ref, after)
@@ -45,7 +45,7 @@ class Listener:
                 yield None
 
     async def newest(self, owner: str) -> str:
-        """Return the id of an owner's last news."""
+        """Return the id of an owner's newest entry."""
         try:
             entries = await self._redis.xrevrange(redis_keys.news(owner), count=1)
         except redis.RedisError:
@@ -53,18 +53,16 @@ class Listener:
         return cast("list[tuple[str, object]]", entries)[0][0] if entries else FIRST
 
     async def news(self, item: Item, after: str, seconds: float) -> str:
-        """Return once there is news of an item, or after two seconds without (`seconds` at most).
-
-        The result is the id of the last news that was read: the next `after`.
-        """
+        """Wait for news of an item, at most `seconds` or 2 s. Return the id to continue after."""
         loop = asyncio.get_running_loop()
+        # At most 2 s, because Redis may have lost the news; the caller then checks the store.
         until = loop.time() + min(seconds, _BLOCK_MILLISECONDS / 1_000)
-        while (left := until - loop.time()) > 0:
-            key, block = redis_keys.news(item.owner), max(1, round(left * 1_000))
+        while (remaining := until - loop.time()) > 0:
+            key, block = redis_keys.news(item.owner), max(1, round(remaining * 1_000))
             try:
                 streams = await self._redis.xread({key: after}, count=100, block=block)
             except redis.RedisError:
-                await asyncio.sleep(left)
+                await asyncio.sleep(remaining)
                 break
             for _, entries in cast("Entries", streams or []):
                 after = entries[-1][0]
@@ -81,6 +79,7 @@ class Listener:
             streams = await self._redis.xread(
                 {redis_keys.events(ref): after}, count=100, block=_BLOCK_MILLISECONDS
             )
+        # Redis is down: wait as long as a blocking read, so that the caller polls the store.
         except redis.RedisError:
             await asyncio.sleep(_BLOCK_MILLISECONDS / 1_000)
             return []

@@ -1,4 +1,7 @@
-"""The app, built from settings by `create_app()`. It checks and stores requests, queues jobs, shows them."""
+"""Builds the FastAPI app from settings: `create_app()`.
+
+The app validates requests, stores them, queues jobs and reports their status.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +33,7 @@ from state.store import Store
 VERSION = "0.1.0"
 
 FORM_BYTES = 64 * 1024
-"""What a form may add to the file in it."""
+"""The allowed size of a form beside its file."""
 
 DESCRIPTION = """\
 A few labelled images in, an unlimited number of labelled images out.
@@ -51,7 +54,7 @@ def create_app(
     store: Store | None = None,
     kinds: tuple[Kind, ...] = KINDS,
 ) -> FastAPI:
-    """Build the application. By default `settings` come from the environment, and the store from the settings.
+    """Return the app. By default the settings come from the environment and the store from the settings.
 
     Raises:
         ValueError: a row of `kinds` is incomplete.
@@ -74,22 +77,24 @@ def create_app(
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan,
         redirect_slashes=False,
-        docs_url=None,  # `pages` serves it, without a script from elsewhere
+        docs_url=None,  # `pages` serves it without scripts from other sites
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
+    # The last one added runs first: ids and hosts are checked before a body is read.
     app.add_middleware(
         SlowBodies,
         idle=settings.body_idle,
         grace=settings.body_grace,
-        least_rate=settings.body_bytes_per_second,
+        min_rate=settings.body_bytes_per_second,
     )
     app.add_middleware(Heads)
     app.add_middleware(BodyLimitProblems)
     app.add_middleware(Hosts, settings=settings)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
+    # Body limits are set by router: uploads may be large, JSON may not.
     app.include_router(labelsets.router, max_body_size=settings.max_upload_bytes)
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)

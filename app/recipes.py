@@ -1,4 +1,4 @@
-"""What batches and streams share: what a caller may choose of their samples, and how it is pinned. Knows no HTTP."""
+"""The request fields that batches and streams share, and how they are pinned. Knows no HTTP."""
 
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from contracts.jobs import JobRef
 
 
 class RecipeCreate(Model):
-    """The fit that samples are rendered by, and everything that decides them."""
+    """The fit that renders the samples, and every option that determines them."""
 
     fit: FitId
     seed: Seed = 0
@@ -24,14 +24,14 @@ class RecipeCreate(Model):
 
 
 def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
-    """The fields of a `Recipe`, every default present and the fit by its digest.
+    """Return the fields of a `Recipe` with all defaults and the digest of the fit.
 
-    Raises `InvalidRequest` where there is no such fit, `FitNotReady` where it has not succeeded.
+    Raises `InvalidRequest` if the fit does not exist, `FitNotReady` if it has not succeeded.
     """
-    fit, made = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit))
-    assert made.digest is not None
+    fit, manifest = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit))
+    assert manifest.digest is not None
     return {
-        "fit": PinnedFit(id=fit.id, digest=made.digest),
+        "fit": PinnedFit(id=fit.id, digest=manifest.digest),
         "seed": body.seed,
         "truncation": body.truncation,
         "filter": body.filter,

@@ -1,4 +1,4 @@
-"""What requests need, built once in `create_app`: settings, kinds of job, store, Redis, decoder, secret."""
+"""The dependencies of all requests: settings, kinds, store, Redis, decoder, secret. Built once by `create_app`."""
 
 import secrets
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Self
 
 from app.admission import UploadsInFlight
 from app.decoding.parent import Decoder
-from app.health.probing import StoreProbe
-from app.jobs.queueing import Queueing
 from app.listening import Listener
+from app.queueing import Queueing
+from app.store_probe import StoreProbe
 from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
@@ -17,7 +17,7 @@ from state.store import Store
 
 @dataclass(frozen=True)
 class Services:
-    """The connections of the process. `secret` signs links and cursors."""
+    """The process's connections and limits. `secret` signs links and cursors."""
 
     settings: Settings
     kinds: Kinds
@@ -34,12 +34,13 @@ class Services:
     def from_settings(
         cls, settings: Settings, store: Store | None = None, kinds: tuple[Kind, ...] = KINDS
     ) -> Self:
-        """Open all connections; nothing is sent yet.
+        """Build all services; nothing is sent yet.
 
-        Without `link_secret`, links and cursors are valid in this process only.
+        Without `link_secret` the secret is random: links and cursors become invalid when the process ends, and are
+        not valid in another app process.
         """
         url = settings.redis_url.get_secret_value()
-        given = settings.link_secret
+        secret = settings.link_secret
         store = store or Store.from_settings(settings)
         return cls(
             settings=settings,
@@ -51,7 +52,7 @@ class Services:
             listener=Listener(url),
             decoder=Decoder(settings),
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
-            secret=given.get_secret_value().encode() if given else secrets.token_bytes(32),
+            secret=secret.get_secret_value().encode() if secret else secrets.token_bytes(32),
         )
 
     async def close(self) -> None:

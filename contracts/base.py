@@ -1,6 +1,6 @@
-"""The base of every shape that crosses a process: a frozen pydantic model that refuses what it does not know.
+"""The base of all models that cross a process: a frozen pydantic model that refuses unknown fields.
 
-Also the handful of annotated types that several nouns share, so that a bound is written once.
+Also the annotated types that several models share, so that each bound is written once.
 """
 
 from datetime import UTC, datetime
@@ -12,23 +12,23 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 digest in lower-case hexadecimal."""
 
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
-"""A seed: below 2**53, so that it survives every JSON reader."""
+"""A seed: below 2**53, so that every JSON parser reads it exactly."""
 
 Timestamp = AwareDatetime
-"""A moment with its offset; everything we write is UTC."""
+"""A time with its offset. Times that we write are UTC."""
 
 
 class Model(BaseModel):
-    """A frozen value. An unknown field is an error, so a misspelt option never passes in silence.
+    """A frozen value. An unknown field is an error, so a misspelt option is never ignored.
 
-    Infinity and NaN are errors too: JSON has no word for them, so they would be written and never read again.
+    Infinity and NaN are errors too: JSON cannot express them, so they would be written and never read again.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Artefact(Model):
-    """One stored object, pinned by its digest."""
+    """A stored object, pinned by its digest."""
 
     key: str
     sha256: Sha256
@@ -37,6 +37,6 @@ class Artefact(Model):
 
 
 def now() -> datetime:
-    """The present moment in UTC, to the millisecond: what every record is stamped with."""
+    """Return the present time in UTC, to the millisecond. All records use it."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,7 +1,7 @@
 """A batch: n labelled samples in shards.
 
-Its request, the record of each shard, and the manifest as a pure function of both. Sample i of
-seed s is decided by (s, i) and the request alone: a shard may be rendered twice, anywhere, in any order.
+Its request, the record of each shard, and the manifest as a pure function of both. Sample i of seed s depends on
+(s, i) and the request alone: a shard may be rendered twice, on any machine, in any order.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,27 +15,27 @@ from contracts.jobs import Asked, JobManifest, JobStatus, Request
 from contracts.schemas import LabelSchema
 
 RENDER_VERSION = 5
-"""Raised whenever the same request would render to other labels, other candidates or other bytes."""
+"""Increased whenever the same request renders other labels, other candidates or other bytes."""
 
 ImageFormat = Literal["png", "jpeg"]
 Truncation = Annotated[float, Field(gt=0, le=1)]
 
 
 class Filter(Model):
-    """Drops the `drop_share` most uncertain of all candidates (the paper's 10%)."""
+    """Drop the share `drop_share` of the candidates that is most uncertain (10% in the paper)."""
 
     drop_share: Annotated[float, Field(gt=0, le=0.9)]
 
 
 class PinnedFit(Model):
-    """The label generator of a batch: the fit's id and the digest of what it made."""
+    """The label generator of a batch: the fit's id and the digest of its label generator."""
 
     id: FitId
     digest: Sha256
 
 
 class Recipe(Asked):
-    """What decides every sample, whether there are n of them or no end: what batches and streams share."""
+    """Everything that decides the samples: the common part of batches and streams."""
 
     fit: PinnedFit
     seed: Seed
@@ -48,7 +48,7 @@ class Recipe(Asked):
 
 
 class BatchRequest(Recipe, Request):
-    """`batches/{id}/request.json`: a batch as it will be rendered, whatever changes around it."""
+    """`batches/{id}/request.json`: everything that decides the samples of a batch."""
 
     kind: Literal["batch"] = "batch"
     id: BatchId
@@ -56,7 +56,7 @@ class BatchRequest(Recipe, Request):
 
     @property
     def num_shards(self) -> int:
-        """How many shards hold `n` samples; the last may be short."""
+        """The number of shards. The last one may be short."""
         return -(-self.n // self.shard_size)
 
     def samples(self, shard: int) -> range:
@@ -67,7 +67,7 @@ class BatchRequest(Recipe, Request):
 
 
 class Pilot(Model):
-    """How uncertain a fit's samples are at one truncation, measured once on a reserved seed.
+    """The uncertainty of a fit's samples at one truncation, measured once on a reserved seed.
 
     `quantiles[k]` is the score below which k/1000 of the pilot samples lie, k from 0 to 1000.
     """
@@ -79,15 +79,15 @@ class Pilot(Model):
     measured_at: Timestamp
 
     def threshold(self, drop_share: float) -> float:
-        """The highest score that is kept when the `drop_share` most uncertain are dropped."""
+        """Return the highest score that is kept when the share `drop_share` is dropped."""
         return self.quantiles[round((1 - drop_share) * 1_000)]
 
 
 class ShardRecord(Model):
-    """`shards/{k}.json`: the one tar that stands for shard k, and what is in it.
+    """`shards/{k}.json`: the tar of shard k, and statistics of its contents.
 
-    `class_images` counts the kept samples in which each class occurs, `candidate_class_images` all that were drawn,
-    so the manifest can say what a filter costs the rare classes. All three are empty where there are no masks.
+    `class_images` counts the kept samples in which each class occurs, `candidate_class_images` counts all candidates,
+    so the manifest shows how a filter affects rare classes. All three counts are empty without masks.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -105,10 +105,10 @@ class ShardRecord(Model):
 
 
 class BatchManifest(JobManifest):
-    """`batches/{id}/manifest.json`. Class counts are by class index; a batch that did not succeed pins no shards.
+    """`batches/{id}/manifest.json`. Class counts are by class index. A batch that did not succeed has no shards.
 
-    `labels` says what the labels in the shards mean: classes and palette, keypoints and skeleton, depth scale and unit.
-    `card` is the same for people: a dataset card in Markdown.
+    `labels` is the meaning of the labels: classes and palette, keypoints and skeleton, depth scale and unit. `card` is
+    a dataset card in Markdown, for people.
     """
 
     kind: Literal["batch"] = "batch"
@@ -127,7 +127,7 @@ class BatchManifest(JobManifest):
 
 
 def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) -> BatchManifest:
-    """The manifest of a finished batch: the same request and records give the same bytes, whoever asks.
+    """Return the manifest of a finished batch. The same request and records give the same bytes.
 
     Raises `ValueError` when a record is missing.
     """
@@ -155,5 +155,5 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
 
 
 def _add(counts: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    """Adds counts class by class."""
+    """Add counts class by class."""
     return tuple(sum(column) for column in zip(*counts, strict=True))

@@ -1,4 +1,4 @@
-"""What happened to a job, as entries of a Redis stream. The stream's own ids let a listener go on where it stopped."""
+"""Events of a job, as entries of a Redis stream. With the ids of the stream, a listener resumes where it stopped."""
 
 import json
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from contracts.jobs import JobStatus, Progress
 EventType = Literal["status", "progress", "completed"]
 
 MAX_EVENTS = 1_000
-"""A stream keeps about this many; older ones are dropped, and the job's record still says everything."""
+"""A stream keeps about this many. Older ones are dropped; the job's record still has all facts."""
 
 FIRST = "0-0"
-"""Comes before every event."""
+"""The id before all events."""
 
 
 class Event(Model):
-    """One event. `completed` is always the last."""
+    """An event. `completed` is always the last one."""
 
     id: str
     type: EventType
@@ -26,18 +26,18 @@ class Event(Model):
 
 
 def status_entry(status: JobStatus, at: Timestamp) -> dict[str, str]:
-    """The entry for a change of status; a terminal one is `completed`."""
+    """Return the entry of a new status. A terminal one is `completed`."""
     kind: EventType = "completed" if status.is_terminal else "status"
     return _entry(kind, at, {"status": status.value})
 
 
 def progress_entry(progress: Progress, at: Timestamp) -> dict[str, str]:
-    """The entry for a step forward."""
+    """Return the entry of new progress."""
     return _entry("progress", at, progress.model_dump(mode="json"))
 
 
 def read_entry(entry_id: str, fields: Mapping[str, str]) -> Event:
-    """A stream's entry as an event."""
+    """Return the event of an entry."""
     return Event.model_validate(
         {
             "id": entry_id,

@@ -1,6 +1,6 @@
-"""An upload: bytes that are announced with size and digest, sent by a signed link, used by one job, and then deleted.
+"""An upload: a file that is announced with size and digest, sent by a signed link, used by one job, then deleted.
 
-For what is too large for one request through the app, such as the checkpoint of a generator.
+For files that are too large for one request through the app, such as checkpoints.
 """
 
 from typing import Annotated
@@ -13,7 +13,7 @@ from contracts.jobs import Idempotency
 
 
 class UploadManifest(Model):
-    """`uploads/{id}/manifest.json`: what was announced. The bytes may not be there yet."""
+    """`uploads/{id}/manifest.json`: the announcement. The bytes may not have arrived yet."""
 
     tenant: TenantId
     id: UploadId
@@ -24,6 +24,6 @@ class UploadManifest(Model):
 
 
 class UploadClaim(Model):
-    """`uploads/{id}/claim.json`: the one job that the bytes are for."""
+    """`uploads/{id}/claim.json`: the one job that may use the bytes."""
 
     job: str

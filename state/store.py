@@ -1,7 +1,7 @@
 """The object store behind one small class: put, create, get, list, head, delete, sign.
 
-Keys in, bytes and `ObjectInfo` out; `file://`, `memory://`, `s3://`, `gs://` and `az://`, by URL.
-A put is atomic: a reader sees the old object or the new one, never half.
+Keys in, bytes and `ObjectInfo` out. The URL chooses `file://`, `memory://`, `s3://`, `gs://` or `az://`.
+A put is atomic: a reader gets the old object or the new one, never a part.
 """
 
 from collections.abc import Iterator

@@ -72,3 +72,33 @@ def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing:
     result = check_imports(checkout)
     assert result.returncode != 0
     assert f"{room}.crossing -> {crossing.split()[1]}" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("folder", "target", "report"),
+    [
+        ("app/decoding/archives", "app.decoding.coco.file", ".archives -> .coco"),
+        ("app/uploads", "app.generators.service", ".uploads -> .generators"),
+        ("app/decoding", "app.http.links", "app.decoding.crossing -> app.http.links"),
+        ("app/decoding", "fastapi", "app.decoding.crossing -> fastapi"),
+        ("app/http", "app.jobs.service", "app.http.crossing -> app.jobs.service"),
+        ("app/fits", "app.uploads.endpoints", "app.fits.crossing -> app.uploads.endpoints"),
+    ],
+)
+def test_a_crossing_inside_the_app_breaks_the_check(
+    checkout: Path, folder: str, target: str, report: str
+) -> None:
+    """One forbidden import between the folders of the app makes the check fail."""
+    (checkout / folder / "crossing.py").write_text(f'"""A crossing."""\n\nimport {target}\n')
+    result = check_imports(checkout)
+    assert result.returncode != 0
+    assert report in result.stdout
+
+
+def test_the_decoding_child_cannot_import_settings(checkout: Path) -> None:
+    """The rule of the child covers the modules that it imports."""
+    with (checkout / "app/decoding/masks.py").open("a") as file:
+        file.write("\nimport state.settings\n")
+    result = check_imports(checkout)
+    assert result.returncode != 0
+    assert "app.decoding.masks -> state.settings" in result.stdout

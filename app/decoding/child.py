@@ -1,6 +1,7 @@
 """The decoding child: `python -m app.decoding.child FOLDER`. Reads `job.json`, limits itself, writes `result.json`.
 
-A fresh interpreter each time, without torch, settings or secrets: what an upload can break, it breaks here.
+Each upload gets a fresh interpreter without torch, settings or secrets, so a malicious upload can only break this
+process.
 """
 
 import errno
@@ -12,12 +13,12 @@ from pathlib import Path
 from PIL import Image
 
 from app.decoding.archives.archive import unpack
-from app.decoding.archives.names import check_name, composed
-from app.decoding.classes import checked_classes
-from app.decoding.coco.files import read_coco
+from app.decoding.archives.names import check_name, normalized
+from app.decoding.classes import check_classes
+from app.decoding.coco.file import read_coco
 from app.decoding.coco.labels import CocoLabels
 from app.decoding.coco.regions import Budget
-from app.decoding.entries import Entry, Source
+from app.decoding.entries import Entry, EntryDecoder
 from app.decoding.parts import check_images, check_parts, sort_files
 from app.decoding.protocol import (
     DISK_FULL,
@@ -30,27 +31,27 @@ from app.decoding.protocol import (
     DecodeResult,
 )
 from app.decoding.refusal import Notices, Refused, reading
-from app.decoding.upload_schema import place_of_schema, read_schema
+from app.decoding.upload_schema import read_schema, source_of_schema
 from contracts.errors.tree import Flaw
 
 _MAX_FLAWS = 20
 
 
 def decode(job: DecodeJob, folder: Path) -> DecodeResult:
-    """Everything that the job names, as files below `folder`, or every flaw found (the first 20)."""
+    """Decode the job's files into files below `folder`; return the entries, or the first 20 flaws."""
     try:
-        source, flaws = _prepare(job, folder)
-        entries = _decode_entries(source, flaws, folder) if source else ()
-        if source is None or flaws:
+        decoder, flaws = _prepare(job, folder)
+        entries = _decode_entries(decoder, flaws, folder) if decoder else ()
+        if decoder is None or flaws:
             return DecodeResult(flaws=tuple(flaws[:_MAX_FLAWS]))
-        decoded = checked_classes(source, entries)
+        decoded = check_classes(decoder, entries)
     except Refused as refused:
         return DecodeResult(flaws=(refused.flaw,))
-    return DecodeResult(upload=source.upload, entries=decoded, warnings=source.notices.warnings)
+    return DecodeResult(upload=decoder.upload, entries=decoded, warnings=decoder.notices.warnings)
 
 
-def _prepare(job: DecodeJob, folder: Path) -> tuple[Source | None, list[Flaw]]:
-    """The sorted files and what they mean; or what is wrong with them as a whole."""
+def _prepare(job: DecodeJob, folder: Path) -> tuple[EntryDecoder | None, list[Flaw]]:
+    """Return the decoder of the upload's entries, and the flaws of the upload as a whole."""
     notices = Notices()
     files = sort_files(_files(job, folder), notices)
     flaws = check_images(files, job.limits.max_images)
@@ -58,7 +59,7 @@ def _prepare(job: DecodeJob, folder: Path) -> tuple[Source | None, list[Flaw]]:
         return None, flaws
     coco = None
     if files.coco:
-        _tell(folder, files.coco.name)
+        _note_file(folder, files.coco.name)
         with reading(files.coco.name, "COCO JSON"):
             coco = read_coco(files.coco, job.limits)
     upload = read_schema(job, files, coco, notices)
@@ -66,44 +67,49 @@ def _prepare(job: DecodeJob, folder: Path) -> tuple[Source | None, list[Flaw]]:
     if files.coco and coco:
         budget = Budget(job.limits.max_coco_drawn_pixels)
         labels = CocoLabels(coco, files.coco.name, upload.labels, budget, notices)
-    source = Source(files, labels, upload, limits=job.limits, out=folder / OUT, notices=notices)
-    place = place_of_schema(job, files)
-    return source, check_parts(files, upload.labels, source.annotated, place)
+    decoder = EntryDecoder(
+        files, labels, upload, limits=job.limits, out=folder / OUT, notices=notices
+    )
+    schema_source = source_of_schema(job, files)
+    return decoder, check_parts(files, upload.labels, decoder.annotated, schema_source)
 
 
-def _decode_entries(source: Source, flaws: list[Flaw], folder: Path) -> tuple[Entry, ...]:
-    """Every image with its labels; what is wrong with one is added to `flaws`."""
+def _decode_entries(decoder: EntryDecoder, flaws: list[Flaw], folder: Path) -> tuple[Entry, ...]:
+    """Decode every image with its labels; append the flaws to `flaws`."""
     entries: list[Entry] = []
     num_pixels = 0
-    for stem in sorted(source.files.images):
+    for stem in sorted(decoder.files.images):
+        # More flaws would not help a caller, and each further image costs time.
         if len(flaws) >= _MAX_FLAWS:
             break
-        _tell(folder, source.files.images[stem].name)
+        _note_file(folder, decoder.files.images[stem].name)
         try:
-            entry = source.decode(stem)
+            entry = decoder.decode(stem)
             num_pixels += entry.decoded.height_px * entry.decoded.width_px
-            _check_total(num_pixels, source.limits)
+            _check_total(num_pixels, decoder.limits)
             entries.append(entry)
         except Refused as refused:
             flaws.append(refused.flaw)
     return tuple(entries)
 
 
-def _tell(folder: Path, name: str) -> None:
-    """Note which file is being read, for the case that this process is ended while it reads."""
+def _note_file(folder: Path, name: str) -> None:
+    """Write down which file is being read, for an error message if this process is killed."""
     (folder / READING).write_text(name, encoding="utf-8", errors="backslashreplace")
 
 
 def _files(job: DecodeJob, folder: Path) -> dict[str, Path]:
-    """The upload's files by name."""
+    """Return the upload's files by name."""
     if job.archive is not None:
         return unpack(job.archive, folder / "unpacked", job.limits)
     files: dict[str, Path] = {}
     for file in job.files:
-        name = composed(file.name)
+        name = normalized(file.name)
         check_name(name)
         if name in files:
-            raise Refused(name, "This name was sent twice. Keep one of them.")
+            raise Refused(
+                name, "Expected different file names, got this one twice. Keep one of them."
+            )
         files[name] = file.path
     return files
 
@@ -111,27 +117,28 @@ def _files(job: DecodeJob, folder: Path) -> dict[str, Path]:
 def _check_total(num_pixels: int, limits: DecodeLimits) -> None:
     if num_pixels > limits.max_labelset_pixels:
         detail = (
-            f"The images have more than {limits.max_labelset_pixels} pixels together."
+            f"Expected at most {limits.max_labelset_pixels} pixels in all images together, got more."
             " Scale them down or send fewer."
         )
         raise Refused(None, detail)
 
 
 def _limit_self(limits: DecodeLimits) -> None:
-    """Bounds this process for good: neither it nor what it may be turned into can go further."""
-    for what, most in (
+    """Limit this process permanently: not even injected code could raise hard limits."""
+    for kind, limit in (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, limits.cpu_seconds),
         (resource.RLIMIT_FSIZE, limits.max_archive_bytes),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(what, (most, most))
+        resource.setrlimit(kind, (limit, limit))
+    # Pillow raises at twice this limit; `images.py` checks the exact one.
     Image.MAX_IMAGE_PIXELS = limits.max_image_pixels
-    warnings.simplefilter("ignore")  # of libraries; `images.py` looks at those that matter
+    warnings.simplefilter("ignore")  # of libraries; `images.py` checks the relevant ones
 
 
 def main() -> int:
-    """Runs the one job of the folder named on the command line."""
+    """Run the job of the folder named on the command line. Return `DISK_FULL` without room to write."""
     folder = Path(sys.argv[1])
     job = DecodeJob.model_validate_json((folder / JOB).read_bytes())
     _limit_self(job.limits)
@@ -140,7 +147,7 @@ def main() -> int:
         (folder / RESULT).write_bytes(_decode(job, folder).model_dump_json().encode())
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            return DISK_FULL
+            return DISK_FULL  # the parent answers 503 for it, not 422: the upload may be valid
         raise
     return 0
 
@@ -148,9 +155,9 @@ def main() -> int:
 def _decode(job: DecodeJob, folder: Path) -> DecodeResult:
     try:
         return decode(job, folder)
-    except MemoryError:
+    except MemoryError:  # RLIMIT_AS makes allocations fail instead of killing the process
         detail = (
-            "The upload takes more memory to decode than is allowed. Send fewer or smaller images."
+            "Decoding the upload takes more memory than is allowed. Send fewer or smaller images."
         )
         return DecodeResult(flaws=(Flaw(detail=detail),))
 

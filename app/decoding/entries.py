@@ -1,4 +1,4 @@
-"""One entry of a labelset from an upload: the image, and each kind of label from its own file or the COCO file."""
+"""Decodes one entry of a labelset: the image, and its labels from their own files or the COCO file."""
 
 import hashlib
 from collections.abc import Mapping, Set
@@ -11,36 +11,43 @@ from PIL import Image
 from app.decoding.coco.labels import CocoLabels
 from app.decoding.depth import DepthMap, read_depth
 from app.decoding.images import encode_png, read_image
-from app.decoding.keypoints import place_points, read_keypoints
+from app.decoding.keypoints import order_points, read_keypoints
 from app.decoding.masks import Mask, count_classes, read_mask
-from app.decoding.parts import Named, Sorted
-from app.decoding.protocol import DecodedEntry, DecodedFile, DecodeLimits, Suffix, UploadSchema
+from app.decoding.parts import SortedFiles
+from app.decoding.protocol import (
+    DecodedEntry,
+    DecodedFile,
+    DecodeLimits,
+    SpooledFile,
+    Suffix,
+    UploadSchema,
+)
 from app.decoding.refusal import Notices, Refused, reading
 from contracts.labelsets import StoredKeypoints
 from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 Size = tuple[int, int]
 
-_TURNED = (
-    "The image was turned upright by its EXIF orientation, its labels were not: they carry no orientation. Check that"
-    " they were made on the upright image."
+_REORIENTED = (
+    "The image was turned upright by its EXIF orientation; its labels have no orientation and were not turned. Check"
+    " that they match the upright image."
 )
 
 
 @dataclass(frozen=True)
 class CountedMask:
-    """A mask, the file it was read from, and its pixels: (of each class, ignored)."""
+    """A mask, its file, and its pixel counts: (of each class, ignored)."""
 
     image: Image.Image
     file: str
     counts: tuple[tuple[int, ...], int]
     is_indexed: bool
-    is_turned: bool
+    is_reoriented: bool
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A decoded entry, the file of its mask, and whether that file held class indices as numbers."""
+    """A decoded entry, the file of its mask, and whether that file has class indices instead of colors."""
 
     decoded: DecodedEntry
     mask_file: str | None
@@ -48,10 +55,10 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where entries come from: the sorted files, what they mean, how far one may go, and where decoded files go."""
+class EntryDecoder:
+    """Decodes the entries of one upload: the sorted files, the COCO labels, the schema, limits and output folder."""
 
-    files: Sorted
+    files: SortedFiles
     coco: CocoLabels | None
     upload: UploadSchema
     limits: DecodeLimits
@@ -60,31 +67,36 @@ class Source:
 
     @cached_property
     def labels(self) -> LabelSchema:
-        """The schema that is stored."""
+        """Return the label schema that is stored."""
         return self.upload.labels
 
     @property
     def is_ignore_declared(self) -> bool:
-        """Whether the upload says which value is ignored, so that it means no class."""
+        """Return whether the schema declares the ignored value, so that it is not a class."""
         return bool({"ignore_index", "ignore_color"} & self.upload.model_fields_set)
 
     @cached_property
     def annotated(self) -> Mapping[TaskName, Set[str]]:
-        """The stems that the COCO file labels, by task."""
+        """Return the stems that the COCO file labels, by task."""
         return {task: self.coco.content.stems(task) if self.coco else set() for task in TASK_NAMES}
 
     def decode(self, stem: str) -> Entry:
-        """The entry of one image, its files written. Raises `Refused` at the first that is not as it should be."""
+        """Decode one image and its labels and write the decoded files. Raises `Refused` for the first invalid file."""
         file = self.files.images[stem]
         with reading(file.name, "an image"):
-            picture = read_image(file.path, file.name, self.limits.max_image_pixels, self.notices)
-            image = self.save(encode_png(picture.image), "png")
-        size = picture.image.size
+            loaded = read_image(file.path, file.name, self.limits.max_image_pixels, self.notices)
+            image = self.save(encode_png(loaded.image), "png")
+        size = loaded.image.size
         mask = self._mask(stem, size)
         points = self._keypoints(stem, size)
         depth = self._depth(stem, size)
-        if picture.is_turned and not (mask and mask.is_turned) and not (depth and depth.is_turned):
-            self.notices.add("exif_turned", _TURNED, file.name)
+        # Labels in pixel files may have the same EXIF tag; keypoints and COCO files never do.
+        if (
+            loaded.is_reoriented
+            and not (mask and mask.is_reoriented)
+            and not (depth and depth.is_reoriented)
+        ):
+            self.notices.add("exif_turned", _REORIENTED, file.name)
         counts = mask.counts if mask else ((0,) * self.labels.num_classes, 0)
         decoded = DecodedEntry(
             name=stem,
@@ -92,12 +104,12 @@ class Source:
             mask=self.save(encode_png(mask.image), "png") if mask else None,
             keypoints=self.save(points.model_dump_json().encode(), "json") if points else None,
             depth=self.save(depth.data, depth.suffix) if depth else None,
-            height_px=picture.image.height,
-            width_px=picture.image.width,
+            height_px=loaded.image.height,
+            width_px=loaded.image.width,
             class_pixels=counts[0],
             ignored_pixels=counts[1],
             visibility=tuple(point.visibility for point in points.points) if points else (),
-            depth_range=depth.known if depth else None,
+            depth_range=depth.depths if depth else None,
         )
         return Entry(decoded, mask.file if mask else None, bool(mask and mask.is_indexed))
 
@@ -110,48 +122,51 @@ class Source:
         return file
 
     def _mask(self, stem: str, size: Size) -> CountedMask | None:
-        """The mask with its pixels by class, and those ignored."""
-        file = self._chosen("segmentation", stem)
+        """Return the mask with its pixel counts, or None without one."""
+        file = self._label_source("segmentation", stem)
         if file is None:
             return None
-        with reading(file.name, "a PNG mask" if isinstance(file, Named) else "COCO annotations"):
-            if isinstance(file, Named):
+        with reading(
+            file.name, "a PNG mask" if isinstance(file, SpooledFile) else "COCO annotations"
+        ):
+            if isinstance(file, SpooledFile):
                 limit = self.limits.max_image_pixels
                 mask = read_mask(file.path, file.name, limit, self.upload, self.notices)
             else:
-                mask = Mask(file.draw_mask(stem, size), is_indexed=False, is_turned=False)
+                mask = Mask(file.draw_mask(stem, size), is_indexed=False, is_reoriented=False)
+            # Checked after decoding, because the mask may be turned too.
             _check_size(mask.image, file.name, size, self.files.images[stem].name)
             counts = count_classes(mask.image, file.name, self.labels)
-        return CountedMask(mask.image, file.name, counts, mask.is_indexed, mask.is_turned)
+        return CountedMask(mask.image, file.name, counts, mask.is_indexed, mask.is_reoriented)
 
     def _keypoints(self, stem: str, size: Size) -> StoredKeypoints | None:
-        file = self._chosen("keypoints", stem)
+        file = self._label_source("keypoints", stem)
         schema = self.labels.keypoints
         if file is None or schema is None:
             return None
         with reading(file.name, "keypoints"):
-            if isinstance(file, Named):
+            if isinstance(file, SpooledFile):
                 points = read_keypoints(file.path, file.name, self.limits.max_json_bytes)
             else:
                 points = file.find_points(stem, size)
-            return place_points(points, file.name, size, schema)
+            return order_points(points, file.name, size, schema)
 
     def _depth(self, stem: str, size: Size) -> DepthMap | None:
-        file = self._chosen("depth", stem)
+        file = self._label_source("depth", stem)
         schema = self.labels.depth
-        if not isinstance(file, Named) or schema is None:
+        if not isinstance(file, SpooledFile) or schema is None:
             return None
         limit = self.limits.max_image_pixels
         with reading(file.name, "a depth map"):
             return read_depth(file, size, max_pixels=limit, schema=schema, notices=self.notices)
 
-    def _chosen(self, task: TaskName, stem: str) -> Named | CocoLabels | None:
-        """What labels the image. Raises `Refused` when a file of its own and the COCO file both do."""
+    def _label_source(self, task: TaskName, stem: str) -> SpooledFile | CocoLabels | None:
+        """Return the label file or COCO labels of an image. Raises `Refused` if it has both."""
         own = self.files.labels(task).get(stem)
         if self.coco is None or stem not in self.annotated[task]:
             return own
         if own is not None:
-            detail = f"{self.coco.name} labels the same image. Keep one of the two."
+            detail = f"Expected {task} of the image in one file, got this one and {self.coco.name}. Keep one of them."
             raise Refused(own.name, detail)
         return self.coco
 
@@ -159,7 +174,7 @@ class Source:
 def _check_size(mask: Image.Image, name: str, size: Size, image: str) -> None:
     if mask.size != size:
         detail = (
-            f"The mask is {mask.width} x {mask.height}, its image {image} (upright)"
-            f" {size[0]} x {size[1]}. Make them the same size, the mask by nearest neighbour."
+            f"Expected a mask of {size[0]} x {size[1]} pixels, like the upright image {image}, got {mask.width} x"
+            f" {mask.height}. Make them the same size; resize masks by nearest neighbour."
         )
         raise Refused(name, detail)

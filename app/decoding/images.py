@@ -1,6 +1,6 @@
-"""Reads one picture that nobody trusts, and says in plain words what is wrong with it.
+"""Reads one untrusted image file.
 
-Out: the picture upright, as its EXIF orientation says. Nothing of the file's metadata is kept.
+Returns the image upright, with its EXIF orientation applied. No metadata of the file is kept.
 """
 
 import io
@@ -21,38 +21,40 @@ _PNG_HEADER = struct.Struct(">8x4x4sIIBB")
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A decoded picture, upright.
+class LoadedImage:
+    """A decoded image, upright.
 
-    `is_turned`: its EXIF orientation was another than upright. `bit_depth` is that of a PNG's samples (Pillow widens
-    some), 8 for other formats.
+    `is_reoriented`: its EXIF orientation was not upright and was applied. `bit_depth` is that of a PNG's samples in the
+    file (Pillow widens some), 8 for other formats.
     """
 
     image: Image.Image
-    is_turned: bool
+    is_reoriented: bool
     bit_depth: int
 
 
-def read_image(path: Path, name: str, max_pixels: int, notices: Notices) -> Picture:
-    """The image as RGB, turned as its EXIF orientation says. An alpha channel is accepted where it hides nothing."""
-    picture = open_picture(path, name, _IMAGE_FORMATS, max_pixels, notices=notices)
-    image = drop_opaque_alpha(picture.image, name)
+def read_image(path: Path, name: str, max_pixels: int, notices: Notices) -> LoadedImage:
+    """Return the image as RGB, upright. An alpha channel is accepted if it is opaque. Raises `Refused`."""
+    loaded = load_image(path, name, _IMAGE_FORMATS, max_pixels, notices=notices)
+    image = drop_opaque_alpha(loaded.image, name)
     if image.mode not in _COLOR_MODES:
         detail = (
-            f"Expected 8-bit RGB or grey, got an image in mode {image.mode}. Save it as 8-bit RGB."
+            f"Expected an 8-bit RGB or grey image, got mode {image.mode}. Save it as 8-bit RGB."
         )
         raise Refused(name, detail)
-    return Picture(image.convert("RGB"), picture.is_turned, picture.bit_depth)
+    return LoadedImage(image.convert("RGB"), loaded.is_reoriented, loaded.bit_depth)
 
 
 def drop_opaque_alpha(image: Image.Image, name: str) -> Image.Image:
-    """The image without its alpha channel. Raises `Refused` when any pixel is transparent."""
+    """Return the image without its alpha channel. Raises `Refused` if any pixel is transparent."""
     if not image.has_transparency_data:
         return image
     own = image if image.mode in _ALPHA_MODES else image.convert("RGBA")
     least = own.getchannel("A").getextrema()[0]
     if least != 255:
-        detail = "The alpha channel has transparent pixels. Flatten the image onto a background, then save."
+        detail = (
+            "Expected an opaque image, got transparent pixels. Flatten the image onto a background."
+        )
         raise Refused(name, detail)
     opaque = (
         image.convert({"LA": "L", "RGBA": "RGB"}[image.mode])
@@ -64,45 +66,46 @@ def drop_opaque_alpha(image: Image.Image, name: str) -> Image.Image:
 
 
 def encode_png(image: Image.Image) -> bytes:
-    """The image as a PNG without metadata."""
+    """Return the image as a PNG without metadata."""
     buffer = io.BytesIO()
     clean = Image.frombytes(image.mode, image.size, image.tobytes())
     clean.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def open_picture(
+def load_image(
     path: Path, name: str, formats: tuple[str, ...], max_pixels: int, *, notices: Notices
-) -> Picture:
-    """The decoded picture, of one of these formats, upright. Its size is checked before its pixels are read."""
+) -> LoadedImage:
+    """Load an image of one of the formats, upright. Its size is checked before its pixels are read.
+
+    Raises `Refused`; damaged EXIF metadata only gives a warning.
+    """
     data = path.read_bytes()
-    with warnings.catch_warnings(record=True) as complaints:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         image = _loaded(data, name, formats, max_pixels)
         upright, is_sound = _upright(image)
-    if not is_sound or any("EXIF" in str(complaint.message) for complaint in complaints):
-        detail = (
-            "The EXIF metadata is damaged and was ignored: the image was taken as it is stored."
-        )
+    if not is_sound or any("EXIF" in str(warning.message) for warning in caught):
+        detail = "The EXIF metadata is damaged and was ignored: the image was read without its orientation."
         notices.add("exif_ignored", detail, name)
     bit_depth = _bit_depth(data) if image.format == "PNG" else 8
-    return Picture(upright or image, upright is not None, bit_depth)
+    return LoadedImage(upright or image, upright is not None, bit_depth)
 
 
 def _loaded(data: bytes, name: str, formats: tuple[str, ...], max_pixels: int) -> Image.Image:
     image = _open(data, name, formats, max_pixels)
     width_px, height_px = image.size
     if width_px * height_px > max_pixels:
-        detail = f"It has {width_px} x {height_px} pixels; at most {max_pixels} are taken. Scale it down."
+        detail = f"Expected at most {max_pixels} pixels, got {width_px} x {height_px}. Scale the image down."
         raise Refused(name, detail)
-    # A phone's JPEG may carry more pictures (MPO: previews, the other eye); the first is the photograph.
+    # A phone's JPEG may contain more images (MPO: previews, a stereo pair); the first is the photograph.
     if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise Refused(name, "It is an animation. Send one frame as a still image.")
+        raise Refused(name, "Expected a still image, got an animation. Send one frame of it.")
     try:
         image.load()
     except MemoryError:
         raise
-    except Exception as error:  # Pillow's plugins raise whatever their parsing meets
+    except Exception as error:  # Pillow's plugins raise any exception of their parsers
         raise Refused(name, f"The image is damaged ({reason(error)}). Save it again.") from error
     return image
 
@@ -111,34 +114,34 @@ def _open(data: bytes, name: str, formats: tuple[str, ...], max_pixels: int) -> 
     try:
         return Image.open(io.BytesIO(data), formats=formats)
     except Image.DecompressionBombError as error:
-        detail = f"It has far more than {max_pixels} pixels, the most that is taken. Scale it down."
+        detail = f"Expected at most {max_pixels} pixels, got far more. Scale the image down."
         raise Refused(name, detail) from error
     except MemoryError:
         raise
     except Exception as error:
-        detail = f"This is not a readable {' or '.join(formats)} image{_cause(error)}. Save it again as one."
+        detail = f"Expected a {' or '.join(formats)} image, got another file{_cause(error)}. Save it again."
         raise Refused(name, detail) from error
 
 
 def _cause(error: Exception) -> str:
-    """What Pillow said, where it said more than that it knows no such format."""
+    """Return Pillow's message in parentheses, unless it only means an unknown format."""
     return "" if isinstance(error, UnidentifiedImageError) else f" ({reason(error)})"
 
 
 def _upright(image: Image.Image) -> tuple[Image.Image | None, bool]:
-    """The picture turned as its EXIF says, or None where it is upright as stored; and whether EXIF is readable."""
+    """Return the reoriented image, or None if it is stored upright; and whether its EXIF is readable."""
     try:
-        # Pillow reads a JPEG's EXIF while it opens it, and forgets what was wrong: so once more, from the bytes.
+        # Pillow swallows errors in a JPEG's EXIF when it opens the file, so the bytes are parsed again here.
         Image.Exif().load(image.info.get("exif", b""))
         orientation = image.getexif().get(ExifTags.Base.Orientation, _UPRIGHT)
         return (ImageOps.exif_transpose(image) if orientation in range(2, 9) else None), True
     except MemoryError:
         raise
-    except Exception:  # noqa: BLE001 - struct.error, SyntaxError, ValueError, ...: EXIF is a format of its own
+    except Exception:  # noqa: BLE001 - the EXIF parser raises struct.error, SyntaxError, ValueError, ...
         return None, False
 
 
 def _bit_depth(data: bytes) -> int:
-    """Bits of a sample in a PNG's header (PNG specification, section 11.2.2)."""
+    """Return the bits per sample from a PNG's header (PNG specification, section 11.2.2)."""
     *_, depth, _ = _PNG_HEADER.unpack_from(data)
     return int(depth)

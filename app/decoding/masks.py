@@ -1,6 +1,6 @@
-"""Reads one mask that nobody trusts: class indices as they are, or colors that the schema gives the classes.
+"""Reads one untrusted mask, which holds class indices or the colors that the schema gives the classes.
 
-Out: 8-bit class indices in mode L, upright.
+Returns 8-bit class indices in mode L, upright.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.decoding.images import Picture, drop_opaque_alpha, open_picture
+from app.decoding.images import LoadedImage, drop_opaque_alpha, load_image
 from app.decoding.protocol import UploadSchema
 from app.decoding.refusal import Notices, Refused
 from contracts.schemas import LabelSchema
@@ -24,76 +24,79 @@ Packed = NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class Mask:
-    """Class indices in mode L. `is_indexed`: the file held them as numbers, not as colors.
+    """Class indices in mode L. `is_indexed`: the file has indices, not colors.
 
-    `is_turned`: the mask's own EXIF orientation turned it.
+    `is_reoriented`: the mask's EXIF orientation was applied.
     """
 
     image: Image.Image
     is_indexed: bool
-    is_turned: bool
+    is_reoriented: bool
 
 
 def read_mask(
     path: Path, name: str, max_pixels: int, upload: UploadSchema, notices: Notices
 ) -> Mask:
-    """The class indices of one mask file.
+    """Return the class indices of one mask file. Raises `Refused`.
 
-    Where the schema has colors, a palette or RGB pixel means the class of that color. Without them, a palette's
-    index or a grey sample is the class index; samples of fewer than 8 bits count as they are stored.
+    If the schema has colors, a palette or RGB pixel is the class of that color. Without colors, a palette index or
+    grey sample is the class index; samples of fewer than 8 bits are not scaled.
     """
-    picture = open_picture(path, name, ("PNG",), max_pixels, notices=notices)
-    if picture.bit_depth == 16 and picture.image.mode not in _GREY_16_MODES:
-        detail = "Expected 8 bits for each channel, got 16: Pillow would drop the lower half. Save it as 8-bit PNG."
+    loaded = load_image(path, name, ("PNG",), max_pixels, notices=notices)
+    if loaded.bit_depth == 16 and loaded.image.mode not in _GREY_16_MODES:
+        # Pillow would drop the lower 8 bits.
+        detail = "Expected a mask of 8 bits per channel, got 16. Save it as 8-bit PNG."
         raise Refused(name, detail)
-    if picture.image.mode == "P":
-        return _from_palette(picture, name, upload)
-    image = picture.image
+    if loaded.image.mode == "P":
+        return _from_palette(loaded, name, upload)
+    image = loaded.image
     if image.mode in ("LA", "RGBA"):
         image = drop_opaque_alpha(image, name)
     if image.mode == "RGB" and upload.colors is not None:
-        return Mask(_from_colors(_packed(image), name, upload), False, picture.is_turned)
-    samples = _grey_samples(image, picture.bit_depth, name)
-    return _from_grey(samples, name, upload, is_turned=picture.is_turned)
+        return Mask(_from_colors(_packed(image), name, upload), False, loaded.is_reoriented)
+    samples = _grey_samples(image, loaded.bit_depth, name)
+    return _from_grey(samples, name, upload, is_reoriented=loaded.is_reoriented)
 
 
 def count_classes(mask: Image.Image, name: str, labels: LabelSchema) -> tuple[tuple[int, ...], int]:
-    """Pixels of each class, and pixels that are ignored. Raises `Refused` for a value that is neither."""
+    """Return the pixels of each class and the ignored pixels. Raises `Refused` for any other value."""
+    # The histogram of mode L has one count for each of 256 values.
     counts = mask.histogram()
-    known = {*range(labels.num_classes), labels.ignore_index}
-    strangers = [value for value, count in enumerate(counts) if count and value not in known]
-    if strangers:
-        named = ", ".join(str(value) for value in strangers[:_MAX_NAMED_VALUES])
+    valid = {*range(labels.num_classes), labels.ignore_index}
+    invalid = [value for value, count in enumerate(counts) if count and value not in valid]
+    if invalid:
+        listed = ", ".join(str(value) for value in invalid[:_MAX_NAMED_VALUES])
         detail = (
-            f"The mask has pixels of value {named}, but the schema has classes 0 to {labels.num_classes - 1}"
-            f" and ignores {labels.ignore_index}. Correct the mask, or add the classes to the schema."
+            f"Expected class indices 0 to {labels.num_classes - 1}, or {labels.ignore_index} for ignored pixels, got"
+            f" {listed}. Correct the mask, or add the classes to the schema."
         )
         raise Refused(name, detail)
     return tuple(counts[: labels.num_classes]), counts[labels.ignore_index]
 
 
-def _from_palette(picture: Picture, name: str, upload: UploadSchema) -> Mask:
-    """A palette's indices; with colors in the schema, the classes that its colors mean."""
-    image = picture.image
+def _from_palette(loaded: LoadedImage, name: str, upload: UploadSchema) -> Mask:
+    """Return the palette's indices or, if the schema has colors, the classes of its colors."""
+    image = loaded.image
     indices = np.frombuffer(image.tobytes(), dtype=np.uint8).reshape(image.size[::-1])
     if upload.colors is None:
-        return Mask(Image.fromarray(indices), True, picture.is_turned)
+        return Mask(Image.fromarray(indices), True, loaded.is_reoriented)
     palette = np.array(image.getpalette("RGB"), dtype=np.uint32).reshape(-1, 3)
+    # Pillow accepts indices beyond the palette of a damaged file.
     if indices.max() >= len(palette):
-        detail = f"A pixel has index {indices.max()}, but the palette has {len(palette)} colors. Save it again."
+        detail = f"Expected palette indices below {len(palette)}, got {indices.max()}. Save the mask again."
         raise Refused(name, detail)
     packed = (palette @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32))[indices]
-    if upload.ignore_color is None:  # the usual palette has a color of its own for "no label"
-        strangers = indices[~np.isin(packed, _colors(upload))]
-        if (strangers == upload.ignore_index).all():
+    if upload.ignore_color is None:  # the usual palette has an extra color for "no label"
+        unmatched = indices[~np.isin(packed, _colors(upload))]
+        if (unmatched == upload.ignore_index).all():
             packed = np.where(indices == upload.ignore_index, _NO_COLOR, packed).astype(np.uint32)
-    return Mask(_from_colors(packed, name, upload), False, picture.is_turned)
+    return Mask(_from_colors(packed, name, upload), False, loaded.is_reoriented)
 
 
 def _grey_samples(image: Image.Image, bit_depth: int, name: str) -> NDArray[np.uint16]:
-    """The samples of a grey PNG as they are stored.
+    """Return the samples of a grey PNG as they are stored in the file.
 
-    Pillow stretches 2 and 4 bits to 0..255; dividing by 255 / (2**bits - 1) undoes it.
+    Pillow scales 2 and 4 bits to 0..255; dividing by 255 / (2**bits - 1) reverses it.
     """
     if image.mode == "1":
         return np.asarray(image).astype(np.uint16)
@@ -104,51 +107,54 @@ def _grey_samples(image: Image.Image, bit_depth: int, name: str) -> NDArray[np.u
         return np.asarray(image).astype(np.uint16)
     detail = (
         f"Expected class indices as a palette or grey PNG, got mode {image.mode}. Replace each color by the index of"
-        ' its class, or save it as RGB and give "colors" in labelset.json.'
+        ' its class, or save the mask as RGB and list the "colors" in labelset.json.'
     )
     raise Refused(name, detail)
 
 
 def _from_grey(
-    samples: NDArray[np.uint16], name: str, upload: UploadSchema, *, is_turned: bool
+    samples: NDArray[np.uint16], name: str, upload: UploadSchema, *, is_reoriented: bool
 ) -> Mask:
-    """Grey samples as class indices, or as grey colors where the schema gives them to classes.
+    """Return the classes of grey samples, which are class indices or the grey colors of classes.
 
-    Raises `Refused` for samples that may be both and mean different classes.
+    Raises `Refused` if the samples can be both and the classes differ.
     """
     values = np.unique(samples)
     if values[-1] > 255:
-        detail = f"The mask has pixels of value {values[-1]}; class indices go to 254. Save it as an 8-bit PNG."
+        detail = (
+            f"Expected class indices up to 254, got {values[-1]}. Save the mask as an 8-bit PNG."
+        )
         raise Refused(name, detail)
     as_indices = Image.fromarray(samples.astype(np.uint8))
+    # A grey value v is the packed color (v, v, v).
     greys = values.astype(np.uint32) * 0x010101
     if upload.colors is None or not np.isin(greys, _colors(upload)).all():
-        return Mask(as_indices, True, is_turned)
+        return Mask(as_indices, True, is_reoriented)
     as_colors = _from_colors(samples.astype(np.uint32) * 0x010101, name, upload)
     if np.isin(values, _plain_indices(upload)).all() and as_colors != as_indices:
         detail = (
-            'Its grey values are class indices and grey "colors" of other classes at once. Save it as RGB for colors,'
-            ' or leave "colors" out of labelset.json for indices.'
+            'The grey values are class indices and also grey "colors" of other classes. Save the mask as RGB to use'
+            ' colors, or remove "colors" from labelset.json to use indices.'
         )
         raise Refused(name, detail)
-    return Mask(as_colors, False, is_turned)
+    return Mask(as_colors, False, is_reoriented)
 
 
 def _plain_indices(upload: UploadSchema) -> list[int]:
-    """The values that can be meant as indices: classes, and the ignored value unless a class has it as its grey."""
+    """Return the values that can be indices: classes, and ignore_index unless it is the grey of a class."""
     ignored = upload.ignore_index
-    is_grey = ignored * 0x010101 in _colors(upload)
-    return [*range(upload.num_classes), *([] if is_grey else [ignored])]
+    is_color = ignored * 0x010101 in _colors(upload)
+    return [*range(upload.num_classes), *([] if is_color else [ignored])]
 
 
 _NO_COLOR = 1 << 24
-"""Stands for "no label" among packed colors, of which the largest is 0xFFFFFF."""
+"""A packed value for "no label", above the largest packed color 0xFFFFFF."""
 
 
 def _colors(upload: UploadSchema) -> list[int]:
-    """The packed colors of classes and of unlabelled pixels."""
-    known = [*(upload.colors or ()), *([upload.ignore_color] if upload.ignore_color else [])]
-    return [red << 16 | green << 8 | blue for red, green, blue in known]
+    """Return the packed colors of the classes and of unlabelled pixels."""
+    colors = [*(upload.colors or ()), *([upload.ignore_color] if upload.ignore_color else [])]
+    return [red << 16 | green << 8 | blue for red, green, blue in colors]
 
 
 def _packed(image: Image.Image) -> Packed:
@@ -158,24 +164,24 @@ def _packed(image: Image.Image) -> Packed:
 
 
 def _from_colors(packed: Packed, name: str, upload: UploadSchema) -> Image.Image:
-    """Packed colors => indices by the schema's colors. Raises `Refused` for a color that no class has."""
+    """Return the class indices of packed colors. Raises `Refused` for a color that no class has."""
     indices = np.full(packed.shape, upload.ignore_index, dtype=np.uint8)
-    is_known = packed == _NO_COLOR
-    for place, color in enumerate(_colors(upload)):
-        here = packed == color
-        indices[here] = place if place < upload.num_classes else upload.ignore_index
-        is_known |= here
-    if not is_known.all():
-        raise Refused(name, _stranger(packed, is_known))
+    is_matched = packed == _NO_COLOR
+    for index, color in enumerate(_colors(upload)):
+        matches = packed == color
+        indices[matches] = index if index < upload.num_classes else upload.ignore_index
+        is_matched |= matches
+    if not is_matched.all():
+        raise Refused(name, _describe_unmatched(packed, is_matched))
     return Image.fromarray(indices)
 
 
-def _stranger(packed: Packed, is_known: NDArray[np.bool_]) -> str:
-    """What is said of a color that no class has: the first of them, and where it is."""
-    row, column = np.argwhere(~is_known)[0]
+def _describe_unmatched(packed: Packed, is_matched: NDArray[np.bool_]) -> str:
+    """Return the message about the first pixel whose color no class has."""
+    row, column = np.argwhere(~is_matched)[0]
     value = int(packed[row, column])
     color = [value >> 16, value >> 8 & 255, value & 255]
     return (
-        f"The pixel at column {column}, row {row} has color {color}, which no class has. Correct the mask (saved"
-        ' without smoothing), or add the color to "colors", or as "ignore_color", in labelset.json.'
+        f"Expected the color of a class at column {column}, row {row}, got {color}. Save the mask without smoothing,"
+        ' or add the color to "colors", or as "ignore_color", in labelset.json.'
     )

@@ -1,4 +1,4 @@
-"""The app's side of decoding: starts the child, waits for it within limits, and believes only what it can check."""
+"""The app's side of decoding: starts the child, waits for it within limits, and verifies its output."""
 
 import os
 import signal
@@ -28,17 +28,15 @@ from state.settings import Settings
 log = structlog.get_logger()
 
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-"""NumPy's threads each take memory from the child's allowance, and it needs none of them."""
+"""Each NumPy thread takes memory from the child's limit, and the child needs only one."""
 _TOO_LONG = "Decoding took longer than is allowed. Send fewer or smaller files."
-_UNREADABLE = (
-    "The file cannot be read: its decoder ended without a word. Save it again, or leave it out."
-)
+_UNREADABLE = "The file cannot be read: it crashed the decoder. Save it again, or remove it."
 _TIME_SIGNALS = {signal.SIGXCPU, signal.SIGKILL}
-"""How the kernel ends a child that has used its CPU time: the soft limit, then the hard one."""
+"""The kernel's signals at the limits of CPU time: soft, then hard."""
 
 
 def limits_of(settings: Settings) -> DecodeLimits:
-    """The operator's limits, as the child needs them."""
+    """Return the child's limits from the settings."""
     return DecodeLimits(
         memory_bytes=settings.decode_memory_bytes,
         cpu_seconds=int(settings.decode_cpu.total_seconds()),
@@ -57,20 +55,20 @@ def limits_of(settings: Settings) -> DecodeLimits:
 
 
 class Decoder:
-    """Starts decoding children, a few at a time: each may take as much memory as it is allowed."""
+    """Runs decoding children, a few at a time, because each may use its full memory limit."""
 
     def __init__(self, settings: Settings) -> None:
         self._wall = settings.decode_wall
         self._free = threading.BoundedSemaphore(settings.max_decoders)
 
     def run(self, job: DecodeJob, folder: Path) -> DecodeResult:
-        """Decodes `job` in a child that works in `folder`.
+        """Decode `job` in a child process that works in `folder`.
 
-        Raises `InvalidUpload` with every flaw it found, or `Unavailable` when all children are busy: waiting here
-        would keep a thread from answering everybody else.
+        Raises `InvalidUpload` with all flaws, or `Unavailable` if all children are busy or the disk is full. It does
+        not wait for a free child, because that would block a thread that other requests need.
         """
         if not self._free.acquire(blocking=False):
-            raise Unavailable("Too many uploads are being decoded. Send it again in a few seconds.")
+            raise Unavailable("Too many uploads are being decoded. Retry in a few seconds.")
         try:
             return _run_child(job, folder, self._wall)
         finally:
@@ -80,8 +78,9 @@ class Decoder:
 def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
     (folder / JOB).write_bytes(job.model_dump_json().encode())
     try:
-        ended = subprocess.run(  # noqa: S603 - our own module, no shell
+        child = subprocess.run(  # noqa: S603 - our own module, no shell
             [sys.executable, "-m", "app.decoding.child", str(folder)],
+            # No other variable: credentials of the store must not reach the child.
             env={"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(folder), **_ONE_THREAD},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -90,12 +89,13 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
         )
     except subprocess.TimeoutExpired as error:
         raise _undecodable(folder, _TOO_LONG) from error
-    if ended.returncode == DISK_FULL:
-        log.error("no room to decode an upload", folder=str(folder))
+    if child.returncode == DISK_FULL:
+        log.error("disk full while decoding an upload", folder=str(folder))
         raise Unavailable("The server's disk is full. Retry in a few minutes.")
-    if ended.returncode != 0:
-        log.warning("decoding child died", status=ended.returncode, said=ended.stderr[-2_000:])
-        is_late = -ended.returncode in _TIME_SIGNALS
+    # A negative status is the signal that killed the child.
+    if child.returncode != 0:
+        log.warning("decoding child died", status=child.returncode, stderr=child.stderr[-2_000:])
+        is_late = -child.returncode in _TIME_SIGNALS
         raise _undecodable(folder, _TOO_LONG if is_late else _UNREADABLE)
     result = DecodeResult.model_validate_json((folder / RESULT).read_bytes())
     if result.flaws:
@@ -104,15 +104,16 @@ def _run_child(job: DecodeJob, folder: Path, wall: timedelta) -> DecodeResult:
 
 
 def read_decoded(folder: Path, file: DecodedFile) -> bytes:
-    """The bytes of a file that the child wrote, if they are what it said."""
+    """Return the bytes of a file that the child wrote. Raises `InvalidUpload` if they do not match their digest."""
     data = (folder / OUT / file.file_name).read_bytes()
+    # A compromised child could write a result that does not match its files.
     if sha256_of(data) != file.sha256:
         raise _undecodable(folder, _UNREADABLE)
     return data
 
 
 def _undecodable(folder: Path, detail: str) -> InvalidUpload:
-    """A refusal that names the file which was being read, where the child got as far as one."""
+    """Return an error that names the file that the child was reading, if any."""
     note = folder / READING
     file = note.read_text(encoding="utf-8")[:200] if note.exists() else None
     return InvalidUpload(detail, flaws=[Flaw(file=file, detail=detail)])

@@ -1,7 +1,7 @@
-"""What the app and the decoding child tell each other, by files in one folder that both see.
+"""The messages between the app and the decoding child, which are files in a shared folder.
 
-In: `job.json` and the spooled upload. Out: `result.json` and `out/{sha256}.{suffix}`. The child gets nothing else: no
-settings, no secrets, no network address.
+Input: `job.json` and the spooled upload. Output: `result.json` and `out/{sha256}.{suffix}`. The child receives nothing
+else: no settings, no secrets, no network address.
 """
 
 from pathlib import Path
@@ -18,16 +18,16 @@ JOB = "job.json"
 RESULT = "result.json"
 OUT = "out"
 READING = "reading"
-"""Holds the name of the file that the child is reading, for the case that it does not live to say more."""
+"""The file with the name of the upload's file being read, for an error message if the child is killed."""
 DISK_FULL = 75
-"""The child's exit status when there was no room to write (EX_TEMPFAIL): the upload may be sound."""
+"""The child's exit status when the disk is full (EX_TEMPFAIL): the upload may be valid."""
 
 Suffix = Literal["png", "npy", "json"]
 MEDIA_TYPES: dict[Suffix, str] = {"png": "image/png", "npy": NPY_TYPE, "json": "application/json"}
 
 
 class DecodeLimits(Model):
-    """How far the child may go. A vertex is a corner of a polygon, or a run of an RLE mask."""
+    """The child's resource limits. A vertex is a corner of a polygon or a run of an RLE mask."""
 
     memory_bytes: int
     cpu_seconds: int
@@ -45,16 +45,16 @@ class DecodeLimits(Model):
 
 
 class SpooledFile(Model):
-    """One uploaded file: the name it was sent under, and where it lies."""
+    """One uploaded file: its name in the upload, and its path on disk."""
 
     name: str
     path: Path
 
 
 class DecodeJob(Model):
-    """One upload: an archive, or single files named as they would be inside one.
+    """One upload: an archive, or single files with the names that they would have in an archive.
 
-    `schema_text` stands in for labelset.json.
+    `schema_text` replaces labelset.json.
     """
 
     archive: Path | None
@@ -64,7 +64,7 @@ class DecodeJob(Model):
 
 
 class DecodedFile(Model):
-    """A normalised file in the folder `out`, named by its digest."""
+    """A normalized file in the folder `out`, named by its digest."""
 
     sha256: Sha256
     num_bytes: int
@@ -72,12 +72,12 @@ class DecodedFile(Model):
 
     @property
     def file_name(self) -> str:
-        """Its name in the folder `out`, and the end of its key in the store."""
+        """Return its name in the folder `out`, which is also the last part of its key in the store."""
         return f"{self.sha256}.{self.suffix}"
 
 
 class DecodedEntry(Model):
-    """One image as RGB and its labels: 8-bit class indices, points in the schema's order, 16-bit or float32 depth."""
+    """One image in RGB with its labels: 8-bit class indices, keypoints in schema order, 16-bit or float32 depth."""
 
     name: str
     image: DecodedFile
@@ -93,7 +93,7 @@ class DecodedEntry(Model):
 
 
 class UploadSchema(LabelSchema):
-    """`labelset.json`: the label schema, a name for people, and the color of unlabelled pixels in color masks."""
+    """`labelset.json`: the label schema, a display name, and the color of unlabelled pixels in color masks."""
 
     name: Annotated[str, Field(max_length=200)] = ""
     ignore_color: Annotated[
@@ -102,12 +102,13 @@ class UploadSchema(LabelSchema):
 
     @property
     def labels(self) -> LabelSchema:
-        """The schema alone."""
+        """Return the label schema without the other fields."""
+        # Validated again, so that the result has exactly the fields of a label schema.
         return LabelSchema.model_validate(self.model_dump(exclude={"name", "ignore_color"}))
 
 
 class DecodeResult(Model):
-    """A schema and entries, with warnings; or flaws."""
+    """The schema, entries and warnings of a valid upload, or the flaws of an invalid one."""
 
     upload: UploadSchema | None = None
     entries: tuple[DecodedEntry, ...] = ()

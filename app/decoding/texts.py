@@ -1,4 +1,4 @@
-"""Reads text files that nobody trusts. A byte order mark says how the text is encoded; without one it is UTF-8."""
+"""Reads untrusted text files: UTF-8, or the encoding of their byte order mark."""
 
 import codecs
 from pathlib import Path
@@ -15,13 +15,14 @@ _MARKS = (
 
 
 def read_text(path: Path, name: str, max_bytes: int, advice: str) -> str:
-    """The text of a file. Raises `Refused` for one that is too large (with `advice`) or not UTF-8."""
-    if path.stat().st_size > max_bytes:
-        raise Refused(name, f"It is larger than {max_bytes} bytes. {advice}")
+    """Return the text of a file. Raises `Refused` if it is too large (with `advice`) or not UTF-8."""
+    num_bytes = path.stat().st_size
+    if num_bytes > max_bytes:
+        raise Refused(name, f"Expected at most {max_bytes} bytes, got {num_bytes}. {advice}")
     data = path.read_bytes()
-    encoding = next((known for mark, known in _MARKS if data.startswith(mark)), "utf-8")
+    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        detail = f"It is not UTF-8 text (byte {error.start} is 0x{data[error.start]:02x}). Save it as UTF-8."
+        detail = f"Expected UTF-8 text, got byte 0x{data[error.start]:02x} at position {error.start}. Save it as UTF-8."
         raise Refused(name, detail) from error

@@ -1,4 +1,4 @@
-"""Reads what an upload says of its labels: labelset.json, the form's text in its place, and a COCO file's own names."""
+"""Reads an upload's label schema: labelset.json or the form field, completed by the names of a COCO file."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,79 +6,90 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from app.decoding.coco.classes import check_labels_something, declared
-from app.decoding.coco.files import CocoFile
-from app.decoding.parts import SCHEMA, Place, Sorted
+from app.decoding.coco.classes import check_labels_something, derive_schema
+from app.decoding.coco.file import CocoFile
+from app.decoding.parts import SCHEMA, SchemaSource, SortedFiles
 from app.decoding.protocol import DecodeJob, UploadSchema
 from app.decoding.refusal import Notices, Refused, reason
 from app.decoding.texts import read_text
-from app.http.flaws import in_words, place_of
+from app.messages import describe, place_of
+
+_OLD_SPELLINGS = {"colours": "colors", "ignore_colour": "ignore_color"}
+"""Fields of version 0.1, which are still read."""
 
 
-def place_of_schema(job: DecodeJob, found: Sorted) -> Place:
-    """Where the schema was sent: the form's field, labelset.json, or else the COCO file, which stands in for it."""
+def source_of_schema(job: DecodeJob, files: SortedFiles) -> SchemaSource:
+    """Return where the schema was sent: the form field, labelset.json, or else the COCO file."""
     if job.schema_text is not None:
-        return Place(pointer="/schema")
-    if found.schema is not None or found.coco is None:
-        return Place(file=SCHEMA)
-    return Place(file=found.coco.name)
+        return SchemaSource(pointer="/schema")
+    if files.schema is not None or files.coco is None:
+        return SchemaSource(file=SCHEMA)
+    return SchemaSource(file=files.coco.name)
 
 
 def read_schema(
-    job: DecodeJob, found: Sorted, coco: CocoFile | None, notices: Notices
+    job: DecodeJob, files: SortedFiles, coco: CocoFile | None, notices: Notices
 ) -> UploadSchema:
-    """The schema. What labelset.json does not say, a COCO file does. Raises `Refused` when neither says enough."""
-    place = place_of_schema(job, found)
-    if job.schema_text is None and found.schema is None and coco is None:
+    """Return the schema. A COCO file adds what labelset.json omits. Raises `Refused` if it is missing or invalid."""
+    source = source_of_schema(job, files)
+    if job.schema_text is None and files.schema is None and coco is None:
         detail = (
-            'The schema is missing. Add labelset.json, or the form field "schema", such as'
+            'Expected a schema, got none. Add labelset.json, or the form field "schema", such as'
             ' {"name": "faces", "classes": ["background", "skin"], "ignore_index": 255}.'
         )
         raise Refused(None, detail)
-    said = _parse(_schema_text(job, found), place)
+    declared = _parse(_schema_text(job, files), source)
+    _check_spelling(declared, source)
     derived: Mapping[str, Any] = {}
-    if coco is not None and found.coco is not None:
-        derived = declared(coco, found.coco.name, notices, own_classes="classes" in said)
-        if not {"classes", "keypoints", "depth"} & {*derived, *said}:
-            check_labels_something(coco, found.coco.name)
-        if "classes" in said and not found.labels("segmentation") and not coco.has_regions:
-            check_labels_something(coco, found.coco.name)
+    if coco is not None and files.coco is not None:
+        derived = derive_schema(coco, files.coco.name, notices, own_classes="classes" in declared)
+        # The COCO file is the cause, so the refusal must name it and not the schema.
+        if not {"classes", "keypoints", "depth"} & {*derived, *declared}:
+            check_labels_something(coco, files.coco.name)
+        if "classes" in declared and not files.labels("segmentation") and not coco.has_regions:
+            check_labels_something(coco, files.coco.name)
     try:
-        return UploadSchema.model_validate({**derived, **said})
+        return UploadSchema.model_validate({**derived, **declared})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in place_of(first))
-        if where and where.partition(".")[0] in derived.keys() - said.keys() and found.coco:
-            place = Place(file=found.coco.name)
+        # The invalid field may come from the COCO file instead of labelset.json.
+        if where and where.partition(".")[0] in derived.keys() - declared.keys() and files.coco:
+            source = SchemaSource(file=files.coco.name)
         prefix = f"{where}: " if where else ""
-        detail = f"{prefix}{in_words(first)} Correct the schema."
-        raise Refused(place.file, detail, pointer=place.pointer) from error
+        detail = f"{prefix}{describe(first)} Correct the schema."
+        raise Refused(source.file, detail, pointer=source.pointer) from error
 
 
-def _parse(text: str | None, place: Place) -> Mapping[str, Any]:
-    """The JSON object in a text; nothing for no text."""
+def _parse(text: str | None, source: SchemaSource) -> Mapping[str, Any]:
+    """Return the JSON object in a text; an empty one without a text."""
     if text is None:
         return {}
     try:
-        said = from_json(text)
+        parsed = from_json(text)
     except ValueError as error:
-        detail = f"This is not JSON ({reason(error)}). Correct the schema."
-        raise Refused(place.file, detail, pointer=place.pointer) from error
-    if not isinstance(said, dict):
-        kind = {list: "an array", str: "a text", bool: "true or false", type(None): "null"}
-        detail = (
-            f"Expected one JSON object, got {kind.get(type(said), 'a number')}. Correct the schema."
-        )
-        raise Refused(place.file, detail, pointer=place.pointer)
-    return said
+        detail = f"The schema is not valid JSON ({reason(error)}). Correct it."
+        raise Refused(source.file, detail, pointer=source.pointer) from error
+    if not isinstance(parsed, dict):
+        kind = {list: "an array", str: "text", bool: "true or false", type(None): "null"}
+        detail = f"Expected one JSON object, got {kind.get(type(parsed), 'a number')}. Correct the schema."
+        raise Refused(source.file, detail, pointer=source.pointer)
+    return parsed
 
 
-def _schema_text(job: DecodeJob, found: Sorted) -> str | None:
-    """The schema's text without a byte order mark."""
+def _check_spelling(declared: Mapping[str, Any], source: SchemaSource) -> None:
+    for old, new in _OLD_SPELLINGS.items():
+        if old in declared and new in declared:
+            detail = f"Expected only one of '{new}' and its old spelling '{old}', got both. Remove '{old}'."
+            raise Refused(source.file, detail, pointer=source.pointer)
+
+
+def _schema_text(job: DecodeJob, files: SortedFiles) -> str | None:
+    """Return the schema's text without a byte order mark, or None if none was sent."""
     if job.schema_text is not None:
         return job.schema_text.removeprefix("\ufeff")
-    if found.schema is None:
+    if files.schema is None:
         return None
     return read_text(
-        found.schema, SCHEMA, job.limits.max_json_bytes, "A schema is names and numbers."
+        files.schema, SCHEMA, job.limits.max_json_bytes, "Remove everything but the schema."
     )

@@ -1,4 +1,4 @@
-"""`/v1/files/{key}`: stored objects by a link that we signed, where the store itself cannot sign. Range and ETag."""
+"""`/v1/files/{key}`: stored objects by links that the app signs if the store cannot. Supports Range and ETag."""
 
 import mimetypes
 import re
@@ -27,29 +27,30 @@ def read_file(
     if_none_match: Annotated[str | None, Header()] = None,
     if_range: Annotated[str | None, Header()] = None,
 ) -> Response:
-    """The object, whole or the range asked for."""
+    """Return the object or the requested range of it."""
     check_link(services.secret, key, expires, signature)
     info = services.store.head(key)
     if info is None:
         raise Gone("file", key.rpartition("/")[2])
     headers = _headers(info)
+    # A substring test is enough: the header is a list of quoted tags.
     if if_none_match is not None and headers["ETag"] in if_none_match:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     if if_range is not None and if_range.strip() != headers["ETag"]:
-        range_header = None  # the caller has a part of something else, or names it by a date
-    wanted = _wanted(range_header, info.num_bytes)
-    if wanted is None:
+        range_header = None  # the caller has part of another version, or names a date
+    requested = _requested_range(range_header, info.num_bytes)
+    if requested is None:
         raise HTTPException(
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-            f"The object has {info.num_bytes} bytes, and '{range_header}' asks for none of them.",
+            f"Expected a range of the object's {info.num_bytes} bytes, got '{range_header}'. Request existing bytes.",
             {"Content-Range": f"bytes */{info.num_bytes}"},
         )
-    is_partial = len(wanted) < info.num_bytes
+    is_partial = len(requested) < info.num_bytes
     if is_partial:
-        headers["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{info.num_bytes}"
-    headers["Content-Length"] = str(len(wanted))
+        headers["Content-Range"] = f"bytes {requested.start}-{requested.stop - 1}/{info.num_bytes}"
+    headers["Content-Length"] = str(len(requested))
     return StreamingResponse(
-        services.store.chunks(key, wanted),
+        services.store.chunks(key, requested),
         status_code=HTTPStatus.PARTIAL_CONTENT if is_partial else HTTPStatus.OK,
         media_type=mimetypes.guess_type(key)[0] or "application/octet-stream",
         headers=headers,
@@ -61,21 +62,23 @@ def _headers(info: ObjectInfo) -> dict[str, str]:
     return {
         "ETag": f'"{etag}"',
         "Accept-Ranges": "bytes",
+        # A key's content never changes, but its link expires.
         "Cache-Control": "private, max-age=900, immutable",
         "Content-Disposition": f'attachment; filename="{info.key.rpartition("/")[2]}"',
         "X-Content-Type-Options": "nosniff",
     }
 
 
-def _wanted(header: str | None, num_bytes: int) -> range | None:
-    """The bytes that a Range header (RFC 9110, section 14.2) asks for; None when there are none of them.
+def _requested_range(header: str | None, num_bytes: int) -> range | None:
+    """Return the bytes that a Range header (RFC 9110, section 14.2) requests; None if the object has none of them.
 
-    Several ranges at once, or another unit, are answered with the whole object, as the RFC allows.
+    Several ranges or another unit give the whole object, as the RFC allows.
     """
-    found = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header or "")
-    if found is None or found[0] == "bytes=-":
+    match = re.fullmatch(r"bytes=([0-9]{0,18})-([0-9]{0,18})", header or "")
+    if match is None or match[0] == "bytes=-":
         return range(num_bytes)
-    first, last = found.groups()
+    first, last = match.groups()
+    # `bytes=-N` requests the last N bytes.
     if not first:
         start, stop = max(0, num_bytes - int(last)), num_bytes
     else:

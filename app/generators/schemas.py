@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
@@ -22,7 +22,11 @@ from contracts.jobs import JobEnvelope
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 License = Annotated[
     str,
-    Field(max_length=2_000, description="What the uploader says of the terms it is used under"),
+    Field(
+        max_length=2_000,
+        validation_alias=AliasChoices("license", "licence"),
+        description="What the uploader says of the terms it is used under",
+    ),
 ]
 
 

@@ -13,9 +13,9 @@ from starlette.datastructures import FormData, UploadFile
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
 from app.generators.service import CheckpointFile
-from app.http.flaws import printable
 from app.http.json_bodies import read_json
 from app.http.requests import ServicesDep
+from app.messages import printable
 from contracts.base import Model
 from contracts.errors.tree import InvalidRequest, TooLarge
 

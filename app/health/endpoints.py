@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz`: is the process alive, and can it serve?"""
+"""`/livez` and `/readyz`: whether the process is alive and can serve requests."""
 
 from http import HTTPStatus
 from typing import Literal
@@ -17,13 +17,13 @@ Readiness = Literal["ready", "degraded", "unready"]
 
 
 class Alive(Model):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["alive"] = "alive"
 
 
 class Ready(Model):
-    """`degraded`: requests are taken, but nobody works on some of them. `store`: it gives objects and takes them."""
+    """`degraded`: requests are accepted, but some queue has no worker. `store`: it can be read and written."""
 
     status: Readiness
     redis: bool
@@ -33,13 +33,13 @@ class Ready(Model):
 
 @router.get("/livez")
 def is_alive() -> Alive:
-    """Whether the process answers; looks at nothing else."""
+    """Report that the process is alive; nothing else is checked."""
     return Alive()
 
 
 @router.get("/readyz")
 def is_ready(response: Response, services: ServicesDep) -> Ready:
-    """Whether requests can be served: 503 without Redis or the store; `degraded` without fresh workers."""
+    """Report whether requests can be served: 503 without Redis or the store, `degraded` without fresh workers."""
     workers = _count_workers(services)
     store = services.store_probe.is_usable()
     status: Readiness = "ready"
@@ -52,7 +52,7 @@ def is_ready(response: Response, services: ServicesDep) -> Ready:
 
 
 def _count_workers(services: Services) -> dict[str, int] | None:
-    """Fresh workers by queue; None when Redis does not answer."""
+    """Count the fresh workers of each queue; return None if Redis does not respond."""
     try:
         beats = services.ledger.workers()
     except redis.RedisError:

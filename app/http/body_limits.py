@@ -1,4 +1,4 @@
-"""Makes a problem of the one answer that FastAPI gives past our error handlers: the plain 413 of its body limit."""
+"""Turns FastAPI's plain 413 of its body limit into problem+json: that response bypasses the error handlers."""
 
 from http import HTTPStatus
 
@@ -11,7 +11,7 @@ from contracts.errors.tree import TooLarge
 
 
 class BodyLimitProblems:
-    """ASGI middleware: a 413 that is not yet problem+json becomes one."""
+    """ASGI middleware that rewrites a 413 response as problem+json unless it already is."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -23,7 +23,9 @@ class BodyLimitProblems:
             nonlocal is_replaced
             if message["type"] == "http.response.start" and _is_plain_refusal(message):
                 is_replaced = True
-                error = TooLarge("The body is larger than this address takes. Send less at once.")
+                error = TooLarge(
+                    "The body is larger than this address accepts. Send less data in one request."
+                )
                 await respond(Request(scope), error)(scope, receive, send)
             elif not is_replaced:
                 await send(message)

@@ -1,16 +1,16 @@
-"""Answers HEAD as GET is answered, without the body (RFC 9110, section 9.3.2). FastAPI alone answers it with 405."""
+"""Answers HEAD like GET, without the body (RFC 9110, section 9.3.2). FastAPI by itself answers it with 405."""
 
 from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-class _Answered(Exception):
-    """Ends what would go on to make a body."""
+class _HeadersSent(Exception):
+    """Stops the endpoint before it produces the body."""
 
 
 class Heads:
-    """ASGI middleware: a HEAD is a GET that ends with its headers. No body is begun, also where one has no end."""
+    """ASGI middleware that runs a HEAD as a GET and stops it after the headers, so endless bodies never start."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -24,7 +24,7 @@ class Heads:
             await send(message)
             if message["type"] == "http.response.start":
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
-                raise _Answered
+                raise _HeadersSent
 
-        with suppress(_Answered):
+        with suppress(_HeadersSent):
             await self.app({**scope, "method": "GET"}, receive, send_headers)

@@ -1,7 +1,7 @@
-"""Refuses requests that a foreign web page makes a browser send: by the name they ask for, and by where they come from.
+"""Refuses requests that a foreign web page makes a browser send, by their `Host` and `Origin` headers.
 
-A page whose name is rebound to this address (DNS rebinding) sends its own name as `Host`. A page elsewhere that posts
-here sends its own `Origin`. Clients that are no browsers send neither a foreign `Host` nor an `Origin`.
+A page that rebinds its name to this address (DNS rebinding) sends its own name as `Host`. A page of another site that
+posts here sends its own `Origin`. Other clients than browsers send neither a foreign `Host` nor an `Origin`.
 """
 
 import ipaddress
@@ -12,23 +12,23 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.http.flaws import quoted
 from app.http.problems import respond
+from app.messages import quoted
 from contracts.errors.tree import ForeignHost, ForeignOrigin, HandsOffError
 from state.settings import Settings
 
 ANY = "*"
 _ALWAYS_OPEN = frozenset({"/livez", "/readyz"})
-"""Probes ask by the container's address, and these answers say nothing of anybody's data."""
+"""Health probes use the container's address, and these responses contain no user data."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Authority = tuple[str, int | None]
-"""A host in lower case, and its port; None for the default port of the scheme."""
+"""A host in lower case and its port, None for the default port of the scheme."""
 
 
 class Hosts:
-    """ASGI middleware: 421 for a foreign `Host`, 403 for a change that a foreign page asks for."""
+    """ASGI middleware: 421 for a foreign `Host`, 403 for a change requested by a foreign page."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
@@ -47,6 +47,7 @@ class Hosts:
             return None
         headers = Headers(scope=scope)
         names = headers.getlist("Host")
+        # Two Host headers are ambiguous: a proxy may have checked the other one.
         host = _authority(names[0], "") if len(names) == 1 else None
         if host is None or not self._is_allowed(host[0]):
             return ForeignHost(quoted(", ".join(names)) if names else "none")
@@ -59,22 +60,24 @@ class Hosts:
 
     def _check_origin(self, headers: Headers, host: Authority) -> HandsOffError | None:
         origins = headers.getlist("Origin")
+        # The Host header is trusted here, because `_refusal` has checked it.
         own = {(host[0], port) for port in _same_ports(host[1])}
         if self._public is not None:
             own.add(self._public)
         if any(_authority_of_url(origin) not in own for origin in origins):
             return ForeignOrigin(f"Origin {quoted(', '.join(origins))}")
+        # Browsers send it even if a request has no Origin.
         if headers.get("Sec-Fetch-Site", "").strip().lower() == "cross-site":
             return ForeignOrigin('Sec-Fetch-Site "cross-site"')
         return None
 
 
 def allowed_hosts(settings: Settings) -> frozenset[str]:
-    """Return the names that requests may ask for, beside those of loopback."""
+    """Return the host names that requests may use besides the loopback names."""
     listed: Iterable[str] = (settings.allowed_hosts or "").split(",")
-    found = [_authority(name.strip(), "") for name in (*listed, settings.host) if name.strip()]
+    parsed = [_authority(name.strip(), "") for name in (*listed, settings.host) if name.strip()]
     public = _authority_of_url(settings.public_url or "")
-    return frozenset(one[0] for one in (*found, public) if one is not None)
+    return frozenset(one[0] for one in (*parsed, public) if one is not None)
 
 
 def _is_loopback(name: str) -> bool:
@@ -87,7 +90,7 @@ def _is_loopback(name: str) -> bool:
 
 
 def _authority(text: str, scheme: str) -> Authority | None:
-    """`Host:port` taken apart, or None for what is none. A dot at a name's end means nothing."""
+    """Parse `host:port`; return None for invalid text. A trailing dot of the name is ignored."""
     try:
         parts = urlsplit(f"//{text}")
         name, port = parts.hostname or "", parts.port
@@ -95,13 +98,14 @@ def _authority(text: str, scheme: str) -> Authority | None:
             name = f"[{ipaddress.ip_address(name).compressed}]"
     except ValueError:
         return None
+    # `urlsplit` accepts more than a Host header may have.
     if not name or parts.path or parts.query or parts.fragment or "@" in text or "\\" in text:
         return None
     return name.removesuffix("."), None if port == _DEFAULT_PORTS.get(scheme) else port
 
 
 def _authority_of_url(url: str) -> Authority | None:
-    """The authority of an origin or of another URL; None for `null` and everything that has none."""
+    """Return the authority of an origin or another URL; None for `null` and URLs without one."""
     scheme, mark, rest = url.strip().lower().partition("://")
     if not mark or scheme not in _DEFAULT_PORTS:
         return None
@@ -109,5 +113,5 @@ def _authority_of_url(url: str) -> Authority | None:
 
 
 def _same_ports(port: int | None) -> set[int | None]:
-    """How a port may be written in an origin: a default one is left out there, whatever the scheme."""
+    """Return the spellings of a port in an origin: browsers omit the default port of either scheme."""
     return {port, None} if port in _DEFAULT_PORTS.values() else {port}

@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: the same request twice makes one thing, even when Redis was lost in between.
+"""`Idempotency-Key`: a repeated request creates one resource, even when Redis was lost in between.
 
-The key reserves an id in the store before anything is made under it, and what is made keeps the key and the digest of
-its body. A lock in Redis only keeps two at the same moment apart.
+The key reserves an id in the store before the resource is created, and the resource stores the key and the digest of
+the body. The lock in Redis only separates two requests at the same moment.
 """
 
 from collections.abc import Iterator
@@ -22,26 +22,26 @@ from state import keys, records
 T = TypeVar("T")
 
 RESERVING = timedelta(minutes=1)
-"""How long another request with the same key is kept out, should the one that is served never end."""
+"""The lock's lifetime: how long a request that never ends blocks others with the same key."""
 
 
 @dataclass(frozen=True)
 class Created(Generic[T]):
-    """What a create made, or what an earlier request with the same key had made."""
+    """The created resource. `is_replay`: an earlier request with the same key created it."""
 
     value: T
     is_replay: bool
 
 
 class Reservation(Model):
-    """`idempotency/{sha256 of the key}.json`: the id that the key's request makes, or made."""
+    """`idempotency/{sha256 of the key}.json`: the id reserved for the request with this key."""
 
     id: str
     created_at: Timestamp
 
 
 def idempotency_of(key: str | None, noun: keys.Noun, body: object) -> Idempotency | None:
-    """The key and the digest of what it came with; None without a key. `body` is a JSON value."""
+    """Return the key and the digest of its body, a JSON value; None without a key."""
     return Idempotency(key=key, fingerprint=digest_of([noun, body])) if key is not None else None
 
 
@@ -54,12 +54,13 @@ def reserve(
     *,
     lock_ttl: timedelta = RESERVING,
 ) -> Iterator[str]:
-    """The id to make a thing under: the one that the key reserved before, else a new one.
+    """Yield the id of the resource to create: the one that the key reserved before, else a new one.
 
-    Raises `RequestInProgress` while another request with the key is served, `IdempotencyMismatch` when the key made
-    another kind of thing, and `redis.RedisError` when Redis is away: then nothing has been stored.
+    Raises `RequestInProgress` while another request with the key is processed, `IdempotencyMismatch` when the key
+    was used for another kind of resource, and `redis.RedisError` when Redis does not respond; nothing is stored then.
     """
     if idempotency is None:
+        # Without Redis the job could not be queued, so fail before anything is stored.
         services.ledger.ping()
         yield new_id(prefix)
         return
@@ -73,24 +74,25 @@ def reserve(
         services.ledger.unlock(name, owner)
 
 
-def check_replay(standing: Idempotency | None, idempotency: Idempotency | None) -> None:
-    """Raises `IdempotencyMismatch` when what stands was made from another body."""
-    if standing is not None and standing != idempotency:
-        raise _mismatch(standing.key)
+def check_replay(stored: Idempotency | None, requested: Idempotency | None) -> None:
+    """Raise `IdempotencyMismatch` if the stored resource was created from another body."""
+    if stored is not None and stored != requested:
+        raise _mismatch(stored.key)
 
 
 def _reserved_id(services: Services, tenant: str, prefix: str, idempotency: Idempotency) -> str:
     key = keys.idempotency(tenant, idempotency.key)
-    standing = records.read(services.store, key, Reservation)
-    if standing is None or now() - standing.created_at > services.settings.idempotency_ttl:
-        standing = Reservation(id=new_id(prefix), created_at=now())
-        records.write(services.store, key, standing)
-    if prefix_of(standing.id) != prefix:
+    reservation = records.read(services.store, key, Reservation)
+    # An expired key may be used for a new request.
+    if reservation is None or now() - reservation.created_at > services.settings.idempotency_ttl:
+        reservation = Reservation(id=new_id(prefix), created_at=now())
+        records.write(services.store, key, reservation)
+    if prefix_of(reservation.id) != prefix:
         raise _mismatch(idempotency.key)
-    return standing.id
+    return reservation.id
 
 
 def _mismatch(key: str) -> IdempotencyMismatch:
     return IdempotencyMismatch(
-        f"Idempotency-Key '{key}' came before with another request. Use a new key for a new request."
+        f"Idempotency-Key '{key}' was already used for a different request. Use a new key for a new request."
     )

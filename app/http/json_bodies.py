@@ -1,4 +1,4 @@
-"""Reads the JSON of every request, strictly: what a reader could take in two ways is refused.
+"""Parses the JSON of every request strictly: ambiguous input is refused.
 
 Duplicate names, NaN and Infinity, numbers beyond a float, other encodings than UTF-8 and deep nesting are errors.
 """
@@ -11,33 +11,33 @@ from typing import Any, NoReturn
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.http.flaws import quoted, shortened
+from app.messages import quoted, shortened
 from contracts.errors.tree import InvalidRequest, UnreadableBody
 
 MAX_DIGITS = 400
-"""More than any number of a request has; Python itself refuses to read integers of more than 4,300."""
+"""No valid request has a number this long. Python itself refuses integers of more than 4,300 digits."""
 
 MAX_LEVELS = 32
-"""More than any request has."""
+"""No valid request is nested this deep."""
 
-_TOO_DEEP = f"Expected at most {MAX_LEVELS} levels of lists and objects, found more. /docs shows what is taken."
+_TOO_DEEP = f"Expected at most {MAX_LEVELS} levels of lists and objects, got more. See /docs for the request's schema."
 
 MAX_NAMES = 1_000
-"""More than any object of a request has. Naming 60,000 unknown fields one by one took 2 s of the event loop."""
+"""No valid request has an object this large. Reporting 60,000 unknown fields blocked the event loop for 2 s."""
 
 
 def read_json(body: bytes) -> object:
-    """Return the one JSON value of a body; a byte order mark in front is skipped.
+    """Return the JSON value of a body; a leading byte order mark is skipped.
 
-    Raises `UnreadableBody` (400) for what cannot be read, `InvalidRequest` (422) for what is no sound JSON.
+    Raises `UnreadableBody` (400) for a wrong encoding or an exceeded limit, `InvalidRequest` (422) for invalid JSON.
     """
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        found = f"byte 0x{body[error.start]:02x} at position {error.start}"
-        raise UnreadableBody(f"Expected UTF-8 text, found {found}. Send it as UTF-8.") from None
+        actual = f"byte 0x{body[error.start]:02x} at position {error.start}"
+        raise UnreadableBody(f"Expected UTF-8 text, got {actual}. Send it as UTF-8.") from None
     if not text.strip():
-        raise InvalidRequest.at("/", "Expected one JSON object, found an empty body.")
+        raise InvalidRequest.at("/", "Expected one JSON object, got an empty body.")
     try:
         value = json.loads(
             text,
@@ -46,20 +46,22 @@ def read_json(body: bytes) -> object:
             parse_float=_float,
             parse_int=_int,
         )
-    except RecursionError:  # at a depth that depends on the version of Python
+    except RecursionError:  # the depth depends on the Python version
         raise UnreadableBody(_TOO_DEEP) from None
     except json.JSONDecodeError as error:
-        detail = f"The body is not JSON: {shortened(error.msg, 100)} at character {error.pos}."
+        detail = (
+            f"The body is not valid JSON: {shortened(error.msg, 100)} at character {error.pos}."
+        )
         raise InvalidRequest.at("/", detail) from None
     _check_depth(value)
     return value
 
 
 class JsonRoute(APIRoute):
-    """A route whose JSON body is read by `read_json` instead of the framework's lenient reader."""
+    """A route that parses JSON bodies by `read_json` instead of FastAPI's lenient parser."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler of the route, which gets a request with the strict reader."""
+        """Return the route's handler, which receives a request with the strict parser."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
@@ -69,14 +71,14 @@ class JsonRoute(APIRoute):
 
 
 class _StrictRequest(Request):
-    async def json(self) -> Any:  # noqa: ANN401 - as the method that it overrides
+    async def json(self) -> Any:  # noqa: ANN401 - as in the overridden method
         if not hasattr(self, "_json"):
             self._json = read_json(await self.body())
         return self._json
 
 
 def _check_depth(value: object) -> None:
-    """Refuse a value of more than `MAX_LEVELS` lists and objects inside each other, level by level."""
+    """Raise `UnreadableBody` for a value nested deeper than `MAX_LEVELS`, checked level by level."""
     level = [value]
     for _ in range(MAX_LEVELS + 1):
         nested = [one for one in level if isinstance(one, dict | list)]
@@ -90,28 +92,30 @@ def _check_depth(value: object) -> None:
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(pairs) > MAX_NAMES:
-        detail = f"Expected at most {MAX_NAMES} names in one object, found {len(pairs)}."
+        detail = f"Expected at most {MAX_NAMES} names in one object, got {len(pairs)}."
         raise UnreadableBody(detail)
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+    # json keeps the last of two equal names; a proxy may have checked the first.
+    parsed = dict(pairs)
+    if len(parsed) < len(pairs):
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
         detail = (
-            f"Expected each name once, found {quoted(twice)} twice in one object. Send it once."
+            f"Expected each name once in an object, got {quoted(repeated)} twice. Send it once."
         )
         raise InvalidRequest.at("/", detail)
-    return found
+    return parsed
 
 
 def _refuse_constant(word: str) -> NoReturn:
-    raise InvalidRequest.at("/", f"Expected a finite number, found {word}, which is no JSON.")
+    raise InvalidRequest.at("/", f"Expected a finite number, got {word}, which is not valid JSON.")
 
 
 def _float(text: str) -> float:
     _check_length(text)
+    # Python reads 1e999 as infinity without an error.
     number = float(text)
     if number in {float("inf"), float("-inf")}:
         raise InvalidRequest.at(
-            "/", f"Expected a number up to 1e308, found {shortened(text, 40)}. Send a smaller one."
+            "/", f"Expected a number up to 1e308, got {shortened(text, 40)}. Send a smaller one."
         )
     return number
 
@@ -124,5 +128,5 @@ def _int(text: str) -> int:
 def _check_length(number: str) -> None:
     if len(number) > MAX_DIGITS:
         raise UnreadableBody(
-            f"Expected a number of at most {MAX_DIGITS} digits, found one of {len(number)}."
+            f"Expected a number of at most {MAX_DIGITS} digits, got one of {len(number)}."
         )

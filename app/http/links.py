@@ -1,8 +1,8 @@
-"""Links in answers: to other resources, and signed ones to stored objects.
+"""Links in responses: to other resources, and signed ones to stored objects.
 
-Where the store can sign, large files go directly between the store and the caller. A folder or memory cannot sign, so
-the app serves `/v1/files/{key}` and receives `/v1/uploads/{id}/content` itself, by links that it signed. Such a link
-needs no API key: it says which tenant's object it is for.
+If the store can sign, files travel directly between store and caller. A folder or memory store cannot, so the app
+itself serves `/v1/files/{key}` and accepts `/v1/uploads/{id}/content`, by links that it signs. Such a link
+names the tenant of its object and needs no API key.
 """
 
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from state.store import Store
 from state.uploads import uploaded_bytes
 
 Purpose = Literal["file", "upload"]
-"""What a link may be used for: to read an object, or to send one."""
+"""What a link permits: to download an object, or to upload one."""
 
 
 class SignedLink(Model):
-    """A link to read one object, or to send one to, until `expires_at`. It needs no key."""
+    """A link that permits anyone to download or upload one object until `expires_at`, without a key."""
 
     url: str
     expires_at: Timestamp
@@ -32,7 +32,7 @@ class SignedLink(Model):
 
 @dataclass(frozen=True)
 class Links:
-    """Makes the links of one response. `base_url` does not end with a slash."""
+    """Builds the links of one response. `base_url` has no trailing slash."""
 
     base_url: str
     store: Store
@@ -40,38 +40,38 @@ class Links:
     ttl: timedelta
 
     def resource(self, noun: Noun, thing_id: str, *rest: str) -> str:
-        """Return the address of a resource, or of a part of it."""
+        """Return the URL of a resource or of a path below it."""
         return "/".join([self.base_url, "v1", noun, thing_id, *rest])
 
     def file(self, artefact: Artefact) -> SignedLink:
-        """Return a link to a stored object: the store's own where it can sign, else ours."""
+        """Return a download link: signed by the store if it can sign, else by the app."""
         expires_at = now() + self.ttl
         url = self.store.sign(artefact.key, self.ttl)
         if url is None:
             signed = self._signature("file", artefact.key, expires_at)
-            url = self._own(f"files/{quote(artefact.key)}", signed, expires_at)
+            url = self._signed_url(f"files/{quote(artefact.key)}", signed, expires_at)
         return SignedLink(url=url, expires_at=expires_at)
 
     def upload(self, upload: UploadManifest) -> SignedLink:
-        """Return a link to send an upload's bytes to by PUT: the store's own where it can sign, else ours."""
+        """Return a link for uploading by PUT: signed by the store if it can sign, else by the app."""
         expires_at, key = now() + self.ttl, uploaded_bytes(upload).key
         url = self.store.sign(key, self.ttl, "PUT")
         if url is None:
             signed = self._signature("upload", key, expires_at)
             path = f"uploads/{upload.id}/content"
-            url = self._own(path, f"{upload.tenant}.{signed}", expires_at)
+            url = self._signed_url(path, f"{upload.tenant}.{signed}", expires_at)
         return SignedLink(url=url, expires_at=expires_at)
 
     def _signature(self, purpose: Purpose, key: str, expires_at: datetime) -> str:
         return signature(self.secret, purpose, f"{key}\n{int(expires_at.timestamp())}")
 
-    def _own(self, path: str, signed: str, expires_at: datetime) -> str:
+    def _signed_url(self, path: str, signed: str, expires_at: datetime) -> str:
         query = urlencode({"expires": int(expires_at.timestamp()), "signature": signed})
         return f"{self.base_url}/v1/{path}?{query}"
 
 
 def check_upload_link(secret: bytes, upload_id: str, expires: int, given: str) -> str:
-    """Return the tenant that a link to send an upload to is for. Raises `InvalidLink` as `check_link` does."""
+    """Return the tenant of an upload link. Raises `InvalidLink` like `check_link`."""
     tenant, _, signed = given.rpartition(".")
     key = keys.upload_content(tenant, upload_id)
     check_link(secret, key, expires, signed, purpose="upload")
@@ -81,10 +81,9 @@ def check_upload_link(secret: bytes, upload_id: str, expires: int, given: str) -
 def check_link(
     secret: bytes, key: str, expires: int, given: str, *, purpose: Purpose = "file"
 ) -> None:
-    """Raises `InvalidLink` unless we signed this link and it has not expired."""
+    """Raise `InvalidLink` unless the app signed exactly this link and it has not expired."""
+    # The signature first: the expiry of a forged link means nothing.
     if not is_signed(secret, purpose, f"{key}\n{expires}", given):
-        raise InvalidLink(
-            "The link's signature is wrong. Ask for the resource again to get a new one."
-        )
+        raise InvalidLink("The link's signature is wrong. GET the resource again for a new link.")
     if expires < now().timestamp():
-        raise InvalidLink("The link has expired. Ask for the resource again to get a new one.")
+        raise InvalidLink("The link has expired. GET the resource again for a new link.")

@@ -1,6 +1,6 @@
-"""Lists, newest first, page by page.
+"""Cursor pagination of lists, newest first.
 
-The cursor is opaque and signed: it is good for the list that gave it and no other.
+The cursor is opaque and signed: it is valid only for the list and filters that issued it.
 """
 
 import base64
@@ -22,7 +22,7 @@ _READ_AHEAD = 50
 
 
 class Page(Model, Generic[T]):
-    """One page of a list. `next_cursor` is there while `has_more`."""
+    """One page of a list. `next_cursor` is set while `has_more` is true."""
 
     items: tuple[T, ...]
     has_more: bool
@@ -39,24 +39,27 @@ def read_page(
     filters: str = "",
     load: Callable[[str], T | None],
 ) -> Page[T]:
-    """The page after the cursor. `load` turns an id into an item, or None to leave it out."""
+    """Return the page after the cursor. `load` turns an id into an item, or None to leave it out.
+
+    Raises `InvalidCursor` for a cursor of another list or other filters.
+    """
     scope = f"{tenant}/{noun}?{filters}"
-    before = _open_cursor(services.secret, scope, after) if after else None
-    found: list[tuple[str, T]] = []
-    for thing_id in _ids(services, tenant, noun, before):
-        item = load(thing_id)
+    before = _decode_cursor(services.secret, scope, after) if after else None
+    matches: list[tuple[str, T]] = []
+    for item_id in _ids(services, tenant, noun, before):
+        item = load(item_id)
         if item is not None:
-            found.append((thing_id, item))
-        if len(found) > limit:
+            matches.append((item_id, item))
+        if len(matches) > limit:  # one more than a page shows that there is a next page
             break
-    shown = found[:limit]
-    has_more = len(found) > limit
-    cursor = _seal_cursor(services.secret, scope, shown[-1][0]) if has_more else None
+    shown = matches[:limit]
+    has_more = len(matches) > limit
+    cursor = _encode_cursor(services.secret, scope, shown[-1][0]) if has_more else None
     return Page(items=tuple(item for _, item in shown), has_more=has_more, next_cursor=cursor)
 
 
 def _ids(services: Services, tenant: str, noun: keys.Noun, before: str | None) -> Iterator[str]:
-    """All ids older than `before`, newest first: from the index, or from the store while Redis is away."""
+    """Yield the ids older than `before`, newest first: from the index, or from the store if Redis is down."""
     try:
         if not services.ledger.index_is_complete(tenant, noun):
             records.rebuild_index(services.store, services.ledger, tenant, noun)
@@ -64,17 +67,17 @@ def _ids(services: Services, tenant: str, noun: keys.Noun, before: str | None) -
             yield from ids
             before = ids[-1]
     except redis.RedisError:
-        for thing_id in reversed(services.store.children(keys.noun_prefix(tenant, noun))):
-            if before is None or thing_id < before:
-                yield thing_id
+        for item_id in reversed(services.store.children(keys.noun_prefix(tenant, noun))):
+            if before is None or item_id < before:
+                yield item_id
 
 
-def _seal_cursor(secret: bytes, scope: str, last_id: str) -> str:
+def _encode_cursor(secret: bytes, scope: str, last_id: str) -> str:
     text = f"{last_id} " + signature(secret, _PURPOSE, f"{scope}\n{last_id}")
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def _open_cursor(secret: bytes, scope: str, cursor: str) -> str:
+def _decode_cursor(secret: bytes, scope: str, cursor: str) -> str:
     try:
         text = base64.urlsafe_b64decode(cursor).decode()
     except ValueError:
@@ -82,6 +85,7 @@ def _open_cursor(secret: bytes, scope: str, cursor: str) -> str:
     last_id, _, given = text.partition(" ")
     if not is_signed(secret, _PURPOSE, f"{scope}\n{last_id}", given):
         raise InvalidCursor(
-            "'after' is not a cursor of this list with these filters. Leave it out to begin anew."
+            "Expected in 'after' a 'next_cursor' of this list with the same filters, got another value. Leave 'after'"
+            " out to start at the first page."
         )
     return last_id

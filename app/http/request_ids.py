@@ -1,7 +1,7 @@
 """Gives every request an id and a line in the log.
 
-The id is the caller's `X-Request-Id` where it is sound, else a new one; the answer carries it back.
-The line has no query: a signed link in a log would be a key in a log.
+The id is the caller's `X-Request-Id` if it is valid, else a new one; the response returns it.
+The line has no query string, because the signature of a link must not be logged.
 """
 
 import re
@@ -16,11 +16,11 @@ from contracts.ids import uuid7_hex
 log = structlog.get_logger()
 
 HEADER = "X-Request-Id"
-_SOUND = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_VALID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestIds:
-    """ASGI middleware: the id is at `scope["state"]["request_id"]` and in the answer's header."""
+    """ASGI middleware that puts the id into `scope["state"]["request_id"]` and the response header."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -30,11 +30,11 @@ class RequestIds:
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get(HEADER, "")
-        request_id = given if _SOUND.fullmatch(given) else uuid7_hex()
+        request_id = given if _VALID.fullmatch(given) else uuid7_hex()
         scope.setdefault("state", {})["request_id"] = request_id
 
         status = 0
-        clock = time.monotonic()
+        started = time.monotonic()
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -47,5 +47,5 @@ class RequestIds:
             try:
                 await self.app(scope, receive, send_with_id)
             finally:
-                seconds = round(time.monotonic() - clock, 4)
+                seconds = round(time.monotonic() - started, 4)
                 log.info(scope["method"], path=scope["path"], status=status, seconds=seconds)

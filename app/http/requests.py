@@ -1,4 +1,4 @@
-"""What the endpoints share of HTTP: services, tenant, links, preferences, and the page of a list."""
+"""Dependencies and responses that endpoints share: services, tenant, links, `Prefer`, pages of lists."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from contracts.ids import DEFAULT_TENANT
 
 
 class Addressed(Protocol):
-    """An answer that knows its own address."""
+    """A response model with links."""
 
     @property
     def links(self) -> dict[str, str]: ...
@@ -26,7 +26,7 @@ V = TypeVar("V", bound=Addressed)
 MAX_WAIT_SECONDS = 60
 
 
-# Dependencies that only look something up are coroutines: FastAPI gives each plain function a thread.
+# These dependencies are coroutines because FastAPI runs each plain function in a thread.
 
 
 async def _services(request: Request) -> Services:
@@ -39,7 +39,7 @@ ServicesDep = Annotated[Services, Depends(_services)]
 
 
 async def _tenant() -> str:
-    """Whose things are asked for. One tenant until there are API keys: this is where the key will be read."""
+    """Return the caller's tenant. There is one until API keys exist; the key will be read here."""
     return DEFAULT_TENANT
 
 
@@ -48,6 +48,7 @@ TenantDep = Annotated[str, Depends(_tenant)]
 
 async def _links(request: Request, services: ServicesDep) -> Links:
     settings = services.settings
+    # Behind a proxy the request has the internal host.
     base_url = settings.public_url or str(request.base_url)
     return Links(base_url.rstrip("/"), services.store, services.secret, settings.link_ttl)
 
@@ -57,7 +58,7 @@ LinksDep = Annotated[Links, Depends(_links)]
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request, the answer to come, and what leads from one to the other."""
+    """One request with its response, services, tenant and links."""
 
     request: Request
     response: Response
@@ -85,7 +86,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="Makes the request safe to repeat for 24 hours: the same key gives the same answer",
+        description="Makes the request safe to repeat for 24 hours: the same key gives the same response",
     ),
 ]
 
@@ -93,13 +94,14 @@ IdempotencyKey = Annotated[
 async def _wait(
     response: Response,
     prefer: Annotated[
-        str | None, Header(description="`wait=N`: wait up to N seconds (at most 60) for the end")
+        str | None,
+        Header(description="`wait=N`: wait up to N seconds (at most 60) until the job ends"),
     ] = None,
 ) -> int:
-    found = re.search(r"\bwait\s*=\s*\"?([0-9]{1,9})", prefer or "", re.IGNORECASE)
-    if found is None:
+    match = re.search(r"\bwait\s*=\s*\"?([0-9]{1,9})", prefer or "", re.IGNORECASE)
+    if match is None:
         return 0
-    seconds = min(int(found[1]), MAX_WAIT_SECONDS)
+    seconds = min(int(match[1]), MAX_WAIT_SECONDS)
     response.headers["Preference-Applied"] = f"wait={seconds}"
     return seconds
 
@@ -108,14 +110,14 @@ WaitSeconds = Annotated[int, Depends(_wait)]
 
 
 class PageQuery(Model):
-    """Which page of a list."""
+    """The query parameters of a list."""
 
-    limit: Annotated[int, Query(ge=1, le=100, description="How many, at most")] = 20
-    after: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None
+    limit: Annotated[int, Query(ge=1, le=100, description="Maximum number of items")] = 20
+    after: Annotated[str | None, Query(description="`next_cursor` of the previous page")] = None
 
 
 def created(exchange: Exchange, view: V, *, is_replay: bool) -> V:
-    """The answer to a create, with its address, and whether an earlier request with the key had made it."""
+    """Return the view of a created resource and set `Location`, and `Idempotent-Replayed` for a replay."""
     exchange.response.headers["Location"] = view.links["self"]
     if is_replay:
         exchange.response.headers["Idempotent-Replayed"] = "true"
@@ -123,7 +125,7 @@ def created(exchange: Exchange, view: V, *, is_replay: bool) -> V:
 
 
 def paged(exchange: Exchange, page: Page[T]) -> Page[T]:
-    """The page, with a `Link: rel=next` header while there is more."""
+    """Return the page and set `Link: rel=next` if there is another one."""
     if page.next_cursor:
         url = exchange.request.url.include_query_params(after=page.next_cursor)
         exchange.response.headers["Link"] = f'<{url}>; rel="next"'

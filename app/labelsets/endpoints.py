@@ -41,9 +41,11 @@ router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
 
 
 async def _upload(request: Request, services: ServicesDep) -> AsyncIterator[tuple[Upload, Path]]:
-    """The upload's files, in a folder that is removed once the answer is made."""
+    """Yield the upload and the folder of its files, which is removed after the response."""
     settings = services.settings
+    # An image, a mask, keypoints and depth for each entry, and one COCO file.
     limits = FormLimits(4 * settings.max_labelset_images + 1, settings.max_json_bytes)
+    # The slot is held until the response, because decoding uses the files.
     with services.uploads_in_flight.one():
         folder = await run_in_threadpool(make_spool_folder)
         try:
@@ -57,7 +59,7 @@ UploadDep = Annotated[tuple[Upload, Path], Depends(_upload)]
 
 
 def _as_upload(form: Form) -> Upload:
-    """A form's files under the names that they would have in an archive."""
+    """Return a form's files with the names that they would have in an archive."""
     files = [
         SpooledFile(name=f"{part}/{file.name}", path=file.path)
         for part in ("images", "masks", "keypoints", "depth")
@@ -83,42 +85,43 @@ async def create_labelset(
     idempotency_key: IdempotencyKey = None,
     validate_only: Annotated[bool, Query()] = False,
 ) -> LabelsetView | Response:
-    """Decodes and checks every file, then keeps them all or none."""
+    """Decode and check every file, then store all of them or none."""
     services, tenant = exchange.services, exchange.tenant
-    sent, folder = upload
+    files, folder = upload
     if validate_only:
-        checked = await run_in_threadpool(service.check, services, tenant, sent, folder=folder)
+        checked = await run_in_threadpool(service.check, services, tenant, files, folder=folder)
         return Response(show_check(checked).model_dump_json(), media_type="application/json")
-    made = await run_in_threadpool(
-        service.create, services, tenant, sent, idempotency_key, folder=folder
+    labelset = await run_in_threadpool(
+        service.create, services, tenant, files, idempotency_key, folder=folder
     )
-    return created(exchange, show_labelset(made.value, exchange.links), is_replay=made.is_replay)
+    view = show_labelset(labelset.value, exchange.links)
+    return created(exchange, view, is_replay=labelset.is_replay)
 
 
 @router.get("")
 def list_labelsets(
     exchange: ExchangeDep, query: Annotated[PageQuery, Query()]
 ) -> Page[LabelsetSummary]:
-    """The labelsets, newest first."""
-    found = service.list_page(
+    """List the labelsets, newest first."""
+    page = service.list_page(
         exchange.services,
         exchange.tenant,
         limit=query.limit,
         after=query.after,
         show=lambda labelset: show_summary(labelset, exchange.links),
     )
-    return paged(exchange, found)
+    return paged(exchange, page)
 
 
 @router.get("/{labelset_id}")
 def get_labelset(
     labelset_id: LabelsetId, services: ServicesDep, tenant: TenantDep, links: LinksDep
 ) -> LabelsetView:
-    """One labelset: what is labelled, how often each class and keypoint occurs, and its images by name."""
+    """Return one labelset with its label schema, the counts of classes and keypoints, and its images."""
     return show_labelset(service.find(services, tenant, labelset_id), links)
 
 
 @router.delete("/{labelset_id}", status_code=HTTPStatus.NO_CONTENT)
 def delete_labelset(labelset_id: LabelsetId, services: ServicesDep, tenant: TenantDep) -> None:
-    """Erases a labelset. Fits that were made of it stay; one that is being made fails."""
+    """Delete a labelset. Fits made from it remain; a running fit of it fails."""
     service.delete(services, tenant, labelset_id)

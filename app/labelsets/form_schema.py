@@ -1,4 +1,4 @@
-"""What OpenAPI shows of the form of an upload: `forms.py` reads it, not FastAPI."""
+"""The OpenAPI description of the upload form, which `forms.py` parses instead of FastAPI."""
 
 from typing import Any
 
@@ -27,18 +27,18 @@ _PROPERTIES = {
         "A zip or tar of images/NAME.png (or .jpg, .webp), labelset.json, and labels: masks/NAME.png,"
         " keypoints/NAME.json, depth/NAME.png (or .npy), or one COCO file annotations.json"
     ),
-    "images": _files("Images (PNG, JPEG, WebP), when there is no archive"),
+    "images": _files("Images (PNG, JPEG, WebP), if there is no archive"),
     "masks": _files(
-        "Masks (PNG of class indices, or colors with `colors` in the schema), each named like its image"
+        "Masks (PNG of class indices, or of colors if the schema has `colors`), each named like its image"
     ),
     "keypoints": _files(
         '`{"keypoints": [{"name": "nose", "x": 31.5, "y": 20, "visibility": 2}]}` for each image'
     ),
-    "depth": _files("Depth maps: 16-bit PNG, or npy of float32 with NaN where nothing is known"),
-    "annotations": _file("One COCO JSON: polygons, RLE masks, keypoints with visibility"),
+    "depth": _files("Depth maps: 16-bit PNG, or float32 npy with NaN for unknown depth"),
+    "annotations": _file("One COCO JSON file: polygons, RLE masks, keypoints with visibility"),
     "schema": {
         "type": "string",
-        "description": "The text of labelset.json; a file is accepted as well",
+        "description": "The text of labelset.json; a file is also accepted",
         "examples": _SCHEMA_EXAMPLES,
     },
 }

@@ -1,7 +1,7 @@
-"""Receives the form of an upload: each part goes to a file of its own as it arrives, so memory does not grow with it.
+"""Receives an upload form: each part is written to a separate file as it arrives, so memory does not grow with it.
 
-FastAPI's forms keep up to 1 MiB of every part in memory, and an open file for every larger one: a form of 400 parts
-took 400 MB. Here a request holds one chunk, and one file is open at a time.
+FastAPI keeps up to 1 MiB of every part in memory, and an open file for every larger one: a form of 400 parts took
+400 MB. Here a request holds one chunk and has one open file at a time.
 """
 
 import re
@@ -20,8 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app.decoding.protocol import SpooledFile
-from app.http.flaws import printable
 from app.http.problems import pointer_of
+from app.messages import printable
 from contracts.errors.tree import Flaw, InvalidRequest, TooLarge
 
 Kind = Literal["file", "files", "text"]
@@ -41,7 +41,7 @@ _EXTENDED_NAME = re.compile(rb"filename\*\s*=\s*\"?([\w-]*)'[^']*'([^;\s\"]+)", 
 
 @dataclass(frozen=True)
 class FormLimits:
-    """How much one form may hold: files, and bytes of the schema's text."""
+    """The limits of one form: number of files, and bytes of the schema's text."""
 
     max_files: int
     max_text_bytes: int
@@ -49,39 +49,43 @@ class FormLimits:
 
 @dataclass
 class Form:
-    """What a form held: files by their field, in the order they were sent, and the schema's text."""
+    """The content of a form: files by field, in the order they were sent, and the schema's text."""
 
     files: dict[str, list[SpooledFile]] = field(default_factory=dict)
     schema_text: str | None = None
 
 
 async def receive_form(request: Request, folder: Path, limits: FormLimits) -> Form:
-    """Read the request's multipart form into files below `folder`.
+    """Receive the request's multipart form into files below `folder`.
 
-    Raises `InvalidRequest` for fields that the form does not have or that are sent twice, `TooLarge` when a limit is
-    passed, and 400 for a body that is no complete form.
+    Raises `InvalidRequest` for unknown or repeated fields, `TooLarge` for an exceeded limit, and HTTP 400 for an
+    incomplete form.
     """
     media_type, options = parse_options_header(request.headers.get("Content-Type"))
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data" or not boundary:
-        found = printable(request.headers.get("Content-Type", "no Content-Type")[:80])
-        detail = f"Expected a multipart/form-data form, found {found}. With curl: -F archive=@labels.zip."
+        actual = printable(request.headers.get("Content-Type", "no Content-Type")[:80])
+        detail = (
+            f"Expected a multipart/form-data form, got {actual}. With curl: -F archive=@labels.zip."
+        )
         raise InvalidRequest.at("/", detail)
     try:
         receiver = _Receiver(boundary, folder, limits)
         async for chunk in request.stream():
+            # Writing blocks on the disk, so it must not run in the event loop.
             await run_in_threadpool(receiver.feed, chunk)
         return receiver.finish()
     except FormParserError as error:
         raise HTTPException(HTTPStatus.BAD_REQUEST, f"The form is damaged: {error}") from None
     except ClientDisconnect:
         raise HTTPException(
-            HTTPStatus.BAD_REQUEST, "The connection ended before the form did."
+            HTTPStatus.BAD_REQUEST,
+            "The connection was closed before the form was complete. Send it again.",
         ) from None
 
 
 class _Receiver:
-    """Takes the bytes of a form and writes its parts. The parser calls it back for each piece of each part."""
+    """Parses the bytes of a form and writes its parts. The parser calls it back for each piece of a part."""
 
     def __init__(self, boundary: bytes, folder: Path, limits: FormLimits) -> None:
         self._parser = MultipartParser(
@@ -106,25 +110,29 @@ class _Receiver:
         self._is_complete = False
 
     def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the body."""
+        """Parse the next bytes of the body."""
         try:
             self._parser.write(chunk)
+        # Also for a cancelled request: an open file would stay open.
         except BaseException:
             if self._part is not None:
                 self._part.close()
             raise
 
     def finish(self) -> Form:
-        """The whole form. Raises for one that ends early or has unknown fields."""
+        """Return the complete form.
+
+        Raises `FormParserError` if it ends early, `InvalidRequest` if it has unknown fields.
+        """
         if not self._is_complete:
             if self._part is not None:
                 self._part.close()
             raise FormParserError("it ends before its last boundary")
         if self._unknown:
-            detail = f"The form has no such field; it has {', '.join(FIELDS)}. Correct its name, or leave it out."
+            detail = f"Expected one of the fields {', '.join(FIELDS)}. Correct the name, or remove the field."
             names = list(dict.fromkeys(self._unknown))[:_MAX_UNKNOWN]
             flaws = [Flaw(pointer=pointer_of("body", name), detail=detail) for name in names]
-            raise InvalidRequest("The form has fields that are not known; see errors.", flaws=flaws)
+            raise InvalidRequest("The form has unknown fields; see 'errors'.", flaws=flaws)
         return self._form
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
@@ -143,7 +151,9 @@ class _Receiver:
         self._disposition = b""
         kind = FIELDS.get(name)
         if kind is None:
+            # Collected, so that one response lists all misspelt fields.
             self._unknown.append(printable(name[:100]))
+            # Its bytes are dropped: an unknown field must not fill the disk.
             self._part = _TextPart(name, self._limits.max_text_bytes, is_kept=False)
         elif kind == "text":
             self._check_once(name, self._form.schema_text is not None)
@@ -153,19 +163,20 @@ class _Receiver:
 
     def _file_part(self, name: str, kind: Kind, file_name: str | None) -> "_FilePart":
         if file_name is None:
-            detail = f"Expected a file, found text. With curl: -F {name}=@NAME-OF-THE-FILE."
+            detail = f"Expected a file, got text. With curl: -F {name}=@PATH."
             raise InvalidRequest.at(f"/{name}", detail)
         self._check_once(name, kind == "file" and name in self._form.files)
         self._num_files += 1
         if self._num_files > self._limits.max_files:
             raise TooLarge(
-                f"The form has more than {self._limits.max_files} files. Send them as one zip or tar in 'archive'."
+                f"Expected at most {self._limits.max_files} files, got more. Send them as one zip or tar in 'archive'."
             )
+        # Numbered, because names of the form are untrusted.
         return _FilePart(name, file_name, self._folder / f"upload-{self._num_files:06d}")
 
-    def _check_once(self, name: str, is_again: bool) -> None:  # noqa: FBT001 - a fact, not an option
-        if is_again:
-            raise InvalidRequest.at(f"/{name}", f"Expected one '{name}', found two. Send it once.")
+    def _check_once(self, name: str, is_repeated: bool) -> None:  # noqa: FBT001 - a fact, not an option
+        if is_repeated:
+            raise InvalidRequest.at(f"/{name}", f"Expected one '{name}', got two. Send it once.")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         assert self._part is not None
@@ -187,7 +198,7 @@ class _Receiver:
 
 
 class _FilePart:
-    """A part that becomes a file. A browser sends a field without a choice as an empty file without a name."""
+    """A part that is written to a file. A browser sends an unused file field as an empty file without a name."""
 
     def __init__(self, name: str, file_name: str, path: Path) -> None:
         self.name = name
@@ -198,7 +209,7 @@ class _FilePart:
 
     @property
     def is_given(self) -> bool:
-        """False for the empty file of a field without a choice."""
+        """Return False for the empty part of an unused file field."""
         return bool(self.file_name or self._num_bytes)
 
     def write(self, data: bytes) -> None:
@@ -210,7 +221,7 @@ class _FilePart:
 
 
 class _TextPart:
-    """A part that is kept as text, also when it was sent as a file: `-F schema=@labelset.json`."""
+    """A part that is kept as text, even if it is sent as a file: `-F schema=@labelset.json`."""
 
     def __init__(self, name: str, max_bytes: int, *, is_kept: bool = True) -> None:
         self.name = name
@@ -223,30 +234,28 @@ class _TextPart:
             return
         if len(self._data) + len(data) > self._max_bytes:
             raise TooLarge(
-                f"The field '{self.name}' has more than {self._max_bytes} bytes of text."
+                f"Expected at most {self._max_bytes} bytes of text in '{self.name}', got more. Send less."
             )
         self._data += data
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
     def text(self) -> str:
-        """The part's text. Raises `InvalidRequest` for bytes that are not UTF-8."""
+        """Return the part's text. Raises `InvalidRequest` for bytes that are not UTF-8."""
         try:
             return self._data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             byte = self._data[error.start]
-            detail = (
-                f"Expected UTF-8 text, found byte 0x{byte:02x} at {error.start}. Save it as UTF-8."
-            )
+            detail = f"Expected UTF-8 text, got byte 0x{byte:02x} at position {error.start}. Save it as UTF-8."
             raise InvalidRequest.at(f"/{self.name}", detail) from error
 
 
 def _names(disposition: bytes) -> tuple[str, str | None]:
-    """The field's name and the file's name of a Content-Disposition header; None where it names no file.
+    """Return the field name and the file name (or None) of a Content-Disposition header.
 
-    `filename*` (RFC 5987) is read although RFC 7578 forbids it in forms: some HTTP clients send it for names that are
-    not ASCII.
+    `filename*` (RFC 5987) is accepted although RFC 7578 forbids it in forms, because some HTTP clients send it for
+    names that are not ASCII. Raises `FormParserError`.
     """
     _, options = parse_options_header(disposition)
     if b"name" not in options:
@@ -258,6 +267,6 @@ def _names(disposition: bytes) -> tuple[str, str | None]:
         try:
             return name, unquote_to_bytes(extended[2]).decode(charset)
         except (LookupError, ValueError) as error:
-            raise FormParserError(f"the filename* of a part cannot be read ({error})") from error
+            raise FormParserError(f"the filename* of a part cannot be decoded ({error})") from error
     file_name = options.get(b"filename")
     return name, None if file_name is None else file_name.decode("utf-8", errors="surrogateescape")

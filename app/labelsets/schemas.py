@@ -1,4 +1,4 @@
-"""What is answered about a labelset."""
+"""The response models of labelsets."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from contracts.schemas import LabelSchema, TaskName
 
 
 class ClassCount(Model):
-    """How often a class occurs: in how many images and how many pixels."""
+    """The number of images and pixels of a class."""
 
     name: str
     num_images: int
@@ -18,7 +18,7 @@ class ClassCount(Model):
 
 
 class KeypointCount(Model):
-    """How often a keypoint is labelled: in how many images, and in how many of those it is seen."""
+    """The number of images in which a keypoint is labelled, and of those in which it is visible."""
 
     name: str
     num_images: int
@@ -26,7 +26,7 @@ class KeypointCount(Model):
 
 
 class EntryView(Model):
-    """One labelled image, and what is labelled in it."""
+    """One image and the tasks that it has labels for."""
 
     name: str
     height_px: int
@@ -35,7 +35,7 @@ class EntryView(Model):
 
 
 class LabelsetContent(Model):
-    """What a labelset holds. `tasks` says how many images have labels of each kind."""
+    """The content of a labelset. `tasks` has the number of labelled images of each task."""
 
     name: str
     digest: Sha256
@@ -50,7 +50,7 @@ class LabelsetContent(Model):
 
 
 class LabelsetSummary(LabelsetContent):
-    """A labelset as a list shows it."""
+    """A labelset in a list."""
 
     id: LabelsetId
     created_at: Timestamp
@@ -58,19 +58,19 @@ class LabelsetSummary(LabelsetContent):
 
 
 class LabelsetView(LabelsetSummary):
-    """A labelset with its images by name."""
+    """A labelset with its images."""
 
     entries: tuple[EntryView, ...]
 
 
 class LabelsetCheck(LabelsetContent):
-    """What an upload would become. Nothing is stored."""
+    """The labelset that an upload would create. Nothing is stored."""
 
     entries: tuple[EntryView, ...]
 
 
 def show_summary(labelset: LabelsetManifest, links: Links) -> LabelsetSummary:
-    """The answer about a labelset in a list."""
+    """Return the view of a labelset in a list."""
     return LabelsetSummary(
         id=labelset.id,
         created_at=labelset.created_at,
@@ -80,12 +80,12 @@ def show_summary(labelset: LabelsetManifest, links: Links) -> LabelsetSummary:
 
 
 def show_labelset(labelset: LabelsetManifest, links: Links) -> LabelsetView:
-    """The answer about one labelset."""
+    """Return the view of one labelset."""
     return LabelsetView(entries=_entries(labelset), **dict(show_summary(labelset, links)))
 
 
 def show_check(labelset: LabelsetManifest) -> LabelsetCheck:
-    """The answer about an upload that was only checked."""
+    """Return the view of an upload that was only checked."""
     return LabelsetCheck(entries=_entries(labelset), **_content(labelset))
 
 

@@ -1,4 +1,4 @@
-"""Takes an upload in, decoded by a child process, and keeps it as an immutable labelset. Knows no HTTP."""
+"""Decodes uploads in a child process and stores them as immutable labelsets. Knows no HTTP."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,13 +34,14 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _STORING = timedelta(minutes=5)
+"""The time allowed for storing a decoded upload, while its Idempotency-Key stays locked."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """What was sent: an archive or single files, and the schema when it was sent beside them.
+    """The files of an upload: an archive or single files, and the schema if it was sent as a form field.
 
-    The files lie in a folder where the decoding child works. Single files have the names that they would have in an
+    The files are in the working folder of the decoding child. Single files have the names that they would have in an
     archive.
     """
 
@@ -52,34 +53,39 @@ class Upload:
 def create(
     services: Services, tenant: str, upload: Upload, key: str | None, *, folder: Path
 ) -> Created[LabelsetManifest]:
-    """Makes a labelset, or finds the one that this Idempotency-Key has made. Nothing half-made is left behind."""
+    """Create a labelset, or return the one that this Idempotency-Key created. A failure leaves nothing stored.
+
+    Raises `InvalidUpload` with all flaws, `Unavailable` if all decoders are busy, and the errors of `reserve`.
+    """
     job = _job_of(upload, services)
     idempotency = idempotency_of(key, "labelsets", _fingerprint(job))
+    # The lock must outlive the slowest decoding, else a repeated request decodes again.
     lock_ttl = services.settings.decode_wall + _STORING
     with reserve(services, tenant, "labelset", idempotency, lock_ttl=lock_ttl) as labelset_id:
-        standing = _find_standing(services, tenant, labelset_id)
-        if standing is not None:
-            check_replay(standing.idempotency, idempotency)
-            return Created(standing, is_replay=True)
+        stored = _read(services, tenant, labelset_id)
+        if stored is not None:
+            check_replay(stored.idempotency, idempotency)
+            return Created(stored, is_replay=True)
         result = services.decoder.run(job, folder)
-        made = _keep(services, tenant, labelset_id, result, folder=folder, idempotency=idempotency)
-        return Created(made, is_replay=False)
+        labelset = _store(
+            services, tenant, labelset_id, result, folder=folder, idempotency=idempotency
+        )
+        return Created(labelset, is_replay=False)
 
 
 def check(services: Services, tenant: str, upload: Upload, *, folder: Path) -> LabelsetManifest:
-    """Return the labelset that `create` would make of an upload. Nothing is stored."""
+    """Return the labelset that `create` would create from an upload. Nothing is stored."""
     result = services.decoder.run(_job_of(upload, services), folder)
-    return _manifest(
-        tenant, new_id("labelset"), result, [_entry(e, _unkept) for e in result.entries]
-    )
+    entries = [_entry(entry, _artefact) for entry in result.entries]
+    return _manifest(tenant, new_id("labelset"), result, entries)
 
 
 def find(services: Services, tenant: str, labelset_id: str) -> LabelsetManifest:
-    """The labelset. Raises `NotFound`, or `Gone` when it was deleted."""
-    standing = _find_standing(services, tenant, labelset_id)
-    if standing is None:
+    """Return a labelset. Raises `NotFound`, or `Gone` if it was deleted."""
+    labelset = _read(services, tenant, labelset_id)
+    if labelset is None:
         raise NotFound("labelset", labelset_id)
-    return standing
+    return labelset
 
 
 def list_page(
@@ -90,19 +96,20 @@ def list_page(
     after: str | None,
     show: Callable[[LabelsetManifest], T],
 ) -> Page[T]:
-    """A page of the tenant's labelsets, newest first."""
+    """Return a page of the tenant's labelsets, newest first."""
 
     def load(labelset_id: str) -> T | None:
         key = keys.manifest(tenant, "labelsets", labelset_id)
-        found = records.read(services.store, key, LabelsetManifest)
-        return show(found) if found is not None else None
+        manifest = records.read(services.store, key, LabelsetManifest)
+        return show(manifest) if manifest is not None else None
 
     return read_page(services, tenant, "labelsets", limit=limit, after=after, load=load)
 
 
 def delete(services: Services, tenant: str, labelset_id: str) -> None:
-    """Erases a labelset; its tombstone stays. Deleting twice changes nothing."""
+    """Delete a labelset except its tombstone. A second call changes nothing. Raises `NotFound`."""
     tombstone_key = keys.tombstone(tenant, "labelsets", labelset_id)
+    # A deleted labelset has a tombstone; without one it must exist.
     if services.store.head(tombstone_key) is None:
         find(services, tenant, labelset_id)
     prefix = keys.thing_prefix(tenant, "labelsets", labelset_id)
@@ -110,12 +117,14 @@ def delete(services: Services, tenant: str, labelset_id: str) -> None:
         services.store,
         prefix,
         tombstone_key=tombstone_key,
+        # The manifest first: without it the labelset does not exist for readers.
         first=keys.manifest(tenant, "labelsets", labelset_id),
     )
     services.ledger.index_remove(tenant, "labelsets", labelset_id)
 
 
-def _find_standing(services: Services, tenant: str, labelset_id: str) -> LabelsetManifest | None:
+def _read(services: Services, tenant: str, labelset_id: str) -> LabelsetManifest | None:
+    """Return a labelset, or None if it was never created. Raises `Gone` if it was deleted."""
     key = keys.manifest(tenant, "labelsets", labelset_id)
     manifest = records.read(services.store, key, LabelsetManifest)
     tombstone = keys.tombstone(tenant, "labelsets", labelset_id)
@@ -127,7 +136,7 @@ def _find_standing(services: Services, tenant: str, labelset_id: str) -> Labelse
 def _job_of(upload: Upload, services: Services) -> DecodeJob:
     if (upload.archive is None) == (not upload.files):
         raise InvalidUpload(
-            "Send a multipart form with either one zip or tar as 'archive', or files as 'images' and as 'masks',"
+            "Expected either one zip or tar in the form field 'archive', or files in 'images' and in 'masks',"
             " 'keypoints', 'depth' or 'annotations' with a 'schema'. With curl: -F archive=@labels.zip."
         )
     return DecodeJob(
@@ -139,13 +148,13 @@ def _job_of(upload: Upload, services: Services) -> DecodeJob:
 
 
 def _fingerprint(job: DecodeJob) -> list[object]:
-    """What makes two uploads the same: the bytes of every file, its name, and the schema."""
+    """Return the values that are equal for equal uploads: digest and name of every file, and the schema."""
     archive = sha256_of_file(job.archive) if job.archive else None
     files = [[file.name, sha256_of_file(file.path)] for file in job.files]
     return [archive, files, job.schema_text]
 
 
-def _keep(
+def _store(
     services: Services,
     tenant: str,
     labelset_id: str,
@@ -154,22 +163,25 @@ def _keep(
     folder: Path,
     idempotency: Idempotency | None,
 ) -> LabelsetManifest:
-    """Stores images and labels, then the manifest. When anything fails in between, what was stored is removed again."""
+    """Store images and labels, then the manifest. If anything fails, delete the stored files."""
 
-    def keep(file: DecodedFile) -> Artefact:
-        artefact = _unkept(file, keys.labelset_file(tenant, labelset_id, file.sha256, file.suffix))
+    def store(file: DecodedFile) -> Artefact:
+        artefact = _artefact(
+            file, keys.labelset_file(tenant, labelset_id, file.sha256, file.suffix)
+        )
         services.store.put(artefact.key, read_decoded(folder, file))
         return artefact
 
     try:
-        entries = [_entry(entry, keep) for entry in result.entries]
+        entries = [_entry(entry, store) for entry in result.entries]
         manifest = _manifest(tenant, labelset_id, result, entries, idempotency)
         records.write(services.store, keys.manifest(tenant, "labelsets", labelset_id), manifest)
     except BaseException:
+        # Nothing refers to these objects without a manifest.
         for info in list(services.store.list(keys.thing_prefix(tenant, "labelsets", labelset_id))):
             services.store.delete(info.key)
         raise
-    _announce(services, manifest)
+    _add_to_index(services, manifest)
     return manifest
 
 
@@ -197,20 +209,20 @@ def _manifest(
     )
 
 
-def _entry(entry: DecodedEntry, keep: Callable[[DecodedFile], Artefact]) -> LabelsetEntry:
-    """The entry with its files as objects of the store, each handed to `keep`."""
+def _entry(entry: DecodedEntry, store: Callable[[DecodedFile], Artefact]) -> LabelsetEntry:
+    """Return the entry with its files as stored objects, which `store` returns."""
     own = entry.model_dump(exclude={"image", "mask", "keypoints", "depth"})
     return LabelsetEntry(
-        image=keep(entry.image),
-        mask=keep(entry.mask) if entry.mask else None,
-        keypoints=keep(entry.keypoints) if entry.keypoints else None,
-        depth=keep(entry.depth) if entry.depth else None,
+        image=store(entry.image),
+        mask=store(entry.mask) if entry.mask else None,
+        keypoints=store(entry.keypoints) if entry.keypoints else None,
+        depth=store(entry.depth) if entry.depth else None,
         **own,
     )
 
 
-def _unkept(file: DecodedFile, key: str = "") -> Artefact:
-    """A decoded file as an object, not yet stored."""
+def _artefact(file: DecodedFile, key: str = "") -> Artefact:
+    """Return the reference to a decoded file, which is not stored yet."""
     return Artefact(
         key=key,
         sha256=file.sha256,
@@ -219,8 +231,9 @@ def _unkept(file: DecodedFile, key: str = "") -> Artefact:
     )
 
 
-def _announce(services: Services, manifest: LabelsetManifest) -> None:
+def _add_to_index(services: Services, manifest: LabelsetManifest) -> None:
+    # The index is rebuilt from the store later, so the labelset is not lost.
     try:
         services.ledger.index_add(manifest.tenant, "labelsets", [manifest.id])
     except redis.RedisError as error:
-        log.warning("stored but not listed", labelset=manifest.id, error=str(error))
+        log.warning("labelset stored but not indexed", labelset=manifest.id, error=str(error))

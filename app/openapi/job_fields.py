@@ -45,16 +45,19 @@ JOB_FIELDS: Table = {
     "next_cursor": Described("The value of `after` for the next page; null on the last page.", "Zml0XzAxOTIg"),
     # Errors
     "Problem.type": Described("A stable URI of the kind of error.", "/problems/invalid_request"),
-    "Problem.title": Described("The kind of error, as text.", "The request cannot be carried out as it is"),
+    "Problem.title": Described("The kind of error, as text.", "The request is not valid"),
     "Problem.status": Described("The HTTP status.", 422),
-    "Problem.detail": Described("The expected value, the actual value, what to do.", "1 fault was found; see errors."),
+    "Problem.detail": Described(
+        "The expected value, the actual value, what to do.",
+        "The request has 1 error; see 'errors'.",
+    ),
     "Problem.code": Described("A stable code for programs.", "invalid_request"),
     "Problem.request_id": Described(
         "The id under which the service logged the request.",
         "0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
     ),
     "Problem.errors": Described("Each error with its location; long lists are shortened."),
-    "Flaw.detail": Described("The expected value and the actual value.", "Expected a number of at least 1, found 0."),
+    "Flaw.detail": Described("The expected value and the actual value.", "Expected a number of at least 1, got 0."),
     "Flaw.pointer": Described(
         "Location in the body (a JSON pointer), or the name of a parameter; null for a file.",
         "/options/ensemble/steps",

@@ -28,7 +28,7 @@ _ZERO_WEIGHT = re.compile(r"q\s*=\s*0(\.0*)?")
 
 @router.get("")
 async def show_docs() -> Response:
-    """Return the page of the API."""
+    """Return the documentation page of the API."""
     page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="HandsOff",

@@ -1,4 +1,4 @@
-"""`/v1/uploads`: announce a large file, send it to the link that is answered, then make something of its id."""
+"""`/v1/uploads`: announce a large file, send it to the returned link, then create a resource from its id."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -15,31 +15,32 @@ from contracts.ids import UploadId
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1/uploads", tags=["uploads"])
 contents = APIRouter(prefix="/v1/uploads", tags=["uploads"])
-"""Apart, because here the bodies may be as large as a checkpoint."""
+"""A separate router, because its bodies may be as large as a checkpoint."""
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
 def create_upload(
     body: UploadCreate, exchange: ExchangeDep, idempotency_key: IdempotencyKey = None
 ) -> UploadView:
-    """Announces a file by size and SHA-256; the answer has a link to send it to by PUT."""
-    made = service.announce(
+    """Announce a file by size and SHA-256; the response has a link to send it to by PUT."""
+    announced = service.announce(
         exchange.services, exchange.tenant, body.num_bytes, body.sha256, key=idempotency_key
     )
-    return created(exchange, show_upload(made.value, exchange.links), is_replay=made.is_replay)
+    view = show_upload(announced.value, exchange.links)
+    return created(exchange, view, is_replay=announced.is_replay)
 
 
 @router.get("/{upload_id}")
 def get_upload(
     upload_id: UploadId, services: ServicesDep, tenant: TenantDep, links: LinksDep
 ) -> UploadView:
-    """How much of the file is there, and a fresh link to send it to."""
+    """Return how many bytes have been received, and a new link to send the file to."""
     return show_upload(service.find(services, tenant, upload_id), links)
 
 
 @router.delete("/{upload_id}", status_code=HTTPStatus.NO_CONTENT)
 def delete_upload(upload_id: UploadId, services: ServicesDep, tenant: TenantDep) -> None:
-    """Erases an upload that is not wanted any more."""
+    """Delete an upload that is no longer needed."""
     service.delete(services, tenant, upload_id)
 
 
@@ -52,8 +53,8 @@ async def put_content(
     request: Request,
     services: ServicesDep,
 ) -> None:
-    """Receive the file by a link that we signed, where the store itself cannot sign."""
+    """Receive the file by a link that the app signed, if the store itself cannot sign."""
     tenant = check_upload_link(services.secret, upload_id, expires, signature)
     upload = await run_in_threadpool(service.find, services, tenant, upload_id)
     with services.uploads_in_flight.one():
-        await service.take_in(services, upload, request.stream())
+        await service.receive(services, upload, request.stream())

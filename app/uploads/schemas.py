@@ -1,4 +1,4 @@
-"""What a caller sends to announce an upload, and what is answered about one."""
+"""The request and response models of uploads."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from contracts.ids import UploadId
 
 
 class UploadCreate(Model):
-    """The body of `POST /v1/uploads`: what will be sent."""
+    """The body of `POST /v1/uploads`: the size and digest of the file to send."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"num_bytes": 363_000_000, "sha256": "0" * 64}]}
@@ -22,10 +22,10 @@ class UploadCreate(Model):
 
 
 class UploadView(Model):
-    """An announced upload. Send the bytes by PUT to `put.url`, without any other header, then use its id.
+    """An announced upload. Send the bytes by PUT to `put.url`, without other headers, then use its id.
 
-    `put` is a fresh link each time the upload is asked for, and absent once a job has it. An upload that no job was
-    made of is deleted after `expires_at`.
+    Every GET returns a new link in `put`; it is null once a job uses the upload. An upload that no job uses is deleted
+    after `expires_at`.
     """
 
     id: UploadId
@@ -40,7 +40,7 @@ class UploadView(Model):
 
 
 def show_upload(upload: Upload, links: Links) -> UploadView:
-    """The answer about an upload."""
+    """Return the view of an upload."""
     announced = upload.manifest
     return UploadView(
         id=announced.id,

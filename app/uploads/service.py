@@ -1,6 +1,7 @@
-"""Announces uploads, takes their bytes in where the store cannot, and hands them to the one job that uses them.
+"""Announces uploads, receives their bytes if the store cannot, and assigns each to the one job that uses it.
 
-Knows no HTTP. Bytes that the store took by itself are only counted here; whoever uses them checks their digest.
+Knows no HTTP. Bytes that the store received directly are only counted here; the worker that reads them checks their
+digest.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ from state.uploads import delete_upload, uploaded_bytes
 
 @dataclass(frozen=True)
 class Measured:
-    """The size and the digest of bytes that are here."""
+    """The size and the digest of received bytes."""
 
     num_bytes: int
     sha256: str
@@ -35,7 +36,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload as it stands: what was announced, how much of it is there, and which job has it."""
+    """The current state of an upload: its announcement, the received bytes, and the job that uses it."""
 
     manifest: UploadManifest
     received_bytes: int
@@ -46,16 +47,18 @@ class Upload:
 def announce(
     services: Services, tenant: str, num_bytes: int, sha256: str, *, key: str | None
 ) -> Created[Upload]:
-    """Makes room for an upload, or finds what this Idempotency-Key has announced. Raises `TooLarge`."""
-    most = services.settings.max_checkpoint_bytes
-    if num_bytes > most:
-        raise TooLarge(f"An upload of {num_bytes} bytes was announced; at most {most} are taken.")
+    """Create an upload, or return the one that this Idempotency-Key created. Raises `TooLarge`."""
+    limit = services.settings.max_checkpoint_bytes
+    if num_bytes > limit:
+        raise TooLarge(
+            f"Expected an upload of at most {limit} bytes, got {num_bytes}. Send a smaller file."
+        )
     idempotency = idempotency_of(key, "uploads", [num_bytes, sha256])
     with reserve(services, tenant, "upload", idempotency) as upload_id:
-        standing = _read(services, tenant, upload_id)
-        if standing is not None:
-            check_replay(standing.idempotency, idempotency)
-            return Created(_state(services, standing), is_replay=True)
+        stored = _read(services, tenant, upload_id)
+        if stored is not None:
+            check_replay(stored.idempotency, idempotency)
+            return Created(_state(services, stored), is_replay=True)
         manifest = UploadManifest(
             tenant=tenant,
             id=upload_id,
@@ -69,15 +72,18 @@ def announce(
 
 
 def find(services: Services, tenant: str, upload_id: str) -> Upload:
-    """The upload as it stands. Raises `NotFound`, also for one that was used and is deleted."""
+    """Return the current state of an upload. Raises `NotFound`, also for one deleted after its use."""
     manifest = _read(services, tenant, upload_id)
     if manifest is None:
         raise NotFound("upload", upload_id)
     return _state(services, manifest)
 
 
-async def take_in(services: Services, upload: Upload, chunks: AsyncIterator[bytes]) -> None:
-    """Stores the bytes of an upload, all or none. Raises `InvalidUpload` when they are not what was announced."""
+async def receive(services: Services, upload: Upload, chunks: AsyncIterator[bytes]) -> None:
+    """Store all bytes of an upload, or none.
+
+    Raises `InvalidUpload` if they differ from the announcement, `UploadUsed` if a job already uses the upload.
+    """
     if upload.used_by is not None:
         raise UploadUsed(upload.manifest.id, upload.used_by)
     with spool_folder() as folder:
@@ -87,7 +93,7 @@ async def take_in(services: Services, upload: Upload, chunks: AsyncIterator[byte
 
 
 def keep(services: Services, tenant: str, file: IO[bytes], measured: Measured) -> str:
-    """Stores a file that came in one request as an upload that is complete; returns its id."""
+    """Store a file that was sent in one request as a complete upload; return its id."""
     manifest = UploadManifest(
         tenant=tenant,
         id=new_id("upload"),
@@ -96,15 +102,16 @@ def keep(services: Services, tenant: str, file: IO[bytes], measured: Measured) -
         sha256=measured.sha256,
     )
     records.write(services.store, keys.manifest(tenant, "uploads", manifest.id), manifest)
+    # The manifest first: an upload without bytes is incomplete, bytes without a manifest are lost.
     file.seek(0)
     services.store.put(uploaded_bytes(manifest).key, file)
     return manifest.id
 
 
 def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> Artefact:
-    """Hands a complete upload to a job, for good. The same job may ask again.
+    """Assign a complete upload to a job permanently. The same job may claim it again.
 
-    Raises `NotFound`, `UploadIncomplete`, `UploadUsed`, or `InvalidUpload` when more came than was announced.
+    Raises `NotFound`, `UploadIncomplete`, `UploadUsed`, or `InvalidUpload` if it has more bytes than announced.
     """
     upload = find(services, tenant, upload_id)
     announced = upload.manifest.num_bytes
@@ -112,16 +119,17 @@ def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> Artef
         raise UploadIncomplete(upload_id, upload.received_bytes, announced)
     if upload.received_bytes > announced:
         services.store.delete(uploaded_bytes(upload.manifest).key)
-        raise InvalidUpload(_more(announced))
+        raise InvalidUpload(_too_many(announced))
+    # `create` returns an existing claim instead of replacing it, so only one job gets the upload.
     claimed = UploadClaim(job=job_id)
-    standing = records.create(services.store, keys.upload_claim(tenant, upload_id), claimed)
-    if standing != claimed:
-        raise UploadUsed(upload_id, standing.job)
+    stored = records.create(services.store, keys.upload_claim(tenant, upload_id), claimed)
+    if stored != claimed:
+        raise UploadUsed(upload_id, stored.job)
     return uploaded_bytes(upload.manifest)
 
 
 def delete(services: Services, tenant: str, upload_id: str) -> None:
-    """Erases an upload that no job has. Raises `NotFound`, or `UploadUsed`: a job's end erases it."""
+    """Delete an upload that no job uses. Raises `NotFound`, or `UploadUsed`: the end of its job deletes it."""
     upload = find(services, tenant, upload_id)
     if upload.used_by is not None:
         raise UploadUsed(upload_id, upload.used_by)
@@ -146,28 +154,29 @@ def _state(services: Services, manifest: UploadManifest) -> Upload:
 
 
 async def _spool(manifest: UploadManifest, chunks: AsyncIterator[bytes], path: Path) -> None:
-    """Writes the bytes to a file as they come, and compares them with what was announced."""
+    """Write the chunks to a file and compare size and digest with the announcement."""
     digest, num_bytes = hashlib.sha256(), 0
     with path.open("wb", buffering=MiB) as file:
         async for chunk in chunks:
             num_bytes += len(chunk)
+            # Stop at once: the rest could fill the disk.
             if num_bytes > manifest.num_bytes:
-                raise InvalidUpload(_more(manifest.num_bytes))
+                raise InvalidUpload(_too_many(manifest.num_bytes))
             digest.update(chunk)
             await run_in_threadpool(file.write, chunk)
     if num_bytes < manifest.num_bytes:
         raise InvalidUpload(
-            f"{num_bytes} bytes came, but {manifest.num_bytes} were announced. Send the whole file."
+            f"Expected {manifest.num_bytes} bytes, as announced, got {num_bytes}. Send the whole file."
         )
     if digest.hexdigest() != manifest.sha256:
         raise InvalidUpload(
-            f"The bytes have SHA-256 {digest.hexdigest()}, but {manifest.sha256} was announced. Send the file"
-            " again, or announce it anew with its own digest (sha256sum FILE)."
+            f"Expected SHA-256 {manifest.sha256}, as announced, got {digest.hexdigest()}. Send the file again, or"
+            " announce it with its real digest (sha256sum FILE)."
         )
 
 
-def _more(num_bytes: int) -> str:
+def _too_many(num_bytes: int) -> str:
     return (
-        f"More bytes came than the {num_bytes} that were announced; none were kept. Send the file that was announced,"
-        " or announce this one by POST /v1/uploads."
+        f"Expected {num_bytes} bytes, as announced, got more; none were kept. Send the announced file, or announce this"
+        " one with POST /v1/uploads."
     )

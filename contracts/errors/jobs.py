@@ -1,4 +1,4 @@
-"""Errors that end a job, as a worker writes them into its manifest (the tree is in `errors.py`)."""
+"""Errors that end a job, as a worker writes them into its manifest (`tree.py` draws the whole tree)."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from contracts.errors.tree import HandsOffError
 
 
 class JobFailed(HandsOffError):
-    """Ends a job. `is_retryable` says whether the same request may succeed when it is made again."""
+    """A job that failed. `is_retryable` says whether the same request may succeed on a second try."""
 
     code = "job_failed"
     title = "The job failed"
@@ -14,35 +14,35 @@ class JobFailed(HandsOffError):
 
 
 class AcceptanceTooLow(JobFailed):
-    """Hardly any candidate satisfies what the request demands of a sample."""
+    """Too few candidates satisfy the conditions of the request."""
 
     code = "acceptance_too_low"
-    title = "Hardly any sample satisfies the request"
+    title = "Too few samples satisfy the request"
 
 
 class OutOfMemory(JobFailed):
-    """Not even one image at a time fits the device."""
+    """The device cannot hold even one image at a time."""
 
     code = "out_of_memory"
     title = "The device has too little memory"
 
 
 class InputMissing(JobFailed):
-    """An object that the request pins is gone, or has another digest."""
+    """An object that the request pins has been deleted, or has another digest."""
 
     code = "input_missing"
-    title = "An input is gone"
+    title = "An input is missing"
 
 
 class InvalidCheckpoint(JobFailed):
-    """A checkpoint that no generator of ours can be made of; `detail` is the reader's own sentence."""
+    """A checkpoint that cannot be imported; `detail` is the reader's message."""
 
     code = "invalid_checkpoint"
     title = "The checkpoint cannot be used"
 
 
 class UploadDamaged(JobFailed):
-    """The bytes in the store are not those that were announced."""
+    """The bytes in the store differ from the announced ones."""
 
     code = "upload_damaged"
     title = "The upload is damaged"

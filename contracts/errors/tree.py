@@ -1,43 +1,43 @@
-"""Every error we raise on purpose, in one tree: a stable `code`, an HTTP `status`, facts as attributes.
+"""All errors that are raised on purpose, in one tree: a stable `code`, an HTTP `status`, facts as attributes.
 
 HandsOffError
-├── InvalidRequest            422  invalid_request           what was asked cannot be done as it stands
-│   ├── InvalidUpload         422  invalid_upload            a file that is not what it should be
-│   ├── UnreadableBody        400  unreadable_body           a body that cannot be read
-│   ├── InvalidCursor         422  invalid_cursor            not a cursor of ours, or of another list
-│   └── IdempotencyMismatch   422  idempotency_mismatch      the key came before with another body
-├── InvalidLink               403  invalid_link              a download link that is forged or has expired
-├── SlowBody                  408  request_timeout           a body that arrives too slowly
-├── ForeignHost               421  foreign_host              the request asks for a name that is not this service's
-├── ForeignOrigin             403  foreign_origin            a web page elsewhere asks for a change
-├── NotFound                  404  not_found                 no such thing for this caller
-├── Conflict                  409  conflict
-│   ├── BuiltIn               409  built_in                  what the service brings along is not deleted
-│   ├── FitNotReady           409  fit_not_ready             batches and streams need a succeeded fit
+├── InvalidRequest            422  invalid_request           the request is not valid
+│   ├── InvalidUpload         422  invalid_upload            an uploaded file is not valid
+│   ├── UnreadableBody        400  unreadable_body           the body cannot be parsed
+│   ├── InvalidCursor         422  invalid_cursor            the cursor was not issued by this list
+│   └── IdempotencyMismatch   422  idempotency_mismatch      the key was used with another body
+├── InvalidLink               403  invalid_link              the signed link is forged or has expired
+├── SlowBody                  408  request_timeout           the body arrives too slowly
+├── ForeignHost               421  foreign_host              the Host header names another service
+├── ForeignOrigin             403  foreign_origin            a web page of another origin requests a change
+├── NotFound                  404  not_found                 the resource does not exist for this caller
+├── Conflict                  409  conflict                  the resource is in the wrong state
+│   ├── BuiltIn               409  built_in                  built-in resources cannot be deleted
+│   ├── FitNotReady           409  fit_not_ready             batches and streams need a fit that has succeeded
 │   ├── GeneratorNotReady     409  generator_not_ready       a fit needs a generator whose import has succeeded
-│   ├── JobNotFinished        409  job_not_finished          only what has ended can be deleted
-│   ├── NotRendered           409  not_rendered              the result is asked for before it is there
-│   ├── RequestInProgress     409  request_in_progress       the same Idempotency-Key is being served now
-│   ├── UploadIncomplete      409  upload_incomplete         not all bytes are there that were announced
-│   └── UploadUsed            409  upload_used               an upload serves one job, and this one has served
-├── Gone                      410  deleted                   it was here and has been deleted
-├── ShardFailed               500  shard_failed              a shard of a stream that cannot be rendered
-├── ExportFailed              500  export_failed             a batch that cannot be had in another format
-├── TooLarge                  413  too_large                 a limit of size or number was passed
-├── Unavailable               503  unavailable
-│   ├── ExportNotReady        503  export_not_ready          a batch in another format that is still being made
-│   ├── QueueUnavailable      503  queue_unavailable         Redis does not answer; nothing was stored
-│   ├── ShardNotReady         503  shard_not_ready           a shard of a stream that is still being rendered
-│   └── StoreUnavailable      503  store_unavailable         the object store does not answer
-└── JobFailed                 500  job_failed                what a worker writes into a manifest
-    ├── AcceptanceTooLow      500  acceptance_too_low        hardly any sample satisfies the request
-    ├── OutOfMemory           500  out_of_memory             not even one image fits the device
-    ├── InputMissing          500  input_missing             an object that the request pins is gone
-    ├── InvalidCheckpoint     500  invalid_checkpoint        no generator of ours can be made of the file
-    ├── UploadDamaged         500  upload_damaged            the bytes are not those that were announced
+│   ├── JobNotFinished        409  job_not_finished          only a job that has ended can be deleted
+│   ├── NotRendered           409  not_rendered              the job has no results yet
+│   ├── RequestInProgress     409  request_in_progress       the same Idempotency-Key is being processed
+│   ├── UploadIncomplete      409  upload_incomplete         the upload has fewer bytes than announced
+│   └── UploadUsed            409  upload_used               another job has already used the upload
+├── Gone                      410  deleted                   the resource has been deleted
+├── ShardFailed               500  shard_failed              a stream shard could not be rendered
+├── ExportFailed              500  export_failed             a batch could not be exported
+├── TooLarge                  413  too_large                 a limit of size or number is exceeded
+├── Unavailable               503  unavailable               a service or resource is temporarily unavailable
+│   ├── ExportNotReady        503  export_not_ready          an export is still being made
+│   ├── QueueUnavailable      503  queue_unavailable         Redis does not respond; nothing was stored
+│   ├── ShardNotReady         503  shard_not_ready           a stream shard is still being rendered
+│   └── StoreUnavailable      503  store_unavailable         the object store does not respond
+└── JobFailed                 500  job_failed                the error in a failed job's manifest
+    ├── AcceptanceTooLow      500  acceptance_too_low        too few samples satisfy the request
+    ├── OutOfMemory           500  out_of_memory             the device cannot hold even one image
+    ├── InputMissing          500  input_missing             an object that the request pins is missing
+    ├── InvalidCheckpoint     500  invalid_checkpoint        the checkpoint cannot be imported
+    ├── UploadDamaged         500  upload_damaged            the stored bytes differ from the announced ones
     └── WorkerLost            500  worker_lost               the worker died on every attempt
 
-Those below `Conflict` are in `conflicts.py`, those below `JobFailed` in `job_errors.py`, the others here.
+The subclasses of `Conflict` are in `conflicts.py`, those of `JobFailed` in `jobs.py`, all others here.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ from contracts.ids import plural_of
 
 
 class Flaw(Model):
-    """One thing wrong with a request: where (a JSON pointer into the body, or a file) and what to do."""
+    """One error in a request: its location (a JSON pointer into the body, or a file) and a message."""
 
     detail: str
     pointer: str | None = None
@@ -56,11 +56,11 @@ class Flaw(Model):
 
 
 class HandsOffError(Exception):
-    """The root. `detail` says what came, what was expected and what to do."""
+    """The base class. `detail` names the expected value, the actual value and the remedy."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
-    title: ClassVar[str] = "Something went wrong on our side"
+    title: ClassVar[str] = "Internal server error"
     retry_after_seconds: int | None = None
 
     def __init__(self, detail: str, *, flaws: Sequence[Flaw] = ()) -> None:
@@ -70,49 +70,49 @@ class HandsOffError(Exception):
 
 
 class InvalidRequest(HandsOffError):
-    """What was asked cannot be done as it stands; `flaws` says what and where."""
+    """The request is not valid; `flaws` lists each error and its location."""
 
     code = "invalid_request"
     status = 422
-    title = "The request cannot be carried out as it is"
+    title = "The request is not valid"
 
     @classmethod
     def at(cls, pointer: str, detail: str) -> "InvalidRequest":
-        """An error about one place of the body."""
+        """Return an error about one location of the body, a JSON pointer."""
         return cls(detail, flaws=[Flaw(pointer=pointer, detail=detail)])
 
 
 class InvalidUpload(InvalidRequest):
-    """One or more uploaded files are not what they should be; each flaw names its file."""
+    """One or more uploaded files are not valid; each flaw names its file."""
 
     code = "invalid_upload"
-    title = "An uploaded file is not usable"
+    title = "An uploaded file is not valid"
 
 
 class UnreadableBody(InvalidRequest):
-    """A body that cannot be read: not UTF-8, nested too deep, or with numbers beyond measure."""
+    """The body cannot be parsed: not UTF-8, nested too deep, too many names or too long numbers."""
 
     code = "unreadable_body"
     status = 400
-    title = "The body cannot be read"
+    title = "The body cannot be parsed"
 
 
 class InvalidCursor(InvalidRequest):
-    """The cursor is not one that this list handed out."""
+    """The cursor was not issued by this list."""
 
     code = "invalid_cursor"
     title = "The cursor does not belong to this list"
 
 
 class IdempotencyMismatch(InvalidRequest):
-    """The same Idempotency-Key came before with another body."""
+    """The same Idempotency-Key was used before with another body."""
 
     code = "idempotency_mismatch"
     title = "The Idempotency-Key was used for another request"
 
 
 class InvalidLink(HandsOffError):
-    """A download link whose signature is wrong or whose time is over."""
+    """A signed link whose signature is wrong or that has expired."""
 
     code = "invalid_link"
     status = 403
@@ -120,7 +120,7 @@ class InvalidLink(HandsOffError):
 
 
 class SlowBody(HandsOffError):
-    """A body that pauses too long, or arrives too slowly."""
+    """The body pauses too long or arrives too slowly."""
 
     code = "request_timeout"
     status = 408
@@ -128,67 +128,67 @@ class SlowBody(HandsOffError):
 
 
 class ForeignHost(HandsOffError):
-    """The request asks for a host that this service does not answer for; `host` is what it named."""
+    """The Host header names a host that this service does not serve; `host` is its value."""
 
     code = "foreign_host"
     status = 421
-    title = "The service does not answer for this host"
+    title = "The service does not serve this host"
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            f"Expected a host of this service in the Host header, found {host}. Ask for localhost or 127.0.0.1, or add"
-            " the name to HANDSOFF_ALLOWED_HOSTS where the service runs."
+            f"Expected a host of this service in the Host header, got {host}. Use localhost or 127.0.0.1, or add the"
+            " name to HANDSOFF_ALLOWED_HOSTS where the service runs."
         )
         self.host = host
 
 
 class ForeignOrigin(HandsOffError):
-    """A web page of another origin asks for a change; `found` is the header that says so."""
+    """A web page of another origin requests a change; `header` is the header that shows it."""
 
     code = "foreign_origin"
     status = 403
-    title = "Pages of other origins may not change anything"
+    title = "Pages of other origins may not make changes"
 
-    def __init__(self, found: str) -> None:
+    def __init__(self, header: str) -> None:
         super().__init__(
-            f"Expected a request of this service's own pages or of a program, found {found}. Behind a proxy, set"
+            f"Expected a request from a page of this service or from a program, got {header}. Behind a proxy, set"
             " HANDSOFF_PUBLIC_URL to the address that browsers use."
         )
-        self.found = found
+        self.header = header
 
 
 class NotFound(HandsOffError):
-    """No such thing, for this caller."""
+    """The resource does not exist for this caller."""
 
     code = "not_found"
     status = 404
-    title = "There is no such thing"
+    title = "The resource does not exist"
 
     def __init__(self, noun: str, name: str) -> None:
         plural = plural_of(noun)
-        advice = f"GET /v1/{plural} lists what there is."
-        if noun == "upload":  # it is gone once it was used: nobody keeps a list of them
-            advice = "POST /v1/uploads announces one."
-        super().__init__(f"There is no {noun} '{name}'. {advice}")
+        advice = f"GET /v1/{plural} lists the existing ones."
+        if noun == "upload":  # uploads have no list: they are deleted once they are used
+            advice = "Announce one with POST /v1/uploads."
+        super().__init__(f"The {noun} '{name}' does not exist. {advice}")
         self.noun = noun
         self.name = name
 
 
 class Gone(HandsOffError):
-    """It was here and has been deleted."""
+    """The resource has been deleted."""
 
     code = "deleted"
     status = 410
-    title = "It has been deleted"
+    title = "The resource has been deleted"
 
     def __init__(self, noun: str, name: str) -> None:
-        super().__init__(f"The {noun} '{name}' has been deleted, and its data with it.")
+        super().__init__(f"The {noun} '{name}' and its data have been deleted.")
         self.noun = noun
         self.name = name
 
 
 class ShardFailed(HandsOffError):
-    """A shard of a stream could not be rendered; `cause_code` is the code of what a worker met."""
+    """A stream shard could not be rendered; `cause_code` is the code of the worker's error."""
 
     code = "shard_failed"
     title = "The shard cannot be rendered"
@@ -203,10 +203,10 @@ class ShardFailed(HandsOffError):
 
 
 class ExportFailed(HandsOffError):
-    """A batch could not be put into another format; `cause_code` is the code of what a worker met."""
+    """A batch could not be exported; `cause_code` is the code of the worker's error."""
 
     code = "export_failed"
-    title = "The export cannot be made"
+    title = "The batch cannot be exported"
 
     def __init__(self, batch_id: str, export_format: str, cause_code: str, cause: str) -> None:
         super().__init__(
@@ -218,7 +218,7 @@ class ExportFailed(HandsOffError):
 
 
 class TooLarge(HandsOffError):
-    """A limit of size or number was passed."""
+    """A limit of size or number is exceeded."""
 
     code = "too_large"
     status = 413
@@ -226,7 +226,7 @@ class TooLarge(HandsOffError):
 
 
 class Unavailable(HandsOffError):
-    """Something that we rest on does not answer."""
+    """A service or resource is temporarily unavailable."""
 
     code = "unavailable"
     status = 503
@@ -235,7 +235,7 @@ class Unavailable(HandsOffError):
 
 
 class ExportNotReady(Unavailable):
-    """A batch in another format is still waiting, or being made."""
+    """The export is queued or being made."""
 
     code = "export_not_ready"
     title = "The export is being made"
@@ -243,21 +243,21 @@ class ExportNotReady(Unavailable):
 
     def __init__(self, batch_id: str, export_format: str) -> None:
         super().__init__(
-            f"'{batch_id}' is being exported as {export_format}. Ask again; ?wait=30 waits up to 30 seconds for it."
+            f"'{batch_id}' is being exported as {export_format}. Retry; ?wait=30 waits up to 30 seconds for it."
         )
         self.batch_id = batch_id
         self.export_format = export_format
 
 
 class QueueUnavailable(Unavailable):
-    """Redis does not answer."""
+    """Redis does not respond."""
 
     code = "queue_unavailable"
-    title = "The queue does not answer"
+    title = "The queue does not respond"
 
 
 class ShardNotReady(Unavailable):
-    """A shard of a stream is still waiting, or being rendered."""
+    """The stream shard is queued or being rendered."""
 
     code = "shard_not_ready"
     title = "The shard is being rendered"
@@ -265,14 +265,14 @@ class ShardNotReady(Unavailable):
 
     def __init__(self, stream_id: str, index: int) -> None:
         super().__init__(
-            f"Shard {index} of '{stream_id}' is being rendered. Ask again; ?wait=30 waits up to 30 seconds for it."
+            f"Shard {index} of '{stream_id}' is being rendered. Retry; ?wait=30 waits up to 30 seconds for it."
         )
         self.stream_id = stream_id
         self.index = index
 
 
 class StoreUnavailable(Unavailable):
-    """The object store does not answer."""
+    """The object store does not respond."""
 
     code = "store_unavailable"
-    title = "The object store does not answer"
+    title = "The object store does not respond"

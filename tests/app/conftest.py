@@ -1,4 +1,4 @@
-"""The app under test: a real Redis, a store in memory, a generator of 32 x 32 px."""
+"""Fixtures of the app: a real Redis, a memory store, a generator of 32 x 32 px."""
 
 import socket
 import threading
@@ -37,15 +37,15 @@ from state.settings import Settings
 from state.store import Store
 from tests.app.uploading import CLASSES
 
-SECRET = b"what the app signs with in these tests"
+SECRET = b"the secret that signs links in these tests"
 
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[httpx2.Client]:
-    """The app on a free port of loopback, and a client of it, over real HTTP."""
+    """Serve the app on a free loopback port and yield an HTTP client."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        # A connection waits in the backlog until the server accepts it: there is no need to poll.
+        # Connections wait in the backlog until the server accepts them, so no polling is needed.
         listener.listen()
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -59,7 +59,7 @@ def serving(app: FastAPI) -> Iterator[httpx2.Client]:
 
 @pytest.fixture(scope="session")
 def served(redis_url: str) -> Iterator[tuple[FastAPI, httpx2.Client]]:
-    """One app for the whole run, with small limits for bodies and forms, and a client of it."""
+    """One app for the whole test run, with small limits for bodies and forms, and its client."""
     limits = {"max_upload_bytes": 400_000, "max_labelset_images": 4}
     settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"} | limits)
     app = create_app(settings)
@@ -72,10 +72,10 @@ def client(
     served: tuple[FastAPI, httpx2.Client],
     settings: Settings,
     store: Store,
-    ledger: Ledger,  # empties Redis
+    ledger: Ledger,  # its fixture empties Redis
     generator: StoredGenerator,
 ) -> httpx2.Client:
-    """A client of the app, which has this test's own settings and store, and the generator `tiny-32`."""
+    """A client of the app with this test's settings and store and the generator `tiny-32`."""
     app, client = served
     app.state.services = replace(app.state.services, settings=settings, store=store, secret=SECRET)
     return client
@@ -83,20 +83,20 @@ def client(
 
 @pytest.fixture
 def queued(settings: Settings, ledger: Ledger) -> Callable[[str], list[str]]:
-    """The ids in one queue."""
+    """A function that returns the RQ job ids of a queue."""
 
     def ids(queue: str) -> list[str]:
         connection = redis.Redis.from_url(settings.redis_url.get_secret_value())
-        found = Queue(queue, connection=connection, serializer=JSONSerializer).job_ids
+        job_ids = Queue(queue, connection=connection, serializer=JSONSerializer).job_ids
         connection.close()
-        return found
+        return job_ids
 
     return ids
 
 
 @pytest.fixture
 def generator(store: Store) -> StoredGenerator:
-    """A generator of 32 x 32 px with one inverter, as a worker would have published it."""
+    """A generator of 32 x 32 px with one inverter, stored like a worker does."""
     weights = Weights(tensors=_artefact("tensors"), config=_artefact("config"))
     manifest = StoredGenerator(
         tenant=DEFAULT_TENANT,
@@ -111,7 +111,7 @@ def generator(store: Store) -> StoredGenerator:
         w_dim=8,
         num_ws=8,
         weights=weights,
-        source="made for this test",
+        source="created for this test",
         license="MIT",
     )
     inverter = StoredInverter(
@@ -133,7 +133,7 @@ def generator(store: Store) -> StoredGenerator:
 
 @pytest.fixture
 def labelset_id(store: Store) -> str:
-    """A labelset of two images of 32 x 32 px, as an upload would have left it."""
+    """The id of a labelset of two images of 32 x 32 px, stored like an upload."""
     labels = LabelSchema.model_validate({"classes": CLASSES})
     entries = tuple(
         LabelsetEntry(
@@ -164,7 +164,7 @@ def labelset_id(store: Store) -> str:
 
 @pytest.fixture
 def fit_id(client: httpx2.Client, labelset_id: str) -> str:
-    """A queued fit."""
+    """The id of a queued fit."""
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": labelset_id})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
@@ -172,14 +172,14 @@ def fit_id(client: httpx2.Client, labelset_id: str) -> str:
 
 @pytest.fixture
 def finished_fit_id(fit_id: str, finish_fit: Callable[[str], None]) -> str:
-    """A fit that has succeeded."""
+    """The id of a fit that has succeeded."""
     finish_fit(fit_id)
     return fit_id
 
 
 @pytest.fixture
 def finish_fit(store: Store, ledger: Ledger) -> Callable[[str], None]:
-    """Ends a fit as a worker would."""
+    """A function that finishes a fit like a worker does."""
 
     def finish(fit_id: str) -> None:
         ref = JobRef(tenant=DEFAULT_TENANT, id=fit_id)
@@ -207,7 +207,7 @@ def finish_fit(store: Store, ledger: Ledger) -> Callable[[str], None]:
 
 @pytest.fixture
 def finish_batch(store: Store, ledger: Ledger) -> Callable[[str], BatchManifest]:
-    """Renders every shard of a batch (to bytes that say nothing) and ends it, as the workers would."""
+    """A function that finishes a batch like the workers do, with placeholder bytes as shards."""
 
     def finish(batch_id: str) -> BatchManifest:
         ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)

@@ -1,4 +1,4 @@
-"""Promises of how the app is served, and of what its process is made of."""
+"""Tests of the app's command line and of the modules that its process loads."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ _HEAVY = {"torch", "numpy", "workers", "models"}
 
 
 def loaded_by(statement: str) -> str:
-    """Which of the heavy modules a fresh interpreter holds after a statement."""
+    """Return the heavy modules that a fresh interpreter has loaded after a statement."""
     code = f"{statement}\n{_LOADED.format(loaded=_HEAVY)}"
     command = [sys.executable, "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -29,12 +29,12 @@ def test_the_app_loads_no_torch() -> None:
 
 
 def test_the_decoding_child_loads_no_torch() -> None:
-    """Of the heavy modules it has NumPy alone."""
+    """NumPy is its only heavy module."""
     assert loaded_by("import app.decoding.child") == "{'numpy'}"
 
 
-def test_the_test_before_can_fail() -> None:
-    """The same look at an interpreter that did import one of them sees it; NumPy is there where torch is not."""
+def test_the_import_check_can_fail() -> None:
+    """The check reports a heavy module that was imported; NumPy, because torch may not be installed."""
     assert loaded_by("import numpy") == "{'numpy'}"
 
 
@@ -47,21 +47,21 @@ def test_a_kind_without_endpoints_is_named() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
-def test_loopback_is_known(host: str) -> None:
-    """Addresses that only this machine reaches."""
+def test_loopback_addresses_are_recognised(host: str) -> None:
+    """Addresses that only this machine can reach are loopback."""
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com"])
-def test_it_refuses_to_serve_the_world(
+def test_it_refuses_to_bind_beyond_loopback(
     host: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without API keys any other address is refused, with the reason and the mend."""
+    """Without API keys any other address is refused, with the reason and the remedy."""
     monkeypatch.setenv("HANDSOFF_HOST", host)
     assert main([]) == 2
     assert "loopback only" in capsys.readouterr().err
 
 
-def test_an_operator_may_answer_for_the_network() -> None:
-    """Inside a container whose port is published on loopback alone, every address may be bound."""
+def test_an_operator_may_trust_the_network() -> None:
+    """With HANDSOFF_TRUST_NETWORK, as in a container, every address may be bound."""
     assert may_bind(Settings(host="0.0.0.0", trust_network=True))

@@ -1,4 +1,4 @@
-"""Promises of every address: methods that it does not take, and paths and queries that nobody means."""
+"""Tests of every address: wrong methods, hostile paths, ids and queries."""
 
 import re
 import socket
@@ -19,35 +19,35 @@ PATHS = {path: path.format(**IDS, key="x", shard=0) for path in DOCUMENT["paths"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 
 
-def taken(path: str) -> set[str]:
-    """The methods that an address is documented to take, and HEAD where it takes GET."""
-    found = {method.upper() for method in DOCUMENT["paths"][path]}
-    return found | ({"HEAD"} if "GET" in found else set())
+def allowed_methods(path: str) -> set[str]:
+    """Return the documented methods of an address, and HEAD if GET is one of them."""
+    methods = {method.upper() for method in DOCUMENT["paths"][path]}
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_other_methods_are_refused(client: httpx2.Client, path: str) -> None:
-    """405 as a problem, and `Allow` names every method of the address, also where two routes share it."""
-    for method in set(METHODS) - taken(path):
+    """405 as a problem; `Allow` has every method of the address, also if two routes share it."""
+    for method in set(METHODS) - allowed_methods(path):
         answer = client.request(method, PATHS[path])
         assert answer.status_code == 405, method
         assert answer.headers["Content-Type"] == "application/problem+json"
-        assert set(answer.headers["Allow"].split(", ")) == taken(path)
+        assert set(answer.headers["Allow"].split(", ")) == allowed_methods(path)
         assert method == "HEAD" or answer.json()["code"] == "method_not_allowed"
 
 
 def test_an_address_with_two_routes_allows_both(client: httpx2.Client) -> None:
-    """The framework names one of them."""
+    """FastAPI by itself names the methods of one route only."""
     assert client.put("/v1/fits").headers["Allow"] == "GET, HEAD, POST"
     one = client.put(f"/v1/fits/{new_id('fit')}")
     assert one.headers["Allow"] == "DELETE, GET, HEAD"
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in PATHS if "GET" in taken(path) and "live" not in path]
+    "path", [path for path in PATHS if "GET" in allowed_methods(path) and "live" not in path]
 )
 def test_head_is_get_without_a_body(client: httpx2.Client, path: str) -> None:
-    """Same status, same type, no byte."""
+    """HEAD has the status and type of GET and no body."""
     address = f"{PATHS[path]}?wait=0&format=coco"
     got, headed = client.get(address), client.head(address)
     assert (headed.status_code, headed.content) == (got.status_code, b"")
@@ -81,17 +81,17 @@ NOWHERE = [
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_path_that_is_none_is_a_problem(client: httpx2.Client, method: str) -> None:
-    """4xx, never a redirect and never a fault of the service."""
+def test_an_unknown_path_is_a_problem(client: httpx2.Client, method: str) -> None:
+    """An unknown or malformed path gives 4xx, never a redirect or 5xx."""
     for path in NOWHERE:
         answer = client.request(method, httpx2.URL(str(client.base_url), raw_path=path.encode()))
         assert 400 <= answer.status_code < 500, (path, answer.text)
         assert answer.headers["Content-Type"] == "application/problem+json", path
 
 
-def test_a_slash_at_the_end_is_named(client: httpx2.Client) -> None:
-    """The message says what to leave out."""
-    assert client.get("/v1/fits/").json()["detail"].endswith("Leave out the slash at its end.")
+def test_a_trailing_slash_is_reported(client: httpx2.Client) -> None:
+    """The message asks to remove the slash."""
+    assert client.get("/v1/fits/").json()["detail"].endswith("Remove the trailing slash.")
 
 
 IDENTIFIERS = [
@@ -113,11 +113,13 @@ IDENTIFIERS = [
 
 @pytest.mark.parametrize("path", [path for path in PATHS if "{" in path])
 def test_a_hostile_id_is_a_problem(client: httpx2.Client, path: str) -> None:
-    """Whatever stands where an id or a number belongs, with every method of the address."""
+    """A malformed id or number gives 4xx for every method of the address."""
     for bad in IDENTIFIERS:
-        own = bad.join(re.split(r"\{\w+\}", path))
-        for method in taken(path) - {"HEAD"}:
-            answer = client.request(method, httpx2.URL(str(client.base_url), raw_path=own.encode()))
+        hostile = bad.join(re.split(r"\{\w+\}", path))
+        for method in allowed_methods(path) - {"HEAD"}:
+            answer = client.request(
+                method, httpx2.URL(str(client.base_url), raw_path=hostile.encode())
+            )
             assert 400 <= answer.status_code < 500, (method, bad, answer.text)
             assert answer.headers["Content-Type"] == "application/problem+json", (method, bad)
 
@@ -130,15 +132,15 @@ QUERIES = [
 ]  # fmt: skip
 
 
-def takes_query(path: str) -> bool:
-    """True where a GET takes a query; a stream of events is left out, for it has no end."""
+def has_query(path: str) -> bool:
+    """Return whether GET has query parameters; endless event streams are left out."""
     parameters = DOCUMENT["paths"][path].get("get", {}).get("parameters", ())
     return "live" not in path and any(one["in"] == "query" for one in parameters)
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if takes_query(path)])
-def test_a_hostile_query_is_no_fault_of_the_service(client: httpx2.Client, path: str) -> None:
-    """It is refused as a problem, or passed over where the address has no such parameter."""
+@pytest.mark.parametrize("path", [path for path in PATHS if has_query(path)])
+def test_a_hostile_query_gives_no_5xx(client: httpx2.Client, path: str) -> None:
+    """A hostile query is refused as a problem, or ignored if the address has no such parameter."""
     for query in QUERIES:
         answer = client.get(f"{PATHS[path]}?{query}")
         assert answer.status_code < 500, (query, answer.text)
@@ -149,10 +151,10 @@ def test_a_hostile_query_is_no_fault_of_the_service(client: httpx2.Client, path:
 @pytest.mark.parametrize(
     "query", [one for one in QUERIES if one.startswith(("limit", "after", "status"))]
 )
-def test_a_list_refuses_a_bad_query(client: httpx2.Client, query: str) -> None:
-    """By the name of the parameter."""
+def test_a_list_refuses_an_invalid_query(client: httpx2.Client, query: str) -> None:
+    """The error names the parameter."""
     if query == "limit=1&limit=x":
-        pytest.skip("the last one counts")
+        pytest.skip("the last value wins")
     answer = client.get(f"/v1/fits?{query}")
     assert answer.status_code == 422 or (answer.status_code, query) == (200, "after=")
     assert (
@@ -174,8 +176,8 @@ def test_a_list_refuses_a_bad_query(client: httpx2.Client, query: str) -> None:
         b"GET http://evil.example/v1/fits HTTP/1.1\r\nHost: evil.example\r\n\r\n",
     ],
 )  # fmt: skip
-def test_a_request_that_lies_is_no_fault_of_the_service(client: httpx2.Client, raw: bytes) -> None:
-    """A wrong length, two hosts or none: 4xx or no answer, and the next request is served."""
+def test_a_malformed_request_gives_no_5xx(client: httpx2.Client, raw: bytes) -> None:
+    """A wrong length, two hosts or none give 4xx or no response, and the next request works."""
     with socket.create_connection((client.base_url.host, client.base_url.port or 80), 5) as wire:
         wire.sendall(raw)
         wire.shutdown(socket.SHUT_WR)
@@ -187,5 +189,5 @@ def test_a_request_that_lies_is_no_fault_of_the_service(client: httpx2.Client, r
 
 
 def test_the_document_lists_operations() -> None:
-    """The tests above look at every address."""
+    """The tests above cover all operations."""
     assert len(list(operations(DOCUMENT))) > 45

@@ -1,4 +1,4 @@
-"""Uploads made on the spot: pictures of one color, their labels, and the archive or form that they come in."""
+"""Uploads for tests: images of one color, their labels, and the archive or form around them."""
 
 import io
 import json
@@ -15,7 +15,7 @@ Upload = dict[str, bytes]
 
 
 def pairs(count: int, size: tuple[int, int] = (32, 32)) -> Upload:
-    """An upload's files: `count` images, their masks, and the schema."""
+    """Return an upload's files: `count` images, their masks, and the schema."""
     files = {"labelset.json": json.dumps(SCHEMA).encode()}
     for number in range(count):
         files[f"images/image-{number}.png"] = png("RGB", size, (number, 0, 0))
@@ -24,13 +24,13 @@ def pairs(count: int, size: tuple[int, int] = (32, 32)) -> Upload:
 
 
 def points(name: str, visibility: int = 2) -> bytes:
-    """The keypoints of one image: one of this name."""
+    """Return the keypoint file of one image with one keypoint."""
     point = {"name": name, "x": 4.5, "y": 2, "visibility": visibility}
     return json.dumps({"keypoints": [point]}).encode()
 
 
 def all_kinds() -> dict[str, bytes]:
-    """Two images of 8 x 8 pixels: one with a mask, keypoints and depth, the other with keypoints alone."""
+    """Return two images of 8 x 8 px: one with a mask, keypoints and depth, the other with keypoints only."""
     schema = SCHEMA | {
         "keypoints": {"names": ["nose", "chin"], "reference": ["nose", "chin"]},
         "depth": {"unit": "m", "scale": 0.5},
@@ -47,26 +47,26 @@ def all_kinds() -> dict[str, bytes]:
 
 
 def png(mode: str, size: tuple[int, int], color: Any = 0) -> bytes:
-    """A PNG of one color."""
+    """Return a PNG of one color."""
     return encode(Image.new(mode, size, color))
 
 
 def halves(size: tuple[int, int], value: int) -> bytes:
-    """A mask with class 0 above and one class below: the value given, or 1 where that is 0."""
+    """Return a mask with class 0 in the upper half and `value`, or 1 for 0, in the lower half."""
     mask = Image.new("L", size)
     mask.paste(value or 1, (0, size[1] // 2, *size))
     return encode(mask)
 
 
 def encode(image: Image.Image, image_format: str = "PNG", **options: Any) -> bytes:
-    """An image as the bytes of a file."""
+    """Return the bytes of the image's file."""
     buffer = io.BytesIO()
     image.save(buffer, image_format, **options)
     return buffer.getvalue()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
-    """The files as a zip."""
+    """Return the files as a zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
@@ -75,5 +75,5 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 def as_form(files: Mapping[str, bytes]) -> dict[str, tuple[str, bytes]]:
-    """The files as the form field `archive`."""
+    """Return the files as the form field `archive`."""
     return {"archive": ("labelset.zip", zipped(files))}

@@ -1,8 +1,8 @@
-"""`python -m workers.checkpoints`: look into a StyleGAN2 checkpoint, convert it to our form, or render with it.
+"""`python -m workers.checkpoints`: inspect a StyleGAN2 checkpoint, convert it to HandsOff's format, or render with it.
 
-Nothing in a checkpoint is ever executed, so files of any origin may be looked at. FILE is a .pkl of
+Nothing in a checkpoint is executed, so you can inspect files from untrusted sources. FILE is a .pkl of
 stylegan2-ada-pytorch, StyleGAN-Human or the stylegan3 repository (--cfg=stylegan2), a .pt of
-rosinality/stylegan2-pytorch, our own safetensors or zip, or a folder with generator.safetensors and generator.json.
+rosinality/stylegan2-pytorch, HandsOff's safetensors or zip, or a folder with generator.safetensors and generator.json.
 """
 
 import argparse
@@ -28,9 +28,9 @@ ENDINGS = ("safetensors", "json")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 when it is done, 2 when the file or the request is no good.
+    """Run one command. Return 0 on success, 2 if the file or the arguments are refused.
 
-    The file is read by the service's own child, under the limits of an import.
+    The child process of the service's imports reads the file, under the same limits.
     """
     parsed = _parser().parse_args(arguments)
     try:
@@ -43,12 +43,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def inspect(_parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Path) -> None:
-    """Print what the file holds, as JSON."""
+    """Print the contents of the file as JSON."""
     print(json.dumps(description(checkpoint), indent=2))
 
 
 def convert(parsed: argparse.Namespace, checkpoint: Checkpoint, folder: Path) -> None:
-    """Write generator.safetensors and .json, and the discriminator's where there is one."""
+    """Write generator.safetensors and generator.json, and the same for a discriminator if the file has one."""
     parsed.folder.mkdir(parents=True, exist_ok=True)
     for name in ("generator", "discriminator") if checkpoint.discriminator else ("generator",):
         for ending in ENDINGS:
@@ -58,7 +58,7 @@ def convert(parsed: argparse.Namespace, checkpoint: Checkpoint, folder: Path) ->
 
 
 def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Path) -> None:
-    """Write the images of every set of codes in the npz."""
+    """Write the images of each array of codes in the npz."""
     weights = checkpoint.generator
     generator = build_generator(weights.config, weights.tensors)
     codes = read_codes(parsed.latents, generator)
@@ -84,7 +84,7 @@ def _read(path: Path, folder: Path) -> Checkpoint:
 
 
 def _size_of(path: Path) -> int:
-    """The bytes of a file, or of the files of our folder."""
+    """Return the bytes of a file, or of all files of a folder."""
     files = path.iterdir() if path.is_dir() else (path,)
     return sum(file.stat().st_size for file in files)
 
@@ -97,32 +97,32 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     inspecting = commands.add_parser(
-        "inspect", help="print format, resolution, taps and what is missing, as JSON"
+        "inspect", help="print format, resolution, taps and missing parts as JSON"
     )
     converting = commands.add_parser(
-        "convert", help="write safetensors + JSON, the form that the service keeps"
+        "convert", help="write safetensors + JSON, the format that the service keeps"
     )
     rendering = commands.add_parser(
-        "render", help="make images from W+ codes, with constant noise, in float32"
+        "render", help="render W+ codes with constant noise, in float32"
     )
     inspecting.set_defaults(command=inspect)
     converting.set_defaults(command=convert)
     rendering.set_defaults(command=render_codes)
     for command in (inspecting, converting, rendering):
         command.add_argument(
-            "file", type=Path, metavar="FILE", help="the checkpoint, or our folder"
+            "file", type=Path, metavar="FILE", help="the checkpoint: a file, or a converted folder"
         )
     converting.add_argument(
-        "folder", type=Path, metavar="DIR", help="folder to write, made if need be"
+        "folder", type=Path, metavar="DIR", help="output folder; created if it is missing"
     )
     rendering.add_argument(
         "latents",
         type=Path,
         metavar="LATENTS.npz",
-        help=f"arrays {', '.join(IMAGES)}, each [n, num_ws, w_dim]; any of them",
+        help=f"one or more of the arrays {', '.join(IMAGES)}, each [n, num_ws, w_dim]",
     )
     rendering.add_argument(
-        "out", type=Path, metavar="OUT.npz", help=f"gets {', '.join(IMAGES.values())}, float32"
+        "out", type=Path, metavar="OUT.npz", help=f"output: {', '.join(IMAGES.values())}, float32"
     )
     return parser
 

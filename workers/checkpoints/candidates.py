@@ -1,7 +1,7 @@
-"""Finds the generator and the discriminator in what a file holds at its top, under the keys and prefixes people use.
+"""Find the generator and the discriminator in the top-level value of a file, under the usual keys and prefixes.
 
-One that is averaged (EMA) goes before one in training. Where several could be meant, or the key says nothing known,
-the file is refused: a wrong guess would give a generator that makes other images than its owner's.
+An averaged generator (EMA) is preferred to one in training. If several generators match, or the key has unknown words,
+the file is refused: a wrong guess would give a generator of different images.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 from workers.checkpoints.checkpoint import CheckpointRefused
 from workers.checkpoints.files.tensors import StoredTensor
-from workers.checkpoints.foreign import TENSORS, refuse_named
+from workers.checkpoints.foreign import TENSORS, refuse_foreign
 from workers.checkpoints.stylegan2.nvidia_modules import Module
 from workers.checkpoints.wrapped_names import (
     AVERAGED,
@@ -18,31 +18,31 @@ from workers.checkpoints.wrapped_names import (
     DISCRIMINATOR,
     GENERATOR,
     NEUTRAL,
-    TRAINED,
+    TRAINING,
     State,
-    shown,
-    unwrapped,
-    words,
-    words_of,
+    format_path,
+    unwrap,
+    words_in,
+    words_of_path,
 )
 
-GENERATOR_MARKS = ("conv1.conv.modulation.weight", "input.input", "synthesis.b4.const")
-DISCRIMINATOR_MARKS = ("final_conv.0.weight", "b4.fc.weight")
-"""Tensors that every network of a format has: what is before them is the prefix."""
+GENERATOR_MARKERS = ("conv1.conv.modulation.weight", "input.input", "synthesis.b4.const")
+DISCRIMINATOR_MARKERS = ("final_conv.0.weight", "b4.fc.weight")
+"""Tensors that every network of a format has. The text before them in a name is the prefix."""
 
-MEANS = ("latent_avg", "dlatent_avg", "mean_latent")
+MEAN_W_NAMES = ("latent_avg", "dlatent_avg", "mean_latent")
 
 MAX_DEPTH = 4
 MAX_DICTIONARIES = 10_000
 MAX_NAMES = 200_000
 """Tensor names in all dictionaries together. A training checkpoint with its optimizers has about 2,000."""
 
-MEND = "Save the network alone: torch.save({'g_ema': g_ema.state_dict()}, path)."
+REMEDY = "Save only the network: torch.save({'g_ema': g_ema.state_dict()}, path)."
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A network and the keys and prefixes that it lies under. `mean_w` is the file's latent_avg, where it has one."""
+    """A network, and the path of keys and prefixes to it. `mean_w` is the file's latent_avg, or None."""
 
     path: tuple[str, ...]
     network: Module | State
@@ -50,135 +50,142 @@ class Candidate:
 
     @property
     def is_averaged(self) -> bool:
-        """Whether its path says so."""
-        return bool(words_of(self.path) & AVERAGED)
+        """Whether the path names an averaged network."""
+        return bool(words_of_path(self.path) & AVERAGED)
 
     @property
-    def is_trained(self) -> bool:
-        """Whether its path says that it is the one in training."""
-        return not self.is_averaged and bool(words_of(self.path) & TRAINED)
+    def is_in_training(self) -> bool:
+        """Whether the path names a generator in training."""
+        return not self.is_averaged and bool(words_of_path(self.path) & TRAINING)
 
 
 @dataclass
 class Candidates:
-    """Everything that is a generator, or a discriminator, by its tensors or by its key."""
+    """All networks of a file: `generators` and `discriminators` by their tensors, `by_key` generators by their key."""
 
     generators: list[Candidate] = field(default_factory=list)
     discriminators: list[Candidate] = field(default_factory=list)
     by_key: list[Candidate] = field(default_factory=list)
 
     def generator(self) -> Candidate:
-        """The one that is meant.
+        """Return the generator to read.
 
         Raises:
-            CheckpointRefused: there is none, several could be meant, or only one under a key that says nothing known.
+            CheckpointRefused: there is none, several match, or the only one is under a key with unknown words.
         """
         allowed = AVERAGED | GENERATOR | NEUTRAL
-        named = [one for one in self.generators if words_of(one.path) <= allowed]
+        named = [one for one in self.generators if words_of_path(one.path) <= allowed]
         averaged = [one for one in named if one.is_averaged]
-        meant = averaged or named or self.by_key
-        if len(meant) > 1:
+        matches = averaged or named or self.by_key
+        if len(matches) > 1:
             raise CheckpointRefused(
-                f"it holds {len(meant)} generators, under {shown(meant[0].path)} and {shown(meant[1].path)};"
-                " expected one, or one that is averaged",
-                MEND,
+                "expected one generator, or one that is averaged, got"
+                f" {len(matches)} generators, under {format_path(matches[0].path)} and {format_path(matches[1].path)}",
+                REMEDY,
             )
-        if not meant and self.generators:
+        if not matches and self.generators:
             raise CheckpointRefused(
-                f"its generator is under {shown(self.generators[0].path)}; expected no prefix, or one such as g_ema,"
-                " ema, generator, model, state_dict, module",
-                MEND,
+                f"its generator is under {format_path(self.generators[0].path)}; expected no prefix, or one such as"
+                " g_ema, ema, generator, model, state_dict, module",
+                REMEDY,
             )
-        if not meant:
+        if not matches:
             raise CheckpointRefused("it has no generator")
-        return meant[0]
+        return matches[0]
 
     def discriminator(self) -> Candidate | None:
-        """The only one under a key for discriminators; None where there is none, or more than one."""
+        """Return the only network under a key for discriminators; None if there is none, or more than one."""
         allowed = DISCRIMINATOR | NEUTRAL
-        meant = [one for one in self.discriminators if one.path and words_of(one.path) <= allowed]
-        return meant[0] if len(meant) == 1 else None
+        matches = [
+            one for one in self.discriminators if one.path and words_of_path(one.path) <= allowed
+        ]
+        return matches[0] if len(matches) == 1 else None
 
 
 def candidates_in(top: Mapping[Any, Any]) -> Candidates:
-    """Every network below `top`."""
-    found = Candidates()
+    """Return all networks below `top`.
+
+    Raises:
+        CheckpointRefused: the file has too many dictionaries or names, or is another network.
+    """
+    candidates = Candidates()
     num_names = 0
-    for path, value, parents in _below(top):
+    for path, value, parents in _entries(top):
         if isinstance(value, Module):
-            _add_module(found, path, value)
+            _add_module(candidates, path, value)
             continue
         num_names += len(value)
         if num_names > MAX_NAMES:
             raise CheckpointRefused(f"its dictionaries hold more than {MAX_NAMES} names")
-        _add_states(found, path, unwrapped(value), parents)
-    return found
+        _add_states(candidates, path, unwrap(value), parents)
+    return candidates
 
 
-Below = tuple[tuple[str, ...], Any, tuple[Mapping[Any, Any], ...]]
+Entry = tuple[tuple[str, ...], Any, tuple[Mapping[Any, Any], ...]]
+"""The keys to a dictionary or module, the value itself, the dictionaries around it."""
 
 
-def _below(top: Mapping[Any, Any]) -> Iterator[Below]:
-    """Every dictionary and module, with its keys and the dictionaries around it; the outer ones first."""
-    waiting: list[Below] = [((), top, ())]
-    for count, (path, value, parents) in enumerate(waiting):  # which grows meanwhile
+def _entries(top: Mapping[Any, Any]) -> Iterator[Entry]:
+    """Yield every dictionary and module, the outer ones first."""
+    pending: list[Entry] = [((), top, ())]
+    for count, (path, value, parents) in enumerate(pending):  # the list grows inside the loop
         yield path, value, parents
         if isinstance(value, Module) or len(path) >= MAX_DEPTH:
             continue
         for key, inner in value.items():
             if isinstance(key, str) and (type(inner) is dict or isinstance(inner, Module)):
-                waiting.append(((*path, key), inner, (*parents, value)))
-        if len(waiting) > MAX_DICTIONARIES or count > MAX_DICTIONARIES:
+                pending.append(((*path, key), inner, (*parents, value)))
+        if len(pending) > MAX_DICTIONARIES or count > MAX_DICTIONARIES:
             raise CheckpointRefused(f"it holds more than {MAX_DICTIONARIES} dictionaries")
 
 
-def _add_module(found: Candidates, path: tuple[str, ...], module: Module) -> None:
-    key = words_of(path)
+def _add_module(candidates: Candidates, path: tuple[str, ...], module: Module) -> None:
+    key = words_of_path(path)
     if key & DISCRIMINATOR and not key & (AVERAGED | GENERATOR):
-        found.discriminators.append(Candidate(path, module))
+        candidates.discriminators.append(Candidate(path, module))
     elif key & (AVERAGED | GENERATOR) or any(name == "synthesis" for name, _ in module.children()):
-        found.generators.append(Candidate(path, module))
+        candidates.generators.append(Candidate(path, module))
 
 
 def _add_states(
-    found: Candidates,
+    candidates: Candidates,
     path: tuple[str, ...],
     state: dict[str, StoredTensor],
     parents: tuple[Mapping[Any, Any], ...],
 ) -> None:
-    """The networks among the tensors of one dictionary, told apart by their prefixes."""
-    refuse_named(state, TENSORS)
-    generators = _prefixes(state, GENERATOR_MARKS)
-    discriminators = _prefixes(state, DISCRIMINATOR_MARKS)
+    """Add the networks among the tensors of one dictionary. Prefixes separate them."""
+    refuse_foreign(state, TENSORS)
+    generators = _prefixes(state, GENERATOR_MARKERS)
+    discriminators = _prefixes(state, DISCRIMINATOR_MARKERS)
     prefixes = generators | discriminators
     for prefix in sorted(generators):
-        own = _under(prefix, state, prefixes)
-        mean_w = next((own.pop(name) for name in MEANS if name in own), None)
+        network = _tensors_under(prefix, state, prefixes)
+        mean_w = next((network.pop(name) for name in MEAN_W_NAMES if name in network), None)
         outer = (state, *reversed(parents))
-        mean_w = mean_w or next((t for named in outer if (t := _mean_in(named))), None)
-        found.generators.append(Candidate((*path, *_parts(prefix)), own, mean_w))
+        mean_w = mean_w or next((t for values in outer if (t := _mean_w_in(values))), None)
+        candidates.generators.append(Candidate((*path, *_parts(prefix)), network, mean_w))
     for prefix in sorted(discriminators):
-        own = _under(prefix, state, prefixes)
-        found.discriminators.append(Candidate((*path, *_parts(prefix)), own))
-    if state and path and not prefixes:  # the key alone says what it should be
-        key = words(path[-1])
+        network = _tensors_under(prefix, state, prefixes)
+        candidates.discriminators.append(Candidate((*path, *_parts(prefix)), network))
+    if state and path and not prefixes:  # only the key says what the network should be
+        key = words_in(path[-1])
         if key & DISCRIMINATOR and key <= DISCRIMINATOR | NEUTRAL:
-            found.discriminators.append(Candidate(path, state))
+            candidates.discriminators.append(Candidate(path, state))
         elif key & (AVERAGED | GENERATOR) and key <= AVERAGED | GENERATOR | NEUTRAL:
-            found.by_key.append(Candidate(path, state))
+            candidates.by_key.append(Candidate(path, state))
 
 
-def _prefixes(state: State, marks: tuple[str, ...]) -> set[str]:
+def _prefixes(state: State, markers: tuple[str, ...]) -> set[str]:
     return {
-        name.removesuffix(mark)
-        for mark in marks
+        name.removesuffix(marker)
+        for marker in markers
         for name in state
-        if name == mark or name.endswith(f".{mark}")
+        if name == marker or name.endswith(f".{marker}")
     }
 
 
-def _under(prefix: str, state: State, prefixes: set[str]) -> dict[str, StoredTensor]:
-    """The tensors under a prefix and under no longer one, the prefix taken off."""
+def _tensors_under(prefix: str, state: State, prefixes: set[str]) -> dict[str, StoredTensor]:
+    """Return the tensors under a prefix, without it. Those under a longer prefix belong to another network."""
     longer = tuple(one for one in prefixes if one != prefix and one.startswith(prefix))
     return {
         name.removeprefix(prefix): tensor
@@ -192,6 +199,6 @@ def _parts(prefix: str) -> tuple[str, ...]:
     return tuple(prefix.removesuffix(".").split(".")) if prefix else ()
 
 
-def _mean_in(named: Mapping[Any, Any]) -> StoredTensor | None:
-    values = (named.get(name) for name in MEANS)
-    return next((value for value in values if isinstance(value, StoredTensor)), None)
+def _mean_w_in(values: Mapping[Any, Any]) -> StoredTensor | None:
+    means = (values.get(name) for name in MEAN_W_NAMES)
+    return next((mean for mean in means if isinstance(mean, StoredTensor)), None)

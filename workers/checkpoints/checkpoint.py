@@ -1,4 +1,4 @@
-"""What reading a checkpoint gives: our networks as configuration and tensors, or a refusal that the user can act on."""
+"""The result of reading a checkpoint: networks as configuration and tensors, or a refusal that the user can act on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,45 +7,46 @@ from torch import Tensor
 
 SUPPORTED = (
     "Supported are StyleGAN2 generators: .pkl of stylegan2-ada-pytorch, stylegan3 (--cfg=stylegan2) or StyleGAN-Human,"
-    " .pt of rosinality, our safetensors."
+    " .pt of rosinality, HandsOff's safetensors."
 )
 
 MAX_MESSAGE = 300
-"""Characters of a refusal: what a log line, a terminal and a dialog still show whole."""
+"""Characters of a refusal. A log line, a terminal and a dialog show this many in full."""
 
 
 class CheckpointRefused(ValueError):
-    """The file is not a checkpoint that can be read. Nothing in it was run.
+    """The file is not a checkpoint that HandsOff can read. Nothing in it was run.
 
-    The text says what was found; it continues "This checkpoint was refused: ". `mend` says what to do.
+    `reason` continues the sentence "This checkpoint was refused: ". `remedy` says what to do; by default the message
+    lists the supported formats.
     """
 
-    def __init__(self, found: str, mend: str = "") -> None:
-        super().__init__(found)
-        self.mend = mend
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
     def message(self) -> str:
-        """The whole message: one line, at most `MAX_MESSAGE` characters, whatever the file has in its names."""
-        found = "".join(c if c.isprintable() else "?" for c in str(self))
-        mend = self.mend or SUPPORTED
-        room = MAX_MESSAGE - len("This checkpoint was refused: . ") - len(mend)
-        if len(found) > room and not self.mend:  # the reason is worth more than the list of formats
-            return f"This checkpoint was refused: {clipped(found, MAX_MESSAGE - 31)}."
-        return f"This checkpoint was refused: {clipped(found, room)}. {mend}"
+        """Return the whole message: one printable line of at most `MAX_MESSAGE` characters."""
+        reason = "".join(c if c.isprintable() else "?" for c in str(self))
+        remedy = self.remedy or SUPPORTED
+        room = MAX_MESSAGE - len("This checkpoint was refused: . ") - len(remedy)
+        if len(reason) > room and not self.remedy:  # the reason helps more than the list of formats
+            return f"This checkpoint was refused: {shortened(reason, MAX_MESSAGE - 31)}."
+        return f"This checkpoint was refused: {shortened(reason, room)}. {remedy}"
 
 
 class BadValues(CheckpointRefused):
-    """A tensor holds numbers that are no weights: the file is refused whole, also for its discriminator."""
+    """A tensor has numbers that cannot be weights. The whole file is refused, also for its discriminator."""
 
 
-def clipped(text: str, length: int) -> str:
-    """The text, or its beginning with an ellipsis."""
+def shortened(text: str, length: int) -> str:
+    """Return the text, or its beginning and an ellipsis: at most `length` characters."""
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """One network: what `build_generator` or `build_discriminator` of `models.stylegan2` takes."""
+    """One network: the arguments of `build_generator` or `build_discriminator` in `models.generators.stylegan2`."""
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -53,10 +54,10 @@ class NetworkWeights:
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """A checkpoint in our form: float32 on the CPU, every tensor of the shape that its configuration asks for.
+    """A checkpoint in HandsOff's format: float32 on the CPU, every tensor in the shape that the configuration requires.
 
-    `missing` names what the file lacks ("discriminator", "mean w", "noise maps"); `warnings` are sentences for the user
-    on what was put in its place.
+    `missing` names the parts that the file lacks ("discriminator", "mean w", "noise maps"). `warnings` are sentences
+    for the user about the substitutes.
     """
 
     format: str

@@ -1,27 +1,27 @@
-"""What else people bring: other networks and other files, told apart so that a refusal can name them."""
+"""Identify other networks and other files, so that a refusal can name them."""
 
 from collections.abc import Iterable, Mapping
 
 from workers.checkpoints.checkpoint import CheckpointRefused
 
-# By the beginning of a global in a pickle.
+# By the prefix of a global in a pickle.
 GLOBALS: Mapping[str, str] = {
     "dnnlib.tflib": "a TensorFlow pickle of StyleGAN or StyleGAN2; convert StyleGAN2 with legacy.py of "
-    "NVlabs/stylegan2-ada-pytorch (--source FILE --dest NEW.pkl) and bring the new file",
+    "NVlabs/stylegan2-ada-pytorch (--source FILE --dest NEW.pkl) and upload the new file",
     "tfutil": "a TensorFlow pickle of Progressive GAN, another network",
     "pg_modules": "a projected GAN (StyleGAN-XL), another network",
     "timm": "a projected GAN (StyleGAN-XL), another network",
-    "torch.nn.parallel": "a network pickled inside of DataParallel; save net.module.state_dict() instead",
-    "torch._dynamo": "a network pickled inside of torch.compile; save net._orig_mod.state_dict() instead",
+    "torch.nn.parallel": "a network pickled inside DataParallel; save net.module.state_dict() instead",
+    "torch._dynamo": "a network pickled inside torch.compile; save net._orig_mod.state_dict() instead",
     "torch.nn.modules": "a pickle of torch modules that StyleGAN2 does not have (StyleGAN-XL has such layers)",
     "diffusers": "a diffusion model",
     "ldm.": "a diffusion model",
     "transformers": "a transformer",
-    "pytorch_lightning": "a Lightning checkpoint with objects beside its tensors; save its state_dict alone",
-    "lightning": "a Lightning checkpoint with objects beside its tensors; save its state_dict alone",
+    "pytorch_lightning": "a Lightning checkpoint with objects beside its tensors; save only its state_dict",
+    "lightning": "a Lightning checkpoint with objects beside its tensors; save only its state_dict",
 }
 
-# By the class of a module in NVIDIA's form.
+# By the class of a module in NVIDIA's format.
 CLASSES: Mapping[str, str] = {
     "SynthesisInput": "StyleGAN3 (config t or r), another network than StyleGAN2",
     "SuperresGenerator": "StyleGAN-XL, another network than StyleGAN2",
@@ -29,7 +29,7 @@ CLASSES: Mapping[str, str] = {
     "DualDiscriminator": "EG3D, another network than StyleGAN2",
 }
 
-# By the beginning of a tensor's name.
+# By the prefix of a tensor's name.
 TENSORS: Mapping[str, str] = {
     "synthesis.input.": "StyleGAN3 (config t or r), another network than StyleGAN2",
     "generator.progression.": "StyleGAN1, another network than StyleGAN2",
@@ -43,14 +43,14 @@ TENSORS: Mapping[str, str] = {
 # By a file's first bytes.
 FILES: Mapping[bytes, str] = {
     b"version https://git-lfs": "a Git LFS pointer; fetch the file itself with `git lfs pull`",
-    b"<": "a web page (a download that asked for confirmation?)",
+    b"<": "a web page (did the download ask for confirmation?)",
     b"\x1f\x8b": "gzipped; unpack it",
     b"BZh": "packed with bzip2; unpack it",
     b"\xfd7zXZ": "packed with xz; unpack it",
     b"\x28\xb5\x2f\xfd": "packed with zstd; unpack it",
     b"7z\xbc\xaf": "a 7z archive; unpack it",
     b"Rar!": "a RAR archive; unpack it",
-    b"\x93NUMPY": "a NumPy array (npy), which does not tell what network it belongs to",
+    b"\x93NUMPY": "a NumPy array (npy), which does not say which network it belongs to",
     b"\x89HDF": "HDF5 (Keras)",
     b"GGUF": "GGUF, a language model",
     b"\x08": "ONNX or TensorFlow",
@@ -60,43 +60,44 @@ FILES: Mapping[bytes, str] = {
 TAR_MAGIC_AT = 257
 
 
-def refuse_named(names: Iterable[str], known: Mapping[str, str]) -> None:
-    """Refuse when any of the names begins as something known does."""
-    beginnings = tuple(known)
+def refuse_foreign(names: Iterable[str], descriptions: Mapping[str, str]) -> None:
+    """Refuse if one of the names has a prefix of the table. The message says what the file is."""
+    prefixes = tuple(descriptions)
     for name in names:
-        if name.startswith(beginnings):
-            what = next(what for start, what in known.items() if name.startswith(start))
-            raise CheckpointRefused(f"it is {what} (it holds {name[:80]!r})")
+        if name.startswith(prefixes):
+            described = (text for prefix, text in descriptions.items() if name.startswith(prefix))
+            raise CheckpointRefused(f"it is {next(described)} (it holds {name[:80]!r})")
 
 
-def not_a_checkpoint(head: bytes, num_bytes: int) -> CheckpointRefused:
-    """The refusal of a file that no reader takes; it says what it is where the first bytes tell."""
-    for start, what in FILES.items():
-        if head.startswith(start):
-            return CheckpointRefused(f"it is {what}")
+def refusal_of_file(head: bytes, num_bytes: int) -> CheckpointRefused:
+    """Return the refusal of a file that no reader supports. It names the format if the first bytes show it."""
+    for prefix, description in FILES.items():
+        if head.startswith(prefix):
+            return CheckpointRefused(f"it is {description}")
     if head[TAR_MAGIC_AT:].startswith(b"ustar"):
         return CheckpointRefused("it is a tar archive; unpack it and upload the checkpoint in it")
     if not num_bytes:
         return CheckpointRefused("it is an empty file", "Download or save the file again.")
     return CheckpointRefused(
-        f"its {num_bytes} bytes begin with {head[:8]!r}, as no checkpoint does"
+        f"expected the first bytes of a checkpoint, got {head[:8]!r} ({num_bytes} bytes in total)"
     )
 
 
-def not_our_zip(names: Iterable[str]) -> CheckpointRefused:
-    """The refusal of a zip that is neither torch's nor ours; it says what is in it."""
-    found = list(names)
-    if found and all(name.endswith(".npy") for name in found):
+def refusal_of_zip(names: Iterable[str]) -> CheckpointRefused:
+    """Return the refusal of a zip that is in neither torch's nor HandsOff's format. It names the contents."""
+    members = list(names)
+    if members and all(name.endswith(".npy") for name in members):
         return CheckpointRefused(
-            "it is a file of NumPy arrays (npz), which does not tell what network they belong to"
+            "it is a file of NumPy arrays (npz), which does not say which network they belong to"
         )
     inner = [
-        name for name in found if name.endswith((".pkl", ".pt", ".pth", ".zip", ".safetensors"))
+        name for name in members if name.endswith((".pkl", ".pt", ".pth", ".zip", ".safetensors"))
     ]
     if len(inner) == 1:
         return CheckpointRefused(
             f"it is a zip around {inner[0][-60:]!r}", "Unpack it and upload the file in it."
         )
     return CheckpointRefused(
-        f"it is a zip of {len(found)} files without torch's data.pkl, or a generator.safetensors and generator.json"
+        "expected a zip with torch's data.pkl, or with generator.safetensors and generator.json, got one of"
+        f" {len(members)} other files"
     )

@@ -1,4 +1,4 @@
-"""Reads a StyleGAN2 checkpoint, of whatever published format, without executing anything in it."""
+"""Read a StyleGAN2 checkpoint in any published format, without executing anything in it."""
 
 import errno
 import struct
@@ -15,31 +15,31 @@ from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive, open_archive
 from workers.checkpoints.files.budget import Budget
-from workers.checkpoints.files.sources import Source, mapped
+from workers.checkpoints.files.sources import Source, map_file
 from workers.checkpoints.files.torch_files import (
+    CONSTRUCTORS,
     LEGACY_HEAD,
-    NAMES,
     pickle_folder,
     read_legacy,
     read_pickle,
     read_zip,
 )
-from workers.checkpoints.foreign import TENSORS, not_a_checkpoint, not_our_zip, refuse_named
+from workers.checkpoints.foreign import TENSORS, refusal_of_file, refusal_of_zip, refuse_foreign
 from workers.checkpoints.stylegan2 import nvidia, ours, rosinality
 from workers.checkpoints.stylegan2.drafts import Draft, Drafts, read_drafts
 from workers.checkpoints.stylegan2.nvidia_modules import Module, module
 
-PICKLE_NAMES = {**NAMES, "torch_utils.persistence._reconstruct_persistent_obj": module}
+PICKLE_NAMES = {**CONSTRUCTORS, "torch_utils.persistence._reconstruct_persistent_obj": module}
 
 MAX_GROWTH = 4
-"""Times that our float32 networks may be larger than the file: twice for half precision, and room for small files."""
+"""How many times larger the float32 networks may be than the file: 2 for half precision, the rest for small files."""
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The networks in a file, or in one of our folders.
+    """Read the networks in a file, or in a folder in HandsOff's format.
 
     Raises:
-        CheckpointRefused: it holds no StyleGAN2 generator that we can read; the message is for the user.
+        CheckpointRefused: it holds no StyleGAN2 generator that HandsOff can read; the message is for the user.
         MemoryError: reading it takes more memory than the process may have.
         OSError: the file cannot be read from the disk.
     """
@@ -50,44 +50,45 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _read_file(path: Path) -> Checkpoint:
-    """Which reader a file is for, by its first bytes."""
+    """Read a file with the reader that its first bytes select."""
     with path.open("rb") as file:
         head = file.read(512)
     num_bytes = path.stat().st_size
     if head.startswith(b"PK\x03\x04"):
-        with _readable("zip"), open_archive(path) as archive:
+        with _damage_refused("zip"), open_archive(path) as archive:
             return _read_zip(archive, num_bytes)
     if head.startswith(b"\x80"):
-        with _readable("PyTorch pickle"):
+        with _damage_refused("PyTorch pickle"):
             read = read_legacy if head.startswith(LEGACY_HEAD) else read_pickle
             budget = Budget.for_file(num_bytes)
-            return _convert(read(Source(mapped(path)), PICKLE_NAMES, budget), num_bytes)
-    if safetensors_files.is_one(head, num_bytes):
-        with _readable("safetensors file"):
+            return _convert(read(Source(map_file(path)), PICKLE_NAMES, budget), num_bytes)
+    if safetensors_files.is_safetensors(head, num_bytes):
+        with _damage_refused("safetensors file"):
             return _read_safetensors(path, num_bytes)
-    raise not_a_checkpoint(head, num_bytes)
+    raise refusal_of_file(head, num_bytes)
 
 
 def _read_zip(archive: Archive, num_bytes: int) -> Checkpoint:
     if pickle_folder(archive.members) is not None:
         return _convert(read_zip(archive, PICKLE_NAMES, Budget.for_file(num_bytes)), num_bytes)
-    if ours.holds_ours(archive):
+    if ours.is_our_zip(archive):
         return ours.read_zip(archive)
-    raise not_our_zip(archive.members)
+    raise refusal_of_zip(archive.members)
 
 
 def _read_safetensors(path: Path, num_bytes: int) -> Checkpoint:
-    """Our own, by the JSON in its head; or the tensors of another format, saved as safetensors."""
+    """Read HandsOff's format if the header has its JSON; otherwise the tensors of another format in safetensors."""
     data = path.read_bytes()
     metadata, tensors = safetensors_files.read(data)
     if "generator" in metadata:
         return ours.read_file(metadata, tensors, num_bytes)
-    refuse_named(tensors, TENSORS)
-    return _convert({name: safetensors_files.stored(t) for name, t in tensors.items()}, num_bytes)
+    refuse_foreign(tensors, TENSORS)
+    stored = {name: safetensors_files.as_stored(t) for name, t in tensors.items()}
+    return _convert(stored, num_bytes)
 
 
-# What libraries raise over damaged and exotic files. A RuntimeError may be torch's word for too little memory.
-DAMAGE = (
+# Libraries raise these for damaged and unusual files. RuntimeError is not here: torch raises it when memory runs out.
+DAMAGE_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, struct.error),
     *(EOFError, NotImplementedError, ValueError, TypeError, LookupError),
     *(AttributeError, ArithmeticError, RecursionError),
@@ -95,54 +96,56 @@ DAMAGE = (
 
 
 @contextmanager
-def _readable(kind: str) -> Iterator[None]:
-    """Turns what a library raises over one file into a refusal that says what the file was read as."""
+def _damage_refused(kind: str) -> Iterator[None]:
+    """Turn an error of a library into a refusal that names the format the file was read as."""
     try:
         yield
     except CheckpointRefused:
         raise
-    except DAMAGE as error:
+    except DAMAGE_ERRORS as error:
         raise CheckpointRefused(
             f"it is not readable as {kind}: {str(error)[:120] or 'it is damaged'}",
             "Download or save the file again.",
         ) from error
     except OSError as error:
-        # Of these only a seek to where no file can reach is the file's fault.
+        # Only EINVAL is the fault of the file: a seek to a position that no file has.
         if error.errno != errno.EINVAL:
             raise
         raise CheckpointRefused(
-            f"it is not readable as {kind}: it points outside itself"
+            f"it is not readable as {kind}: it points to a position outside the file"
         ) from error
 
 
 def _convert(top: object, num_bytes: int) -> Checkpoint:
-    """Our form of what a file holds at its top."""
+    """Convert the top-level value of a file to HandsOff's format."""
     return read_drafts(drafts_of(top), MAX_GROWTH * num_bytes)
 
 
 def drafts_of(top: object) -> Drafts:
-    """The networks in what a file holds at its top, their numbers not yet read.
+    """Find the networks in the top-level value of a file. Their numbers are not read yet.
 
     Raises:
-        CheckpointRefused: there is no generator of a format that we read, or no telling which one is meant.
+        CheckpointRefused: there is no generator in a supported format, or several match.
     """
     if isinstance(top, Module):  # torch.save(G)
         top = {"G_ema": top}
     if type(top) is not dict:
-        raise CheckpointRefused("it holds no networks: expected a dictionary at its top")
-    refuse_named(_names(top), TENSORS)
-    found = candidates_in(top)
-    if not found.generators and not found.by_key:
+        raise CheckpointRefused("it holds no networks: expected a dictionary at its top level")
+    refuse_foreign(_names(top), TENSORS)
+    candidates = candidates_in(top)
+    if not candidates.generators and not candidates.by_key:
         names = ", ".join(map(repr, _names(top)[:5])) or "no names"
-        raise CheckpointRefused(f"it has no generator (G_ema, g_ema): at its top are {names}")
-    return _drafts(found.generator(), found.discriminator())
+        raise CheckpointRefused(
+            f"expected a generator (G_ema, g_ema) at its top level, got {names}"
+        )
+    return _drafts(candidates.generator(), candidates.discriminator())
 
 
 def _drafts(generator: Candidate, discriminator: Candidate | None) -> Drafts:
     warnings: tuple[str, ...] = ()
-    if generator.is_trained:
+    if generator.is_in_training:
         name = ".".join(generator.path)[:80]
-        warning = f"The file has no averaged generator (G_ema, g_ema): the one in training ({name}) was taken."
+        warning = f"The file has no averaged generator (G_ema, g_ema): the one in training ({name}) was used."
         warnings = (warning,)
     draft = _discriminator_draft(discriminator) if discriminator else None
     if not isinstance(generator.network, Module) and not _is_nvidia(generator.network):
@@ -150,10 +153,10 @@ def _drafts(generator: Candidate, discriminator: Candidate | None) -> Drafts:
     return nvidia.drafts_of(generator.network, draft, warnings)
 
 
-def _discriminator_draft(found: Candidate) -> Callable[[tuple[int, int]], Draft]:
-    if isinstance(found.network, Module) or "b4.fc.weight" in found.network:
-        return partial(nvidia.draft_discriminator, found.network)
-    return partial(rosinality.draft_discriminator, found.network)
+def _discriminator_draft(candidate: Candidate) -> Callable[[tuple[int, int]], Draft]:
+    if isinstance(candidate.network, Module) or "b4.fc.weight" in candidate.network:
+        return partial(nvidia.draft_discriminator, candidate.network)
+    return partial(rosinality.draft_discriminator, candidate.network)
 
 
 def _is_nvidia(state: Mapping[str, object]) -> bool:
@@ -161,6 +164,6 @@ def _is_nvidia(state: Mapping[str, object]) -> bool:
 
 
 def _names(top: dict[Any, Any]) -> list[str]:
-    """The keys at the top, and those of a state dictionary under it."""
+    """Return the keys at the top level, and those of a `state_dict` there."""
     below = top.get("state_dict")
     return [str(name)[:60] for name in (*top, *(below if type(below) is dict else ()))]

@@ -1,7 +1,7 @@
-"""A process's pulse: when its last step finished, whether it has been asked to drain, and the watchdog that ends it.
+"""The pulse of a process: the time of its last step, whether it must drain, and the watchdog that ends it.
 
 Every loop of every job calls `beat` once per step. Python cannot interrupt native code, so a hung kernel or file
-system is ended from outside: the watchdog thread exits the process, and whoever supervises it starts another.
+system is ended from outside: the watchdog thread exits the process, and its supervisor starts another.
 """
 
 import os
@@ -17,18 +17,18 @@ import structlog
 log = structlog.get_logger()
 
 EXIT_STUCK = 70
-"""The exit code of a worker that its own watchdog ended (EX_SOFTWARE)."""
+"""The exit code of a worker that its watchdog ended (EX_SOFTWARE)."""
 
 
 class Drained(Exception):
-    """The worker was asked to stop: the job ends at this step and goes back to the front of its queue."""
+    """The worker was asked to stop: the job ends at this step and returns to the front of its queue."""
 
 
 class Pulse:
     """The last step's time and the request to drain, shared by the job, the signal handler and the watchdog."""
 
     def __init__(self) -> None:
-        # A plain bool: `drain` runs in a signal handler, where a lock could meet itself.
+        # A plain bool: `drain` runs in a signal handler, where a lock could wait for itself.
         self.is_draining = False
         self._last_beat = time.monotonic()
 
@@ -44,12 +44,12 @@ class Pulse:
 
     @property
     def silence(self) -> timedelta:
-        """How long ago the last step finished."""
+        """The time since the last step."""
         return timedelta(seconds=time.monotonic() - self._last_beat)
 
     @contextmanager
     def watched(self, patience: timedelta) -> Iterator[None]:
-        """Ends the process when no step finishes for `patience` inside the block."""
+        """End the process when no step finishes for `patience` inside the block."""
         self._last_beat = time.monotonic()
         with repeating(patience / 10, lambda: self._exit_if_stuck(patience)):
             yield
@@ -68,9 +68,9 @@ def show_life(alive_path: Path | None) -> None:
 
 @contextmanager
 def repeating(interval: timedelta, action: Callable[[], object]) -> Iterator[None]:
-    """Calls `action` every `interval` on a thread of its own until the block ends.
+    """Call `action` every `interval` on a separate thread until the block ends.
 
-    An action that fails is logged and repeated: a thread that died in silence would cost the worker its job.
+    An action that fails is logged and called again: if the thread died unnoticed, the worker would lose its job.
     """
     stopped = threading.Event()
 

@@ -1,13 +1,13 @@
-"""What file names of an upload mean: one spelling for each, litter that is passed over, names that are refused.
+"""File names of an upload: their normal form, system files that are ignored, and names that are refused.
 
-macOS decomposes letters (NFD), other systems compose them (NFC): names are compared, stored and shown composed.
+macOS decomposes letters (NFD), other systems compose them (NFC): names are compared, stored and shown in NFC.
 """
 
 import unicodedata
 
 from app.decoding.refusal import Refused
 
-_LITTER = {
+_SYSTEM_FILES = {
     "__MACOSX",
     ".DS_Store",
     "Thumbs.db",
@@ -17,25 +17,25 @@ _LITTER = {
     "@eaDir",
     "Icon\r",
 }
-"""What file managers leave in folders; `._NAME` beside a file is its resource fork on macOS."""
+"""Files that file managers create; `._NAME` beside a file is its resource fork on macOS."""
 
 _MAX_LENGTH = 1_000
 _DOCUMENTS = ("README", "LICENSE", "LICENCE", "CHANGELOG", "CITATION", "NOTICE")
 _DOCUMENT_SUFFIXES = (".md", ".rst", ".pdf", ".html")
 
 
-def composed(name: str) -> str:
-    """The name in Unicode normalisation form C."""
+def normalized(name: str) -> str:
+    """Return the name in Unicode normalization form C."""
     return unicodedata.normalize("NFC", name)
 
 
-def is_litter(name: str) -> bool:
-    """Whether a file manager left this file, so that nobody has to hear of it."""
-    return any(part in _LITTER or part.startswith("._") for part in name.split("/"))
+def is_system_file(name: str) -> bool:
+    """Return whether a file manager created the file; such files are ignored without a warning."""
+    return any(part in _SYSTEM_FILES or part.startswith("._") for part in name.split("/"))
 
 
-def is_stray(name: str) -> bool:
-    """Whether the file is surely no image, label or schema: a hidden file, a folder of a tool, or a document."""
+def is_unrelated(name: str) -> bool:
+    """Return whether the file cannot be an image, label or schema: hidden, in a tool's folder, or a document."""
     *folders, last = name.split("/")
     if any(part.startswith(".") for part in (*folders, last)) or "__pycache__" in folders:
         return True
@@ -46,14 +46,17 @@ def is_stray(name: str) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Raises `Refused` for a name that points out of the upload, or that cannot be shown or stored."""
+    """Raise `Refused` for a name that points outside the upload, or cannot be shown or stored."""
     if any("\udc80" <= character <= "\udcff" for character in name):
-        detail = "The name is not UTF-8. Rename the file, or make the archive on a system that uses UTF-8."
+        detail = "Expected a UTF-8 name, got other bytes. Rename the file, or create the archive on a UTF-8 system."
         raise Refused(name, detail)
     if len(name) > _MAX_LENGTH:
-        raise Refused(name, f"The name is longer than {_MAX_LENGTH} characters. Shorten it.")
+        detail = (
+            f"Expected a name of at most {_MAX_LENGTH} characters, got {len(name)}. Shorten it."
+        )
+        raise Refused(name, detail)
     parts = name.split("/")
     is_plain = name.isprintable() and "\\" not in name and ":" not in parts[0]
     if not is_plain or name.startswith("/") or any(part in ("", ".", "..") for part in parts):
-        detail = "The name is not a plain relative path. Use names like images/001.png."
+        detail = "Expected a plain relative path such as images/001.png, got another name. Rename the file."
         raise Refused(name, detail)

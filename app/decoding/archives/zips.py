@@ -1,4 +1,4 @@
-"""Reads the entries of a zip that nobody trusts. Headers are never believed; what is unusual is refused by name."""
+"""Reads the entries of an untrusted zip. Headers are not trusted; unusual features are refused by name."""
 
 import stat
 import struct
@@ -10,7 +10,7 @@ from typing import IO
 from app.decoding.refusal import Refused
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-NOT_PLAIN = "This is a link or a device. An archive may hold plain files and folders only."
+NOT_REGULAR = "Expected a regular file or folder, got a link or device. Replace it by a file."
 
 _ENCRYPTED = 0x1
 _UTF8_NAME = 0x800
@@ -27,11 +27,11 @@ _MAX_COMMENT_BYTES = 0xFFFF
 _SEE_ZIP64 = 0xFFFF
 _DIRECTORY_BYTES_FLOOR = 128 * 1024
 _DIRECTORY_BYTES_PER_ENTRY = 1024
-"""Of the directory at a zip's end: 46 bytes, the name and extra fields. It is read whole into memory."""
+"""One entry of the directory at a zip's end: 46 bytes, name and extra fields. zipfile reads it whole into memory."""
 
 
 def zip_entries(archive: Path, max_entries: int) -> Iterator[tuple[str, IO[bytes] | None]]:
-    """Every entry of a zip by name; folders without content."""
+    """Yield every entry of a zip as (name, content); folders have no content. Raises `Refused`."""
     _check_directory(archive, max_entries)
     with zipfile.ZipFile(archive) as source:
         for info in source.infolist():
@@ -46,25 +46,28 @@ def zip_entries(archive: Path, max_entries: int) -> Iterator[tuple[str, IO[bytes
 
 def _check_entry(info: zipfile.ZipInfo, name: str) -> None:
     if info.flag_bits & _ENCRYPTED:
-        raise Refused(name, "The file is encrypted. Make the zip without a password.")
+        raise Refused(
+            name,
+            "Expected an unencrypted file, got an encrypted one. Create the zip without a password.",
+        )
+    # The upper 16 bits are the Unix mode; 0 means that the writer had none (Windows).
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise Refused(name, NOT_PLAIN)
+        raise Refused(name, NOT_REGULAR)
     if info.compress_type not in _METHODS:
         method = _METHOD_NAMES.get(info.compress_type, f"method {info.compress_type}")
-        detail = (
-            f"The file is compressed with {method}. Make the zip with Deflate, the usual method."
-        )
+        detail = f"Expected Deflate or no compression, got {method}. Create the zip with Deflate, the usual method."
         raise Refused(name, detail)
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:
-    """The entry's name. Bytes that are valid UTF-8 are UTF-8, also where the writer did not set the flag for it.
+    """Return the entry's name. Valid UTF-8 is read as UTF-8, even if the writer did not set the flag.
 
-    Some writers on Windows separate folders by a backslash; APPNOTE 4.4.17.1 asks for slashes.
+    Some Windows tools separate folders by a backslash; APPNOTE 4.4.17.1 requires slashes.
     """
     name = info.filename
     if not info.flag_bits & _UTF8_NAME:
         try:
+            # zipfile decodes names without the flag as code page 437; this restores the bytes.
             name = name.encode("cp437").decode("utf-8")
         except UnicodeError:
             name = info.filename
@@ -72,21 +75,23 @@ def _name_of(info: zipfile.ZipInfo) -> str:
 
 
 def _check_directory(archive: Path, max_entries: int) -> None:
-    """Refuse a directory of more bytes than the allowed number of entries can need, before it is read.
+    """Refuse a directory larger than the allowed number of entries needs, before it is read.
 
-    The record at the end gives its size (APPNOTE 4.3.16). A zip64 record has 0xFFFFFFFF there, far above any limit.
+    The record at the end has its size (APPNOTE 4.3.16). A zip64 record has 0xFFFFFFFF there, far above any limit.
     """
     size = archive.stat().st_size
     with archive.open("rb") as file:
+        # The end record is the last one, before a comment of at most 64 KiB.
         file.seek(max(0, size - _END.size - _MAX_COMMENT_BYTES))
         tail = file.read()
-    place = tail.rfind(_END_MAGIC)
-    if place < 0 or len(tail) - place < _END.size:
-        return  # zipfile says that this is no zip
-    *_, num_entries, directory_bytes, _, _ = _END.unpack_from(tail, place)
+    start = tail.rfind(_END_MAGIC)
+    if start < 0 or len(tail) - start < _END.size:
+        return  # zipfile raises for it
+    *_, num_entries, directory_bytes, _, _ = _END.unpack_from(tail, start)
     if num_entries > max_entries and num_entries != _SEE_ZIP64:
-        raise Refused(None, f"The archive has more than {max_entries} entries. Send fewer files.")
-    most = max(max_entries * _DIRECTORY_BYTES_PER_ENTRY, _DIRECTORY_BYTES_FLOOR)
-    if directory_bytes > most:
-        detail = f"The zip's directory takes more than {most} bytes. Send fewer files, with shorter names."
+        detail = f"Expected at most {max_entries} entries in the archive, got {num_entries}. Send fewer files."
+        raise Refused(None, detail)
+    limit = max(max_entries * _DIRECTORY_BYTES_PER_ENTRY, _DIRECTORY_BYTES_FLOOR)
+    if directory_bytes > limit:
+        detail = f"Expected a zip directory of at most {limit} bytes, got {directory_bytes}. Send fewer files."
         raise Refused(None, detail)

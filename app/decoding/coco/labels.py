@@ -1,4 +1,4 @@
-"""The labels that a COCO file gives one image: its regions drawn into a mask, its keypoints by name."""
+"""The labels of one image in a COCO file: its regions drawn into a mask, its keypoints by name."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.decoding.archives.names import composed
+from app.decoding.archives.names import normalized
 from app.decoding.coco.classes import class_name, is_background
-from app.decoding.coco.files import CocoFile, stem_of
+from app.decoding.coco.file import CocoFile, stem_of
+from app.decoding.coco.models import Annotation, CocoImage, RunLengths
 from app.decoding.coco.regions import (
     Budget,
     Region,
@@ -18,31 +19,30 @@ from app.decoding.coco.regions import (
     fill_polygons,
     from_runs,
 )
-from app.decoding.coco.shapes import Annotation, Picture, Runs
 from app.decoding.keypoints import NamedPoint
 from app.decoding.refusal import Notices, Refused
 from contracts.labelsets import WarningCode
 from contracts.schemas import LabelSchema
 
 _UNDER_REGIONS = np.iinfo(np.int32).max
-"""The area that an ignored pixel counts as: every region is drawn over it."""
+"""The area of ignored pixels in the drawing order, so that every region is drawn over them."""
 
 _CROWDS_DRAWN = (
-    "All regions of class '{name}' have \"iscrowd\" 1. They were read as objects: some tools mark every run-length"
-    " mask so."
+    "All regions of class '{name}' have \"iscrowd\" 1. They were read as objects, because some tools set it for every"
+    " run-length mask."
 )
 _CROWDS_IGNORED = (
-    "Regions of class '{name}' with \"iscrowd\" 1 are ignored pixels. Set it to 0 where each is one object, so that"
-    " they are drawn."
+    "Regions of class '{name}' with \"iscrowd\" 1 are ignored pixels. Set it to 0 for single objects, so that they are"
+    " drawn."
 )
-_BOXES_IGNORED = "Objects without a region: the pixels in their boxes are ignored. Draw the regions, or remove them."
-_OUTSIDE = "Regions that have no pixel in the image were left out. Check their coordinates."
-_NO_OBJECTS = "Images of the file without any annotation count as all background."
+_BOXES_IGNORED = "Pixels in the boxes of objects without a region are ignored. Draw the regions, or remove the objects."
+_OUTSIDE = "Regions outside the image were ignored. Check their coordinates."
+_NO_OBJECTS = "Images without annotations are all background."
 
 
 @dataclass(frozen=True)
 class CocoLabels:
-    """A COCO file, the name it was sent under, and what its labels are drawn with."""
+    """A COCO file with its name, the schema for its labels, and the drawing budget."""
 
     content: CocoFile
     name: str
@@ -51,33 +51,34 @@ class CocoLabels:
     notices: Notices
 
     def draw_mask(self, stem: str, size: tuple[int, int]) -> Image.Image:
-        """Class indices of one image of `size` (width, height): the background, and over it every region.
+        """Return the class indices of one image of `size` (width, height): every region over the background.
 
-        Smaller regions lie above larger ones, so that no object hides what lies on it. Ignored pixels are those of
-        crowds, and of the boxes of objects that have no region.
+        Smaller regions are drawn over larger ones, so that a large object does not hide a small one on it. Ignored are
+        the pixels of crowds and those in the boxes of objects without a region. Raises `Refused`.
         """
-        picture = self._picture(stem, size)
-        px = (picture.height, picture.width)
+        image = self._annotated_image(stem, size)
+        px = (image.height, image.width)
         mask = np.full(px, self._background, dtype=np.uint8)
         areas = np.full(px, _UNDER_REGIONS, dtype=np.int32)
-        annotations = self.content.annotations_of[picture.id]
+        annotations = self.content.annotations_of[image.id]
         if not annotations:
-            self.notices.add("coco_images_background", _NO_OBJECTS, picture.file_name)
+            self.notices.add("coco_images_background", _NO_OBJECTS, image.file_name)
         for annotation in annotations:
-            for index, region in self._regions(annotation, picture, px):
+            for index, region in self._regions(annotation, image, px):
+                # Ignored pixels must not hide a region, however small their area is.
                 area = _UNDER_REGIONS if index == self.labels.ignore_index else region.area
                 _draw(region, index, area, mask=mask, areas=areas)
         return Image.fromarray(mask)
 
     def find_points(self, stem: str, size: tuple[int, int]) -> tuple[NamedPoint, ...]:
-        """The keypoints of the one object of an image that has any. Raises `Refused` when there are two."""
-        picture = self._picture(stem, size)
-        name = picture.file_name[:64]
-        labelled = [one for one in self.content.annotations_of[picture.id] if one.has_keypoints]
+        """Return the keypoints of the image's only object with keypoints. Raises `Refused` if there are several."""
+        image = self._annotated_image(stem, size)
+        name = image.file_name[:64]
+        labelled = [one for one in self.content.annotations_of[image.id] if one.has_keypoints]
         if len(labelled) != 1:
             detail = (
-                f"{len(labelled)} objects in image '{name}' have keypoints; a labelset has one set of them for each"
-                " image. Crop the image to one object."
+                f"Expected one object with keypoints in image '{name}', got {len(labelled)}. Crop the image to one"
+                " object."
             )
             raise Refused(self.name, detail)
         (annotation,) = labelled
@@ -85,15 +86,14 @@ class CocoLabels:
         numbers = annotation.keypoints or ()
         if len(numbers) != 3 * len(names):
             detail = (
-                f"An object in image '{name}' has {len(numbers)} numbers for its keypoints; its category names"
-                f" {len(names)} keypoints of three numbers each. Export it again."
+                f"Expected {3 * len(names)} numbers for the {len(names)} keypoints of the object in image '{name}', got"
+                f" {len(numbers)}. Export the file again."
             )
             raise Refused(self.name, detail)
         if not all(flag in (0, 1, 2) for flag in numbers[2::3]):
-            detail = (
-                f"A keypoint in image '{name}' has a visibility other than 0, 1 and 2. Correct it."
-            )
+            detail = f"Expected a visibility of 0, 1 or 2 for the keypoints in image '{name}', got another. Correct it."
             raise Refused(self.name, detail)
+        # The same offset for the whole file, because a tool writes one convention.
         offset = self.content.point_offset
         return tuple(
             NamedPoint(name=name, x=x + offset, y=y + offset, visibility=int(flag))
@@ -103,18 +103,19 @@ class CocoLabels:
         )
 
     def _regions(
-        self, annotation: Annotation, picture: Picture, px: tuple[int, int]
+        self, annotation: Annotation, image: CocoImage, px: tuple[int, int]
     ) -> Iterator[tuple[int, Region]]:
-        """What one object draws: a class index or the ignored value, and the pixels."""
+        """Yield the pixels that one object draws, each with a class index or ignore_index."""
         category = self.content.category_of[annotation.category_id]
-        where = f"{picture.file_name} ({_named(annotation)})"
-        region = self._drawn(annotation, where, px) if annotation.has_region else None
+        where = f"{image.file_name} ({_describe(annotation)})"
+        region = self._draw_region(annotation, where, px) if annotation.has_region else None
+        # Not an error: tools keep objects that were cropped out of the image.
         if region is not None and not region.pixels.any():
             self.notices.add("coco_regions_outside", _OUTSIDE, where)
             return
         if region is not None:
             yield self._index(annotation), region
-        elif not self._is_only_pointed(annotation):
+        elif not self._is_only_keypoints(annotation):
             box = self._box(annotation, where, px)
             self.notices.add("coco_boxes_ignored", _BOXES_IGNORED, where)
             yield self.labels.ignore_index, box
@@ -124,86 +125,89 @@ class CocoLabels:
             code: WarningCode = "coco_crowds_drawn" if is_drawn else "coco_crowds_ignored"
             self.notices.add(code, text.format(name=category.name[:64]), self.name)
 
-    def _is_only_pointed(self, annotation: Annotation) -> bool:
-        """Whether the object's category is no class of masks: it has keypoints and never a region."""
+    def _is_only_keypoints(self, annotation: Annotation) -> bool:
+        """Return whether the object's category is not a class of masks: it has keypoints and no regions."""
         category = self.content.category_of[annotation.category_id]
         is_class = category.id in self.content.with_regions or not category.keypoints
         return not is_class or is_background(category.name)
 
     def _index(self, annotation: Annotation) -> int:
-        """The class index of an object with a region, or the ignored value for a crowd beside single objects."""
+        """Return the class index of an object with a region, or ignore_index for a crowd of a class with objects."""
         category = self.content.category_of[annotation.category_id]
         name = class_name(category)
-        classes = [composed(known) for known in self.labels.classes]
+        classes = [normalized(label) for label in self.labels.classes]
         if name not in classes and not is_background(name):
             detail = (
-                f"Category '{name[:64]}' is not among the classes of the schema, which are"
-                f" {', '.join(self.labels.classes)[:200]}. Add it there, or take its annotations out."
+                f"Expected one of the schema's classes {', '.join(self.labels.classes)[:110]}, got category"
+                f" '{name[:64]}'. Add it to the schema, or remove its annotations."
             )
             raise Refused(self.name, detail)
+        # COCO marks a group of objects as a crowd; its pixels are not a single object.
         if annotation.iscrowd and category.id not in self.content.crowds_only:
             return self.labels.ignore_index
         return classes.index(name) if name in classes else self._background
 
     @property
     def _background(self) -> int:
-        """What no region covers: the class of that name, else the first."""
+        """Return the class of pixels without a region: the class named background, else the first."""
         names = enumerate(self.labels.classes)
         return next((index for index, name in names if is_background(name)), 0)
 
-    def _drawn(self, annotation: Annotation, where: str, px: tuple[int, int]) -> Region:
+    def _draw_region(self, annotation: Annotation, where: str, px: tuple[int, int]) -> Region:
         segmentation = annotation.segmentation
         try:
-            if isinstance(segmentation, Runs):
+            if isinstance(segmentation, RunLengths):
                 return _from_runs(segmentation, px, self.budget)
             return fill_polygons(segmentation or (), px, self.budget)
         except ValueError as error:
-            detail = f"The region of image {where} cannot be drawn: {error}. Export it again."
+            detail = f"The region in image {where} cannot be drawn: {error}. Export the file again."
             raise Refused(self.name, detail) from error
 
     def _box(self, annotation: Annotation, where: str, px: tuple[int, int]) -> Region:
         if annotation.bbox is None:
             detail = (
-                f"The object of image {where} has neither a region nor a box, so its pixels are not known."
+                f"Expected a region or a box of the object in image {where}, got neither."
                 ' Add its "segmentation", or remove it.'
             )
             raise Refused(self.name, detail)
         try:
             return fill_box(annotation.bbox, px, self.budget)
         except ValueError as error:
-            detail = f"The box of image {where} cannot be drawn: {error}. Export it again."
+            detail = f"The box in image {where} cannot be drawn: {error}. Export the file again."
             raise Refused(self.name, detail) from error
 
-    def _picture(self, stem: str, size: tuple[int, int]) -> Picture:
-        picture = self.content.picture_of[stem]
-        assert stem_of(picture) == stem
-        if (picture.width, picture.height) != size:
+    def _annotated_image(self, stem: str, size: tuple[int, int]) -> CocoImage:
+        image = self.content.image_of[stem]
+        assert stem_of(image) == stem
+        if (image.width, image.height) != size:
             detail = (
-                f"Its image '{picture.file_name[:64]}' is {picture.width} x {picture.height}, the one that was sent"
-                f" (upright) {size[0]} x {size[1]}. Send the image that was annotated."
+                f"Expected image '{image.file_name[:64]}' of {image.width} x {image.height} pixels, as annotated, got"
+                f" {size[0]} x {size[1]} (upright). Send the image that was annotated."
             )
             raise Refused(self.name, detail)
-        return picture
+        return image
 
 
 def _draw(
     region: Region, index: int, area: int, *, mask: NDArray[np.uint8], areas: NDArray[np.int32]
 ) -> None:
-    """Draw a region where no smaller one lies. Of two equal ones the later is on top."""
-    behind = region.of(areas)
-    is_drawn = region.pixels & (area <= behind)
-    region.of(mask)[is_drawn] = index
-    behind[is_drawn] = area
+    """Draw a region except over smaller ones. Of two equal areas the later one is on top."""
+    drawn_areas = region.view_of(areas)
+    is_drawn = region.pixels & (area <= drawn_areas)
+    region.view_of(mask)[is_drawn] = index
+    drawn_areas[is_drawn] = area
 
 
-def _named(annotation: Annotation) -> str:
-    """The annotation by its id, where it is a short one."""
+def _describe(annotation: Annotation) -> str:
+    """Return the annotation's id, if it is short, else its category, for a message."""
     is_plain = isinstance(annotation.id, int | str) and len(str(annotation.id)) <= 20
     return f"annotation {annotation.id}" if is_plain else f"category {annotation.category_id}"
 
 
-def _from_runs(runs: Runs, px: tuple[int, int], budget: Budget) -> Region:
+def _from_runs(runs: RunLengths, px: tuple[int, int], budget: Budget) -> Region:
     if runs.size != px:
-        raise ValueError(f"its size is {list(runs.size)}, the image's [height, width] {list(px)}")
+        raise ValueError(
+            f"expected size {list(px)}, the image's [height, width], got {list(runs.size)}"
+        )
     counts = decompress_runs(runs.counts) if isinstance(runs.counts, str) else runs.counts
     return from_runs(counts, px, budget)

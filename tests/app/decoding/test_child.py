@@ -1,4 +1,4 @@
-"""Promises of the decoding child about an upload as a whole, in this process: what is refused, and what is said."""
+"""Tests of the decoding child on whole uploads, in this process: accepted and refused files, and messages."""
 
 import json
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ import pytest
 from app.decoding.child import decode
 from app.decoding.protocol import OUT, DecodeJob, DecodeResult, SpooledFile
 from contracts.errors.tree import Flaw
-from tests.app.decoding.archives.test_archive import LIMITS
+from tests.app.decoding.limits import LIMITS
 from tests.app.uploading import all_kinds, pairs, png, points
 
 
 def decoded(folder: Path, files: Mapping[str, bytes]) -> DecodeResult:
-    """What becomes of the files of an upload."""
+    """Decode the files of an upload."""
     (folder / OUT).mkdir()
     spooled = []
     for number, (name, data) in enumerate(files.items()):
@@ -26,21 +26,21 @@ def decoded(folder: Path, files: Mapping[str, bytes]) -> DecodeResult:
 
 
 def refusal(folder: Path, files: Mapping[str, bytes]) -> Flaw:
-    """The first thing that is wrong with an upload."""
+    """Return the first flaw of an invalid upload."""
     result = decoded(folder, files)
     assert (result.upload, result.entries) == (None, ())
     return result.flaws[0]
 
 
-def test_a_schema_has_a_limit_of_bytes(tmp_path: Path) -> None:
-    """Names and numbers need no megabytes."""
+def test_the_size_of_a_schema_is_limited(tmp_path: Path) -> None:
+    """A labelset.json over the limit is refused by its size."""
     long = json.dumps({"name": "x" * LIMITS.max_json_bytes, "classes": ["a", "b"]}).encode()
     flaw = refusal(tmp_path, pairs(1) | {"labelset.json": long})
-    assert (flaw.file, "larger than 100000 bytes" in flaw.detail) == ("labelset.json", True)
+    assert (flaw.file, "at most 100000 bytes" in flaw.detail) == ("labelset.json", True)
 
 
-def test_images_may_lack_some_kinds_of_label(tmp_path: Path) -> None:
-    """Of the two images one has all three kinds, the other keypoints alone."""
+def test_images_may_have_different_kinds_of_label(tmp_path: Path) -> None:
+    """One image has all three kinds of label, the other only keypoints."""
     first, second = decoded(tmp_path, all_kinds()).entries
     assert first.mask
     assert first.depth
@@ -48,8 +48,8 @@ def test_images_may_lack_some_kinds_of_label(tmp_path: Path) -> None:
     assert second.visibility == (1, 0)
 
 
-def test_an_image_is_labelled_once(tmp_path: Path) -> None:
-    """A mask of its own beside a region in the COCO file: which counts is not guessed."""
+def test_two_masks_of_one_image_are_refused(tmp_path: Path) -> None:
+    """A mask file and a COCO region of the same image are ambiguous."""
     coco = {
         "images": [{"id": 1, "file_name": "image-0.png", "width": 32, "height": 32}],
         "annotations": [{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]]}],
@@ -60,24 +60,28 @@ def test_an_image_is_labelled_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "file", "said"),
+    ("changes", "file", "message"),
     [
-        ({"keypoints/a.json": points("toe")}, "keypoints/a.json", "no keypoint 'toe'"),
-        ({"depth/a.png": png("L", (8, 8), 9)}, "depth/a.png", "16-bit grey was expected"),
+        ({"keypoints/a.json": points("toe")}, "keypoints/a.json", "got 'toe'"),
+        ({"depth/a.png": png("L", (8, 8), 9)}, "depth/a.png", "Expected a 16-bit grey"),
         ({"depth/a.png": png("I;16", (9, 8), 9)}, "depth/a.png", "same size"),
         ({"depth/c.png": png("I;16", (8, 8), 9)}, "depth/c.png", "no image"),
         ({"images/c.png": png("RGB", (8, 8))}, "images/c.png", "no label"),
-        ({"labelset.json": b'{"classes": ["a", "b"]}'}, "keypoints/a.json", "does not say"),
+        (
+            {"labelset.json": b'{"classes": ["a", "b"]}'},
+            "keypoints/a.json",
+            "does not declare keypoints",
+        ),
         ({"labelset.json": b'{"depth": {"unit": "m"}}'}, "labelset.json", "depth.scale"),
         ({"labelset.json": b"{}"}, "labelset.json", "nothing is labelled"),
         ({"labelset.json": b"[]"}, "labelset.json", "JSON object"),
-        ({"coco.json": b"{}"}, "coco.json", "Export it again"),
+        ({"coco.json": b"{}"}, "coco.json", "Export the file again"),
     ],
 )
-def test_a_bad_label_is_named_with_its_mend(
-    tmp_path: Path, spoilt: dict[str, bytes], file: str, said: str
+def test_an_invalid_label_is_refused_by_name(
+    tmp_path: Path, changes: dict[str, bytes], file: str, message: str
 ) -> None:
-    """Each refusal names the file and what to do."""
-    flaw = refusal(tmp_path, all_kinds() | spoilt)
+    """The refusal names the file and what to do."""
+    flaw = refusal(tmp_path, all_kinds() | changes)
     assert flaw.file == file
-    assert said in flaw.detail
+    assert message in flaw.detail

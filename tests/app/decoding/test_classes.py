@@ -1,4 +1,4 @@
-"""Promises of the check of all masks together: 0 and 255, classes that never occur, masks that label nothing."""
+"""Tests of the check of all masks together: 0 and 255, classes that never occur, masks without labels."""
 
 import json
 from pathlib import Path
@@ -13,33 +13,33 @@ from tests.app.uploading import encode, png
 
 
 def files(*rows: list[int], **schema: Any) -> dict[str, bytes]:
-    """Images of one row, masks of these values, and a schema of two classes unless it says otherwise."""
-    said = {"classes": ["background", "face"]} | schema
-    made = {"labelset.json": json.dumps(said).encode()}
+    """Return images of one row, masks of these values, and a schema, by default of two classes."""
+    whole = {"classes": ["background", "face"]} | schema
+    upload = {"labelset.json": json.dumps(whole).encode()}
     for number, row in enumerate(rows):
-        made[f"images/{number}.png"] = png("RGB", (len(row), 1))
-        made[f"masks/{number}.png"] = encode(Image.frombytes("L", (len(row), 1), bytes(row)))
-    return made
+        upload[f"images/{number}.png"] = png("RGB", (len(row), 1))
+        upload[f"masks/{number}.png"] = encode(Image.frombytes("L", (len(row), 1), bytes(row)))
+    return upload
 
 
 def counts(
     folder: Path, upload: dict[str, bytes]
 ) -> tuple[list[tuple[int, ...]], tuple[LabelsetWarning, ...]]:
-    """The pixels of each class by image, and the warnings."""
+    """Return the pixels of each class by image, and the warnings."""
     result = decoded(folder, upload)
     assert result.flaws == ()
     return [entry.class_pixels for entry in result.entries], result.warnings
 
 
-def test_0_and_255_are_two_classes_where_nothing_else_can_be_meant(tmp_path: Path) -> None:
-    """Also where the object fills an image; the warning names the files."""
+def test_0_and_255_are_two_classes_if_unambiguous(tmp_path: Path) -> None:
+    """This includes images filled by the object; the warning names the files."""
     pixels, warnings = counts(tmp_path, files([0, 255, 255], [255, 255], [0, 0]))
     assert pixels == [(1, 2), (0, 2), (2, 0)]
     assert [(one.code, one.num_files) for one in warnings] == [("binary_masks_mapped", 3)]
 
 
 @pytest.mark.parametrize(
-    ("upload", "said"),
+    ("upload", "message"),
     [
         (files([0, 255], ignore_index=255), "no mask has a pixel of class 'face' (1). Write 1"),
         (files([0, 1, 255], classes=["a", "b", "c"]), "pixel of class 'c' (2). Write 2"),
@@ -47,16 +47,16 @@ def test_0_and_255_are_two_classes_where_nothing_else_can_be_meant(tmp_path: Pat
         (files([0, 254], ignore_index=254), "254, which is ignore_index"),
         (files([0, 0], [0, 0]), "got only 'background' in all of them"),
         (files([1, 1]), "got only 'face'"),
-        (files([0, 1], [255, 255]), "All its pixels are 255, which is ignored"),
+        (files([0, 1], [255, 255]), "got only 255, which is ignored"),
     ],
 )
-def test_a_class_without_a_pixel_is_refused_where_another_value_may_be_meant(
-    tmp_path: Path, upload: dict[str, bytes], said: str
+def test_a_class_without_pixels_is_refused_if_ambiguous(
+    tmp_path: Path, upload: dict[str, bytes], message: str
 ) -> None:
-    """The refusal names the mask, the value that was found and the mend."""
+    """The refusal names the mask, the value and the remedy."""
     flaw = refusal(tmp_path, upload)
     assert (flaw.file or "").startswith("masks/")
-    assert said in flaw.detail
+    assert message in flaw.detail
 
 
 @pytest.mark.parametrize(
@@ -66,14 +66,14 @@ def test_a_class_without_a_pixel_is_refused_where_another_value_may_be_meant(
         files([0, 1, 255], classes=["a", "b", "c"], ignore_index=255),
     ],
 )
-def test_a_class_that_merely_does_not_occur_is_told(
+def test_a_class_that_does_not_occur_gives_a_warning(
     tmp_path: Path, upload: dict[str, bytes]
 ) -> None:
-    """Sixteen images need not show everything; with `ignore_index` declared, 255 means no class."""
+    """Few images need not show every class; if `ignore_index` is declared, 255 is not a class."""
     _, (warning,) = counts(tmp_path, upload)
     assert (warning.code, "'c' (2)" in warning.detail) == ("empty_classes", True)
 
 
-def test_labels_in_order_have_no_warning(tmp_path: Path) -> None:
-    """Warnings that always come are never read."""
+def test_valid_masks_have_no_warning(tmp_path: Path) -> None:
+    """Masks of the declared classes give no warning."""
     assert counts(tmp_path, files([0, 1], [1, 0]))[1] == ()

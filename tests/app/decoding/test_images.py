@@ -1,4 +1,4 @@
-"""Promises of the image reader: what is taken, what is refused, and what the refusal says."""
+"""Tests of the image reader: accepted and refused files, and the messages."""
 
 import struct
 import zlib
@@ -15,33 +15,33 @@ MAX_PIXELS = 1_000
 
 
 def read(path: Path, notices: Notices | None = None) -> Image.Image:
-    """The image as it is read."""
+    """Read the image."""
     return read_image(path, "a", MAX_PIXELS, notices or Notices()).image
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file under test lies."""
+    """The path of the file under test."""
     return tmp_path / "file"
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP"])
 def test_three_formats_are_read(path: Path, image_format: str) -> None:
-    """PNG, JPEG and WebP come out as RGB."""
+    """PNG, JPEG and WebP are converted to RGB."""
     path.write_bytes(encode(Image.new("RGB", (4, 3), (9, 9, 9)), image_format))
     image = read(path)
     assert (image.mode, image.size) == ("RGB", (4, 3))
 
 
 def test_other_formats_are_refused(path: Path) -> None:
-    """A format that Pillow could read, but we did not ask for, is not opened."""
+    """A format that Pillow supports but the reader does not allow is not opened."""
     path.write_bytes(encode(Image.new("RGB", (4, 3)), "TIFF"))
-    with pytest.raises(Refused, match="not a readable PNG or JPEG or WEBP image"):
+    with pytest.raises(Refused, match="Expected a PNG or JPEG or WEBP image"):
         read(path)
 
 
 def test_an_image_is_turned_upright(path: Path) -> None:
-    """The EXIF orientation is applied and then forgotten."""
+    """The EXIF orientation is applied and then dropped."""
     exif = Image.Exif()
     exif[0x0112] = 6
     path.write_bytes(encode(Image.new("RGB", (4, 3)), "JPEG", exif=exif))
@@ -51,13 +51,13 @@ def test_an_image_is_turned_upright(path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_orientation_is_applied(path: Path, orientation: int) -> None:
-    """All eight of EXIF, as Pillow knows them."""
+    """All eight EXIF orientations are applied."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     path.write_bytes(encode(Image.new("RGB", (4, 3)), "PNG", exif=exif))
-    picture = read_image(path, "a", MAX_PIXELS, Notices())
-    assert picture.image.size == ((4, 3) if orientation <= 4 else (3, 4))
-    assert picture.is_turned == (orientation > 1)
+    loaded = read_image(path, "a", MAX_PIXELS, Notices())
+    assert loaded.image.size == ((4, 3) if orientation <= 4 else (3, 4))
+    assert loaded.is_reoriented == (orientation > 1)
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "WEBP", "JPEG"])
@@ -65,7 +65,7 @@ def test_every_orientation_is_applied(path: Path, orientation: int) -> None:
     "exif", [b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff"]
 )
 def test_damaged_exif_is_ignored(path: Path, image_format: str, exif: bytes) -> None:
-    """Metadata is no reason to lose an image; the warning names the file."""
+    """The image is read without its orientation; the warning names the file."""
     path.write_bytes(encode(Image.new("RGB", (4, 3)), image_format, exif=exif))
     notices = Notices()
     assert read(path, notices).size == (4, 3)
@@ -73,14 +73,14 @@ def test_damaged_exif_is_ignored(path: Path, image_format: str, exif: bytes) -> 
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_an_alpha_channel_that_hides_nothing_is_accepted(path: Path, mode: str) -> None:
-    """Many tools always write one."""
+def test_an_opaque_alpha_channel_is_accepted(path: Path, mode: str) -> None:
+    """Many tools always write an alpha channel."""
     path.write_bytes(encode(Image.new("L", (4, 3), 90).convert(mode)))
     assert read(path).getpixel((0, 0)) == (90, 90, 90)
 
 
-def test_a_transparent_color_that_no_pixel_has_is_accepted(path: Path) -> None:
-    """A palette may name a transparent entry that is not used."""
+def test_an_unused_transparent_color_is_accepted(path: Path) -> None:
+    """A palette may have a transparent entry that no pixel uses."""
     image = Image.new("P", (4, 3), 1)
     image.putpalette([0, 0, 0, 10, 20, 30])
     path.write_bytes(encode(image, transparency=0))
@@ -88,57 +88,57 @@ def test_a_transparent_color_that_no_pixel_has_is_accepted(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "said"), [("RGBA", "transparent"), ("LA", "transparent"), ("I;16", "8-bit RGB")]
+    ("mode", "message"), [("RGBA", "transparent"), ("LA", "transparent"), ("I;16", "8-bit RGB")]
 )
-def test_images_that_are_not_plain_color_are_refused(path: Path, mode: str, said: str) -> None:
-    """Transparency and 16 bits would be lost in silence, so they are refused with what to do."""
+def test_transparency_and_16_bits_are_refused(path: Path, mode: str, message: str) -> None:
+    """Both would be lost silently, so they are refused with the remedy."""
     path.write_bytes(png(mode, (4, 3)))
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(Refused, match=message):
         read(path)
 
 
-def test_an_image_has_a_limit_of_pixels(path: Path) -> None:
-    """A picture that is too large is refused by its header, before its pixels are read."""
+def test_the_pixels_of_an_image_are_limited(path: Path) -> None:
+    """A too large image is refused by its header, before its pixels are read."""
     path.write_bytes(png("RGB", (100, 11)))
-    with pytest.raises(Refused, match="100 x 11 pixels; at most 1000"):
+    with pytest.raises(Refused, match="at most 1000 pixels, got 100 x 11"):
         read(path)
 
 
 def test_an_animation_is_refused(path: Path) -> None:
-    """Which frame is meant is not guessed."""
+    """An animation does not define one image."""
     frames = [Image.new("RGB", (40, 20), (number, 0, 0)) for number in (0, 255)]
     path.write_bytes(encode(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
     with pytest.raises(Refused, match="animation"):
         read(path)
 
 
-def test_a_phones_photograph_is_no_animation(path: Path) -> None:
-    """A JPEG with previews behind the photograph is taken for the photograph."""
+def test_a_photograph_with_previews_is_accepted(path: Path) -> None:
+    """A JPEG of a phone with previews (MPO) is read as its photograph."""
     preview = Image.new("RGB", (2, 2))
     photograph = Image.new("RGB", (4, 3))
     path.write_bytes(encode(photograph, "MPO", save_all=True, append_images=[preview]))
     assert read(path).size == (4, 3)
 
 
-def test_a_cut_image_is_refused(path: Path) -> None:
-    """An image that ends too early is damaged, not grey below."""
+def test_a_truncated_image_is_refused(path: Path) -> None:
+    """An image file that ends early is damaged."""
     noise = Image.effect_noise((30, 30), 90).convert("RGB")
     path.write_bytes(encode(noise)[:400])
     with pytest.raises(Refused, match="damaged"):
         read(path)
 
 
-def test_a_picture_that_claims_to_be_immense_is_refused(path: Path) -> None:
-    """A header of 10,000 megapixels is refused in the same way, though Pillow itself stops there."""
+def test_an_extreme_size_in_the_header_is_refused(path: Path) -> None:
+    """A header of 10,000 megapixels, which Pillow itself refuses, gives the same message."""
     header = struct.pack(">4sIIBBBBB", b"IHDR", 100_000, 100_000, 8, 2, 0, 0, 0)
     whole = png("RGB", (2, 2))
     path.write_bytes(whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:])
-    with pytest.raises(Refused, match="Scale it down"):
+    with pytest.raises(Refused, match="Scale the image down"):
         read(path)
 
 
-def test_nothing_of_the_file_is_kept_but_its_pixels() -> None:
-    """Text and profiles do not travel on into the store."""
+def test_metadata_is_not_kept() -> None:
+    """Only the pixels are encoded, without text and profiles."""
     image = Image.new("RGB", (2, 2))
     image.info["comment"] = "taken at home"
     assert b"taken at home" not in encode_png(image)

@@ -88,6 +88,16 @@ def test_a_checkpoint_is_taken_in_and_queued(
     assert shown["source"] == "uploaded as faces.pkl"
 
 
+@pytest.mark.parametrize("spelling", ["license", "licence"])
+def test_both_spellings_of_license_are_accepted(client: httpx2.Client, spelling: str) -> None:
+    """`licence` of version 0.1 is read, and returned as `license`."""
+    form = {"name": "faces", spelling: "MIT"}
+    answer = client.post("/v1/generators", files=FILE, data=form)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["license"] == "MIT"
+    assert "licence" not in answer.json()
+
+
 def test_the_same_upload_again_is_the_same_generator(
     client: httpx2.Client, queued: Callable[[str], list[str]]
 ) -> None:
@@ -113,7 +123,7 @@ def test_the_same_upload_again_is_the_same_generator(
         ({"data": FORM, "files": {"file": ("x.pkl", b"x" * 101)}}, 413, "at most 100"),
         ({"json": {"name": "faces"}}, 422, "/upload"),
         ({"json": {"name": "x" * 2_000}}, 413, "1000 bytes"),
-        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "not JSON"),
+        ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "not valid JSON"),
         ({"content": DATA}, 422, "curl -F file=@"),
     ],
 )
@@ -133,7 +143,7 @@ def test_an_upload_must_be_complete(client: httpx2.Client) -> None:
     announced = client.post("/v1/uploads", json={"num_bytes": 9, "sha256": "0" * 64}).json()
     answer = client.post("/v1/generators", json={"name": "a", "upload": announced["id"]})
     assert (answer.status_code, answer.json()["code"]) == (409, "upload_incomplete")
-    assert "0 of the 9 bytes" in answer.json()["detail"]
+    assert "Expected 9 bytes" in answer.json()["detail"]
     answer = client.post("/v1/generators", json={"name": "a", "upload": new_id("upload")})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/upload")
 

@@ -1,4 +1,4 @@
-"""Promises of `/livez` and `/readyz`."""
+"""Tests of `/livez` and `/readyz`."""
 
 import httpx2
 
@@ -9,18 +9,18 @@ from state.ledger import Ledger
 
 
 def beat(queue: QueueName) -> Heartbeat:
-    """A worker on one queue, alive now."""
+    """Return the heartbeat of a live worker on one queue."""
     return Heartbeat(worker=queue, queue=queue, state="idle", at=now(), device="cpu")
 
 
 def test_without_workers_it_is_degraded(client: httpx2.Client) -> None:
-    """Requests are taken, but nobody works on them: said, and still 200."""
+    """Requests are accepted but not processed: the status is 200 with `degraded`."""
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
 
 
 def test_with_a_worker_on_each_queue_it_is_ready(client: httpx2.Client, ledger: Ledger) -> None:
-    """A fresh worker for fits, one for samples and one for imports is all that is needed."""
+    """One live worker on every queue makes the service ready."""
     for queue in QUEUE_NAMES:
         ledger.record_heartbeat(beat(queue))
     answer = client.get("/readyz").json()

@@ -1,4 +1,4 @@
-"""Promises of which names the service answers for, and of which pages may change anything."""
+"""Tests of the allowed Host names and of the web pages that may make changes."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
 
-SOUND = {"num_bytes": 1, "sha256": "0" * 64}
+VALID = {"num_bytes": 1, "sha256": "0" * 64}
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,8 @@ def public(redis_url: str) -> Iterator[httpx2.Client]:
     "host",
     ["localhost", "LocalHost:8000", "localhost.", "127.0.0.1", "127.0.0.1:80", "127.8.8.8:9", "[::1]", "[::1]:8000"],
 )  # fmt: skip
-def test_loopback_is_answered_by_every_name_and_port(client: httpx2.Client, host: str) -> None:
-    """Programs on this machine need no setting."""
+def test_every_loopback_name_and_port_is_allowed(client: httpx2.Client, host: str) -> None:
+    """Programs on the same machine need no setting."""
     assert client.get("/v1/fits", headers={"Host": host}).status_code == 200
 
 
@@ -56,24 +56,24 @@ def test_loopback_is_answered_by_every_name_and_port(client: httpx2.Client, host
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_foreign_name_is_refused(client: httpx2.Client, method: str, host: str) -> None:
-    """A page whose name is rebound to this address reads nothing and changes nothing."""
+def test_a_foreign_host_is_refused(client: httpx2.Client, method: str, host: str) -> None:
+    """A page that rebinds its name to this address (DNS rebinding) can neither read nor change anything."""
     answer = client.request(method, "/v1/fits", headers={"Host": host})
     assert (answer.status_code, answer.json()["code"]) == (421, "foreign_host")
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert f'found "{host}"' in answer.json()["detail"]
+    assert f'got "{host}"' in answer.json()["detail"]
     assert "HANDSOFF_ALLOWED_HOSTS" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/", "/v1/nothing"])
-def test_a_foreign_name_reaches_no_address(client: httpx2.Client, path: str) -> None:
-    """The pages of the API are no exception."""
+def test_a_foreign_host_is_refused_at_every_address(client: httpx2.Client, path: str) -> None:
+    """The check covers the docs and unknown addresses too."""
     assert client.get(path, headers={"Host": "evil.example"}).status_code == 421
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_probes_may_ask_by_any_name(client: httpx2.Client, path: str) -> None:
-    """A supervisor asks by the container's own address."""
+def test_health_probes_may_use_any_host(client: httpx2.Client, path: str) -> None:
+    """A supervisor uses the container's address."""
     assert client.get(path, headers={"Host": "10.42.0.17:8000"}).status_code == 200
     assert client.head(path, headers={"Host": "10.42.0.17:8000"}).status_code == 200
 
@@ -81,26 +81,26 @@ def test_probes_may_ask_by_any_name(client: httpx2.Client, path: str) -> None:
 @pytest.mark.parametrize(
     "host", ["handsoff.example.com", "handsoff.lan:8000", "10.0.0.5:8000", "[fd00:0::5]", "localhost"]
 )  # fmt: skip
-def test_the_operators_names_are_answered(public: httpx2.Client, host: str) -> None:
-    """The host of the public address, and those that the setting lists, on any port."""
+def test_configured_hosts_are_allowed(public: httpx2.Client, host: str) -> None:
+    """The host of the public URL and the listed hosts are allowed on any port."""
     assert public.get("/v1/fits", headers={"Host": host}).status_code == 200
 
 
-def test_other_names_stay_foreign(public: httpx2.Client) -> None:
-    """A list is no pattern."""
+def test_other_hosts_are_refused(public: httpx2.Client) -> None:
+    """Listed hosts match exactly, without subdomains or prefixes."""
     for host in ("example.com", "a.handsoff.lan", "10.0.0.50"):
         assert public.get("/v1/fits", headers={"Host": host}).status_code == 421
 
 
-def test_an_operator_may_allow_every_name(redis_url: str) -> None:
-    """A star is for a proxy that checks the name itself."""
+def test_a_star_allows_every_host(redis_url: str) -> None:
+    """A star is for a proxy that checks the Host header itself."""
     settings = Settings.model_validate({"redis_url": redis_url, "allowed_hosts": "*"})
     with serving(create_app(settings, Store.in_memory())) as client:
         assert client.get("/v1/fits", headers={"Host": "any.example"}).status_code == 200
 
 
-def test_the_address_that_is_bound_is_allowed() -> None:
-    """Who binds to an address of their network asks for it by that."""
+def test_the_bound_address_is_allowed() -> None:
+    """The service answers requests for the address it is bound to."""
     assert "10.0.0.7" in allowed_hosts(Settings(host="10.0.0.7", trust_network=True))
 
 
@@ -128,10 +128,10 @@ FOREIGN = [
         ("POST", "/v1/nothing"),
     ],
 )  # fmt: skip
-def test_a_foreign_page_changes_nothing(
+def test_a_foreign_page_cannot_make_changes(
     client: httpx2.Client, headers: dict[str, str], method: str, path: str
 ) -> None:
-    """Every method that changes anything is refused before its body is read, also by a signed link."""
+    """Every method that makes changes is refused before its body is read, with a signed link too."""
     answer = client.request(method, path, headers={"Host": "localhost:8000"} | headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
 
@@ -145,22 +145,22 @@ def test_a_foreign_page_changes_nothing(
         {"Sec-Fetch-Site": "none"},
     ],
 )
-def test_programs_and_own_pages_pass(client: httpx2.Client, headers: dict[str, str]) -> None:
-    """A program sends no origin; the service's own page sends its own."""
-    answer = client.post("/v1/uploads", json=SOUND, headers={"Host": "localhost:8000"} | headers)
+def test_programs_and_own_pages_are_allowed(client: httpx2.Client, headers: dict[str, str]) -> None:
+    """A program sends no Origin; a page of the service sends the service's."""
+    answer = client.post("/v1/uploads", json=VALID, headers={"Host": "localhost:8000"} | headers)
     assert answer.status_code == 201, answer.text
 
 
-def test_a_page_behind_a_proxy_passes(public: httpx2.Client) -> None:
-    """Its origin is the public address, whatever name the proxy asks for; a default port is left out."""
+def test_a_page_behind_a_proxy_is_allowed(public: httpx2.Client) -> None:
+    """Its Origin is the public URL, whatever Host the proxy sends; browsers omit the default port."""
     origin = {"Origin": "https://handsoff.example.com"}
     for host in ("localhost:8000", "handsoff.example.com", "handsoff.example.com:443"):
-        answer = public.post("/v1/uploads", json=SOUND, headers={"Host": host} | origin)
+        answer = public.post("/v1/uploads", json=VALID, headers={"Host": host} | origin)
         assert answer.status_code == 201, answer.text
 
 
-def test_reading_from_elsewhere_is_allowed(client: httpx2.Client) -> None:
-    """A link on another page leads here; the browser keeps the answer from that page."""
+def test_reading_from_a_foreign_page_is_allowed(client: httpx2.Client) -> None:
+    """Links from other pages work; without CORS headers the browser hides the response from the page."""
     answer = client.get("/v1/fits", headers={"Origin": "https://evil.example"})
     assert answer.status_code == 200
     assert "Access-Control-Allow-Origin" not in answer.headers

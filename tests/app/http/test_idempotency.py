@@ -1,4 +1,4 @@
-"""Promises of `Idempotency-Key`."""
+"""Tests of `Idempotency-Key`."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,14 +20,14 @@ KEY = {"Idempotency-Key": "order-66"}
 
 @pytest.fixture
 def body(labelset_id: str) -> dict[str, object]:
-    """A sound fit."""
+    """The body of a valid fit request."""
     return {"generator": "tiny-32", "labelset": labelset_id}
 
 
-def test_a_replay_gives_the_original_answer(
+def test_a_replay_returns_the_original_response(
     client: httpx2.Client, body: dict[str, object], queued: Callable[[str], list[str]]
 ) -> None:
-    """The same key and body make one job, queued once; the second answer is the first, and says so."""
+    """The same key and body create one job, queued once; the second response is marked as a replay."""
     first, second = (client.post("/v1/fits", json=body, headers=KEY) for _ in range(2))
     assert (second.status_code, second.json()) == (202, first.json())
     assert "Idempotent-Replayed" not in first.headers
@@ -38,56 +38,56 @@ def test_a_replay_gives_the_original_answer(
 def test_a_replay_survives_the_loss_of_redis(
     client: httpx2.Client, body: dict[str, object], ledger: Ledger
 ) -> None:
-    """The key is remembered in the store."""
+    """The key is kept in the store."""
     first = client.post("/v1/fits", json=body, headers=KEY).json()
     ledger.redis.flushall()
     assert client.post("/v1/fits", json=body, headers=KEY).json() == first
 
 
 def test_another_body_is_refused(client: httpx2.Client, body: dict[str, object]) -> None:
-    """A key belongs to one request."""
+    """A key cannot be used for two different bodies."""
     client.post("/v1/fits", json=body, headers=KEY)
     answer = client.post("/v1/fits", json=body | {"seed": 1}, headers=KEY)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
 
 
 def test_another_noun_is_refused(client: httpx2.Client, body: dict[str, object]) -> None:
-    """A key that made a fit makes no labelset."""
+    """A key that created a fit cannot create a labelset."""
     client.post("/v1/fits", json=body, headers=KEY)
     answer = client.post("/v1/labelsets", files=as_form(pairs(1)), headers=KEY)
     assert answer.json()["code"] == "idempotency_mismatch"
 
 
-def test_two_at_once_are_kept_apart(
+def test_concurrent_requests_with_one_key_conflict(
     client: httpx2.Client, body: dict[str, object], ledger: Ledger
 ) -> None:
-    """While a request with the key is served, another one is told to come back."""
+    """While a request with the key is processed, another one gets 409 with `Retry-After`."""
     name = f"idempotency:{DEFAULT_TENANT}:{sha256_of(b'order-66')}"
-    ledger.try_lock(name, "somebody else", timedelta(seconds=30))
+    ledger.try_lock(name, "another request", timedelta(seconds=30))
     answer = client.post("/v1/fits", json=body, headers=KEY)
     assert (answer.status_code, answer.json()["code"]) == (409, "request_in_progress")
     assert answer.headers["Retry-After"] == "1"
 
 
-def test_a_refused_request_may_be_corrected(client: httpx2.Client, body: dict[str, object]) -> None:
-    """A request that made nothing does not use its key up."""
+def test_a_refused_request_can_be_corrected(client: httpx2.Client, body: dict[str, object]) -> None:
+    """A request that created nothing does not consume its key."""
     client.post("/v1/fits", json=body | {"generator": "nope"}, headers=KEY)
     assert client.post("/v1/fits", json=body, headers=KEY).status_code == 202
 
 
-def test_a_crash_after_the_reservation_is_mended(
+def test_a_crash_after_the_reservation_is_recovered(
     client: httpx2.Client, body: dict[str, object], store: Store
 ) -> None:
-    """An id that was reserved but never used is the one that the repeated request gets."""
+    """The repeated request gets the id that was reserved but not used."""
     reserved = Reservation(id=new_id("fit"), created_at=now())
     records.write(store, keys.idempotency(DEFAULT_TENANT, "order-66"), reserved)
     assert client.post("/v1/fits", json=body, headers=KEY).json()["id"] == reserved.id
 
 
-def test_a_key_is_forgotten_after_a_day(
+def test_a_key_expires_after_a_day(
     client: httpx2.Client, body: dict[str, object], store: Store
 ) -> None:
-    """A key from the day before yesterday makes a new job."""
+    """A key older than 24 hours creates a new job."""
     first = client.post("/v1/fits", json=body, headers=KEY).json()
     old = Reservation(id=first["id"], created_at=now() - timedelta(hours=25))
     records.write(store, keys.idempotency(DEFAULT_TENANT, "order-66"), old)
@@ -95,16 +95,16 @@ def test_a_key_is_forgotten_after_a_day(
 
 
 def test_an_upload_is_replayed(client: httpx2.Client) -> None:
-    """The same files with the same key are one labelset."""
+    """The same files with the same key create one labelset."""
     files = as_form(pairs(1))
     first, second = (client.post("/v1/labelsets", files=files, headers=KEY) for _ in range(2))
     assert (second.status_code, second.json()) == (201, first.json())
     assert second.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_replay_of_what_was_deleted_is_gone(client: httpx2.Client) -> None:
-    """A key never brings back what its owner has erased."""
+def test_a_replay_of_a_deleted_resource_is_gone(client: httpx2.Client) -> None:
+    """A replay does not restore a deleted labelset."""
     files = as_form(pairs(1))
-    made = client.post("/v1/labelsets", files=files, headers=KEY).json()
-    client.delete(f"/v1/labelsets/{made['id']}")
+    labelset = client.post("/v1/labelsets", files=files, headers=KEY).json()
+    client.delete(f"/v1/labelsets/{labelset['id']}")
     assert client.post("/v1/labelsets", files=files, headers=KEY).status_code == 410

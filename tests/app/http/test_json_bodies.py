@@ -1,4 +1,4 @@
-"""Promises of how hostile bodies are answered: the same at every address that takes one."""
+"""Tests of hostile request bodies: every address that accepts a body refuses them alike."""
 
 from typing import Any
 
@@ -53,17 +53,17 @@ HOSTILE = {
     "a number": b"7",
     "not JSON": b"\x00\x01\x02",
     "many names": b"{" + b",".join(b'"f%d": 0' % k for k in range(60_000)) + b"}",
-    "many names, one twice": b"{"
+    "many names, one repeated": b"{"
     + b",".join(b'"f%d": 0' % k for k in range(60_000))
     + b', "f7": 0}',
     "long name": b'{"' + b"x" * 500_000 + b'": 0}',
 }
 
 
-@pytest.mark.timeout(30)  # one of them took 20 s at each address
+@pytest.mark.timeout(30)  # one body once took 20 s at each address
 @pytest.mark.parametrize("path", CREATES)
 def test_a_hostile_body_is_a_small_problem(client: httpx2.Client, path: str) -> None:
-    """Never a fault of the service, and the same shape at every address."""
+    """Every address answers with 4xx and problem+json, never with 5xx."""
     for name, body in HOSTILE.items():
         answer = client.post(path, content=body, headers=JSON)
         assert 400 <= answer.status_code < 500, (name, answer.text)
@@ -88,7 +88,7 @@ MEDIA_TYPES = [
 
 @pytest.mark.parametrize("path", CREATES)
 def test_another_media_type_is_a_problem(client: httpx2.Client, path: str) -> None:
-    """Whatever the header says, or without one."""
+    """A missing, empty or wrong Content-Type gives 4xx and problem+json."""
     for media_type in MEDIA_TYPES:
         headers = {} if media_type is None else {b"Content-Type": media_type.encode("latin-1")}
         answer = client.post(path, content=b'{"nothing": 1}', headers=headers)
@@ -97,30 +97,30 @@ def test_another_media_type_is_a_problem(client: httpx2.Client, path: str) -> No
 
 
 @pytest.mark.parametrize("path", [one for one in CREATES if one != "/v1/labelsets"])
-def test_a_deep_body_is_answered_alike(client: httpx2.Client, path: str) -> None:
-    """There is one reader."""
+def test_a_deep_body_is_refused_at_every_address(client: httpx2.Client, path: str) -> None:
+    """All addresses share one parser."""
     answer = client.post(path, content=HOSTILE["deep lists"], headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (400, "unreadable_body")
     assert "levels" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
-    ("body", "error", "said"),
+    ("body", "error", "message"),
     [
-        (b'{"a": 1, "b": 2, "a": 3}', InvalidRequest, 'found "a" twice'),
-        (b'{"a": [{"c": 1, "c": 1}]}', InvalidRequest, 'found "c" twice'),
-        (b"[NaN]", InvalidRequest, "found NaN"),
-        (b"[-1e400]", InvalidRequest, "found -1e400"),
-        (b"1" * (MAX_DIGITS + 1), UnreadableBody, "at most 400 digits, found one of 401"),
+        (b'{"a": 1, "b": 2, "a": 3}', InvalidRequest, 'got "a" twice'),
+        (b'{"a": [{"c": 1, "c": 1}]}', InvalidRequest, 'got "c" twice'),
+        (b"[NaN]", InvalidRequest, "got NaN"),
+        (b"[-1e400]", InvalidRequest, "got -1e400"),
+        (b"1" * (MAX_DIGITS + 1), UnreadableBody, "at most 400 digits, got one of 401"),
         (b"{" + b",".join(b'"%d": 0' % k for k in range(1_001)) + b"}", UnreadableBody, "1001"),
         (b'"\xff"', UnreadableBody, "byte 0xff at position 1"),
         (b"{'a': 1}", InvalidRequest, "at character 1"),
-        (b"", InvalidRequest, "found an empty body"),
+        (b"", InvalidRequest, "got an empty body"),
     ],
 )
-def test_a_refusal_says_what_was_found(body: bytes, error: type[Exception], said: str) -> None:
-    """The reason is one sentence about the body."""
-    with pytest.raises(error, match=said.replace("[", r"\[")) as caught:
+def test_a_refusal_names_the_error(body: bytes, error: type[Exception], message: str) -> None:
+    """The message has the expected and the actual value."""
+    with pytest.raises(error, match=message.replace("[", r"\[")) as caught:
         read_json(body)
     assert type(caught.value) is error
 
@@ -135,14 +135,14 @@ def test_a_refusal_says_what_was_found(body: bytes, error: type[Exception], said
         (b"[" * 32 + b"]" * 32, None),
     ],
 )
-def test_sound_json_is_read(body: bytes, value: Any) -> None:
-    """What other readers take in one way only is taken."""
+def test_valid_json_is_parsed(body: bytes, value: Any) -> None:
+    """Unambiguous JSON is accepted."""
     assert value is None or read_json(body) == value
     assert read_json(body) is not None
 
 
-def test_levels_have_a_limit_on_every_python() -> None:
-    """32 are read, 33 are not; how deep Python's own reader goes depends on its version."""
+def test_the_depth_limit_is_the_same_on_every_python() -> None:
+    """32 levels are accepted, 33 are not; the limit of Python's own parser depends on its version."""
     assert read_json(b"[" * 32 + b"]" * 32) is not None
     with pytest.raises(UnreadableBody, match="at most 32 levels"):
         read_json(b"[" * 33 + b"]" * 33)

@@ -1,4 +1,4 @@
-"""Promises of request ids and of the log's line for each request."""
+"""Tests of request ids and of the log line of each request."""
 
 import asyncio
 from http import HTTPStatus
@@ -10,16 +10,16 @@ from structlog.testing import capture_logs
 from app.http.request_ids import RequestIds
 
 
-def test_a_sound_request_id_comes_back(client: httpx2.Client) -> None:
-    """The caller's id is kept when it is plain text; anything else is replaced."""
+def test_a_valid_request_id_is_returned(client: httpx2.Client) -> None:
+    """A valid id of the caller is kept; an invalid one is replaced."""
     sent = {"X-Request-Id": "trace.7"}
     assert client.get("/livez", headers=sent).headers["X-Request-Id"] == "trace.7"
-    odd = client.get("/livez", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"]
-    assert len(odd) == 32
+    replaced = client.get("/livez", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"]
+    assert len(replaced) == 32
 
 
 def test_a_signature_is_never_logged() -> None:
-    """The log says what was asked and what came of it, in plain numbers, but not the query of a signed link."""
+    """The log line has method, path and status as a number, but not the query of a signed link."""
     app = httpx2.ASGITransport(RequestIds(Response(status_code=HTTPStatus.FORBIDDEN)))
 
     async def ask() -> None:

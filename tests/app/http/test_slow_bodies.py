@@ -1,4 +1,4 @@
-"""Promises about bodies that arrive slowly, over real sockets."""
+"""Tests of bodies that arrive slowly, over real sockets."""
 
 import asyncio
 import socket
@@ -19,8 +19,8 @@ HEAD = b"POST /v1/fits HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/
 
 
 @pytest.fixture
-def hasty(redis_url: str) -> Iterator[httpx2.Client]:
-    """An app that waits half a second for bytes, and expects 100 bytes a second after one second."""
+def strict_client(redis_url: str) -> Iterator[httpx2.Client]:
+    """A client of an app that waits 0.5 s for the next bytes and requires 100 bytes per second after 1 s."""
     limits = {
         "body_idle": timedelta(seconds=0.5),
         "body_grace": timedelta(seconds=1),
@@ -32,28 +32,28 @@ def hasty(redis_url: str) -> Iterator[httpx2.Client]:
 
 
 def connected(client: httpx2.Client) -> socket.socket:
-    """A connection to the app that has sent its headers."""
+    """Open a connection to the app and send the request headers."""
     connection = socket.create_connection((client.base_url.host, client.base_url.port or 80))
     connection.settimeout(10)
     connection.sendall(HEAD)
     return connection
 
 
-def test_a_body_that_stops_is_ended(hasty: httpx2.Client) -> None:
-    """A client that sends nothing is answered 408 after the pause that is allowed."""
-    with connected(hasty) as connection:
+def test_a_body_that_stops_is_ended(strict_client: httpx2.Client) -> None:
+    """A client that stops sending gets 408 after the allowed pause."""
+    with connected(strict_client) as connection:
         connection.sendall(b"{")
         answer = connection.recv(4_000)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"application/problem+json" in answer
 
 
-def test_a_body_that_drips_is_ended(hasty: httpx2.Client) -> None:
-    """A byte now and then does not keep the place for ever."""
-    begun = time.monotonic()
-    with connected(hasty) as connection:
+def test_a_body_that_trickles_is_ended(strict_client: httpx2.Client) -> None:
+    """Single bytes do not keep the connection open forever."""
+    started = time.monotonic()
+    with connected(strict_client) as connection:
         answer = b""
-        while not answer and time.monotonic() - begun < 9:
+        while not answer and time.monotonic() - started < 9:
             connection.sendall(b" ")
             connection.settimeout(0.2)
             try:
@@ -64,7 +64,7 @@ def test_a_body_that_drips_is_ended(hasty: httpx2.Client) -> None:
 
 
 def test_waiting_for_a_disconnect_has_no_limit() -> None:
-    """An event stream waits for the client's end long after the body: that is no slow body."""
+    """An event stream waits for the disconnect long after the body has ended."""
     messages = [{"type": "http.request", "body": b"", "more_body": False}]
     seen: list[str] = []
 
@@ -78,9 +78,9 @@ def test_waiting_for_a_disconnect_has_no_limit() -> None:
         seen.extend([(await receive())["type"], (await receive())["type"]])
 
     async def send(_: Message) -> None:
-        """Nothing is sent."""
+        """Discard the message."""
 
     short = timedelta(seconds=0.01)
-    middleware = SlowBodies(app, idle=short, grace=short, least_rate=10**9)
+    middleware = SlowBodies(app, idle=short, grace=short, min_rate=10**9)
     asyncio.run(middleware({"type": "http"}, receive, send))
     assert seen == ["http.request", "http.disconnect"]

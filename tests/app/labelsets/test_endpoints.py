@@ -1,4 +1,4 @@
-"""Promises of `/v1/labelsets` over HTTP, the bad uploads included."""
+"""Tests of `/v1/labelsets` over HTTP, with valid and invalid uploads."""
 
 import io
 import json
@@ -20,7 +20,7 @@ from tests.app.uploading import SCHEMA, all_kinds, as_form, halves, pairs, png
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Limits small enough to pass."""
+    """Settings with small limits."""
     return settings.model_copy(
         update={
             "max_labelset_images": 4,
@@ -31,7 +31,7 @@ def settings(settings: Settings) -> Settings:
 
 
 def refusal(client: httpx2.Client, files: Mapping[str, bytes]) -> dict[str, str]:
-    """The first flaw of an upload that is refused."""
+    """Upload files that are refused and return the first flaw."""
     answer = client.post("/v1/labelsets", files=as_form(files))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_upload")
     flaw: dict[str, str] = answer.json()["errors"][0]
@@ -39,13 +39,13 @@ def refusal(client: httpx2.Client, files: Mapping[str, bytes]) -> dict[str, str]
 
 
 def stored(store: Store) -> list[str]:
-    """The keys of everything that labelsets have left in the store."""
+    """Return the keys of all stored objects of labelsets."""
     prefix = keys.noun_prefix(DEFAULT_TENANT, "labelsets")
-    return [found.key for found in store.list(prefix)]
+    return [info.key for info in store.list(prefix)]
 
 
 def test_a_zip_becomes_a_labelset(client: httpx2.Client, store: Store) -> None:
-    """An upload is stored as normal PNGs that its manifest pins by digest."""
+    """An upload is stored as plain PNGs, which its manifest pins by digest."""
     answer = client.post("/v1/labelsets", files=as_form(pairs(3)))
     assert (answer.status_code, answer.json()["num_images"]) == (201, 3)
     key = keys.manifest(DEFAULT_TENANT, "labelsets", answer.json()["id"])
@@ -56,7 +56,7 @@ def test_a_zip_becomes_a_labelset(client: httpx2.Client, store: Store) -> None:
 
 
 def test_a_tar_becomes_a_labelset(client: httpx2.Client) -> None:
-    """A tar does as well as a zip."""
+    """A tar is accepted like a zip."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, data in pairs(1).items():
@@ -68,7 +68,7 @@ def test_a_tar_becomes_a_labelset(client: httpx2.Client) -> None:
 
 
 def test_single_files_become_a_labelset(client: httpx2.Client) -> None:
-    """Images and masks may come as files of their own, with the schema beside them."""
+    """Images and masks can be sent as single files with the schema as a form field."""
     files = [
         ("images", ("a.png", png("RGB", (8, 8)))),
         ("masks", ("a.png", halves((8, 8), 1))),
@@ -78,20 +78,18 @@ def test_single_files_become_a_labelset(client: httpx2.Client) -> None:
     assert answer.json()["classes"][1] == {"name": "skin", "num_images": 1, "num_pixels": 32}
 
 
-def test_a_field_that_the_form_has_not_is_refused_by_name(
-    client: httpx2.Client, store: Store
-) -> None:
-    """A misspelt field would otherwise take its files with it in silence."""
+def test_an_unknown_field_is_refused_by_name(client: httpx2.Client, store: Store) -> None:
+    """Files of a misspelt field would otherwise be lost silently."""
     files = [("images", ("a.png", png("RGB", (8, 8)))), ("mask", ("a.png", png("L", (8, 8), 1)))]
     answer = client.post("/v1/labelsets", files=files, data={"schema": json.dumps(SCHEMA)})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert answer.json()["errors"][0]["pointer"] == "/mask"
-    assert "it has archive, images, masks" in answer.json()["errors"][0]["detail"]
+    assert "one of the fields archive, images, masks" in answer.json()["errors"][0]["detail"]
     assert stored(store) == []
 
 
-def test_every_kind_of_label_is_taken(client: httpx2.Client, store: Store) -> None:
-    """Masks, keypoints and depth of one image are stored beside it, and what they hold is told."""
+def test_every_kind_of_label_is_stored(client: httpx2.Client, store: Store) -> None:
+    """Masks, keypoints and depth are stored with their image, and the response has their statistics."""
     answer = client.post("/v1/labelsets", files=as_form(all_kinds()))
     assert answer.status_code == 201, answer.text
     shown = answer.json()
@@ -109,8 +107,8 @@ def test_every_kind_of_label_is_taken(client: httpx2.Client, store: Store) -> No
     assert Counter(suffixes) == {"png": 4, "json": 2}
 
 
-def test_every_kind_of_label_may_come_as_single_files(client: httpx2.Client) -> None:
-    """The form has a field for each folder of an archive."""
+def test_every_kind_of_label_can_be_sent_as_single_files(client: httpx2.Client) -> None:
+    """The form has one field for each folder of an archive."""
     kinds = all_kinds()
     schema = kinds.pop("labelset.json").decode()
     files = [(name.partition("/")[0], (name.partition("/")[2], kinds[name])) for name in kinds]
@@ -120,7 +118,7 @@ def test_every_kind_of_label_may_come_as_single_files(client: httpx2.Client) -> 
 
 
 def test_a_coco_file_needs_no_schema(client: httpx2.Client) -> None:
-    """Classes and keypoints are read from its categories; it may come as a file of its own."""
+    """Classes and keypoints are read from its categories; it can be sent as a single file."""
     region = [[0, 0, 8, 0, 8, 4, 0, 4]]
     person = {"id": 3, "name": "person", "keypoints": ["nose"], "skeleton": []}
     image = {"id": 1, "file_name": "a.png", "width": 8, "height": 8}
@@ -136,15 +134,15 @@ def test_a_coco_file_needs_no_schema(client: httpx2.Client) -> None:
     assert answer.json()["labels"]["keypoints"]["names"] == ["nose"]
 
 
-def test_a_bad_label_leaves_nothing_behind(client: httpx2.Client, store: Store) -> None:
-    """The refusal names the file and the mend, and nothing of the upload is stored."""
+def test_an_invalid_label_stores_nothing(client: httpx2.Client, store: Store) -> None:
+    """The refusal names the file and the remedy, and nothing of the upload is stored."""
     flaw = refusal(client, all_kinds() | {"depth/a.png": png("L", (8, 8), 9)})
     assert (flaw["file"], "Save it as a 16-bit PNG" in flaw["detail"]) == ("depth/a.png", True)
     assert stored(store) == []
 
 
 def test_names_may_be_in_any_language(client: httpx2.Client) -> None:
-    """Class names, the labelset's name and file names come back as they were written."""
+    """Class names, the labelset's name and file names are returned unchanged."""
     schema = json.dumps({"name": "Köpfe", "classes": ["背景", "кожа"]}, ensure_ascii=False)
     files = {
         "labelset.json": b"\xef\xbb\xbf" + schema.encode(),
@@ -157,22 +155,22 @@ def test_names_may_be_in_any_language(client: httpx2.Client) -> None:
 
 
 def test_equal_uploads_have_equal_digests(client: httpx2.Client) -> None:
-    """The digest names the content: two uploads of it are two labelsets of one digest."""
+    """The digest identifies the content: two equal uploads are two labelsets with one digest."""
     first, second = (client.post("/v1/labelsets", files=as_form(pairs(1))).json() for _ in range(2))
     assert first["id"] != second["id"]
     assert first["digest"] == second["digest"]
 
 
 @pytest.mark.parametrize(
-    ("spoilt", "file", "said"),
+    ("changes", "file", "message"),
     [
         ({"images/image-0.png": b"not an image"}, "images/image-0.png", "Save it again"),
         ({"masks/image-0.png": png("L", (31, 32))}, "masks/image-0.png", "same size"),
         ({"masks/image-0.png": png("L", (32, 32), 9)}, "masks/image-0.png", "Correct the mask"),
         ({"masks/image-0.png": png("RGB", (32, 32))}, "masks/image-0.png", "index of its class"),
         ({"images/image-0.png": png("RGBA", (32, 32))}, "images/image-0.png", "Flatten the image"),
-        ({"masks/image-9.png": png("L", (32, 32))}, "masks/image-9.png", "leave it out"),
-        ({"labelset.json": b"{"}, "labelset.json", "Correct the schema"),
+        ({"masks/image-9.png": png("L", (32, 32))}, "masks/image-9.png", "remove the label"),
+        ({"labelset.json": b"{"}, "labelset.json", "not valid JSON"),
         ({"labelset.json": b'{"classes": ["a", "a"]}'}, "labelset.json", "more than once"),
         ({"labelset.json": '{"classes": ["é", "b"]}'.encode("latin-1")}, "labelset.json", "UTF-8"),
         (
@@ -183,89 +181,89 @@ def test_equal_uploads_have_equal_digests(client: httpx2.Client) -> None:
         ({"../evil.png": b""}, "../evil.png", "plain relative path"),
     ],
 )
-def test_a_bad_file_is_named_with_its_mend(
-    client: httpx2.Client, store: Store, spoilt: dict[str, bytes], file: str, said: str
+def test_an_invalid_file_is_refused_by_name(
+    client: httpx2.Client, store: Store, changes: dict[str, bytes], file: str, message: str
 ) -> None:
-    """Each refusal names the file and what to do, and nothing of the upload is stored."""
-    flaw = refusal(client, pairs(2) | spoilt)
+    """The refusal names the file and the remedy, and nothing of the upload is stored."""
+    flaw = refusal(client, pairs(2) | changes)
     assert flaw["file"] == file
-    assert said in flaw["detail"]
+    assert message in flaw["detail"]
     assert stored(store) == []
 
 
-def test_all_bad_files_are_named_at_once(client: httpx2.Client) -> None:
-    """Nobody mends one file to be told of the next."""
-    spoilt = {f"images/image-{number}.png": b"" for number in range(3)}
-    answer = client.post("/v1/labelsets", files=as_form(pairs(3) | spoilt))
-    assert {flaw["file"] for flaw in answer.json()["errors"]} == set(spoilt)
+def test_all_invalid_files_are_reported_at_once(client: httpx2.Client) -> None:
+    """One response lists all invalid files."""
+    changes = {f"images/image-{number}.png": b"" for number in range(3)}
+    answer = client.post("/v1/labelsets", files=as_form(pairs(3) | changes))
+    assert {flaw["file"] for flaw in answer.json()["errors"]} == set(changes)
 
 
 def test_an_empty_archive_is_refused(client: httpx2.Client) -> None:
-    """Without images there is no labelset."""
+    """A labelset needs images."""
     assert "no images" in refusal(client, {"labelset.json": json.dumps(SCHEMA).encode()})["detail"]
 
 
 def test_a_missing_schema_is_refused(client: httpx2.Client) -> None:
-    """Without class names the masks mean nothing; the refusal shows what to send."""
+    """Masks need class names; the refusal shows an example."""
     files = pairs(1)
     del files["labelset.json"]
     assert '"classes"' in refusal(client, files)["detail"]
 
 
-def test_nothing_at_all_is_refused(client: httpx2.Client) -> None:
-    """A form without files says what it may hold."""
+def test_a_form_without_files_is_refused(client: httpx2.Client) -> None:
+    """The refusal lists the fields of the form."""
     answer = client.post("/v1/labelsets", files={"schema": (None, b"{}")})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_upload")
 
 
-def test_a_bomb_is_refused(client: httpx2.Client, store: Store) -> None:
-    """A few kilobytes that unpack to 30 megabytes are stopped on the way."""
+def test_a_zip_bomb_is_refused(client: httpx2.Client, store: Store) -> None:
+    """Unpacking a few kilobytes to 30 MB is stopped at the limit."""
     flaw = refusal(client, pairs(1) | {"images/bomb.png": bytes(30_000_000)})
-    assert "unpacks to more than" in flaw["detail"]
+    assert "unpacks to at most" in flaw["detail"]
     assert stored(store) == []
 
 
 def test_too_many_images_are_refused(client: httpx2.Client) -> None:
-    """The number of images has a limit."""
+    """The number of images is limited."""
     assert "at most 4" in refusal(client, pairs(5))["detail"]
 
 
 def test_too_many_pixels_are_refused(client: httpx2.Client) -> None:
-    """All images together have a limit of pixels."""
-    assert "5000 pixels together" in refusal(client, pairs(2, size=(64, 64)))["detail"]
+    """The pixels of all images together are limited."""
+    assert "at most 5000 pixels in all images" in refusal(client, pairs(2, size=(64, 64)))["detail"]
 
 
 def test_too_large_a_body_is_refused(client: httpx2.Client) -> None:
-    """The upload as a whole has a limit of bytes."""
+    """The bytes of an upload are limited."""
     files = {"archive": ("a.zip", bytes(500_000))}
     answer = client.post("/v1/labelsets", files=files)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
 def test_too_many_files_are_refused(client: httpx2.Client) -> None:
-    """A form has a limit of files: an image and three labels each, and one of annotations."""
+    """The files of a form are limited: four for each image, and one for annotations."""
     files = [("images", (f"{number}.png", b"")) for number in range(4 * 4 + 2)]
     answer = client.post("/v1/labelsets", files=files)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-    assert "more than 17 files" in answer.json()["detail"]
+    assert "at most 17 files" in answer.json()["detail"]
 
 
 def test_a_labelset_can_be_deleted(client: httpx2.Client, store: Store) -> None:
-    """Its pixels go, the tombstone stays, and it is 410 from then on."""
+    """Its files are deleted, the tombstone remains, and GET returns 410."""
     path = client.post("/v1/labelsets", files=as_form(pairs(1))).headers["Location"]
     assert [client.delete(path).status_code for _ in range(2)] == [204, 204]
     assert client.get(path).status_code == 410
     assert [key.rpartition("/")[2] for key in stored(store)] == ["tombstone.json"]
 
 
-def test_a_list_names_what_was_uploaded(client: httpx2.Client, labelset_id: str) -> None:
-    """A list shows each labelset without its images."""
+def test_a_list_has_labelsets_without_images(client: httpx2.Client, labelset_id: str) -> None:
+    """A list has each labelset without its entries."""
     (listed,) = client.get("/v1/labelsets").json()["items"]
     assert (listed["id"], listed["num_images"], "entries" in listed) == (labelset_id, 2, False)
 
 
-def test_a_path_in_place_of_a_file_is_explained(client: httpx2.Client) -> None:
-    """Who forgets the `@` of curl sends the file's name as text, and is told so."""
+def test_a_path_instead_of_a_file_is_explained(client: httpx2.Client) -> None:
+    """Without curl's `@`, the form has the file's path as text; the message explains it."""
     answer = client.post("/v1/labelsets", files={"archive": (None, b"labels.zip")})
     flaw = answer.json()["errors"][0]
     assert (answer.status_code, flaw["pointer"]) == (422, "/archive")

@@ -1,4 +1,4 @@
-"""Our own COCO exports, uploaded again unchanged: the same classes, the same pixels, the same keypoints."""
+"""Tests of the service's COCO exports as uploads: classes, pixels and keypoints are unchanged."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ NUM_SAMPLES = 4
 
 
 @pytest.mark.parametrize("instances", [False, True])
-def test_an_export_comes_back_as_it_was(
+def test_an_uploaded_export_is_unchanged(
     client: httpx2.Client, tmp_path: Path, *, instances: bool
 ) -> None:
-    """The keypoints' category is no class of masks, though COCOeval needs a region of its objects."""
+    """The keypoint category is not a class of masks, although its objects have regions for COCOeval."""
     archive = tmp_path / "coco.zip"
     write_zip(files_of(shard_set(tmp_path, NUM_SAMPLES), "coco", instances=instances), archive)
     answer = client.post("/v1/labelsets", files={"archive": archive.read_bytes()})
@@ -24,7 +24,7 @@ def test_an_export_comes_back_as_it_was(
     shown = answer.json()
     masks = np.stack([mask_of(index) for index in range(NUM_SAMPLES)])
     counts = np.bincount(masks.ravel(), minlength=len(CLASSES)).tolist()
-    found = {one["name"]: one["num_pixels"] for one in shown["classes"]}
-    assert found == dict(zip(CLASSES, counts, strict=True))
+    pixels = {one["name"]: one["num_pixels"] for one in shown["classes"]}
+    assert pixels == dict(zip(CLASSES, counts, strict=True))
     assert [point["name"] for point in shown["keypoints"]] == list(POINTS)
     assert shown["ignored_pixels"] == 0

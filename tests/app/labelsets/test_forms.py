@@ -1,4 +1,4 @@
-"""Promises of the form's reader: what a form may be, and that memory and open files do not grow with it."""
+"""Tests of receiving forms: valid and invalid ones, and that memory and open files do not grow with them."""
 
 import asyncio
 from pathlib import Path
@@ -17,12 +17,12 @@ _MiB = 1024 * 1024
 
 
 def num_open_files() -> int:
-    """Of this process."""
+    """Return the number of open files of this process."""
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def part(name: str, data: bytes, file_name: bytes | None = b"a") -> bytes:
-    """One part of a form."""
+    """Return one part of a form."""
     file = b"" if file_name is None else b'; filename="' + file_name + b'"'
     head = b'--x\r\nContent-Disposition: form-data; name="' + name.encode() + b'"' + file
     return head + b"\r\n\r\n" + data + b"\r\n"
@@ -31,12 +31,12 @@ def part(name: str, data: bytes, file_name: bytes | None = b"a") -> bytes:
 def received(
     folder: Path, *chunks: bytes, limits: FormLimits = LIMITS, end: bytes = b"--x--\r\n"
 ) -> Form:
-    """The form of a body that arrives in these chunks."""
-    waiting = [*chunks, end]
+    """Receive a form whose body arrives in these chunks."""
+    remaining = [*chunks, end]
 
     async def receive() -> Message:
-        body = waiting.pop(0)
-        return {"type": "http.request", "body": body, "more_body": bool(waiting)}
+        body = remaining.pop(0)
+        return {"type": "http.request", "body": body, "more_body": bool(remaining)}
 
     headers = [(b"content-type", b"multipart/form-data; boundary=x")]
     request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
@@ -44,7 +44,7 @@ def received(
 
 
 def test_parts_become_files_and_text(tmp_path: Path) -> None:
-    """However the body is cut into chunks."""
+    """The result does not depend on the chunks of the body."""
     body = (
         part("images", b"one", b"a.png")
         + part("images", b"", b"b.png")
@@ -56,48 +56,48 @@ def test_parts_become_files_and_text(tmp_path: Path) -> None:
 
 
 def test_a_schema_may_be_sent_as_a_file(tmp_path: Path) -> None:
-    """`-F schema=@labelset.json` means the same as its text."""
+    """`-F schema=@labelset.json` is equal to its text."""
     assert (
         received(tmp_path, part("schema", b"\xef\xbb\xbf{}", b"labelset.json")).schema_text == "{}"
     )
 
 
 def test_an_empty_field_of_a_browser_is_no_file(tmp_path: Path) -> None:
-    """It sends a file without name and bytes where none was chosen."""
+    """A browser sends an unused file field as an empty file without a name."""
     assert received(tmp_path, part("archive", b"", b"")).files == {}
 
 
 @pytest.mark.parametrize(
-    ("body", "pointer", "said"),
+    ("body", "pointer", "message"),
     [
-        (part("archive", b"1") + part("archive", b"2"), "/archive", "found two"),
-        (part("annotations", b"1") * 2, "/annotations", "found two"),
-        (part("schema", b"{}", None) * 2, "/schema", "found two"),
-        (part("image", b"1"), "/image", "no such field"),
+        (part("archive", b"1") + part("archive", b"2"), "/archive", "got two"),
+        (part("annotations", b"1") * 2, "/annotations", "got two"),
+        (part("schema", b"{}", None) * 2, "/schema", "got two"),
+        (part("image", b"1"), "/image", "Expected one of the fields"),
         (part("archive", b"labels.zip", None), "/archive", "-F archive=@"),
-        (part("schema", b"\xff", None), "/schema", "byte 0xff at 0"),
+        (part("schema", b"\xff", None), "/schema", "byte 0xff at position 0"),
     ],
 )
-def test_a_form_that_means_two_things_is_refused_at_its_field(
-    tmp_path: Path, body: bytes, pointer: str, said: str
+def test_an_invalid_form_is_refused_at_its_field(
+    tmp_path: Path, body: bytes, pointer: str, message: str
 ) -> None:
-    """Twice the same, unknown, text for a file, no UTF-8."""
+    """Refused are repeated and unknown fields, text instead of a file, and text that is not UTF-8."""
     with pytest.raises(InvalidRequest) as refused:
         received(tmp_path, body)
     assert [flaw.pointer for flaw in refused.value.flaws] == [pointer]
-    assert said in refused.value.flaws[0].detail
+    assert message in refused.value.flaws[0].detail
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
-        (part("images", b"1") * 4, "more than 3 files"),
-        (part("schema", b"x" * 101, None), "more than 100 bytes"),
+        (part("images", b"1") * 4, "at most 3 files"),
+        (part("schema", b"x" * 101, None), "at most 100 bytes"),
     ],
 )
-def test_a_form_has_limits(tmp_path: Path, body: bytes, said: str) -> None:
-    """Of files and of text."""
-    with pytest.raises(TooLarge, match=said):
+def test_a_form_has_limits(tmp_path: Path, body: bytes, message: str) -> None:
+    """The number of files and the size of the text are limited."""
+    with pytest.raises(TooLarge, match=message):
         received(tmp_path, body)
 
 
@@ -105,7 +105,7 @@ def test_a_form_has_limits(tmp_path: Path, body: bytes, said: str) -> None:
     "end", [b"", b"--x\r\n", b"--x\r\nContent-Disposition: form-data\r\n\r\n--x--"]
 )
 def test_a_form_that_ends_early_is_refused(client: httpx2.Client, end: bytes) -> None:
-    """What was not sent may have been a label."""
+    """The missing rest may contain a label."""
     body = part("images", b"1") + end
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     answer = client.post("/v1/labelsets", content=body, headers=headers)
@@ -117,14 +117,14 @@ def test_a_form_that_ends_early_is_refused(client: httpx2.Client, end: bytes) ->
     "media_type", ["application/json", "multipart/form-data", "text/plain", ""]
 )
 def test_another_kind_of_body_is_refused(client: httpx2.Client, media_type: str) -> None:
-    """The refusal shows what to send."""
+    """The refusal shows an example."""
     answer = client.post("/v1/labelsets", content=b"{}", headers={"Content-Type": media_type})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert "-F archive=@labels.zip" in answer.json()["detail"]
 
 
 def test_one_file_is_open_at_a_time(tmp_path: Path) -> None:
-    """A form of thousands of parts does not use up the process's files."""
+    """A form of many parts does not exhaust the process's open files."""
     limits = FormLimits(max_files=500, max_text_bytes=100)
     before = num_open_files()
     whole = received(tmp_path, part("images", b"1" * 2_000) * 500, limits=limits)
@@ -132,20 +132,20 @@ def test_one_file_is_open_at_a_time(tmp_path: Path) -> None:
     assert num_open_files() <= before + 1
 
 
-def test_a_check_answers_what_would_be_made_and_stores_nothing(client: httpx2.Client) -> None:
-    """The same facts as the create, without an id."""
+def test_a_check_returns_the_labelset_and_stores_nothing(client: httpx2.Client) -> None:
+    """The response equals that of the create, without id, time and links."""
     files = {"archive": ("a.zip", zipped(pairs(2)))}
     checked = client.post("/v1/labelsets", files=files, params={"validate_only": True})
     assert checked.status_code == 200, checked.text
     assert client.get("/v1/labelsets").json()["items"] == []
-    made = client.post("/v1/labelsets", files=files).json()
+    labelset = client.post("/v1/labelsets", files=files).json()
     assert checked.json() == {
-        k: v for k, v in made.items() if k not in ("id", "created_at", "links")
+        k: v for k, v in labelset.items() if k not in ("id", "created_at", "links")
     }
 
 
-def test_a_check_names_flaws_like_a_create(client: httpx2.Client) -> None:
-    """The same refusal."""
+def test_a_check_has_the_errors_of_a_create(client: httpx2.Client) -> None:
+    """Both responses have the same errors."""
     files = {"archive": ("a.zip", zipped(pairs(1) | {"images/image-0.png": b"no"}))}
     answers = [
         client.post("/v1/labelsets", files=files, params=p).json()
@@ -154,20 +154,20 @@ def test_a_check_names_flaws_like_a_create(client: httpx2.Client) -> None:
     assert answers[0]["errors"] == answers[1]["errors"]
 
 
-def test_uploads_in_flight_have_a_limit(
+def test_concurrent_uploads_are_limited(
     client: httpx2.Client, served: tuple[FastAPI, httpx2.Client]
 ) -> None:
-    """One more than may be received at a time is told when to come back; a place that is free is taken again."""
+    """An upload above the limit gets 503 with `Retry-After`; a freed slot is used again."""
     services = served[0].state.services
     files = [("images", ("a.png", png("RGB", (8, 8)))), ("masks", ("a.png", halves((8, 8), 1)))]
     data = {"schema": '{"classes": ["a", "b"]}'}
-    places = [
+    slots = [
         services.uploads_in_flight.one() for _ in range(services.settings.max_uploads_in_flight)
     ]
-    for place in places:
-        place.__enter__()
+    for slot in slots:
+        slot.__enter__()
     answer = client.post("/v1/labelsets", files=files, data=data)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    for place in places:
-        place.__exit__(None, None, None)
+    for slot in slots:
+        slot.__exit__(None, None, None)
     assert client.post("/v1/labelsets", files=files, data=data).status_code == 201

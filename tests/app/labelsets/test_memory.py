@@ -1,4 +1,4 @@
-"""Promises about memory: the app and its decoding children stay small, whatever is sent to them at once."""
+"""Tests of the memory of the app and its decoding children under concurrent uploads."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from examples.demo.stack import free_port
-from tests.app.decoding.archives.test_archive import header_bomb
+from tests.app.decoding.archives.tarring import header_bomb
 from tests.app.uploading import pairs
 
 MiB = 1024 * 1024
@@ -23,7 +23,7 @@ NUM_PARTS = 60
 
 @pytest.fixture
 def app(redis_url: str, tmp_path: Path) -> Iterator[tuple[int, str]]:
-    """A real app process with default limits: its id and its address."""
+    """A real app process with default limits: its process id and URL."""
     port = free_port()
     (tmp_path / "spool").mkdir()
     environment = os.environ | {
@@ -43,7 +43,7 @@ def app(redis_url: str, tmp_path: Path) -> Iterator[tuple[int, str]]:
 
 
 def resident_bytes(pid: int) -> int:
-    """What a process and its children hold in memory. One that ends meanwhile holds nothing."""
+    """Return the memory of a process and its children; 0 for a process that has ended."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         children = Path(f"/proc/{pid}/task").glob("*/children")
@@ -55,7 +55,7 @@ def resident_bytes(pid: int) -> int:
 
 @contextmanager
 def watched(pid: int) -> Iterator[list[int]]:
-    """Watches the memory of a process and its children; the list has the peak at the end."""
+    """Measure the memory of a process and its children; the list has the peak in bytes."""
     peak, is_over = [0], threading.Event()
 
     def watch() -> None:
@@ -77,7 +77,7 @@ def watched(pid: int) -> Iterator[list[int]]:
     ["parts", "small", "header bomb"],
 )
 def test_eight_uploads_at_once_stay_below_700_mb(app: tuple[int, str], body: str) -> None:
-    """Forms of many parts of 1 MiB, plain small ones, and tars whose headers claim gigabytes."""
+    """Tested are forms of many parts of 1 MiB, small forms, and tars with huge headers."""
     pid, url = app
     names = [name for name in pairs(1) if name != "labelset.json"]
     forms = {

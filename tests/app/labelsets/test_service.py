@@ -1,4 +1,4 @@
-"""Promises of the labelset service when something breaks on the way."""
+"""Tests of the labelset service with failures and limits."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -21,14 +21,14 @@ from state.settings import Settings
 from state.store import Store
 from tests.app.uploading import pairs, zipped
 
-Make = Callable[..., LabelsetManifest]
+Create = Callable[..., LabelsetManifest]
 
 
 class FullStore(Store):
-    """A store that takes three objects and then no more."""
+    """A store that is full after three objects."""
 
     def put(self, key: str, data: object) -> None:
-        """Writes, while there is room."""
+        """Store an object, or raise if the store is full."""
         if sum(1 for _ in self.list("tenants")) == 3:
             raise StoreUnavailable("The disk is full.")
         assert isinstance(data, bytes)
@@ -37,7 +37,7 @@ class FullStore(Store):
 
 @pytest.fixture
 def services(settings: Settings, store: Store, ledger: Ledger) -> Iterator[Services]:
-    """What the service is handed."""
+    """The services that the service needs."""
     services = Services.from_settings(settings, store)
     yield services
     services.ledger.redis.close()
@@ -45,59 +45,59 @@ def services(settings: Settings, store: Store, ledger: Ledger) -> Iterator[Servi
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """Makes a labelset of three pairs, or of these files."""
+def create(tmp_path: Path) -> Create:
+    """A function that creates a labelset of three pairs or of the given files."""
 
     def run(services: Services, files: Mapping[str, bytes] | None = None) -> LabelsetManifest:
         folder = tmp_path / new_id("upload")
         folder.mkdir()
         archive = folder / "archive"
         archive.write_bytes(zipped(files or pairs(3)))
-        sent = Upload(archive=archive, files=(), schema_text=None)
-        return service.create(services, DEFAULT_TENANT, sent, None, folder=folder).value
+        upload = Upload(archive=archive, files=(), schema_text=None)
+        return service.create(services, DEFAULT_TENANT, upload, None, folder=folder).value
 
     return run
 
 
 def limited(services: Services, **limits: object) -> Services:
-    """The same services with other settings."""
+    """Return the services with other settings."""
     settings = services.settings.model_copy(update=limits)
     return replace(services, settings=settings, decoder=Decoder(settings))
 
 
-def test_a_store_that_fails_midway_is_left_clean(services: Services, make: Make) -> None:
-    """When not everything could be stored, what was is removed again."""
+def test_a_failing_store_keeps_no_partial_labelset(services: Services, create: Create) -> None:
+    """If one object cannot be stored, the stored ones are deleted."""
     store = FullStore(services.store.objects)
     with pytest.raises(StoreUnavailable):
-        make(replace(services, store=store))
+        create(replace(services, store=store))
     assert list(store.list(keys.noun_prefix(DEFAULT_TENANT, "labelsets"))) == []
 
 
-def test_the_child_has_a_limit_of_time(services: Services, make: Make) -> None:
-    """A child that takes too long is ended, and the caller told to send less."""
-    hasty = limited(services, decode_wall=timedelta(milliseconds=1))
+def test_the_time_of_the_child_is_limited(services: Services, create: Create) -> None:
+    """A child that takes too long is killed, and the upload refused."""
+    strict = limited(services, decode_wall=timedelta(milliseconds=1))
     with pytest.raises(InvalidUpload, match="took longer than is allowed"):
-        make(hasty)
+        create(strict)
 
 
-def test_the_child_has_a_limit_of_memory(services: Services, make: Make) -> None:
-    """An image that is within the limit of pixels, but not of memory, does no harm."""
+def test_the_memory_of_the_child_is_limited(services: Services, create: Create) -> None:
+    """An image within the pixel limit but over the memory limit is refused."""
     tight = limited(services, decode_memory_bytes=200_000_000)
     large = pairs(1, size=(4_000, 4_000))
     with pytest.raises(InvalidUpload, match="takes more memory"):
-        make(tight, large)
+        create(tight, large)
 
 
-def test_only_so_many_are_decoded_at_once(services: Services, make: Make) -> None:
-    """When every decoding child is busy, the caller is told to come back; a free one is taken again."""
+def test_concurrent_decoders_are_limited(services: Services, create: Create) -> None:
+    """If all decoders are busy, the upload gets 503; a free one is used again."""
     services = limited(services, max_decoders=1)
     with services.decoder._free, pytest.raises(Unavailable, match="Too many uploads"):
-        make(services)
-    assert make(services).entries
+        create(services)
+    assert create(services).entries
 
 
-def test_a_full_disk_is_not_the_callers_fault(services: Services, tmp_path: Path) -> None:
-    """When the child has no room to write, the caller is told to come back, not to send another upload."""
+def test_a_full_disk_is_503(services: Services, tmp_path: Path) -> None:
+    """If the child has no room to write, the response is 503, not a refusal of the upload."""
     (tmp_path / RESULT).symlink_to("/dev/full")
     (tmp_path / "archive").write_bytes(zipped(pairs(1)))
     limits = limits_of(services.settings)

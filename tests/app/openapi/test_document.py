@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.http.flaws import in_words
 from app.http.problems import MEDIA_TYPE
 from app.main import create_app
+from app.messages import describe
 from app.openapi.__main__ import text
 from app.openapi.document import FIELDS, operations
 from app.openapi.parameters import ANSWER_HEADERS, PARAMETERS
@@ -162,7 +162,7 @@ def test_every_pattern_has_words(document: Json) -> None:
     }
     assert len(patterns) > 5
     for pattern in patterns:
-        said = in_words(
+        said = describe(
             {
                 "type": "string_pattern_mismatch",
                 "msg": "",

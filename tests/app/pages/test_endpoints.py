@@ -1,4 +1,4 @@
-"""The page of the API."""
+"""Tests of the documentation page."""
 
 import re
 
@@ -11,7 +11,7 @@ ASSETS = [("swagger-ui-bundle.js", "text/javascript"), ("swagger-ui.css", "text/
 
 
 def test_the_page_needs_no_other_service(client: httpx2.Client) -> None:
-    """All its addresses belong to this service, so the page works without internet access."""
+    """All its addresses belong to this service, so it works without internet access."""
     page = client.get("/docs")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//""", page.text)
@@ -21,8 +21,8 @@ def test_the_page_needs_no_other_service(client: httpx2.Client) -> None:
     assert "'/openapi.json'" in page.text or '"/openapi.json"' in page.text
 
 
-def test_the_page_may_load_nothing_from_elsewhere(client: httpx2.Client) -> None:
-    """Its content security policy forbids other origins, and frames."""
+def test_the_page_may_load_nothing_from_other_sites(client: httpx2.Client) -> None:
+    """Its Content-Security-Policy forbids it, and forbids framing."""
     policy = client.get("/docs").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
@@ -80,6 +80,6 @@ def test_no_other_file_of_the_folder_is_served(client: httpx2.Client, name: str)
     assert response.headers["Content-Type"] == "application/problem+json"
 
 
-def test_there_is_one_page(client: httpx2.Client) -> None:
-    """The framework's second page is off, because it would load its script from another service."""
+def test_redoc_is_disabled(client: httpx2.Client) -> None:
+    """FastAPI's second page would load its script from another site."""
     assert client.get("/redoc").status_code == 404

@@ -1,4 +1,4 @@
-"""Promises of `/v1/uploads`: what is announced is what is kept, or nothing is."""
+"""Tests of `/v1/uploads`: the announced bytes are stored, or none."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,12 +21,12 @@ DATA = b"a checkpoint of some bytes" * 100
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """A limit small enough to pass."""
+    """Settings with a small upload limit."""
     return settings.model_copy(update={"max_checkpoint_bytes": 5_000})
 
 
 def announce(client: httpx2.Client, data: bytes = DATA, key: str | None = None) -> httpx2.Response:
-    """Announces bytes."""
+    """Announce an upload of these bytes."""
     body = {"num_bytes": len(data), "sha256": sha256_of(data)}
     headers = {"Idempotency-Key": key} if key else {}
     return client.post("/v1/uploads", json=body, headers=headers)
@@ -34,7 +34,7 @@ def announce(client: httpx2.Client, data: bytes = DATA, key: str | None = None) 
 
 @pytest.fixture
 def upload(client: httpx2.Client) -> dict[str, Any]:
-    """An upload that is announced and not yet sent."""
+    """An upload that is announced but not sent."""
     answer = announce(client)
     assert answer.status_code == 201, answer.text
     shown: dict[str, Any] = answer.json()
@@ -42,19 +42,19 @@ def upload(client: httpx2.Client) -> dict[str, Any]:
 
 
 def put(client: httpx2.Client, upload: dict[str, Any], data: bytes) -> httpx2.Response:
-    """Sends bytes to the upload's link."""
+    """Send bytes to the upload's link."""
     return client.put(upload["put"]["url"], content=data)
 
 
 def received(client: httpx2.Client, upload: dict[str, Any]) -> int:
-    """How many bytes the service has."""
+    """Return the number of bytes that the service has received."""
     return int(client.get(upload["links"]["self"]).json()["received_bytes"])
 
 
-def test_what_was_announced_is_kept(
+def test_the_announced_bytes_are_stored(
     client: httpx2.Client, upload: dict[str, Any], store: Store
 ) -> None:
-    """The bytes go to the link by PUT, and lie in the store as they came."""
+    """Bytes sent to the link by PUT are stored unchanged."""
     assert put(client, upload, DATA).status_code == 204
     assert received(client, upload) == len(DATA)
     (content,) = (one for one in store.list("tenants") if one.key.endswith("/content"))
@@ -62,31 +62,31 @@ def test_what_was_announced_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "message"),
     [
-        (DATA + b"!", "More bytes came"),
+        (DATA + b"!", "got more"),
         (DATA[:-1], "Send the whole file"),
         (DATA[:-1] + b"!", "sha256sum"),
     ],
 )
 def test_other_bytes_are_refused(
-    client: httpx2.Client, upload: dict[str, Any], sent: bytes, said: str
+    client: httpx2.Client, upload: dict[str, Any], sent: bytes, message: str
 ) -> None:
-    """More, fewer or others: the answer says what came, and none of them are kept."""
+    """More, fewer or different bytes are refused and not stored."""
     answer = put(client, upload, sent)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_upload")
-    assert said in answer.json()["detail"]
+    assert message in answer.json()["detail"]
     assert received(client, upload) == 0
 
 
 def test_an_announcement_has_a_limit(client: httpx2.Client) -> None:
-    """Too much is refused before a byte is sent."""
+    """A too large upload is refused before any byte is sent."""
     answer = announce(client, b"x" * 5_001)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_only_the_link_lets_bytes_in(client: httpx2.Client, upload: dict[str, Any]) -> None:
-    """A forged link is refused, and so is one that was signed for reading."""
+def test_only_the_signed_link_accepts_bytes(client: httpx2.Client, upload: dict[str, Any]) -> None:
+    """A forged link is refused, and so is one signed for downloading."""
     key = f"tenants/default/uploads/{upload['id']}/content"
     links = Links(str(client.base_url).rstrip("/"), Store.in_memory(), SECRET, timedelta(minutes=1))
     reading = links.file(Artefact(key=key, sha256="0" * 64, num_bytes=1)).url
@@ -97,10 +97,8 @@ def test_only_the_link_lets_bytes_in(client: httpx2.Client, upload: dict[str, An
         assert (answer.status_code, answer.json()["code"]) == (403, "invalid_link")
 
 
-def test_a_link_needs_no_tenant_of_its_request(
-    client: httpx2.Client, settings: Settings, store: Store
-) -> None:
-    """The link says whose upload it is for, so it is enough alone; for another tenant it is not valid."""
+def test_a_link_names_its_tenant(client: httpx2.Client, settings: Settings, store: Store) -> None:
+    """The link alone is enough, because it names its tenant; it is not valid for another one."""
     theirs = UploadManifest(
         tenant="another",
         id=new_id("upload"),
@@ -116,15 +114,15 @@ def test_a_link_needs_no_tenant_of_its_request(
     assert store.get(keys.upload_content("another", theirs.id)) == DATA
 
 
-def test_announcing_again_with_the_same_key_is_the_same_upload(client: httpx2.Client) -> None:
-    """A request that was repeated for a lost answer makes no second upload."""
+def test_a_repeated_announcement_returns_the_same_upload(client: httpx2.Client) -> None:
+    """A request repeated with its Idempotency-Key creates no second upload."""
     first, second = (announce(client, key="once") for _ in range(2))
     assert first.json()["id"] == second.json()["id"]
     assert second.headers["Idempotent-Replayed"] == "true"
 
 
 def test_an_upload_serves_one_generator(client: httpx2.Client, upload: dict[str, Any]) -> None:
-    """Its bytes go with the end of the import, so a second import of them is refused at once."""
+    """The end of the import deletes the bytes, so a second import of them is refused at once."""
     put(client, upload, DATA)
     body = {"name": "faces", "upload": upload["id"]}
     first, second = (client.post("/v1/generators", json=body) for _ in range(2))
@@ -136,8 +134,8 @@ def test_an_upload_serves_one_generator(client: httpx2.Client, upload: dict[str,
     assert client.delete(upload["links"]["self"]).json()["code"] == "upload_used"
 
 
-def test_an_upload_may_be_deleted(client: httpx2.Client, upload: dict[str, Any]) -> None:
-    """Nothing of it is left, and the answer about it says how to make another."""
+def test_an_upload_can_be_deleted(client: httpx2.Client, upload: dict[str, Any]) -> None:
+    """Afterwards the upload is not found, and the message says how to announce another one."""
     put(client, upload, DATA)
     assert client.delete(upload["links"]["self"]).status_code == 204
     answer = client.get(upload["links"]["self"])

@@ -175,7 +175,7 @@ def test_lists_are_tables_or_json(run: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "beginning"),
     [
-        (["show", "fit_" + "0" * 32], 1, "handsoff: There is no fit"),
+        (["show", "fit_" + "0" * 32], 1, "handsoff: The fit"),
         (["fit", "/nowhere", "--generator", "tiny-32"], 1, "handsoff: '/nowhere' does not exist."),
         (
             ["--url", "http://127.0.0.1:1", "fits"],

@@ -1,4 +1,4 @@
-"""Promises of the error tree."""
+"""Tests of the error tree."""
 
 import contracts.errors.conflicts
 import contracts.errors.jobs
@@ -7,12 +7,12 @@ from contracts.errors.tree import HandsOffError
 
 
 def leaves(error: type[HandsOffError]) -> list[type[HandsOffError]]:
-    """The error and everything below it."""
+    """Return the error class and all its subclasses."""
     return [error, *(leaf for child in error.__subclasses__() for leaf in leaves(child))]
 
 
 def test_the_drawn_tree_is_the_real_one() -> None:
-    """Every error is drawn in the docstring with its status and code."""
+    """The docstring draws every error with its status and code."""
     drawn = (contracts.errors.tree.__doc__ or "").splitlines()
     own = [leaf for leaf in leaves(HandsOffError) if leaf.__module__.startswith("contracts.")]
     for leaf in own[1:]:
@@ -21,6 +21,6 @@ def test_the_drawn_tree_is_the_real_one() -> None:
 
 
 def test_codes_are_unique() -> None:
-    """A code names one kind of error."""
+    """Each error has its own code."""
     codes = [leaf.code for leaf in leaves(HandsOffError)]
     assert len(codes) == len(set(codes))

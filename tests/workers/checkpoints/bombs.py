@@ -1,4 +1,4 @@
-"""Files of at most 20 MB that would fill the memory or take minutes in a reader less careful."""
+"""Files of at most 20 MB that would fill the memory or take minutes in a careless reader."""
 
 import io
 import json
@@ -31,7 +31,7 @@ TOO_LARGE = struct.pack("<Q", 2**62)
 
 
 def bombs() -> Mapping[str, Callable[[], bytes]]:
-    """What makes each file, by its name: made one at a time, they need no memory here."""
+    """Return a function for each file, by name. Built one at a time, the files need little memory here."""
     return MappingProxyType({**_pickles(), **_networks(), **_zips(), **_safetensors()})
 
 
@@ -89,7 +89,7 @@ def _pickles() -> dict[str, Callable[[], bytes]]:
 
 
 def _calls(count: int) -> bytes:
-    """The call of memo 0 with the arguments in memo 1, so often; the results go into one list."""
+    """Call memo 0 with the arguments in memo 1, `count` times. The results go into one list."""
     return b"]" + b"(" + b"h\x00h\x01R" * count + b"e"
 
 
@@ -105,7 +105,7 @@ def _shared_state() -> bytes:
 
 
 def _shared_modules() -> bytes:
-    """2,000 modules with the same 15,000 tensors."""
+    """Return 1,900 modules with the same 15,000 tensors."""
     names = b"".join(text("n" * 150 + str(k)) + b"h\x00" for k in range(15_000))
     load = named("torch.storage", "_load_from_bytes")
     kept = legacy(stream(_old(storage())), ["0"], struct.pack("<q", 4) + bytes(16))
@@ -121,7 +121,7 @@ def _shared_modules() -> bytes:
 
 
 def _networks() -> dict[str, Callable[[], bytes]]:
-    """Generators that are well formed: as large as a file may say, or slow to read or to run."""
+    """Return valid generators: as large as a file may declare, or slow to read or to run."""
     wide = GeneratorConfig(z_dim=512, w_dim=512, channels=(512,) * 3, num_mapping_layers=8)
     deep = GeneratorConfig(z_dim=2048, w_dim=2048, channels=(8,) * 3, num_mapping_layers=4)
     noisy = GeneratorConfig(z_dim=1, w_dim=1, channels=(1,) * 10, num_mapping_layers=1)
@@ -133,14 +133,14 @@ def _networks() -> dict[str, Callable[[], bytes]]:
 
 
 def _one_storage(config: GeneratorConfig) -> bytes:
-    """A generator by rosinality's names whose tensors all lie at the end of the same 18 MB."""
+    """Return a generator under rosinality's names whose tensors all end at the end of the same 18 MB."""
     count = 18 * MB // 4
     items = []
     for name, shape in network_shapes(config).items():
         if name.endswith("w_mean"):
             continue
         if name == "blocks.0.const" or name.endswith("noise_const"):
-            shape = (1, 1, *shape)[-4:]  # noqa: PLW2901 - as their files have it
+            shape = (1, 1, *shape)[-4:]  # noqa: PLW2901 - the shape in their files
         strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         used = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         items.append(
@@ -160,7 +160,7 @@ def _zips() -> dict[str, Callable[[], bytes]]:
 
 
 def _deflate_bomb() -> bytes:
-    """A megabyte of zeros takes a kilobyte, and blocks of deflate may follow one another."""
+    """Repeat a deflate block: a megabyte of zeros takes a kilobyte."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = squeeze.compress(bytes(MB)) + squeeze.flush(zlib.Z_FULL_FLUSH)
     data = block * (15 * MB // len(block)) + squeeze.flush()
@@ -168,12 +168,12 @@ def _deflate_bomb() -> bytes:
     start = whole.rindex(b"PK\x01\x02")  # the directory's entry of the weights
     entry = bytearray(whole[start:])
     entry[10:12] = struct.pack("<H", zipfile.ZIP_DEFLATED)
-    entry[24:28] = struct.pack("<I", 2**32 - 2)  # as large as it says
+    entry[24:28] = struct.pack("<I", 2**32 - 2)  # the declared size
     return whole[:start] + bytes(entry)
 
 
 def _overlapping() -> bytes:
-    """Torch's zip whose 1,000 storages are the same 18 MB."""
+    """Return a zip of torch's whose 1,000 storages are the same 18 MB."""
     whole = torch_zip(g_ema(storage()), {"x/data/0": bytes(18 * MB)})
     end = whole.rindex(b"PK\x05\x06")
     start = whole.rindex(b"PK\x01\x02")
@@ -186,7 +186,7 @@ def _overlapping() -> bytes:
 
 
 def _directory(count: int) -> bytes:
-    """One member, and a directory that names it many times."""
+    """Return a zip of one member, with a directory that lists it many times."""
     entry = struct.Struct("<4s6H3I5H2I")
     fields = (b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0)
     directory = b"".join(entry.pack(*fields) + f"{k:06d}".encode() for k in range(count))
@@ -196,7 +196,7 @@ def _directory(count: int) -> bytes:
 
 
 def _padded() -> bytes:
-    """Weights in half precision that shrink to nothing, beside 19 MB that are not read."""
+    """Return a zip with half-precision weights that deflate to almost nothing, and 19 MB that are not read."""
     config = GeneratorConfig(z_dim=512, w_dim=512, channels=(1024, 512, 512), num_mapping_layers=2)
     header, offset = {}, 0
     for name, shape in network_shapes(config).items():

@@ -1,4 +1,4 @@
-"""Files that would run code, fill the memory or hang in a reader less careful; each would leave a mark if it ran."""
+"""Files that would run code, fill the memory or hang a careless reader. Code that runs leaves a trace."""
 
 import struct
 
@@ -23,7 +23,7 @@ CANARY = "canary"
 
 
 def corpus() -> dict[str, bytes]:
-    """Every hostile file by its name. One that ran would make `CANARY`, or import the module `this`."""
+    """Return all hostile files by name. A file whose code runs creates `CANARY`, or imports the module `this`."""
     touch = f"touch {CANARY}"
     python = f"open({CANARY!r}, 'w')"
     system = Call("os", "system", touch)
@@ -38,7 +38,7 @@ def corpus() -> dict[str, bytes]:
 
 
 def _calls(touch: str, python: str) -> dict[str, bytes]:
-    """Everything that a pickle may call."""
+    """Return pickles that call something dangerous."""
     importing = Call("builtins", "__import__", "os")
     getting = Call("builtins", "getattr", importing, "system")
     calls: dict[str, object] = {
@@ -67,11 +67,11 @@ def _calls(touch: str, python: str) -> dict[str, bytes]:
         ),
         "our own reader": Call("workers.checkpoints.files.pickles", "interpret", touch),
     }
-    return {f"call {name}": dumped(thing) for name, thing in calls.items()}
+    return {f"call {name}": dumped(call) for name, call in calls.items()}
 
 
 def _opcodes(touch: str, system: Call) -> dict[str, bytes]:
-    """Every way to reach a global without REDUCE, and state that would replace methods."""
+    """Return every way to reach a global without REDUCE, and state that would replace methods."""
     command = text(touch)
     os_system = text("os") + text("system") + b"\x93"
     ordered = named("collections", "OrderedDict")
@@ -113,11 +113,11 @@ def _opcodes(touch: str, system: Call) -> dict[str, bytes]:
 
 
 def _shapes_of_checkpoints(python: str, system: Call) -> dict[str, bytes]:
-    """Hostile parts in places where checkpoints have harmless ones."""
+    """Return checkpoints with hostile objects in the places of harmless ones."""
     hidden = Call("torch.storage", "_load_from_bytes", dumped(system))
     hidden_legacy = Call("torch.storage", "_load_from_bytes", legacy(dumped(system)))
     parts: dict[str, object] = {"_parameters": {}, "_buffers": {}, "_modules": {}}
-    things: dict[str, object] = {
+    tops: dict[str, object] = {
         "in G_ema": {"G_ema": system},
         "beside G_ema": {"training_set_kwargs": system, "G_ema": module(parts, "")},
         "in the source of a network": {"G_ema": module(parts, python)},
@@ -137,11 +137,11 @@ def _shapes_of_checkpoints(python: str, system: Call) -> dict[str, bytes]:
             "numpy._core.multiarray", "_reconstruct", Call("numpy", "ndarray"), system
         ),
     }
-    return {f"evil {name}": dumped(thing) for name, thing in things.items()}
+    return {f"evil {name}": dumped(top) for name, top in tops.items()}
 
 
 def _bombs() -> dict[str, bytes]:
-    """What would take memory or time without end."""
+    """Return files that would take unlimited memory or time."""
     nested = b")" + b"\x85" * 50_000
     a_and_b = b"}(" + text("a") + b"h\x00" + text("b") + b"h\x00" + b"u"
     looped = _module(b"}q\x01") + b"q\x02" + b"h\x01" + text("_modules")
@@ -169,14 +169,14 @@ def _bombs() -> dict[str, bytes]:
 
 
 def _module(state: bytes) -> bytes:
-    """A network of NVIDIA's form from the opcodes of its state."""
+    """Return a network in NVIDIA's format from the opcodes of its state."""
     meta = b"}(" + text("type") + text("class") + text("class_name") + text("Generator")
     reconstruct = named("torch_utils.persistence", "_reconstruct_persistent_obj")
     return reconstruct + b"(" + meta + text("state") + state + b"utR"
 
 
 def _storages() -> dict[str, bytes]:
-    """Tensors that are larger than their file, or lie elsewhere."""
+    """Return tensors that are larger than their file, or outside it."""
     four = {"x/data/0": bytes(16)}
 
     def zipped_tensor(inner: bytes, *where: object) -> bytes:
@@ -211,7 +211,7 @@ def _storages() -> dict[str, bytes]:
 
 
 def _old(identity: bytes) -> bytes:
-    """A persistent id of the old form, which has one more part."""
+    """Return a persistent id of the legacy format, which has one more part."""
     return identity.removesuffix(b"tQ") + b"NtQ"
 
 
@@ -220,12 +220,12 @@ def _counted(count: int, num_bytes: int) -> bytes:
 
 
 def g_ema(inner: bytes) -> bytes:
-    """A pickle of {"g_ema": ...}, as rosinality's files begin."""
+    """Return a pickle of {"g_ema": ...}, the start of rosinality's files."""
     return stream(b"}" + text("g_ema") + inner + b"s")
 
 
 def module(state: object, source: str) -> Call:
-    """A network of NVIDIA's form, source and all."""
+    """Return a network in NVIDIA's format, with its source code."""
     meta = {"type": "class", "version": 6, "module_src": source, "class_name": "Generator"}
     reconstruct = ("torch_utils.persistence", "_reconstruct_persistent_obj")
     return Call(*reconstruct, {**meta, "state": state})

@@ -1,4 +1,4 @@
-"""Hostile zips, hostile files of our own form, and what people bring by mistake."""
+"""Hostile zips, hostile files in HandsOff's format, and files that users upload by mistake."""
 
 import json
 import struct
@@ -11,12 +11,12 @@ GENERATOR = {"z_dim": 8, "w_dim": 8, "channels": [8, 8], "num_mapping_layers": 1
 
 
 def files(system: Call) -> dict[str, bytes]:
-    """Every such file by its name; `system` is a call that must not happen."""
-    return {**_zips(system), **_ours(), **_no_checkpoints()}
+    """Return all these files by name. `system` is a call that must not happen."""
+    return {**_zips(system), **_ours(), **_mistakes()}
 
 
 def _zips(system: Call) -> dict[str, bytes]:
-    """Zips that unpack to too much, or are not what they seem."""
+    """Return zips that unpack to too much, or whose headers are wrong."""
     evil = dumped(system)
     whole = torch_zip(evil)
     lying = bytearray(torch_zip(b"N" * 100))
@@ -45,7 +45,7 @@ def _zips(system: Call) -> dict[str, bytes]:
 
 
 def _ours() -> dict[str, bytes]:
-    """Our own form with numbers that would fill a machine."""
+    """Return files in HandsOff's format with numbers that would fill the memory."""
     safetensors = struct.pack("<Q", 2) + b"{}"
     changes: dict[str, Callable[[dict[str, object]], object]] = {
         "a billion channels": lambda config: {**config, "channels": [10**9, 8]},
@@ -57,7 +57,7 @@ def _ours() -> dict[str, bytes]:
         "unknown fields": lambda config: {**config, "command": "touch"},
         "missing fields": lambda _: {},
         "another shape": lambda _: [1],
-        "an architecture of its own": lambda config: {**config, "architecture": "os.system"},
+        "an unknown architecture": lambda config: {**config, "architecture": "os.system"},
     }
     files = {
         f"our zip with {name}": zipped(
@@ -80,8 +80,8 @@ def _ours() -> dict[str, bytes]:
     }
 
 
-def _no_checkpoints() -> dict[str, bytes]:
-    """What people bring by mistake."""
+def _mistakes() -> dict[str, bytes]:
+    """Return files that users upload by mistake."""
     return {
         "nothing": b"",
         "one byte": b"\x80",

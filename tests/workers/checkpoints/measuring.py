@@ -1,7 +1,7 @@
-"""`python -m tests.workers.checkpoints.measuring`: converts files as the service does and measures each.
+"""`python -m tests.workers.checkpoints.measuring`: convert files as the service does, and measure each conversion.
 
-Reads the name of one file a line. One fork for each file, out of a process that has the libraries loaded: what the
-kernel counts for a fork is that one conversion with its libraries. Writes one line of JSON for each file.
+Read one file name per line. Convert each file in a fork of this process, which has loaded the libraries: the kernel's
+counts for a fork cover one conversion and the libraries. Write one line of JSON per file.
 """
 
 import json
@@ -16,7 +16,7 @@ from workers.importing.converting_process import RESULT, Limits
 
 
 def main() -> None:
-    """Measure the files of the lines on stdin, one after another."""
+    """Measure the files named on stdin, one after another."""
     for name in sys.stdin:
         with tempfile.TemporaryDirectory() as folder:
             sys.stdout.write(json.dumps(measure(Path(name.strip()), Path(folder))) + "\n")
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def measure(path: Path, folder: Path) -> dict[str, object]:
-    """Convert one file in a fork; what it took and how it ended."""
+    """Convert one file in a fork. Return its exit status, memory (MiB), CPU time (seconds) and refusal."""
     limits = Limits.for_file(Settings(), path.stat().st_size)
     child = os.fork()
     if not child:

@@ -1,4 +1,4 @@
-"""Promises of `workers.checkpoints.candidates`: whatever people wrap around a generator, it is read or named."""
+"""Finding a generator in a file: each wrapping that people use is read, or named in the refusal."""
 
 import argparse
 from collections.abc import Callable
@@ -22,7 +22,7 @@ PLAIN = FIXTURES / "rosinality-32.pt"
 
 Top = Callable[[State, torch.Tensor], object]
 
-# How the file's top is made of a generator's tensors and its mean w.
+# The top-level value of a file, from a generator's tensors and its mean w.
 READ: dict[str, Top] = {
     "DataParallel": lambda g, w: {"g_ema": prefixed(g, "module."), "latent_avg": w},
     "torch.compile": lambda g, w: {"g_ema": prefixed(g, "_orig_mod."), "latent_avg": w},
@@ -70,7 +70,7 @@ READ: dict[str, Top] = {
 
 
 def same(ours: Checkpoint, theirs: Checkpoint) -> bool:
-    """Whether both have the same generator, bit by bit."""
+    """Return whether both have the same generator, bit by bit."""
     return all(
         tensor.equal(ours.generator.tensors[name])
         for name, tensor in theirs.generator.tensors.items()
@@ -79,7 +79,7 @@ def same(ours: Checkpoint, theirs: Checkpoint) -> bool:
 
 @pytest.mark.parametrize("habit", sorted(READ))
 def test_a_wrapped_generator_is_read_like_the_plain_one(habit: str, tmp_path: Path) -> None:
-    """The averaged one is taken, with its mean w, and no warning is needed."""
+    """The averaged generator is read, with its mean w."""
     checkpoint = read_checkpoint(save(READ[habit](*rosinality()), tmp_path / "wrapped.pt"))
     assert same(checkpoint, read_checkpoint(PLAIN))
     assert checkpoint.missing == ("discriminator",)
@@ -87,17 +87,17 @@ def test_a_wrapped_generator_is_read_like_the_plain_one(habit: str, tmp_path: Pa
 
 @pytest.mark.parametrize("key", ["g", "generator", "netG", "gen"])
 def test_a_generator_in_training_is_read_with_a_warning(key: str, tmp_path: Path) -> None:
-    """There is no averaged one beside it, and its owner should know."""
+    """The file has no averaged generator, so the user gets a warning."""
     state, mean_w = rosinality()
     checkpoint = read_checkpoint(save({key: state, "latent_avg": mean_w}, tmp_path / "g.pt"))
     assert same(checkpoint, read_checkpoint(PLAIN))
-    assert f"the one in training ({key}) was taken" in checkpoint.warnings[0]
+    assert f"the one in training ({key}) was used" in checkpoint.warnings[0]
 
 
 REFUSED: dict[str, tuple[Top, str]] = {
     "an unknown prefix": (
         lambda g, _: {"g_ema": prefixed(g, "teacher.")},
-        r"under 'g_ema' > 'teacher'; expected no prefix, or one such as g_ema.*Save the network",
+        r"under 'g_ema' > 'teacher'; expected no prefix, or one such as g_ema.*Save only the network",
     ),
     "an unknown key": (lambda g, _: {"student": g}, "under 'student'; expected"),
     "two averages": (
@@ -120,7 +120,7 @@ REFUSED: dict[str, tuple[Top, str]] = {
     ),
     "no generator": (
         lambda _, w: {"d": {"final_conv.0.weight": w}, "step": 3},
-        r"no generator \(G_ema, g_ema\): at its top are 'd', 'step'",
+        r"expected a generator \(G_ema, g_ema\) at its top level, got 'd', 'step'",
     ),
     "an average of something else": (
         lambda _, w: {"g_ema": {"layer.weight": w}},
@@ -130,8 +130,8 @@ REFUSED: dict[str, tuple[Top, str]] = {
 
 
 @pytest.mark.parametrize("habit", sorted(REFUSED))
-def test_what_is_ambiguous_is_refused_by_its_key_or_prefix(habit: str, tmp_path: Path) -> None:
-    """The message names what was found, what is expected and what to do, in one sentence or two."""
+def test_an_ambiguous_file_is_refused_by_its_key_or_prefix(habit: str, tmp_path: Path) -> None:
+    """The message names the keys, the expected keys and a remedy."""
     top, message = REFUSED[habit]
     with pytest.raises(CheckpointRefused, match=message) as refused:
         read_checkpoint(save(top(*rosinality()), tmp_path / "refused.pt"))
@@ -139,7 +139,7 @@ def test_what_is_ambiguous_is_refused_by_its_key_or_prefix(habit: str, tmp_path:
 
 
 def nvidia() -> tuple[GeneratorConfig, State]:
-    """A generator's tensors by NVIDIA's names, as `torch.save(G.state_dict())` has them."""
+    """Return a generator's config and its tensors under NVIDIA's names, as in `torch.save(G.state_dict())`."""
     config = GeneratorConfig(z_dim=16, w_dim=16, channels=(8, 4), num_mapping_layers=2)
     state = Generator(config).state_dict()
     return config, {renamed(name, GENERATOR_NAMES): tensor for name, tensor in state.items()}
@@ -148,7 +148,7 @@ def nvidia() -> tuple[GeneratorConfig, State]:
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "G_ema.", "model.generator."])
 @pytest.mark.parametrize("key", [None, "G_ema", "state_dict"])
 def test_nvidia_names_may_have_prefixes_too(key: str | None, prefix: str, tmp_path: Path) -> None:
-    """The same habits, the same outcome."""
+    """The prefixes and keys that work for rosinality's names work for NVIDIA's."""
     config, state = nvidia()
     named: Any = prefixed(state, prefix)
     checkpoint = read_checkpoint(save({key: named} if key else named, tmp_path / "g.pt"))
@@ -160,7 +160,7 @@ def test_nvidia_names_may_have_prefixes_too(key: str | None, prefix: str, tmp_pa
 
 @pytest.mark.parametrize("prefix", ["", "module.", "g_ema."])
 def test_foreign_names_in_safetensors_are_read(prefix: str, tmp_path: Path) -> None:
-    """People convert their .pt to safetensors and keep the names."""
+    """Users convert a .pt to safetensors and keep the names."""
     state, mean_w = rosinality()
     tensors = prefixed(state, prefix) | {"latent_avg": mean_w}
     safetensors.torch.save_file(tensors, tmp_path / "g.safetensors")
@@ -169,7 +169,7 @@ def test_foreign_names_in_safetensors_are_read(prefix: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "g_ema.", "module.generator."])
 def test_our_own_names_may_have_prefixes(prefix: str, tmp_path: Path) -> None:
-    """A network of ours, saved again out of a wrapper."""
+    """One of our networks was saved again from inside a wrapper."""
     config = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 4), num_mapping_layers=1)
     generator = Generator(config)
     write_network(tmp_path, "generator", generator, config.to_dict())
@@ -180,7 +180,7 @@ def test_our_own_names_may_have_prefixes(prefix: str, tmp_path: Path) -> None:
 
 
 def test_our_own_names_under_an_unknown_prefix_are_refused(tmp_path: Path) -> None:
-    """With the prefix that was found."""
+    """The message has the prefix."""
     config = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 4), num_mapping_layers=1)
     generator = Generator(config)
     write_network(tmp_path, "generator", generator, config.to_dict())

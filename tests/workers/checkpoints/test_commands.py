@@ -1,4 +1,4 @@
-"""Promises of `python -m workers.checkpoints`: inspect, convert, render, and an end with a message."""
+"""`python -m workers.checkpoints`: inspect, convert, render, and the messages of refusals."""
 
 import json
 from pathlib import Path
@@ -16,15 +16,15 @@ LATENTS = CHECKPOINT.with_suffix(".npz")
 
 
 def test_inspect_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """One object, for people and for programs."""
+    """The output is one JSON object."""
     assert main(["inspect", str(CHECKPOINT)]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["architecture"], told["num_classes"]) == ("resnet", 5)
-    assert len(told["taps"]) == 8
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["architecture"], printed["num_classes"]) == ("resnet", 5)
+    assert len(printed["taps"]) == 8
 
 
-def test_convert_writes_what_is_read_again(tmp_path: Path) -> None:
-    """Both networks as pairs; the folder is a checkpoint itself, equal to the first."""
+def test_a_converted_folder_equals_the_checkpoint(tmp_path: Path) -> None:
+    """Convert writes two files per network. The folder is a checkpoint with the same tensors."""
     assert main(["convert", str(CHECKPOINT), str(tmp_path / "out")]) == 0
     names = {
         f"{name}.{end}"
@@ -40,28 +40,28 @@ def test_convert_writes_what_is_read_again(tmp_path: Path) -> None:
 
 
 def test_render_writes_the_three_images(tmp_path: Path) -> None:
-    """Float32, equal to what the published code made of the same codes."""
+    """The images are float32, and equal those of the published code for the same codes."""
     assert main(["render", str(CHECKPOINT), str(LATENTS), str(tmp_path / "out.npz")]) == 0
-    with np.load(tmp_path / "out.npz") as made, np.load(LATENTS) as wanted:
-        assert set(made) == {"image_w", "image_psi07", "image_wplus"}
-        for name in made:
-            assert made[name].dtype == np.float32
-            largest = np.abs(wanted[name]).max()
-            assert np.abs(made[name] - wanted[name]).max() < 1e-5 * largest
+    with np.load(tmp_path / "out.npz") as images, np.load(LATENTS) as expected:
+        assert set(images) == {"image_w", "image_psi07", "image_wplus"}
+        for name in images:
+            assert images[name].dtype == np.float32
+            largest = np.abs(expected[name]).max()
+            assert np.abs(images[name] - expected[name]).max() < 1e-5 * largest
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"z": np.zeros((1, 64))}, "none of the arrays ws, ws_psi07, wplus"),
-        ({"ws": np.zeros((1, 9, 64))}, r"takes [n, 8, 64]"),
+        ({"z": np.zeros((1, 64))}, "expected one or more of the arrays ws, ws_psi07, wplus"),
+        ({"ws": np.zeros((1, 9, 64))}, "expected codes [n, 8, 64]"),
     ],
     ids=["no codes", "codes of another generator"],
 )
 def test_codes_must_be_the_generators(
     arrays: dict[str, Any], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Status 2, a message that says what belongs there, and no file."""
+    """The command ends with status 2 and a message with the expected arrays. It writes no file."""
     np.savez(tmp_path / "codes.npz", allow_pickle=False, **arrays)
     out = tmp_path / "out.npz"
     assert main(["render", str(CHECKPOINT), str(tmp_path / "codes.npz"), str(out)]) == 2
@@ -70,17 +70,17 @@ def test_codes_must_be_the_generators(
 
 
 def test_a_refusal_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
-    """The file and the reason on stderr, nothing on stdout."""
+    """The file and the reason are on stderr, and stdout is empty."""
     assert main(["inspect", str(FIXTURES / "nvidia-stylegan3-t-32-unsupported.pkl")]) == 2
-    ended = capsys.readouterr()
-    assert ended.out == ""
-    assert "unsupported.pkl: This checkpoint was refused: it is StyleGAN3" in ended.err
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "unsupported.pkl: This checkpoint was refused: it is StyleGAN3" in output.err
 
 
-def test_help_tells_what_may_come(capsys: pytest.CaptureFixture[str]) -> None:
-    """Formats, commands and what each reads."""
-    with pytest.raises(SystemExit) as ended:
+def test_help_lists_formats_and_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help has the supported formats and the commands."""
+    with pytest.raises(SystemExit) as exit_:
         main(["--help"])
-    assert ended.value.code == 0
-    told = capsys.readouterr().out
-    assert all(word in told for word in ("rosinality", "inspect", "convert", "render"))
+    assert exit_.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("rosinality", "inspect", "convert", "render"))

@@ -1,7 +1,7 @@
-"""Mutated checkpoints: each is refused with a message or read; none crashes the reader or takes more than it may.
+"""Mutated checkpoints: each is refused with a message or read. None crashes the reader or exceeds its limits.
 
-A few seconds in every run; ten minutes with `python -m pytest -m fuzz tests/workers/checkpoints` (or as many seconds as
-HANDSOFF_FUZZ_SECONDS says).
+The tests run for a few seconds; `python -m pytest -m fuzz tests/workers/checkpoints` runs for ten minutes, or for
+HANDSOFF_FUZZ_SECONDS.
 """
 
 import io
@@ -32,29 +32,29 @@ MAX_SECONDS_FOR_ONE = 20
 MAX_RESIDENT_MIB = 1_500
 
 EXTREMES = (0, 1, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**64 - 1)
-"""Numbers that lengths, offsets and counts break at."""
+"""Numbers at which lengths, offsets and counts often fail."""
 
 
 def seeds() -> dict[str, bytes]:
-    """Whole checkpoints of every form, small enough that most mutations hit their structure."""
+    """Return valid checkpoints of every format, so small that most mutations hit their structure."""
     config = GeneratorConfig(z_dim=4, w_dim=4, channels=(2, 2), num_mapping_layers=1)
     generator = Generator(config)
-    described = json.dumps(config.to_dict())
+    config_json = json.dumps(config.to_dict())
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("generator.json", described)
+        archive.writestr("generator.json", config_json)
         archive.writestr("generator.safetensors", pack(generator.state_dict()))
     tensors = {f"generator.{k}": v.contiguous() for k, v in generator.state_dict().items()}
     files = ("rosinality-32.pt", "rosinality-legacy-32.pt", "nvidia-ada-skip-32.pkl")
     return {
         **{name: (FIXTURES / name).read_bytes() for name in files},
         "ours.zip": out.getvalue(),
-        "ours.safetensors": safetensors.torch.save(tensors, {"generator": described}),
+        "ours.safetensors": safetensors.torch.save(tensors, {"generator": config_json}),
     }
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
-    """The bytes with one to eight changes, most of them where the structure is: at both ends."""
+    """Return the bytes with one to eight changes, most of them near both ends, where the structure is."""
     changed = bytearray(data)
     for _ in range(rng.randint(1, 8)):
         if len(changed) < 2:
@@ -86,13 +86,13 @@ def _place(length: int, rng: random.Random) -> int:
 
 
 def fuzz(seconds: float, seed: int, path: Path) -> tuple[int, int]:
-    """Read mutated files for so long; how many were refused, and how many read."""
-    rng, whole = random.Random(seed), seeds()
+    """Read mutated files for `seconds`. Return how many were refused, and how many were read."""
+    rng, valid = random.Random(seed), seeds()
     refused, read, end = 0, 0, time.monotonic() + seconds
     while time.monotonic() < end:
-        name = rng.choice(sorted(whole))
-        path.write_bytes(mutated(whole[name], rng))
-        began, message = time.process_time(), ""
+        name = rng.choice(sorted(valid))
+        path.write_bytes(mutated(valid[name], rng))
+        start, message = time.process_time(), ""
         try:
             read_checkpoint(path)
         except CheckpointRefused as refusal:
@@ -100,17 +100,17 @@ def fuzz(seconds: float, seed: int, path: Path) -> tuple[int, int]:
         refused, read = refused + bool(message), read + (not message)
         assert len(message) <= MAX_MESSAGE
         assert message.isprintable()
-        assert time.process_time() - began < MAX_SECONDS_FOR_ONE
+        assert time.process_time() - start < MAX_SECONDS_FOR_ONE
     return refused, read
 
 
 def resident_mib() -> int:
-    """The most that this process has held."""
+    """Return the peak resident memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // MiB
 
 
 def test_mutated_files_are_refused_or_read(tmp_path: Path) -> None:
-    """The same mutations every time, as many as a few seconds allow."""
+    """A fixed seed gives the same mutations in each run, for a few seconds."""
     refused, _ = fuzz(SHORT_SECONDS, 0, tmp_path / "mutated")
     assert refused > 0
     assert resident_mib() < MAX_RESIDENT_MIB
@@ -121,9 +121,9 @@ def test_mutated_files_are_refused_or_read(tmp_path: Path) -> None:
 def test_mutated_files_are_refused_or_read_for_long(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Others every time; the seed is in the message of a failure."""
+    """Each run uses another seed. The message of a failure has it."""
     if "fuzz" not in str(request.config.getoption("markexpr")):
-        pytest.skip("ask for it: python -m pytest -m fuzz tests/workers/checkpoints")
+        pytest.skip("runs only with: python -m pytest -m fuzz tests/workers/checkpoints")
     seed = random.SystemRandom().randrange(2**32)
     try:
         refused, read = fuzz(LONG_SECONDS, seed, tmp_path / "mutated")

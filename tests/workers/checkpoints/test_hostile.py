@@ -1,4 +1,4 @@
-"""The promise of the whole room: a hostile file is refused with a message, and nothing in it is executed."""
+"""A hostile file is refused with a message, and nothing in it is executed."""
 
 import pickle
 import random
@@ -19,13 +19,13 @@ CORPUS = corpus()
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What runs, runs here, and leaves its canary here."""
+    """Run each test in an empty folder, where code that runs leaves its canary."""
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted(CORPUS))
 def test_a_hostile_file_is_refused_and_nothing_runs(name: str, tmp_path: Path) -> None:
-    """No file is made and no module imported; the refusal says what was wrong."""
+    """No file is created and no module imported. The refusal has a reason."""
     file = tmp_path / "checkpoint"
     file.write_bytes(CORPUS[name])
     with pytest.raises(CheckpointRefused, match=r"This checkpoint was refused: .{10,}"):
@@ -34,8 +34,8 @@ def test_a_hostile_file_is_refused_and_nothing_runs(name: str, tmp_path: Path) -
     assert "this" not in sys.modules
 
 
-def test_the_canary_sings_when_such_a_file_is_unpickled(tmp_path: Path) -> None:
-    """The corpus is no paper tiger: Python's own unpickler runs it."""
+def test_python_runs_the_code_in_such_a_file(tmp_path: Path) -> None:
+    """The corpus is dangerous: Python's unpickler runs its code."""
     pickle.loads(CORPUS["call os.system"])
     assert (tmp_path / CANARY).exists()
 
@@ -45,7 +45,7 @@ def test_the_canary_sings_when_such_a_file_is_unpickled(tmp_path: Path) -> None:
     "name", ["nvidia-ada-skip-32.pkl", "rosinality-32.pt", "rosinality-legacy-32.pt"]
 )
 def test_a_file_that_is_cut_short_is_refused(name: str, share: float, tmp_path: Path) -> None:
-    """A broken download is told as such, wherever it broke."""
+    """A broken download is refused, wherever it ends."""
     data = (FIXTURES / name).read_bytes()
     (tmp_path / name).write_bytes(data[: int(len(data) * share)])
     with pytest.raises(CheckpointRefused):
@@ -53,15 +53,13 @@ def test_a_file_that_is_cut_short_is_refused(name: str, share: float, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["rosinality-32.pt", "rosinality-legacy-32.pt"])
-def test_whatever_byte_is_broken_the_end_is_a_refusal_or_a_checkpoint(
-    name: str, tmp_path: Path
-) -> None:
-    """No damage comes out as an error of another kind; the damage is the same every time."""
-    whole, chance, refused = (FIXTURES / name).read_bytes(), random.Random(0), 0
+def test_a_damaged_file_is_refused_or_read(name: str, tmp_path: Path) -> None:
+    """No damaged byte causes another error. The damage is the same in each run."""
+    valid, rng, refused = (FIXTURES / name).read_bytes(), random.Random(0), 0
     for _ in range(15):
-        data = bytearray(whole)
+        data = bytearray(valid)
         for _ in range(3):
-            data[chance.randrange(10_000)] = chance.randrange(256)
+            data[rng.randrange(10_000)] = rng.randrange(256)
         (tmp_path / name).write_bytes(data)
         try:
             read_checkpoint(tmp_path / name)

@@ -1,4 +1,4 @@
-"""The promise that a machine survives any file: what the child takes, measured by the kernel and not by the child."""
+"""A machine survives any file: the kernel measures the memory and CPU time of the child process."""
 
 import json
 import subprocess
@@ -26,12 +26,12 @@ READABLE = {
     "noise maps of one storage",
     "our zip with as much as it may have",
 }
-"""Odd, and a StyleGAN2 all the same."""
+"""Unusual files, but valid StyleGAN2 generators."""
 
 
 @pytest.fixture(scope="module")
 def measuring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
-    """A process that has the libraries loaded and converts each file in a fork."""
+    """Start a process that loads the libraries and converts each file in a fork."""
     folder = tmp_path_factory.mktemp("measuring")
     with subprocess.Popen(
         [sys.executable, "-m", "tests.workers.checkpoints.measuring"],
@@ -45,7 +45,7 @@ def measuring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.P
 
 
 def measure(process: subprocess.Popen[str], path: Path) -> dict[str, Any]:
-    """What converting one file took, and how it ended."""
+    """Return the cost and the result of converting one file."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(f"{path}\n")
@@ -55,10 +55,10 @@ def measure(process: subprocess.Popen[str], path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", sorted(BOMBS))
-def test_no_small_file_takes_a_machine(
+def test_a_small_file_stays_within_its_limits(
     name: str, measuring: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    """Under 20 MB: never over 1.5 GB resident or 60 s of CPU, and refused for what it is, not by a limit."""
+    """A file under 20 MB takes at most 1.5 GB resident and 60 s of CPU. The reader refuses it, not a limit."""
     bomb = tmp_path / "bomb"
     bomb.write_bytes(BOMBS[name]())
     assert bomb.stat().st_size < 20 * MB
@@ -73,22 +73,22 @@ def test_no_small_file_takes_a_machine(
         assert len(measured["refusal"]) <= 300
 
 
-def test_the_limits_of_a_small_file_hold_whatever_is_in_it() -> None:
-    """Should a bomb get past the reader: 250 MiB of libraries and what 20 MB may take are under 1.5 GB and 60 s."""
+def test_the_limits_of_a_small_file_hold_for_any_content() -> None:
+    """If the reader misses a bomb, 250 MiB of libraries and the limits of 20 MB are under 1.5 GB and 60 s."""
     limits = Limits.for_file(Settings(), 20 * MB)
     assert 250 + limits.memory_bytes // MiB < MAX_RESIDENT_MIB
     assert 5 + limits.cpu_seconds < MAX_CPU_SECONDS
 
 
-def test_the_operators_limits_are_the_most() -> None:
-    """However large the file."""
+def test_the_operators_limits_are_the_maximum() -> None:
+    """They hold for a file of any size."""
     settings = Settings(import_memory_bytes=100 * MiB, import_cpu=timedelta(seconds=7))
     limits = Limits.for_file(settings, 10**12)
     assert (limits.memory_bytes, limits.cpu_seconds) == (100 * MiB, 7)
 
 
-def test_a_limit_of_computing_is_named(tmp_path: Path) -> None:
-    """The message has the number and what to do. The file takes seconds: the child rounds its limit up."""
+def test_a_cpu_limit_is_named(tmp_path: Path) -> None:
+    """The message has the limit and a remedy. The file takes seconds, because the child rounds its limit up."""
     slow = tmp_path / "slow"
     slow.write_bytes(BOMBS["a mapping network of one storage"]())
     limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=0, wall_seconds=60)
@@ -96,8 +96,8 @@ def test_a_limit_of_computing_is_named(tmp_path: Path) -> None:
         convert_file(slow, tmp_path, limits)
 
 
-def test_a_fault_of_the_reader_is_not_called_a_limit(tmp_path: Path) -> None:
-    """Here it finds no file: something that no limit explains."""
+def test_an_error_of_the_reader_is_not_called_a_limit(tmp_path: Path) -> None:
+    """A missing file is an error of the reader that no limit explains."""
     limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=30, wall_seconds=60)
     with pytest.raises(InvalidCheckpoint, match="a fault of the reader and not a limit"):
         convert_file(tmp_path / "nothing", tmp_path, limits)

@@ -1,4 +1,4 @@
-"""What a refusal says: the right cause in one line, in words that are not the program's."""
+"""The message of a refusal: the right cause in one line, without names of Python types."""
 
 import re
 import zipfile
@@ -19,14 +19,14 @@ CORPUS = corpus()
 TYPES = re.compile(
     r"\b(NoneType|bytearray|memoryview|dict|tuple|[A-Z]\w+Error|has (int|str|list))\b"
 )
-"""Words of Python's, which a message has no use for."""
+"""Names of Python types and errors, which do not help a user."""
 
 CAUSES = {
     "zip with LZMA": "compressed with LZMA; expected stored or deflated",
     "zip with bzip2": "compressed with bzip2; expected stored or deflated",
     "zip with a password": "has a password",
     "zip of a zip": "a zip around 'model.zip'. Unpack it",
-    "zip bomb": "is compressed, which torch does not do",
+    "zip bomb": "expected stored members in its zip, got compressed ones",
     "tar": "it is a tar archive; unpack it",
     "npy": "a NumPy array",
     "npz": "NumPy arrays",
@@ -40,7 +40,7 @@ CAUSES = {
 
 @pytest.mark.parametrize("name", sorted(CORPUS))
 def test_a_refusal_is_one_short_line(name: str, tmp_path: Path) -> None:
-    """At most 300 characters, none of them a control character, no type of the program."""
+    """It has at most 300 characters, no control characters and no Python types."""
     (tmp_path / "checkpoint").write_bytes(CORPUS[name])
     with pytest.raises(CheckpointRefused) as refused:
         read_checkpoint(tmp_path / "checkpoint")
@@ -52,7 +52,7 @@ def test_a_refusal_is_one_short_line(name: str, tmp_path: Path) -> None:
 
 
 def latents(tmp_path: Path, header: bytes) -> Path:
-    """An npz whose array `ws` has this header and no numbers."""
+    """Write an npz whose array `ws` has this header and no numbers."""
     path = tmp_path / "latents.npz"
     head = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
     with zipfile.ZipFile(path, "w") as archive:
@@ -64,15 +64,15 @@ def latents(tmp_path: Path, header: bytes) -> Path:
     ("shape", "message"),
     [
         ("(1000000000000, 4, 8)", "1000000000000 codes"),
-        ("(5, 4, 8)", "should have 640 bytes by its header"),
-        ("(1000000000000,)", "has the shape"),
+        ("(5, 4, 8)", "expected 640 bytes in ws"),
+        ("(1000000000000,)", "got the shape"),
         ("(", "header is damaged"),
     ],
 )
-def test_latents_are_read_after_a_look_at_their_header(
+def test_latents_are_read_after_a_check_of_their_header(
     shape: str, message: str, tmp_path: Path
 ) -> None:
-    """Whatever size it says, nothing is allocated for it."""
+    """The size in the header allocates no memory."""
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".encode()
     config = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 4), num_mapping_layers=1)
     with pytest.raises(ValueError, match=re.escape(message)):
@@ -80,7 +80,7 @@ def test_latents_are_read_after_a_look_at_their_header(
 
 
 def test_latents_of_objects_are_refused(tmp_path: Path) -> None:
-    """They would be unpickled."""
+    """Reading them would unpickle them."""
     path = tmp_path / "latents.npz"
     np.savez(path, allow_pickle=True, ws=np.array([[[object()] * 8] * 4]))
     config = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 4), num_mapping_layers=1)

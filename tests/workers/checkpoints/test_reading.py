@@ -1,4 +1,4 @@
-"""Promises of `workers.checkpoints.reading`: published formats give the published code's numbers, others are named."""
+"""Reading checkpoints: published formats give the numbers of the published code, other files are named."""
 
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from workers.checkpoints.stylegan2.describing import description
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
 
-# Each file, and the npz of what its own code computes.
+# Each file, and the npz of the numbers that its published code computes.
 EXPECTED = {
     "nvidia-ada-skip-32.pkl": "nvidia-ada-skip-32.npz",
     "nvidia-ada-resnet-conditional-32.pkl": "nvidia-ada-resnet-conditional-32.npz",
@@ -29,71 +29,71 @@ EXPECTED = {
 }
 
 TOLERANCE = 1e-5
-"""Of the largest value. Measured: at most 1.1e-6."""
+"""As a share of the largest value. Measured: at most 1.1e-6."""
 
 
 @pytest.fixture(params=sorted(EXPECTED))
 def name(request: pytest.FixtureRequest) -> str:
-    """Every file that is read."""
+    """Return each file in turn."""
     return str(request.param)
 
 
 @cache
 def checkpoint_of(name: str) -> Checkpoint:
-    """A fixture, read once for all tests."""
+    """Read a fixture once for all tests."""
     return read_checkpoint(FIXTURES / name)
 
 
 def generator_of(name: str) -> Generator:
-    """The generator of a fixture."""
+    """Return the generator of a fixture."""
     weights = checkpoint_of(name).generator
     return build_generator(weights.config, weights.tensors)
 
 
-def expected(name: str) -> dict[str, NDArray[np.float32]]:
-    """What the format's own code computes."""
-    with np.load(FIXTURES / EXPECTED[name]) as found:
-        return dict(found)
+def expected_arrays(name: str) -> dict[str, NDArray[np.float32]]:
+    """Return the arrays that the format's published code computes."""
+    with np.load(FIXTURES / EXPECTED[name]) as arrays:
+        return dict(arrays)
 
 
-def difference(made: torch.Tensor, wanted: NDArray[np.float32]) -> float:
-    """The largest, as a share of the largest value."""
-    return float(np.abs(made.numpy() - wanted).max() / np.abs(wanted).max())
+def difference(actual: torch.Tensor, expected: NDArray[np.float32]) -> float:
+    """Return the largest difference as a share of the largest value."""
+    return float(np.abs(actual.numpy() - expected).max() / np.abs(expected).max())
 
 
 def test_images_are_those_of_the_published_code(name: str) -> None:
-    """With and without truncation, and with a code of its own for every layer."""
-    generator, wanted = generator_of(name), expected(name)
+    """This holds with and without truncation, and with a different code for every layer."""
+    generator, expected = generator_of(name), expected_arrays(name)
     for codes, images in (("ws", "image_w"), ("ws_psi07", "image_psi07"), ("wplus", "image_wplus")):
-        made = generator.synthesize(torch.from_numpy(wanted[codes])).images
-        assert difference(made, wanted[images]) < TOLERANCE
+        actual = generator.synthesize(torch.from_numpy(expected[codes])).images
+        assert difference(actual, expected[images]) < TOLERANCE
 
 
 def test_taps_are_those_of_the_published_code(name: str) -> None:
-    """Under the names by which `inspect` lists them."""
-    generator, wanted = generator_of(name), expected(name)
+    """They have the names that `inspect` lists."""
+    generator, expected = generator_of(name), expected_arrays(name)
     listed = description(checkpoint_of(name))["taps"]
-    taps = generator.synthesize(torch.from_numpy(wanted["wplus"][:1])).taps
-    made = dict(zip([tap["name"] for tap in listed], taps, strict=True))
-    stored = [key for key in wanted if key.startswith("tap_")]
+    taps = generator.synthesize(torch.from_numpy(expected["wplus"][:1])).taps
+    actual = dict(zip([tap["name"] for tap in listed], taps, strict=True))
+    stored = [key for key in expected if key.startswith("tap_")]
     assert len(stored) == 4
     for key in stored:
-        assert difference(made[key.removeprefix("tap_")], wanted[key]) < TOLERANCE
+        assert difference(actual[key.removeprefix("tap_")], expected[key]) < TOLERANCE
 
 
 def test_codes_are_those_of_the_published_code(name: str) -> None:
-    """Latents, and classes where there are any, are mapped and truncated alike."""
-    generator, wanted = generator_of(name), expected(name)
-    z = torch.from_numpy(wanted["z"])
-    classes = torch.from_numpy(wanted["c"]).argmax(dim=1) if "c" in wanted else None
-    assert difference(generator.map(z, classes=classes), wanted["ws"]) < TOLERANCE
-    if "training" not in name:  # which has no mean w
+    """Latents, and classes if the network has any, are mapped and truncated in the same way."""
+    generator, expected = generator_of(name), expected_arrays(name)
+    z = torch.from_numpy(expected["z"])
+    classes = torch.from_numpy(expected["c"]).argmax(dim=1) if "c" in expected else None
+    assert difference(generator.map(z, classes=classes), expected["ws"]) < TOLERANCE
+    if "training" not in name:  # the training checkpoint has no mean w
         truncated = generator.map(z, 0.7, classes=classes)
-        assert difference(truncated, wanted["ws_psi07"]) < TOLERANCE
+        assert difference(truncated, expected["ws_psi07"]) < TOLERANCE
 
 
-def test_what_a_file_lacks_is_said() -> None:
-    """A training checkpoint of rosinality has no mean w: it is measured, the same every time."""
+def test_missing_parts_are_reported() -> None:
+    """A training checkpoint of rosinality has no mean w. It is measured, with the same result each time."""
     first = checkpoint_of("rosinality-training-32.pt")
     second = read_checkpoint(FIXTURES / "rosinality-training-32.pt")
     assert first.missing == ("mean w", "discriminator")
@@ -110,8 +110,8 @@ def test_what_a_file_lacks_is_said() -> None:
     ("name", "classes"),
     [("nvidia-stylegan-human-64x32.pkl", 0), ("nvidia-ada-resnet-conditional-32.pkl", 5)],
 )
-def test_discriminators_come_along(name: str, classes: int) -> None:
-    """Square or not, with classes or without, in training form and in working order."""
+def test_discriminators_are_read(name: str, classes: int) -> None:
+    """A discriminator works, square or not, with or without classes."""
     checkpoint = checkpoint_of(name)
     assert checkpoint.discriminator is not None
     discriminator = build_discriminator(
@@ -125,29 +125,29 @@ def test_discriminators_come_along(name: str, classes: int) -> None:
 
 
 def test_another_network_is_refused_by_its_name() -> None:
-    """StyleGAN3 looks alike from outside; the message says what it is and what is supported."""
+    """StyleGAN3 uses the same file format. The message names it and lists the supported formats."""
     with pytest.raises(CheckpointRefused, match=r"StyleGAN3 \(config t or r\).*Supported are"):
         read_checkpoint(FIXTURES / "nvidia-stylegan3-t-32-unsupported.pkl")
 
 
 def test_a_missing_file_is_no_refusal(tmp_path: Path) -> None:
-    """Nothing there is another matter than something bad there."""
+    """A missing file raises another error than a bad one."""
     with pytest.raises(FileNotFoundError):
         read_checkpoint(tmp_path / "nothing.pkl")
 
 
 def test_a_description_is_complete() -> None:
-    """Format, size, architecture, taps: what `inspect` prints."""
-    told: dict[str, Any] = description(
+    """`inspect` prints format, size, architecture and taps."""
+    printed: dict[str, Any] = description(
         read_checkpoint(FIXTURES / "nvidia-stylegan-human-64x32.pkl")
     )
-    assert told["format"] == "nvidia-pickle"
-    assert told["resolution"] == {"height_px": 64, "width_px": 32}
-    assert (told["architecture"], told["num_ws"], told["conv_clamp"]) == ("skip", 10, 256)
-    assert told["taps"][-1] == {
+    assert printed["format"] == "nvidia-pickle"
+    assert printed["resolution"] == {"height_px": 64, "width_px": 32}
+    assert (printed["architecture"], printed["num_ws"], printed["conv_clamp"]) == ("skip", 10, 256)
+    assert printed["taps"][-1] == {
         "name": "b64.conv1",
         "channels": 16,
         "height_px": 64,
         "width_px": 32,
     }
-    assert told["missing"] == ()
+    assert printed["missing"] == ()

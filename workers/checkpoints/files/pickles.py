@@ -1,8 +1,8 @@
 """A pickle interpreter that executes nothing: a byte stream in, plain values and descriptions of objects out.
 
-Python's own unpickler imports what a stream names and calls it. This one walks the opcodes and builds numbers, strings
-and containers; a global is only ever a name, and what "calling" that name means is looked up in a table of ours. Names
-and opcodes that no published checkpoint uses are refused.
+Python's own unpickler imports the globals that a stream names and calls them. This one reads the opcodes and builds
+numbers, strings and containers. A global stays a name; the dialect's table says which of our constructors replaces a
+call of it. Names and opcodes that no published checkpoint uses are refused.
 """
 
 import warnings
@@ -21,8 +21,8 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Name:
-    """A global that the stream mentions: never looked up."""
+class GlobalName:
+    """The name of a global in the stream. It is never looked up in Python."""
 
     module: str
     name: str
@@ -32,48 +32,48 @@ class Name:
 
 
 @dataclass(eq=False, repr=False)
-class Described:
+class ObjectDescription:
     """An object as its pickle describes it: the class or function to call, its arguments, the state to set."""
 
-    name: Name
+    name: GlobalName
     arguments: tuple[object, ...]
     state: object = None
 
 
-Making = Callable[..., object]
-"""What stands for calling a global: the stream's arguments in, a plain value of ours out."""
+Constructor = Callable[..., object]
+"""Our replacement for the call of a global: the stream's arguments in, a plain value out."""
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """What one kind of pickle may say: its globals, and what its persistent ids mean.
+    """What one kind of pickle may contain: its globals, and the meaning of its persistent ids.
 
-    A global mapped to None becomes a `Described`, which is not looked into further. `budget` is the file's: pickles
-    inside of it share it.
+    A call of a global that maps to None gives an `ObjectDescription`, which is not read further. `budget` belongs to
+    the file: nested pickles share it. `storage` is the constructor for persistent ids.
     """
 
-    names: Mapping[str, Making | None]
+    constructors: Mapping[str, Constructor | None]
     budget: Budget
-    storage: Making | None = None
+    storage: Constructor | None = None
 
 
 def interpret(stream: Source, dialect: Dialect) -> object:
-    """The value of the next pickle in `stream`, which then stands behind it.
+    """Return the value of the next pickle in `stream`, and leave the stream at the end of that pickle.
 
     Raises:
-        CheckpointRefused: the stream is damaged, uses an opcode or a name outside of `dialect`, or is too large.
+        CheckpointRefused: the stream is damaged or too large, or has an opcode or a name outside `dialect`.
     """
     machine = _Machine(dialect)
     try:
         with warnings.catch_warnings():
-            # Old text opcodes have escapes, and the library warns of bad ones. They are refused either way.
+            # Old text opcodes have escapes, and the library warns about bad ones. These opcodes are refused anyway.
             warnings.simplefilter("ignore", DeprecationWarning)
             for opcode, argument, position in genops(cast("IO[bytes]", stream)):
                 machine.step(opcode.name, argument, position)
         return machine.pop()
     except CheckpointRefused:
         raise
-    # What a stream that no pickler has written brings about: unknown opcodes, empty stacks, wrong numbers of arguments.
+    # A stream that no pickler wrote causes these: unknown opcodes, empty stacks, wrong numbers of arguments.
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         raise CheckpointRefused(
             f"its pickle is damaged or cut short at byte {stream.tell()}",
@@ -91,9 +91,9 @@ class _Machine:
         self.memo: dict[int, object] = {}
 
     def step(self, opcode: str, argument: object, position: int | None) -> None:
-        self.dialect.budget.step()
+        self.dialect.budget.spend_steps()
         if opcode in _LITERALS:
-            self.dialect.budget.hand_over(argument)
+            self.dialect.budget.spend_argument(argument)
             self.stack.append(argument)
         elif opcode in _CONSTANTS:
             self.stack.append(_CONSTANTS[opcode]())
@@ -101,11 +101,11 @@ class _Machine:
             _ACTIONS[opcode](self, argument)
         else:
             raise CheckpointRefused(
-                f"it uses the pickle operation {opcode} (at byte {position}), which no published checkpoint needs"
+                f"its pickle uses the operation {opcode} (at byte {position}), which no published checkpoint needs"
             )
 
-    def nothing(self, _: object) -> None:
-        """For what only frames the stream."""
+    def ignore(self, _: object) -> None:
+        """Do nothing: the opcode only frames the stream."""
 
     def pop(self) -> object:
         return self.stack.pop()
@@ -115,122 +115,130 @@ class _Machine:
         self.stack = []
 
     def pop_mark(self) -> list[object]:
-        """Everything above the last mark."""
+        """Return everything above the last mark, and restore the stack below it."""
         items, self.stack = self.stack, self.below.pop()
         return items
 
     def memoize(self, index: int | None) -> None:
         self.memo[len(self.memo) if index is None else index] = self.stack[-1]
 
-    def recall(self, index: int) -> None:
+    def push_memo(self, index: int) -> None:
         self.stack.append(self.memo[index])
 
-    def tuple_of_marked(self, _: None) -> None:
+    def push_marked_tuple(self, _: None) -> None:
         items = self.pop_mark()
         self.stack.append(tuple(items))
 
-    def tuple_of(self, count: int) -> None:
+    def push_tuple(self, count: int) -> None:
         items = [self.pop() for _ in range(count)]
         self.stack.append(tuple(reversed(items)))
 
     def append(self, items: list[object]) -> None:
-        exactly(list, self.stack[-1]).extend(items)
+        expect_type(list, self.stack[-1]).extend(items)
 
     def set_items(self, items: list[object]) -> None:
-        target = exactly(dict, self.stack[-1])
+        target = expect_type(dict, self.stack[-1])
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[_key(key)] = value
 
     def add_items(self, items: list[object]) -> None:
-        exactly(set, self.stack[-1]).update(_key(item) for item in items)
+        expect_type(set, self.stack[-1]).update(_key(item) for item in items)
 
-    def name(self, module: object, name: object) -> None:
-        """Push a name of the dialect; any other is refused here, before anything can be done with it."""
-        found = Name(exactly(str, module), exactly(str, name))
-        if str(found) in self.dialect.names:
-            self.stack.append(found)
+    def push_global(self, module: object, name: object) -> None:
+        """Push a name that the dialect has. Refuse any other before it can be used."""
+        global_name = GlobalName(expect_type(str, module), expect_type(str, name))
+        if str(global_name) in self.dialect.constructors:
+            self.stack.append(global_name)
             return
-        foreign.refuse_named([str(found)], foreign.GLOBALS)
+        foreign.refuse_foreign([str(global_name)], foreign.GLOBALS)
         raise CheckpointRefused(
-            f"it asks for {str(found)[:200]!r}, which a checkpoint of tensors does not need; nothing in it was run"
+            f"it asks for {str(global_name)[:200]!r}, which a checkpoint of tensors does not need;"
+            " nothing in it was run"
         )
 
-    def name_from_stack(self, _: None) -> None:
+    def push_global_from_stack(self, _: None) -> None:
         name, module = self.pop(), self.pop()
-        self.name(module, name)
+        self.push_global(module, name)
 
-    def make(self, _: None) -> None:
-        """What Python's pickle would call, we describe, or make by our own rule."""
-        arguments, name = exactly(tuple, self.pop()), exactly(Name, self.pop())
+    def construct(self, _: None) -> None:
+        """Replace the call that Python would make: run our constructor, or push a description of the call."""
+        arguments, name = expect_type(tuple, self.pop()), expect_type(GlobalName, self.pop())
         for argument in arguments:
-            self.dialect.budget.hand_over(argument)
-        making = self.dialect.names[str(name)]
-        self.stack.append(making(*arguments) if making else Described(name, arguments))
+            self.dialect.budget.spend_argument(argument)
+        constructor = self.dialect.constructors[str(name)]
+        self.stack.append(
+            constructor(*arguments) if constructor else ObjectDescription(name, arguments)
+        )
 
     def build(self, _: None) -> None:
-        """Keep a state beside what it belongs to; that of a dictionary (`_metadata`) is dropped."""
+        """Keep the state of a described object; drop that of a dictionary (`_metadata`)."""
         state, target = self.pop(), self.stack[-1]
-        if isinstance(target, Described):
+        if isinstance(target, ObjectDescription):
             target.state = state
         else:
-            exactly(dict, target)
+            expect_type(dict, target)
 
-    def persistent(self, _: None) -> None:
-        identity = exactly(tuple, self.pop())
+    def push_persistent(self, _: None) -> None:
+        identity = expect_type(tuple, self.pop())
         if self.dialect.storage is None:
-            raise CheckpointRefused(
-                "it refers to data outside of its pickle, which its format does not"
-            )
+            raise CheckpointRefused("expected all data inside its pickle, got a reference to more")
         self.stack.append(self.dialect.storage(*identity))
 
 
-def exactly(kind: type[Value], value: object) -> Value:
-    """The value, when it is of just this kind: what a stream puts in the place of something else is refused."""
+def expect_type(kind: type[Value], value: object) -> Value:
+    """Return the value. Raises `CheckpointRefused` if its type is not exactly `kind`, without subclasses."""
     if type(value) is not kind:
-        raise CheckpointRefused(f"its pickle has {_word(type(value))} where {_word(kind)} belongs")
+        raise CheckpointRefused(
+            f"expected {_noun(kind)} at this place of its pickle, got {_noun(type(value))}"
+        )
     return value
 
 
-def dictionary(pairs: object = ()) -> dict[Key, object]:
-    """What stands for `OrderedDict` and its like."""
+def make_dict(pairs: object = ()) -> dict[Key, object]:
+    """Replace `OrderedDict` and similar classes."""
     if type(pairs) not in (tuple, list):
-        raise CheckpointRefused("its pickle makes a dictionary of no pairs")
-    made = {}
+        raise CheckpointRefused(
+            f"expected the pairs of a dictionary in its pickle, got {_noun(type(pairs))}"
+        )
+    values = {}
     for key, value in cast("Iterable[tuple[object, object]]", pairs):
-        made[_key(key)] = value
-    return made
+        values[_key(key)] = value
+    return values
 
 
-def set_of(items: object = ()) -> set[Key]:
-    """What stands for `set`."""
-    return {_key(item) for item in exactly(list, items)}
+def make_set(items: object = ()) -> set[Key]:
+    """Replace `set`."""
+    return {_key(item) for item in expect_type(list, items)}
 
 
-def latin1_bytes(text: object, encoding: object) -> bytes:
-    """What stands for `_codecs.encode`: the way in which protocol 2 writes bytes."""
+def encode_latin1(text: object, encoding: object) -> bytes:
+    """Replace `_codecs.encode`, with which protocol 2 writes bytes."""
     if encoding != "latin1":
-        raise CheckpointRefused(f"its pickle writes bytes as {str(encoding)[:30]!r}")
-    return exactly(str, text).encode("latin1")
+        # No value in the message: `str` of nested dictionaries could take forever.
+        raise CheckpointRefused("expected latin1 bytes in its pickle, got another encoding")
+    return expect_type(str, text).encode("latin1")
 
 
-def view_of(data: object) -> memoryview:
-    """Bytes that a stream holds, without a copy: long ones are views into the file already."""
-    return data if isinstance(data, memoryview) else memoryview(exactly(bytes, data))
+def as_view(data: object) -> memoryview:
+    """Return bytes of the stream without a copy: long ones are views into the file already."""
+    return data if isinstance(data, memoryview) else memoryview(expect_type(bytes, data))
 
 
 def _key(value: object) -> Key:
-    """What may be a key: nothing that nests, so that hashing cannot run deep."""
+    """Return a value that can be a key. Refuse one that nests, so that hashing cannot recurse deeply."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
-    raise CheckpointRefused(f"its pickle has {_word(type(value))} as a key")
+    raise CheckpointRefused(
+        f"expected a text or a number as a key in its pickle, got {_noun(type(value))}"
+    )
 
 
-def _word(kind: type) -> str:
-    """What a message calls a value of this kind."""
-    return _WORDS.get(kind, "an object")
+def _noun(kind: type) -> str:
+    """Return the word for a value of this type in a message."""
+    return _NOUNS.get(kind, "an object")
 
 
-_WORDS: Mapping[type, str] = {
+_NOUNS: Mapping[type, str] = {
     str: "a text",
     bytes: "bytes",
     memoryview: "bytes",
@@ -242,7 +250,7 @@ _WORDS: Mapping[type, str] = {
     tuple: "a sequence",
     dict: "a dictionary",
     set: "a set",
-    Name: "a name",
+    GlobalName: "a name",
 }
 
 
@@ -262,28 +270,28 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
 }
 
 _ACTIONS: dict[str, Callable[[_Machine, Any], None]] = {
-    "PROTO": _Machine.nothing,
-    "FRAME": _Machine.nothing,
-    "STOP": _Machine.nothing,
+    "PROTO": _Machine.ignore,
+    "FRAME": _Machine.ignore,
+    "STOP": _Machine.ignore,
     "MARK": _Machine.mark,
     "MEMOIZE": _Machine.memoize,
     "BINPUT": _Machine.memoize,
     "LONG_BINPUT": _Machine.memoize,
-    "BINGET": _Machine.recall,
-    "LONG_BINGET": _Machine.recall,
-    "TUPLE": _Machine.tuple_of_marked,
-    "TUPLE1": lambda machine, _: machine.tuple_of(1),
-    "TUPLE2": lambda machine, _: machine.tuple_of(2),
-    "TUPLE3": lambda machine, _: machine.tuple_of(3),
+    "BINGET": _Machine.push_memo,
+    "LONG_BINGET": _Machine.push_memo,
+    "TUPLE": _Machine.push_marked_tuple,
+    "TUPLE1": lambda machine, _: machine.push_tuple(1),
+    "TUPLE2": lambda machine, _: machine.push_tuple(2),
+    "TUPLE3": lambda machine, _: machine.push_tuple(3),
     "APPEND": lambda machine, _: machine.append([machine.pop()]),
     "APPENDS": lambda machine, _: machine.append(machine.pop_mark()),
     "SETITEM": lambda machine, _: machine.set_items([machine.pop(), machine.pop()][::-1]),
     "SETITEMS": lambda machine, _: machine.set_items(machine.pop_mark()),
     "ADDITEMS": lambda machine, _: machine.add_items(machine.pop_mark()),
-    "GLOBAL": lambda machine, name: machine.name(*name.split(" ", 1)),
-    "STACK_GLOBAL": _Machine.name_from_stack,
-    "REDUCE": _Machine.make,
-    "NEWOBJ": _Machine.make,
+    "GLOBAL": lambda machine, name: machine.push_global(*name.split(" ", 1)),
+    "STACK_GLOBAL": _Machine.push_global_from_stack,
+    "REDUCE": _Machine.construct,
+    "NEWOBJ": _Machine.construct,
     "BUILD": _Machine.build,
-    "BINPERSID": _Machine.persistent,
+    "BINPERSID": _Machine.push_persistent,
 }

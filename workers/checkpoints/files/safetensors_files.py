@@ -1,4 +1,4 @@
-"""Safetensors, read by their own library, after a look at the header: its length alone could fill the memory."""
+"""Read safetensors files with their library, after a check of the header, which alone could fill the memory."""
 
 import json
 
@@ -11,25 +11,25 @@ from workers.checkpoints.checkpoint import CheckpointRefused
 from workers.checkpoints.files.tensors import Storage, StoredTensor
 
 MAX_HEADER_BYTES = 2_000_000
-"""Names, shapes and our JSON; a 1024 px StyleGAN2 has 30,000. Parsed, it takes up to 30 times the bytes."""
+"""Names, shapes and the JSON of a network; a 1024 px StyleGAN2 has 30,000. Parsing takes up to 30 times the bytes."""
 
 _LENGTH_BYTES = 8
 
 
-def is_one(head: bytes, num_bytes: int) -> bool:
-    """Whether a file begins like a safetensors file: a length, then JSON."""
+def is_safetensors(head: bytes, num_bytes: int) -> bool:
+    """Return whether a file begins like a safetensors file: a length, then JSON."""
     return head[_LENGTH_BYTES : _LENGTH_BYTES + 1] == b"{" and _header_bytes(head) < num_bytes
 
 
 def read(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata and the tensors of a file.
+    """Return the metadata and the tensors of a file.
 
     Raises:
-        CheckpointRefused: the header is too long or damaged, or a tensor is of a kind that is no weight.
+        CheckpointRefused: the header is too long or damaged, or a tensor has complex numbers.
     """
     if _header_bytes(data) > MAX_HEADER_BYTES:
         raise CheckpointRefused(
-            f"its safetensors header has {_header_bytes(data)} bytes; expected at most {MAX_HEADER_BYTES}"
+            f"expected at most {MAX_HEADER_BYTES} bytes in its safetensors header, got {_header_bytes(data)}"
         )
     try:
         tensors = safetensors.torch.load(data)
@@ -40,12 +40,14 @@ def read(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
         ) from error
     for name, tensor in tensors.items():
         if tensor.is_complex():
-            raise CheckpointRefused(f"its tensor {name[:80]!r} has complex numbers; expected real")
-    return _texts(header.get("__metadata__")), tensors
+            raise CheckpointRefused(
+                f"expected real numbers in its tensor {name[:80]!r}, got complex ones"
+            )
+    return _strings(header.get("__metadata__")), tensors
 
 
-def stored(tensor: Tensor) -> StoredTensor:
-    """A tensor as the readers of other formats take it: a window on bytes, which are not copied."""
+def as_stored(tensor: Tensor) -> StoredTensor:
+    """Return a tensor in the form that the readers of other formats use: a window on its bytes, without a copy."""
     flat = tensor.contiguous()
     data = flat.view(-1).view(torch.uint8).numpy().data
     storage = Storage(tensor.dtype, tensor.numel(), data)
@@ -56,6 +58,6 @@ def _header_bytes(data: bytes) -> int:
     return int.from_bytes(data[:_LENGTH_BYTES], "little")
 
 
-def _texts(metadata: object) -> dict[str, str]:
+def _strings(metadata: object) -> dict[str, str]:
     pairs = metadata.items() if isinstance(metadata, dict) else ()
     return {name: value for name, value in pairs if isinstance(value, str)}

@@ -1,46 +1,46 @@
-"""Bytes that a pickle is read from, front to back: short runs are copied, long ones are views into the file."""
+"""The bytes that a pickle is read from, front to back: short runs are copied, long runs are views into the file."""
 
 import mmap
 from pathlib import Path
 
 VIEWS_FROM_BYTES = 256
-"""Shorter reads are copied: most are names and numbers, whose views would keep more alive than they save."""
+"""Shorter reads are copied. Most are names and numbers: a view of them would keep more memory in use than it saves."""
 
 MAX_LINE_BYTES = 4096
-"""Of the names of a global, which are lines."""
+"""The longest line. Lines hold the names of globals."""
 
 
 class Source:
-    """A stream for `pickletools.genops`. It never allocates more than there is, whatever length it is asked for."""
+    """A stream for `pickletools.genops`. It never allocates more than the remaining bytes, for any requested length."""
 
     def __init__(self, data: bytes | memoryview) -> None:
         self._data = memoryview(data)
-        self._at = 0
+        self._position = 0
 
     def tell(self) -> int:
-        """The number of bytes that were read."""
-        return self._at
+        """Return the number of bytes that were read."""
+        return self._position
 
     def read(self, count: int) -> bytes | memoryview:
-        """The next bytes: as many as there are, at most `count`."""
+        """Return the next `count` bytes, or all that are left."""
         data = self.view(count)
         return data if len(data) > VIEWS_FROM_BYTES else bytes(data)
 
     def view(self, count: int) -> memoryview:
-        """The next bytes as a view, which holds no memory of its own."""
-        data = self._data[self._at : self._at + count]
-        self._at += len(data)
+        """Return a view of the next `count` bytes, or of all that are left. A view copies nothing."""
+        data = self._data[self._position : self._position + count]
+        self._position += len(data)
         return data
 
     def readline(self) -> bytes:
-        """The bytes up to the next line break and with it; none after `MAX_LINE_BYTES` without one."""
-        ahead = bytes(self._data[self._at : self._at + MAX_LINE_BYTES])
+        """Return the bytes up to and including the next line break; none if it is not within `MAX_LINE_BYTES`."""
+        ahead = bytes(self._data[self._position : self._position + MAX_LINE_BYTES])
         line = ahead[: ahead.find(b"\n") + 1]
-        self._at += len(line)
+        self._position += len(line)
         return line
 
 
-def mapped(path: Path) -> memoryview:
-    """The bytes of a file that is not empty. Only what is looked at is read from the disk."""
+def map_file(path: Path) -> memoryview:
+    """Map a file that is not empty into memory. The disk is read only where the view is."""
     with path.open("rb") as file:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -1,4 +1,4 @@
-"""Tensors as torch's pickles describe them: windows on storages, checked against the bytes that are really there."""
+"""Tensors as torch's pickles describe them: windows on storages, checked against the bytes that the file has."""
 
 import math
 import zlib
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from workers.checkpoints.checkpoint import CheckpointRefused
-from workers.checkpoints.files.pickles import Name, exactly
+from workers.checkpoints.files.pickles import GlobalName, expect_type
 
 DTYPES = {
     "torch.HalfStorage": torch.float16,
@@ -29,9 +29,9 @@ MAX_SIZE = 2**48
 
 @dataclass(eq=False)
 class Storage:
-    """A run of `count` numbers. Torch's older files bring the bytes only after everything that refers to them.
+    """A run of `count` numbers. In torch's legacy format the bytes follow the pickle that refers to them.
 
-    `data` is a view into the file. `checksum` is the CRC-32 that a zip keeps of it, looked at when it is first read.
+    `data` is a view into the file. `checksum` is its CRC-32 in the zip, checked on the first read.
     """
 
     dtype: torch.dtype
@@ -44,25 +44,25 @@ class Storage:
         return self.count * self.dtype.itemsize
 
     def fill(self, data: memoryview, checksum: int | None = None) -> None:
-        """Hand over the bytes.
+        """Set the bytes.
 
         Raises:
-            CheckpointRefused: there are more or fewer than the storage was announced with.
+            CheckpointRefused: their number is not the declared one.
         """
         if len(data) != self.num_bytes:
             raise CheckpointRefused(
-                f"a storage was announced with {self.num_bytes} bytes and has {len(data)} (a broken download?)"
+                f"expected {self.num_bytes} bytes in a storage, got {len(data)} (a broken download?)"
             )
         self.data, self.checksum = data, checksum
 
-    def numbers(self, start: int, stop: int) -> Tensor:
-        """A copy of the numbers from `start` to `stop`.
+    def read(self, start: int, stop: int) -> Tensor:
+        """Return a copy of the numbers from `start` to `stop`.
 
         Raises:
             CheckpointRefused: the bytes are missing or damaged.
         """
         if self.data is None:
-            raise CheckpointRefused("it lacks the numbers of a storage (a broken download?)")
+            raise CheckpointRefused("the numbers of a storage are missing (a broken download?)")
         if self.checksum is not None and zlib.crc32(self.data) != self.checksum:
             raise CheckpointRefused("a storage has a wrong checksum (a broken download?)")
         self.checksum = None
@@ -70,24 +70,24 @@ class Storage:
         return torch.frombuffer(bytearray(self.data[start * size : stop * size]), dtype=self.dtype)
 
 
-def announced(kind: object, count: object) -> Storage:
-    """An empty storage of a torch storage class and a number of elements."""
-    name = str(exactly(Name, kind))
+def declare_storage(kind: object, count: object) -> Storage:
+    """Return an empty storage for a torch storage class and a number of elements."""
+    name = str(expect_type(GlobalName, kind))
     if name not in DTYPES:
-        raise CheckpointRefused(f"it holds a {name!r} where a storage belongs")
-    return Storage(DTYPES[name], size_of(count))
+        raise CheckpointRefused(f"expected the class of a storage, got {name!r}")
+    return Storage(DTYPES[name], _size(count))
 
 
-def size_of(number: object) -> int:
-    """A number of things, or a distance: an integer that torch can hold."""
-    if not 0 <= exactly(int, number) < MAX_SIZE:
-        raise CheckpointRefused(f"it holds a size of {str(number)[:30]}")
-    return exactly(int, number)
+def _size(number: object) -> int:
+    """Return a count, an offset or a stride: an integer that torch can hold."""
+    if not 0 <= expect_type(int, number) < MAX_SIZE:
+        raise CheckpointRefused(f"expected a size from 0 to 2^48, got {str(number)[:30]}")
+    return expect_type(int, number)
 
 
 @dataclass(frozen=True, eq=False)
 class StoredTensor:
-    """A window on a storage; its numbers are read only when somebody asks."""
+    """A window on a storage. Its numbers stay in the file until `read`."""
 
     storage: Storage
     offset: int
@@ -96,26 +96,29 @@ class StoredTensor:
 
     def __post_init__(self) -> None:
         numel = math.prod(self.shape)
-        if numel and (self._reach() >= self.storage.count or numel > self.storage.count):
+        if numel and (self._last_index() >= self.storage.count or numel > self.storage.count):
             raise CheckpointRefused(
                 f"a tensor of shape {list(self.shape)} reaches beyond its storage of {self.storage.count} numbers"
             )
 
     def read(self) -> Tensor:
-        """A float32 copy: of the numbers that the window covers, not of the whole storage."""
+        """Return a float32 copy of the numbers in the window, not of the whole storage."""
         if 0 in self.shape:
             return torch.empty(self.shape)
-        window = self.storage.numbers(self.offset, self._reach() + 1)
+        window = self.storage.read(self.offset, self._last_index() + 1)
         return window.as_strided(self.shape, self.strides).float().contiguous()
 
-    def _reach(self) -> int:
-        """The index of its last number in the storage."""
+    def _last_index(self) -> int:
+        """Return the index of the tensor's last number in the storage."""
         return self.offset + sum(
             (size - 1) * stride for size, stride in zip(self.shape, self.strides, strict=True)
         )
 
-    def fitted(self, shape: tuple[int, ...]) -> "StoredTensor | None":
-        """The same numbers in `shape`, when only dimensions of length 1 differ: the formats place those differently."""
+    def reshaped(self, shape: tuple[int, ...]) -> "StoredTensor | None":
+        """Return the same numbers in `shape`; None if more than dimensions of length 1 differ.
+
+        The formats place dimensions of length 1 differently.
+        """
         kept = [
             (size, stride)
             for size, stride in zip(self.shape, self.strides, strict=True)
@@ -132,17 +135,18 @@ class StoredTensor:
 def rebuild_tensor(
     storage: object, offset: object, size: object, stride: object, *_hooks_and_flags: object
 ) -> StoredTensor:
-    """What stands for `torch._utils._rebuild_tensor_v2`."""
-    sizes, steps = exactly(tuple, size), exactly(tuple, stride)
+    """Replace `torch._utils._rebuild_tensor_v2`."""
+    sizes, steps = expect_type(tuple, size), expect_type(tuple, stride)
     if len(sizes) > MAX_DIMENSIONS or len(sizes) != len(steps):
         raise CheckpointRefused(
-            f"it holds a tensor of {len(sizes)} dimensions and {len(steps)} strides"
+            f"expected at most {MAX_DIMENSIONS} dimensions and as many strides in a tensor, got {len(sizes)} dimensions"
+            f" and {len(steps)} strides"
         )
-    shape = tuple(size_of(n) for n in sizes)
-    strides = tuple(size_of(n) for n in steps)
-    return StoredTensor(exactly(Storage, storage), size_of(offset), shape, strides)
+    shape = tuple(_size(n) for n in sizes)
+    strides = tuple(_size(n) for n in steps)
+    return StoredTensor(expect_type(Storage, storage), _size(offset), shape, strides)
 
 
 def rebuild_parameter(data: object, *_flags: object) -> StoredTensor:
-    """What stands for `torch._utils._rebuild_parameter`: the tensor itself."""
-    return exactly(StoredTensor, data)
+    """Replace `torch._utils._rebuild_parameter`: return the tensor itself."""
+    return expect_type(StoredTensor, data)

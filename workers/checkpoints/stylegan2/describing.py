@@ -1,4 +1,4 @@
-"""A checkpoint in words and numbers: what `inspect` prints."""
+"""Describe a checkpoint in plain values: the output of `inspect`."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from workers.checkpoints.checkpoint import Checkpoint, NetworkWeights
 
 
 def description(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Plain values for JSON; taps in the order in which hypercolumns stack them."""
+    """Return plain values for JSON. Taps are in the order of the hypercolumns' channels."""
     config = GeneratorConfig.from_dict(checkpoint.generator.config)
     height_px, width_px = config.image_px
     return {
@@ -31,7 +31,7 @@ def description(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _taps(config: GeneratorConfig) -> list[dict[str, Any]]:
-    """Named as the published code names the layer: the block by the size of a square map, then the layer."""
+    """Describe the taps by the names in the published code: the block (size of a square map), then the layer."""
     firsts = ["const"] + ["conv0"] * (config.num_blocks - 1)
     names = [f"b{4 << k}.{layer}" for k, first in enumerate(firsts) for layer in (first, "conv1")]
     return [

@@ -1,4 +1,4 @@
-"""From a format's tensors to our networks: every tensor that a configuration asks for, found by name, checked, read."""
+"""Convert a format's tensors to our networks: find each tensor of the configuration by name, check it, read it."""
 
 import math
 import re
@@ -19,13 +19,17 @@ from workers.checkpoints.checkpoint import (
     NetworkWeights,
 )
 from workers.checkpoints.files.tensors import StoredTensor
-from workers.checkpoints.stylegan2.stand_ins import MISSING_MEAN_W, StandIn, with_measured_mean_w
+from workers.checkpoints.stylegan2.substitutes import (
+    MISSING_MEAN_W,
+    Substitute,
+    with_measured_mean_w,
+)
 from workers.runtime.values import BAD_VALUES_MEND, flaw_of
 
-Names = Iterable[tuple[str, Callable[..., str]]]
-"""A table from our names (regular expressions) to a format's; groups of digits are handed over as integers."""
+NameTable = Iterable[tuple[str, Callable[..., str]]]
+"""Regular expressions of our names => functions that return a format's name. Groups of digits arrive as integers."""
 
-# Far above everything published (1024 px: 9 blocks of at most 512 channels), far below what would fill a machine.
+# Far above all published networks (1024 px: 9 blocks of at most 512 channels), far below the memory of a machine.
 MAX_BLOCKS = 12
 MAX_CHANNELS = 8192
 MAX_LATENTS = 2048
@@ -37,22 +41,22 @@ MAX_CLASSES = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A network whose configuration is known and whose numbers are not read yet.
+    """A network with a configuration, whose numbers are not read yet.
 
-    `tensors` bear the format's names, which `names` gives for ours; `stand_ins` are ours, for what the file lacks.
-    `ignored` matches names of theirs that carry nothing (filters that we build ourselves).
+    `tensors` have the format's names; `names` maps ours to them. `substitutes` replace tensors that the file lacks.
+    `ignored` matches the format's names of tensors that we do not need (filters that we build ourselves).
     """
 
     config: GeneratorConfig | DiscriminatorConfig
     tensors: Mapping[str, StoredTensor | Tensor]
-    names: Names
-    stand_ins: tuple[StandIn, ...] = ()
+    names: NameTable
+    substitutes: tuple[Substitute, ...] = ()
     ignored: str = r"(?!)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drafts:
-    """What a file holds. The discriminator is looked at last: one of another kind does not spoil its generator."""
+    """The networks of a file. The discriminator is read last, so the generator is read even if that fails."""
 
     format: str
     generator: Draft
@@ -61,13 +65,18 @@ class Drafts:
 
 
 def read_drafts(drafts: Drafts, max_bytes: int) -> Checkpoint:
-    """Our form of both networks, and what is to be said of them."""
+    """Read both networks into HandsOff's format, with warnings and the names of missing parts.
+
+    Raises:
+        CheckpointRefused: the generator does not fit its configuration.
+        BadValues: numbers of either network cannot be weights.
+    """
     generator = read_draft(drafts.generator, max_bytes)
-    stand_ins = drafts.generator.stand_ins
-    missing = [stand_in.missing for stand_in in stand_ins if stand_in.missing]
+    substitutes = drafts.generator.substitutes
+    missing = [substitute.missing for substitute in substitutes if substitute.missing]
     if MISSING_MEAN_W in missing:
         generator = with_measured_mean_w(generator)
-    warnings = [stand_in.warning for stand_in in stand_ins if stand_in.warning]
+    warnings = [substitute.warning for substitute in substitutes if substitute.warning]
     discriminator = None
     if drafts.discriminator is not None:
         try:
@@ -86,27 +95,28 @@ def read_drafts(drafts: Drafts, max_bytes: int) -> Checkpoint:
 
 
 def read_draft(draft: Draft, max_bytes: int) -> NetworkWeights:
-    """Our form of the network.
+    """Read the network into HandsOff's format.
 
     Raises:
-        CheckpointRefused: a tensor is missing, left over, of another shape than the configuration says or not finite,
-            or all of them together need more than `max_bytes`.
+        CheckpointRefused: a tensor is missing, has no place or has the wrong shape, or the network needs more than
+            `max_bytes`.
         BadValues: numbers are not finite or far too large.
     """
     shapes = network_shapes(draft.config)
     if 4 * sum(math.prod(shape) for shape in shapes.values()) > max_bytes:
         raise CheckpointRefused("it describes networks that are larger than the file")
-    stand_ins = {name: t for one in draft.stand_ins for name, t in one.make().items()}
-    theirs = {ours: renamed(ours, draft.names) for ours in shapes if ours not in stand_ins}
+    substitutes = {name: t for one in draft.substitutes for name, t in one.build().items()}
+    theirs = {ours: renamed(ours, draft.names) for ours in shapes if ours not in substitutes}
     _check_leftovers(draft, set(theirs.values()))
-    found = {ours: _found(draft, name, shapes[ours]) for ours, name in theirs.items()}
-    tensors = {ours: _read(theirs[ours], tensor) for ours, tensor in found.items()} | stand_ins
-    return NetworkWeights(draft.config.to_dict(), tensors)
+    # Every shape is checked before the first tensor is read.
+    checked = {ours: _checked(draft, name, shapes[ours]) for ours, name in theirs.items()}
+    tensors = {ours: _read(theirs[ours], tensor) for ours, tensor in checked.items()}
+    return NetworkWeights(draft.config.to_dict(), tensors | substitutes)
 
 
 def network_shapes(config: GeneratorConfig | DiscriminatorConfig) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of a network, which is laid out without memory for its numbers."""
-    check_numbers(config)
+    """Return the name and shape of every tensor of a network. The network is built without memory for its numbers."""
+    check_config(config)
     with torch.device("meta"):
         if isinstance(config, GeneratorConfig):
             network: nn.Module = Generator(config)
@@ -115,8 +125,8 @@ def network_shapes(config: GeneratorConfig | DiscriminatorConfig) -> dict[str, t
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
-def check_numbers(config: GeneratorConfig | DiscriminatorConfig) -> None:
-    """Refuse a configuration whose numbers are no sizes of a network, before one is laid out after them."""
+def check_config(config: GeneratorConfig | DiscriminatorConfig) -> None:
+    """Refuse a configuration with values that no network has, before a network is built from it."""
     sizes: list[tuple[str, Any, int, int]] = [
         ("number of blocks", len(config.channels), 1, MAX_BLOCKS),
         *(("channels", channels, 1, MAX_CHANNELS) for channels in config.channels),
@@ -128,47 +138,60 @@ def check_numbers(config: GeneratorConfig | DiscriminatorConfig) -> None:
     if isinstance(config, GeneratorConfig):
         sizes += [("z", config.z_dim, 1, MAX_LATENTS), ("w", config.w_dim, 1, MAX_LATENTS)]
     else:
-        sizes += [("deviation group", config.minibatch_std_group, 1, MAX_CHANNELS)]
-        sizes += [("deviation channels", config.minibatch_std_channels, 0, config.channels[0])]
-    for what, value, least, most in sizes:
+        sizes += [("minibatch std group", config.minibatch_std_group, 1, MAX_CHANNELS)]
+        sizes += [("minibatch std channels", config.minibatch_std_channels, 0, config.channels[0])]
+    for field, value, least, most in sizes:
         if type(value) is not int or not least <= value <= most:
             raise CheckpointRefused(
-                f"its {what} ({repr(value)[:30]}) is not from {least} to {most}"
+                f"expected its {field} from {least} to {most}, got {repr(value)[:30]}"
             )
-    if config.architecture not in get_args(Architecture):
-        raise CheckpointRefused(f"its architecture is {str(config.architecture)[:30]!r}")
+    architectures = get_args(Architecture)
+    if config.architecture not in architectures:
+        raise CheckpointRefused(
+            f"expected one of the architectures {', '.join(architectures)}, got {str(config.architecture)[:30]!r}"
+        )
     clamp = 1.0 if config.conv_clamp is None else config.conv_clamp
-    factors: tuple[object, ...] = (config.mapping_lr_multiplier, clamp)
-    for factor in factors:
+    factors: dict[str, object] = {
+        "mapping_lr_multiplier": config.mapping_lr_multiplier,
+        "conv_clamp": clamp,
+    }
+    for field, factor in factors.items():
         if not isinstance(factor, int | float) or not 0.0 < factor < math.inf:
-            raise CheckpointRefused(f"a factor in its configuration is {str(factor)[:30]}")
+            raise CheckpointRefused(
+                f"expected a {field} above 0 in its configuration, got {str(factor)[:30]}"
+            )
 
 
-def renamed(ours: str, names: Names) -> str:
-    """A format's name of a tensor of ours, by the first line of the table that fits."""
+def renamed(ours: str, names: NameTable) -> str:
+    """Return a format's name for one of our tensors, by the first row of the table that matches.
+
+    Raises:
+        LookupError: no row matches.
+    """
     for pattern, name in names:
         match = re.fullmatch(pattern, ours)
         if match:
             return name(*(int(part) if part.isdecimal() else part for part in match.groups()))
-    raise LookupError(f"the table has no line for {ours}")
+    raise LookupError(f"the table has no row for {ours}")
 
 
-def _found(draft: Draft, name: str, shape: tuple[int, ...]) -> StoredTensor | Tensor:
+def _checked(draft: Draft, name: str, shape: tuple[int, ...]) -> StoredTensor | Tensor:
+    """Return the tensor in the shape that the configuration requires."""
     tensor = draft.tensors.get(name)
     if tensor is None:
         raise CheckpointRefused(f"it lacks the tensor {name!r} of a StyleGAN2")
-    fitted = tensor if tuple(tensor.shape) == shape else None
+    reshaped = tensor if tuple(tensor.shape) == shape else None
     if isinstance(tensor, StoredTensor):
-        fitted = tensor.fitted(shape)
-    if fitted is None:
+        reshaped = tensor.reshaped(shape)
+    if reshaped is None:
         raise CheckpointRefused(
-            f"its tensor {name!r} has the shape {list(tensor.shape)} where {list(shape)} belongs"
+            f"expected the shape {list(shape)} of its tensor {name!r}, got {list(tensor.shape)}"
         )
-    return fitted
+    return reshaped
 
 
 def _read(name: str, tensor: StoredTensor | Tensor) -> Tensor:
-    """The numbers in float32. Raises `BadValues` where they are no weights."""
+    """Read the numbers as float32. Raise `BadValues` if they cannot be weights."""
     numbers = tensor.read() if isinstance(tensor, StoredTensor) else tensor.float()
     flaw = flaw_of(numbers)
     if flaw is not None:
@@ -177,12 +200,13 @@ def _read(name: str, tensor: StoredTensor | Tensor) -> Tensor:
 
 
 def _check_leftovers(draft: Draft, used: set[str]) -> None:
-    """A tensor that we have no place for is a part of the network that we would leave out."""
-    left = [
+    """Refuse tensors that our network has no place for: without them it would be another network."""
+    leftovers = [
         name for name in draft.tensors if name not in used and not re.fullmatch(draft.ignored, name)
     ]
-    if left:
-        some = ", ".join(repr(name[:80]) for name in left[:3])
+    if leftovers:
+        examples = ", ".join(repr(name[:80]) for name in leftovers[:3])
         raise CheckpointRefused(
-            f"{len(left)} of its tensors have no place in a StyleGAN2 ({some}): it is another network, or a variant"
+            f"{len(leftovers)} of its tensors have no place in a StyleGAN2 ({examples}): it is another network, or a"
+            " variant"
         )

@@ -1,4 +1,4 @@
-"""The low-pass filter that checkpoints carry along: it must be the one that our StyleGAN2 has built in."""
+"""Check the low-pass filter in a checkpoint: it must be the one that our StyleGAN2 has built in."""
 
 import torch
 
@@ -8,12 +8,14 @@ from workers.checkpoints.files.tensors import StoredTensor
 
 
 def check_filter(name: str, tensor: StoredTensor) -> None:
-    """Refuse another filter than [1, 3, 3, 1] in both directions, whatever its sum."""
-    fitted = tensor.fitted((4, 4))
-    if fitted is not None:
-        kernel = fitted.read()
+    """Refuse any filter except [1, 3, 3, 1] in both directions. Its sum does not matter."""
+    square = tensor.reshaped((4, 4))
+    if square is not None:
+        kernel = square.read()
         if torch.allclose(
             kernel / kernel.sum(), low_pass(1, gain=1.0, like=kernel)[0, 0], atol=1e-5
         ):
             return
-    raise CheckpointRefused(f"its filter {name!r} is not StyleGAN2's [1, 3, 3, 1]")
+    raise CheckpointRefused(
+        f"expected StyleGAN2's [1, 3, 3, 1] in its filter {name!r}, got another"
+    )

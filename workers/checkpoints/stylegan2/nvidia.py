@@ -1,6 +1,6 @@
-"""NVIDIA's StyleGAN2 (stylegan2-ada-pytorch, StyleGAN-Human, the stylegan3 repository) and our names for its tensors.
+"""Read NVIDIA's StyleGAN2 (stylegan2-ada-pytorch, StyleGAN-Human, the stylegan3 repository).
 
-The configuration is read from the modules' attributes and from shapes, never guessed from the class's source.
+The configuration comes from the modules' attributes and from shapes, never from the source code of the classes.
 """
 
 import re
@@ -9,37 +9,37 @@ from functools import partial
 
 from models.generators.stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
 from workers.checkpoints.checkpoint import CheckpointRefused
-from workers.checkpoints.stylegan2.drafts import MAX_BLOCKS, Draft, Drafts, Names
+from workers.checkpoints.stylegan2.drafts import MAX_BLOCKS, Draft, Drafts, NameTable
 from workers.checkpoints.stylegan2.filters import check_filter
 from workers.checkpoints.stylegan2.nvidia_modules import Network, network_of
-from workers.checkpoints.stylegan2.stand_ins import no_mean_w, no_noise
+from workers.checkpoints.stylegan2.substitutes import mean_w_placeholder, zero_noise
 
 FORMAT = "nvidia-pickle"
 
 IGNORED = r".*\.resample_filter"
-"""Checked against the filter that we build ourselves, and not kept."""
+"""Filters: checked against ours, and not kept."""
 
-# Ours => theirs; a block is named after the size that its (square) maps would have.
-GENERATOR_NAMES: Names = (
-    (r"mapping\.layers\.(\d+)\.(\w+)", lambda k, what: f"mapping.fc{k}.{what}"),
-    (r"mapping\.embed\.(\w+)", lambda what: f"mapping.embed.{what}"),
+# Ours => theirs. A block's name has the size that its maps would have if they were square.
+GENERATOR_NAMES: NameTable = (
+    (r"mapping\.layers\.(\d+)\.(\w+)", lambda k, part: f"mapping.fc{k}.{part}"),
+    (r"mapping\.embed\.(\w+)", lambda part: f"mapping.embed.{part}"),
     (r"mapping\.w_mean", lambda: "mapping.w_avg"),
-    (r"blocks\.(\d+)\.to_rgb\.(.+)", lambda k, what: f"synthesis.b{4 << k}.torgb.{what}"),
-    (r"blocks\.(\d+)\.(.+)", lambda k, what: f"synthesis.b{4 << k}.{what}"),
+    (r"blocks\.(\d+)\.to_rgb\.(.+)", lambda k, part: f"synthesis.b{4 << k}.torgb.{part}"),
+    (r"blocks\.(\d+)\.(.+)", lambda k, part: f"synthesis.b{4 << k}.{part}"),
 )
 
 
-def discriminator_names(num_blocks: int) -> Names:
-    """Ours => theirs; we count blocks from the highest resolution."""
+def discriminator_names(num_blocks: int) -> NameTable:
+    """Return the table from our names to theirs. We count blocks from the highest resolution."""
     top = 2 << num_blocks
     return (
-        (r"from_rgb\.(\w+)", lambda what: f"b{top}.fromrgb.{what}"),
-        (r"from_smaller_rgb\.(\d+)\.(\w+)", lambda k, what: f"b{top >> (k + 1)}.fromrgb.{what}"),
-        (r"blocks\.(\d+)\.(.+)", lambda k, what: f"b{top >> k}.{what}"),
-        (r"dense\.(\w+)", lambda what: f"b4.fc.{what}"),
-        (r"(conv|out)\.(\w+)", lambda layer, what: f"b4.{layer}.{what}"),
-        (r"mapping\.layers\.(\d+)\.(\w+)", lambda k, what: f"mapping.fc{k}.{what}"),
-        (r"mapping\.embed\.(\w+)", lambda what: f"mapping.embed.{what}"),
+        (r"from_rgb\.(\w+)", lambda part: f"b{top}.fromrgb.{part}"),
+        (r"from_smaller_rgb\.(\d+)\.(\w+)", lambda k, part: f"b{top >> (k + 1)}.fromrgb.{part}"),
+        (r"blocks\.(\d+)\.(.+)", lambda k, part: f"b{top >> k}.{part}"),
+        (r"dense\.(\w+)", lambda part: f"b4.fc.{part}"),
+        (r"(conv|out)\.(\w+)", lambda layer, part: f"b4.{layer}.{part}"),
+        (r"mapping\.layers\.(\d+)\.(\w+)", lambda k, part: f"mapping.fc{k}.{part}"),
+        (r"mapping\.embed\.(\w+)", lambda part: f"mapping.embed.{part}"),
     )
 
 
@@ -48,11 +48,11 @@ def drafts_of(
     discriminator: Callable[[tuple[int, int]], Draft] | None,
     warnings: tuple[str, ...] = (),
 ) -> Drafts:
-    """The draft of a generator, with that of a discriminator, which is made for the generator's base size."""
+    """Draft a generator. `discriminator` drafts one for the base size (height, width) of the generator."""
     network = network_of(generator)
     if not network.modules:
         warnings += (
-            "The file holds bare tensors: it was assumed that activations are not clamped.",
+            "The file has tensors without modules: its activations are assumed to be unclamped.",
         )
     draft = _draft_generator(network)
     return Drafts(
@@ -64,10 +64,10 @@ def drafts_of(
 
 
 def _draft_generator(network: Network) -> Draft:
-    """The generator's configuration and tensors.
+    """Read the generator's configuration from its attributes and shapes.
 
     Raises:
-        CheckpointRefused: it is another network, or a variant that our StyleGAN2 does not have.
+        CheckpointRefused: it is another network, or an unsupported variant of StyleGAN2.
     """
     num_blocks = min(network.count(r"synthesis\.b\d+\.conv1\.weight"), MAX_BLOCKS + 1)
     _check_layers(network, r"synthesis\.b\d+\.conv[01]|mapping\.fc\d+")
@@ -93,20 +93,20 @@ def _draft_generator(network: Network) -> Draft:
         num_classes=classes,
     )
     without_noise = network.attribute("use_noise", r"synthesis\.b\d+\.conv[01]") is False
-    stand_ins = [no_noise(config)] if without_noise else []
+    substitutes = [zero_noise(config)] if without_noise else []
     if "mapping.w_avg" not in network.tensors:
-        stand_ins.append(no_mean_w(config))
+        substitutes.append(mean_w_placeholder(config))
     return Draft(
         config=config,
         tensors=network.tensors,
         names=GENERATOR_NAMES,
-        stand_ins=tuple(stand_ins),
+        substitutes=tuple(substitutes),
         ignored=IGNORED,
     )
 
 
 def draft_discriminator(root: object, base_px: tuple[int, int]) -> Draft:
-    """`base_px` is the generator's: a discriminator's own tensors tell only the product."""
+    """Draft a discriminator. `base_px` (height, width) is the generator's: these tensors give only the product."""
     network = network_of(root)
     _check_layers(network, r"b\d+\.(conv0|conv1|conv|fc|fromrgb)|mapping\.fc\d+")
     num_blocks = 1 + min(network.count(r"b\d+\.conv0\.weight"), MAX_BLOCKS)
@@ -135,23 +135,23 @@ def draft_discriminator(root: object, base_px: tuple[int, int]) -> Draft:
 
 
 def _check_layers(network: Network, parts: str) -> None:
-    """Refuse what the configuration has no word for."""
+    """Refuse activations and filters that the configuration cannot express."""
     activation = network.attribute("activation", parts)
     if activation not in (None, "lrelu"):
-        raise CheckpointRefused(f"its activation is {activation!r}; StyleGAN2's is lrelu")
+        raise CheckpointRefused(f"expected StyleGAN2's activation lrelu, got {activation!r}")
     for name, tensor in network.tensors.items():
         if re.fullmatch(IGNORED, name):
             check_filter(name, tensor)
 
 
 def _architecture(network: Network, shortcuts: str, small_rgb: str) -> Architecture:
-    """Told by what only one of them has: shortcuts, or an image already at the smallest size."""
+    """Return the architecture: only resnet has shortcuts, only skip has an image at the smallest size."""
     if network.count(shortcuts):
         return "resnet"
     return "skip" if small_rgb in network.tensors else "orig"
 
 
 def _lr_multiplier(network: Network) -> float:
-    """The mapping's, which its layers keep as the gain of their biases; 0.01 in all that is published."""
+    """Return the mapping's multiplier: the gain of its layers' biases, 0.01 in all published networks."""
     gain = network.number("bias_gain", r"mapping\.fc\d+")
     return 0.01 if gain is None else gain

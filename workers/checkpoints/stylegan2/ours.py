@@ -1,4 +1,4 @@
-"""Our own form: NAME.safetensors beside NAME.json, in a folder or a zip; or one safetensors with JSON in its head."""
+"""Read HandsOff's format: NAME.safetensors and NAME.json in a folder or a zip, or one safetensors with the JSON."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -11,98 +11,98 @@ from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorCon
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive
-from workers.checkpoints.stylegan2.drafts import Draft, Names, read_draft
+from workers.checkpoints.stylegan2.drafts import Draft, NameTable, read_draft
 from workers.checkpoints.wrapped_names import (
     AVERAGED,
     DISCRIMINATOR,
     GENERATOR,
     NEUTRAL,
-    bare_name,
-    words_of,
+    without_wrappers,
+    words_of_path,
 )
 
 FORMAT = "handsoff"
 
 MAX_JSON_BYTES = 1_000_000
 MAX_UNPACKING = 4
-"""Times that weights may be larger than their zip: they shrink by a tenth, rounded ones by half."""
+"""How many times larger weights may be than their zip. Deflate shrinks them by a tenth, rounded ones by half."""
 
 SMALL_ZIP_BYTES = 2**20
 
-MARKS = {"generator": "blocks.0.const", "discriminator": "from_rgb.weight"}
-"""A tensor that each network has: what is before it is a prefix."""
+MARKERS = {"generator": "blocks.0.const", "discriminator": "from_rgb.weight"}
+"""A tensor that every such network has. The text before it in a name is a prefix."""
 
 CONFIGS: dict[str, type[GeneratorConfig | DiscriminatorConfig]] = {
     "generator": GeneratorConfig,
     "discriminator": DiscriminatorConfig,
 }
 
-SAME_NAMES: Names = ((r"(.+)", str),)
+SAME_NAMES: NameTable = ((r"(.+)", str),)
 
-Member = Callable[[str, int | None], bytes | None]
-"""A file's bytes by its name and a limit of bytes, None where there is none."""
+ReadMember = Callable[[str, int | None], bytes | None]
+"""Read a file by its name and a limit of bytes; None if the file is missing."""
 
 
 def read_folder(folder: Path) -> Checkpoint:
-    """A folder that `write_network` has written, or `convert`."""
+    """Read a folder that `write_network` or `convert` wrote."""
 
-    def member(name: str, max_bytes: int | None) -> bytes | None:
+    def read_member(name: str, max_bytes: int | None) -> bytes | None:
         path = folder / name
         if not path.is_file():
             return None
         if max_bytes is not None and path.stat().st_size > max_bytes:
-            raise CheckpointRefused(f"{name} has more than {max_bytes} bytes")
+            raise CheckpointRefused(f"expected at most {max_bytes} bytes in {name}, got more")
         return path.read_bytes()
 
-    return _read_pairs(member)
+    return _read_pairs(read_member)
 
 
 def read_zip(archive: Archive) -> Checkpoint:
-    """Such a folder as a zip; the files may lie in a folder of their own."""
+    """Read such a folder as a zip. Its files may be in a folder inside the zip."""
     folder = _folder(archive.members)
-    most = MAX_UNPACKING * archive.zip_bytes + SMALL_ZIP_BYTES
+    limit = MAX_UNPACKING * archive.zip_bytes + SMALL_ZIP_BYTES
 
-    def member(name: str, max_bytes: int | None) -> bytes | None:
+    def read_member(name: str, max_bytes: int | None) -> bytes | None:
         if folder + name not in archive.members:
             return None
-        return archive.read(folder + name, most if max_bytes is None else max_bytes)
+        return archive.read(folder + name, limit if max_bytes is None else max_bytes)
 
-    return _read_pairs(member)
+    return _read_pairs(read_member)
 
 
-def holds_ours(archive: Archive) -> bool:
-    """Whether a zip is one of ours."""
+def is_our_zip(archive: Archive) -> bool:
+    """Return whether a zip is in HandsOff's format."""
     return f"{_folder(archive.members)}generator.json" in archive.members
 
 
 def read_file(
     metadata: Mapping[str, str], tensors: Mapping[str, Tensor], num_bytes: int
 ) -> Checkpoint:
-    """One safetensors file; its metadata holds the JSON of each network, whose tensors bear its name in front."""
+    """Read one safetensors file: the JSON of each network in the metadata, its name before each tensor's name."""
     networks = {}
-    plain = _without_wrappers(tensors)
+    unwrapped = _without_wrappers(tensors)
     for name in CONFIGS.keys() & metadata.keys():
         own = {
             key.removeprefix(f"{name}."): tensor
-            for key, tensor in plain.items()
+            for key, tensor in unwrapped.items()
             if key.startswith(f"{name}.")
         }
         networks[name] = _network(name, metadata[name].encode(), own, num_bytes)
     return _checkpoint(networks)
 
 
-def _read_pairs(member: Member) -> Checkpoint:
+def _read_pairs(read_member: ReadMember) -> Checkpoint:
     networks = {}
     for name in CONFIGS:
-        described, data = (
-            member(f"{name}.json", MAX_JSON_BYTES),
-            member(f"{name}.safetensors", None),
-        )
-        if described is not None and data is not None:
+        config = read_member(f"{name}.json", MAX_JSON_BYTES)
+        data = read_member(f"{name}.safetensors", None)
+        if config is not None and data is not None:
             _, tensors = safetensors_files.read(data)
-            networks[name] = _network(name, described, _without_wrappers(tensors), len(data))
+            networks[name] = _network(name, config, _without_wrappers(tensors), len(data))
     if "generator" not in networks:
-        raise CheckpointRefused("it holds no generator.safetensors beside a generator.json")
+        raise CheckpointRefused(
+            "expected generator.safetensors with generator.json, got no such pair"
+        )
     return _checkpoint(networks)
 
 
@@ -117,46 +117,48 @@ def _checkpoint(networks: Mapping[str, NetworkWeights]) -> Checkpoint:
 
 
 def _network(
-    name: str, described: bytes, tensors: Mapping[str, Tensor], num_bytes: int
+    name: str, config_json: bytes, tensors: Mapping[str, Tensor], num_bytes: int
 ) -> NetworkWeights:
-    if len(described) > MAX_JSON_BYTES:
-        raise CheckpointRefused(f"its {name}.json has {len(described)} bytes")
+    if len(config_json) > MAX_JSON_BYTES:
+        raise CheckpointRefused(
+            f"expected at most {MAX_JSON_BYTES} bytes in its {name}.json, got {len(config_json)}"
+        )
     try:
-        config: Any = CONFIGS[name].from_dict(json.loads(described))
+        config: Any = CONFIGS[name].from_dict(json.loads(config_json))
         own = _without_prefix(name, tensors)
         draft = Draft(config=config, tensors=own, names=SAME_NAMES)
-        # Half precision becomes float32: twice the bytes, and the header's worth of room.
+        # Half precision becomes float32, which takes twice the bytes.
         return read_draft(draft, 2 * num_bytes)
     except CheckpointRefused:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise CheckpointRefused(
-            f"its {name}.json is not readable as the configuration of a {name} ({_sentence(error)})",
+            f"its {name}.json is not readable as the configuration of a {name} ({_explain(error)})",
             "Write it with `python -m workers.checkpoints convert`.",
         ) from error
 
 
 def _without_wrappers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors, what DataParallel and torch.compile add taken out of their names."""
-    bare = {bare_name(name): tensor for name, tensor in tensors.items()}
-    if len(bare) < len(tensors):
+    """Return the tensors under names without the parts that DataParallel and torch.compile add."""
+    unwrapped = {without_wrappers(name): tensor for name, tensor in tensors.items()}
+    if len(unwrapped) < len(tensors):
         raise CheckpointRefused(
             "it holds tensors twice, with and without a wrapper such as 'module.'"
         )
-    return bare
+    return unwrapped
 
 
 def _without_prefix(name: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """The tensors, a prefix such as `g_ema.` taken off all of them."""
-    mark = MARKS[name]
-    prefixes = [key.removesuffix(mark) for key in tensors if key.endswith(f".{mark}")]
-    if mark in tensors or not prefixes:
+    """Return the tensors under names without a common prefix such as `g_ema.`."""
+    marker = MARKERS[name]
+    prefixes = [key.removesuffix(marker) for key in tensors if key.endswith(f".{marker}")]
+    if marker in tensors or not prefixes:
         return tensors
-    known = AVERAGED | GENERATOR | DISCRIMINATOR | NEUTRAL
-    if len(prefixes) > 1 or not words_of(prefixes[0].split(".")) <= known:
+    allowed = AVERAGED | GENERATOR | DISCRIMINATOR | NEUTRAL
+    if len(prefixes) > 1 or not words_of_path(prefixes[0].split(".")) <= allowed:
         raise CheckpointRefused(
             f"its {name}'s tensors begin with {prefixes[0][:40]!r}; expected no prefix, or one such as g_ema, module",
-            "Save the network's own state_dict().",
+            "Save the network's state_dict().",
         )
     return {
         key.removeprefix(prefixes[0]): tensor
@@ -165,14 +167,14 @@ def _without_prefix(name: str, tensors: Mapping[str, Tensor]) -> Mapping[str, Te
     }
 
 
-def _sentence(error: Exception) -> str:
-    """What a person can use of an error about JSON or a configuration: no names of Python's."""
+def _explain(error: Exception) -> str:
+    """Return the part of an error about JSON or a configuration that helps a user, without names of Python types."""
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} in line {error.lineno}"
     return "fields are missing, unknown or of the wrong kind"
 
 
 def _folder(names: Iterable[str]) -> str:
-    """The folder inside of a zip that everything lies in, with its slash; empty without one."""
-    found = [name for name in names if name.endswith("generator.json")]
-    return found[0].removesuffix("generator.json") if found else ""
+    """Return the folder of the files inside a zip, with its slash; empty without one."""
+    configs = [name for name in names if name.endswith("generator.json")]
+    return configs[0].removesuffix("generator.json") if configs else ""

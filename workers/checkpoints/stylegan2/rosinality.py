@@ -1,4 +1,4 @@
-"""The networks of rosinality/stylegan2-pytorch and its heirs: tensors, whose shapes alone tell the configuration."""
+"""Read the networks of rosinality/stylegan2-pytorch and its forks. The tensors' shapes give the configuration."""
 
 import re
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from torch import Tensor
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from workers.checkpoints.checkpoint import CheckpointRefused
 from workers.checkpoints.files.tensors import StoredTensor
-from workers.checkpoints.stylegan2.drafts import Draft, Drafts, Names
+from workers.checkpoints.stylegan2.drafts import Draft, Drafts, NameTable
 from workers.checkpoints.stylegan2.filters import check_filter
-from workers.checkpoints.stylegan2.stand_ins import drawn_noise, no_mean_w
+from workers.checkpoints.stylegan2.substitutes import mean_w_placeholder, random_noise
 from workers.checkpoints.wrapped_names import State
 
 FORMAT = "rosinality"
@@ -26,19 +26,19 @@ LAYER = {
 }
 TO_RGB = LAYER | {"bias": "bias"}
 
-# Ours => theirs. Their lists run on over the blocks: two convolutions each, the first block has names of its own.
-GENERATOR_NAMES: Names = (
-    (r"mapping\.layers\.(\d+)\.(\w+)", lambda k, what: f"style.{k + 1}.{what}"),
+# Ours => theirs. They number all convolutions through, two per block; the first block has other names.
+GENERATOR_NAMES: NameTable = (
+    (r"mapping\.layers\.(\d+)\.(\w+)", lambda k, part: f"style.{k + 1}.{part}"),
     (r"blocks\.0\.const", lambda: "input.input"),
     (r"blocks\.(\d+)\.conv(\d)\.noise_const", lambda k, n: f"noises.noise_{2 * k - 1 + n}"),
-    (r"blocks\.0\.conv1\.(.+)", lambda what: f"conv1.{LAYER[what]}"),
-    (r"blocks\.0\.to_rgb\.(.+)", lambda what: f"to_rgb1.{TO_RGB[what]}"),
-    (r"blocks\.(\d+)\.conv(\d)\.(.+)", lambda k, n, what: f"convs.{2 * k - 2 + n}.{LAYER[what]}"),
-    (r"blocks\.(\d+)\.to_rgb\.(.+)", lambda k, what: f"to_rgbs.{k - 1}.{TO_RGB[what]}"),
+    (r"blocks\.0\.conv1\.(.+)", lambda part: f"conv1.{LAYER[part]}"),
+    (r"blocks\.0\.to_rgb\.(.+)", lambda part: f"to_rgb1.{TO_RGB[part]}"),
+    (r"blocks\.(\d+)\.conv(\d)\.(.+)", lambda k, n, part: f"convs.{2 * k - 2 + n}.{LAYER[part]}"),
+    (r"blocks\.(\d+)\.to_rgb\.(.+)", lambda k, part: f"to_rgbs.{k - 1}.{TO_RGB[part]}"),
 )
 
-# Their layers are lists: a blur where one halves, the convolution, its activation with the bias.
-DISCRIMINATOR_NAMES: Names = (
+# Each of their layers is a list: a blur if the layer halves the size, the convolution, its activation with the bias.
+DISCRIMINATOR_NAMES: NameTable = (
     (r"from_rgb\.weight", lambda: "convs.0.0.weight"),
     (r"from_rgb\.bias", lambda: "convs.0.1.bias"),
     (r"blocks\.(\d+)\.conv0\.weight", lambda k: f"convs.{k + 1}.conv1.0.weight"),
@@ -48,12 +48,12 @@ DISCRIMINATOR_NAMES: Names = (
     (r"blocks\.(\d+)\.skip\.weight", lambda k: f"convs.{k + 1}.skip.1.weight"),
     (r"conv\.weight", lambda: "final_conv.0.weight"),
     (r"conv\.bias", lambda: "final_conv.1.bias"),
-    (r"dense\.(\w+)", lambda what: f"final_linear.0.{what}"),
-    (r"out\.(\w+)", lambda what: f"final_linear.1.{what}"),
+    (r"dense\.(\w+)", lambda part: f"final_linear.0.{part}"),
+    (r"out\.(\w+)", lambda part: f"final_linear.1.{part}"),
 )
 
 IGNORED = r".*\.kernel"
-"""Checked against the filter that we build ourselves, and not kept."""
+"""Filters: checked against ours, and not kept."""
 
 
 def drafts_of(
@@ -62,7 +62,7 @@ def drafts_of(
     discriminator: Callable[[tuple[int, int]], Draft] | None,
     warnings: tuple[str, ...] = (),
 ) -> Drafts:
-    """The draft of a generator, with that of a discriminator, which is made for the generator's base size."""
+    """Draft a generator. `discriminator` drafts one for the base size (height, width) of the generator."""
     draft = _draft_generator(state, mean_w)
     return Drafts(
         format=FORMAT,
@@ -73,7 +73,7 @@ def drafts_of(
 
 
 def _draft_generator(state: State, mean_w: StoredTensor | None) -> Draft:
-    """The generator's configuration, read from shapes, and its tensors; `mean_w` is the file's latent_avg, or None."""
+    """Read the generator's configuration from its shapes. `mean_w` is the file's latent_avg, or None."""
     _check_filters(state)
     num_blocks = 1 + sum(re.fullmatch(r"to_rgbs\.\d+\.bias", name) is not None for name in state)
     channels = [_shape(state, "conv1.conv.weight")[1]]
@@ -88,24 +88,24 @@ def _draft_generator(state: State, mean_w: StoredTensor | None) -> Draft:
         num_mapping_layers=layers,
     )
     tensors: dict[str, StoredTensor | Tensor] = dict(state)
-    stand_ins = []
+    substitutes = []
     if mean_w is None:
-        stand_ins.append(no_mean_w(config))
+        substitutes.append(mean_w_placeholder(config))
     else:
         tensors["latent_avg"] = _first_row(mean_w)
-    if "noises.noise_0" not in state:  # the oldest files drew their noise anew every time
-        stand_ins.append(drawn_noise(config))
+    if "noises.noise_0" not in state:  # the oldest code drew new noise for every image
+        substitutes.append(random_noise(config))
     return Draft(
         config=config,
         tensors=tensors,
         names=((r"mapping\.w_mean", lambda: "latent_avg"), *GENERATOR_NAMES),
-        stand_ins=tuple(stand_ins),
+        substitutes=tuple(substitutes),
         ignored=IGNORED,
     )
 
 
 def draft_discriminator(state: State, base_px: tuple[int, int]) -> Draft:
-    """The discriminator of a training checkpoint; `base_px` is its generator's."""
+    """Draft the discriminator of a training checkpoint. `base_px` (height, width) is its generator's."""
     _check_filters(state)
     last = _shape(state, "final_conv.0.weight")
     num_blocks = 1 + sum(
@@ -121,7 +121,7 @@ def draft_discriminator(state: State, base_px: tuple[int, int]) -> Draft:
 
 
 def _first_row(mean: StoredTensor) -> StoredTensor:
-    """Some files repeat the mean for every layer."""
+    """Return the mean of one layer: some files repeat it for every layer."""
     return replace(mean, shape=mean.shape[-1:], strides=mean.strides[-1:])
 
 

@@ -1,4 +1,4 @@
-"""Promises of `workers.checkpoints.stylegan2.nvidia`: the discriminator equals its written-out layers."""
+"""NVIDIA's networks: the discriminator equals an independent implementation, and unsupported variants are refused."""
 
 import math
 from pathlib import Path
@@ -22,14 +22,14 @@ FIXTURES = Path(__file__).parents[3] / "fixtures" / "checkpoints"
 
 
 def networks(name: str) -> dict[str, Module]:
-    """The top of a fixture, as its pickle describes it."""
+    """Return the networks of a fixture, as its pickle describes them."""
     top = read_pickle(Source((FIXTURES / name).read_bytes()), PICKLE_NAMES, Budget.for_file(10**7))
     assert isinstance(top, dict)
     return top
 
 
-class WrittenOut:
-    """A residual discriminator by NVIDIA's names: every layer in a line, nothing of ours in it."""
+class ReferenceDiscriminator:
+    """A residual discriminator under NVIDIA's names, written in plain PyTorch without our layers."""
 
     def __init__(self, tensors: dict[str, Tensor], px: int) -> None:
         self.tensors, self.px = tensors, px
@@ -62,13 +62,13 @@ class WrittenOut:
             y = self.conv(self.conv(x, f"b{px}.conv0"), f"b{px}.conv1", halve=True)
             x = (y + self.conv(x, f"b{px}.skip", halve=True, linear=True)) * math.sqrt(0.5)
             px //= 2
-        deviation = (x.var(dim=0, unbiased=False) + 1e-8).sqrt().mean()
-        x = torch.cat([x, deviation.expand(len(x), 1, px, px)], dim=1)
+        std = (x.var(dim=0, unbiased=False) + 1e-8).sqrt().mean()
+        x = torch.cat([x, std.expand(len(x), 1, px, px)], dim=1)
         x = F.leaky_relu(self.dense(self.conv(x, "b4.conv").flatten(1), "b4.fc"), 0.2)
         x = self.dense(x * math.sqrt(2), "b4.out")
-        return (x * self.classes(classes)).sum(dim=1) / math.sqrt(x.shape[1])
+        return (x * self.embed_classes(classes)).sum(dim=1) / math.sqrt(x.shape[1])
 
-    def classes(self, one_hot: Tensor) -> Tensor:
+    def embed_classes(self, one_hot: Tensor) -> Tensor:
         y = self.dense(one_hot, "mapping.embed")
         y = y * (y.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
         for k in range(8):
@@ -76,21 +76,22 @@ class WrittenOut:
         return y
 
 
-def test_a_conditional_discriminator_equals_its_layers_written_out() -> None:
-    """One group of three images; the class embedding, the projection and every gain in their places."""
+def test_a_conditional_discriminator_equals_the_reference() -> None:
+    """For one group of three images, the class embedding, the projection and every gain are the same."""
     name = "nvidia-ada-resnet-conditional-32.pkl"
-    described = network_of(networks(name)["D"])
-    written = WrittenOut({k: tensor.read() for k, tensor in described.tensors.items()}, px=32)
+    network = network_of(networks(name)["D"])
+    tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
+    reference = ReferenceDiscriminator(tensors, px=32)
     weights = read_checkpoint(FIXTURES / name).discriminator
     assert weights is not None
     ours = build_discriminator(weights.config, weights.tensors)
     images, classes = torch.randn(3, 3, 32, 32), torch.tensor([0, 2, 4])
-    wanted = written.logits(images, F.one_hot(classes, 5).float())
-    assert torch.allclose(ours(images, classes), wanted, atol=1e-6, rtol=1e-4)
+    expected = reference.logits(images, F.one_hot(classes, 5).float())
+    assert torch.allclose(ours(images, classes), expected, atol=1e-6, rtol=1e-4)
 
 
-def test_without_an_average_the_generator_in_training_is_taken() -> None:
-    """And the user is told."""
+def test_without_an_average_the_generator_in_training_is_used() -> None:
+    """The user gets a warning."""
     top = networks("nvidia-ada-skip-32.pkl")
     drafts = drafts_of({"G": top["G"]})
     checkpoint = read_drafts(drafts, 10**8)
@@ -98,8 +99,8 @@ def test_without_an_average_the_generator_in_training_is_taken() -> None:
     assert checkpoint.missing == ("discriminator",)
 
 
-def test_a_discriminator_of_another_kind_does_not_spoil_its_generator() -> None:
-    """It is left out, and the warning says why."""
+def test_an_unsupported_discriminator_does_not_fail_the_generator() -> None:
+    """The discriminator is left out, and the warning says why."""
     top = networks("nvidia-ada-skip-32.pkl")
     checkpoint = read_drafts(drafts_of({"G_ema": top["G_ema"], "D": top["G"]}), 10**8)
     assert checkpoint.discriminator is None
@@ -107,7 +108,7 @@ def test_a_discriminator_of_another_kind_does_not_spoil_its_generator() -> None:
 
 
 def changed(module: Module, path: list[str], **attributes: object) -> Module:
-    """A copy of a module in which the part at `path` has other attributes."""
+    """Copy a module, with other attributes in the part at `path`."""
     state = dict(module.state)
     if path:
         children = dict(state["_modules"])
@@ -119,23 +120,23 @@ def changed(module: Module, path: list[str], **attributes: object) -> Module:
 @pytest.mark.parametrize(
     ("path", "attributes", "message"),
     [
-        (["synthesis", "b8", "conv0"], {"conv_clamp": 128}, "differ in conv_clamp"),
-        (["mapping", "fc0"], {"activation": "relu"}, "differ in activation"),
-        (["mapping", "fc0"], {"bias_gain": "0.01"}, "differ in bias_gain"),
-        (["mapping", "fc0"], {"bias_gain": [1]}, "'bias_gain' is neither"),
+        (["synthesis", "b8", "conv0"], {"conv_clamp": 128}, "expected the same conv_clamp"),
+        (["mapping", "fc0"], {"activation": "relu"}, "expected the same activation"),
+        (["mapping", "fc0"], {"bias_gain": "0.01"}, "expected the same bias_gain"),
+        (["mapping", "fc0"], {"bias_gain": [1]}, "expected a number or a text as its 'bias_gain'"),
     ],
 )
-def test_what_the_configuration_has_no_word_for_is_refused(
+def test_attributes_that_the_configuration_cannot_express_are_refused(
     path: list[str], attributes: dict[str, object], message: str
 ) -> None:
-    """Layers that differ from one another, or from StyleGAN2's."""
+    """The attributes differ between layers, or from StyleGAN2's."""
     generator = changed(networks("nvidia-ada-skip-32.pkl")["G_ema"], path, **attributes)
     with pytest.raises(CheckpointRefused, match=message):
         drafts_of({"G_ema": generator})
 
 
 def test_networks_without_noise_get_noise_of_no_strength() -> None:
-    """Trained with use_noise=False, they have neither maps nor strengths."""
+    """Networks trained with use_noise=False have neither maps nor strengths."""
     generator = networks("nvidia-ada-skip-32.pkl")["G_ema"]
     for block in ("b4", "b8", "b16", "b32"):
         for layer in ("conv0", "conv1") if block != "b4" else ("conv1",):
@@ -151,12 +152,12 @@ def test_networks_without_noise_get_noise_of_no_strength() -> None:
 
 
 def test_another_filter_is_refused() -> None:
-    """Ours is built in; images made with another one would be others."""
+    """Our filter is built in. Another filter would give other images."""
     generator = networks("nvidia-ada-skip-32.pkl")["G_ema"]
     block = generator.state["_modules"]["synthesis"].state["_modules"]["b8"]
     kernel = block.state["_buffers"]["resample_filter"]
     shifted = StoredTensor(kernel.storage, 0, (4, 4), (0, 1))
     buffers = {**block.state["_buffers"], "resample_filter": shifted}
     generator = changed(generator, ["synthesis", "b8"], _buffers=buffers)
-    with pytest.raises(CheckpointRefused, match=r"not StyleGAN2's \[1, 3, 3, 1\]"):
+    with pytest.raises(CheckpointRefused, match=r"expected StyleGAN2's \[1, 3, 3, 1\]"):
         drafts_of({"G_ema": generator})

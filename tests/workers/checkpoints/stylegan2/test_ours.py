@@ -1,4 +1,4 @@
-"""Promises of `workers.checkpoints.stylegan2.ours`: our own form in a folder, a zip or one file."""
+"""HandsOff's format in a folder, a zip or one file."""
 
 import json
 from pathlib import Path
@@ -21,13 +21,13 @@ DISCRIMINATOR = DiscriminatorConfig(channels=(8, 4))
 
 @pytest.fixture
 def generator() -> Generator:
-    """An 8 px generator."""
+    """Build an 8 px generator."""
     return Generator(GENERATOR)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, generator: Generator) -> Path:
-    """It and its discriminator as our tools write them."""
+    """Write the generator and a discriminator as our tools do."""
     folder = tmp_path / "networks"
     write_network(folder, "generator", generator, GENERATOR.to_dict())
     write_network(folder, "discriminator", Discriminator(DISCRIMINATOR), DISCRIMINATOR.to_dict())
@@ -35,22 +35,22 @@ def folder(tmp_path: Path, generator: Generator) -> Path:
 
 
 def assert_same(checkpoint: Checkpoint, generator: Generator) -> None:
-    """The checkpoint is this generator's."""
+    """Assert that the checkpoint holds this generator."""
     assert GeneratorConfig.from_dict(checkpoint.generator.config) == GENERATOR
     for name, tensor in generator.state_dict().items():
         assert torch.equal(checkpoint.generator.tensors[name], tensor)
 
 
-def test_a_folder_comes_back(folder: Path, generator: Generator) -> None:
-    """Both networks, bit by bit."""
+def test_a_folder_is_read(folder: Path, generator: Generator) -> None:
+    """Both networks are equal, bit by bit."""
     checkpoint = read_checkpoint(folder)
     assert_same(checkpoint, generator)
     assert checkpoint.discriminator is not None
     assert checkpoint.missing == ()
 
 
-def test_a_folder_without_discriminator_says_so(folder: Path) -> None:
-    """What is missing is named."""
+def test_a_missing_discriminator_is_reported(folder: Path) -> None:
+    """The checkpoint lists it as missing."""
     (folder / "discriminator.json").unlink()
     assert read_checkpoint(folder).missing == ("discriminator",)
 
@@ -59,21 +59,21 @@ def test_a_folder_without_discriminator_says_so(folder: Path) -> None:
 def test_a_zip_of_the_folder_is_read(
     inner: str, folder: Path, generator: Generator, tmp_path: Path
 ) -> None:
-    """Compressed or not, with the folder's name in it or without."""
+    """Members can be compressed, and can be in a folder inside the zip."""
     with ZipFile(tmp_path / "networks.zip", "w", ZIP_DEFLATED) as archive:
         for path in folder.iterdir():
             archive.write(path, inner + path.name)
     assert_same(read_checkpoint(tmp_path / "networks.zip"), generator)
 
 
-def test_one_file_may_hold_it_all(tmp_path: Path, generator: Generator) -> None:
-    """The JSON in the metadata, the network's name before each tensor's; half precision is widened."""
+def test_one_safetensors_file_is_read(tmp_path: Path, generator: Generator) -> None:
+    """Its metadata has the JSON, and tensor names begin with the network's name. Half precision becomes float32."""
     tensors = {f"generator.{k}": v.contiguous() for k, v in generator.state_dict().items()}
     metadata = {"generator": json.dumps(GENERATOR.to_dict())}
     safetensors.torch.save_file(tensors, tmp_path / "one.safetensors", metadata)
     assert_same(read_checkpoint(tmp_path / "one.safetensors"), generator)
-    halves = {name: tensor.half() for name, tensor in tensors.items()}
-    safetensors.torch.save_file(halves, tmp_path / "half.safetensors", metadata)
+    half_precision = {name: tensor.half() for name, tensor in tensors.items()}
+    safetensors.torch.save_file(half_precision, tmp_path / "half.safetensors", metadata)
     read = read_checkpoint(tmp_path / "half.safetensors").generator.tensors
     assert {tensor.dtype for tensor in read.values()} == {torch.float32}
 
@@ -82,7 +82,10 @@ def test_one_file_may_hold_it_all(tmp_path: Path, generator: Generator) -> None:
     ("change", "message"),
     [
         ({"blocks.0.const": None}, "lacks the tensor 'blocks.0.const'"),
-        ({"blocks.0.const": torch.zeros(8, 4, 5)}, r"\[8, 4, 5\] where \[8, 4, 4\] belongs"),
+        (
+            {"blocks.0.const": torch.zeros(8, 4, 5)},
+            r"expected the shape \[8, 4, 4\] of its tensor 'blocks.0.const', got \[8, 4, 5\]",
+        ),
         ({"blocks.0.const": torch.full((8, 4, 4), torch.nan)}, "not finite"),
         ({"blocks.9.conv1.weight": torch.zeros(1)}, "no place in a StyleGAN2"),
     ],
@@ -91,7 +94,7 @@ def test_one_file_may_hold_it_all(tmp_path: Path, generator: Generator) -> None:
 def test_every_tensor_must_fit(
     change: dict[str, torch.Tensor | None], message: str, folder: Path, generator: Generator
 ) -> None:
-    """What does not make exactly the network of the JSON is refused, with the tensor's name."""
+    """Tensors that do not fit the network of the JSON are refused by name."""
     changed = {**generator.state_dict(), **change}
     tensors = {name: t.contiguous() for name, t in changed.items() if t is not None}
     safetensors.torch.save_file(tensors, folder / "generator.safetensors")
@@ -100,7 +103,7 @@ def test_every_tensor_must_fit(
 
 
 def test_networks_larger_than_their_file_are_refused(folder: Path) -> None:
-    """A description alone allocates nothing."""
+    """A large configuration allocates no memory."""
     large = {**GENERATOR.to_dict(), "channels": [8192] * 12}
     (folder / "generator.json").write_text(json.dumps(large))
     with pytest.raises(CheckpointRefused, match="larger than the file"):

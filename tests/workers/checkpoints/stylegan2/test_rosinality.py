@@ -1,4 +1,4 @@
-"""Promises of `workers.checkpoints.stylegan2.rosinality`: training checkpoints, encoder files, and the oldest ones."""
+"""Rosinality's networks in training checkpoints, in encoders' files and in the oldest files."""
 
 from pathlib import Path
 from typing import Any
@@ -23,26 +23,26 @@ FILE = Path(__file__).parents[3] / "fixtures" / "checkpoints" / "rosinality-lega
 
 @pytest.fixture
 def top() -> dict[str, Any]:
-    """A converted file: g_ema and latent_avg."""
-    found = read_legacy(Source(FILE.read_bytes()), PICKLE_NAMES, Budget.for_file(10**6))
-    assert isinstance(found, dict)
-    return found
+    """Return the top-level value of a converted file: g_ema and latent_avg."""
+    value = read_legacy(Source(FILE.read_bytes()), PICKLE_NAMES, Budget.for_file(10**6))
+    assert isinstance(value, dict)
+    return value
 
 
 def read(top: dict[str, Any]) -> Checkpoint:
-    """What is made of such a top."""
+    """Convert a top-level value to a checkpoint."""
     return read_drafts(drafts_of(top), 10**8)
 
 
 def stored(tensor: Tensor) -> StoredTensor:
-    """A tensor as a file has it."""
+    """Return a tensor in the form of a file's tensors."""
     data = memoryview(tensor.contiguous().numpy().tobytes())
     storage = Storage(torch.float32, tensor.numel(), data)
     return StoredTensor(storage, 0, tuple(tensor.shape), tensor.contiguous().stride())
 
 
 def test_the_generator_in_an_encoders_file_is_found(top: dict[str, Any]) -> None:
-    """PSP and its heirs keep it under `decoder.`, and repeat the mean for every layer."""
+    """Encoders such as pSp keep the generator under `decoder.`, and repeat the mean for every layer."""
     mean = top["latent_avg"].read()
     tensors = {f"decoder.{name}": tensor for name, tensor in top["g_ema"].items()}
     tensors["encoder.input_layer.0.weight"] = stored(torch.zeros(1))
@@ -53,7 +53,7 @@ def test_the_generator_in_an_encoders_file_is_found(top: dict[str, Any]) -> None
 
 
 def test_the_oldest_files_have_no_noise_maps(top: dict[str, Any]) -> None:
-    """They are drawn, the same every time, and the user is told."""
+    """The maps are drawn from a fixed seed, and the user gets a warning."""
     kept = {name: t for name, t in top["g_ema"].items() if not name.startswith("noises.")}
     first, second = read({**top, "g_ema": kept}), read({**top, "g_ema": kept})
     assert "noise maps" in first.missing
@@ -63,8 +63,8 @@ def test_the_oldest_files_have_no_noise_maps(top: dict[str, Any]) -> None:
     assert drawn.equal(second.generator.tensors["blocks.2.conv1.noise_const"])
 
 
-def test_a_training_checkpoint_brings_its_discriminator(top: dict[str, Any]) -> None:
-    """Under rosinality's names, its shape read from its tensors."""
+def test_a_training_checkpoint_has_its_discriminator(top: dict[str, Any]) -> None:
+    """It has rosinality's names. The tensors' shapes give its configuration."""
     trained = Discriminator(DiscriminatorConfig(channels=(32, 16, 8, 4)))
     named = {renamed(k, DISCRIMINATOR_NAMES): stored(v) for k, v in trained.state_dict().items()}
     weights = read({**top, "d": named}).discriminator
@@ -91,6 +91,6 @@ def test_no_noise_is_drawn_for_networks_larger_than_their_file() -> None:
 
 @pytest.mark.parametrize("name", ["input.input", "conv1.conv.weight", "style.1.weight"])
 def test_tensors_of_too_few_dimensions_are_refused(top: dict[str, Any], name: str) -> None:
-    """The configuration is read from shapes: those are checked before."""
+    """The configuration is read from shapes, so shapes are checked first."""
     with pytest.raises(CheckpointRefused, match=name):
         read({**top, "g_ema": {**top["g_ema"], name: stored(torch.zeros(3))}})

@@ -15,17 +15,18 @@ class Queueing:
     def __init__(self, redis_url: str) -> None:
         self._redis = redis.Redis.from_url(
             redis_url,
+            # A create waits for this connection, so it must fail within seconds.
             socket_connect_timeout=2,
             socket_timeout=5,
             retry=Retry(ExponentialBackoff(cap=0.5), retries=2),
         )
 
     def put(self, call: Call) -> None:
-        """Add a call to the end of its queue."""
+        """Append a call to its queue, with retries and finite TTLs."""
         put(self._redis, call)
 
     def position(self, queue: QueueName, job_id: str) -> int | None:
-        """Return how many entries are before the first one of a job; None when the queue has none of it."""
+        """Return the number of entries ahead of a job in its queue, or None if it is not queued."""
         for position, text in enumerate(open_queue(self._redis, queue).job_ids):
             rq_id = RqId.parse(text)
             if rq_id is not None and rq_id.owner == job_id:

@@ -1,4 +1,4 @@
-"""Whether the store gives and takes objects. Supervisors ask often; what a bucket charges for is done seldom."""
+"""Checks whether the store can be read and written. Writes cost money in a bucket, so they are rare."""
 
 import math
 import time
@@ -9,11 +9,11 @@ from state import keys
 from state.store import Store
 
 WRITE_INTERVAL = timedelta(minutes=1)
-"""A full disk or a lost right to write is seen so late at most: by then some create has met it."""
+"""The longest delay until a full disk or lost write permission is noticed."""
 
 
 class StoreProbe:
-    """Remembers when it last wrote. After a failure every question writes, so the end of the trouble is seen too."""
+    """Remembers when it last wrote. After a failure every check writes, so a recovery is noticed at once."""
 
     def __init__(self, store: Store, interval: timedelta = WRITE_INTERVAL) -> None:
         self._store = store
@@ -21,13 +21,14 @@ class StoreProbe:
         self._wrote_at = -math.inf
 
     def is_usable(self) -> bool:
-        """True when an object could be written just now, or within the interval and one can be read now."""
+        """Return whether a write succeeds now, or succeeded within the interval and a read succeeds now."""
         try:
             if time.monotonic() - self._wrote_at < self._interval_seconds:
                 self._store.head(keys.PROBE)
             else:
                 self._store.put(keys.PROBE, b"{}")
                 self._wrote_at = time.monotonic()
+        # Forget the last write, so that the next check writes.
         except StoreUnavailable:
             self._wrote_at = -math.inf
             return False

@@ -1,4 +1,4 @@
-"""Reads one COCO file that nobody trusts: whose regions and keypoints belong to which image."""
+"""Reads one untrusted COCO file and finds the annotations of each image."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,67 +8,66 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from app.decoding.archives.names import composed
-from app.decoding.coco.shapes import Annotation, Category, Picture
-from app.decoding.parts import Named
-from app.decoding.protocol import DecodeLimits
+from app.decoding.archives.names import normalized
+from app.decoding.coco.models import Annotation, Category, CocoImage
+from app.decoding.protocol import DecodeLimits, SpooledFile
 from app.decoding.refusal import Refused
 from app.decoding.texts import read_text
-from app.http.flaws import in_words, place_of
+from app.messages import describe, place_of
 from contracts.schemas import TaskName
 
 T = TypeVar("T", int, str)
 
 
 class CocoFile(BaseModel):
-    """A whole file of annotations."""
+    """The content of a COCO file."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    images: tuple[Picture, ...]
+    images: tuple[CocoImage, ...]
     annotations: tuple[Annotation, ...] = ()
     categories: tuple[Category, ...]
 
     @cached_property
     def category_of(self) -> Mapping[int, Category]:
-        """Categories by their id."""
+        """Return the categories by id."""
         return {category.id: category for category in self.categories}
 
     @cached_property
-    def picture_of(self) -> Mapping[str, Picture]:
-        """Images by their stem."""
-        return {stem_of(picture): picture for picture in self.images}
+    def image_of(self) -> Mapping[str, CocoImage]:
+        """Return the images by stem."""
+        return {stem_of(image): image for image in self.images}
 
     @cached_property
     def annotations_of(self) -> Mapping[int, Sequence[Annotation]]:
-        """Annotations by the id of their image, in the file's order."""
-        by_image: dict[int, list[Annotation]] = {picture.id: [] for picture in self.images}
+        """Return the annotations by the id of their image, in the file's order."""
+        by_image: dict[int, list[Annotation]] = {image.id: [] for image in self.images}
         for annotation in self.annotations:
             by_image[annotation.image_id].append(annotation)
         return by_image
 
     @cached_property
     def has_regions(self) -> bool:
-        """Whether the file has masks."""
+        """Return whether any annotation has a region."""
         return any(annotation.has_region for annotation in self.annotations)
 
     @cached_property
     def with_regions(self) -> frozenset[int]:
-        """The categories that have a region."""
+        """Return the ids of categories with regions."""
         return frozenset(one.category_id for one in self.annotations if one.has_region)
 
     @cached_property
     def crowds_only(self) -> frozenset[int]:
-        """The categories whose regions are all crowds. Some tools write `iscrowd` 1 for every run-length mask."""
+        """Return the ids of categories with only crowd regions. Some tools set `iscrowd` 1 for every RLE mask."""
         single = {one.category_id for one in self.annotations if one.has_region and not one.iscrowd}
         return self.with_regions - single
 
     @cached_property
     def point_offset(self) -> float:
-        """What is added to the coordinates of keypoints so that they are continuous.
+        """Return the offset (0.5 or 0) that makes the keypoint coordinates continuous.
 
-        COCO's own are indices of pixels, whole numbers, whose center is half a pixel on. A file with a fraction in
-        a labelled point means continuous coordinates. A point of visibility 0 says nothing.
+        COCO's coordinates are pixel indices, whole numbers, and the pixel's center is 0.5 further. If a labelled point
+        has a fraction, the file's coordinates are continuous already. Points of visibility 0 do not count.
         """
         numbers = (
             number
@@ -80,23 +79,24 @@ class CocoFile(BaseModel):
         return 0.5 if all(number.is_integer() for number in numbers) else 0.0
 
     def stems(self, task: TaskName) -> set[str]:
-        """The images that the file labels. With regions in it, an image without one is all background."""
+        """Return the stems of labelled images. If the file has regions, an image without one is all background."""
         if task == "segmentation":
-            return set(self.picture_of) if self.has_regions else set()
+            return set(self.image_of) if self.has_regions else set()
         if task == "keypoints":
             labelled = {one.image_id for one in self.annotations if one.has_keypoints}
-            return {stem_of(picture) for picture in self.images if picture.id in labelled}
+            return {stem_of(image) for image in self.images if image.id in labelled}
         return set()
 
 
-def stem_of(picture: Picture) -> str:
-    """The name that an image of the file is matched by: without folders and suffix."""
-    return PurePosixPath(composed(picture.file_name).replace("\\", "/")).stem
+def stem_of(image: CocoImage) -> str:
+    """Return the name by which an image is matched, without folders and suffix."""
+    # Tools on Windows write backslashes in file names.
+    return PurePosixPath(normalized(image.file_name).replace("\\", "/")).stem
 
 
-def read_coco(file: Named, limits: DecodeLimits) -> CocoFile:
-    """The file's content, within limits and consistent in itself. Raises `Refused` for anything else."""
-    advice = "Send the annotations of these images alone."
+def read_coco(file: SpooledFile, limits: DecodeLimits) -> CocoFile:
+    """Return the content of a file. Raises `Refused` if it exceeds a limit or is inconsistent."""
+    advice = "Send only the annotations of these images."
     text = read_text(file.path, file.name, limits.max_coco_bytes, advice)
     try:
         coco = CocoFile.model_validate_json(text)
@@ -105,8 +105,9 @@ def read_coco(file: Named, limits: DecodeLimits) -> CocoFile:
         where = ".".join(str(part) for part in place_of(first))
         prefix = f"{where}: " if where else ""
         raise Refused(
-            file.name, f"{prefix}{in_words(first)} Export it again as COCO JSON."
+            file.name, f"{prefix}{describe(first)} Export the file again as COCO JSON."
         ) from error
+    # Sizes first: the other checks are linear in the annotations.
     _check_size(coco, file.name, limits)
     _check_ids(coco, file.name)
     _check_references(coco, file.name)
@@ -120,31 +121,34 @@ def _triples(numbers: Sequence[float]) -> Iterable[tuple[float, float, float]]:
 def _check_size(coco: CocoFile, name: str, limits: DecodeLimits) -> None:
     if len(coco.annotations) > limits.max_coco_annotations:
         detail = (
-            f"It has {len(coco.annotations)} annotations; at most {limits.max_coco_annotations} are taken."
-            " Send those of these images alone."
+            f"Expected at most {limits.max_coco_annotations} annotations, got {len(coco.annotations)}."
+            " Send only those of these images."
         )
         raise Refused(name, detail)
     num_vertices = sum(annotation.num_vertices for annotation in coco.annotations)
     if num_vertices > limits.max_coco_vertices:
         detail = (
-            f"Its regions have {num_vertices} corners and runs together; at most {limits.max_coco_vertices} are taken."
+            f"Expected at most {limits.max_coco_vertices} corners and runs in all regions, got {num_vertices}."
             " Simplify the polygons, or send fewer images."
         )
         raise Refused(name, detail)
 
 
 def _check_ids(coco: CocoFile, name: str) -> None:
-    """Refuse two images or categories of one id: their annotations cannot be told apart."""
-    for what, ids in (
-        ("images", [picture.id for picture in coco.images]),
+    """Refuse images or categories with the same id, because their annotations would be ambiguous."""
+    for kind, ids in (
+        ("images", [image.id for image in coco.images]),
         ("categories", [category.id for category in coco.categories]),
     ):
         repeated = _repeated(ids)
         if repeated:
-            raise Refused(name, f"Two of its {what} have the id {repeated[0]}. Export it again.")
-    stems = _repeated([stem_of(picture) for picture in coco.images])
+            detail = (
+                f"Expected different ids of {kind}, got {repeated[0]} twice. Export the file again."
+            )
+            raise Refused(name, detail)
+    stems = _repeated([stem_of(image) for image in coco.images])
     if stems:
-        detail = f"Two of its images have the same name up to folder and suffix ('{stems[0][:64]}'). Rename one."
+        detail = f"Expected different image names without folder and suffix, got '{stems[0][:64]}' twice. Rename one."
         raise Refused(name, detail)
 
 
@@ -153,12 +157,12 @@ def _repeated(values: Sequence[T]) -> list[T]:
 
 
 def _check_references(coco: CocoFile, name: str) -> None:
-    """Refuse annotations of images or categories that the file does not have."""
-    images = {picture.id for picture in coco.images}
+    """Refuse annotations of missing images or categories."""
+    images = {image.id for image in coco.images}
     for number, annotation in enumerate(coco.annotations):
-        known = {"image": images, "category": coco.category_of.keys()}
+        existing = {"image": images, "category": coco.category_of.keys()}
         ids = {"image": annotation.image_id, "category": annotation.category_id}
-        for what, one in ids.items():
-            if one not in known[what]:
-                detail = f"annotations.{number} is of {what} {one}, which is not in the file. Export it again."
+        for kind, one in ids.items():
+            if one not in existing[kind]:
+                detail = f"annotations.{number} refers to {kind} {one}, which the file does not have. Export it again."
                 raise Refused(name, detail)

@@ -1,7 +1,7 @@
-"""What a COCO file is made of, as far as labels need it (cocodataset.org/#format-data).
+"""The pydantic models of a COCO file, with the fields that labels need (cocodataset.org/#format-data).
 
-Fields that are not used are passed over: every tool writes some. Habits of tools that can mean only one thing
-are accepted: one polygon without the list around it, `null` and empty lists for "none".
+Unused fields are ignored, because every tool adds some. Unambiguous deviations of tools are accepted: one polygon
+without the list around it, `null` and empty lists for "none".
 """
 
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ Index = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Polygon = tuple[float, ...]
 
 
-class _Part(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
@@ -22,11 +22,11 @@ def _kind_of_counts(value: object) -> str:
 
 def _kind_of_region(value: object) -> str:
     kinds: dict[type, str] = {list: "polygons", dict: "runs", type(None): "nothing"}
-    return kinds.get(type(value), "region" if isinstance(value, Runs) else "polygons")
+    return kinds.get(type(value), "region" if isinstance(value, RunLengths) else "polygons")
 
 
 def _plain_region(value: object) -> object:
-    """`None` for the ways to say "no region"; one flat polygon as a list of one polygon."""
+    """Return None for every spelling of "no region", and one flat polygon as a list of one polygon."""
     if not value:
         return None
     if isinstance(value, tuple):
@@ -35,8 +35,8 @@ def _plain_region(value: object) -> object:
         if all(isinstance(one, int | float) and not isinstance(one, bool) for one in value):
             return [value]
         return [one for one in value if one != []] or None
-    if not isinstance(value, dict | Runs):
-        raise ValueError("expected a list of polygons, or run lengths as {size, counts}")  # noqa: TRY004 - pydantic's word
+    if not isinstance(value, dict | RunLengths):
+        raise ValueError("expected a list of polygons, or run lengths as {size, counts}")  # noqa: TRY004 - pydantic expects ValueError
     return value
 
 
@@ -48,8 +48,8 @@ def _none_as_empty(value: object) -> object:
     return () if value is None else value
 
 
-class Runs(_Part):
-    """A region as run lengths: numbers, or their compressed text. `size` is (height, width)."""
+class RunLengths(_Model):
+    """A region as run lengths: numbers or compressed text. `size` is (height, width)."""
 
     size: tuple[int, int]
     counts: Annotated[
@@ -64,14 +64,14 @@ class Runs(_Part):
 
 Segmentation = Annotated[
     Annotated[tuple[Polygon, ...], Tag("polygons")]
-    | Annotated[Runs, Tag("runs")]
+    | Annotated[RunLengths, Tag("runs")]
     | Annotated[None, Tag("nothing")],
     Discriminator(_kind_of_region),
     BeforeValidator(_plain_region),
 ]
 
 
-class Annotation(_Part):
+class Annotation(_Model):
     """One object in one image. `bbox` is x, y, width, height in pixels."""
 
     id: Any = None
@@ -86,20 +86,20 @@ class Annotation(_Part):
 
     @property
     def num_vertices(self) -> int:
-        """How many corners or runs its region has."""
-        if isinstance(self.segmentation, Runs):
+        """Return the number of corners or runs of its region."""
+        if isinstance(self.segmentation, RunLengths):
             return self.segmentation.num_vertices
         return sum(len(polygon) // 2 for polygon in self.segmentation or ())
 
     @property
     def has_region(self) -> bool:
-        """Whether the object has a region. The box around keypoints, drawn as its four corners, is none."""
+        """Return whether the object has a region; the box of its keypoints, as a polygon, does not count."""
         return self.segmentation is not None and not self._is_box_of_keypoints
 
     @property
     def _is_box_of_keypoints(self) -> bool:
-        """Our own exports have it, since COCOeval reads a region of every object."""
-        if self.bbox is None or isinstance(self.segmentation, Runs) or not self.has_keypoints:
+        """Return whether the region is only the box. The service's exports add it, because COCOeval needs a region."""
+        if self.bbox is None or isinstance(self.segmentation, RunLengths) or not self.has_keypoints:
             return False
         left, top, width, height = self.bbox
         right, bottom = left + width, top + height
@@ -107,12 +107,12 @@ class Annotation(_Part):
 
     @property
     def has_keypoints(self) -> bool:
-        """Whether any of its keypoints is labelled."""
+        """Return whether any of its keypoints is labelled."""
         return any(self.keypoints[2::3]) if self.keypoints else False
 
 
-class Category(_Part):
-    """What an object may be. `skeleton` joins keypoints by their number, from 1 on; `skeletons.py` reads it."""
+class Category(_Model):
+    """A category of objects. `skeleton` connects keypoints by number, starting at 1; `classes.py` reads it."""
 
     id: Index
     name: str
@@ -121,8 +121,8 @@ class Category(_Part):
     skeleton: Any = None
 
 
-class Picture(_Part):
-    """An image that the file speaks of."""
+class CocoImage(_Model):
+    """An image that the file describes."""
 
     id: Index
     file_name: str

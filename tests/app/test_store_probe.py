@@ -1,11 +1,11 @@
-"""Promises of the probe of the store."""
+"""Tests of the store probe."""
 
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app.health.probing import StoreProbe
+from app.store_probe import StoreProbe
 from state import keys
 from state.settings import Settings
 from state.store import Store
@@ -13,12 +13,12 @@ from state.store import Store
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """A folder."""
+    """A store in a folder."""
     return Store.from_settings(Settings(store_url=f"file://{tmp_path}"))
 
 
-def test_a_store_that_takes_nothing_is_not_usable(store: Store, tmp_path: Path) -> None:
-    """A key that cannot be written stands for a full disk; once it can be, the next question finds out."""
+def test_a_store_that_cannot_be_written_is_not_usable(store: Store, tmp_path: Path) -> None:
+    """A blocked key acts like a full disk; the next check after it is free succeeds."""
     probe = StoreProbe(store)
     blocked = tmp_path / keys.PROBE
     blocked.mkdir()
@@ -27,8 +27,8 @@ def test_a_store_that_takes_nothing_is_not_usable(store: Store, tmp_path: Path) 
     assert probe.is_usable()
 
 
-def test_it_writes_once_in_an_interval(store: Store) -> None:
-    """Who is asked every second must not write every second."""
+def test_it_writes_once_per_interval(store: Store) -> None:
+    """Within the interval a check only reads."""
     probe = StoreProbe(store, timedelta(hours=1))
     assert probe.is_usable()
     store.delete(keys.PROBE)

@@ -128,7 +128,7 @@ def test_an_export_is_read_by_its_link(
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("pascal", "'coco', 'folder'"), ("yolo-pose", "needs labels of keypoints")],
+    [("pascal", "'coco', 'folder'"), ("yolo-pose", "needs labels for keypoints")],
 )
 def test_an_unknown_or_unsuitable_format_is_refused(
     client: httpx2.Client, batch_id: str, name: str, said: str

@@ -1,7 +1,7 @@
-"""An inverter: the encoder that starts a generator's inversions, and the job that trains it on the generator's samples.
+"""An inverter: an encoder that predicts latent codes for a generator, and the job that trains it on its samples.
 
-In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterManifest`, and the inverter itself below
-its generator (`StoredInverter`), where fits find it by digest.
+In: `InverterOptions` from the caller, stored in an `InverterRequest`. Out: `InverterManifest`, and a `StoredInverter`
+below the generator, which fits find by digest.
 """
 
 from typing import Annotated, Literal
@@ -17,7 +17,7 @@ from contracts.jobs import JobManifest, Request
 
 
 class InverterOptions(Model):
-    """How long and how fast the encoder learns: on `num_images` fresh samples, `batch` at each step."""
+    """The training of the encoder: on `num_images` new samples, `batch` in each step."""
 
     num_images: Annotated[int, Field(ge=1, le=100_000_000)] = 40_000
     batch: Annotated[int, Field(ge=1, le=1_024)] = 16
@@ -25,7 +25,7 @@ class InverterOptions(Model):
 
 
 class InverterRequest(Request):
-    """`inverters/{id}/request.json`: a training as it will be run, whatever changes around it."""
+    """`inverters/{id}/request.json`: everything that decides the result of a training."""
 
     kind: Literal["inverter"] = "inverter"
     id: InverterId
@@ -35,7 +35,7 @@ class InverterRequest(Request):
 
 
 class InverterMetrics(Model):
-    """What the training came to: its last losses by name, and how long each stage took."""
+    """The last losses of the training, by name, and the seconds of each stage."""
 
     losses: dict[str, float]
     stage_seconds: dict[str, float]

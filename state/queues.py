@@ -33,7 +33,7 @@ def open_queue(connection: "redis.Redis", name: QueueName) -> Queue:
 def put(connection: "redis.Redis", call: Call) -> None:
     """Add a call to the end of its queue, with the task's retries, timeout and TTL."""
     task = call.task
-    ttl = int(task.kept.total_seconds())
+    ttl = int(task.ttl.total_seconds())
     intervals = [int(interval.total_seconds()) for interval in task.retry_after]
     open_queue(connection, call.queue).enqueue_call(
         func=task.function,

@@ -81,7 +81,7 @@ class StreamReaders:
         if claim is None:
             return
         at = now()
-        oldest = at - STREAM_SHARD.kept
+        oldest = at - STREAM_SHARD.ttl
         queue = f"rq:queue:{STREAM_SHARD.queue_for()}"  # RQ's own name for the list
         keys = (queue, redis_keys.WAITED_FOR)
         self._redis.eval(_PUT_FIRST, 2, *keys, claim.rq_id, at.timestamp(), oldest.timestamp())

@@ -51,14 +51,14 @@ class ItemKind(Generic[Ref, Record]):
     """Returns the error of a request that waited until its limit."""
     failed: Callable[[Ref, JobError], HandsOffError]
     """Returns the error of a request for an item that could not be made."""
-    failure_kept: timedelta = RETENTION
+    failure_ttl: timedelta = RETENTION
     """How long a permanent failure is reported."""
-    retryable_failure_kept: timedelta = timedelta(seconds=30)
+    retryable_failure_ttl: timedelta = timedelta(seconds=30)
     """How long a retryable failure is reported before the item is tried again."""
 
-    def kept(self, error: JobError) -> timedelta:
+    def ttl(self, error: JobError) -> timedelta:
         """Return how long an error is reported."""
-        return self.retryable_failure_kept if error.retryable else self.failure_kept
+        return self.retryable_failure_ttl if error.retryable else self.failure_ttl
 
 
 STREAM_SHARDS: ItemKind[StreamShardRef, ShardRecord] = ItemKind(

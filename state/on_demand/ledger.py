@@ -20,7 +20,7 @@ from state.ledger import Ledger
 
 MAX_NEWS = 100
 """The most news of one owner. A request that misses one reads the store two seconds later."""
-FORGOTTEN_NEWS_KEPT = timedelta(minutes=1)
+FORGOTTEN_NEWS_TTL = timedelta(minutes=1)
 """How long the last news of a deleted owner is kept for the requests that wait."""
 
 # An owner is in the set exactly while it has claims, so the repair reads only these owners.
@@ -100,9 +100,9 @@ class OnDemandLedger:
 
     # Failures: reported for a while, so that not every request makes the item fail again.
 
-    def fail(self, item: Item, error: JobError, kept: timedelta) -> None:
-        """Report an error to all requests for the item until `kept` has passed."""
-        self._redis.set(redis_keys.failure(str(item)), error.model_dump_json(), px=kept)
+    def fail(self, item: Item, error: JobError, ttl: timedelta) -> None:
+        """Report an error to all requests for the item until `ttl` has passed."""
+        self._redis.set(redis_keys.failure(str(item)), error.model_dump_json(), px=ttl)
 
     def failure(self, item: Item) -> JobError | None:
         """Return the error that is reported for the item, or None."""
@@ -114,4 +114,4 @@ class OnDemandLedger:
         for name in self.claims(owner):
             self.release(Item(owner, name))
         self._redis.delete(redis_keys.call_number(owner))
-        self._redis.expire(redis_keys.news(owner), FORGOTTEN_NEWS_KEPT)
+        self._redis.expire(redis_keys.news(owner), FORGOTTEN_NEWS_TTL)

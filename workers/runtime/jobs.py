@@ -136,7 +136,7 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
 
     A job that the caller asked to stop ends as cancelled.
     """
-    ref = JobRef.of(argument)
+    ref = JobRef.of_argument(argument)
     log.error("job failed for good", job=str(ref), error=repr(error))
     if records.is_deleted(machine.store, ref):
         return

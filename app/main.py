@@ -3,7 +3,7 @@
 The app validates requests, stores them, queues jobs and reports their status.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 
@@ -25,6 +25,7 @@ from app.pages import endpoints as pages
 from app.services import Services
 from app.streams import endpoints as streams
 from app.uploads import endpoints as uploads
+from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind
 from state.settings import Settings
 from state.spooling import sweep
@@ -53,6 +54,7 @@ def create_app(
     settings: Settings | None = None,
     store: Store | None = None,
     kinds: tuple[Kind, ...] = KINDS,
+    families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
 ) -> FastAPI:
     """Return the app. By default the settings come from the environment and the store from the settings.
 
@@ -61,7 +63,7 @@ def create_app(
         LookupError: a kind has no endpoints.
     """
     settings = settings or Settings()
-    services = Services.from_settings(settings, store, kinds)
+    services = Services.from_settings(settings, store, kinds, families)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -1,6 +1,7 @@
 """The dependencies of all requests: settings, kinds, store, Redis, decoder, secret. Built once by `create_app`."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +10,7 @@ from app.decoding.parent import Decoder
 from app.listening import Listener
 from app.queueing import Queueing
 from app.store_probe import StoreProbe
+from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
@@ -17,7 +19,7 @@ from state.store import Store
 
 @dataclass(frozen=True)
 class Services:
-    """The process's connections and limits. `secret` signs links and cursors."""
+    """The process's connections and limits. `secret` signs links and cursors; `families` are its generators'."""
 
     settings: Settings
     kinds: Kinds
@@ -29,10 +31,15 @@ class Services:
     decoder: Decoder
     uploads_in_flight: UploadsInFlight
     secret: bytes
+    families: tuple[GeneratorFamily, ...]
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, store: Store | None = None, kinds: tuple[Kind, ...] = KINDS
+        cls,
+        settings: Settings,
+        store: Store | None = None,
+        kinds: tuple[Kind, ...] = KINDS,
+        families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
     ) -> Self:
         """Build all services; nothing is sent yet.
 
@@ -53,6 +60,7 @@ class Services:
             decoder=Decoder(settings),
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
             secret=secret.get_secret_value().encode() if secret else secrets.token_bytes(32),
+            families=tuple(families),
         )
 
     async def close(self) -> None:

@@ -44,9 +44,9 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid7_hex()}"
 
 
-def prefix_of(thing_id: str) -> str:
+def prefix_of(resource_id: str) -> str:
     """Return the prefix of an id, which is `generator` for the name of a built-in generator."""
-    prefix, mark, _ = thing_id.partition("_")
+    prefix, mark, _ = resource_id.partition("_")
     return prefix if mark else "generator"
 
 

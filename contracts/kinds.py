@@ -16,9 +16,9 @@ from contracts.batches import BatchManifest, BatchRequest
 from contracts.errors.tree import NotFound
 from contracts.exports import ExportRef
 from contracts.fits.fit import FitManifest, FitRequest
-from contracts.generators import GeneratorManifest, GeneratorRequest
+from contracts.generators.generator import GeneratorManifest, GeneratorRequest
+from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.ids import RqId, is_prefix, new_id, plural_of, prefix_of
-from contracts.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobManifest, JobRef, Request, ShardRef
 from contracts.streams import ShardOwner, StreamShardRef
 

@@ -2,6 +2,7 @@
 
 Said once for the whole room: images are NCHW float32 in [-1, 1]; masks are class indices with 255 = ignore;
 z is a latent of the input normal distribution, w one of the mapped space, and W+ codes (`ws`) hold one w per layer.
+Codes are what a generator renders images from; their shape is the business of its family (W+ for StyleGAN2).
 """
 
 from jaxtyping import Float, Int, Integer, UInt8
@@ -9,13 +10,15 @@ from torch import Tensor
 
 Images = Float[Tensor, "batch 3 height width"]
 FeatureMaps = Float[Tensor, "batch channels height width"]
-# Feature maps whose channels and size differ from those of `FeatureMaps` in the same signature.
+# Feature maps with other channels and sizes than the `FeatureMaps` of the same signature.
 OtherMaps = Float[Tensor, "batch other_channels other_height other_width"]
-# One map per feature tap, each [batch, channels, height, width] with sizes of its own, lowest resolution first.
+# One map per feature tap, [batch, channels, height, width], each with different sizes; lowest resolution first.
 Taps = list[Tensor]
 Latents = Float[Tensor, "batch z_dim"]
 StyleVectors = Float[Tensor, "batch w_dim"]
 StyleCodes = Float[Tensor, "batch num_ws w_dim"]
+# One code per image; every family has its own further dimensions.
+Codes = Float[Tensor, "batch ..."]
 # Class indices of a class-conditional generator, one per image.
 Classes = Int[Tensor, " batch"]
 Masks = Integer[Tensor, "batch height width"]

@@ -1,6 +1,6 @@
-"""Which latent belongs to which sample: a pure function of (seed, index, attempt), whatever the shard or machine.
+"""Which random numbers belong to which sample: a pure function of (seed, index, attempt), on any shard and machine.
 
-Sample i of seed s is the first accepted of its own candidates (s, i, 0), (s, i, 1), ... Latents are raw Philox
+Sample i of seed s is the first accepted one of the candidates (s, i, 0), (s, i, 1), ... Latents are raw Philox
 integers (Salmon et al., SC 2011) keyed by those numbers and turned to normals by Box-Muller on the CPU in float64.
 """
 
@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeVar
+from typing import Protocol, TypeVar, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class Stream(IntEnum):
-    """What the latents are for; streams never share a latent, so no user's seed can meet the pilot samples."""
+    """The purpose of the latents. Streams share no latent, so no user's seed repeats the pilot samples."""
 
     SAMPLES = 0
     PILOT = 1
@@ -28,10 +28,60 @@ class Stream(IntEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One try at one sample."""
+    """One attempt at one sample."""
 
     index: int
     attempt: int = 0
+
+
+@runtime_checkable  # beartype checks it in tests
+class Draws(Protocol):
+    """The randomness of some samples. A family asks for as many normal numbers per sample as it needs."""
+
+    def __len__(self) -> int: ...
+
+    def normals(self, count: int) -> Latents:
+        """Return normal numbers [samples, count], float32, on the CPU."""
+
+
+@final
+@dataclass(frozen=True)
+class CandidateDraws:
+    """The draws of a batch, a stream or a pilot: a pure function of (seed, index, attempt)."""
+
+    seed: int
+    candidates: Sequence[Candidate]
+    stream: Stream = Stream.SAMPLES
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def normals(self, count: int) -> Latents:
+        return latents(self.seed, self.candidates, count, self.stream)
+
+
+@final
+@dataclass(frozen=True)
+class RandomDraws:
+    """The next `count` draws of a torch generator: for statistics of a generator, where no sample needs a name."""
+
+    rng: torch.Generator
+    count: int
+
+    @classmethod
+    def seeded(cls, seed: int, count: int) -> "RandomDraws":
+        return cls(torch.Generator().manual_seed(seed), count)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def normals(self, count: int) -> Latents:
+        return torch.randn(self.count, count, generator=self.rng)
+
+    def split(self, size: int) -> Iterator["RandomDraws"]:
+        """Yield the draws in parts of at most `size`; each part must be used before the next is taken."""
+        for first in range(0, self.count, size):
+            yield RandomDraws(self.rng, min(size, self.count - first))
 
 
 class AcceptanceTooLow(Exception):
@@ -40,8 +90,8 @@ class AcceptanceTooLow(Exception):
     def __init__(self, index: int, max_attempts: int) -> None:
         self.index, self.max_attempts = index, max_attempts
         super().__init__(
-            f"none of {max_attempts} candidates of sample {index} was accepted; ask for less "
-            "(a smaller drop_share), or for samples that the generator makes more often"
+            f"none of {max_attempts} candidates of sample {index} was accepted; filter less "
+            "(a smaller drop_share), or filter for samples that the generator makes more often"
         )
 
 
@@ -65,15 +115,15 @@ def draw_accepted(
     micro_batch: int,
     max_attempts: int,
 ) -> Iterator[tuple[Candidate, Result]]:
-    """Render candidates until every index has its first accepted one; yields them as they come, not in order.
+    """Render candidates until every index has its first accepted one; yield them as they are accepted, not in order.
 
     Raises:
         AcceptanceTooLow: an index used up its attempts.
     """
     waiting = deque(Candidate(index) for index in indices)
     while waiting:
-        tried = [waiting.popleft() for _ in range(min(micro_batch, len(waiting)))]
-        for candidate, result in zip(tried, render(tried), strict=True):
+        candidates = [waiting.popleft() for _ in range(min(micro_batch, len(waiting)))]
+        for candidate, result in zip(candidates, render(candidates), strict=True):
             if accept(result):
                 yield candidate, result
             elif candidate.attempt + 1 >= max_attempts:

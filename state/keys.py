@@ -75,19 +75,19 @@ def noun_prefix(tenant: str, noun: Noun) -> str:
     return f"{tenant_prefix(tenant)}/{noun}"
 
 
-def thing_prefix(tenant: str, noun: Noun, thing_id: str) -> str:
+def resource_prefix(tenant: str, noun: Noun, resource_id: str) -> str:
     """Return the prefix of all objects of one resource."""
-    return f"{noun_prefix(tenant, noun)}/{thing_id}"
+    return f"{noun_prefix(tenant, noun)}/{resource_id}"
 
 
-def manifest(tenant: str, noun: Noun, thing_id: str) -> str:
+def manifest(tenant: str, noun: Noun, resource_id: str) -> str:
     """Return the key of the manifest. A resource with a manifest is complete."""
-    return f"{thing_prefix(tenant, noun, thing_id)}/manifest.json"
+    return f"{resource_prefix(tenant, noun, resource_id)}/manifest.json"
 
 
-def tombstone(tenant: str, noun: Noun, thing_id: str) -> str:
+def tombstone(tenant: str, noun: Noun, resource_id: str) -> str:
     """Return the key of the tombstone. A resource with a tombstone is deleted."""
-    return f"{thing_prefix(tenant, noun, thing_id)}/tombstone.json"
+    return f"{resource_prefix(tenant, noun, resource_id)}/tombstone.json"
 
 
 def idempotency_prefix(tenant: str) -> str:
@@ -105,7 +105,7 @@ def idempotency(tenant: str, key: str) -> str:
 
 def upload_content(tenant: str, upload_id: str) -> str:
     """Return the key of the uploaded bytes."""
-    return f"{thing_prefix(tenant, 'uploads', upload_id)}/content"
+    return f"{resource_prefix(tenant, 'uploads', upload_id)}/content"
 
 
 def parse_upload_content(content_key: str) -> str:
@@ -115,7 +115,7 @@ def parse_upload_content(content_key: str) -> str:
 
 def upload_claim(tenant: str, upload_id: str) -> str:
     """Return the key of the claim, which names the job that uses the bytes."""
-    return f"{thing_prefix(tenant, 'uploads', upload_id)}/claim.json"
+    return f"{resource_prefix(tenant, 'uploads', upload_id)}/claim.json"
 
 
 # Generators.
@@ -125,17 +125,17 @@ def weights(
     tenant: str, generator_id: str, sha256: str, suffix: Literal["safetensors", "json"]
 ) -> str:
     """Return the key of a network's tensors or configuration."""
-    return f"{thing_prefix(tenant, 'generators', generator_id)}/weights/{sha256}.{suffix}"
+    return f"{resource_prefix(tenant, 'generators', generator_id)}/weights/{sha256}.{suffix}"
 
 
 def samples(tenant: str, generator_id: str, sha256: str, suffix: SampleSuffix) -> str:
     """Return the key of the sheet of a generator's samples (PNG), or of their statistics (safetensors)."""
-    return f"{thing_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
+    return f"{resource_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
 
 
 def inverters_prefix(tenant: str, generator_id: str) -> str:
     """Return the prefix of all inverters of a generator."""
-    return f"{thing_prefix(tenant, 'generators', generator_id)}/inverters"
+    return f"{resource_prefix(tenant, 'generators', generator_id)}/inverters"
 
 
 def inverter(tenant: str, generator_id: str, digest: str) -> str:
@@ -150,7 +150,7 @@ def labelset_file(
     tenant: str, labelset_id: str, sha256: str, suffix: Literal["png", "json", "npy"]
 ) -> str:
     """Return the key of one image, mask or depth map, or of the keypoints of one image."""
-    return f"{thing_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
+    return f"{resource_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
 
 
 # Jobs of every kind.
@@ -158,7 +158,7 @@ def labelset_file(
 
 def job_prefix(ref: JobRef) -> str:
     """Return the prefix of all objects of one job."""
-    return thing_prefix(ref.tenant, ref.noun, ref.id)
+    return resource_prefix(ref.tenant, ref.noun, ref.id)
 
 
 def job_request(ref: JobRef) -> str:
@@ -193,7 +193,7 @@ def attempt(fit: JobRef, attempt_id: str, name: str) -> str:
 
 def pilot(tenant: str, fit_id: str, truncation: float) -> str:
     """Return the key of a fit's uncertainty quantiles at one truncation, which is rounded to four decimals."""
-    return f"{thing_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
+    return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
 
 
 def batch_card(batch: JobRef, sha256: str) -> str:
@@ -216,7 +216,7 @@ def export_record(export: ExportRef) -> str:
 
 def stream_prefix(stream: StreamRef) -> str:
     """Return the prefix of all objects of one stream."""
-    return thing_prefix(stream.tenant, "streams", stream.id)
+    return resource_prefix(stream.tenant, "streams", stream.id)
 
 
 def stream_request(stream: StreamRef) -> str:

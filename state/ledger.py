@@ -150,9 +150,9 @@ class Ledger:
         if ids:
             self.redis.zadd(redis_keys.index(tenant, noun), dict.fromkeys(ids, 0))
 
-    def index_remove(self, tenant: str, noun: Noun, thing_id: str) -> None:
+    def index_remove(self, tenant: str, noun: Noun, resource_id: str) -> None:
         """Remove an id from the list."""
-        self.redis.zrem(redis_keys.index(tenant, noun), thing_id)
+        self.redis.zrem(redis_keys.index(tenant, noun), resource_id)
 
     def index_page(self, tenant: str, noun: Noun, before: str | None, limit: int) -> list[str]:
         """Return up to `limit` ids older than `before`, newest first. Without `before`, start at the newest."""

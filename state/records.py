@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from contracts.base import Model, now
 from contracts.batches import ShardRecord
 from contracts.errors.tree import StoreUnavailable
-from contracts.generators import GeneratorManifest, StoredGenerator, StoredInverter
+from contracts.generators.generator import GeneratorManifest, StoredGenerator, StoredInverter
 from contracts.jobs import (
     Cancellation,
     JobError,

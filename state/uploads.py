@@ -15,5 +15,5 @@ def uploaded_bytes(upload: UploadManifest) -> Artefact:
 def delete_upload(store: Store, tenant: str, upload_id: str) -> None:
     """Delete an upload, its manifest first: when the process ends in between, the rest belongs to no upload."""
     store.delete(keys.manifest(tenant, "uploads", upload_id))
-    for info in list(store.list(keys.thing_prefix(tenant, "uploads", upload_id))):
+    for info in list(store.list(keys.resource_prefix(tenant, "uploads", upload_id))):
         store.delete(info.key)

@@ -125,3 +125,23 @@ def test_the_decoding_child_cannot_import_settings(checkout: Path) -> None:
     result = check_imports(checkout)
     assert result.returncode != 0
     assert "app.decoding.masks -> state.settings" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("room", "crossing"),
+    [
+        ("models/labels", "import models.generators.stylegan2.generator"),
+        ("models/inversion", "import models.generators.stylegan2.generator"),
+        ("workers/fitting", "import models.generators.stylegan2.generator"),
+        ("workers/rendering", "import workers.families.stylegan2"),
+        ("workers/importing", "import workers.checkpoints.stylegan2.reading"),
+    ],
+)
+def test_a_room_that_names_a_family_breaks_the_check(
+    checkout: Path, room: str, crossing: str
+) -> None:
+    """StyleGAN2 is one family of several: only its own package and its row name it."""
+    (checkout / room / "crossing.py").write_text(f'"""A crossing."""\n\n{crossing}\n')
+    result = check_imports(checkout)
+    assert result.returncode != 0
+    assert f"{room.replace('/', '.')}.crossing -> {crossing.split()[1]}" in result.stdout

@@ -9,9 +9,10 @@ from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
-from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
 from contracts.fits.metrics import FitMetrics
 from contracts.fits.options import FitOptions, ResolvedFitOptions
+from contracts.generators.generator import PinnedGenerator
 from contracts.ids import GeneratorId, LabelsetId
 from contracts.jobs import JobEnvelope
 from contracts.schemas import LabelSchema

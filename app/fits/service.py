@@ -19,7 +19,7 @@ from contracts.fits.options import (
     resolve_ensemble,
     resolve_inversion,
 )
-from contracts.generators import StoredGenerator
+from contracts.generators.generator import StoredGenerator
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import LabelSchema, TaskName

@@ -21,7 +21,7 @@ checkpoints = APIRouter(prefix="/v1/generators", tags=["generators"])
 
 def _show(state: JobState, exchange: Exchange) -> GeneratorView:
     inverters = service.list_inverters_of(exchange.services, state)
-    return show_generator(state, inverters, exchange.links)
+    return show_generator(state, inverters, exchange.links, exchange.services.families)
 
 
 @checkpoints.post("", status_code=HTTPStatus.ACCEPTED, openapi_extra=BODY_SCHEMA)

@@ -1,5 +1,6 @@
-"""What a caller sends to have a checkpoint imported, and what is answered about a generator."""
+"""The bodies of a request that imports a checkpoint, and the answer about a generator."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AliasChoices, ConfigDict, Field
@@ -8,7 +9,8 @@ from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Sha256, Timestamp
-from contracts.generators import (
+from contracts.generators.families import GeneratorFamily, UnknownFamily, facts_of
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorMetrics,
     GeneratorRequest,
@@ -91,8 +93,13 @@ class GeneratorView(JobEnvelope[GeneratorMetrics]):
     inverters: tuple[InverterSummary, ...] = ()
 
 
-def show_generator(state: JobState, inverters: list[StoredInverter], links: Links) -> GeneratorView:
-    """The answer about a generator."""
+def show_generator(
+    state: JobState,
+    inverters: list[StoredInverter],
+    links: Links,
+    families: Sequence[GeneratorFamily],
+) -> GeneratorView:
+    """Return the answer about a generator. It has fields for the facts of StyleGAN2 alone."""
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, GeneratorRequest)
     assert isinstance(manifest, GeneratorManifest | None)
@@ -103,26 +110,34 @@ def show_generator(state: JobState, inverters: list[StoredInverter], links: Link
         "license": request.license,
         "source": request.source,
     }
-    made = manifest.generator if manifest else None
-    if made is not None:
-        own |= _network(made, links)
+    generator = manifest.generator if manifest else None
+    if generator is not None:
+        own |= _network(generator, links) | _facts(generator, families)
     return GeneratorView.model_validate(
         {
             **common,
             **own,
             "metrics": manifest.metrics if manifest else None,
             "inverters": [
-                InverterSummary(digest=found.digest, created_at=found.created_at)
-                for found in inverters
+                InverterSummary(digest=inverter.digest, created_at=inverter.created_at)
+                for inverter in inverters
             ],
         }
     )
 
 
-def _network(made: StoredGenerator, links: Links) -> dict[str, object]:
-    """What is known once the checkpoint has been read."""
-    own = made.model_dump(
-        exclude={"tenant", "id", "created_at", "weights", "discriminator", "sheet", "statistics"}
-    )
-    sheet = links.file(made.sheet) if made.sheet else None
-    return {**own, "has_discriminator": made.discriminator is not None, "sheet": sheet}
+def _network(manifest: StoredGenerator, links: Links) -> dict[str, object]:
+    """Return the fields that an import adds."""
+    shown = set(GeneratorView.model_fields) & set(StoredGenerator.model_fields)
+    own = manifest.model_dump(include=shown - {"id", "created_at", "sheet"})
+    sheet = links.file(manifest.sheet) if manifest.sheet else None
+    return {**own, "has_discriminator": manifest.discriminator is not None, "sheet": sheet}
+
+
+def _facts(manifest: StoredGenerator, families: Sequence[GeneratorFamily]) -> dict[str, object]:
+    """Return the facts of the generator's family; none for a family that this app was not started with."""
+    try:
+        facts = facts_of(manifest, families)
+    except UnknownFamily:  # one such generator must not break the list of all
+        return {}
+    return facts.model_dump(include=set(GeneratorView.model_fields))

@@ -17,10 +17,11 @@ from app.uploads.service import Measured
 from contracts.base import Artefact, now
 from contracts.errors.conflicts import BuiltIn, GeneratorNotReady
 from contracts.errors.tree import InvalidRequest, InvalidUpload, NotFound, TooLarge
-from contracts.fits.fit import PinnedGenerator
-from contracts.generators import (
+from contracts.generators.families import UnknownFamily, family_of
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorRequest,
+    PinnedGenerator,
     StoredGenerator,
     StoredInverter,
 )
@@ -38,7 +39,7 @@ _STORING = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """A checkpoint that came with its form in one request, to be read once."""
+    """A checkpoint in the same request as its form; it can be read once."""
 
     form: GeneratorForm
     name: str
@@ -60,12 +61,19 @@ def create(
 
 
 def find(services: Services, tenant: str, generator_id: str) -> StoredGenerator:
-    """A generator that can be fitted. Raises `NotFound`, `Gone`, or `GeneratorNotReady`."""
+    """Return a generator that can be fitted.
+
+    Raises `NotFound`, `Gone`, `GeneratorNotReady`, or `InvalidRequest` for a family that the service does not have.
+    """
     state = jobs.find(services, JobRef(tenant=tenant, id=generator_id))
-    made = _made(state)
-    if made is None:
+    manifest = _made(state)
+    if manifest is None:
         raise GeneratorNotReady(generator_id, state.status)
-    return made
+    try:
+        family_of(manifest, services.families)
+    except UnknownFamily as error:
+        raise InvalidRequest(str(error)) from None
+    return manifest
 
 
 def pin(generator: StoredGenerator) -> PinnedGenerator:
@@ -89,7 +97,7 @@ def list_inverters(services: Services, generator: StoredGenerator) -> list[Store
 
 
 def list_inverters_of(services: Services, state: JobState) -> list[StoredInverter]:
-    """The same for a generator as it stands; none before its import has succeeded."""
+    """Return the inverters of a generator, newest first; none before its import has succeeded."""
     made = _made(state)
     return list_inverters(services, made) if made is not None else []
 
@@ -163,7 +171,7 @@ def _claim(services: Services, ref: JobRef, upload_id: str) -> Artefact:
 
 
 def _measure(content: IO[bytes], most: int) -> Measured:
-    """The size and digest of a file that came in a form."""
+    """Return the size and digest of a file in a form."""
     num_bytes = content.seek(0, os.SEEK_END)
     if num_bytes > most:
         raise TooLarge(f"The file has {num_bytes} bytes; a checkpoint may have at most {most}.")

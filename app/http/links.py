@@ -39,9 +39,9 @@ class Links:
     secret: bytes
     ttl: timedelta
 
-    def resource(self, noun: Noun, thing_id: str, *rest: str) -> str:
+    def resource(self, noun: Noun, resource_id: str, *rest: str) -> str:
         """Return the URL of a resource or of a path below it."""
-        return "/".join([self.base_url, "v1", noun, thing_id, *rest])
+        return "/".join([self.base_url, "v1", noun, resource_id, *rest])
 
     def file(self, artefact: Artefact) -> SignedLink:
         """Return a download link: signed by the store if it can sign, else by the app."""

@@ -14,8 +14,8 @@ from app.inverters import service
 from app.inverters.schemas import InverterCreate, InverterView, show_inverter
 from app.jobs.endpoints import JobQuery, answer_create, answer_list
 from app.jobs.routing import JobRoutes, JobTexts
+from contracts.generators.inverters import InverterRequest
 from contracts.ids import GeneratorId
-from contracts.inverters import InverterRequest
 from contracts.kinds import INVERTER
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1", tags=["inverters"])

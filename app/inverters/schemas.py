@@ -8,8 +8,8 @@ from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
-from contracts.fits.fit import PinnedGenerator
-from contracts.inverters import (
+from contracts.generators.generator import PinnedGenerator
+from contracts.generators.inverters import (
     InverterManifest,
     InverterMetrics,
     InverterOptions,

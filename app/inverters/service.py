@@ -7,7 +7,10 @@ from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import now
-from contracts.inverters import InverterManifest, InverterRequest
+from contracts.errors.tree import InvalidRequest
+from contracts.generators.families import family_of
+from contracts.generators.generator import PinnedGenerator
+from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobRef
 from state import keys, records
 
@@ -17,7 +20,7 @@ def create(
 ) -> Created[JobState]:
     """Queue a training, or return the one of the Idempotency-Key.
 
-    Raises `NotFound`, `Gone`, or `GeneratorNotReady`.
+    Raises `NotFound`, `Gone`, `GeneratorNotReady`, or `InvalidRequest` for a family that has no inverters.
     """
     idempotency = idempotency_of(key, "inverters", [generator_id, body.model_dump(mode="json")])
 
@@ -28,11 +31,22 @@ def create(
             created_at=now(),
             idempotency=idempotency,
             seed=body.seed,
-            generator=generators.pin(generators.find(services, tenant, generator_id)),
+            generator=_pin(services, tenant, generator_id),
             options=body.options,
         )
 
     return jobs.create(services, tenant, "inverter", idempotency=idempotency, resolve=resolve)
+
+
+def _pin(services: Services, tenant: str, generator_id: str) -> PinnedGenerator:
+    generator = generators.find(services, tenant, generator_id)
+    family = family_of(generator, services.families)
+    if not family.has_inverters:
+        raise InvalidRequest(
+            f"Generators of family '{family.name}' are inverted without an inverter. Make a fit of '{generator_id}'"
+            " directly."
+        )
+    return generators.pin(generator)
 
 
 def delete(services: Services, ref: JobRef) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.defaults import ensemble_options
 from benchmarks.inversion.codes import Networks
 from benchmarks.inversion.faces import read_faces
 from benchmarks.inversion.noise_maps import invert_with_noise
@@ -32,17 +33,19 @@ from examples.portraits.classes import CLASS_NAMES
 from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
 from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.inversion.discriminator_distance import DiscriminatorDistance
+from models.generators.stylegan2.inversion.encoder import Encoder
+from models.generators.stylegan2.inversion.invert import Tools, invert
+from models.generators.stylegan2.inversion.prior import latent_prior
 from models.inversion.detail import MIN_DETAIL, detail_shown
-from models.inversion.encoder import Encoder
 from models.inversion.framing import find_framing, measure_framing
-from models.inversion.invert import Inversion, Tools, invert
-from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance, distances
-from models.inversion.prior import latent_prior
+from models.inversion.inverter import Inversion
+from models.inversion.perceptual import PerceptualDistance, distances
 from models.inversion.spacing import measure_spacing
 from models.inversion.squeezenet import SqueezeNetDistance
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 from workers.fitting.perceptual_ports import read_mounted
 
 
@@ -132,15 +135,15 @@ def _fit(domain: Domain, inverted: Inverted, seed: int) -> tuple[float, float | 
     px = domain.generator.config.image_px
     ensemble = train_ensemble(
         domain.generator,
-        inverted.labelled.ws,
+        inverted.labelled.codes,
         Labels(label_px=px, masks=domain.masks),
         tasks=TaskSet(segmentation=SegmentationTask(domain.num_classes)),
-        options=EnsembleOptions(),
+        options=ensemble_options(),
         seed=seed,
     )
     fitted = LabelGenerator(domain.generator, ensemble)
     heldout = confusion_of(
-        fitted, inverted.heldout.ws, domain.heldout_masks, domain.num_classes
+        fitted, inverted.heldout.codes, domain.heldout_masks, domain.num_classes
     ).mean_iou()
     if domain.generated is None:
         return heldout, None

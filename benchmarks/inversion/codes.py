@@ -17,10 +17,10 @@ from examples.portraits.labelset import stratified_indices
 from examples.portraits.splits import seed_of
 from models.generators.stylegan2.discriminator import build_discriminator
 from models.generators.stylegan2.generator import Generator, build_generator
-from models.inversion.encoder import Encoder, build_encoder
-from models.inversion.invert import Tools, invert
-from models.inversion.perceptual import DiscriminatorDistance
-from models.inversion.refinement import InversionOptions
+from models.generators.stylegan2.inversion.discriminator_distance import DiscriminatorDistance
+from models.generators.stylegan2.inversion.encoder import Encoder, build_encoder
+from models.generators.stylegan2.inversion.invert import Tools, invert
+from models.generators.stylegan2.inversion.refinement import InversionOptions
 from workers.runtime.weights import read_network
 
 
@@ -84,7 +84,7 @@ class CodeStore:
         seconds = time.monotonic() - began
         print(f"{path.name}: {seconds / len(images):.2f} s per image", file=sys.stderr, flush=True)
         self.folder.mkdir(parents=True, exist_ok=True)
-        np.savez(path, ws=inversion.ws.numpy(), psnr_db=inversion.psnr_db.numpy())
+        np.savez(path, ws=inversion.codes.numpy(), psnr_db=inversion.psnr_db.numpy())
 
     def _recipe(self) -> str:
         options = json.dumps(asdict(self.options), sort_keys=True)

@@ -9,8 +9,10 @@ from torch.func import functional_call
 
 from models.arrays import Images, StyleCodes
 from models.generators.stylegan2.generator import Generator
-from models.inversion.invert import Inversion, Tools, psnr_db, start_codes
-from models.inversion.refinement import InversionOptions, ramp_down, ramp_up
+from models.generators.stylegan2.inversion.invert import Tools, start_codes
+from models.generators.stylegan2.inversion.refinement import InversionOptions, ramp_down, ramp_up
+from models.inversion.inverter import Inversion
+from models.inversion.psnr import psnr_db
 
 SMALLEST_PX = 8
 REGULARISER_WEIGHT = 1e-3

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from models.inversion.refinement import InversionOptions
+from benchmarks.defaults import inversion_options
+from models.generators.stylegan2.inversion.refinement import InversionOptions
 
 NOISE_MAPS = "noise maps optimised"
 
@@ -21,7 +22,7 @@ class Row:
 
 def rows(*, quick: bool, squeezenet: bool) -> Iterator[Row]:
     """Yield the rows in table order. `squeezenet` adds the row that needs mounted SqueezeNet weights."""
-    default = InversionOptions()
+    default = inversion_options()
     yield Row("encoder alone", replace(default, steps=0))
     yield Row("encoder, then optimisation (default)", default)
     yield Row("optimisation alone, from the mean", default, encoder=False)

@@ -17,6 +17,7 @@ from statistics import mean, stdev
 import torch
 from torch import Tensor
 
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.inversion.codes import Coded, CodeStore, Networks
 from benchmarks.labels.quality import MICRO_BATCH, SAMPLE_SEED, generated_truth
 from benchmarks.labels.rejection import area_under_rejection
@@ -25,14 +26,13 @@ from benchmarks.segmenter.reference import reference_segmenter
 from examples.portraits.classes import CLASS_NAMES
 from models.arrays import Taps
 from models.generators.stylegan2.generator import Generator
-from models.inversion.refinement import InversionOptions
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.features import SYNTHESIS_BATCH
 from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 
 PAPER = "paper"
 Figures = dict[str, float]
@@ -87,7 +87,7 @@ class Truth:
 def main() -> None:
     """Fit and score every draw. Print each row to stderr and the paired summary as one line of JSON."""
     options = _parse()
-    codes = CodeStore(options.folder, Networks.read(options.generator), InversionOptions())
+    codes = CodeStore(options.folder, Networks.read(options.generator), inversion_options())
     truth = _truth(codes, options)
     rows = []
     for count in options.labels:
@@ -134,7 +134,7 @@ def fit_paper(generator: Generator, coded: Coded, *, seed: int) -> Ensemble:
         coded.ws,
         Labels(label_px=generator.config.image_px, masks=coded.masks),
         tasks=TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES))),
-        options=EnsembleOptions(kind="paper"),
+        options=ensemble_options(kind="paper"),
         seed=seed,
     )
 
@@ -166,7 +166,7 @@ def _rounded(figures: Figures) -> Figures:
 def _parse() -> argparse.Namespace:
     parser = network_parser("benchmarks.labels.compact", __doc__)
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
-    parser.add_argument("--ranks", type=int, nargs="+", default=[EnsembleOptions.rank])
+    parser.add_argument("--ranks", type=int, nargs="+", default=[ensemble_options().rank])
     parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--heldout", type=int, default=200)
     parser.add_argument("--generated", type=int, default=1_000)

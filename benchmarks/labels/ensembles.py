@@ -9,25 +9,26 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
 import torch
 
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.inversion.codes import CodeStore, Networks
 from benchmarks.labels.quality import SAMPLE_SEED, generated_truth
 from benchmarks.labels.tasks import ONLY_MASKS, Portraits, score
 from benchmarks.options import network_parser
 from benchmarks.segmenter.reference import reference_segmenter
 from models.arrays import StyleCodes
-from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
+from models.generators.generator import Synthesis
+from models.generators.stylegan2.generator import Generator, NoiseMode
 from models.generators.stylegan2.layers import channels_last
-from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import Labels
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Muted(Generator):
 def main() -> None:
     """Run every row for every number of labels and every draw. Print the summary as one line of JSON."""
     parsed = _parse()
-    codes = CodeStore(parsed.folder, Networks.read(parsed.generator), InversionOptions())
+    codes = CodeStore(parsed.folder, Networks.read(parsed.generator), inversion_options())
     rows = [row for row in ROWS if row.name in ("default", *parsed.rows)]
     truth = {"heldout": Portraits.read(codes, "heldout", 0, parsed.heldout)}
     if parsed.generated:
@@ -107,7 +108,7 @@ def _score(
     generator: Generator, training: Portraits, truth: Mapping[str, Portraits], row: Row
 ) -> dict[str, float]:
     muted = Muted(generator, row)
-    options = replace(EnsembleOptions(), **row.changes)
+    options = ensemble_options(**row.changes)
     ensemble = train_ensemble(
         muted, training.ws, training.labels, tasks=ONLY_MASKS, options=options, seed=0
     )

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.inversion.codes import CodeStore, Networks
 from benchmarks.labels.quality import MICRO_BATCH
 from benchmarks.options import network_parser
@@ -25,9 +26,7 @@ from examples.portraits.labelset import MASKS_SCHEMA, OTHER_SCHEMAS, stratified_
 from examples.portraits.many import render_many
 from examples.portraits.splits import seed_of
 from models.generators.stylegan2.generator import Generator
-from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
-from models.labels.training import EnsembleOptions
 from workers.fitting.estimates import estimate
 from workers.fitting.pairs import ImageLabels, Pairs
 from workers.fitting.scoring import Scorer
@@ -95,7 +94,7 @@ class Figures:
 def main() -> None:
     """Run one fit for every size and draw. Print the summary as one line of JSON."""
     options = _parse()
-    codes = CodeStore(options.folder, Networks.read(options.generator), InversionOptions())
+    codes = CodeStore(options.folder, Networks.read(options.generator), inversion_options())
     generator = codes.networks.generator
     heldout = Portraits.read(codes, "heldout", 0, options.heldout)
     predicted: list[Figures] = []
@@ -142,8 +141,8 @@ def _trainer(generator: Generator, labelled: Portraits, *, seed: int) -> Trainer
     return Trainer(
         generator=generator,
         pairs=labelled.pairs,
-        ws=labelled.ws,
-        wanted=EnsembleOptions(),
+        codes=labelled.ws,
+        wanted=ensemble_options(),
         seed=seed,
         micro_batches=MicroBatches(MICRO_BATCH),
         digest="",

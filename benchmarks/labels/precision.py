@@ -15,17 +15,16 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.inversion.codes import Coded, CodeStore, Networks
 from benchmarks.labels.compact import fit_paper
 from benchmarks.labels.quality import MICRO_BATCH
 from benchmarks.options import network_parser
 from models.generators.stylegan2.generator import Generator
-from models.inversion.refinement import InversionOptions
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.features import SYNTHESIS_BATCH
 from models.labels.label_generator import LabelGenerator, to_bytes
-from models.labels.training import EnsembleOptions
 from models.labels.votes import ClassVotes
 from models.sampling import Candidate, latents
 
@@ -67,7 +66,7 @@ class Agreement:
 def main() -> None:
     """Fit for every number of labels, compare, and print one line of JSON."""
     parsed = _parse()
-    codes = CodeStore(parsed.folder, Networks.read(parsed.generator), InversionOptions())
+    codes = CodeStore(parsed.folder, Networks.read(parsed.generator), inversion_options())
     generator = codes.networks.generator
     z = latents(SAMPLE_SEED, [Candidate(k) for k in range(parsed.samples)], generator.config.z_dim)
     ws = generator.map(z)
@@ -82,7 +81,7 @@ def main() -> None:
 
 
 def _fit(generator: Generator, coded: Coded) -> dict[str, Ensemble]:
-    paper, rank = fit_paper(generator, coded, seed=0), EnsembleOptions().rank
+    paper, rank = fit_paper(generator, coded, seed=0), ensemble_options().rank
     compact = compress(paper, generator, coded.ws, rank=rank, seed=0, micro_batch=SYNTHESIS_BATCH)
     return {"paper": paper, "compact": compact}
 

@@ -19,17 +19,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.inversion.codes import CodeStore, Networks
 from benchmarks.options import network_parser
 from benchmarks.segmenter.network import Segmenter, segment
 from benchmarks.segmenter.reference import reference_segmenter, worn_shares
 from examples.portraits.classes import CLASS_NAMES
 from models.generators.stylegan2.generator import Generator
-from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.metrics import ConfusionMatrix
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 from models.sampling import Candidate, latents
 
 LABELS = (16, 50)
@@ -63,7 +63,7 @@ def main() -> None:
     options = _parse()
     networks = Networks.read(options.generator)
     segmenter = reference_segmenter(options.folder)
-    codes = CodeStore(options.folder, networks, InversionOptions(steps=options.steps))
+    codes = CodeStore(options.folder, networks, inversion_options(steps=options.steps))
     truth = _truth(codes, segmenter, options)
     results: dict[str, Any] = {"benchmark": "quality", "steps": options.steps}
     results["shares"] = _shares(networks.generator, segmenter, options.shares)
@@ -111,7 +111,7 @@ def _fit_and_score(
     """Fit an ensemble on codes and masks, and score it on both kinds of truth."""
     labels = Labels(label_px=generator.config.image_px, masks=masks)
     tasks = TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES)))
-    options = EnsembleOptions()
+    options = ensemble_options()
     ensemble = train_ensemble(generator, ws, labels, tasks=tasks, options=options, seed=seed)
     fitted = LabelGenerator(generator, ensemble)
     return Quality(
@@ -175,7 +175,7 @@ def _parse() -> argparse.Namespace:
     parser = network_parser("benchmarks.labels.quality", __doc__)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--heldout", type=int, default=200)
-    parser.add_argument("--steps", type=int, default=InversionOptions.steps)
+    parser.add_argument("--steps", type=int, default=inversion_options().steps)
     parser.add_argument(
         "--shares", type=int, default=10_000, help="samples in which to count rare modes"
     )

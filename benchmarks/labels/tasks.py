@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.inversion.codes import CodeStore, Networks
 from benchmarks.options import network_parser
 from examples.portraits.classes import CLASS_NAMES
@@ -23,7 +24,6 @@ from examples.portraits.labelset import stratified_indices
 from examples.portraits.many import render_many
 from examples.portraits.splits import seed_of
 from models.generators.stylegan2.generator import Generator
-from models.inversion.refinement import InversionOptions
 from models.labels.label_generator import LabelGenerator
 from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore
 from models.labels.tasks import DepthTask, KeypointTask, Labels, SegmentationTask, TaskSet
@@ -86,7 +86,7 @@ class Portraits:
 def main() -> None:
     """Run every variant for every number of labels. Print the summary as one line of JSON."""
     parsed = _parse()
-    codes = CodeStore(parsed.folder, Networks.read(parsed.generator), InversionOptions())
+    codes = CodeStore(parsed.folder, Networks.read(parsed.generator), inversion_options())
     heldout = Portraits.read(codes, "heldout", 0, parsed.heldout)
     results: dict[str, dict[str, dict[str, float]]] = {}
     for count in parsed.labels:
@@ -95,7 +95,7 @@ def main() -> None:
         for name in parsed.variants:
             tasks, changes = VARIANTS[name]
             options = replace(
-                EnsembleOptions(num_members=parsed.members, steps=parsed.steps), **changes
+                ensemble_options(num_members=parsed.members, steps=parsed.steps), **changes
             )
             fitted = _fit(codes.networks.generator, training, tasks, options)
             scores[name] = score(fitted, heldout)
@@ -159,8 +159,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50])
     parser.add_argument("--draw", type=int, default=0)
     parser.add_argument("--heldout", type=int, default=64)
-    parser.add_argument("--members", type=int, default=EnsembleOptions.num_members)
-    parser.add_argument("--steps", type=int, default=EnsembleOptions.steps)
+    parser.add_argument("--members", type=int, default=ensemble_options().num_members)
+    parser.add_argument("--steps", type=int, default=ensemble_options().steps)
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     return parser.parse_args()
 

@@ -25,6 +25,7 @@ from contracts.jobs import JobRef
 from models.sampling import Candidate
 from state import keys, records
 from workers.codecs.tars import TarWriter
+from workers.families.table import FAMILIES
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
 
@@ -77,7 +78,7 @@ def main() -> None:
     parsed = _parse()
     torch.set_num_threads(len(os.sched_getaffinity(0)))  # like the workers
     with running_service() as running:
-        service = Service(running, Machine.from_settings(running.settings))
+        service = Service(running, Machine.from_settings(running.settings, FAMILIES))
         rounds = _measure(service, parsed.pairs, parsed.rounds)
     result = {
         "benchmark": "service",

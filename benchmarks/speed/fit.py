@@ -14,13 +14,13 @@ from collections.abc import Sequence
 
 import torch
 
+from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.speed.label_head import CHANNELS, random_generator
 from benchmarks.speed.memory import own_peak_bytes
-from models.inversion.invert import Tools, invert
-from models.inversion.refinement import InversionOptions
+from models.generators.stylegan2.inversion.invert import Tools, invert
 from models.labels.ensemble import EnsembleKind
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 
 NUM_CLASSES = 19
 STEPS = 80
@@ -47,7 +47,7 @@ def _measure(px: int, labels: Sequence[int], kind: EnsembleKind) -> dict[str, ob
     # Runs on one and on two images separate the cost of an image from the fixed cost.
     one, two = (_child("inversion", px, count, kind) for count in (1, 2))
     figures: dict[str, object] = {
-        "tap_bytes": random_generator(px).config.tap_bytes,
+        "tap_bytes": random_generator(px).layout.tap_bytes,
         "generator_seconds": round(alone["seconds"], 2),
         "inversion_seconds_per_image_step": round(
             (two["seconds"] - one["seconds"]) / INVERSION_STEPS, 2
@@ -57,7 +57,7 @@ def _measure(px: int, labels: Sequence[int], kind: EnsembleKind) -> dict[str, ob
             "2": round(two["bytes"] - alone["bytes"]),
         },
     }
-    scale = EnsembleOptions().steps / STEPS
+    scale = ensemble_options().steps / STEPS
     for count in labels:
         stage = _child("ensemble", px, count, kind)
         figures[f"ensemble_{count}"] = {
@@ -84,7 +84,7 @@ def _run(stage: str, px: int, count: int, kind: EnsembleKind) -> None:
         generator.synthesize(ws)
     elif stage == "inversion":
         images = torch.rand(count, 3, px, px) * 2 - 1
-        options = InversionOptions(steps=INVERSION_STEPS, micro_batch=count)
+        options = inversion_options(steps=INVERSION_STEPS, micro_batch=count)
         invert(Tools.of(generator), images, options)
     else:
         masks = torch.randint(0, NUM_CLASSES, (count, px, px), dtype=torch.uint8)
@@ -93,7 +93,7 @@ def _run(stage: str, px: int, count: int, kind: EnsembleKind) -> None:
             ws,
             Labels(label_px=(px, px), masks=masks),
             tasks=TaskSet(segmentation=SegmentationTask(NUM_CLASSES)),
-            options=EnsembleOptions(steps=STEPS, kind=kind),
+            options=ensemble_options(steps=STEPS, kind=kind),
             seed=0,
         )
 

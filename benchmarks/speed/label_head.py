@@ -17,6 +17,7 @@ from statistics import median
 
 import torch
 
+from benchmarks.defaults import ensemble_options
 from benchmarks.speed.memory import own_peak_bytes
 from benchmarks.speed.naive_head import naive_label
 from models.generators.stylegan2.config import GeneratorConfig
@@ -24,7 +25,6 @@ from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import INIT_DEVIATION, Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions
 
 PAPER_HIDDEN = (256, 32)
 TASKS = TaskSet(segmentation=SegmentationTask(19))
@@ -140,7 +140,7 @@ def _methods(setting: Setting) -> dict[str, Callable[[], object]]:
     config = generator.config
     taps, label_px = config.tap_channels, (min(setting.px, MAX_LABEL_PX),) * 2
     paper = _random(EnsembleConfig(tap_channels=taps, tasks=TASKS, hidden=PAPER_HIDDEN))
-    rank = EnsembleOptions().rank
+    rank = ensemble_options().rank
     compact = _random(EnsembleConfig(tap_channels=taps, tasks=TASKS, rank=rank))
     paper, compact = paper.to(setting.device), compact.to(setting.device)
     ws = generator.map(torch.randn(setting.batch, config.z_dim).to(setting.device))

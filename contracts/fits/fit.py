@@ -9,19 +9,10 @@ from typing import Literal
 from contracts.base import Artefact, Model, Seed, Sha256
 from contracts.fits.metrics import FitMetrics
 from contracts.fits.options import ResolvedFitOptions
-from contracts.generators import Weights
-from contracts.ids import FitId, GeneratorId, LabelsetId
+from contracts.generators.generator import PinnedGenerator, Weights
+from contracts.ids import FitId, LabelsetId
 from contracts.jobs import JobManifest, Request
 from contracts.schemas import LabelSchema
-
-
-class PinnedGenerator(Model):
-    """The generator of a fit, by id and digest, and the size of its images."""
-
-    id: GeneratorId
-    digest: Sha256
-    height_px: int
-    width_px: int
 
 
 class PinnedLabelset(Model):

@@ -1,10 +1,13 @@
-"""What a caller may choose about a fit, and the same with every preset and default resolved: what the worker runs."""
+"""The options of a fit as a caller chooses them, and the same with every preset and default resolved.
+
+Every default stands here alone: the models take the resolved numbers and have no defaults.
+"""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.base import Model, Sha256
+from contracts.base import LearningRate, Model, Sha256
 from contracts.schemas import TaskName
 
 InversionPreset = Literal["default", "paper"]
@@ -16,19 +19,19 @@ Restarts = Annotated[int, Field(ge=0, le=8)]
 Weight = Annotated[float, Field(ge=0, le=100)]
 HiddenWidth = Annotated[int, Field(ge=1, le=1_024)]
 TapPx = Annotated[int, Field(ge=0, le=1_024)]
-LearningRate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class InversionOptions(Model):
-    """How a latent code is found for each image: Adam over W+ from the encoder's guess, generator frozen.
+    """The inversion of each image: Adam over W+ codes from the encoder's prediction, with the generator frozen.
 
     The loss is `pixel_weight` x MSE + `perceptual_weight` x the perceptual distance
     + `encoder_pull` x MSE(w, w_encoder)
-    + `prior_weight` x the Mahalanobis distance to the codes that samples have. The distance is that of the generator's
-    discriminator, or of the network whose weights the operator mounted. An image without progress for `patience` steps
-    ends early (0: none does); one that its start failed gets `restarts` others.
-    `perceptual_sha256` pins the mounted weights: a worker that has other ones refuses the fit.
+    + `prior_weight` x the Mahalanobis distance to the codes of samples. The perceptual distance is that of the
+    generator's discriminator, or of the network whose weights the operator mounted. An image without progress for
+    `patience` steps ends early (0: never); an image whose start failed gets `restarts` others.
+    `perceptual_sha256` pins the mounted weights: a worker with other weights refuses the fit. Families that invert
+    without optimisation ignore these numbers.
     """
 
     steps: Annotated[int, Field(ge=1, le=5_000)]
@@ -44,7 +47,7 @@ class InversionOptions(Model):
 
 
 class InversionChoice(Model):
-    """What a caller says of the inversion: a preset, and any single value to depart from it."""
+    """A caller's choice of the inversion: a preset, and any single value that replaces the preset's."""
 
     preset: InversionPreset = "default"
     steps: Annotated[int, Field(ge=1, le=5_000)] | None = None
@@ -86,9 +89,9 @@ INVERSION_PRESETS: dict[InversionPreset, InversionOptions] = {
 def resolve_inversion(
     choice: InversionChoice, *, has_discriminator: bool = True
 ) -> InversionOptions:
-    """The preset's numbers with the caller's own laid over them.
+    """Return the preset's numbers, replaced by the caller's where there are any.
 
-    The default preset goes without the perceptual distance where no discriminator can measure it and the caller named
+    The default preset leaves out the perceptual distance if no discriminator can measure it and the caller named
     neither its weight nor another port.
     """
     own = choice.model_dump(exclude={"preset"}, exclude_none=True)
@@ -99,11 +102,11 @@ def resolve_inversion(
 
 
 class EnsembleOptions(Model):
-    """How the ensemble of label heads is trained: all members at once, on `batch_pixels` pixels per member and step.
+    """The training of the ensemble of label heads: all members at once, on `batch_pixels` pixels per member and step.
 
-    `kind` "compact" reduces the trained members' first layers to `rank` dimensions that all share, "paper" leaves them
-    as they are; requests from before there was a choice are the paper's. Features of fewer than `min_tap_px` pixels
-    either way are not read; None leaves it to the fit, which estimates all of them and those of 16 pixels and more.
+    `kind` "compact" reduces the first layers of the trained members to `rank` shared dimensions, "paper" keeps them;
+    stored requests without a kind are the paper's. Features of fewer than `min_tap_px` pixels either way are not read;
+    with None the fit chooses between all features and those of 16 pixels and more, by its estimate.
     `balance` 0 draws classes as often as they occur, 1 equally often. `boundary_share` of the pixels are drawn at
     boundaries between classes, `keypoint_share` around keypoints.
     """
@@ -125,29 +128,29 @@ class EnsembleOptions(Model):
         aside = self.boundary_share + self.keypoint_share
         if aside > 1:
             raise ValueError(
-                f"boundary_share and keypoint_share set {aside:.0%} of the pixels aside; lower one: 100% is all"
+                f"boundary_share and keypoint_share set {aside:.0%} of the pixels aside; lower one, 100% is the maximum"
             )
         return self
 
 
 class EnsembleChoice(EnsembleOptions):
-    """What a caller says of the ensemble: any single value to depart from the defaults."""
+    """A caller's choice of the ensemble: any single value that replaces a default."""
 
     kind: EnsembleKind = "compact"
 
 
 def resolve_ensemble(choice: EnsembleKind | EnsembleChoice) -> EnsembleOptions:
-    """Every number of the ensemble, also where the caller has only named its kind."""
+    """Return every number of the ensemble, also where the caller named only its kind."""
     named = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
     return EnsembleOptions.model_validate(named.model_dump())
 
 
 class FitOptions(Model):
-    """What a caller may choose about a fit.
+    """The options that a caller may choose for a fit.
 
-    `tasks` are those to learn, by default all that the labelset has labels for. `estimate` asks for a cross-validated
+    `tasks` are those to learn, by default all that the labelset has labels for. `estimate` requests a cross-validated
     estimate of the label quality, which costs some further trainings of a smaller ensemble. `framing` "center" crops
-    or pads all images and labels alike to where the generator makes its subject; "none" only says what would fit.
+    or pads all images and labels alike to the framing of the generator's samples; "none" only reports it.
     `ensemble` is one word, "compact" or "paper", or single values.
     """
 
@@ -161,14 +164,14 @@ class FitOptions(Model):
     def _check_estimate(self) -> Self:
         if not self.estimate and resolve_ensemble(self.ensemble).min_tap_px is None:
             raise ValueError(
-                "min_tap_px null lets the fit choose by its estimate, and estimate is false; name a number, or let it"
-                " estimate"
+                "min_tap_px null lets the fit choose by its estimate, but estimate is false; name a number, or set"
+                " estimate to true"
             )
         return self
 
 
 class ResolvedFitOptions(Model):
-    """The same with every number present: what the worker runs."""
+    """The options of a fit with every number present, as the worker uses them."""
 
     tasks: tuple[TaskName, ...] = ("segmentation",)
     inversion: InversionOptions

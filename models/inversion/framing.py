@@ -1,7 +1,7 @@
-"""Whether images are framed as a generator's own are, and which one crop of them would be.
+"""Framing: whether images are cropped as the generator's samples are, and which single crop would make them so.
 
-A generator trained on aligned pictures cannot move or zoom its subject. Thumbnails of its samples say what it
-makes where; images are moved and zoomed, all alike, until their thumbnails look most like samples.
+A generator trained on aligned pictures cannot move or zoom its subject. Thumbnails of its samples show where it puts
+things; all images are moved and zoomed alike until their thumbnails look most like samples.
 """
 
 import math
@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import IGNORE_INDEX, FeatureMaps, Images, Masks, Scores
-from models.generators.stylegan2.generator import Generator
+from models.generators.generator import Generator
+from models.sampling import RandomDraws
 
 NUM_SAMPLES, SAMPLE_SEED, MICRO_BATCH = 256, 0, 16
 THUMBNAIL_PX = 16
@@ -24,7 +25,7 @@ SHIFTS = tuple(step / 16 for step in range(-4, 5))
 FINER_SCALES, FINER_SHIFTS = (0.94, 1.0, 1.06), (-1 / 32, 0.0, 1 / 32)
 MAX_IMAGES = 64
 CLEAR_SHARE = 0.75
-"""A framing is told when it fits better by more than chance, and better for so many of the images."""
+"""A framing is reported when its gain is significant and this share of the images fits better."""
 
 Thumbnails = Float[Tensor, "batch numbers"]
 Points = Float[Tensor, "batch points 3"]
@@ -33,7 +34,7 @@ Depths = Float[Tensor, "batch height width"]
 
 @dataclass(frozen=True)
 class Framing:
-    """The part of every image to look at: centred at (0.5 + shift) of its width and height, 1 / scale as large.
+    """The part of every image that is used: centred at (0.5 + shift) of its width and height, 1 / scale as large.
 
     A scale above 1 crops, one below 1 pads.
     """
@@ -44,26 +45,26 @@ class Framing:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom as shares of the image's width and height; beyond 0..1 is padding."""
+        """Return left, top, right and bottom as shares of the width and height; beyond 0..1 is padding."""
         half, x, y = 0.5 / self.scale, 0.5 + self.shift_x, 0.5 + self.shift_y
         return x - half, y - half, x + half, y + half
 
     @property
     def advice(self) -> str | None:
-        """One sentence for the owner of the images; None where they are framed as they should be."""
+        """One sentence for the owner of the images; None where they are framed as the samples are."""
         if self == Framing():
             return None
         left, top, right, bottom = (round(100 * edge) for edge in self.box)
         return (
             f"The images are framed otherwise than the generator's own: the part from {left}% to {right}% of the"
-            f" width and {top}% to {bottom}% of the height fits it best. Crop (or pad) images and labels so,"
-            " or ask for framing 'center', which does it."
+            f" width and {top}% to {bottom}% of the height fits it best. Crop (or pad) images and labels to it,"
+            " or request framing 'center', which does so."
         )
 
 
 @dataclass(frozen=True)
 class FramingPrior:
-    """What a generator makes where: a Gaussian over thumbnails, its main directions apart from the rest.
+    """A Gaussian over thumbnails of samples: the main directions one by one, the rest with one variance.
 
     Probabilistic PCA (Tipping and Bishop 1999, equations 4 and 8 of "Probabilistic principal component analysis").
     """
@@ -74,7 +75,7 @@ class FramingPrior:
     rest: Float[Tensor, ""]
 
     def misfit(self, thumbnails: Thumbnails) -> Scores:
-        """How unlike samples each is: mean squared deviation per number, about 1 for samples."""
+        """Return how unlike samples each thumbnail is: squared deviations per number, about 1 for samples."""
         centred = thumbnails - self.mean
         along = centred @ self.directions
         outside = centred.square().sum(dim=1) - along.square().sum(dim=1)
@@ -83,15 +84,13 @@ class FramingPrior:
 
 
 def measure_framing(generator: Generator, micro_batch: int = MICRO_BATCH) -> FramingPrior:
-    """From 256 samples of a fixed seed, `micro_batch` of them at once."""
-    chance = torch.Generator().manual_seed(SAMPLE_SEED)
-    z = torch.randn(NUM_SAMPLES, generator.config.z_dim, generator=chance)
-    device = generator.mapping.w_mean.device
+    """Measure 256 samples of a fixed seed, `micro_batch` of them at once."""
     with torch.no_grad():
-        made = [
-            _thumbnails(generator(part.to(device)).clamp(-1, 1)) for part in z.split(micro_batch)
+        parts = [
+            _thumbnails(generator.synthesize(generator.sample(draws)).images.clamp(-1, 1))
+            for draws in RandomDraws.seeded(SAMPLE_SEED, NUM_SAMPLES).split(micro_batch)
         ]
-    thumbnails = torch.cat(made).double()
+    thumbnails = torch.cat(parts).double()
     mean = thumbnails.mean(dim=0)
     variances, directions = torch.linalg.eigh(torch.cov(thumbnails.t()))
     kept = slice(-NUM_COMPONENTS, None)
@@ -102,7 +101,7 @@ def measure_framing(generator: Generator, micro_batch: int = MICRO_BATCH) -> Fra
 
 
 def find_framing(prior: FramingPrior, images: Images) -> Framing:
-    """The one framing of all images that fits the generator best; the identity where none is clearly better."""
+    """Return the framing of all images that fits the generator best; the identity where none is clearly better."""
     small = _small(images[:MAX_IMAGES])
     coarse = [Framing(*numbers) for numbers in product(SCALES, SHIFTS, SHIFTS)]
     best = min(coarse, key=lambda framing: _misfits(prior, small, framing).mean())
@@ -118,18 +117,18 @@ def find_framing(prior: FramingPrior, images: Images) -> Framing:
 
 
 def reframe_images(images: Images, framing: Framing) -> Images:
-    """The framed part at the images' own size; edges are continued outwards."""
+    """Return the framed part at the size of the images; edges are continued outwards."""
     return _reframe(images, framing, "bilinear", "border")
 
 
 def reframe_masks(masks: Masks, framing: Framing) -> Masks:
-    """The same part of the masks; what lies outside them is ignored."""
+    """Return the same part of the masks; pixels outside them are ignored."""
     moved = _reframe(masks[:, None].double() - IGNORE_INDEX, framing, "nearest", "zeros")
     return (moved[:, 0].round() + IGNORE_INDEX).to(masks.dtype)
 
 
 def reframe_depths(depths: Depths, framing: Framing) -> Depths:
-    """The same part of the depths; what lies outside them is unknown (NaN)."""
+    """Return the same part of the depths; pixels outside them are unknown (NaN)."""
     inside = _reframe(torch.ones_like(depths[:, None]), framing, "nearest", "zeros")
     known = _reframe(depths.nan_to_num()[:, None], framing, "nearest", "zeros")
     unknown = _reframe(depths.isnan()[:, None].to(depths.dtype), framing, "nearest", "zeros")
@@ -137,7 +136,7 @@ def reframe_depths(depths: Depths, framing: Framing) -> Depths:
 
 
 def reframe_points(points: Points, framing: Framing, px: tuple[int, int]) -> Points:
-    """x, y in px of images of (height, width) and a visibility, which becomes 0 for points outside the part."""
+    """Return x, y in px of the framed images (height, width); visibility becomes 0 for points outside them."""
     height, width = px
     left, top, right, bottom = framing.box
     x = (points[..., 0] / width - left) / (right - left) * width
@@ -158,14 +157,14 @@ def _misfits(prior: FramingPrior, images: Images, framing: Framing) -> Scores:
 
 
 def _is_clear(gains: Scores) -> bool:
-    """More than two standard errors above nothing, and a gain for most images."""
+    """Return whether the mean gain is above two standard errors and most images gain."""
     error = gains.std() / math.sqrt(len(gains)) if len(gains) > 1 else gains.new_tensor(math.inf)
     most = (gains > 0).float().mean() >= CLEAR_SHARE
     return bool((gains.mean() > 2.0 * error) & most)
 
 
 def _small(images: Images) -> Images:
-    """Twice a thumbnail's size: enough to move by half a thumbnail's pixel."""
+    """Reduce to twice a thumbnail's size, enough to move by half a pixel of a thumbnail."""
     factor = max(1, min(images.shape[2:]) // (2 * THUMBNAIL_PX))
     return F.avg_pool2d(images, factor)
 

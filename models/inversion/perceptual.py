@@ -1,14 +1,14 @@
-"""How different two images look: a port, and the network behind it that comes with every trained generator.
+"""How different two images look: the port that a perceptual distance implements.
 
-A port turns images into features once and compares features: an inversion looks at its targets a single time.
+Images become features once, and features are compared: an inversion computes those of its targets a single time.
+Behind the port stand a network of the generator's family (`open_distance`) or SqueezeNet (`squeezenet.py`).
 """
 
-from typing import Protocol, final, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from models.arrays import Images, Scores, Taps
-from models.generators.stylegan2.discriminator import Discriminator
 
 
 @runtime_checkable  # beartype checks it in tests
@@ -23,25 +23,7 @@ class PerceptualDistance(Protocol):
     def between(self, a: Taps, b: Taps) -> Scores: ...
 
 
-@final
-class DiscriminatorDistance:
-    """Mean absolute difference of the discriminator's block outputs, averaged over the blocks.
-
-    The distance of Pan et al., "Deep generative prior", arXiv 2003.13659, section 3.2, there on the last four blocks.
-    """
-
-    def __init__(self, discriminator: Discriminator) -> None:
-        self.discriminator = discriminator
-
-    def features(self, images: Images) -> Taps:
-        return self.discriminator.features(images)
-
-    def between(self, a: Taps, b: Taps) -> Scores:
-        distances = [(x - y).abs().mean(dim=(1, 2, 3)) for x, y in zip(a, b, strict=True)]
-        return sum(distances[1:], start=distances[0]) / len(distances)
-
-
 def distances(perceptual: PerceptualDistance, a: Images, b: Images) -> Scores:
-    """The distance of each image of `a` to its partner in `b`, without gradients."""
+    """Return the distance of each image of `a` to its partner in `b`, without gradients."""
     with torch.no_grad():
         return perceptual.between(perceptual.features(a), perceptual.features(b))

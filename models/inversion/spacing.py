@@ -1,4 +1,4 @@
-"""What a reconstruction is held against: how far a generator's own samples lie apart.
+"""The yardstick for reconstructions: how far a generator's own samples lie apart.
 
 An image counts as expressible when it shows enough detail (`detail.py`) and its reconstruction is at most half as far
 from it as a sample's nearest neighbour among fifteen others is from that sample: farther, and it may as well show
@@ -13,29 +13,30 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from models.arrays import Images, Scores, Taps
-from models.generators.stylegan2.generator import Generator
-from models.inversion.invert import psnr_db
+from models.generators.generator import Generator
 from models.inversion.perceptual import PerceptualDistance
+from models.inversion.psnr import psnr_db
+from models.sampling import RandomDraws
 
 NUM_GROUPS, GROUP_SIZE, SAMPLE_SEED = 4, 16, 0
 HALF_IN_DB = 20.0 * math.log10(2.0)
-"""Half as far in root mean square is 6 dB more."""
+"""Half the distance in root mean square is 20 log10(2) = 6 dB more."""
 
 
 @dataclass(frozen=True)
 class SampleSpacing:
-    """Between a sample and its nearest neighbour, the median over samples; no distance without a perceptual port."""
+    """The median over samples of the distance to the nearest neighbour; None without a perceptual port."""
 
     nearest_db: float
     nearest_distance: float | None = None
 
     @property
     def fails_below_db(self) -> float:
-        """What an inversion should reach before it stops trying other starts."""
+        """The PSNR below which an inversion tries other starts."""
         return self.nearest_db + HALF_IN_DB
 
     def expresses(self, psnr: Scores, distances: Scores | None) -> Bool[Tensor, " batch"]:
-        """Whether each reconstruction is close enough, by the perceptual distance where there is one."""
+        """Return whether each reconstruction is close enough, by the perceptual distance where there is one."""
         if self.nearest_distance is None or distances is None:
             return psnr >= self.fails_below_db
         return distances <= 0.5 * self.nearest_distance
@@ -46,13 +47,14 @@ def measure_spacing(
     perceptual: PerceptualDistance | None = None,
     micro_batch: int = GROUP_SIZE,
 ) -> SampleSpacing:
-    """From 64 samples of a fixed seed, in groups of 16, of which `micro_batch` at a time go through the networks."""
-    chance = torch.Generator().manual_seed(SAMPLE_SEED)
-    z = torch.randn(NUM_GROUPS * GROUP_SIZE, generator.config.z_dim, generator=chance)
+    """Measure 64 samples of a fixed seed, in groups of 16, `micro_batch` images at a time."""
     highest_db, distances = [], []
     with torch.no_grad():
-        for part in z.to(generator.mapping.w_mean.device).split(GROUP_SIZE):
-            pieces = [generator(piece).clamp(-1, 1) for piece in part.split(micro_batch)]
+        for group in RandomDraws.seeded(SAMPLE_SEED, NUM_GROUPS * GROUP_SIZE).split(GROUP_SIZE):
+            pieces = [
+                generator.synthesize(generator.sample(draws)).images.clamp(-1, 1)
+                for draws in group.split(micro_batch)
+            ]
             images = torch.cat(pieces)
             highest_db.append(_nearest_db(images))
             if perceptual is not None:

@@ -1,7 +1,7 @@
-"""The compact ensemble: the paper's, whose members read a few shared sums of the features instead of all of them.
+"""The compact ensemble: the paper's, with members that read a few shared sums of the features instead of all features.
 
-All members' first layers together give members x hidden numbers at a pixel, of which few are independent. Their
-principal components become one projection, which is made at the taps' own sizes; the members keep everything else.
+The first layers of all members together have members x hidden outputs at a pixel, of which few are independent. Their
+principal components become one projection, computed at the sizes of the taps; the members keep their other layers.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.arrays import StyleCodes, Taps
-from models.generators.stylegan2.generator import Generator
+from models.arrays import Codes, Taps
+from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble
 from models.labels.hypercolumns import gather
+from models.sampling import RandomDraws
 
 NUM_SAMPLES = 64
 PIXELS_PER_IMAGE = 64
@@ -27,24 +28,24 @@ Columns = Float[Tensor, "pixels channels"]
 def compress(
     ensemble: Ensemble,
     generator: Generator,
-    ws: StyleCodes,
+    codes: Codes,
     *,
     rank: int,
     seed: int,
     micro_batch: int,
 ) -> Ensemble:
-    """A trained ensemble with its first layers reduced to `rank` dimensions, as they are needed on this generator.
+    """Reduce the first layers of a trained ensemble to the `rank` dimensions that matter on this generator.
 
-    Let y be the first layers' outputs without their biases, and D the length of what the second layer makes of each.
+    Let y be the first layers' outputs without their biases, and D the norm of the second layer's weights for each.
     Among all projections to `rank` dimensions, y ~ mean + D^-1 V V^T D (y - mean) with the leading eigenvectors V of
     the covariance of D y has the smallest mean square error of D y (Eckart and Young, 1936). It is measured at random
-    pixels of the labelled images, whose codes are `ws`, and of as many samples as tell what the generator makes else.
+    pixels of the labelled images (`codes`) and of `NUM_SAMPLES` samples, which show what else the generator makes.
     """
     weight = ensemble.layer1.weight.transpose(0, 1).flatten(1)
     importance = _importance(ensemble)
-    drawn = _draw(generator, ws.to(weight.device), seed=seed, micro_batch=micro_batch)
+    drawn = _draw(generator, codes.to(weight.device), seed=seed, micro_batch=micro_batch)
     columns = (
-        gather(ensemble.config.read(taps), pixels, generator.config.image_px).flatten(0, 1)
+        gather(ensemble.config.read(taps), pixels, generator.layout.image_px).flatten(0, 1)
         for taps, pixels in drawn
     )
     scaled = weight * importance
@@ -62,7 +63,7 @@ def compress(
 
 
 def _rebuilt(ensemble: Ensemble, changed: dict[str, Tensor], rank: int) -> Ensemble:
-    """Frozen, and no memory or chance spent on initial weights."""
+    """Return it frozen; initial weights take neither memory nor random numbers."""
     with torch.device("meta"):
         compact = Ensemble(replace(ensemble.config, rank=rank))
     tensors = {**ensemble.state_dict(), **changed}
@@ -75,7 +76,7 @@ def _rebuilt(ensemble: Ensemble, changed: dict[str, Tensor], rank: int) -> Ensem
 
 
 def _importance(ensemble: Ensemble) -> Float[Tensor, " all_hidden"]:
-    """D: how strongly the second layer reads each hidden value, its normalisation included."""
+    """Return D: how strongly the second layer weighs each hidden value, including the normalisation."""
     norm, second = ensemble.norm1, ensemble.layer2.weight
     scales = [norm.affine(member)[0] for member in range(ensemble.config.num_members)]
     lengths: Tensor = (torch.stack(scales).abs() * second.norm(dim=2)).flatten()
@@ -83,21 +84,21 @@ def _importance(ensemble: Ensemble) -> Float[Tensor, " all_hidden"]:
 
 
 def _draw(
-    generator: Generator, ws: StyleCodes, *, seed: int, micro_batch: int
+    generator: Generator, codes: Codes, *, seed: int, micro_batch: int
 ) -> Iterator[tuple[Taps, Int[Tensor, "batch count"]]]:
-    """Feature taps and random pixels, some images at a time."""
-    chance = torch.Generator().manual_seed(seed)
-    z = torch.randn(NUM_SAMPLES, generator.config.z_dim, generator=chance)
-    height, width = generator.config.image_px
-    for part in torch.cat([ws, generator.map(z.to(ws.device))]).split(micro_batch):
-        pixels = torch.randint(height * width, (len(part), PIXELS_PER_IMAGE), generator=chance)
-        yield generator.synthesize(part).taps, pixels.to(ws.device)
+    """Yield feature taps and random pixels, `micro_batch` images at a time."""
+    rng = torch.Generator().manual_seed(seed)
+    samples = generator.sample(RandomDraws(rng, NUM_SAMPLES))
+    height, width = generator.layout.image_px
+    for part in torch.cat([codes, samples]).split(micro_batch):
+        pixels = torch.randint(height * width, (len(part), PIXELS_PER_IMAGE), generator=rng)
+        yield generator.synthesize(part).taps, pixels.to(codes.device)
 
 
 def _moments(
     columns: Iterator[Columns], weight: Float[Tensor, "channels all_hidden"]
 ) -> tuple[Float[Tensor, " all_hidden"], Float[Tensor, "all_hidden all_hidden"]]:
-    """Mean (float32) and covariance (float64) of what the weights make of the columns."""
+    """Return mean (float32) and covariance (float64) of the columns times the weights."""
     total = weight.new_zeros(weight.shape[1], dtype=torch.float64)
     products = torch.zeros_like(total).diag()
     count = 0

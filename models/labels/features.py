@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from models.arrays import PixelScores, StyleCodes, Taps
-from models.generators.stylegan2.generator import Generator
+from models.arrays import Codes, PixelScores, Taps
+from models.generators.generator import Generator
 from models.labels.drawing import heat, pixel_centres
 from models.labels.hypercolumns import gather
 from models.labels.tasks import ABSENT, VISIBLE, Labels, TaskSet
@@ -34,7 +34,7 @@ class DrawnPixels:
     depth: Tensor | None = None
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "DrawnPixels":
-        """The same with every tensor changed."""
+        """Return a copy with every tensor changed."""
         changed = {
             field.name: change(tensor)
             for field in fields(self)
@@ -45,7 +45,7 @@ class DrawnPixels:
 
 @dataclass(frozen=True)
 class _Round:
-    """Which pixels of which images are read, and in which order they are shuffled."""
+    """The images and pixels of a round, and the order in which they are shuffled."""
 
     images: Int[Tensor, " chosen"]
     pixels: Int[Tensor, "chosen count"]
@@ -53,18 +53,18 @@ class _Round:
 
 
 class LabelledFeatures:
-    """The labelled images, from which pixels are drawn with the chances that `weigh` gives the labels of an image.
+    """The labelled images, from which pixels are drawn with the probabilities that `weigh` gives for an image's labels.
 
     Hypercolumns have the generator's taps from `first_tap` on.
     Taps stay in memory while they fit into `cache_bytes`. Beyond that they are synthesised again, as many images at a
     time as fit into half of it and are not more than `most_images`; the other half holds the hypercolumns of several
-    rounds, which share one pass over the images. What is drawn does not depend on it.
+    rounds, which share one pass over the images. The drawn pixels do not depend on it.
     """
 
     def __init__(
         self,
         generator: Generator,
-        ws: StyleCodes,
+        codes: Codes,
         labels: Labels,
         tasks: TaskSet,
         *,
@@ -73,16 +73,16 @@ class LabelledFeatures:
         first_tap: int = 0,
         most_images: int = SYNTHESIS_BATCH,
     ) -> None:
-        self.generator, self.ws, self._first_tap = generator, ws, first_tap
+        self.generator, self.codes, self._first_tap = generator, codes, first_tap
         self._labels, self._tasks, self._weigh = labels, tasks, weigh
         self._centres = pixel_centres(labels.label_px, labels.device)
         self._cache_bytes = cache_bytes
         self._batch = min(most_images, synthesis_batch(generator, cache_bytes))
-        fits = generator.config.tap_bytes * len(ws) <= cache_bytes
+        fits = generator.layout.tap_bytes * len(codes) <= cache_bytes
         self._cache = self._synthesize_all() if fits else None
 
     def rounds(self, count: int, *, images: int, pixels: int) -> Iterator[DrawnPixels]:
-        """`count` times so many random pixels, shuffled, of at most so many random images."""
+        """Yield `count` rounds of `pixels` random pixels, shuffled, of at most `images` random images."""
         at_once = 1
         if self._cache is None:
             at_once = max(1, self._cache_bytes // 2 // (4 * self._channels * pixels))
@@ -94,7 +94,7 @@ class LabelledFeatures:
                 yield self._drawn(drawn, columns.pop(0)).each(itemgetter(slice(pixels)))
 
     def _draw(self, images: int, pixels: int) -> _Round:
-        chosen = torch.randperm(len(self.ws))[:images].to(self.ws.device)
+        chosen = torch.randperm(len(self.codes))[:images].to(self.codes.device)
         # One image's weights at a time: those of 1,000 images of 1024 px would be 4 GB.
         weights = torch.cat([self._weigh(self._labels.select(one)) for one in chosen.split(1)])
         each = math.ceil(pixels / len(chosen))
@@ -109,38 +109,38 @@ class LabelledFeatures:
     def _labels_at(
         self, images: Int[Tensor, "chosen 1"], pixels: Int[Tensor, "chosen count"]
     ) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
+        values: dict[str, Tensor] = {}
         labels = self._labels
         if labels.masks is not None:
-            found["classes"] = labels.masks.flatten(1)[images, pixels].long()
+            values["classes"] = labels.masks.flatten(1)[images, pixels].long()
         if labels.keypoints is not None and self._tasks.keypoints is not None:
             points = labels.keypoints[images[:, 0]]
             sigma_px = self._tasks.keypoints.sigma_px(labels.label_px)
             unlabelled = (points[:, None, :, 2] == ABSENT).expand(-1, pixels.shape[1], -1)
             around = heat(points, self._centres[pixels], sigma_px)
-            found["heat"] = around.masked_fill(unlabelled, math.nan)
-            found["visible"] = (points[:, None, :, 2] == VISIBLE).float().expand_as(around)
+            values["heat"] = around.masked_fill(unlabelled, math.nan)
+            values["visible"] = (points[:, None, :, 2] == VISIBLE).float().expand_as(around)
         if labels.depth is not None:
-            found["depth"] = labels.depth.flatten(1)[images, pixels]
-        return found
+            values["depth"] = labels.depth.flatten(1)[images, pixels]
+        return values
 
     @torch.no_grad()
     def _read(self, rounds: Sequence[_Round]) -> list[Tensor]:
-        """The hypercolumns [chosen, count, channels] of each round, every image synthesised once for all of them."""
-        columns = [self.ws.new_empty(*one.pixels.shape, self._channels) for one in rounds]
+        """Return the hypercolumns [chosen, count, channels] of each round; every image is synthesised once for all."""
+        columns = [self.codes.new_empty(*one.pixels.shape, self._channels) for one in rounds]
         places: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
-        for one, rooms in zip(rounds, columns, strict=True):
-            for row, image in enumerate(one.images.tolist()):
-                places[image].append((one.pixels[row], rooms[row]))
+        for one, whole in zip(rounds, columns, strict=True):
+            for place, image in enumerate(one.images.tolist()):
+                places[image].append((one.pixels[place], whole[place]))
         pixels = {image: torch.cat([one for one, _ in places[image]]) for image in sorted(places)}
-        for image, found in self._columns(pixels):
-            wanted = [room for _, room in places[image]]
-            for room, part in zip(wanted, found.split([len(one) for one in wanted]), strict=True):
-                room.copy_(part)
+        for image, values in self._columns(pixels):
+            rows = [row for _, row in places[image]]
+            for row, part in zip(rows, values.split([len(one) for one in rows]), strict=True):
+                row.copy_(part)
         return columns
 
     def _columns(self, pixels: Mapping[int, Tensor]) -> Iterator[tuple[int, Tensor]]:
-        """The hypercolumns [count, channels] of each image at its pixels. No tap outlives the reading of its image."""
+        """Yield the hypercolumns [count, channels] of each image at its pixels; taps are freed after each batch."""
         images = list(pixels)
         for start in range(0, len(images), self._batch):
             part = images[start : start + self._batch]
@@ -156,8 +156,8 @@ class LabelledFeatures:
 
     @torch.no_grad()
     def _synthesize_all(self) -> Taps:
-        """Tap by tap into place, so that no tap is ever there twice."""
-        images = list(range(len(self.ws)))
+        """Copy tap by tap into one tensor each, so that no tap is in memory twice."""
+        images = list(range(len(self.codes)))
         stored: Taps = []
         for start in range(0, len(images), self._batch):
             part = images[start : start + self._batch]
@@ -168,13 +168,13 @@ class LabelledFeatures:
         return stored
 
     def _synthesize(self, images: Sequence[int]) -> Taps:
-        return self.generator.synthesize(self.ws[list(images)]).taps[self._first_tap :]
+        return self.generator.synthesize(self.codes[list(images)]).taps[self._first_tap :]
 
     @property
     def _channels(self) -> int:
-        return sum(self.generator.config.tap_channels[self._first_tap :])
+        return sum(self.generator.layout.tap_channels[self._first_tap :])
 
 
 def synthesis_batch(generator: Generator, cache_bytes: int) -> int:
-    """How many images' taps fit into half of `cache_bytes`, at least one and at most `SYNTHESIS_BATCH`."""
-    return max(1, min(SYNTHESIS_BATCH, cache_bytes // 2 // generator.config.tap_bytes))
+    """Return how many images' taps fit into half of `cache_bytes`: at least 1, at most `SYNTHESIS_BATCH`."""
+    return max(1, min(SYNTHESIS_BATCH, cache_bytes // 2 // generator.layout.tap_bytes))

@@ -1,4 +1,4 @@
-"""The product of a fit: W+ codes in, images with the labels of every task and their uncertainty out."""
+"""The product of a fit: codes in, images with the labels of every task and their uncertainty out."""
 
 import math
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from torch import Tensor
 from models.arrays import (
     ByteImages,
     ByteMasks,
+    Codes,
     Images,
     Keypoints,
     PixelScores,
     Scores,
-    StyleCodes,
     Taps,
 )
-from models.generators.stylegan2.generator import Generator
+from models.generators.generator import Generator
 from models.labels.compact_head import head_of
 from models.labels.ensemble import Ensemble
 from models.labels.tasks import HIDDEN, VISIBLE
@@ -59,14 +59,14 @@ class LabelGenerator:
     def __init__(
         self, generator: Generator, ensemble: Ensemble, label_px: tuple[int, int] | None = None
     ) -> None:
-        expected, found = generator.config.tap_channels, ensemble.config.tap_channels
+        expected, found = generator.layout.tap_channels, ensemble.config.tap_channels
         if expected != found:
             raise ValueError(
                 f"the ensemble reads taps of {found} channels, the generator gives {expected}; "
                 "use the generator that the ensemble was fitted on"
             )
         self.generator, self.ensemble = generator, ensemble
-        self.label_px = label_px or generator.config.image_px
+        self.label_px = label_px or generator.layout.image_px
         self._head = head_of(ensemble, self.label_px, generator.precision)
 
     @property
@@ -76,14 +76,14 @@ class LabelGenerator:
         First that of making it; then its taps are left, and of every pixel what a compact ensemble reads there, and a
         member's value and some running sums for every output.
         """
-        made, read = self.generator.config, self.ensemble.config
+        made, read = self.generator.layout, self.ensemble.config
         values = (read.rank or 0) + COPIES_OF_OUTPUTS * read.tasks.outputs
         return max(made.synthesis_bytes, made.tap_bytes + 4 * values * math.prod(self.label_px))
 
     @torch.no_grad()
-    def render(self, ws: StyleCodes) -> Rendered:
-        """Images and labels of W+ codes [n, num_ws, w_dim]; each sample is independent of the others."""
-        synthesis = self.generator.synthesize(ws)
+    def render(self, codes: Codes) -> Rendered:
+        """Return images and labels of codes; each sample is independent of the others."""
+        synthesis = self.generator.synthesize(codes)
         ballot = self.label(synthesis.taps)
         votes = ballot.votes
         scores = {name: task_votes.scores.cpu() for name, task_votes in votes.items()}

@@ -1,4 +1,4 @@
-"""Fits the ensemble: W+ codes of labelled images and their labels in, a trained ensemble out.
+"""Fits the ensemble: codes of labelled images and their labels in, a trained ensemble out.
 
 The paper trains each MLP alone on stored full-resolution hypercolumns, in batches of 64 pixels. Here all members are
 trained in one batched module, on hypercolumns gathered at sampled pixels only, which they see in different order.
@@ -12,8 +12,8 @@ from operator import itemgetter
 
 import torch
 
-from models.arrays import PixelScores, StyleCodes
-from models.generators.stylegan2.generator import Generator
+from models.arrays import Codes, PixelScores
+from models.generators.generator import Generator
 from models.labels.compact import compress
 from models.labels.drawing import labelled_pixels, place_weights
 from models.labels.ensemble import Ensemble, EnsembleConfig, EnsembleKind
@@ -25,41 +25,34 @@ from models.labels.tasks import Labels, TaskSet
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleOptions:
-    """How the ensemble is shaped and trained. `batch_pixels` counts pixels per member and step.
+    """The shape and the training of the ensemble. `batch_pixels` counts pixels per member and step.
 
-    A compact ensemble is the paper's, its first layers reduced to `rank` dimensions once they are trained. Taps of less
+    A compact ensemble is the paper's with its first layers reduced to `rank` dimensions after training. Taps of less
     than `min_tap_px` are not read: whether they help depends on the domain (benchmarks/LOG.md).
     `images_per_round` and `cache_bytes` bound the memory that feature maps take. `balance`, `boundary_share` and
-    `keypoint_share` say where pixels are drawn (see `drawing.py`). On portraits a balance of 0.5 gave four thin classes
-    1 to 12 points of IoU with 50 labels; shares set aside for boundaries and keypoints gave nothing, so they are 0.
+    `keypoint_share` say where pixels are drawn (see `drawing.py`); together the two shares are at most 1. On portraits
+    a balance of 0.5 gave four thin classes 1 to 12 points of IoU with 50 labels; shares for boundaries and keypoints
+    gave nothing, so their default is 0. All defaults are in `contracts/fits/options.py`.
     """
 
-    kind: EnsembleKind = "compact"
-    rank: int = 96
-    min_tap_px: int = 0
-    num_members: int = 10
-    hidden: tuple[int, int] = (64, 32)
-    steps: int = 1500
-    batch_pixels: int = 256
-    images_per_round: int = 16
-    learning_rate: float = 3e-3
-    cache_bytes: int = 1 << 30
-    balance: float = 0.5
-    boundary_share: float = 0.0
-    keypoint_share: float = 0.0
-
-    def __post_init__(self) -> None:
-        aside = self.boundary_share + self.keypoint_share
-        if aside > 1:
-            raise ValueError(
-                f"boundary_share and keypoint_share set {aside:.0%} of the pixels aside; "
-                "their sum must be at most 1"
-            )
+    kind: EnsembleKind
+    rank: int
+    min_tap_px: int
+    num_members: int
+    hidden: tuple[int, int]
+    steps: int
+    batch_pixels: int
+    images_per_round: int
+    learning_rate: float
+    cache_bytes: int
+    balance: float
+    boundary_share: float
+    keypoint_share: float
 
 
 def train_ensemble(
     generator: Generator,
-    ws: StyleCodes,
+    codes: Codes,
     labels: Labels,
     *,
     tasks: TaskSet,
@@ -67,30 +60,30 @@ def train_ensemble(
     seed: int,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Ensemble:
-    """The tasks' losses on drawn pixels of the labelled images, Adam with a cosine schedule.
+    """Minimise the tasks' losses on drawn pixels of the labelled images: Adam with a cosine schedule.
 
-    `on_step(done, total)` is called after every step; what it raises passes through. The same seed on the same
-    machine gives the same ensemble.
+    `on_step(done, total)` is called after every step; its exceptions pass through. The same seed on the same machine
+    gives the same ensemble.
 
     Raises:
         ValueError: a task has no labels, or an image has nothing labelled.
     """
-    labels = labels.of(tasks).to(ws.device)
+    labels = labels.of(tasks).to(codes.device)
     _check_labelled(labels)
     config = EnsembleConfig(
-        tap_channels=generator.config.tap_channels,
+        tap_channels=generator.layout.tap_channels,
         tasks=tasks,
         hidden=options.hidden,
         num_members=options.num_members,
-        first_tap=generator.config.first_tap(options.min_tap_px),
+        first_tap=generator.layout.first_tap(options.min_tap_px),
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        ensemble = Ensemble(config).to(ws.device)
+        ensemble = Ensemble(config).to(codes.device)
         scales = Scales.of(labels, tasks, options.balance)
         data = LabelledFeatures(
             generator,
-            ws,
+            codes,
             scales.standardise(labels),
             tasks,
             weigh=partial(_weights, scales=scales, tasks=tasks, options=options),
@@ -113,7 +106,7 @@ def train_ensemble(
         fitting = synthesis_batch(generator, options.cache_bytes)
         batch = min(fitting, options.images_per_round)
         ensemble = compress(
-            ensemble, generator, ws, rank=options.rank, seed=seed, micro_batch=batch
+            ensemble, generator, codes, rank=options.rank, seed=seed, micro_batch=batch
         )
     return ensemble.eval().requires_grad_(False)
 
@@ -121,7 +114,7 @@ def train_ensemble(
 def _weights(
     labels: Labels, *, scales: Scales, tasks: TaskSet, options: EnsembleOptions
 ) -> PixelScores:
-    """The chance of each pixel to be drawn, up to a factor per image."""
+    """Return the probability of each pixel to be drawn, up to a factor per image."""
     place = place_weights(
         labels,
         tasks,
@@ -132,7 +125,7 @@ def _weights(
 
 
 def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[DrawnPixels]:
-    """`steps` batches. A round gathers as many batches as there are members; the members pass them on in a circle."""
+    """Yield `steps` batches. A round gathers one batch per member, and every member sees each of them in turn."""
     members, left = options.num_members, options.steps
     rounds = data.rounds(
         math.ceil(left / members),

@@ -20,7 +20,7 @@ from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_ma
 from contracts.digests import sha256_of
 from contracts.fits.fit import FitManifest
 from contracts.fits.metrics import FitMetrics, InvertedImage
-from contracts.generators import (
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorRequest,
     StoredGenerator,

@@ -12,7 +12,7 @@ from app.main import create_app
 from app.queueing import Queueing
 from app.services import Services
 from contracts.fits.fit import FitRequest
-from contracts.generators import StoredGenerator
+from contracts.generators.generator import StoredGenerator
 from contracts.ids import DEFAULT_TENANT
 from state import keys, records
 from state.ledger import Ledger

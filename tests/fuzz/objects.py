@@ -11,7 +11,12 @@ from contracts.batches import BatchRequest, ShardRecord, batch_manifest
 from contracts.digests import sha256_of
 from contracts.fits.fit import FitManifest
 from contracts.fits.metrics import FitMetrics, InvertedImage
-from contracts.generators import GeneratorManifest, GeneratorRequest, StoredGenerator, Weights
+from contracts.generators.generator import (
+    GeneratorManifest,
+    GeneratorRequest,
+    StoredGenerator,
+    Weights,
+)
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, JobStatus
 from state import keys, records

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
+from benchmarks.defaults import ensemble_options, inversion_options
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
-from models.inversion.invert import Tools, invert
-from models.inversion.refinement import InversionOptions
+from models.generators.stylegan2.inversion.invert import Tools, invert
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 
 TASKS = TaskSet(segmentation=SegmentationTask(5))
 
@@ -49,10 +49,10 @@ def test_a_fit_runs_on_the_device(generator: Generator) -> None:
     """Inversion and training run on the device of their inputs."""
     generator = generator.cuda()
     images = generator(torch.randn(2, 16, device="cuda")).clamp(-1, 1)
-    options = InversionOptions(steps=5)
+    options = inversion_options(steps=5)
     inversion = invert(Tools.of(generator), images, options)
     labels = Labels(label_px=(32, 32), masks=torch.randint(0, 5, (2, 32, 32)))
     ensemble = train_ensemble(
-        generator, inversion.ws, labels, tasks=TASKS, options=EnsembleOptions(steps=5), seed=0
+        generator, inversion.codes, labels, tasks=TASKS, options=ensemble_options(steps=5), seed=0
     )
     assert ensemble.layer1.weight.is_cuda

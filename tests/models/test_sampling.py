@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from models.sampling import AcceptanceTooLow, Candidate, Stream, draw_accepted, latents
+from models.sampling import (
+    AcceptanceTooLow,
+    Candidate,
+    CandidateDraws,
+    RandomDraws,
+    Stream,
+    draw_accepted,
+    latents,
+)
 
 PINNED = [
     -1.103711724281311,
@@ -73,3 +81,18 @@ def test_hopeless_acceptance_says_so() -> None:
     nothing = draw_accepted([4], lambda c: c, lambda _: False, micro_batch=2, max_attempts=3)
     with pytest.raises(AcceptanceTooLow, match="none of 3 candidates of sample 4"):
         list(nothing)
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_draws_in_parts_are_the_draws_in_one_go(size: int) -> None:
+    """A smaller micro-batch measures the same samples (for multiples of 16 numbers, as torch draws them)."""
+    whole = RandomDraws.seeded(3, 8).normals(16)
+    parts = [part.normals(16) for part in RandomDraws.seeded(3, 8).split(size)]
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_candidates_give_their_own_numbers() -> None:
+    """A family asks for as many as it needs; they are those of `latents`."""
+    draws = CandidateDraws(5, [Candidate(17), Candidate(3)])
+    assert len(draws) == 2
+    assert torch.equal(draws.normals(8), latents(5, [Candidate(17), Candidate(3)], 8))

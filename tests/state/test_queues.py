@@ -6,9 +6,9 @@ import pytest
 
 from contracts.base import now
 from contracts.exports import ExportRef
-from contracts.fits.fit import PinnedGenerator
+from contracts.generators.generator import PinnedGenerator
+from contracts.generators.inverters import InverterOptions, InverterRequest
 from contracts.ids import DEFAULT_TENANT, RqId, new_id
-from contracts.inverters import InverterOptions, InverterRequest
 from contracts.jobs import JobRef, ShardRef
 from contracts.kinds import Kinds
 from contracts.streams import StreamRef, StreamShardRef

@@ -18,8 +18,9 @@ import torch
 from contracts.base import Artefact, now
 from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, Filter, PinnedFit
 from contracts.digests import sha256_of
-from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
 from contracts.fits.options import EnsembleOptions, InversionOptions, ResolvedFitOptions
+from contracts.generators.generator import PinnedGenerator
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
 from contracts.kinds import KINDS, Kind, Kinds
@@ -39,8 +40,10 @@ from state.settings import Settings
 from state.store import Store
 from workers.codecs.depth import encode_depth
 from workers.codecs.images import Pixels, decode_mask, encode_image, encode_mask
+from workers.families.table import FAMILIES
 from workers.fitting import fits
 from workers.importing.builtin import publish
+from workers.rendering.label_generators import open_generator
 from workers.runtime.artefacts import read_artefact
 from workers.runtime.machine import Machine
 from workers.runtime.micro_batches import MicroBatches
@@ -110,6 +113,7 @@ def open_machine(
         networks=WarmNetworks(settings.max_warm_bytes),
         micro_batches=MicroBatches(settings.micro_batch),
         pulse=Pulse(),
+        families=FAMILIES,
         kinds=Kinds(kinds),
     )
 
@@ -249,11 +253,19 @@ class Scene:
         fits.run(self.machine, str(request.ref), 1)
         return request
 
+    def network(self, fit: FitRequest) -> Generator:
+        """Return the generator of a fit as a StyleGAN2, to look inside."""
+        generator = open_generator(self.machine, fit.tenant, fit.generator)
+        assert isinstance(generator, Generator)
+        return generator
+
     def shard_files(self, batch: BatchRequest) -> dict[str, bytes]:
         """All files of all shards of a batch that has ended, by name, each tar checked against its digest."""
         files: dict[str, bytes] = {}
         for shard in self.batch_manifest(batch.ref).shards:
-            with tarfile.open(fileobj=io.BytesIO(read_artefact(self.machine, shard.tar))) as tar:
+            with tarfile.open(
+                fileobj=io.BytesIO(read_artefact(self.machine.store, shard.tar))
+            ) as tar:
                 for member in tar:
                     file = tar.extractfile(member)
                     assert file is not None
@@ -261,7 +273,7 @@ class Scene:
         return files
 
     def cancel(self, ref: JobRef) -> None:
-        """What the app writes when somebody cancels."""
+        """Write the app's record of a cancellation."""
         cancellation = Cancellation(requested_at=now())
         records.write(self.machine.store, keys.job_cancel(ref), cancellation)
 

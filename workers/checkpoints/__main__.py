@@ -21,6 +21,7 @@ from state.settings import Settings
 from workers.checkpoints.checkpoint import Checkpoint, NetworkWeights
 from workers.checkpoints.stylegan2.describing import description
 from workers.checkpoints.stylegan2.latents import IMAGES, read_codes, render
+from workers.families.table import FAMILIES
 from workers.importing.converting_process import Limits, convert_file
 from workers.runtime.weights import read_network
 
@@ -69,7 +70,8 @@ def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Pa
 
 def _read(path: Path, folder: Path) -> Checkpoint:
     """The checkpoint as the child has left it in `folder`, in our form."""
-    converted = convert_file(path, folder, Limits.for_file(Settings(), _size_of(path)))
+    limits = Limits.for_file(Settings(), _size_of(path))
+    converted = convert_file(path, folder, limits, FAMILIES[:1])
     return Checkpoint(
         format=converted.format,
         generator=NetworkWeights(*read_network(folder, "generator")),

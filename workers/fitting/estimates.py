@@ -95,8 +95,8 @@ class _Judge:
 
     def add(self, place: int, total: Scorer) -> ImageEstimate:
         """Labels one image, adds it to the total, and says how it went."""
-        pairs, ws = self.trainer.pairs, self.trainer.ws
-        rendered = self.label_generator.render(ws[place : place + 1])
+        pairs, codes = self.trainer.pairs, self.trainer.codes
+        rendered = self.label_generator.render(codes[place : place + 1])
         alone = Scorer(pairs.schema)
         for scorer in (alone, total):
             scorer.add(rendered, pairs.label_tensors([place]), pairs.reference_px([place]))
@@ -118,7 +118,7 @@ def _headline(name: str, metrics: TaskMetrics) -> ImageEstimate:
 
 
 def _quality(image: ImageEstimate) -> float:
-    """One number to order images by: the mean of what was judged, 1 for perfect labels."""
+    """Return one number to order images by: the mean of their scores, 1 for perfect labels."""
     closeness = None if image.absrel is None else max(0.0, 1.0 - image.absrel)
     judged = [one for one in (image.miou, image.pck, closeness) if one is not None]
     return fmean(judged) if judged else 1.0

@@ -1,6 +1,6 @@
-"""Finds the latent codes of labelled images, with the networks and numbers that a fit's request pins."""
+"""Finds the codes of labelled images, with the networks and numbers that a fit's request pins."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,36 +9,30 @@ from torch import Tensor
 
 from contracts.fits.fit import FitRequest
 from contracts.fits.metrics import InvertedImage
-from contracts.fits.options import InversionOptions as WantedOptions
-from models.generators.stylegan2.generator import Generator, build_generator
+from models.generators.generator import Generator
 from models.inversion.detail import MIN_DETAIL, detail_shown
-from models.inversion.encoder import build_encoder
 from models.inversion.framing import MAX_IMAGES, Framing, find_framing, measure_framing
-from models.inversion.invert import Tools, invert
-from models.inversion.perceptual import DiscriminatorDistance, distances
-from models.inversion.refinement import InversionOptions
+from models.inversion.inverter import Inverter
+from models.inversion.perceptual import PerceptualDistance, distances
 from models.inversion.spacing import SampleSpacing, measure_spacing
 from models.labels.label_generator import to_bytes
 from workers.codecs.images import Pixels
+from workers.families.family import find_family, load_generator
 from workers.fitting.pairs import Pairs
-from workers.fitting.perceptual_ports import open_discriminator, open_wanted
-from workers.runtime.artefacts import load_network, read_generator, read_inverter
-from workers.runtime.jobs import Run
+from workers.fitting.perceptual_ports import open_port
+from workers.runtime.artefacts import read_generator, read_inverter
 from workers.runtime.machine import Machine
-
-TAPS_HELD, TAPS_HELD_WITH_DISTANCE = 8, 12
-"""What a step holds of one image at most, in the bytes of its taps. Measured: 7.6 at 64 px, 7.9 at 256 px for the first
-image and 4.9 for each further one; 11.4 at 64 px with the discriminator's distance."""
+from workers.runtime.micro_batches import MicroBatches
 
 
 @dataclass(frozen=True)
 class Inverted:
-    """What stands for the labelled images: codes [n, num_ws, w_dim], what they make as bytes, and how close that is.
+    """The inversion of labelled images: codes, their images as bytes, and how close these are.
 
     Only the codes stay on the device: at 1024 px a reconstruction is 12 MB there, and a labelset may have 1,000 images.
     """
 
-    ws: Tensor
+    codes: Tensor
     reconstructions: tuple[Pixels, ...]
     psnr_db: tuple[float, ...]
     perceptual_distances: tuple[float | None, ...]
@@ -46,9 +40,9 @@ class Inverted:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """All micro-batches as one."""
+        """Return all micro-batches as one."""
         return cls(
-            torch.cat([part.ws for part in parts]),
+            torch.cat([part.codes for part in parts]),
             tuple(pixels for part in parts for pixels in part.reconstructions),
             tuple(psnr for part in parts for psnr in part.psnr_db),
             tuple(distance for part in parts for distance in part.perceptual_distances),
@@ -56,7 +50,7 @@ class Inverted:
         )
 
     def judged(self, names: Sequence[str]) -> tuple[InvertedImage, ...]:
-        """How well the generator expresses each of the images that `names` names."""
+        """Return how well the generator expresses each image; `names` are those of the images, in order."""
         return tuple(
             InvertedImage(
                 name=name,
@@ -71,116 +65,100 @@ class Inverted:
 
 
 @dataclass(frozen=True)
-class Inverter:
-    """A generator, what helps to invert it and to judge the result, and the options of the fit."""
+class FitInverter:
+    """A generator, its inverter, and the distance and sample spacing that judge the result."""
 
     generator: Generator
-    generator_digest: str
-    tools: Tools
-    judge: DiscriminatorDistance | None
+    inverter: Inverter
+    judge: PerceptualDistance | None
     spacing: SampleSpacing
-    options: InversionOptions
+    digest: str
+    micro_batches: MicroBatches
     perceptual_sha256: str | None
 
     @classmethod
     def open(cls, machine: Machine, request: FitRequest) -> Self:
-        """Loads what the request pins, and measures the generator's samples.
+        """Load the networks that the request pins, and measure the generator's samples.
 
         Raises:
-            InputMissing: something of it is gone, or this worker has other perceptual weights mounted.
+            InputMissing: one of them is gone, or this worker has other perceptual weights mounted.
         """
-        pinned, wanted = request.generator, request.options.inversion
-        manifest = read_generator(machine, request.tenant, pinned.id, pinned.digest)
+        pinned, options = request.generator, request.options.inversion
+        store, loader, batches = machine.store, machine.loader, machine.micro_batches
+        manifest = read_generator(store, request.tenant, pinned.id, pinned.digest)
+        family = find_family(machine.families, manifest)
         encoder = None
         if request.inverter_digest is not None:
-            inverter = read_inverter(machine, manifest, request.inverter_digest)
-            encoder = load_network(machine, inverter.weights, build_encoder)
-        port = open_wanted(machine, manifest, wanted)
-        judge = open_discriminator(machine, manifest)
-        generator = load_network(machine, manifest.weights, build_generator)
+            encoder = read_inverter(store, manifest, request.inverter_digest).weights
+        judge = family.open_distance(loader, manifest)
+        port = open_port(loader, judge, options, mounted=machine.settings.perceptual_weights)
+        generator = load_generator(loader, machine.families, manifest)
         return cls(
             generator=generator,
-            generator_digest=manifest.digest,
-            tools=Tools.of(generator, encoder, port.distance),
+            inverter=family.open_inverter(
+                loader, manifest, options, encoder=encoder, distance=port.distance
+            ),
             judge=judge,
-            spacing=machine.micro_batches.shrinking(
+            spacing=batches.shrinking(
                 "measuring samples",
                 manifest.digest,
                 lambda size: measure_spacing(generator, judge, size),
-                largest=machine.micro_batches.most(generator.config.synthesis_bytes),
+                largest=batches.most(generator.layout.synthesis_bytes),
             ),
-            options=to_options(
-                wanted,
-                inversion_micro_batch(machine, generator, has_distance=port.distance is not None),
-            ),
+            digest=manifest.digest,
+            micro_batches=batches,
             perceptual_sha256=port.mounted_sha256,
         )
 
-    def find_framing(self, machine: Machine, pairs: Pairs) -> Framing:
-        """The crop of the images that the generator's own framing asks for; the identity where they fit."""
-        prior = machine.micro_batches.shrinking(
+    def find_framing(self, pairs: Pairs) -> Framing:
+        """Return the crop of the images that fits the generator's framing; the identity where they fit already."""
+        prior = self.micro_batches.shrinking(
             "measuring the framing",
-            self.generator_digest,
+            self.digest,
             lambda size: measure_framing(self.generator, size),
-            largest=machine.micro_batches.most(self.generator.config.synthesis_bytes),
+            largest=self.micro_batches.most(self.generator.layout.synthesis_bytes),
         )
         chosen = range(min(len(pairs), MAX_IMAGES))
-        return find_framing(prior, pairs.image_tensor(chosen).to(machine.device))
+        return find_framing(prior, pairs.image_tensor(chosen).to(self.generator.device))
 
-    def invert(self, run: Run, stage: str, pairs: Pairs) -> Inverted:
-        """The code of every image, micro-batch by micro-batch."""
-        return Inverted.joined(list(self._parts(run, stage, pairs)))
+    def invert(self, pairs: Pairs, on_step: Callable[[int, int], None]) -> Inverted:
+        """Find the code of every image, micro-batch by micro-batch; `on_step(done, total)` counts image-steps."""
+        return Inverted.joined(list(self._parts(pairs, on_step)))
 
-    def _parts(self, run: Run, stage: str, pairs: Pairs) -> Iterator[Inverted]:
+    def _parts(self, pairs: Pairs, on_step: Callable[[int, int], None]) -> Iterator[Inverted]:
         num_finished = 0
 
         def work(chunk: Sequence[int]) -> Inverted:
             def progress(done: int, total: int) -> None:
                 effort = total // len(chunk)
-                run.step(stage, num_finished * effort + done, len(pairs) * effort)
+                on_step(num_finished * effort + done, len(pairs) * effort)
 
-            images = pairs.image_tensor(chunk).to(run.machine.device)
-            found = invert(
-                self.tools,
-                images,
-                self.options,
-                fails_below_db=self.spacing.fails_below_db,
-                on_step=progress,
+            images = pairs.image_tensor(chunk).to(self.generator.device)
+            inversion = self.inverter.invert(
+                images, fails_below_db=self.spacing.fails_below_db, on_step=progress
             )
-            seen = self._distances(found.reconstructions, images)
-            detail = detail_shown(found.reconstructions.clamp(-1, 1), images)
-            expressible = self.spacing.expresses(found.psnr_db, seen) & (detail >= MIN_DETAIL)
+            distance = self._distances(inversion.reconstructions, images)
+            detail = detail_shown(inversion.reconstructions.clamp(-1, 1), images)
+            is_close = self.spacing.expresses(inversion.psnr_db, distance)
             return Inverted(
-                found.ws,
-                tuple(to_bytes(found.reconstructions).numpy()),
-                tuple(found.psnr_db.tolist()),
-                tuple([None] * len(chunk) if seen is None else seen.tolist()),
-                tuple(expressible.tolist()),
+                inversion.codes,
+                tuple(to_bytes(inversion.reconstructions).numpy()),
+                tuple(inversion.psnr_db.tolist()),
+                tuple([None] * len(chunk) if distance is None else distance.tolist()),
+                tuple((is_close & (detail >= MIN_DETAIL)).tolist()),
             )
 
-        for part in run.machine.micro_batches.run(
+        for part in self.micro_batches.run(
             "inverting",
-            self.generator_digest,
+            self.digest,
             range(len(pairs)),
             work,
-            largest=self.options.micro_batch,
+            largest=self.micro_batches.most(self.inverter.image_bytes),
         ):
-            num_finished += len(part.ws)
+            num_finished += len(part.codes)
             yield part
 
     def _distances(self, reconstructions: Tensor, images: Tensor) -> Tensor | None:
         if self.judge is None:
             return None
         return distances(self.judge, reconstructions.clamp(-1, 1), images)
-
-
-def inversion_micro_batch(machine: Machine, generator: Generator, *, has_distance: bool) -> int:
-    """How many images are inverted at once."""
-    held = TAPS_HELD_WITH_DISTANCE if has_distance else TAPS_HELD
-    return machine.micro_batches.most(held * generator.config.tap_bytes)
-
-
-def to_options(wanted: WantedOptions, micro_batch: int) -> InversionOptions:
-    """A request's numbers as the models take them; which port measures the distance is not the models' business."""
-    own = wanted.model_dump(exclude={"perceptual", "perceptual_sha256"})
-    return InversionOptions(**own, micro_batch=micro_batch)

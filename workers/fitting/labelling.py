@@ -117,7 +117,7 @@ def label_codes(
     num_done = 0
 
     def work(chunk: Sequence[int]) -> Rendered:
-        return label_generator.render(inversion.ws[list(chunk)])
+        return label_generator.render(inversion.codes[list(chunk)])
 
     batches, images = run.machine.micro_batches, range(len(pairs))
     most = batches.most(label_generator.image_bytes)

@@ -16,11 +16,11 @@ from models.arrays import IGNORE_INDEX
 from models.labels.label_generator import from_bytes
 from models.labels.tasks import Labels
 from state import keys, records
+from state.store import Store
 from workers.codecs.depth import DepthMap, decode_depth, resized_depth
 from workers.codecs.images import Pixels, decode_image, decode_mask, resized_image, resized_mask
 from workers.codecs.keypoints import Points, decode_points, reference_px
 from workers.runtime.artefacts import read_artefact
-from workers.runtime.machine import Machine
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,25 @@ class Pairs:
     @classmethod
     def read(
         cls,
-        machine: Machine,
-        tenant: str,
-        pinned: PinnedLabelset,
+        store: Store,
+        whole: LabelsetManifest,
         *,
         fit: LabelSchema,
         px: tuple[int, int],
     ) -> Self:
-        """The pairs of a pinned labelset with the labels that the fit learns, brought to (height, width).
+        """Read the pairs of a labelset with the labels that the fit learns, resized to (height, width).
 
-        Raises `InputMissing` when it is gone.
+        Raises `InputMissing` when a file of it is gone.
         """
-        whole = read_labelset(machine, tenant, pinned)
         manifest = whole.only(tuple(task for task in fit.tasks if task in whole.labels.tasks))
         return cls(
             names=tuple(entry.name for entry in manifest.entries),
             images=tuple(
-                resized_image(decode_image(read_artefact(machine, entry.image)), px)
+                resized_image(decode_image(read_artefact(store, entry.image)), px)
                 for entry in manifest.entries
             ),
             labels=tuple(
-                _read_labels(machine, entry, manifest.labels, px) for entry in manifest.entries
+                _read_labels(store, entry, manifest.labels, px) for entry in manifest.entries
             ),
             schema=manifest.labels,
             px=px,
@@ -119,36 +117,36 @@ class Pairs:
         return [name for name, labels in named if labels.says_nothing]
 
 
-def read_labelset(machine: Machine, tenant: str, pinned: PinnedLabelset) -> LabelsetManifest:
-    """The manifest of a pinned labelset."""
+def read_labelset(store: Store, tenant: str, pinned: PinnedLabelset) -> LabelsetManifest:
+    """Return the manifest of a pinned labelset. Raises `InputMissing` when it is gone or has another digest."""
     key = keys.manifest(tenant, "labelsets", pinned.id)
-    manifest = records.read(machine.store, key, LabelsetManifest)
+    manifest = records.read(store, key, LabelsetManifest)
     if manifest is None or manifest.digest != pinned.digest:
         raise InputMissing(
             f"The fit pins labelset '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
-            " Upload it again and make the fit anew."
+            " Upload it again and make a new fit."
         )
     return manifest
 
 
 def _read_labels(
-    machine: Machine, entry: LabelsetEntry, schema: LabelSchema, px: tuple[int, int]
+    store: Store, entry: LabelsetEntry, schema: LabelSchema, px: tuple[int, int]
 ) -> ImageLabels:
     """The labels that the schema has, at (height, width); what the image lacks is filled with "not known"."""
     mask, points, depth = None, None, None
     if schema.classes:
         mask = np.full(px, IGNORE_INDEX, dtype=np.uint8)
         if entry.mask:
-            given = resized_mask(decode_mask(read_artefact(machine, entry.mask)), px)
+            given = resized_mask(decode_mask(read_artefact(store, entry.mask)), px)
             mask = np.where(given == schema.ignore_index, IGNORE_INDEX, given).astype(np.uint8)
     if schema.keypoints:
         points = np.zeros((len(schema.keypoints.names), 3), dtype=np.float32)
         if entry.keypoints:
             scale = np.array([px[1] / entry.width_px, px[0] / entry.height_px, 1.0], np.float32)
-            points = decode_points(read_artefact(machine, entry.keypoints)) * scale
+            points = decode_points(read_artefact(store, entry.keypoints)) * scale
     if schema.depth:
         depth = np.full(px, np.nan, dtype=np.float32)
         if entry.depth:
-            data = read_artefact(machine, entry.depth)
+            data = read_artefact(store, entry.depth)
             depth = resized_depth(decode_depth(data, entry.depth.media_type, schema.depth), px)
     return ImageLabels(mask, points, depth)

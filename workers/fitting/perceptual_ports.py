@@ -1,7 +1,7 @@
-"""Opens the perceptual distance that a fit asks for: the generator's discriminator, or weights the operator mounted.
+"""Opens the perceptual distance of a fit: the generator's own, or one with weights that the operator mounted.
 
-Mounted are SqueezeNet 1.1's features as one .npz or .safetensors file under torchvision's names, LPIPS's linear heads
-among them or not; a .json of the same name says what pixels they expect.
+Mounted weights are SqueezeNet 1.1's features as one .npz or .safetensors file under torchvision's names, with or
+without LPIPS's linear heads; a .json of the same name states the pixels that they expect.
 """
 
 import json
@@ -15,51 +15,48 @@ from torch import Tensor
 from contracts.digests import sha256_of_file
 from contracts.errors.jobs import InputMissing
 from contracts.fits.options import InversionOptions
-from contracts.generators import StoredGenerator
-from models.generators.stylegan2.discriminator import build_discriminator
-from models.inversion.perceptual import DiscriminatorDistance, PerceptualDistance
+from models.inversion.perceptual import PerceptualDistance
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetDistance, build_squeezenet
 from models.serialization import unpack
-from workers.runtime.artefacts import load_network
-from workers.runtime.machine import Machine
+from workers.runtime.loading import NetworkLoader
 
 
 @dataclass(frozen=True)
 class Port:
-    """What the loss weighs, None where it weighs no perceptual distance; and which weights it is, if mounted ones."""
+    """The distance in the loss, None where it has none; and the digest of its weights if they are mounted."""
 
     distance: PerceptualDistance | None
     mounted_sha256: str | None = None
 
 
-def open_discriminator(machine: Machine, manifest: StoredGenerator) -> DiscriminatorDistance | None:
-    """The distance in the features of the generator's own discriminator; None where it came without one."""
-    if manifest.discriminator is None:
-        return None
-    return DiscriminatorDistance(load_network(machine, manifest.discriminator, build_discriminator))
+def open_port(
+    loader: NetworkLoader,
+    own: PerceptualDistance | None,
+    options: InversionOptions,
+    *,
+    mounted: Path | None,
+) -> Port:
+    """Return the perceptual distance that a fit's options name.
 
-
-def open_wanted(machine: Machine, manifest: StoredGenerator, wanted: InversionOptions) -> Port:
-    """The perceptual distance that a fit's options name.
+    `own` is the distance of the generator's family, `mounted` the path of the operator's weights.
 
     Raises:
-        InputMissing: there is no discriminator, nothing is mounted, or other weights than the options pin.
+        InputMissing: the generator has no distance, no weights are mounted, or others than the options pin.
     """
-    if not wanted.perceptual_weight:
+    if not options.perceptual_weight:
         return Port(None)
-    if wanted.perceptual == "mounted":
-        return _mounted(machine, wanted.perceptual_sha256)
-    distance = open_discriminator(machine, manifest)
-    if distance is None:
+    if options.perceptual == "mounted":
+        return _open_mounted(loader, mounted, options.perceptual_sha256)
+    if own is None:
         raise InputMissing(
-            f"The request weighs a perceptual distance, but generator '{manifest.id}' came without the"
-            " discriminator that measures it. Make the fit anew with perceptual_weight 0."
+            "The request weighs a perceptual distance, but its generator has no discriminator that measures it."
+            " Make a new fit with perceptual_weight 0."
         )
-    return Port(distance)
+    return Port(own)
 
 
 def read_mounted(path: Path) -> SqueezeNet:
-    """The network in a weights file.
+    """Read the network in a weights file.
 
     Raises:
         ValueError: the file has another suffix, or other tensors than SqueezeNet 1.1's features.
@@ -70,24 +67,23 @@ def read_mounted(path: Path) -> SqueezeNet:
         return build_squeezenet(config, _tensors(path))
     except (RuntimeError, TypeError) as error:
         raise ValueError(
-            f"'{path.name}' is not SqueezeNet 1.1 under torchvision's names ('features.0.weight', ...): {error}"
+            f"expected SqueezeNet 1.1 under torchvision's names ('features.0.weight', ...) in '{path.name}': {error}"
         ) from error
 
 
-def _mounted(machine: Machine, pinned: str | None) -> Port:
-    path = machine.settings.perceptual_weights
+def _open_mounted(loader: NetworkLoader, path: Path | None, pinned: str | None) -> Port:
     if path is None:
         raise InputMissing(
             "The request weighs a mounted perceptual distance, but this worker has none: its operator sets"
-            " HANDSOFF_PERCEPTUAL_WEIGHTS. Make the fit anew with perceptual 'discriminator'."
+            " HANDSOFF_PERCEPTUAL_WEIGHTS. Make a new fit with perceptual 'discriminator'."
         )
     sha256 = sha256_of_file(path)
     if pinned not in (None, sha256):
         raise InputMissing(
             f"The request pins mounted weights of SHA-256 {pinned}, but this worker has {sha256}. Mount those, or make"
-            " the fit anew with the digest of these, or none."
+            " a new fit with the digest of these, or none."
         )
-    network = machine.networks.get(sha256, lambda: read_mounted(path).to(machine.device))
+    network = loader.load_mounted(sha256, lambda: read_mounted(path))
     return Port(SqueezeNetDistance(network), sha256)
 
 
@@ -95,6 +91,6 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return unpack(path.read_bytes())
     if path.suffix != ".npz":
-        raise ValueError(f"'{path.name}' should end in .npz or .safetensors")
+        raise ValueError(f"expected a file that ends in .npz or .safetensors, got '{path.name}'")
     with np.load(path, allow_pickle=False) as arrays:
         return {name: torch.from_numpy(arrays[name]) for name in arrays.files}

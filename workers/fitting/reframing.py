@@ -1,4 +1,4 @@
-"""Labelled images cropped (or padded) alike, so that they are framed as the generator's own."""
+"""Crops (or pads) all labelled images and their labels alike, to the framing of the generator's samples."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from workers.fitting.pairs import ImageLabels, Pairs
 
 
 def reframed(pairs: Pairs, framing: Framing) -> Pairs:
-    """The same part of every image and of its labels; image by image, for there may be a thousand."""
+    """Return the same part of every image and of its labels; image by image, because there may be a thousand."""
     if framing == Framing():
         return pairs
     return replace(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from contracts.schemas import LabelSchema
-from models.generators.stylegan2.generator import Generator
+from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble
 from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
@@ -33,7 +33,7 @@ class Trainer:
 
     generator: Generator
     pairs: Pairs
-    ws: Tensor
+    codes: Tensor
     wanted: EnsembleOptions
     seed: int
     micro_batches: MicroBatches
@@ -57,7 +57,7 @@ class Trainer:
             cache_bytes = options.cache_bytes * images_per_round // most
             return train_ensemble(
                 self.generator,
-                self.ws[list(images)],
+                self.codes[list(images)],
                 labels,
                 tasks=task_set(self.pairs.schema),
                 options=replace(

@@ -1,11 +1,10 @@
 """Publishes the built-in generators: every folder in `assets/generators/` becomes a generator of the default tenant.
 
 A folder holds generator.safetensors + .json, and may hold discriminator and inverter pairs and about.json (license,
-source). Publishing is idempotent: weights lie under their own digests, the manifest is written last, and the first one
-stands.
+source, family). Publishing is idempotent: the key of weights is their digest, the manifest is written last, and an
+existing manifest is kept.
 """
 
-import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import structlog
 
 from contracts.base import Model, now
 from contracts.digests import digest_of, sha256_of_file
-from contracts.generators import (
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorRequest,
     StoredGenerator,
@@ -22,8 +21,8 @@ from contracts.generators import (
 )
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
-from models.generators.stylegan2.config import GeneratorConfig
 from state import keys, records
+from workers.families.family import Family, named
 from workers.importing.describing import describe
 from workers.runtime.artefacts import write_weights
 from workers.runtime.machine import Machine
@@ -39,13 +38,15 @@ _OF_REQUEST = {"tenant", "id", "created_at", "name", "license", "source"}
 
 
 class About(Model):
-    """about.json: what a folder's networks were made from, and their license by its SPDX id (empty: not stated).
+    """about.json: the source of a folder's networks, their license by SPDX id (empty: not stated), their family.
 
-    It is no part of a network's configuration, so the generator's digest does not depend on it.
+    It is not part of a network's configuration, so the generator's digest does not depend on it. Without a `family`
+    the first one of the worker's is meant.
     """
 
     license: str = ""
     source: str = "built in"
+    family: str | None = None
 
 
 def publish_all(machine: Machine, folder: Path = FOLDER) -> None:
@@ -54,35 +55,35 @@ def publish_all(machine: Machine, folder: Path = FOLDER) -> None:
         try:
             publish(machine, source)
         except ValueError:  # one damaged folder must not keep every worker from starting
-            log.exception("passed over", folder=str(source))
+            log.exception("skipped a folder of a built-in generator", folder=str(source))
 
 
 def publish(machine: Machine, source: Path) -> None:
-    """Publish one generator under its folder's name, and its inverter before it; what is there already stays.
+    """Publish one generator under its folder's name, and its inverter before it; existing objects are kept.
 
-    An inverter that is trained later is published then. A name stands for one generator for ever: a folder that holds
-    another one than the store is passed over.
+    An inverter that is trained later is published at the next start. A name never changes its generator: a folder with
+    another generator than the stored one is skipped.
 
     Raises:
-        ValueError: a network in the folder has weights that are not finite, or absurdly large.
+        ValueError: about.json names an unknown family, or a network has weights that are not finite or far too large.
     """
-    standing = records.read_generator(machine.store, DEFAULT_TENANT, source.name)
-    if standing is not None and standing.digest != _digest(source, "generator"):
-        log.warning("passed over: the store has another generator of this name", folder=str(source))
+    stored = records.read_generator(machine.store, DEFAULT_TENANT, source.name)
+    if stored is not None and stored.digest != _digest(source, "generator"):
+        log.warning("skipped: the store has another generator of this name", folder=str(source))
         return
-    manifest = standing or _generator(machine, source)
+    manifest = stored or _generator(machine, source)
     if (source / "inverter.json").exists():
         _publish_inverter(machine, source, manifest.digest)
     _record(machine, manifest)
-    if standing is None:
+    if stored is None:
         machine.ledger.index_add(DEFAULT_TENANT, "generators", [source.name])
         log.info("published", generator=source.name, digest=manifest.digest[:12])
 
 
 def _record(machine: Machine, manifest: StoredGenerator) -> None:
-    """Keeps the generator as an import that has succeeded: to everybody it is one like those that were uploaded.
+    """Store the generator as a successful import, so that it is used like an uploaded one.
 
-    The request comes after the outcome here: alone it would be work for the reconciler.
+    The outcome is written before the request: a request alone would be queued by the reconciler.
     """
     outcome = GeneratorManifest(
         status=JobStatus.SUCCEEDED,
@@ -98,7 +99,7 @@ def _record(machine: Machine, manifest: StoredGenerator) -> None:
 def _generator(machine: Machine, source: Path) -> StoredGenerator:
     weights = _weights(machine, source, "generator")
     has_discriminator = (source / "discriminator.json").exists()
-    config = GeneratorConfig.from_dict(json.loads((source / "generator.json").read_text()))
+    config, _ = read_network(source, "generator")
     about = read_about(source)
     return StoredGenerator(
         tenant=DEFAULT_TENANT,
@@ -110,14 +111,18 @@ def _generator(machine: Machine, source: Path) -> StoredGenerator:
         discriminator=_weights(machine, source, "discriminator") if has_discriminator else None,
         source=about.source,
         license=about.license,
-        **describe(config),
+        **describe(_family(machine, about), config),
     )
 
 
 def read_about(source: Path) -> About:
-    """Return what a folder says of its networks; the defaults where it has no about.json."""
+    """Return a folder's about.json; the defaults where it has none."""
     path = source / ABOUT
     return About.model_validate_json(path.read_bytes()) if path.exists() else About()
+
+
+def _family(machine: Machine, about: About) -> Family:
+    return machine.families[0] if about.family is None else named(machine.families, about.family)
 
 
 def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> None:
@@ -136,7 +141,7 @@ def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> 
 
 
 def _digest(source: Path, name: str) -> str:
-    """What `Weights.digest` will say of a pair of files."""
+    """Return the digest that `Weights.digest` computes of a pair of files."""
     pair = (source / f"{name}.safetensors", source / f"{name}.json")
     return digest_of([sha256_of_file(path) for path in pair])
 
@@ -146,7 +151,7 @@ def _weights(machine: Machine, source: Path, name: str) -> Weights:
     if flaw is not None:
         raise ValueError(f"In its {name}, {flaw}. {BAD_VALUES_MEND}")
     return write_weights(
-        machine,
+        machine.store,
         (source / f"{name}.safetensors").read_bytes(),
         (source / f"{name}.json").read_bytes(),
         lambda sha256, suffix: keys.weights(DEFAULT_TENANT, source.name, sha256, suffix),

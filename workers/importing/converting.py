@@ -9,10 +9,13 @@ CHECKPOINT = "checkpoint"
 
 
 def convert(run: Run, folder: Path) -> Converted:
-    """Make `generator` (safetensors + JSON) and perhaps `discriminator` of the file `checkpoint` in `folder`.
+    """Convert the file `checkpoint` in `folder` into `generator` (safetensors + JSON) and perhaps `discriminator`.
 
-    Raises `InvalidCheckpoint` when it is refused or goes beyond a limit. Ends the child when the job is cancelled.
+    Raises `InvalidCheckpoint` when it is refused or exceeds a limit. Ends the child when the job is cancelled.
     """
     path = folder / CHECKPOINT
     limits = Limits.for_file(run.machine.settings, path.stat().st_size)
-    return convert_file(path, folder, limits, on_wait=lambda: run.report_progress("reading", 0, 1))
+    families = run.machine.families
+    return convert_file(
+        path, folder, limits, families, on_wait=lambda: run.report_progress("reading", 0, 1)
+    )

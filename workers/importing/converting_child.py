@@ -1,7 +1,7 @@
-"""The converting child: `python -m workers.importing.converting_child FILE FOLDER MEMORY_BYTES CPU_SECONDS`.
+"""The converting child: `python -m workers.importing.converting_child FILE FOLDER MEMORY_BYTES CPU_SECONDS FAMILY...`.
 
 Limits itself, reads the checkpoint, and writes our networks and `result.json` into the folder. The limit of memory
-counts what comes on top of the libraries, whose own demand depends on the build of torch.
+counts beyond that of the libraries, which depends on the build of torch. A FAMILY is `module:Class`.
 """
 
 import ctypes
@@ -11,27 +11,27 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from models.generators.stylegan2.discriminator import build_discriminator
-from models.generators.stylegan2.generator import build_generator
 from state.settings import MiB
-from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
+from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.families.family import Family, read_checkpoint, resolve
 from workers.importing.converting_process import DISK_FULL, RESULT, UPLOAD_LESS, Converted
 from workers.runtime.weights import write_network
 
 _PR_SET_PDEATHSIG = 1
-_NO_MEMORY = "can't allocate memory"  # torch's word for it, inside a plain RuntimeError
+_NO_MEMORY = "can't allocate memory"  # torch's message, inside a plain RuntimeError
 
 
 def main() -> int:
-    """Runs the one conversion of the command line."""
+    """Run the conversion of the command line."""
     path, folder = Path(sys.argv[1]), Path(sys.argv[2])
     memory_bytes, cpu_seconds = int(sys.argv[3]), int(sys.argv[4])
+    families = [resolve(reference) for reference in sys.argv[5:]]  # their libraries come first
     _limit_self(memory_bytes, cpu_seconds)
     try:
-        result = _convert(path, folder, memory_bytes)
+        result = _convert(families, path, folder, memory_bytes)
         (folder / RESULT).write_bytes(result.model_dump_json().encode())
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -41,9 +41,9 @@ def main() -> int:
 
 
 def _limit_self(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bound this process for good, and end it with the worker that started it, however that one ends.
+    """Bound this process for the rest of its life, and end it together with the worker that started it.
 
-    Past its computing time the process gets SIGXCPU, which tells the parent which limit it was.
+    Beyond its computing time the process gets SIGXCPU, by which the parent recognises the limit.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -58,10 +58,11 @@ def _limit_self(memory_bytes: int, cpu_seconds: int) -> None:
         resource.setrlimit(what, (soft, hard))
 
 
-def _convert(path: Path, folder: Path, memory_bytes: int) -> Converted:
+def _convert(families: Sequence[Family], path: Path, folder: Path, memory_bytes: int) -> Converted:
     try:
-        checkpoint = read_checkpoint(path)
-        _write(checkpoint, folder)
+        family, checkpoint = read_checkpoint(families, path)
+        for built in family.build(checkpoint):  # a network that is written can be loaded
+            write_network(folder, built.name, built.network, dict(built.config))
     except CheckpointRefused as refusal:
         return Converted(refusal=str(refusal))
     except (MemoryError, RuntimeError, OSError) as error:
@@ -72,6 +73,7 @@ def _convert(path: Path, folder: Path, memory_bytes: int) -> Converted:
             f" size may take. {UPLOAD_LESS}."
         )
     return Converted(
+        family=family.contract.name,
         format=checkpoint.format,
         missing=checkpoint.missing,
         warnings=checkpoint.warnings,
@@ -80,22 +82,10 @@ def _convert(path: Path, folder: Path, memory_bytes: int) -> Converted:
 
 
 def _is_limit(error: Exception) -> bool:
-    """Whether a limit of this process is behind an error."""
+    """Return whether an error was caused by a limit of this process."""
     if isinstance(error, OSError):
         return error.errno in (errno.ENOMEM, errno.EFBIG)
     return isinstance(error, MemoryError) or _NO_MEMORY in str(error)
-
-
-def _write(checkpoint: Checkpoint, folder: Path) -> None:
-    """Builds each network on the way: what is written can be loaded."""
-    made = checkpoint.generator
-    generator = build_generator(made.config, made.tensors)
-    write_network(folder, "generator", generator, made.config)
-    if checkpoint.discriminator is not None:
-        seen = checkpoint.discriminator
-        write_network(
-            folder, "discriminator", build_discriminator(seen.config, seen.tensors), seen.config
-        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Starts the child that converts a checkpoint nobody trusts, waits for it, and says why it failed when it does.
+"""Starts the child that converts an untrusted checkpoint, waits for it, and explains its failure.
 
-The child gets a file, a folder and limits: no settings, no secrets. It leaves our own safetensors and JSON there.
-The service's imports and the command line (`python -m workers.checkpoints`) both come through here.
+The child gets a file, a folder, limits and the names of families: no settings, no secrets. It writes our own
+safetensors and JSON there. The service's imports and the command line (`python -m workers.checkpoints`) both use it.
 """
 
 import os
@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -20,6 +20,7 @@ from contracts.base import Model
 from contracts.errors.jobs import InvalidCheckpoint
 from contracts.errors.tree import Unavailable
 from state.settings import MiB, Settings
+from workers.families.family import Family, reference_of
 
 log = structlog.get_logger()
 
@@ -30,7 +31,7 @@ DISK_FULL = 75
 
 LOOK_EVERY_SECONDS = 1.0
 
-# What a file of S bytes may take, below what the operator allows for any file. Measured on a pickle of 14 MB: 40 MiB
+# Limits for a file of S bytes, below the operator's limits for any file. Measured on a pickle of 14 MB: 40 MiB
 # beyond the libraries (250 MiB resident) and 0.5 s beyond their import (3 s). So 20 MB stay under 1.5 GB and 60 s.
 MEMORY_FOR_ANY = 768 * MiB
 MEMORY_FOR_EACH_BYTE = 16
@@ -42,7 +43,7 @@ UPLOAD_LESS = "Upload the generator alone (G_ema, or `python -m workers.checkpoi
 
 @dataclass(frozen=True)
 class Limits:
-    """What the child may take. `memory_bytes` count what comes on top of the libraries."""
+    """The limits of the child. `memory_bytes` count beyond those of the libraries."""
 
     memory_bytes: int
     cpu_seconds: int
@@ -50,7 +51,7 @@ class Limits:
 
     @classmethod
     def for_file(cls, settings: Settings, num_bytes: int) -> Self:
-        """The limits for a file of this size; the operator's are the most."""
+        """Return the limits for a file of this size; the operator's limits are the maximum."""
         cpu_seconds = CPU_SECONDS_FOR_ANY + CPU_SECONDS_FOR_EACH_MIB * num_bytes // MiB
         return cls(
             min(settings.import_memory_bytes, MEMORY_FOR_ANY + MEMORY_FOR_EACH_BYTE * num_bytes),
@@ -60,9 +61,10 @@ class Limits:
 
 
 class Converted(Model):
-    """What the child says: why it refused, or what it made of the checkpoint."""
+    """The child's report: the reason of a refusal, or the family and the facts of the converted checkpoint."""
 
     refusal: str | None = None
+    family: str = ""
     format: str = ""
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -70,19 +72,24 @@ class Converted(Model):
 
 
 def convert_file(
-    path: Path, folder: Path, limits: Limits, on_wait: Callable[[], object] = lambda: None
+    path: Path,
+    folder: Path,
+    limits: Limits,
+    families: Sequence[Family],
+    on_wait: Callable[[], object] = lambda: None,
 ) -> Converted:
-    """Make `generator` (safetensors + JSON) and perhaps `discriminator` in `folder` of the checkpoint at `path`.
+    """Convert the checkpoint at `path` into `generator` (safetensors + JSON) and perhaps `discriminator` in `folder`.
 
-    `on_wait` is called about once a second; what it raises ends the child.
+    The first of `families` that accepts the file reads it. `on_wait` is called about once a second; an exception of its
+    ends the child.
 
     Raises:
-        InvalidCheckpoint: it is refused, or reading it goes beyond a limit.
+        InvalidCheckpoint: it is refused, or reading it exceeds a limit.
         Unavailable: the machine has too little disk or memory; the checkpoint may be sound.
     """
     with (folder / SAID).open("wb") as said:
         child = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            command(path, folder, limits),
+            command(path, folder, limits, families),
             env=environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=said,
@@ -96,15 +103,23 @@ def convert_file(
     return _result(folder, status, limits)
 
 
-def command(path: Path, folder: Path, limits: Limits) -> list[str]:
-    """The child's command line."""
+def command(path: Path, folder: Path, limits: Limits, families: Sequence[Family]) -> list[str]:
+    """Return the child's command line."""
     numbers = map(str, (limits.memory_bytes, limits.cpu_seconds))
     paths = map(str, (path.absolute(), folder.absolute()))
-    return [sys.executable, "-m", "workers.importing.converting_child", *paths, *numbers]
+    references = map(reference_of, families)
+    return [
+        sys.executable,
+        "-m",
+        "workers.importing.converting_child",
+        *paths,
+        *numbers,
+        *references,
+    ]
 
 
 def environment(folder: Path) -> Mapping[str, str]:
-    """Without the settings, which hold secrets. One thread: every further one reserves memory."""
+    """Return an environment without the settings, which hold secrets. One thread: each further one reserves memory."""
     return {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "TMPDIR": str(folder),
@@ -127,7 +142,7 @@ def _wait(child: subprocess.Popen[bytes], limits: Limits, on_wait: Callable[[], 
 
 
 def _result(folder: Path, status: int, limits: Limits) -> Converted:
-    """What the child left. Only what was a limit is called one."""
+    """Return the child's report. Only exceeded limits are reported as limits."""
     if status == DISK_FULL:
         raise Unavailable("The worker has no room to convert a checkpoint.")
     if status == -signal.SIGXCPU:
@@ -142,8 +157,8 @@ def _result(folder: Path, status: int, limits: Limits) -> Converted:
         raise Unavailable("The process that converts a checkpoint was killed: is memory short?")
     if status != 0:
         raise InvalidCheckpoint(
-            f"The checkpoint could not be read: the reader failed on it with status {status}, which is a fault of the"
-            f" reader and not a limit. {UPLOAD_LESS}, or report it with the worker's log."
+            f"The checkpoint could not be read: the reader failed on it with status {status}, which is an error of"
+            f" the reader and not a limit. {UPLOAD_LESS}, or report it with the worker's log."
         )
     converted = Converted.model_validate_json((folder / RESULT).read_bytes())
     if converted.refusal is not None:

@@ -1,25 +1,26 @@
-"""What a generator's manifest says of its network, read from its configuration alone: sizes and feature taps."""
+"""The fields of a manifest that a generator's configuration decides: architecture, sizes, taps, the family's facts."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from contracts.generators import Tap
-from models.generators.stylegan2.config import GeneratorConfig
+from contracts.generators.generator import Tap
+from workers.families.family import Family
 
 
-def describe(config: GeneratorConfig) -> dict[str, Any]:
-    """The fields of a `StoredGenerator` that its configuration decides."""
-    height_px, width_px = config.image_px
+def describe(family: Family, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return these fields of a `StoredGenerator`."""
+    description = family.describe(config)
+    layout = description.layout
+    height_px, width_px = layout.image_px
     taps = tuple(
         Tap(channels=channels, height_px=height, width_px=width)
-        for channels, (height, width) in zip(config.tap_channels, config.tap_px, strict=True)
+        for channels, (height, width) in zip(layout.tap_channels, layout.tap_px, strict=True)
     )
     return {
-        "architecture": f"stylegan2-{config.architecture}",
+        "architecture": description.architecture,
         "height_px": height_px,
         "width_px": width_px,
-        "z_dim": config.z_dim,
-        "w_dim": config.w_dim,
-        "num_ws": config.num_ws,
-        "num_classes": config.num_classes,
+        **description.facts.model_dump(mode="json"),
+        "num_classes": layout.num_classes,
         "taps": taps,
     }

@@ -1,7 +1,7 @@
 """An import: an uploaded checkpoint in, a generator out. It is fetched, converted by a child, sampled and stored.
 
-Everything lies under its own digest and the manifest comes last, so doing it twice changes nothing. The original is
-deleted with the end of the job, however it ended.
+Every object has its digest as its key and the manifest is written last, so an import may safely run twice. The original
+is deleted when the job has ended, with success or without.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of
 from contracts.errors.jobs import InputMissing
-from contracts.generators import (
+from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorMetrics,
     GeneratorRequest,
@@ -17,11 +17,11 @@ from contracts.generators import (
     Weights,
 )
 from contracts.jobs import JobRef, JobStatus
-from models.generators.stylegan2.generator import build_generator
 from models.serialization import pack
 from state import keys, records
 from state.spooling import spool_folder
 from state.uploads import delete_upload
+from workers.families.family import named
 from workers.importing.converting import CHECKPOINT, convert
 from workers.importing.describing import describe
 from workers.importing.generator_samples import draw_samples
@@ -36,7 +36,7 @@ BINARY = "application/octet-stream"
 
 
 def run(machine: Machine, argument: str, attempt: int) -> None:
-    """Runs the import that `argument` names, and deletes the original when it has ended."""
+    """Run the import that `argument` names, and delete the original when it has ended."""
     ref = JobRef.parse(argument)
     jobs.perform(machine, ref, attempt, _import)
     request = records.read_request(machine.store, ref, GeneratorRequest)
@@ -51,13 +51,15 @@ def _import(run: Run) -> GeneratorManifest:
     with spool_folder() as folder:
         fetch(run, request.original, folder / CHECKPOINT)
         converted = convert(run, folder)
-        generator = build_generator(*read_network(folder, "generator")).to(run.machine.device)
+        family = named(run.machine.families, converted.family)
+        config, tensors = read_network(folder, "generator")
+        generator = family.build_generator(config, tensors).to(run.machine.device)
         samples = draw_samples(run, generator)
         weights = _store_network(run, "generator", folder)
         discriminator = (
             _store_network(run, "discriminator", folder) if converted.has_discriminator else None
         )
-    made = StoredGenerator(
+    stored = StoredGenerator(
         **request.model_dump(include={"tenant", "id", "name", "created_at", "license"}),
         source=f"{request.source} ({converted.format})",
         digest=weights.digest,
@@ -67,13 +69,13 @@ def _import(run: Run) -> GeneratorManifest:
         warnings=converted.warnings,
         sheet=_store_sample(run, samples.sheet, "png", "image/png"),
         statistics=_store_sample(run, pack(samples.statistics), "safetensors", BINARY),
-        **describe(generator.config),
+        **describe(family, config),
     )
     return GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
         finished_at=now(),
-        generator=made,
+        generator=stored,
         metrics=GeneratorMetrics(
             stage_seconds={stage: round(took, 3) for stage, took in run.stage_seconds.items()}
         ),
@@ -82,7 +84,7 @@ def _import(run: Run) -> GeneratorManifest:
 
 def _store_network(run: Run, name: str, folder: Path) -> Weights:
     return write_weights(
-        run.machine,
+        run.machine.store,
         (folder / f"{name}.safetensors").read_bytes(),
         (folder / f"{name}.json").read_bytes(),
         lambda sha256, suffix: keys.weights(run.ref.tenant, run.ref.id, sha256, suffix),
@@ -91,7 +93,7 @@ def _store_network(run: Run, name: str, folder: Path) -> Weights:
 
 def _store_sample(run: Run, data: bytes, suffix: keys.SampleSuffix, media_type: str) -> Artefact:
     key = keys.samples(run.ref.tenant, run.ref.id, sha256_of(data), suffix)
-    return write_artefact(run.machine, key, data, media_type)
+    return write_artefact(run.machine.store, key, data, media_type)
 
 
 def _discard(machine: Machine, request: GeneratorRequest) -> None:

@@ -12,7 +12,7 @@ from contracts.batches import BatchManifest, BatchRequest
 from contracts.digests import sha256_of
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.fits.metrics import TaskMetrics
-from contracts.generators import StoredGenerator
+from contracts.generators.generator import StoredGenerator
 from contracts.jobs import JobRef
 from contracts.schemas import LabelSchema, TaskName
 from state import keys, records

@@ -86,7 +86,7 @@ def _download(machine: Machine, manifest: BatchManifest, folder: Path) -> Iterat
     """Yield the batch's shards as files. Each is deleted before the next is downloaded."""
     for shard in manifest.shards:
         path = folder / f"{shard.index:06d}.tar"
-        fetch_artefact(machine, shard.tar, path)
+        fetch_artefact(machine.store, shard.tar, path)
         yield path
         path.unlink()
 

@@ -1,35 +1,27 @@
-"""The label generator of a succeeded fit: its generator and its ensemble from the store, both warm, put together."""
-
-from typing import Any
-
-import torch
-from torch import Tensor
+"""The label generator of a succeeded fit: its generator and its ensemble from the store, both warm."""
 
 from contracts.batches import PinnedFit
 from contracts.errors.jobs import InputMissing
-from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator
+from contracts.fits.fit import FitManifest, FitRequest
+from contracts.generators.generator import PinnedGenerator
 from contracts.jobs import JobRef
-from models.generators.stylegan2.generator import Generator, build_generator
+from models.generators.generator import Generator
 from models.labels.ensemble import build_ensemble
 from models.labels.label_generator import LabelGenerator
 from state import keys, records
-from workers.runtime.artefacts import load_network, read_generator
+from workers.families.family import load_generator
+from workers.runtime.artefacts import read_generator
 from workers.runtime.machine import Machine
 
 
 def open_generator(machine: Machine, tenant: str, pinned: PinnedGenerator) -> Generator:
-    """The pinned generator on this machine's device, in the precision in which it renders pairs."""
-    manifest = read_generator(machine, tenant, pinned.id, pinned.digest)
-    precision = machine.settings.precision
-
-    def build(config: dict[str, Any], tensors: dict[str, Tensor]) -> Generator:
-        return build_generator(config, tensors).lower_precision(getattr(torch, precision))
-
-    return load_network(machine, manifest.weights, build, precision)
+    """Return the pinned generator on this machine's device, in the precision in which it renders pairs."""
+    manifest = read_generator(machine.store, tenant, pinned.id, pinned.digest)
+    return load_generator(machine.loader, machine.families, manifest, machine.settings.precision)
 
 
 def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> LabelGenerator:
-    """The pinned fit's label generator. Raises `InputMissing` when the fit is gone or is another."""
+    """Return the pinned fit's label generator. Raises `InputMissing` when the fit is gone or has another digest."""
     ref = JobRef(tenant=tenant, id=pinned.id)
     request = records.read(machine.store, keys.job_request(ref), FitRequest)
     manifest = records.read(machine.store, keys.job_manifest(ref), FitManifest)
@@ -41,10 +33,10 @@ def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> La
     ):
         raise InputMissing(
             f"The request pins fit '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
-            " Make a request of another fit."
+            " Name another fit in a new request."
         )
     return LabelGenerator(
         open_generator(machine, tenant, request.generator),
-        load_network(machine, manifest.ensemble, build_ensemble),
+        machine.loader.load(manifest.ensemble, build_ensemble),
         label_px=(request.generator.height_px, request.generator.width_px),
     )

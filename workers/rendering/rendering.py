@@ -1,7 +1,7 @@
-"""From candidates to labelled samples: latent, image, label and uncertainty, rendered in micro-batches.
+"""From candidates to labelled samples: code, image, label and uncertainty, rendered in micro-batches.
 
-Which candidate stands for sample i is decided by seed and index alone (`models/sampling.py`), whatever the
-micro-batch, the shard or the worker.
+Seed and index alone decide which candidate becomes sample i (`models/sampling.py`); micro-batch, shard and worker do
+not matter.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from contracts.batches import PinnedFit
 from contracts.errors.jobs import AcceptanceTooLow
 from models import sampling
 from models.labels.label_generator import Rendered
-from models.sampling import Candidate, Stream, draw_accepted, latents
+from models.sampling import Candidate, CandidateDraws, Stream, draw_accepted
 from workers.codecs.samples import Sample
 from workers.rendering.label_generators import open_label_generator
 from workers.runtime.machine import Machine
@@ -45,7 +45,7 @@ class Renderer:
         self._stream = stream
 
     def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
-        """The sample of each candidate, in order."""
+        """Yield the sample of each candidate, in order."""
         chunks = self._machine.micro_batches.run(
             "rendering", self._digest, candidates, self._render_chunk, largest=self._at_once
         )
@@ -55,7 +55,7 @@ class Renderer:
     def draw(
         self, indices: Sequence[int], threshold: float | None, see: Callable[[list[Sample]], None]
     ) -> Iterator[Sample]:
-        """The accepted sample of each index, as they come. `see` is shown all that were drawn, in micro-batches.
+        """Yield the accepted sample of each index, as they are accepted. `see` gets every micro-batch of candidates.
 
         Raises `AcceptanceTooLow` when an index has used up its candidates.
         """
@@ -75,20 +75,19 @@ class Renderer:
         try:
             yield from (sample for _, sample in accepted)
         except sampling.AcceptanceTooLow as error:
-            raise AcceptanceTooLow(f"Not every sample can be found: {error}.") from error
+            raise AcceptanceTooLow(f"Not every sample can be rendered: {error}.") from error
 
     def _render_chunk(self, chunk: Sequence[Candidate]) -> list[Sample]:
-        generator = self._label_generator.generator
-        z = latents(self._seed, chunk, generator.config.z_dim, self._stream)
-        ws = generator.map(z.to(self._machine.device), self._truncation)
-        rendered = self._label_generator.render(ws)
+        draws = CandidateDraws(self._seed, chunk, self._stream)
+        codes = self._label_generator.generator.sample(draws, self._truncation)
+        rendered = self._label_generator.render(codes)
         return [
             _sample(self._seed, candidate, rendered, place) for place, candidate in enumerate(chunk)
         ]
 
 
 def _sample(seed: int, candidate: Candidate, rendered: Rendered, place: int) -> Sample:
-    """One of the rendered samples, as arrays."""
+    """Return one of the rendered samples, as arrays."""
     return Sample(
         seed=seed,
         index=candidate.index,

@@ -1,5 +1,6 @@
 """The machine that jobs run on: settings, store, ledger, queue connection, device, warm networks and pulse."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,6 +11,8 @@ from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from workers.families.family import Family
+from workers.runtime.loading import NetworkLoader
 from workers.runtime.micro_batches import MicroBatches
 from workers.runtime.pulse import Pulse
 from workers.runtime.warm import WarmNetworks
@@ -17,7 +20,7 @@ from workers.runtime.warm import WarmNetworks
 
 @dataclass(frozen=True)
 class Machine:
-    """The first argument of every worker function, built once in each process."""
+    """The first argument of every worker function. `families` are those of the generators that it serves."""
 
     settings: Settings
     store: Store
@@ -27,10 +30,16 @@ class Machine:
     networks: WarmNetworks
     micro_batches: MicroBatches
     pulse: Pulse
+    families: tuple[Family, ...]
     kinds: Kinds = Kinds()  # noqa: RUF009 - immutable
 
     @classmethod
-    def from_settings(cls, settings: Settings, kinds: tuple[Kind, ...] = KINDS) -> Self:
+    def from_settings(
+        cls,
+        settings: Settings,
+        families: Sequence[Family],
+        kinds: tuple[Kind, ...] = KINDS,
+    ) -> Self:
         """Open what the settings name. RQ gets a separate connection: it reads bytes, and blocks for long."""
         url = settings.redis_url.get_secret_value()
         device = choose_device(settings.device)
@@ -44,8 +53,14 @@ class Machine:
             networks=WarmNetworks(settings.max_warm_bytes),
             micro_batches=MicroBatches(settings.micro_batch, memory_bytes),
             pulse=Pulse(),
+            families=tuple(families),
             kinds=Kinds(kinds),
         )
+
+    @property
+    def loader(self) -> NetworkLoader:
+        """Loads networks of the store onto the device."""
+        return NetworkLoader(self.store, self.device, self.networks)
 
 
 def choose_device(name: str) -> torch.device:

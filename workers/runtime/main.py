@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 
 import torch
 
@@ -10,6 +11,8 @@ from state.logs import configure_logs
 from state.private_files import keep_files_private
 from state.settings import Settings
 from state.spooling import sweep
+from workers.families.family import Family
+from workers.families.table import FAMILIES
 from workers.importing.builtin import publish_all
 from workers.runtime.functions import check_functions
 from workers.runtime.machine import Machine
@@ -19,14 +22,14 @@ from workers.upkeep.reconcile import Reconciler
 RECONCILE = "reconcile"
 
 
-def main(kinds: tuple[Kind, ...] = KINDS) -> None:
+def main(kinds: tuple[Kind, ...] = KINDS, families: Sequence[Family] = FAMILIES) -> None:
     """Read the command line and the environment, and work until stopped."""
     queue = _parse_queue()
     settings = Settings()
     keep_files_private()
     configure_logs(settings)
     _set_threads(settings)
-    machine = Machine.from_settings(_suited(settings, queue), kinds)
+    machine = Machine.from_settings(_suited(settings, queue), families, kinds)
     check_functions(machine.kinds)
     if queue is None:
         Reconciler(machine).run()

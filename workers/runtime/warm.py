@@ -1,13 +1,24 @@
-"""Warm networks: what was loaded once stays in memory, keyed by its weights' digest, until others need the room."""
+"""Warm networks: a loaded network stays in memory, keyed by its weights' digest, until others need the room."""
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Protocol, Self, TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-Network = TypeVar("Network", bound=nn.Module)
+
+class Network(Protocol):
+    """The part of torch.nn.Module that keeping a network on a device needs."""
+
+    def to(self, device: torch.device) -> Self: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def buffers(self) -> Iterator[Tensor]: ...
+
+
+N = TypeVar("N", bound=Network)
 
 
 class WarmNetworks:
@@ -15,19 +26,19 @@ class WarmNetworks:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._networks: OrderedDict[str, nn.Module] = OrderedDict()
+        self._networks: OrderedDict[str, Network] = OrderedDict()
 
-    def get(self, digest: str, load: Callable[[], Network]) -> Network:
-        """The network of `digest`, loaded by `load` when it is not here. The newest always stays, whatever its size."""
+    def get(self, digest: str, load: Callable[[], N]) -> N:
+        """Return the network of `digest`; load it first if it is not here. The newest one always stays."""
         if digest not in self._networks:
             self._networks[digest] = load()
         self._networks.move_to_end(digest)
         self._evict()
-        return self._networks[digest]  # type: ignore[return-value]  # a digest names one network
+        return cast("N", self._networks[digest])  # a digest names one network
 
     @property
     def num_bytes(self) -> int:
-        """What all networks here take together."""
+        """The bytes of all networks here."""
         return sum(num_bytes(network) for network in self._networks.values())
 
     def _evict(self) -> None:
@@ -39,7 +50,7 @@ class WarmNetworks:
             torch.cuda.empty_cache()
 
 
-def num_bytes(network: nn.Module) -> int:
-    """The bytes of a network's parameters and buffers."""
+def num_bytes(network: Network) -> int:
+    """Return the bytes of a network's parameters and buffers."""
     tensors = [*network.parameters(), *network.buffers()]
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

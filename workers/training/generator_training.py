@@ -28,7 +28,7 @@ NUM_FRECHET_SAMPLES = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What the command line asks for, beside the losses' own options."""
+    """The options of the command line, except those of the losses."""
 
     images: Path
     out: Path
@@ -44,7 +44,7 @@ class Run:
     def __post_init__(self) -> None:
         if self.batch % self.num_processes:
             raise InputError(
-                f"a batch of {self.batch} cannot be shared by {self.num_processes} processes evenly; "
+                f"expected a batch that {self.num_processes} processes share evenly, got {self.batch}; "
                 "give --batch a multiple of them"
             )
 
@@ -52,7 +52,7 @@ class Run:
 def train(
     run: Run, options: AdversarialOptions, channels: tuple[int, ...], *, w_dim: int, depth: int
 ) -> None:
-    """Train until `total_images` real images were seen, going on from OUT's checkpoint where there is one."""
+    """Train until `total_images` real images were seen, from OUT's checkpoint if there is one."""
     folder = ImageFolder(run.images)
     folder.check()
     base_px = _base_px(folder.image_px, len(channels))
@@ -68,7 +68,7 @@ def train(
     run.out.mkdir(parents=True, exist_ok=True)
     if not _resume(run, state) and run.start_from is not None:
         _start_from(run.start_from, state)
-    if run.rank:  # the same weights in every process, but latents of its own
+    if run.rank:  # the same weights in every process, but different latents
         torch.manual_seed((run.seed + run.rank) * 1_000_003 + state.images_seen)
     batches = folder.batches(
         run.batch,
@@ -87,7 +87,7 @@ def train(
 
 
 def _start_progress(run: Run, state: AdversarialState, folder: ImageFolder) -> TrainingProgress:
-    """Say once what is trained and where, before the first step."""
+    """Print the data, the device and the length of the training, before the first step."""
     height, width = folder.image_px
     print_line(
         f"training on {run.device}: {len(folder):,} images of {width}x{height} px, until {run.total_images:,} were"
@@ -104,9 +104,9 @@ def _train_until(
     options: AdversarialOptions,
     progress: TrainingProgress | None,
 ) -> dict[str, float]:
-    """Steps up to `goal` images seen; mean losses and speed of the stretch."""
+    """Train up to `goal` images seen; return mean losses and speed of these steps."""
     began, first, sums, steps = time.monotonic(), state.images_seen, dict[str, float](), 0
-    device = state.average.mapping.w_mean.device
+    device = state.average.device
     while state.images_seen < goal:
         losses = training_step(state, next(batches).to(device), options)
         for name, value in losses.items():
@@ -121,7 +121,7 @@ def _train_until(
 def _snapshot(
     run: Run, state: AdversarialState, folder: ImageFolder, row: dict[str, object]
 ) -> None:
-    """Checkpoint first (a kill from here on loses nothing), then samples, distance, log line and networks."""
+    """Write the checkpoint first (a kill after it loses nothing), then samples, distance, log line and networks."""
     partial = run.out / "checkpoint.pt.partial"
     torch.save({"state": state.state_dict(), "rng": torch.get_rng_state()}, partial)
     partial.replace(run.out / "checkpoint.pt")
@@ -138,15 +138,15 @@ def _snapshot(
 
 
 def _samples(state: AdversarialState, run: Run, count: int) -> Tensor:
-    """The same latents at every snapshot, through the averaged generator, constant noise, no truncation."""
-    chooser = torch.Generator().manual_seed(run.seed)
-    z = torch.randn(count, state.average.config.z_dim, generator=chooser).to(run.device)
+    """Render the same latents at every snapshot: averaged generator, constant noise, no truncation."""
+    rng = torch.Generator().manual_seed(run.seed)
+    z = torch.randn(count, state.average.config.z_dim, generator=rng).to(run.device)
     with torch.no_grad():
         return torch.cat([state.average(part) for part in z.split(run.batch)])
 
 
 def _distance(state: AdversarialState, run: Run, folder: ImageFolder, fakes: Tensor) -> float:
-    """Frechet distance of the samples to as many images of the folder, in random features."""
+    """Return the Frechet distance of the samples to as many images of the folder, in random features."""
     config = state.discriminator.config
     count = min(NUM_FRECHET_SAMPLES, len(folder))
     reals = folder.read(list(range(count))).to(run.device)
@@ -158,7 +158,7 @@ def _distance(state: AdversarialState, run: Run, folder: ImageFolder, fakes: Ten
 
 
 def _resume(run: Run, state: AdversarialState) -> bool:
-    """Go on from OUT's own checkpoint; False where there is none."""
+    """Continue from OUT's checkpoint. Return False if there is none."""
     path = run.out / "checkpoint.pt"
     if not path.exists():
         return False
@@ -170,7 +170,7 @@ def _resume(run: Run, state: AdversarialState) -> bool:
 
 
 def _start_from(folder: Path, state: AdversarialState) -> None:
-    """Take over finished networks: the averaged generator stands for both generators, optimisers start afresh."""
+    """Start from finished networks: the averaged generator initialises both generators, optimisers start new."""
     _, generator = read_network(folder, "generator")
     _, discriminator = read_network(folder, "discriminator")
     state.generator.load_state_dict(generator)
@@ -179,12 +179,12 @@ def _start_from(folder: Path, state: AdversarialState) -> None:
 
 
 def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
-    """The constant input's size that doubles up to the images'."""
+    """Return the size of the constant input that doubles up to the images' size."""
     factor = 1 << (blocks - 1)
     height, width = image_px
     if height % factor or width % factor:
         raise InputError(
-            f"images of {height}x{width} px do not halve {blocks - 1} times; "
+            f"expected images that halve {blocks - 1} times, got {height}x{width} px; "
             "give --channels one number per doubling of a small constant (64 px: five)"
         )
     return height // factor, width // factor

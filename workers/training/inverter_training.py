@@ -1,7 +1,7 @@
 """Train the inversion encoder of a folder's generator, resumable (`python -m workers.training.train_inverter`).
 
-It learns from the generator's own samples. Reads `generator` and, where there is one, `discriminator`; writes
-`inverter` (safetensors + JSON) and `inverter_log.jsonl` beside them.
+It learns from the generator's samples. Reads `generator` and, if there is one, `discriminator`; writes `inverter`
+(safetensors + JSON) and `inverter_log.jsonl` beside them.
 """
 
 import json
@@ -13,8 +13,8 @@ import torch
 
 from models.generators.stylegan2.discriminator import Discriminator, build_discriminator
 from models.generators.stylegan2.generator import build_generator
-from models.inversion.encoder_training import EncoderTrainingOptions
-from models.inversion.training import EncoderTraining, train_encoder
+from models.generators.stylegan2.inversion.encoder_training import EncoderTrainingOptions
+from models.generators.stylegan2.inversion.training import EncoderTraining, train_encoder
 from models.serialization import unpack
 from workers.runtime.weights import read_network, write_network
 from workers.training.training_options import InputError
@@ -32,13 +32,14 @@ def train(
     device: torch.device,
     half: bool = False,
 ) -> None:
-    """Train to the end, going on from the folder's checkpoint where there is one.
+    """Train to the end, from the folder's checkpoint if there is one.
 
-    `half` writes the weights as float16: half the bytes; they are float32 again once loaded.
+    `half` writes the weights as float16: half the bytes; a loaded encoder is float32 again.
     """
     if not (folder / "generator.json").exists():
         raise InputError(
-            f"{folder} holds no generator.json; name the folder that train_generator wrote, or a converted checkpoint"
+            f"expected generator.json in {folder}; name the folder that train_generator wrote, or one of a converted"
+            " checkpoint"
         )
     generator = build_generator(*read_network(folder, "generator")).to(device)
     checkpoint = folder / CHECKPOINT
@@ -46,7 +47,7 @@ def train(
     images_seen = 0 if state is None else int(unpack(state)["images_seen"])
     print_line(
         f"training on {device}: the generator in {folder}, from {images_seen:,} to {options.total_images:,} samples"
-        f" seen; its state is kept there {NUM_REPORTS} times. Ctrl+C stops; the same command continues from the last"
+        f" seen; its state is saved there {NUM_REPORTS} times. Ctrl+C stops; the same command continues from the last"
     )
     with TrainingProgress(options.total_images, images_seen) as progress:
         encoder = train_encoder(
@@ -68,7 +69,7 @@ def _discriminator(folder: Path, device: torch.device) -> Discriminator | None:
 
 
 class _Reporter:
-    """Writes the log and the checkpoint, twenty times in a training."""
+    """Writes the log and the checkpoint, twenty times per training."""
 
     def __init__(self, folder: Path, progress: TrainingProgress) -> None:
         self.folder = folder

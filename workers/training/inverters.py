@@ -1,7 +1,7 @@
 """An inverter: a generator in, the encoder that starts its inversions out, trained on the generator's own samples.
 
-The training's state goes to the store every `keep_interval`, under a key that all attempts share: whoever takes the
-job up goes on from there, and ends with the encoder that one attempt would have made.
+The training's state is stored every `keep_interval`, under a key that all attempts share: the next attempt continues
+from there, and ends with the same encoder as an uninterrupted one.
 """
 
 import time
@@ -10,18 +10,14 @@ import torch
 
 from contracts.base import now
 from contracts.errors.jobs import JobFailed, OutOfMemory
-from contracts.generators import StoredGenerator, StoredInverter
-from contracts.inverters import InverterManifest, InverterMetrics, InverterRequest
+from contracts.generators.generator import StoredGenerator, StoredInverter
+from contracts.generators.inverters import InverterManifest, InverterMetrics, InverterRequest
 from contracts.jobs import JobRef, JobStatus
-from models.generators.stylegan2.discriminator import Discriminator, build_discriminator
-from models.generators.stylegan2.generator import build_generator
-from models.inversion.encoder import Encoder
-from models.inversion.encoder_training import EncoderTrainingOptions
-from models.inversion.training import EncoderTraining, train_encoder
 from models.serialization import pack_network
 from state import keys, records
+from workers.families.family import BuiltNetwork, InverterTraining, find_family
 from workers.runtime import jobs
-from workers.runtime.artefacts import load_network, read_generator, write_weights
+from workers.runtime.artefacts import read_generator, write_weights
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
 from workers.runtime.pulse import Drained
@@ -31,26 +27,31 @@ STAGE = "training"
 
 
 def run(machine: Machine, argument: str, attempt: int) -> None:
-    """Runs the training that `argument` names."""
+    """Run the training that `argument` names."""
     jobs.perform(machine, JobRef.parse(argument), attempt, _train)
 
 
 def _train(run: Run) -> InverterManifest:
     request = run.read_request(InverterRequest)
     generator = _generator(run, request)
+    family = find_family(run.machine.families, generator)
+    if not family.contract.has_inverters:
+        raise JobFailed(
+            f"Generators of family '{family.contract.name}' are inverted without an inverter. Make fits directly."
+        )
     keeper = Keeper(run)
     try:
-        encoder = train_encoder(
-            load_network(run.machine, generator.weights, build_generator),
-            _discriminator(run, generator),
-            _options(request),
+        encoder = family.train_inverter(
+            run.machine.loader,
+            generator,
+            request.options,
             seed=request.seed,
             state=keeper.read(),
             on_step=keeper,
         )
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(
-            f"A batch of {request.options.batch} does not fit the device. Ask for a smaller one."
+            f"A batch of {request.options.batch} does not fit the device. Request a smaller one."
         ) from error
     inverter = _store(run, _generator(run, request), encoder)
     return InverterManifest(
@@ -66,12 +67,12 @@ def _train(run: Run) -> InverterManifest:
 
 
 def state_key(ref: JobRef) -> str:
-    """Where a training's state lies while it runs."""
+    """Return the key of a training's state, which exists while it runs."""
     return f"{keys.job_scratch(ref)}/training.safetensors"
 
 
 class Keeper:
-    """Tells how far a training is, and keeps its state in the store."""
+    """Reports the progress of a training, and keeps its state in the store."""
 
     def __init__(self, run: Run) -> None:
         self.losses: dict[str, float] = {}
@@ -80,7 +81,7 @@ class Keeper:
         self._kept_at = time.monotonic()
         self._interval_seconds = run.machine.settings.keep_interval.total_seconds()
 
-    def __call__(self, training: EncoderTraining) -> None:
+    def __call__(self, training: InverterTraining) -> None:
         self.losses = training.losses
         done = min(training.images_seen, training.total_images)
         try:
@@ -92,44 +93,31 @@ class Keeper:
             self._keep(training)
 
     def read(self) -> bytes | None:
-        """The state that an attempt before has left."""
+        """Return the state that an earlier attempt has stored, if any."""
         try:
             return self._run.machine.store.get(self._key)
         except FileNotFoundError:
             return None
 
-    def _keep(self, training: EncoderTraining) -> None:
+    def _keep(self, training: InverterTraining) -> None:
         self._run.machine.store.put(self._key, training.to_bytes())
         self._kept_at = time.monotonic()
 
 
 def _generator(run: Run, request: InverterRequest) -> StoredGenerator:
     pinned = request.generator
-    return read_generator(run.machine, request.tenant, pinned.id, pinned.digest)
+    return read_generator(run.machine.store, request.tenant, pinned.id, pinned.digest)
 
 
-def _discriminator(run: Run, generator: StoredGenerator) -> Discriminator | None:
-    if generator.discriminator is None:
-        return None
-    return load_network(run.machine, generator.discriminator, build_discriminator)
-
-
-def _options(request: InverterRequest) -> EncoderTrainingOptions:
-    wanted = request.options
-    return EncoderTrainingOptions(
-        total_images=wanted.num_images, batch=wanted.batch, learning_rate=wanted.learning_rate
-    )
-
-
-def _store(run: Run, generator: StoredGenerator, encoder: Encoder) -> StoredInverter:
-    """Puts the encoder below its generator, where fits find it. The first of two equal ones stands."""
-    flaw = first_flaw(encoder.state_dict())
+def _store(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -> StoredInverter:
+    """Store the encoder below its generator, where fits find it. Of two equal ones the first is kept."""
+    flaw = first_flaw(encoder.network.state_dict())
     if flaw is not None:
         raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
-    tensors, config = pack_network(encoder, encoder.config.to_dict())
-    run.check_cancelled()  # what is cancelled now leaves no inverter behind
+    tensors, config = pack_network(encoder.network, dict(encoder.config))
+    run.check_cancelled()  # a job that is cancelled by now leaves no inverter behind
     weights = write_weights(
-        run.machine,
+        run.machine.store,
         tensors,
         config,
         lambda sha256, suffix: keys.weights(generator.tenant, generator.id, sha256, suffix),

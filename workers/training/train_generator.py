@@ -101,7 +101,7 @@ def _add_length(parser: argparse.ArgumentParser) -> None:
         group,
         "--snapshot-images",
         10_000,
-        "images between two snapshots. Lower it on a slow machine: Ctrl+C loses what was trained since the last one",
+        "images between two snapshots. Lower it on a slow machine: Ctrl+C loses the training since the last one",
         unit="images",
         least=1,
     )

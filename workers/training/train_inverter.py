@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from contracts.generators.inverters import InverterOptions
 from workers.training.training_options import (
     add_machine_options,
     add_number,
@@ -12,6 +13,7 @@ from workers.training.training_options import (
 )
 
 COMMAND = "train_inverter"
+DEFAULTS = InverterOptions()
 DESCRIPTION = """\
 Train the inversion encoder of a generator. It finds the latent codes of images; every fit begins
 with it. Stop it at any time: the same command continues.
@@ -27,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     import torch  # noqa: PLC0415 - takes seconds to load, and --help and a misspelt option need none of it
 
-    from models.inversion.encoder_training import EncoderTrainingOptions  # noqa: PLC0415 - loads torch
+    from models.generators.stylegan2.inversion.encoder_training import EncoderTrainingOptions  # noqa: PLC0415 - loads torch
     from workers.training.generator_training import chosen_device  # noqa: PLC0415 - loads torch
     from workers.training.inverter_training import train  # noqa: PLC0415 - loads torch
 
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add_number(
         group,
         "--total-images",
-        40_000,
+        DEFAULTS.num_images,
         "stop once this many samples were seen. 12,000 made the inverter of portraits-64; take more where the"
         " reconstructions of a fit are poor. The rate falls to 0 over the whole training: choose before you start",
         unit="samples",
@@ -61,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     add_number(
         group,
         "--batch",
-        16,
+        DEFAULTS.batch,
         "samples in one step. Lower it when memory runs out",
         unit="samples",
         least=1,
@@ -69,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add_number(
         group,
         "--learning-rate",
-        0.001,
+        DEFAULTS.learning_rate,
         "Adam's step size at the start. Lower it when the losses jump",
     )
     group.add_argument(

@@ -11,11 +11,11 @@ WRONG_INPUT = 2
 
 
 class InputError(ValueError):
-    """What the user gave cannot be trained on; the message says what was found and what to do."""
+    """The input cannot be trained on; the message names the expectation, the input, and the remedy."""
 
 
 def run_command(main: Callable[[], None]) -> int:
-    """Run a command for a person: wrong input and Ctrl+C end in one line. Returns the exit status."""
+    """Run a command for a person: wrong input and Ctrl+C end in one line. Return the exit status."""
     try:
         main()
     except InputError as error:
@@ -28,9 +28,9 @@ def run_command(main: Callable[[], None]) -> int:
 
 
 def new_parser(command: str, description: str) -> argparse.ArgumentParser:
-    """Return an empty parser of `python -m workers.COMMAND` that keeps the line breaks of its description."""
+    """Return an empty parser of `python -m workers.training.COMMAND` that keeps the line breaks of its description."""
     return argparse.ArgumentParser(
-        prog=f"python -m workers.{command}",
+        prog=f"python -m workers.training.{command}",
         description=description,
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, width=HELP_WIDTH),
     )
@@ -84,7 +84,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _at_least(least: float, *, whole: bool) -> Callable[[str], float]:
-    """Return a parser of numbers whose message says what was expected and what was found."""
+    """Return a parser of numbers; its error message names the expected and the given value."""
 
     def parse(text: str) -> float:
         expected = (

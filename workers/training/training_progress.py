@@ -72,7 +72,7 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
                 self._sums[name] = self._sums.get(name, 0.0) + value
 
     def stage(self, name: str) -> None:
-        """Say what is done between steps, until the next step."""
+        """Name the work between two steps; it is shown until the next step."""
         with self._lock:
             self._stage = name
 

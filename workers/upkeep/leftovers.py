@@ -25,11 +25,13 @@ def sweep(machine: Machine, tenant: str, owner: str, checked_at: datetime) -> No
         return
     _forget_reservations(machine, tenant, checked_at)
     for noun in machine.kinds.listed_nouns:
-        for thing_id in machine.store.children(keys.noun_prefix(tenant, noun)):
-            is_deleted = machine.store.head(keys.tombstone(tenant, noun, thing_id)) is not None
-            is_left = noun == "labelsets" and _is_abandoned(machine, tenant, thing_id, checked_at)
+        for resource_id in machine.store.children(keys.noun_prefix(tenant, noun)):
+            is_deleted = machine.store.head(keys.tombstone(tenant, noun, resource_id)) is not None
+            is_left = noun == "labelsets" and _is_abandoned(
+                machine, tenant, resource_id, checked_at
+            )
             if is_deleted or is_left:
-                _erase(machine, tenant, noun, thing_id)
+                _erase(machine, tenant, noun, resource_id)
 
 
 def _forget_reservations(machine: Machine, tenant: str, checked_at: datetime) -> None:
@@ -56,15 +58,17 @@ def _oldest_kept(machine: Machine, checked_at: datetime) -> datetime:
     return checked_at - machine.settings.idempotency_ttl - MAKING
 
 
-def _objects(machine: Machine, tenant: str, noun: keys.Noun, thing_id: str) -> list[ObjectInfo]:
-    return list(machine.store.list(keys.thing_prefix(tenant, noun, thing_id)))
+def _objects(machine: Machine, tenant: str, noun: keys.Noun, resource_id: str) -> list[ObjectInfo]:
+    return list(machine.store.list(keys.resource_prefix(tenant, noun, resource_id)))
 
 
-def _erase(machine: Machine, tenant: str, noun: keys.Noun, thing_id: str) -> None:
+def _erase(machine: Machine, tenant: str, noun: keys.Noun, resource_id: str) -> None:
     """Delete everything of a thing except its tombstone."""
-    tombstone = keys.tombstone(tenant, noun, thing_id)
-    remains = [one.key for one in _objects(machine, tenant, noun, thing_id) if one.key != tombstone]
+    tombstone = keys.tombstone(tenant, noun, resource_id)
+    remains = [
+        one.key for one in _objects(machine, tenant, noun, resource_id) if one.key != tombstone
+    ]
     for key in remains:
         machine.store.delete(key)
     if remains:
-        log.info("leftovers are deleted", thing=thing_id, num_objects=len(remains))
+        log.info("leftovers are deleted", thing=resource_id, num_objects=len(remains))

@@ -1,11 +1,12 @@
-"""What rebuilds a StyleGAN2 generator or discriminator from its tensors: plain numbers, the JSON beside the weights."""
+"""The configurations that rebuild a StyleGAN2 from its tensors: plain numbers, the JSON beside the weights."""
 
 from dataclasses import dataclass
 from typing import Literal
 
+from models.generators.generator import Layout
 from models.json_config import JsonConfig
 
-# How blocks hand on (arXiv 1912.04958, figure 7): through an image of their own, past a shortcut, or neither.
+# How a block passes its result on (arXiv 1912.04958, figure 7): by an RGB image, by a shortcut, or by neither.
 Architecture = Literal["skip", "resnet", "orig"]
 
 
@@ -16,7 +17,7 @@ class GeneratorConfig(JsonConfig):
     `base_px` is the height and width of the constant input; every block after the first doubles both, so a
     base of (4, 2) gives images twice as high as wide. `channels` holds one number per block, lowest resolution first.
     `conv_clamp` bounds every activation (+-256 in published half-precision checkpoints), None leaves them free.
-    `num_classes` is 0 for a generator that knows no classes. `architecture` is the paper's "skip" (an RGB output in
+    `num_classes` is 0 for an unconditional generator. `architecture` is the paper's "skip" (an RGB output in
     every block, summed), "resnet" (a filtered 1x1 shortcut past each block, RGB in the last) or "orig" (RGB in the last
     alone).
     """
@@ -56,23 +57,23 @@ class GeneratorConfig(JsonConfig):
         """Height and width of each feature tap, in the order of `tap_channels`."""
         return tuple(self.block_px(block) for block in range(self.num_blocks) for _ in range(2))
 
-    def first_tap(self, min_px: int) -> int:
-        """The lowest tap of at least so many pixels either way; the highest resolution's where none is so large."""
-        large = [min(px) >= min(min_px, *self.image_px) for px in self.tap_px]
-        return large.index(True)
-
     @property
-    def tap_bytes(self) -> int:
-        """What the feature taps of one image take in float32."""
-        return 4 * sum(
-            channels * height * width
-            for channels, (height, width) in zip(self.tap_channels, self.tap_px, strict=True)
+    def layout(self) -> Layout:
+        """The sizes of the generator, as every family states them.
+
+        Making an image takes at most its taps, and intermediate maps of the same size (benchmarks/LOG.md).
+        """
+        channels, px = self.tap_channels, self.tap_px
+        tap_bytes = 4 * sum(
+            count * height * width for count, (height, width) in zip(channels, px, strict=True)
         )
-
-    @property
-    def synthesis_bytes(self) -> int:
-        """What making one image takes at most: its taps, and half-made maps of their size (benchmarks/LOG.md)."""
-        return 2 * self.tap_bytes
+        return Layout(
+            image_px=self.image_px,
+            num_classes=self.num_classes,
+            tap_channels=channels,
+            tap_px=px,
+            synthesis_bytes=2 * tap_bytes,
+        )
 
     def block_px(self, block: int) -> tuple[int, int]:
         height, width = self.base_px
@@ -81,11 +82,11 @@ class GeneratorConfig(JsonConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig(JsonConfig):
-    """Shape of a discriminator; what fields share with the generator's, they mean there.
+    """Shape of a discriminator. Fields named as the generator's mean the same.
 
     `architecture` is "resnet" in nearly every published checkpoint, "skip" (each block sees the halved image itself) or
-    "orig". `minibatch_std_channels` is the number of deviation channels, 0 for none; the mapping fields are those of
-    the class mapping and say nothing where `num_classes` is 0.
+    "orig". `minibatch_std_channels` is the number of standard-deviation channels, 0 for none. The mapping fields are
+    those of the class mapping; they have no effect where `num_classes` is 0.
     """
 
     channels: tuple[int, ...]

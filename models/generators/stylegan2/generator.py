@@ -1,7 +1,6 @@
 """The StyleGAN2 generator (arXiv 1912.04958): latents in, images and the feature maps behind every pixel out."""
 
 import math
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -18,6 +17,7 @@ from models.arrays import (
     StyleVectors,
     Taps,
 )
+from models.generators.generator import Layout, Synthesis
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.layers import (
     ACTIVATION_GAIN,
@@ -30,20 +30,13 @@ from models.generators.stylegan2.layers import (
 )
 from models.generators.stylegan2.mapping import Mapping
 from models.generators.stylegan2.resampling import upsample
+from models.sampling import Draws
 
 NoiseMode = Literal["const", "random", "none"]
 
 RESIDUAL_GAIN = math.sqrt(0.5)
 LOWERED_BLOCKS = 4
-"""As many of the highest resolutions as published generators make in half precision (their `num_fp16_res`)."""
-
-
-@dataclass(frozen=True)
-class Synthesis:
-    """What one pass gives: images in [-1, 1] (not clipped), and the feature taps, lowest resolution first."""
-
-    images: Images
-    taps: Taps
+"""The number of highest resolutions that published generators compute in half precision (their `num_fp16_res`)."""
 
 
 class SynthesisLayer(nn.Module):
@@ -98,7 +91,7 @@ class ToRGB(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: the constant or an upsampling convolution, a plain convolution, then its share of the image."""
+    """One resolution: the constant or an upsampling convolution, a plain convolution, then its part of the image."""
 
     def __init__(self, block: int, config: GeneratorConfig) -> None:
         super().__init__()
@@ -117,7 +110,7 @@ class SynthesisBlock(nn.Module):
     def forward(
         self, x: FeatureMaps | None, ws: StyleCodes, noise: NoiseMode
     ) -> tuple[OtherMaps, Taps]:
-        """What the next block goes on from, and the block's two feature taps; x is None for the first block."""
+        """Return the input of the next block, and this block's two feature taps; x is None for the first block."""
         if x is None:
             first = self.const.expand(ws.shape[0], -1, -1, -1)
             second = self.conv1(first, ws[:, 0], noise)
@@ -131,32 +124,48 @@ class SynthesisBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """A StyleGAN2 generator. `map` and `synthesize` are the two halves of its road from z to pixels."""
+    """A StyleGAN2 generator (the protocol of `models/generators/generator.py`); its codes are W+ [n, num_ws, w_dim].
+
+    `map` (z to W+) and `synthesize` (W+ to pixels) are its two halves.
+    """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
+        self.layout: Layout = config.layout
         self.mapping = Mapping(config)
         self.blocks = nn.ModuleList(SynthesisBlock(k, config) for k in range(config.num_blocks))
 
     @property
+    def device(self) -> torch.device:
+        return self.mapping.w_mean.device
+
+    @property
     def precision(self) -> torch.dtype:
-        """In which the highest feature maps are made."""
+        """The type in which the highest feature maps are computed."""
         highest = self.blocks[-1]
         assert isinstance(highest, SynthesisBlock)
         return highest.conv1.weight.dtype
 
     def lower_precision(self, precision: torch.dtype) -> "Generator":
-        """Make the highest feature maps in another precision, in place: a convolution computes in that of its weights.
+        """Compute the highest feature maps in another precision; changes the network in place.
 
-        Styles, noise and the sum of the images stay as they are. bfloat16 has the range of float32: unlike the float16
-        of published generators it needs neither clamps nor scaled weights.
+        A convolution computes in the type of its weights. Styles, noise and the sum of the images keep their type.
+        bfloat16 has the range of float32: unlike the float16 of published generators it needs neither clamps nor scaled
+        weights.
         """
         for block in self.blocks[-LOWERED_BLOCKS:]:
             for layer in block.children():
                 if isinstance(layer, SynthesisLayer | EqualizedConv):
                     layer.weight.data = layer.weight.data.to(precision)
         return self
+
+    def sample(
+        self, draws: Draws, truncation: float = 1.0, condition: Classes | None = None
+    ) -> StyleCodes:
+        """Map one latent z per draw; see `map`."""
+        z = draws.normals(self.config.z_dim).to(self.device)
+        return self.map(z, truncation, classes=condition)
 
     # normal latents => W+ codes
     def map(
@@ -170,7 +179,7 @@ class Generator(nn.Module):
         """Map z to w, pull it toward the mean by `truncation` (psi, 1 = none), repeat it for every layer.
 
         With a `cutoff` only the layers before it are truncated. `classes` are for class-conditional generators; where
-        none are named, every z takes a class of its own.
+        none are named, each z decides its own class.
         """
         w = self.mapping(z, classes)
         ws = self.mapping.w_mean.lerp(w, truncation)[:, None].expand(-1, self.config.num_ws, -1)
@@ -180,7 +189,7 @@ class Generator(nn.Module):
         return torch.cat([ws[:, :cutoff], free], dim=1)
 
     def synthesize(self, ws: StyleCodes, noise: NoiseMode = "const") -> Synthesis:
-        """Images [n, 3, h, w] and all feature taps of W+ codes [n, num_ws, w_dim].
+        """Return images [n, 3, h, w] and all feature taps of W+ codes [n, num_ws, w_dim].
 
         Code k feeds convolution k; a block's RGB output shares its code with the next block's first convolution.
         """
@@ -202,7 +211,7 @@ class Generator(nn.Module):
 
 
 def build_generator(config: dict[str, Any], tensors: dict[str, Tensor]) -> Generator:
-    """A frozen generator in evaluation mode from its JSON and its tensors.
+    """Return a frozen generator in evaluation mode from its JSON and its tensors.
 
     Raises:
         RuntimeError: tensors are missing, left over or of another shape than the config says.

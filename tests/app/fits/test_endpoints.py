@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from contracts.fits.fit import FitRequest
-from contracts.generators import StoredGenerator
+from contracts.generators.generator import StoredGenerator
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef
 from contracts.labelsets import LabelsetManifest

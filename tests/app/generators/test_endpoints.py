@@ -9,7 +9,7 @@ import pytest
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of
 from contracts.errors.jobs import InvalidCheckpoint
-from contracts.generators import GeneratorManifest, GeneratorRequest, StoredGenerator
+from contracts.generators.generator import GeneratorManifest, GeneratorRequest, StoredGenerator
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobError, JobRef, JobStatus
 from state import keys, records

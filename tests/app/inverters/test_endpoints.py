@@ -7,9 +7,9 @@ import pytest
 
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of
-from contracts.generators import StoredGenerator, StoredInverter, Weights
+from contracts.generators.generator import StoredGenerator, StoredInverter, Weights
+from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.ids import DEFAULT_TENANT
-from contracts.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobRef, JobStatus
 from state import keys, records
 from state.ledger import Ledger

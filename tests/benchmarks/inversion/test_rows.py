@@ -1,7 +1,7 @@
 """The rows of the inversion benchmark: each changes one value, and rows without weights are skipped."""
 
+from benchmarks.defaults import inversion_options
 from benchmarks.inversion.rows import rows
-from models.inversion.refinement import InversionOptions
 
 
 def test_the_default_is_listed_with_its_parts() -> None:
@@ -12,7 +12,7 @@ def test_the_default_is_listed_with_its_parts() -> None:
         assert both.encoder
         assert not alone.encoder
         assert both.options == alone.options
-    assert both.options == InversionOptions()
+    assert both.options == inversion_options()
 
 
 def test_a_row_without_its_weights_is_skipped() -> None:

@@ -61,15 +61,15 @@ def test_the_papers_ensemble_is_one_word_away() -> None:
 
 
 def test_a_fit_chooses_its_features_only_by_an_estimate() -> None:
-    """Null leaves them to the fit; without an estimate it has nothing to choose by, and is told so."""
+    """Null leaves the choice to the fit, which needs an estimate for it; without one the request is refused."""
     left_open = {"min_tap_px": None}
     wanted = FitOptions.model_validate({"ensemble": left_open})
     assert resolve_ensemble(wanted.ensemble).min_tap_px is None
-    with pytest.raises(ValidationError, match="name a number, or let it estimate"):
+    with pytest.raises(ValidationError, match="name a number, or set estimate"):
         FitOptions.model_validate({"ensemble": left_open, "estimate": False})
 
 
 def test_an_old_request_keeps_the_papers_ensemble() -> None:
-    """What was stored before there was a choice means what it meant."""
+    """A request that was stored without a choice keeps its meaning."""
     old = EnsembleOptions.model_validate({"num_members": 3})
     assert (old.kind, old.min_tap_px) == ("paper", 0)

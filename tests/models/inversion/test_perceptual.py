@@ -3,7 +3,8 @@
 import torch
 
 from models.generators.stylegan2.discriminator import Discriminator
-from models.inversion.perceptual import DiscriminatorDistance, distances
+from models.generators.stylegan2.inversion.discriminator_distance import DiscriminatorDistance
+from models.inversion.perceptual import distances
 
 
 def test_the_discriminators_distance_is_zero_for_equal_images(

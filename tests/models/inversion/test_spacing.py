@@ -4,8 +4,9 @@ import torch
 
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
-from models.inversion.invert import psnr_db
-from models.inversion.perceptual import DiscriminatorDistance, distances
+from models.generators.stylegan2.inversion.discriminator_distance import DiscriminatorDistance
+from models.inversion.perceptual import distances
+from models.inversion.psnr import psnr_db
 from models.inversion.spacing import measure_spacing
 
 

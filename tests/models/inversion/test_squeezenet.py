@@ -45,7 +45,7 @@ def test_linear_heads_weigh_the_channels(tensors: dict[str, Tensor]) -> None:
 
 
 def test_weights_of_another_network_are_refused(tensors: dict[str, Tensor]) -> None:
-    """What is missing is named."""
+    """The message names the missing file."""
     del tensors["features.3.squeeze.bias"]
     with pytest.raises(RuntimeError, match=r"features\.3\.squeeze\.bias"):
         build_squeezenet({}, tensors)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from models.arrays import StyleCodes
+from models.generators.generator import Synthesis
 from models.generators.stylegan2.config import GeneratorConfig
-from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
+from models.generators.stylegan2.generator import Generator, NoiseMode
 from models.labels.drawing import pixel_centres
 from models.labels.tasks import DepthTask, KeypointTask, Labels, SegmentationTask, TaskSet
 

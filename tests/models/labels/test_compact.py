@@ -5,15 +5,16 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from benchmarks.defaults import ensemble_options
 from models.generators.stylegan2.generator import Generator
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 from tests.models.labels.conftest import Discs, given
 from tests.models.labels.test_ensemble import TASKS
 
-OPTIONS = EnsembleOptions(num_members=2, hidden=(8, 8), steps=3, batch_pixels=32, rank=5)
+OPTIONS = ensemble_options(num_members=2, hidden=(8, 8), steps=3, batch_pixels=32, rank=5)
 
 
 def random_ensemble(generator: Generator) -> Ensemble:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from models.arrays import PixelScores, StyleCodes
-from models.generators.stylegan2.generator import Generator, NoiseMode, Synthesis
+from models.generators.generator import Synthesis
+from models.generators.stylegan2.generator import Generator, NoiseMode
 from models.labels.drawing import labelled_pixels
 from models.labels.features import (
     SYNTHESIS_BATCH,
@@ -40,9 +41,9 @@ def test_features_and_labels_are_of_the_same_pixels(discs: Discs) -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
 def test_features_are_the_same_stored_or_made_again(generator: Generator, share: float) -> None:
-    """Beyond the memory limit taps are synthesised anew, one round or several at a time; what is drawn is the same."""
+    """Beyond the memory limit taps are synthesised again, one round or several at a time; the pixels are the same."""
     stored = _draw(generator, cache_bytes=1 << 30)
-    made = _draw(generator, cache_bytes=int(share * 5 * generator.config.tap_bytes))
+    made = _draw(generator, cache_bytes=int(share * 5 * generator.layout.tap_bytes))
     for one, other in zip(stored, made, strict=True):
         assert torch.allclose(one.columns, other.columns, atol=1e-5)
         assert torch.equal(given(one.classes), given(other.classes))
@@ -61,14 +62,14 @@ class Counting(Generator):
 def test_rounds_share_one_pass_over_the_images(generator: Generator) -> None:
     """Made again, an image is synthesised once for all rounds whose hypercolumns fit the limit together."""
     counting = Counting(generator.config)
-    drawn = _draw(counting, cache_bytes=4 * generator.config.tap_bytes)
+    drawn = _draw(counting, cache_bytes=4 * generator.layout.tap_bytes)
     assert len(drawn) == 3
     assert counting.num_images <= 5
 
 
 def test_taps_that_are_made_again_fit_half_the_limit(generator: Generator) -> None:
     """As many images at a time as the limit allows: never none, never more than a batch."""
-    one = generator.config.tap_bytes
+    one = generator.layout.tap_bytes
     limits = (0, 2 * one, 7 * one, 1 << 40)
     assert [synthesis_batch(generator, limit) for limit in limits] == [1, 1, 3, SYNTHESIS_BATCH]
 

@@ -5,12 +5,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from benchmarks.defaults import ensemble_options
 from models.generators.stylegan2.generator import Generator, build_generator
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 from models.labels.votes import ClassVotes
 from tests.models.labels.conftest import given
 from workers.runtime.weights import read_network
@@ -18,7 +19,7 @@ from workers.runtime.weights import read_network
 PORTRAITS = Path("assets/generators/portraits-64")
 MARGIN = 0.02
 NUM_CLASSES = 4
-OPTIONS = EnsembleOptions(kind="paper", num_members=2, steps=100)
+OPTIONS = ensemble_options(kind="paper", num_members=2, steps=100)
 
 
 def brightness(generator: Generator, ws: Tensor) -> Tensor:

@@ -5,16 +5,17 @@ from dataclasses import replace
 import pytest
 import torch
 
+from benchmarks.defaults import ensemble_options
 from models.arrays import IGNORE_INDEX
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleKind
 from models.labels.label_generator import LabelGenerator, Rendered
 from models.labels.metrics import ConfusionMatrix, DepthScore, KeypointScore
 from models.labels.tasks import Labels, SegmentationTask, TaskSet
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import train_ensemble
 from tests.models.labels.conftest import Discs, given
 
-OPTIONS = EnsembleOptions(num_members=3, hidden=(16, 8), steps=150, batch_pixels=128)
+OPTIONS = ensemble_options(num_members=3, hidden=(16, 8), steps=150, batch_pixels=128)
 LONGER = replace(OPTIONS, steps=600)
 QUICK = replace(OPTIONS, hidden=(32, 16), learning_rate=1e-2)
 MASKS = TaskSet(segmentation=SegmentationTask(3))
@@ -167,9 +168,3 @@ def test_a_stop_passes_through(generator: Generator) -> None:
             on_step=stop,
         )
     assert seen == [(1, 150)]
-
-
-def test_shares_above_all_pixels_are_refused() -> None:
-    """What is drawn at boundaries and at keypoints cannot be more than everything."""
-    with pytest.raises(ValueError, match="their sum must be at most 1"):
-        EnsembleOptions(boundary_share=0.6, keypoint_share=0.6)

@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 
 from state.settings import MiB, Settings
+from workers.families.table import FAMILIES
 from workers.importing import converting_child
-from workers.importing.converting_process import RESULT, Limits
+from workers.importing.converting_process import RESULT, Limits, command
 
 
 def main() -> None:
@@ -28,7 +29,7 @@ def measure(path: Path, folder: Path) -> dict[str, object]:
     limits = Limits.for_file(Settings(), path.stat().st_size)
     child = os.fork()
     if not child:
-        sys.argv[1:] = [str(path), str(folder), str(limits.memory_bytes), str(limits.cpu_seconds)]
+        sys.argv = command(path, folder, limits, FAMILIES)[2:]
         os._exit(converting_child.main())
     _, status, usage = os.wait4(child, 0)
     result = folder / RESULT

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from workers.checkpoints.__main__ import main
-from workers.checkpoints.reading import read_checkpoint
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
 CHECKPOINT = FIXTURES / "nvidia-ada-resnet-conditional-32.pkl"

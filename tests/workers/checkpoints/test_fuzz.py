@@ -24,7 +24,7 @@ from models.serialization import pack
 from state.settings import MiB
 from tests.workers.checkpoints.makers import FIXTURES
 from workers.checkpoints.checkpoint import MAX_MESSAGE, CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 
 SHORT_SECONDS = 5
 LONG_SECONDS = int(os.environ.get("HANDSOFF_FUZZ_SECONDS", "600"))

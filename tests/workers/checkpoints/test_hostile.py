@@ -9,7 +9,7 @@ import pytest
 
 from tests.workers.checkpoints.hostile import CANARY, corpus
 from workers.checkpoints.checkpoint import CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
 

@@ -13,6 +13,7 @@ import pytest
 from contracts.errors.jobs import InvalidCheckpoint
 from state.settings import MiB, Settings
 from tests.workers.checkpoints.bombs import MB, bombs
+from workers.families.table import FAMILIES
 from workers.importing.converting_process import Limits, convert_file, environment
 
 MAX_RESIDENT_MIB = 1_500 * MB / MiB
@@ -93,11 +94,11 @@ def test_a_cpu_limit_is_named(tmp_path: Path) -> None:
     slow.write_bytes(BOMBS["a mapping network of one storage"]())
     limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=0, wall_seconds=60)
     with pytest.raises(InvalidCheckpoint, match=r"within 0 s of computing.*Upload the generator"):
-        convert_file(slow, tmp_path, limits)
+        convert_file(slow, tmp_path, limits, FAMILIES)
 
 
 def test_an_error_of_the_reader_is_not_called_a_limit(tmp_path: Path) -> None:
     """A missing file is an error of the reader that no limit explains."""
     limits = Limits(memory_bytes=1_000 * MiB, cpu_seconds=30, wall_seconds=60)
-    with pytest.raises(InvalidCheckpoint, match="a fault of the reader and not a limit"):
-        convert_file(tmp_path / "nothing", tmp_path, limits)
+    with pytest.raises(InvalidCheckpoint, match="an error of the reader and not a limit"):
+        convert_file(tmp_path / "nothing", tmp_path, limits, FAMILIES)

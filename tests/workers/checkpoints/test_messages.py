@@ -11,8 +11,8 @@ from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
 from tests.workers.checkpoints.hostile import corpus
 from workers.checkpoints.checkpoint import MAX_MESSAGE, CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
 from workers.checkpoints.stylegan2.latents import read_codes
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 
 CORPUS = corpus()
 

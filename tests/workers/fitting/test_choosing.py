@@ -3,17 +3,16 @@
 import pytest
 import torch
 
+from benchmarks.defaults import ensemble_options
 from contracts.fits.metrics import DepthMetrics, Estimate, KeypointMetrics
 from contracts.jobs import JobStatus
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import build_ensemble
-from models.labels.training import EnsembleOptions
 from tests.workers.scene import CONFIG, LABELS, PX, QUICK, Scene
 from workers.fitting import choosing, fits
 from workers.fitting.choosing import choose_features
 from workers.fitting.pairs import Pairs
 from workers.fitting.tasks import Trainer
-from workers.runtime.artefacts import load_network
 from workers.runtime.micro_batches import MicroBatches
 
 OPEN = QUICK.model_copy(
@@ -27,8 +26,8 @@ def trainer() -> Trainer:
     return Trainer(
         generator=Generator(CONFIG),
         pairs=Pairs(names=(), images=(), labels=(), schema=LABELS, px=(PX, PX)),
-        ws=torch.zeros(0, CONFIG.num_ws, CONFIG.w_dim),
-        wanted=EnsembleOptions(),
+        codes=torch.zeros(0, CONFIG.num_ws, CONFIG.w_dim),
+        wanted=ensemble_options(),
         seed=0,
         micro_batches=MicroBatches(1),
         digest="",
@@ -66,7 +65,7 @@ def test_the_better_estimate_decides(
     expected: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The mean over the tasks; all features where neither is better. What is told is the estimate of the choice."""
+    """The mean over the tasks decides; a tie means all features. The estimate of the chosen features is reported."""
     found = {0: all_features, 16: fine_features}
     monkeypatch.setattr(choosing, "estimate", lambda one, _: found[one.wanted.min_tap_px])
     chosen, told = choose_features(trainer, lambda *_: None)
@@ -84,5 +83,5 @@ def test_a_fit_tells_what_it_reads(scene: Scene, num_images: int, choices: set[i
     assert manifest.metrics is not None
     assert manifest.metrics.min_tap_px in choices
     assert manifest.ensemble is not None
-    ensemble = load_network(scene.machine, manifest.ensemble, build_ensemble)
-    assert ensemble.config.first_tap == CONFIG.first_tap(manifest.metrics.min_tap_px)
+    ensemble = scene.machine.loader.load(manifest.ensemble, build_ensemble)
+    assert ensemble.config.first_tap == CONFIG.layout.first_tap(manifest.metrics.min_tap_px)

@@ -1,4 +1,4 @@
-"""What a fit tells its owner of its own label quality."""
+"""The estimate of a fit's label quality."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from contracts.schemas import LabelSchema
 from tests.workers.scene import ALL_KINDS, LABELS, PX, QUICK, Scene
 from workers.fitting import fits
 from workers.fitting.estimates import traits, without_unjudged
-from workers.fitting.pairs import ImageLabels, Pairs
+from workers.fitting.pairs import ImageLabels, Pairs, read_labelset
 
 ESTIMATED = QUICK.model_copy(update={"estimate": True})
 
@@ -44,7 +44,7 @@ def test_every_task_is_judged_by_members_that_never_saw_the_label(scene: Scene) 
 
 
 def test_the_worst_images_come_first(scene: Scene) -> None:
-    """By the mean of what was judged of each."""
+    """They are ordered by the mean of their scores."""
     found = estimated(scene, LABELS)
     assert found is not None
     mious = [image.miou for image in found.worst_images]
@@ -67,7 +67,8 @@ def test_a_class_in_a_single_image_counts_as_not_learnt() -> None:
 def test_folds_are_dealt_by_what_an_image_teaches(scene: Scene) -> None:
     """A column for each class, each keypoint, and depth."""
     pinned = scene.add_labelset(2, labels=ALL_KINDS)
-    pairs = Pairs.read(scene.machine, DEFAULT_TENANT, pinned, fit=ALL_KINDS, px=(PX, PX))
+    whole = read_labelset(scene.machine.store, DEFAULT_TENANT, pinned)
+    pairs = Pairs.read(scene.machine.store, whole, fit=ALL_KINDS, px=(PX, PX))
     empty = ImageLabels(np.full((PX, PX), 255, np.uint8), np.zeros((2, 3), np.float32), None)
     blind = dataclasses.replace(empty, depth=np.full((PX, PX), np.nan, np.float32))
     some = dataclasses.replace(pairs, labels=(pairs.labels[0], blind))

@@ -8,20 +8,17 @@ import safetensors.torch
 import torch
 
 from contracts.batches import PinnedFit
-from contracts.fits.options import EnsembleChoice, InversionChoice, resolve_inversion
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
-from models.inversion import refinement
 from models.inversion.framing import Framing, reframe_images
-from models.labels import training
 from models.labels.label_generator import to_bytes
+from models.sampling import RandomDraws
 from tests.workers.scene import ALL_KINDS, LABELS, QUICK, Scene
 from workers.codecs.images import decode_image
 from workers.codecs.lettering import draw_legend
 from workers.fitting import fits
-from workers.fitting.inverting import to_options
 from workers.fitting.sheets import GAP_PX, HEADING_PX, legend_of
-from workers.rendering.label_generators import open_generator, open_label_generator
+from workers.rendering.label_generators import open_label_generator
 from workers.runtime.pulse import Drained
 
 
@@ -35,7 +32,7 @@ def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
     assert manifest.latents is not None
     assert f"attempts/{manifest.attempt}/" in manifest.ensemble.tensors.key
     codes = safetensors.torch.load(scene.machine.store.get(manifest.latents.key))
-    assert codes["ws"].shape[0] == 4
+    assert codes["codes"].shape[0] == 4
 
 
 def test_a_fit_learns_every_task_that_it_was_asked_for(scene: Scene) -> None:
@@ -68,7 +65,7 @@ def test_both_kinds_of_ensemble_are_stored_and_found(
     pinned = PinnedFit(id=fit.id, digest=digest)
     found = open_label_generator(scene.machine, DEFAULT_TENANT, pinned)
     assert found.ensemble.config.rank == rank
-    rendered = found.render(found.generator.map(torch.zeros(1, 16)))
+    rendered = found.render(found.generator.sample(RandomDraws.seeded(0, 1)))
     assert rendered.depth is not None
     assert rendered.depth.isfinite().all()
 
@@ -130,7 +127,7 @@ def small_device(scene: Scene) -> Iterator[list[int]]:
         if len(given[1]) > 2:
             raise torch.OutOfMemoryError
 
-    generator = open_generator(scene.machine, DEFAULT_TENANT, scene.ask_fit().generator)
+    generator = scene.network(scene.ask_fit())
     hook = generator.blocks[-1].register_forward_pre_hook(refuse)
     yield tried
     hook.remove()
@@ -145,13 +142,13 @@ def test_a_fit_goes_on_when_the_device_is_small(scene: Scene, small_device: list
 
 
 def test_features_are_kept_in_the_memory_that_the_operator_gives(scene: Scene) -> None:
-    """Without room for one image they are made anew while it trains; with room, once."""
+    """Without room for one image they are synthesised again during training; with room, once."""
     made = []
     for num_bytes in (1, 1 << 20):
         settings = scene.machine.settings.model_copy(update={"feature_cache_bytes": num_bytes})
         worker = Scene(dataclasses.replace(scene.machine, settings=settings))
         fit = worker.ask_fit()
-        generator = open_generator(worker.machine, DEFAULT_TENANT, fit.generator)
+        generator = worker.network(fit)
         made.append(0)
 
         def count(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
@@ -188,7 +185,7 @@ def test_held_out_images_without_labels_have_no_score(scene: Scene) -> None:
 
 
 def test_a_cancelled_fit_ends_before_it_begins(scene: Scene) -> None:
-    """Nothing is computed for a job that nobody wants."""
+    """Nothing is computed for a cancelled job."""
     fit = scene.ask_fit()
     scene.cancel(fit.ref)
     fits.run(scene.machine, str(fit.ref), 1)
@@ -218,14 +215,6 @@ def test_the_same_request_makes_the_same_label_generator(scene: Scene) -> None:
     assert first == second
 
 
-def test_the_services_defaults_are_the_models_own() -> None:
-    """They stand in two rooms that may not see each other: what the benchmarks measure is what a fit does."""
-    inversion = to_options(resolve_inversion(InversionChoice()), micro_batch=16)
-    assert inversion == refinement.InversionOptions()
-    ensemble = EnsembleChoice().model_dump()
-    assert training.EnsembleOptions(**ensemble) == training.EnsembleOptions()
-
-
 def test_the_first_manifest_stands(scene: Scene) -> None:
     """A late twin of a killed worker changes nothing."""
     fit = scene.ask_fit()
@@ -248,7 +237,7 @@ def test_a_draining_worker_leaves_the_fit_unfinished(scene: Scene) -> None:
 
 def test_images_framed_otherwise_are_told_or_cropped(scene: Scene) -> None:
     """The generator's own samples, made smaller and moved: a sentence says so, or the fit sees the part that fits."""
-    generator = open_generator(scene.machine, DEFAULT_TENANT, scene.ask_fit().generator)
+    generator = scene.network(scene.ask_fit())
     samples = generator(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)))
     moved = to_bytes(reframe_images(samples.clamp(-1, 1), Framing(0.8, 0.125, 0.0))).numpy()
     labelset = scene.add_labelset(8, images=list(moved))

@@ -6,7 +6,7 @@ import pytest
 from contracts.ids import DEFAULT_TENANT
 from contracts.schemas import LabelSchema
 from tests.workers.scene import ALL_KINDS, LABELS, PX, Scene
-from workers.fitting.pairs import ImageLabels, Pairs
+from workers.fitting.pairs import ImageLabels, Pairs, read_labelset
 
 
 def read(
@@ -15,7 +15,9 @@ def read(
     """Four images and their labels at the generator's size times `scale`, for a fit of these tasks."""
     pinned = scene.add_labelset(labels=labels)
     px = (PX * scale, PX * scale)
-    return Pairs.read(scene.machine, DEFAULT_TENANT, pinned, fit=fit or labels, px=px)
+    store = scene.machine.store
+    whole = read_labelset(store, DEFAULT_TENANT, pinned)
+    return Pairs.read(store, whole, fit=fit or labels, px=px)
 
 
 def test_every_kind_of_label_is_brought_to_the_generators_size(scene: Scene) -> None:

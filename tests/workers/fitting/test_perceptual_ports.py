@@ -1,7 +1,6 @@
-"""Promises of the perceptual ports: mounted weights load from either kind of file, and what is missing is said."""
+"""Perceptual ports: mounted weights load from both kinds of file, and missing weights are reported."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +10,10 @@ import torch
 from contracts.digests import sha256_of_file
 from contracts.errors.jobs import InputMissing
 from contracts.fits.options import INVERSION_PRESETS
-from contracts.ids import DEFAULT_TENANT
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetConfig
 from models.serialization import pack
-from state import records
-from tests.workers.scene import GENERATOR, Scene
-from workers.fitting.perceptual_ports import open_wanted, read_mounted
+from workers.fitting.perceptual_ports import open_port, read_mounted
+from workers.runtime.machine import Machine
 
 
 @pytest.fixture
@@ -47,28 +44,28 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_mounted(tmp_path / "weights.pth")
 
 
-def test_a_port_that_nobody_mounted_is_missing(scene: Scene) -> None:
+def test_a_port_without_mounted_weights_is_missing(machine: Machine) -> None:
     """The message names the operator's setting, and another choice."""
     wanted = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
-    manifest = records.read_generator(scene.machine.store, DEFAULT_TENANT, GENERATOR)
-    assert manifest is not None
     with pytest.raises(InputMissing, match=r"HANDSOFF_PERCEPTUAL_WEIGHTS.*'discriminator'"):
-        open_wanted(scene.machine, manifest, wanted)
+        open_port(machine.loader, None, wanted, mounted=None)
+
+
+def test_a_port_without_a_discriminator_is_missing(machine: Machine) -> None:
+    """The paper's preset weighs the generator's own distance, which this generator lacks."""
+    with pytest.raises(InputMissing, match="perceptual_weight 0"):
+        open_port(machine.loader, None, INVERSION_PRESETS["paper"], mounted=None)
 
 
 def test_a_mounted_port_says_which_weights_it_has(
-    scene: Scene, network: SqueezeNet, tmp_path: Path
+    machine: Machine, network: SqueezeNet, tmp_path: Path
 ) -> None:
     """So that a fit records them; and a fit that pins other ones is refused."""
     path = tmp_path / "weights.safetensors"
     path.write_bytes(pack(dict(network.state_dict())))
-    settings = scene.machine.settings.model_copy(update={"perceptual_weights": path})
-    machine = replace(scene.machine, settings=settings)
-    manifest = records.read_generator(machine.store, DEFAULT_TENANT, GENERATOR)
-    assert manifest is not None
     wanted = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
-    port = open_wanted(machine, manifest, wanted)
+    port = open_port(machine.loader, None, wanted, mounted=path)
     assert port.mounted_sha256 == sha256_of_file(path)
     pinned = wanted.model_copy(update={"perceptual_sha256": "0" * 64})
     with pytest.raises(InputMissing, match="this worker has"):
-        open_wanted(machine, manifest, pinned)
+        open_port(machine.loader, None, pinned, mounted=path)

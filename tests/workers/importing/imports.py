@@ -2,7 +2,7 @@
 
 from contracts.base import now
 from contracts.digests import sha256_of
-from contracts.generators import GeneratorRequest
+from contracts.generators.generator import GeneratorRequest
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.uploads import UploadClaim, UploadManifest
 from state import keys, records

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import torch
 
-from contracts.generators import StoredGenerator, StoredInverter
+from contracts.generators.generator import StoredGenerator, StoredInverter
 from contracts.ids import DEFAULT_TENANT
 from models.generators.stylegan2.generator import Generator
-from models.inversion.encoder import Encoder, EncoderConfig
+from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
 from state import keys, records
 from state.store import Store
 from tests.workers.scene import CONFIG, GENERATOR, Scene, write_generator
@@ -57,7 +57,7 @@ def test_an_inverter_may_come_later(scene: Scene, tmp_path: Path) -> None:
 
 
 def test_a_name_stands_for_one_generator(scene: Scene, tmp_path: Path) -> None:
-    """Fits pin it: a retrained one in the same folder needs a name of its own, and so does its inverter."""
+    """Fits pin it: a retrained generator in the same folder needs another name, and so does its inverter."""
     before = read_generator(scene.machine.store)
     torch.manual_seed(1)
     write_network(tmp_path / GENERATOR, "generator", Generator(CONFIG), CONFIG.to_dict())

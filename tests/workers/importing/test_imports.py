@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from contracts.generators import GeneratorManifest, GeneratorRequest
+from contracts.generators.generator import GeneratorManifest, GeneratorRequest
 from contracts.jobs import JobStatus
-from models.generators.stylegan2.generator import build_generator
 from models.serialization import unpack
 from state import records
 from state.settings import Settings
 from tests.workers.importing.imports import ask_import
 from tests.workers.scene import Scene
 from workers.codecs.images import decode_image
+from workers.families.family import load_generator
+from workers.families.table import FAMILIES
 from workers.importing import imports
 from workers.importing.generator_samples import COLUMNS, NUM_SAMPLES
-from workers.runtime.artefacts import load_network, read_artefact
+from workers.runtime.artefacts import read_artefact
 from workers.runtime.machine import Machine
 
 CHECKPOINTS = Path(__file__).parents[2] / "fixtures" / "checkpoints"
@@ -59,7 +60,7 @@ def left(machine: Machine) -> list[str]:
 
 @pytest.fixture
 def impatient(machine: Machine) -> Machine:
-    """A machine whose imports may take no time at all."""
+    """A machine whose imports have a limit of zero seconds."""
     settings = machine.settings.model_copy(update={"import_wall": timedelta(0)})
     return limited(machine, settings)
 
@@ -77,15 +78,15 @@ def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
     made = manifest.generator
     assert made is not None, manifest.error
     assert (made.height_px, made.width_px, made.name, made.license) == (32, 32, "faces", "CC0")
-    assert len(made.taps) == made.num_ws
+    assert len(made.taps) == made.own_facts["num_ws"]
     assert made.discriminator is not None
-    assert load_network(machine, made.weights, build_generator).config.image_px == (32, 32)
+    assert load_generator(machine.loader, FAMILIES, made).layout.image_px == (32, 32)
     assert made.sheet is not None
     rows = NUM_SAMPLES // COLUMNS
-    sheet = decode_image(read_artefact(machine, made.sheet))
+    sheet = decode_image(read_artefact(machine.store, made.sheet))
     assert sheet.shape == (rows * 32, COLUMNS * 32, 3)
     assert made.statistics is not None
-    statistics = unpack(read_artefact(machine, made.statistics))
+    statistics = unpack(read_artefact(machine.store, made.statistics))
     assert statistics["mean"].shape == statistics["deviation"].shape == (3, 32, 32)
     assert list(machine.store.list("tenants/default/uploads")) == []
     assert run(machine, request) == manifest, "a late twin of a killed worker changes nothing"
@@ -125,7 +126,7 @@ def test_other_bytes_than_announced_are_refused(machine: Machine) -> None:
 
 
 def test_more_bytes_than_announced_are_refused(machine: Machine) -> None:
-    """A signed link cannot bound what is sent: the size is checked before a byte is fetched."""
+    """A signed link cannot limit the upload: the size is checked before a byte is fetched."""
     assert error_code(run(machine, ask_import(machine, b"12345", num_bytes=4))) == "upload_damaged"
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.base import now
-from contracts.generators import GeneratorManifest, GeneratorRequest
+from contracts.generators.generator import GeneratorManifest, GeneratorRequest
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus, Tombstone
 from contracts.uploads import UploadManifest

@@ -48,8 +48,7 @@ def latents_seen(scene: Scene, fit: FitRequest) -> Iterator[Counter[bytes]]:
     def note(_: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
         seen.update(row.numpy().tobytes() for row in given[0])
 
-    generator = open_generator(scene.machine, fit.tenant, fit.generator)
-    hook = generator.mapping.register_forward_pre_hook(note)
+    hook = scene.network(fit).mapping.register_forward_pre_hook(note)
     yield seen
     hook.remove()
 
@@ -69,7 +68,7 @@ def test_a_worker_may_render_in_bfloat16(scene: Scene, fit: FitRequest) -> None:
 
 
 def test_the_manifest_pins_every_shard(scene: Scene, fit: FitRequest) -> None:
-    """Whoever finds all records present writes it, with counts that add up."""
+    """The worker that finds all records present writes it, with counts that add up."""
     batch = scene.ask_batch(fit, n=7, shard_size=4)
     render(scene, batch)
     manifest = scene.batch_manifest(batch.ref)
@@ -157,7 +156,7 @@ def test_samples_do_not_depend_on_how_they_are_rendered(scene: Scene, fit: FitRe
 
 @pytest.mark.slow
 def test_a_filter_keeps_only_what_is_certain_enough(scene: Scene, fit: FitRequest) -> None:
-    """The pilot's quantile is the threshold; the counts show what was dropped."""
+    """The pilot's quantile is the threshold; the counts show the dropped candidates."""
     batch = scene.ask_batch(fit, n=8, shard_size=8, drop_share=0.5)
     batches.run_pilot(scene.machine, str(batch.ref), 1)
     render(scene, batch)
@@ -172,7 +171,7 @@ def test_a_filter_keeps_only_what_is_certain_enough(scene: Scene, fit: FitReques
 
 
 def test_a_batch_without_its_pilot_fails_and_says_so(scene: Scene, fit: FitRequest) -> None:
-    """A shard never renders with a threshold of its own making."""
+    """A shard never renders with another threshold than the pilot's."""
     batch = scene.ask_batch(fit, n=4, drop_share=0.1)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     error = scene.batch_manifest(batch.ref).error

@@ -54,7 +54,7 @@ def shard(machine: Machine, ref: JobRef, index: int) -> ShardRecord:
     key = keys.shard_tar(ref, index, "0" * 64)
     return ShardRecord(
         index=index,
-        tar=write_artefact(machine, key, data, "application/x-tar"),
+        tar=write_artefact(machine.store, key, data, "application/x-tar"),
         num_samples=2,
         num_candidates=2,
         class_pixels=(),
@@ -88,7 +88,7 @@ def test_an_export_is_made_once(machine: Machine, export: ExportRef, items: OnDe
     exports.run(machine, str(export), 1)
     record = record_of(machine, export)
     assert record is not None
-    with zipfile.ZipFile(io.BytesIO(read_artefact(machine, record.archive))) as archive:
+    with zipfile.ZipFile(io.BytesIO(read_artefact(machine.store, record.archive))) as archive:
         assert len(archive.namelist()) == record.num_files == 4 * 2 + 2
     assert items.claim_of(EXPORTS.item(export)) is None
     exports.run(machine, str(export), 1)

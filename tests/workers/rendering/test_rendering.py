@@ -18,7 +18,7 @@ def test_rendering_keeps_to_the_memory_of_a_cpu(scene: Scene) -> None:
     pinned = PinnedFit(id=fit.id, digest=digest)
     label_generator = open_label_generator(scene.machine, fit.tenant, pinned)
     seen: list[int] = []
-    hook = label_generator.generator.mapping.register_forward_pre_hook(
+    hook = scene.network(fit).mapping.register_forward_pre_hook(
         lambda _, given: seen.append(len(given[0]))
     )
     limit = MicroBatches(16, memory_bytes=3 * label_generator.image_bytes)

@@ -100,7 +100,7 @@ def render(scene: Scene, stream: StreamRequest, index: int) -> ShardRecord | Non
 def files(scene: Scene, record: ShardRecord | None) -> dict[str, bytes]:
     """Return the files of a shard, checked against its digest."""
     assert record is not None
-    with tarfile.open(fileobj=io.BytesIO(read_artefact(scene.machine, record.tar))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(read_artefact(scene.machine.store, record.tar))) as tar:
         members = {member.name: tar.extractfile(member) for member in tar}
     return {name: file.read() for name, file in members.items() if file is not None}
 

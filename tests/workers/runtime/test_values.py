@@ -11,19 +11,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from contracts.generators import GeneratorManifest
+from contracts.generators.generator import GeneratorManifest
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
-from models.inversion.encoder import Encoder, EncoderConfig
+from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
 from models.serialization import pack
 from state import records
 from tests.workers.checkpoints.makers import rosinality, save
 from tests.workers.importing.imports import ask_import
 from tests.workers.scene import CONFIG, GENERATOR, Scene
 from workers.checkpoints.checkpoint import CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
 from workers.checkpoints.stylegan2.drafts import renamed
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 from workers.checkpoints.stylegan2.rosinality import DISCRIMINATOR_NAMES
 from workers.importing import imports
 from workers.importing.builtin import publish, publish_all

@@ -2,10 +2,10 @@
 
 import pytest
 
+from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.ids import DEFAULT_TENANT
-from contracts.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobStatus
-from models.inversion.training import EncoderTraining
+from models.generators.stylegan2.inversion.training import EncoderTraining
 from state import keys, records
 from tests.workers.scene import GENERATOR, Scene
 from tests.workers.training.trained import ask_inverter
@@ -21,7 +21,7 @@ def outcome_of(scene: Scene, request: InverterRequest) -> InverterManifest:
 
 
 def scratch(scene: Scene, request: InverterRequest) -> list[str]:
-    """What is kept for whoever takes the training up."""
+    """The keys that are stored for the next attempt."""
     return [found.key for found in scene.machine.store.list(keys.job_scratch(request.ref))]
 
 
@@ -34,7 +34,7 @@ def trained(scene: Scene) -> InverterRequest:
 
 
 def test_a_training_gives_the_generator_an_inverter(scene: Scene, trained: InverterRequest) -> None:
-    """It lies below its generator, under its digest, where fits find it; the losses are told."""
+    """It is stored below its generator, under its digest, where fits find it; the losses are reported."""
     outcome = outcome_of(scene, trained)
     assert outcome.inverter is not None, outcome.error
     assert records.read_inverters(scene.machine.store, DEFAULT_TENANT, GENERATOR) == [

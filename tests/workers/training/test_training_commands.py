@@ -9,8 +9,8 @@ from threading import Event
 
 import pytest
 
+from benchmarks.defaults import encoder_options
 from models.adversarial.training import AdversarialOptions
-from models.inversion.encoder_training import EncoderTrainingOptions
 from workers.training import train_generator, train_inverter
 from workers.training.generator_training import chosen_device
 from workers.training.training_options import run_command
@@ -56,7 +56,7 @@ def test_help_loads_no_torch(command: str, tmp_path: Path) -> None:
 def test_a_number_out_of_range_is_refused(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything is read: the option, what was expected, what was found."""
+    """The message comes before anything is read: the option, the expected value, the given value."""
     with pytest.raises(SystemExit):
         train_generator.main(["images", "out", *arguments])
     error = capsys.readouterr().err
@@ -73,7 +73,7 @@ def test_defaults_are_those_of_the_trainings() -> None:
     assert ours.get_default("ema_half_life_kimg") == theirs.ema_half_life_kimg
     for name in ("total_images", "batch", "learning_rate"):
         default = PARSERS["train_inverter"].get_default(name)
-        assert default == getattr(EncoderTrainingOptions(), name), name
+        assert default == getattr(encoder_options(), name), name
 
 
 def test_a_line_has_images_speed_time_left_and_losses() -> None:
@@ -88,7 +88,7 @@ def test_a_line_has_images_speed_time_left_and_losses() -> None:
 
 
 def test_lines_come_without_a_step() -> None:
-    """A step or a snapshot may take minutes: a thread writes, and says what is done meanwhile."""
+    """A step or a snapshot may take minutes: a thread prints the current work meanwhile."""
     lines: list[str] = []
     third = Event()
 

@@ -15,7 +15,7 @@ from rq.registry import StartedJobRegistry
 from contracts.batches import BatchRequest
 from contracts.fits.fit import FitRequest
 from contracts.fits.options import InversionOptions, ResolvedFitOptions
-from contracts.inverters import InverterOptions
+from contracts.generators.inverters import InverterOptions
 from contracts.jobs import JobRef, JobStatus, Live, ShardRef
 from examples.demo.stack import Stack
 from models.serialization import unpack
@@ -24,6 +24,7 @@ from state.queues import job_call, open_queue, put
 from state.settings import Settings
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
 from tests.workers.training.trained import ask_inverter
+from workers.families.table import FAMILIES
 from workers.rendering import batches
 from workers.runtime.machine import Machine
 from workers.training import inverters
@@ -55,7 +56,7 @@ def scene(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
     for name, value in stack.environment.items():
         if name.startswith("HANDSOFF_"):
             monkeypatch.setenv(name, value)
-    scene = Scene(Machine.from_settings(Settings()))
+    scene = Scene(Machine.from_settings(Settings(), FAMILIES))
     scene.publish_generator(tmp_path)
     return scene
 
@@ -128,7 +129,7 @@ def test_a_training_goes_on_after_the_death_of_its_worker(stack: Stack, scene: S
 
 
 def test_a_batch_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
-    """SIGKILL in mid-batch: every sample is there once, whoever rendered it."""
+    """SIGKILL in mid-batch: every sample is there once, from any worker."""
     batch = long_batch(scene)
     stack.start_worker("generate", "first")
     until(lambda: len(records.finished_shards(scene.machine.store, batch.ref)) >= 2, "two shards")
@@ -205,7 +206,7 @@ def test_a_running_batch_is_cancelled(stack: Stack, scene: Scene) -> None:
 
 
 def test_sigterm_gives_the_job_back(stack: Stack, scene: Scene) -> None:
-    """The worker ends in good order, even when it is told twice; the job waits at the front for another."""
+    """The worker ends cleanly, even after two signals; the job waits at the front for another worker."""
     fit = long_fit(scene)
     stack.start_worker("fit", "first")
     until(lambda: is_running(scene, fit.ref), "the fit to run")

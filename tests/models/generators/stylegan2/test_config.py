@@ -10,9 +10,9 @@ TALL = GeneratorConfig(z_dim=4, w_dim=4, channels=(4, 4, 2), base_px=(8, 4))
 @pytest.mark.parametrize(("min_px", "first"), [(0, 0), (5, 2), (8, 2), (9, 4), (1_000, 4)])
 def test_taps_are_found_by_their_smaller_side(min_px: int, first: int) -> None:
     """Of 8 x 4, 16 x 8 and 32 x 16; where none is large enough it is the highest resolution's."""
-    assert TALL.first_tap(min_px) == first
+    assert TALL.layout.first_tap(min_px) == first
 
 
 def test_the_bytes_of_taps_are_those_of_float32() -> None:
     """Two of each resolution."""
-    assert TALL.tap_bytes == 2 * 4 * (4 * 8 * 4 + 4 * 16 * 8 + 2 * 32 * 16)
+    assert TALL.layout.tap_bytes == 2 * 4 * (4 * 8 * 4 + 4 * 16 * 8 + 2 * 32 * 16)

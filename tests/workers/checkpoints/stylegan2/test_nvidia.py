@@ -14,9 +14,9 @@ from workers.checkpoints.files.budget import Budget
 from workers.checkpoints.files.sources import Source
 from workers.checkpoints.files.tensors import StoredTensor
 from workers.checkpoints.files.torch_files import read_pickle
-from workers.checkpoints.reading import PICKLE_NAMES, drafts_of, read_checkpoint
 from workers.checkpoints.stylegan2.drafts import read_drafts
 from workers.checkpoints.stylegan2.nvidia_modules import Module, network_of
+from workers.checkpoints.stylegan2.reading import PICKLE_NAMES, drafts_of, read_checkpoint
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "checkpoints"
 

@@ -12,7 +12,7 @@ from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorCon
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 from workers.runtime.weights import write_network
 
 GENERATOR = GeneratorConfig(z_dim=8, w_dim=8, channels=(8, 4), num_mapping_layers=1)

@@ -14,8 +14,8 @@ from workers.checkpoints.files.budget import Budget
 from workers.checkpoints.files.sources import Source
 from workers.checkpoints.files.tensors import Storage, StoredTensor
 from workers.checkpoints.files.torch_files import read_legacy
-from workers.checkpoints.reading import PICKLE_NAMES, drafts_of
 from workers.checkpoints.stylegan2.drafts import network_shapes, read_drafts, renamed
+from workers.checkpoints.stylegan2.reading import PICKLE_NAMES, drafts_of
 from workers.checkpoints.stylegan2.rosinality import DISCRIMINATOR_NAMES, GENERATOR_NAMES
 
 FILE = Path(__file__).parents[3] / "fixtures" / "checkpoints" / "rosinality-legacy-32.pt"

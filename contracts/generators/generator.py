@@ -1,12 +1,13 @@
-"""A generator: pretrained GAN weights as safetensors + JSON, immutable, the job that imports one, and its inverters.
+"""A generator: pretrained weights as safetensors + JSON, immutable, the job that imports one, and its inverters.
 
-Stored: `GeneratorRequest`. Out: `GeneratorManifest`, with the `StoredGenerator` that fits pin. An inverter is an
-artefact of its own under the generator, which can gain one later; a fit pins its own.
+Stored: `GeneratorRequest`. Out: `GeneratorManifest`, with the `StoredGenerator` that fits pin. An inverter is a
+separate artefact below the generator and may be added later; each fit pins one.
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
@@ -14,7 +15,7 @@ from contracts.ids import GeneratorId, TenantId
 from contracts.jobs import JobManifest, Request
 
 License = Annotated[str, Field(validation_alias=AliasChoices("license", "licence"))]
-"""The terms of use as they were stated. Records of earlier versions spell the field `licence`."""
+"""The terms of use as the owner stated them. Records of earlier versions spell the field `licence`."""
 
 
 class Weights(Model):
@@ -35,7 +36,7 @@ class Weights(Model):
 
 
 class Tap(Model):
-    """One of the generator's feature maps, which labels are learnt from."""
+    """One of the generator's feature maps, from which labels are learnt."""
 
     channels: int
     height_px: int
@@ -45,9 +46,13 @@ class Tap(Model):
 class StoredGenerator(Model):
     """A generator in the store that can be fitted. `digest` is that of its weights and decides every rendered pixel.
 
+    `architecture` begins with the name of the generator's family ("stylegan2-skip"). Fields beyond those below are the
+    facts of that family; `contracts/generators/families.py` parses them.
     `sheet` is a PNG of samples for people; `statistics` holds `mean` and `deviation` of the samples' pixels, float32
-    [3, h, w] in [-1, 1]. `missing` says what the checkpoint did not hold, `warnings` what its owner should know.
+    [3, h, w] in [-1, 1]. `missing` lists what the checkpoint lacked, `warnings` what its owner should know.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     tenant: TenantId
     id: GeneratorId
@@ -57,9 +62,6 @@ class StoredGenerator(Model):
     architecture: str
     height_px: Annotated[int, Field(ge=4)]
     width_px: Annotated[int, Field(ge=4)]
-    z_dim: Annotated[int, Field(ge=1)]
-    w_dim: Annotated[int, Field(ge=1)]
-    num_ws: Annotated[int, Field(ge=1)]
     num_classes: Annotated[int, Field(ge=0)] = 0
     weights: Weights
     discriminator: Weights | None = None
@@ -71,9 +73,23 @@ class StoredGenerator(Model):
     sheet: Artefact | None = None
     statistics: Artefact | None = None
 
+    @property
+    def own_facts(self) -> Mapping[str, Any]:
+        """The facts of the generator's family, as they were stored."""
+        return self.model_extra or {}
+
+
+class PinnedGenerator(Model):
+    """The generator of a fit or a training, by id and digest, and the size of its images."""
+
+    id: GeneratorId
+    digest: Sha256
+    height_px: int
+    width_px: int
+
 
 class GeneratorRequest(Request):
-    """`generators/{id}/request.json`: what is imported. A built-in generator has no original."""
+    """`generators/{id}/request.json`: the checkpoint to import. A built-in generator has no original."""
 
     kind: Literal["generator"] = "generator"
     id: GeneratorId
@@ -84,7 +100,7 @@ class GeneratorRequest(Request):
 
 
 class GeneratorMetrics(Model):
-    """How long each stage of an import took."""
+    """The seconds that each stage of an import took."""
 
     stage_seconds: dict[str, float]
 

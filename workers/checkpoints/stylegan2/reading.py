@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workers.checkpoints.candidates import Candidate, candidates_in
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive, open_archive
@@ -26,6 +25,7 @@ from workers.checkpoints.files.torch_files import (
 )
 from workers.checkpoints.foreign import TENSORS, refusal_of_file, refusal_of_zip, refuse_foreign
 from workers.checkpoints.stylegan2 import nvidia, ours, rosinality
+from workers.checkpoints.stylegan2.candidates import Candidate, candidates_in
 from workers.checkpoints.stylegan2.drafts import Draft, Drafts, read_drafts
 from workers.checkpoints.stylegan2.nvidia_modules import Module, module
 

@@ -1,7 +1,7 @@
 """Records of generators: what earlier versions wrote can still be read."""
 
 from contracts.base import now
-from contracts.generators import GeneratorRequest
+from contracts.generators.generator import GeneratorRequest
 from contracts.ids import DEFAULT_TENANT
 
 

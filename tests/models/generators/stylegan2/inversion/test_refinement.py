@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from benchmarks.defaults import inversion_options
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
-from models.inversion.invert import Tools
-from models.inversion.perceptual import DiscriminatorDistance
-from models.inversion.refinement import (
+from models.generators.stylegan2.inversion.discriminator_distance import DiscriminatorDistance
+from models.generators.stylegan2.inversion.invert import Tools
+from models.generators.stylegan2.inversion.refinement import (
     InversionOptions,
     Objective,
     Refined,
@@ -30,15 +31,15 @@ def refined(tools: Tools, images: torch.Tensor, options: InversionOptions) -> Re
 def test_the_best_iterate_is_kept(generator: Generator) -> None:
     """A learning rate that throws codes far away never makes an image worse than its start."""
     images = generator(torch.randn(2, 16)).clamp(-1, 1)
-    start = refined(Tools.of(generator), images, InversionOptions(steps=0))
-    wild = refined(Tools.of(generator), images, InversionOptions(steps=5, learning_rate=1e4))
+    start = refined(Tools.of(generator), images, inversion_options(steps=0))
+    wild = refined(Tools.of(generator), images, inversion_options(steps=5, learning_rate=1e4))
     assert bool((wild.losses <= start.losses).all())
 
 
 def test_a_stalled_image_leaves_early(generator: Generator) -> None:
     """One that starts at its own code cannot gain: it ends after its patience and the last quarter."""
     images = generator.synthesize(generator.mapping.w_mean.expand(1, 8, -1)).images
-    options = InversionOptions(steps=40, patience=5, prior_weight=0.0, learning_rate=0.01)
+    options = inversion_options(steps=40, patience=5, prior_weight=0.0, learning_rate=0.01)
     assert refined(Tools.of(generator), images, options).steps.tolist() == [16]
 
 
@@ -52,7 +53,7 @@ def test_what_the_perceptual_distance_sees_is_refined(
         refined(
             tools,
             images,
-            InversionOptions(
+            inversion_options(
                 steps=steps, pixel_weight=0.0, prior_weight=0.0, perceptual_weight=1.0
             ),
         ).losses

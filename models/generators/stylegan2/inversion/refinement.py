@@ -1,7 +1,7 @@
-"""Refines W+ codes: Adam on all codes of a batch at once, every image on a course of its own.
+"""Refines W+ codes: Adam on all codes of a batch at once, with a separate course for every image.
 
-Losses are summed over the images and Adam works on each number alone, so the company that an image has in its batch
-does not matter beyond rounding. An image that stalls ends its course early and leaves the batch.
+Losses are summed over the images and Adam treats each number separately, so results depend on the other images of the
+batch only by rounding. An image that stalls ends its course early and leaves the batch.
 """
 
 import math
@@ -14,12 +14,12 @@ from torch import Tensor
 
 from models.arrays import Images, Scores, StyleCodes, Taps
 from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.inversion.prior import LatentPrior
 from models.inversion.perceptual import PerceptualDistance
-from models.inversion.prior import LatentPrior
 
 RAMP_UP, RAMP_DOWN = 0.05, 0.25
 STALL_TOLERANCE = 0.02
-"""An iterate counts as progress when it lowers an image's loss by more than this share."""
+"""An iterate counts as progress when it lowers the image's loss by more than this share."""
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 """Adam's own defaults (arXiv 1412.6980, algorithm 1)."""
 
@@ -33,24 +33,24 @@ class InversionOptions:
     `encoder_pull` weighs mean squared distance to the starting code (the paper: 1), `prior_weight` the Mahalanobis
     distance to the distribution of sampled codes, `perceptual_weight` the perceptual distance (the paper: 10 x LPIPS),
     where one is given.
-    `patience` is how many steps without progress end an image's course early (0: none do), `restarts` how many other
-    starts an image gets that the first one failed.
+    An image's course ends early after `patience` steps without progress (0: never). An image whose first start failed
+    gets `restarts` others. The values that fits use by default are in `contracts/fits/options.py`.
     """
 
-    steps: int = 100
-    learning_rate: float = 0.1
-    pixel_weight: float = 1.0
-    perceptual_weight: float = 0.2
-    encoder_pull: float = 0.0
-    prior_weight: float = 1e-4
-    patience: int = 20
-    restarts: int = 0
-    micro_batch: int = 16
+    steps: int
+    learning_rate: float
+    pixel_weight: float
+    perceptual_weight: float
+    encoder_pull: float
+    prior_weight: float
+    patience: int
+    restarts: int
+    micro_batch: int
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What the codes of some images are pulled toward; one loss per image. Terms of weight zero are not computed."""
+    """The loss of each image's code. Terms of weight zero are not computed."""
 
     images: Images
     anchors: StyleCodes
@@ -69,18 +69,20 @@ class Objective:
         perceptual: PerceptualDistance | None,
         options: InversionOptions,
     ) -> "Objective":
-        """Looks at the images once. `anchors` are the codes that `encoder_pull` pulls toward."""
+        """Compute the features of the images once. `anchors` are the codes that `encoder_pull` pulls toward."""
         weighed = perceptual if options.perceptual_weight else None
         with torch.no_grad():
             features = [] if weighed is None else weighed.features(images)
         return cls(images, anchors, features, prior, weighed, options)
 
-    def losses(self, made: Images, ws: StyleCodes) -> Scores:
+    def losses(self, reconstructions: Images, ws: StyleCodes) -> Scores:
         options = self.options
-        losses = options.pixel_weight * (made - self.images).square().mean(dim=(1, 2, 3))
+        losses = options.pixel_weight * (reconstructions - self.images).square().mean(dim=(1, 2, 3))
         if self.perceptual is not None:
-            seen = self.perceptual.between(self.perceptual.features(made), self.target_features)
-            losses = losses + options.perceptual_weight * seen
+            distances = self.perceptual.between(
+                self.perceptual.features(reconstructions), self.target_features
+            )
+            losses = losses + options.perceptual_weight * distances
         if options.encoder_pull:
             pull = (ws - self.anchors).square().mean(dim=(1, 2))
             losses = losses + options.encoder_pull * pull
@@ -89,7 +91,7 @@ class Objective:
         return losses
 
     def of(self, chosen: Chosen) -> "Objective":
-        """The same for some of the images."""
+        """Return the objective of the chosen images."""
         features = [tap[chosen] for tap in self.target_features]
         return replace(
             self,
@@ -101,14 +103,14 @@ class Objective:
 
 @dataclass(frozen=True)
 class Refined:
-    """Each image's best iterate, its loss, and after how many steps its course ended."""
+    """Each image's best iterate, its loss, and the number of steps of its course."""
 
     ws: StyleCodes
     losses: Scores
     steps: Int[Tensor, " batch"]
 
     def improved(self, chosen: Chosen, again: "Refined") -> "Refined":
-        """The better of two tries for the chosen images; both cost steps."""
+        """Keep the better of two attempts for the chosen images; the steps of both count."""
         ws, losses, steps = self.ws.clone(), self.losses.clone(), self.steps.clone()
         better = again.losses < losses[chosen]
         ws[chosen[better]], losses[chosen[better]] = again.ws[better], again.losses[better]
@@ -122,7 +124,7 @@ def refine(
     start: StyleCodes,
     on_step: Callable[[int], None] | None = None,
 ) -> Refined:
-    """Each image's iterate with the smallest loss, the start included. `on_step` gets the image-steps done so far."""
+    """Return each image's iterate with the smallest loss, the start included; `on_step` gets the image-steps done."""
     course = _Course(start, objective)
     for step in range(1, course.total + 1):
         ws = course.ws.requires_grad_(True)
@@ -130,7 +132,7 @@ def refine(
         (gradients,) = torch.autograd.grad(losses.sum(), ws)
         course.judge(losses.detach(), step)
         course.move(gradients, step)
-        course.part(step)
+        course.drop_ended(step)
         if on_step is not None:
             on_step(course.image_steps(step))
         if not len(course.staying):
@@ -139,19 +141,19 @@ def refine(
 
 
 def ramp_up(progress: float) -> float:
-    """The learning rate rises linearly over the first 5% (arXiv 1912.04958, appendix D)."""
+    """Raise the learning rate linearly over the first 5% (arXiv 1912.04958, appendix D)."""
     return min(1.0, progress / RAMP_UP)
 
 
 def ramp_down(remaining: Tensor) -> Tensor:
-    """And falls as a cosine over the last quarter; `remaining` is the share of a course still to go."""
+    """Lower it as a cosine over the last quarter (same appendix); `remaining` is the share of a course not yet done."""
     return 0.5 - 0.5 * torch.cos((remaining / RAMP_DOWN).clamp(0.0, 1.0) * math.pi)
 
 
 class _Course:
-    """Where every image stands: iterate and moments of those that stay, the best iterate and the end of all.
+    """The state of every image: iterate and Adam moments of those still refined, best iterate and last step of all.
 
-    `ends` holds the step after which an image leaves. Stalling brings it nearer: the last quarter, in which the
+    `ends` holds the step after which an image leaves. An image that stalls ends sooner: its last quarter, in which the
     learning rate falls, begins at once.
     """
 
@@ -167,7 +169,7 @@ class _Course:
         self.mark, self.marked_at = self.best_losses.clone(), torch.zeros_like(self.ends)
 
     def judge(self, losses: Scores, step: int) -> None:
-        """Keep the best iterates; an image that made no progress for too long begins its end."""
+        """Keep the best iterates; start the last quarter of images without progress for `patience` steps."""
         who = self.staying
         better = losses < self.best_losses[who]
         self.best[who[better]] = self.ws.detach()[better]
@@ -181,18 +183,18 @@ class _Course:
             self.ends[stalled] = self.ends[stalled].clamp(max=step + int(self.total * RAMP_DOWN))
 
     def move(self, gradients: StyleCodes, step: int) -> None:
-        """One step of Adam (arXiv 1412.6980, algorithm 1), at each image's own learning rate."""
+        """Take one step of Adam (arXiv 1412.6980, algorithm 1), at each image's own learning rate."""
         self.means.lerp_(gradients, 1.0 - BETAS[0])
         self.squares.lerp_(gradients.square(), 1.0 - BETAS[1])
         mean = self.means / (1.0 - BETAS[0] ** step)
-        deviation = (self.squares / (1.0 - BETAS[1] ** step)).sqrt()
+        std = (self.squares / (1.0 - BETAS[1] ** step)).sqrt()
         remaining = (self.ends[self.staying] - step) / self.total
         rate = self.objective.options.learning_rate * ramp_up(step / self.total)
         rates = rate * ramp_down(remaining)[:, None, None]
-        self.ws = self.ws.detach() - rates * mean / (deviation + EPSILON)
+        self.ws = self.ws.detach() - rates * mean / (std + EPSILON)
 
-    def part(self, step: int) -> None:
-        """Images at their end leave: what follows costs nothing for them."""
+    def drop_ended(self, step: int) -> None:
+        """Remove the images at their last step from the batch: later steps cost nothing for them."""
         stays = self.ends[self.staying] > step
         if bool(stays.all()):
             return
@@ -202,5 +204,5 @@ class _Course:
         self.objective = self.objective.of(chosen)
 
     def image_steps(self, step: int) -> int:
-        """How many steps are behind all images together; those that left count as having made all."""
+        """Return the steps done by all images together; an image that left counts as having done all."""
         return step * len(self.staying) + self.total * (len(self.ends) - len(self.staying))

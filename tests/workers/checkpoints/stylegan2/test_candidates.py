@@ -13,9 +13,9 @@ from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
 from tests.workers.checkpoints.makers import FIXTURES, State, other, prefixed, rosinality, save
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
 from workers.checkpoints.stylegan2.drafts import renamed
 from workers.checkpoints.stylegan2.nvidia import GENERATOR_NAMES
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 from workers.runtime.weights import write_network
 
 PLAIN = FIXTURES / "rosinality-32.pt"

@@ -1,9 +1,9 @@
 """The encoder that starts an inversion: images in, W+ codes out, in a few passes of one network.
 
-Its trunk is the discriminator's, which has learnt to see this domain (InvGAN, arXiv 2112.04598, uses it so too). One
-head reads the coarsest features and predicts every layer's code; finer features correct the layers of finer detail (the
-idea of pSp, arXiv 2008.00951, section 3, with two small heads for its eighteen). Each pass after the first sees what
-the generator makes of the codes so far and corrects them (ReStyle, arXiv 2104.02699, section 3).
+Its trunk is that of the discriminator, which was trained on this domain (as in InvGAN, arXiv 2112.04598). One head
+reads the coarsest features and predicts every layer's code; finer features correct the layers of finer detail (the idea
+of pSp, arXiv 2008.00951, section 3, with two small heads instead of eighteen). Each pass after the first also sees the
+image of the codes so far and corrects them (ReStyle, arXiv 2104.02699, section 3).
 """
 
 import math
@@ -27,18 +27,18 @@ from models.generators.stylegan2.layers import (
 from models.json_config import JsonConfig
 
 MAX_INPUT_PX = 256
-"""Larger images are averaged down to this, as every published encoder does."""
+"""Larger images are averaged down to this size, as in all published encoders."""
 
 FINER_LAYERS = (3, 7)
-"""The first layer that each finer head corrects: 16 px and 64 px convolutions, where pSp draws its lines too."""
+"""The first layer that each finer head corrects: the convolutions of 16 px and 64 px, the same limits as in pSp."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(JsonConfig):
     """The trunk's shape (as a discriminator's) and the heads'.
 
-    `hidden` units in every head; `finer_channels` is the width that finer features are brought to, 0 for no finer
-    head; with `num_passes` above 1 the network also sees reconstructions.
+    Every head has `hidden` units. Finer features are projected to `finer_channels` channels (0: no finer heads). With
+    `num_passes` above 1 the network also sees reconstructions.
     """
 
     channels: tuple[int, ...]
@@ -53,7 +53,7 @@ class EncoderConfig(JsonConfig):
     def for_generator(
         cls, generator: GeneratorConfig, trunk: DiscriminatorConfig | None
     ) -> "EncoderConfig":
-        """The trunk of the generator's discriminator; without one, as wide as the generator."""
+        """Return the shape for a generator: the trunk of its discriminator; without one, the generator's own widths."""
         shape = generator if trunk is None else trunk
         num_blocks = len(shape.channels)
         while max(shape.base_px) << (num_blocks - 1) > MAX_INPUT_PX and num_blocks > 1:
@@ -75,7 +75,7 @@ class EncoderConfig(JsonConfig):
 
 
 class FinerHead(nn.Module):
-    """Features of a finer scale to corrections of the layers from `first_layer` on."""
+    """Turns features of a finer scale into corrections of the layers from `first_layer` on."""
 
     def __init__(self, config: EncoderConfig, inputs: int, first_layer: int) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class FinerHead(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Predicts by how much codes must change for their images to become `images`, in units of how codes vary."""
+    """Predicts the change of codes that brings their images to `images`, in standard deviations of the codes."""
 
     w_mean: Tensor
     w_deviation: Tensor
@@ -119,7 +119,7 @@ class Encoder(nn.Module):
         self.register_buffer("w_deviation", torch.ones(config.w_dim))
 
     def forward(self, images: Images, reconstructions: Images, codes: StyleCodes) -> StyleCodes:
-        """Better codes than `codes`, which make `reconstructions`."""
+        """Correct `codes`, whose images are `reconstructions`."""
         x = self.from_rgb(self._resized(images))
         if self.config.num_passes > 1:
             x = x + self.from_difference(self._resized(images - reconstructions))
@@ -137,7 +137,7 @@ class Encoder(nn.Module):
         return better
 
     def start_from(self, discriminator: Discriminator) -> None:
-        """Take over the discriminator's trunk, as far down as it has the same shape."""
+        """Copy the discriminator's trunk, from the lowest resolution up to the encoder's input size."""
         missing = len(discriminator.blocks) - len(self.blocks)
         if not missing:
             self.from_rgb.load_state_dict(discriminator.from_rgb.state_dict())
@@ -150,7 +150,7 @@ class Encoder(nn.Module):
 def encode(
     generator: Generator, encoder: Encoder, images: Images, num_passes: int | None = None
 ) -> StyleCodes:
-    """Codes after `num_passes` (the encoder's own number by default), the mean code corrected again and again."""
+    """Return the codes after `num_passes` corrections of the mean code (default: the encoder's own number)."""
     codes = mean_codes(encoder, len(images))
     for _ in range(encoder.config.num_passes if num_passes is None else num_passes):
         codes = encoder(images, generator.synthesize(codes).images, codes)
@@ -158,12 +158,12 @@ def encode(
 
 
 def mean_codes(encoder: Encoder, count: int) -> StyleCodes:
-    """Where the first pass starts: the generator's mean code in every layer."""
+    """Return the start of the first pass: the generator's mean code in every layer."""
     return encoder.w_mean.expand(count, encoder.config.num_ws, -1)
 
 
 def build_encoder(config: dict[str, Any], tensors: dict[str, Tensor]) -> Encoder:
-    """A frozen encoder in evaluation mode from its JSON and its tensors."""
+    """Return a frozen encoder in evaluation mode from its JSON and its tensors."""
     encoder = Encoder(EncoderConfig.from_dict(config))
     encoder.load_state_dict(tensors)
     return channels_last(encoder).eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Where a generator's codes lie: mean and spread of w, and how far a W+ code is from that distribution.
+"""The distribution of a generator's codes: mean and std of w, and the distance of a W+ code from it.
 
 Undoing the mapping network's last leaky ReLU makes w nearly Gaussian, so a Mahalanobis distance there measures how
 unusual a code is (Wulff and Torralba, arXiv 2009.06529, section 3.2).
@@ -22,15 +22,15 @@ MIN_VARIANCE_SHARE = 1e-3
 
 @dataclass(frozen=True)
 class LatentPrior:
-    """Mean and deviation of w, and the whitening of its Gaussianised form."""
+    """Mean and standard deviation of w, and the whitening of its Gaussianised form."""
 
     w_mean: Float[Tensor, " w_dim"]
-    w_deviation: Float[Tensor, " w_dim"]
+    w_std: Float[Tensor, " w_dim"]
     gaussian_mean: Float[Tensor, " w_dim"]
     whitening: Float[Tensor, "w_dim w_dim"]
 
     def distance(self, ws: StyleCodes) -> Scores:
-        """Mean squared Mahalanobis distance per dimension over the layers of each code; about 1 for samples."""
+        """Return the squared Mahalanobis distance per dimension, mean over the layers; about 1 for samples."""
         white = (gaussianise(ws) - self.gaussian_mean) @ self.whitening
         return white.square().mean(dim=(1, 2))
 
@@ -41,10 +41,10 @@ def gaussianise(w: Tensor) -> Tensor:
 
 
 def latent_prior(generator: Generator) -> LatentPrior:
-    """Statistics of 10,000 mapped latents of a fixed seed; directions that hardly vary count as varying a little."""
-    chooser = torch.Generator().manual_seed(STATISTICS_SEED)
-    device = generator.mapping.w_mean.device
-    z = torch.randn(NUM_STATISTICS_SAMPLES, generator.config.z_dim, generator=chooser)
+    """Measure 10,000 mapped latents of a fixed seed; the smallest variances are raised to 1/1000 of the largest."""
+    rng = torch.Generator().manual_seed(STATISTICS_SEED)
+    device = generator.device
+    z = torch.randn(NUM_STATISTICS_SAMPLES, generator.config.z_dim, generator=rng)
     with torch.no_grad():
         w = generator.mapping(z.to(device))
     v = gaussianise(w)

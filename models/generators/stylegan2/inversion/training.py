@@ -1,7 +1,7 @@
 """A training of an inversion encoder: a generator in, its encoder out, step by step, with a state that fits in bytes.
 
-The seed and the number of images seen decide what a step draws, so a training that goes on from its state gives the
-encoder that it would have given in one go.
+The seed and the number of images seen decide the random numbers of a step, so a training that continues from its state
+ends with the same encoder as an uninterrupted one.
 """
 
 import math
@@ -13,14 +13,17 @@ from torch import Tensor
 
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
+from models.generators.stylegan2.inversion.encoder_training import (
+    EncoderTrainingOptions,
+    encoder_loss,
+)
+from models.generators.stylegan2.inversion.prior import latent_prior
 from models.generators.stylegan2.layers import channels_last
-from models.inversion.encoder import Encoder, EncoderConfig
-from models.inversion.encoder_training import EncoderTrainingOptions, encoder_loss
-from models.inversion.prior import latent_prior
 from models.serialization import pack, unpack
 
 SEED_STRIDE = 1_000_003
-"""Keeps the draws of neighbouring seeds apart: no training sees as many images."""
+"""Keeps the random numbers of neighbouring seeds apart: no training sees as many images."""
 
 
 class EncoderTraining:
@@ -47,11 +50,11 @@ class EncoderTraining:
         return self.options.total_images
 
     def step(self) -> None:
-        """Learn from one batch, at a rate that falls as a cosine over the whole training."""
+        """Train on one batch; the learning rate falls as a cosine over the whole training."""
         rate = 0.5 + 0.5 * math.cos(math.pi * min(self.images_seen / self.total_images, 1.0))
         for group in self.optimizer.param_groups:
             group["lr"] = self.options.learning_rate * rate
-        losses = encoder_loss(self.encoder, self.generator, self.options, self._chance())
+        losses = encoder_loss(self.encoder, self.generator, self.options, self._rng())
         self.optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
         self.optimizer.step()
@@ -59,7 +62,7 @@ class EncoderTraining:
         self.losses = {name: loss.item() for name, loss in losses.items()}
 
     def to_bytes(self) -> bytes:
-        """All that `restore` needs, as a safetensors file."""
+        """Return the state that `restore` needs, as a safetensors file."""
         tensors = {"images_seen": torch.tensor(self.images_seen)}
         tensors |= {f"encoder.{name}": value for name, value in self.encoder.state_dict().items()}
         for index, moments in self.optimizer.state_dict()["state"].items():
@@ -67,7 +70,7 @@ class EncoderTraining:
         return pack(tensors)
 
     def restore(self, state: bytes) -> None:
-        """Go on from what `to_bytes` gave for a training of the same generator.
+        """Continue from the state that `to_bytes` returned for a training of the same generator.
 
         Raises:
             RuntimeError: the state is another encoder's.
@@ -82,10 +85,10 @@ class EncoderTraining:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
-    def _chance(self) -> torch.Generator:
-        device = self.generator.mapping.w_mean.device
-        chance = torch.Generator(device=device)
-        return chance.manual_seed((self.seed * SEED_STRIDE + self.images_seen) % 2**63)
+    def _rng(self) -> torch.Generator:
+        device = self.generator.device
+        rng = torch.Generator(device=device)
+        return rng.manual_seed((self.seed * SEED_STRIDE + self.images_seen) % 2**63)
 
 
 def train_encoder(
@@ -97,10 +100,10 @@ def train_encoder(
     state: bytes | None = None,
     on_step: Callable[[EncoderTraining], None] | None = None,
 ) -> Encoder:
-    """Train an encoder to the end and give it frozen, in evaluation mode.
+    """Train an encoder to the end and return it frozen, in evaluation mode.
 
-    Goes on from `state` where there is one. `on_step` sees the training after every batch and may keep its state;
-    what it raises passes through. The discriminator lends the encoder its trunk; without one it starts fresh.
+    Continue from `state` where there is one. `on_step` gets the training after every batch and may store its state;
+    its exceptions pass through. The encoder starts with the discriminator's trunk; without one, with random weights.
     """
     training = EncoderTraining(generator, discriminator, options, seed=seed)
     if state is not None:
@@ -115,7 +118,7 @@ def train_encoder(
 def start_encoder(
     generator: Generator, discriminator: Discriminator | None, *, seed: int
 ) -> Encoder:
-    """A fresh encoder, on the discriminator's trunk where there is a residual one, centred on the generator's codes."""
+    """Return an untrained encoder centred on the generator's codes, with the trunk of a residual discriminator."""
     if discriminator is not None and discriminator.config.architecture != "resnet":
         discriminator = None  # another architecture's trunk does not fit
     trunk = None if discriminator is None else discriminator.config
@@ -126,7 +129,7 @@ def start_encoder(
         encoder.start_from(discriminator)
     prior = latent_prior(generator)
     encoder.w_mean.copy_(prior.w_mean)
-    encoder.w_deviation.copy_(prior.w_deviation)
+    encoder.w_deviation.copy_(prior.w_std)
     return channels_last(encoder.to(prior.w_mean.device))
 
 

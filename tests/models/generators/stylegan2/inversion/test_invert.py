@@ -1,16 +1,19 @@
-"""Promises of the inversion: it finds codes, treats images alone, starts anew where a start failed, can be stopped."""
+"""The inversion finds codes, treats each image separately, retries failed starts, and can be stopped."""
 
 import pytest
 import torch
 
+from benchmarks.defaults import inversion_options
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
-from models.inversion.encoder import encode
-from models.inversion.invert import Inversion, Tools, invert, psnr_db
-from models.inversion.refinement import InversionOptions
-from models.inversion.training import start_encoder
+from models.generators.stylegan2.inversion.encoder import encode
+from models.generators.stylegan2.inversion.invert import Tools, invert
+from models.generators.stylegan2.inversion.refinement import InversionOptions
+from models.generators.stylegan2.inversion.training import start_encoder
+from models.inversion.inverter import Inversion
+from models.inversion.psnr import psnr_db
 
-OPTIONS = InversionOptions(steps=30, learning_rate=0.1, micro_batch=2)
+OPTIONS = inversion_options(steps=30, learning_rate=0.1, micro_batch=2)
 
 
 def run(generator: Generator, images: torch.Tensor, options: InversionOptions) -> Inversion:
@@ -21,35 +24,35 @@ def run(generator: Generator, images: torch.Tensor, options: InversionOptions) -
 def test_refinement_comes_closer_than_its_start(any_generator: Generator) -> None:
     """Images of the generator itself are found again, square or not."""
     images = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).images.clamp(-1, 1)
-    start = run(any_generator, images, InversionOptions(steps=0)).psnr_db
+    start = run(any_generator, images, inversion_options(steps=0)).psnr_db
     assert bool((run(any_generator, images, OPTIONS).psnr_db > start + 3).all())
 
 
 def test_an_image_does_not_depend_on_its_company(generator: Generator) -> None:
     """Three images in micro-batches of 2, some of which stall and leave, equal the last alone."""
     images = generator(torch.randn(3, 16)).clamp(-1, 1)
-    options = InversionOptions(steps=16, patience=2, micro_batch=2)
+    options = inversion_options(steps=16, patience=2, micro_batch=2)
     together, alone = run(generator, images, options), run(generator, images[2:], options)
     assert len(together.steps.unique()) > 1
     assert torch.equal(together.steps[2:], alone.steps)
-    assert torch.allclose(together.ws[2:], alone.ws, atol=1e-3)
+    assert torch.allclose(together.codes[2:], alone.codes, atol=1e-3)
 
 
 def test_the_encoder_gives_the_start(generator: Generator, discriminator: Discriminator) -> None:
     """Without a step the codes are the encoder's own."""
     encoder = start_encoder(generator, discriminator, seed=0).requires_grad_(False)
     images = generator(torch.randn(2, 16)).clamp(-1, 1)
-    found = invert(Tools.of(generator, encoder), images, InversionOptions(steps=0))
-    assert torch.equal(found.ws, encode(generator, encoder, images))
+    found = invert(Tools.of(generator, encoder), images, inversion_options(steps=0))
+    assert torch.equal(found.codes, encode(generator, encoder, images))
 
 
 def test_a_failed_image_gets_other_starts(generator: Generator) -> None:
     """Tried again, no image becomes worse, the failed one costs more steps, and the one that did not fail does not."""
     images = generator(torch.randn(2, 16)).clamp(-1, 1)
-    once = InversionOptions(steps=10, prior_weight=0.0)
+    once = inversion_options(steps=10, prior_weight=0.0)
     first = run(generator, images, once)
     line = float(first.psnr_db.mean())
-    twice = InversionOptions(steps=10, prior_weight=0.0, restarts=2)
+    twice = inversion_options(steps=10, prior_weight=0.0, restarts=2)
     second = invert(Tools.of(generator), images, twice, fails_below_db=line)
     assert bool((second.psnr_db >= first.psnr_db).all())
     better, worse = first.psnr_db.argmax(), first.psnr_db.argmin()
@@ -63,21 +66,21 @@ def test_a_strong_pull_holds_codes_at_the_start(generator: Generator) -> None:
     mean = generator.mapping.w_mean
     distances = []
     for pull in (0.0, 100.0):
-        found = run(generator, images, InversionOptions(steps=30, encoder_pull=pull))
-        distances.append((found.ws - mean).abs().mean())
+        found = run(generator, images, inversion_options(steps=30, encoder_pull=pull))
+        distances.append((found.codes - mean).abs().mean())
     assert distances[1] < distances[0] / 2
 
 
 def test_images_of_another_size_are_refused(generator: Generator) -> None:
     """The message names both sizes."""
-    with pytest.raises(ValueError, match=r"16x32 px.*32x32"):
+    with pytest.raises(ValueError, match=r"32x32 px.*got 16x32"):
         run(generator, torch.zeros(1, 3, 16, 32), OPTIONS)
 
 
 def test_progress_counts_image_steps_and_ends_full(generator: Generator) -> None:
     """Three images of four steps and a possible restart are 24, whichever images needed it."""
     seen: list[tuple[int, int]] = []
-    options = InversionOptions(steps=4, micro_batch=2, restarts=1)
+    options = inversion_options(steps=4, micro_batch=2, restarts=1)
     tools, images = Tools.of(generator), torch.zeros(3, 3, 32, 32)
     for line in (0.0, 100.0):
         seen.clear()

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from models.generators.stylegan2.discriminator import build_discriminator
 from models.generators.stylegan2.generator import Generator, build_generator
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
-from workers.checkpoints.reading import read_checkpoint
 from workers.checkpoints.stylegan2.describing import description
+from workers.checkpoints.stylegan2.reading import read_checkpoint
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "checkpoints"
 
 # Each file, and the npz of the numbers that its published code computes.
 EXPECTED = {

@@ -1,15 +1,19 @@
-"""Promises of the encoder's training: it learns from samples alone, resumes exactly, and stops when it is told to."""
+"""The encoder's training learns from samples alone, resumes exactly, and stops on request."""
 
 import pytest
 import torch
 
+from benchmarks.defaults import encoder_options
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
-from models.inversion.encoder import encode
-from models.inversion.encoder_training import EncoderTrainingOptions
-from models.inversion.training import EncoderTraining, start_encoder, train_encoder
+from models.generators.stylegan2.inversion.encoder import encode
+from models.generators.stylegan2.inversion.training import (
+    EncoderTraining,
+    start_encoder,
+    train_encoder,
+)
 
-SHORT = EncoderTrainingOptions(total_images=16, batch=4)
+SHORT = encoder_options(total_images=16, batch=4)
 
 
 class Stop(Exception):
@@ -18,7 +22,7 @@ class Stop(Exception):
 
 def test_a_few_steps_lower_the_loss(generator: Generator, discriminator: Discriminator) -> None:
     """Twenty-four steps on the generator's own samples beat the start."""
-    options = EncoderTrainingOptions(total_images=96, batch=4, learning_rate=8e-3)
+    options = encoder_options(total_images=96, batch=4, learning_rate=8e-3)
     losses: list[float] = []
     train_encoder(
         generator, discriminator, options, on_step=lambda t: losses.append(t.losses["total"])

@@ -1,6 +1,7 @@
 """GAN inversion: images in, the W+ codes whose images come closest out, with the generator frozen.
 
-The encoder starts (the mean code without one), batched Adam refines, and images that the first start failed get others.
+The encoder gives the start (without one, the mean code), batched Adam refines it, and images for which the first start
+failed get other starts.
 """
 
 import math
@@ -8,25 +9,32 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.arrays import Images, Scores, StyleCodes
+from models.arrays import Images, StyleCodes
 from models.generators.stylegan2.generator import Generator
-from models.inversion.encoder import Encoder, encode
+from models.generators.stylegan2.inversion.encoder import Encoder, encode
+from models.generators.stylegan2.inversion.prior import LatentPrior, latent_prior
+from models.generators.stylegan2.inversion.refinement import (
+    InversionOptions,
+    Objective,
+    Refined,
+    refine,
+)
+from models.inversion.inverter import Inversion
 from models.inversion.perceptual import PerceptualDistance
-from models.inversion.prior import LatentPrior, latent_prior
-from models.inversion.refinement import InversionOptions, Objective, Refined, refine
+from models.inversion.psnr import psnr_db
 
 NUM_CANDIDATES = 64
-"""Of so many samples the one that looks most like an image is where a restart begins."""
+"""A restart begins at the sample, of this many, that looks most like the image."""
 THUMBNAIL_PX = 32
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What inverts images of one generator; made once, used for every micro-batch."""
+    """Everything that inverts images of one generator; prepared once, used for every micro-batch."""
 
     generator: Generator
     encoder: Encoder | None
@@ -40,18 +48,8 @@ class Tools:
         encoder: Encoder | None = None,
         perceptual: PerceptualDistance | None = None,
     ) -> "Tools":
-        """Measures the generator's prior: 10,000 latents through its mapping."""
+        """Measure the generator's prior (10,000 latents through its mapping) and keep it with the networks."""
         return cls(generator, encoder, perceptual, latent_prior(generator))
-
-
-@dataclass(frozen=True)
-class Inversion:
-    """Codes, what the generator makes of them (not clipped), how close that is (decibels, peak 2), steps taken."""
-
-    ws: StyleCodes
-    reconstructions: Images
-    psnr_db: Scores
-    steps: Int[Tensor, " batch"]
 
 
 def invert(
@@ -62,10 +60,10 @@ def invert(
     fails_below_db: float = -math.inf,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Inversion:
-    """Find a code for every image, `micro_batch` images at a time; the company of an image does not matter.
+    """Find a code for every image, `micro_batch` images at a time; results do not depend on the other images.
 
     An image whose reconstruction stays below `fails_below_db` gets `options.restarts` other starts and keeps the best.
-    `on_step(done, total)` counts image-steps; what it raises passes through.
+    `on_step(done, total)` counts image-steps; its exceptions pass through.
 
     Raises:
         ValueError: the images have another size than the generator's.
@@ -82,7 +80,7 @@ def invert(
         parts.append(_invert(tools, batch, options, fails_below_db, progress))
         progress(len(batch) * effort)
     return Inversion(
-        torch.cat([part.ws for part in parts]),
+        torch.cat([part.codes for part in parts]),
         torch.cat([part.reconstructions for part in parts]),
         torch.cat([part.psnr_db for part in parts]),
         torch.cat([part.steps for part in parts]),
@@ -90,17 +88,11 @@ def invert(
 
 
 def start_codes(tools: Tools, images: Images) -> StyleCodes:
-    """The encoder's codes, or the mean code for every image."""
+    """Return the encoder's codes; without an encoder, the mean code for every image."""
     if tools.encoder is None:
         return _mean_codes(tools.generator, len(images))
     with torch.no_grad():
         return encode(tools.generator, tools.encoder, images)
-
-
-def psnr_db(images: Images, references: Images) -> Scores:
-    """Peak signal-to-noise ratio of each image after clipping to [-1, 1]."""
-    error = (images.clamp(-1, 1) - references).square().mean(dim=(1, 2, 3))
-    return 10.0 * torch.log10(4.0 / error.clamp(min=1e-10))
 
 
 def _invert(
@@ -110,14 +102,14 @@ def _invert(
     fails_below_db: float,
     on_step: Callable[[int], None],
 ) -> Inversion:
-    """One micro-batch: a first try for all, then others for those that it failed."""
+    """Invert one micro-batch: a first attempt for all images, then others for those that failed."""
     start = start_codes(tools, images)
     objective = Objective.toward(
         images, start, prior=tools.prior, perceptual=tools.perceptual, options=options
     )
-    found = refine(tools.generator, objective, start, on_step)
+    best = refine(tools.generator, objective, start, on_step)
     for attempt in range(1, options.restarts + 1):
-        failed = (_look(tools, images, found).psnr_db < fails_below_db).nonzero()[:, 0]
+        failed = (_measured(tools, images, best).psnr_db < fails_below_db).nonzero()[:, 0]
         if not len(failed):
             break
         behind = ((attempt + 1) * len(images) - len(failed)) * options.steps
@@ -127,30 +119,33 @@ def _invert(
 
         start = _other_start(tools, images[failed], attempt, options.micro_batch)
         again = refine(tools.generator, objective.of(failed), start, progress)
-        found = found.improved(failed, again)
-    return _look(tools, images, found)
+        best = best.improved(failed, again)
+    return _measured(tools, images, best)
 
 
-def _look(tools: Tools, images: Images, found: Refined) -> Inversion:
+def _measured(tools: Tools, images: Images, refined: Refined) -> Inversion:
     with torch.no_grad():
-        made = tools.generator.synthesize(found.ws).images
-    return Inversion(found.ws, made, psnr_db(made, images), found.steps)
+        reconstructions = tools.generator.synthesize(refined.ws).images
+    quality = psnr_db(reconstructions, images)
+    return Inversion(refined.ws, reconstructions, quality, refined.steps)
 
 
 def _other_start(tools: Tools, images: Images, attempt: int, micro_batch: int) -> StyleCodes:
-    """The mean code first, where an encoder started; then the most alike of some samples, others in every attempt.
+    """Return the mean code where an encoder gave the first start; after it, the most similar of new samples.
 
-    A seed for each attempt: an image's candidates do not depend on which others failed.
+    Every attempt has its own seed: an image's candidates do not depend on which other images failed.
     """
     generator = tools.generator
     if attempt == 1 and tools.encoder is not None:
         return _mean_codes(generator, len(images))
-    chance = torch.Generator().manual_seed(attempt)
-    z = torch.randn(NUM_CANDIDATES, generator.config.z_dim, generator=chance)
+    rng = torch.Generator().manual_seed(attempt)
+    z = torch.randn(NUM_CANDIDATES, generator.config.z_dim, generator=rng)
     with torch.no_grad():
         codes = generator.map(z.to(images.device))
-        made = [_thumbnails(generator.synthesize(part).images) for part in codes.split(micro_batch)]
-    nearest = torch.cdist(_thumbnails(images), torch.cat(made)).argmin(dim=1)
+        samples = [
+            _thumbnails(generator.synthesize(part).images) for part in codes.split(micro_batch)
+        ]
+    nearest = torch.cdist(_thumbnails(images), torch.cat(samples)).argmin(dim=1)
     return codes[nearest].clone()
 
 
@@ -165,9 +160,9 @@ def _mean_codes(generator: Generator, count: int) -> StyleCodes:
 
 
 def _check_size(generator: Generator, images: Images) -> None:
-    expected, found = generator.config.image_px, (images.shape[2], images.shape[3])
-    if expected != found:
+    expected, got = generator.config.image_px, (images.shape[2], images.shape[3])
+    if expected != got:
         raise ValueError(
-            f"images have {found[0]}x{found[1]} px (height x width), the generator makes "
-            f"{expected[0]}x{expected[1]}; resize the images"
+            f"expected images of {expected[0]}x{expected[1]} px (height x width) as the generator makes them, got "
+            f"{got[0]}x{got[1]}; resize the images"
         )

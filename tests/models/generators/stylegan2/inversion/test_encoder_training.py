@@ -3,7 +3,7 @@
 import torch
 
 from models.generators.stylegan2.generator import Generator
-from models.inversion.encoder_training import degrade, sample_codes
+from models.generators.stylegan2.inversion.encoder_training import degrade, sample_codes
 
 
 def chance() -> torch.Generator:

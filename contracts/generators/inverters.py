@@ -8,10 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Model, Seed
-from contracts.fits.fit import PinnedGenerator
-from contracts.fits.options import LearningRate
-from contracts.generators import StoredInverter
+from contracts.base import LearningRate, Model, Seed
+from contracts.generators.generator import PinnedGenerator, StoredInverter
 from contracts.ids import InverterId
 from contracts.jobs import JobManifest, Request
 

@@ -1,0 +1,87 @@
+"""The protocol of generators: random draws to codes, codes to images and feature taps.
+
+Each family (StyleGAN2 is the first) implements the `Generator` protocol in its own folder. Only the family knows what a
+code is: W+ vectors for a GAN, a clean image for a diffusion model whose features are read at fixed noise levels. All
+other code only indexes and splits codes along their first dimension.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from models.arrays import Classes, Codes, Images, Taps
+from models.sampling import Draws
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """The result of one pass: images in [-1, 1] (not clipped), and the feature taps, lowest resolution first."""
+
+    images: Images
+    taps: Taps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The sizes of a generator. All px are (height, width); taps stand lowest resolution first.
+
+    `num_classes` is the number of conditions, 0 for an unconditional generator. `synthesis_bytes` is the most memory
+    that one image takes while it is made, in float32; micro-batches are sized by it.
+    """
+
+    image_px: tuple[int, int]
+    num_classes: int
+    tap_channels: tuple[int, ...]
+    tap_px: tuple[tuple[int, int], ...]
+    synthesis_bytes: int
+
+    @property
+    def tap_bytes(self) -> int:
+        """The bytes of one image's feature taps in float32."""
+        return 4 * sum(
+            channels * height * width
+            for channels, (height, width) in zip(self.tap_channels, self.tap_px, strict=True)
+        )
+
+    def first_tap(self, min_px: int) -> int:
+        """Return the lowest tap of at least `min_px` pixels either way; the highest one where none is so large."""
+        large = [min(px) >= min(min_px, *self.image_px) for px in self.tap_px]
+        return large.index(True)
+
+
+@runtime_checkable  # beartype checks it in tests
+class Generator(Protocol):
+    """A frozen generator on one device. Each row of a result depends on its own row of the input alone."""
+
+    @property
+    def layout(self) -> Layout: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def precision(self) -> torch.dtype:
+        """The type in which the highest feature maps are computed."""
+
+    # normal numbers => codes
+    def sample(
+        self, draws: Draws, truncation: float = 1.0, condition: Classes | None = None
+    ) -> Codes:
+        """Return one random code per draw, on this generator's device.
+
+        `truncation` (psi, 1 = none) trades variety for quality; a family without such a trade ignores it. Without a
+        `condition` a conditional generator chooses a class for every sample, by the draw alone.
+        """
+
+    # codes => images and taps
+    def synthesize(self, codes: Codes) -> Synthesis: ...
+
+    # Methods of torch.nn.Module, to move a generator to a device and to count its bytes.
+    def to(self, device: torch.device) -> "Generator": ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+
+    def buffers(self) -> Iterator[Tensor]: ...

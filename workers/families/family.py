@@ -1,0 +1,175 @@
+"""A family of generators as the workers see it: one object per family, passed down from the worker's main.
+
+A new family needs a network in `models/generators/NAME/`, a row with its facts in `contracts/generators/families.py`,
+and one class that implements `Family`, in the tuple of `table.py`. Nothing else names it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from contracts.base import Model
+from contracts.errors.jobs import InputMissing
+from contracts.fits.options import InversionOptions
+from contracts.generators.families import GeneratorFamily, UnknownFamily, family_of
+from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.inverters import InverterOptions
+from models.generators.generator import Generator, Layout
+from models.inversion.inverter import Inverter
+from models.inversion.perceptual import PerceptualDistance
+from state.settings import Precision
+from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused
+from workers.runtime.loading import NetworkLoader
+
+
+@dataclass(frozen=True)
+class Description:
+    """The part of a generator's manifest that its configuration decides; `facts` is the family's own part."""
+
+    architecture: str
+    layout: Layout
+    facts: Model
+
+
+@dataclass(frozen=True)
+class BuiltNetwork:
+    """A network and the JSON that rebuilds it. `name` is that of its files: generator, discriminator or inverter."""
+
+    name: str
+    network: nn.Module
+    config: Mapping[str, Any]
+
+
+class InverterTraining(Protocol):
+    """An encoder's training in progress, as `on_step` of `Family.train_inverter` gets it after every batch."""
+
+    images_seen: int
+    losses: dict[str, float]
+
+    @property
+    def total_images(self) -> int: ...
+
+    def to_bytes(self) -> bytes:
+        """Return the state from which the training continues."""
+
+
+class Family(Protocol):
+    """Everything about generators that depends on their family.
+
+    The class takes no arguments and stands at the top of its module: the converting child makes its own instance.
+    """
+
+    @property
+    def contract(self) -> GeneratorFamily:
+        """The family's name and facts. The app is started with the same rows."""
+
+    def read_checkpoint(self, path: Path) -> Checkpoint:
+        """Read a file or folder without running anything in it. Raises `CheckpointRefused`."""
+
+    def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
+        """Build every network of a checkpoint. What this accepts, `build_generator` and the fits accept."""
+
+    def describe(self, config: Mapping[str, Any]) -> Description:
+        """Describe a generator by the JSON beside its weights."""
+
+    def build_generator(
+        self,
+        config: dict[str, Any],
+        tensors: dict[str, Tensor],
+        precision: torch.dtype = torch.float32,
+    ) -> Generator:
+        """Build a frozen generator on the CPU, its highest feature maps in `precision`."""
+
+    def open_distance(
+        self, loader: NetworkLoader, generator: StoredGenerator
+    ) -> PerceptualDistance | None:
+        """Return the perceptual distance in features of the generator's own networks; None where it has none."""
+
+    def open_inverter(
+        self,
+        loader: NetworkLoader,
+        generator: StoredGenerator,
+        options: InversionOptions,
+        *,
+        encoder: Weights | None,
+        distance: PerceptualDistance | None,
+    ) -> Inverter:
+        """Prepare the inversion of images with the options that a fit pins."""
+
+    def train_inverter(
+        self,
+        loader: NetworkLoader,
+        generator: StoredGenerator,
+        options: InverterOptions,
+        *,
+        seed: int,
+        state: bytes | None,
+        on_step: Callable[[InverterTraining], None],
+    ) -> BuiltNetwork:
+        """Train an encoder, from `state` on where there is one. Never called if the family has no inverters."""
+
+
+def find_family(families: Sequence[Family], generator: StoredGenerator) -> Family:
+    """Return the family of a generator. Raises `InputMissing` where this worker has no such family."""
+    try:
+        row = family_of(generator, [family.contract for family in families])
+    except UnknownFamily as error:
+        raise InputMissing(str(error)) from None
+    return named(families, row.name)
+
+
+def named(families: Sequence[Family], name: str) -> Family:
+    """Return the family with this name. Raises `ValueError`."""
+    for family in families:
+        if family.contract.name == name:
+            return family
+    names = ", ".join(family.contract.name for family in families)
+    raise ValueError(f"expected the name of a family ({names}), got '{name}'")
+
+
+def load_generator(
+    loader: NetworkLoader,
+    families: Sequence[Family],
+    generator: StoredGenerator,
+    precision: Precision = "float32",
+) -> Generator:
+    """Load a generator from its stored weights and JSON; its architecture selects the family."""
+    family = find_family(families, generator)
+    build = partial(family.build_generator, precision=getattr(torch, precision))
+    return loader.load(generator.weights, build, precision)
+
+
+def read_checkpoint(families: Sequence[Family], path: Path) -> tuple[Family, Checkpoint]:
+    """Read a checkpoint with the first family that accepts it.
+
+    Raises:
+        CheckpointRefused: no family accepts it; the message is that of the first family, or of one that recognised the
+            file and found bad numbers in it.
+    """
+    refusals = []
+    for family in families:
+        try:
+            return family, family.read_checkpoint(path)
+        except BadValues:
+            raise
+        except CheckpointRefused as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
+
+
+def reference_of(family: Family) -> str:
+    """Return the name by which another process finds the family: `module:Class`."""
+    return f"{type(family).__module__}:{type(family).__qualname__}"
+
+
+def resolve(reference: str) -> Family:
+    """Undo `reference_of`."""
+    module, _, name = reference.partition(":")
+    family: Family = getattr(import_module(module), name)()
+    return family

@@ -1,0 +1,124 @@
+"""The result of a fit: its artefacts, the sheet, and the metrics that say what it is worth.
+
+Each attempt writes below its own folder, so a late twin of a killed worker overwrites nothing.
+"""
+
+from dataclasses import dataclass
+
+from contracts.base import Artefact, now
+from contracts.digests import digest_of
+from contracts.fits.fit import FitManifest, FitRequest
+from contracts.fits.metrics import Estimate, FitMetrics, HeldOut, ImagePart
+from contracts.ids import uuid7_hex
+from contracts.jobs import JobRef, JobStatus
+from contracts.labelsets import LabelsetManifest
+from models.inversion.framing import Framing
+from models.labels.ensemble import Ensemble
+from models.serialization import pack, pack_network
+from state import keys
+from state.store import Store
+from workers.fitting.advice import advise
+from workers.fitting.labelling import Labelled, sheet_title
+from workers.fitting.sheets import encode_sheet, legend_of
+from workers.runtime.artefacts import write_artefact, write_weights
+from workers.runtime.jobs import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Everything that says what the fit is worth; `labelset` is the one that it trained on."""
+
+    labelset: LabelsetManifest
+    training: Labelled
+    heldout: Labelled | None
+    estimate: Estimate | None
+    min_tap_px: int
+    framing: Framing
+    perceptual_sha256: str | None
+
+
+def write_result(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judged) -> FitManifest:
+    """Store the attempt's artefacts and return the manifest that pins them."""
+    run.check_cancelled()
+    attempt = Attempt(run.machine.store, run.ref, uuid7_hex())
+    tensors, config = pack_network(ensemble, ensemble.config.to_dict())
+    weights = write_weights(
+        attempt.store, tensors, config, lambda _, suffix: attempt.key(f"ensemble.{suffix}")
+    )
+    codes = pack({"codes": judged.training.inversion.codes})
+    return FitManifest(
+        status=JobStatus.SUCCEEDED,
+        started_at=run.started_at,
+        finished_at=now(),
+        attempt=attempt.id,
+        digest=digest_of([request.generator.digest, weights.digest]),
+        ensemble=weights,
+        latents=attempt.write("latents.safetensors", codes, "application/octet-stream"),
+        sheet=attempt.write("fit.png", _sheet(judged), "image/png"),
+        metrics=_metrics(request, judged, run.stage_seconds),
+    )
+
+
+def is_as_uploaded(request: FitRequest) -> bool:
+    """Return whether the fit uses its images uncropped."""
+    return request.options.framing == "none"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt's own folder in the store."""
+
+    store: Store
+    ref: JobRef
+    id: str
+
+    def key(self, name: str) -> str:
+        return keys.attempt(self.ref, self.id, name)
+
+    def write(self, name: str, data: bytes, media_type: str) -> Artefact:
+        """Store one file of the attempt."""
+        return write_artefact(self.store, self.key(name), data, media_type)
+
+
+def _sheet(judged: Judged) -> bytes:
+    training, heldout = judged.training, judged.heldout
+    columns = {sheet_title("Training images", training): training.sheet_rows()}
+    if heldout is not None:
+        columns[sheet_title("Held-out images", heldout)] = heldout.sheet_rows()
+    return encode_sheet(columns, legend_of(training.pairs.schema))
+
+
+def _metrics(request: FitRequest, judged: Judged, stage_seconds: dict[str, float]) -> FitMetrics:
+    training = judged.training
+    images = training.judged_images()
+    framing = judged.framing.advice if is_as_uploaded(request) else None
+    advice = advise(judged.labelset.only(request.labels.tasks), images, judged.estimate)
+    return FitMetrics(
+        reconstruction_psnr_db=training.psnr_db,
+        images=images,
+        training_miou=training.metrics.miou,
+        training=training.metrics,
+        heldout=None if judged.heldout is None else _heldout_metrics(judged.heldout),
+        estimate=judged.estimate,
+        advice=(framing, *advice) if framing else advice,
+        framing=_part(judged.framing),
+        min_tap_px=judged.min_tap_px,
+        perceptual_sha256=judged.perceptual_sha256,
+        stage_seconds={stage: round(seconds, 3) for stage, seconds in stage_seconds.items()},
+    )
+
+
+def _part(framing: Framing) -> ImagePart | None:
+    if framing == Framing():
+        return None
+    left, top, right, bottom = framing.box
+    return ImagePart(left=left, top=top, right=right, bottom=bottom)
+
+
+def _heldout_metrics(heldout: Labelled) -> HeldOut:
+    return HeldOut(
+        **dict(heldout.metrics),
+        num_images=len(heldout.pairs),
+        reconstruction_psnr_db=heldout.psnr_db,
+        images=heldout.judged_images(),
+    )

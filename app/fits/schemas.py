@@ -1,4 +1,4 @@
-"""What a caller sends to make a fit, and what is answered about one."""
+"""The body of `POST /v1/fits`, and the view of a fit."""
 
 from typing import Annotated, Literal
 
@@ -18,7 +18,7 @@ from contracts.jobs import JobEnvelope
 from contracts.schemas import LabelSchema
 
 InverterChoice = Annotated[str, Field(pattern=r"^(default|none|[0-9a-f]{64})$")]
-"""The newest inverter, none at all, or the one with this digest."""
+"""The newest inverter, no inverter, or the inverter with this digest."""
 
 
 class FitCreate(Model):
@@ -52,9 +52,9 @@ class FitCreate(Model):
 
 
 class FitView(JobEnvelope[FitMetrics]):
-    """A fit, and the label generator it is once it has succeeded.
+    """A fit: the job, and its label generator once it has succeeded.
 
-    `sheet` is a picture for people: each image, its reconstruction, its label and the prediction.
+    `sheet` is a picture for people: each image with its reconstruction, its label and the prediction.
     """
 
     kind: Literal["fit"] = "fit"
@@ -71,7 +71,7 @@ class FitView(JobEnvelope[FitMetrics]):
 
 
 def show_fit(state: JobState, exchange: Exchange) -> FitView:
-    """The answer about a fit."""
+    """Return the view of a fit."""
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, FitRequest)
     assert isinstance(manifest, FitManifest | None)

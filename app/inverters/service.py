@@ -43,8 +43,7 @@ def _pin(services: Services, tenant: str, generator_id: str) -> PinnedGenerator:
     family = family_of(generator, services.families)
     if not family.has_inverters:
         raise InvalidRequest(
-            f"Generators of family '{family.name}' are inverted without an inverter. Make a fit of '{generator_id}'"
-            " directly."
+            f"Generators of the family '{family.name}' need no inverter. Create a fit of '{generator_id}' directly."
         )
     return generators.pin(generator)
 

@@ -49,6 +49,35 @@ def test_every_room_keeps_to_its_imports(checkout: Path) -> None:
     assert result.returncode == 0, result.stdout
 
 
+# Importer in the workers => what it must not import. One run of the linter checks them all: a run takes seconds.
+WORKER_CROSSINGS = {
+    "workers.upkeep.crossing": "workers.runtime.main",
+    "workers.fitting.crossing": "workers.upkeep.leftovers",
+    "workers.importing.crossing": "workers.fitting.estimates",
+    "workers.rendering.crossing": "workers.upkeep.leftovers",
+    "workers.training.crossing": "workers.rendering.cards",
+    "workers.runtime.crossing": "workers.importing.uploads",
+    "workers.families.crossing": "workers.runtime.machine",
+    "workers.codecs.crossing": "workers.runtime.values",
+    "workers.checkpoints.stylegan2.crossing": "workers.families.table",
+    "workers.checkpoints.stylegan2.crossing_store": "state.keys",
+    "workers.checkpoints.files.crossing": "workers.checkpoints.stylegan2.filters",
+    "workers.checkpoints.files.crossing_models": "models.arrays",
+    "workers.checkpoints.files.crossing_pickle": "pickle",
+}
+
+
+def test_every_crossing_between_folders_of_the_workers_is_reported(checkout: Path) -> None:
+    """The check names each forbidden import inside the workers."""
+    for module, target in WORKER_CROSSINGS.items():
+        source = checkout / f"{module.replace('.', '/')}.py"
+        source.write_text(f'"""A crossing."""\n\nimport {target}\n')
+    result = check_imports(checkout)
+    assert result.returncode != 0
+    crossings = {f"{module} -> {target}" for module, target in WORKER_CROSSINGS.items()}
+    assert {crossing for crossing in crossings if crossing not in result.stdout} == set()
+
+
 @pytest.mark.parametrize(
     ("module", "target"),
     [

@@ -69,7 +69,7 @@ def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Pa
 
 
 def _read(path: Path, folder: Path) -> Checkpoint:
-    """The checkpoint as the child has left it in `folder`, in our form."""
+    """Convert the checkpoint in the child process, and return it in HandsOff's format."""
     limits = Limits.for_file(Settings(), _size_of(path))
     converted = convert_file(path, folder, limits, FAMILIES[:1])
     return Checkpoint(

@@ -13,6 +13,8 @@ SUPPORTED = (
 MAX_MESSAGE = 300
 """Characters of a refusal. A log line, a terminal and a dialog show this many in full."""
 
+DOWNLOAD_AGAIN = "Download or save the file again."
+
 
 class CheckpointRefused(ValueError):
     """The file is not a checkpoint that HandsOff can read. Nothing in it was run.
@@ -46,7 +48,7 @@ def shortened(text: str, length: int) -> str:
 
 @dataclass(frozen=True)
 class NetworkWeights:
-    """One network: the arguments of `build_generator` or `build_discriminator` in `models.generators.stylegan2`."""
+    """One network: the JSON and the tensors from which its family builds it."""
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]

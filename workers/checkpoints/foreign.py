@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, CheckpointRefused
 
 # By the prefix of a global in a pickle.
 GLOBALS: Mapping[str, str] = {
@@ -77,7 +77,7 @@ def refusal_of_file(head: bytes, num_bytes: int) -> CheckpointRefused:
     if head[TAR_MAGIC_AT:].startswith(b"ustar"):
         return CheckpointRefused("it is a tar archive; unpack it and upload the checkpoint in it")
     if not num_bytes:
-        return CheckpointRefused("it is an empty file", "Download or save the file again.")
+        return CheckpointRefused("it is an empty file", DOWNLOAD_AGAIN)
     return CheckpointRefused(
         f"expected the first bytes of a checkpoint, got {head[:8]!r} ({num_bytes} bytes in total)"
     )

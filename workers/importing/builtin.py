@@ -26,7 +26,7 @@ from workers.families.family import Family, named
 from workers.importing.describing import describe
 from workers.runtime.artefacts import write_weights
 from workers.runtime.machine import Machine
-from workers.runtime.values import BAD_VALUES_MEND, first_flaw
+from workers.runtime.values import BAD_VALUES_REMEDY, first_flaw
 from workers.runtime.weights import read_network
 
 log = structlog.get_logger()
@@ -149,7 +149,7 @@ def _digest(source: Path, name: str) -> str:
 def _weights(machine: Machine, source: Path, name: str) -> Weights:
     flaw = first_flaw(read_network(source, name)[1])
     if flaw is not None:
-        raise ValueError(f"In its {name}, {flaw}. {BAD_VALUES_MEND}")
+        raise ValueError(f"In its {name}, {flaw}. {BAD_VALUES_REMEDY}")
     return write_weights(
         machine.store,
         (source / f"{name}.safetensors").read_bytes(),

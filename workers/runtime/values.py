@@ -9,7 +9,7 @@ MAX_MAGNITUDE = 1e6
 """The largest weight of seven published and four own networks is 472, in a mapping network, whose layers are stored a
 hundred times too large by design. Two thousand times as much is damage: it makes infinite or constant images."""
 
-BAD_VALUES_MEND = "Use a snapshot from before the training diverged, or download the file again."
+BAD_VALUES_REMEDY = "Use a snapshot from before the training diverged, or download the file again."
 
 
 def flaw_of(numbers: Tensor) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from models.serialization import pack_network, unpack
-from workers.runtime.values import BAD_VALUES_MEND, first_flaw
+from workers.runtime.values import BAD_VALUES_REMEDY, first_flaw
 
 
 def write_network(folder: Path, name: str, network: nn.Module, config: dict[str, Any]) -> None:
@@ -18,7 +18,7 @@ def write_network(folder: Path, name: str, network: nn.Module, config: dict[str,
     """
     flaw = first_flaw(network.state_dict())
     if flaw is not None:
-        raise ValueError(f"expected a {name} with finite weights, but {flaw}. {BAD_VALUES_MEND}")
+        raise ValueError(f"expected a {name} with finite weights, but {flaw}. {BAD_VALUES_REMEDY}")
     folder.mkdir(parents=True, exist_ok=True)
     tensors, described = pack_network(network, config)
     (folder / f"{name}.safetensors").write_bytes(tensors)

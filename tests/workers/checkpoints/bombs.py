@@ -23,7 +23,7 @@ from tests.workers.checkpoints.opcodes import (
     value,
     zipped,
 )
-from workers.checkpoints.stylegan2.drafts import network_shapes, renamed
+from workers.checkpoints.stylegan2.drafts import format_name, network_shapes
 from workers.checkpoints.stylegan2.rosinality import GENERATOR_NAMES
 
 MB = 10**6
@@ -44,7 +44,7 @@ def _pickles() -> dict[str, Callable[[], bytes]]:
     blob = legacy(kept, ["0"], struct.pack("<q", 4 * MB) + bytes(16 * MB))
     busy = legacy(stream(b"N" * 50_000 + _old(storage(count=0))), [])
     return {
-        "bytes made of one text again and again": lambda: stream(
+        "bytes built from one text again and again": lambda: stream(
             arguments + b"h\x00h\x01R" * 100_000
         ),
         "dictionaries of the same pairs": lambda: stream(
@@ -144,7 +144,7 @@ def _one_storage(config: GeneratorConfig) -> bytes:
         strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
         used = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
         items.append(
-            text(renamed(name, GENERATOR_NAMES))
+            text(format_name(name, GENERATOR_NAMES))
             + tensor(storage(count=count), count - 1 - used, tuple(shape), tuple(strides))
         )
     return torch_zip(g_ema(b"}(" + b"".join(items) + b"u"), {"x/data/0": bytes(4 * count)})

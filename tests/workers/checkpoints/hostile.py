@@ -92,7 +92,7 @@ def _opcodes(touch: str, system: Call) -> dict[str, bytes]:
         "BUILD of a list": b"]" + state + b"b",
         "BUILD twice": ordered + b")R" + state + b"b" + system.opcodes() + b"b",
         "call of a string": command + b")R",
-        "call of a made dictionary": ordered + b")R)R",
+        "call of a dictionary": ordered + b")R)R",
         "arguments that are a list": ordered + b"]R",
         "a list as a key": b"}]Ns",
         "a list in a set": b"\x8f(]\x90",
@@ -137,7 +137,7 @@ def _shapes_of_checkpoints(python: str, system: Call) -> dict[str, bytes]:
             "numpy._core.multiarray", "_reconstruct", Call("numpy", "ndarray"), system
         ),
     }
-    return {f"evil {name}": dumped(top) for name, top in tops.items()}
+    return {f"hostile {name}": dumped(top) for name, top in tops.items()}
 
 
 def _bombs() -> dict[str, bytes]:
@@ -148,6 +148,7 @@ def _bombs() -> dict[str, bytes]:
     looped += b"}" + text("self") + b"h\x02ss"
     doubled = _module(b"}" + text("_modules") + a_and_b + b"s") + b"q\x00"
     in_g_ema = b"}" + text("G_ema") + b"h\x02s"
+    doubled_dictionaries = b"}q\x00" + (a_and_b + b"q\x00") * 60
     return {
         "memo far away": stream(b"Nr\xff\xff\xff\x7f"),
         "bytes of 4 GB": stream(b"B\xff\xff\xff\xff"),
@@ -162,7 +163,10 @@ def _bombs() -> dict[str, bytes]:
         "tuples nested deep as a key": stream(b"}" + nested + b"Ns"),
         "lists nested deep": stream(b"]" * 50_000 + b"a" * 49_999),
         "a list of itself": stream(b"]q\x00h\x00a"),
-        "dictionaries doubled sixty times": stream(b"}q\x00" + (a_and_b + b"q\x00") * 60),
+        "dictionaries doubled sixty times": stream(doubled_dictionaries),
+        "doubled dictionaries as an encoding": stream(
+            doubled_dictionaries + named("_codecs", "encode") + b"(" + text("a") + b"h\x00tR"
+        ),
         "a module in itself": stream(looped + in_g_ema),
         "modules doubled sixty times": stream(b"Nq\x00" + doubled * 60 + b"q\x02" + in_g_ema),
     }

@@ -17,30 +17,30 @@ def files(system: Call) -> dict[str, bytes]:
 
 def _zips(system: Call) -> dict[str, bytes]:
     """Return zips that unpack to too much, or whose headers are wrong."""
-    evil = dumped(system)
-    whole = torch_zip(evil)
-    lying = bytearray(torch_zip(b"N" * 100))
-    start = lying.index(b"PK\x01\x02")
-    lying[start + 20 : start + 28] = struct.pack("<II", 2**31, 2**31)
+    hostile = dumped(system)
+    whole = torch_zip(hostile)
+    wrong_size = bytearray(torch_zip(b"N" * 100))
+    start = wrong_size.index(b"PK\x01\x02")
+    wrong_size[start + 20 : start + 28] = struct.pack("<II", 2**31, 2**31)
     encrypted = bytearray(whole)
     encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
     corrupt = whole.replace(b"touch", b"torch")
     return {
-        "zip with an evil pickle": whole,
+        "zip with a hostile pickle": whole,
         "zip bomb": zipped({"x/data.pkl": bytes(20_000_000)}, compression=zipfile.ZIP_DEFLATED),
-        "zip of a pickle": zipped({"model.pkl": evil}),
+        "zip of a pickle": zipped({"model.pkl": hostile}),
         "zip of a zip": zipped({"model.zip": whole}),
-        "zip with two pickles": zipped({"a/data.pkl": evil, "b/data.pkl": evil}),
-        "zip with a path": zipped({"../data.pkl": evil}),
-        "zip with an absolute path": zipped({"/data.pkl": evil}),
-        "zip that lies about sizes": bytes(lying),
+        "zip with two pickles": zipped({"a/data.pkl": hostile, "b/data.pkl": hostile}),
+        "zip with a path": zipped({"../data.pkl": hostile}),
+        "zip with an absolute path": zipped({"/data.pkl": hostile}),
+        "zip with a wrong size": bytes(wrong_size),
         "zip with a password": bytes(encrypted),
-        "zip with LZMA": zipped({"x/data.pkl": evil}, compression=zipfile.ZIP_LZMA),
-        "zip with bzip2": zipped({"x/data.pkl": evil}, compression=zipfile.ZIP_BZIP2),
+        "zip with LZMA": zipped({"x/data.pkl": hostile}, compression=zipfile.ZIP_LZMA),
+        "zip with bzip2": zipped({"x/data.pkl": hostile}, compression=zipfile.ZIP_BZIP2),
         "zip with a wrong checksum": corrupt,
         "zip without an end": whole[:-30],
         "zip with nothing else": b"PK\x03\x04",
-        "zip from a big-endian machine": torch_zip(evil, {"x/byteorder": b"big"}),
+        "zip from a big-endian machine": torch_zip(hostile, {"x/byteorder": b"big"}),
     }
 
 
@@ -93,7 +93,7 @@ def _mistakes() -> dict[str, bytes]:
         "npz": zipped({"ws.npy": b"\x93NUMPY\x01\x00"}),
         "text": b"print('touch')\n",
         "a pickle of a number": dumped(1),
-        "a pickle of nothing known": dumped({"weights": [1, 2]}),
+        "a pickle without networks": dumped({"weights": [1, 2]}),
         "TensorFlow": stream(named("dnnlib.tflib.network", "Network") + b")\x81"),
         "a diffusion model": dumped({"state_dict": {"model.diffusion_model.in.weight": 1}}),
         "a Lightning checkpoint": dumped(Call("pytorch_lightning.callbacks", "X")),

@@ -1,4 +1,4 @@
-"""Write pickles and zips opcode by opcode, also such that no pickler would write."""
+"""Write pickles and zips opcode by opcode, including ones that no pickler would write."""
 
 import io
 import pickle

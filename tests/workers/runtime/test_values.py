@@ -22,7 +22,7 @@ from tests.workers.checkpoints.makers import rosinality, save
 from tests.workers.importing.imports import ask_import
 from tests.workers.scene import CONFIG, GENERATOR, Scene
 from workers.checkpoints.checkpoint import CheckpointRefused
-from workers.checkpoints.stylegan2.drafts import renamed
+from workers.checkpoints.stylegan2.drafts import format_name
 from workers.checkpoints.stylegan2.reading import read_checkpoint
 from workers.checkpoints.stylegan2.rosinality import DISCRIMINATOR_NAMES
 from workers.importing import imports
@@ -57,7 +57,7 @@ def test_a_discriminator_with_bad_numbers_is_refused(told: str, tmp_path: Path) 
     state, _ = rosinality()
     trained = Discriminator(DiscriminatorConfig(channels=(32, 16, 8, 4))).state_dict()
     trained["out.weight"] = spoiled(trained["out.weight"], BAD[told])
-    named = {renamed(name, DISCRIMINATOR_NAMES): tensor for name, tensor in trained.items()}
+    named = {format_name(name, DISCRIMINATOR_NAMES): tensor for name, tensor in trained.items()}
     path = save({"g_ema": state, "d": named}, tmp_path / "g.pt")
     with pytest.raises(CheckpointRefused, match=re.escape(f"'final_linear.1.weight' holds {told}")):
         read_checkpoint(path)
@@ -117,4 +117,4 @@ def test_a_generator_of_infinite_images_is_refused(machine: Machine) -> None:
     assert manifest is not None
     assert manifest.error is not None
     assert manifest.error.code == "invalid_checkpoint"
-    assert "not finite" in manifest.error.detail
+    assert "finite images" in manifest.error.detail

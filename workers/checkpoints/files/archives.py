@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
-from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, CheckpointRefused
 from workers.checkpoints.files.sources import map_file
 
 MAX_DIRECTORY_BYTES = 4 * 2**20
@@ -62,7 +62,7 @@ class Archive:
         """Unpack a member.
 
         Raises:
-            CheckpointRefused: it unpacks to more than `max_bytes`, whatever size the zip states.
+            CheckpointRefused: it unpacks to more than `max_bytes`, even if the zip states a smaller size.
         """
         unpacked = bytearray()
         with self._file.open(self.members[name]) as file:
@@ -70,7 +70,7 @@ class Archive:
                 unpacked += chunk
                 if len(unpacked) > max_bytes:
                     raise CheckpointRefused(
-                        f"{name[-80:]!r} in its zip unpacks to more than the {max_bytes} bytes that weights can need"
+                        f"expected at most {max_bytes} unpacked bytes in {name[-80:]!r} of its zip, got more"
                     )
         return bytes(unpacked)
 
@@ -153,6 +153,6 @@ def _byte_range(data: memoryview, info: ZipInfo) -> tuple[int, int]:
     end = start + info.compress_size
     if end > len(data):
         raise CheckpointRefused(
-            f"its zip is cut short: the end of {info.filename[-80:]!r} is missing"
+            f"its zip is cut short: the end of {info.filename[-80:]!r} is missing", DOWNLOAD_AGAIN
         )
     return start, end

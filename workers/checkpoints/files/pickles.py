@@ -12,7 +12,7 @@ from pickletools import genops
 from typing import IO, Any, TypeVar, cast
 
 from workers.checkpoints import foreign
-from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, CheckpointRefused
 from workers.checkpoints.files.budget import Budget
 from workers.checkpoints.files.sources import Source
 
@@ -77,7 +77,7 @@ def interpret(stream: Source, dialect: Dialect) -> object:
     except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError) as error:
         raise CheckpointRefused(
             f"its pickle is damaged or cut short at byte {stream.tell()}",
-            "Download or save the file again.",
+            DOWNLOAD_AGAIN,
         ) from error
 
 
@@ -181,7 +181,7 @@ class _Machine:
     def push_persistent(self, _: None) -> None:
         identity = expect_type(tuple, self.pop())
         if self.dialect.storage is None:
-            raise CheckpointRefused("expected all data inside its pickle, got a reference to more")
+            raise CheckpointRefused("expected a pickle that holds all its data, got a reference")
         self.stack.append(self.dialect.storage(*identity))
 
 
@@ -250,7 +250,7 @@ _NOUNS: Mapping[type, str] = {
     tuple: "a sequence",
     dict: "a dictionary",
     set: "a set",
-    GlobalName: "a name",
+    GlobalName: "a class name",
 }
 
 

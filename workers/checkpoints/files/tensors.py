@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, CheckpointRefused
 from workers.checkpoints.files.pickles import GlobalName, expect_type
 
 DTYPES = {
@@ -51,7 +51,7 @@ class Storage:
         """
         if len(data) != self.num_bytes:
             raise CheckpointRefused(
-                f"expected {self.num_bytes} bytes in a storage, got {len(data)} (a broken download?)"
+                f"expected {self.num_bytes} bytes in a storage, got {len(data)}", DOWNLOAD_AGAIN
             )
         self.data, self.checksum = data, checksum
 
@@ -62,9 +62,9 @@ class Storage:
             CheckpointRefused: the bytes are missing or damaged.
         """
         if self.data is None:
-            raise CheckpointRefused("the numbers of a storage are missing (a broken download?)")
+            raise CheckpointRefused("the numbers of a storage are missing", DOWNLOAD_AGAIN)
         if self.checksum is not None and zlib.crc32(self.data) != self.checksum:
-            raise CheckpointRefused("a storage has a wrong checksum (a broken download?)")
+            raise CheckpointRefused("a storage has a wrong checksum", DOWNLOAD_AGAIN)
         self.checksum = None
         size = self.dtype.itemsize
         return torch.frombuffer(bytearray(self.data[start * size : stop * size]), dtype=self.dtype)

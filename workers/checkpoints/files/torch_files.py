@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, CheckpointRefused
 from workers.checkpoints.files.archives import Archive
 from workers.checkpoints.files.budget import Budget
 from workers.checkpoints.files.pickles import (
@@ -135,7 +135,7 @@ def read_zip(archive: Archive, constructors: Constructors, budget: Budget) -> ob
     name = f"{folder}data.pkl"
     data = archive.stored_bytes(name)
     if zlib.crc32(data) != archive.members[name].CRC:
-        raise CheckpointRefused(f"{name[-80:]!r} has a wrong checksum (a broken download?)")
+        raise CheckpointRefused(f"{name[-80:]!r} has a wrong checksum", DOWNLOAD_AGAIN)
     dialect = Dialect(_with_nested_storages(constructors, budget), budget, storage)
     return interpret(Source(data), dialect)
 
@@ -161,7 +161,7 @@ def _fill(storage: Storage, stream: Source) -> None:
     count = int.from_bytes(stream.read(8), "little")
     if count != storage.count:
         raise CheckpointRefused(
-            f"expected a storage of {storage.count} numbers, got {count} (a broken download?)"
+            f"expected a storage of {storage.count} numbers, got {count}", DOWNLOAD_AGAIN
         )
     storage.fill(stream.view(storage.num_bytes))
 

@@ -102,7 +102,7 @@ class Candidates:
         return matches[0] if len(matches) == 1 else None
 
 
-def candidates_in(top: Mapping[Any, Any]) -> Candidates:
+def find_candidates(top: Mapping[Any, Any]) -> Candidates:
     """Return all networks below `top`.
 
     Raises:

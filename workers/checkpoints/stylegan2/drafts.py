@@ -24,7 +24,7 @@ from workers.checkpoints.stylegan2.substitutes import (
     Substitute,
     with_measured_mean_w,
 )
-from workers.runtime.values import BAD_VALUES_MEND, flaw_of
+from workers.runtime.values import BAD_VALUES_REMEDY, flaw_of
 
 NameTable = Iterable[tuple[str, Callable[..., str]]]
 """Regular expressions of our names => functions that return a format's name. Groups of digits arrive as integers."""
@@ -106,7 +106,7 @@ def read_draft(draft: Draft, max_bytes: int) -> NetworkWeights:
     if 4 * sum(math.prod(shape) for shape in shapes.values()) > max_bytes:
         raise CheckpointRefused("it describes networks that are larger than the file")
     substitutes = {name: t for one in draft.substitutes for name, t in one.build().items()}
-    theirs = {ours: renamed(ours, draft.names) for ours in shapes if ours not in substitutes}
+    theirs = {ours: format_name(ours, draft.names) for ours in shapes if ours not in substitutes}
     _check_leftovers(draft, set(theirs.values()))
     # Every shape is checked before the first tensor is read.
     checked = {ours: _checked(draft, name, shapes[ours]) for ours, name in theirs.items()}
@@ -143,7 +143,7 @@ def check_config(config: GeneratorConfig | DiscriminatorConfig) -> None:
     for field, value, least, most in sizes:
         if type(value) is not int or not least <= value <= most:
             raise CheckpointRefused(
-                f"expected its {field} from {least} to {most}, got {repr(value)[:30]}"
+                f"expected its {field} to be from {least} to {most}, got {repr(value)[:30]}"
             )
     architectures = get_args(Architecture)
     if config.architecture not in architectures:
@@ -162,7 +162,7 @@ def check_config(config: GeneratorConfig | DiscriminatorConfig) -> None:
             )
 
 
-def renamed(ours: str, names: NameTable) -> str:
+def format_name(ours: str, names: NameTable) -> str:
     """Return a format's name for one of our tensors, by the first row of the table that matches.
 
     Raises:
@@ -195,7 +195,7 @@ def _read(name: str, tensor: StoredTensor | Tensor) -> Tensor:
     numbers = tensor.read() if isinstance(tensor, StoredTensor) else tensor.float()
     flaw = flaw_of(numbers)
     if flaw is not None:
-        raise BadValues(f"its tensor {name[:80]!r} {flaw}", BAD_VALUES_MEND)
+        raise BadValues(f"its tensor {name[:80]!r} {flaw}", BAD_VALUES_REMEDY)
     return numbers
 
 

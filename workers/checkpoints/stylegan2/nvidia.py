@@ -11,7 +11,7 @@ from models.generators.stylegan2.config import Architecture, DiscriminatorConfig
 from workers.checkpoints.checkpoint import CheckpointRefused
 from workers.checkpoints.stylegan2.drafts import MAX_BLOCKS, Draft, Drafts, NameTable
 from workers.checkpoints.stylegan2.filters import check_filter
-from workers.checkpoints.stylegan2.nvidia_modules import Network, network_of
+from workers.checkpoints.stylegan2.nvidia_modules import Network, collect_network
 from workers.checkpoints.stylegan2.substitutes import mean_w_placeholder, zero_noise
 
 FORMAT = "nvidia-pickle"
@@ -43,13 +43,13 @@ def discriminator_names(num_blocks: int) -> NameTable:
     )
 
 
-def drafts_of(
+def draft_networks(
     generator: object,
     discriminator: Callable[[tuple[int, int]], Draft] | None,
     warnings: tuple[str, ...] = (),
 ) -> Drafts:
     """Draft a generator. `discriminator` drafts one for the base size (height, width) of the generator."""
-    network = network_of(generator)
+    network = collect_network(generator)
     if not network.modules:
         warnings += (
             "The file has tensors without modules: its activations are assumed to be unclamped.",
@@ -107,7 +107,7 @@ def _draft_generator(network: Network) -> Draft:
 
 def draft_discriminator(root: object, base_px: tuple[int, int]) -> Draft:
     """Draft a discriminator. `base_px` (height, width) is the generator's: these tensors give only the product."""
-    network = network_of(root)
+    network = collect_network(root)
     _check_layers(network, r"b\d+\.(conv0|conv1|conv|fc|fromrgb)|mapping\.fc\d+")
     num_blocks = 1 + min(network.count(r"b\d+\.conv0\.weight"), MAX_BLOCKS)
     last = network.shape("b4.conv.weight", 4)

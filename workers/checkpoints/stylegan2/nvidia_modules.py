@@ -86,7 +86,7 @@ class Network:
         return sum(re.fullmatch(pattern, name) is not None for name in self.tensors)
 
 
-def module(meta: object) -> Module:
+def make_module(meta: object) -> Module:
     """Replace `torch_utils.persistence._reconstruct_persistent_obj`. The source code in `meta` is dropped."""
     fields = _mapping(meta)
     name, state = fields.get("class_name"), fields.get("state")
@@ -95,7 +95,7 @@ def module(meta: object) -> Module:
     return Module(name, _mapping(state))
 
 
-def network_of(root: object) -> Network:
+def collect_network(root: object) -> Network:
     """Collect all parts and tensors of a module by dotted names. A state dictionary has only tensors.
 
     Raises:

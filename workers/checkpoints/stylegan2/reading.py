@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
+from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, Checkpoint, CheckpointRefused
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive, open_archive
 from workers.checkpoints.files.budget import Budget
@@ -24,12 +24,15 @@ from workers.checkpoints.files.torch_files import (
     read_zip,
 )
 from workers.checkpoints.foreign import TENSORS, refusal_of_file, refusal_of_zip, refuse_foreign
-from workers.checkpoints.stylegan2 import nvidia, ours, rosinality
-from workers.checkpoints.stylegan2.candidates import Candidate, candidates_in
+from workers.checkpoints.stylegan2 import handsoff, nvidia, rosinality
+from workers.checkpoints.stylegan2.candidates import Candidate, find_candidates
 from workers.checkpoints.stylegan2.drafts import Draft, Drafts, read_drafts
-from workers.checkpoints.stylegan2.nvidia_modules import Module, module
+from workers.checkpoints.stylegan2.nvidia_modules import Module, make_module
 
-PICKLE_NAMES = {**CONSTRUCTORS, "torch_utils.persistence._reconstruct_persistent_obj": module}
+PICKLE_CONSTRUCTORS = {
+    **CONSTRUCTORS,
+    "torch_utils.persistence._reconstruct_persistent_obj": make_module,
+}
 
 MAX_GROWTH = 4
 """How many times larger the float32 networks may be than the file: 2 for half precision, the rest for small files."""
@@ -44,9 +47,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
         OSError: the file cannot be read from the disk.
     """
     try:
-        return ours.read_folder(path) if path.is_dir() else _read_file(path)
+        return handsoff.read_folder(path) if path.is_dir() else _read_file(path)
     except CheckpointRefused as refusal:
-        raise CheckpointRefused(refusal.message()) from refusal
+        raise type(refusal)(refusal.message()) from refusal
 
 
 def _read_file(path: Path) -> Checkpoint:
@@ -61,7 +64,7 @@ def _read_file(path: Path) -> Checkpoint:
         with _damage_refused("PyTorch pickle"):
             read = read_legacy if head.startswith(LEGACY_HEAD) else read_pickle
             budget = Budget.for_file(num_bytes)
-            return _convert(read(Source(map_file(path)), PICKLE_NAMES, budget), num_bytes)
+            return _convert(read(Source(map_file(path)), PICKLE_CONSTRUCTORS, budget), num_bytes)
     if safetensors_files.is_safetensors(head, num_bytes):
         with _damage_refused("safetensors file"):
             return _read_safetensors(path, num_bytes)
@@ -70,9 +73,11 @@ def _read_file(path: Path) -> Checkpoint:
 
 def _read_zip(archive: Archive, num_bytes: int) -> Checkpoint:
     if pickle_folder(archive.members) is not None:
-        return _convert(read_zip(archive, PICKLE_NAMES, Budget.for_file(num_bytes)), num_bytes)
-    if ours.is_our_zip(archive):
-        return ours.read_zip(archive)
+        return _convert(
+            read_zip(archive, PICKLE_CONSTRUCTORS, Budget.for_file(num_bytes)), num_bytes
+        )
+    if handsoff.is_our_zip(archive):
+        return handsoff.read_zip(archive)
     raise refusal_of_zip(archive.members)
 
 
@@ -81,7 +86,7 @@ def _read_safetensors(path: Path, num_bytes: int) -> Checkpoint:
     data = path.read_bytes()
     metadata, tensors = safetensors_files.read(data)
     if "generator" in metadata:
-        return ours.read_file(metadata, tensors, num_bytes)
+        return handsoff.read_file(metadata, tensors, num_bytes)
     refuse_foreign(tensors, TENSORS)
     stored = {name: safetensors_files.as_stored(t) for name, t in tensors.items()}
     return _convert(stored, num_bytes)
@@ -105,7 +110,7 @@ def _damage_refused(kind: str) -> Iterator[None]:
     except DAMAGE_ERRORS as error:
         raise CheckpointRefused(
             f"it is not readable as {kind}: {str(error)[:120] or 'it is damaged'}",
-            "Download or save the file again.",
+            DOWNLOAD_AGAIN,
         ) from error
     except OSError as error:
         # Only EINVAL is the fault of the file: a seek to a position that no file has.
@@ -118,10 +123,10 @@ def _damage_refused(kind: str) -> Iterator[None]:
 
 def _convert(top: object, num_bytes: int) -> Checkpoint:
     """Convert the top-level value of a file to HandsOff's format."""
-    return read_drafts(drafts_of(top), MAX_GROWTH * num_bytes)
+    return read_drafts(find_drafts(top), MAX_GROWTH * num_bytes)
 
 
-def drafts_of(top: object) -> Drafts:
+def find_drafts(top: object) -> Drafts:
     """Find the networks in the top-level value of a file. Their numbers are not read yet.
 
     Raises:
@@ -130,9 +135,9 @@ def drafts_of(top: object) -> Drafts:
     if isinstance(top, Module):  # torch.save(G)
         top = {"G_ema": top}
     if type(top) is not dict:
-        raise CheckpointRefused("it holds no networks: expected a dictionary at its top level")
+        raise CheckpointRefused("expected a dictionary at its top level, got another object")
     refuse_foreign(_names(top), TENSORS)
-    candidates = candidates_in(top)
+    candidates = find_candidates(top)
     if not candidates.generators and not candidates.by_key:
         names = ", ".join(map(repr, _names(top)[:5])) or "no names"
         raise CheckpointRefused(
@@ -149,8 +154,8 @@ def _drafts(generator: Candidate, discriminator: Candidate | None) -> Drafts:
         warnings = (warning,)
     draft = _discriminator_draft(discriminator) if discriminator else None
     if not isinstance(generator.network, Module) and not _is_nvidia(generator.network):
-        return rosinality.drafts_of(generator.network, generator.mean_w, draft, warnings)
-    return nvidia.drafts_of(generator.network, draft, warnings)
+        return rosinality.draft_networks(generator.network, generator.mean_w, draft, warnings)
+    return nvidia.draft_networks(generator.network, draft, warnings)
 
 
 def _discriminator_draft(candidate: Candidate) -> Callable[[tuple[int, int]], Draft]:

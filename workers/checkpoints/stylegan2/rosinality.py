@@ -56,7 +56,7 @@ IGNORED = r".*\.kernel"
 """Filters: checked against ours, and not kept."""
 
 
-def drafts_of(
+def draft_networks(
     state: State,
     mean_w: StoredTensor | None,
     discriminator: Callable[[tuple[int, int]], Draft] | None,

@@ -13,7 +13,7 @@ from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
 from tests.workers.checkpoints.makers import FIXTURES, State, other, prefixed, rosinality, save
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
-from workers.checkpoints.stylegan2.drafts import renamed
+from workers.checkpoints.stylegan2.drafts import format_name
 from workers.checkpoints.stylegan2.nvidia import GENERATOR_NAMES
 from workers.checkpoints.stylegan2.reading import read_checkpoint
 from workers.runtime.weights import write_network
@@ -142,7 +142,7 @@ def nvidia() -> tuple[GeneratorConfig, State]:
     """Return a generator's config and its tensors under NVIDIA's names, as in `torch.save(G.state_dict())`."""
     config = GeneratorConfig(z_dim=16, w_dim=16, channels=(8, 4), num_mapping_layers=2)
     state = Generator(config).state_dict()
-    return config, {renamed(name, GENERATOR_NAMES): tensor for name, tensor in state.items()}
+    return config, {format_name(name, GENERATOR_NAMES): tensor for name, tensor in state.items()}
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "G_ema.", "model.generator."])
@@ -155,7 +155,7 @@ def test_nvidia_names_may_have_prefixes_too(key: str | None, prefix: str, tmp_pa
     assert checkpoint.format == "nvidia-pickle"
     assert GeneratorConfig.from_dict(checkpoint.generator.config).channels == config.channels
     ours = checkpoint.generator.tensors
-    assert all(ours[k].equal(state[renamed(k, GENERATOR_NAMES)]) for k in ours)
+    assert all(ours[k].equal(state[format_name(k, GENERATOR_NAMES)]) for k in ours)
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "g_ema."])

@@ -15,15 +15,17 @@ from workers.checkpoints.files.sources import Source
 from workers.checkpoints.files.tensors import StoredTensor
 from workers.checkpoints.files.torch_files import read_pickle
 from workers.checkpoints.stylegan2.drafts import read_drafts
-from workers.checkpoints.stylegan2.nvidia_modules import Module, network_of
-from workers.checkpoints.stylegan2.reading import PICKLE_NAMES, drafts_of, read_checkpoint
+from workers.checkpoints.stylegan2.nvidia_modules import Module, collect_network
+from workers.checkpoints.stylegan2.reading import PICKLE_CONSTRUCTORS, find_drafts, read_checkpoint
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "checkpoints"
 
 
 def networks(name: str) -> dict[str, Module]:
     """Return the networks of a fixture, as its pickle describes them."""
-    top = read_pickle(Source((FIXTURES / name).read_bytes()), PICKLE_NAMES, Budget.for_file(10**7))
+    top = read_pickle(
+        Source((FIXTURES / name).read_bytes()), PICKLE_CONSTRUCTORS, Budget.for_file(10**7)
+    )
     assert isinstance(top, dict)
     return top
 
@@ -79,7 +81,7 @@ class ReferenceDiscriminator:
 def test_a_conditional_discriminator_equals_the_reference() -> None:
     """For one group of three images, the class embedding, the projection and every gain are the same."""
     name = "nvidia-ada-resnet-conditional-32.pkl"
-    network = network_of(networks(name)["D"])
+    network = collect_network(networks(name)["D"])
     tensors = {name: tensor.read() for name, tensor in network.tensors.items()}
     reference = ReferenceDiscriminator(tensors, px=32)
     weights = read_checkpoint(FIXTURES / name).discriminator
@@ -93,7 +95,7 @@ def test_a_conditional_discriminator_equals_the_reference() -> None:
 def test_without_an_average_the_generator_in_training_is_used() -> None:
     """The user gets a warning."""
     top = networks("nvidia-ada-skip-32.pkl")
-    drafts = drafts_of({"G": top["G"]})
+    drafts = find_drafts({"G": top["G"]})
     checkpoint = read_drafts(drafts, 10**8)
     assert "no averaged generator" in checkpoint.warnings[0]
     assert checkpoint.missing == ("discriminator",)
@@ -102,7 +104,7 @@ def test_without_an_average_the_generator_in_training_is_used() -> None:
 def test_an_unsupported_discriminator_does_not_fail_the_generator() -> None:
     """The discriminator is left out, and the warning says why."""
     top = networks("nvidia-ada-skip-32.pkl")
-    checkpoint = read_drafts(drafts_of({"G_ema": top["G_ema"], "D": top["G"]}), 10**8)
+    checkpoint = read_drafts(find_drafts({"G_ema": top["G_ema"], "D": top["G"]}), 10**8)
     assert checkpoint.discriminator is None
     assert "left out: it lacks the tensor 'b4.conv.weight'" in checkpoint.warnings[0]
 
@@ -132,7 +134,7 @@ def test_attributes_that_the_configuration_cannot_express_are_refused(
     """The attributes differ between layers, or from StyleGAN2's."""
     generator = changed(networks("nvidia-ada-skip-32.pkl")["G_ema"], path, **attributes)
     with pytest.raises(CheckpointRefused, match=message):
-        drafts_of({"G_ema": generator})
+        find_drafts({"G_ema": generator})
 
 
 def test_networks_without_noise_get_noise_of_no_strength() -> None:
@@ -146,7 +148,7 @@ def test_networks_without_noise_get_noise_of_no_strength() -> None:
             kept = {k: v for k, v in part.state["_parameters"].items() if k != "noise_strength"}
             without = {"use_noise": False, "_buffers": buffers, "_parameters": kept}
             generator = changed(generator, ["synthesis", block, layer], **without)
-    checkpoint = read_drafts(drafts_of({"G_ema": generator}), 10**8)
+    checkpoint = read_drafts(find_drafts({"G_ema": generator}), 10**8)
     assert checkpoint.generator.tensors["blocks.1.conv0.noise_strength"] == 0
     assert checkpoint.missing == ("discriminator",)
 
@@ -160,4 +162,4 @@ def test_another_filter_is_refused() -> None:
     buffers = {**block.state["_buffers"], "resample_filter": shifted}
     generator = changed(generator, ["synthesis", "b8"], _buffers=buffers)
     with pytest.raises(CheckpointRefused, match=r"expected StyleGAN2's \[1, 3, 3, 1\]"):
-        drafts_of({"G_ema": generator})
+        find_drafts({"G_ema": generator})

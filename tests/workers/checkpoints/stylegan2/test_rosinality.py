@@ -14,8 +14,8 @@ from workers.checkpoints.files.budget import Budget
 from workers.checkpoints.files.sources import Source
 from workers.checkpoints.files.tensors import Storage, StoredTensor
 from workers.checkpoints.files.torch_files import read_legacy
-from workers.checkpoints.stylegan2.drafts import network_shapes, read_drafts, renamed
-from workers.checkpoints.stylegan2.reading import PICKLE_NAMES, drafts_of
+from workers.checkpoints.stylegan2.drafts import format_name, network_shapes, read_drafts
+from workers.checkpoints.stylegan2.reading import PICKLE_CONSTRUCTORS, find_drafts
 from workers.checkpoints.stylegan2.rosinality import DISCRIMINATOR_NAMES, GENERATOR_NAMES
 
 FILE = Path(__file__).parents[3] / "fixtures" / "checkpoints" / "rosinality-legacy-32.pt"
@@ -24,14 +24,14 @@ FILE = Path(__file__).parents[3] / "fixtures" / "checkpoints" / "rosinality-lega
 @pytest.fixture
 def top() -> dict[str, Any]:
     """Return the top-level value of a converted file: g_ema and latent_avg."""
-    value = read_legacy(Source(FILE.read_bytes()), PICKLE_NAMES, Budget.for_file(10**6))
+    value = read_legacy(Source(FILE.read_bytes()), PICKLE_CONSTRUCTORS, Budget.for_file(10**6))
     assert isinstance(value, dict)
     return value
 
 
 def read(top: dict[str, Any]) -> Checkpoint:
     """Convert a top-level value to a checkpoint."""
-    return read_drafts(drafts_of(top), 10**8)
+    return read_drafts(find_drafts(top), 10**8)
 
 
 def stored(tensor: Tensor) -> StoredTensor:
@@ -66,7 +66,9 @@ def test_the_oldest_files_have_no_noise_maps(top: dict[str, Any]) -> None:
 def test_a_training_checkpoint_has_its_discriminator(top: dict[str, Any]) -> None:
     """It has rosinality's names. The tensors' shapes give its configuration."""
     trained = Discriminator(DiscriminatorConfig(channels=(32, 16, 8, 4)))
-    named = {renamed(k, DISCRIMINATOR_NAMES): stored(v) for k, v in trained.state_dict().items()}
+    named = {
+        format_name(k, DISCRIMINATOR_NAMES): stored(v) for k, v in trained.state_dict().items()
+    }
     weights = read({**top, "d": named}).discriminator
     assert weights is not None
     ours, images = build_discriminator(weights.config, weights.tensors), torch.randn(4, 3, 32, 32)
@@ -80,7 +82,7 @@ def test_no_noise_is_drawn_for_networks_larger_than_their_file() -> None:
     )
     shapes = network_shapes(config)
     state = {
-        renamed(name, GENERATOR_NAMES): stored(torch.zeros(1, *shape))
+        format_name(name, GENERATOR_NAMES): stored(torch.zeros(1, *shape))
         for name, shape in shapes.items()
         if not name.endswith(("noise_const", "w_mean", "layers.0.weight", "layers.0.bias"))
     }

@@ -11,7 +11,7 @@ import torch
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
-from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
+from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused
 from workers.checkpoints.stylegan2.reading import read_checkpoint
 from workers.runtime.weights import write_network
 
@@ -99,6 +99,15 @@ def test_every_tensor_must_fit(
     tensors = {name: t.contiguous() for name, t in changed.items() if t is not None}
     safetensors.torch.save_file(tensors, folder / "generator.safetensors")
     with pytest.raises(CheckpointRefused, match=message):
+        read_checkpoint(folder)
+
+
+def test_bad_numbers_have_their_own_refusal(folder: Path, generator: Generator) -> None:
+    """A caller can tell bad numbers from a file of another format."""
+    tensors = {name: t.contiguous() for name, t in generator.state_dict().items()}
+    tensors["blocks.0.const"] = torch.full((8, 4, 4), torch.inf)
+    safetensors.torch.save_file(tensors, folder / "generator.safetensors")
+    with pytest.raises(BadValues, match=r"This checkpoint was refused: .*holds inf"):
         read_checkpoint(folder)
 
 

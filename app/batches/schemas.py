@@ -116,10 +116,10 @@ def show_batch(state: JobState, exchange: Exchange) -> BatchView:
     common = envelope(state, links)
     for name in ("shards", "manifest"):
         common["links"][name] = links.resource("batches", request.id, name)
-    own = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
     metrics = _metrics(request, manifest) if manifest and manifest.shards else None
     return BatchView.model_validate(
-        {**common, **own, "num_shards": request.num_shards, "metrics": metrics}
+        {**common, **fields, "num_shards": request.num_shards, "metrics": metrics}
     )
 
 
@@ -170,5 +170,5 @@ def _metrics(request: BatchRequest, manifest: BatchManifest) -> BatchMetrics:
         )
         for name, kept, candidates, num_pixels in counts
     )
-    own = manifest.model_dump(include=set(BatchMetrics.model_fields) - {"classes"})
-    return BatchMetrics(classes=classes, **own)
+    fields = manifest.model_dump(include=set(BatchMetrics.model_fields) - {"classes"})
+    return BatchMetrics(classes=classes, **fields)

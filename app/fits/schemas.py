@@ -75,12 +75,12 @@ def show_fit(state: JobState, exchange: Exchange) -> FitView:
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, FitRequest)
     assert isinstance(manifest, FitManifest | None)
-    own = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
     sheet = manifest.sheet if manifest else None
     return FitView.model_validate(
         {
             **envelope(state, exchange.links),
-            **own,
+            **fields,
             "metrics": manifest.metrics if manifest else None,
             "digest": manifest.digest if manifest else None,
             "sheet": exchange.links.file(sheet) if sheet else None,

@@ -105,18 +105,18 @@ def show_generator(
     assert isinstance(manifest, GeneratorManifest | None)
     common = envelope(state, links)
     common["links"]["inverters"] = links.resource("generators", request.id, "inverters")
-    own: dict[str, object] = {
+    fields: dict[str, object] = {
         "name": request.name,
         "license": request.license,
         "source": request.source,
     }
     generator = manifest.generator if manifest else None
     if generator is not None:
-        own |= _network(generator, links) | _facts(generator, families)
+        fields |= _network(generator, links) | _facts(generator, families)
     return GeneratorView.model_validate(
         {
             **common,
-            **own,
+            **fields,
             "metrics": manifest.metrics if manifest else None,
             "inverters": [
                 InverterSummary(digest=inverter.digest, created_at=inverter.created_at)
@@ -129,9 +129,9 @@ def show_generator(
 def _network(manifest: StoredGenerator, links: Links) -> dict[str, object]:
     """Return the fields that an import adds."""
     shown = set(GeneratorView.model_fields) & set(StoredGenerator.model_fields)
-    own = manifest.model_dump(include=shown - {"id", "created_at", "sheet"})
+    fields = manifest.model_dump(include=shown - {"id", "created_at", "sheet"})
     sheet = links.file(manifest.sheet) if manifest.sheet else None
-    return {**own, "has_discriminator": manifest.discriminator is not None, "sheet": sheet}
+    return {**fields, "has_discriminator": manifest.discriminator is not None, "sheet": sheet}
 
 
 def _facts(manifest: StoredGenerator, families: Sequence[GeneratorFamily]) -> dict[str, object]:

@@ -59,10 +59,10 @@ def create(
     """
     with reserve(services, tenant, kind, idempotency, lock_ttl=lock_ttl) as job_id:
         ref = JobRef(tenant=tenant, id=job_id)
-        earlier = _find_earlier(services, ref)
-        if earlier is not None:
-            check_replay(earlier.idempotency, idempotency)
-            return Created(_new_state(earlier), is_replay=True)
+        existing = _find_existing(services, ref)
+        if existing is not None:
+            check_replay(existing.idempotency, idempotency)
+            return Created(_new_state(existing), is_replay=True)
         request = resolve(ref)
         _submit(
             services, request, lambda: calls(request) if calls else _job_calls(services, request)
@@ -164,7 +164,7 @@ def _job_calls(services: Services, request: Request) -> list[Call]:
     return [job_call(services.kinds, request, services.ledger.next_attempt(request.ref))]
 
 
-def _find_earlier(services: Services, ref: JobRef) -> Request | None:
+def _find_existing(services: Services, ref: JobRef) -> Request | None:
     """Return the request of a reserved id, or None when it was never stored. Raises `Gone` when it was deleted."""
     request = records.read_request(services.store, ref, services.kinds.of(ref).request)
     if request is None and records.is_deleted(services.store, ref):

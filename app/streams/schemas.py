@@ -52,11 +52,13 @@ class StreamView(Model):
 
 def show_stream(request: StreamRequest, links: Links) -> StreamView:
     """Return the view of a stream."""
-    own = request.model_dump(exclude={"tenant", "idempotency"})
+    fields = request.model_dump(exclude={"tenant", "idempotency"})
     addresses = {
         "self": links.resource("streams", request.id),
         "shard": links.resource("streams", request.id, "shards", "{k}"),
         "record": links.resource("streams", request.id, "shards", "{k}", "record"),
         "tar": links.resource("streams", request.id, "tar"),
     }
-    return StreamView.model_validate({**own, "num_shards": request.num_shards, "links": addresses})
+    return StreamView.model_validate(
+        {**fields, "num_shards": request.num_shards, "links": addresses}
+    )

@@ -39,9 +39,9 @@ def create(
     with reserve(services, tenant, "stream", idempotency) as stream_id:
         ref = StreamRef(tenant=tenant, id=stream_id)
         with suppress(NotFound):
-            earlier = find(services, ref)
-            check_replay(earlier.idempotency, idempotency)
-            return Created(earlier, is_replay=True)
+            existing = find(services, ref)
+            check_replay(existing.idempotency, idempotency)
+            return Created(existing, is_replay=True)
         request = _resolve(services, ref, body, idempotency)
         records.create(services.store, keys.stream_request(ref), request)
         try:

@@ -67,8 +67,8 @@ def test_the_nouns_are_derived() -> None:
 
 def test_the_queue_may_depend_on_the_request() -> None:
     """A large toy is queued for another worker than a small one. An entry may wait in either queue."""
-    own = {"tenant": DEFAULT_TENANT, "id": new_id("toy"), "created_at": "2026-01-01T00:00:00Z"}
-    queues = [TASK.queue_for(ToyRequest(**own, is_large=large)) for large in (False, True)]
+    fields = {"tenant": DEFAULT_TENANT, "id": new_id("toy"), "created_at": "2026-01-01T00:00:00Z"}
+    queues = [TASK.queue_for(ToyRequest(**fields, is_large=large)) for large in (False, True)]
     assert queues == ["cpu", "fit"]
     assert all(TASK.may_wait_in(queue) for queue in queues)
     assert not TASK.may_wait_in("elsewhere")

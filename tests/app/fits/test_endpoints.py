@@ -51,13 +51,13 @@ def store_kinds(store: Store, labelset_id: str, **kinds: object) -> str:
         "keypoints": {"names": ["nose"]},
         "depth": {"unit": "m", "scale": 0.001},
     }
-    own = {"keypoints": manifest.entries[0].image, "depth": manifest.entries[0].image}
+    fields = {"keypoints": manifest.entries[0].image, "depth": manifest.entries[0].image}
     other = manifest.model_copy(
         update={
             "id": new_id("labelset"),
             "labels": LabelSchema.model_validate(schema | kinds),
             "entries": tuple(
-                entry.model_copy(update=own | {"visibility": (2,)}) for entry in manifest.entries
+                entry.model_copy(update=fields | {"visibility": (2,)}) for entry in manifest.entries
             ),
         }
     )
@@ -94,7 +94,7 @@ def test_a_task_without_labels_is_refused(client: httpx2.Client, labelset_id: st
 
 
 @pytest.mark.parametrize(
-    ("kinds", "said"),
+    ("kinds", "message"),
     [
         ({"keypoints": {"names": ["chin"]}}, "Its keypoints are chin"),
         ({"depth": {"unit": "mm", "scale": 1}}, "Its units of depth are mm"),
@@ -102,7 +102,7 @@ def test_a_task_without_labels_is_refused(client: httpx2.Client, labelset_id: st
     ],
 )
 def test_validation_labels_mean_the_same(
-    client: httpx2.Client, store: Store, labelset_id: str, kinds: dict[str, object], said: str
+    client: httpx2.Client, store: Store, labelset_id: str, kinds: dict[str, object], message: str
 ) -> None:
     """Other names or another unit are refused, because the scores would be wrong."""
     body = {
@@ -111,7 +111,7 @@ def test_validation_labels_mean_the_same(
         "validation_labelset": store_kinds(store, labelset_id, **kinds),
     }
     (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
-    assert (flaw["pointer"], said in flaw["detail"]) == ("/validation_labelset", True)
+    assert (flaw["pointer"], message in flaw["detail"]) == ("/validation_labelset", True)
 
 
 def test_validation_labels_are_for_at_least_one_task(

@@ -45,8 +45,8 @@ def finish(
     def finish(ref: JobRef) -> StoredGenerator:
         store.put("sheet", b"a picture")
         sheet = Artefact(key="sheet", sha256=sha256_of(b"a picture"), num_bytes=9)
-        own = {"id": ref.id, "sheet": sheet, "warnings": ("its mean w was measured",)}
-        stored = generator.model_copy(update=own)
+        fields = {"id": ref.id, "sheet": sheet, "warnings": ("its mean w was measured",)}
+        stored = generator.model_copy(update=fields)
         manifest = GeneratorManifest(
             status=JobStatus.SUCCEEDED, started_at=now(), finished_at=now(), generator=stored
         )
@@ -114,7 +114,7 @@ def test_the_same_key_creates_one_generator(
 
 
 @pytest.mark.parametrize(
-    ("content", "status", "said"),
+    ("content", "status", "message"),
     [
         ({"data": FORM, "files": {"other": b"x"}}, 422, "file=@"),
         ({"data": {"name": ""}, "files": FILE}, 422, "/name"),
@@ -128,13 +128,13 @@ def test_the_same_key_creates_one_generator(
     ],
 )
 def test_an_invalid_request_is_refused(
-    client: httpx2.Client, store: Store, content: dict[str, Any], status: int, said: str
+    client: httpx2.Client, store: Store, content: dict[str, Any], status: int, message: str
 ) -> None:
     """The error says what to send, and nothing is stored."""
     before = list(store.list("tenants"))
     answer = client.post("/v1/generators", **content)
     assert answer.status_code == status, answer.text
-    assert said in answer.text
+    assert message in answer.text
     assert list(store.list("tenants")) == before
 
 

@@ -22,8 +22,8 @@ def test_the_preset_of_the_paper() -> None:
 
 def test_a_value_replaces_that_of_the_preset() -> None:
     """The other values stay those of the preset."""
-    own = resolve_inversion(InversionChoice(preset="paper", steps=7))
-    assert (own.steps, own.encoder_pull) == (7, 1.0)
+    options = resolve_inversion(InversionChoice(preset="paper", steps=7))
+    assert (options.steps, options.encoder_pull) == (7, 1.0)
 
 
 @pytest.mark.parametrize("bad", [{"num_members": 0}, {"hidden": ()}, {"learning_rate": 2}])

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from fastapi import APIRouter, FastAPI
 
+from app.decoding.protocol import TASKS
 from app.exports import endpoints as exports
 from app.files import endpoints as files
 from app.generators import endpoints as generators
@@ -54,16 +55,19 @@ def create_app(
     settings: Settings | None = None,
     store: Store | None = None,
     kinds: tuple[Kind, ...] = KINDS,
+    upload_tasks: str = TASKS,
     families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
 ) -> FastAPI:
     """Return the app. By default the settings come from the environment and the store from the settings.
+
+    `upload_tasks` names the tuple of tasks that an upload may label, as module:name.
 
     Raises:
         ValueError: a row of `kinds` is incomplete.
         LookupError: a kind has no endpoints.
     """
     settings = settings or Settings()
-    services = Services.from_settings(settings, store, kinds, families)
+    services = Services.from_settings(settings, store, kinds, upload_tasks, families)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -7,6 +7,7 @@ from typing import Self
 
 from app.admission import UploadsInFlight
 from app.decoding.parent import Decoder
+from app.decoding.protocol import TASKS
 from app.listening import Listener
 from app.queueing import Queueing
 from app.store_probe import StoreProbe
@@ -39,9 +40,10 @@ class Services:
         settings: Settings,
         store: Store | None = None,
         kinds: tuple[Kind, ...] = KINDS,
+        upload_tasks: str = TASKS,
         families: Sequence[GeneratorFamily] = GENERATOR_FAMILIES,
     ) -> Self:
-        """Build all services; nothing is sent yet.
+        """Build all services; nothing is sent yet. `upload_tasks` names the tasks that an upload may label.
 
         Without `link_secret` the secret is random: links and cursors become invalid when the process ends, and are
         not valid in another app process.
@@ -57,7 +59,7 @@ class Services:
             ledger=Ledger.connect(url),
             queueing=Queueing(url),
             listener=Listener(url),
-            decoder=Decoder(settings),
+            decoder=Decoder(settings, upload_tasks),
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
             secret=secret.get_secret_value().encode() if secret else secrets.token_bytes(32),
             families=tuple(families),

@@ -1,8 +1,9 @@
-"""A labelset: real images with labels of one to three kinds, and the schema that says what the labels mean.
+"""A labelset: real images with labels for one or more tasks, and the schema that says what the labels mean.
 
 It is immutable. Its manifest is written last and pins every image and every label by digest.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
@@ -11,10 +12,17 @@ from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
 from contracts.ids import LabelsetId, TenantId
 from contracts.jobs import Idempotency
-from contracts.schemas import LabelSchema, TaskName
+from contracts.schemas import (
+    TASK_FIELDS,
+    TASK_NAMES,
+    LabelSchema,
+    TaskName,
+    WithParts,
+    rows_without,
+)
 
 NPY_TYPE = "application/x-npy"
-"""The media type of a depth map that came as float32 with NaN where nothing is known; others are 16-bit PNG."""
+"""The media type of a depth map in float32 with NaN for unknown; other depth maps are 16-bit PNG."""
 
 
 WarningCode = Literal[
@@ -32,7 +40,7 @@ WarningCode = Literal[
     "exif_turned",
     "files_skipped",
 ]
-"""Every warning that an upload may be taken with; docs/12-labels-and-tasks.md says what each means."""
+"""Every warning about an accepted upload; docs/12-labels-and-tasks.md says what each means."""
 
 
 class LabelsetWarning(Model):
@@ -62,18 +70,21 @@ class StoredKeypoints(Model):
 
 
 class DepthRange(Model):
-    """What is known of depth: the nearest and farthest value in the schema's unit, and in how many pixels."""
+    """The known depth: its nearest and farthest value in the schema's unit, and its number of pixels."""
 
     nearest: float
     farthest: float
     num_pixels: Annotated[int, Field(ge=1)]
 
 
-class LabelsetEntry(Model):
+class LabelsetEntry(WithParts):
     """One image and its labels; a kind of label that it lacks is None.
 
     `class_pixels` counts the mask's pixels by class index; `visibility` is that of each keypoint.
     """
+
+    # The label of a further task, under the task's name.
+    __pydantic_extra__: dict[str, Artefact] = Field(init=False)
 
     name: str
     image: Artefact
@@ -88,24 +99,19 @@ class LabelsetEntry(Model):
     depth_range: DepthRange | None = None
 
     def label(self, task: TaskName) -> Artefact | None:
-        """The label that `task` learns from."""
-        labels = {"segmentation": self.mask, "keypoints": self.keypoints, "depth": self.depth}
-        return labels[task]
+        """Return the label that `task` learns from."""
+        fields = {row.task: next(iter(row.entry)) for row in TASK_FIELDS}
+        label: Artefact | None = getattr(self, fields.get(task, task), None)
+        return label
 
-    def only(self, tasks: tuple[TaskName, ...]) -> Self:
-        """The same image with the labels of these tasks alone."""
-        gone: dict[str, object] = {}
-        if "segmentation" not in tasks:
-            gone |= {"mask": None, "class_pixels": (), "ignored_pixels": 0}
-        if "keypoints" not in tasks:
-            gone |= {"keypoints": None, "visibility": ()}
-        if "depth" not in tasks:
-            gone |= {"depth": None, "depth_range": None}
-        return self.model_copy(update=gone)
+    def only(self, tasks: Sequence[TaskName]) -> Self:
+        """Return the same image with the labels of these tasks alone."""
+        absent = {name: it for row in rows_without(tasks) for name, it in row.entry.items()}
+        return self._without(absent, tasks)
 
 
 class LabelsetManifest(Model):
-    """The whole labelset: what has one exists."""
+    """The whole labelset. A labelset exists once its manifest is stored."""
 
     tenant: TenantId
     id: LabelsetId
@@ -121,37 +127,37 @@ class LabelsetManifest(Model):
 
     @property
     def class_images(self) -> tuple[int, ...]:
-        """In how many images each class occurs, by class index."""
+        """The number of images in which each class occurs, by class index."""
         return _count([entry.class_pixels for entry in self.entries if entry.mask], least=1)
 
     @property
     def keypoint_images(self) -> tuple[int, ...]:
-        """In how many images each keypoint is labelled, covered or seen."""
+        """The number of images in which each keypoint is labelled, covered or seen."""
         return _count([entry.visibility for entry in self.entries if entry.keypoints], least=1)
 
     @property
     def keypoints_seen(self) -> tuple[int, ...]:
-        """In how many images each keypoint is seen."""
+        """The number of images in which each keypoint is seen."""
         return _count([entry.visibility for entry in self.entries if entry.keypoints], least=2)
 
     @property
     def depth_range(self) -> DepthRange | None:
-        """What is known of depth in all images together."""
-        known = [entry.depth_range for entry in self.entries if entry.depth_range]
-        if not known:
+        """The known depth of all images together."""
+        ranges = [entry.depth_range for entry in self.entries if entry.depth_range]
+        if not ranges:
             return None
         return DepthRange(
-            nearest=min(one.nearest for one in known),
-            farthest=max(one.farthest for one in known),
-            num_pixels=sum(one.num_pixels for one in known),
+            nearest=min(one.nearest for one in ranges),
+            farthest=max(one.farthest for one in ranges),
+            num_pixels=sum(one.num_pixels for one in ranges),
         )
 
     def num_labelled(self, task: TaskName) -> int:
-        """How many images have a label of this kind."""
+        """Return how many images have a label of this kind."""
         return sum(entry.label(task) is not None for entry in self.entries)
 
-    def only(self, tasks: tuple[TaskName, ...]) -> Self:
-        """The same images with the labels of these tasks alone; images that have none of them are left out."""
+    def only(self, tasks: Sequence[TaskName]) -> Self:
+        """Return the images that have labels of these tasks, with those labels alone."""
         entries = tuple(
             entry.only(tasks)
             for entry in self.entries
@@ -161,21 +167,19 @@ class LabelsetManifest(Model):
 
 
 def labelset_digest(labels: LabelSchema, entries: tuple[LabelsetEntry, ...]) -> str:
-    """The digest of a labelset's content: schema, and name, image and labels of every entry in order of name."""
-    pinned = sorted(
-        (
-            entry.name,
-            entry.image.sha256,
-            *(
-                label.sha256 if label else ""
-                for label in (entry.mask, entry.keypoints, entry.depth)
-            ),
-        )
-        for entry in entries
-    )
+    """Return the digest of a labelset's content: schema, and name, image and labels of every entry in order of name."""
+    pinned = sorted(_pin(entry) for entry in entries)
     return digest_of({"labels": labels.model_dump(mode="json"), "entries": pinned})
 
 
+def _pin(entry: LabelsetEntry) -> tuple[str, ...]:
+    """Return what identifies an entry. The label of a further task carries the task's name: the order is not fixed."""
+    own = [entry.label(task) for task in TASK_NAMES]
+    further = sorted(f"{task}:{label.sha256}" for task, label in entry.parts.items())
+    digests = [label.sha256 if label else "" for label in own]
+    return (entry.name, entry.image.sha256, *digests, *further)
+
+
 def _count(rows: list[tuple[int, ...]], *, least: int) -> tuple[int, ...]:
-    """For each column, in how many rows it holds at least `least`."""
+    """Return for each column the number of rows that hold at least `least`."""
     return tuple(sum(value >= least for value in column) for column in zip(*rows, strict=True))

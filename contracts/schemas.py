@@ -1,18 +1,89 @@
 """The label schema: which kinds of label there are (classes, keypoints, depth) and what each means.
 
-The same shape stands in an upload's labelset.json, in the requests of fits and batches, and in their answers.
+The same model describes labelset.json of an upload, the requests of fits and batches, and their answers.
+
+Three tasks have their own fields, one row each in `TASK_FIELDS`. Any other task keeps its parts under its own name: its
+schema in `LabelSchema`, its label in `LabelsetEntry`, its measures in `TaskMetrics`. The place where such a part enters
+(an upload) validates it with the task's own model; inside the service it is read back as it was written.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, cast
 
-from pydantic import AliasChoices, Field, StringConstraints, model_validator
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from contracts.base import Model
 
-TaskName = Literal["segmentation", "keypoints", "depth"]
-TASK_NAMES: tuple[TaskName, ...] = ("segmentation", "keypoints", "depth")
-"""Every task, in the order in which they are always named."""
+
+@dataclass(frozen=True)
+class TaskFields:
+    """The fields of one task, each with its value where the task is absent.
+
+    `schema`: of `LabelSchema`; the first of them declares the task. `entry`: of `LabelsetEntry`; the first of them is
+    the label's file.
+    """
+
+    task: str
+    schema: Mapping[str, Any]
+    entry: Mapping[str, Any]
+
+
+TASK_FIELDS = (
+    TaskFields(
+        "segmentation",
+        schema={"classes": (), "colors": None},
+        entry={"mask": None, "class_pixels": (), "ignored_pixels": 0},
+    ),
+    TaskFields(
+        "keypoints", schema={"keypoints": None}, entry={"keypoints": None, "visibility": ()}
+    ),
+    TaskFields("depth", schema={"depth": None}, entry={"depth": None, "depth_range": None}),
+)
+
+TASK_NAMES = tuple(row.task for row in TASK_FIELDS)
+"""The tasks with their own fields, in the order in which all lists name tasks; other tasks follow them."""
+
+TaskName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$"),
+    # The API's document names the tasks that every server has.
+    WithJsonSchema({"enum": list(TASK_NAMES), "type": "string"}),
+]
+
+JsonObject = dict[str, Any]
+
+
+class WithParts(Model):
+    """A model with a part for each further task, under the task's name."""
+
+    # The API's document shows the tasks that every server has, so it allows no other field.
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The parts of the tasks that have no fields here."""
+        return dict(self.model_extra or {})
+
+    def _without(self, absent: Mapping[str, Any], tasks: Sequence[TaskName]) -> Self:
+        """Return a copy with the fields in `absent` set to their values, and the parts of `tasks` alone."""
+        kept = {name: part for name, part in self.parts.items() if name in tasks}
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        copy = type(self).model_construct(self.model_fields_set, **{**fields, **absent, **kept})
+        return cast("Self", copy)  # the checker names the class that declares this method
+
+
+def rows_without(tasks: Sequence[TaskName]) -> list[TaskFields]:
+    """Return the rows of the tasks that are not in `tasks`."""
+    return [row for row in TASK_FIELDS if row.task not in tasks]
+
 
 MAX_LABEL_VALUE = 255
 """Masks are 8 bits deep."""
@@ -22,7 +93,7 @@ MAX_KEYPOINTS = 256
 
 LabelName = Annotated[
     str,
-    # Control characters are refused: names go into tables, logs and file names of whoever reads a labelset.
+    # No control characters: readers put names into tables, logs and file names.
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"
     ),
@@ -34,8 +105,8 @@ Color = tuple[Byte, Byte, Byte]
 class KeypointSchema(Model):
     """The keypoints by name, and the lines that join them.
 
-    `reference` names two keypoints whose distance is the length by which errors are judged (of a head: its top and
-    the chin). Without it, that is the height of the box around an image's keypoints.
+    `reference` names two keypoints. Their distance is the length that errors are compared with (for a head: its top and
+    the chin). Without it, that length is the height of the box around an image's keypoints.
     """
 
     names: Annotated[tuple[LabelName, ...], Field(min_length=1, max_length=MAX_KEYPOINTS)]
@@ -45,11 +116,11 @@ class KeypointSchema(Model):
     @model_validator(mode="after")
     def _check(self) -> Self:
         _check_distinct("keypoint", self.names)
-        named = {name for line in self.skeleton for name in line} | set(self.reference or ())
-        strangers = sorted(named - set(self.names))
-        if strangers:
+        used = {name for line in self.skeleton for name in line} | set(self.reference or ())
+        unknown = sorted(used - set(self.names))
+        if unknown:
             raise ValueError(
-                f"skeleton and reference may only name keypoints of the schema, not {', '.join(strangers)}"
+                f"skeleton and reference may only name keypoints of the schema, not {', '.join(unknown)}"
             )
         if self.reference and self.reference[0] == self.reference[1]:
             raise ValueError(
@@ -59,9 +130,9 @@ class KeypointSchema(Model):
 
 
 class DepthSchema(Model):
-    """What the values of a depth map mean: a 16-bit value times `scale` is the depth in `unit`.
+    """The meaning of a depth map's values: a 16-bit value times `scale` is the depth in `unit`.
 
-    `unknown` is the value that says nothing is known; None where every value is a depth.
+    `unknown` is the value of pixels without a known depth; None where every value is a depth.
     """
 
     unit: Annotated[str, StringConstraints(min_length=1, max_length=32)] = "m"
@@ -69,13 +140,14 @@ class DepthSchema(Model):
     unknown: Annotated[int, Field(ge=0, le=MAX_DEPTH_VALUE)] | None = 0
 
 
-class LabelSchema(Model):
+class LabelSchema(WithParts):
     """The kinds of label: classes in the order of their index, keypoints, depth. At least one of the three.
 
     `ignore_index` means "no label here". `colors` has one color for each class, in the same order. Without it, viewers
     show the palette of PASCAL VOC. Input may spell it `colours`, as version 0.1 did.
     """
 
+    __pydantic_extra__: dict[str, JsonObject] = Field(init=False)
     classes: Annotated[tuple[LabelName, ...], Field(max_length=255)] = ()
     ignore_index: Annotated[int, Field(ge=0, le=MAX_LABEL_VALUE)] = MAX_LABEL_VALUE
     colors: Annotated[
@@ -96,33 +168,24 @@ class LabelSchema(Model):
 
     @property
     def num_classes(self) -> int:
-        """How many classes there are, the ignored value not counted."""
+        """The number of classes, without the ignored value."""
         return len(self.classes)
 
     @property
     def tasks(self) -> tuple[TaskName, ...]:
-        """The tasks that can be learnt from such labels."""
-        has = {
-            "segmentation": bool(self.classes),
-            "keypoints": self.keypoints is not None,
-            "depth": self.depth is not None,
-        }
-        return tuple(task for task in TASK_NAMES if has[task])
+        """The tasks that can be learned from such labels."""
+        declared = {row.task: next(iter(row.schema)) for row in TASK_FIELDS}
+        own = [task for task, field in declared.items() if getattr(self, field)]
+        return (*own, *self.parts)
 
     def only(self, tasks: Sequence[TaskName]) -> Self:
-        """The schema of these tasks alone."""
-        gone: dict[str, object] = {}
-        if "segmentation" not in tasks:
-            gone |= {"classes": (), "colors": None}
-        if "keypoints" not in tasks:
-            gone["keypoints"] = None
-        if "depth" not in tasks:
-            gone["depth"] = None
-        return self.model_copy(update=gone)
+        """Return the schema of these tasks alone."""
+        absent = {name: it for row in rows_without(tasks) for name, it in row.schema.items()}
+        return self._without(absent, tasks)
 
     def _check_classes(self) -> None:
         if len(self.classes) == 1:
-            raise ValueError("one class alone tells nothing apart: name a background as well")
+            raise ValueError("expected at least two classes, got one: name a background as well")
         _check_distinct("class", self.classes)
         if self.ignore_index < len(self.classes):
             raise ValueError(
@@ -136,10 +199,12 @@ class LabelSchema(Model):
                 f"there are {len(self.classes)} classes but {len(colors)} colors; give one for each class, in order"
             )
         if len(set(colors)) != len(colors):
-            raise ValueError("two classes have the same color; give each class a color of its own")
+            raise ValueError("two classes have the same color; give each class a different color")
 
 
 def _check_distinct(what: str, names: tuple[str, ...]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise ValueError(f"{what} names must differ, but {', '.join(repeated)} came more than once")
+        raise ValueError(
+            f"{what} names must differ, but {', '.join(repeated)} occur more than once"
+        )

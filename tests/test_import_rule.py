@@ -135,12 +135,22 @@ def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing:
         ("app/decoding", "fastapi", "app.decoding.crossing -> fastapi"),
         ("app/http", "app.jobs.service", "app.http.crossing -> app.jobs.service"),
         ("app/fits", "app.uploads.endpoints", "app.fits.crossing -> app.uploads.endpoints"),
+        (
+            "models/tasks",
+            "models.labels.training",
+            "models.tasks.crossing -> models.labels.training",
+        ),
+        (
+            "workers/codecs",
+            "workers.runtime.jobs",
+            "workers.codecs.crossing -> workers.runtime.jobs",
+        ),
     ],
 )
-def test_a_crossing_inside_the_app_breaks_the_check(
+def test_a_crossing_inside_a_room_breaks_the_check(
     checkout: Path, folder: str, target: str, report: str
 ) -> None:
-    """One forbidden import between the folders of the app makes the check fail."""
+    """One forbidden import between the folders of a room makes the check fail."""
     (checkout / folder / "crossing.py").write_text(f'"""A crossing."""\n\nimport {target}\n')
     result = check_imports(checkout)
     assert result.returncode != 0

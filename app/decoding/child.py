@@ -8,7 +8,9 @@ import errno
 import resource
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 
 from PIL import Image
 
@@ -31,6 +33,7 @@ from app.decoding.protocol import (
     DecodeResult,
 )
 from app.decoding.refusal import Notices, Refused, reading
+from app.decoding.task import UploadTask
 from app.decoding.upload_schema import read_schema, source_of_schema
 from contracts.errors.tree import Flaw
 
@@ -53,7 +56,8 @@ def decode(job: DecodeJob, folder: Path) -> DecodeResult:
 def _prepare(job: DecodeJob, folder: Path) -> tuple[EntryDecoder | None, list[Flaw]]:
     """Return the decoder of the upload's entries, and the flaws of the upload as a whole."""
     notices = Notices()
-    files = sort_files(_files(job, folder), notices)
+    tasks: Sequence[UploadTask] = resolve_name(job.tasks)
+    files = sort_files(_files(job, folder), notices, [task.part for task in tasks])
     flaws = check_images(files, job.limits.max_images)
     if flaws:
         return None, flaws
@@ -62,13 +66,20 @@ def _prepare(job: DecodeJob, folder: Path) -> tuple[EntryDecoder | None, list[Fl
         _note_file(folder, files.coco.name)
         with reading(files.coco.name, "COCO JSON"):
             coco = read_coco(files.coco, job.limits)
-    upload = read_schema(job, files, coco, notices)
+    models = {task.part.task: task.schema for task in tasks if task.schema}
+    upload = read_schema(job, files, coco, notices, models)
     labels = None
     if files.coco and coco:
         budget = Budget(job.limits.max_coco_drawn_pixels)
         labels = CocoLabels(coco, files.coco.name, upload.labels, budget, notices)
     decoder = EntryDecoder(
-        files, labels, upload, limits=job.limits, out=folder / OUT, notices=notices
+        files,
+        labels,
+        upload,
+        limits=job.limits,
+        out=folder / OUT,
+        notices=notices,
+        tasks=tasks,
     )
     schema_source = source_of_schema(job, files)
     return decoder, check_parts(files, upload.labels, decoder.annotated, schema_source)

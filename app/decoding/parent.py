@@ -16,6 +16,7 @@ from app.decoding.protocol import (
     OUT,
     READING,
     RESULT,
+    TASKS,
     DecodedFile,
     DecodeJob,
     DecodeLimits,
@@ -55,9 +56,13 @@ def limits_of(settings: Settings) -> DecodeLimits:
 
 
 class Decoder:
-    """Runs decoding children, a few at a time, because each may use its full memory limit."""
+    """Runs decoding children, a few at a time, because each may use its full memory limit.
 
-    def __init__(self, settings: Settings) -> None:
+    `tasks` names the tuple of tasks that the children read.
+    """
+
+    def __init__(self, settings: Settings, tasks: str = TASKS) -> None:
+        self.tasks = tasks
         self._wall = settings.decode_wall
         self._free = threading.BoundedSemaphore(settings.max_decoders)
 

@@ -12,7 +12,7 @@ from pydantic import AliasChoices, Field
 from contracts.base import Model, Sha256
 from contracts.errors.tree import Flaw
 from contracts.labelsets import NPY_TYPE, DepthRange, LabelsetWarning
-from contracts.schemas import Color, LabelSchema
+from contracts.schemas import Color, LabelSchema, WithParts
 
 JOB = "job.json"
 RESULT = "result.json"
@@ -21,6 +21,9 @@ READING = "reading"
 """The file with the name of the upload's file being read, for an error message if the child is killed."""
 DISK_FULL = 75
 """The child's exit status when the disk is full (EX_TEMPFAIL): the upload may be valid."""
+
+TASKS = "app.decoding.tasks:TASKS"
+"""The tasks that an upload may label. The name crosses to the child, since its modules need NumPy."""
 
 Suffix = Literal["png", "npy", "json"]
 MEDIA_TYPES: dict[Suffix, str] = {"png": "image/png", "npy": NPY_TYPE, "json": "application/json"}
@@ -54,13 +57,14 @@ class SpooledFile(Model):
 class DecodeJob(Model):
     """One upload: an archive, or single files with the names that they would have in an archive.
 
-    `schema_text` replaces labelset.json.
+    `schema_text` replaces labelset.json. `tasks` names the tuple of tasks that the child reads, as module:name.
     """
 
     archive: Path | None
     files: tuple[SpooledFile, ...]
     schema_text: str | None
     limits: DecodeLimits
+    tasks: str = TASKS
 
 
 class DecodedFile(Model):
@@ -76,20 +80,22 @@ class DecodedFile(Model):
         return f"{self.sha256}.{self.suffix}"
 
 
-class DecodedEntry(Model):
+class DecodedEntry(WithParts):
     """One image in RGB with its labels: 8-bit class indices, keypoints in schema order, 16-bit or float32 depth."""
 
+    # The label of a further task, under the task's name.
+    __pydantic_extra__: dict[str, DecodedFile] = Field(init=False)
     name: str
     image: DecodedFile
-    mask: DecodedFile | None
-    keypoints: DecodedFile | None
-    depth: DecodedFile | None
+    mask: DecodedFile | None = None
+    keypoints: DecodedFile | None = None
+    depth: DecodedFile | None = None
     height_px: int
     width_px: int
-    class_pixels: tuple[int, ...]
-    ignored_pixels: int
-    visibility: tuple[int, ...]
-    depth_range: DepthRange | None
+    class_pixels: tuple[int, ...] = ()
+    ignored_pixels: int = 0
+    visibility: tuple[int, ...] = ()
+    depth_range: DepthRange | None = None
 
 
 class UploadSchema(LabelSchema):

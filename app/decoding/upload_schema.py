@@ -13,6 +13,8 @@ from app.decoding.protocol import DecodeJob, UploadSchema
 from app.decoding.refusal import Notices, Refused, reason
 from app.decoding.texts import read_text
 from app.messages import describe, place_of
+from contracts.base import Model
+from contracts.schemas import TaskName
 
 _OLD_SPELLINGS = {"colours": "colors", "ignore_colour": "ignore_color"}
 """Fields of version 0.1, which are still read."""
@@ -28,9 +30,16 @@ def source_of_schema(job: DecodeJob, files: SortedFiles) -> SchemaSource:
 
 
 def read_schema(
-    job: DecodeJob, files: SortedFiles, coco: CocoFile | None, notices: Notices
+    job: DecodeJob,
+    files: SortedFiles,
+    coco: CocoFile | None,
+    notices: Notices,
+    models: Mapping[TaskName, type[Model]],
 ) -> UploadSchema:
-    """Return the schema. A COCO file adds what labelset.json omits. Raises `Refused` if it is missing or invalid."""
+    """Return the schema. A COCO file adds what labelset.json omits. Raises `Refused` if it is missing or invalid.
+
+    `models` are those of the tasks for which `LabelSchema` has no fields.
+    """
     source = source_of_schema(job, files)
     if job.schema_text is None and files.schema is None and coco is None:
         detail = (
@@ -44,21 +53,27 @@ def read_schema(
     if coco is not None and files.coco is not None:
         derived = derive_schema(coco, files.coco.name, notices, own_classes="classes" in declared)
         # The COCO file is the cause, so the refusal must name it and not the schema.
-        if not {"classes", "keypoints", "depth"} & {*derived, *declared}:
+        if not {"classes", "keypoints", "depth", *models} & {*derived, *declared}:
             check_labels_something(coco, files.coco.name)
         if "classes" in declared and not files.labels("segmentation") and not coco.has_regions:
             check_labels_something(coco, files.coco.name)
+    _check_names(declared, models, source)
+    part = ""
     try:
-        return UploadSchema.model_validate({**derived, **declared})
+        upload = UploadSchema.model_validate({**derived, **declared})
+        for part in upload.parts:
+            models[part].model_validate(upload.parts[part])
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in place_of(first))
+        places = (*([part] if part else []), *place_of(first))
+        where = ".".join(str(place) for place in places)
         # The invalid field may come from the COCO file instead of labelset.json.
         if where and where.partition(".")[0] in derived.keys() - declared.keys() and files.coco:
             source = SchemaSource(file=files.coco.name)
         prefix = f"{where}: " if where else ""
         detail = f"{prefix}{describe(first)} Correct the schema."
         raise Refused(source.file, detail, pointer=source.pointer) from error
+    return upload
 
 
 def _parse(text: str | None, source: SchemaSource) -> Mapping[str, Any]:
@@ -75,6 +90,18 @@ def _parse(text: str | None, source: SchemaSource) -> Mapping[str, Any]:
         detail = f"Expected one JSON object, got {kind.get(type(parsed), 'a number')}. Correct the schema."
         raise Refused(source.file, detail, pointer=source.pointer)
     return parsed
+
+
+def _check_names(
+    declared: Mapping[str, Any], models: Mapping[TaskName, type[Model]], source: SchemaSource
+) -> None:
+    """Raise `Refused` for a field that neither the schema nor a task has."""
+    unknown = next(
+        iter(declared.keys() - {*UploadSchema.model_fields, *_OLD_SPELLINGS, *models}), None
+    )
+    if unknown is not None:
+        detail = f"{unknown[:64]}: {describe({'type': 'extra_forbidden'})} Correct the schema."
+        raise Refused(source.file, detail, pointer=source.pointer)
 
 
 def _check_spelling(declared: Mapping[str, Any], source: SchemaSource) -> None:

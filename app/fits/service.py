@@ -22,7 +22,7 @@ from contracts.fits.options import (
 from contracts.generators.generator import StoredGenerator
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
-from contracts.schemas import LabelSchema, TaskName
+from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 
 def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:
@@ -148,6 +148,11 @@ def _tasks(
     available = labelset.labels.tasks
     if requested is None:
         return available
+    tasks = tuple(dict.fromkeys((*TASK_NAMES, *available)))
+    for index, task in enumerate(requested):
+        if task not in tasks:
+            detail = f"Expected one of {', '.join(tasks)}, got '{task}'."
+            raise InvalidRequest.at(f"/options/tasks/{index}", detail)
     missing = [task for task in requested if task not in available]
     if missing:
         detail = (

@@ -144,6 +144,7 @@ def _job_of(upload: Upload, services: Services) -> DecodeJob:
         files=tuple(upload.files),
         schema_text=upload.schema_text,
         limits=limits_of(services.settings),
+        tasks=services.decoder.tasks,
     )
 
 
@@ -213,13 +214,15 @@ def _manifest(
 
 def _entry(entry: DecodedEntry, store: Callable[[DecodedFile], Artefact]) -> LabelsetEntry:
     """Return the entry with its files as stored objects, which `store` returns."""
-    own = entry.model_dump(exclude={"image", "mask", "keypoints", "depth"})
+    further = {task: store(file) for task, file in entry.parts.items()}
+    own = entry.model_dump(exclude={"image", "mask", "keypoints", "depth", *further})
     return LabelsetEntry(
         image=store(entry.image),
         mask=store(entry.mask) if entry.mask else None,
         keypoints=store(entry.keypoints) if entry.keypoints else None,
         depth=store(entry.depth) if entry.depth else None,
         **own,
+        **further,
     )
 
 

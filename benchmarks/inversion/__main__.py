@@ -44,8 +44,9 @@ from models.inversion.perceptual import PerceptualDistance, distances
 from models.inversion.spacing import measure_spacing
 from models.inversion.squeezenet import SqueezeNetDistance
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import train_ensemble
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import Labels, TaskSet
 from workers.fitting.perceptual_ports import read_mounted
 
 
@@ -136,8 +137,8 @@ def _fit(domain: Domain, inverted: Inverted, seed: int) -> tuple[float, float | 
     ensemble = train_ensemble(
         domain.generator,
         inverted.labelled.codes,
-        Labels(label_px=px, masks=domain.masks),
-        tasks=TaskSet(segmentation=SegmentationTask(domain.num_classes)),
+        Labels(label_px=px, segmentation=domain.masks),
+        tasks=TaskSet(SegmentationTask(domain.num_classes)),
         options=ensemble_options(),
         seed=seed,
     )

@@ -30,9 +30,10 @@ from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.features import SYNTHESIS_BATCH
 from models.labels.label_generator import LabelGenerator
-from models.labels.metrics import ConfusionMatrix
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import train_ensemble
+from models.tasks.segmentation import ClassVotes, SegmentationTask
+from models.tasks.segmentation_scores import ConfusionMatrix
+from models.tasks.task_set import Labels, TaskSet
 
 PAPER = "paper"
 Figures = dict[str, float]
@@ -48,8 +49,7 @@ class Score:
 
     def add(self, fitted: LabelGenerator, taps: Taps, truth: Tensor) -> None:
         """Label some images and compare them with the truth."""
-        votes = fitted.label(taps).segmentation
-        assert votes is not None
+        votes = fitted.label(taps).of(ClassVotes)
         predicted = votes.probabilities.argmax(dim=1)
         self.confusion.add(predicted, truth)
         self.scores.append(votes.scores)
@@ -132,8 +132,8 @@ def fit_paper(generator: Generator, coded: Coded, *, seed: int) -> Ensemble:
     return train_ensemble(
         generator,
         coded.ws,
-        Labels(label_px=generator.config.image_px, masks=coded.masks),
-        tasks=TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES))),
+        Labels(label_px=generator.config.image_px, segmentation=coded.masks),
+        tasks=TaskSet(SegmentationTask(len(CLASS_NAMES))),
         options=ensemble_options(kind="paper"),
         seed=seed,
     )

@@ -14,8 +14,6 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-import torch
-
 from benchmarks.defaults import ensemble_options, inversion_options
 from benchmarks.inversion.codes import CodeStore, Networks
 from benchmarks.labels.quality import SAMPLE_SEED, generated_truth
@@ -27,8 +25,8 @@ from models.generators.generator import Synthesis
 from models.generators.stylegan2.generator import Generator, NoiseMode
 from models.generators.stylegan2.layers import channels_last
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import Labels
 from models.labels.training import train_ensemble
+from models.tasks.task_set import Labels
 
 
 @dataclass(frozen=True)
@@ -100,8 +98,8 @@ def main() -> None:
 def _generated(generator: Generator, folder: Path, count: int) -> Portraits:
     """Return samples labelled by the reference segmenter."""
     ws, masks = generated_truth(generator, reference_segmenter(folder), SAMPLE_SEED, count)
-    labels = Labels(label_px=generator.config.image_px, masks=masks)
-    return Portraits(ws, labels, head_px=torch.ones(count))
+    labels = Labels(label_px=generator.config.image_px, segmentation=masks)
+    return Portraits(ws, labels)
 
 
 def _score(

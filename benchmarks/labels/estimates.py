@@ -27,8 +27,9 @@ from examples.portraits.many import render_many
 from examples.portraits.splits import seed_of
 from models.generators.stylegan2.generator import Generator
 from models.labels.label_generator import LabelGenerator
+from workers.codecs.registry import TASKS
 from workers.fitting.estimates import estimate
-from workers.fitting.pairs import ImageLabels, Pairs
+from workers.fitting.pairs import Pairs
 from workers.fitting.scoring import Scorer
 from workers.fitting.tasks import Trainer
 from workers.runtime.micro_batches import MicroBatches
@@ -55,8 +56,12 @@ class Portraits:
         pairs = Pairs(
             names=tuple(str(index) for index in indices),
             images=tuple(one.image for one in truth),
-            labels=tuple(ImageLabels(one.mask, one.keypoints, one.depth) for one in truth),
+            labels=tuple(
+                {"segmentation": one.mask, "keypoints": one.keypoints, "depth": one.depth}
+                for one in truth
+            ),
             schema=SCHEMA,
+            codecs=TASKS,
             px=(IMAGE_PX, IMAGE_PX),
         )
         return cls(codes.labelled(split, draw, count).ws, pairs)
@@ -69,6 +74,7 @@ class Portraits:
             images=tuple(self.pairs.images[place] for place in chosen),
             labels=tuple(self.pairs.labels[place] for place in chosen),
             schema=self.pairs.schema,
+            codecs=self.pairs.codecs,
             px=self.pairs.px,
         )
         return Portraits(self.ws[chosen], pairs)
@@ -156,11 +162,12 @@ def _by_class(predicted: TaskMetrics, true: TaskMetrics) -> list[tuple[float, fl
 
 
 def _score(label_generator: LabelGenerator, heldout: Portraits) -> TaskMetrics:
-    scorer, pairs = Scorer(SCHEMA), heldout.pairs
+    pairs = heldout.pairs
+    scorer = Scorer(pairs.codecs, pairs.schema, pairs.px)
     for chosen in torch.arange(len(pairs)).split(MICRO_BATCH):
         places = chosen.tolist()
         rendered = label_generator.render(heldout.ws[chosen])
-        scorer.add(rendered, pairs.label_tensors(places), pairs.reference_px(places))
+        scorer.add(rendered, pairs.label_tensors(places))
     return scorer.metrics()
 
 

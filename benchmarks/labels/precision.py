@@ -25,8 +25,8 @@ from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.features import SYNTHESIS_BATCH
 from models.labels.label_generator import LabelGenerator, to_bytes
-from models.labels.votes import ClassVotes
 from models.sampling import Candidate, latents
+from models.tasks.segmentation import ClassVotes
 
 SAMPLE_SEED = 7
 MARGIN = 0.02
@@ -90,10 +90,8 @@ def _compare(generator: Generator, ensemble: Ensemble, ws: Tensor) -> dict[str, 
     agreement = Agreement()
     both = [LabelGenerator(each, ensemble) for each in (generator, _lowered(generator))]
     for part in ws.split(MICRO_BATCH):
-        votes = [each.label(each.generator.synthesize(part).taps).segmentation for each in both]
+        votes = [each.label(each.generator.synthesize(part).taps).of(ClassVotes) for each in both]
         exact, lowered = votes
-        assert exact is not None
-        assert lowered is not None
         agreement.add(exact, lowered)
     return agreement.figures()
 

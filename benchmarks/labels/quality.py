@@ -27,10 +27,11 @@ from benchmarks.segmenter.reference import reference_segmenter, worn_shares
 from examples.portraits.classes import CLASS_NAMES
 from models.generators.stylegan2.generator import Generator
 from models.labels.label_generator import LabelGenerator, to_bytes
-from models.labels.metrics import ConfusionMatrix
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import train_ensemble
 from models.sampling import Candidate, latents
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.segmentation_scores import ConfusionMatrix
+from models.tasks.task_set import Labels, TaskSet
 
 LABELS = (16, 50)
 NUM_CEILING = 500
@@ -109,8 +110,8 @@ def _fit_and_score(
     generator: Generator, ws: Tensor, masks: Tensor, truth: Truth, *, seed: int
 ) -> Quality:
     """Fit an ensemble on codes and masks, and score it on both kinds of truth."""
-    labels = Labels(label_px=generator.config.image_px, masks=masks)
-    tasks = TaskSet(segmentation=SegmentationTask(len(CLASS_NAMES)))
+    labels = Labels(label_px=generator.config.image_px, segmentation=masks)
+    tasks = TaskSet(SegmentationTask(len(CLASS_NAMES)))
     options = ensemble_options()
     ensemble = train_ensemble(generator, ws, labels, tasks=tasks, options=options, seed=seed)
     fitted = LabelGenerator(generator, ensemble)
@@ -126,9 +127,8 @@ def confusion_of(
     """Label codes and compare the masks with the true ones."""
     confusion = ConfusionMatrix(num_classes)
     for codes, truth in zip(ws.split(MICRO_BATCH), masks.split(MICRO_BATCH), strict=True):
-        predicted = fitted.render(codes).masks
-        if predicted is not None:
-            confusion.add(predicted.long(), truth)
+        predicted = fitted.render(codes).labels["segmentation"]["masks"]
+        confusion.add(predicted.long(), truth)
     return confusion
 
 

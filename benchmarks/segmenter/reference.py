@@ -24,7 +24,7 @@ from benchmarks.segmenter.network import Segmenter, SegmenterConfig, build_segme
 from benchmarks.segmenter.renderings import cached_renderings
 from benchmarks.segmenter.training import TrainingOptions, train_segmenter
 from examples.portraits.classes import CLASS_NAMES, Part
-from models.labels.metrics import ConfusionMatrix
+from models.tasks.segmentation_scores import ConfusionMatrix
 from workers.runtime.weights import read_network, write_network
 
 NAME = "reference-segmenter"

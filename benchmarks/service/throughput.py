@@ -25,6 +25,7 @@ from contracts.jobs import JobRef
 from models.sampling import Candidate
 from state import keys, records
 from workers.codecs.tars import TarWriter
+from workers.codecs.task import codecs_of
 from workers.families.table import FAMILIES
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
@@ -124,9 +125,11 @@ def _bare_seconds(service: Service, batch: str) -> tuple[float, float]:
         seed=request.seed,
         truncation=request.truncation,
     )
+    codecs = codecs_of(service.machine.tasks, request.labels)
     with TarWriter(io.BytesIO()) as tar:
         for sample in renderer.render([Candidate(index) for index in range(request.n)]):
-            tar.add(sample.index, sample.encode(request.labels, request.image_format))
+            files = sample.encode(codecs, request.labels, request.image_format)
+            tar.add(sample.index, files)
     return time.monotonic() - began, time.process_time() - processor_began
 
 

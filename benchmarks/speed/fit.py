@@ -19,8 +19,9 @@ from benchmarks.speed.label_head import CHANNELS, random_generator
 from benchmarks.speed.memory import own_peak_bytes
 from models.generators.stylegan2.inversion.invert import Tools, invert
 from models.labels.ensemble import EnsembleKind
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import train_ensemble
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import Labels, TaskSet
 
 NUM_CLASSES = 19
 STEPS = 80
@@ -91,8 +92,8 @@ def _run(stage: str, px: int, count: int, kind: EnsembleKind) -> None:
         train_ensemble(
             generator,
             ws,
-            Labels(label_px=(px, px), masks=masks),
-            tasks=TaskSet(segmentation=SegmentationTask(NUM_CLASSES)),
+            Labels(label_px=(px, px), segmentation=masks),
+            tasks=TaskSet(SegmentationTask(NUM_CLASSES)),
             options=ensemble_options(steps=STEPS, kind=kind),
             seed=0,
         )

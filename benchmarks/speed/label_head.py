@@ -22,12 +22,13 @@ from benchmarks.speed.memory import own_peak_bytes
 from benchmarks.speed.naive_head import naive_label
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
-from models.labels.ensemble import INIT_DEVIATION, Ensemble, EnsembleConfig
+from models.labels.ensemble import INIT_STD, Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import SegmentationTask, TaskSet
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import TaskSet
 
 PAPER_HIDDEN = (256, 32)
-TASKS = TaskSet(segmentation=SegmentationTask(19))
+TASKS = TaskSet(SegmentationTask(19))
 CHANNELS = {
     64: (128, 128, 96, 48, 16),
     256: (512, 512, 512, 512, 512, 256, 128),
@@ -165,7 +166,7 @@ def random_generator(px: int) -> Generator:
 def _random(config: EnsembleConfig) -> Ensemble:
     ensemble = Ensemble(config)
     if ensemble.projection is not None:
-        ensemble.projection.data.normal_(std=INIT_DEVIATION)
+        ensemble.projection.data.normal_(std=INIT_STD)
     return ensemble.eval().requires_grad_(False)
 
 

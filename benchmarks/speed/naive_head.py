@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from models.arrays import Taps
 from models.labels.ensemble import Ensemble
-from models.labels.votes import Ballot
+from models.tasks.ballot import Ballot
 
 
 def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> Ballot:

@@ -1,16 +1,17 @@
-"""What a fit is worth: its reconstructions, its scores on held-out images, and a cross-validated estimate of them."""
+"""The quality of a fit: its reconstructions, its scores on held-out images, and a cross-validated estimate of them."""
 
 from pydantic import Field
 
 from contracts.base import Model, Sha256
+from contracts.schemas import JsonObject, WithParts
 
 
 class InvertedImage(Model):
     """How well the generator expresses one image.
 
-    `perceptual_distance` is in the features of the generator's discriminator; none without one. An image that is not
-    expressible is reconstructed hardly better than another sample would be, or without half of its fine detail: its
-    label says little.
+    `perceptual_distance` is in the features of the generator's discriminator; none without one. The reconstruction of
+    an image that is not expressible is hardly better than another sample, or lacks half of the fine detail: its label
+    teaches little.
     """
 
     name: str
@@ -20,10 +21,10 @@ class InvertedImage(Model):
 
 
 class KeypointMetrics(Model):
-    """How well keypoints are found. A number is None where no labelled point could be judged.
+    """The accuracy of keypoints. A number is None where no labelled point could be judged.
 
-    `pck` is the share of labelled points that are found within a tenth of the image's reference length, `point_pck` the
-    same for each keypoint; `visibility_accuracy` is the share of points whose being seen or not is told rightly.
+    `pck` is the share of labelled points with an error below a tenth of the image's reference length, `point_pck` the
+    same for each keypoint; `visibility_accuracy` is the share of points with the right visibility.
     """
 
     pck: float | None
@@ -33,7 +34,7 @@ class KeypointMetrics(Model):
 
 
 class DepthMetrics(Model):
-    """How well depth is told where it is known. A number is None where nothing is.
+    """The accuracy of depth where it is known. A number is None where no depth is known.
 
     `absrel` is the mean of |error| / truth, `rmse` the root mean square error in the labels' unit, `delta1` the share
     of pixels whose ratio to the truth is below 1.25.
@@ -44,13 +45,16 @@ class DepthMetrics(Model):
     delta1: float | None
 
 
-class TaskMetrics(Model):
-    """The score of each task that was judged; those of a task that was not are None.
+class TaskMetrics(WithParts):
+    """The score of each task with labels to compare with; None for the other tasks.
 
     A class that occurs in neither labels nor predictions has no IoU; `miou` is the mean over the classes that
     the labels contain, and none when every pixel is ignored. `ece` is the expected calibration error of the class
     probabilities.
     """
+
+    # The measures of a further task, under the task's name.
+    __pydantic_extra__: dict[str, JsonObject] = Field(init=False)
 
     miou: float | None = None
     class_iou: dict[str, float | None] = Field(default_factory=dict)
@@ -60,15 +64,17 @@ class TaskMetrics(Model):
 
 
 class HeldOut(TaskMetrics):
-    """The label generator on images it never trained on."""
+    """The label generator on images that it never trained on."""
 
     num_images: int
     reconstruction_psnr_db: float
     images: tuple[InvertedImage, ...]
 
 
-class ImageEstimate(Model):
-    """One image as the ensembles that never saw its label would have labelled it."""
+class ImageEstimate(WithParts):
+    """One image, labelled by the ensembles that never saw its label: one headline measure for each task."""
+
+    __pydantic_extra__: dict[str, float | None] = Field(init=False)
 
     name: str
     miou: float | None = None
@@ -79,7 +85,7 @@ class ImageEstimate(Model):
 class Estimate(TaskMetrics):
     """Cross-validated label quality: every image is scored by a smaller ensemble trained on the other folds.
 
-    A class in fewer than two images has no IoU of its own and counts as 0 in `miou`.
+    A class in fewer than two images has no IoU and counts as 0 in `miou`.
     `confusion[truth][predicted]` counts pixels of the labelled images; `worst_images` come worst first.
     """
 
@@ -100,13 +106,13 @@ class ImagePart(Model):
 
 
 class FitMetrics(Model):
-    """What a fit is worth. `training_miou` is on the images it trained on and flatters.
+    """The quality of a fit. `training_miou` is on the images it trained on, so it is too high for other images.
 
-    `framing` is the part of the images that is framed as the generator's own, none where the whole is; with the option
-    `framing: center` it is what the fit has looked at.
-    `estimate` is what can be known without further labelled images, and `advice` what to do about it.
-    `min_tap_px` says which of the generator's features are read: those of so many pixels and more.
-    `perceptual_sha256` are the mounted weights that the inversion weighed; none where it weighed none.
+    `framing` is the part of the images that is framed like the generator's samples, none for the whole image; with the
+    option `framing: center` it is the part that the fit used.
+    `estimate` needs no further labelled images; `advice` says how to improve it.
+    `min_tap_px`: the fit reads the generator's features of this many pixels and more.
+    `perceptual_sha256` are the mounted weights of the inversion's perceptual distance; none without them.
     """
 
     reconstruction_psnr_db: float

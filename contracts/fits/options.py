@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from contracts.base import LearningRate, Model, Sha256
-from contracts.schemas import TaskName
+from contracts.schemas import TASK_NAMES, TaskName
 
 InversionPreset = Literal["default", "paper"]
 EnsembleKind = Literal["compact", "paper"]
@@ -154,7 +154,13 @@ class FitOptions(Model):
     `ensemble` is one word, "compact" or "paper", or single values.
     """
 
-    tasks: Annotated[tuple[TaskName, ...], Field(min_length=1, max_length=3)] | None = None
+    tasks: (
+        Annotated[
+            tuple[TaskName, ...],
+            Field(min_length=1, max_length=16, json_schema_extra={"maxItems": len(TASK_NAMES)}),
+        ]
+        | None
+    ) = None
     inversion: InversionChoice = InversionChoice()
     ensemble: EnsembleKind | EnsembleChoice = EnsembleChoice()
     estimate: bool = True

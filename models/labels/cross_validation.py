@@ -1,7 +1,8 @@
-"""How labelled images are dealt into folds, so that each is judged by members that never saw its label.
+"""Folds of labelled images for cross-validation: each image is judged by members that never saw its label.
 
-With a handful of images a random deal easily puts both images of a rare class into one fold, and the members that judge
-them have never met it. So the rare are dealt first, one to each fold (after Sechidis et al., ECML 2011, algorithm 1).
+With few images, a random split often puts both images of a rare class into one fold, and the members that judge them
+never saw the class. So rare traits are dealt first, one to each fold (iterative stratification: Sechidis et al.,
+"On the stratification of multi-label data", ECML 2011, algorithm 1).
 """
 
 import torch
@@ -10,35 +11,36 @@ from torch import Tensor
 
 NUM_FOLDS = 5
 LEAVE_ONE_OUT_BELOW = 10
-"""With fewer images each is a fold of its own: a fifth of them would be missed too much in training."""
+"""With fewer images each image is one fold: training would miss a fifth of them too much."""
 
 Presence = Bool[Tensor, "images traits"]
 
 
 def num_folds(num_images: int) -> int:
-    """How many folds so many images are dealt into. Raises `ValueError` for fewer than two images."""
+    """Return the number of folds. Raises `ValueError` for fewer than two images."""
     if num_images < 2:
-        raise ValueError(
-            f"{num_images} images cannot be split; cross-validation needs two at least"
-        )
+        raise ValueError(f"expected at least two images for cross-validation, got {num_images}")
     return num_images if num_images < LEAVE_ONE_OUT_BELOW else NUM_FOLDS
 
 
 def deal_folds(presence: Presence, count: int, seed: int) -> list[Int[Tensor, " held_out"]]:
-    """Which images each of `count` folds holds out; every image once, in ascending order.
+    """Return the images that each of `count` folds holds out: every image once, in ascending order.
 
-    `presence` says which traits (classes, labelled keypoints) each image has. The images of the rarest trait that is
-    still to be dealt go first, each to the fold that has fewest of that trait, then fewest images.
+    `presence` [images, traits] has the traits (classes, labelled keypoints) of each image. Images of the rarest
+    remaining trait are dealt first, each to the fold with the fewest of that trait, then with the fewest images.
     """
     images, traits = presence.shape
-    random = torch.Generator().manual_seed(seed)
-    waiting = torch.randperm(images, generator=random).tolist()
+    rng = torch.Generator().manual_seed(seed)
+    waiting = torch.randperm(images, generator=rng).tolist()
     has = presence.int()
+    # [folds, traits]: how many images with each trait a fold holds.
     held = torch.zeros(count, traits, dtype=torch.int64)
     folds: list[list[int]] = [[] for _ in range(count)]
     while waiting:
+        # Algorithm 1, line 5: the trait with the fewest remaining examples, at least one.
         left = has[waiting].sum(dim=0)
         trait = int(left.where(left > 0, images + 1).argmin()) if bool(left.any()) else None
+        # Images without a remaining trait come last and only even out the sizes.
         image = next(i for i in waiting if trait is None or has[i, trait])
         fold = min(range(count), key=lambda k: _burden(folds[k], held[k], trait))
         folds[fold].append(image)
@@ -48,5 +50,5 @@ def deal_folds(presence: Presence, count: int, seed: int) -> list[Int[Tensor, " 
 
 
 def _burden(fold: list[int], held: Int[Tensor, " traits"], trait: int | None) -> tuple[int, int]:
-    """How full a fold is: of one trait first, of images then."""
+    """Return how full a fold is: first with one trait, then with images."""
     return (int(held[trait]) if trait is not None else 0, len(fold))

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from operator import itemgetter
 
 import torch
@@ -12,35 +12,27 @@ from torch import Tensor
 
 from models.arrays import Codes, PixelScores, Taps
 from models.generators.generator import Generator
-from models.labels.drawing import heat, pixel_centres
 from models.labels.hypercolumns import gather
-from models.labels.tasks import ABSENT, VISIBLE, Labels, TaskSet
+from models.tasks.task import Places, Targets
+from models.tasks.task_set import Labels, TaskSet
 
 SYNTHESIS_BATCH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnPixels:
-    """Hypercolumns [..., channels] with their labels; None for a task that is not learnt.
-
-    classes: [...], 255 = ignore. heat: [..., points], NaN where the keypoint is not labelled. visible: [..., points], 1
-    where the keypoint can be seen. depth: [...], NaN = unknown.
-    """
+    """Hypercolumns [..., channels] with the training targets of each task [..., ...], by the task's name."""
 
     columns: Tensor
-    classes: Tensor | None = None
-    heat: Tensor | None = None
-    visible: Tensor | None = None
-    depth: Tensor | None = None
+    targets: dict[str, Targets]
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "DrawnPixels":
-        """Return a copy with every tensor changed."""
-        changed = {
-            field.name: change(tensor)
-            for field in fields(self)
-            if (tensor := getattr(self, field.name)) is not None
+        """Return the same pixels with every tensor changed."""
+        targets = {
+            task: {name: change(tensor) for name, tensor in named.items()}
+            for task, named in self.targets.items()
         }
-        return DrawnPixels(**changed)
+        return DrawnPixels(columns=change(self.columns), targets=targets)
 
 
 @dataclass(frozen=True)
@@ -75,7 +67,6 @@ class LabelledFeatures:
     ) -> None:
         self.generator, self.codes, self._first_tap = generator, codes, first_tap
         self._labels, self._tasks, self._weigh = labels, tasks, weigh
-        self._centres = pixel_centres(labels.label_px, labels.device)
         self._cache_bytes = cache_bytes
         self._batch = min(most_images, synthesis_batch(generator, cache_bytes))
         fits = generator.layout.tap_bytes * len(codes) <= cache_bytes
@@ -102,27 +93,10 @@ class LabelledFeatures:
         return _Round(chosen, drawn, torch.randperm(drawn.numel(), device=drawn.device))
 
     def _drawn(self, drawn: _Round, columns: Tensor) -> DrawnPixels:
-        labels = self._labels_at(drawn.images[:, None], drawn.pixels)
-        both = DrawnPixels(columns=columns, **labels)
+        places = Places(drawn.images[:, None], drawn.pixels, self._labels.label_px)
+        targets = {task.name: task.targets(self._labels[task.name], places) for task in self._tasks}
+        both = DrawnPixels(columns=columns, targets=targets)
         return both.each(lambda values: values.flatten(0, 1)[drawn.order])
-
-    def _labels_at(
-        self, images: Int[Tensor, "chosen 1"], pixels: Int[Tensor, "chosen count"]
-    ) -> dict[str, Tensor]:
-        values: dict[str, Tensor] = {}
-        labels = self._labels
-        if labels.masks is not None:
-            values["classes"] = labels.masks.flatten(1)[images, pixels].long()
-        if labels.keypoints is not None and self._tasks.keypoints is not None:
-            points = labels.keypoints[images[:, 0]]
-            sigma_px = self._tasks.keypoints.sigma_px(labels.label_px)
-            unlabelled = (points[:, None, :, 2] == ABSENT).expand(-1, pixels.shape[1], -1)
-            around = heat(points, self._centres[pixels], sigma_px)
-            values["heat"] = around.masked_fill(unlabelled, math.nan)
-            values["visible"] = (points[:, None, :, 2] == VISIBLE).float().expand_as(around)
-        if labels.depth is not None:
-            values["depth"] = labels.depth.flatten(1)[images, pixels]
-        return values
 
     @torch.no_grad()
     def _read(self, rounds: Sequence[_Round]) -> list[Tensor]:

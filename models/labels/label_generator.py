@@ -9,10 +9,8 @@ from torch import Tensor
 
 from models.arrays import (
     ByteImages,
-    ByteMasks,
     Codes,
     Images,
-    Keypoints,
     PixelScores,
     Scores,
     Taps,
@@ -20,31 +18,26 @@ from models.arrays import (
 from models.generators.generator import Generator
 from models.labels.compact_head import head_of
 from models.labels.ensemble import Ensemble
-from models.labels.tasks import HIDDEN, VISIBLE
-from models.labels.votes import Ballot, ClassVotes, PointVotes
+from models.tasks.ballot import Ballot
+from models.tasks.task import TaskLabels
 
 COPIES_OF_OUTPUTS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rendered:
-    """Labelled images on the CPU; a field of a task that the fit has not learnt is None.
+    """Labelled images on the CPU.
 
-    images: pixels 0..255. masks: class indices. confidences: the probability of each pixel's class. keypoints: x, y and
-    a confidence in 0..1. visibility: as COCO counts it, 1 hidden or 2 visible. depth: in the unit of the labels.
-    uncertainty, scores: how much the members disagree at a pixel and in an image, by the first task that is present;
-    `task_scores` has an image's score by every task.
+    images: pixels 0..255. labels: those of each task, by its name (each task's file says what they hold).
+    uncertainty, scores: the disagreement of the members at a pixel and in an image, on the first task; `task_scores`
+    has the score of an image on every task.
     """
 
     images: ByteImages
     uncertainty: PixelScores
     scores: Scores
     task_scores: dict[str, Scores]
-    masks: ByteMasks | None = None
-    confidences: PixelScores | None = None
-    keypoints: Keypoints | None = None
-    visibility: UInt8[Tensor, "batch points"] | None = None
-    depth: PixelScores | None = None
+    labels: dict[str, TaskLabels]
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -86,39 +79,25 @@ class LabelGenerator:
         synthesis = self.generator.synthesize(codes)
         ballot = self.label(synthesis.taps)
         votes = ballot.votes
-        scores = {name: task_votes.scores.cpu() for name, task_votes in votes.items()}
+        scores = {task: task_votes.scores.cpu() for task, task_votes in votes.items()}
         first = next(iter(votes))
+        labels: dict[str, TaskLabels] = {
+            task: {name: tensor.cpu() for name, tensor in task_votes.labels().items()}
+            for task, task_votes in votes.items()
+        }
         return Rendered(
             images=to_bytes(synthesis.images),
             uncertainty=votes[first].uncertainty.cpu(),
             scores=scores[first],
             task_scores=scores,
-            **_classes(ballot.segmentation),
-            **_points(ballot.keypoints),
-            depth=ballot.depth.depth.cpu() if ballot.depth else None,
+            labels=labels,
         )
 
     @torch.no_grad()
     def label(self, taps: Taps) -> Ballot:
-        """What the members say of every task at every pixel of the label."""
+        """Return the members' votes on every task at every pixel of the label."""
         ballot = Ballot(self.ensemble.config.tasks, self.label_px)
         return ballot.count(self._head.maps(taps))
-
-
-def _classes(votes: ClassVotes | None) -> dict[str, Tensor]:
-    """The likeliest class of every pixel, with its probability."""
-    if votes is None:
-        return {}
-    confidences, classes = votes.probabilities.max(dim=1)
-    return {"masks": classes.byte().cpu(), "confidences": confidences.cpu()}
-
-
-def _points(votes: PointVotes | None) -> dict[str, Tensor]:
-    if votes is None:
-        return {}
-    keypoints, seen = votes.read()
-    visibility = torch.where(seen >= 0.5, VISIBLE, HIDDEN).byte()
-    return {"keypoints": keypoints.cpu(), "visibility": visibility.cpu()}
 
 
 def to_bytes(images: Images) -> ByteImages:

@@ -5,22 +5,23 @@ trained in one batched module, on hypercolumns gathered at sampled pixels only, 
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 
 import torch
 
-from models.arrays import Codes, PixelScores
+from models.arrays import Codes
 from models.generators.generator import Generator
 from models.labels.compact import compress
-from models.labels.drawing import labelled_pixels, place_weights
+from models.labels.drawing import labelled_pixels, pixel_weights
 from models.labels.ensemble import Ensemble, EnsembleConfig, EnsembleKind
 from models.labels.features import DrawnPixels, LabelledFeatures, synthesis_batch
-from models.labels.losses import total_loss
-from models.labels.scales import Scales
-from models.labels.tasks import Labels, TaskSet
+from models.tasks.keypoints import KeypointTask
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task import Scale
+from models.tasks.task_set import Labels, TaskSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,14 @@ class EnsembleOptions:
     boundary_share: float
     keypoint_share: float
 
+    @property
+    def focus_shares(self) -> dict[str, float]:
+        """The share of the pixels set aside for the focus of each task."""
+        return {
+            SegmentationTask.name: self.boundary_share,
+            KeypointTask.name: self.keypoint_share,
+        }
+
 
 def train_ensemble(
     generator: Generator,
@@ -69,7 +78,7 @@ def train_ensemble(
         ValueError: a task has no labels, or an image has nothing labelled.
     """
     labels = labels.of(tasks).to(codes.device)
-    _check_labelled(labels)
+    _check_labelled(labels, tasks)
     config = EnsembleConfig(
         tap_channels=generator.layout.tap_channels,
         tasks=tasks,
@@ -80,13 +89,13 @@ def train_ensemble(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         ensemble = Ensemble(config).to(codes.device)
-        scales = Scales.of(labels, tasks, options.balance)
+        scales = {task.name: task.scale(labels[task.name], options.balance) for task in tasks}
         data = LabelledFeatures(
             generator,
             codes,
-            scales.standardise(labels),
+            _standardize(labels, scales),
             tasks,
-            weigh=partial(_weights, scales=scales, tasks=tasks, options=options),
+            weigh=partial(pixel_weights, tasks=tasks, scales=scales, shares=options.focus_shares),
             first_tap=config.first_tap,
             cache_bytes=options.cache_bytes,
             most_images=options.images_per_round,
@@ -94,14 +103,14 @@ def train_ensemble(
         optimizer = torch.optim.Adam(ensemble.parameters(), lr=options.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
         for done, drawn in enumerate(_batches(data, options), start=1):
-            loss = total_loss(ensemble(drawn.columns), drawn, tasks)
+            loss = tasks.loss(ensemble(drawn.columns), drawn.targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
             schedule.step()
             if on_step is not None:
                 on_step(done, options.steps)
-        scales.undo(ensemble)
+        _undo(scales, ensemble)
     if options.kind == "compact":
         fitting = synthesis_batch(generator, options.cache_bytes)
         batch = min(fitting, options.images_per_round)
@@ -111,17 +120,21 @@ def train_ensemble(
     return ensemble.eval().requires_grad_(False)
 
 
-def _weights(
-    labels: Labels, *, scales: Scales, tasks: TaskSet, options: EnsembleOptions
-) -> PixelScores:
-    """Return the probability of each pixel to be drawn, up to a factor per image."""
-    place = place_weights(
-        labels,
-        tasks,
-        boundary_share=options.boundary_share,
-        keypoint_share=options.keypoint_share,
+def _standardize(labels: Labels, scales: Mapping[str, Scale]) -> Labels:
+    """Return the labels of each task in the unit of its loss."""
+    return Labels(
+        labels.label_px,
+        **{name: scale.standardize(labels[name]) for name, scale in scales.items()},
     )
-    return place * scales.at(labels)
+
+
+@torch.no_grad()
+def _undo(scales: Mapping[str, Scale], ensemble: Ensemble) -> None:
+    """Change the last layer so that it predicts for the true class shares and in the labels' own units."""
+    weights = ensemble.config.tasks.split(ensemble.layer3.weight, dim=-1)
+    biases = ensemble.config.tasks.split(ensemble.layer3.bias, dim=-1)
+    for name, scale in scales.items():
+        scale.undo(weights[name], biases[name])
 
 
 def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[DrawnPixels]:
@@ -141,9 +154,11 @@ def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[Drawn
         left -= members
 
 
-def _check_labelled(labels: Labels) -> None:
+def _check_labelled(labels: Labels, tasks: TaskSet) -> None:
     images = torch.arange(len(labels), device=labels.device).split(1)
-    empty = [int(one) for one in images if not bool(labelled_pixels(labels.select(one)).any())]
+    empty = [
+        int(one) for one in images if not bool(labelled_pixels(labels.select(one), tasks).any())
+    ]
     if empty:
         raise ValueError(
             f"images {empty} have nothing labelled; label something in them or leave them out"

@@ -30,7 +30,7 @@ def entry(name: str, mask: str = "mask") -> LabelsetEntry:
 
 def test_class_names_differ() -> None:
     """A class name that comes twice is refused and named."""
-    with pytest.raises(ValidationError, match="skin came more than once"):
+    with pytest.raises(ValidationError, match="skin occur more than once"):
         LabelSchema(classes=("skin", "skin"))
 
 

@@ -18,14 +18,14 @@ ALL = LabelSchema(
     [
         ({}, "nothing is labelled"),
         ({"classes": ["skin"]}, "name a background"),
-        ({"classes": ["skin", "skin"]}, "skin came more than once"),
+        ({"classes": ["skin", "skin"]}, "skin occur more than once"),
         ({"classes": [f"c{n}" for n in range(256)]}, "at most 255 items"),
         ({"classes": ["a", "b"], "colors": [[0, 0, 0]]}, "2 classes but 1 colors"),
         ({"classes": ["a", "b"], "colors": [[0, 0, 0]] * 2}, "the same color"),
         ({"classes": ["a", "b"], "colors": [[0, 0, 0], [0, 0, 256]]}, "less than or equal to 255"),
         ({"keypoints": {"names": []}}, "at least 1 item"),
         ({"keypoints": {"names": [f"p{n}" for n in range(257)]}}, "at most 256 items"),
-        ({"keypoints": {"names": ["nose", "nose"]}}, "nose came more than once"),
+        ({"keypoints": {"names": ["nose", "nose"]}}, "nose occur more than once"),
         ({"keypoints": {"names": ["nose"], "skeleton": [["nose", "toe"]]}}, "not toe"),
         ({"keypoints": {"names": ["nose"], "reference": ["nose", "nose"]}}, "two different"),
         ({"depth": {"unit": "m"}}, "Field required"),
@@ -57,3 +57,22 @@ def test_the_spelling_of_version_0_1_is_read() -> None:
     schema = LabelSchema.model_validate(fields)
     assert schema.colors == ((0, 0, 0), (9, 9, 9))
     assert "colours" not in schema.model_dump()
+
+
+def test_a_further_task_keeps_its_part_under_its_name() -> None:
+    """A task without fields here is named after the others, survives JSON, and goes with `only`."""
+    labels = LabelSchema.model_validate({"depth": {"scale": 1}, "normals": {"space": "camera"}})
+    again = LabelSchema.model_validate_json(labels.model_dump_json())
+    assert again == labels
+    assert again.tasks == ("depth", "normals")
+    assert again.parts == {"normals": {"space": "camera"}}
+    assert again.only(["normals"]).model_dump(exclude_defaults=True) == {
+        "normals": {"space": "camera"}
+    }
+    assert again.only(["depth"]).parts == {}
+
+
+def test_a_part_that_is_no_object_is_refused() -> None:
+    """A misspelt field is no task."""
+    with pytest.raises(ValidationError, match="clases"):
+        LabelSchema.model_validate({"classes": ["a", "b"], "clases": ["a"]})

@@ -12,8 +12,8 @@ from PIL import Image
 from pycocotools.coco import COCO  # type: ignore[import-untyped]  # it has no annotations
 
 from handsoff_client import BatchFolder, InvalidInput, decode_sample, export
+from handsoff_shards.decoding import decode_mask
 from handsoff_shards.formats import FORMATS
-from handsoff_shards.samples import decode_mask
 from tests.client.conftest import files_of, mask_of
 
 

@@ -10,9 +10,10 @@ from PIL import Image
 
 from contracts.schemas import LabelSchema
 from handsoff_client import BatchFolder, InvalidInput, ShardReader, decode_sample
+from handsoff_shards.decoding import decode_depth, decode_mask
 from handsoff_shards.members import split_name
-from handsoff_shards.samples import decode_depth, decode_mask
 from tests.client.conftest import LABELS, depth_of, files_of, mask_of, png
+from workers.codecs.registry import TASKS
 from workers.codecs.samples import Sample as WorkerSample
 
 
@@ -109,11 +110,12 @@ def test_the_reader_matches_the_writer() -> None:
         uncertainty=np.full((8, 8), 0.2, np.float32),
         score=0.5,
         task_scores={"segmentation": 0.5},
-        mask=mask_of(3) % 3,
-        points=points,
-        visibility=np.array([2, 1], np.uint8),
-        depth=depth_of(3).astype(np.float32) * np.float32(0.001),
-    ).encode(labels, "png")
+        labels={
+            "segmentation": {"mask": mask_of(3) % 3},
+            "keypoints": {"points": points, "visibility": np.array([2, 1], np.uint8)},
+            "depth": {"depth": depth_of(3).astype(np.float32) * np.float32(0.001)},
+        },
+    ).encode(TASKS, labels, "png")
     read = decode_sample(written)
     np.testing.assert_array_equal(read.image, 9)
     np.testing.assert_array_equal(read.mask, mask_of(3) % 3)

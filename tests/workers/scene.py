@@ -39,7 +39,8 @@ from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
 from workers.codecs.depth import encode_depth
-from workers.codecs.images import Pixels, decode_mask, encode_image, encode_mask
+from workers.codecs.images import Pixels, encode_image
+from workers.codecs.segmentation import decode_mask, encode_mask
 from workers.families.table import FAMILIES
 from workers.fitting import fits
 from workers.importing.builtin import publish

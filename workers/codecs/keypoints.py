@@ -1,49 +1,151 @@
 """Keypoints between bytes, arrays and pictures: [k, 3] float32 of x and y in pixels and COCO's visibility."""
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from contracts.labelsets import StoredKeypoints
-from contracts.schemas import KeypointSchema
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from contracts.batches import BatchManifest
+from contracts.fits.metrics import Estimate, KeypointMetrics, TaskMetrics
+from contracts.labelsets import LabelsetManifest, StoredKeypoints
+from contracts.schemas import Color, KeypointSchema, LabelSchema
+from handsoff_shards import members
 from handsoff_shards.writing import encode_keypoints
+from models.inversion.framing import Framing, reframe_points
+from models.tasks.keypoints import KeypointTask
+from models.tasks.task import TaskLabels
 from workers.codecs.images import Pixels
+from workers.codecs.markdown import number
+from workers.codecs.task import (
+    FEW_IMAGES,
+    Array,
+    Fields,
+    Px,
+    Row,
+    TaskCodec,
+    as_array,
+    known,
+    named,
+)
 
 Points = NDArray[np.float32]
 
 DOT_SHARE = 1 / 160
 """Half the width of a drawn dot as a share of the picture's height."""
-SEEN_COLOUR, COVERED_COLOUR = (255, 230, 0), (130, 130, 130)
+VISIBLE_COLOR, HIDDEN_COLOR = (255, 230, 0), (130, 130, 130)
+WEAK_PCK = 0.5
+
+
+class KeypointCodec(TaskCodec):
+    """Keypoints: JSON in shards, dots in pictures, PCK in words."""
+
+    name = "keypoints"
+    noun = "keypoints"
+    kind = KeypointTask
+    extension = members.KEYPOINTS
+    hub_category = "keypoint-detection"
+
+    def task(self, labels: LabelSchema) -> KeypointTask:
+        schema = _schema(labels)
+        first, second = schema.reference or (None, None)
+        if first is None or second is None:
+            return KeypointTask(len(schema.names))
+        reference = (schema.names.index(first), schema.names.index(second))
+        return KeypointTask(len(schema.names), reference=reference)
+
+    def unlabelled(self, labels: LabelSchema, px: Px) -> Array:
+        return np.zeros((len(_schema(labels).names), 3), dtype=np.float32)
+
+    def decode(self, data: bytes, media_type: str, labels: LabelSchema) -> Array:
+        return decode_points(data)
+
+    def resized(self, label: Array, source_px: Px, px: Px) -> Array:
+        scale = np.array([px[1] / source_px[1], px[0] / source_px[0], 1.0], np.float32)
+        return label * scale
+
+    def reframed(self, label: Array, framing: Framing, px: Px) -> Array:
+        return as_array(reframe_points(torch.tensor(label)[None], framing, px)[0])
+
+    def says_nothing(self, label: Array) -> bool:
+        return not label[:, 2].any()
+
+    def fields(self, labels: TaskLabels, place: int) -> Fields:
+        return {name: as_array(labels[name][place]) for name in ("points", "visibility")}
+
+    def predicted(self, labels: TaskLabels, place: int) -> Array:
+        """The points with their visibility in place of the confidence."""
+        points = labels["points"][place].clone()
+        points[:, 2] = labels["visibility"][place]
+        return as_array(points)
+
+    def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
+        return encode_keypoints(_schema(labels).names, fields["points"], fields["visibility"])
+
+    def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
+        measures = KeypointMetrics(
+            pck=known(values["pck"]),
+            point_pck=named(_schema(labels).names, values["point_pck"]),
+            mean_error_px=known(values["mean_error_px"]),
+            visibility_accuracy=known(values["visibility_accuracy"]),
+        )
+        return {"keypoints": measures}
+
+    def headline(self, metrics: TaskMetrics) -> tuple[str, float | None]:
+        return "pck", metrics.keypoints.pck if metrics.keypoints else None
+
+    def overlay(self, picture: Pixels, label: Array, labels: LabelSchema) -> Pixels:
+        return draw_points(picture, label)
+
+    def legend(self, labels: LabelSchema) -> list[tuple[str, Color]]:
+        return [("keypoint, visible", VISIBLE_COLOR), ("keypoint, hidden", HIDDEN_COLOR)]
+
+    def agreement(self, predicted: Array, truth: Array) -> list[str]:
+        """The mean distance of the labelled points."""
+        labelled = truth[:, 2] > 0
+        if not labelled.any():
+            return []
+        off = predicted[labelled, :2] - truth[labelled, :2]
+        return [f"keypoints {np.hypot(*off.T).mean():.1f} px off"]
+
+    def rare(self, labelset: LabelsetManifest) -> tuple[str, Mapping[str, int]]:
+        names = _schema(labelset.labels).names
+        return "keypoint", dict(zip(names, labelset.keypoint_images, strict=True))
+
+    def weaknesses(self, labelset: LabelsetManifest, estimate: Estimate) -> Iterator[str]:
+        """Points that are often missed although enough images label them."""
+        if estimate.keypoints is None:
+            return
+        _, counts = self.rare(labelset)
+        for name, pck in estimate.keypoints.point_pck.items():
+            if pck is not None and pck < WEAK_PCK and counts[name] >= FEW_IMAGES:
+                yield f"keypoint {name} is found in {pck:.0%} of the images; check where it is set, or add images"
+
+    def card_measures(self, metrics: TaskMetrics) -> Iterator[Row]:
+        if metrics.keypoints is not None:
+            yield "keypoints found (PCK@0.1)", number(metrics.keypoints.pck)
+
+    def card_text(self, labels: LabelSchema, manifest: BatchManifest) -> Iterator[str]:
+        names = ", ".join(_schema(labels).names)
+        yield f"Keypoints, in pixels (the first pixel's centre is 0.5, 0.5): {names}."
+
+
+def _schema(labels: LabelSchema) -> KeypointSchema:
+    assert labels.keypoints is not None
+    return labels.keypoints
 
 
 def decode_points(data: bytes) -> Points:
-    """The points of one image as the app has stored them."""
+    """Return the points of one image as the app has stored them."""
     stored = StoredKeypoints.model_validate_json(data)
     rows = [(point.x, point.y, point.visibility) for point in stored.points]
     return np.array(rows, dtype=np.float32)
 
 
-def encode_points(points: Points, visibility: NDArray[np.uint8], schema: KeypointSchema) -> bytes:
-    """Generated points [k, 3] (x, y, confidence) as a shard's `.keypoints.json`, which an upload takes as well."""
-    return encode_keypoints(schema.names, points, visibility)
-
-
-def reference_px(points: Points, schema: KeypointSchema, px: tuple[int, int]) -> float:
-    """The length by which errors in one image are judged: PCK@0.1 asks for a tenth of it.
-
-    The distance of the schema's two reference points where both are labelled (head_top and chin: the head's height);
-    else the height of the box around all labelled points; for a single point the image's own height.
-    """
-    labelled = points[:, 2] > 0
-    if schema.reference is not None:
-        first, second = (schema.names.index(name) for name in schema.reference)
-        if labelled[first] and labelled[second]:
-            return float(np.hypot(*(points[first, :2] - points[second, :2]))) or float(px[0])
-    heights = points[labelled, 1]
-    return float(np.ptp(heights)) if len(heights) > 1 and np.ptp(heights) > 0 else float(px[0])
-
-
 def draw_points(picture: Pixels, points: Points) -> Pixels:
-    """A copy of an RGB picture with a dot at every labelled point: bright where it is seen, grey where covered."""
+    """Return a copy of an RGB picture with a dot at every labelled point: bright for visible, gray for hidden."""
     drawn = picture.copy()
     radius = round(DOT_SHARE * picture.shape[0])
     for x, y, visibility in points.tolist():
@@ -51,5 +153,5 @@ def draw_points(picture: Pixels, points: Points) -> Pixels:
             column, row = int(x), int(y)
             rows = slice(max(0, row - radius), row + radius + 1)
             columns = slice(max(0, column - radius), column + radius + 1)
-            drawn[rows, columns] = SEEN_COLOUR if visibility > 1 else COVERED_COLOUR
+            drawn[rows, columns] = VISIBLE_COLOR if visibility > 1 else HIDDEN_COLOR
     return drawn

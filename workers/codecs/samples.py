@@ -1,6 +1,6 @@
-"""One labelled sample: its pixels, labels and uncertainty, and its files in a shard."""
+"""One labelled sample: its pixels and labels, the ensemble's uncertainty, and the files that it becomes in a shard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,27 +8,18 @@ from numpy.typing import NDArray
 
 from contracts.batches import ImageFormat
 from contracts.schemas import LabelSchema
-from handsoff_shards.members import (
-    DEPTH,
-    FACTS,
-    IMAGE_EXTENSION_OF,
-    KEYPOINTS,
-    MASK,
-    UNCERTAINTY,
-    Files,
-)
-from handsoff_shards.writing import encode_facts, rounded
-from workers.codecs.depth import DepthMap, encode_depth
-from workers.codecs.images import Pixels, encode_image, encode_mask, encode_uncertainty
-from workers.codecs.keypoints import Points, encode_points
+from handsoff_shards.members import FACTS, IMAGE_EXTENSION_OF, UNCERTAINTY, Files
+from handsoff_shards.writing import encode_facts
+from workers.codecs.images import Pixels, encode_image, encode_uncertainty
+from workers.codecs.task import Fields, TaskCodec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """Candidate `attempt` for sample `index` of `seed`. The label of a task that the fit did not learn is None.
+    """Candidate `attempt` for sample `index` of `seed`, with the labels of each task by its name.
 
-    `uncertainty` is per pixel. `score` is the image's score by the first task; `task_scores` has the score by each
-    task: in nats for segmentation, in pixels for keypoints, in the schema's unit for depth.
+    `uncertainty` is by pixel. `score` is that of the image on the first task, `task_scores` those on each: in nats for
+    segmentation, in pixels for keypoints, in its unit for depth.
     """
 
     seed: int
@@ -38,39 +29,20 @@ class Sample:
     uncertainty: NDArray[np.float32]
     score: float
     task_scores: Mapping[str, float]
-    mask: Pixels | None = None
-    points: Points | None = None
-    visibility: Pixels | None = None
-    depth: DepthMap | None = None
+    labels: Mapping[str, Fields]
 
-    def class_pixels(self, num_classes: int) -> NDArray[np.int64]:
-        """Return the number of pixels of each class; an empty array without a mask."""
-        if self.mask is None:
-            return np.zeros(0, dtype=np.int64)
-        return np.bincount(self.mask.ravel(), minlength=num_classes)
-
-    def encode(self, labels: LabelSchema, image_format: ImageFormat) -> Files:
+    def encode(
+        self, codecs: Sequence[TaskCodec], labels: LabelSchema, image_format: ImageFormat
+    ) -> Files:
         """Return the sample's files by extension."""
         files = {IMAGE_EXTENSION_OF[image_format]: encode_image(self.image, image_format)}
-        if self.mask is not None:
-            files[MASK] = encode_mask(self.mask, labels.colors)
-        if self.points is not None and self.visibility is not None and labels.keypoints:
-            files[KEYPOINTS] = encode_points(self.points, self.visibility, labels.keypoints)
-        if self.depth is not None and labels.depth:
-            files[DEPTH] = encode_depth(self.depth, labels.depth)
-        files[UNCERTAINTY] = encode_uncertainty(self.uncertainty)
-        files[FACTS] = self._facts(labels)
-        return files
-
-    def _facts(self, labels: LabelSchema) -> bytes:
         facts: dict[str, object] = {}
-        if self.mask is not None:
-            shares = self.class_pixels(labels.num_classes) / self.mask.size
-            by_class = zip(labels.classes, shares.tolist(), strict=True)
-            facts["class_fractions"] = rounded(dict(by_class))
-        if labels.depth:
-            facts["depth"] = labels.depth.model_dump(mode="json")
-        return encode_facts(
+        for codec in codecs:
+            fields = self.labels[codec.name]
+            files[codec.extension] = codec.encode(fields, labels)
+            facts |= codec.facts(fields, labels)
+        files[UNCERTAINTY] = encode_uncertainty(self.uncertainty)
+        files[FACTS] = encode_facts(
             seed=self.seed,
             index=self.index,
             attempt=self.attempt,
@@ -78,3 +50,4 @@ class Sample:
             scores=self.task_scores,
             **facts,
         )
+        return files

@@ -1,7 +1,7 @@
-"""Which of the generator's features a fit reads: all, or all but the coarsest, whichever the estimate finds better.
+"""Choose the features that a fit reads: all, or all but the coarsest, by the better estimate.
 
-The coarsest say what is in a picture rather than where. Some domains need them and others learn them by heart
-(benchmarks/LOG.md), and only the labelled images can tell which.
+The coarsest features encode the content of an image rather than positions. Some domains need them; in others the
+ensemble overfits to them (benchmarks/LOG.md). Only the labelled images show which.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ CANDIDATES_PX = (0, 16)
 def choose_features(
     trainer: Trainer, on_step: Callable[[int, int], None]
 ) -> tuple[Trainer, Estimate | None]:
-    """The trainer with the better choice, and what is estimated of that; all features where nothing can be."""
+    """Return the trainer with the better choice and its estimate; without an estimate, all features."""
     trainers = [
         replace(trainer, wanted=replace(trainer.wanted, min_tap_px=px)) for px in CANDIDATES_PX
     ]
@@ -31,4 +31,4 @@ def choose_features(
         if found is None:
             return trainers[0], None
         tried.append((candidate, found))
-    return max(tried, key=lambda one: overall(one[1]))
+    return max(tried, key=lambda one: overall(trainer.pairs.codecs, one[1]))

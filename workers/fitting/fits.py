@@ -1,5 +1,6 @@
 """A fit: labelled images in, a label generator out. Invert the images, train and score an ensemble, draw a sheet."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,6 +13,7 @@ from models.inversion.framing import Framing
 from models.labels.label_generator import LabelGenerator
 from state import keys, records
 from state.store import Store
+from workers.codecs.task import TaskCodec
 from workers.fitting.choosing import choose_features
 from workers.fitting.estimates import estimate
 from workers.fitting.inverting import FitInverter
@@ -34,7 +36,7 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
 def _fit(run: Run) -> FitManifest:
     """Make the fit, step by step. The caller writes the manifest last."""
     request = _read_request(run.machine.store, run.ref)
-    images = _Images(run.machine.store, request)
+    images = _Images(run.machine.store, request, run.machine.tasks)
     labelset = read_labelset(run.machine.store, request.tenant, request.labelset)
     pairs = images.read(labelset)
     _check_labelled(pairs)
@@ -82,11 +84,12 @@ class _Images:
 
     store: Store
     request: FitRequest
+    tasks: Sequence[TaskCodec]
     framing: Framing = field(default_factory=Framing)
 
     def read(self, labelset: LabelsetManifest) -> Pairs:
         px = (self.request.generator.height_px, self.request.generator.width_px)
-        return Pairs.read(self.store, labelset, fit=self.request.labels, px=px)
+        return Pairs.read(self.store, labelset, fit=self.request.labels, px=px, tasks=self.tasks)
 
     def framed(self, pairs: Pairs) -> Pairs:
         """Return the pairs as the fit uses them: as uploaded, or cropped to the framing."""

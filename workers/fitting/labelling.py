@@ -1,33 +1,25 @@
-"""A label generator set to images whose labels are known: its score, and rows for the eye."""
+"""A label generator applied to labelled images: its score, and rows of the contact sheet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-import numpy as np
-from numpy.typing import NDArray
-
 from contracts.fits.metrics import InvertedImage, TaskMetrics
-from contracts.schemas import LabelSchema
-from models.arrays import IGNORE_INDEX
 from models.labels.label_generator import LabelGenerator, Rendered
-from workers.codecs.depth import shaded
 from workers.codecs.images import Pixels
-from workers.codecs.keypoints import draw_points
+from workers.codecs.task import ImageLabels, TaskCodec
 from workers.fitting.inverting import Inverted
-from workers.fitting.pairs import ImageLabels, Pairs
+from workers.fitting.pairs import Pairs
 from workers.fitting.scoring import Scorer
-from workers.fitting.sheets import MAX_ROWS, Row, SheetRow, colored
+from workers.fitting.sheets import MAX_ROWS, Row, SheetRow
 from workers.runtime.jobs import Run
-
-Region = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Labelled images, their inversion, what the label generator made of some codes, and its score on all.
+    """Labelled images, their inversion, predicted labels of some of them, and the score on all.
 
-    `predictions` are those of the images that the sheet shows, by their place, in its order.
+    `predictions` has the images that the sheet shows, by their place, in the order of the sheet.
     """
 
     pairs: Pairs
@@ -41,61 +33,47 @@ class Labelled:
         return fmean(self.inversion.psnr_db)
 
     def judged_images(self) -> tuple[InvertedImage, ...]:
-        """How well the generator expresses each image."""
+        """Return how well the generator expresses each image."""
         return self.inversion.judged(self.pairs.names)
 
     def sheet_rows(self) -> list[SheetRow]:
-        """Rows of real picture, reconstruction, labels, predictions: images that the generator cannot express first."""
+        """Return rows of picture, reconstruction, labels and predictions; the order is that of `shown_places`."""
         return [self._sheet_row(place) for place in self.predictions]
 
     def _sheet_row(self, place: int) -> SheetRow:
-        real, made = self.pairs.images[place], self.inversion.reconstructions[place]
+        real, copy = self.pairs.images[place], self.inversion.reconstructions[place]
         truth, guess = self.pairs.labels[place], self.predictions[place]
-        schema = self.pairs.schema
+        agreed = agreement(self.pairs.codecs, guess, truth)
         return SheetRow(
             cells={
                 "real": real,
-                "reconstruction": made,
-                **_drawn("label", truth, truth, real, schema),
-                **_drawn("prediction", guess, truth, made, schema),
+                "reconstruction": copy,
+                **_drawn("label", truth, truth, real, self.pairs),
+                **_drawn("prediction", guess, truth, copy, self.pairs),
             },
             name=self.pairs.names[place],
-            facts=(f"PSNR {self.inversion.psnr_db[place]:.1f} dB", *agreement(guess, truth)),
+            facts=(f"PSNR {self.inversion.psnr_db[place]:.1f} dB", *agreed),
             warning="" if self.inversion.are_expressible[place] else "not expressible",
         )
 
 
 def sheet_title(what: str, labelled: Labelled) -> str:
-    """What a column of the sheet shows, and how many of the images."""
+    """Return what a column of the sheet shows, and how many of the images."""
     shown, total = len(labelled.predictions), len(labelled.pairs)
     return what if shown == total else f"{what} ({shown} of {total})"
 
 
 def shown_places(are_expressible: Sequence[bool]) -> list[int]:
-    """Which images a sheet shows: those that the generator cannot express, then the others, each in their order."""
+    """Return the images that a sheet shows: first those that the generator cannot express, each group in its order."""
     places = sorted(range(len(are_expressible)), key=lambda place: are_expressible[place])
     return places[:MAX_ROWS]
 
 
-def agreement(guess: ImageLabels, truth: ImageLabels) -> list[str]:
-    """How far the predicted labels of one image agree with its own, as lines for people."""
-    lines: list[str] = []
-    if guess.mask is not None and truth.mask is not None:
-        known = truth.mask != IGNORE_INDEX
-        classes = np.unique(truth.mask[known])
-        if len(classes):
-            ious = [_iou(guess.mask[known] == one, truth.mask[known] == one) for one in classes]
-            lines.append(f"mIoU {fmean(ious):.2f}")
-    if guess.points is not None and truth.points is not None:
-        labelled = truth.points[:, 2] > 0
-        if labelled.any():
-            off = guess.points[labelled, :2] - truth.points[labelled, :2]
-            lines.append(f"keypoints {np.hypot(*off.T).mean():.1f} px off")
-    return lines
-
-
-def _iou(one: Region, other: Region) -> float:
-    return float((one & other).sum() / (one | other).sum())
+def agreement(codecs: Sequence[TaskCodec], guess: ImageLabels, truth: ImageLabels) -> list[str]:
+    """Return lines that say how far the predicted labels of one image agree with its own."""
+    return [
+        line for codec in codecs for line in codec.agreement(guess[codec.name], truth[codec.name])
+    ]
 
 
 def label_codes(
@@ -107,11 +85,11 @@ def label_codes(
     inversion: Inverted,
     digest: str,
 ) -> Labelled:
-    """Labels the code of every image, micro-batch by micro-batch, and scores it; `digest` is the generator's.
+    """Label the code of every image, micro-batch by micro-batch, and score it; `digest` is the generator's.
 
-    A few labels are kept to be seen: at 1024 px those of all images with their probabilities would be gigabytes.
+    Only the labels for the sheet are kept: at 1024 px those of all images with their probabilities would be gigabytes.
     """
-    scorer = Scorer(pairs.schema)
+    scorer = Scorer(pairs.codecs, pairs.schema, pairs.px)
     shown = shown_places(inversion.are_expressible)
     kept: dict[int, ImageLabels] = {}
     num_done = 0
@@ -123,43 +101,34 @@ def label_codes(
     most = batches.most(label_generator.image_bytes)
     for rendered in batches.run("labelling", digest, images, work, largest=most):
         places = range(num_done, num_done + len(rendered))
-        scorer.add(rendered, pairs.label_tensors(places), pairs.reference_px(places))
-        labels = predicted(rendered)
+        scorer.add(rendered, pairs.label_tensors(places))
+        labels = predicted(pairs.codecs, rendered)
         kept.update({place: labels[place - num_done] for place in places if place in shown})
         num_done += len(rendered)
         run.step(stage, num_done, len(pairs))
     return Labelled(pairs, inversion, {place: kept[place] for place in shown}, scorer.metrics())
 
 
-def predicted(rendered: Rendered) -> list[ImageLabels]:
-    """Rendered labels image by image."""
-    masks, depth = rendered.masks, rendered.depth
-    points = rendered.keypoints
-    if points is not None and rendered.visibility is not None:
-        points = points.clone()
-        points[:, :, 2] = rendered.visibility
+def predicted(codecs: Sequence[TaskCodec], rendered: Rendered) -> list[ImageLabels]:
+    """Return rendered labels image by image."""
     return [
-        ImageLabels(
-            mask=None if masks is None else masks[place].numpy(),
-            points=None if points is None else points[place].numpy(),
-            depth=None if depth is None else depth[place].numpy(),
-        )
+        {codec.name: codec.predicted(rendered.labels[codec.name], place) for codec in codecs}
         for place in range(len(rendered))
     ]
 
 
 def _drawn(
-    title: str, labels: ImageLabels, truth: ImageLabels, picture: Pixels, schema: LabelSchema
+    title: str, labels: ImageLabels, truth: ImageLabels, picture: Pixels, pairs: Pairs
 ) -> Row:
-    """Labels as cells: the mask (else the picture) with the keypoints on it, and the depth beside it.
-
-    Depth is shaded as its truth is, so that the two can be compared.
-    """
+    """Return labels as cells: the picture under all overlays, then a cell for each label that is a picture itself."""
     cells: Row = {}
-    if labels.mask is not None or labels.points is not None:
-        below = picture if labels.mask is None else colored(labels.mask, schema)
-        cells[title] = below if labels.points is None else draw_points(below, labels.points)
-    if labels.depth is not None:
-        like = labels.depth if truth.depth is None or np.isnan(truth.depth).all() else truth.depth
-        cells[f"depth: {title}"] = shaded(labels.depth, like)
+    below = picture
+    for codec in pairs.codecs:
+        drawn = codec.overlay(below, labels[codec.name], pairs.schema)
+        if drawn is not None:
+            cells[title] = below = drawn
+    for codec in pairs.codecs:
+        cell = codec.cell(labels[codec.name], truth[codec.name])
+        if cell is not None:
+            cells[f"{codec.name}: {title}"] = cell
     return cells

@@ -85,14 +85,15 @@ def _sheet(judged: Judged) -> bytes:
     columns = {sheet_title("Training images", training): training.sheet_rows()}
     if heldout is not None:
         columns[sheet_title("Held-out images", heldout)] = heldout.sheet_rows()
-    return encode_sheet(columns, legend_of(training.pairs.schema))
+    return encode_sheet(columns, legend_of(training.pairs.codecs, training.pairs.schema))
 
 
 def _metrics(request: FitRequest, judged: Judged, stage_seconds: dict[str, float]) -> FitMetrics:
     training = judged.training
     images = training.judged_images()
     framing = judged.framing.advice if is_as_uploaded(request) else None
-    advice = advise(judged.labelset.only(request.labels.tasks), images, judged.estimate)
+    labelset = judged.labelset.only(request.labels.tasks)
+    advice = advise(training.pairs.codecs, labelset, images, judged.estimate)
     return FitMetrics(
         reconstruction_psnr_db=training.psnr_db,
         images=images,

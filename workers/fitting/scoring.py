@@ -1,72 +1,36 @@
-"""Scores of rendered labels against the truth, task by task, pooled over all images that were added."""
+"""Scores of rendered labels against the truth, task by task, pooled over all images that are added."""
 
-import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor
 
-from contracts.fits.metrics import DepthMetrics, KeypointMetrics, TaskMetrics
+from contracts.fits.metrics import TaskMetrics
 from contracts.schemas import LabelSchema
 from models.labels.label_generator import Rendered
-from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore
-from models.labels.tasks import Labels
+from models.tasks.task_set import Labels
+from workers.codecs.task import Px, TaskCodec
 
 
 class Scorer:
-    """Counts what `labels` has a truth for; the other tasks of a label generator are passed over."""
+    """Scores the tasks that `labels` has. A label generator may have more tasks; those are skipped."""
 
-    def __init__(self, labels: LabelSchema) -> None:
-        self._labels = labels
-        self.confusion = ConfusionMatrix(labels.num_classes)
-        self._calibration = CalibrationError()
-        self._keypoints = KeypointScore(len(labels.keypoints.names) if labels.keypoints else 0)
-        self._depth = DepthScore()
+    def __init__(self, codecs: Sequence[TaskCodec], labels: LabelSchema, px: Px) -> None:
+        self._codecs, self._labels = codecs, labels
+        self._scores = {codec.name: codec.task(labels).score(px) for codec in codecs}
 
-    def add(self, rendered: Rendered, truth: Labels, reference_px: Tensor) -> None:
-        """Add images with their truth; `reference_px` is the length by which keypoint errors are judged, of each."""
-        if truth.masks is not None and rendered.masks is not None:
-            assert rendered.confidences is not None
-            self.confusion.add(rendered.masks, truth.masks)
-            self._calibration.add(rendered.masks, rendered.confidences, truth.masks)
-        if truth.keypoints is not None and rendered.keypoints is not None:
-            assert rendered.visibility is not None
-            self._keypoints.add(
-                rendered.keypoints, rendered.visibility, truth.keypoints, reference_px
-            )
-        if truth.depth is not None and rendered.depth is not None:
-            self._depth.add(rendered.depth, truth.depth)
+    def add(self, rendered: Rendered, truth: Labels) -> None:
+        """Add images with their true labels."""
+        for task, score in self._scores.items():
+            score.add(rendered.labels[task], truth[task])
+
+    def values(self, task: str) -> Mapping[str, Tensor]:
+        """Return every measure of one task."""
+        return self._scores[task].values()
 
     def metrics(self) -> TaskMetrics:
-        """The score of each task that the labels have."""
-        labels = self._labels
-        return TaskMetrics(
-            miou=known(self.confusion.mean_iou()) if labels.classes else None,
-            class_iou=named(labels.classes, self.confusion.iou()) if labels.classes else {},
-            ece=known(self._calibration.error()) if labels.classes else None,
-            keypoints=self._keypoint_metrics(labels.keypoints.names) if labels.keypoints else None,
-            depth=self._depth_metrics() if labels.depth else None,
-        )
-
-    def _keypoint_metrics(self, names: tuple[str, ...]) -> KeypointMetrics:
-        return KeypointMetrics(
-            pck=known(self._keypoints.pck()),
-            point_pck=named(names, self._keypoints.point_pck()),
-            mean_error_px=known(self._keypoints.mean_error_px()),
-            visibility_accuracy=known(self._keypoints.visibility_accuracy()),
-        )
-
-    def _depth_metrics(self) -> DepthMetrics:
-        return DepthMetrics(
-            absrel=known(self._depth.absrel()),
-            rmse=known(self._depth.rmse()),
-            delta1=known(self._depth.delta1()),
-        )
-
-
-def known(value: float) -> float | None:
-    """None for a number that there was nothing to tell from."""
-    return None if math.isnan(value) else value
-
-
-def named(names: tuple[str, ...], values: Tensor) -> dict[str, float | None]:
-    """Numbers by name; None for one that there was nothing to tell from."""
-    return dict(zip(names, map(known, values.tolist()), strict=True))
+        """Return the score of each task as the contract has it."""
+        fields: dict[str, Any] = {}
+        for codec in self._codecs:
+            fields |= codec.metrics(self.values(codec.name), self._labels)
+        return TaskMetrics(**fields)

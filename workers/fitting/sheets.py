@@ -1,6 +1,6 @@
-"""The fit's contact sheet: for each set of images a column of rows, one for each image, of cells with titles.
+"""The fit's contact sheet: a column for each set of images, a row of titled cells for each image.
 
-Each row begins with the image's name and numbers; the classes and their colors are named above everything.
+A row begins with the image's name and numbers. The legend of colors is above everything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,7 @@ import numpy as np
 from PIL import Image
 
 from contracts.schemas import Color, LabelSchema
-from workers.codecs.depth import UNKNOWN_COLOUR
-from workers.codecs.images import PALETTE, Pixels, encode_image
-from workers.codecs.keypoints import COVERED_COLOUR, SEEN_COLOUR
+from workers.codecs.images import Pixels, encode_image
 from workers.codecs.lettering import (
     LINE_PX,
     MARGIN_PX,
@@ -23,6 +21,7 @@ from workers.codecs.lettering import (
     draw_legend,
     write,
 )
+from workers.codecs.task import TaskCodec
 
 MAX_ROWS = 16
 GAP_PX = 4
@@ -38,7 +37,7 @@ Row = dict[str, Pixels]
 
 @dataclass(frozen=True)
 class SheetRow:
-    """An image's cells, its name, lines with numbers, and what is wrong with it, if anything is."""
+    """An image's cells, its name, lines with numbers, and a warning where there is one."""
 
     cells: Row
     name: str
@@ -47,7 +46,7 @@ class SheetRow:
 
 
 def encode_sheet(columns: Mapping[str, Sequence[SheetRow]], legend: Legend = ()) -> bytes:
-    """Titled columns of rows as one PNG. Cells are RGB and equally large; they are brought to a size for the eye."""
+    """Return titled columns of rows as one PNG. Cells are RGB and of one size; they are scaled for viewing."""
     drawn = [_column(title, rows) for title, rows in columns.items() if rows]
     if not drawn:
         raise ValueError("a sheet needs at least one row of cells")
@@ -59,31 +58,9 @@ def encode_sheet(columns: Mapping[str, Sequence[SheetRow]], legend: Legend = ())
     return encode_image(_join([draw_legend(legend, body.shape[1]), body], axis=0))
 
 
-def legend_of(schema: LabelSchema) -> list[tuple[str, Color]]:
-    """The classes, keypoints and unknown depth with the colors that they are drawn in."""
-    colors = class_colors(schema)
-    legend = [(name, _color(colors[place])) for place, name in enumerate(schema.classes)]
-    if schema.keypoints:
-        legend += [("keypoint, visible", SEEN_COLOUR), ("keypoint, hidden", COVERED_COLOUR)]
-    if schema.depth:
-        legend.append(("depth unknown", UNKNOWN_COLOUR))
-    return legend
-
-
-def class_colors(schema: LabelSchema) -> Pixels:
-    """[256, 3]: the color of each index, the schema's own first."""
-    own = [value for color in schema.colors or () for value in color]
-    return np.array([*own, *PALETTE[len(own) :]], dtype=np.uint8).reshape(256, 3)
-
-
-def colored(indices: Pixels, schema: LabelSchema) -> Pixels:
-    """Class indices [height, width] in the classes' colors."""
-    return class_colors(schema)[indices]
-
-
-def _color(row: Pixels) -> Color:
-    red, green, blue = row.tolist()
-    return red, green, blue
+def legend_of(codecs: Sequence[TaskCodec], labels: LabelSchema) -> list[tuple[str, Color]]:
+    """Return what the colors mean: classes, keypoints, unknown depth."""
+    return [name for codec in codecs for name in codec.legend(labels)]
 
 
 def _column(title: str, rows: Sequence[SheetRow]) -> Pixels:
@@ -96,7 +73,7 @@ def _column(title: str, rows: Sequence[SheetRow]) -> Pixels:
 
 
 def _heading(title: str, names: Sequence[str], width_px: int) -> Pixels:
-    """The set's title, and below it the cells' names, each above its own."""
+    """Return the title of the set, and below it the names of the cells, each above its cell."""
     paper = blank(width_px, HEADING_PX)
     write(paper, (MARGIN_PX, MARGIN_PX), title, size_px=TITLE_PX, width_px=width_px - MARGIN_PX)
     step = (width_px - CAPTION_PX + GAP_PX) / len(names)
@@ -107,7 +84,7 @@ def _heading(title: str, names: Sequence[str], width_px: int) -> Pixels:
 
 
 def _caption(row: SheetRow, height_px: int) -> Pixels:
-    """The name, the numbers below it, the warning in red; as many lines as fit beside the cells."""
+    """Return the name, the numbers below it and the warning in red; as many lines as fit beside the cells."""
     paper = blank(CAPTION_PX, height_px)
     lines = [row.name, *row.facts, *([row.warning] if row.warning else [])]
     for place, text in enumerate(lines):
@@ -121,7 +98,7 @@ def _caption(row: SheetRow, height_px: int) -> Pixels:
 
 
 def _sized(cell: Pixels) -> Pixels:
-    """A small cell a whole number of times as large, so that every pixel stays a square; a large one averaged down.
+    """Return a small cell enlarged by a whole number, so that pixels stay square, or a large cell averaged down.
 
     Sixteen rows of 1024 px cells would be a picture of 130 megapixels.
     """
@@ -133,7 +110,7 @@ def _sized(cell: Pixels) -> Pixels:
 
 
 def _join(parts: Sequence[Pixels], *, axis: int, gap_px: int = 0) -> Pixels:
-    """Parts one above the other (axis 0) or side by side (axis 1), white between them."""
+    """Return parts one above the other (axis 0) or side by side (axis 1), with white between them."""
     shape = list(parts[0].shape)
     shape[axis] = gap_px
     gap = np.full(shape, 255, dtype=np.uint8)

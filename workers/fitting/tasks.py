@@ -1,34 +1,23 @@
-"""The tasks of a label schema as the models know them, and the training that a fit and its estimate have in common."""
+"""The training that a fit and its estimate share: labelled images and their codes in, an ensemble out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from contracts.schemas import LabelSchema
 from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble
-from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
 from models.labels.training import EnsembleOptions, train_ensemble
+from models.tasks.task_set import TaskSet
 from workers.fitting.pairs import Pairs
 from workers.runtime.micro_batches import MicroBatches
-
-
-def task_set(labels: LabelSchema) -> TaskSet:
-    """What is to be learnt from labels of this schema."""
-    return TaskSet(
-        segmentation=SegmentationTask(labels.num_classes) if labels.classes else None,
-        keypoints=KeypointTask(len(labels.keypoints.names)) if labels.keypoints else None,
-        depth=DepthTask() if labels.depth else None,
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
     """Trains ensembles on labelled images and their codes.
 
-    `wanted` is the ensemble that the fit asks for; `digest`, the generator's, is what its micro-batches are remembered
-    by.
+    `wanted` is the ensemble of the fit. `digest` is that of the generator: the key of its micro-batch sizes.
     """
 
     generator: Generator
@@ -45,9 +34,9 @@ class Trainer:
         on_step: Callable[[int, int], None],
         chosen: Sequence[int] | None = None,
     ) -> Ensemble:
-        """An ensemble trained on the chosen images, all by default.
+        """Return an ensemble trained on the chosen images, all by default.
 
-        On fewer images at a time where the device is too small, and with less of their features kept.
+        On a device with too little memory it trains on fewer images at a time, and keeps fewer of their features.
         """
         images = range(len(self.pairs)) if chosen is None else chosen
         most = min(options.images_per_round, len(images))
@@ -59,7 +48,7 @@ class Trainer:
                 self.generator,
                 self.codes[list(images)],
                 labels,
-                tasks=task_set(self.pairs.schema),
+                tasks=TaskSet(*(one.task(self.pairs.schema) for one in self.pairs.codecs)),
                 options=replace(
                     options, images_per_round=images_per_round, cache_bytes=cache_bytes
                 ),

@@ -15,7 +15,6 @@ from contracts.kinds import PILOT
 from state import keys, records
 from state.planning import next_calls
 from state.queues import put
-from state.store import Store
 from workers.rendering.cards import store_card
 from workers.rendering.pilots import measure_pilot
 from workers.rendering.shards import ShardPlace, render_shard, store_record
@@ -41,12 +40,13 @@ def queue_next(machine: Machine, request: BatchRequest) -> None:
         put(machine.redis, call)
 
 
-def completed(store: Store, request: BatchRequest) -> BatchManifest | None:
+def completed(machine: Machine, request: BatchRequest) -> BatchManifest | None:
     """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None."""
-    if len(records.finished_shards(store, request.ref)) < request.num_shards:
+    if len(records.finished_shards(machine.store, request.ref)) < request.num_shards:
         return None
-    manifest = batch_manifest(request, records.shard_records(store, request.ref))
-    return manifest.model_copy(update={"card": store_card(store, request, manifest)})
+    manifest = batch_manifest(request, records.shard_records(machine.store, request.ref))
+    card = store_card(machine.store, machine.tasks, request, manifest)
+    return manifest.model_copy(update={"card": card})
 
 
 def repair(
@@ -57,7 +57,7 @@ def repair(
     `rq_ids` are the batch's entries in the queues at `checked_at`.
     """
     ref = request.ref
-    manifest = completed(machine.store, request)
+    manifest = completed(machine, request)
     if manifest is not None:
         records.finish(machine.store, machine.ledger, ref, manifest)
     if manifest is not None or any(one.part == PILOT.part for one in rq_ids):
@@ -82,7 +82,7 @@ def _render(run: Run, index: int) -> BatchManifest | None:
         store_record(run.machine, run.ref, _render_shard(run, request, index))
     run.machine.ledger.release_shard(run.ref, index)
     queue_next(run.machine, request)
-    return completed(run.machine.store, request)
+    return completed(run.machine, request)
 
 
 def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:

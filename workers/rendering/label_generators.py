@@ -1,12 +1,17 @@
 """The label generator of a succeeded fit: its generator and its ensemble from the store, both warm."""
 
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+
 from contracts.batches import PinnedFit
 from contracts.errors.jobs import InputMissing
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.generators.generator import PinnedGenerator
 from contracts.jobs import JobRef
 from models.generators.generator import Generator
-from models.labels.ensemble import build_ensemble
+from models.labels.ensemble import Ensemble, build_ensemble
 from models.labels.label_generator import LabelGenerator
 from state import keys, records
 from workers.families.family import load_generator
@@ -37,6 +42,12 @@ def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> La
         )
     return LabelGenerator(
         open_generator(machine, tenant, request.generator),
-        machine.loader.load(manifest.ensemble, build_ensemble),
+        machine.loader.load(manifest.ensemble, partial(_build_ensemble, machine)),
         label_px=(request.generator.height_px, request.generator.width_px),
     )
+
+
+def _build_ensemble(
+    machine: Machine, config: dict[str, Any], tensors: dict[str, Tensor]
+) -> Ensemble:
+    return build_ensemble(config, tensors, [codec.kind for codec in machine.tasks])

@@ -1,6 +1,6 @@
-"""Pilots: how uncertain a fit's samples are at one truncation, measured once and kept beside the fit.
+"""Pilots: the uncertainty of a fit's samples at one truncation, measured once and stored beside the fit.
 
-"Drop the most uncertain tenth" becomes a threshold that every shard applies alone.
+It turns "drop the most uncertain tenth" into a threshold that every shard applies alone.
 """
 
 from collections.abc import Callable
@@ -20,9 +20,9 @@ NUM_QUANTILES = 1_001
 
 
 def measure_pilot(machine: Machine, recipe: Recipe, watch: Callable[[int, int], None]) -> None:
-    """Measures and stores the pilot of the recipe's fit at its truncation, unless it is there.
+    """Measure and store the pilot of the recipe's fit at its truncation, unless it exists.
 
-    `watch` is told how many of how many samples are measured.
+    `watch` gets the number of measured samples and of all samples.
     """
     key = keys.pilot(recipe.tenant, recipe.fit.id, recipe.truncation)
     if machine.store.head(key) is not None:
@@ -51,11 +51,11 @@ def measure_pilot(machine: Machine, recipe: Recipe, watch: Callable[[int, int], 
 
 
 def read_threshold(machine: Machine, recipe: Recipe) -> float | None:
-    """The highest score that the filter keeps, None without a filter."""
+    """Return the highest score that the filter keeps, None without a filter."""
     if recipe.filter is None:
         return None
     key = keys.pilot(recipe.tenant, recipe.fit.id, recipe.truncation)
     pilot = records.read(machine.store, key, Pilot)
     if pilot is None or pilot.fit_digest != recipe.fit.digest:
-        raise InputMissing(f"The pilot '{key}' of the filter is gone. Make the request anew.")
+        raise InputMissing(f"The pilot '{key}' of the filter is gone. Create the batch again.")
     return pilot.threshold(recipe.filter.drop_share)

@@ -5,10 +5,6 @@ not matter.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-from numpy.typing import NDArray
-from torch import Tensor
 
 from contracts.batches import PinnedFit
 from contracts.errors.jobs import AcceptanceTooLow
@@ -81,27 +77,23 @@ class Renderer:
         draws = CandidateDraws(self._seed, chunk, self._stream)
         codes = self._label_generator.generator.sample(draws, self._truncation)
         rendered = self._label_generator.render(codes)
-        return [
-            _sample(self._seed, candidate, rendered, place) for place, candidate in enumerate(chunk)
-        ]
+        return [self._sample(candidate, rendered, place) for place, candidate in enumerate(chunk)]
 
-
-def _sample(seed: int, candidate: Candidate, rendered: Rendered, place: int) -> Sample:
-    """Return one of the rendered samples, as arrays."""
-    return Sample(
-        seed=seed,
-        index=candidate.index,
-        attempt=candidate.attempt,
-        image=rendered.images[place].numpy(),
-        uncertainty=rendered.uncertainty[place].numpy(),
-        score=float(rendered.scores[place]),
-        task_scores={task: float(scores[place]) for task, scores in rendered.task_scores.items()},
-        mask=_row(rendered.masks, place),
-        points=_row(rendered.keypoints, place),
-        visibility=_row(rendered.visibility, place),
-        depth=_row(rendered.depth, place),
-    )
-
-
-def _row(labels: Tensor | None, place: int) -> NDArray[Any] | None:
-    return None if labels is None else labels[place].numpy()
+    def _sample(self, candidate: Candidate, rendered: Rendered, place: int) -> Sample:
+        """Return one of the rendered samples as arrays; they are views of the rendered tensors."""
+        return Sample(
+            seed=self._seed,
+            index=candidate.index,
+            attempt=candidate.attempt,
+            image=rendered.images[place].numpy(),
+            uncertainty=rendered.uncertainty[place].numpy(),
+            score=float(rendered.scores[place]),
+            task_scores={
+                task: float(scores[place]) for task, scores in rendered.task_scores.items()
+            },
+            labels={
+                codec.name: codec.fields(rendered.labels[codec.name], place)
+                for codec in self._machine.tasks
+                if codec.name in rendered.labels
+            },
+        )

@@ -1,15 +1,16 @@
-"""One shard, of a batch or of a stream: its samples rendered, counted and stored as a tar; out comes its record.
+"""Render one shard of a batch or a stream: samples in, a stored tar and its record out.
 
-The tar is sent while it is rendered. Doing it twice changes nothing: every rendering has a name of its own, and the
-first record stands.
+The tar is sent during rendering. Rendering twice changes nothing: each rendering has a different key, and the first
+record counts.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
@@ -19,7 +20,9 @@ from handsoff_shards.members import Files
 from state import keys, records
 from workers.codecs.packing import Packer
 from workers.codecs.samples import Sample
+from workers.codecs.segmentation import SegmentationCodec, class_pixels
 from workers.codecs.tars import TarWriter
+from workers.codecs.task import TaskCodec, codecs_of
 from workers.rendering.pilots import read_threshold
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
@@ -29,7 +32,7 @@ TAR_TYPE = "application/x-tar"
 
 @dataclass(frozen=True)
 class ShardPlace:
-    """Whose shard it is, which one, and the samples in it."""
+    """The owner of a shard, its index and its samples."""
 
     owner: ShardOwner
     index: int
@@ -39,13 +42,13 @@ class ShardPlace:
 def render_shard(
     machine: Machine, recipe: Recipe, place: ShardPlace, *, watch: Callable[[int], None]
 ) -> ShardRecord:
-    """Renders and stores the tar of one shard. `watch` is told after each micro-batch how many samples are kept."""
+    """Render and store the tar of one shard. `watch` gets the number of kept samples after each micro-batch."""
     started_at, clock = now(), time.monotonic()
     threshold = read_threshold(machine, recipe)
     renderer = Renderer(
         machine, recipe.tenant, recipe.fit, seed=recipe.seed, truncation=recipe.truncation
     )
-    shard = Shard(recipe)
+    shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels))
 
     def see(samples: list[Sample]) -> None:
         for sample in samples:
@@ -71,17 +74,17 @@ def render_shard(
 
 
 def store_record(machine: Machine, owner: ShardOwner, record: ShardRecord) -> None:
-    """The first record of a shard stands; the tar of a twin that comes later goes again."""
+    """Store the record unless the shard has one; then delete the tar of this later rendering."""
     key = keys.shard_record(owner, record.index)
-    standing = records.create(machine.store, key, record)
-    if standing.tar.key != record.tar.key:
+    first = records.create(machine.store, key, record)
+    if first.tar.key != record.tar.key:
         machine.store.delete(record.tar.key)
 
 
 def _store_tar(
     machine: Machine, place: ShardPlace, shard: "Shard", samples: Iterable[Sample]
 ) -> Artefact:
-    """Packs the samples while they are rendered, and sends what is packed: neither memory nor disk holds it all."""
+    """Pack and send the samples during rendering: neither memory nor disk holds the whole tar."""
     key = keys.shard_tar(place.owner, place.index, uuid7_hex())
     with machine.store.sending(key) as target, TarWriter(target) as tar:
         _pack(tar, place, shard, samples, max_waiting=machine.settings.micro_batch)
@@ -96,7 +99,7 @@ def _pack(
     *,
     max_waiting: int,
 ) -> None:
-    """As many threads encode as torch may use: an accelerator leaves them free, and on a CPU some are idle at times."""
+    """Encode on as many threads as torch may use: an accelerator leaves them free, and on a CPU some are often idle."""
     with Packer(
         tar,
         place.samples,
@@ -111,9 +114,10 @@ def _pack(
 
 
 class Shard:
-    """A shard in the making: what is counted of the accepted samples and of the others."""
+    """Counts of a shard during rendering, for the accepted samples and for all candidates."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, codecs: Sequence[TaskCodec]) -> None:
+        self._codecs = codecs
         self._labels = recipe.labels
         self._image_format = recipe.image_format
         self._scores: dict[int, float] = {}
@@ -128,21 +132,25 @@ class Shard:
 
     @property
     def mean_score(self) -> float:
-        """Added up in the order of the indices, so that the order of rendering leaves no trace."""
+        """The mean score; added in the order of the indices, so it does not depend on the order of rendering."""
         return sum(self._scores[index] for index in sorted(self._scores)) / len(self._scores)
 
     def count(self, sample: Sample) -> None:
         """Count a candidate, accepted or not."""
         self.num_candidates += 1
-        self.candidate_class_images += sample.class_pixels(self._labels.num_classes) > 0
+        self.candidate_class_images += self._class_pixels(sample) > 0
 
     def keep(self, sample: Sample) -> None:
         """Count an accepted candidate."""
-        pixels = sample.class_pixels(self._labels.num_classes)
+        pixels = self._class_pixels(sample)
         self.class_pixels += pixels
         self.class_images += pixels > 0
         self._scores[sample.index] = sample.score
 
     def encode(self, sample: Sample) -> Files:
-        """A sample's files, as the recipe wants them. Called by several threads at once."""
-        return sample.encode(self._labels, self._image_format)
+        """Return a sample's files, as the recipe specifies them. Several threads call it at once."""
+        return sample.encode(self._codecs, self._labels, self._image_format)
+
+    def _class_pixels(self, sample: Sample) -> NDArray[np.int64]:
+        masks = sample.labels.get(SegmentationCodec.name)
+        return class_pixels(masks, self._labels.num_classes)

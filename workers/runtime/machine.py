@@ -11,6 +11,8 @@ from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from workers.codecs.registry import TASKS
+from workers.codecs.task import TaskCodec
 from workers.families.family import Family
 from workers.runtime.loading import NetworkLoader
 from workers.runtime.micro_batches import MicroBatches
@@ -32,6 +34,7 @@ class Machine:
     pulse: Pulse
     families: tuple[Family, ...]
     kinds: Kinds = Kinds()  # noqa: RUF009 - immutable
+    tasks: Sequence[TaskCodec] = TASKS
 
     @classmethod
     def from_settings(
@@ -39,6 +42,7 @@ class Machine:
         settings: Settings,
         families: Sequence[Family],
         kinds: tuple[Kind, ...] = KINDS,
+        tasks: Sequence[TaskCodec] = TASKS,
     ) -> Self:
         """Open what the settings name. RQ gets a separate connection: it reads bytes, and blocks for long."""
         url = settings.redis_url.get_secret_value()
@@ -55,6 +59,7 @@ class Machine:
             pulse=Pulse(),
             families=tuple(families),
             kinds=Kinds(kinds),
+            tasks=tasks,
         )
 
     @property

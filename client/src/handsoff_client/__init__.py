@@ -69,9 +69,10 @@ from handsoff_client.http.service_errors import (
     UploadIncomplete,
     UploadUsed,
 )
+from handsoff_shards.decoding import decode_depth, decode_image, decode_mask
 from handsoff_shards.errors import HandsOffError, InvalidInput
 from handsoff_shards.labels import Labels
-from handsoff_shards.samples import Sample, decode_depth, decode_image, decode_mask, decode_sample
+from handsoff_shards.samples import Sample, decode_sample
 from handsoff_shards.tars import ShardReader
 
 __all__ = [

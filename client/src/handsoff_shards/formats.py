@@ -12,11 +12,12 @@ from handsoff_shards.coco import coco_files, coco_instance_files
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.plain import folder_files, imagefolder_files, voc_files
 from handsoff_shards.reading import Entry, ShardSet
+from handsoff_shards.tasks import TASKS
 from handsoff_shards.yolo import yolo_pose_files, yolo_seg_files
 
 Writer = Callable[[ShardSet], Iterator[Entry]]
 
-ANY = ("segmentation", "keypoints", "depth")
+ANY = tuple(task.name for task in TASKS)
 
 _COMPRESSED = (".png", ".jpg")
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from handsoff_shards.tasks import TASKS
+
 
 @dataclass(frozen=True)
 class KeypointLabels:
@@ -34,6 +36,9 @@ class Labels:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The labelled tasks: segmentation, keypoints, depth."""
-        schemas = {"segmentation": self.classes, "keypoints": self.keypoints, "depth": self.depth}
-        return tuple(task for task, schema in schemas.items() if schema)
+        """The labelled tasks, in the order of `TASKS`."""
+        return tuple(
+            task.name
+            for task in TASKS
+            if getattr(self, task.field, None) or self.json.get(task.name)
+        )

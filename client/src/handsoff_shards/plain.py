@@ -7,11 +7,9 @@ from typing import Any
 
 from PIL import Image
 
-from handsoff_shards.members import DEPTH, KEYPOINTS, MASK
+from handsoff_shards.members import MASK
 from handsoff_shards.reading import Entry, Exported, ShardSet, samples_of
-
-PARTS = {MASK: "masks", KEYPOINTS: "keypoints", DEPTH: "depth"}
-"""The folder of each kind of label."""
+from handsoff_shards.tasks import TASKS
 
 JPEG_QUALITY = 95
 
@@ -52,29 +50,22 @@ def _lines(lines: list[str]) -> bytes:
 def _files(exported: Exported) -> dict[str, bytes]:
     """Return the image and labels of a sample by their names in an upload."""
     files = {f"images/{exported.image_name}": exported.image_bytes}
-    for extension, part in PARTS.items():
-        if extension in exported.files:
-            suffix = extension.rpartition(".")[2]
-            data = exported.files[extension]
-            is_points = extension == KEYPOINTS
-            files[f"{part}/{exported.key}.{suffix}"] = _as_labels(data) if is_points else data
+    for task in TASKS:
+        if task.extension in exported.files:
+            suffix = task.extension.rpartition(".")[2]
+            data = task.to_upload(exported.files[task.extension])
+            files[f"{task.folder}/{exported.key}.{suffix}"] = data
     return files
-
-
-def _as_labels(data: bytes) -> bytes:
-    """Return generated keypoints in the form of hand-made labels: without confidence."""
-    fields = ("name", "x", "y", "visibility")
-    points = [{name: point[name] for name in fields} for point in json.loads(data)["keypoints"]]
-    return json.dumps({"keypoints": points}).encode()
 
 
 def _row(exported: Exported) -> dict[str, Any]:
     """Return the metadata of a sample. `datasets` reads columns that end in `_file_name` as images."""
     row: dict[str, Any] = {"file_name": f"images/{exported.image_name}"}
+    images = {task.folder for task in TASKS if task.is_image}
     for name in _files(exported):
-        part = name.partition("/")[0]
-        if part in ("masks", "depth"):
-            row[f"{part.removesuffix('s')}_file_name"] = name
+        folder = name.partition("/")[0]
+        if folder in images:
+            row[f"{folder.removesuffix('s')}_file_name"] = name
     if exported.sample.keypoints is not None:
         row["keypoints"] = exported.sample.keypoints.tolist()
     facts = exported.sample.facts

@@ -10,17 +10,18 @@ from models.arrays import StyleCodes
 from models.generators.generator import Synthesis
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator, NoiseMode
-from models.labels.drawing import pixel_centres
-from models.labels.tasks import DepthTask, KeypointTask, Labels, SegmentationTask, TaskSet
+from models.tasks.depth import DepthTask
+from models.tasks.heat_maps import pixel_centers
+from models.tasks.keypoints import KeypointTask
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import Labels, TaskSet
 
 WIDE = GeneratorConfig(
     z_dim=2, w_dim=2, channels=(4, 4, 4, 4), base_px=(2, 4), num_mapping_layers=1
 )
 HEIGHT, WIDTH = WIDE.image_px
 RADIUS = 5.0
-TASKS = TaskSet(
-    segmentation=SegmentationTask(2), keypoints=KeypointTask(1, 1 / 8), depth=DepthTask()
-)
+TASKS = TaskSet(SegmentationTask(2), KeypointTask(1, 1 / 8), DepthTask())
 
 
 Value = TypeVar("Value")
@@ -40,7 +41,7 @@ class Scenes(Generator):
             torch.zeros(len(ws), channels, *px)
             for channels, px in zip(WIDE.tap_channels, WIDE.tap_px, strict=True)
         ]
-        away = pixel_centres(WIDE.image_px, ws.device) - ws[:, :1, :2]
+        away = pixel_centers(WIDE.image_px, ws.device) - ws[:, :1, :2]
         taps[-1][:, :2] = away.transpose(1, 2).unflatten(2, WIDE.image_px) / RADIUS
         taps[-1][:, 2] = taps[-1][:, :2].square().sum(dim=1)
         return Synthesis(torch.zeros(len(ws), 3, *WIDE.image_px), taps)
@@ -64,7 +65,7 @@ class Discs:
         points = torch.cat([centres, torch.full((len(centres), 1), 2.0)], dim=1)
         labels = Labels(
             label_px=WIDE.image_px,
-            masks=(squared < 1).long(),
+            segmentation=(squared < 1).long(),
             keypoints=points[:, None],
             depth=1_000 - 300 * torch.exp(-squared / 2),
         )

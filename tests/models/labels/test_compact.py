@@ -11,6 +11,7 @@ from models.labels.compact import compress
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.training import train_ensemble
+from models.tasks.segmentation import ClassVotes
 from tests.models.labels.conftest import Discs, given
 from tests.models.labels.test_ensemble import TASKS
 
@@ -36,7 +37,7 @@ def made_compact(ensemble: Ensemble, generator: Generator, rank: int) -> Ensembl
 def probabilities(generator: Generator, ensemble: Ensemble, ws: Tensor) -> Tensor:
     """Of the classes, at every pixel."""
     taps = generator.synthesize(ws).taps
-    votes = given(LabelGenerator(generator, ensemble).label(taps).segmentation)
+    votes = LabelGenerator(generator, ensemble).label(taps).of(ClassVotes)
     return votes.probabilities
 
 

@@ -13,8 +13,8 @@ def test_few_images_are_left_out_one_by_one(images: int, folds: int) -> None:
 
 
 def test_one_image_cannot_be_split() -> None:
-    """Somebody has to train."""
-    with pytest.raises(ValueError, match="two at least"):
+    """Training needs the other image."""
+    with pytest.raises(ValueError, match="at least two images"):
         num_folds(1)
 
 

@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from models.arrays import IGNORE_INDEX
-from models.labels.drawing import boundaries, class_weights, place_weights
-from models.labels.tasks import KeypointTask, Labels, SegmentationTask, TaskSet
+from models.labels.drawing import place_weights
+from models.tasks.keypoints import KeypointTask
+from models.tasks.segmentation import SegmentationTask, boundaries, class_weights
+from models.tasks.task_set import Labels, TaskSet
 
-TASKS = TaskSet(segmentation=SegmentationTask(3), keypoints=KeypointTask(1))
+TASKS = TaskSet(SegmentationTask(3), KeypointTask(1))
 
 
 @pytest.mark.parametrize(("balance", "expected"), [(0.0, 3 / 64), (1.0, 0.5)])
@@ -33,8 +35,8 @@ def test_shares_are_drawn_where_they_were_meant_for() -> None:
     masks = torch.zeros(1, 64, 64, dtype=torch.int64)
     masks[:, 60:] = 1
     points = torch.tensor([[[10.5, 10.5, 2.0]]])
-    labels = Labels(label_px=(64, 64), masks=masks, keypoints=points)
-    weights = place_weights(labels, TASKS, boundary_share=0.25, keypoint_share=0.25)[0]
+    labels = Labels(label_px=(64, 64), segmentation=masks, keypoints=points)
+    weights = place_weights(labels, TASKS, {"segmentation": 0.25, "keypoints": 0.25})[0]
     assert weights.sum().item() == pytest.approx(1.0, abs=1e-5)
     assert weights[59:61].sum().item() == pytest.approx(0.25, abs=0.02)
     assert weights[:24, :24].sum().item() == pytest.approx(0.25 + 0.5 * 576 / 4096, abs=0.02)
@@ -44,7 +46,7 @@ def test_an_image_without_boundary_spends_the_share_evenly() -> None:
     """One class alone and no labelled keypoint: every known pixel is as likely as the next, unknown ones never come."""
     masks = torch.zeros(1, 8, 8, dtype=torch.int64)
     masks[0, 0] = IGNORE_INDEX
-    labels = Labels(label_px=(8, 8), masks=masks, keypoints=torch.zeros(1, 1, 3))
-    weights = place_weights(labels, TASKS, boundary_share=0.3, keypoint_share=0.3)[0]
+    labels = Labels(label_px=(8, 8), segmentation=masks, keypoints=torch.zeros(1, 1, 3))
+    weights = place_weights(labels, TASKS, {"segmentation": 0.3, "keypoints": 0.3})[0]
     assert weights[0].sum().item() == 0
     assert weights[1:].flatten().tolist() == pytest.approx([1 / 56] * 56)

@@ -9,10 +9,13 @@ from torch.nn import functional as F
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleConfig, build_ensemble
 from models.labels.hypercolumns import gather
-from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
 from models.serialization import pack_network, unpack
+from models.tasks.depth import DepthTask
+from models.tasks.keypoints import KeypointTask
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import TaskSet
 
-TASKS = TaskSet(segmentation=SegmentationTask(5), keypoints=KeypointTask(3), depth=DepthTask())
+TASKS = TaskSet(SegmentationTask(5), KeypointTask(3), DepthTask())
 
 
 def random_ensemble(generator: Generator, rank: int | None = None, first_tap: int = 0) -> Ensemble:

@@ -13,10 +13,12 @@ from models.labels.features import (
     LabelledFeatures,
     synthesis_batch,
 )
-from models.labels.tasks import KeypointTask, Labels, SegmentationTask, TaskSet
-from tests.models.labels.conftest import Discs, given
+from models.tasks.keypoints import KeypointTask
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import Labels, TaskSet
+from tests.models.labels.conftest import Discs
 
-THREE_CLASSES = TaskSet(segmentation=SegmentationTask(3))
+THREE_CLASSES = TaskSet(SegmentationTask(3))
 
 
 def evenly(labels: Labels) -> PixelScores:
@@ -31,12 +33,14 @@ def test_features_and_labels_are_of_the_same_pixels(discs: Discs) -> None:
     )
     (drawn,) = data.rounds(1, images=2, pixels=100)
     squared = drawn.columns[:, -2]  # in radii of 5 px
-    assert torch.equal(given(drawn.classes), (squared < 1).long())
+    assert torch.equal(drawn.targets["segmentation"]["classes"], (squared < 1).long())
     assert torch.allclose(
-        given(drawn.heat)[:, 0], torch.exp(-squared * 25 / (2 * 2.0**2)), atol=1e-4
+        drawn.targets["keypoints"]["heat"][:, 0], torch.exp(-squared * 25 / (2 * 2.0**2)), atol=1e-4
     )
-    assert torch.allclose(given(drawn.depth), 1_000 - 300 * torch.exp(-squared / 2), rtol=1e-4)
-    assert given(drawn.visible).min() == 1
+    assert torch.allclose(
+        drawn.targets["depth"]["depth"], 1_000 - 300 * torch.exp(-squared / 2), rtol=1e-4
+    )
+    assert drawn.targets["keypoints"]["visible"].min() == 1
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
@@ -46,7 +50,7 @@ def test_features_are_the_same_stored_or_made_again(generator: Generator, share:
     made = _draw(generator, cache_bytes=int(share * 5 * generator.layout.tap_bytes))
     for one, other in zip(stored, made, strict=True):
         assert torch.allclose(one.columns, other.columns, atol=1e-5)
-        assert torch.equal(given(one.classes), given(other.classes))
+        assert torch.equal(*(each.targets["segmentation"]["classes"] for each in (one, other)))
 
 
 class Counting(Generator):
@@ -78,7 +82,7 @@ def _draw(generator: Generator, *, cache_bytes: int) -> list[DrawnPixels]:
     """Three rounds of twenty pixels of two of five images, with the same chance in every call."""
     torch.manual_seed(0)
     ws = generator.map(torch.randn(5, 16))
-    labels = Labels(label_px=(32, 32), masks=torch.randint(0, 3, (5, 32, 32)).byte())
+    labels = Labels(label_px=(32, 32), segmentation=torch.randint(0, 3, (5, 32, 32)).byte())
     data = LabelledFeatures(
         generator, ws, labels, THREE_CLASSES, weigh=evenly, cache_bytes=cache_bytes
     )
@@ -92,13 +96,13 @@ def test_pixels_without_weight_are_never_drawn(generator: Generator) -> None:
     data = LabelledFeatures(
         generator,
         generator.map(torch.randn(2, 16)),
-        Labels(label_px=(32, 32), masks=masks),
+        Labels(label_px=(32, 32), segmentation=masks),
         THREE_CLASSES,
-        weigh=lambda labels: labelled_pixels(labels).float(),
+        weigh=lambda labels: labelled_pixels(labels, THREE_CLASSES).float(),
         cache_bytes=1 << 20,
     )
     (drawn,) = data.rounds(1, images=2, pixels=100)
-    assert set(given(drawn.classes).tolist()) == {2}
+    assert set(drawn.targets["segmentation"]["classes"].tolist()) == {2}
 
 
 def test_an_absent_keypoint_has_no_heat(generator: Generator) -> None:
@@ -108,11 +112,11 @@ def test_an_absent_keypoint_has_no_heat(generator: Generator) -> None:
         generator,
         generator.map(torch.randn(1, 16)),
         Labels(label_px=(32, 32), keypoints=points),
-        TaskSet(keypoints=KeypointTask(2)),
+        TaskSet(KeypointTask(2)),
         weigh=evenly,
         cache_bytes=1 << 20,
     )
     (drawn,) = data.rounds(1, images=1, pixels=50)
-    assert given(drawn.heat)[:, 0].isnan().all()
-    assert (given(drawn.heat)[:, 1] >= 0).all()
-    assert given(drawn.visible)[:, 1].max() == 0
+    assert drawn.targets["keypoints"]["heat"][:, 0].isnan().all()
+    assert (drawn.targets["keypoints"]["heat"][:, 1] >= 0).all()
+    assert drawn.targets["keypoints"]["visible"][:, 1].max() == 0

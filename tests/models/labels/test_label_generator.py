@@ -6,9 +6,12 @@ import torch
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator, from_bytes, to_bytes
-from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
+from models.tasks.depth import DepthTask
+from models.tasks.keypoints import KeypointTask
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task_set import TaskSet
 
-ALL = TaskSet(segmentation=SegmentationTask(4), keypoints=KeypointTask(5), depth=DepthTask())
+ALL = TaskSet(SegmentationTask(4), KeypointTask(5), DepthTask())
 
 
 def random_fit(generator: Generator, tasks: TaskSet) -> LabelGenerator:
@@ -23,14 +26,13 @@ def test_rendered_parts_have_the_label_size(any_generator: Generator) -> None:
     height, width = any_generator.config.image_px
     label_px = (height // 2, width // 2)
     found = random_fit(any_generator, ALL).render(any_generator.map(torch.randn(3, 16)))
-    maps = (found.masks, found.confidences, found.depth, found.uncertainty)
+    masks, points = found.labels["segmentation"], found.labels["keypoints"]
+    maps = (*masks.values(), found.labels["depth"]["depth"], found.uncertainty)
     assert found.images.shape == (3, height, width, 3)
-    assert {tuple(each.shape) for each in maps if each is not None} == {(3, *label_px)}
-    assert found.keypoints is not None
-    assert found.keypoints.shape == (3, 5, 3)
-    assert (found.keypoints[..., :2] <= torch.tensor([width // 2, height // 2])).all()
-    assert found.visibility is not None
-    assert set(found.visibility.flatten().tolist()) <= {1, 2}
+    assert {tuple(each.shape) for each in maps} == {(3, *label_px)}
+    assert points["points"].shape == (3, 5, 3)
+    assert (points["points"][..., :2] <= torch.tensor([width // 2, height // 2])).all()
+    assert set(points["visibility"].flatten().tolist()) <= {1, 2}
     assert len(found) == 3
 
 
@@ -38,17 +40,16 @@ def test_rendered_parts_have_the_label_size(any_generator: Generator) -> None:
     ("tasks", "first"),
     [
         (ALL, "segmentation"),
-        (TaskSet(depth=DepthTask(), keypoints=KeypointTask(2)), "keypoints"),
-        (TaskSet(depth=DepthTask()), "depth"),
+        (TaskSet(KeypointTask(2), DepthTask()), "keypoints"),
+        (TaskSet(DepthTask()), "depth"),
     ],
 )
 def test_the_first_task_tells_the_score(generator: Generator, tasks: TaskSet, first: str) -> None:
-    """Segmentation where there is one, else keypoints, else depth; tasks that were not learnt are None."""
+    """The first task of the set gives the score, and only learned tasks have labels."""
     found = random_fit(generator, tasks).render(generator.map(torch.randn(2, 16)))
     assert list(found.task_scores) == list(tasks.names)
     assert torch.equal(found.scores, found.task_scores[first])
-    absent = (found.masks is None, found.keypoints is None, found.depth is None)
-    assert absent == (tasks.segmentation is None, tasks.keypoints is None, tasks.depth is None)
+    assert list(found.labels) == list(tasks.names)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -64,8 +65,8 @@ def test_labelling_stays_on_its_device(
         z = torch.randn(2, 16)
     ws = there.map(z)
     ballot = LabelGenerator(there, ensemble.eval()).label(there.synthesize(ws).taps)
-    assert ballot.keypoints is not None
-    assert {found.device.type for found in ballot.keypoints.read()} == {"meta"}
+    labels = [one for votes in ballot.votes.values() for one in votes.labels().values()]
+    assert {one.device.type for one in labels} == {"meta"}
     assert {votes.scores.device.type for votes in ballot.votes.values()} == {"meta"}
 
 

@@ -17,7 +17,7 @@ from models.labels.lean_head import (
     FirstLayerSums,
     Member,
 )
-from tests.models.labels.conftest import given
+from models.tasks.segmentation import ClassVotes
 from tests.models.labels.test_ensemble import random_ensemble
 
 
@@ -81,9 +81,9 @@ def test_probabilities_are_as_precise_as_the_naive_ones() -> None:
     lean = LabelGenerator(generator, ensemble).label(taps)
     plain = naive_label(ensemble, taps, config.image_px)
     exact = naive_label(ensemble.double(), taps, config.image_px)
-    truth = given(exact.segmentation).probabilities
+    truth = exact.of(ClassVotes).probabilities
     ours, theirs = (
-        (given(each.segmentation).probabilities - truth).abs().max() for each in (lean, plain)
+        (each.of(ClassVotes).probabilities - truth).abs().max() for each in (lean, plain)
     )
     assert ours <= 2 * theirs
 

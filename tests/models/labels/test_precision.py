@@ -10,10 +10,9 @@ from models.generators.stylegan2.generator import Generator, build_generator
 from models.labels.compact import compress
 from models.labels.ensemble import Ensemble
 from models.labels.label_generator import LabelGenerator
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import train_ensemble
-from models.labels.votes import ClassVotes
-from tests.models.labels.conftest import given
+from models.tasks.segmentation import ClassVotes, SegmentationTask
+from models.tasks.task_set import Labels, TaskSet
 from workers.runtime.weights import read_network
 
 PORTRAITS = Path("assets/generators/portraits-64")
@@ -31,8 +30,8 @@ def brightness(generator: Generator, ws: Tensor) -> Tensor:
 
 def fitted(generator: Generator, ws: Tensor) -> list[Ensemble]:
     """An ensemble of either kind that has learnt the brightness of samples."""
-    labels = Labels(label_px=generator.config.image_px, masks=brightness(generator, ws))
-    tasks = TaskSet(segmentation=SegmentationTask(NUM_CLASSES))
+    labels = Labels(label_px=generator.config.image_px, segmentation=brightness(generator, ws))
+    tasks = TaskSet(SegmentationTask(NUM_CLASSES))
     paper = train_ensemble(generator, ws, labels, tasks=tasks, options=OPTIONS, seed=0)
     return [paper, compress(paper, generator, ws, rank=96, seed=0, micro_batch=8)]
 
@@ -40,7 +39,7 @@ def fitted(generator: Generator, ws: Tensor) -> list[Ensemble]:
 def votes(generator: Generator, ensemble: Ensemble, ws: Tensor) -> ClassVotes:
     """What the members say of samples."""
     taps = generator.synthesize(ws).taps
-    return given(LabelGenerator(generator, ensemble).label(taps).segmentation)
+    return LabelGenerator(generator, ensemble).label(taps).of(ClassVotes)
 
 
 def ranks(scores: Tensor) -> Tensor:

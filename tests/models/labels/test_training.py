@@ -10,15 +10,18 @@ from models.arrays import IGNORE_INDEX
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble, EnsembleKind
 from models.labels.label_generator import LabelGenerator, Rendered
-from models.labels.metrics import ConfusionMatrix, DepthScore, KeypointScore
-from models.labels.tasks import Labels, SegmentationTask, TaskSet
 from models.labels.training import train_ensemble
-from tests.models.labels.conftest import Discs, given
+from models.tasks.depth_scores import DepthScore
+from models.tasks.keypoint_scores import KeypointScore
+from models.tasks.segmentation import ClassVotes, SegmentationTask
+from models.tasks.segmentation_scores import ConfusionMatrix
+from models.tasks.task_set import Labels, TaskSet
+from tests.models.labels.conftest import Discs
 
 OPTIONS = ensemble_options(num_members=3, hidden=(16, 8), steps=150, batch_pixels=128)
 LONGER = replace(OPTIONS, steps=600)
 QUICK = replace(OPTIONS, hidden=(32, 16), learning_rate=1e-2)
-MASKS = TaskSet(segmentation=SegmentationTask(3))
+MASKS = TaskSet(SegmentationTask(3))
 
 
 def expressible_masks(generator: Generator, ws: torch.Tensor) -> torch.Tensor:
@@ -30,7 +33,7 @@ def expressible_masks(generator: Generator, ws: torch.Tensor) -> torch.Tensor:
 
 def fit(generator: Generator, ws: torch.Tensor, masks: torch.Tensor, seed: int = 0) -> Ensemble:
     """An ensemble for three classes with the options above."""
-    labels = Labels(label_px=(32, 32), masks=masks)
+    labels = Labels(label_px=(32, 32), segmentation=masks)
     return train_ensemble(generator, ws, labels, tasks=MASKS, options=OPTIONS, seed=seed)
 
 
@@ -38,9 +41,12 @@ def test_it_labels_images_that_it_never_saw(generator: Generator) -> None:
     """Fitted on 8 labelled samples, it labels 8 fresh ones far better than chance."""
     ws = generator.map(torch.randn(16, 16))
     masks = expressible_masks(generator, ws)
-    labels = Labels(label_px=(32, 32), masks=masks[:8])
+    labels = Labels(label_px=(32, 32), segmentation=masks[:8])
     ensemble = train_ensemble(generator, ws[:8], labels, tasks=MASKS, options=LONGER, seed=0)
-    right = given(LabelGenerator(generator, ensemble).render(ws[8:]).masks) == masks[8:]
+    right = (
+        LabelGenerator(generator, ensemble).render(ws[8:]).labels["segmentation"]["masks"]
+        == masks[8:]
+    )
     assert right.sum() > 0.8 * right.numel()  # chance is a third
 
 
@@ -48,7 +54,7 @@ def test_it_labels_images_that_it_never_saw(generator: Generator) -> None:
 def test_features_of_few_pixels_are_not_read(generator: Generator, kind: EnsembleKind) -> None:
     """Of 4, 8, 16 and 32 px the two highest are, and the weights for the others do not exist."""
     ws = generator.map(torch.randn(2, 16))
-    labels = Labels(label_px=(32, 32), masks=expressible_masks(generator, ws))
+    labels = Labels(label_px=(32, 32), segmentation=expressible_masks(generator, ws))
     options = replace(QUICK, kind=kind, steps=2, min_tap_px=16)
     ensemble = train_ensemble(generator, ws, labels, tasks=MASKS, options=options, seed=0)
     read = ensemble.layer1.weight[0] if ensemble.projection is None else ensemble.projection
@@ -59,9 +65,10 @@ def test_features_of_few_pixels_are_not_read(generator: Generator, kind: Ensembl
 def errors(found: Rendered, truth: Labels) -> tuple[float, float]:
     """Of points in pixels, and of depth in its unit."""
     points, depth = KeypointScore(1), DepthScore()
-    keypoints, visibility = given(found.keypoints), given(found.visibility)
-    points.add(keypoints, visibility, given(truth.keypoints), torch.ones(len(found)))
-    depth.add(given(found.depth), given(truth.depth))
+    labels = found.labels["keypoints"]
+    lengths = torch.ones(len(found))
+    points.add(labels["points"], labels["visibility"], truth["keypoints"], lengths)
+    depth.add(found.labels["depth"]["depth"], truth["depth"])
     return points.mean_error_px(), depth.rmse()
 
 
@@ -73,7 +80,7 @@ def test_three_tasks_are_learnt_at_once(discs: Discs) -> None:
     )
     found = LabelGenerator(seen.generator, ensemble).render(unseen.ws)
     masks = ConfusionMatrix(2)
-    masks.add(given(found.masks), given(unseen.labels.masks))
+    masks.add(found.labels["segmentation"]["masks"], unseen.labels["segmentation"])
     error_px, rmse = errors(found, unseen.labels)
     assert masks.mean_iou() > 0.9
     assert error_px < 0.5
@@ -83,9 +90,9 @@ def test_three_tasks_are_learnt_at_once(discs: Discs) -> None:
 def test_what_is_not_labelled_teaches_nothing(discs: Discs) -> None:
     """Unknown depth, absent keypoints far off the truth and ignored pixels leave the fit as good as without them."""
     truth = Discs.at(discs.ws[:, 0]).labels
-    given(discs.labels.keypoints)[:4] = 0.0
-    given(discs.labels.depth)[4:8] = torch.nan
-    given(discs.labels.masks)[:, :, :3] = IGNORE_INDEX
+    discs.labels["keypoints"][:4] = 0.0
+    discs.labels["depth"][4:8] = torch.nan
+    discs.labels["segmentation"][:, :, :3] = IGNORE_INDEX
     ensemble = train_ensemble(
         discs.generator, discs.ws, discs.labels, tasks=discs.tasks, options=QUICK, seed=0
     )
@@ -97,31 +104,33 @@ def test_what_is_not_labelled_teaches_nothing(discs: Discs) -> None:
 def test_a_class_of_three_pixels_survives() -> None:
     """Three pixels in one image of nine, and no others of their class: the default balance finds them."""
     discs = Discs.at(torch.tensor([[4.0 * i, 8.0] for i in range(8)] + [[-16.0, 8.0]]))
-    masks = given(discs.labels.masks).clone()
+    masks = discs.labels["segmentation"].clone()
     masks[8, :, 20:] = IGNORE_INDEX
     masks[8, 7:10, 31] = 2
-    labels = Labels(label_px=discs.labels.label_px, masks=masks)
+    labels = Labels(label_px=discs.labels.label_px, segmentation=masks)
     ensemble = train_ensemble(discs.generator, discs.ws, labels, tasks=MASKS, options=QUICK, seed=0)
-    found = given(LabelGenerator(discs.generator, ensemble).render(discs.ws).masks)
+    found = (
+        LabelGenerator(discs.generator, ensemble).render(discs.ws).labels["segmentation"]["masks"]
+    )
     assert found[8, 7:10, 31].tolist() == [2, 2, 2]
     assert found[:8].max() == 1
 
 
 @pytest.mark.parametrize("balance", [0.0, 1.0])
 def test_probabilities_are_those_of_the_true_prior(discs: Discs, balance: float) -> None:
-    """A class at random on 4% of the pixels here and 40% there: whatever the balance, that is what is said of it."""
+    """A random class on 4% of the pixels here and 40% there: the predicted probabilities match, for any balance."""
     from_centre = discs.generator.synthesize(discs.ws).taps[-1][:, 2]
     masks = torch.where(from_centre < 1, 0.4, 0.04).bernoulli().long()
     ensemble = train_ensemble(
         discs.generator,
         discs.ws,
-        Labels(label_px=discs.labels.label_px, masks=masks),
-        tasks=TaskSet(segmentation=SegmentationTask(2)),
+        Labels(label_px=discs.labels.label_px, segmentation=masks),
+        tasks=TaskSet(SegmentationTask(2)),
         options=replace(QUICK, balance=balance, boundary_share=0.0),
         seed=0,
     )
     taps = discs.generator.synthesize(discs.ws).taps
-    votes = given(LabelGenerator(discs.generator, ensemble).label(taps).segmentation)
+    votes = LabelGenerator(discs.generator, ensemble).label(taps).of(ClassVotes)
     said = votes.probabilities[:, 1]
     for region, tolerance in ((from_centre < 0.8, 0.06), (from_centre > 1.5, 0.015)):
         expected = masks[region].float().mean().item()
@@ -161,7 +170,7 @@ def test_a_stop_passes_through(generator: Generator) -> None:
         train_ensemble(
             generator,
             ws,
-            Labels(label_px=(32, 32), masks=torch.zeros(2, 32, 32, dtype=torch.int64)),
+            Labels(label_px=(32, 32), segmentation=torch.zeros(2, 32, 32, dtype=torch.int64)),
             tasks=MASKS,
             options=OPTIONS,
             seed=0,

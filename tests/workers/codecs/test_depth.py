@@ -7,14 +7,21 @@ import pytest
 
 from contracts.labelsets import NPY_TYPE
 from contracts.schemas import DepthSchema
-from workers.codecs.depth import UNKNOWN_COLOUR, decode_depth, encode_depth, resized_depth, shaded
+from workers.codecs.depth import (
+    UNKNOWN_COLOR,
+    DepthCodec,
+    decode_depth,
+    encode_depth,
+    resized_depth,
+    shaded,
+)
 
 METRES = DepthSchema(unit="m", scale=0.001)
 MAP = np.array([[0.5, 1.0], [2.0, 65.535]], np.float32)
 
 
 def test_a_png_keeps_depth_to_half_a_step() -> None:
-    """What is written is read again, in the unit."""
+    """A written map is read back in its unit."""
     found = decode_depth(encode_depth(MAP + 0.0004, METRES), "image/png", METRES)
     np.testing.assert_allclose(found, MAP, atol=0.0006)
 
@@ -51,6 +58,14 @@ def test_a_smaller_map_mixes_no_surfaces() -> None:
 
 
 def test_near_is_bright() -> None:
-    """The nearest is white, the farthest black, the unknown of a color of its own."""
+    """The nearest is white, the farthest black, unknown pixels have a separate color."""
     like = np.array([[1.0, 3.0, np.nan]], np.float32)
-    assert shaded(like, like)[0].tolist() == [[255] * 3, [0] * 3, list(UNKNOWN_COLOUR)]
+    assert shaded(like, like)[0].tolist() == [[255] * 3, [0] * 3, list(UNKNOWN_COLOR)]
+
+
+def test_unknown_depth_says_nothing() -> None:
+    """One known pixel is something."""
+    depth = np.full((2, 2), np.nan, np.float32)
+    assert DepthCodec().says_nothing(depth)
+    depth[0, 0] = 0
+    assert not DepthCodec().says_nothing(depth)

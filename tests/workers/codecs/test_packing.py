@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from handsoff_shards.members import Files
-from tests.workers.codecs.test_tars import LABELS, sample
+from tests.workers.codecs.test_tars import CODECS, LABELS, sample
 from workers.codecs.packing import Packer
 from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
@@ -17,13 +17,13 @@ from workers.codecs.tars import TarWriter
 
 def encode(one: Sample) -> Files:
     """As a shard does it."""
-    return one.encode(LABELS, "png")
+    return one.encode(CODECS, LABELS, "png")
 
 
 def packed(
     put: Sequence[int], encode: Callable[[Sample], Files] = encode, *, num_threads: int
 ) -> bytes:
-    """The tar of samples 0, 1, ... that came in the order of `put`."""
+    """Return the tar of samples 0, 1, ..., put in the order of `put`."""
     target = io.BytesIO()
     with (
         TarWriter(target) as tar,
@@ -98,7 +98,7 @@ def test_a_sample_that_never_came_is_missed() -> None:
 
 
 def test_a_job_that_stops_leaves_no_thread() -> None:
-    """Cancelled between two micro-batches: the block is left, and nobody goes on encoding."""
+    """A cancel between two micro-batches leaves the block and stops all encoders."""
     with (
         contextlib.suppress(KeyboardInterrupt),
         TarWriter(io.BytesIO()) as tar,

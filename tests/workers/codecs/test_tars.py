@@ -11,10 +11,13 @@ from PIL import Image
 
 from contracts.batches import ImageFormat
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
+from workers.codecs.registry import TASKS
 from workers.codecs.samples import Sample
 from workers.codecs.tars import TarWriter
+from workers.codecs.task import codecs_of
 
 LABELS = LabelSchema(classes=("background", "skin"))
+CODECS = codecs_of(TASKS, LABELS)
 
 
 def sample(index: int = 3) -> Sample:
@@ -30,14 +33,14 @@ def sample(index: int = 3) -> Sample:
         uncertainty=uncertainty,
         score=0.25,
         task_scores={"segmentation": 0.25},
-        mask=mask,
+        labels={"segmentation": {"mask": mask}},
     )
 
 
 @pytest.mark.parametrize(("image_format", "suffix"), [("png", "png"), ("jpeg", "jpg")])
 def test_a_sample_has_four_files(image_format: ImageFormat, suffix: str) -> None:
     """The image, the mask, the uncertainty and the facts, in this order."""
-    files = sample().encode(LABELS, image_format)
+    files = sample().encode(CODECS, LABELS, image_format)
     assert list(files) == [suffix, "mask.png", "uncertainty.png", "json"]
 
 
@@ -48,12 +51,15 @@ def test_a_sample_of_every_task_has_a_file_for_each() -> None:
     )
     other = dataclasses.replace(
         sample(),
-        mask=None,
-        points=np.array([[1.25, 0.5, 0.75]], dtype=np.float32),
-        visibility=np.array([1], dtype=np.uint8),
-        depth=np.array([[0, 1, 2, 3], [4, 5, 6, 1e9]], dtype=np.float32),
+        labels={
+            "keypoints": {
+                "points": np.array([[1.25, 0.5, 0.75]], dtype=np.float32),
+                "visibility": np.array([1], dtype=np.uint8),
+            },
+            "depth": {"depth": np.array([[0, 1, 2, 3], [4, 5, 6, 1e9]], dtype=np.float32)},
+        },
     )
-    files = other.encode(labels, "png")
+    files = other.encode(codecs_of(TASKS, labels), labels, "png")
     assert list(files)[1:3] == ["keypoints.json", "depth.png"]
     (point,) = json.loads(files["keypoints.json"])["keypoints"]
     assert point == {"name": "nose", "x": 1.25, "y": 0.5, "visibility": 1, "confidence": 0.75}
@@ -66,7 +72,7 @@ def test_a_sample_of_every_task_has_a_file_for_each() -> None:
 
 def test_the_facts_identify_a_sample() -> None:
     """Seed, index and attempt are enough to render it again."""
-    facts = json.loads(sample().encode(LABELS, "png")["json"])
+    facts = json.loads(sample().encode(CODECS, LABELS, "png")["json"])
     assert facts == {
         "seed": 7,
         "index": 3,
@@ -81,6 +87,6 @@ def test_a_tar_has_a_digest_and_a_size() -> None:
     """They are computed while the tar is written, and match the whole file."""
     target = io.BytesIO()
     with TarWriter(target) as tar:
-        tar.add(3, sample().encode(LABELS, "png"))
+        tar.add(3, sample().encode(CODECS, LABELS, "png"))
     assert tar.sha256 == hashlib.sha256(target.getvalue()).hexdigest()
     assert tar.num_bytes == len(target.getvalue())

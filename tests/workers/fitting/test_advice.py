@@ -5,6 +5,8 @@ from contracts.fits.metrics import Estimate, InvertedImage, KeypointMetrics
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.labelsets import LabelsetEntry, LabelsetManifest
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
+from workers.codecs.registry import TASKS
+from workers.codecs.task import codecs_of
 from workers.fitting.advice import MAX_LINES, advise
 
 PINNED = Artefact(key="a", sha256="0" * 64, num_bytes=1)
@@ -41,6 +43,13 @@ def labelset(labels: LabelSchema, num_hats: int = 10, num_deep: int = 10) -> Lab
     )
 
 
+def advise_on(
+    labelset: LabelsetManifest, images: tuple[InvertedImage, ...], estimate: Estimate | None
+) -> tuple[str, ...]:
+    """Advice on the tasks of the labelset."""
+    return advise(codecs_of(TASKS, labelset.labels), labelset, images, estimate)
+
+
 def estimate(**metrics: object) -> Estimate:
     """A cross-validated score of three folds."""
     worst = {"worst_images": ({"name": "image-4", "miou": 0.1},)}
@@ -50,24 +59,26 @@ def estimate(**metrics: object) -> Estimate:
 
 def test_a_rare_class_is_asked_for() -> None:
     """The line says how many images there are and how many more would do."""
-    assert "class hat has 3 images; add 5" in advise(labelset(LABELS, num_hats=3), IMAGES, None)
+    assert "class hat has 3 images; add 5" in advise_on(labelset(LABELS, num_hats=3), IMAGES, None)
 
 
 def test_a_kind_of_label_that_few_images_have_is_asked_for() -> None:
     """Depth on two of ten images is little to learn from."""
     labels = LabelSchema(depth=DepthSchema(unit="m", scale=1))
-    assert "only 2 images have depth; add 6" in advise(labelset(labels, num_deep=2), IMAGES, None)
+    assert "only 2 images have depth; add 6" in advise_on(
+        labelset(labels, num_deep=2), IMAGES, None
+    )
 
 
 def test_a_labelset_without_gaps_needs_no_advice() -> None:
     """Nothing is said for the sake of saying something."""
-    assert advise(labelset(LABELS), IMAGES, None) == ()
+    assert advise_on(labelset(LABELS), IMAGES, None) == ()
 
 
 def test_images_that_the_generator_cannot_express_are_named() -> None:
     """They come first: nothing else helps as much."""
     foreign = InvertedImage(name="car", psnr_db=9.0, is_expressible=False)
-    first = advise(labelset(LABELS, num_hats=1), (*IMAGES, foreign), None)[0]
+    first = advise_on(labelset(LABELS, num_hats=1), (*IMAGES, foreign), None)[0]
     assert "cannot express 1 of 11 images (car)" in first
 
 
@@ -75,7 +86,7 @@ def test_a_weak_class_is_told_with_what_it_is_taken_for() -> None:
     """Forty of a hundred pixels of hats are taken for skin."""
     confusion = [[90, 10, 0], [0, 100, 0], [5, 40, 55]]
     found = estimate(class_iou={"background": 0.9, "skin": 0.8, "hat": 0.4}, confusion=confusion)
-    (line, worst) = advise(labelset(LABELS), IMAGES, found)
+    (line, worst) = advise_on(labelset(LABELS), IMAGES, found)
     assert line.startswith("class hat is weak (estimated IoU 0.40); 40% of it is taken for skin;")
     assert "image-4" in worst
 
@@ -86,7 +97,7 @@ def test_a_keypoint_that_is_often_missed_is_told() -> None:
     metrics = KeypointMetrics(
         pck=0.25, point_pck={"nose": 0.25}, mean_error_px=9.0, visibility_accuracy=1.0
     )
-    lines = advise(labelset(labels), IMAGES, estimate(keypoints=metrics))
+    lines = advise_on(labelset(labels), IMAGES, estimate(keypoints=metrics))
     assert lines[0].startswith("keypoint nose is found in 25% of the images")
 
 
@@ -98,4 +109,4 @@ def test_the_number_of_lines_is_limited() -> None:
         entry.model_copy(update={"class_pixels": (1,) + (0,) * 199}) for entry in whole.entries
     )
     many = whole.model_copy(update={"labels": LabelSchema(classes=classes), "entries": entries})
-    assert len(advise(many, IMAGES, None)) == MAX_LINES
+    assert len(advise_on(many, IMAGES, None)) == MAX_LINES

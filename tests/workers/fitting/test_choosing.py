@@ -9,6 +9,7 @@ from contracts.jobs import JobStatus
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import build_ensemble
 from tests.workers.scene import CONFIG, LABELS, PX, QUICK, Scene
+from workers.codecs.registry import TASKS
 from workers.fitting import choosing, fits
 from workers.fitting.choosing import choose_features
 from workers.fitting.pairs import Pairs
@@ -25,7 +26,7 @@ def trainer() -> Trainer:
     """Of no images: what they would show is made up."""
     return Trainer(
         generator=Generator(CONFIG),
-        pairs=Pairs(names=(), images=(), labels=(), schema=LABELS, px=(PX, PX)),
+        pairs=Pairs(names=(), images=(), labels=(), schema=LABELS, codecs=TASKS, px=(PX, PX)),
         codes=torch.zeros(0, CONFIG.num_ws, CONFIG.w_dim),
         wanted=ensemble_options(),
         seed=0,

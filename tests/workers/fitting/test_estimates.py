@@ -2,18 +2,16 @@
 
 import dataclasses
 
-import numpy as np
-import pytest
 import torch
 
-from contracts.fits.metrics import Estimate, TaskMetrics
+from contracts.fits.metrics import Estimate
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from contracts.schemas import LabelSchema
 from tests.workers.scene import ALL_KINDS, LABELS, PX, QUICK, Scene
 from workers.fitting import fits
-from workers.fitting.estimates import traits, without_unjudged
-from workers.fitting.pairs import ImageLabels, Pairs, read_labelset
+from workers.fitting.estimates import traits
+from workers.fitting.pairs import Pairs, read_labelset
 
 ESTIMATED = QUICK.model_copy(update={"estimate": True})
 
@@ -56,20 +54,15 @@ def test_one_image_has_no_estimate(scene: Scene) -> None:
     assert estimated(scene, LABELS, num_images=1) is None
 
 
-def test_a_class_in_a_single_image_counts_as_not_learnt() -> None:
-    """Members that never met it cannot be expected to find it: it has no IoU, and lowers the mean."""
-    pooled = TaskMetrics(miou=0.5, class_iou={"skin": 0.8, "hair": 0.7, "hat": 0.3})
-    found = without_unjudged(pooled, {"skin": 9, "hair": 2, "hat": 1})
-    assert found.class_iou == {"skin": 0.8, "hair": 0.7, "hat": None}
-    assert found.miou == pytest.approx(0.5)
-
-
 def test_folds_are_dealt_by_what_an_image_teaches(scene: Scene) -> None:
     """A column for each class, each keypoint, and depth."""
     pinned = scene.add_labelset(2, labels=ALL_KINDS)
     whole = read_labelset(scene.machine.store, DEFAULT_TENANT, pinned)
     pairs = Pairs.read(scene.machine.store, whole, fit=ALL_KINDS, px=(PX, PX))
-    empty = ImageLabels(np.full((PX, PX), 255, np.uint8), np.zeros((2, 3), np.float32), None)
-    blind = dataclasses.replace(empty, depth=np.full((PX, PX), np.nan, np.float32))
-    some = dataclasses.replace(pairs, labels=(pairs.labels[0], blind))
-    assert traits(some).tolist() == [[True] * 5, [False] * 5]
+    empty = {codec.name: codec.unlabelled(ALL_KINDS, (PX, PX)) for codec in pairs.codecs}
+    some = dataclasses.replace(pairs, labels=(pairs.labels[0], empty))
+    assert {task: presence.tolist() for task, presence in traits(some).items()} == {
+        "segmentation": [[True, True], [False, False]],
+        "keypoints": [[True, True], [False, False]],
+        "depth": [[True], [False]],
+    }

@@ -16,6 +16,7 @@ from models.sampling import RandomDraws
 from tests.workers.scene import ALL_KINDS, LABELS, QUICK, Scene
 from workers.codecs.images import decode_image
 from workers.codecs.lettering import draw_legend
+from workers.codecs.registry import TASKS
 from workers.fitting import fits
 from workers.fitting.sheets import GAP_PX, HEADING_PX, legend_of
 from workers.rendering.label_generators import open_label_generator
@@ -66,8 +67,7 @@ def test_both_kinds_of_ensemble_are_stored_and_found(
     found = open_label_generator(scene.machine, DEFAULT_TENANT, pinned)
     assert found.ensemble.config.rank == rank
     rendered = found.render(found.generator.sample(RandomDraws.seeded(0, 1)))
-    assert rendered.depth is not None
-    assert rendered.depth.isfinite().all()
+    assert rendered.labels["depth"]["depth"].isfinite().all()
 
 
 def test_a_fit_of_some_tasks_passes_over_the_other_labels(scene: Scene) -> None:
@@ -101,7 +101,7 @@ def test_the_sheet_shows_every_image(scene: Scene) -> None:
     sheet = scene.fit_manifest(fit.ref).sheet
     assert sheet is not None
     pixels = decode_image(scene.machine.store.get(sheet.key))
-    legend = draw_legend(legend_of(LABELS), pixels.shape[1])
+    legend = draw_legend(legend_of(TASKS[:1], LABELS), pixels.shape[1])
     assert pixels.shape[0] == len(legend) + HEADING_PX + 4 * 128 + 3 * GAP_PX
 
 

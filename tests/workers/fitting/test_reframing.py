@@ -4,7 +4,9 @@ import numpy as np
 
 from models.inversion.framing import Framing
 from tests.workers.scene import ALL_KINDS
-from workers.fitting.pairs import ImageLabels, Pairs
+from workers.codecs.registry import TASKS
+from workers.codecs.task import ImageLabels
+from workers.fitting.pairs import Pairs
 from workers.fitting.reframing import reframed
 
 PX = (8, 8)
@@ -15,35 +17,30 @@ def quarters() -> Pairs:
     """One image whose lower right quarter differs in picture, mask and depth; a point in it and one outside."""
     quarter = np.zeros(PX, dtype=np.uint8)
     quarter[4:, 4:] = 1
-    labels = ImageLabels(
-        mask=quarter,
-        points=np.array([[6.0, 6.0, 2.0], [1.0, 1.0, 2.0]], dtype=np.float32),
-        depth=quarter.astype(np.float32),
-    )
+    labels: ImageLabels = {
+        "segmentation": quarter,
+        "keypoints": np.array([[6.0, 6.0, 2.0], [1.0, 1.0, 2.0]], dtype=np.float32),
+        "depth": quarter.astype(np.float32),
+    }
     image = np.repeat(quarter[:, :, None] * np.uint8(200), 3, axis=2)
-    return Pairs(("one",), (image,), (labels,), ALL_KINDS, PX)
+    return Pairs(("one",), (image,), (labels,), ALL_KINDS, TASKS, PX)
 
 
 def test_a_crop_fills_picture_and_labels_alike() -> None:
     """The quarter fills everything but the interpolated rim; the point in it moves, the other is absent."""
     pairs = reframed(quarters(), RIGHT_BOTTOM)
     labels = pairs.labels[0]
-    assert labels.mask is not None
-    assert labels.points is not None
-    assert labels.depth is not None
     assert (pairs.images[0][1:, 1:] == 200).all()
-    assert (labels.mask == 1).all()
-    assert (labels.depth == 1.0).all()
-    assert labels.points.tolist() == [[4.0, 4.0, 2.0], [-6.0, -6.0, 0.0]]
+    assert (labels["segmentation"] == 1).all()
+    assert (labels["depth"] == 1.0).all()
+    assert labels["keypoints"].tolist() == [[4.0, 4.0, 2.0], [-6.0, -6.0, 0.0]]
 
 
 def test_padding_is_not_labelled() -> None:
     """Half as large: what lies outside the image is ignored and unknown."""
     labels = reframed(quarters(), Framing(0.5)).labels[0]
-    assert labels.mask is not None
-    assert labels.depth is not None
-    assert (labels.mask[:2] == 255).all()
-    assert np.isnan(labels.depth[:2]).all()
+    assert (labels["segmentation"][:2] == 255).all()
+    assert np.isnan(labels["depth"][:2]).all()
 
 
 def test_images_that_fit_are_left_alone() -> None:

@@ -7,13 +7,13 @@ from contracts.schemas import LabelSchema
 from tests.workers.scene import ALL_KINDS
 from workers.codecs.images import Pixels, decode_image
 from workers.codecs.lettering import draw_legend
+from workers.codecs.registry import TASKS
 from workers.fitting.sheets import (
     CAPTION_PX,
     GAP_PX,
     HEADING_PX,
     WARNING,
     SheetRow,
-    colored,
     encode_sheet,
     legend_of,
 )
@@ -60,7 +60,7 @@ def test_a_flagged_row_is_marked_in_red() -> None:
 
 def test_the_legend_is_above_everything() -> None:
     """As wide as the sheet."""
-    legend = legend_of(ALL_KINDS)
+    legend = legend_of(TASKS, ALL_KINDS)
     sheet = decode_image(encode_sheet({"training": [ROW]}, legend))
     strip = draw_legend(legend, WIDTH)
     np.testing.assert_array_equal(sheet[: len(strip)], strip)
@@ -68,16 +68,16 @@ def test_the_legend_is_above_everything() -> None:
 
 def test_a_legend_names_classes_and_what_else_is_drawn() -> None:
     """In the schema's own colors; the palette's where it has none."""
-    assert [name for name, _ in legend_of(ALL_KINDS)] == [
+    assert [name for name, _ in legend_of(TASKS, ALL_KINDS)] == [
         "left",
         "right",
         "keypoint, visible",
         "keypoint, hidden",
         "depth unknown",
     ]
-    assert legend_of(ALL_KINDS)[1][1] == (200, 100, 50)
+    assert legend_of(TASKS, ALL_KINDS)[1][1] == (200, 100, 50)
     plain = LabelSchema(classes=("left", "right"))
-    assert legend_of(plain) == [("left", (0, 0, 0)), ("right", (128, 0, 0))]
+    assert legend_of(TASKS[:1], plain) == [("left", (0, 0, 0)), ("right", (128, 0, 0))]
 
 
 def test_an_empty_column_is_left_out() -> None:
@@ -96,13 +96,6 @@ def test_large_images_are_shown_small() -> None:
 
 
 def test_a_sheet_of_nothing_is_refused() -> None:
-    """A fit without images never gets this far; a caller who tries is told."""
+    """A sheet without rows is an error."""
     with pytest.raises(ValueError, match="at least one row"):
         encode_sheet({"training": []})
-
-
-def test_labels_have_the_classes_colors() -> None:
-    """The schema's own, and after them the palette's: as the masks of a batch."""
-    ones = np.ones((1, 1), dtype=np.uint8)
-    assert colored(ones, LabelSchema(classes=("a", "b"))).tolist() == [[[128, 0, 0]]]
-    assert colored(ones, ALL_KINDS).tolist() == [[[200, 100, 50]]]

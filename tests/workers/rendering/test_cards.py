@@ -9,6 +9,7 @@ from contracts.fits.metrics import FitMetrics, HeldOut
 from contracts.jobs import JobStatus
 from contracts.schemas import LabelSchema
 from tests.contracts.conftest import batch_request  # noqa: F401 - a fixture
+from workers.codecs.registry import TASKS
 from workers.rendering.cards import Origin, card
 
 UNKNOWN = Origin(None, None, None)
@@ -44,14 +45,14 @@ def test_a_card_shows_what_a_filter_costs(
     request_with_bar: BatchRequest, manifest: BatchManifest
 ) -> None:
     """Each class among the images kept and among all candidates; a name's bar does not end its cell."""
-    text = card(request_with_bar, manifest, UNKNOWN)
+    text = card(TASKS[:1], request_with_bar, manifest, UNKNOWN)
     assert r"| 1 | skin \| hair | 10.0% | 20.0% | 100 |" in text
     assert "| left out as uncertain | 10% |" in text
 
 
 def test_a_card_needs_no_fit(request_with_bar: BatchRequest, manifest: BatchManifest) -> None:
     """It may be gone when its batch is done: the card says so, and claims no license and no quality."""
-    text = card(request_with_bar, manifest, UNKNOWN)
+    text = card(TASKS[:1], request_with_bar, manifest, UNKNOWN)
     assert 'license: "other"\npretty_name' in text
     assert "the fit has been deleted" in text
     assert "Not measured." in text
@@ -73,7 +74,7 @@ def test_a_card_tells_the_quality_on_held_out_images(
     made = FitManifest(
         status=JobStatus.SUCCEEDED, started_at=now(), finished_at=now(), metrics=metrics
     )
-    text = card(request_with_bar, manifest, Origin(None, made, None))
+    text = card(TASKS[:1], request_with_bar, manifest, Origin(None, made, None))
     assert "Measured on 4 labelled images" in text
     assert "| mIoU | 0.875 |" in text
     assert r"| IoU of skin \| hair | none |" in text

@@ -26,7 +26,7 @@ def stored(scene: Scene, batch: BatchRequest) -> set[str]:
 
 
 def test_a_twin_that_comes_later_leaves_nothing(scene: Scene, batch: BatchRequest) -> None:
-    """The first record stands with its tar; the other tar, of the same bytes, goes again."""
+    """The first record and its tar stay; the other tar, of the same bytes, is deleted."""
     first, second = rendered(scene, batch), rendered(scene, batch)
     assert first.tar.key != second.tar.key
     assert first.tar.sha256 == second.tar.sha256
@@ -38,7 +38,7 @@ def test_a_twin_that_comes_later_leaves_nothing(scene: Scene, batch: BatchReques
 
 
 class CancelledError(Exception):
-    """Somebody does not want it any more."""
+    """The batch was cancelled."""
 
 
 def test_a_shard_that_is_not_finished_leaves_nothing(scene: Scene, batch: BatchRequest) -> None:

@@ -1,11 +1,11 @@
-"""Promises of `models.labels.uncertainty`: entropies, and the score of an image."""
+"""Promises of `models.tasks.uncertainty`: entropies, and the score of an image."""
 
 import math
 
 import pytest
 import torch
 
-from models.labels.uncertainty import binary_entropy, entropy, image_scores
+from models.tasks.uncertainty import binary_entropy, entropy, image_scores
 
 
 def test_the_score_is_the_mean_of_the_worst_tenth() -> None:

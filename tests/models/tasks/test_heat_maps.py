@@ -1,18 +1,17 @@
-"""Promises of `models.labels.decoding`: peaks are found between the pixels."""
+"""Promises of `models.tasks.heat_maps`: peaks are found between the pixels."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from models.labels.decoding import Window, decode
-from models.labels.drawing import heat, pixel_centres
+from models.tasks.heat_maps import Window, decode, heat, pixel_centers
 
 PX = (40, 28)
 
 
 def heat_of(points: Tensor, sigma_px: float) -> Tensor:
     """The maps [1, points, 40, 28] of true peaks."""
-    centres = pixel_centres(PX, points.device)
+    centres = pixel_centers(PX, points.device)
     return heat(points[None], centres[None], sigma_px).transpose(1, 2).reshape(1, -1, *PX)
 
 

@@ -1,11 +1,13 @@
-"""Promises of the scores: known cases come out right, and what is not labelled does not count."""
+"""Promises of the scores: known cases come out right, and unlabelled pixels and points do not count."""
 
 import math
 
 import pytest
 import torch
 
-from models.labels.metrics import CalibrationError, ConfusionMatrix, DepthScore, KeypointScore
+from models.tasks.depth_scores import DepthScore
+from models.tasks.keypoint_scores import KeypointScore, reference_px
+from models.tasks.segmentation_scores import CalibrationError, ConfusionMatrix
 
 
 def test_iou_of_a_known_case() -> None:
@@ -88,3 +90,24 @@ def test_nothing_to_judge_is_nan() -> None:
     depth.add(torch.zeros(1, 1, 1), torch.full((1, 1, 1), math.nan))
     scores = (keypoints.pck(), keypoints.visibility_accuracy(), depth.rmse(), depth.absrel())
     assert all(math.isnan(score) for score in scores)
+
+
+@pytest.mark.parametrize(
+    ("rows", "length"),
+    [
+        ([(10.0, 10, 2), (13, 14, 1), (0, 30, 2)], 5.0),  # the two reference points
+        ([(10.0, 10, 2), (0, 0, 0), (0, 30, 2)], 20.0),  # one is missing: the box of the others
+        ([(10.0, 10, 2), (0, 0, 0), (0, 0, 0)], 64.0),  # a box without height: the image
+    ],
+)
+def test_errors_are_judged_by_a_length_in_the_image(
+    rows: list[tuple[float, float, float]], length: float
+) -> None:
+    """The head's height where its ends are labelled, else the box around the labelled points."""
+    assert reference_px(torch.tensor([rows]), (64, 48), (0, 1)).tolist() == [length]
+
+
+def test_without_reference_points_the_box_is_the_length() -> None:
+    """Also for images without any labelled point: they do not count, but must not divide by zero."""
+    points = torch.tensor([[[1.0, 2, 2], [1, 9, 1]], [[0, 0, 0], [0, 0, 0]]])
+    assert reference_px(points, (64, 48), None).tolist() == [7.0, 64.0]

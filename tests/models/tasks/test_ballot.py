@@ -1,12 +1,15 @@
-"""Promises of `models.labels.votes`: disagreement is not doubt, and every task has its measure of it."""
+"""Promises of the votes: disagreement is not doubt, and every task has its measure of it."""
 
 import math
 
 import pytest
 import torch
 
-from models.labels.tasks import DepthTask, KeypointTask, SegmentationTask, TaskSet
-from models.labels.votes import Ballot, ClassVotes, DepthVotes, PointVotes
+from models.tasks.ballot import Ballot
+from models.tasks.depth import DepthTask, DepthVotes
+from models.tasks.keypoints import KeypointTask, PointVotes
+from models.tasks.segmentation import ClassVotes, SegmentationTask
+from models.tasks.task_set import TaskSet
 
 
 def class_votes(*members: torch.Tensor) -> ClassVotes:
@@ -78,13 +81,12 @@ def test_depth_keeps_its_unit_and_its_precision() -> None:
 
 def test_each_task_reads_its_own_outputs() -> None:
     """Three classes, one keypoint, depth: six channels, counted by task in their order."""
-    tasks = TaskSet(depth=DepthTask(), segmentation=SegmentationTask(3), keypoints=KeypointTask(1))
+    tasks = TaskSet(SegmentationTask(3), KeypointTask(1), DepthTask())
     outputs = torch.zeros(2, 6, 8, 8)
     outputs[:, 5] = 7.0
     ballot = Ballot(tasks, (8, 8)).count([outputs.clone(), outputs.clone()])
     assert list(ballot.votes) == ["segmentation", "keypoints", "depth"]
-    assert ballot.depth is not None
-    assert ballot.depth.depth.unique().tolist() == [7.0]
+    assert ballot.votes["depth"].labels()["depth"].unique().tolist() == [7.0]
 
 
 def test_no_members_is_an_error() -> None:

@@ -1,4 +1,4 @@
-"""How much there is to doubt: entropies in nats, and the score of an image from the scores of its pixels."""
+"""Uncertainty: entropies in nats, and the score of an image from the scores of its pixels."""
 
 import torch
 from torch import Tensor
@@ -6,22 +6,24 @@ from torch import Tensor
 from models.arrays import FeatureMaps, PixelScores, Scores
 
 WORST_SHARE = 0.1
+"""HandsOff, section 3.3: most pixels are certain, and their mean would hide a wrong corner of the image."""
 
 
 def entropy(probabilities: FeatureMaps) -> PixelScores:
-    """Entropy over the classes; a probability of 0 counts 0."""
+    """Return the entropy over the classes; a probability of 0 counts 0."""
+    # xlogy is 0 at p = 0, as the limit is; p * log p would be NaN.
     plogp: Tensor = torch.special.xlogy(probabilities, probabilities)
     return -plogp.sum(dim=1)
 
 
 def binary_entropy(probabilities: FeatureMaps) -> FeatureMaps:
-    """Entropy of each probability against its complement."""
+    """Return the entropy of each probability against its complement."""
     sides: Tensor = torch.special.entr(probabilities) + torch.special.entr(1 - probabilities)
     return sides
 
 
 def image_scores(uncertainty: PixelScores) -> Scores:
-    """Mean over each image's most uncertain tenth of pixels (HandsOff, section 3.3)."""
-    flat = uncertainty.flatten(1)
+    """Return the mean over each image's most uncertain tenth of pixels (HandsOff, section 3.3)."""
+    flat = uncertainty.flatten(1)  # [batch, pixels]
     worst = max(round(flat.shape[1] * WORST_SHARE), 1)
     return flat.topk(worst, dim=1).values.mean(dim=1)

@@ -1,0 +1,83 @@
+"""Scores of keypoints: PCK, distances and visibilities, pooled over all images that are added."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.arrays import Keypoints, Scores
+from models.tasks.task import LabelPx, check_same
+
+ABSENT, HIDDEN, VISIBLE = 0, 1, 2
+"""The visibilities of a keypoint as COCO counts them; an absent one is not labelled."""
+PCK_SHARE = 0.1
+"""PCK@0.1: a hit lies within a tenth of the reference length."""
+
+
+class KeypointScore:
+    """Distances of predicted points from the truth, and how often the predicted visibility is right.
+
+    Absent points (visibility 0) do not count. Distances and PCK use the visible points only: the label of a hidden
+    point is a guess itself. Visibility counts all labelled points.
+    """
+
+    def __init__(self, num_keypoints: int) -> None:
+        zeros = torch.zeros(num_keypoints, dtype=torch.float64)
+        self._visible, self._hits, self._distance = zeros.clone(), zeros.clone(), zeros.clone()
+        self._labelled = self._right = 0
+
+    def add(
+        self, predicted: Keypoints, visibility: Tensor, truth: Keypoints, reference_px: Scores
+    ) -> None:
+        """Add the points of some images; a hit lies within a tenth of the image's `reference_px` (a head's height).
+
+        Of `predicted` only x and y are read; the third column of `truth` is the true visibility.
+        """
+        check_same(predicted, truth, "keypoints")
+        visible = truth[:, :, 2] == VISIBLE
+        labelled = truth[:, :, 2] != ABSENT
+        distance = (predicted[:, :, :2] - truth[:, :, :2]).norm(dim=2)
+        # [n, points]: each image has one length for all of its points.
+        hits = distance <= PCK_SHARE * reference_px[:, None]
+        self._visible += visible.sum(dim=0).cpu()
+        self._hits += (hits & visible).sum(dim=0).cpu()
+        self._distance += distance.where(visible, 0.0).sum(dim=0).cpu()
+        self._labelled += int(labelled.sum())
+        self._right += int(((visibility == VISIBLE) == visible)[labelled].sum())
+
+    def point_pck(self) -> Float[Tensor, " points"]:
+        """Return the share of hits among the visible points of each keypoint; NaN where none is visible."""
+        return self._hits / self._visible
+
+    def pck(self) -> float:
+        """Return the share of hits among all visible points; NaN without any."""
+        return float(self._hits.sum() / self._visible.sum())
+
+    def mean_error_px(self) -> float:
+        """Return the mean distance of the visible points; NaN without any."""
+        return float(self._distance.sum() / self._visible.sum())
+
+    def visibility_accuracy(self) -> float:
+        """Return the share of labelled points with the right visibility, hidden or visible; NaN without any."""
+        return self._right / self._labelled if self._labelled else math.nan
+
+
+def reference_px(points: Keypoints, label_px: LabelPx, reference: tuple[int, int] | None) -> Scores:
+    """Return the length that judges the errors of each image: PCK@0.1 accepts a tenth of it.
+
+    The distance of the two `reference` keypoints where both are labelled (head_top and chin: the head's height).
+    Without them the height of the box around all labelled points, as MPII and COCO scale errors by the size of the
+    object; for a single point the height of the image.
+    """
+    labelled, y = points[:, :, 2] != ABSENT, points[:, :, 1]
+    # Infinities keep unlabelled points out of both extremes; without any point the box is -inf and falls away below.
+    image_height = torch.full_like(y[:, 0], label_px[0])
+    box = y.where(labelled, -math.inf).amax(dim=1) - y.where(labelled, math.inf).amin(dim=1)
+    lengths = box.where(box > 0, image_height)
+    if reference is None:
+        return lengths
+    first, second = reference
+    distance = (points[:, first, :2] - points[:, second, :2]).norm(dim=1)
+    both = labelled[:, first] & labelled[:, second]
+    return torch.where(both, distance.where(distance > 0, image_height), lengths)

@@ -1,0 +1,188 @@
+"""Segmentation: one class at every pixel.
+
+Labels: masks [n, h, w] of class indices (bytes or wider), 255 = ignore. Outputs: one logit per class.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.arrays import IGNORE_INDEX, FeatureMaps, Masks, PixelScores, Scores
+from models.tasks.segmentation_scores import CalibrationError, ConfusionMatrix
+from models.tasks.task import (
+    KnownPixels,
+    LabelPx,
+    Loss,
+    Mean,
+    Outputs,
+    Places,
+    Presence,
+    Scale,
+    Score,
+    Targets,
+    Task,
+    TaskLabels,
+    Votes,
+    mean_over_known,
+    number,
+)
+from models.tasks.uncertainty import entropy, image_scores
+
+
+@dataclass(frozen=True)
+class SegmentationTask(Task):
+    """A class at every pixel: one logit per class."""
+
+    name: ClassVar[str] = "segmentation"
+    num_classes: int
+
+    @property
+    def outputs(self) -> int:
+        return self.num_classes
+
+    def labelled(self, labels: Masks, label_px: LabelPx) -> KnownPixels:
+        return labels != IGNORE_INDEX
+
+    def traits(self, labels: Masks) -> Presence:
+        """The classes that occur in each image."""
+        # Image by image: a comparison [images, classes, h, w] would be gigabytes at 1024 px.
+        classes = torch.arange(self.num_classes, device=labels.device)
+        return torch.stack([torch.isin(classes, mask) for mask in labels])
+
+    def scale(self, labels: Masks, balance: float) -> "ClassScale":
+        return ClassScale(class_weights(labels, self.num_classes, balance))
+
+    def focus(self, labels: Masks, label_px: LabelPx) -> PixelScores:
+        """The boundaries between classes. A share of 25% for them gained nothing on portraits: the default is 0."""
+        return boundaries(labels).float()
+
+    def targets(self, labels: Masks, places: Places) -> Targets:
+        return {"classes": labels.flatten(1)[places.images, places.pixels].long()}
+
+    def loss(self, outputs: Outputs, targets: Targets) -> Loss:
+        """Cross-entropy in nats at the pixels whose class is known (HandsOff, section 3.2)."""
+        classes = targets["classes"]
+        # [members, count, classes] to [members * count, classes]: one call for all members.
+        values = F.cross_entropy(
+            outputs.flatten(0, 1), classes.flatten(), ignore_index=IGNORE_INDEX, reduction="none"
+        )
+        return mean_over_known(values.view_as(classes), classes != IGNORE_INDEX)
+
+    def votes(self, label_px: LabelPx) -> "ClassVotes":
+        return ClassVotes()
+
+    def score(self, label_px: LabelPx) -> "SegmentationScore":
+        return SegmentationScore(self.num_classes)
+
+
+@dataclass(frozen=True)
+class ClassScale(Scale):
+    """The factors c(y) by which each class is drawn more or less often than it occurs.
+
+    Drawing classes at c(y) times their share shifts the trained logits by log c(y). Subtracting it restores the true
+    class shares (logit adjustment, arXiv 2007.07314, in its post-hoc form).
+    """
+
+    weights: Float[Tensor, " classes"]
+
+    def pixel_weights(self, labels: Masks) -> PixelScores:
+        """c(y) of every pixel's own class; 1 where the class is unknown."""
+        known = labels != IGNORE_INDEX
+        return torch.where(known, self.weights[labels.where(known, 0).long()], 1.0)
+
+    def undo(self, weight: Tensor, bias: Tensor) -> None:
+        # log p(y | x) = logit(y) - log c(y) + constant; the softmax removes the constant.
+        bias.sub_(self.weights.log())
+
+
+def class_weights(masks: Masks, num_classes: int, balance: float) -> Float[Tensor, " classes"]:
+    """Return c(y) = share(y) ** -balance, scaled to a mean of 1 over the labelled pixels; 1 for an absent class.
+
+    `balance` 0 draws classes as often as they occur, 1 equally often. The default 0.5 gave four thin classes of
+    portraits 1 to 12 points of IoU with 50 labels (benchmarks/LOG.md).
+    """
+    # [classes], in double precision: a class of 3 pixels among 50 million still has a share.
+    counts = torch.bincount(masks[masks != IGNORE_INDEX], minlength=num_classes).double()
+    share = counts / counts.sum()
+    weights = torch.where(counts > 0, share**-balance, 1.0)
+    # E[c(y)] over the labelled pixels; dividing by it keeps the size of the weights independent of `balance`.
+    scale = (share * weights).sum()
+    return torch.where(counts > 0, weights / scale, 1.0).float()
+
+
+def boundaries(masks: Masks) -> Bool[Tensor, "batch height width"]:
+    """Return the pixels that touch another class above, below, left or right; ignored pixels have no boundary."""
+    edge = torch.zeros_like(masks, dtype=torch.bool)
+    known = masks != IGNORE_INDEX
+    for axis in (1, 2):
+        size = masks.shape[axis] - 1
+        one, other = masks.narrow(axis, 0, size), masks.narrow(axis, 1, size)
+        differs = (one != other) & known.narrow(axis, 0, size) & known.narrow(axis, 1, size)
+        # Both neighbours are boundary pixels: the first of the pair, then the second.
+        edge.narrow(axis, 0, size).logical_or_(differs)
+        edge.narrow(axis, 1, size).logical_or_(differs)
+    return edge
+
+
+class ClassVotes(Votes):
+    """The mean class probabilities, and the Jensen-Shannon divergence of the members in nats (HandsOff, section 3.3).
+
+    JS = H(mean p) - mean H(p): the entropy of the mean minus the mean entropy. Members that are all equally unsure have
+    divergence 0; only disagreement counts. The bound is ln(members). Probabilities are averaged, never logits: one
+    member with extreme logits must not outvote the others.
+    """
+
+    def __init__(self) -> None:
+        self._mean, self._entropy = Mean(), Mean()
+
+    def add(self, outputs: FeatureMaps) -> None:
+        # log-softmax first: p log p from it has no 0 * log 0.
+        log_probabilities = outputs.log_softmax(dim=1)
+        probabilities = log_probabilities.exp()
+        self._entropy.add(-(probabilities * log_probabilities).sum(dim=1))
+        self._mean.add(probabilities)
+
+    def labels(self) -> dict[str, Tensor]:
+        """masks: the likeliest class, bytes [n, h, w]. confidences: its probability."""
+        # [n, classes, h, w] to two maps [n, h, w]: the argmax and its probability.
+        confidences, classes = self.probabilities.max(dim=1)
+        return {"masks": classes.byte(), "confidences": confidences}
+
+    @cached_property
+    def probabilities(self) -> FeatureMaps:
+        return self._mean.value
+
+    @cached_property
+    def uncertainty(self) -> PixelScores:
+        # Never below 0 by Jensen's inequality; rounding can bring it there.
+        return (entropy(self.probabilities) - self._entropy.value).clamp(min=0)
+
+    @property
+    def scores(self) -> Scores:
+        return image_scores(self.uncertainty)
+
+
+class SegmentationScore(Score):
+    """IoU of the classes and the calibration of their probabilities."""
+
+    def __init__(self, num_classes: int) -> None:
+        self.confusion = ConfusionMatrix(num_classes)
+        self.calibration = CalibrationError()
+
+    def add(self, labels: TaskLabels, truth: Masks) -> None:
+        self.confusion.add(labels["masks"], truth)
+        self.calibration.add(labels["masks"], labels["confidences"], truth)
+
+    def values(self) -> dict[str, Tensor]:
+        """miou, iou [classes], ece, confusion [truth, predicted]."""
+        return {
+            "miou": number(self.confusion.mean_iou()),
+            "iou": self.confusion.iou(),
+            "ece": number(self.calibration.error()),
+            "confusion": self.confusion.counts,
+        }

@@ -1,0 +1,11 @@
+"""The tasks of a worker, in the order in which they are always named. A new task is one new file and one row.
+
+This tuple is the default of `Machine`; a test passes its own.
+"""
+
+from workers.codecs.depth import DepthCodec
+from workers.codecs.keypoints import KeypointCodec
+from workers.codecs.segmentation import SegmentationCodec
+from workers.codecs.task import TaskCodec
+
+TASKS: tuple[TaskCodec, ...] = (SegmentationCodec(), KeypointCodec(), DepthCodec())

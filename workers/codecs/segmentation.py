@@ -1,0 +1,228 @@
+"""Masks between bytes, arrays and pictures: uint8 class indices [height, width], 255 = ignore."""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from contracts.batches import BatchManifest
+from contracts.fits.metrics import Estimate, TaskMetrics
+from contracts.labelsets import LabelsetManifest
+from contracts.schemas import Color, LabelSchema
+from handsoff_shards import members
+from handsoff_shards.writing import rounded
+from models.arrays import IGNORE_INDEX
+from models.inversion.framing import Framing, reframe_masks
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task import TaskLabels
+from workers.codecs import png
+from workers.codecs.images import PALETTE, Pixels
+from workers.codecs.markdown import number, share, table
+from workers.codecs.task import (
+    FEW_IMAGES,
+    Array,
+    Fields,
+    Judged,
+    Px,
+    Row,
+    TaskCodec,
+    as_array,
+    known,
+    named,
+)
+
+JUDGED_FROM_IMAGES = 2
+"""A class in a single image is never in training when that image is judged."""
+WEAK_IOU = 0.5
+OFTEN = 0.2
+"""A class that takes this share of another's pixels is named in advice."""
+
+
+class SegmentationCodec(TaskCodec):
+    """Masks: palette PNGs in shards, colors in pictures, IoU in words."""
+
+    name = "segmentation"
+    noun = "masks"
+    kind = SegmentationTask
+    extension = members.MASK
+    hub_category = "image-segmentation"
+
+    def task(self, labels: LabelSchema) -> SegmentationTask:
+        return SegmentationTask(labels.num_classes)
+
+    def unlabelled(self, labels: LabelSchema, px: Px) -> Array:
+        return np.full(px, IGNORE_INDEX, dtype=np.uint8)
+
+    def decode(self, data: bytes, media_type: str, labels: LabelSchema) -> Array:
+        mask = decode_mask(data)
+        return np.where(mask == labels.ignore_index, IGNORE_INDEX, mask).astype(np.uint8)
+
+    def resized(self, label: Array, source_px: Px, px: Px) -> Array:
+        return resized_mask(label, px)
+
+    def reframed(self, label: Array, framing: Framing, px: Px) -> Array:
+        moved = reframe_masks(torch.tensor(label)[None].long(), framing)
+        return as_array(moved[0].byte())
+
+    def says_nothing(self, label: Array) -> bool:
+        return not (label != IGNORE_INDEX).any()
+
+    def fields(self, labels: TaskLabels, place: int) -> Fields:
+        return {"mask": as_array(labels["masks"][place])}
+
+    def predicted(self, labels: TaskLabels, place: int) -> Array:
+        return as_array(labels["masks"][place])
+
+    def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
+        return encode_mask(fields["mask"], labels.colors)
+
+    def facts(self, fields: Fields, labels: LabelSchema) -> dict[str, object]:
+        """The share of each class in the pixels."""
+        pixels = class_pixels(fields, labels.num_classes) / fields["mask"].size
+        by_class = zip(labels.classes, pixels.tolist(), strict=True)
+        return {"class_fractions": rounded(dict(by_class))}
+
+    def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
+        return {
+            "miou": known(values["miou"]),
+            "class_iou": named(labels.classes, values["iou"]),
+            "ece": known(values["ece"]),
+        }
+
+    def estimated(self, judged: Judged, labels: LabelSchema) -> dict[str, Any]:
+        metrics = self.metrics(judged.values, labels)
+        images = dict(zip(labels.classes, judged.trait_images, strict=True))
+        confusion = tuple(map(tuple, judged.values["confusion"].tolist()))
+        return {**without_unjudged(metrics, images), "confusion": confusion}
+
+    def headline(self, metrics: TaskMetrics) -> tuple[str, float | None]:
+        return "miou", metrics.miou
+
+    def overlay(self, picture: Pixels, label: Array, labels: LabelSchema) -> Pixels:
+        return colored(label, labels)
+
+    def legend(self, labels: LabelSchema) -> list[tuple[str, Color]]:
+        colors = class_colors(labels)
+        return [(name, _color(colors[index])) for index, name in enumerate(labels.classes)]
+
+    def agreement(self, predicted: Array, truth: Array) -> list[str]:
+        """The mean IoU over the classes of the truth."""
+        labelled = truth != IGNORE_INDEX
+        classes = np.unique(truth[labelled])
+        if not len(classes):
+            return []
+        ious = [_iou(predicted[labelled] == one, truth[labelled] == one) for one in classes]
+        return [f"mIoU {fmean(ious):.2f}"]
+
+    def rare(self, labelset: LabelsetManifest) -> tuple[str, Mapping[str, int]]:
+        return "class", dict(zip(labelset.labels.classes, labelset.class_images, strict=True))
+
+    def weaknesses(self, labelset: LabelsetManifest, estimate: Estimate) -> Iterator[str]:
+        """Weak classes with enough images, and the class that they are mistaken for."""
+        classes = labelset.labels.classes
+        counts = labelset.class_images
+        for index, row in enumerate(estimate.confusion or ()):
+            iou = estimate.class_iou.get(classes[index])
+            if iou is None or iou >= WEAK_IOU or counts[index] < FEW_IMAGES:
+                continue
+            others = [0 if place == index else pixels for place, pixels in enumerate(row)]
+            part = max(others) / sum(row)
+            mistaken = f"; {part:.0%} of it is taken for {classes[others.index(max(others))]}"
+            yield (
+                f"class {classes[index]} is weak (estimated IoU {iou:.2f}){mistaken if part >= OFTEN else ''};"
+                " check its outlines, or add images with it"
+            )
+
+    def card_measures(self, metrics: TaskMetrics) -> Iterator[Row]:
+        yield "mIoU", number(metrics.miou)
+        for name, iou in metrics.class_iou.items():
+            yield f"IoU of {name}", number(iou)
+
+    def card_text(self, labels: LabelSchema, manifest: BatchManifest) -> Iterator[str]:
+        """The classes among the kept images and among all candidates: what a filter costs the rare ones."""
+        counts = zip(
+            labels.classes,
+            manifest.class_images,
+            manifest.candidate_class_images,
+            manifest.class_pixels,
+            strict=True,
+        )
+        rows = [
+            (
+                index,
+                name,
+                share(kept, manifest.num_samples),
+                share(drawn, manifest.num_candidates),
+                pixels,
+            )
+            for index, (name, kept, drawn, pixels) in enumerate(counts)
+        ]
+        yield table(("index", "class", "of images", "of candidates", "pixels"), rows)
+        yield f"Masks: {labels.ignore_index} stands for no label."
+
+
+def class_pixels(fields: Fields | None, num_classes: int) -> NDArray[np.int64]:
+    """Return the number of pixels of each class in a sample; an empty array where there are no masks."""
+    if fields is None:
+        return np.zeros(0, dtype=np.int64)
+    return np.bincount(fields["mask"].ravel(), minlength=num_classes)
+
+
+def decode_mask(data: bytes) -> Pixels:
+    """Return an index mask as [height, width], from a palette or a gray PNG."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        return np.asarray(image)
+
+
+def encode_mask(indices: Pixels, colors: Sequence[Color] | None = None) -> bytes:
+    """Return class indices [height, width] as a palette PNG: exact values, and colors in any viewer.
+
+    `colors` are those of the first indices, the classes' own.
+    """
+    own = tuple(value for color in colors or () for value in color)
+    return png.encode(indices, bytes(own + PALETTE[len(own) :]))
+
+
+def resized_mask(indices: Pixels, px: Px) -> Pixels:
+    """Return a mask at (height, width) by nearest neighbor: no class is mixed or invented."""
+    if indices.shape == px:
+        return indices
+    return np.asarray(Image.fromarray(indices).resize(px[::-1], Image.Resampling.NEAREST))
+
+
+def class_colors(labels: LabelSchema) -> Pixels:
+    """Return [256, 3]: the color of each index, the schema's own first."""
+    own = [value for color in labels.colors or () for value in color]
+    return np.array([*own, *PALETTE[len(own) :]], dtype=np.uint8).reshape(256, 3)
+
+
+def colored(indices: Pixels, labels: LabelSchema) -> Pixels:
+    """Return class indices [height, width] in the classes' colors."""
+    return class_colors(labels)[indices]
+
+
+def without_unjudged(metrics: Mapping[str, Any], class_images: Mapping[str, int]) -> dict[str, Any]:
+    """Return the measures without the IoU of classes in fewer than two images; they count as 0 in the mean.
+
+    So few examples teach next to nothing. Left out of the mean they would raise it by 15 points on portraits.
+    """
+    class_iou = {
+        name: metrics["class_iou"][name] if count >= JUDGED_FROM_IMAGES else None
+        for name, count in class_images.items()
+    }
+    return {**metrics, "class_iou": class_iou, "miou": fmean(i or 0.0 for i in class_iou.values())}
+
+
+def _color(row: Pixels) -> Color:
+    red, green, blue = row.tolist()
+    return red, green, blue
+
+
+def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return float((one & other).sum() / (one | other).sum())

@@ -37,7 +37,7 @@ def _train(run: Run) -> InverterManifest:
     family = find_family(run.machine.families, generator)
     if not family.contract.has_inverters:
         raise JobFailed(
-            f"Generators of family '{family.contract.name}' are inverted without an inverter. Make fits directly."
+            f"Generators of family '{family.contract.name}' need no inverter. Create a fit directly."
         )
     keeper = Keeper(run)
     try:

@@ -18,8 +18,9 @@ import torch
 from contracts.base import Artefact, now
 from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, Filter, PinnedFit
 from contracts.digests import sha256_of
-from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
 from contracts.fits.options import EnsembleOptions, InversionOptions, ResolvedFitOptions
+from contracts.generators.generator import PinnedGenerator
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
 from contracts.kinds import KINDS, Kind, Kinds

@@ -41,7 +41,7 @@ def write_result(
     run: Run, request: FitRequest, ensemble: Ensemble, quality: FitQuality
 ) -> FitManifest:
     """Store the attempt's artefacts and return the manifest that pins them."""
-    run.look()
+    run.check_cancelled()
     attempt = Attempt(run.machine.store, run.ref, uuid7_hex())
     tensors, config = pack_network(ensemble, ensemble.config.to_dict())
     weights = write_weights(

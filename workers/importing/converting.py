@@ -16,4 +16,6 @@ def convert(run: Run, folder: Path) -> Converted:
     path = folder / CHECKPOINT
     limits = Limits.for_file(run.machine.settings, path.stat().st_size)
     families = run.machine.families
-    return convert_file(path, folder, limits, families, on_wait=lambda: run.tell("reading", 0, 1))
+    return convert_file(
+        path, folder, limits, families, on_wait=lambda: run.report_progress("reading", 0, 1)
+    )

@@ -98,4 +98,6 @@ def _store_sample(run: Run, data: bytes, suffix: keys.SampleSuffix, media_type: 
 
 def _discard(machine: Machine, request: GeneratorRequest) -> None:
     if request.original is not None:
-        delete_upload(machine.store, request.tenant, keys.upload_of(request.original.key))
+        delete_upload(
+            machine.store, request.tenant, keys.parse_upload_content(request.original.key)
+        )

@@ -42,7 +42,7 @@ def queue_next(machine: Machine, request: BatchRequest) -> None:
 
 def completed(machine: Machine, request: BatchRequest) -> BatchManifest | None:
     """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None."""
-    if len(records.shards_done(machine.store, request.ref)) < request.num_shards:
+    if len(records.finished_shards(machine.store, request.ref)) < request.num_shards:
         return None
     manifest = batch_manifest(request, records.shard_records(machine.store, request.ref))
     card = store_card(machine.store, machine.tasks, request, manifest)
@@ -87,7 +87,7 @@ def _render(run: Run, index: int) -> BatchManifest | None:
 
 def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     """Render and store the tar of one shard. The caller writes the record."""
-    num_before = len(records.shards_done(run.machine.store, run.ref)) * request.shard_size
+    num_before = len(records.finished_shards(run.machine.store, run.ref)) * request.shard_size
 
     def num_done(num_samples: int) -> int:
         return min(num_before + num_samples, request.n)
@@ -99,5 +99,5 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
         on_step=lambda done: run.step("rendering", num_done(done), request.n),
     )
     # a small shard takes less than the second between steps
-    run.tell("rendering", num_done(record.num_samples), request.n)
+    run.report_progress("rendering", num_done(record.num_samples), request.n)
     return record

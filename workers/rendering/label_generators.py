@@ -7,7 +7,8 @@ from torch import Tensor
 
 from contracts.batches import PinnedFit
 from contracts.errors.jobs import InputMissing
-from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator
+from contracts.fits.fit import FitManifest, FitRequest
+from contracts.generators.generator import PinnedGenerator
 from contracts.jobs import JobRef
 from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble, build_ensemble

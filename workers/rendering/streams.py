@@ -21,7 +21,7 @@ from state.stream_readers import StreamReaders
 from workers.rendering.pilots import measure_pilot
 from workers.rendering.shards import ShardSpec, render_shard
 from workers.runtime import on_demand
-from workers.runtime.jobs import LOOK_EVERY_SECONDS
+from workers.runtime.jobs import CHECK_EVERY_SECONDS
 from workers.runtime.machine import Machine
 from workers.runtime.on_demand import NotNeeded
 
@@ -103,7 +103,7 @@ class _Watch:
 
     def step(self) -> None:
         self._machine.pulse.beat()
-        if time.monotonic() - self._checked_at >= LOOK_EVERY_SECONDS:
+        if time.monotonic() - self._checked_at >= CHECK_EVERY_SECONDS:
             self._checked_at = time.monotonic()
             if self._machine.store.head(self._key) is not None:
                 raise NotNeeded

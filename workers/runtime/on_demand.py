@@ -44,7 +44,7 @@ def make(
         log.info("item not needed", item=str(item))
     except JobFailed as error:
         reason = reason_of(error)
-        ledger.fail(item, reason, kind.kept(reason))
+        ledger.fail(item, reason, kind.ttl(reason))
         log.warning("item failed", item=str(item), code=error.code, detail=error.detail)
     ledger.release(item)
 
@@ -56,7 +56,7 @@ def fail_for_good(
     ledger, item = OnDemandLedger(machine.ledger), kind.item(kind.parse(argument))
     reason = reason_of(error)
     log.error("item failed for good", item=str(item), error=repr(error))
-    ledger.fail(item, reason, kind.kept(reason))
+    ledger.fail(item, reason, kind.ttl(reason))
     ledger.release(item)
 
 

@@ -77,7 +77,7 @@ class Worker(SimpleWorker):
         self.send_heartbeat()
         with repeating(self._machine.settings.heartbeat_interval, self.send_heartbeat):
             self.work(logging_level="WARNING")
-        self._machine.ledger.leave(self.name)
+        self._machine.ledger.remove_worker(self.name)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run one job in this process, with heartbeats and the watchdog.
@@ -148,7 +148,7 @@ class Worker(SimpleWorker):
         try:
             if running is not None:
                 self.maintain_heartbeats(*running)
-            self._machine.ledger.beat(self._heartbeat(running[0] if running else None))
+            self._machine.ledger.record_heartbeat(self._heartbeat(running[0] if running else None))
             show_life(self._machine.settings.alive_path)
         except RedisError as error:
             log.warning("no heartbeat sent", error=str(error))

@@ -37,7 +37,7 @@ def _train(run: Run) -> InverterManifest:
     family = find_family(run.machine.families, generator)
     if not family.contract.has_inverters:
         raise JobFailed(
-            f"Generators of family '{family.contract.name}' are inverted without an inverter. Create fits directly."
+            f"Generators of family '{family.contract.name}' need no inverter. Create a fit directly."
         )
     keeper = StateKeeper(run)
     try:
@@ -115,7 +115,7 @@ def _store(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -> Store
     if flaw is not None:
         raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
     tensors, config = pack_network(encoder.network, dict(encoder.config))
-    run.look()  # a job that is cancelled by now leaves no inverter behind
+    run.check_cancelled()  # a job that is cancelled by now leaves no inverter behind
     weights = write_weights(
         run.machine.store,
         tensors,

@@ -52,14 +52,14 @@ def _is_abandoned(store: Store, tenant: str, labelset_id: str, oldest_kept: date
     """
     if store.head(keys.manifest(tenant, "labelsets", labelset_id)) is not None:
         return False
-    files = store.list(keys.thing_prefix(tenant, "labelsets", labelset_id))
+    files = store.list(keys.resource_prefix(tenant, "labelsets", labelset_id))
     return all(each.modified_at < oldest_kept for each in files)
 
 
 def _delete_objects(store: Store, tenant: str, noun: keys.Noun, resource_id: str) -> None:
     """Delete all objects of a resource except its tombstone."""
     tombstone = keys.tombstone(tenant, noun, resource_id)
-    objects = list(store.list(keys.thing_prefix(tenant, noun, resource_id)))
+    objects = list(store.list(keys.resource_prefix(tenant, noun, resource_id)))
     leftovers = [each.key for each in objects if each.key != tombstone]
     for key in leftovers:
         store.delete(key)

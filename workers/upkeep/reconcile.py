@@ -134,11 +134,11 @@ class Reconciler:
         """Remove workers that were killed long ago: they never removed themselves."""
         for beat in self.machine.ledger.workers():
             if not beat.is_fresh(checked_at, RETENTION):
-                self.machine.ledger.leave(beat.worker)
+                self.machine.ledger.remove_worker(beat.worker)
 
     def _rebuild_indexes(self, tenant: str) -> None:
         for noun in self.machine.kinds.listed_nouns:
-            if not self.machine.ledger.index_is_whole(tenant, noun):
+            if not self.machine.ledger.index_is_complete(tenant, noun):
                 records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
 
     def _sweep_streams(self, tenant: str) -> None:

@@ -32,7 +32,7 @@ def uploads(machine: Machine) -> tuple[str, ...]:
 def upload_id(request: GeneratorRequest) -> str:
     """Return the id of the upload that an import claims."""
     assert request.original is not None
-    return keys.upload_of(request.original.key)
+    return keys.parse_upload_content(request.original.key)
 
 
 def test_the_upload_of_a_waiting_import_is_kept(

@@ -50,7 +50,7 @@ def test_a_cancel_during_the_work_ends_the_job(scene: Scene, fit: FitRequest) ->
 
     def work(run: Run) -> FitManifest:
         scene.cancel(run.ref)
-        run.look()
+        run.check_cancelled()
         raise AssertionError("the work went on")
 
     jobs.perform(scene.machine, fit.ref, 1, work)
@@ -73,7 +73,7 @@ def test_a_run_that_was_overtaken_stops(scene: Scene, fit: FitRequest) -> None:
 
     def work(run: Run) -> FitManifest:
         jobs.perform(scene.machine, fit.ref, 2, success)
-        run.look()
+        run.check_cancelled()
         raise AssertionError("the work went on")
 
     jobs.perform(scene.machine, fit.ref, 1, work)

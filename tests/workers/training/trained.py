@@ -1,7 +1,7 @@
 """The request of an inverter's training, as the app writes it."""
 
 from contracts.base import now
-from contracts.fits.fit import PinnedGenerator
+from contracts.generators.generator import PinnedGenerator
 from contracts.generators.inverters import InverterOptions, InverterRequest
 from contracts.ids import DEFAULT_TENANT, new_id
 from state import keys, records

@@ -132,9 +132,9 @@ def test_a_batch_survives_the_death_of_its_worker(stack: Stack, scene: Scene) ->
     """SIGKILL in mid-batch: every sample is there once, from any worker."""
     batch = long_batch(scene)
     stack.start_worker("generate", "first")
-    until(lambda: len(records.shards_done(scene.machine.store, batch.ref)) >= 2, "two shards")
+    until(lambda: len(records.finished_shards(scene.machine.store, batch.ref)) >= 2, "two shards")
     stack.kill("first")
-    assert len(records.shards_done(scene.machine.store, batch.ref)) < batch.num_shards
+    assert len(records.finished_shards(scene.machine.store, batch.ref)) < batch.num_shards
     stack.start_worker("generate", "second")
     stack.start_worker("reconcile")
     assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
@@ -146,9 +146,9 @@ def test_a_batch_survives_the_loss_of_redis(stack: Stack, scene: Scene) -> None:
     batch = long_batch(scene)
     stack.start_worker("generate")
     stack.start_worker("reconcile")
-    until(lambda: len(records.shards_done(scene.machine.store, batch.ref)) >= 2, "two shards")
+    until(lambda: len(records.finished_shards(scene.machine.store, batch.ref)) >= 2, "two shards")
     scene.machine.redis.flushall()
-    assert len(records.shards_done(scene.machine.store, batch.ref)) < batch.num_shards
+    assert len(records.finished_shards(scene.machine.store, batch.ref)) < batch.num_shards
     assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
     assert len(scene.shard_files(batch)) == 4 * batch.n
 
@@ -200,7 +200,7 @@ def test_a_running_batch_is_cancelled(stack: Stack, scene: Scene) -> None:
     until(lambda: is_running(scene, batch.ref), "the batch to run")
     scene.cancel(batch.ref)
     assert end_of(scene, batch.ref) is JobStatus.CANCELLED
-    assert records.shards_done(scene.machine.store, batch.ref) == set()
+    assert records.finished_shards(scene.machine.store, batch.ref) == set()
     waiting = open_queue(scene.machine.redis, "generate")
     until(lambda: not waiting.get_job_ids(), "the other shard to be dropped")
 

@@ -112,7 +112,7 @@ def test_a_worker_dead_for_long_is_removed(scene: Scene) -> None:
     dead = Heartbeat(worker="dead", queue="fit", state="busy", at=now() - RETENTION, device="cpu")
     silent = dead.model_copy(update={"worker": "silent", "at": now() - timedelta(minutes=5)})
     for beat in (dead, silent):
-        scene.machine.ledger.beat(beat)
+        scene.machine.ledger.record_heartbeat(beat)
     Reconciler(scene.machine).reconcile()
     assert [beat.worker for beat in scene.machine.ledger.workers()] == ["silent"]
 

@@ -1,6 +1,6 @@
-"""The tasks of a worker, in the order in which they are always named. A new task is one new file and one row.
+"""The tasks of a worker, in the order of every listing. A new task is one new file and one row.
 
-This tuple is the default of `Machine`; a test passes its own.
+This tuple is the default of `Machine`; a test may pass another.
 """
 
 from workers.codecs.depth import DepthCodec

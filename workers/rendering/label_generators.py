@@ -19,7 +19,7 @@ from workers.runtime.machine import Machine
 
 
 def open_generator(machine: Machine, tenant: str, pinned: PinnedGenerator) -> Generator:
-    """Return the pinned generator on this machine's device, in the precision in which it renders pairs."""
+    """Return the pinned generator on this machine's device, in the precision for rendering."""
     manifest = read_generator(machine.store, tenant, pinned.id, pinned.digest)
     return load_generator(machine.loader, machine.families, manifest, machine.settings.precision)
 
@@ -37,7 +37,7 @@ def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> La
     ):
         raise InputMissing(
             f"The request pins fit '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
-            " Name another fit in a new request."
+            " Send a new request with another fit."
         )
     return LabelGenerator(
         open_generator(machine, tenant, request.generator),

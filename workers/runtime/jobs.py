@@ -1,11 +1,11 @@
-"""Runs a job of any kind: begin, steps, and one of six ends.
+"""Runs a job of any kind: start, steps, and one of six ends.
 
 succeeded   the work returned a manifest
-cancelled   cancel.json was there before the work, between two steps, or before the manifest
+cancelled   cancel.json existed before the work, between two steps, or before the manifest
 failed      the input is wrong (`JobFailed`): at once; the machine failed: after RQ's last retry
 drained     the worker is stopping: nothing is written, the job returns to its queue
 overtaken   another worker has ended the job: its manifest stays, nothing more is written
-deleted     tombstone.json was there: nothing more is written
+deleted     tombstone.json existed: nothing more is written
 """
 
 import time
@@ -109,7 +109,7 @@ class Run:
 def perform(
     machine: Machine, ref: JobRef, attempt: int, work: Callable[[Run], JobManifest | None]
 ) -> None:
-    """Run `work` on a job that has not ended, and store its manifest. None leaves the job running."""
+    """Run `work` on a job that has not ended, and store its manifest. If `work` returns None, the job stays running."""
     if records.is_deleted(machine.store, ref) or records.has_ended(machine.store, ref):
         return
     run = Run(machine, ref)
@@ -163,14 +163,10 @@ def failed(
 
 
 def reason_of(error: BaseException) -> JobError:
-    """Return a failure as code and text. An error that we did not raise on purpose may pass on another try."""
+    """Return a failure as code and text. An unexpected error counts as retryable."""
     if isinstance(error, AbandonedJobError):
-        error = WorkerLost(
-            "The worker died on every attempt; its log says how. Send the request again."
-        )
-    if isinstance(
-        error, torch.OutOfMemoryError
-    ):  # outside micro-batches: not even the networks fit
+        error = WorkerLost("The worker died on every attempt; see its log. Send the request again.")
+    if isinstance(error, torch.OutOfMemoryError):  # raised outside micro-batches
         error = OutOfMemory(
             "The networks do not fit the device's memory. Use a larger device or a smaller generator."
         )

@@ -1,7 +1,6 @@
 """Items made on demand, on the worker's side: make an item once, record it, report a failure, free lost claims.
 
-`ItemKind` (`state/on_demand/kinds.py`) says what an item is. Making an item twice changes nothing: the first record
-stands.
+`ItemKind` (`state/on_demand/kinds.py`) defines an item. Making an item twice changes nothing: the first record counts.
 """
 
 from collections.abc import Callable, Collection

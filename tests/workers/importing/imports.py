@@ -10,8 +10,8 @@ from state.uploads import uploaded
 from workers.runtime.machine import Machine
 
 
-def ask_import(machine: Machine, data: bytes, **announced: object) -> GeneratorRequest:
-    """Stores `data` as an upload, announced as it is or otherwise, and the request that imports it."""
+def request_import(machine: Machine, data: bytes, **announced: object) -> GeneratorRequest:
+    """Store `data` as an upload and the request that imports it. `announced` replaces fields of the upload."""
     upload = UploadManifest.model_validate(
         {
             "tenant": DEFAULT_TENANT,

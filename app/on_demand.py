@@ -1,4 +1,4 @@
-"""Items made on demand, on the app's side: find an item's record, queue its making once, wait for it. Knows no HTTP.
+"""Items made on demand, on the app's side: find an item's record, queue the item once, wait for it. Knows no HTTP.
 
 `ItemKind` (`state/on_demand/kinds.py`) says what an item is. A worker makes it (`workers/runtime/on_demand.py`).
 """
@@ -28,12 +28,12 @@ def exists(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> bool:
 
 
 def has_failed(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> bool:
-    """Return whether a failure of the item is reported at present. May raise `redis.RedisError`."""
+    """Return whether the item has a failure that is still reported. May raise `redis.RedisError`."""
     return OnDemandLedger(services.ledger).failure(kind.item(ref)) is not None
 
 
 def require(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
-    """Queue an item that is not made. Raises the kind's `failed` error, or `redis.RedisError`."""
+    """Queue an item that is not made. Raises the kind's `failed` error while one is reported, or `redis.RedisError`."""
     failure = OnDemandLedger(services.ledger).failure(kind.item(ref))
     if failure is not None:
         raise kind.failed(ref, failure)
@@ -41,7 +41,7 @@ def require(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
 
 
 def queue(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
-    """Queue an item unless it is claimed: a claim in Redis keeps two requests from having it made twice."""
+    """Queue an item unless it is claimed: the claim in Redis prevents that two requests queue it twice."""
     ledger, item = OnDemandLedger(services.ledger), kind.item(ref)
     if ledger.claim_of(item) is not None:
         return
@@ -59,25 +59,25 @@ async def wait(
     kind: ItemKind[Ref, Record],
     ref: Ref,
     *,
-    ask: Callable[[], Record | None],
+    request_item: Callable[[], Record | None],
     seconds: float,
 ) -> Record:
-    """Return the item's record. The wait holds neither a thread nor the event loop.
+    """Return the item's record. The wait blocks neither a thread nor the event loop.
 
-    `ask` returns the record, or None after it has queued the item; it is called again after each news of the item and
-    every two seconds: its claim may have been freed because a worker died, or Redis may have lost everything.
-    Raises the kind's `not_ready` error after `seconds`, and the errors of `ask`.
+    `request_item` returns the record, or None after it has queued the item. It is called again after each news of the
+    item and every two seconds: the claim may have been released because a worker died, or Redis may have lost its data.
+    Raises the kind's `not_ready` error after `seconds`, and the errors of `request_item`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    record, item, last = await run_in_threadpool(ask), kind.item(ref), None
+    record, item, last = await run_in_threadpool(request_item), kind.item(ref), None
     while record is None:
         left = deadline - loop.time()
         if left <= 0:
             raise kind.not_ready(ref)
-        if last is None:  # not before the first `ask`, because a made item needs no Redis
+        if last is None:  # after the first call, because an item that is made needs no Redis
             last = await services.listener.newest(item.owner)
         else:
             last = await services.listener.news(item, last, left)
-        record = await run_in_threadpool(ask)
+        record = await run_in_threadpool(request_item)
     return record

@@ -14,6 +14,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 """A seed: below 2**53, so that every JSON parser reads it exactly."""
 
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+
 Timestamp = AwareDatetime
 """A time with its offset. Times that we write are UTC."""
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
 from contracts.ids import BatchId, FitId
-from contracts.jobs import Asked, JobManifest, JobStatus, Request
+from contracts.jobs import JobManifest, JobStatus, Request, StoredRequest
 from contracts.schemas import LabelSchema
 
 RENDER_VERSION = 5
@@ -34,7 +34,7 @@ class PinnedFit(Model):
     digest: Sha256
 
 
-class Recipe(Asked):
+class Recipe(StoredRequest):
     """Everything that decides the samples: the common part of batches and streams."""
 
     fit: PinnedFit
@@ -60,9 +60,11 @@ class BatchRequest(Recipe, Request):
         return -(-self.n // self.shard_size)
 
     def samples(self, shard: int) -> range:
-        """The sample indices of shard `shard`."""
+        """Return the sample indices of a shard. Raises `IndexError` past the last one."""
         if not 0 <= shard < self.num_shards:
-            raise IndexError(f"shard {shard} of batch {self.id}, which has {self.num_shards}")
+            raise IndexError(
+                f"expected a shard from 0 to {self.num_shards - 1} of '{self.id}', got {shard}"
+            )
         return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.n))
 
 
@@ -133,7 +135,9 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
     """
     missing = [index for index in range(request.num_shards) if index not in records]
     if missing:
-        raise ValueError(f"batch {request.id} lacks the records of shards {missing[:10]}")
+        raise ValueError(
+            f"expected the records of all shards of '{request.id}', got none of shards {missing[:10]}"
+        )
     shards = tuple(records[index] for index in range(request.num_shards))
     num_samples = sum(shard.num_samples for shard in shards)
     return BatchManifest(

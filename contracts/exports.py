@@ -1,6 +1,6 @@
-"""An export: a batch in a format that other tools read, made once on the first request and kept with the batch.
+"""An export: a batch in the format of another tool, made on the first request and kept with the batch.
 
-An export is not a job: it has no status and no manifest, only a record once it is made.
+An export is not a job: it has no status and no manifest. Once it is made, it has a record.
 """
 
 from typing import Annotated, Literal, Self
@@ -21,7 +21,7 @@ EXPORT_NEEDS: dict[ExportFormat, tuple[TaskName, ...]] = {
     "yolo-pose": ("keypoints",),
     "yolo-seg": ("segmentation",),
 }
-"""A batch needs labels of at least one of these tasks. Empty: any task. A test compares `handsoff_shards.formats`."""
+"""The tasks of each format; a batch needs labels for at least one. Empty: any task. `handsoff_shards` repeats it."""
 
 
 INSTANCE_FORMATS: tuple[ExportFormat, ...] = ("coco", "yolo-seg")
@@ -31,7 +31,7 @@ _INSTANCES = "-instances"
 
 
 class ExportRef(Model):
-    """Names one export of one batch: `tenant/batch_0192.../coco`, or `.../coco-instances`."""
+    """Reference to one export of one batch: `tenant/batch_0192.../coco`, or `.../coco-instances`."""
 
     batch: JobRef
     format: ExportFormat
@@ -52,12 +52,12 @@ class ExportRef(Model):
 
     @property
     def variant(self) -> str:
-        """Return format and options as one word. Exports that differ in it are different archives."""
+        """Format and options as one word. Each variant is an archive."""
         return self.format + (_INSTANCES if self.instances else "")
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse the text that `str` writes. Raises `ValidationError` for other text."""
+        """Return the reference in the text that `str` returns. Raises `ValidationError` for other text."""
         batch, _, variant = text.rpartition("/")
         name = variant.removesuffix(_INSTANCES)
         fields = {"batch": JobRef.parse(batch), "format": name, "instances": name != variant}

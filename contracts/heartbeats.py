@@ -1,4 +1,4 @@
-"""The heartbeat of a worker: a separate thread writes it to the ledger every few seconds."""
+"""The heartbeat of a worker. A thread of the worker writes it to the ledger every few seconds."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,7 +10,7 @@ WorkerState = Literal["idle", "busy", "draining"]
 
 
 class Heartbeat(Model):
-    """Which worker is alive, on which queue, and what it does."""
+    """The state of a worker at one time: its queue, its device, and the job that it works on."""
 
     worker: str
     queue: QueueName

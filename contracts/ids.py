@@ -1,7 +1,7 @@
-"""Ids of things, and ids of entries in the queues. Both are spelled and parsed here and nowhere else.
+"""Ids of resources, and ids of entries in the queues. All of them are formatted and parsed here.
 
-The id of a thing is a prefix that names what it is, and a UUIDv7, so ids sort by creation time (`fit_0192f0c1...`).
-A built-in generator is the exception: its id is the name of its folder (`portraits-64`).
+The id of a resource is the prefix of its kind and a UUIDv7, so ids sort by creation time (`fit_0192f0c1...`). A
+built-in generator is the exception: its id is the name of its folder (`portraits-64`).
 """
 
 import re
@@ -33,10 +33,10 @@ BatchId = Annotated[str, Field(pattern=id_pattern("batch"))]
 StreamId = Annotated[str, Field(pattern=id_pattern("stream"))]
 TenantId = Annotated[str, Field(pattern=rf"^{_NAME}$")]
 JobId = Annotated[str, Field(pattern=rf"^({_PREFIX}_{_HEX}|{_NAME})$")]
-"""The id of a job of any kind. `contracts.kinds.Kinds` knows which kinds there are."""
+"""The id of a job of any kind. `contracts.kinds.Kinds` has the kinds."""
 
 DEFAULT_TENANT = "default"
-"""The one tenant there is until there are API keys."""
+"""The only tenant until there are API keys."""
 
 
 def new_id(prefix: str) -> str:
@@ -44,9 +44,9 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid7_hex()}"
 
 
-def prefix_of(thing_id: str) -> str:
-    """Return the prefix of an id. An id without one is the name of a built-in generator."""
-    prefix, mark, _ = thing_id.partition("_")
+def prefix_of(resource_id: str) -> str:
+    """Return the prefix of an id, which is `generator` for the name of a built-in generator."""
+    prefix, mark, _ = resource_id.partition("_")
     return prefix if mark else "generator"
 
 
@@ -56,7 +56,7 @@ def is_prefix(text: str) -> bool:
 
 
 def plural_of(prefix: str) -> str:
-    """Return the noun that folders of the store and addresses of the API are named by: `batch` => `batches`."""
+    """Return the noun of a prefix, for folders of the store and paths of the API: `batch` => `batches`."""
     return prefix + ("es" if prefix.endswith(("ch", "sh", "s", "x")) else "s")
 
 
@@ -75,8 +75,8 @@ _RQ_ID = re.compile(rf"({_PREFIX}_{_HEX})(?:-([a-z0-9-]+))?-(0|[1-9][0-9]{{0,8}}
 class RqId:
     """The id of one entry in a queue: `fit_0192...-2`, `batch_0192...-000017-1`, `batch_0192...-export-coco-1`.
 
-    `owner` is the id of the job or stream, `part` the piece of it that the entry works on (empty for the whole), and
-    `number` makes the id unique: RQ would mistake an id that is used again for the old entry.
+    `owner` is the id of the job or stream. `part` is the part that the entry works on, empty for the whole. `number`
+    makes the id unique: RQ would take a reused id for the old entry.
     """
 
     owner: str
@@ -88,7 +88,7 @@ class RqId:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the id that `str` spelled, or None for any other text: Redis may hold anything."""
+        """Return the id in the text that `str` returns, or None for other text: Redis may contain any."""
         match = _RQ_ID.fullmatch(text)
         if match is None:
             return None
@@ -96,5 +96,5 @@ class RqId:
 
     @property
     def shard(self) -> int | None:
-        """The index of the shard that the entry renders; None for entries that render no shard."""
+        """The index of the shard that the entry renders, or None."""
         return int(self.part) if self.part.isdecimal() else None

@@ -1,7 +1,7 @@
-"""What jobs of every kind share: a reference, a status, progress, an error, a request, a manifest, an envelope.
+"""The models of all kinds of job: reference, status, progress, error, request, manifest and envelope.
 
-A job's kind names what it makes: a generator (by importing a checkpoint), an inverter, a fit, a batch
-(`contracts/kinds.py`). Its reference (`default/fit_0192...`) is the argument that crosses the queue.
+The kind of a job is the resource that it makes: a generator, an inverter, a fit or a batch (`contracts/kinds.py`). Its
+reference (`default/fit_0192...`) is the argument that crosses the queue.
 """
 
 from enum import StrEnum
@@ -16,7 +16,7 @@ M = TypeVar("M")
 
 
 class JobStatus(StrEnum):
-    """The statuses of a job. RQ's own statuses are never shown."""
+    """The status of a job. The statuses of RQ are never shown."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -27,7 +27,7 @@ class JobStatus(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """True when the status never changes again."""
+        """Whether the job has ended, so that its status never changes again."""
         return self in TERMINAL_STATUSES
 
 
@@ -37,7 +37,7 @@ TerminalStatus = Literal[JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCEL
 
 
 class JobRef(Model):
-    """Names one job of one tenant. Its text is `tenant/id`, and the id's prefix is the kind."""
+    """Reference to one job of one tenant. Its text is `tenant/id`; the prefix of the id is the kind."""
 
     tenant: TenantId
     id: JobId
@@ -49,17 +49,17 @@ class JobRef(Model):
 
     @property
     def noun(self) -> str:
-        """The plural of the kind: where the store and the API keep the job."""
+        """The plural of the kind: a folder of the store and a path of the API."""
         return plural_of(self.kind)
 
     @property
     def owner(self) -> "JobRef":
-        """The job itself: a queued task may work on a whole job."""
+        """The job itself, as a task may work on a whole job."""
         return self
 
     @property
     def part(self) -> str:
-        """Empty: the whole job."""
+        """Empty, for the whole job."""
         return ""
 
     def __str__(self) -> str:
@@ -67,18 +67,18 @@ class JobRef(Model):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the reference that `str` spelled. Raises `ValidationError` for any other text."""
+        """Return the reference in the text that `str` returns. Raises `ValidationError` for other text."""
         tenant, _, job_id = text.partition("/")
         return cls(tenant=tenant, id=job_id)
 
     @classmethod
-    def of(cls, argument: str) -> Self:
-        """Return the job of a queued argument: the text of a job, or of a part of one (`tenant/id/part`)."""
+    def of_argument(cls, argument: str) -> Self:
+        """Return the job of a call's argument, which is a job or a part of one (`tenant/id/part`)."""
         return cls.parse("/".join(argument.split("/")[:2]))
 
 
 class ShardRef(Model):
-    """Names one shard of one batch: `tenant/batch_0192.../17`."""
+    """Reference to one shard of one batch: `tenant/batch_0192.../17`."""
 
     batch: JobRef
     index: Annotated[int, Field(ge=0)]
@@ -90,7 +90,7 @@ class ShardRef(Model):
 
     @property
     def part(self) -> str:
-        """The shard, in six digits."""
+        """The index of the shard, in six digits."""
         return f"{self.index:06d}"
 
     def __str__(self) -> str:
@@ -98,13 +98,13 @@ class ShardRef(Model):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the reference that `str` spelled. Raises `ValidationError` for any other text."""
+        """Return the reference in the text that `str` returns. Raises `ValidationError` for other text."""
         batch, _, index = text.rpartition("/")
         return cls.model_validate({"batch": JobRef.parse(batch), "index": index})
 
 
 class Progress(Model):
-    """How far a running job is. `done` of `total` counts in the unit of the stage (steps, images, shards)."""
+    """The progress of a running job. `done` and `total` count the unit of the stage (steps, images, shards)."""
 
     stage: str
     done: Annotated[int, Field(ge=0)]
@@ -113,7 +113,7 @@ class Progress(Model):
 
 
 class JobError(Model):
-    """Why a job failed. `retryable` says whether the same request may succeed on another try."""
+    """The error of a failed job. `retryable` is true if the same request may succeed on another attempt."""
 
     code: str
     detail: str
@@ -121,14 +121,14 @@ class JobError(Model):
 
 
 class Idempotency(Model):
-    """The caller's `Idempotency-Key` and the digest of the body that it was sent with."""
+    """The `Idempotency-Key` of a create, and the digest of its body."""
 
     key: str
     fingerprint: Sha256
 
 
-class Asked(Model):
-    """What the app writes as `request.json` before it queues anything: every default resolved, never changed."""
+class StoredRequest(Model):
+    """`request.json`: the app writes it before it queues a call, with all defaults resolved. It never changes."""
 
     tenant: TenantId
     id: str
@@ -136,7 +136,7 @@ class Asked(Model):
     idempotency: Idempotency | None = None
 
 
-class Request(Asked):
+class Request(StoredRequest):
     """The request of a job."""
 
     @property
@@ -146,7 +146,7 @@ class Request(Asked):
 
 
 class JobManifest(Model):
-    """What every `manifest.json` of a job says: how it ended and when. It is written last, and the first one stays."""
+    """The common fields of `manifest.json`: how and when a job ended. It is written last, and the first one stays."""
 
     status: TerminalStatus
     started_at: Timestamp | None
@@ -155,7 +155,7 @@ class JobManifest(Model):
 
 
 class Cancellation(Model):
-    """`cancel.json`: the caller asked the job to stop."""
+    """`cancel.json`: the caller has cancelled the job."""
 
     requested_at: Timestamp
 
@@ -170,7 +170,7 @@ class Tombstone(Model):
 
 
 class Live(Model):
-    """What Redis holds about a job that has not ended. Losing it loses no fact."""
+    """The data in Redis about a job that has not ended. It may be lost."""
 
     started_at: Timestamp | None = None
     attempt: Annotated[int, Field(ge=0)] = 0
@@ -178,7 +178,7 @@ class Live(Model):
 
 
 class JobEnvelope(Model, Generic[M]):
-    """The fields of every job in the API. `M` is the type of the kind's metrics."""
+    """The common fields of all jobs in the API. `M` is the type of the metrics."""
 
     id: str
     kind: str

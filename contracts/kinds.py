@@ -1,8 +1,8 @@
-"""The kinds of job, one row each, and the registry that derives everything else from the rows.
+"""The kinds of job, one row each, and the registry that is derived from the rows.
 
 To add a kind, write its request and manifest (`contracts/`), its worker function (`workers/`) and its endpoints
-(`app/`), then add its row to `KINDS`. Functions and endpoints are named by dotted strings, because neither the app nor
-this package may import a worker. Each process checks at its start that what it needs of a row exists.
+(`app/`), then add its row to `KINDS`. Functions and endpoints are dotted strings, because neither the app nor this
+package may import a worker. Each process checks at its start that its functions or endpoints exist.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,14 +27,14 @@ QUEUE_NAMES: tuple[QueueName, ...] = get_args(QueueName)
 """Each worker process serves one of them."""
 
 RETENTION = timedelta(days=7)
-"""How long Redis keeps what belongs to a job, ours and RQ's alike, so neither outlives the other."""
+"""How long Redis keeps the data of a job: RQ's and ours expire together."""
 
 OTHER_PREFIXES = ("upload", "labelset", "stream")
 """The prefixes of ids that are not ids of jobs."""
 
 
 class Argument(Protocol):
-    """The one argument of a worker function: a job, or a part of one. It crosses the queue as text."""
+    """The argument of a worker function: a job or a stream, or a part of one. It crosses the queue as text."""
 
     @property
     def owner(self) -> ShardOwner:
@@ -46,22 +46,22 @@ class Argument(Protocol):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the argument that `str` spelled."""
+        """Return the argument in the text that `str` returns."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """How one sort of work is queued, and which worker functions do it.
+    """A type of work: how it is queued, and its worker functions.
 
     Args:
         function: the worker function `(machine, argument, attempt)`, dotted.
         queue: the queue, or a function of the job's request that chooses one.
         timeout: RQ ends the work after this time.
         argument: what the function works on.
-        part: tells the entries of two tasks with the same argument apart.
+        part: distinguishes the entries of two tasks with the same argument.
         on_failure: the function `(machine, argument, error)` that is called after the last retry, dotted.
         retry_after: the wait before each retry.
-        kept: how long Redis keeps an entry.
+        ttl: how long Redis keeps an entry.
     """
 
     function: str
@@ -71,14 +71,14 @@ class Task:
     part: str = ""
     on_failure: str = "workers.runtime.jobs.fail_for_good"
     retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(seconds=60))
-    kept: timedelta = RETENTION
+    ttl: timedelta = RETENTION
 
     def queue_for(self, request: Request | None = None) -> QueueName:
         """Return the queue of an entry. A task that chooses by the request needs one."""
         return self.queue if isinstance(self.queue, str) else self.queue(request)
 
     def may_wait_in(self, queue: str) -> bool:
-        """Return whether an entry of this task can stand in a queue."""
+        """Return whether a queue may contain entries of this task."""
         return queue == self.queue if isinstance(self.queue, str) else queue in QUEUE_NAMES
 
     def rq_id(self, argument: Argument, number: int) -> RqId:
@@ -95,9 +95,9 @@ class Kind:
         name: the prefix of its ids, the field `kind` of its request and manifest, and its singular in the API.
         request: what the app stores as `request.json`.
         manifest: what a worker stores as `manifest.json`.
-        tasks: the sorts of work that its jobs queue. The first does the job, at once or piece by piece.
+        tasks: the types of work that its jobs queue. The first one does the job, as a whole or in parts.
         repair: the worker function `(machine, request, rq_ids, checked_at)` that repairs an unfinished job, dotted.
-            None for a job that is one piece of work: the reconciler queues it again when no queue holds it.
+            None for a job that is one call: the reconciler queues it again when no queue contains it.
         room: the module whose `router` is added to the app. Default: `app.{noun}.endpoints`.
     """
 
@@ -110,7 +110,7 @@ class Kind:
 
     @property
     def noun(self) -> str:
-        """The plural: the name of its folder in the store and of its addresses in the API."""
+        """The plural: a folder of the store and a path of the API."""
         return plural_of(self.name)
 
     @property
@@ -142,7 +142,7 @@ EXPORT = Task(
     on_failure="workers.rendering.exports.fail_for_good",
     retry_after=(timedelta(0), timedelta(seconds=10)),
 )
-# A reader waits for it, so the first retry is immediate. There are very many, so Redis keeps none for long.
+# A reader waits for it, so the first retry is immediate. There are many, so Redis keeps each for a short time.
 STREAM_SHARD = Task(
     "workers.rendering.streams.run_shard",
     "generate",
@@ -150,7 +150,7 @@ STREAM_SHARD = Task(
     argument=StreamShardRef,
     on_failure="workers.rendering.streams.fail_for_good",
     retry_after=(timedelta(0), timedelta(seconds=10)),
-    kept=timedelta(hours=1),
+    ttl=timedelta(hours=1),
 )
 OTHER_TASKS: Mapping[str, tuple[Task, ...]] = {"stream": (STREAM_SHARD,)}
 """The tasks that work on no job, by the prefix of the ids that they work on."""
@@ -181,11 +181,11 @@ BATCH = Kind(
     repair="workers.rendering.batches.repair",
 )
 KINDS = (GENERATOR, INVERTER, FIT, BATCH)
-"""In the order in which they depend on each other."""
+"""All kinds, each after those that it depends on."""
 
 
 class Kinds:
-    """The registry: an immutable collection of kinds, and what follows from it.
+    """The registry: an immutable collection of kinds, and everything that is derived from it.
 
     Raises:
         ValueError: a row is incomplete or contradicts another one; the message says what to change.
@@ -213,7 +213,7 @@ class Kinds:
         return iter(self._by_name.values())
 
     def of(self, ref: JobRef) -> Kind:
-        """Return the kind of a job. Raises `NotFound` for a job of no kind that is registered."""
+        """Return the kind of a job. Raises `NotFound` when its kind is not registered."""
         kind = self._by_name.get(ref.kind)
         if kind is None:
             raise NotFound(ref.kind, ref.id)
@@ -221,27 +221,27 @@ class Kinds:
 
     @property
     def listed_nouns(self) -> tuple[str, ...]:
-        """The nouns of everything that can be listed and deleted, and leaves a tombstone."""
+        """The nouns of all resources that can be listed, and leave a tombstone when they are deleted."""
         return (*(kind.noun for kind in self), "labelsets", "streams")
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """Every worker function that the rows name, dotted."""
-        named = [task.function for _, task in self._tasks.values()]
-        named += [task.on_failure for _, task in self._tasks.values()]
-        named += [kind.repair for kind in self if kind.repair is not None]
-        return tuple(dict.fromkeys(named))
+        """All worker functions of the rows, dotted."""
+        functions = [task.function for _, task in self._tasks.values()]
+        functions += [task.on_failure for _, task in self._tasks.values()]
+        functions += [kind.repair for kind in self if kind.repair is not None]
+        return tuple(dict.fromkeys(functions))
 
     def task_of(self, function: object) -> Task | None:
-        """Return the task whose worker function this is, or None when there is none."""
+        """Return the task of a worker function, or None when no task has it."""
         return self._tasks[function][1] if function in self._tasks else None
 
     def parse_argument(self, function: str, text: str) -> Argument:
         """Return the argument of a queued call.
 
         Raises:
-            ValueError: the text is no argument of this function; pydantic's `ValidationError` is one.
-            KeyError: there is no such function.
+            ValueError: the text is not an argument of this function (also as pydantic's `ValidationError`).
+            KeyError: no task has this function.
         """
         prefix, task = self._tasks[function]
         argument = task.argument.parse(text)
@@ -251,7 +251,7 @@ class Kinds:
 
 
 def _check(kind: Kind) -> None:
-    """Raises `ValueError` when a row cannot work."""
+    """Raise `ValueError` when a row is invalid."""
     name = kind.name
     if not is_prefix(name) or name in OTHER_PREFIXES:
         raise ValueError(
@@ -262,7 +262,7 @@ def _check(kind: Kind) -> None:
         field = model.model_fields.get("kind")
         if field is None or field.default != name:
             raise ValueError(
-                f"expected {model.__name__} to say which kind it is; add the field"
+                f"expected {model.__name__} to have the kind {name!r}; add the field"
                 f' kind: Literal["{name}"] = "{name}"'
             )
     id_type: TypeAdapter[str] = TypeAdapter(kind.id_type)

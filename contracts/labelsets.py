@@ -24,7 +24,6 @@ from contracts.schemas import (
 NPY_TYPE = "application/x-npy"
 """The media type of a depth map in float32 with NaN for unknown; other depth maps are 16-bit PNG."""
 
-
 WarningCode = Literal[
     "binary_masks_mapped",
     "coco_boxes_ignored",
@@ -105,8 +104,8 @@ class LabelsetEntry(WithParts):
         return label
 
     def only(self, tasks: Sequence[TaskName]) -> Self:
-        """Return the same image with the labels of these tasks alone."""
-        absent = {name: it for row in rows_without(tasks) for name, it in row.entry.items()}
+        """Return the same image with the labels of these tasks only."""
+        absent = {name: value for row in rows_without(tasks) for name, value in row.entry.items()}
         return self._without(absent, tasks)
 
 
@@ -147,9 +146,9 @@ class LabelsetManifest(Model):
         if not ranges:
             return None
         return DepthRange(
-            nearest=min(one.nearest for one in ranges),
-            farthest=max(one.farthest for one in ranges),
-            num_pixels=sum(one.num_pixels for one in ranges),
+            nearest=min(each.nearest for each in ranges),
+            farthest=max(each.farthest for each in ranges),
+            num_pixels=sum(each.num_pixels for each in ranges),
         )
 
     def num_labelled(self, task: TaskName) -> int:
@@ -157,7 +156,7 @@ class LabelsetManifest(Model):
         return sum(entry.label(task) is not None for entry in self.entries)
 
     def only(self, tasks: Sequence[TaskName]) -> Self:
-        """Return the images that have labels of these tasks, with those labels alone."""
+        """Return the labelset of the images with labels for these tasks, with these labels only."""
         entries = tuple(
             entry.only(tasks)
             for entry in self.entries
@@ -167,19 +166,19 @@ class LabelsetManifest(Model):
 
 
 def labelset_digest(labels: LabelSchema, entries: tuple[LabelsetEntry, ...]) -> str:
-    """Return the digest of a labelset's content: schema, and name, image and labels of every entry in order of name."""
+    """Return the digest of a labelset: of its schema, and of name, image and labels of each entry, sorted by name."""
     pinned = sorted(_pin(entry) for entry in entries)
     return digest_of({"labels": labels.model_dump(mode="json"), "entries": pinned})
 
 
 def _pin(entry: LabelsetEntry) -> tuple[str, ...]:
-    """Return what identifies an entry. The label of a further task carries the task's name: the order is not fixed."""
-    own = [entry.label(task) for task in TASK_NAMES]
+    """Return the name and digests of an entry. Labels of further tasks have the task's name, as their order is free."""
+    labels = [entry.label(task) for task in TASK_NAMES]
     further = sorted(f"{task}:{label.sha256}" for task, label in entry.parts.items())
-    digests = [label.sha256 if label else "" for label in own]
+    digests = [label.sha256 if label else "" for label in labels]
     return (entry.name, entry.image.sha256, *digests, *further)
 
 
 def _count(rows: list[tuple[int, ...]], *, least: int) -> tuple[int, ...]:
-    """Return for each column the number of rows that hold at least `least`."""
+    """Return the number of rows with a value of at least `least`, for each column."""
     return tuple(sum(value >= least for value in column) for column in zip(*rows, strict=True))

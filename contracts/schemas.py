@@ -3,8 +3,8 @@
 The same model describes labelset.json of an upload, the requests of fits and batches, and their answers.
 
 Three tasks have their own fields, one row each in `TASK_FIELDS`. Any other task keeps its parts under its own name: its
-schema in `LabelSchema`, its label in `LabelsetEntry`, its measures in `TaskMetrics`. The place where such a part enters
-(an upload) validates it with the task's own model; inside the service it is read back as it was written.
+schema in `LabelSchema`, its label in `LabelsetEntry`, its measures in `TaskMetrics`. An upload validates such a part
+with the task's model; inside the service it is read as it was written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,10 +25,10 @@ from contracts.base import Model
 
 @dataclass(frozen=True)
 class TaskFields:
-    """The fields of one task, each with its value where the task is absent.
+    """The fields of one task, each with its value when the task is absent.
 
-    `schema`: of `LabelSchema`; the first of them declares the task. `entry`: of `LabelsetEntry`; the first of them is
-    the label's file.
+    `schema` has fields of `LabelSchema`; the first one declares the task. `entry` has fields of `LabelsetEntry`; the
+    first one is the file of the label.
     """
 
     task: str
@@ -73,7 +73,7 @@ class WithParts(Model):
         return dict(self.model_extra or {})
 
     def _without(self, absent: Mapping[str, Any], tasks: Sequence[TaskName]) -> Self:
-        """Return a copy with the fields in `absent` set to their values, and the parts of `tasks` alone."""
+        """Return a copy with the values of `absent`, and only the parts of `tasks`."""
         kept = {name: part for name, part in self.parts.items() if name in tasks}
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         copy = type(self).model_construct(self.model_fields_set, **{**fields, **absent, **kept})
@@ -175,12 +175,12 @@ class LabelSchema(WithParts):
     def tasks(self) -> tuple[TaskName, ...]:
         """The tasks that can be learned from such labels."""
         declared = {row.task: next(iter(row.schema)) for row in TASK_FIELDS}
-        own = [task for task, field in declared.items() if getattr(self, field)]
-        return (*own, *self.parts)
+        labelled = [task for task, field in declared.items() if getattr(self, field)]
+        return (*labelled, *self.parts)
 
     def only(self, tasks: Sequence[TaskName]) -> Self:
-        """Return the schema of these tasks alone."""
-        absent = {name: it for row in rows_without(tasks) for name, it in row.schema.items()}
+        """Return the schema of these tasks only."""
+        absent = {name: value for row in rows_without(tasks) for name, value in row.schema.items()}
         return self._without(absent, tasks)
 
     def _check_classes(self) -> None:

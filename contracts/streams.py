@@ -1,7 +1,7 @@
-"""A stream: an endless batch whose shards are rendered when readers are about to need them.
+"""A stream: an endless batch whose shards are rendered shortly before readers need them.
 
-Its request, its reference and that of one shard, and the shards to render ahead of a reader. A stream is not a job: it
-never ends, so it has no status and no manifest.
+Its request, the references of a stream and of one shard, and the shards to render ahead of a reader. A stream is not a
+job: it never ends, so it has no status and no manifest.
 """
 
 from collections.abc import Collection
@@ -15,11 +15,11 @@ from contracts.ids import StreamId, TenantId
 from contracts.jobs import JobRef
 
 MAX_SAMPLES = 10**9
-"""Sample names have nine digits. At 100 samples per second this lasts four months; another seed gives as many again."""
+"""Sample names have nine digits. At 100 samples per second this lasts four months; then use another seed."""
 
 
 class StreamRef(Model):
-    """Names one stream of one tenant: `tenant/stream_0192...`."""
+    """Reference to one stream of one tenant: `tenant/stream_0192...`."""
 
     tenant: TenantId
     id: StreamId
@@ -27,13 +27,19 @@ class StreamRef(Model):
     def __str__(self) -> str:
         return f"{self.tenant}/{self.id}"
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the reference in the text that `str` returns. Raises `ValidationError` for other text."""
+        tenant, _, stream_id = text.partition("/")
+        return cls(tenant=tenant, id=stream_id)
+
 
 ShardOwner = JobRef | StreamRef
 """The owner of shards: a batch (by its job) or a stream."""
 
 
 class StreamShardRef(Model):
-    """Names one shard of one stream: `tenant/stream_0192.../17`."""
+    """Reference to one shard of one stream: `tenant/stream_0192.../17`."""
 
     stream: StreamRef
     index: Annotated[int, Field(ge=0)]
@@ -45,7 +51,7 @@ class StreamShardRef(Model):
 
     @property
     def part(self) -> str:
-        """The shard, in six digits."""
+        """The index of the shard, in six digits."""
         return f"{self.index:06d}"
 
     def __str__(self) -> str:
@@ -53,9 +59,9 @@ class StreamShardRef(Model):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse the text that `str` writes. Raises `ValidationError` for other text."""
-        tenant, stream_id, index = text.split("/")
-        return cls.model_validate({"stream": {"tenant": tenant, "id": stream_id}, "index": index})
+        """Return the reference in the text that `str` returns. Raises `ValidationError` for other text."""
+        stream, _, index = text.rpartition("/")
+        return cls.model_validate({"stream": StreamRef.parse(stream), "index": index})
 
 
 class StreamRequest(Recipe):
@@ -66,12 +72,12 @@ class StreamRequest(Recipe):
 
     @property
     def ref(self) -> StreamRef:
-        """Return the reference that crosses the queue."""
+        """The reference of the stream."""
         return StreamRef(tenant=self.tenant, id=self.id)
 
     @property
     def num_shards(self) -> int:
-        """Return the number of shards: nine digits name the samples."""
+        """The number of shards, which is limited by the nine digits of sample names."""
         return MAX_SAMPLES // self.shard_size
 
     def samples(self, shard: int) -> range:

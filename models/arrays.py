@@ -1,8 +1,9 @@
 """Names for the tensor shapes that cross functions in `models/`.
 
 Said once for the whole room: images are NCHW float32 in [-1, 1]; masks are class indices with 255 = ignore;
-z is a latent of the input normal distribution, w one of the mapped space, and W+ codes (`ws`) hold one w per layer.
-Codes are what a generator renders images from; their shape is the business of its family (W+ for StyleGAN2).
+z is a latent of the input normal distribution, w a vector of the mapped space; W+ codes (`ws`) hold one w per layer.
+A generator renders images from codes, whose shape depends on its family (W+ for StyleGAN2).
+Names in the shapes are checked in every test run: equal names in one signature must have equal sizes.
 """
 
 from jaxtyping import Float, Int, Integer, UInt8

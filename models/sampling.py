@@ -1,7 +1,8 @@
-"""Which random numbers belong to which sample: a pure function of (seed, index, attempt), on any shard and machine.
+"""The random numbers of every sample: a pure function of (seed, index, attempt), on any shard and machine.
 
-Sample i of seed s is the first accepted one of the candidates (s, i, 0), (s, i, 1), ... Latents are raw Philox
-integers (Salmon et al., SC 2011) keyed by those numbers and turned to normals by Box-Muller on the CPU in float64.
+Sample i of seed s is the first accepted one of the candidates (s, i, 0), (s, i, 1), ... Latents are Philox integers
+(Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011), a counter-based generator: the numbers are
+its key and counter, so each sample is reached directly. Box-Muller turns them into normals, on the CPU in float64.
 """
 
 from collections import deque
@@ -30,8 +31,8 @@ class Stream(IntEnum):
 class Candidate:
     """One attempt at one sample."""
 
-    index: int
-    attempt: int = 0
+    index: int  # of the sample in its batch or stream
+    attempt: int = 0  # 1 after the first rejection
 
 
 @runtime_checkable  # beartype checks it in tests
@@ -98,10 +99,11 @@ class AcceptanceTooLow(Exception):
 def latents(
     seed: int, candidates: Sequence[Candidate], z_dim: int, stream: Stream = Stream.SAMPLES
 ) -> Latents:
-    """Normal latents [n, z_dim] float32, one row per candidate.
+    """Return normal latents [n, z_dim], float32, on the CPU; a row depends on its candidate alone.
 
-    `seed` is below 2^63, `index` below 2^63; rows do not depend on their neighbours.
+    `seed` and `index` are below 2^63.
     """
+    # Sample by sample: a row never depends on the number or the order of the others.
     rows = [_normals(seed, candidate, z_dim, stream) for candidate in candidates]
     stacked = np.stack(rows) if rows else np.empty((0, z_dim))
     return torch.from_numpy(stacked).float()
@@ -120,8 +122,11 @@ def draw_accepted(
     Raises:
         AcceptanceTooLow: an index used up its attempts.
     """
+    # Micro-batches stay full while candidates are left: a rejected one goes to the end of the queue with the next
+    # attempt. The accepted attempt of an index does not depend on the order, as each candidate's latent is fixed.
     waiting = deque(Candidate(index) for index in indices)
     while waiting:
+        # As many as a micro-batch holds; the last ones may be fewer.
         candidates = [waiting.popleft() for _ in range(min(micro_batch, len(waiting)))]
         for candidate, result in zip(candidates, render(candidates), strict=True):
             if accept(result):
@@ -133,13 +138,20 @@ def draw_accepted(
 
 
 def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDArray[np.float64]:
-    """Box-Muller (1958): two uniforms give two independent normals."""
-    pairs = (z_dim + 1) // 2
+    """Return `z_dim` normals by Box and Muller (1958): two uniforms give two independent normals."""
+    # numpy's Philox is Philox-4x64-10: a key of 2 words and a counter of 4. Word 0 of the counter (least significant)
+    # counts blocks of 4 numbers, so the words of attempt and index stay the candidate's for any z_dim.
+    pairs = (z_dim + 1) // 2  # an odd z_dim drops one normal
+    # key = (seed, stream), counter = (0, 0, attempt, index): different for every candidate of every user's seed
     philox = np.random.Philox(
         key=np.array([seed, stream], dtype=np.uint64),
         counter=np.array([0, 0, candidate.attempt, candidate.index], dtype=np.uint64),
     )
+    # `random_raw`, not numpy's distributions: their algorithms may change between versions, these integers may not.
+    # The upper 53 bits, at the centers of 2^53 intervals of (0, 1): never 0, whose logarithm is infinite.
     raw = philox.random_raw(2 * pairs) >> np.uint64(11)
     uniform = (raw.astype(np.float64) + 0.5) * 2.0**-53
+    # r = sqrt(-2 ln u1), t = 2 pi u2 => r cos(t), r sin(t): all cosines first, then all sines
     radius, angle = np.sqrt(-2.0 * np.log(uniform[:pairs])), 2.0 * np.pi * uniform[pairs:]
+    # float64 until `latents` rounds to float32, which hides differences in the last bit of log, sin and cos.
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:z_dim]

@@ -1,4 +1,4 @@
-"""Networks as bytes: tensors as safetensors, the configuration as JSON beside them. Nothing is ever unpickled."""
+"""Networks as bytes: tensors as safetensors, the configuration as JSON beside them. Nothing is unpickled."""
 
 import json
 from typing import Any
@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 
 def pack(tensors: dict[str, Tensor]) -> bytes:
-    """Tensors as the bytes of a safetensors file, contiguous and on the CPU."""
+    """Return tensors as the bytes of a safetensors file."""
+    # The format holds contiguous tensors only; `channels_last` weights are not, and are laid out again when loaded.
     return safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
 
 
@@ -22,5 +23,5 @@ def unpack(data: bytes) -> dict[str, Tensor]:
 
 
 def pack_network(network: nn.Module, config: dict[str, Any]) -> tuple[bytes, bytes]:
-    """A network as (safetensors bytes, JSON bytes), the pair from which its `build_...` function remakes it."""
+    """Return (safetensors bytes, JSON bytes), from which the network's `build_...` function restores it."""
     return pack(network.state_dict()), json.dumps(config, indent=2).encode() + b"\n"

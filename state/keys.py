@@ -1,6 +1,6 @@
-"""Spells every key of the object store. The margin says who writes it: A the app, W workers and the reconciler.
+"""Keys of the object store; every key is spelled here. A: written by the app. W: by workers and the reconciler.
 
-probe.json                                       A  to check that the store takes objects; its content never changes
+probe.json                                       A  checks that the store takes objects; its content never changes
 
 tenants/{tenant}/
 ├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key; swept once expired
@@ -12,14 +12,14 @@ tenants/{tenant}/
 │   ├── request.json                             A  first (W for a built-in generator)
 │   ├── cancel.json                              A
 │   ├── weights/{sha256}.safetensors | .json     W  content-addressed; also of inverters
-│   ├── samples/{sha256}.png | .safetensors      W  the sheet, and mean and standard deviation of its samples
+│   ├── samples/{sha256}.png | .safetensors      W  the sheet; mean and standard deviation of the samples
 │   ├── inverters/{digest}.json                  W  a `StoredInverter`; the first one stays
 │   ├── manifest.json                            W  last; the first one stays
 │   └── tombstone.json                           A
 ├── inverters/{id}/
 │   ├── request.json                             A  first
 │   ├── cancel.json                              A
-│   ├── scratch/{name}                           W  the last checkpoint; deleted when the job has ended
+│   ├── scratch/{name}                           W  the last checkpoint; deleted when the job ends
 │   ├── manifest.json                            W  last; the first one stays
 │   └── tombstone.json                           A
 ├── labelsets/{id}/
@@ -62,12 +62,11 @@ Noun = str
 
 SampleSuffix = Literal["png", "safetensors"]
 
-
 PROBE = "probe.json"
 
 
 def tenant_prefix(tenant: str) -> str:
-    """Return the prefix of everything that a tenant owns."""
+    """Return the prefix of all objects of a tenant."""
     return f"tenants/{tenant}"
 
 
@@ -77,32 +76,32 @@ def tenant_of(key: str) -> str:
 
 
 def noun_prefix(tenant: str, noun: Noun) -> str:
-    """Return the prefix of everything of one noun."""
+    """Return the prefix of all objects of one noun."""
     return f"{tenant_prefix(tenant)}/{noun}"
 
 
-def thing_prefix(tenant: str, noun: Noun, thing_id: str) -> str:
-    """Return the prefix of everything of one thing."""
-    return f"{noun_prefix(tenant, noun)}/{thing_id}"
+def resource_prefix(tenant: str, noun: Noun, resource_id: str) -> str:
+    """Return the prefix of all objects of one resource."""
+    return f"{noun_prefix(tenant, noun)}/{resource_id}"
 
 
-def manifest(tenant: str, noun: Noun, thing_id: str) -> str:
-    """Return the key of the manifest. A thing with a manifest is complete."""
-    return f"{thing_prefix(tenant, noun, thing_id)}/manifest.json"
+def manifest(tenant: str, noun: Noun, resource_id: str) -> str:
+    """Return the key of the manifest. A resource with a manifest is complete."""
+    return f"{resource_prefix(tenant, noun, resource_id)}/manifest.json"
 
 
-def tombstone(tenant: str, noun: Noun, thing_id: str) -> str:
-    """Return the key of the tombstone. A thing with a tombstone is deleted."""
-    return f"{thing_prefix(tenant, noun, thing_id)}/tombstone.json"
+def tombstone(tenant: str, noun: Noun, resource_id: str) -> str:
+    """Return the key of the tombstone. A resource with a tombstone is deleted."""
+    return f"{resource_prefix(tenant, noun, resource_id)}/tombstone.json"
 
 
 def idempotency_prefix(tenant: str) -> str:
-    """Return the prefix of all reservations."""
+    """Return the prefix of all reserved Idempotency-Keys."""
     return f"{tenant_prefix(tenant)}/idempotency"
 
 
 def idempotency(tenant: str, key: str) -> str:
-    """Return the key of a reservation. It holds a digest, because an Idempotency-Key may be any text."""
+    """Return the key of a reserved Idempotency-Key. It contains a digest, because the header may be any text."""
     return f"{idempotency_prefix(tenant)}/{sha256_of(key.encode())}.json"
 
 
@@ -111,17 +110,17 @@ def idempotency(tenant: str, key: str) -> str:
 
 def upload_content(tenant: str, upload_id: str) -> str:
     """Return the key of the uploaded bytes."""
-    return f"{thing_prefix(tenant, 'uploads', upload_id)}/content"
+    return f"{resource_prefix(tenant, 'uploads', upload_id)}/content"
 
 
-def upload_of(content_key: str) -> str:
-    """Return the id of the upload that `upload_content` spelled a key for."""
+def parse_upload_content(content_key: str) -> str:
+    """Return the id of the upload in a key of `upload_content`."""
     return content_key.rsplit("/", 2)[1]
 
 
 def upload_claim(tenant: str, upload_id: str) -> str:
-    """Return the key of the claim: which job uses the bytes."""
-    return f"{thing_prefix(tenant, 'uploads', upload_id)}/claim.json"
+    """Return the key of the claim, which names the job that uses the bytes."""
+    return f"{resource_prefix(tenant, 'uploads', upload_id)}/claim.json"
 
 
 # Generators.
@@ -130,18 +129,18 @@ def upload_claim(tenant: str, upload_id: str) -> str:
 def weights(
     tenant: str, generator_id: str, sha256: str, suffix: Literal["safetensors", "json"]
 ) -> str:
-    """Return the key of one half of a stored network."""
-    return f"{thing_prefix(tenant, 'generators', generator_id)}/weights/{sha256}.{suffix}"
+    """Return the key of a network's tensors or configuration."""
+    return f"{resource_prefix(tenant, 'generators', generator_id)}/weights/{sha256}.{suffix}"
 
 
 def samples(tenant: str, generator_id: str, sha256: str, suffix: SampleSuffix) -> str:
-    """Return the key of a file about a generator's samples: the sheet for people, the statistics for inversion."""
-    return f"{thing_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
+    """Return the key of the sheet of a generator's samples (PNG), or of their statistics (safetensors)."""
+    return f"{resource_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
 
 
 def inverters_prefix(tenant: str, generator_id: str) -> str:
     """Return the prefix of all inverters of a generator."""
-    return f"{thing_prefix(tenant, 'generators', generator_id)}/inverters"
+    return f"{resource_prefix(tenant, 'generators', generator_id)}/inverters"
 
 
 def inverter(tenant: str, generator_id: str, digest: str) -> str:
@@ -156,34 +155,34 @@ def labelset_file(
     tenant: str, labelset_id: str, sha256: str, suffix: Literal["png", "json", "npy"]
 ) -> str:
     """Return the key of one image, mask or depth map, or of the keypoints of one image."""
-    return f"{thing_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
+    return f"{resource_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
 
 
 # Jobs of every kind.
 
 
 def job_prefix(ref: JobRef) -> str:
-    """Return the prefix of everything of one job."""
-    return thing_prefix(ref.tenant, ref.noun, ref.id)
+    """Return the prefix of all objects of one job."""
+    return resource_prefix(ref.tenant, ref.noun, ref.id)
 
 
 def job_request(ref: JobRef) -> str:
-    """Return the key of the request, every default resolved."""
+    """Return the key of the request."""
     return f"{job_prefix(ref)}/request.json"
 
 
 def job_cancel(ref: JobRef) -> str:
-    """Return the key of the request to stop."""
+    """Return the key of the cancellation."""
     return f"{job_prefix(ref)}/cancel.json"
 
 
 def job_manifest(ref: JobRef) -> str:
-    """Return the key of the manifest: how the job ended."""
+    """Return the key of the manifest, which says how the job ended."""
     return f"{job_prefix(ref)}/manifest.json"
 
 
 def job_scratch(ref: JobRef) -> str:
-    """Return the prefix of files that only the running job needs."""
+    """Return the prefix of the job's scratch files."""
     return f"{job_prefix(ref)}/scratch"
 
 
@@ -193,13 +192,13 @@ def job_tombstone(ref: JobRef) -> str:
 
 
 def attempt(fit: JobRef, attempt_id: str, name: str) -> str:
-    """Return the key of one artefact of one attempt at a fit."""
+    """Return the key of one artefact of one attempt of a fit."""
     return f"{job_prefix(fit)}/attempts/{attempt_id}/{name}"
 
 
 def pilot(tenant: str, fit_id: str, truncation: float) -> str:
-    """Return the key of a fit's uncertainty quantiles at one truncation, spelled to four decimals."""
-    return f"{thing_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
+    """Return the key of a fit's uncertainty quantiles at one truncation, which is rounded to four decimals."""
+    return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
 
 
 def batch_card(batch: JobRef, sha256: str) -> str:
@@ -208,12 +207,12 @@ def batch_card(batch: JobRef, sha256: str) -> str:
 
 
 def export_zip(export: ExportRef, sha256: str) -> str:
-    """Return the key of the archive of a batch in another format."""
+    """Return the key of the archive of an export."""
     return f"{job_prefix(export.batch)}/exports/{export.variant}/{sha256}.zip"
 
 
 def export_record(export: ExportRef) -> str:
-    """Return the key of the record that names the archive of an export."""
+    """Return the key of the record of an export."""
     return f"{job_prefix(export.batch)}/exports/{export.variant}.json"
 
 
@@ -221,8 +220,8 @@ def export_record(export: ExportRef) -> str:
 
 
 def stream_prefix(stream: StreamRef) -> str:
-    """Return the prefix of everything of one stream."""
-    return thing_prefix(stream.tenant, "streams", stream.id)
+    """Return the prefix of all objects of one stream."""
+    return resource_prefix(stream.tenant, "streams", stream.id)
 
 
 def stream_request(stream: StreamRef) -> str:
@@ -239,21 +238,21 @@ def stream_tombstone(stream: StreamRef) -> str:
 
 
 def shards_prefix(owner: ShardOwner) -> str:
-    """Return the prefix of all shards of a batch or a stream, and their records."""
+    """Return the prefix of the shards of a batch or a stream, and of their records."""
     prefix = stream_prefix(owner) if isinstance(owner, StreamRef) else job_prefix(owner)
     return f"{prefix}/shards"
 
 
 def shard_tar(owner: ShardOwner, index: int, rendering: str) -> str:
-    """Return the key of one shard as one worker rendered it. `rendering` is a UUID."""
+    """Return the key of one rendering of a shard. `rendering` is a UUID."""
     return f"{shards_prefix(owner)}/{index:06d}/{rendering}.tar"
 
 
 def shard_record(owner: ShardOwner, index: int) -> str:
-    """Return the key of the record that names the tar of shard `index`."""
+    """Return the key of the record of shard `index`."""
     return f"{shards_prefix(owner)}/{index:06d}.json"
 
 
-def shard_of(record_key: str) -> int:
-    """Return the index of the shard that `shard_record` spelled a key for."""
+def parse_shard_record(record_key: str) -> int:
+    """Return the index of the shard in a key of `shard_record`."""
     return int(record_key.rpartition("/")[2].removesuffix(".json"))

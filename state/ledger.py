@@ -1,8 +1,8 @@
-"""The ledger: our own data in Redis, beside the queues.
+"""The ledger: this service's data in Redis, beside the queues.
 
-Live progress, events, attempts, claimed shards, the listing index, heartbeats. None of it is a fact, so losing it loses
-no job. While Redis is away, methods that only inform (progress, events) do nothing; methods that decide (attempts,
-claims, the index, locks) raise `redis.RedisError`.
+Live progress, events, attempts, claimed shards, the listing index, heartbeats. None of it is a fact: when Redis loses
+it, no job is lost. While Redis is down, methods that only inform (progress, events) do nothing; methods that decide
+(attempts, claims, the index, locks) raise `redis.RedisError`.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,14 +28,14 @@ log = structlog.get_logger()
 
 
 class Ledger:
-    """Our own keys in Redis. Safe to share between threads."""
+    """This service's keys in Redis. Safe to share between threads."""
 
     def __init__(self, client: "redis.Redis") -> None:
         self.redis = client
 
     @classmethod
     def connect(cls, url: str) -> Self:
-        """Open a ledger on the Redis at `url`. Nothing is sent yet. Each command gives up within seconds."""
+        """Return a ledger on the Redis at `url`. Connects on first use. Each command times out within seconds."""
         return cls(
             redis.Redis.from_url(
                 url,
@@ -48,25 +48,25 @@ class Ledger:
 
     # Live progress and events: for information.
 
-    def started(self, ref: JobRef, attempt: int) -> None:
-        """Note that a worker has begun. Only the first time is kept and published: each shard of a batch begins."""
-        with _optional("started", ref):
+    def record_start(self, ref: JobRef, attempt: int) -> None:
+        """Record that a worker has started. Every shard of a batch does so; only the first start is published."""
+        with _optional("record_start", ref):
             is_first = self.redis.hsetnx(redis_keys.live(ref), "started_at", now().isoformat())
             self.redis.hset(redis_keys.live(ref), "attempt", str(attempt))
             self.redis.expire(redis_keys.live(ref), RETENTION)
             if is_first:
                 self._publish(ref, status_entry(JobStatus.RUNNING, now()))
 
-    def progress(self, ref: JobRef, progress: Progress) -> None:
+    def report_progress(self, ref: JobRef, progress: Progress) -> None:
         """Publish the progress. Call it about once a second, not for every step."""
-        with _optional("progress", ref):
+        with _optional("report_progress", ref):
             self.redis.hset(redis_keys.live(ref), "progress", progress.model_dump_json())
             self.redis.expire(redis_keys.live(ref), RETENTION)
             self._publish(ref, progress_entry(progress, now()))
 
-    def status(self, ref: JobRef, status: JobStatus) -> None:
+    def publish_status(self, ref: JobRef, status: JobStatus) -> None:
         """Publish a new status. A terminal one ends the events and clears the live data."""
-        with _optional("status", ref):
+        with _optional("publish_status", ref):
             self._publish(ref, status_entry(status, now()))
             if status.is_terminal:
                 self.redis.delete(redis_keys.live(ref), redis_keys.in_flight(ref))
@@ -93,7 +93,7 @@ class Ledger:
         return [read_entry(entry_id, fields) for entry_id, fields in entries]
 
     def forget(self, ref: JobRef) -> None:
-        """Drop everything about a job that is being deleted."""
+        """Remove all data of a job that is being deleted."""
         with _optional("forget", ref):
             self.redis.delete(
                 redis_keys.live(ref),
@@ -111,13 +111,13 @@ class Ledger:
     # Attempts and claimed shards: they decide which calls are queued.
 
     def next_attempt(self, ref: JobRef, part: str = "job") -> int:
-        """Count how often a job, or one `part` of it, was queued: 1, 2, 3..."""
+        """Count an attempt of a job, or of one `part` of it, and return its number, from 1."""
         attempt = self.redis.hincrby(redis_keys.attempts(ref), part, 1)
         self.redis.expire(redis_keys.attempts(ref), RETENTION)
         return int(attempt)
 
     def claim_shards(self, ref: JobRef, shards: Iterable[int]) -> list[int]:
-        """Claim shards. Returns those that had no claim, for the caller to queue."""
+        """Claim shards. Returns those that had no claim; the caller queues them."""
         at = now().timestamp()
         key = redis_keys.in_flight(ref)
         claimed = [index for index in shards if self.redis.zadd(key, {str(index): at}, nx=True)]
@@ -129,7 +129,7 @@ class Ledger:
         self.redis.zrem(redis_keys.in_flight(ref), str(index))
 
     def shards_in_flight(self, ref: JobRef) -> dict[int, datetime]:
-        """Return the claimed shards, and since when."""
+        """Return when each claimed shard was claimed, by index."""
         entries = self.redis.zrange(redis_keys.in_flight(ref), 0, -1, withscores=True)
         claims = cast("list[tuple[str, float]]", entries)
         return {int(index): datetime.fromtimestamp(at, UTC) for index, at in claims}
@@ -150,24 +150,24 @@ class Ledger:
         if ids:
             self.redis.zadd(redis_keys.index(tenant, noun), dict.fromkeys(ids, 0))
 
-    def index_remove(self, tenant: str, noun: Noun, thing_id: str) -> None:
+    def index_remove(self, tenant: str, noun: Noun, resource_id: str) -> None:
         """Remove an id from the list."""
-        self.redis.zrem(redis_keys.index(tenant, noun), thing_id)
+        self.redis.zrem(redis_keys.index(tenant, noun), resource_id)
 
     def index_page(self, tenant: str, noun: Noun, before: str | None, limit: int) -> list[str]:
-        """Return up to `limit` ids older than `before` (by default from the newest), newest first."""
+        """Return up to `limit` ids older than `before`, newest first. Without `before`, start at the newest."""
         top = f"({before}" if before else "+"
         key = redis_keys.index(tenant, noun)
         return cast("list[str]", self.redis.zrevrangebylex(key, top, "-", start=0, num=limit))
 
-    def index_is_whole(self, tenant: str, noun: Noun) -> bool:
-        """Return False when Redis has lost the list, and it must be rebuilt from the store."""
+    def index_is_complete(self, tenant: str, noun: Noun) -> bool:
+        """Return False when Redis has lost the list. The list must be rebuilt from the store then."""
         return bool(self.redis.exists(redis_keys.index_mark(tenant, noun)))
 
     def index_fill(self, tenant: str, noun: Noun, ids: Sequence[str]) -> None:
-        """Add every id that the store has, and mark the list as complete.
+        """Add all ids of the store, and mark the list as complete.
 
-        In one transaction: a loss of Redis in between would leave an empty list that looks complete.
+        In one transaction: otherwise a Redis that loses its data in between has an empty list that looks complete.
         """
         with self.redis.pipeline(transaction=True) as pipeline:
             if ids:
@@ -177,16 +177,16 @@ class Ledger:
 
     # Workers.
 
-    def beat(self, heartbeat: Heartbeat) -> None:
+    def record_heartbeat(self, heartbeat: Heartbeat) -> None:
         """Store the heartbeat of a worker."""
         self.redis.hset(redis_keys.WORKERS, heartbeat.worker, heartbeat.model_dump_json())
 
-    def leave(self, worker: str) -> None:
+    def remove_worker(self, worker: str) -> None:
         """Remove a worker that has stopped."""
         self.redis.hdel(redis_keys.WORKERS, worker)
 
     def workers(self) -> list[Heartbeat]:
-        """Return the last heartbeat of every worker, stale ones too."""
+        """Return the last heartbeat of every worker, including old ones."""
         return [
             Heartbeat.model_validate_json(text) for text in self.redis.hvals(redis_keys.WORKERS)
         ]
@@ -198,11 +198,11 @@ class Ledger:
 
 @contextmanager
 def _optional(action: str, ref: JobRef) -> Iterator[None]:
-    """Skip an action while Redis is away: the job itself must not fail because of it."""
+    """Skip an action while Redis is down: the job must not fail because of it."""
     try:
         yield
     except redis.RedisError as error:
-        log.warning("redis is away", skipped=action, job=str(ref), error=str(error))
+        log.warning("redis is unavailable", skipped=action, job=str(ref), error=str(error))
 
 
 def _parse(progress: str | None) -> Progress | None:

@@ -1,4 +1,4 @@
-"""Sets up the log of each process: structured events, as text for a terminal or as JSON lines for programs."""
+"""The log of every process: structured events, as text for a terminal or as JSON lines."""
 
 import structlog
 
@@ -6,7 +6,7 @@ from state.settings import Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Configure the log, once, in the main of the process. Each line has the values that are bound to the context."""
+    """Configure the log of the process. Call it once, in `main`. Values bound to the context are in every line."""
     renderer = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"

@@ -1,6 +1,6 @@
-"""Plans the next pieces of a batch: which shards to claim, and which calls to queue.
+"""Plans the next calls of a batch: which shards to claim, and whether the pilot comes first.
 
-The app does so for a new batch, a worker after each shard, the reconciler after a worker has died.
+The app calls it for a new batch, a worker after each shard, the reconciler after a worker has died.
 """
 
 from collections.abc import Collection
@@ -22,18 +22,18 @@ _PILOT_LOCK = timedelta(minutes=1)
 def shards_to_queue(
     num_shards: int, *, done: Collection[int], in_flight: Collection[int], room: int
 ) -> list[int]:
-    """Return the next shards, lowest first, that are neither done nor under way; at most `room`."""
+    """Return the next shards that are neither done nor in flight, lowest first; at most `room`."""
     waiting = (index for index in range(num_shards) if index not in done and index not in in_flight)
     return [index for index, _ in zip(waiting, range(room), strict=False)]
 
 
 def max_in_flight(num_workers: int, settings: Settings) -> int:
-    """Return how many shards of one batch may be under way: a few for each worker, at least one."""
+    """Return how many shards of one batch may be in flight: a few for each worker, for at least one worker."""
     return settings.shards_in_flight_per_worker * max(1, num_workers)
 
 
 def needs_pilot(store: Store, request: Recipe) -> bool:
-    """Return whether the request filters and the fit's uncertainty was never measured at its truncation."""
+    """Return whether the request has a filter and the store has no pilot of the fit at its truncation."""
     if request.filter is None:
         return False
     key = keys.pilot(request.tenant, request.fit.id, request.truncation)
@@ -43,17 +43,17 @@ def needs_pilot(store: Store, request: Recipe) -> bool:
 def next_calls(
     store: Store, ledger: Ledger, request: BatchRequest, settings: Settings
 ) -> list[Call]:
-    """Return the next calls of a batch: its pilot first, then a few shards. Claims the shards that it returns."""
+    """Return the next calls of a batch: the pilot first, then a few shards. Claims these shards."""
     ref = request.ref
     if needs_pilot(store, request):
         if not ledger.try_lock(f"pilot:{ref}", "queued", _PILOT_LOCK):
             return []
         return [pilot_call(ref, ledger.next_attempt(ref, "pilot"))]
     in_flight = ledger.shards_in_flight(ref)
-    room = max_in_flight(_fresh_workers(ledger, settings), settings) - len(in_flight)
+    room = max_in_flight(_count_live_workers(ledger, settings), settings) - len(in_flight)
     planned = shards_to_queue(
         request.num_shards,
-        done=records.shards_done(store, ref),
+        done=records.finished_shards(store, ref),
         in_flight=in_flight,
         room=max(0, room),
     )
@@ -63,10 +63,10 @@ def next_calls(
     ]
 
 
-def _fresh_workers(ledger: Ledger, settings: Settings) -> int:
-    """Return how many workers that render are alive."""
+def _count_live_workers(ledger: Ledger, settings: Settings) -> int:
+    """Return how many workers of the rendering queue are alive."""
     at = now()
     return sum(
-        beat.queue == SHARD.queue and beat.is_fresh(at, settings.heartbeat_fresh)
-        for beat in ledger.workers()
+        heartbeat.queue == SHARD.queue and heartbeat.is_fresh(at, settings.heartbeat_fresh)
+        for heartbeat in ledger.workers()
     )

@@ -1,6 +1,6 @@
-"""Makes folders and files that only this user may read: uploads, weights and logs.
+"""Folders and files that only this user may read: uploads, weights and logs.
 
-The umask of a process may be any (022 on most machines), so the code that makes a file sets its mode.
+The umask of a process may have any value (022 on most machines), so modes are set where files are made.
 """
 
 import os
@@ -8,20 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 
 PRIVATE_UMASK = 0o077
-"""The umask of each of our processes."""
+"""The umask that each process of this service sets at its start."""
 
 _FOLDER_MODE = 0o700
 
 
 def keep_files_private() -> None:
-    """Set the umask of this process: its spooled uploads, logs and heartbeat files are private."""
+    """Set the umask of this process, so that new files are private: spooled uploads, logs, the alive file."""
     os.umask(PRIVATE_UMASK)
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only this user may enter. An existing folder gets these permissions too.
+    """Make a folder that only this user may enter. An existing folder of this user gets mode 0700.
 
-    A folder of another user is left unchanged: its owner decides who may enter.
+    A folder of another user does not change: its owner decides who may enter.
     """
     make_private_parents(folder / "any", folder.parent)
     with suppress(PermissionError):
@@ -30,7 +30,7 @@ def make_private(folder: Path) -> None:
 
 
 def make_private_parents(path: Path, root: Path) -> None:
-    """Make the missing folders between `root` and `path`. `root` itself gets the usual mode."""
+    """Make the missing folders between `root` and `path`, with mode 0700. `root` is made with the default mode."""
     missing = []
     for folder in path.parents:
         if folder == root or folder.is_dir():

@@ -1,4 +1,4 @@
-"""The queues: one entry of them (`Call`), the functions that build each, and the function that puts it into RQ.
+"""The queues: `Call` is one entry; a function for each task builds its calls, and `put` adds a call to RQ.
 
 The app, the workers and the reconciler all queue through this file. `contracts/kinds.py` has the table of tasks.
 """
@@ -17,7 +17,7 @@ from contracts.streams import StreamShardRef
 
 @dataclass(frozen=True)
 class Call:
-    """One entry for a queue: the task, its one argument as text, the queue, and the id of the entry."""
+    """One entry of a queue: the task, its argument as text, the queue, and the id of the entry."""
 
     task: Task
     argument: str
@@ -26,25 +26,25 @@ class Call:
 
 
 def open_queue(connection: "redis.Redis", name: QueueName) -> Queue:
-    """Open a queue. The serializer is JSON: with RQ's default, pickle, a writer of Redis could run code here."""
+    """Return a queue with the JSON serializer. With RQ's default, pickle, a client of Redis could run code here."""
     return Queue(name, connection=connection, serializer=JSONSerializer)
 
 
 def put(connection: "redis.Redis", call: Call) -> None:
-    """Add a call to the end of its queue, with the task's retries, time limit and time to keep."""
+    """Add a call to the end of its queue, with the task's retries, timeout and TTL."""
     task = call.task
-    kept = int(task.kept.total_seconds())
-    waits = [int(wait.total_seconds()) for wait in task.retry_after]
+    ttl = int(task.ttl.total_seconds())
+    intervals = [int(interval.total_seconds()) for interval in task.retry_after]
     open_queue(connection, call.queue).enqueue_call(
         func=task.function,
         args=(call.argument,),
         job_id=call.rq_id,
         timeout=int(task.timeout.total_seconds()),
-        ttl=kept,
-        result_ttl=kept,
-        failure_ttl=kept,
+        ttl=ttl,
+        result_ttl=ttl,
+        failure_ttl=ttl,
         description=call.argument,
-        retry=Retry(max=len(waits), interval=waits),
+        retry=Retry(max=len(intervals), interval=intervals),
     )
 
 
@@ -54,7 +54,7 @@ def job_call(kinds: Kinds, request: Request, attempt: int) -> Call:
 
 
 def pilot_call(batch: JobRef, attempt: int) -> Call:
-    """Return the call that measures the fit's uncertainty at the batch's truncation, then queues its first shards."""
+    """Return the call that measures the fit's uncertainty at the batch's truncation, then queues the first shards."""
     return _call(PILOT, batch, attempt)
 
 

@@ -1,7 +1,7 @@
-"""Reads and writes what the store holds about jobs, and derives a job's status from it.
+"""Reads and writes the records of jobs in the store, and derives a job's status from them.
 
-Used by the app, the workers and the reconciler. The facts are `request.json`, `cancel.json`,
-`manifest.json` and `tombstone.json`; `state/keys.py` says who writes which.
+Used by the app, the workers and the reconciler. The facts are `request.json`, `cancel.json`, `manifest.json` and
+`tombstone.json`; `state/keys.py` says which process writes which.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ T = TypeVar("T", bound=JobManifest)
 
 
 def read(store: Store, key: str, model: type[M]) -> M | None:
-    """Return the stored value, or None when there is no such object."""
+    """Return a stored value, or None when there is no such object."""
     try:
         return model.model_validate_json(store.get(key))
     except FileNotFoundError:
@@ -46,12 +46,12 @@ def read(store: Store, key: str, model: type[M]) -> M | None:
 
 
 def write(store: Store, key: str, value: Model) -> None:
-    """Store a value. Replaces a stored one."""
+    """Store a value. An older value is overwritten."""
     store.put(key, _encode(value))
 
 
 def create(store: Store, key: str, value: M) -> M:
-    """Store a value unless there is one. Returns the one that is stored."""
+    """Store a value unless the key has one. Returns the stored value."""
     if store.create(key, _encode(value)):
         return value
     return type(value).model_validate_json(store.get(key))
@@ -59,14 +59,14 @@ def create(store: Store, key: str, value: M) -> M:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """Everything that the store holds about one job."""
+    """The records of one job in the store."""
 
     request: Request
     cancellation: Cancellation | None
     manifest: JobManifest | None
 
     def status(self, live: Live) -> JobStatus:
-        """Return the job's status. The store decides; Redis only separates queued from running."""
+        """Return the job's status. The store decides; Redis only distinguishes queued from running."""
         if self.manifest is not None:
             return JobStatus(self.manifest.status)
         if self.cancellation is not None:
@@ -85,7 +85,7 @@ def read_manifest(store: Store, ref: JobRef, model: type[T]) -> T | None:
 
 
 def read_generator(store: Store, tenant: str, generator_id: str) -> StoredGenerator | None:
-    """Return a generator that can be fitted, or None when its import has not succeeded."""
+    """Return an imported generator, or None when its import has not succeeded."""
     manifest = read(store, keys.manifest(tenant, "generators", generator_id), GeneratorManifest)
     return manifest.generator if manifest is not None else None
 
@@ -93,7 +93,7 @@ def read_generator(store: Store, tenant: str, generator_id: str) -> StoredGenera
 def read_inverters(store: Store, tenant: str, generator_id: str) -> list[StoredInverter]:
     """Return all inverters of a generator."""
     objects = list(store.list(keys.inverters_prefix(tenant, generator_id)))
-    inverters = (read(store, one.key, StoredInverter) for one in objects)
+    inverters = (read(store, info.key, StoredInverter) for info in objects)
     return [inverter for inverter in inverters if inverter is not None]
 
 
@@ -114,27 +114,27 @@ def has_ended(store: Store, ref: JobRef) -> bool:
 
 
 def is_cancelled(store: Store, ref: JobRef) -> bool:
-    """Return whether the caller asked the job to stop. Costs one HEAD: cheap enough between micro-batches."""
+    """Return whether the job is cancelled. Costs one HEAD: cheap enough between micro-batches."""
     return store.head(keys.job_cancel(ref)) is not None
 
 
 def is_deleted(store: Store, ref: JobRef) -> bool:
-    """Return whether the job is deleted or being deleted. A worker then stops and writes nothing more."""
+    """Return whether the job is deleted or being deleted. A worker then stops and writes no more objects."""
     return store.head(keys.job_tombstone(ref)) is not None
 
 
 def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: T) -> T:
-    """End a job: store the manifest, publish the status, remove scratch files. Returns the manifest that is stored."""
-    standing = create(store, keys.job_manifest(ref), manifest)
-    ledger.status(ref, JobStatus(standing.status))
+    """End a job: store the manifest, publish the status, delete scratch files. Returns the stored manifest."""
+    stored = create(store, keys.job_manifest(ref), manifest)
+    ledger.publish_status(ref, JobStatus(stored.status))
     clear_scratch(store, ref)
-    return standing
+    return stored
 
 
 def clear_scratch(store: Store, ref: JobRef) -> None:
-    """Remove the files that only the running job needed."""
-    for one in list(store.list(keys.job_scratch(ref))):
-        store.delete(one.key)
+    """Delete the job's scratch files."""
+    for info in list(store.list(keys.job_scratch(ref))):
+        store.delete(info.key)
 
 
 def ended_without_result(
@@ -153,28 +153,28 @@ def shard_records(store: Store, batch: JobRef) -> dict[int, ShardRecord]:
     return {record.index: record for record in stored if record is not None}
 
 
-def shards_done(store: Store, batch: JobRef) -> set[int]:
-    """Return the indices of the rendered shards of a batch, without reading their records."""
-    return {keys.shard_of(key) for key in _shard_record_keys(store, batch)}
+def finished_shards(store: Store, batch: JobRef) -> set[int]:
+    """Return the indices of the rendered shards of a batch. Lists their records without reading them."""
+    return {keys.parse_shard_record(key) for key in _shard_record_keys(store, batch)}
 
 
 def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str) -> None:
     """Write a tombstone, then delete every other object below `prefix`. Safe to repeat.
 
-    `first` is the object that makes the thing exist. It is deleted first, so half a thing is never read, even when the
-    process ends in between.
+    `first` is the object that makes the resource exist, such as its request. It is deleted first, so a reader never
+    sees a partly deleted resource, even when the process ends in between.
 
-    Works on a full disk: without room for a tombstone, `first` is renamed to it. A rename takes no room and is atomic.
-    The tombstone gets its real content as soon as there is room.
+    Works on a full disk: without space for a tombstone, `first` is renamed to it. A rename is atomic and needs no
+    space. The tombstone gets its real content as soon as there is space.
     """
     tombstone = Tombstone(deleted_at=now())
     is_marked = _mark(store, tombstone_key, tombstone, first)
     store.delete(first)
-    for one in list(store.list(prefix)):
-        if one.key != tombstone_key:
-            store.delete(one.key)
+    for info in list(store.list(prefix)):
+        if info.key != tombstone_key:
+            store.delete(info.key)
     if not is_marked:
-        # Another process may have filled the disk again. The renamed object marks the deletion.
+        # Another process may have filled the disk again. The renamed object still marks the deletion.
         with suppress(StoreUnavailable):
             write(store, tombstone_key, tombstone)
 
@@ -182,30 +182,30 @@ def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str)
 def _mark(store: Store, tombstone_key: str, tombstone: Tombstone, first: str) -> bool:
     """Write a tombstone. Returns False when it does not have its real content yet.
 
-    Raises `StoreUnavailable` when there is room for none.
+    Raises `StoreUnavailable` when the store can neither write nor rename.
     """
     try:
         if store.create(tombstone_key, _encode(tombstone)):
             return True
         return read(store, tombstone_key, Tombstone) is not None
-    except (
-        ValidationError
-    ):  # a delete without room, or an interrupted one, renamed the request to it
+    except ValidationError:
+        # An earlier delete on a full disk, or an interrupted one, renamed the request to it.
         return False
     except StoreUnavailable:
         if store.head(tombstone_key) is None:
-            with suppress(FileNotFoundError):  # already deleted: the next deletions make room
+            with suppress(FileNotFoundError):  # already deleted: the next deletes free space
                 store.rename(first, tombstone_key)
         return False
 
 
 def rebuild_index(store: Store, ledger: Ledger, tenant: str, noun: keys.Noun) -> None:
-    """Fill the listing index of one noun from the store, after Redis lost it."""
+    """Fill the listing index of one noun from the store, after Redis has lost it."""
     ledger.index_fill(tenant, noun, store.children(keys.noun_prefix(tenant, noun)))
 
 
 def _shard_record_keys(store: Store, batch: JobRef) -> Iterator[str]:
-    return (one.key for one in store.list(keys.shards_prefix(batch)) if one.key.endswith(".json"))
+    infos = store.list(keys.shards_prefix(batch))
+    return (info.key for info in infos if info.key.endswith(".json"))
 
 
 def _encode(value: Model) -> bytes:

@@ -1,6 +1,6 @@
 """The Redis keys of this service, all under `handsoff:`. RQ's keys begin with `rq:`.
 
-The data behind these keys are no facts: they can be lost and are rebuilt from the store or from the next heartbeat.
+Data under these keys may be lost: it is rebuilt from the store or from the next heartbeat.
 """
 
 from contracts.jobs import JobRef
@@ -22,12 +22,12 @@ def events(ref: JobRef) -> str:
 
 
 def attempts(ref: JobRef) -> str:
-    """Hash: a job, or a part of it -> how often it was queued."""
+    """Hash: a job, or a part of it -> its number of attempts."""
     return f"handsoff:attempts:{ref}"
 
 
 def in_flight(ref: JobRef) -> str:
-    """Sorted set: the shards of a batch that are queued or being rendered -> when each was claimed."""
+    """Sorted set: the shards of a batch that are queued or being rendered -> the time of the claim."""
     return f"handsoff:in-flight:{ref}"
 
 
@@ -43,17 +43,17 @@ def claims(owner: str) -> str:
 
 
 def failure(item: str) -> str:
-    """Text: why an item could not be made (JSON), for as long as no request may have it tried again."""
+    """String: why an item could not be made (JSON). It expires when the item may be tried again."""
     return f"handsoff:on-demand:failure:{item}"
 
 
 def news(owner: str) -> str:
-    """Stream: the owner's items as their claims end."""
+    """Stream: the name of each item of the owner whose claim has ended."""
     return f"handsoff:on-demand:news:{owner}"
 
 
 def call_number(owner: str) -> str:
-    """Counter: the calls that were queued for the owner's items. It numbers their ids in the queue."""
+    """Counter: the calls for the owner's items. It numbers their ids in the queue."""
     return f"handsoff:rq-number:{owner}"
 
 
@@ -61,17 +61,17 @@ def call_number(owner: str) -> str:
 
 
 def reading(stream: StreamRef) -> str:
-    """Present while the stream has readers."""
+    """String: exists while the stream has readers."""
     return f"handsoff:reading:{stream}"
 
 
 def requested_at(stream: StreamRef) -> str:
-    """Sorted set: the shards of a stream -> when each was last requested."""
+    """Sorted set: the shards of a stream -> the time of the last request."""
     return f"handsoff:asked-at:{stream}"
 
 
 WAITED_FOR = "handsoff:waited-for"
-"""Sorted set: the ids in the queue that readers wait for -> since when. They stay ahead of all others."""
+"""Sorted set: the ids in the queue that readers wait for -> since when. They stay ahead of all other entries."""
 
 
 def index(tenant: str, noun: Noun) -> str:
@@ -80,10 +80,10 @@ def index(tenant: str, noun: Noun) -> str:
 
 
 def index_mark(tenant: str, noun: Noun) -> str:
-    """Present while the index is complete."""
+    """String: exists while the index is complete."""
     return f"handsoff:index-whole:{tenant}:{noun}"
 
 
 def lock(name: str) -> str:
-    """A short claim on work that one process at a time may do."""
+    """String: the process that holds a lock, for work that only one process at a time may do."""
     return f"handsoff:lock:{name}"

@@ -1,4 +1,4 @@
-"""Sends bytes on a thread while the caller still produces them."""
+"""Sends bytes on a thread while another thread still writes them."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -8,77 +8,77 @@ from typing import Protocol
 
 PIECE_BYTES = 1024 * 1024
 MAX_PIECES_WAITING = 16
-CHECK_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 Send = Callable[[Iterator[bytes]], object]
 
 
 class Target(Protocol):
-    """Something with a `write` method."""
+    """An object with a `write` method, as a zip or a tar needs."""
 
     def write(self, data: bytes, /) -> int:
-        """Accept all of `data`."""
+        """Write all of `data` and return its length."""
 
 
-class Abandoned(Exception):
-    """The producer of the bytes has failed, so no more follow."""
+class WriterFailed(Exception):
+    """The block that writes the bytes has failed, so they are incomplete."""
 
 
 @contextmanager
 def sending(send: Send) -> Iterator[Target]:
-    """Yield a target to write to. `send` reads the bytes on a thread, and the block ends when `send` does.
+    """Yield a target; `send` takes the written bytes on a thread. The block ends when `send` returns.
 
-    When the block fails, `send` gets `Abandoned` at the end of its bytes. An error of `send` is raised by a write or by
+    When the block fails, the iterator of `send` raises `WriterFailed`. An error of `send` is raised by a write or at
     the end of the block.
     """
     pipe = _Pipe(send)
     try:
         yield pipe
     except BaseException:
-        pipe.end(is_whole=False)
+        pipe.end(is_complete=False)
         wait([pipe.sent])
         raise
-    pipe.end(is_whole=True)
+    pipe.end(is_complete=True)
     pipe.sent.result()
 
 
 class _Pipe:
-    """Passes written bytes on in pieces. A writer that is far ahead waits, so memory is bounded."""
+    """Passes written bytes to the sender, in pieces. A writer that is far ahead waits, so memory is bounded."""
 
     def __init__(self, send: Send) -> None:
-        self._written = bytearray()
+        self._buffer = bytearray()
         self._waiting: Queue[bytes | None] = Queue(MAX_PIECES_WAITING)
-        self._is_whole = False
+        self._is_complete = False
         thread = ThreadPoolExecutor(1, thread_name_prefix="sending")
         self.sent = thread.submit(send, self._pieces())
         thread.shutdown(wait=False)
 
     def write(self, data: bytes, /) -> int:
-        """Write bytes. Raises the error of a sender that has failed."""
-        self._written += data
-        if len(self._written) >= PIECE_BYTES:
-            self._pass_on(bytes(self._written))
-            self._written.clear()
+        """Write bytes. Raises the sender's error when it has failed."""
+        self._buffer += data
+        if len(self._buffer) >= PIECE_BYTES:
+            self._pass_on(bytes(self._buffer))
+            self._buffer.clear()
         if self.sent.done():
             self.sent.result()
         return len(data)
 
-    def end(self, *, is_whole: bool) -> None:
-        """Mark the end of the bytes."""
-        self._is_whole = is_whole
-        if is_whole:
-            self._pass_on(bytes(self._written))
+    def end(self, *, is_complete: bool) -> None:
+        """End the bytes; `is_complete` is False when the writer has failed."""
+        self._is_complete = is_complete
+        if is_complete:
+            self._pass_on(bytes(self._buffer))
         self._pass_on(None)
 
     def _pieces(self) -> Iterator[bytes]:
         while (piece := self._waiting.get()) is not None:
             yield piece
-        if not self._is_whole:
-            raise Abandoned
+        if not self._is_complete:
+            raise WriterFailed
 
     def _pass_on(self, piece: bytes | None) -> None:
-        """Wait for room, but not for a sender that has failed."""
+        """Queue a piece. Waits while the queue is full, but not for a sender that has failed."""
         while not self.sent.done():
             with suppress(Full):
-                self._waiting.put(piece, timeout=CHECK_SECONDS)
+                self._waiting.put(piece, timeout=POLL_SECONDS)
                 return

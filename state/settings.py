@@ -1,6 +1,6 @@
-"""The frozen `Settings`, read from the environment (`HANDSOFF_...`) once in the main of each process and passed down.
+"""The frozen `Settings`. Each process reads them from the environment (`HANDSOFF_...`) once, in its main.
 
-The value of a field may also come from a file that `HANDSOFF_<FIELD>_FILE` names, as container secrets do.
+`HANDSOFF_<FIELD>_FILE` names a file to read a field from: containers get their secrets so.
 """
 
 import os
@@ -20,19 +20,19 @@ Precision = Literal["float32", "bfloat16"]
 
 
 class FileSource(PydanticBaseSettingsSource):
-    """Reads a field from the file that `HANDSOFF_<FIELD>_FILE` names, without the last line break."""
+    """Reads a field from the file that `HANDSOFF_<FIELD>_FILE` names, without its last line breaks."""
 
     def get_field_value(
         self,
         field: FieldInfo,
         field_name: str,
     ) -> tuple[Any, str, bool]:
-        """Return the file's text for one field, or None when no file is named."""
+        """Return the text of a field's file, or None when no file is named."""
         path = os.environ.get(f"{ENV_PREFIX}{field_name.upper()}_FILE")
         return (Path(path).read_text().rstrip("\n") if path else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """Return every field that a file is named for."""
+        """Return the values of all fields whose files are named."""
         values = {
             name: self.get_field_value(field, name)[0]
             for name, field in self.settings_cls.model_fields.items()
@@ -41,7 +41,7 @@ class FileSource(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """The choices of the operator. Sizes in bytes, durations as ISO 8601 (`PT90S`)."""
+    """The settings of an operator. Sizes in bytes, durations as ISO 8601 (`PT90S`)."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
 
@@ -49,20 +49,18 @@ class Settings(BaseSettings):
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
     store_url: str = "file:///var/lib/handsoff"
     store_endpoint: str | None = None
-    store_public_endpoint: str | None = (
-        None  # the store's address for callers, if it differs from ours
-    )
+    store_public_endpoint: str | None = None  # the address for callers, if it differs
     store_region: str = "us-east-1"
     store_access_key_id: str | None = None
     store_secret_access_key: SecretStr | None = None
     store_allow_http: bool = False
 
-    # The API. Until there are API keys, it binds to loopback only, unless the operator trusts all that reach the port.
+    # The API. It listens on loopback only, unless the operator trusts the network: there are no API keys yet.
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     trust_network: bool = False
     public_url: str | None = None
-    # Names beside loopback, `host` and the host of `public_url`, separated by commas; * is any.
+    # Names separated by commas, added to loopback, `host` and the host of `public_url`; * allows any.
     allowed_hosts: str | None = None
     link_secret: SecretStr | None = None
     link_ttl: timedelta = timedelta(minutes=15)
@@ -71,9 +69,9 @@ class Settings(BaseSettings):
     # Limits of an upload.
     max_json_bytes: Count = 1 * MiB
     max_upload_bytes: Count = 512 * MiB
-    max_uploads_in_flight: Count = 16  # in one process; the answer to more is 503
-    body_idle: timedelta = timedelta(seconds=30)  # the longest pause within a body
-    body_grace: timedelta = timedelta(minutes=1)  # after it, a body must have arrived at this rate:
+    max_uploads_in_flight: Count = 16  # per process; further ones get 503
+    body_idle: timedelta = timedelta(seconds=30)  # longest pause within a body
+    body_grace: timedelta = timedelta(minutes=1)  # afterwards a body must have this average rate:
     body_bytes_per_second: Count = 8 * 1024
     max_labelset_images: Count = 1_000
     max_image_pixels: Count = 4096 * 4096
@@ -84,13 +82,15 @@ class Settings(BaseSettings):
     max_coco_bytes: Count = 64 * MiB
     max_coco_annotations: Count = 100_000
     max_coco_vertices: Count = 2_000_000
-    max_coco_drawn_pixels: Count = 4_000_000_000  # about 30 s of a core
+    max_coco_drawn_pixels: Count = 4_000_000_000  # about 30 s of one core
     max_decoders: Count = 4
-    decode_memory_bytes: Count = 1280 * MiB  # 64 MiB of COCO take 850 MB, 16 megapixels 250 MB
+    # 64 MiB of COCO need 850 MB, an image of 16 megapixels needs 250 MB.
+    decode_memory_bytes: Count = 1280 * MiB
     decode_cpu: timedelta = timedelta(minutes=5)
     decode_wall: timedelta = timedelta(minutes=10)
 
-    # Limits of a checkpoint, and of reading one: a small file gets less. The memory is in addition to torch itself.
+    # Limits of a checkpoint, and of the process that reads one: a small file gets less.
+    # The memory is counted beyond that of torch itself.
     max_checkpoint_bytes: Count = 4096 * MiB
     upload_ttl: timedelta = timedelta(hours=24)
     import_memory_bytes: Count = 8_192 * MiB
@@ -102,10 +102,10 @@ class Settings(BaseSettings):
     max_batch_shards: Count = 4_096
     shard_size: Count = 256
 
-    # Limit of an export. Annotations are in memory until the end of the archive.
+    # The largest batch that is exported. Annotations stay in memory until the end of the archive.
     max_export_samples: Count = 20_000
 
-    # Limits of a stream. Without requests no shards are rendered, and old ones are deleted.
+    # Limits of a stream. Shards are rendered for readers only; old ones are deleted.
     stream_look_ahead: Annotated[int, Field(ge=0)] = 4
     stream_idle: timedelta = timedelta(minutes=10)
     stream_shard_ttl: timedelta = timedelta(hours=1)
@@ -113,14 +113,16 @@ class Settings(BaseSettings):
 
     # Workers.
     device: str = "auto"
-    precision: Precision = "float32"  # of pairs; fits always use float32
+    precision: Precision = "float32"  # of rendering; a fit always runs in float32
     cpu_threads: Count | None = None
     max_warm_bytes: Count = 4096 * MiB
     micro_batch: Count = 16
-    micro_batch_memory_bytes: Count = 8_192 * MiB  # on a CPU, which does not report that it is full
+    micro_batch_memory_bytes: Count = (
+        8_192 * MiB
+    )  # on a CPU, where too much memory kills the process
     feature_cache_bytes: Count = (
         1_024 * MiB
-    )  # for a fit's images; features beyond it are computed again
+    )  # of a fit's images; features of further ones are computed again
     perceptual_weights: Path | None = None
     shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)
@@ -142,5 +144,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources in their order: arguments, the environment, the files that it names."""
+        """Return the sources by priority: arguments, the environment, the files that it names."""
         return init_settings, env_settings, FileSource(settings_cls)

@@ -1,6 +1,6 @@
-"""Temporary folders for uploads while they are decoded or converted, one for each upload.
+"""Temporary folders for uploads that are being decoded or converted, one for each upload.
 
-A killed process leaves its folder behind. `sweep` removes such folders when the next process starts.
+A killed process leaves its folder behind; `sweep` deletes such folders when the next process starts.
 """
 
 import shutil
@@ -16,29 +16,27 @@ from contracts.base import now
 
 log = structlog.get_logger()
 
-_PREFIX = "handsoff-upload-"  # so specific that no other folder matches
-_ABANDONED = timedelta(
-    hours=6
-)  # far longer than decoding, converting and storing may take together
+_PREFIX = "handsoff-upload-"  # specific, so that no other folder is ever swept
+_ABANDONED = timedelta(hours=6)  # far longer than decoding, converting and storing can take
 
 
 def make_spool_folder() -> Path:
-    """Make a folder in the system's folder for temporary files. The caller removes it."""
+    """Return a new folder in the system's temporary folder. The caller deletes it."""
     return Path(tempfile.mkdtemp(prefix=_PREFIX))
 
 
 @contextmanager
 def spool_folder() -> Iterator[Path]:
-    """Yield a new folder in the system's folder for temporary files, and remove it after the block."""
+    """Yield a new folder in the system's temporary folder, and delete it at the end of the block."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:
         yield Path(name)
 
 
 def sweep(parent: Path | None = None) -> None:
-    """Remove the folders of uploads that are too old to be in use, also those of other processes."""
-    oldest = (now() - _ABANDONED).timestamp()
+    """Delete the folders of uploads that are older than any upload can take, also those of other processes."""
+    oldest_kept = (now() - _ABANDONED).timestamp()
     for folder in (parent or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*"):
-        with suppress(FileNotFoundError):  # another process sweeps at the same time
-            if folder.lstat().st_mtime < oldest:
-                log.info("an abandoned upload is removed", folder=str(folder))
+        with suppress(FileNotFoundError):  # another process sweeps at the same moment
+            if folder.lstat().st_mtime < oldest_kept:
+                log.info("deleted an abandoned upload", folder=str(folder))
                 shutil.rmtree(folder, ignore_errors=True)

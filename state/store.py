@@ -34,7 +34,7 @@ _RETRY_FOR = timedelta(seconds=20)
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """The properties of an object, without its bytes."""
+    """Metadata of one object."""
 
     key: str
     num_bytes: int
@@ -44,10 +44,10 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class Store:
-    """A bucket or a folder. Every method may raise `StoreUnavailable`; some also raise `FileNotFoundError`.
+    """A bucket or a folder. Every method may raise `StoreUnavailable`.
 
-    `public` is the same bucket under the address that callers of the API use, if it differs from ours. `folder` holds
-    the objects of a folder store: only this user may read them (folders 0700, files 0600, with any umask).
+    `public` is the same bucket under the address that callers of the API use, where that address differs. `folder` is
+    the path of a `file://` store: only this user may read it (folders 0700, files 0600, with any umask).
     """
 
     objects: ObjectStore
@@ -56,7 +56,7 @@ class Store:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Open `settings.store_url`. A folder is made if it is missing, and made private."""
+        """Return the store at `settings.store_url`. A missing folder is made; an existing one is made private."""
         url = settings.store_url
         if url.startswith("file://"):
             folder = Path(url2pathname(urlsplit(url).path))
@@ -72,19 +72,19 @@ class Store:
 
     @classmethod
     def in_memory(cls) -> Self:
-        """Return a store in the memory of this process, for tests."""
+        """Return a store in memory, for tests."""
         return cls(MemoryStore())
 
     def put(self, key: str, data: bytes | Path | IO[bytes]) -> None:
-        """Write an object, or replace it. A file is sent in parts and never read as a whole."""
-        with _converted(key), self._private(key):
+        """Write an object and replace an existing one. A large file is sent in parts, never whole in memory."""
+        with _translated_errors(key), self._private(key):
             obstore.put(self.objects, key, data, chunk_size=_PUT_IN_PARTS_FROM)
 
     @contextmanager
     def sending(self, key: str) -> Iterator[Target]:
-        """Write an object in parts, which are sent while the block writes to the target.
+        """Write an object in parts that are sent while the block writes them. It exists once the block has ended.
 
-        The object exists when the block has ended. When the block fails, no object and no parts are left.
+        When the block fails, neither the object nor its parts remain.
         """
 
         def send(pieces: Iterator[bytes]) -> None:
@@ -92,18 +92,18 @@ class Store:
                 self.objects, key, pieces, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
             )
 
-        with _converted(key), self._private(key), sending(send) as target:
+        with _translated_errors(key), self._private(key), sending(send) as target:
             yield target
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write an object unless there is one. Returns whether it was written.
+        """Write an object unless the key has one. Returns whether it was written.
 
-        Some S3 servers ignore the condition, so two creators at the same time may both get True. Callers therefore
-        create only objects that are equal or equally valid, so the order does not matter.
+        Some S3 servers ignore the condition, so two simultaneous creates may both return True and the last one stays.
+        Callers therefore write only values of which either is correct.
         """
         if self.head(key) is not None:
             return False
-        with _converted(key), self._private(key):
+        with _translated_errors(key), self._private(key):
             try:
                 obstore.put(self.objects, key, data, mode="create", use_multipart=False)
             except AlreadyExistsError:
@@ -111,47 +111,47 @@ class Store:
         return True
 
     def rename(self, key: str, new_key: str) -> None:
-        """Move an object, and replace one under the new key. In a folder this is atomic and takes no space.
+        """Move an object and replace one under the new key. In a folder this is atomic and needs no space.
 
         Raises `FileNotFoundError` when there is no such object.
         """
-        with _converted(key):
+        with _translated_errors(key):
             obstore.rename(self.objects, key, new_key)
 
     def get(self, key: str) -> bytes:
-        """Return the whole object. Raises `FileNotFoundError` when there is none."""
-        with _converted(key):
+        """Return the whole object. Raises `FileNotFoundError` when there is no such object."""
+        with _translated_errors(key):
             return bytes(obstore.get(self.objects, key).bytes())
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """Return `length` bytes from `start`. Raises `FileNotFoundError` when there is no such object."""
-        with _converted(key):
+        with _translated_errors(key):
             return bytes(obstore.get_range(self.objects, key, start=start, length=length))
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """Yield the whole object piece by piece. Raises `FileNotFoundError` when there is none.
+        """Yield the whole object in chunks. Raises `FileNotFoundError` when there is no such object.
 
-        Not by ranges: an S3 server may answer a range of the whole object with a plain 200, which obstore refuses.
+        One GET without a range: some S3 servers answer a range of the whole object with 200, which obstore refuses.
         """
-        with _converted(key):
+        with _translated_errors(key):
             for chunk in obstore.get(self.objects, key).stream(min_chunk_size=_CHUNK_BYTES):
                 yield bytes(chunk)
 
-    def chunks(self, key: str, span: range) -> Iterator[bytes]:
-        """Yield the bytes of a range piece by piece, so no object is in memory as a whole."""
-        for start in range(span.start, span.stop, _CHUNK_BYTES):
-            yield self.get_range(key, start, min(_CHUNK_BYTES, span.stop - start))
+    def chunks(self, key: str, requested: range) -> Iterator[bytes]:
+        """Yield a range of bytes in chunks, so that the object is never whole in memory."""
+        for start in range(requested.start, requested.stop, _CHUNK_BYTES):
+            yield self.get_range(key, start, min(_CHUNK_BYTES, requested.stop - start))
 
     def head(self, key: str) -> ObjectInfo | None:
-        """Return the properties of an object, or None when there is none."""
-        with _converted(key), suppress(FileNotFoundError):
+        """Return the metadata of an object, or None when there is no such object."""
+        with _translated_errors(key), suppress(FileNotFoundError):
             meta = obstore.head(self.objects, key)
             return ObjectInfo(key, meta["size"], meta["last_modified"], meta["e_tag"])
         return None
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield every object below `prefix` (whole path segments), in any order, page by page."""
-        with _converted(prefix):
+        """Yield all objects below `prefix` (whole path segments), in no particular order."""
+        with _translated_errors(prefix):
             for page in obstore.list(self.objects, prefix):
                 for meta in page:
                     yield ObjectInfo(
@@ -159,14 +159,14 @@ class Store:
                     )
 
     def children(self, prefix: str) -> tuple[str, ...]:
-        """Return the folders directly below `prefix`, sorted."""
-        with _converted(prefix):
-            paths = obstore.list_with_delimiter(self.objects, prefix)["common_prefixes"]
-        return tuple(sorted(path.rpartition("/")[2] for path in paths))
+        """Return the sorted names of the folders directly below `prefix`."""
+        with _translated_errors(prefix):
+            folders = obstore.list_with_delimiter(self.objects, prefix)["common_prefixes"]
+        return tuple(sorted(path.rpartition("/")[2] for path in folders))
 
     def delete(self, key: str) -> None:
-        """Remove an object. Does nothing when there is none."""
-        with _converted(key), suppress(FileNotFoundError):
+        """Delete an object. Does nothing when there is no such object."""
+        with _translated_errors(key), suppress(FileNotFoundError):
             obstore.delete(self.objects, key)
 
     def sign(
@@ -174,27 +174,27 @@ class Store:
     ) -> str | None:
         """Return a link to read or write the object without credentials, or None: folders and memory cannot sign.
 
-        A link to write accepts any bytes, any number of times: check them before use.
+        The holder of a PUT link may send any bytes, of any number: check them before use.
         """
-        signing = self.public or self.objects  # a signature is valid for one address only
+        signing = self.public or self.objects  # a signature holds for one address only
         if not isinstance(signing, S3Store | GCSStore | AzureStore):
             return None
-        with _converted(key):
+        with _translated_errors(key):
             return obstore.sign(signing, method, key, expires_in)
 
     @contextmanager
     def _private(self, key: str) -> Iterator[None]:
-        """Make the file of the block private, in a folder store: its folders before the block, its mode after."""
+        """Make an object that the block writes to a folder private: its folders before the block, its file after it."""
         if self.folder is None:
             yield
             return
         path = self.folder / key
         try:
             make_private_parents(path, self.folder)
-        except OSError as error:  # a full disk, most likely
+        except OSError as error:  # most likely a full disk
             raise _unavailable(key, error) from error
         yield
-        with suppress(OSError):  # deleted already, or the store of another user
+        with suppress(OSError):  # deleted since, or the store of another user
             path.chmod(0o600)
 
 
@@ -215,8 +215,8 @@ def _open_s3(settings: Settings, endpoint: str | None) -> S3Store:
 
 
 @contextmanager
-def _converted(key: str) -> Iterator[None]:
-    """Convert the errors of the store library into ours. A missing object stays `FileNotFoundError`."""
+def _translated_errors(key: str) -> Iterator[None]:
+    """Turn the errors of obstore into `StoreUnavailable`. A missing object stays `FileNotFoundError`."""
     try:
         yield
     except BaseError as error:
@@ -225,6 +225,6 @@ def _converted(key: str) -> Iterator[None]:
 
 def _unavailable(key: str, error: Exception) -> StoreUnavailable:
     return StoreUnavailable(
-        f"The object store failed on '{key}' ({type(error).__name__}). Try again later;"
-        " the operator finds the cause in the log."
+        f"The object store failed on '{key}' ({type(error).__name__}). Retry later;"
+        " the cause is in the server's log."
     )

@@ -1,6 +1,7 @@
-"""What streams add to items made on demand: who reads, when each shard was last requested, and which calls go first.
+"""The readers of streams: whether there are any, when each shard was last requested, and which calls go first.
 
-None of it is a fact: losing it costs a rendering at most. Every method may raise `redis.RedisError`.
+Streams need this beside the items made on demand. Losing it costs one rendering at most. Every method may raise
+`redis.RedisError`.
 """
 
 from collections.abc import Iterable
@@ -41,10 +42,10 @@ class StreamReaders:
         self._redis = ledger.redis
         self._items = OnDemandLedger(ledger)
 
-    # Who reads.
+    # Readers.
 
     def note_request(self, stream: StreamRef, index: int, idle: timedelta) -> None:
-        """Note that a reader has requested a shard. The stream counts as read until `idle` has passed."""
+        """Record that a reader has requested a shard. The stream counts as read until `idle` has passed."""
         key = redis_keys.requested_at(stream)
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.set(redis_keys.reading(stream), "1", px=idle)
@@ -57,36 +58,36 @@ class StreamReaders:
         return bool(self._redis.exists(redis_keys.reading(stream)))
 
     def requested_at(self, stream: StreamRef) -> dict[int, datetime]:
-        """Return when each shard was last requested."""
+        """Return when each shard was last requested, by index."""
         scores = self._redis.zrange(redis_keys.requested_at(stream), 0, -1, withscores=True)
         requests = cast("list[tuple[str, float]]", scores)
         return {int(index): datetime.fromtimestamp(at, UTC) for index, at in requests}
 
     def forget_shards(self, stream: StreamRef, indices: Iterable[int]) -> None:
-        """Drop the times of shards that were removed."""
+        """Remove the times of shards that were deleted."""
         names = [str(index) for index in indices]
         if names:
             self._redis.zrem(redis_keys.requested_at(stream), *names)
 
     def forget(self, stream: StreamRef) -> None:
-        """Drop the readers of a stream that is being deleted."""
+        """Remove the readers of a stream that is being deleted."""
         self._redis.delete(redis_keys.requested_at(stream), redis_keys.reading(stream))
 
-    # Which calls go first.
+    # The order of calls.
 
     def put_first(self, shard: StreamShardRef) -> None:
-        """Move the call of a shard ahead of all calls that no reader waits for."""
+        """Move the call of a shard ahead of all calls without a waiting reader."""
         claim = self._items.claim_of(STREAM_SHARDS.item(shard))
         if claim is None:
             return
         at = now()
-        oldest = at - STREAM_SHARD.kept
+        oldest = at - STREAM_SHARD.ttl
         queue = f"rq:queue:{STREAM_SHARD.queue_for()}"  # RQ's own name for the list
         keys = (queue, redis_keys.WAITED_FOR)
         self._redis.eval(_PUT_FIRST, 2, *keys, claim.rq_id, at.timestamp(), oldest.timestamp())
 
     def note_start(self, shard: StreamShardRef) -> None:
-        """Note that a shard is being rendered. If its worker dies, its call may move ahead once more."""
+        """Record that a shard is being rendered. If its worker dies, its call may move to the front again."""
         claim = self._items.claim_of(STREAM_SHARDS.item(shard))
         if claim is not None:
             self._redis.zrem(redis_keys.WAITED_FOR, claim.rq_id)

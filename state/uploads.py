@@ -1,4 +1,4 @@
-"""Finds the bytes of an upload, and removes an upload: for the app, and for the job that used it."""
+"""The bytes of an upload, and its deletion by the app or by the job that used it."""
 
 from contracts.base import Artefact
 from contracts.uploads import UploadManifest
@@ -6,14 +6,14 @@ from state import keys
 from state.store import Store
 
 
-def uploaded(upload: UploadManifest) -> Artefact:
-    """Return the bytes of an upload, pinned by the announced digest. They may not be there yet."""
+def uploaded_bytes(upload: UploadManifest) -> Artefact:
+    """Return the bytes of an upload, pinned by the announced digest. They may not have arrived yet."""
     key = keys.upload_content(upload.tenant, upload.id)
     return Artefact(key=key, sha256=upload.sha256, num_bytes=upload.num_bytes)
 
 
 def delete_upload(store: Store, tenant: str, upload_id: str) -> None:
-    """Remove an upload, the manifest first. When the process ends in between, the rest belongs to no upload."""
+    """Delete an upload, its manifest first: when the process ends in between, the rest belongs to no upload."""
     store.delete(keys.manifest(tenant, "uploads", upload_id))
-    for one in list(store.list(keys.thing_prefix(tenant, "uploads", upload_id))):
-        store.delete(one.key)
+    for info in list(store.list(keys.resource_prefix(tenant, "uploads", upload_id))):
+        store.delete(info.key)

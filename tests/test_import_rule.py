@@ -79,6 +79,29 @@ def test_every_crossing_between_folders_of_the_workers_is_reported(checkout: Pat
 
 
 @pytest.mark.parametrize(
+    ("module", "target"),
+    [
+        ("contracts.errors.tree", "contracts.jobs"),
+        ("contracts.ids", "contracts.base"),
+        ("contracts.batches", "contracts.kinds"),
+        ("state.store", "state.records"),
+        ("state.ledger", "state.on_demand.ledger"),
+        ("state.planning", "state.on_demand.kinds"),
+        ("state.keys", "state.store"),
+    ],
+)
+def test_an_import_of_a_higher_layer_breaks_the_check(
+    checkout: Path, module: str, target: str
+) -> None:
+    """One import up, or to another module of the same layer, makes the check fail."""
+    source = checkout / f"{module.replace('.', '/')}.py"
+    source.write_text(f"{source.read_text()}\n\nimport {target}\n")
+    result = check_imports(checkout)
+    assert result.returncode != 0
+    assert f"{module} -> {target}" in result.stdout
+
+
+@pytest.mark.parametrize(
     ("room", "crossing"),
     [
         ("app", "import torch"),
@@ -116,6 +139,16 @@ def test_a_crossing_import_breaks_the_check(checkout: Path, room: str, crossing:
             "models/tasks",
             "models.labels.training",
             "models.tasks.crossing -> models.labels.training",
+        ),
+        (
+            "models/inversion",
+            "models.labels.ensemble",
+            "models.inversion.crossing -> models.labels.ensemble",
+        ),
+        (
+            "models/labels",
+            "models.adversarial.losses",
+            "models.labels.crossing -> models.adversarial.losses",
         ),
         (
             "workers/codecs",

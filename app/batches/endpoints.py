@@ -1,4 +1,4 @@
-"""`/v1/batches`: ask for n labelled samples, watch them being rendered, read their shards."""
+"""`/v1/batches`: render n labelled samples, follow the job, and read its shards."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -28,7 +28,7 @@ async def create_batch(
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> BatchView:
-    """Check everything, store the request and queue its first shards. With `Prefer: wait=N`, wait for the end."""
+    """Create a batch of n labelled samples. With `Prefer: wait=N`, wait up to N seconds for its end."""
     batch = await run_in_threadpool(
         service.create, exchange.services, exchange.tenant, body, idempotency_key
     )
@@ -42,19 +42,19 @@ JobRoutes(
     JobTexts(
         job="batch",
         list="List the batches, newest first.",
-        get="Return one batch. With `Prefer: wait=N`, wait up to N seconds for its end.",
-        delete="Delete a batch that has ended, with its shards.",
+        get="Return a batch. With `Prefer: wait=N`, wait up to N seconds for its end.",
+        delete="Delete a batch that has ended, with its shards and exports.",
     ),
 ).add_to(router)
 
 
 @router.get("/{batch_id}/shards")
 def list_shards(ref: RefDep, services: ServicesDep, links: LinksDep) -> ShardList:
-    """List every shard with its digest, its size and a signed link that needs no key; and the dataset card."""
+    """List the shards and the dataset card of a batch: size, digest and a signed link that needs no API key."""
     return show_shards(ref.id, service.read_manifest(services, ref), links)
 
 
 @router.get("/{batch_id}/manifest")
 def get_batch_manifest(ref: RefDep, services: ServicesDep) -> BatchManifest:
-    """Return the stored manifest: every shard with its digest and its contents."""
+    """Return the stored manifest: every shard with its digest and the counts of its samples and classes."""
     return service.read_manifest(services, ref)

@@ -1,4 +1,4 @@
-"""What a caller sends to make a batch, and what is answered about one and its shards."""
+"""The body of `POST /v1/batches`, and the views of a batch and its shards."""
 
 from typing import Annotated, Literal
 
@@ -42,7 +42,7 @@ class BatchCreate(RecipeCreate):
 
 
 class ClassPresence(Model):
-    """How often a class occurs: among the images kept, among all candidates, and in pixels kept."""
+    """How often a class occurs: the share of the kept samples, the share of all candidates, and the kept pixels."""
 
     name: str
     kept_share: float
@@ -51,7 +51,7 @@ class ClassPresence(Model):
 
 
 class BatchMetrics(Model):
-    """What a batch holds. `classes` shows what a filter cost the rare ones."""
+    """The contents of a batch. `classes` shows how many samples of rare classes a filter has dropped."""
 
     num_samples: int
     num_candidates: int
@@ -79,7 +79,7 @@ class BatchView(JobEnvelope[BatchMetrics]):
 
 
 class ShardView(Model):
-    """One shard: a tar of `num_samples` samples, to be read from `url` until `expires_at`."""
+    """A shard: a tar of `num_samples` samples. `url` is valid until `expires_at`."""
 
     index: int
     num_samples: int
@@ -90,7 +90,7 @@ class ShardView(Model):
 
 
 class CardView(Model):
-    """The dataset card: Markdown with Hugging Face's front matter, to be read from `url` until `expires_at`."""
+    """The dataset card: Markdown with the front matter of Hugging Face. `url` is valid until `expires_at`."""
 
     num_bytes: int
     sha256: Sha256
@@ -99,7 +99,7 @@ class CardView(Model):
 
 
 class ShardList(Model):
-    """All shards of a batch, in order, and its dataset card."""
+    """The shards of a batch, in order, and its dataset card."""
 
     batch: str
     num_samples: int
@@ -108,7 +108,7 @@ class ShardList(Model):
 
 
 def show_batch(state: JobState, exchange: Exchange) -> BatchView:
-    """The answer about a batch."""
+    """Return the view of a batch."""
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, BatchRequest)
     assert isinstance(manifest, BatchManifest | None)
@@ -116,15 +116,15 @@ def show_batch(state: JobState, exchange: Exchange) -> BatchView:
     common = envelope(state, links)
     for name in ("shards", "manifest"):
         common["links"][name] = links.resource("batches", request.id, name)
-    own = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
     metrics = _metrics(request, manifest) if manifest and manifest.shards else None
     return BatchView.model_validate(
-        {**common, **own, "num_shards": request.num_shards, "metrics": metrics}
+        {**common, **fields, "num_shards": request.num_shards, "metrics": metrics}
     )
 
 
 def show_shard(shard: ShardRecord, links: Links) -> ShardView:
-    """One shard with a signed link."""
+    """Return the view of a shard, with a signed link."""
     link = links.file(shard.tar)
     return ShardView(
         index=shard.index,
@@ -137,7 +137,7 @@ def show_shard(shard: ShardRecord, links: Links) -> ShardView:
 
 
 def show_shards(batch_id: str, manifest: BatchManifest, links: Links) -> ShardList:
-    """All shards and the card, each with a signed link."""
+    """Return the views of all shards and of the card, with signed links."""
     return ShardList(
         batch=batch_id,
         num_samples=manifest.num_samples,
@@ -165,10 +165,10 @@ def _metrics(request: BatchRequest, manifest: BatchManifest) -> BatchMetrics:
         ClassPresence(
             name=name,
             kept_share=kept / manifest.num_samples,
-            candidate_share=drawn / manifest.num_candidates,
+            candidate_share=candidates / manifest.num_candidates,
             num_pixels=num_pixels,
         )
-        for name, kept, drawn, num_pixels in counts
+        for name, kept, candidates, num_pixels in counts
     )
-    own = manifest.model_dump(include=set(BatchMetrics.model_fields) - {"classes"})
-    return BatchMetrics(classes=classes, **own)
+    fields = manifest.model_dump(include=set(BatchMetrics.model_fields) - {"classes"})
+    return BatchMetrics(classes=classes, **fields)

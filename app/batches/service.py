@@ -1,4 +1,4 @@
-"""Decides whether a batch can be made of what was sent, resolves every choice, and submits it. Knows no HTTP."""
+"""Checks a new batch, resolves its defaults, and queues its first shards. Knows no HTTP."""
 
 from app import recipes
 from app.batches.schemas import BatchCreate
@@ -18,7 +18,10 @@ from state.settings import Settings
 def create(
     services: Services, tenant: str, body: BatchCreate, key: str | None
 ) -> Created[JobState]:
-    """Makes a batch and queues its first shards, or finds the one that this Idempotency-Key has made."""
+    """Create a batch and queue its first shards, or return the one of the Idempotency-Key.
+
+    Raises `InvalidRequest` or `FitNotReady`.
+    """
     idempotency = idempotency_of(key, "batches", body.model_dump(mode="json"))
     return jobs.create(
         services,
@@ -26,12 +29,14 @@ def create(
         "batch",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
-        calls=lambda made: next_calls(services.store, services.ledger, made, services.settings),
+        calls=lambda request: next_calls(
+            services.store, services.ledger, request, services.settings
+        ),
     )
 
 
 def read_manifest(services: Services, ref: JobRef) -> BatchManifest:
-    """The manifest of a batch that has succeeded. Raises `NotRendered` for any other."""
+    """Return the manifest of a batch that has succeeded. Raises `NotRendered` for any other."""
     state = jobs.find(services, ref)
     manifest = state.record.manifest
     if state.status is not JobStatus.SUCCEEDED or not isinstance(manifest, BatchManifest):
@@ -42,7 +47,7 @@ def read_manifest(services: Services, ref: JobRef) -> BatchManifest:
 def _resolve(
     services: Services, ref: JobRef, body: BatchCreate, idempotency: Idempotency | None
 ) -> BatchRequest:
-    """The request as it will be rendered. Raises `InvalidRequest` or `FitNotReady`."""
+    """Return the request with all defaults resolved. Raises `InvalidRequest` or `FitNotReady`."""
     request = BatchRequest(
         tenant=ref.tenant,
         id=ref.id,
@@ -56,14 +61,14 @@ def _resolve(
 
 
 def _check_size(request: BatchRequest, settings: Settings) -> None:
-    """Every finished shard has all others listed, so their number is bounded as the samples' is."""
+    """Raise `InvalidRequest` for too many samples or shards. After each shard, a worker lists all others."""
     n, num_shards = request.n, request.num_shards
     if n > settings.max_batch_samples:
-        detail = f"{n} samples were asked for; a batch holds at most {settings.max_batch_samples}. Make several."
+        detail = f"Expected at most {settings.max_batch_samples} samples, got {n}; create several batches."
         raise InvalidRequest.at("/n", detail)
     if num_shards > settings.max_batch_shards:
         detail = (
-            f"{n} samples in shards of {request.shard_size} are {num_shards} shards; a batch has at most"
-            f" {settings.max_batch_shards}. Ask for larger shards or fewer samples."
+            f"Expected at most {settings.max_batch_shards} shards, got {num_shards} ({n} samples in shards of"
+            f" {request.shard_size}); choose larger shards or fewer samples."
         )
         raise InvalidRequest.at("/shard_size", detail)

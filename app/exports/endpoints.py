@@ -1,4 +1,4 @@
-"""`/v1/batches/{id}/export`: a batch as one zip in a format that other tools read, made when it is asked for."""
+"""`/v1/batches/{id}/export`: a batch as a zip in the format of another tool, made on the first request."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -20,13 +20,13 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
 async def _ref(
     batch_id: BatchId,
     tenant: TenantDep,
-    format: Annotated[ExportFormat, Query(description="What the archive is for")],  # noqa: A002 - its name in the address
+    format: Annotated[ExportFormat, Query(description="The format of the archive")],  # noqa: A002 - the name in the query
     *,
     instances: Annotated[
         bool,
         Query(
-            description="One object for each connected region instead of one for each class of an image (coco;"
-            " yolo-seg always has them)"
+            description="Write one object for each connected region instead of one for each class and image. For coco;"
+            " yolo-seg always does"
         ),
     ] = False,
 ) -> ExportRef:
@@ -42,12 +42,10 @@ async def _record(
     services: ServicesDep,
     wait: Annotated[
         int,
-        Query(
-            ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for an archive that is absent"
-        ),
+        Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait while the archive is made"),
     ] = MAX_WAIT_SECONDS,
 ) -> ExportRecord:
-    """The record of the export that is asked for, once it has been made."""
+    """Return the record of the requested export, once it is made."""
     return await wait_for_export(services, ref, wait)
 
 
@@ -60,12 +58,12 @@ RecordDep = Annotated[ExportRecord, Depends(_record)]
     response_class=RedirectResponse,
 )
 async def read_export(record: RecordDep, links: LinksDep) -> RedirectResponse:
-    """307 to the signed link of the archive. An absent one is made at once; 503 when that takes longer."""
-    headers = {"Cache-Control": "no-store"}  # the link ages
+    """Redirect (307) to the signed link of the archive. A missing archive is made; 503 when `wait` is not enough."""
+    headers = {"Cache-Control": "no-store"}  # the link expires
     return RedirectResponse(links.file(record.archive).url, headers=headers)
 
 
 @router.get("/{batch_id}/export/record")
 async def get_export_record(ref: RefDep, record: RecordDep, links: LinksDep) -> ExportView:
-    """The same, but told: digest, size and link of the archive, so that whoever fetches it can verify it."""
+    """Return size, digest and signed link of the archive, so that a client can verify it. Makes a missing archive."""
     return show_export(ref, record, links)

@@ -1,4 +1,4 @@
-"""What is answered about a batch in another format."""
+"""The view of an export."""
 
 from app.http.links import Links
 from contracts.base import Model, Sha256, Timestamp
@@ -6,7 +6,7 @@ from contracts.exports import ExportFormat, ExportRecord, ExportRef
 
 
 class ExportView(Model):
-    """A batch in another format: a zip of `num_files` files, to be read from `url` until `expires_at`."""
+    """A batch as a zip of `num_files` files in another format. `url` is valid until `expires_at`."""
 
     batch: str
     format: ExportFormat
@@ -19,7 +19,7 @@ class ExportView(Model):
 
 
 def show_export(ref: ExportRef, record: ExportRecord, links: Links) -> ExportView:
-    """One export with a signed link."""
+    """Return the view of an export, with a signed link."""
     link = links.file(record.archive)
     return ExportView(
         batch=ref.batch.id,

@@ -1,6 +1,6 @@
-"""Decide whether a batch can be exported in a format, and have the export made once. Knows no HTTP.
+"""Checks whether a batch can be exported in a format, and queues the export once. Knows no HTTP.
 
-A worker makes the archive: that can take minutes, and its code (NumPy, Pillow) is not in the app's process.
+A worker makes the archive, because it takes minutes and needs NumPy and Pillow, which the app does not load.
 """
 
 from functools import partial
@@ -15,20 +15,20 @@ from state.on_demand.kinds import EXPORTS
 
 
 async def wait_for_export(services: Services, ref: ExportRef, seconds: float) -> ExportRecord:
-    """Return the record of an export; have the export made when it is absent.
+    """Return the record of an export, once it is made.
 
-    Raises `ExportNotReady` after `seconds`, and the errors of `ask`.
+    Raises `ExportNotReady` after `seconds`, and the errors of `_request_export`.
     """
-    ask = partial(_ask, services, ref)
-    return await on_demand.wait(services, EXPORTS, ref, ask=ask, seconds=seconds)
+    request_item = partial(_request_export, services, ref)
+    return await on_demand.wait(services, EXPORTS, ref, request_item=request_item, seconds=seconds)
 
 
-def _ask(services: Services, ref: ExportRef) -> ExportRecord | None:
-    """Return the record of an export, or None after the export was queued.
+def _request_export(services: Services, ref: ExportRef) -> ExportRecord | None:
+    """Return the record of an export, or None after queueing the export.
 
-    Raises `NotFound`, `Gone`, `NotRendered` before the batch has succeeded, `InvalidRequest` for a format that does not
-    fit the batch's labels, `TooLarge`, `ExportFailed`, and `redis.RedisError` when the export is absent and Redis does
-    not answer.
+    Raises `NotFound`, `Gone`, `NotRendered` before the batch has succeeded, `InvalidRequest` for a format that cannot
+    hold the batch's labels, `TooLarge`, `ExportFailed`, and `redis.RedisError` when the export is not made and Redis
+    does not answer.
     """
     record = on_demand.find(services, EXPORTS, ref)
     if record is None:
@@ -43,19 +43,19 @@ def _check(services: Services, ref: ExportRef, manifest: BatchManifest) -> None:
     if needs and not set(needs) & set(tasks):
         raise InvalidRequest.at(
             "format",
-            f"{ref.format} needs labels of {' or '.join(needs)}; '{ref.batch.id}' has labels of"
+            f"The format {ref.format} needs labels for {' or '.join(needs)}, but '{ref.batch.id}' has labels for"
             f" {' and '.join(tasks)}. Choose another format.",
         )
     if ref.instances and ref.format not in INSTANCE_FORMATS:
         raise InvalidRequest.at(
             "instances",
-            f"{ref.format} has no instances; leave `instances` out, or choose the format"
+            f"The format {ref.format} cannot hold instances. Leave `instances` out, or choose the format"
             f" {' or '.join(INSTANCE_FORMATS)}.",
         )
     limit = services.settings.max_export_samples
     if manifest.num_samples > limit:
         raise TooLarge(
-            f"'{ref.batch.id}' has {manifest.num_samples} samples; this server exports at most {limit}. Download the"
-            f" shards and export on your machine: handsoff export {ref.batch.id} --format {ref.format}"
+            f"Expected a batch of at most {limit} samples, but '{ref.batch.id}' has {manifest.num_samples}. Download"
+            f" the shards and export on your machine: handsoff export {ref.batch.id} --format {ref.format}"
             f"{' --instances' if ref.instances else ''} --out DIR."
         )

@@ -1,4 +1,4 @@
-"""`/v1/fits`: make a label generator out of a generator and a labelset, watch it, cancel it, delete it."""
+"""`/v1/fits`: fit a label generator to a generator and a labelset, follow the job, cancel it, delete it."""
 
 from http import HTTPStatus
 
@@ -23,7 +23,7 @@ async def create_fit(
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> FitView:
-    """Check everything, store the request and queue it. With `Prefer: wait=N`, wait for the end."""
+    """Fit a label generator to a labelset. With `Prefer: wait=N`, wait up to N seconds for the end of the job."""
     fit = await run_in_threadpool(
         service.create, exchange.services, exchange.tenant, body, idempotency_key
     )
@@ -37,7 +37,7 @@ JobRoutes(
     JobTexts(
         job="fit",
         list="List the fits, newest first.",
-        get="Return one fit. With `Prefer: wait=N`, wait up to N seconds for its end.",
+        get="Return a fit. With `Prefer: wait=N`, wait up to N seconds for its end.",
         delete="Delete a fit that has ended, with its label generator.",
     ),
 ).add_to(router)

@@ -1,4 +1,4 @@
-"""What a caller sends to make a fit, and what is answered about one."""
+"""The body of `POST /v1/fits`, and the view of a fit."""
 
 from typing import Annotated, Literal
 
@@ -9,15 +9,16 @@ from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
-from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
 from contracts.fits.metrics import FitMetrics
 from contracts.fits.options import FitOptions, ResolvedFitOptions
+from contracts.generators.generator import PinnedGenerator
 from contracts.ids import GeneratorId, LabelsetId
 from contracts.jobs import JobEnvelope
 from contracts.schemas import LabelSchema
 
 InverterChoice = Annotated[str, Field(pattern=r"^(default|none|[0-9a-f]{64})$")]
-"""The newest inverter, none at all, or the one with this digest."""
+"""The newest inverter, no inverter, or the inverter with this digest."""
 
 
 class FitCreate(Model):
@@ -51,9 +52,9 @@ class FitCreate(Model):
 
 
 class FitView(JobEnvelope[FitMetrics]):
-    """A fit, and the label generator it is once it has succeeded.
+    """A fit: the job, and its label generator once it has succeeded.
 
-    `sheet` is a picture for people: each image, its reconstruction, its label and the prediction.
+    `sheet` is a picture for people: each image with its reconstruction, its label and the prediction.
     """
 
     kind: Literal["fit"] = "fit"
@@ -70,16 +71,16 @@ class FitView(JobEnvelope[FitMetrics]):
 
 
 def show_fit(state: JobState, exchange: Exchange) -> FitView:
-    """The answer about a fit."""
+    """Return the view of a fit."""
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, FitRequest)
     assert isinstance(manifest, FitManifest | None)
-    own = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
     sheet = manifest.sheet if manifest else None
     return FitView.model_validate(
         {
             **envelope(state, exchange.links),
-            **own,
+            **fields,
             "metrics": manifest.metrics if manifest else None,
             "digest": manifest.digest if manifest else None,
             "sheet": exchange.links.file(sheet) if sheet else None,

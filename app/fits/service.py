@@ -1,4 +1,4 @@
-"""Decides whether a fit can be made of what was sent, resolves every choice, and submits it. Knows no HTTP."""
+"""Checks a new fit, resolves its options, and queues it. Knows no HTTP."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,7 +26,7 @@ from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 
 def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:
-    """Makes a fit and queues it, or finds the one that this Idempotency-Key has made."""
+    """Create a fit and queue it, or return the one of the Idempotency-Key. Raises `InvalidRequest`."""
     idempotency = idempotency_of(key, "fits", body.model_dump(mode="json"))
     return jobs.create(
         services,
@@ -38,7 +38,10 @@ def create(services: Services, tenant: str, body: FitCreate, key: str | None) ->
 
 
 def find_ready(services: Services, ref: JobRef) -> tuple[FitRequest, FitManifest]:
-    """The fit and what it made, to render by. Raises `FitNotReady` unless it has succeeded."""
+    """Return the request and the manifest of a fit that has succeeded.
+
+    Raises `InvalidRequest` when there is no such fit, and `FitNotReady` when it has not succeeded.
+    """
     try:
         state = jobs.find(services, ref)
     except (NotFound, Gone) as error:
@@ -54,7 +57,7 @@ def find_ready(services: Services, ref: JobRef) -> tuple[FitRequest, FitManifest
 def _resolve(
     services: Services, ref: JobRef, body: FitCreate, idempotency: Idempotency | None
 ) -> FitRequest:
-    """The request as it will be run. Raises `InvalidRequest` for what cannot be run."""
+    """Return the request with all options resolved. Raises `InvalidRequest` when it would certainly fail."""
     generator = _generator(services, ref.tenant, body.generator)
     labelset = _labelset(services, ref.tenant, body.labelset, "/labelset")
     validation = (
@@ -70,7 +73,7 @@ def _resolve(
         *_validation_flaws(labels, validation, generator),
     ]
     if flaws:
-        raise InvalidRequest("No fit can be made of this; see errors.", flaws=flaws)
+        raise InvalidRequest("The fit would fail; `errors` says why.", flaws=flaws)
     return FitRequest(
         tenant=ref.tenant,
         id=ref.id,
@@ -88,17 +91,17 @@ def _resolve(
 
 
 def _resolve_options(
-    wanted: FitOptions, labelset: LabelsetManifest, generator: StoredGenerator
+    options: FitOptions, labelset: LabelsetManifest, generator: StoredGenerator
 ) -> ResolvedFitOptions:
-    """Every preset and default as numbers. Raises `InvalidRequest` for a task that the labelset has no labels for."""
+    """Return the options with presets and defaults as numbers. Raises `InvalidRequest` for a task without labels."""
     return ResolvedFitOptions(
-        tasks=_tasks(wanted.tasks, labelset),
+        tasks=_tasks(options.tasks, labelset),
         inversion=resolve_inversion(
-            wanted.inversion, has_discriminator=generator.discriminator is not None
+            options.inversion, has_discriminator=generator.discriminator is not None
         ),
-        ensemble=resolve_ensemble(wanted.ensemble),
-        estimate=wanted.estimate,
-        framing=wanted.framing,
+        ensemble=resolve_ensemble(options.ensemble),
+        estimate=options.estimate,
+        framing=options.framing,
     )
 
 
@@ -106,8 +109,8 @@ def _generator(services: Services, tenant: str, generator_id: str) -> StoredGene
     try:
         return generators.find(services, tenant, generator_id)
     except (NotFound, Gone):
-        known = ", ".join(generators.list_ids(services, tenant)) or "none yet"
-        detail = f"There is no generator '{generator_id}'. There is: {known}."
+        available = ", ".join(generators.list_ids(services, tenant)) or "none yet"
+        detail = f"There is no generator '{generator_id}'. Available: {available}."
         raise InvalidRequest.at("/generator", detail) from None
 
 
@@ -121,15 +124,15 @@ def _labelset(services: Services, tenant: str, labelset_id: str, pointer: str) -
 def _inverter_digest(
     services: Services, generator: StoredGenerator, choice: InverterChoice
 ) -> str | None:
-    """The inverter to start from: the newest by default, the named one, or none."""
+    """Return the digest of the chosen inverter, or None without one. Raises `InvalidRequest` for an unknown digest."""
     if choice == "none":
         return None
-    known = [found.digest for found in generators.list_inverters(services, generator)]
+    digests = [inverter.digest for inverter in generators.list_inverters(services, generator)]
     if choice == "default":
-        return known[0] if known else None
-    if choice not in known:
-        offer = ", ".join(known) or "none"
-        detail = f"Generator '{generator.id}' has no inverter '{choice}'. It has: {offer}."
+        return digests[0] if digests else None
+    if choice not in digests:
+        available = ", ".join(digests) or "none"
+        detail = f"Generator '{generator.id}' has no inverter '{choice}'. Available: {available}."
         raise InvalidRequest.at("/inverter", detail)
     return choice
 
@@ -138,55 +141,57 @@ def _pin(labelset: LabelsetManifest) -> PinnedLabelset:
     return PinnedLabelset(id=labelset.id, digest=labelset.digest)
 
 
-def _tasks(wanted: Sequence[TaskName] | None, labelset: LabelsetManifest) -> tuple[TaskName, ...]:
-    """The tasks to learn, in the usual order: those wanted, or all that the labelset has labels for."""
-    offered = labelset.labels.tasks
-    if wanted is None:
-        return offered
-    tasks = tuple(dict.fromkeys((*TASK_NAMES, *offered)))
-    for place, task in enumerate(wanted):
+def _tasks(
+    requested: Sequence[TaskName] | None, labelset: LabelsetManifest
+) -> tuple[TaskName, ...]:
+    """Return the tasks to learn, in the order of the labelset: the requested ones, or all with labels."""
+    available = labelset.labels.tasks
+    if requested is None:
+        return available
+    tasks = tuple(dict.fromkeys((*TASK_NAMES, *available)))
+    for index, task in enumerate(requested):
         if task not in tasks:
             detail = f"Expected one of {', '.join(tasks)}, got '{task}'."
-            raise InvalidRequest.at(f"/options/tasks/{place}", detail)
-    missing = [task for task in wanted if task not in offered]
+            raise InvalidRequest.at(f"/options/tasks/{index}", detail)
+    missing = [task for task in requested if task not in available]
     if missing:
         detail = (
-            f"{labelset.id} has no labels for {', '.join(missing)}; it has {', '.join(offered)}. Leave those tasks out,"
-            " or upload a labelset that has them."
+            f"{labelset.id} has no labels for {', '.join(missing)}; it has {', '.join(available)}. Leave these tasks"
+            " out, or upload a labelset that has labels for them."
         )
         raise InvalidRequest.at("/options/tasks", detail)
-    return tuple(task for task in offered if task in wanted)
+    return tuple(task for task in available if task in requested)
 
 
 def _aspect_flaws(
     pointer: str, labelset: LabelsetManifest, generator: StoredGenerator
 ) -> Iterator[Flaw]:
-    """Images are resized to the generator's size, so they need its aspect ratio, within one pixel."""
+    """Yield the images without the generator's aspect ratio, within one pixel: they are resized to its size."""
     height_px, width_px = generator.height_px, generator.width_px
     for entry in labelset.entries:
-        off = abs(entry.width_px * height_px - entry.height_px * width_px)
-        if off > max(height_px, width_px):
+        difference = abs(entry.width_px * height_px - entry.height_px * width_px)
+        if difference > max(height_px, width_px):
             detail = (
-                f"Image '{entry.name}' of {labelset.id} is {entry.width_px} x {entry.height_px}, but generator"
-                f" '{generator.id}' makes {width_px} x {height_px}. Crop image and mask to that"
-                " aspect ratio and upload the labelset again."
+                f"Image '{entry.name}' of {labelset.id} is {entry.width_px} x {entry.height_px}, but the images of"
+                f" generator '{generator.id}' are {width_px} x {height_px}. Crop image and mask to that aspect ratio"
+                " and upload the labelset again."
             )
             yield Flaw(pointer=pointer, file=entry.name, detail=detail)
 
 
 def _option_flaws(generator: StoredGenerator, options: ResolvedFitOptions) -> Iterator[Flaw]:
-    wanted = options.inversion
-    measured_by_it = wanted.perceptual == "discriminator" and wanted.perceptual_weight > 0
-    if measured_by_it and generator.discriminator is None:
+    inversion = options.inversion
+    uses_discriminator = inversion.perceptual == "discriminator" and inversion.perceptual_weight > 0
+    if uses_discriminator and generator.discriminator is None:
         detail = (
-            f"The perceptual distance is measured by the generator's discriminator, and '{generator.id}' came"
-            " without one. Set perceptual_weight to 0."
+            f"The perceptual distance needs the generator's discriminator, but '{generator.id}' has none."
+            " Set perceptual_weight to 0."
         )
         yield Flaw(pointer="/options/inversion/perceptual_weight", detail=detail)
-    if wanted.perceptual_sha256 is not None and wanted.perceptual != "mounted":
+    if inversion.perceptual_sha256 is not None and inversion.perceptual != "mounted":
         detail = (
-            f"It pins mounted weights, but perceptual is '{wanted.perceptual}'. Set perceptual to 'mounted', or leave"
-            " the digest out."
+            f"Expected no digest of mounted weights, because perceptual is '{inversion.perceptual}'. Set perceptual to"
+            " 'mounted', or leave the digest out."
         )
         yield Flaw(pointer="/options/inversion/perceptual_sha256", detail=detail)
 
@@ -194,7 +199,7 @@ def _option_flaws(generator: StoredGenerator, options: ResolvedFitOptions) -> It
 def _validation_flaws(
     labels: LabelSchema, validation: LabelsetManifest | None, generator: StoredGenerator
 ) -> Iterator[Flaw]:
-    """A validation labelset needs labels for one of the tasks at least, and they must mean the same."""
+    """Yield the flaws of a validation labelset. It needs labels with the same meaning, for at least one task."""
     if validation is None:
         return
     pointer = "/validation_labelset"
@@ -202,14 +207,14 @@ def _validation_flaws(
     common = [task for task in labels.tasks if task in validation.labels.tasks]
     if not common:
         detail = (
-            f"It has labels for {', '.join(validation.labels.tasks)}; the fit learns {', '.join(labels.tasks)}."
+            f"It has labels for {', '.join(validation.labels.tasks)}, but the fit learns {', '.join(labels.tasks)}."
             " Upload one that has labels for one of these."
         )
         yield Flaw(pointer=pointer, detail=detail)
     for what, ours, theirs in _meanings(labels, validation.labels.only(common)):
         if ours != theirs:
             detail = (
-                f"Its {what} are {', '.join(theirs)}; those of the labelset are {', '.join(ours)}."
+                f"Its {what} are {', '.join(theirs)}, but those of the labelset are {', '.join(ours)}."
                 f" Upload it with the same {what} in the same order."
             )
             yield Flaw(pointer=pointer, detail=detail)
@@ -218,7 +223,7 @@ def _validation_flaws(
 def _meanings(
     ours: LabelSchema, theirs: LabelSchema
 ) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """What two schemas must agree on, where both have it."""
+    """Yield the parts that must be equal in two schemas, where both have them: name, ours, theirs."""
     if ours.classes and theirs.classes:
         yield "classes", ours.classes, theirs.classes
     if ours.keypoints and theirs.keypoints:

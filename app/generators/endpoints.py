@@ -1,4 +1,4 @@
-"""`/v1/generators`: import a checkpoint as a generator that fits can use, watch the import, delete it."""
+"""`/v1/generators`: import a checkpoint as a generator, follow the import, list and delete generators."""
 
 from http import HTTPStatus
 
@@ -31,7 +31,7 @@ async def create_generator(
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> GeneratorView:
-    """Import a StyleGAN2 checkpoint: sent here as a form, or sent before to an upload's link."""
+    """Import a StyleGAN2 checkpoint, which is in the form, or in an upload that is complete."""
     generator = await run_in_threadpool(
         service.create, exchange.services, exchange.tenant, body, idempotency_key
     )
@@ -44,9 +44,9 @@ JobRoutes(
     _show,
     JobTexts(
         job="import",
-        list="List the generators: uploaded ones newest first, built-in ones where their names sort among the ids.",
-        get="Return one generator: its import, its network, and its inverters.",
-        delete="Delete a generator and its inverters. Its fits stay, but they can no longer render.",
+        list="List the generators in descending order of ids: uploaded ones newest first, built-in ones by name.",
+        get="Return a generator: its import, its network, and its inverters.",
+        delete="Delete a generator and its inverters. Its fits stay, but cannot render any more.",
     ),
     delete=service.delete,
 ).add_to(router)

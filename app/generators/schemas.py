@@ -1,4 +1,4 @@
-"""The bodies of a request that imports a checkpoint, and the answer about a generator."""
+"""The bodies of `POST /v1/generators`, and the view of a generator."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -27,20 +27,20 @@ License = Annotated[
     Field(
         max_length=2_000,
         validation_alias=AliasChoices("license", "licence"),
-        description="What the uploader says of the terms it is used under",
+        description="The terms of use, as the uploader states them",
     ),
 ]
 
 
 class GeneratorForm(Model):
-    """What stands beside the file in the form of `POST /v1/generators`."""
+    """The fields of the form of `POST /v1/generators`, beside the file."""
 
     name: Name
     license: License = ""
 
 
 class GeneratorCreate(GeneratorForm):
-    """The JSON body of `POST /v1/generators`: a checkpoint that was sent to an upload's link before."""
+    """The JSON body of `POST /v1/generators`, for a checkpoint in an upload."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -58,16 +58,16 @@ class GeneratorCreate(GeneratorForm):
 
 
 class InverterSummary(Model):
-    """An encoder that starts inversions, by the digest that a fit pins it by."""
+    """An inverter of a generator, by the digest that fits pin."""
 
     digest: Sha256
     created_at: Timestamp
 
 
 class GeneratorView(JobEnvelope[GeneratorMetrics]):
-    """A generator that a fit can be made of, once its import has succeeded; until then its network is not known.
+    """A generator, which fits can use once its import has succeeded. Before that, the fields of its network are null.
 
-    `sheet` is a picture of 64 samples. The newest inverter comes first and is the default of a fit.
+    `sheet` is a picture of 64 samples. The newest inverter is the first one, and the default of fits.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "portraits-64"}]})
@@ -99,24 +99,24 @@ def show_generator(
     links: Links,
     families: Sequence[GeneratorFamily],
 ) -> GeneratorView:
-    """Return the answer about a generator. It has fields for the facts of StyleGAN2 alone."""
+    """Return the view of a generator. It has fields for the facts of StyleGAN2 only."""
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, GeneratorRequest)
     assert isinstance(manifest, GeneratorManifest | None)
     common = envelope(state, links)
     common["links"]["inverters"] = links.resource("generators", request.id, "inverters")
-    own: dict[str, object] = {
+    fields: dict[str, object] = {
         "name": request.name,
         "license": request.license,
         "source": request.source,
     }
     generator = manifest.generator if manifest else None
     if generator is not None:
-        own |= _network(generator, links) | _facts(generator, families)
+        fields |= _network(generator, links) | _facts(generator, families)
     return GeneratorView.model_validate(
         {
             **common,
-            **own,
+            **fields,
             "metrics": manifest.metrics if manifest else None,
             "inverters": [
                 InverterSummary(digest=inverter.digest, created_at=inverter.created_at)
@@ -129,9 +129,9 @@ def show_generator(
 def _network(manifest: StoredGenerator, links: Links) -> dict[str, object]:
     """Return the fields that an import adds."""
     shown = set(GeneratorView.model_fields) & set(StoredGenerator.model_fields)
-    own = manifest.model_dump(include=shown - {"id", "created_at", "sheet"})
+    fields = manifest.model_dump(include=shown - {"id", "created_at", "sheet"})
     sheet = links.file(manifest.sheet) if manifest.sheet else None
-    return {**own, "has_discriminator": manifest.discriminator is not None, "sheet": sheet}
+    return {**fields, "has_discriminator": manifest.discriminator is not None, "sheet": sheet}
 
 
 def _facts(manifest: StoredGenerator, families: Sequence[GeneratorFamily]) -> dict[str, object]:

@@ -1,10 +1,11 @@
-"""Takes a checkpoint in and has it imported; finds generators and their inverters in the store. Knows no HTTP."""
+"""Queues imports of checkpoints; finds generators and their inverters in the store. Knows no HTTP."""
 
 import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import IO
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
@@ -17,11 +18,11 @@ from app.uploads.service import Measured
 from contracts.base import Artefact, now
 from contracts.errors.conflicts import BuiltIn, GeneratorNotReady
 from contracts.errors.tree import InvalidRequest, InvalidUpload, NotFound, TooLarge
-from contracts.fits.fit import PinnedGenerator
 from contracts.generators.families import UnknownFamily, family_of
 from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorRequest,
+    PinnedGenerator,
     StoredGenerator,
     StoredInverter,
 )
@@ -30,11 +31,11 @@ from state import keys, records
 from state.settings import MiB
 
 _MAX_LISTED = 20
-"""How many generators a message names."""
+"""The most generators in a message."""
 _MAX_SHOWN_CHARACTERS = 200
-"""Of the name of an uploaded file."""
-_STORING = timedelta(minutes=15)
-"""More than it takes to store the largest checkpoint."""
+"""The most characters that are kept of the name of an uploaded file."""
+_STORE_TIMEOUT = timedelta(minutes=15)
+"""Longer than it takes to store the largest checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class CheckpointFile:
 def create(
     services: Services, tenant: str, body: GeneratorCreate | CheckpointFile, key: str | None
 ) -> Created[JobState]:
-    """Has a checkpoint imported, or finds the generator that this Idempotency-Key has made.
+    """Queue the import of a checkpoint, or return the generator of the Idempotency-Key.
 
     Raises `InvalidRequest`, `TooLarge`, `UploadIncomplete` or `UploadUsed`.
     """
@@ -66,51 +67,53 @@ def find(services: Services, tenant: str, generator_id: str) -> StoredGenerator:
     Raises `NotFound`, `Gone`, `GeneratorNotReady`, or `InvalidRequest` for a family that the service does not have.
     """
     state = jobs.find(services, JobRef(tenant=tenant, id=generator_id))
-    manifest = _made(state)
-    if manifest is None:
+    generator = _imported(state)
+    if generator is None:
         raise GeneratorNotReady(generator_id, state.status)
     try:
-        family_of(manifest, services.families)
+        family_of(generator, services.families)
     except UnknownFamily as error:
         raise InvalidRequest(str(error)) from None
-    return manifest
+    return generator
 
 
 def pin(generator: StoredGenerator) -> PinnedGenerator:
-    """What a request keeps of a generator: which one it is, at which digest, and its size."""
+    """Return the pin of a generator for a request: its id, digest and size."""
     pinned = generator.model_dump(include=set(PinnedGenerator.model_fields))
     return PinnedGenerator.model_validate(pinned)
 
 
 def list_ids(services: Services, tenant: str) -> list[str]:
-    """The ids of generators that can be fitted, built-in ones first, then the newest; not more than a message holds."""
+    """Return up to 20 ids of generators that can be fitted: built-in ones, then the newest ones."""
     ids = reversed(services.store.children(keys.noun_prefix(tenant, "generators")))
-    ready = (one for one in ids if records.read_generator(services.store, tenant, one) is not None)
-    return [one for one, _ in zip(ready, range(_MAX_LISTED), strict=False)]
+    ready = (
+        each for each in ids if records.read_generator(services.store, tenant, each) is not None
+    )
+    return list(islice(ready, _MAX_LISTED))
 
 
 def list_inverters(services: Services, generator: StoredGenerator) -> list[StoredInverter]:
-    """The generator's inverters, newest first."""
-    found = records.read_inverters(services.store, generator.tenant, generator.id)
-    fitting = (inverter for inverter in found if inverter.generator_digest == generator.digest)
-    return sorted(fitting, key=lambda inverter: inverter.created_at, reverse=True)
+    """Return the inverters of a generator, newest first."""
+    stored = records.read_inverters(services.store, generator.tenant, generator.id)
+    matches = (inverter for inverter in stored if inverter.generator_digest == generator.digest)
+    return sorted(matches, key=lambda inverter: inverter.created_at, reverse=True)
 
 
 def list_inverters_of(services: Services, state: JobState) -> list[StoredInverter]:
     """Return the inverters of a generator, newest first; none before its import has succeeded."""
-    made = _made(state)
-    return list_inverters(services, made) if made is not None else []
+    generator = _imported(state)
+    return list_inverters(services, generator) if generator is not None else []
 
 
 def delete(services: Services, ref: JobRef) -> None:
-    """Erases an uploaded generator whose import has ended. Raises `BuiltIn` for one that comes with the service."""
+    """Delete an uploaded generator whose import has ended. Raises `BuiltIn` for a built-in one, `JobNotFinished`."""
     request = records.read_request(services.store, ref, GeneratorRequest)
     if request is not None and request.original is None:
         raise BuiltIn("generator", ref.id)
     jobs.delete(services, ref)
 
 
-def _made(state: JobState) -> StoredGenerator | None:
+def _imported(state: JobState) -> StoredGenerator | None:
     manifest = state.record.manifest
     return manifest.generator if isinstance(manifest, GeneratorManifest) else None
 
@@ -139,7 +142,7 @@ def _submit(
     source: str,
     upload: Callable[[], str],
 ) -> Created[JobState]:
-    """Claims what `upload` gives the id of, and queues its import."""
+    """Claim the upload whose id `upload` returns, and queue its import."""
 
     def resolve(ref: JobRef) -> GeneratorRequest:
         return GeneratorRequest(
@@ -159,7 +162,7 @@ def _submit(
         "generator",
         idempotency=idempotency,
         resolve=resolve,
-        lock_ttl=_STORING,
+        lock_ttl=_STORE_TIMEOUT,
     )
 
 
@@ -170,13 +173,13 @@ def _claim(services: Services, ref: JobRef, upload_id: str) -> Artefact:
         raise InvalidRequest.at("/upload", error.detail) from None
 
 
-def _measure(content: IO[bytes], most: int) -> Measured:
-    """Return the size and digest of a file in a form."""
+def _measure(content: IO[bytes], max_bytes: int) -> Measured:
+    """Return the size and digest of a file in a form. Raises `TooLarge`, or `InvalidUpload` for an empty one."""
     num_bytes = content.seek(0, os.SEEK_END)
-    if num_bytes > most:
-        raise TooLarge(f"The file has {num_bytes} bytes; a checkpoint may have at most {most}.")
+    if num_bytes > max_bytes:
+        raise TooLarge(f"Expected a checkpoint of at most {max_bytes} bytes, got {num_bytes}.")
     if num_bytes == 0:
-        raise InvalidUpload("The file is empty. With curl: -F file=@NAME-OF-THE-FILE.")
+        raise InvalidUpload("Expected a checkpoint, got an empty file. With curl: -F file=@FILE.")
     content.seek(0)
     digest = hashlib.sha256()
     while chunk := content.read(MiB):

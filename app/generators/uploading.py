@@ -1,6 +1,6 @@
-"""Reads the body of `POST /v1/generators`, which comes as JSON or as a form with the checkpoint itself.
+"""Reads the body of `POST /v1/generators`: JSON, or a form with the checkpoint.
 
-FastAPI gives one operation one kind of body, so the choice by `Content-Type` is made here.
+An operation of FastAPI has one type of body, so this module chooses by `Content-Type`.
 """
 
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from app.messages import printable
 from contracts.base import Model
 from contracts.errors.tree import InvalidRequest, TooLarge
 
-S = TypeVar("S", bound=Model)
+M = TypeVar("M", bound=Model)
 
 Body = GeneratorCreate | CheckpointFile
 
@@ -33,7 +33,7 @@ BODY_SCHEMAS: dict[str, Any] = {
         "properties": {"file": {"type": "string", "format": "binary"}, **_FORM["properties"]},
     },
 }
-"""The two bodies for the description of the API, by the names of their schemas."""
+"""The schemas of the two bodies in the OpenAPI document, by name."""
 
 BODY_SCHEMA: dict[str, Any] = {
     "requestBody": {
@@ -44,23 +44,23 @@ BODY_SCHEMA: dict[str, Any] = {
         },
     }
 }
-"""What the page of the API shows."""
+"""The request body in the OpenAPI document."""
 
 
 async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
-    """The checked body. A form's file lies on disk until the answer is made."""
+    """Yield the validated body. The file of a form is on disk until the answer is sent."""
     media_type = request.headers.get("Content-Type", "nothing").partition(";")[0]
     if media_type == "application/json":
         text = await _read(request, services.settings.max_json_bytes)
-        yield _checked(GeneratorCreate, read_json(text))
+        yield _validate(GeneratorCreate, read_json(text))
     elif media_type == "multipart/form-data":
         with services.uploads_in_flight.one():
             async with request.form(max_files=1, max_fields=4) as form:
                 yield _as_checkpoint(form)
     else:
         raise InvalidRequest(
-            f"A body of {media_type} came. Send a form with 'file' and 'name' (curl -F file=@face.pkl -F name=faces),"
-            " or JSON with 'name' and 'upload', the id of an upload."
+            f"Expected a form or JSON, got a body of {media_type}. Send a form with 'file' and 'name' (curl -F"
+            " file=@face.pkl -F name=faces), or JSON with 'name' and 'upload', the id of an upload."
         )
 
 
@@ -68,32 +68,32 @@ def _as_checkpoint(form: FormData) -> CheckpointFile:
     fields = dict(form)
     file = fields.pop("file", None)
     if not isinstance(file, UploadFile):
-        detail = "The checkpoint is missing. With curl: -F file=@NAME-OF-THE-FILE."
+        detail = "Expected a checkpoint in the field 'file', got none. With curl: -F file=@FILE."
         raise InvalidRequest.at("/file", detail)
     repeated = [name for name in form if len(form.getlist(name)) > 1]
     if repeated:
-        detail = f"Expected one '{printable(repeated[0][:40])}', found two. Send it once."
+        detail = f"Expected one '{printable(repeated[0][:40])}', got several. Send it once."
         raise InvalidRequest.at(f"/{printable(repeated[0][:40])}", detail)
-    own = _checked(GeneratorForm, fields)
-    return CheckpointFile(form=own, name=file.filename or "", content=file.file)
+    validated = _validate(GeneratorForm, fields)
+    return CheckpointFile(form=validated, name=file.filename or "", content=file.file)
 
 
 BodyDep = Annotated[Body, Depends(_body)]
 
 
-async def _read(request: Request, most: int) -> bytes:
-    """A body that belongs into memory."""
+async def _read(request: Request, max_bytes: int) -> bytes:
+    """Return a small body. Raises `TooLarge`."""
     text = b""
     async for chunk in request.stream():
         text += chunk
-        if len(text) > most:
-            raise TooLarge(f"The JSON has more than {most} bytes.")
+        if len(text) > max_bytes:
+            raise TooLarge(f"Expected JSON of at most {max_bytes} bytes, got more.")
     return text
 
 
-def _checked(shape: type[S], fields: object) -> S:
+def _validate(model: type[M], fields: object) -> M:
     try:
-        return shape.model_validate(fields)
+        return model.model_validate(fields)
     except ValidationError as error:
-        found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-        raise RequestValidationError(found, body=fields) from error
+        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(errors, body=fields) from error

@@ -17,7 +17,7 @@ from contracts.uploads import UploadManifest
 from state import keys
 from state.keys import Noun
 from state.store import Store
-from state.uploads import uploaded
+from state.uploads import uploaded_bytes
 
 Purpose = Literal["file", "upload"]
 """What a link permits: to download an object, or to upload one."""
@@ -39,9 +39,9 @@ class Links:
     secret: bytes
     ttl: timedelta
 
-    def resource(self, noun: Noun, thing_id: str, *rest: str) -> str:
+    def resource(self, noun: Noun, resource_id: str, *rest: str) -> str:
         """Return the URL of a resource or of a path below it."""
-        return "/".join([self.base_url, "v1", noun, thing_id, *rest])
+        return "/".join([self.base_url, "v1", noun, resource_id, *rest])
 
     def file(self, artefact: Artefact) -> SignedLink:
         """Return a download link: signed by the store if it can sign, else by the app."""
@@ -54,7 +54,7 @@ class Links:
 
     def upload(self, upload: UploadManifest) -> SignedLink:
         """Return a link for uploading by PUT: signed by the store if it can sign, else by the app."""
-        expires_at, key = now() + self.ttl, uploaded(upload).key
+        expires_at, key = now() + self.ttl, uploaded_bytes(upload).key
         url = self.store.sign(key, self.ttl, "PUT")
         if url is None:
             signed = self._signature("upload", key, expires_at)

@@ -61,7 +61,7 @@ def read_page(
 def _ids(services: Services, tenant: str, noun: keys.Noun, before: str | None) -> Iterator[str]:
     """Yield the ids older than `before`, newest first: from the index, or from the store if Redis is down."""
     try:
-        if not services.ledger.index_is_whole(tenant, noun):
+        if not services.ledger.index_is_complete(tenant, noun):
             records.rebuild_index(services.store, services.ledger, tenant, noun)
         while ids := services.ledger.index_page(tenant, noun, before, _READ_AHEAD):
             yield from ids

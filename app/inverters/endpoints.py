@@ -1,4 +1,4 @@
-"""`/v1/generators/{id}/inverters` and `/v1/inverters`: train an inverter for a generator, watch it, delete it."""
+"""`/v1/generators/{id}/inverters` and `/v1/inverters`: train inverters, follow the trainings, delete them."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -30,7 +30,7 @@ async def create_inverter(
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> InverterView:
-    """Train an encoder on the generator's own samples. With `Prefer: wait=N`, wait for the end."""
+    """Train an inverter for a generator. With `Prefer: wait=N`, wait up to N seconds for its end."""
     inverter = await run_in_threadpool(
         service.create,
         exchange.services,
@@ -46,14 +46,16 @@ async def create_inverter(
 def list_inverters_of(
     generator_id: GeneratorId, exchange: ExchangeDep, query: Annotated[JobQuery, Query()]
 ) -> Page[InverterView]:
-    """List the trainings of one generator's inverters, newest first. The generator itself lists the usable ones."""
+    """List the inverter trainings of a generator, newest first. The generator lists its finished inverters."""
     generator = generators.find(exchange.services, exchange.tenant, generator_id)
     return answer_list(
         exchange,
         INVERTER.name,
         query,
         show_inverter,
-        only=lambda one: isinstance(one, InverterRequest) and one.generator.id == generator.id,
+        only=lambda request: (
+            isinstance(request, InverterRequest) and request.generator.id == generator.id
+        ),
     )
 
 
@@ -63,9 +65,9 @@ JobRoutes(
     show_inverter,
     JobTexts(
         job="training",
-        list="List the trainings of all generators' inverters, newest first.",
-        get="Return one training. With `Prefer: wait=N`, wait up to N seconds for its end.",
-        delete="Delete a training that has ended, and its inverter. Finished fits that use it stay; running ones fail.",
+        list="List the inverter trainings of all generators, newest first.",
+        get="Return an inverter training. With `Prefer: wait=N`, wait up to N seconds for its end.",
+        delete="Delete a training that has ended, and its inverter. Finished fits keep working; running ones fail.",
     ),
     delete=service.delete,
     prefix="/inverters",

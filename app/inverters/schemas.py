@@ -1,4 +1,4 @@
-"""What a caller sends to have an inverter trained, and what is answered about one."""
+"""The body of `POST /v1/generators/{id}/inverters`, and the view of an inverter."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
-from contracts.fits.fit import PinnedGenerator
+from contracts.generators.generator import PinnedGenerator
 from contracts.generators.inverters import (
     InverterManifest,
     InverterMetrics,
@@ -30,9 +30,9 @@ class InverterCreate(Model):
 
 
 class InverterView(JobEnvelope[InverterMetrics]):
-    """The training of an encoder that starts a generator's inversions; once it has succeeded, that encoder.
+    """The training of an inverter: an encoder that predicts the latent code of an image for one generator.
 
-    A fit takes the newest inverter of its generator, or the one whose `digest` it names.
+    A fit uses the newest inverter of its generator, or the one with the `digest` in its request.
     """
 
     kind: Literal["inverter"] = "inverter"
@@ -43,19 +43,19 @@ class InverterView(JobEnvelope[InverterMetrics]):
 
 
 def show_inverter(state: JobState, exchange: Exchange) -> InverterView:
-    """The answer about an inverter."""
+    """Return the view of an inverter."""
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, InverterRequest)
     assert isinstance(manifest, InverterManifest | None)
     links = exchange.links
     common = envelope(state, links)
     common["links"]["generator"] = links.resource("generators", request.generator.id)
-    made = manifest.inverter if manifest else None
+    inverter = manifest.inverter if manifest else None
     return InverterView.model_validate(
         {
             **common,
             **request.model_dump(include={"generator", "seed", "options"}),
             "metrics": manifest.metrics if manifest else None,
-            "digest": made.digest if made else None,
+            "digest": inverter.digest if inverter else None,
         }
     )

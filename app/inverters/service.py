@@ -1,4 +1,4 @@
-"""Has an inverter trained for a generator, finds and erases inverters. Knows no HTTP."""
+"""Queues the training of inverters, and deletes inverters. Knows no HTTP."""
 
 from app.generators import service as generators
 from app.http.idempotency import Created, idempotency_of
@@ -8,8 +8,8 @@ from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import now
 from contracts.errors.tree import InvalidRequest
-from contracts.fits.fit import PinnedGenerator
 from contracts.generators.families import family_of
+from contracts.generators.generator import PinnedGenerator
 from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.jobs import JobRef
 from state import keys, records
@@ -18,7 +18,7 @@ from state import keys, records
 def create(
     services: Services, tenant: str, generator_id: str, body: InverterCreate, *, key: str | None
 ) -> Created[JobState]:
-    """Queues a training, or finds the one that this Idempotency-Key has made.
+    """Queue a training, or return the one of the Idempotency-Key.
 
     Raises `NotFound`, `Gone`, `GeneratorNotReady`, or `InvalidRequest` for a family that has no inverters.
     """
@@ -43,23 +43,24 @@ def _pin(services: Services, tenant: str, generator_id: str) -> PinnedGenerator:
     family = family_of(generator, services.families)
     if not family.has_inverters:
         raise InvalidRequest(
-            f"Generators of family '{family.name}' are inverted without an inverter. Make a fit of '{generator_id}'"
-            " directly."
+            f"Generators of the family '{family.name}' need no inverter. Create a fit of '{generator_id}' directly."
         )
     return generators.pin(generator)
 
 
 def delete(services: Services, ref: JobRef) -> None:
-    """Erases a training that has ended, and the inverter it made: no later fit starts from it."""
+    """Delete a training that has ended, and its inverter, which later fits can no longer use."""
     request = records.read_request(services.store, ref, InverterRequest)
     manifest = records.read_manifest(services.store, ref, InverterManifest)
     if request is not None and manifest is not None:
-        _erase(services, request, manifest)
+        _delete_inverter(services, request, manifest)
     jobs.delete(services, ref)
 
 
-def _erase(services: Services, request: InverterRequest, manifest: InverterManifest) -> None:
-    """Removes the inverter, and its weights unless another one shares them: they lie under their digests."""
+def _delete_inverter(
+    services: Services, request: InverterRequest, manifest: InverterManifest
+) -> None:
+    """Delete an inverter, and its weights unless another inverter has them: equal weights are stored once."""
     if manifest.inverter is None:
         return
     tenant, generator_id = request.tenant, request.generator.id

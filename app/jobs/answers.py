@@ -1,4 +1,4 @@
-"""Builds the answer about a job: status code, `Retry-After`, a weak `ETag`, and the fields of every kind."""
+"""Builds the answer for a job: status code, `Retry-After`, a weak `ETag`, and the fields of every kind."""
 
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -14,12 +14,12 @@ from contracts.jobs import JobEnvelope
 
 V = TypeVar("V", bound=JobEnvelope[Any])
 
-_LONGEST_RETRY_SECONDS = 15
+_MAX_RETRY_SECONDS = 15
 _AGE_PER_RETRY_SECOND = 10
 
 
 def envelope(state: JobState, links: Links) -> dict[str, Any]:
-    """Return the fields of every job's answer, except kind, metrics and the fields of one kind."""
+    """Return the fields that all kinds of job have in their views, except `kind` and `metrics`."""
     request, manifest = state.record.request, state.record.manifest
     noun = state.ref.noun
     return {
@@ -41,7 +41,7 @@ def envelope(state: JobState, links: Links) -> dict[str, Any]:
 
 
 def with_status(response: Response, view: V) -> V:
-    """Set the status of the answer to a create or a cancel: 202 until the job has ended, then 200."""
+    """Set the status code after a create or a cancel: 202 until the job has ended, then 200."""
     if view.status.is_terminal:
         response.status_code = HTTPStatus.OK
     else:
@@ -51,7 +51,7 @@ def with_status(response: Response, view: V) -> V:
 
 
 def conditional(exchange: Exchange, view: V) -> V | Response:
-    """Return the answer to a read, or 304 when the caller has it already. The tag ignores links, which expire."""
+    """Return the view with its `ETag`, or 304 if the caller has it. The tag ignores links, because they expire."""
     response = exchange.response
     etag = f'W/"{digest_of(view.model_dump(mode="json", exclude={"links", "sheet"}))[:32]}"'
     response.headers["ETag"] = etag
@@ -64,6 +64,6 @@ def conditional(exchange: Exchange, view: V) -> V | Response:
 
 
 def _retry_after(view: JobEnvelope[Any]) -> int:
-    """Return the seconds until the caller should ask again: 1 for a new job, up to 15 for an old one."""
+    """Return the seconds until the next poll: 1 for a new job, up to 15 for an old one."""
     age = (now() - view.created_at).total_seconds()
-    return max(1, min(_LONGEST_RETRY_SECONDS, int(age / _AGE_PER_RETRY_SECOND)))
+    return max(1, min(_MAX_RETRY_SECONDS, int(age / _AGE_PER_RETRY_SECOND)))

@@ -1,6 +1,6 @@
-"""How the endpoints of every kind of job answer: create, get, list, cancel, events.
+"""The answers of the endpoints of every kind of job: create, get, list, cancel, events.
 
-`routing.py` makes routes of most of them. `show` turns a job's state into the answer of its kind.
+`routing.py` adds the routes. `show` turns a job's state into the view of its kind.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +16,7 @@ from app.http.paging import Page
 from app.http.requests import Exchange, PageQuery, ServicesDep, created, paged
 from app.jobs import service
 from app.jobs.answers import conditional, with_status
-from app.jobs.following import follow, has_every_event, wait_for_end
+from app.jobs.following import completed_event, find_ended, follow, wait_for_end
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import Model
@@ -36,22 +36,22 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=_EVENT
 
 
 class JobQuery(PageQuery):
-    """Which page of a list of jobs, and jobs of which status."""
+    """The query of a list of jobs."""
 
-    status: Annotated[JobStatus | None, Query(description="Only jobs of this status")] = None
+    status: Annotated[JobStatus | None, Query(description="Only jobs with this status")] = None
 
 
 class EventQuery(Model):
-    """Which events of a job."""
+    """The query of a list of events."""
 
     after: Annotated[
-        str | None, Query(pattern=_EVENT_ID, description="The id of the last event that you have")
+        str | None, Query(pattern=_EVENT_ID, description="Only events after the one with this id")
     ] = None
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100
 
 
 class EventPage(Model):
-    """Events of one job, oldest first. Ask again `after` the last one's id."""
+    """Events of one job, oldest first. For the next page, set `after` to the id of the last one."""
 
     items: tuple[Event, ...]
 
@@ -59,7 +59,7 @@ class EventPage(Model):
 async def answer_create(
     exchange: Exchange, job: Created[JobState], wait_seconds: int, show: Show[V]
 ) -> V:
-    """Answer 202 and the job, or 200 when it ended within `wait_seconds`."""
+    """Answer 202 with the job, or 200 if it ended within `wait_seconds`."""
     state = await wait_for_end(exchange.services, job.value, wait_seconds)
     view = await run_in_threadpool(show, state, exchange)
     return with_status(exchange.response, created(exchange, view, is_replay=job.is_replay))
@@ -68,7 +68,7 @@ async def answer_create(
 async def answer_get(
     exchange: Exchange, ref: JobRef, wait_seconds: int, show: Show[V]
 ) -> V | Response:
-    """Answer the job, or 304 when the caller has its present state. Raises `NotFound` or `Gone`."""
+    """Answer the job, or 304 if the caller has its current state. Raises `NotFound` or `Gone`."""
     state = await run_in_threadpool(service.find, exchange.services, ref)
     state = await wait_for_end(exchange.services, state, wait_seconds)
     return conditional(exchange, await run_in_threadpool(show, state, exchange))
@@ -97,7 +97,7 @@ def answer_list(
 
 
 def answer_cancel(exchange: Exchange, ref: JobRef, show: Show[V]) -> V:
-    """Answer 202 while the job stops, 200 and unchanged when it had ended. Raises `NotFound` or `Gone`."""
+    """Answer 202 while the job stops, or 200 if it had ended already. Raises `NotFound` or `Gone`."""
     state = service.cancel(exchange.services, ref)
     return with_status(exchange.response, show(state, exchange))
 
@@ -109,10 +109,10 @@ def list_events(services: Services, ref: JobRef, query: EventQuery) -> EventPage
 
 
 def live_events(ref_of: Callable[..., Awaitable[JobRef]]) -> Callable[..., Awaitable[EventStream]]:
-    """Return a dependency: the events, as they happen, of the job that the dependency `ref_of` names.
+    """Return a dependency that yields the events of a job as they happen. `ref_of` is the dependency for its reference.
 
-    It refuses before the first byte of the answer: it raises `NotFound` or `Gone`, and answers 204 to a listener that
-    reconnects after the end and has every event. A browser stops reconnecting then.
+    Errors are raised before the first byte of the answer: `NotFound`, `Gone`, and 204 for a listener that reconnects
+    after the end and has every event. A browser stops reconnecting at 204.
     """
 
     async def open_stream(
@@ -120,13 +120,20 @@ def live_events(ref_of: Callable[..., Awaitable[JobRef]]) -> Callable[..., Await
         services: ServicesDep,
         last_event_id: LastEventId = None,
     ) -> EventStream:
-        if await has_every_event(services, ref, last_event_id):
+        ended = await find_ended(services, ref, last_event_id)
+        if ended is None:
+            return _stream(follow(services, ref, last_event_id))
+        if last_event_id is not None:
             raise HTTPException(HTTPStatus.NO_CONTENT)
-        return _stream(services, ref, last_event_id)
+        return _stream(_only(completed_event(ended)))
 
     return open_stream
 
 
-async def _stream(services: Services, ref: JobRef, after: str | None) -> EventStream:
-    async for event in follow(services, ref, after):
+async def _only(event: Event) -> AsyncIterator[Event]:
+    yield event
+
+
+async def _stream(events: AsyncIterator[Event]) -> EventStream:
+    async for event in events:
         yield ServerSentEvent(id=event.id, event=event.type, data=event)

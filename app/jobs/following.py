@@ -1,4 +1,4 @@
-"""Follows one job over time: live events, and the wait for its end."""
+"""Follows one job over time: its live events, and the wait for its end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,9 +14,9 @@ from contracts.jobs import JobRef
 
 
 async def follow(services: Services, ref: JobRef, after: str | None) -> AsyncIterator[Event]:
-    """Yield the job's events after `after`, as they happen; the last one is `completed`.
+    """Yield the events of a job after the one with id `after`, as they happen. The last one is `completed`.
 
-    When Redis has lost the end, it is read from the store, so no listener waits for ever.
+    When Redis has lost the last event, it is made from the store, so the stream always ends.
     """
     last = after or FIRST
     async for event in services.listener.follow(ref, last):
@@ -29,20 +29,24 @@ async def follow(services: Services, ref: JobRef, after: str | None) -> AsyncIte
         else:
             state = await run_in_threadpool(service.find, services, ref)
             if state.status.is_terminal:
-                yield _completed(state, last)
+                yield completed_event(state, last)
                 return
 
 
-async def has_every_event(services: Services, ref: JobRef, after: str | None) -> bool:
-    """Return whether a listener reconnects after the end and has every event."""
+async def find_ended(services: Services, ref: JobRef, after: str | None) -> JobState | None:
+    """Return the state of a job that has ended and has no event after `after`, else None.
+
+    A built-in generator never had events, and Redis may have lost those of other jobs. Raises `NotFound` or `Gone`.
+    """
     state = await run_in_threadpool(service.find, services, ref)
-    if after is None or not state.status.is_terminal:
-        return False
-    return not await run_in_threadpool(services.ledger.events, ref, after, 1)
+    if not state.status.is_terminal:
+        return None
+    has_events = await run_in_threadpool(services.ledger.events, ref, after or FIRST, 1)
+    return None if has_events else state
 
 
 async def wait_for_end(services: Services, state: JobState, seconds: int) -> JobState:
-    """Return the job when it has ended, or its state after `seconds`."""
+    """Return the state of a job at its end, or after `seconds`."""
     if seconds == 0 or state.status.is_terminal:
         return state
     try:
@@ -54,7 +58,8 @@ async def wait_for_end(services: Services, state: JobState, seconds: int) -> Job
     return await run_in_threadpool(service.find, services, state.ref)
 
 
-def _completed(state: JobState, last: str) -> Event:
+def completed_event(state: JobState, event_id: str = FIRST) -> Event:
+    """Return the last event of a job that has ended. A listener that resumes after `event_id` has all events."""
     manifest = state.record.manifest
     at = manifest.finished_at if manifest else now()
-    return Event(id=last, type="completed", at=at, data={"status": state.status.value})
+    return Event(id=event_id, type="completed", at=at, data={"status": state.status.value})

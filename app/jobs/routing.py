@@ -1,6 +1,6 @@
-"""The routes that jobs of every kind share: list, get, cancel, delete, and events as a page or as they happen.
+"""The routes of every kind of job: list, get, cancel, delete, and events as a list or a live stream.
 
-A room adds its own POST and whatever else it has. Names of operations and parameters follow from the kind.
+Each room adds its own POST and further routes. Names of operations and parameters are derived from the kind.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,7 +37,7 @@ RefOf = Callable[..., Awaitable[JobRef]]
 
 @dataclass(frozen=True)
 class JobTexts:
-    """Descriptions of the shared operations, for the description of the API. `job` completes "Ask the ... to stop"."""
+    """The descriptions of the shared operations in the OpenAPI document. `job` is the noun in "Cancel the ..."."""
 
     job: str
     list: str
@@ -47,9 +47,9 @@ class JobTexts:
 
 @dataclass(frozen=True)
 class JobRoutes(Generic[V]):
-    """What the shared routes of one kind need: its answer, how to show a job, how to delete one, and texts.
+    """The shared routes of one kind: its view, the functions that show and delete a job, and its texts.
 
-    `prefix` stands before every address, where the router does not have it.
+    `prefix` is the first part of every path, if the router has none.
     """
 
     kind: Kind
@@ -60,13 +60,13 @@ class JobRoutes(Generic[V]):
     prefix: str = ""
 
     def add_to(self, router: APIRouter) -> None:
-        """Add the routes to the router of a room."""
+        """Add the routes to a router."""
         reference = ref_of(self.kind)
         self._add_reads(router, reference)
         self._add_changes(router, reference)
         self._add_events(router, reference)
 
-    def _address(self, rest: str = "") -> str:
+    def _path(self, rest: str = "") -> str:
         return f"{self.prefix}/{{{self.kind.name}_id}}{rest}"
 
     def _add_reads(self, router: APIRouter, reference: RefOf) -> None:
@@ -80,7 +80,7 @@ class JobRoutes(Generic[V]):
             return answer_list(exchange, self.kind.name, query, self.show)
 
         @router.get(
-            self._address(),
+            self._path(),
             name=f"get_{self.kind.name}",
             description=self.texts.get,
             response_model=self.view,
@@ -94,9 +94,9 @@ class JobRoutes(Generic[V]):
 
     def _add_changes(self, router: APIRouter, reference: RefOf) -> None:
         @router.post(
-            self._address("/cancel"),
+            self._path("/cancel"),
             name=f"cancel_{self.kind.name}",
-            description=f"Ask the {self.texts.job} to stop: 202 while it stops, 200 and unchanged when it had ended.",
+            description=f"Cancel the {self.texts.job}. The answer is 202 while it stops, 200 if it had ended already.",
             status_code=HTTPStatus.ACCEPTED,
             response_model=self.view,
         )
@@ -104,7 +104,7 @@ class JobRoutes(Generic[V]):
             return answer_cancel(exchange, ref, self.show)
 
         @router.delete(
-            self._address(),
+            self._path(),
             name=f"delete_{self.kind.name}",
             description=self.texts.delete,
             status_code=HTTPStatus.NO_CONTENT,
@@ -114,7 +114,7 @@ class JobRoutes(Generic[V]):
 
     def _add_events(self, router: APIRouter, reference: RefOf) -> None:
         @router.get(
-            self._address("/events"),
+            self._path("/events"),
             name=f"list_{self.kind.name}_events",
             description=f"List the events of the {self.texts.job}, oldest first.",
         )
@@ -126,10 +126,10 @@ class JobRoutes(Generic[V]):
             return list_events(services, ref, query)
 
         @router.get(
-            self._address("/events/live"),
+            self._path("/events/live"),
             name=f"follow_{self.kind.name}",
-            description="Send the same events as they happen, as server-sent events. Resumes after `Last-Event-ID`,"
-            " ends with `completed`.",
+            description="Stream the events as server-sent events, as they happen. The stream resumes after"
+            " `Last-Event-ID` and ends with `completed`.",
             response_class=EventSourceResponse,
         )
         async def follow_job(
@@ -140,11 +140,11 @@ class JobRoutes(Generic[V]):
 
 
 def ref_of(kind: Kind) -> RefOf:
-    """Return the dependency that reads the reference of a job from the address."""
+    """Return the dependency that reads the reference of a job from the path."""
 
     async def reference(job_id: str, tenant: TenantDep) -> JobRef:
         return JobRef(tenant=tenant, id=job_id)
 
-    # The type of the ids is known at run time only: FastAPI reads it from here.
+    # FastAPI reads the type of the id from here, because it is known at run time only.
     reference.__annotations__["job_id"] = Annotated[kind.id_type, Path(alias=f"{kind.name}_id")]
     return reference

@@ -30,7 +30,7 @@ R = TypeVar("R", bound=Request)
 
 @dataclass(frozen=True)
 class JobState:
-    """The present state of a job: the facts of the store, and what Redis adds until it has ended."""
+    """The current state of a job: its records in the store, and its live data in Redis until it has ended."""
 
     ref: JobRef
     record: JobRecord
@@ -53,14 +53,16 @@ def create(
     calls: Callable[[R], Iterable[Call]] | None = None,
     lock_ttl: timedelta = RESERVING,
 ) -> Created[JobState]:
-    """Store the request that `resolve` returns and queue its first `calls`, or find the job of the Idempotency-Key.
+    """Store the request that `resolve` returns and queue its first `calls`, or return the job of the Idempotency-Key.
 
-    Without `calls`, one call does the whole job. Raises what `resolve` and `create_once` raise; then nothing is stored.
+    Without `calls`, one call does the whole job. After an error of `resolve` or `create_once` nothing is stored.
     """
 
     def make(job_id: str) -> Request:
         request = resolve(JobRef(tenant=tenant, id=job_id))
-        _submit(services, request, lambda: calls(request) if calls else _whole(services, request))
+        _submit(
+            services, request, lambda: calls(request) if calls else _job_calls(services, request)
+        )
         return request
 
     created = create_once(
@@ -68,15 +70,15 @@ def create(
         tenant,
         kind,
         idempotency,
-        find=lambda job_id: _find_earlier(services, JobRef(tenant=tenant, id=job_id)),
+        find=lambda job_id: _find_existing(services, JobRef(tenant=tenant, id=job_id)),
         make=make,
         lock_ttl=lock_ttl,
     )
-    return Created(_fresh(created.value), is_replay=created.is_replay)
+    return Created(_new_state(created.value), is_replay=created.is_replay)
 
 
 def find(services: Services, ref: JobRef) -> JobState:
-    """Return the present state of a job. Raises `NotFound`, or `Gone` when it was deleted."""
+    """Return the current state of a job. Raises `NotFound`, or `Gone` when it was deleted."""
     record = records.read_job(services.store, services.kinds, ref)
     if record is None:
         raise _absence(services, ref)
@@ -120,26 +122,26 @@ def list_page(
 
 
 def cancel(services: Services, ref: JobRef) -> JobState:
-    """Ask a job to stop. Changes nothing when it has ended, or was asked before."""
+    """Cancel a job. Changes nothing when it has ended or is cancelled already."""
     state = find(services, ref)
     if state.status.is_terminal or state.status is JobStatus.CANCELLING:
         return state
     records.create(services.store, keys.job_cancel(ref), Cancellation(requested_at=now()))
     state = find(services, ref)
-    if not state.status.is_terminal:  # it may have ended meanwhile: no event follows the end
-        services.ledger.status(ref, JobStatus.CANCELLING)
+    if not state.status.is_terminal:  # it may have ended since: no event follows the end
+        services.ledger.publish_status(ref, JobStatus.CANCELLING)
     return state
 
 
 def delete(services: Services, ref: JobRef) -> None:
     """Delete a job that has ended; its tombstone stays. Safe to repeat. Raises `JobNotFinished`."""
     if records.is_deleted(services.store, ref):
-        _erase(services, ref)
+        _delete_objects(services, ref)
         return
     state = find(services, ref)
     if not state.status.is_terminal:
         raise JobNotFinished(ref.id, state.status)
-    _erase(services, ref)
+    _delete_objects(services, ref)
 
 
 def events(services: Services, ref: JobRef, *, after: str | None, limit: int) -> list[Event]:
@@ -149,7 +151,7 @@ def events(services: Services, ref: JobRef, *, after: str | None, limit: int) ->
 
 
 def _submit(services: Services, request: Request, calls: Callable[[], Iterable[Call]]) -> None:
-    """Store a request, then list and queue it. The job exists from the moment its request is stored.
+    """Store a request, then list and queue it. The job exists as soon as its request is stored.
 
     When Redis fails after that, the reconciler finds the request in the store and queues it.
     """
@@ -157,32 +159,32 @@ def _submit(services: Services, request: Request, calls: Callable[[], Iterable[C
     records.create(services.store, keys.job_request(ref), request)
     try:
         services.ledger.index_add(ref.tenant, ref.noun, [ref.id])
-        services.ledger.status(ref, JobStatus.QUEUED)
+        services.ledger.publish_status(ref, JobStatus.QUEUED)
         for call in calls():
             services.queueing.put(call)
     except redis.RedisError as error:
         log.warning("stored but not queued", job=str(ref), error=str(error))
 
 
-def _whole(services: Services, request: Request) -> list[Call]:
-    """Return the one call of a job that is one piece of work."""
+def _job_calls(services: Services, request: Request) -> list[Call]:
+    """Return the one call that does a whole job."""
     return [job_call(services.kinds, request, services.ledger.next_attempt(request.ref))]
 
 
-def _find_earlier(services: Services, ref: JobRef) -> Request | None:
-    """Return the request that is stored under a reserved id. Raises `Gone` when it was deleted since."""
+def _find_existing(services: Services, ref: JobRef) -> Request | None:
+    """Return the request of a reserved id, or None when it was never stored. Raises `Gone` when it was deleted."""
     request = records.read_request(services.store, ref, services.kinds.of(ref).request)
     if request is None and records.is_deleted(services.store, ref):
         raise Gone(ref.kind, ref.id)
     return request
 
 
-def _fresh(request: Request) -> JobState:
-    """Return the state of a new job. It depends on the request alone, so a replay gives the same answer."""
+def _new_state(request: Request) -> JobState:
+    """Return the state of a new job. It depends only on the request, so a replay gets the same answer."""
     return JobState(request.ref, JobRecord(request, None, None), Live())
 
 
-def _erase(services: Services, ref: JobRef) -> None:
+def _delete_objects(services: Services, ref: JobRef) -> None:
     records.delete_objects(
         services.store,
         keys.job_prefix(ref),
@@ -193,9 +195,8 @@ def _erase(services: Services, ref: JobRef) -> None:
         services.ledger.forget(ref)
         OnDemandLedger(services.ledger).forget(str(ref))
         services.ledger.index_remove(ref.tenant, ref.noun, ref.id)
-    except (
-        redis.RedisError
-    ) as error:  # its disk may be full; lists skip ids that the store does not have
+    except redis.RedisError as error:
+        # The disk of Redis may be full. Lists skip ids that the store does not have.
         log.warning("deleted but still in the index", job=str(ref), error=str(error))
 
 

@@ -116,7 +116,7 @@ def delete(services: Services, tenant: str, labelset_id: str) -> None:
     # A deleted labelset has a tombstone; without one it must exist.
     if services.store.head(tombstone_key) is None:
         find(services, tenant, labelset_id)
-    prefix = keys.thing_prefix(tenant, "labelsets", labelset_id)
+    prefix = keys.resource_prefix(tenant, "labelsets", labelset_id)
     records.delete_objects(
         services.store,
         prefix,
@@ -183,7 +183,9 @@ def _store(
         records.write(services.store, keys.manifest(tenant, "labelsets", labelset_id), manifest)
     except BaseException:
         # Nothing refers to these objects without a manifest.
-        for info in list(services.store.list(keys.thing_prefix(tenant, "labelsets", labelset_id))):
+        for info in list(
+            services.store.list(keys.resource_prefix(tenant, "labelsets", labelset_id))
+        ):
             services.store.delete(info.key)
         raise
     _add_to_index(services, manifest)

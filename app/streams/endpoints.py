@@ -1,4 +1,4 @@
-"""`/v1/streams`: labelled samples without an end, each shard rendered when somebody is about to need it."""
+"""`/v1/streams`: endless labelled samples in shards, rendered shortly before a reader needs them."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -39,7 +39,7 @@ async def _ref(stream_id: StreamId, tenant: TenantDep) -> StreamRef:
 RefDep = Annotated[StreamRef, Depends(_ref)]
 
 
-async def _open(services: Services, ref: StreamRef, shard: int) -> StreamRequest:
+async def _find(services: Services, ref: StreamRef, shard: int) -> StreamRequest:
     request = await run_in_threadpool(service.find, services, ref)
     service.check_shard(request, shard)
     return request
@@ -48,16 +48,16 @@ async def _open(services: Services, ref: StreamRef, shard: int) -> StreamRequest
 async def _record(
     *,
     stream_id: StreamId,
-    shard: Annotated[int, Path(ge=0, description="Which shard, from 0: any, in any order")],
+    shard: Annotated[int, Path(ge=0, description="The index of the shard, from 0, in any order")],
     wait: Annotated[
         int,
-        Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for a shard that is absent"),
+        Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait while the shard is rendered"),
     ] = MAX_WAIT_SECONDS,
     services: ServicesDep,
     tenant: TenantDep,
 ) -> ShardRecord:
-    """The record of the shard that is asked for, once it has been rendered."""
-    request = await _open(services, StreamRef(tenant=tenant, id=stream_id), shard)
+    """Return the record of the requested shard, once it is rendered."""
+    request = await _find(services, StreamRef(tenant=tenant, id=stream_id), shard)
     return await wait_for_shard(services, request, shard, wait)
 
 
@@ -68,33 +68,33 @@ RecordDep = Annotated[ShardRecord, Depends(_record)]
 def create_stream(
     body: StreamCreate, exchange: ExchangeDep, idempotency_key: IdempotencyKey = None
 ) -> StreamView:
-    """Checks everything and stores the request. Nothing is rendered until somebody reads."""
-    made = service.create(exchange.services, exchange.tenant, body, idempotency_key)
-    return created(exchange, show_stream(made.value, exchange.links), is_replay=made.is_replay)
+    """Create a stream. Shards are rendered when they are read, so nothing is queued yet."""
+    stream = service.create(exchange.services, exchange.tenant, body, idempotency_key)
+    return created(exchange, show_stream(stream.value, exchange.links), is_replay=stream.is_replay)
 
 
 @router.get("")
 def list_streams(exchange: ExchangeDep, query: Annotated[PageQuery, Query()]) -> Page[StreamView]:
-    """The streams, newest first."""
-    found = service.list_page(
+    """List the streams, newest first."""
+    page = service.list_page(
         exchange.services,
         exchange.tenant,
         limit=query.limit,
         after=query.after,
         show=lambda stream: show_stream(stream, exchange.links),
     )
-    return paged(exchange, found)
+    return paged(exchange, page)
 
 
 @router.get("/{stream_id}")
 def get_stream(ref: RefDep, services: ServicesDep, links: LinksDep) -> StreamView:
-    """One stream: what its samples are decided by."""
+    """Return one stream: the settings that decide its samples."""
     return show_stream(service.find(services, ref), links)
 
 
 @router.delete("/{stream_id}", status_code=HTTPStatus.NO_CONTENT)
 def delete_stream(ref: RefDep, services: ServicesDep) -> None:
-    """Erases a stream and its shards. One of the same fit and seed has the same samples."""
+    """Delete a stream and its shards. Another stream with the same fit and settings has the same samples."""
     service.delete(services, ref)
 
 
@@ -104,14 +104,14 @@ def delete_stream(ref: RefDep, services: ServicesDep) -> None:
     response_class=RedirectResponse,
 )
 async def read_shard(record: RecordDep, links: LinksDep) -> RedirectResponse:
-    """Any shard at any time: 307 to its signed link. An absent one is rendered at once; 503 when that takes longer."""
-    headers = {"Cache-Control": "no-store"}  # the link ages, and the shard may be swept
+    """Redirect (307) to the signed link of a shard. A missing shard is rendered; 503 when `wait` is not enough."""
+    headers = {"Cache-Control": "no-store"}  # the link expires, and the shard may be swept
     return RedirectResponse(links.file(record.tar).url, headers=headers)
 
 
 @router.get("/{stream_id}/shards/{shard}/record")
 async def get_shard_record(record: RecordDep, links: LinksDep) -> ShardView:
-    """The same, but told: digest, size and link of the shard, so that a reader can verify what it fetches."""
+    """Return size, digest and signed link of a shard, so that a reader can verify it. Renders a missing shard."""
     return show_shard(record, links)
 
 
@@ -120,16 +120,16 @@ async def read_tar(
     *,
     ref: RefDep,
     services: ServicesDep,
-    start: Annotated[int, Query(ge=0, description="The first shard")] = 0,
+    start: Annotated[int, Query(ge=0, description="The index of the first shard")] = 0,
     shards: Annotated[
-        int | None, Query(ge=1, description="How many shards; without it, there is no end")
+        int | None, Query(ge=1, description="The number of shards; endless without it")
     ] = None,
 ) -> StreamingResponse:
-    """Shard after shard as one tar, rendered only as fast as it is read: for `curl | tar` and loaders that read a pipe.
+    """Return the shards as one tar, for `curl | tar` and loaders that read a pipe. Shards are rendered as it is read.
 
-    Only the first shard can be refused; what fails later breaks the connection off.
+    Only an error of the first shard has a status code. A later error closes the connection.
     """
-    request = await _open(services, ref, start)
+    request = await _find(services, ref, start)
     first = await wait_for_shard(services, request, start, MAX_WAIT_SECONDS)
     stop = request.num_shards if shards is None else min(start + shards, request.num_shards)
     body = endless_tar(services, request, range(start, stop), first)

@@ -1,4 +1,4 @@
-"""What a caller sends to make a stream, and what is answered about one."""
+"""The body of `POST /v1/streams`, and the view of a stream."""
 
 from typing import Literal
 
@@ -30,9 +30,9 @@ class StreamCreate(RecipeCreate):
 
 
 class StreamView(Model):
-    """A stream of labelled samples: shard k, for any k below `num_shards`, is rendered when it is asked for.
+    """A stream of labelled samples. Shard k, for any k below `num_shards`, is rendered when it is requested.
 
-    Shard k holds the samples k x `shard_size` and following: the same ones whenever and however often it is read.
+    Shard k has `shard_size` samples from index k x `shard_size`. They are the same each time it is read.
     """
 
     id: str
@@ -51,12 +51,14 @@ class StreamView(Model):
 
 
 def show_stream(request: StreamRequest, links: Links) -> StreamView:
-    """The answer about a stream."""
-    own = request.model_dump(exclude={"tenant", "idempotency"})
+    """Return the view of a stream."""
+    fields = request.model_dump(exclude={"tenant", "idempotency"})
     addresses = {
         "self": links.resource("streams", request.id),
         "shard": links.resource("streams", request.id, "shards", "{k}"),
         "record": links.resource("streams", request.id, "shards", "{k}", "record"),
         "tar": links.resource("streams", request.id, "tar"),
     }
-    return StreamView.model_validate({**own, "num_shards": request.num_shards, "links": addresses})
+    return StreamView.model_validate(
+        {**fields, "num_shards": request.num_shards, "links": addresses}
+    )

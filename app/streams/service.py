@@ -1,6 +1,6 @@
-"""Decide whether a stream can be created, and which shards are rendered for its readers.
+"""Creates, lists and deletes streams, and queues the shards that readers need. Knows no HTTP.
 
-Knows no HTTP. Only readers have shards rendered: creating a stream queues nothing.
+Only a reader's request queues shards; a create queues nothing.
 """
 
 from collections.abc import Callable
@@ -34,10 +34,10 @@ T = TypeVar("T")
 def create(
     services: Services, tenant: str, body: StreamCreate, key: str | None
 ) -> Created[StreamRequest]:
-    """Create a stream, or return the one that this Idempotency-Key has created."""
+    """Create a stream, or return the one of the Idempotency-Key. Raises `InvalidRequest` or `FitNotReady`."""
     idempotency = idempotency_of(key, "streams", body.model_dump(mode="json"))
 
-    def find_earlier(stream_id: str) -> StreamRequest | None:
+    def find_existing(stream_id: str) -> StreamRequest | None:
         with suppress(NotFound):
             return find(services, StreamRef(tenant=tenant, id=stream_id))
         return None
@@ -48,11 +48,11 @@ def create(
         records.create(services.store, keys.stream_request(ref), request)
         try:
             services.ledger.index_add(tenant, "streams", [ref.id])
-        except redis.RedisError as error:  # the stream is stored; only the list lacks it
+        except redis.RedisError as error:  # the stream exists; only the list does not have it
             log.warning("stored but not listed", stream=str(ref), error=str(error))
         return request
 
-    return create_once(services, tenant, "stream", idempotency, find=find_earlier, make=make)
+    return create_once(services, tenant, "stream", idempotency, find=find_existing, make=make)
 
 
 def find(services: Services, ref: StreamRef) -> StreamRequest:
@@ -106,11 +106,11 @@ def check_shard(request: StreamRequest, index: int) -> None:
         raise InvalidRequest.at("shard", detail)
 
 
-def ask(services: Services, request: StreamRequest, index: int) -> ShardRecord | None:
-    """Return the shard's record, or None after the shard was queued ahead of all look-ahead shards.
+def request_shard(services: Services, request: StreamRequest, index: int) -> ShardRecord | None:
+    """Return the record of a shard, or None after queueing the shard ahead of all look-ahead shards.
 
-    Also queues the shards that follow. Raises `ShardFailed`, `Gone` when the stream was deleted, and
-    `redis.RedisError` when the shard is absent and Redis does not answer; a rendered shard needs no Redis.
+    Also queues the next shards. Raises `ShardFailed`, `Gone` when the stream was deleted, and `redis.RedisError` when
+    the shard is not rendered and Redis does not answer. A rendered shard needs no Redis.
     """
     services.tenants.check(request.tenant)  # an endless tar may outlive the tenant's permission
     shard = StreamShardRef(stream=request.ref, index=index)
@@ -135,9 +135,9 @@ def _note_request(services: Services, shard: StreamShardRef) -> None:
 
 
 def _look_ahead(services: Services, request: StreamRequest, index: int) -> None:
-    """Queue the next shards behind everything else.
+    """Queue the next shards at the end of the queue.
 
-    Not before the filter's pilot is measured: each of them would measure it again.
+    Queues none before the filter's pilot is measured: otherwise each shard would measure it.
     """
     claims = OnDemandLedger(services.ledger).claims(str(request.ref))
     ahead = shards_ahead(

@@ -1,4 +1,4 @@
-"""The wait for a shard of a stream, and the stream as one endless tar."""
+"""The wait for a shard of a stream, and a stream as one tar."""
 
 from collections.abc import AsyncIterator
 from functools import partial
@@ -18,37 +18,43 @@ from state.store import Store
 
 _BLOCK_BYTES = 512
 _LAST_RECORD_BYTES = 10_240
-"""A tar ends with two blocks of zeros, padded with zeros until its size is a multiple of this."""
+"""A tar ends with two blocks of zeros, padded with zeros to a multiple of this size."""
 END_OF_ARCHIVE = bytes(2 * _BLOCK_BYTES)
 
 
 async def wait_for_shard(
     services: Services, request: StreamRequest, index: int, seconds: float
 ) -> ShardRecord:
-    """Return the record of a shard; have the shard rendered when it is absent.
+    """Return the record of a shard, once it is rendered.
 
     Raises `ShardNotReady` after `seconds`, `ShardFailed`, and `Gone`.
     """
     shard = StreamShardRef(stream=request.ref, index=index)
-    ask = partial(service.ask, services, request, index)
-    return await on_demand.wait(services, STREAM_SHARDS, shard, ask=ask, seconds=seconds)
+    request_item = partial(service.request_shard, services, request, index)
+    return await on_demand.wait(
+        services, STREAM_SHARDS, shard, request_item=request_item, seconds=seconds
+    )
 
 
 async def endless_tar(
     services: Services, request: StreamRequest, shards: range, first: ShardRecord
 ) -> AsyncIterator[bytes]:
-    """Yield the samples of shard after shard as one tar.
+    """Yield the samples of some shards as one tar.
 
-    `first` is the record of the first shard. Each other shard is requested when the one before it has been read.
+    `first` is the record of the first shard. Each further shard is requested once the previous one has been read.
     """
     for index in shards:
-        record = first if index == shards.start else await _retry(services, request, index)
+        record = (
+            first if index == shards.start else await _wait_without_limit(services, request, index)
+        )
         async for chunk in _contents(services.store, record.tar):
             yield chunk
     yield END_OF_ARCHIVE
 
 
-async def _retry(services: Services, request: StreamRequest, index: int) -> ShardRecord:
+async def _wait_without_limit(
+    services: Services, request: StreamRequest, index: int
+) -> ShardRecord:
     while True:
         try:
             return await wait_for_shard(services, request, index, MAX_WAIT_SECONDS)
@@ -57,9 +63,9 @@ async def _retry(services: Services, request: StreamRequest, index: int) -> Shar
 
 
 async def _contents(store: Store, tar: Artefact) -> AsyncIterator[bytes]:
-    """Yield a shard without its end of archive. A chunk is read once the one before it has been sent.
+    """Yield a shard's tar without its end-of-archive record. Each chunk is read once the previous one is sent.
 
-    One GET reads it all, because some S3 servers (rclone's) do not serve ranges reliably.
+    One GET reads the whole shard, because some S3 servers (rclone) do not serve ranges reliably.
     """
     chunks, held = store.stream(tar.key), b""
     while chunk := await run_in_threadpool(next, chunks, b""):
@@ -71,6 +77,6 @@ async def _contents(store: Store, tar: Artefact) -> AsyncIterator[bytes]:
 
 
 def _without_end(tail: bytes) -> bytes:
-    """Cut the last record off where its zeros begin. The last file of a shard is JSON, so no zero belongs to it."""
+    """Return the tail of a tar without its zero blocks. The last file is JSON, so its content ends without zeros."""
     used = len(tail.rstrip(b"\0"))
     return tail[: -(-used // _BLOCK_BYTES) * _BLOCK_BYTES]

@@ -23,7 +23,7 @@ from contracts.uploads import UploadClaim, UploadManifest
 from state import keys, records
 from state.settings import MiB
 from state.spooling import spool_folder
-from state.uploads import delete_upload, uploaded
+from state.uploads import delete_upload, uploaded_bytes
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ async def receive(services: Services, upload: Upload, chunks: AsyncIterator[byte
     with spool_folder() as folder:
         path = folder / "content"
         await _spool(upload.manifest, chunks, path)
-        await run_in_threadpool(services.store.put, uploaded(upload.manifest).key, path)
+        await run_in_threadpool(services.store.put, uploaded_bytes(upload.manifest).key, path)
 
 
 def keep(services: Services, tenant: str, file: IO[bytes], measured: Measured) -> str:
@@ -111,7 +111,7 @@ def keep(services: Services, tenant: str, file: IO[bytes], measured: Measured) -
     records.write(services.store, keys.manifest(tenant, "uploads", manifest.id), manifest)
     # The manifest first: an upload without bytes is incomplete, bytes without a manifest are lost.
     file.seek(0)
-    services.store.put(uploaded(manifest).key, file)
+    services.store.put(uploaded_bytes(manifest).key, file)
     return manifest.id
 
 
@@ -125,14 +125,14 @@ def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> Artef
     if upload.received_bytes < announced:
         raise UploadIncomplete(upload_id, upload.received_bytes, announced)
     if upload.received_bytes > announced:
-        services.store.delete(uploaded(upload.manifest).key)
+        services.store.delete(uploaded_bytes(upload.manifest).key)
         raise InvalidUpload(_too_many(announced))
     # `create` returns an existing claim instead of replacing it, so only one job gets the upload.
     claimed = UploadClaim(job=job_id)
     stored = records.create(services.store, keys.upload_claim(tenant, upload_id), claimed)
     if stored != claimed:
         raise UploadUsed(upload_id, stored.job)
-    return uploaded(upload.manifest)
+    return uploaded_bytes(upload.manifest)
 
 
 def delete(services: Services, tenant: str, upload_id: str) -> None:
@@ -148,7 +148,7 @@ def _read(services: Services, tenant: str, upload_id: str) -> UploadManifest | N
 
 
 def _state(services: Services, manifest: UploadManifest) -> Upload:
-    info = services.store.head(uploaded(manifest).key)
+    info = services.store.head(uploaded_bytes(manifest).key)
     claimed = records.read(
         services.store, keys.upload_claim(manifest.tenant, manifest.id), UploadClaim
     )

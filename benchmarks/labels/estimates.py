@@ -31,7 +31,7 @@ from workers.codecs.registry import TASKS
 from workers.fitting.estimates import estimate
 from workers.fitting.pairs import Pairs
 from workers.fitting.scoring import Scorer
-from workers.fitting.tasks import Trainer
+from workers.fitting.trainer import Trainer
 from workers.runtime.micro_batches import MicroBatches
 
 SCHEMA = LabelSchema.model_validate(MASKS_SCHEMA | OTHER_SCHEMAS)
@@ -111,7 +111,7 @@ def main() -> None:
         trainer = _trainer(generator, labelled, seed=draw)
         estimated = estimate(trainer, _ignore)
         assert estimated is not None
-        ensemble = trainer.train(trainer.wanted, _ignore)
+        ensemble = trainer.train(trainer.options, _ignore)
         measured = _score(LabelGenerator(generator, ensemble), heldout)
         predicted.append(Figures.of(estimated))
         true.append(Figures.of(measured))
@@ -148,7 +148,7 @@ def _trainer(generator: Generator, labelled: Portraits, *, seed: int) -> Trainer
         generator=generator,
         pairs=labelled.pairs,
         codes=labelled.ws,
-        wanted=ensemble_options(),
+        options=ensemble_options(),
         seed=seed,
         micro_batches=MicroBatches(MICRO_BATCH),
         digest="",

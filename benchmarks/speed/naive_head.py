@@ -9,10 +9,10 @@ from torch.nn import functional as F
 
 from models.arrays import Taps
 from models.labels.ensemble import Ensemble
-from models.tasks.ballot import Ballot
+from models.tasks.ensemble_votes import EnsembleVotes
 
 
-def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> Ballot:
+def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> EnsembleVotes:
     """Return the members' votes for every task, like `LabelGenerator.label`, in the precision of the ensemble.
 
     Votes are accumulated in float32 or higher.
@@ -24,7 +24,7 @@ def naive_label(ensemble: Ensemble, taps: Taps, label_px: tuple[int, int]) -> Ba
     ]
     columns = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
     flat = columns.reshape(1, -1, columns.shape[-1])
-    return Ballot(ensemble.config.tasks, label_px).count(
+    return EnsembleVotes(ensemble.config.tasks, label_px).count(
         _member(ensemble, member, flat)
         .unflatten(1, columns.shape[:3])[0]
         .permute(0, 3, 1, 2)

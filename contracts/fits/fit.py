@@ -1,7 +1,7 @@
 """A fit: the job that makes a label generator, and that label generator once it has succeeded.
 
-Stored: `FitRequest`, with every default and preset of `fit_options.py` resolved. Out: `FitManifest`, with what
-`fit_metrics.py` says of it.
+In: `FitRequest`, with all defaults and presets of `contracts/fits/options.py` resolved. Out: `FitManifest`, with the
+metrics of `contracts/fits/metrics.py`.
 """
 
 from typing import Literal
@@ -9,19 +9,10 @@ from typing import Literal
 from contracts.base import Artefact, Model, Seed, Sha256
 from contracts.fits.metrics import FitMetrics
 from contracts.fits.options import ResolvedFitOptions
-from contracts.generators.generator import Weights
-from contracts.ids import FitId, GeneratorId, LabelsetId
+from contracts.generators.generator import PinnedGenerator, Weights
+from contracts.ids import FitId, LabelsetId
 from contracts.jobs import JobManifest, Request
 from contracts.schemas import LabelSchema
-
-
-class PinnedGenerator(Model):
-    """The generator of a fit, by id and digest, with its weights."""
-
-    id: GeneratorId
-    digest: Sha256
-    height_px: int
-    width_px: int
 
 
 class PinnedLabelset(Model):
@@ -32,7 +23,7 @@ class PinnedLabelset(Model):
 
 
 class FitRequest(Request):
-    """`fits/{id}/request.json`: a fit as it will be run, whatever changes around it."""
+    """`fits/{id}/request.json`: everything that decides the result of a fit."""
 
     kind: Literal["fit"] = "fit"
     id: FitId
@@ -47,10 +38,10 @@ class FitRequest(Request):
 
 
 class FitManifest(JobManifest):
-    """`fits/{id}/manifest.json`. A success names one attempt and pins what it made.
+    """`fits/{id}/manifest.json`. A fit that succeeded names one attempt and pins its artefacts.
 
-    `digest` is that of the label generator: what a batch pins. `sheet` is a PNG for people: each image,
-    its reconstruction, its label and the prediction.
+    `digest` is the digest of the label generator, which batches pin. `sheet` is a PNG for people: each image, its
+    reconstruction, its label and the prediction.
     """
 
     kind: Literal["fit"] = "fit"

@@ -86,7 +86,7 @@ class Estimate(TaskMetrics):
     """Cross-validated label quality: every image is scored by a smaller ensemble trained on the other folds.
 
     A class in fewer than two images has no IoU and counts as 0 in `miou`.
-    `confusion[truth][predicted]` counts pixels of the labelled images; `worst_images` come worst first.
+    `confusion[truth][predicted]` counts pixels of the labelled images; `worst_images` starts with the worst.
     """
 
     num_folds: int

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.base import Model, Sha256
+from contracts.base import LearningRate, Model, Sha256
 from contracts.schemas import TASK_NAMES, TaskName
 
 InversionPreset = Literal["default", "paper"]
@@ -19,7 +19,6 @@ Restarts = Annotated[int, Field(ge=0, le=8)]
 Weight = Annotated[float, Field(ge=0, le=100)]
 HiddenWidth = Annotated[int, Field(ge=1, le=1_024)]
 TapPx = Annotated[int, Field(ge=0, le=1_024)]
-LearningRate = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -95,11 +94,11 @@ def resolve_inversion(
     The default preset leaves out the perceptual distance if no discriminator can measure it and the caller named
     neither its weight nor another port.
     """
-    own = choice.model_dump(exclude={"preset"}, exclude_none=True)
+    overrides = choice.model_dump(exclude={"preset"}, exclude_none=True)
     preset = INVERSION_PRESETS[choice.preset]
-    if choice.preset == "default" and not has_discriminator and "perceptual" not in own:
+    if choice.preset == "default" and not has_discriminator and "perceptual" not in overrides:
         preset = preset.model_copy(update={"perceptual_weight": 0.0})
-    return preset.model_copy(update=own)
+    return preset.model_copy(update=overrides)
 
 
 class EnsembleOptions(Model):
@@ -126,10 +125,10 @@ class EnsembleOptions(Model):
 
     @model_validator(mode="after")
     def _check_shares(self) -> Self:
-        aside = self.boundary_share + self.keypoint_share
-        if aside > 1:
+        total = self.boundary_share + self.keypoint_share
+        if total > 1:
             raise ValueError(
-                f"boundary_share and keypoint_share set {aside:.0%} of the pixels aside; lower one, 100% is the maximum"
+                f"boundary_share and keypoint_share set {total:.0%} of the pixels aside; lower one, 100% is the maximum"
             )
         return self
 
@@ -142,8 +141,8 @@ class EnsembleChoice(EnsembleOptions):
 
 def resolve_ensemble(choice: EnsembleKind | EnsembleChoice) -> EnsembleOptions:
     """Return every number of the ensemble, also where the caller named only its kind."""
-    named = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
-    return EnsembleOptions.model_validate(named.model_dump())
+    resolved = choice if isinstance(choice, EnsembleChoice) else EnsembleChoice(kind=choice)
+    return EnsembleOptions.model_validate(resolved.model_dump())
 
 
 class FitOptions(Model):

@@ -79,6 +79,15 @@ class StoredGenerator(Model):
         return self.model_extra or {}
 
 
+class PinnedGenerator(Model):
+    """The generator of a fit or a training, by id and digest, and the size of its images."""
+
+    id: GeneratorId
+    digest: Sha256
+    height_px: int
+    width_px: int
+
+
 class GeneratorRequest(Request):
     """`generators/{id}/request.json`: the checkpoint to import. A built-in generator has no original."""
 

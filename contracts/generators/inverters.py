@@ -1,23 +1,21 @@
-"""An inverter: the encoder that starts a generator's inversions, and the job that trains it on the generator's samples.
+"""An inverter: an encoder that predicts latent codes for a generator, and the job that trains it on its samples.
 
-In: `InverterOptions` from the caller. Stored: `InverterRequest`. Out: `InverterManifest`, and below the generator the
-inverter itself (`StoredInverter`), where fits find it by digest.
+In: `InverterOptions` from the caller, stored in an `InverterRequest`. Out: `InverterManifest`, and a `StoredInverter`
+below the generator, which fits find by digest.
 """
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Model, Seed
-from contracts.fits.fit import PinnedGenerator
-from contracts.fits.options import LearningRate
-from contracts.generators.generator import StoredInverter
+from contracts.base import LearningRate, Model, Seed
+from contracts.generators.generator import PinnedGenerator, StoredInverter
 from contracts.ids import InverterId
 from contracts.jobs import JobManifest, Request
 
 
 class InverterOptions(Model):
-    """How long and how fast the encoder learns: on `num_images` fresh samples, `batch` at each step."""
+    """The training of the encoder: on `num_images` new samples, `batch` in each step."""
 
     num_images: Annotated[int, Field(ge=1, le=100_000_000)] = 40_000
     batch: Annotated[int, Field(ge=1, le=1_024)] = 16
@@ -25,7 +23,7 @@ class InverterOptions(Model):
 
 
 class InverterRequest(Request):
-    """`inverters/{id}/request.json`: a training as it will be run, whatever changes around it."""
+    """`inverters/{id}/request.json`: everything that decides the result of a training."""
 
     kind: Literal["inverter"] = "inverter"
     id: InverterId
@@ -35,7 +33,7 @@ class InverterRequest(Request):
 
 
 class InverterMetrics(Model):
-    """The result of a training: its last losses by name, and the seconds of each stage."""
+    """The last losses of the training, by name, and the seconds of each stage."""
 
     losses: dict[str, float]
     stage_seconds: dict[str, float]

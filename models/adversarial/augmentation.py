@@ -1,7 +1,7 @@
-"""Adaptive discriminator augmentation for small sets (Karras et al., arXiv 2006.06676).
+"""Adaptive discriminator augmentation for small training sets (ADA, Karras et al., arXiv 2006.06676).
 
-Every image the discriminator sees, real or generated, is changed with probability p, and p follows how much the
-discriminator overfits.
+The discriminator sees only augmented images, real and generated. Each transformation is applied with probability p,
+and p follows how much the discriminator overfits. Images: NCHW float32 in [-1, 1], before and after.
 """
 
 import math
@@ -13,74 +13,98 @@ from torch.nn import functional as F
 
 from models.arrays import Images
 
-SCALE_SIGMA_LOG2 = 0.2
-SHIFT_MAX = 0.125
-BRIGHTNESS_SIGMA = 0.2
-CONTRAST_SIGMA_LOG2 = 0.5
-HUE_MAX = math.pi
+# The distributions are those of the ADA paper's augmentation pipeline (appendix B), with fewer transformations:
+# its filters, noise, cutout, saturation and anisotropic scaling are left out.
+SCALE_SIGMA_LOG2 = 0.2  # zoom by 2^N(0, 0.2^2)
+SHIFT_MAX = 0.125  # uniform, as a share of width and height
+BRIGHTNESS_SIGMA = 0.2  # of a range that is 2 wide
+CONTRAST_SIGMA_LOG2 = 0.5  # contrast times 2^N(0, 0.5^2)
+HUE_MAX = math.pi  # any rotation around the luma axis
+# Each component of the unit vector along (1, 1, 1), the gray axis.
 _LUMA_AXIS = 1.0 / math.sqrt(3.0)
 
 
 def augment(images: Images, probability: float) -> Images:
-    """Flip, turn, zoom, shift and recolor each image, every kind with the given probability (section 2.2)."""
+    """Flip, rotate, zoom, shift and recolor each image, each transformation with probability p (ADA, section 2.2).
+
+    Differentiable: the generator's gradient passes through. Random numbers come from torch's global generator.
+    """
+    # At p < 1 unchanged images are the most frequent ones, so the generator can only match the reals by samples
+    # without augmentations. Above p = 0.8 they begin to leak into its samples (ADA, section 2.2).
     if probability <= 0.0:
         return images
-    moved = _move(images, _geometry(images, probability))
-    return _recolor(moved, probability)
+    transformed = _transform(images, _affine_maps(images, probability))
+    return _recolor(transformed, probability)
 
 
 def next_probability(
     probability: float, overfitting: float, *, batch: int, target: float, speed_kimg: float
 ) -> float:
-    """Move p toward where `overfitting`, E[sign(D(real))] of a batch, is `target` (equation 1).
+    """Return p moved by one step toward the value at which `overfitting` equals `target`.
 
-    From 0 to 1 it takes `speed_kimg` thousand images.
+    `overfitting` is r_t = E[sign(D(real))] of a batch (ADA, equation 1): 0 for no overfitting, 1 for complete.
+    p moves from 0 to 1 in `speed_kimg` thousand images and stays within [0, 1].
     """
+    # A step of fixed size, only its sign depends on r_t. The paper takes one every four batches, this code every batch.
     step = batch / (speed_kimg * 1000.0)
     return min(max(probability + math.copysign(step, overfitting - target), 0.0), 1.0)
 
 
-def _chosen(images: Images, probability: float) -> Float[Tensor, " batch"]:
+def _selection(images: Images, probability: float) -> Float[Tensor, " batch"]:
+    """Return 1 for each image that a transformation applies to, else 0."""
     return (torch.rand(len(images), device=images.device) < probability).to(images.dtype)
 
 
-def _geometry(images: Images, probability: float) -> Float[Tensor, "batch 2 3"]:
-    """One affine map per image, in the coordinates of `affine_grid`: flip, rotation, isotropic scale, shift."""
+def _affine_maps(images: Images, probability: float) -> Float[Tensor, "batch 2 3"]:
+    """Return one affine map per image, from output to input coordinates: flip, rotation, isotropic scale, shift."""
+    # `affine_grid` maps output positions to input positions, so the image moves by the inverse. The distributions are
+    # symmetric (s and 1/s, angle and -angle, shift and -shift are equally likely), so that makes no difference.
     count, device = len(images), images.device
-    flip = 1.0 - 2.0 * _chosen(images, probability / 2)
-    angle = _chosen(images, probability) * (torch.rand(count, device=device) * 2 - 1) * math.pi
+    # A flip is drawn from {off, on} with probability p, so p/2 of the images are flipped.
+    flip = 1.0 - 2.0 * _selection(images, probability / 2)
+    angle = _selection(images, probability) * (torch.rand(count, device=device) * 2 - 1) * math.pi
+    # Not selected: 2^0 = 1.
     scale = torch.exp2(
-        _chosen(images, probability) * torch.randn(count, device=device) * SCALE_SIGMA_LOG2
+        _selection(images, probability) * torch.randn(count, device=device) * SCALE_SIGMA_LOG2
     )
+    # Coordinates of `affine_grid` run from -1 to 1: a whole width is 2.
     shift = (torch.rand(count, 2, device=device) * 2 - 1) * 2 * SHIFT_MAX
-    shift = shift * _chosen(images, probability)[:, None]
+    shift = shift * _selection(images, probability)[:, None]
+    # Rows of scale * R(angle) * diag(flip, 1), and the shift: 2 rows of [n, 3] => [n, 2, 3]
     cos, sin = angle.cos() * scale, angle.sin() * scale
     rows = [torch.stack([cos * flip, -sin, shift[:, 0]], 1)]
     rows.append(torch.stack([sin * flip, cos, shift[:, 1]], 1))
     return torch.stack(rows, dim=1)
 
 
-def _move(images: Images, geometry: Float[Tensor, "batch 2 3"]) -> Images:
-    grid = F.affine_grid(geometry, list(images.shape), align_corners=False)
+def _transform(images: Images, maps: Float[Tensor, "batch 2 3"]) -> Images:
+    # Reflection fills the border, as in the paper. Bilinear sampling replaces its oversampling with wavelet filters.
+    grid = F.affine_grid(maps, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
 def _recolor(images: Images, probability: float) -> Images:
-    """Brightness, contrast and a turn of the hue around the grey axis."""
+    """Rotate the hue around the gray axis, scale the contrast, then shift the brightness."""
     device = images.device
-    brightness = _chosen(images, probability) * torch.randn(len(images), device=device)
+    brightness = _selection(images, probability) * torch.randn(len(images), device=device)
     contrast = torch.exp2(
-        _chosen(images, probability) * torch.randn(len(images), device=device) * CONTRAST_SIGMA_LOG2
+        _selection(images, probability)
+        * torch.randn(len(images), device=device)
+        * CONTRAST_SIGMA_LOG2
     )
-    angle = _chosen(images, probability) * (torch.rand(len(images), device=device) * 2 - 1)
-    turned = torch.einsum("bij,bjhw->bihw", _hue_rotation(angle * HUE_MAX), images)
-    scaled = turned * contrast[:, None, None, None]
+    angle = _selection(images, probability) * (torch.rand(len(images), device=device) * 2 - 1)
+    # [n, 3, 3] x [n, 3, h, w] => [n, 3, h, w]: each pixel's color is a vector that the matrix rotates.
+    rotated = torch.einsum("bij,bjhw->bihw", _hue_rotation(angle * HUE_MAX), images)
+    # 0 is mid-gray in [-1, 1], so a product is a change of contrast around it.
+    scaled = rotated * contrast[:, None, None, None]
     return scaled + (brightness * BRIGHTNESS_SIGMA)[:, None, None, None]
 
 
 def _hue_rotation(angle: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:
-    """Rotation around the axis (1, 1, 1) by Rodrigues' formula."""
+    """Return rotations around the axis (1, 1, 1) / sqrt(3); angles in radians."""
+    # Rodrigues' formula: R = cos(a) I + sin(a) [k]x + (1 - cos(a)) k k^T, with k the axis and [k]x its cross product.
     axis = torch.full((3,), _LUMA_AXIS, device=angle.device, dtype=angle.dtype)
+    # Row i of [k]x is e_i x k: [3, 3]
     cross = torch.linalg.cross(
         torch.eye(3, device=angle.device, dtype=angle.dtype), axis.expand(3, 3)
     )

@@ -1,4 +1,7 @@
-"""What the two players minimise: the non-saturating loss, the R1 penalty and the path-length regulariser."""
+"""The losses of both networks: the non-saturating loss, the R1 penalty and the path-length regularizer.
+
+Logits are float32, one per image; every loss is a scalar mean over the batch.
+"""
 
 import math
 
@@ -12,29 +15,43 @@ from models.generators.stylegan2.discriminator import Discriminator
 
 
 def generator_loss(fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-    """Non-saturating generator loss, mean of -log sigmoid(D(G(z))) (Goodfellow et al., arXiv 1406.2661, section 3)."""
+    """Return the mean of -log sigmoid(D(G(z))).
+
+    The non-saturating loss (Goodfellow et al., arXiv 1406.2661, section 3).
+    """
+    # -log sigmoid(x) = softplus(-x), which does not overflow
     return F.softplus(-fake_logits).mean()
 
 
 def discriminator_loss(
     real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]
 ) -> Float[Tensor, ""]:
-    """Logistic discriminator loss of the same game."""
+    """Return the mean of -log sigmoid(D(x)) - log(1 - sigmoid(D(G(z)))), the logistic loss of the same paper."""
+    # -log(1 - sigmoid(x)) = softplus(x)
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
 
 def r1_penalty(discriminator: Discriminator, reals: Images) -> Float[Tensor, ""]:
-    """Mean squared gradient norm of D at real images (Mescheder et al., arXiv 1801.04406, eq. 9), without gamma/2."""
+    """Return the mean of |grad_x D(x)|^2 over real images, without the factor gamma / 2.
+
+    R1 of Mescheder et al. (arXiv 1801.04406, equation 9). Differentiable in the discriminator's weights.
+    """
     reals = reals.detach().requires_grad_(True)
+    # The sum over the batch gives each image its own gradient: D(x_i) depends on x_i, and on the other images only
+    # through the minibatch std. `create_graph`: the penalty is differentiated again, by the weights.
     (gradient,) = torch.autograd.grad(discriminator(reals).sum(), reals, create_graph=True)
-    return gradient.square().sum(dim=(1, 2, 3)).mean()
+    return gradient.square().sum(dim=(1, 2, 3)).mean()  # [n, 3, h, w] => [n] => []
 
 
 def path_lengths(images: Images, ws: StyleCodes) -> Float[Tensor, " batch"]:
-    """Length of each sample's Jacobian-vector product J_w^T y (arXiv 1912.04958, equation 4), y normal noise.
+    """Return the length |J_w^T y| of each sample, y normal noise (StyleGAN2, arXiv 1912.04958, equation 4).
 
-    `ws` must be part of the graph that made `images`. The regulariser is their variance around the running mean.
+    `ws` must be part of the graph that produced `images`. The regularizer is the mean squared difference of the
+    lengths to their running mean, the constant a of the equation.
     """
+    # J_w^T y = grad_w (G(w) . y): one backward pass instead of the whole Jacobian (StyleGAN2, section 3.2).
+    # Divided by sqrt(h w), so that lengths do not grow with the resolution.
     noise = torch.randn_like(images) / math.sqrt(images.shape[2] * images.shape[3])
     (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
+    # [n, num_ws, w_dim]: squared length of each layer's gradient, mean over the layers => [n]
     return gradient.square().sum(dim=2).mean(dim=1).sqrt()

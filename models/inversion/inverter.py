@@ -1,6 +1,6 @@
-"""Inversion as every family offers it: images in, the codes whose images come closest out.
+"""The protocol of inversion: from images to the codes that reconstruct them best, for every generator family.
 
-A GAN trains an encoder and optimises codes; for a family whose codes are images, it is the identity.
+A GAN trains an encoder and optimizes codes; for a family whose codes are images, inversion is the identity.
 """
 
 import math
@@ -16,17 +16,17 @@ from models.arrays import Codes, Images, Scores
 
 @dataclass(frozen=True)
 class Inversion:
-    """Codes, their images (not clipped), the quality of these (decibels, peak 2), and the steps taken per image."""
+    """Codes, their images (not clipped), the quality of the images (PSNR in decibels, peak 2), and steps per image."""
 
-    codes: Codes
-    reconstructions: Images
-    psnr_db: Scores
+    codes: Codes  # [n, ...]
+    reconstructions: Images  # [n, 3, h, w]
+    psnr_db: Scores  # [n]
     steps: Int[Tensor, " batch"]
 
 
 @runtime_checkable  # beartype checks it in tests
 class Inverter(Protocol):
-    """A generator with everything that inverts images of its size, prepared once and used for every micro-batch."""
+    """A generator and what its inversion needs, prepared once and used for every micro-batch."""
 
     @property
     def image_bytes(self) -> int:

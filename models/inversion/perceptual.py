@@ -1,7 +1,7 @@
-"""How different two images look: the port that a perceptual distance implements.
+"""The protocol of perceptual distances: how different two images look.
 
-Images become features once, and features are compared: an inversion computes those of its targets a single time.
-Behind the port stand a network of the generator's family (`open_distance`) or SqueezeNet (`squeezenet.py`).
+Features and their comparison are separate, so that an inversion computes the features of its targets only once.
+Implementations: a network of the generator's family (`open_distance`) and SqueezeNet (`squeezenet.py`).
 """
 
 from typing import Protocol, runtime_checkable
@@ -13,17 +13,16 @@ from models.arrays import Images, Scores, Taps
 
 @runtime_checkable  # beartype checks it in tests
 class PerceptualDistance(Protocol):
-    """Features of images, and the distance of each image's features to its partner's.
+    """Features of images, and the distance of two images by their features: 0 for equal images, differentiable."""
 
-    Zero for equal ones; differentiable.
-    """
-
+    # [n, 3, h, w] => a list of [n, c_k, h_k, w_k]
     def features(self, images: Images) -> Taps: ...
 
+    # row i of `a` against row i of `b` => [n]
     def between(self, a: Taps, b: Taps) -> Scores: ...
 
 
 def distances(perceptual: PerceptualDistance, a: Images, b: Images) -> Scores:
-    """Return the distance of each image of `a` to its partner in `b`, without gradients."""
+    """Return the distance of each image of `a` to the image of the same row of `b`, without gradients."""
     with torch.no_grad():
         return perceptual.between(perceptual.features(a), perceptual.features(b))

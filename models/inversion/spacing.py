@@ -1,8 +1,9 @@
-"""The yardstick for reconstructions: how far a generator's own samples lie apart.
+"""A threshold for reconstructions: the distance between a generator's own samples.
 
-An image counts as expressible when it shows enough detail (`detail.py`) and its reconstruction is at most half as far
-from it as a sample's nearest neighbour among fifteen others is from that sample: farther, and it may as well show
-another scene.
+An image counts as expressible when its reconstruction shows enough detail (`detail.py`) and is at most half as far from
+it as a sample is from its nearest neighbor among fifteen others. At a larger distance it could show another scene.
+The threshold cannot be the PSNR of inverted samples: they reach 43.7 dB, honest images of the same domain 25.6
+(decision 0010).
 """
 
 import math
@@ -18,16 +19,18 @@ from models.inversion.perceptual import PerceptualDistance
 from models.inversion.psnr import psnr_db
 from models.sampling import RandomDraws
 
+# 64 samples; each is compared with the 15 others of its group.
 NUM_GROUPS, GROUP_SIZE, SAMPLE_SEED = 4, 16, 0
+# Half the distance in root mean square is 20 log10(2) = 6 dB more. First weights: the nearest neighbor at 13.8 dB and a
+# distance of 0.164, so the thresholds were 19.8 dB and 0.082 (decision 0010).
 HALF_IN_DB = 20.0 * math.log10(2.0)
-"""Half the distance in root mean square is 20 log10(2) = 6 dB more."""
 
 
 @dataclass(frozen=True)
 class SampleSpacing:
-    """The median over samples of the distance to the nearest neighbour; None without a perceptual port."""
+    """The median over samples of the distance to the nearest neighbor; None without a perceptual distance."""
 
-    nearest_db: float
+    nearest_db: float  # PSNR between a sample and its nearest neighbor
     nearest_distance: float | None = None
 
     @property
@@ -55,7 +58,7 @@ def measure_spacing(
                 generator.synthesize(generator.sample(draws)).images.clamp(-1, 1)
                 for draws in group.split(micro_batch)
             ]
-            images = torch.cat(pieces)
+            images = torch.cat(pieces)  # [16, 3, h, w], clipped as uploaded images are
             highest_db.append(_nearest_db(images))
             if perceptual is not None:
                 taps = zip(*(perceptual.features(piece) for piece in pieces), strict=True)
@@ -67,11 +70,13 @@ def measure_spacing(
 
 
 def _nearest_db(images: Images) -> Scores:
+    # [group, group], a sample is not its own neighbor: the diagonal never wins
     rows = [psnr_db(image.expand_as(images), images) for image in images]
     return torch.stack(rows).fill_diagonal_(-math.inf).amax(dim=1)
 
 
 def _nearest_distance(perceptual: PerceptualDistance, taps: Taps) -> Scores:
+    # features of one sample against those of all: [group, group]
     rows = [
         perceptual.between([tap[index].expand_as(tap) for tap in taps], taps)
         for index in range(GROUP_SIZE)

@@ -1,8 +1,11 @@
-"""Folds of labelled images for cross-validation: each image is judged by members that never saw its label.
+"""Folds of labeled images for cross-validation: each image is judged by members that were trained without its label.
 
 With few images, a random split often puts both images of a rare class into one fold, and the members that judge them
-never saw the class. So rare traits are dealt first, one to each fold (iterative stratification: Sechidis et al.,
-"On the stratification of multi-label data", ECML 2011, algorithm 1).
+never saw the class. So rare traits are distributed first, one to each fold (iterative stratification: Sechidis et al.,
+"On the stratification of multi-label data", ECML 2011).
+
+Measured over 12 fits (LOG.md, "Does a fit's own estimate predict its label quality?"): the estimated IoU of a class is
+0.049 from the truth, rank correlation 0.96; the estimated mIoU is 0.035 from it, rank correlation 0.32.
 """
 
 import torch
@@ -10,8 +13,8 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 NUM_FOLDS = 5
+# With fewer images each image is one fold: they are too few to train without a fifth of them.
 LEAVE_ONE_OUT_BELOW = 10
-"""With fewer images each image is one fold: training would miss a fifth of them too much."""
 
 Presence = Bool[Tensor, "images traits"]
 
@@ -31,17 +34,19 @@ def deal_folds(presence: Presence, count: int, seed: int) -> list[Int[Tensor, " 
     """
     images, traits = presence.shape
     rng = torch.Generator().manual_seed(seed)
+    # Random order among equals: the seed decides ties.
     waiting = torch.randperm(images, generator=rng).tolist()
-    has = presence.int()
+    has = presence.int()  # [images, traits]
     # [folds, traits]: how many images with each trait a fold holds.
     held = torch.zeros(count, traits, dtype=torch.int64)
     folds: list[list[int]] = [[] for _ in range(count)]
     while waiting:
-        # Algorithm 1, line 5: the trait with the fewest remaining examples, at least one.
+        # The trait with the fewest remaining examples, at least one.
         left = has[waiting].sum(dim=0)
         trait = int(left.where(left > 0, images + 1).argmin()) if bool(left.any()) else None
         # Images without a remaining trait come last and only even out the sizes.
         image = next(i for i in waiting if trait is None or has[i, trait])
+        # Ties between folds: the first one.
         fold = min(range(count), key=lambda k: _burden(folds[k], held[k], trait))
         folds[fold].append(image)
         held[fold] += has[image]

@@ -1,4 +1,8 @@
-"""Labelled images as training data: feature taps kept at native resolution, read with their labels at drawn pixels."""
+"""Labeled images as training data: feature taps kept at native resolution, read with their labels at drawn pixels.
+
+The paper stores full-resolution hypercolumns: for 50 images at 512 px, 19 classes, 478 GB. Taps and drawn pixels need
+1.04 GB (benchmarks/LOG.md, "A fit in little memory").
+"""
 
 import math
 from collections import defaultdict
@@ -16,14 +20,14 @@ from models.labels.hypercolumns import gather
 from models.tasks.task import Places, Targets
 from models.tasks.task_set import Labels, TaskSet
 
-SYNTHESIS_BATCH = 8
+SYNTHESIS_BATCH = 8  # images per pass of the generator, at most
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnPixels:
     """Hypercolumns [..., channels] with the training targets of each task [..., ...], by the task's name."""
 
-    columns: Tensor
+    columns: Tensor  # [drawn, channels], or [members, batch_pixels, channels] in training
     targets: dict[str, Targets]
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "DrawnPixels":
@@ -39,18 +43,18 @@ class DrawnPixels:
 class _Round:
     """The images and pixels of a round, and the order in which they are shuffled."""
 
-    images: Int[Tensor, " chosen"]
-    pixels: Int[Tensor, "chosen count"]
+    images: Int[Tensor, " chosen"]  # rows of the labels
+    pixels: Int[Tensor, "chosen count"]  # flat indices in these images
     order: Int[Tensor, " drawn"]
 
 
 class LabelledFeatures:
-    """The labelled images, from which pixels are drawn with the probabilities that `weigh` gives for an image's labels.
+    """Labeled images, from which pixels are drawn in proportion to the weights that `weigh` returns for the labels.
 
     Hypercolumns have the generator's taps from `first_tap` on.
-    Taps stay in memory while they fit into `cache_bytes`. Beyond that they are synthesised again, as many images at a
-    time as fit into half of it and are not more than `most_images`; the other half holds the hypercolumns of several
-    rounds, which share one pass over the images. The drawn pixels do not depend on it.
+    Taps stay in memory if they fit into `cache_bytes`. Otherwise they are synthesized again: half of `cache_bytes` is
+    for the taps of up to `most_images` images, the other half for the hypercolumns of several rounds, which share one
+    pass over the images. The drawn pixels do not depend on the cache.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class LabelledFeatures:
         self._labels, self._tasks, self._weigh = labels, tasks, weigh
         self._cache_bytes = cache_bytes
         self._batch = min(most_images, synthesis_batch(generator, cache_bytes))
+        # 16 images of 256 px do not fit into 1 GiB: training takes 626 s, with 4 GiB 346 s (LOG.md, "Fits at 256").
         fits = generator.layout.tap_bytes * len(codes) <= cache_bytes
         self._cache = self._synthesize_all() if fits else None
 
@@ -76,23 +81,27 @@ class LabelledFeatures:
         """Yield `count` rounds of `pixels` random pixels, shuffled, of at most `images` random images."""
         at_once = 1
         if self._cache is None:
+            # Rounds per pass: a fit of 50 images at 512 px takes 950 syntheses instead of 2,400.
             at_once = max(1, self._cache_bytes // 2 // (4 * self._channels * pixels))
         for first in range(0, count, at_once):
             number = min(at_once, count - first)
             rounds = [self._draw(images, pixels) for _ in range(number)]
-            columns = self._read(rounds)
+            columns = self._read(rounds)  # one tensor per round, freed when it is yielded
             for drawn in rounds:
                 yield self._drawn(drawn, columns.pop(0)).each(itemgetter(slice(pixels)))
 
     def _draw(self, images: int, pixels: int) -> _Round:
+        # Other images in every round: with many images no round reads them all.
         chosen = torch.randperm(len(self.codes))[:images].to(self.codes.device)
         # One image's weights at a time: those of 1,000 images of 1024 px would be 4 GB.
         weights = torch.cat([self._weigh(self._labels.select(one)) for one in chosen.split(1)])
+        # [chosen, h, w] => [chosen, each] flat indices; a few more than `pixels` in all, cut off by `rounds`
         each = math.ceil(pixels / len(chosen))
         drawn = weights.flatten(1).multinomial(each, replacement=True)
         return _Round(chosen, drawn, torch.randperm(drawn.numel(), device=drawn.device))
 
     def _drawn(self, drawn: _Round, columns: Tensor) -> DrawnPixels:
+        # columns [chosen, each, channels] and targets [chosen, each, ...] => [chosen * each, ...], shuffled alike
         places = Places(drawn.images[:, None], drawn.pixels, self._labels.label_px)
         targets = {task.name: task.targets(self._labels[task.name], places) for task in self._tasks}
         both = DrawnPixels(columns=columns, targets=targets)
@@ -100,12 +109,14 @@ class LabelledFeatures:
 
     @torch.no_grad()
     def _read(self, rounds: Sequence[_Round]) -> list[Tensor]:
-        """Return the hypercolumns [chosen, count, channels] of each round; every image is synthesised once for all."""
+        """Return the hypercolumns [chosen, count, channels] of each round; each image is synthesized only once."""
         columns = [self.codes.new_empty(*one.pixels.shape, self._channels) for one in rounds]
+        # image => its pixels in every round, and the rows of `columns` that they fill
         places: defaultdict[int, list[tuple[Tensor, Tensor]]] = defaultdict(list)
         for one, whole in zip(rounds, columns, strict=True):
             for place, image in enumerate(one.images.tolist()):
                 places[image].append((one.pixels[place], whole[place]))
+        # One gather per image for the pixels of all rounds, then split by round again.
         pixels = {image: torch.cat([one for one, _ in places[image]]) for image in sorted(places)}
         for image, values in self._columns(pixels):
             rows = [row for _, row in places[image]]
@@ -118,6 +129,7 @@ class LabelledFeatures:
         images = list(pixels)
         for start in range(0, len(images), self._batch):
             part = images[start : start + self._batch]
+            # The cache holds all images, so its rows are the images; new taps hold this part only.
             taps, rows = self._cache or self._synthesize(part), part
             if self._cache is None:
                 rows = list(range(len(part)))
@@ -126,7 +138,7 @@ class LabelledFeatures:
                     [tap[row : row + 1] for tap in taps], pixels[image][None], self._labels.label_px
                 )
                 yield image, one[0]
-            del taps
+            del taps  # before the next part is synthesized
 
     @torch.no_grad()
     def _synthesize_all(self) -> Taps:
@@ -136,6 +148,7 @@ class LabelledFeatures:
         for start in range(0, len(images), self._batch):
             part = images[start : start + self._batch]
             taps = self._synthesize(part)
+            # allocated once the first part shows the channels and sizes
             stored = stored or [tap.new_empty(len(images), *tap.shape[1:]) for tap in taps]
             for whole, tap in zip(stored, taps, strict=True):
                 whole[start : start + len(part)] = tap

@@ -1,7 +1,8 @@
-"""Hypercolumns: the generator's features at every pixel of the label, all taps upsampled bilinearly and stacked.
+"""Hypercolumns: the generator's features at a pixel of the label, all taps upsampled bilinearly and concatenated.
 
-The whole stack (6,080 channels at label resolution for a 1024 px face generator) is never built: training reads it at
-single pixels, and rendering moves the first linear layer below the upsampling (`ensemble.py`).
+They are the features of HandsOff (arXiv 2212.12645). The whole map (6,080 channels for a 1024 px generator, 6.4 GB per
+image in float32 at label resolution) is never built: training reads it at single pixels, and rendering applies the
+first linear layer before the upsampling (`lean_head.py`).
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from models.arrays import FeatureMaps, OtherMaps
 
 
 def upsample_to(x: FeatureMaps, px: tuple[int, int]) -> OtherMaps:
-    """Bilinear, `align_corners=False`, no antialiasing: what "upsampled" means for every hypercolumn here."""
-    if x.shape[2:] == px:
+    """Resize maps bilinearly, `align_corners=False`, without antialiasing: the definition for every hypercolumn."""
+    if x.shape[2:] == px:  # bilinear resizing to the same size is the identity
         return x
     return F.interpolate(x, size=px, mode="bilinear", align_corners=False)
 
@@ -24,24 +25,27 @@ def upsample_to(x: FeatureMaps, px: tuple[int, int]) -> OtherMaps:
 def gather(
     taps: Sequence[Tensor], pixels: Int[Tensor, "batch count"], label_px: tuple[int, int]
 ) -> Float[Tensor, "batch count channels"]:
-    """Hypercolumns at some pixels of each image, equal to upsampling every tap to `label_px` and picking them.
+    """Return hypercolumns at some pixels of each image, equal to those of taps upsampled to `label_px`.
 
     `pixels` are flat indices (row * width + column) into the label.
     """
-    grid = _sampling_grid(pixels, label_px)
+    # `grid_sample` at pixel centers with border padding has the bilinear weights of `interpolate`, also at the edge.
+    grid = _sampling_grid(pixels, label_px)  # the same for taps of every size
     columns = [
         F.grid_sample(tap, grid, mode="bilinear", padding_mode="border", align_corners=False)
         for tap in taps
     ]
+    # each [n, c_l, 1, count] => [n, sum of c_l, 1, count] => [n, count, channels]
     return torch.cat(columns, dim=1)[:, :, 0].transpose(1, 2)
 
 
 def _sampling_grid(
     pixels: Int[Tensor, "batch count"], label_px: tuple[int, int]
 ) -> Float[Tensor, "batch 1 count 2"]:
-    """Pixel centres in `grid_sample`'s coordinates: -1 and 1 are the outer edges of the image."""
+    """Return pixel centers in the coordinates of `grid_sample`: -1 and 1 are the outer edges of the image."""
     height, width = label_px
     rows = torch.div(pixels, width, rounding_mode="floor")
+    # center of column i at (i + 1/2) / width of the image, in [0, 1] => [-1, 1]
     x = (2 * (pixels % width) + 1) / width - 1
     y = (2 * rows + 1) / height - 1
     return torch.stack([x, y], dim=-1)[:, None]

@@ -1,7 +1,11 @@
-"""Fits the ensemble: codes of labelled images and their labels in, a trained ensemble out.
+"""Training of the ensemble: codes of labeled images and their labels in, a trained ensemble out.
 
-The paper trains each MLP alone on stored full-resolution hypercolumns, in batches of 64 pixels. Here all members are
-trained in one batched module, on hypercolumns gathered at sampled pixels only, which they see in different order.
+HandsOff (arXiv 2212.12645) trains each MLP alone on stored full-resolution hypercolumns, in batches of 64
+pixels. Here one batched module trains all members, on hypercolumns gathered at sampled pixels only, which the members
+see in different order.
+
+The number of steps is fixed: the quality on 60 held-out portraits, measured during training, never fell toward the end
+by more than noise, so an early stop would only cost labels (benchmarks/LOG.md, "A fit in little memory").
 """
 
 import math
@@ -26,26 +30,22 @@ from models.tasks.task_set import Labels, TaskSet
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleOptions:
-    """The shape and the training of the ensemble. `batch_pixels` counts pixels per member and step.
+    """The sizes and the training of the ensemble. The defaults are in `contracts/fits/options.py`."""
 
-    A compact ensemble is the paper's with its first layers reduced to `rank` dimensions after training. Taps of less
-    than `min_tap_px` are not read: whether they help depends on the domain (benchmarks/LOG.md).
-    `images_per_round` and `cache_bytes` bound the memory that feature maps take. `balance`, `boundary_share` and
-    `keypoint_share` say where pixels are drawn (see `drawing.py`); together the two shares are at most 1. On portraits
-    a balance of 0.5 gave four thin classes 1 to 12 points of IoU with 50 labels; shares for boundaries and keypoints
-    gave nothing, so their default is 0. All defaults are in `contracts/fits/options.py`.
-    """
-
-    kind: EnsembleKind
+    kind: EnsembleKind  # compact: the paper's ensemble, its first layers reduced to `rank` dimensions after training
     rank: int
-    min_tap_px: int
+    min_tap_px: (
+        int  # taps below it are not read; whether they help depends on the domain (decision 0020)
+    )
     num_members: int
     hidden: tuple[int, int]
     steps: int
-    batch_pixels: int
-    images_per_round: int
-    learning_rate: float
+    batch_pixels: int  # per member and step; the paper's code takes 64
+    images_per_round: int  # this and `cache_bytes` bound the memory of feature maps
+    learning_rate: float  # at the start of the cosine schedule
     cache_bytes: int
+    # Where pixels are drawn, see `drawing.py`; both shares together are at most 1. On portraits a balance of 0.5 gave
+    # four thin classes 1 to 12 points of IoU with 50 labels; the shares gained nothing, so their default is 0.
     balance: float
     boundary_share: float
     keypoint_share: float
@@ -69,16 +69,17 @@ def train_ensemble(
     seed: int,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Ensemble:
-    """Minimise the tasks' losses on drawn pixels of the labelled images: Adam with a cosine schedule.
+    """Minimize the tasks' losses on drawn pixels of the labeled images: Adam with a cosine schedule.
 
     `on_step(done, total)` is called after every step; its exceptions pass through. The same seed on the same machine
     gives the same ensemble.
 
     Raises:
-        ValueError: a task has no labels, or an image has nothing labelled.
+        ValueError: a task has no labels, or an image has no labeled pixel.
     """
     labels = labels.of(tasks).to(codes.device)
     _check_labelled(labels, tasks)
+    # Always the paper's ensemble here; a compact one is derived from it below.
     config = EnsembleConfig(
         tap_channels=generator.layout.tap_channels,
         tasks=tasks,
@@ -86,10 +87,12 @@ def train_ensemble(
         num_members=options.num_members,
         first_tap=generator.layout.first_tap(options.min_tap_px),
     )
+    # Weights, drawn pixels and their order all follow from `seed`; torch's random state is restored afterwards.
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         ensemble = Ensemble(config).to(codes.device)
         scales = {task.name: task.scale(labels[task.name], options.balance) for task in tasks}
+        # [images, h, w] labels in units of the losses; features are read, and cached, by `data`
         data = LabelledFeatures(
             generator,
             codes,
@@ -100,9 +103,11 @@ def train_ensemble(
             cache_bytes=options.cache_bytes,
             most_images=options.images_per_round,
         )
+        # One optimizer for all members: Adam treats every number separately, and no weight is shared.
         optimizer = torch.optim.Adam(ensemble.parameters(), lr=options.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
         for done, drawn in enumerate(_batches(data, options), start=1):
+            # columns [members, batch_pixels, channels]; the sum over members gives each its own gradient
             loss = tasks.loss(ensemble(drawn.columns), drawn.targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -110,6 +115,7 @@ def train_ensemble(
             schedule.step()
             if on_step is not None:
                 on_step(done, options.steps)
+        # The stored ensemble predicts in the labels' units: rendering knows no scales.
         _undo(scales, ensemble)
     if options.kind == "compact":
         fitting = synthesis_batch(generator, options.cache_bytes)
@@ -130,7 +136,8 @@ def _standardize(labels: Labels, scales: Mapping[str, Scale]) -> Labels:
 
 @torch.no_grad()
 def _undo(scales: Mapping[str, Scale], ensemble: Ensemble) -> None:
-    """Change the last layer so that it predicts for the true class shares and in the labels' own units."""
+    """Change the last layer so that it predicts for the true class shares and in the units of the labels."""
+    # views of [members, hidden2, outputs] and [members, outputs], changed in place
     weights = ensemble.config.tasks.split(ensemble.layer3.weight, dim=-1)
     biases = ensemble.config.tasks.split(ensemble.layer3.bias, dim=-1)
     for name, scale in scales.items():
@@ -146,8 +153,10 @@ def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[Drawn
         pixels=members * options.batch_pixels,
     )
     for drawn in rounds:
+        # [members * batch_pixels, ...] => [members, batch_pixels, ...]
         once = drawn.each(lambda x: x.unflatten(0, (members, options.batch_pixels)))
-        # Twice in a row, so that every turn of the circle is a slice and nothing is copied.
+        # Turn t gives member m batch (m + t) mod members. Repeated twice, every turn is a slice without a copy:
+        # [members, batch_pixels, ...] => [2 members, ...]
         twice = once.each(lambda x: torch.cat([x, x]))
         for turn in range(min(members, left)):
             yield twice.each(itemgetter(slice(turn, turn + members)))
@@ -155,6 +164,7 @@ def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[Drawn
 
 
 def _check_labelled(labels: Labels, tasks: TaskSet) -> None:
+    # image by image, which bounds the memory
     images = torch.arange(len(labels), device=labels.device).split(1)
     empty = [
         int(one) for one in images if not bool(labelled_pixels(labels.select(one), tasks).any())

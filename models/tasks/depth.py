@@ -47,20 +47,22 @@ class DepthTask(Task):
         return ~labels.isnan()
 
     def traits(self, labels: PixelScores) -> Presence:
-        """One trait: some depth is known."""
+        """Return one trait: some depth is known."""
         return (~labels.isnan()).flatten(1).any(dim=1, keepdim=True)
 
     def scale(self, labels: PixelScores, balance: float) -> "DepthScale":
         # Pooled over all images: one scale, so that depth stays comparable between images.
         known = labels[~labels.isnan()].double()
         # A flat scene has a standard deviation of 0: divide by 1 instead.
+        # Population statistics over all known pixels, in float64.
         return DepthScale(float(known.mean()), float(known.std(correction=0)) or 1.0)
 
     def targets(self, labels: PixelScores, places: Places) -> Targets:
+        # [n, h w] read at [chosen, 1] and [chosen, count] => [chosen, count]
         return {"depth": labels.flatten(1)[places.images, places.pixels]}
 
     def loss(self, outputs: Outputs, targets: Targets) -> Loss:
-        """Huber loss, in standard deviations of the training labels: so depth weighs about as much as other tasks."""
+        """Return the Huber loss. Its unit, the std of the training labels, makes it about as large as other losses."""
         depth = targets["depth"]
         known = ~depth.isnan()
         # NaN times 0 is NaN, also in the gradient: unknown depth becomes 0 before the loss, and its value is dropped.
@@ -78,8 +80,8 @@ class DepthTask(Task):
 class DepthScale(Scale):
     """Mean and standard deviation of the known depth of the training labels."""
 
-    mean: float
-    std: float
+    mean: float  # in the unit of the labels
+    std: float  # never 0
 
     def standardize(self, labels: Tensor) -> Tensor:
         return (labels - self.mean) / self.std
@@ -94,16 +96,17 @@ class DepthVotes(Votes):
     """Mean and standard deviation over the members, in the unit of the labels."""
 
     def __init__(self) -> None:
+        # k, the mean and M2 = sum of (x - mean)^2 of the first k members; [n, h, w]
         self._count = 0
         self._mean: Tensor | None = None
         self._squares: Tensor | None = None
 
     def add(self, outputs: FeatureMaps) -> None:
-        """Welford's update: exact also where the depth is large and the members hardly differ.
+        """Apply Welford's update: exact also for large depth and members that hardly differ.
 
         The sum of squares minus the squared sum would lose every digit of a spread of 1 cm at 10 km in float32.
         """
-        depth = outputs[:, 0]
+        depth = outputs[:, 0]  # [n, 1, h, w] => [n, h, w]
         self._count += 1
         if self._mean is None or self._squares is None:
             self._mean, self._squares = depth.clone(), torch.zeros_like(depth)
@@ -114,7 +117,7 @@ class DepthVotes(Votes):
         self._squares.add_(away * (depth - self._mean))
 
     def labels(self) -> dict[str, Tensor]:
-        """Depth [n, h, w]: the mean."""
+        """Return depth [n, h, w]: the mean."""
         return {"depth": self.depth}
 
     @property
@@ -132,6 +135,7 @@ class DepthVotes(Votes):
 
     @property
     def scores(self) -> Scores:
+        # Rank correlation with an image's true error: .83 on portraits with 16 labels (LOG.md, "Three tasks").
         return image_scores(self.uncertainty)
 
 

@@ -7,18 +7,19 @@ import torch
 from models.arrays import PixelScores
 from models.tasks.task import check_same
 
+# A pixel is close within this factor of the truth (Eigen et al., arXiv 1406.2283).
 DELTA = 1.25
-"""Eigen et al., arXiv 1406.2283: a pixel is close within this factor of the truth."""
 
 
 class DepthScore:
-    """The usual errors of depth (arXiv 1406.2283, section 4.1) over the pixels with a known truth, one that is not NaN.
+    """The usual errors of depth (Eigen et al., arXiv 1406.2283) over the pixels whose truth is known (not NaN).
 
     A relative error needs a positive truth, so AbsRel and delta1 skip the other pixels; RMSE counts them. A prediction
     of zero or less is a miss for delta1.
     """
 
     def __init__(self) -> None:
+        # Counts, and sums in float64 over all pixels so far.
         self._known = self._positive = 0
         self._squares = self._relative = self._close = 0.0
 
@@ -26,6 +27,7 @@ class DepthScore:
         """Add predicted and true depth of the same images, in the same unit."""
         check_same(predicted, truth, "depth")
         known = ~truth.isnan()
+        # one vector of known pixels each
         guess, real = predicted[known].double(), truth[known].double()
         self._known += real.numel()
         self._squares += float((guess - real).square().sum())
@@ -33,7 +35,7 @@ class DepthScore:
         guess, real = guess[real > 0], real[real > 0]
         self._positive += real.numel()
         self._relative += float(((guess - real).abs() / real).sum())
-        # Section 4.1: max(y / y*, y* / y) < 1.25.
+        # delta1: max(y / y*, y* / y) < 1.25
         ratio = torch.maximum(guess / real, real / guess)
         self._close += float(((ratio < DELTA) & (guess > 0)).sum())
 

@@ -9,10 +9,10 @@ from torch import Tensor
 from models.arrays import Keypoints, Scores
 from models.tasks.task import LabelPx, check_same
 
+# The visibilities of a keypoint as COCO counts them; an absent one is not labeled.
 ABSENT, HIDDEN, VISIBLE = 0, 1, 2
-"""The visibilities of a keypoint as COCO counts them; an absent one is not labelled."""
+# PCK@0.1: a hit is within a tenth of the reference length.
 PCK_SHARE = 0.1
-"""PCK@0.1: a hit lies within a tenth of the reference length."""
 
 
 class KeypointScore:
@@ -35,11 +35,13 @@ class KeypointScore:
         Of `predicted` only x and y are read; the third column of `truth` is the true visibility.
         """
         check_same(predicted, truth, "keypoints")
+        # Each of these is [n, points].
         visible = truth[:, :, 2] == VISIBLE
         labelled = truth[:, :, 2] != ABSENT
         distance = (predicted[:, :, :2] - truth[:, :, :2]).norm(dim=2)
         # [n, points]: each image has one length for all of its points.
         hits = distance <= PCK_SHARE * reference_px[:, None]
+        # Sums by point [points], on the CPU, where the accumulators are.
         self._visible += visible.sum(dim=0).cpu()
         self._hits += (hits & visible).sum(dim=0).cpu()
         self._distance += distance.where(visible, 0.0).sum(dim=0).cpu()
@@ -73,10 +75,12 @@ def reference_px(points: Keypoints, label_px: LabelPx, reference: tuple[int, int
     labelled, y = points[:, :, 2] != ABSENT, points[:, :, 1]
     # Infinities keep unlabelled points out of both extremes; without any point the box is -inf and falls away below.
     image_height = torch.full_like(y[:, 0], label_px[0])
+    # [n, points] => [n]: the highest minus the lowest labeled point
     box = y.where(labelled, -math.inf).amax(dim=1) - y.where(labelled, math.inf).amin(dim=1)
     lengths = box.where(box > 0, image_height)
     if reference is None:
         return lengths
+    # [n]; an image where the reference points coincide is judged by its height
     first, second = reference
     distance = (points[:, first, :2] - points[:, second, :2]).norm(dim=1)
     both = labelled[:, first] & labelled[:, second]

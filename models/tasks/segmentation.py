@@ -39,7 +39,7 @@ class SegmentationTask(Task):
     """A class at every pixel: one logit per class."""
 
     name: ClassVar[str] = "segmentation"
-    num_classes: int
+    num_classes: int  # indices 0 to num_classes - 1
 
     @property
     def outputs(self) -> int:
@@ -49,7 +49,7 @@ class SegmentationTask(Task):
         return labels != IGNORE_INDEX
 
     def traits(self, labels: Masks) -> Presence:
-        """The classes that occur in each image."""
+        """Return the classes that occur in each image."""
         # Image by image: a comparison [images, classes, h, w] would be gigabytes at 1024 px.
         classes = torch.arange(self.num_classes, device=labels.device)
         return torch.stack([torch.isin(classes, mask) for mask in labels])
@@ -58,15 +58,17 @@ class SegmentationTask(Task):
         return ClassScale(class_weights(labels, self.num_classes, balance))
 
     def focus(self, labels: Masks, label_px: LabelPx) -> PixelScores:
-        """The boundaries between classes. A share of 25% for them gained nothing on portraits: the default is 0."""
+        """Return the boundaries between classes."""
+        # A share of 25% for them gained nothing on portraits, so the default is 0 (LOG.md, "Three tasks").
         return boundaries(labels).float()
 
     def targets(self, labels: Masks, places: Places) -> Targets:
+        # [n, h w] read at [chosen, 1] and [chosen, count] => [chosen, count]
         return {"classes": labels.flatten(1)[places.images, places.pixels].long()}
 
     def loss(self, outputs: Outputs, targets: Targets) -> Loss:
-        """Cross-entropy in nats at the pixels whose class is known (HandsOff, section 3.2)."""
-        classes = targets["classes"]
+        """Return the cross-entropy in nats at the pixels with a known class."""
+        classes = targets["classes"]  # [members, count]
         # [members, count, classes] to [members * count, classes]: one call for all members.
         values = F.cross_entropy(
             outputs.flatten(0, 1), classes.flatten(), ignore_index=IGNORE_INDEX, reduction="none"
@@ -88,11 +90,11 @@ class ClassScale(Scale):
     class shares (logit adjustment, arXiv 2007.07314, in its post-hoc form).
     """
 
-    weights: Float[Tensor, " classes"]
+    weights: Float[Tensor, " classes"]  # c(y)
 
     def pixel_weights(self, labels: Masks) -> PixelScores:
-        """c(y) of every pixel's own class; 1 where the class is unknown."""
-        known = labels != IGNORE_INDEX
+        """Return c(y) for the class of every pixel; 1 if the class is unknown."""
+        known = labels != IGNORE_INDEX  # 255 would be no valid index of `weights`
         return torch.where(known, self.weights[labels.where(known, 0).long()], 1.0)
 
     def undo(self, weight: Tensor, bias: Tensor) -> None:
@@ -130,7 +132,7 @@ def boundaries(masks: Masks) -> Bool[Tensor, "batch height width"]:
 
 
 class ClassVotes(Votes):
-    """The mean class probabilities, and the Jensen-Shannon divergence of the members in nats (HandsOff, section 3.3).
+    """The mean class probabilities, and the Jensen-Shannon divergence of the members in nats (arXiv 2212.12645).
 
     JS = H(mean p) - mean H(p): the entropy of the mean minus the mean entropy. Members that are all equally unsure have
     divergence 0; only disagreement counts. The bound is ln(members). Probabilities are averaged, never logits: one
@@ -138,17 +140,19 @@ class ClassVotes(Votes):
     """
 
     def __init__(self) -> None:
+        # Mean p and mean H(p): with these two sums no member's map is kept.
         self._mean, self._entropy = Mean(), Mean()
 
     def add(self, outputs: FeatureMaps) -> None:
-        # log-softmax first: p log p from it has no 0 * log 0.
+        # [n, classes, h, w] of one member. log-softmax first: p log p from it has no 0 * log 0.
         log_probabilities = outputs.log_softmax(dim=1)
         probabilities = log_probabilities.exp()
+        # [n, classes, h, w] => [n, h, w]
         self._entropy.add(-(probabilities * log_probabilities).sum(dim=1))
         self._mean.add(probabilities)
 
     def labels(self) -> dict[str, Tensor]:
-        """masks: the likeliest class, bytes [n, h, w]. confidences: its probability."""
+        """Return masks, the most probable class as bytes [n, h, w], and confidences, its probability."""
         # [n, classes, h, w] to two maps [n, h, w]: the argmax and its probability.
         confidences, classes = self.probabilities.max(dim=1)
         return {"masks": classes.byte(), "confidences": confidences}
@@ -164,6 +168,7 @@ class ClassVotes(Votes):
 
     @property
     def scores(self) -> Scores:
+        # Rank correlation with an image's true error: .66 on portraits with 16 labels (LOG.md, "Three tasks").
         return image_scores(self.uncertainty)
 
 
@@ -179,7 +184,7 @@ class SegmentationScore(Score):
         self.calibration.add(labels["masks"], labels["confidences"], truth)
 
     def values(self) -> dict[str, Tensor]:
-        """miou, iou [classes], ece, confusion [truth, predicted]."""
+        """Return miou, iou [classes], ece and confusion [truth, predicted]."""
         return {
             "miou": number(self.confusion.mean_iou()),
             "iou": self.confusion.iou(),

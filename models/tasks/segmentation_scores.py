@@ -7,8 +7,7 @@ from torch import Tensor
 from models.arrays import IGNORE_INDEX
 from models.tasks.task import check_same
 
-NUM_BINS = 15
-"""The number of bins in Guo et al., section 5: so errors compare with published ones."""
+NUM_BINS = 15  # as in the experiments of Guo et al., so that errors compare with published ones
 
 
 class ConfusionMatrix:
@@ -31,13 +30,14 @@ class ConfusionMatrix:
 
     def iou(self) -> Float[Tensor, " classes"]:
         """Return the intersection over union of each class; NaN for a class in neither truth nor prediction."""
+        # hits / (truth + predicted - hits): the diagonal, row sums and column sums
         hits = self.counts.diagonal().double()
         union = self.counts.sum(0) + self.counts.sum(1) - self.counts.diagonal()
         return hits / union.double()
 
     def mean_iou(self) -> float:
         """Return the mean IoU over the classes of the truth; NaN when there are none."""
-        present = self.counts.sum(dim=1) > 0
+        present = self.counts.sum(dim=1) > 0  # classes with pixels in the truth
         return float(self.iou()[present].mean())
 
     def accuracy(self) -> float:
@@ -62,6 +62,7 @@ class CalibrationError:
         probabilities = confidences[known].double().cpu()
         right = (predicted[known] == truth[known]).double().cpu()
         index = (probabilities * NUM_BINS).long().clamp(max=NUM_BINS - 1)
+        # [3, pixels] added up by bin
         values = torch.stack([torch.ones_like(right), right, probabilities])
         self._bins.index_add_(1, index, values)
 

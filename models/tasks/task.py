@@ -17,15 +17,16 @@ from torch import Tensor
 
 from models.arrays import FeatureMaps, PixelScores, Scores
 
-LabelPx = tuple[int, int]
-"""Height and width of the labels in pixels."""
+LabelPx = tuple[int, int]  # height and width of the labels in pixels
+# What a loss compares outputs with at drawn pixels, by name; the leading axes are those of the drawn pixels.
 Targets = dict[str, Tensor]
-"""What a loss compares outputs with at drawn pixels, by name; the leading axes are those of the drawn pixels."""
+# The predicted labels of one task by name; the first axis counts images.
 TaskLabels = Mapping[str, Tensor]
-"""The predicted labels of one task by name; the first axis counts images."""
 
 KnownPixels = Bool[Tensor, "batch label_height label_width"]
-Outputs = Float[Tensor, "members count outputs"]
+Outputs = Float[
+    Tensor, "members count outputs"
+]  # one task's part of the last layer, at drawn pixels
 MemberValues = Float[Tensor, "members count"]
 Loss = Float[Tensor, ""]
 Presence = Bool[Tensor, "images traits"]
@@ -42,7 +43,7 @@ class Places:
     @cached_property
     def centers(self) -> Float[Tensor, "chosen count 2"]:
         """X and y of the pixels' centers; the first pixel's center is (0.5, 0.5)."""
-        width = self.label_px[1]
+        width = self.label_px[1]  # row by row: index = y * width + x
         return torch.stack([self.pixels % width, self.pixels // width], dim=-1) + 0.5
 
 
@@ -106,8 +107,8 @@ class Score(ABC):
 class Task(ABC):
     """One kind of label. The fields of a subclass are stored beside the ensemble, so they are plain numbers."""
 
+    # The task's name in requests, answers and stored configurations.
     name: ClassVar[str]
-    """The task's name in requests, answers and stored configurations."""
 
     @property
     @abstractmethod
@@ -155,6 +156,7 @@ class Task(ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON has them; a field that is None is left out."""
+        # None is the default of optional fields, so leaving it out loses nothing.
         fields = asdict(self)  # type: ignore[call-overload]  # every task is a dataclass
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -168,10 +170,11 @@ class Mean:
     """The mean of tensors of one shape. It adds in place to the first tensor and so takes ownership of that tensor."""
 
     def __init__(self) -> None:
-        self._total: Tensor | None = None
+        self._total: Tensor | None = None  # the sum of all tensors so far
         self._count = 0
 
     def add(self, values: Tensor) -> None:
+        # The first tensor is the sum: no other of its size is allocated.
         self._total = values if self._total is None else self._total.add_(values)
         self._count += 1
 
@@ -189,6 +192,7 @@ def no_members() -> ValueError:
 
 def mean_over_known(values: MemberValues, known: Bool[Tensor, "members count"]) -> Loss:
     """Sum the members' mean losses. A member whose pixels are all unknown adds 0, and its gradient is 0."""
+    # [members, count] => [members] => []. A count of at least 1: 0 / 1 instead of 0 / 0.
     counts = known.sum(dim=1).clamp(min=1)
     return ((values * known).sum(dim=1) / counts).sum()
 

@@ -20,6 +20,7 @@ class TaskSet:
 
     def __init__(self, *tasks: Task) -> None:
         """Raise ValueError for no task, and for two tasks of one name."""
+        # in order; a repeated name makes it shorter than `tasks`
         self._tasks = {task.name: task for task in tasks}
         if not tasks or len(self._tasks) != len(tasks):
             names = ", ".join(task.name for task in tasks) or "none"
@@ -44,7 +45,7 @@ class TaskSet:
 
     @property
     def outputs(self) -> int:
-        """How many numbers the last layer of the ensemble gives at a pixel."""
+        """The number of outputs of the ensemble's last layer at a pixel."""
         return sum(task.outputs for task in self)
 
     def split(self, outputs: Tensor, dim: int) -> dict[str, Tensor]:
@@ -69,7 +70,7 @@ class TaskSet:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], kinds: Sequence[type[Task]]) -> "TaskSet":
-        """Undo `to_dict`; the tasks come in the order of `kinds`, whatever order JSON has kept.
+        """Undo `to_dict`; the tasks have the order of `kinds`, also for sorted JSON.
 
         Version 0.1 stored null for tasks that were not learned. Raises ValueError for a task that is not in `kinds`.
         """
@@ -80,6 +81,7 @@ class TaskSet:
                 f"expected the tasks {', '.join(kind.name for kind in kinds)}, got {', '.join(unknown)}; "
                 "use the version that fitted this ensemble"
             )
+        # The order of `kinds` is that of the last layer's outputs.
         return cls(*(kind.from_dict(stored[kind.name]) for kind in kinds if kind.name in stored))
 
 
@@ -92,10 +94,11 @@ class Labels:
     def __init__(self, label_px: LabelPx, **by_task: Tensor) -> None:
         if not by_task:
             raise ValueError("expected the labels of at least one task, got none")
+        # For today's tasks: segmentation and depth [n, h, w], keypoints [n, points, 3].
         self.label_px, self.by_task = label_px, by_task
 
     def __len__(self) -> int:
-        """How many images are labelled."""
+        """The number of images."""
         return len(next(iter(self.by_task.values())))
 
     def __getitem__(self, task: str) -> Tensor:
@@ -118,8 +121,9 @@ class Labels:
         missing = [name for name in tasks.names if name not in self.by_task]
         if missing:
             raise ValueError(
-                f"there are no labels for {', '.join(missing)}; give some or leave the task out"
+                f"there are no labels for {', '.join(missing)}; add labels or leave the task out"
             )
+        # Sizes are checked once, here, so that losses need not check them.
         for task in tasks:
             task.check(self[task.name], self.label_px)
         return self._with({name: self[name] for name in tasks.names})

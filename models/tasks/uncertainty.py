@@ -5,8 +5,8 @@ from torch import Tensor
 
 from models.arrays import FeatureMaps, PixelScores, Scores
 
+# Of the pixels. Most pixels are certain, and the mean over all would hide a wrong corner of the image.
 WORST_SHARE = 0.1
-"""HandsOff, section 3.3: most pixels are certain, and their mean would hide a wrong corner of the image."""
 
 
 def entropy(probabilities: FeatureMaps) -> PixelScores:
@@ -18,12 +18,13 @@ def entropy(probabilities: FeatureMaps) -> PixelScores:
 
 def binary_entropy(probabilities: FeatureMaps) -> FeatureMaps:
     """Return the entropy of each probability against its complement."""
+    # entr(p) = -p ln p, 0 at p = 0: at most ln 2 for the sum of both
     sides: Tensor = torch.special.entr(probabilities) + torch.special.entr(1 - probabilities)
     return sides
 
 
 def image_scores(uncertainty: PixelScores) -> Scores:
-    """Return the mean over each image's most uncertain tenth of pixels (HandsOff, section 3.3)."""
+    """Return the mean over each image's most uncertain tenth of pixels (HandsOff, arXiv 2212.12645)."""
     flat = uncertainty.flatten(1)  # [batch, pixels]
     worst = max(round(flat.shape[1] * WORST_SHARE), 1)
     return flat.topk(worst, dim=1).values.mean(dim=1)

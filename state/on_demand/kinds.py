@@ -1,4 +1,4 @@
-"""The kinds of items made on demand: one row each says where the record is, which call makes it, and how it fails.
+"""The kinds of items made on demand. Each row has the key of the record, the call that makes the item, and its errors.
 
 To add a kind: a row here, a task in `contracts/kinds.py`, a worker function that calls `make` of
 `workers/runtime/on_demand.py`, and a route that calls `wait` of `app/on_demand.py`.
@@ -35,30 +35,30 @@ class ItemKind(Generic[Ref, Record]):
     """One kind of item. `Ref` names an item and crosses the queue as text; `Record` is written when it is made."""
 
     item: Callable[[Ref], Item]
-    """Owner and name of the item in Redis. The owner's text is that of its reference; names are unique within it."""
+    """Returns owner and name of the item in Redis. The owner is the text of its reference, such as a `JobRef`."""
     parse: Callable[[str], Ref]
-    """Reads the argument of the call."""
+    """Parses the argument of the call."""
     call: Callable[[Ref, int], Call]
-    """The call that makes the item. The number is another one each time, for the id in the queue."""
+    """Returns the call that makes the item. Its number is different each time, because ids in the queue are unique."""
     record_type: type[Record]
     record_key: Callable[[Ref], str]
-    """Key of the record in the store. An item with a record is complete."""
+    """Returns the key of the record in the store. An item with a record is complete."""
     artefacts: Callable[[Record], tuple[Artefact, ...]]
-    """The objects that the record pins."""
+    """Returns the objects that the record pins."""
     tombstone_key: Callable[[Ref], str]
-    """Key of the owner's tombstone. Nothing stays of an item whose owner has one."""
+    """Returns the key of the owner's tombstone. All items of a deleted owner are removed."""
     not_ready: Callable[[Ref], HandsOffError]
-    """The error of a request whose wait ends without the item."""
+    """Returns the error of a request that waited until its limit."""
     failed: Callable[[Ref, JobError], HandsOffError]
-    """The error of a request for an item that could not be made."""
-    failure_kept: timedelta = RETENTION
-    """How long a failure is reported that a retry cannot fix."""
-    retryable_failure_kept: timedelta = timedelta(seconds=30)
-    """How long a failure is reported before the item is tried again."""
+    """Returns the error of a request for an item that could not be made."""
+    failure_ttl: timedelta = RETENTION
+    """How long a permanent failure is reported."""
+    retryable_failure_ttl: timedelta = timedelta(seconds=30)
+    """How long a retryable failure is reported before the item is tried again."""
 
-    def kept(self, error: JobError) -> timedelta:
+    def ttl(self, error: JobError) -> timedelta:
         """Return how long an error is reported."""
-        return self.retryable_failure_kept if error.retryable else self.failure_kept
+        return self.retryable_failure_ttl if error.retryable else self.failure_ttl
 
 
 STREAM_SHARDS: ItemKind[StreamShardRef, ShardRecord] = ItemKind(

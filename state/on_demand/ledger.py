@@ -1,11 +1,11 @@
-"""What Redis knows of items made on demand: calls in progress, failures, and news for the requests that wait.
+"""The data in Redis about items made on demand: claims, failures, and news for the requests that wait.
 
-An item belongs to an owner (a stream, a batch) and has a name there. None of this is a fact: the item's record in the
-store is. Losing Redis costs a second making at most. Every method may raise `redis.RedisError`.
+An item belongs to an owner (a stream, a batch) and has a name that is unique there. The fact is the item's record in
+the store: when Redis loses this data, an item is made twice at most. Every method may raise `redis.RedisError`.
 
 Rolling deploys: version 0.1.0 kept the same under other keys, so old and new processes do not see each other's claims,
-failures and news. An item may then be made twice; its first record stands. Requests that wait also read the store every
-two seconds, so they need no news. The reconciler frees a claim whose call an old worker ran.
+failures and news. An item may then be made twice; its first record stays. Requests that wait also read the store every
+two seconds, so they need no news. The reconciler releases a claim whose call an old worker ran.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from state import redis_keys
 from state.ledger import Ledger
 
 MAX_NEWS = 100
-"""Of one owner. A request that misses news reads the store two seconds later."""
-FORGOTTEN_NEWS_KEPT = timedelta(minutes=1)
-"""How long the last news of a deleted owner are kept for the requests that wait."""
+"""The most news of one owner. A request that misses one reads the store two seconds later."""
+FORGOTTEN_NEWS_TTL = timedelta(minutes=1)
+"""How long the last news of a deleted owner is kept for the requests that wait."""
 
-# An owner is in the set exactly while it has claims: the repair reads no others.
+# An owner is in the set exactly while it has claims, so the repair reads only these owners.
 # KEYS: the owner's claims, CLAIM_OWNERS. ARGV: the item's name, the owner.
 _RELEASE = """
 redis.call('hdel', KEYS[1], ARGV[1])
@@ -33,7 +33,7 @@ if redis.call('exists', KEYS[1]) == 0 then redis.call('srem', KEYS[2], ARGV[2]) 
 
 @dataclass(frozen=True)
 class Item:
-    """Names one item: its owner (`default/batch_0192...`) and its name there (`export-coco`)."""
+    """Reference to one item: its owner (`default/batch_0192...`) and its name there (`export-coco`)."""
 
     owner: str
     name: str
@@ -43,7 +43,7 @@ class Item:
 
 
 class Claim(Model):
-    """An item that is queued or being made: its id in the queue, and since when."""
+    """The claim on an item that is queued or being made: the id in the queue, and the time of the claim."""
 
     rq_id: str
     at: Timestamp
@@ -58,13 +58,13 @@ class OnDemandLedger:
     # Claims: one for each item that is queued or being made.
 
     def next_number(self, owner: str) -> int:
-        """Count the owner's calls: 1, 2, 3... The number makes a call's id unique in the queue."""
+        """Count a call of the owner and return its number, from 1. It makes the call's id unique in the queue."""
         number = self._redis.incr(redis_keys.call_number(owner))
         self._redis.expire(redis_keys.call_number(owner), RETENTION)
         return int(number)
 
     def claim(self, item: Item, rq_id: str) -> bool:
-        """Claim an item for a call. Return False when another call has it already."""
+        """Claim an item for a call. Returns False when another call has claimed it."""
         claim = Claim(rq_id=rq_id, at=now()).model_dump_json()
         with self._redis.pipeline(transaction=True) as pipeline:
             pipeline.sadd(redis_keys.CLAIM_OWNERS, item.owner)
@@ -92,7 +92,7 @@ class OnDemandLedger:
         }
 
     def release(self, item: Item) -> None:
-        """End the claim on an item and wake the requests that wait: it is made, has failed, or its call is lost."""
+        """End the claim on an item that is made, has failed, or whose call is lost. Wakes the requests that wait."""
         claims, news = redis_keys.claims(item.owner), redis_keys.news(item.owner)
         self._redis.eval(_RELEASE, 2, claims, redis_keys.CLAIM_OWNERS, item.name, item.owner)
         self._redis.xadd(news, {"item": item.name}, maxlen=MAX_NEWS, approximate=True)
@@ -100,18 +100,18 @@ class OnDemandLedger:
 
     # Failures: reported for a while, so that not every request makes the item fail again.
 
-    def fail(self, item: Item, error: JobError, kept: timedelta) -> None:
-        """Report an error to all requests for the item until `kept` has passed."""
-        self._redis.set(redis_keys.failure(str(item)), error.model_dump_json(), px=kept)
+    def fail(self, item: Item, error: JobError, ttl: timedelta) -> None:
+        """Report an error to all requests for the item until `ttl` has passed."""
+        self._redis.set(redis_keys.failure(str(item)), error.model_dump_json(), px=ttl)
 
     def failure(self, item: Item) -> JobError | None:
-        """Return why the item could not be made, or None."""
+        """Return the error that is reported for the item, or None."""
         text = cast("str | None", self._redis.get(redis_keys.failure(str(item))))
         return JobError.model_validate_json(text) if text else None
 
     def forget(self, owner: str) -> None:
-        """Drop the claims of an owner that is being deleted, and wake the requests that wait."""
+        """Remove the claims of an owner that is being deleted, and wake the requests that wait."""
         for name in self.claims(owner):
             self.release(Item(owner, name))
         self._redis.delete(redis_keys.call_number(owner))
-        self._redis.expire(redis_keys.news(owner), FORGOTTEN_NEWS_KEPT)
+        self._redis.expire(redis_keys.news(owner), FORGOTTEN_NEWS_TTL)

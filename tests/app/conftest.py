@@ -59,7 +59,7 @@ def serving(app: FastAPI) -> Iterator[httpx2.Client]:
 
 @pytest.fixture(scope="session")
 def served(redis_url: str) -> Iterator[tuple[FastAPI, httpx2.Client]]:
-    """One app for the whole test run, with small limits for bodies and forms, and its client."""
+    """Serve one app for the whole test run, with small limits for bodies and forms. Yields the app and its client."""
     limits = {"max_upload_bytes": 400_000, "max_labelset_images": 4}
     settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"} | limits)
     app = create_app(settings)
@@ -75,7 +75,7 @@ def client(
     ledger: Ledger,  # its fixture empties Redis
     generator: StoredGenerator,
 ) -> httpx2.Client:
-    """A client of the app with this test's settings and store and the generator `tiny-32`."""
+    """Return a client of the app with this test's settings and store and the generator `tiny-32`."""
     app, client = served
     app.state.services = replace(app.state.services, settings=settings, store=store, secret=SECRET)
     return client
@@ -83,7 +83,7 @@ def client(
 
 @pytest.fixture
 def queued(settings: Settings, ledger: Ledger) -> Callable[[str], list[str]]:
-    """A function that returns the RQ job ids of a queue."""
+    """Return a function that returns the RQ job ids of a queue."""
 
     def ids(queue: str) -> list[str]:
         connection = redis.Redis.from_url(settings.redis_url.get_secret_value())
@@ -96,7 +96,7 @@ def queued(settings: Settings, ledger: Ledger) -> Callable[[str], list[str]]:
 
 @pytest.fixture
 def generator(store: Store) -> StoredGenerator:
-    """A generator of 32 x 32 px with one inverter, stored like a worker does."""
+    """Store a generator of 32 x 32 px with one inverter, as a worker does."""
     weights = Weights(tensors=_artefact("tensors"), config=_artefact("config"))
     manifest = StoredGenerator(
         tenant=DEFAULT_TENANT,
@@ -133,7 +133,7 @@ def generator(store: Store) -> StoredGenerator:
 
 @pytest.fixture
 def labelset_id(store: Store) -> str:
-    """The id of a labelset of two images of 32 x 32 px, stored like an upload."""
+    """Store a labelset of two images of 32 x 32 px, as an upload does. Returns its id."""
     labels = LabelSchema.model_validate({"classes": CLASSES})
     entries = tuple(
         LabelsetEntry(
@@ -164,7 +164,7 @@ def labelset_id(store: Store) -> str:
 
 @pytest.fixture
 def fit_id(client: httpx2.Client, labelset_id: str) -> str:
-    """The id of a queued fit."""
+    """Return the id of a queued fit."""
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": labelset_id})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
@@ -172,14 +172,14 @@ def fit_id(client: httpx2.Client, labelset_id: str) -> str:
 
 @pytest.fixture
 def finished_fit_id(fit_id: str, finish_fit: Callable[[str], None]) -> str:
-    """The id of a fit that has succeeded."""
+    """Return the id of a fit that has succeeded."""
     finish_fit(fit_id)
     return fit_id
 
 
 @pytest.fixture
 def finish_fit(store: Store, ledger: Ledger) -> Callable[[str], None]:
-    """A function that finishes a fit like a worker does."""
+    """Return a function that finishes a fit as a worker does."""
 
     def finish(fit_id: str) -> None:
         ref = JobRef(tenant=DEFAULT_TENANT, id=fit_id)
@@ -207,7 +207,7 @@ def finish_fit(store: Store, ledger: Ledger) -> Callable[[str], None]:
 
 @pytest.fixture
 def finish_batch(store: Store, ledger: Ledger) -> Callable[[str], BatchManifest]:
-    """A function that finishes a batch like the workers do, with placeholder bytes as shards."""
+    """Return a function that finishes a batch as workers do, with placeholder bytes as shards."""
 
     def finish(batch_id: str) -> BatchManifest:
         ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)

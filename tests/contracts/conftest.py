@@ -1,4 +1,4 @@
-"""Requests and shard records that the contracts' tests share."""
+"""Fixtures: batch requests and shard records."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,16 +10,16 @@ from contracts.batches import BatchRequest, Filter, PinnedFit, ShardRecord
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.schemas import LabelSchema
 
-MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+CREATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def batch_request() -> BatchRequest:
-    """Seventy samples in five shards of sixteen, the last of six."""
+    """Return a request for 70 samples in five shards of 16; the last shard has six."""
     return BatchRequest(
         tenant=DEFAULT_TENANT,
         id=new_id("batch"),
-        created_at=MOMENT,
+        created_at=CREATED_AT,
         fit=PinnedFit(id=new_id("fit"), digest="0" * 64),
         n=70,
         seed=1,
@@ -34,13 +34,13 @@ def batch_request() -> BatchRequest:
 
 @pytest.fixture
 def filtered_request(batch_request: BatchRequest) -> BatchRequest:
-    """The same batch with the most uncertain tenth dropped."""
+    """Return the same request with a filter that drops the most uncertain 10%."""
     return batch_request.model_copy(update={"filter": Filter(drop_share=0.1)})
 
 
 @pytest.fixture
 def shard_record(batch_request: BatchRequest) -> Callable[[int], ShardRecord]:
-    """Makes the record of one shard."""
+    """Return a function that returns the record of one shard."""
 
     def make(index: int) -> ShardRecord:
         num_samples = len(batch_request.samples(index))
@@ -54,8 +54,8 @@ def shard_record(batch_request: BatchRequest) -> Callable[[int], ShardRecord]:
             candidate_class_images=(num_samples, 2),
             mean_score=float(index),
             threshold=None,
-            started_at=MOMENT,
-            finished_at=MOMENT,
+            started_at=CREATED_AT,
+            finished_at=CREATED_AT,
             render_seconds=1.0,
         )
 

@@ -1,4 +1,4 @@
-"""Promises of the table of export formats, and of an export's name."""
+"""The table of export formats, and the references of exports."""
 
 import pytest
 from pydantic import ValidationError
@@ -13,16 +13,16 @@ from state.queues import export_call
 BATCH = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
 
 
-def test_what_is_offered_is_what_can_be_written() -> None:
-    """The same formats, for labels of the same tasks, as the code that writes them."""
+def test_the_table_equals_that_of_the_writer() -> None:
+    """The service offers the formats of `handsoff_shards`, for the same tasks."""
     assert {name: set(needs) for name, needs in EXPORT_NEEDS.items()} == {
-        name: set(found.needs) for name, found in FORMATS.items()
+        name: set(row.needs) for name, row in FORMATS.items()
     }
-    assert set(INSTANCE_FORMATS) == {name for name, found in FORMATS.items() if found.instances}
+    assert set(INSTANCE_FORMATS) == {name for name, row in FORMATS.items() if row.instances}
 
 
-def test_an_export_is_named_in_one_word() -> None:
-    """It crosses the queue and comes back the same; no other word does."""
+def test_a_reference_can_be_parsed() -> None:
+    """The text of a reference parses to the same reference; other text is refused."""
     for instances in (False, True):
         export = ExportRef(batch=BATCH, format="yolo-seg", instances=instances)
         assert ExportRef.parse(str(export)) == export
@@ -30,8 +30,8 @@ def test_an_export_is_named_in_one_word() -> None:
         ExportRef.parse(f"{BATCH}/../secrets")
 
 
-def test_an_export_with_instances_is_another_export() -> None:
-    """In the queue, in Redis and in the store: neither stands for the other."""
+def test_an_export_with_instances_is_a_different_export() -> None:
+    """It has its own id in the queue, its own name in Redis and its own key in the store."""
     plain, instances = (ExportRef(batch=BATCH, format="coco", instances=on) for on in (False, True))
     assert str(plain) != str(instances)
     assert keys.export_record(plain) != keys.export_record(instances)

@@ -1,4 +1,4 @@
-"""Promises of the registry of kinds: it derives the rest from the rows, and refuses rows that cannot work."""
+"""The registry of kinds: everything that is derived from the rows, and the rows that it refuses."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,7 @@ from contracts.kinds import BATCH, FIT, KINDS, SHARD, Kind, Kinds, Task
 
 
 class ToyRequest(Request):
-    """A request that is complete."""
+    """A valid request."""
 
     kind: Literal["toy"] = "toy"
     id: Annotated[str, Field(pattern=id_pattern("toy"))]
@@ -22,17 +22,17 @@ class ToyRequest(Request):
 
 
 class ToyManifest(JobManifest):
-    """A manifest that is complete."""
+    """A valid manifest."""
 
     kind: Literal["toy"] = "toy"
 
 
 class Nameless(Request):
-    """A request that does not say which kind it is."""
+    """A request without the field `kind`."""
 
 
 class WrongId(Request):
-    """A request whose ids have another prefix."""
+    """A request whose ids have a different prefix."""
 
     kind: Literal["toy"] = "toy"
     id: Annotated[str, Field(pattern=id_pattern("top"))]
@@ -47,28 +47,28 @@ TOY = Kind("toy", ToyRequest, ToyManifest, (TASK,))
 
 
 def test_a_job_has_its_kind() -> None:
-    """From a reference the registry finds the row."""
+    """The registry finds the row of a reference."""
     assert Kinds().of(JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))) is BATCH
 
 
 def test_a_job_of_an_unknown_kind_is_not_found() -> None:
-    """Its id is well-formed, so only the registry can refuse it."""
+    """Its id is valid, so only the registry can refuse it."""
     toy = JobRef(tenant=DEFAULT_TENANT, id=new_id("toy"))
     with pytest.raises(NotFound):
         Kinds().of(toy)
     assert Kinds((*KINDS, TOY)).of(toy) is TOY
 
 
-def test_the_nouns_follow() -> None:
-    """What can be listed includes the jobs of every kind."""
+def test_the_nouns_are_derived() -> None:
+    """The resources that can be listed include the jobs of every kind."""
     assert Kinds((TOY,)).listed_nouns == ("toys", "labelsets", "streams")
     assert TOY.endpoints == "app.toys.endpoints"
 
 
 def test_the_queue_may_depend_on_the_request() -> None:
-    """A large toy needs another worker than a small one; both are known."""
-    own = {"tenant": DEFAULT_TENANT, "id": new_id("toy"), "created_at": "2026-01-01T00:00:00Z"}
-    queues = [TASK.queue_for(ToyRequest(**own, is_large=large)) for large in (False, True)]
+    """A large toy is queued for another worker than a small one. An entry may wait in either queue."""
+    fields = {"tenant": DEFAULT_TENANT, "id": new_id("toy"), "created_at": "2026-01-01T00:00:00Z"}
+    queues = [TASK.queue_for(ToyRequest(**fields, is_large=large)) for large in (False, True)]
     assert queues == ["cpu", "fit"]
     assert all(TASK.may_wait_in(queue) for queue in queues)
     assert not TASK.may_wait_in("elsewhere")
@@ -76,14 +76,14 @@ def test_the_queue_may_depend_on_the_request() -> None:
 
 
 def test_an_argument_of_another_kind_is_refused() -> None:
-    """A function of fits works on fits and nothing else."""
+    """A function of fits works on fits only."""
     with pytest.raises(ValueError, match="expected the id of a fit"):
         Kinds().parse_argument(FIT.task.function, f"{DEFAULT_TENANT}/{new_id('batch')}")
 
 
-WRONG: dict[str, tuple[dict[str, Any], str]] = {
+INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "no prefix": ({"name": "my_toy"}, "rename the kind"),
-    "the name of something else": ({"name": "stream"}, "rename the kind"),
+    "the name of another resource": ({"name": "stream"}, "rename the kind"),
     "a request without a kind": ({"request": Nameless}, "add the field"),
     "a manifest of another kind": ({"manifest": FIT.manifest}, "add the field"),
     "ids of another kind": ({"request": WrongId}, 'id_pattern\\("toy"\\)'),
@@ -92,14 +92,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("changes", "advice"), WRONG.values(), ids=WRONG)
-def test_a_row_that_cannot_work_is_refused(changes: dict[str, Any], advice: str) -> None:
-    """The message says what to do."""
+@pytest.mark.parametrize(("changes", "advice"), INVALID.values(), ids=INVALID)
+def test_an_invalid_row_is_refused(changes: dict[str, Any], advice: str) -> None:
+    """The message says what to change."""
     with pytest.raises(ValueError, match=advice):
         Kinds((*KINDS, replace(TOY, **changes)))
 
 
-def test_a_name_twice_is_refused() -> None:
-    """One of them would never be found."""
+def test_a_duplicate_name_is_refused() -> None:
+    """Otherwise the registry would never return one of the rows."""
     with pytest.raises(ValueError, match="rename one"):
         Kinds((TOY, replace(TOY, tasks=(replace(TASK, function="workers.toys.run_again"),))))

@@ -1,4 +1,4 @@
-"""Promises of label schemas and labelset digests."""
+"""Classes of a label schema, and digests of labelsets."""
 
 import pytest
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ LABELS = LabelSchema(classes=("background", "skin"))
 
 
 def entry(name: str, mask: str = "mask") -> LabelsetEntry:
-    """An entry whose pixels are named by words."""
+    """Return an entry whose image and mask have the digests of words."""
 
     def pin(word: str) -> Artefact:
         return Artefact(key=word, sha256=sha256_of(word.encode()), num_bytes=1)
@@ -29,29 +29,29 @@ def entry(name: str, mask: str = "mask") -> LabelsetEntry:
 
 
 def test_class_names_differ() -> None:
-    """A class name that comes twice is refused and named."""
+    """A duplicate class name is refused; the error has the name."""
     with pytest.raises(ValidationError, match="skin occur more than once"):
         LabelSchema(classes=("skin", "skin"))
 
 
-def test_the_ignored_value_is_no_class() -> None:
+def test_the_ignored_value_is_not_a_class() -> None:
     """An ignore_index that is also a class is refused."""
     with pytest.raises(ValidationError, match="also the index of class 'skin'"):
         LabelSchema(classes=("background", "skin"), ignore_index=1)
 
 
 def test_the_digest_does_not_depend_on_order() -> None:
-    """The same pairs in another order are the same labelset."""
+    """The same entries in another order have the same digest."""
     a, b = entry("a"), entry("b")
     assert labelset_digest(LABELS, (a, b)) == labelset_digest(LABELS, (b, a))
 
 
 def test_the_digest_depends_on_every_mask() -> None:
-    """Another mask makes another labelset."""
+    """A different mask changes the digest."""
     assert labelset_digest(LABELS, (entry("a"),)) != labelset_digest(LABELS, (entry("a", "new"),))
 
 
 def test_the_digest_depends_on_the_schema() -> None:
-    """The same pixels with other class names are another labelset."""
+    """Different class names change the digest."""
     other = LabelSchema(classes=("background", "hair"))
     assert labelset_digest(LABELS, (entry("a"),)) != labelset_digest(other, (entry("a"),))

@@ -1,4 +1,4 @@
-"""Promises of the label schema."""
+"""The label schema."""
 
 import pytest
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ ALL = LabelSchema(
 
 
 @pytest.mark.parametrize(
-    ("said", "wrong"),
+    ("fields", "message"),
     [
         ({}, "nothing is labelled"),
         ({"classes": ["skin"]}, "name a background"),
@@ -33,26 +33,26 @@ ALL = LabelSchema(
         ({"depth": {"unit": "m", "scale": 1, "unknown": 65_536}}, "less than or equal to 65535"),
     ],
 )
-def test_a_schema_that_means_nothing_is_refused(said: dict[str, object], wrong: str) -> None:
-    """Every limit and every contradiction is told."""
-    with pytest.raises(ValidationError, match=wrong):
-        LabelSchema.model_validate(said)
+def test_an_invalid_schema_is_refused(fields: dict[str, object], message: str) -> None:
+    """The error says which limit or rule is broken."""
+    with pytest.raises(ValidationError, match=message):
+        LabelSchema.model_validate(fields)
 
 
-def test_tasks_are_named_in_one_order() -> None:
-    """Whatever the order in which they were declared."""
+def test_tasks_have_a_fixed_order() -> None:
+    """It does not depend on the order of the fields."""
     assert ALL.tasks == ("segmentation", "keypoints", "depth")
 
 
-def test_a_part_of_a_schema_is_a_schema() -> None:
-    """What the other tasks need is gone."""
+def test_a_schema_of_some_tasks_is_a_schema() -> None:
+    """It has no fields of the other tasks."""
     depth = ALL.only(["depth"])
     assert LabelSchema.model_validate(depth.model_dump()) == depth
     assert (depth.tasks, depth.num_classes, depth.colors) == (("depth",), 0, None)
 
 
-def test_the_spelling_of_version_0_1_is_read() -> None:
-    """`colours` becomes `colors`, and is written as that."""
+def test_the_spelling_of_version_0_1_can_be_read() -> None:
+    """`colours` is read as `colors`, and written as `colors`."""
     fields = {"classes": ["a", "b"], "colours": [[0, 0, 0], [9, 9, 9]]}
     schema = LabelSchema.model_validate(fields)
     assert schema.colors == ((0, 0, 0), (9, 9, 9))
@@ -60,7 +60,7 @@ def test_the_spelling_of_version_0_1_is_read() -> None:
 
 
 def test_a_further_task_keeps_its_part_under_its_name() -> None:
-    """A task without fields here is named after the others, survives JSON, and goes with `only`."""
+    """A task without its own fields follows the others, can be written as JSON, and is selected by `only`."""
     labels = LabelSchema.model_validate({"depth": {"scale": 1}, "normals": {"space": "camera"}})
     again = LabelSchema.model_validate_json(labels.model_dump_json())
     assert again == labels
@@ -72,7 +72,7 @@ def test_a_further_task_keeps_its_part_under_its_name() -> None:
     assert again.only(["depth"]).parts == {}
 
 
-def test_a_part_that_is_no_object_is_refused() -> None:
-    """A misspelt field is no task."""
+def test_a_part_that_is_not_an_object_is_refused() -> None:
+    """A misspelt field is not taken for a task."""
     with pytest.raises(ValidationError, match="clases"):
         LabelSchema.model_validate({"classes": ["a", "b"], "clases": ["a"]})

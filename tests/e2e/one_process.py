@@ -19,7 +19,7 @@ from state import records
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
-from tests.workers.scene import ALL_KINDS, Scene, open_machine
+from tests.workers.scene import ALL_TASKS, Scene, open_machine
 from workers.rendering import batches, exports
 
 
@@ -61,7 +61,7 @@ def world(
     scene = Scene(open_machine(settings, store, ledger))
     scene.publish_generator(folder)
     with HandsOff(str(client.base_url)) as handsoff:
-        batch = handsoff.batches.create(fit=scene.fit(ALL_KINDS).id, n=5, shard_size=3)
+        batch = handsoff.batches.create(fit=scene.fit(ALL_TASKS).id, n=5, shard_size=3)
         _render(scene, batch.id)
         yield World(handsoff, scene, handsoff.batches.download(batch.id, folder / "batch"))
     ledger.redis.close()

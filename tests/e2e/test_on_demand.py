@@ -70,13 +70,13 @@ async def read_report(services: ServicesDep, tenant: str, batch_id: str, wait: i
     """Return the report of a batch; have it made when it is absent."""
     batch = f"{tenant}/{batch_id}"
 
-    def ask() -> Report | None:
+    def request_report() -> Report | None:
         report = on_demand.find(services, REPORTS, batch)
         if report is None:
             on_demand.require(services, REPORTS, batch)
         return report
 
-    return await on_demand.wait(services, REPORTS, batch, ask=ask, seconds=wait)
+    return await on_demand.wait(services, REPORTS, batch, request_item=request_report, seconds=wait)
 
 
 @pytest.fixture

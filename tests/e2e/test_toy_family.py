@@ -173,7 +173,7 @@ def test_it_has_no_inverters(service: Service, generator: str) -> None:
     """A family whose inversion is exact trains none; the app says so before anything is queued."""
     answer = service.http.post(f"/v1/generators/{generator}/inverters", json={})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert "without an inverter" in answer.json()["detail"]
+    assert "need no inverter" in answer.json()["detail"]
 
 
 def test_a_service_without_the_family_refuses_its_generators(

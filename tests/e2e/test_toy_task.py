@@ -55,7 +55,7 @@ from tests.workers.scene import GENERATOR, PX, Scene, open_machine
 from workers.codecs import png
 from workers.codecs.registry import TASKS as WORKER_TASKS
 from workers.codecs.segmentation import encode_mask
-from workers.codecs.task import Array, Fields, Px, TaskCodec, known
+from workers.codecs.task import Array, Fields, Px, TaskCodec, float_or_none
 from workers.fitting import fits
 from workers.rendering import batches
 from workers.runtime.artefacts import read_artefact
@@ -154,20 +154,20 @@ class FlowCodec(TaskCodec):
         moved = reframe_depths(torch.tensor(label).permute(2, 0, 1), framing)
         return np.asarray(moved.permute(1, 2, 0))
 
-    def says_nothing(self, label: Array) -> bool:
+    def is_empty(self, label: Array) -> bool:
         return bool(np.isnan(label).all())
 
-    def fields(self, labels: TaskLabels, place: int) -> Fields:
-        return {"flow": np.asarray(labels["flow"][place])}
+    def fields(self, labels: TaskLabels, index: int) -> Fields:
+        return {"flow": np.asarray(labels["flow"][index])}
 
-    def predicted(self, labels: TaskLabels, place: int) -> Array:
-        return np.asarray(labels["flow"][place])
+    def predicted(self, labels: TaskLabels, index: int) -> Array:
+        return np.asarray(labels["flow"][index])
 
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         return png.encode(np.asarray(encode_flow(fields["flow"])))
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
-        return {NAME: {"mse": known(values["mse"])}}
+        return {NAME: {"mse": float_or_none(values["mse"])}}
 
     def headline(self, metrics: TaskMetrics) -> tuple[str, float | None]:
         return NAME, metrics.parts.get(NAME, {}).get("mse")

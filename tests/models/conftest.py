@@ -1,4 +1,4 @@
-"""Small generators with random weights, square and not."""
+"""Small generators with random weights, square and tall."""
 
 import pytest
 import torch
@@ -14,13 +14,13 @@ TALL = GeneratorConfig(
 
 
 @pytest.fixture(autouse=True)
-def same_chance() -> None:
-    """What a test draws does not depend on the tests before it."""
+def fixed_seed() -> None:
+    """Seed torch, so that the random numbers of a test do not depend on other tests."""
     torch.manual_seed(0)
 
 
 def random_generator(config: GeneratorConfig) -> Generator:
-    """Random weights of a fixed seed, with noise switched on and a mean code that is not zero."""
+    """Return a generator with random weights of a fixed seed, noise strengths and a mean code other than 0."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         generator = Generator(config)
@@ -33,19 +33,19 @@ def random_generator(config: GeneratorConfig) -> Generator:
 
 @pytest.fixture(params=[SQUARE, TALL], ids=["square", "tall"])
 def any_generator(request: pytest.FixtureRequest) -> Generator:
-    """Every shape of generator that labels must come out right for."""
+    """Return a square and a tall generator; labels must be right for both."""
     return random_generator(request.param)
 
 
 @pytest.fixture
 def generator() -> Generator:
-    """A square 32 px generator."""
+    """Return a square 32 px generator."""
     return random_generator(SQUARE)
 
 
 @pytest.fixture
 def discriminator() -> Discriminator:
-    """Its discriminator."""
+    """Return a discriminator for `generator`."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
         return Discriminator(DiscriminatorConfig(channels=SQUARE.channels))

@@ -1,4 +1,4 @@
-"""Promises of `models.json_config`: a configuration survives JSON, and a wrong one is refused."""
+"""Promises of `models.json_config`: a configuration is restored from JSON, and a wrong one is refused."""
 
 import json
 
@@ -7,14 +7,14 @@ import pytest
 from models.generators.stylegan2.config import GeneratorConfig
 
 
-def test_a_configuration_survives_json() -> None:
-    """Tuples come back as tuples."""
+def test_a_configuration_is_restored_from_json() -> None:
+    """Tuples are tuples again."""
     config = GeneratorConfig(z_dim=8, w_dim=4, channels=(8, 4), base_px=(4, 2), conv_clamp=256.0)
     assert GeneratorConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
 @pytest.mark.parametrize("values", [{"z_dim": 8}, {"z_dim": 8, "of": "another network"}])
 def test_missing_and_unknown_fields_are_refused(values: dict[str, object]) -> None:
-    """The JSON of another network is not read as this one's."""
+    """The JSON of another network raises an error."""
     with pytest.raises(TypeError):
         GeneratorConfig.from_dict(values)

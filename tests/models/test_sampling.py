@@ -22,11 +22,11 @@ PINNED = [
 ]
 
 
-def test_a_latent_does_not_depend_on_its_neighbours() -> None:
-    """Sample 17 is the same alone, in company, and in any order."""
+def test_a_latent_does_not_depend_on_the_other_candidates() -> None:
+    """Sample 17 is the same alone and among others, in any order."""
     alone = latents(5, [Candidate(17)], 8)
-    company = latents(5, [Candidate(3), Candidate(17), Candidate(9)], 8)
-    assert torch.equal(alone[0], company[1])
+    together = latents(5, [Candidate(3), Candidate(17), Candidate(9)], 8)
+    assert torch.equal(alone[0], together[1])
 
 
 @pytest.mark.parametrize(
@@ -44,22 +44,22 @@ def test_every_part_of_the_key_matters(other: torch.Tensor) -> None:
     assert not torch.equal(latents(5, [Candidate(17)], 8), other)
 
 
-def test_latents_stay_what_they_are() -> None:
-    """The numbers are pinned: a change here changes every dataset that was ever promised."""
+def test_latents_never_change() -> None:
+    """The numbers are pinned: other numbers would change every dataset of every user."""
     pinned = torch.tensor(PINNED)
     assert torch.equal(latents(2**62 + 1, [Candidate(2**40, 3)], 5)[0], pinned)
 
 
 def test_latents_are_standard_normal() -> None:
-    """Mean 0, deviation 1 and the right tail, over 40,000 numbers."""
+    """Mean 0, standard deviation 1 and a 5% tail above 1.6449, over 40,000 numbers."""
     z = latents(0, [Candidate(i) for i in range(2000)], 20)
     assert abs(z.mean()) < 0.02
     assert abs(z.std() - 1) < 0.02
     assert abs((z > 1.6449).float().mean() - 0.05) < 0.005
 
 
-def test_the_first_accepted_candidate_wins_whatever_the_micro_batch() -> None:
-    """Acceptance looks at the candidate alone, so batches of 1 and 7 pick the same attempts."""
+def test_accepted_attempts_do_not_depend_on_the_micro_batch() -> None:
+    """Acceptance depends on the candidate alone, so batches of 1 and 7 accept the same attempts."""
 
     def attempts(micro_batch: int) -> dict[int, int]:
         drawn = draw_accepted(
@@ -76,23 +76,23 @@ def test_the_first_accepted_candidate_wins_whatever_the_micro_batch() -> None:
     assert max(attempts(1).values()) > 0
 
 
-def test_hopeless_acceptance_says_so() -> None:
-    """After the cap the sample and the number of tries are named."""
+def test_too_many_rejections_raise_an_error() -> None:
+    """The message names the sample and the number of candidates."""
     nothing = draw_accepted([4], lambda c: c, lambda _: False, micro_batch=2, max_attempts=3)
     with pytest.raises(AcceptanceTooLow, match="none of 3 candidates of sample 4"):
         list(nothing)
 
 
 @pytest.mark.parametrize("size", [1, 3, 8])
-def test_draws_in_parts_are_the_draws_in_one_go(size: int) -> None:
+def test_split_draws_equal_the_whole(size: int) -> None:
     """A smaller micro-batch measures the same samples (for multiples of 16 numbers, as torch draws them)."""
     whole = RandomDraws.seeded(3, 8).normals(16)
     parts = [part.normals(16) for part in RandomDraws.seeded(3, 8).split(size)]
     assert torch.equal(torch.cat(parts), whole)
 
 
-def test_candidates_give_their_own_numbers() -> None:
-    """A family asks for as many as it needs; they are those of `latents`."""
+def test_candidate_draws_are_latents() -> None:
+    """The normals of a family's draws are those of `latents`."""
     draws = CandidateDraws(5, [Candidate(17), Candidate(3)])
     assert len(draws) == 2
     assert torch.equal(draws.normals(8), latents(5, [Candidate(17), Candidate(3)], 8))

@@ -1,4 +1,4 @@
-"""Promises of `models.serialization`: networks survive a trip through bytes."""
+"""Promises of `models.serialization`: networks are restored exactly from their bytes."""
 
 import json
 
@@ -10,8 +10,8 @@ from models.generators.stylegan2.generator import Generator, build_generator
 from models.serialization import pack_network, unpack
 
 
-def test_a_generator_survives_the_trip(any_generator: Generator) -> None:
-    """Rebuilt from safetensors and JSON bytes it has the same numbers and makes the same images."""
+def test_a_generator_is_restored_exactly(any_generator: Generator) -> None:
+    """Rebuilt from safetensors and JSON bytes it has equal tensors and equal images."""
     tensors, config = pack_network(any_generator, any_generator.config.to_dict())
     again = build_generator(json.loads(config), unpack(tensors))
     z = torch.randn(2, 16)
@@ -21,6 +21,6 @@ def test_a_generator_survives_the_trip(any_generator: Generator) -> None:
 
 
 def test_other_bytes_are_refused() -> None:
-    """What is no safetensors file raises instead of being guessed at."""
+    """Bytes that are no safetensors file raise an error."""
     with pytest.raises(SafetensorError):
-        unpack(b"not a safetensors file, whatever it says")
+        unpack(b"not a safetensors file")

@@ -1,4 +1,4 @@
-"""The requests and records that tests of the contracts use."""
+"""Fixtures: the requests and records of the tests of the contracts."""
 
 from tests.contracts.conftest import batch_request, filtered_request, shard_record
 

@@ -1,4 +1,4 @@
-"""Deleting works on a full disk: it makes room, and what was deleted never comes back."""
+"""A delete works on a full disk: it frees space, and a deleted job stays deleted."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from state.store import ObjectInfo, Store
 
 
 class FullStore(Store):
-    """A memory store that takes nothing while it is full."""
+    """A memory store that refuses every write while it is full."""
 
     is_full = False
 
@@ -33,11 +33,11 @@ class FullStore(Store):
 
     def _check(self) -> None:
         if FullStore.is_full:
-            raise StoreUnavailable("There is no space left on the device.")
+            raise StoreUnavailable("No space left on device.")
 
 
 class DyingStore(FullStore):
-    """One whose process ends when it has marked a thing as deleted and looks for its objects."""
+    """A full store whose process ends after the tombstone is written, when it lists the objects to delete."""
 
     is_dying = True
 
@@ -49,14 +49,14 @@ class DyingStore(FullStore):
 
 @pytest.fixture(autouse=True)
 def not_full() -> Iterator[None]:
-    """Stores are not full before a test says so."""
+    """Start each test with stores that have space."""
     FullStore.is_full, DyingStore.is_dying = False, True
     yield
     FullStore.is_full = False
 
 
 def add_finished(store: Store, request: BatchRequest) -> JobRef:
-    """A job that has ended, with a large object."""
+    """Add a job that has ended and has a large object. Returns its reference."""
     records.write(store, keys.job_request(request.ref), request)
     store.put(keys.shard_tar(request.ref, 0, "0" * 64), bytes(100_000))
     ended = records.ended_without_result(BatchManifest, JobStatus.CANCELLED, None)
@@ -65,7 +65,7 @@ def add_finished(store: Store, request: BatchRequest) -> JobRef:
 
 
 def delete(store: Store, ref: JobRef) -> None:
-    """Deletes a job as the app does."""
+    """Delete a job as the app does."""
     records.delete_objects(
         store,
         keys.job_prefix(ref),
@@ -74,27 +74,27 @@ def delete(store: Store, ref: JobRef) -> None:
     )
 
 
-def left(store: Store, ref: JobRef) -> list[str]:
-    """The keys below a job."""
-    return [found.key for found in store.list(keys.job_prefix(ref))]
+def remaining_keys(store: Store, ref: JobRef) -> list[str]:
+    """Return the keys below a job."""
+    return [info.key for info in store.list(keys.job_prefix(ref))]
 
 
-def test_a_delete_needs_no_room(batch_request: BatchRequest) -> None:
-    """Everything goes, the mark stays; with room again it gets its text."""
+def test_a_delete_needs_no_space(batch_request: BatchRequest) -> None:
+    """Only the tombstone stays. Once there is space, it gets its content."""
     store = FullStore.in_memory()
     ref = add_finished(store, batch_request)
     FullStore.is_full = True
     for _ in range(2):
         delete(store, ref)
-    assert left(store, ref) == [keys.job_tombstone(ref)]
+    assert remaining_keys(store, ref) == [keys.job_tombstone(ref)]
     assert records.is_deleted(store, ref)
     FullStore.is_full = False
     delete(store, ref)
     assert records.read(store, keys.job_tombstone(ref), Tombstone) is not None
 
 
-def test_a_delete_that_is_interrupted_is_a_delete(batch_request: BatchRequest) -> None:
-    """The process ends before the first large object is gone: the job is marked, and no half of it is seen."""
+def test_an_interrupted_delete_counts_as_a_delete(batch_request: BatchRequest) -> None:
+    """When the process ends before the first large object is deleted, readers find no part of the job."""
     store = DyingStore.in_memory()
     ref = add_finished(store, batch_request)
     FullStore.is_full = True
@@ -104,38 +104,38 @@ def test_a_delete_that_is_interrupted_is_a_delete(batch_request: BatchRequest) -
     assert records.read_job(store, Kinds(), ref) is None
     DyingStore.is_dying = False
     delete(store, ref)
-    assert left(store, ref) == [keys.job_tombstone(ref)]
+    assert remaining_keys(store, ref) == [keys.job_tombstone(ref)]
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 KiB."""
+    """Mount a file system of 256 KiB. Returns its folder."""
     folder = tmp_path / "disk"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("a file system can be mounted by root alone")
+        pytest.skip("only root can mount a file system")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
 
 def fill(path: Path) -> None:
-    """Writes until there is no room for another byte."""
+    """Write until the disk has no space for another byte."""
     with path.open("wb", 0) as filler, suppress(OSError):
         while filler.write(bytes(1024)):
             pass
 
 
-def test_a_delete_makes_room_on_a_real_full_disk(
+def test_a_delete_frees_space_on_a_real_full_disk(
     small_disk: Path, batch_request: BatchRequest
 ) -> None:
-    """Not a byte is left; afterwards the store takes objects again."""
+    """The disk has no free byte before the delete; afterwards the store takes objects again."""
     store = Store.from_settings(Settings(store_url=(small_disk / "store").as_uri()))
     ref = add_finished(store, batch_request)
     fill(small_disk / "filler")
     with pytest.raises(StoreUnavailable):
         store.put("more", bytes(8192))
     delete(store, ref)
-    assert left(store, ref) == [keys.job_tombstone(ref)]
+    assert remaining_keys(store, ref) == [keys.job_tombstone(ref)]
     assert records.read(store, keys.job_tombstone(ref), Tombstone) is not None
     store.put("more", bytes(8192))

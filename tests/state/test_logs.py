@@ -1,4 +1,4 @@
-"""Promises of the log."""
+"""The log."""
 
 import json
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from state.settings import Settings
 
 
 @pytest.fixture(autouse=True)
-def _untouched() -> Iterator[None]:
-    """Puts the process's log back as it was."""
+def _reset() -> Iterator[None]:
+    """Reset the log of the process after each test."""
     yield
     structlog.reset_defaults()
 
 
-def test_a_machine_reads_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """With `log_format=json` a line is one object, with the context that was bound."""
+def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """With `log_format=json`, each line is one object with the bound context."""
     configure_logs(Settings(log_format="json"))
     with structlog.contextvars.bound_contextvars(request_id="r-1"):
         structlog.get_logger().warning("stored but not queued", job="fit_1")
@@ -27,8 +27,8 @@ def test_a_machine_reads_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert (line["job"], line["request_id"]) == ("fit_1", "r-1")
 
 
-def test_people_read_text(capsys: pytest.CaptureFixture[str]) -> None:
-    """By default a line is for the eye."""
+def test_text_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a setting, each line is text for a terminal."""
     configure_logs(Settings())
     structlog.get_logger().info("rendered", shard=3)
     assert "rendered" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Promises of the plan: which shards of a batch are queued next."""
+"""The plan of a batch: which calls are queued next."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from state.store import Store
 
 
 def test_the_lowest_shards_come_first() -> None:
-    """Shards that are neither done nor under way are taken in order, as many as there is room for."""
+    """Shards that are neither done nor in flight are planned in order, up to the limit."""
     assert shards_to_queue(6, done={0, 3}, in_flight={1}, room=2) == [2, 4]
     assert shards_to_queue(6, done={0, 3}, in_flight={1}, room=9) == [2, 4, 5]
     assert shards_to_queue(6, done=(), in_flight=(), room=0) == []
@@ -23,7 +23,7 @@ def test_the_lowest_shards_come_first() -> None:
 def test_a_batch_begins_with_two_shards(
     store: Store, ledger: Ledger, settings: Settings, batch_request: BatchRequest
 ) -> None:
-    """Without any worker in sight two shards are queued, and asking again queues nothing more."""
+    """Without workers, two shards are queued; a second call queues no more."""
     calls = next_calls(store, ledger, batch_request, settings)
     assert [call.argument for call in calls] == [f"{batch_request.ref}/{k}" for k in (0, 1)]
     assert next_calls(store, ledger, batch_request, settings) == []
@@ -32,14 +32,14 @@ def test_a_batch_begins_with_two_shards(
 def test_more_workers_take_more_shards(
     store: Store, ledger: Ledger, settings: Settings, batch_request: BatchRequest
 ) -> None:
-    """Two fresh workers that render have four shards under way."""
+    """Two live rendering workers have four shards in flight."""
     for name in ("one", "two"):
-        beat = Heartbeat(worker=name, queue="generate", state="idle", at=now(), device="cpu")
-        ledger.beat(beat)
+        heartbeat = Heartbeat(worker=name, queue="generate", state="idle", at=now(), device="cpu")
+        ledger.record_heartbeat(heartbeat)
     assert len(next_calls(store, ledger, batch_request, settings)) == 4
 
 
-def test_a_finished_shard_makes_room(
+def test_a_finished_shard_is_followed_by_the_next(
     store: Store,
     ledger: Ledger,
     settings: Settings,
@@ -57,7 +57,7 @@ def test_a_finished_shard_makes_room(
 def test_a_filter_needs_a_pilot_first(
     store: Store, ledger: Ledger, settings: Settings, filtered_request: BatchRequest
 ) -> None:
-    """Before the fit's uncertainty is measured, only the pilot is queued, and once."""
+    """Before the fit's uncertainty is measured, only the pilot is queued, once."""
     (call,) = next_calls(store, ledger, filtered_request, settings)
     assert call.task is PILOT
     assert next_calls(store, ledger, filtered_request, settings) == []

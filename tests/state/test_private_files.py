@@ -1,4 +1,4 @@
-"""Only this user may read what we write, whatever the umask; stores of earlier versions keep working."""
+"""Only this user may read the files of the service, with any umask; stores of earlier versions keep working."""
 
 import os
 import stat
@@ -15,27 +15,27 @@ from state.store import Store
 
 @pytest.fixture(params=[0o000, 0o022, 0o077])
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
-    """A process with this umask."""
+    """Set the umask of the process."""
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
 
 
 def open_store(folder: Path) -> Store:
-    """The store in a folder."""
+    """Return the store in a folder."""
     return Store.from_settings(Settings(store_url=folder.as_uri()))
 
 
 def modes(folder: Path) -> set[tuple[str, int]]:
-    """The kind and the mode of the folder and of everything in it."""
-    found = [folder, *folder.rglob("*")]
+    """Return the kinds and modes of a folder and of all files and folders in it."""
+    paths = [folder, *folder.rglob("*")]
     return {
-        ("folder" if path.is_dir() else "file", stat.S_IMODE(path.stat().st_mode)) for path in found
+        ("folder" if path.is_dir() else "file", stat.S_IMODE(path.stat().st_mode)) for path in paths
     }
 
 
-def test_a_store_is_private_whatever_the_umask(umask: int, tmp_path: Path) -> None:
-    """Folders 0700 and files 0600, in whichever way an object is written."""
+def test_a_store_is_private_with_any_umask(umask: int, tmp_path: Path) -> None:
+    """Folders are 0700 and files 0600, however an object is written."""
     store = open_store(tmp_path / "store")
     source = tmp_path / "source"
     source.write_bytes(b"x")
@@ -48,8 +48,8 @@ def test_a_store_is_private_whatever_the_umask(umask: int, tmp_path: Path) -> No
     assert modes(tmp_path / "store") == {("folder", 0o700), ("file", 0o600)}
 
 
-def test_a_store_of_an_earlier_version_is_closed_and_keeps_working(tmp_path: Path) -> None:
-    """Its folder is 0755 and its files 0644: nobody else gets past the folder any more."""
+def test_a_store_of_an_earlier_version_is_made_private_and_keeps_working(tmp_path: Path) -> None:
+    """Its folder was 0755 and its files 0644. The folder becomes 0700, so other users cannot enter it."""
     folder = tmp_path / "store"
     (folder / "tenants").mkdir(parents=True)
     for path in (folder, folder / "tenants"):
@@ -64,7 +64,7 @@ def test_a_store_of_an_earlier_version_is_closed_and_keeps_working(tmp_path: Pat
 
 
 def test_spooled_uploads_are_private(umask: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else enters the folder that an upload is decoded or converted in."""
+    """Other users cannot enter the folder in which an upload is decoded or converted."""
     with tempfile.TemporaryDirectory() as parent:
         monkeypatch.setattr(tempfile, "tempdir", parent)
         with spool_folder() as folder:

@@ -1,4 +1,4 @@
-"""Promises of the calls that go into the queues."""
+"""The calls of the queues."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 
 from contracts.base import now
 from contracts.exports import ExportRef
-from contracts.fits.fit import PinnedGenerator
+from contracts.generators.generator import PinnedGenerator
 from contracts.generators.inverters import InverterOptions, InverterRequest
 from contracts.ids import DEFAULT_TENANT, RqId, new_id
 from contracts.jobs import JobRef, ShardRef
@@ -36,13 +36,13 @@ CALLS = {
 
 @pytest.mark.parametrize(("part", "call"), CALLS.items())
 def test_rq_takes_the_id(part: str, call: Call) -> None:
-    """RQ allows letters, digits, underscores and dashes in an id."""
+    """RQ allows letters, digits, underscores and dashes in ids."""
     assert re.fullmatch(r"[A-Za-z0-9_-]+", call.rq_id)
 
 
 @pytest.mark.parametrize(("part", "call"), CALLS.items())
-def test_an_id_is_parsed_back(part: str, call: Call) -> None:
-    """The id of every task names its job or stream, and the part that the task works on."""
+def test_an_id_can_be_parsed(part: str, call: Call) -> None:
+    """The id of a call contains its job or stream, and the part that the task works on."""
     rq_id = RqId.parse(call.rq_id)
     assert rq_id is not None
     assert str(rq_id) == call.rq_id
@@ -50,8 +50,8 @@ def test_an_id_is_parsed_back(part: str, call: Call) -> None:
 
 
 @pytest.mark.parametrize(("part", "call"), CALLS.items())
-def test_a_worker_parses_the_argument_back(part: str, call: Call) -> None:
-    """From function and argument of an entry, the registry finds the task and the same id again."""
+def test_an_argument_can_be_parsed(part: str, call: Call) -> None:
+    """The registry derives the task and the same id from the function and the argument of an entry."""
     kinds = Kinds()
     task, argument = call.task, kinds.parse_argument(call.task.function, call.argument)
     assert kinds.task_of(call.task.function) is task
@@ -59,6 +59,6 @@ def test_a_worker_parses_the_argument_back(part: str, call: Call) -> None:
     assert str(task.rq_id(argument, number)) == call.rq_id
 
 
-def test_another_attempt_is_another_entry() -> None:
-    """RQ would mistake an id that is used again for the old entry."""
+def test_each_attempt_has_its_own_id() -> None:
+    """RQ would take a reused id for the old entry."""
     assert pilot_call(BATCH, 1).rq_id != pilot_call(BATCH, 2).rq_id

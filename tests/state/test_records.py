@@ -1,4 +1,4 @@
-"""Promises of the records: what the store's facts make of a job."""
+"""The records of jobs in the store."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,8 +15,8 @@ from state.records import JobRecord
 from state.store import ObjectInfo, Store
 
 
-def test_a_stored_request_comes_back(store: Store, batch_request: BatchRequest) -> None:
-    """A request is read as it was written."""
+def test_a_stored_request_can_be_read(store: Store, batch_request: BatchRequest) -> None:
+    """The value equals the one that was written."""
     records.write(store, keys.job_request(batch_request.ref), batch_request)
     assert records.read_request(store, batch_request.ref, BatchRequest) == batch_request
 
@@ -41,15 +41,15 @@ def test_the_facts_decide_the_status(
     live: Live,
     expected: JobStatus,
 ) -> None:
-    """A manifest decides first, then a cancellation; Redis only tells running from queued."""
+    """A manifest has priority, then a cancellation; Redis only distinguishes running from queued."""
     manifest = records.ended_without_result(BatchManifest, end, None) if end else None
     assert JobRecord(batch_request, cancellation, manifest).status(live) is expected
 
 
-def test_the_first_manifest_stands(
+def test_the_first_manifest_stays(
     store: Store, ledger: Ledger, batch_request: BatchRequest
 ) -> None:
-    """A late twin of a job changes nothing about how it ended."""
+    """A second, late run of a job does not change its result."""
     ref = batch_request.ref
     first = records.ended_without_result(BatchManifest, JobStatus.CANCELLED, None)
     late = records.ended_without_result(
@@ -59,27 +59,27 @@ def test_the_first_manifest_stands(
     assert records.finish(store, ledger, ref, late) == first
 
 
-def test_a_cancellation_is_seen(store: Store, batch_request: BatchRequest) -> None:
-    """A worker that looks finds the wish that it stops."""
+def test_a_worker_can_check_for_a_cancellation(store: Store, batch_request: BatchRequest) -> None:
+    """`is_cancelled` is False before the cancellation and True after it."""
     ref = batch_request.ref
     assert not records.is_cancelled(store, ref)
     records.create(store, keys.job_cancel(ref), Cancellation(requested_at=now()))
     assert records.is_cancelled(store, ref)
 
 
-def test_shard_records_are_found_beside_their_tars(
+def test_only_a_shard_with_a_record_is_finished(
     store: Store, batch_request: BatchRequest, shard_record: Callable[[int], ShardRecord]
 ) -> None:
-    """The records are those with a JSON of their own; a tar without one is not done."""
+    """A tar without a record does not count."""
     ref = batch_request.ref
     store.put(keys.shard_tar(ref, 1, "0" * 64), b"tar")
     records.write(store, keys.shard_record(ref, 3), shard_record(3))
-    assert records.shards_done(store, ref) == {3}
+    assert records.finished_shards(store, ref) == {3}
     assert records.shard_records(store, ref) == {3: shard_record(3)}
 
 
 def delete(store: Store, ref: JobRef) -> None:
-    """Deletes a job as the app does."""
+    """Delete a job as the app does."""
     records.delete_objects(
         store,
         keys.job_prefix(ref),
@@ -89,14 +89,14 @@ def delete(store: Store, ref: JobRef) -> None:
 
 
 class DyingStore(Store):
-    """A memory store whose process ends when it has deleted one object and looks for the others."""
+    """A memory store whose process ends after it has deleted one object, when it lists the others."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         raise InterruptedError
 
 
-def test_a_delete_that_is_interrupted_leaves_no_half(batch_request: BatchRequest) -> None:
-    """The request goes before the manifest: a finished job never looks queued again."""
+def test_an_interrupted_delete_leaves_no_partial_job(batch_request: BatchRequest) -> None:
+    """The request is deleted before the manifest, so a finished job never appears as queued."""
     store, ref = DyingStore.in_memory(), batch_request.ref
     records.write(store, keys.job_request(ref), batch_request)
     ended = records.ended_without_result(BatchManifest, JobStatus.CANCELLED, None)
@@ -107,20 +107,20 @@ def test_a_delete_that_is_interrupted_leaves_no_half(batch_request: BatchRequest
 
 
 def test_deleting_leaves_the_tombstone(store: Store, batch_request: BatchRequest) -> None:
-    """After a delete nothing is left but the mark of it, and doing it again changes nothing."""
+    """After a delete only the tombstone remains; a second delete changes nothing."""
     ref = batch_request.ref
     records.write(store, keys.job_request(ref), batch_request)
     for _ in range(2):
         delete(store, ref)
-    assert [found.key for found in store.list(keys.job_prefix(ref))] == [keys.job_tombstone(ref)]
+    assert [info.key for info in store.list(keys.job_prefix(ref))] == [keys.job_tombstone(ref)]
     assert records.is_deleted(store, ref)
 
 
 def test_the_index_is_rebuilt_from_the_store(
     store: Store, ledger: Ledger, batch_request: BatchRequest
 ) -> None:
-    """What Redis lost is on the list again, and the list is whole."""
+    """The list has every id of the store and is complete."""
     records.write(store, keys.job_request(batch_request.ref), batch_request)
     records.rebuild_index(store, ledger, DEFAULT_TENANT, "batches")
     assert ledger.index_page(DEFAULT_TENANT, "batches", None, 10) == [batch_request.id]
-    assert ledger.index_is_whole(DEFAULT_TENANT, "batches")
+    assert ledger.index_is_complete(DEFAULT_TENANT, "batches")

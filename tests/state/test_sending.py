@@ -1,4 +1,4 @@
-"""Promises of `state.sending`: all that is written arrives, and no end is left waiting for the other."""
+"""`state.sending`: all written bytes arrive, and neither side waits for a side that has failed."""
 
 import threading
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import pytest
 
 from state import sending as module
-from state.sending import Abandoned, Send, sending
+from state.sending import Send, WriterFailed, sending
 
 
-def test_all_that_is_written_is_sent_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In their order, whatever the sizes of the writes; nothing is there before the end."""
+def test_all_bytes_are_sent_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces keep the order of the writes and do not depend on their sizes."""
     monkeypatch.setattr(module, "PIECE_BYTES", 10)
     sent: list[bytes] = []
     with sending(sent.extend) as file:
@@ -20,8 +20,8 @@ def test_all_that_is_written_is_sent_in_pieces(monkeypatch: pytest.MonkeyPatch) 
     assert all(len(piece) < 10 + 7 for piece in sent)
 
 
-def test_it_is_sent_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first piece arrives before the last is made."""
+def test_bytes_are_sent_while_more_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first piece arrives before the last one is written."""
     monkeypatch.setattr(module, "PIECE_BYTES", 1)
     arrived = threading.Event()
 
@@ -35,8 +35,8 @@ def test_it_is_sent_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None
         file.write(b"last")
 
 
-def test_a_writer_that_is_ahead_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory is bounded by the pieces that wait, and one at either end."""
+def test_a_writer_that_is_far_ahead_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory holds the waiting pieces, and one piece on each side."""
     monkeypatch.setattr(module, "PIECE_BYTES", 1)
     monkeypatch.setattr(module, "MAX_PIECES_WAITING", 2)
     written: list[int] = []
@@ -53,37 +53,37 @@ def test_a_writer_that_is_ahead_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_half(send: Send) -> None:
-    """A block that fails."""
+    """Fail after the first write."""
     with sending(send) as file:
         file.write(b"half")
         raise KeyError
 
 
-def test_a_sender_is_told_when_there_will_be_no_more() -> None:
-    """What is not whole is never taken for whole, and the block's own error is what the caller gets."""
-    met: list[type[BaseException]] = []
+def test_a_failed_writer_stops_the_sender() -> None:
+    """The sender never takes incomplete bytes for complete ones. The caller gets the error of the block."""
+    raised: list[type[BaseException]] = []
 
     def send(pieces: Iterator[bytes]) -> None:
         try:
             list(pieces)
-        except Abandoned:
-            met.append(Abandoned)
+        except WriterFailed:
+            raised.append(WriterFailed)
             raise
 
     with pytest.raises(KeyError):
         write_half(send)
-    assert met == [Abandoned]
+    assert raised == [WriterFailed]
 
 
 def write_much(send: Send) -> None:
-    """More than may wait."""
+    """Write more pieces than the queue holds."""
     with sending(send) as file:
         for _ in range(1_000):
             file.write(b"x")
 
 
-def test_a_writer_is_told_when_the_sender_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long before the end, though nobody takes the bytes any more."""
+def test_a_failed_sender_stops_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write raises the sender's error, long before the end of the block."""
     monkeypatch.setattr(module, "PIECE_BYTES", 1)
 
     def send(pieces: Iterator[bytes]) -> None:
@@ -95,7 +95,7 @@ def test_a_writer_is_told_when_the_sender_has_failed(monkeypatch: pytest.MonkeyP
 
 
 def test_a_sender_that_fails_at_the_end_fails_the_block() -> None:
-    """Only what has arrived is there."""
+    """The end of the block raises the sender's error."""
 
     def send(pieces: Iterator[bytes]) -> None:
         list(pieces)

@@ -1,4 +1,4 @@
-"""Promises of the folders that uploads are spooled to."""
+"""The temporary folders of uploads."""
 
 import os
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from state.spooling import spool_folder, sweep
 
 
-def test_a_folder_lives_as_long_as_its_upload() -> None:
-    """Whatever was spooled goes with the folder."""
+def test_the_folder_is_deleted_after_the_block() -> None:
+    """Its files are deleted with it."""
     with spool_folder() as folder:
         (folder / "archive").write_bytes(b"an upload")
     assert not folder.exists()
 
 
-def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
-    """A folder of last week is removed; a fresh one may be somebody's, and other folders are none of ours."""
+def test_folders_of_killed_processes_are_swept(tmp_path: Path) -> None:
+    """An old folder is deleted. A new one may be in use, and other folders belong to other programs."""
     for name, at in (
         ("handsoff-upload-old", 0),
         ("handsoff-upload-new", None),

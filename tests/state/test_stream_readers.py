@@ -25,7 +25,7 @@ def readers(ledger: Ledger) -> StreamReaders:
 
 
 def test_a_stream_has_readers_for_a_while(readers: StreamReaders, ledger: Ledger) -> None:
-    """Each request starts the given time again."""
+    """Each request restarts the time."""
     assert not readers.has_readers(STREAM)
     for _ in range(2):
         readers.note_request(STREAM, 3, MINUTE)
@@ -35,7 +35,7 @@ def test_a_stream_has_readers_for_a_while(readers: StreamReaders, ledger: Ledger
 
 
 def test_the_last_request_of_each_shard_is_kept(readers: StreamReaders) -> None:
-    """Until the shard is swept or the stream is deleted."""
+    """It is kept until the shard is swept or the stream is deleted."""
     before = now()
     for index in (3, 4, 3):
         readers.note_request(STREAM, index, MINUTE)
@@ -49,7 +49,7 @@ def test_the_last_request_of_each_shard_is_kept(readers: StreamReaders) -> None:
 
 
 def test_requested_calls_go_first_in_their_order(readers: StreamReaders, ledger: Ledger) -> None:
-    """A call that returns to the queue after its start, because its worker died, goes first again."""
+    """A call that returns to the queue because its worker died goes first again."""
     shards = [StreamShardRef(stream=STREAM, index=index) for index in range(3)]
     for shard in shards:
         OnDemandLedger(ledger).claim(STREAM_SHARDS.item(shard), f"call-{shard.index}")

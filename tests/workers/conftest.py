@@ -13,13 +13,13 @@ from workers.runtime.machine import Machine
 
 @pytest.fixture
 def machine(settings: Settings, store: Store, ledger: Ledger) -> Machine:
-    """A machine with a memory store and an empty ledger."""
+    """Return a machine with a memory store and an empty ledger."""
     return open_machine(settings, store, ledger)
 
 
 @pytest.fixture
 def scene(machine: Machine, tmp_path: Path) -> Scene:
-    """A scene with the random generator in its store."""
+    """Return a scene with the random generator in its store."""
     scene = Scene(machine)
     scene.publish_generator(tmp_path)
     return scene

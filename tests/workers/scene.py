@@ -1,6 +1,6 @@
-"""A small world for worker tests: a 32 px generator with random weights, labelled noise, and the app's requests.
+"""A scene for worker tests: a 32 px generator with random weights, labelled noise, and the app's requests.
 
-Everything is real (store, Redis, networks) and small: a fit takes about a second.
+Store, Redis and networks are real and small: a fit takes about a second.
 """
 
 import io
@@ -18,8 +18,9 @@ import torch
 from contracts.base import Artefact, now
 from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, Filter, PinnedFit
 from contracts.digests import sha256_of
-from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator, PinnedLabelset
+from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
 from contracts.fits.options import EnsembleOptions, InversionOptions, ResolvedFitOptions
+from contracts.generators.generator import PinnedGenerator
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobRef
 from contracts.kinds import KINDS, Kind, Kinds
@@ -54,7 +55,7 @@ from workers.runtime.weights import write_network
 GENERATOR = "tiny-32"
 PX = 32
 LABELS = LabelSchema(classes=("left", "right"))
-ALL_KINDS = LabelSchema(
+ALL_TASKS = LabelSchema(
     classes=("left", "right"),
     colors=((10, 20, 30), (200, 100, 50)),
     keypoints=KeypointSchema(
@@ -93,7 +94,7 @@ QUICK = ResolvedFitOptions(
 
 
 def write_generator(folder: Path) -> Path:
-    """A generator with random weights as the files of a built-in one."""
+    """Write a generator with random weights as the files of a built-in one; return their folder."""
     torch.manual_seed(0)
     source = folder / GENERATOR
     write_network(source, "generator", Generator(CONFIG), CONFIG.to_dict())
@@ -103,7 +104,7 @@ def write_generator(folder: Path) -> Path:
 def open_machine(
     settings: Settings, store: Store, ledger: Ledger, kinds: tuple[Kind, ...] = KINDS
 ) -> Machine:
-    """A machine on the CPU."""
+    """Return a machine on the CPU."""
     return Machine(
         settings=settings,
         store=store,
@@ -119,13 +120,13 @@ def open_machine(
 
 
 def candidates(files: dict[str, bytes]) -> dict[str, tuple[int, int, int]]:
-    """Which candidate (seed, index, attempt) stands for each sample of a batch's files."""
+    """Return the candidate (seed, index, attempt) of each sample of a batch's files."""
     facts = {name: json.loads(data) for name, data in files.items() if name.endswith(".json")}
     return {name: (fact["seed"], fact["index"], fact["attempt"]) for name, fact in facts.items()}
 
 
 def equal_pixels(first: dict[str, bytes], second: dict[str, bytes]) -> float:
-    """The share of label pixels that are equal in two batches' files."""
+    """Return the share of label pixels that are equal in two batches' files."""
     names = [name for name in first if name.endswith(".mask.png")]
     same = [decode_mask(first[name]) == decode_mask(second[name]) for name in names]
     return float(np.mean(same))
@@ -133,12 +134,12 @@ def equal_pixels(first: dict[str, bytes], second: dict[str, bytes]) -> float:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the app would have stored, written by hand."""
+    """A machine, and the objects that the app would have stored for it."""
 
     machine: Machine
 
     def publish_generator(self, folder: Path) -> None:
-        """Puts the random generator into the store."""
+        """Put the random generator into the store."""
         publish(self.machine, write_generator(folder))
 
     def add_labelset(
@@ -149,10 +150,10 @@ class Scene:
         labels: LabelSchema = LABELS,
         images: Sequence[Pixels] | None = None,
     ) -> PinnedLabelset:
-        """Labelled noise or `images`: the left half is class 0, the right half class 1; or every pixel is ignored.
+        """Store labelled noise or `images`: class 0 on the left half, class 1 on the right; or all pixels ignored.
 
-        Keypoints, where the schema has them, lie at the middle of the top and of the bottom (covered); the right half
-        is twice as deep as the left.
+        If the schema has keypoints, they lie at the middle of the top and of the bottom (covered). With depth, the
+        right half is twice as deep as the left.
         """
         labelset_id = new_id("labelset")
         mask = np.zeros((PX, PX), dtype=np.uint8)
@@ -166,8 +167,8 @@ class Scene:
             images = list(random.integers(0, 256, noise, dtype=np.uint8))
         entries = tuple(
             LabelsetEntry(
-                name=f"image-{place}",
-                image=self._put(labelset_id, encode_image(images[place])),
+                name=f"image-{index}",
+                image=self._put(labelset_id, encode_image(images[index])),
                 mask=self._put(labelset_id, encode_mask(mask)) if labels.classes else None,
                 keypoints=self._put(labelset_id, POINTS, "json") if labels.keypoints else None,
                 depth=self._put(labelset_id, DEPTH) if labels.depth else None,
@@ -177,7 +178,7 @@ class Scene:
                 ignored_pixels=counts[labels.ignore_index],
                 visibility=(2, 1) if labels.keypoints else (),
             )
-            for place in range(num_images)
+            for index in range(num_images)
         )
         manifest = LabelsetManifest(
             tenant=DEFAULT_TENANT,
@@ -195,7 +196,7 @@ class Scene:
         )
         return PinnedLabelset(id=labelset_id, digest=manifest.digest)
 
-    def ask_fit(
+    def request_fit(
         self,
         options: ResolvedFitOptions = QUICK,
         *,
@@ -203,7 +204,7 @@ class Scene:
         validation: PinnedLabelset | None = None,
         labels: LabelSchema = LABELS,
     ) -> FitRequest:
-        """The request of a fit on four labelled images, of the tasks that `labels` are for."""
+        """Store the request of a fit on four labelled images, for the tasks of `labels`."""
         generator = records.read_generator(self.machine.store, DEFAULT_TENANT, GENERATOR)
         assert generator is not None
         request = FitRequest(
@@ -224,10 +225,10 @@ class Scene:
         records.write(self.machine.store, keys.job_request(request.ref), request)
         return request
 
-    def ask_batch(
+    def request_batch(
         self, fit: FitRequest, *, n: int = 8, shard_size: int = 4, drop_share: float | None = None
     ) -> BatchRequest:
-        """The request of a batch of a succeeded fit."""
+        """Store the request of a batch of a succeeded fit."""
         manifest = self.fit_manifest(fit.ref)
         assert manifest.digest is not None
         request = BatchRequest(
@@ -248,8 +249,8 @@ class Scene:
         return request
 
     def fit(self, labels: LabelSchema = LABELS) -> FitRequest:
-        """A fit that has succeeded."""
-        request = self.ask_fit(labels=labels)
+        """Run a fit; return its request."""
+        request = self.request_fit(labels=labels)
         fits.run(self.machine, str(request.ref), 1)
         return request
 
@@ -260,7 +261,7 @@ class Scene:
         return generator
 
     def shard_files(self, batch: BatchRequest) -> dict[str, bytes]:
-        """All files of all shards of a batch that has ended, by name, each tar checked against its digest."""
+        """Return the files of all shards of a finished batch by name. Each tar is checked against its digest."""
         files: dict[str, bytes] = {}
         for shard in self.batch_manifest(batch.ref).shards:
             with tarfile.open(
@@ -278,13 +279,13 @@ class Scene:
         records.write(self.machine.store, keys.job_cancel(ref), cancellation)
 
     def fit_manifest(self, ref: JobRef) -> FitManifest:
-        """The manifest of a fit that has ended."""
+        """Return the manifest of a finished fit."""
         manifest = records.read_manifest(self.machine.store, ref, FitManifest)
         assert manifest is not None
         return manifest
 
     def batch_manifest(self, ref: JobRef) -> BatchManifest:
-        """The manifest of a batch that has ended."""
+        """Return the manifest of a finished batch."""
         manifest = records.read_manifest(self.machine.store, ref, BatchManifest)
         assert manifest is not None
         return manifest

@@ -22,7 +22,7 @@ from models.tasks.task import TaskLabels
 from workers.codecs import png
 from workers.codecs.images import Pixels
 from workers.codecs.markdown import number
-from workers.codecs.task import Array, Fields, Px, Row, TaskCodec, as_array, known
+from workers.codecs.task import Array, Fields, Px, Row, TaskCodec, as_array, float_or_none
 
 DepthMap = NDArray[np.float32]
 
@@ -53,25 +53,25 @@ class DepthCodec(TaskCodec):
     def reframed(self, label: Array, framing: Framing, px: Px) -> Array:
         return as_array(reframe_depths(torch.tensor(label)[None], framing)[0])
 
-    def says_nothing(self, label: Array) -> bool:
+    def is_empty(self, label: Array) -> bool:
         return bool(np.isnan(label).all())
 
-    def fields(self, labels: TaskLabels, place: int) -> Fields:
-        return {"depth": as_array(labels["depth"][place])}
+    def fields(self, labels: TaskLabels, index: int) -> Fields:
+        return {"depth": as_array(labels["depth"][index])}
 
-    def predicted(self, labels: TaskLabels, place: int) -> Array:
-        return as_array(labels["depth"][place])
+    def predicted(self, labels: TaskLabels, index: int) -> Array:
+        return as_array(labels["depth"][index])
 
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         return encode_depth(fields["depth"], _schema(labels))
 
     def facts(self, fields: Fields, labels: LabelSchema) -> dict[str, object]:
-        """The meaning of the values: unit, scale, and the value for unknown."""
+        """Return the meaning of the values: unit, scale, and the value for unknown."""
         return {"depth": _schema(labels).model_dump(mode="json")}
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         names = ("absrel", "rmse", "delta1")
-        return {"depth": DepthMetrics(**{name: known(values[name]) for name in names})}
+        return {"depth": DepthMetrics(**{name: float_or_none(values[name]) for name in names})}
 
     def headline(self, metrics: TaskMetrics) -> tuple[str, float | None]:
         return "absrel", metrics.depth.absrel if metrics.depth else None
@@ -80,8 +80,8 @@ class DepthCodec(TaskCodec):
         return max(0.0, 1.0 - headline)
 
     def cell(self, label: Array, truth: Array) -> Pixels:
-        """Shaded like the truth, so that the two can be compared."""
-        return shaded(label, label if self.says_nothing(truth) else truth)
+        """Return the map with the shades of the true map, so that the two can be compared."""
+        return shaded(label, label if self.is_empty(truth) else truth)
 
     def legend(self, labels: LabelSchema) -> list[tuple[str, Color]]:
         return [("depth unknown", UNKNOWN_COLOR)]
@@ -92,8 +92,8 @@ class DepthCodec(TaskCodec):
 
     def card_text(self, labels: LabelSchema, manifest: BatchManifest) -> Iterator[str]:
         schema = _schema(labels)
-        ends = "" if schema.unknown is None else f"; {schema.unknown} says that nothing is known"
-        yield f"Depth: a 16-bit value times {schema.scale:g} is the depth in {schema.unit}{ends}."
+        unknown = "" if schema.unknown is None else f"; {schema.unknown} means unknown"
+        yield f"Depth: a 16-bit value times {schema.scale:g} is the depth in {schema.unit}{unknown}."
 
 
 def _schema(labels: LabelSchema) -> DepthSchema:
@@ -102,7 +102,7 @@ def _schema(labels: LabelSchema) -> DepthSchema:
 
 
 def decode_depth(data: bytes, media_type: str, schema: DepthSchema) -> DepthMap:
-    """Return a map as the app has stored it: npy unchanged, 16-bit PNG times the schema's scale."""
+    """Return a map from its stored bytes: npy unchanged, 16-bit PNG times the schema's scale."""
     if media_type == NPY_TYPE:
         return np.asarray(np.load(io.BytesIO(data), allow_pickle=False), dtype=np.float32)
     with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
@@ -119,14 +119,14 @@ def encode_depth(depth: DepthMap, schema: DepthSchema) -> bytes:
 
 
 def resized_depth(depth: DepthMap, px: tuple[int, int]) -> DepthMap:
-    """Return a map at (height, width) by nearest neighbor: no depth between two surfaces is invented."""
+    """Return a map at (height, width) by nearest neighbor, so that surfaces are never mixed."""
     if depth.shape == px:
         return depth
     return np.asarray(Image.fromarray(depth).resize(px[::-1], Image.Resampling.NEAREST))
 
 
 def shaded(depth: DepthMap, like: DepthMap) -> Pixels:
-    """Return a map as an RGB picture: the nearest of `like` white, its farthest black, unknown violet."""
+    """Return a map as an RGB picture: the nearest depth of `like` white, its farthest black, unknown violet."""
     finite = like[~np.isnan(like)]
     nearest, farthest = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     share = (farthest - depth) / max(farthest - nearest, 1e-9)

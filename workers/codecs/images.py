@@ -1,7 +1,7 @@
 """Pictures to arrays and back: PNG and JPEG bytes, and uint8 arrays.
 
-The app has decoded and checked every stored picture, so nothing is checked again here. Encoding the same array twice on
-one processor gives the same bytes.
+The app has decoded and checked every stored picture, so there are no checks here. Encoding the same array twice on one
+processor gives the same bytes.
 """
 
 import io
@@ -24,8 +24,8 @@ def _palette() -> tuple[int, ...]:
     colors = []
     for index in range(256):
         for channel in range(3):
-            bits = [(index >> (3 * place + channel)) & 1 for place in range(3)]
-            colors.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
+            bits = [(index >> (3 * position + channel)) & 1 for position in range(3)]
+            colors.append(sum(bit << (7 - position) for position, bit in enumerate(bits)))
     return tuple(colors)
 
 
@@ -48,12 +48,12 @@ def encode_image(pixels: Pixels, image_format: ImageFormat = "png") -> bytes:
 
 
 def encode_uncertainty(nats: NDArray[np.float32]) -> bytes:
-    """Return uncertainty [height, width] in nats as a gray PNG, 255 steps to the nat."""
+    """Return uncertainty [height, width] in nats as a gray PNG, 255 steps per nat."""
     return png.encode(uncertainty_steps(nats))
 
 
 def resized_image(pixels: Pixels, px: tuple[int, int]) -> Pixels:
-    """Return an image at (height, width), antialiased; the same array when it has that size."""
+    """Return an image at (height, width), antialiased; the same array if it has that size."""
     if pixels.shape[:2] == px:
         return pixels
     return np.asarray(Image.fromarray(pixels).resize(px[::-1], Image.Resampling.LANCZOS))

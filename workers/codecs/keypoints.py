@@ -27,8 +27,8 @@ from workers.codecs.task import (
     Row,
     TaskCodec,
     as_array,
-    known,
-    named,
+    float_or_none,
+    floats_by_name,
 )
 
 Points = NDArray[np.float32]
@@ -69,16 +69,16 @@ class KeypointCodec(TaskCodec):
     def reframed(self, label: Array, framing: Framing, px: Px) -> Array:
         return as_array(reframe_points(torch.tensor(label)[None], framing, px)[0])
 
-    def says_nothing(self, label: Array) -> bool:
+    def is_empty(self, label: Array) -> bool:
         return not label[:, 2].any()
 
-    def fields(self, labels: TaskLabels, place: int) -> Fields:
-        return {name: as_array(labels[name][place]) for name in ("points", "visibility")}
+    def fields(self, labels: TaskLabels, index: int) -> Fields:
+        return {name: as_array(labels[name][index]) for name in ("points", "visibility")}
 
-    def predicted(self, labels: TaskLabels, place: int) -> Array:
-        """The points with their visibility in place of the confidence."""
-        points = labels["points"][place].clone()
-        points[:, 2] = labels["visibility"][place]
+    def predicted(self, labels: TaskLabels, index: int) -> Array:
+        """Return the points with visibility instead of confidence in the third column."""
+        points = labels["points"][index].clone()
+        points[:, 2] = labels["visibility"][index]
         return as_array(points)
 
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
@@ -86,10 +86,10 @@ class KeypointCodec(TaskCodec):
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         measures = KeypointMetrics(
-            pck=known(values["pck"]),
-            point_pck=named(_schema(labels).names, values["point_pck"]),
-            mean_error_px=known(values["mean_error_px"]),
-            visibility_accuracy=known(values["visibility_accuracy"]),
+            pck=float_or_none(values["pck"]),
+            point_pck=floats_by_name(_schema(labels).names, values["point_pck"]),
+            mean_error_px=float_or_none(values["mean_error_px"]),
+            visibility_accuracy=float_or_none(values["visibility_accuracy"]),
         )
         return {"keypoints": measures}
 
@@ -103,7 +103,7 @@ class KeypointCodec(TaskCodec):
         return [("keypoint, visible", VISIBLE_COLOR), ("keypoint, hidden", HIDDEN_COLOR)]
 
     def agreement(self, predicted: Array, truth: Array) -> list[str]:
-        """The mean distance of the labelled points."""
+        """Return the mean distance of the labelled points as a line."""
         labelled = truth[:, 2] > 0
         if not labelled.any():
             return []
@@ -115,21 +115,24 @@ class KeypointCodec(TaskCodec):
         return "keypoint", dict(zip(names, labelset.keypoint_images, strict=True))
 
     def weaknesses(self, labelset: LabelsetManifest, estimate: Estimate) -> Iterator[str]:
-        """Points that are often missed although enough images label them."""
+        """Yield advice on points that are often missed although enough images label them."""
         if estimate.keypoints is None:
             return
         _, counts = self.rare(labelset)
         for name, pck in estimate.keypoints.point_pck.items():
             if pck is not None and pck < WEAK_PCK and counts[name] >= FEW_IMAGES:
-                yield f"keypoint {name} is found in {pck:.0%} of the images; check where it is set, or add images"
+                yield (
+                    f"keypoint {name} is predicted correctly in {pck:.0%} of the images;"
+                    " check its labels, or add images"
+                )
 
     def card_measures(self, metrics: TaskMetrics) -> Iterator[Row]:
         if metrics.keypoints is not None:
-            yield "keypoints found (PCK@0.1)", number(metrics.keypoints.pck)
+            yield "correct keypoints (PCK@0.1)", number(metrics.keypoints.pck)
 
     def card_text(self, labels: LabelSchema, manifest: BatchManifest) -> Iterator[str]:
         names = ", ".join(_schema(labels).names)
-        yield f"Keypoints, in pixels (the first pixel's centre is 0.5, 0.5): {names}."
+        yield f"Keypoints, in pixels (the center of the first pixel is 0.5, 0.5): {names}."
 
 
 def _schema(labels: LabelSchema) -> KeypointSchema:
@@ -138,7 +141,7 @@ def _schema(labels: LabelSchema) -> KeypointSchema:
 
 
 def decode_points(data: bytes) -> Points:
-    """Return the points of one image as the app has stored them."""
+    """Return the points of one image from their stored JSON."""
     stored = StoredKeypoints.model_validate_json(data)
     rows = [(point.x, point.y, point.visibility) for point in stored.points]
     return np.array(rows, dtype=np.float32)

@@ -21,6 +21,6 @@ def number(value: float | None) -> str:
 
 
 def _line(cells: Row) -> str:
-    """Return a row. Callers choose names: a bar would end the cell, and a line break the row."""
+    """Return a row. Names come from users: a bar would end the cell, and a line break the row."""
     texts = (" ".join(str(cell).split()).replace("|", "\\|") for cell in cells)
     return f"| {' | '.join(texts)} |"

@@ -1,8 +1,8 @@
-"""Arrays to PNG: one filter for the whole picture by NumPy, then zlib's deflate.
+"""Arrays to PNG: NumPy applies one filter to the whole picture, then zlib deflates it.
 
-A sample of 1024 px takes 0.40 of the CPU time of Pillow (level 1, runs only, which tries five filters for each row) and
-1.02 times the bytes; pixels are exact (benchmarks/LOG.md). ISA-L takes 0.15, but in one process it gave the same array
-other bytes now and then: a shard would not be the same twice.
+A sample of 1024 px takes 0.40 of Pillow's CPU time (level 1, runs only; Pillow tries five filters for each row) and
+1.02 times its bytes; pixels are exact (benchmarks/LOG.md). ISA-L takes 0.15 of the time, but in one process it
+sometimes gave different bytes for the same array, so a shard would not be reproducible.
 """
 
 import struct
@@ -42,15 +42,15 @@ def encode(pixels: NDArray[np.uint8] | NDArray[np.uint16], palette: bytes = b"")
 
 
 def _deflated(rows: NDArray[np.uint8]) -> bytes:
-    """A zlib stream that looks for runs alone: longer searches cost time and make filtered rows larger (LOG.md)."""
+    """Return a zlib stream with runs only: longer searches cost time and enlarge filtered rows (LOG.md)."""
     deflate = zlib.compressobj(level=1, memLevel=9, strategy=zlib.Z_RLE)
     return deflate.compress(rows.data) + deflate.flush()
 
 
 def _filtered(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Rows as the differences to the rows above them, byte by byte, each after the number of its filter (PNG, 9.2).
+    """Return each row as its bytewise difference to the row above, after the number of the filter (PNG, 9.2).
 
-    Sixteen bits are stored with the high byte first.
+    16-bit values are stored with the high byte first.
     """
     big_endian = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder(">"), copy=False))
     rows = big_endian.view(np.uint8).reshape(len(pixels), -1)
@@ -62,6 +62,6 @@ def _filtered(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    """Length, kind, data and checksum."""
+    """Return a chunk: length, kind, data and checksum."""
     check = zlib.crc32(data, zlib.crc32(kind))
     return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", check)])

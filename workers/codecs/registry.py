@@ -1,6 +1,6 @@
-"""The tasks of a worker, in the order in which they are always named. A new task is one new file and one row.
+"""The tasks of a worker, in the order of every listing. A new task is one new file and one row.
 
-This tuple is the default of `Machine`; a test passes its own. Append new tasks: the order of the outputs in the
+This tuple is the default of `Machine`; a test may pass another. Append new tasks: the order of the outputs in the
 ensemble's last layer, and so of stored weights, follows it.
 """
 

@@ -1,4 +1,4 @@
-"""One labelled sample: its pixels and labels, the ensemble's uncertainty, and the files that it becomes in a shard."""
+"""One labelled sample: its pixels and labels, the ensemble's uncertainty, and its files in a shard."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from workers.codecs.task import Fields, TaskCodec
 class Sample:
     """Candidate `attempt` for sample `index` of `seed`, with the labels of each task by its name.
 
-    `uncertainty` is by pixel. `score` is that of the image on the first task, `task_scores` those on each: in nats for
-    segmentation, in pixels for keypoints, in its unit for depth.
+    `uncertainty` is per pixel. `score` is the image's uncertainty on the first task; `task_scores` has all tasks: in
+    nats for segmentation, in pixels for keypoints, in the schema's unit for depth.
     """
 
     seed: int

@@ -27,21 +27,21 @@ from workers.codecs.markdown import number, share, table
 from workers.codecs.task import (
     FEW_IMAGES,
     Array,
+    CrossValidated,
     Fields,
-    Judged,
     Px,
     Row,
     TaskCodec,
     as_array,
-    known,
-    named,
+    float_or_none,
+    floats_by_name,
 )
 
-JUDGED_FROM_IMAGES = 2
-"""A class in a single image is never in training when that image is judged."""
+MIN_SCORED_IMAGES = 2
+"""A class in a single image is never in training when that image is scored."""
 WEAK_IOU = 0.5
 OFTEN = 0.2
-"""A class that takes this share of another's pixels is named in advice."""
+"""Advice names a class that is predicted for this share of another class's pixels."""
 
 
 class SegmentationCodec(TaskCodec):
@@ -70,36 +70,36 @@ class SegmentationCodec(TaskCodec):
         moved = reframe_masks(torch.tensor(label)[None].long(), framing)
         return as_array(moved[0].byte())
 
-    def says_nothing(self, label: Array) -> bool:
+    def is_empty(self, label: Array) -> bool:
         return not (label != IGNORE_INDEX).any()
 
-    def fields(self, labels: TaskLabels, place: int) -> Fields:
-        return {"mask": as_array(labels["masks"][place])}
+    def fields(self, labels: TaskLabels, index: int) -> Fields:
+        return {"mask": as_array(labels["masks"][index])}
 
-    def predicted(self, labels: TaskLabels, place: int) -> Array:
-        return as_array(labels["masks"][place])
+    def predicted(self, labels: TaskLabels, index: int) -> Array:
+        return as_array(labels["masks"][index])
 
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         return encode_mask(fields["mask"], labels.colors)
 
     def facts(self, fields: Fields, labels: LabelSchema) -> dict[str, object]:
-        """The share of each class in the pixels."""
+        """Return the share of each class in the pixels."""
         pixels = class_pixels(fields, labels.num_classes) / fields["mask"].size
         by_class = zip(labels.classes, pixels.tolist(), strict=True)
         return {"class_fractions": rounded(dict(by_class))}
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         return {
-            "miou": known(values["miou"]),
-            "class_iou": named(labels.classes, values["iou"]),
-            "ece": known(values["ece"]),
+            "miou": float_or_none(values["miou"]),
+            "class_iou": floats_by_name(labels.classes, values["iou"]),
+            "ece": float_or_none(values["ece"]),
         }
 
-    def estimated(self, judged: Judged, labels: LabelSchema) -> dict[str, Any]:
-        metrics = self.metrics(judged.values, labels)
-        images = dict(zip(labels.classes, judged.trait_images, strict=True))
-        confusion = tuple(map(tuple, judged.values["confusion"].tolist()))
-        return {**without_unjudged(metrics, images), "confusion": confusion}
+    def estimated(self, result: CrossValidated, labels: LabelSchema) -> dict[str, Any]:
+        metrics = self.metrics(result.values, labels)
+        images = dict(zip(labels.classes, result.trait_images, strict=True))
+        confusion = tuple(map(tuple, result.values["confusion"].tolist()))
+        return {**without_unscored(metrics, images), "confusion": confusion}
 
     def headline(self, metrics: TaskMetrics) -> tuple[str, float | None]:
         return "miou", metrics.miou
@@ -112,7 +112,7 @@ class SegmentationCodec(TaskCodec):
         return [(name, _color(colors[index])) for index, name in enumerate(labels.classes)]
 
     def agreement(self, predicted: Array, truth: Array) -> list[str]:
-        """The mean IoU over the classes of the truth."""
+        """Return the mean IoU over the true classes as a line."""
         labelled = truth != IGNORE_INDEX
         classes = np.unique(truth[labelled])
         if not len(classes):
@@ -124,16 +124,18 @@ class SegmentationCodec(TaskCodec):
         return "class", dict(zip(labelset.labels.classes, labelset.class_images, strict=True))
 
     def weaknesses(self, labelset: LabelsetManifest, estimate: Estimate) -> Iterator[str]:
-        """Weak classes with enough images, and the class that they are mistaken for."""
+        """Yield advice on weak classes with enough images, and the class that is predicted for them."""
         classes = labelset.labels.classes
         counts = labelset.class_images
         for index, row in enumerate(estimate.confusion or ()):
             iou = estimate.class_iou.get(classes[index])
             if iou is None or iou >= WEAK_IOU or counts[index] < FEW_IMAGES:
                 continue
-            others = [0 if place == index else pixels for place, pixels in enumerate(row)]
+            others = [0 if other == index else pixels for other, pixels in enumerate(row)]
             part = max(others) / sum(row)
-            mistaken = f"; {part:.0%} of it is taken for {classes[others.index(max(others))]}"
+            mistaken = (
+                f"; {part:.0%} of its pixels are predicted as {classes[others.index(max(others))]}"
+            )
             yield (
                 f"class {classes[index]} is weak (estimated IoU {iou:.2f}){mistaken if part >= OFTEN else ''};"
                 " check its outlines, or add images with it"
@@ -145,7 +147,7 @@ class SegmentationCodec(TaskCodec):
             yield f"IoU of {name}", number(iou)
 
     def card_text(self, labels: LabelSchema, manifest: BatchManifest) -> Iterator[str]:
-        """The classes among the kept images and among all candidates: what a filter costs the rare ones."""
+        """Yield a table of the classes in kept images and in all candidates, which shows what a filter drops."""
         counts = zip(
             labels.classes,
             manifest.class_images,
@@ -164,11 +166,11 @@ class SegmentationCodec(TaskCodec):
             for index, (name, kept, drawn, pixels) in enumerate(counts)
         ]
         yield table(("index", "class", "of images", "of candidates", "pixels"), rows)
-        yield f"Masks: {labels.ignore_index} stands for no label."
+        yield f"Masks: {labels.ignore_index} means no label."
 
 
 def class_pixels(fields: Fields | None, num_classes: int) -> NDArray[np.int64]:
-    """Return the number of pixels of each class in a sample; an empty array where there are no masks."""
+    """Return the number of pixels of each class in a sample; an empty array if it has no mask."""
     if fields is None:
         return np.zeros(0, dtype=np.int64)
     return np.bincount(fields["mask"].ravel(), minlength=num_classes)
@@ -183,23 +185,23 @@ def decode_mask(data: bytes) -> Pixels:
 def encode_mask(indices: Pixels, colors: Sequence[Color] | None = None) -> bytes:
     """Return class indices [height, width] as a palette PNG: exact values, and colors in any viewer.
 
-    `colors` are those of the first indices, the classes' own.
+    `colors` are the colors of the first indices; the palette has the others.
     """
-    own = tuple(value for color in colors or () for value in color)
-    return png.encode(indices, bytes(own + PALETTE[len(own) :]))
+    given = tuple(value for color in colors or () for value in color)
+    return png.encode(indices, bytes(given + PALETTE[len(given) :]))
 
 
 def resized_mask(indices: Pixels, px: Px) -> Pixels:
-    """Return a mask at (height, width) by nearest neighbor: no class is mixed or invented."""
+    """Return a mask at (height, width) by nearest neighbor, so that classes are never mixed."""
     if indices.shape == px:
         return indices
     return np.asarray(Image.fromarray(indices).resize(px[::-1], Image.Resampling.NEAREST))
 
 
 def class_colors(labels: LabelSchema) -> Pixels:
-    """Return [256, 3]: the color of each index, the schema's own first."""
-    own = [value for color in labels.colors or () for value in color]
-    return np.array([*own, *PALETTE[len(own) :]], dtype=np.uint8).reshape(256, 3)
+    """Return [256, 3]: the color of each index. The schema's colors replace the first ones of the palette."""
+    given = [value for color in labels.colors or () for value in color]
+    return np.array([*given, *PALETTE[len(given) :]], dtype=np.uint8).reshape(256, 3)
 
 
 def colored(indices: Pixels, labels: LabelSchema) -> Pixels:
@@ -207,13 +209,13 @@ def colored(indices: Pixels, labels: LabelSchema) -> Pixels:
     return class_colors(labels)[indices]
 
 
-def without_unjudged(metrics: Mapping[str, Any], class_images: Mapping[str, int]) -> dict[str, Any]:
+def without_unscored(metrics: Mapping[str, Any], class_images: Mapping[str, int]) -> dict[str, Any]:
     """Return the measures without the IoU of classes in fewer than two images; they count as 0 in the mean.
 
-    So few examples teach next to nothing. Left out of the mean they would raise it by 15 points on portraits.
+    Such a class is hardly learned. Without these zeros, the mean would be 15 points too high on portraits.
     """
     class_iou = {
-        name: metrics["class_iou"][name] if count >= JUDGED_FROM_IMAGES else None
+        name: metrics["class_iou"][name] if count >= MIN_SCORED_IMAGES else None
         for name, count in class_images.items()
     }
     return {**metrics, "class_iou": class_iou, "miou": fmean(i or 0.0 for i in class_iou.values())}

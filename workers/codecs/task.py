@@ -1,8 +1,8 @@
 """The interface of a task in a worker: its labels between the store, the models, shards and people.
 
-In: stored labels as bytes, and the tensors that a label generator renders. Out: arrays, shard members, measures of the
-contract, and words and pictures for the owner of a fit. One file per task implements it (`segmentation.py`,
-`keypoints.py`, `depth.py`); `registry.py` lists them. What a task does not need has a default that does nothing.
+In: stored labels as bytes, and the tensors that a label generator renders. Out: arrays, shard members, metrics of the
+contract, and texts and pictures for users. One file per task implements it (`segmentation.py`, `keypoints.py`,
+`depth.py`); `registry.py` lists them. Optional methods have a default that does nothing.
 """
 
 from abc import ABC, abstractmethod
@@ -37,8 +37,8 @@ FEW_IMAGES = 5
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What cross-validation found: `values` of the task's score, and in how many images each of its traits occurs."""
+class CrossValidated:
+    """The result of cross-validation: `values` of the task's score, and the number of images with each trait."""
 
     values: Mapping[str, Tensor]
     trait_images: Sequence[int]
@@ -50,9 +50,9 @@ class TaskCodec(ABC):
     name: ClassVar[str]
     """The task's name, as in `models.tasks` and in contracts."""
     noun: ClassVar[str]
-    """What its labels are called in advice: "only 3 images have masks"."""
+    """The plural of its labels in advice: "only 3 images have masks"."""
     kind: ClassVar[type[Task]]
-    """The class of its task in `models.tasks`, from which stored ensembles are rebuilt."""
+    """The task's class in `models.tasks`, from which stored ensembles are rebuilt."""
     extension: ClassVar[str]
     """The extension of its file in a shard, as `handsoff_shards` reads it."""
     hub_category: ClassVar[str | None] = None
@@ -62,7 +62,7 @@ class TaskCodec(ABC):
     def task(self, labels: LabelSchema) -> Task:
         """Return the task to learn from labels of this schema."""
 
-    # Labels of a labelset.
+    # Labels of a labelset
 
     @abstractmethod
     def unlabelled(self, labels: LabelSchema, px: Px) -> Array:
@@ -70,7 +70,7 @@ class TaskCodec(ABC):
 
     @abstractmethod
     def decode(self, data: bytes, media_type: str, labels: LabelSchema) -> Array:
-        """Return a label as the app has stored it."""
+        """Return a label from its stored bytes."""
 
     @abstractmethod
     def resized(self, label: Array, source_px: Px, px: Px) -> Array:
@@ -81,28 +81,28 @@ class TaskCodec(ABC):
         """Return the label of the framed part of the image."""
 
     @abstractmethod
-    def says_nothing(self, label: Array) -> bool:
-        """Return whether the label labels no pixel and no point."""
+    def is_empty(self, label: Array) -> bool:
+        """Return whether the label has no labelled pixel and no labelled point."""
 
-    # Rendered labels.
-
-    @abstractmethod
-    def fields(self, labels: TaskLabels, place: int) -> Fields:
-        """Return what a shard needs of the rendered labels of one image."""
+    # Rendered labels
 
     @abstractmethod
-    def predicted(self, labels: TaskLabels, place: int) -> Array:
-        """Return the rendered labels of one image in the form of a label."""
+    def fields(self, labels: TaskLabels, index: int) -> Fields:
+        """Return the rendered labels of one image as arrays, for a shard."""
+
+    @abstractmethod
+    def predicted(self, labels: TaskLabels, index: int) -> Array:
+        """Return the rendered labels of one image in the format of `decode`."""
 
     @abstractmethod
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         """Return the file of a sample."""
 
     def facts(self, fields: Fields, labels: LabelSchema) -> dict[str, object]:
-        """Return what the sample's JSON says of the labels."""
+        """Return the fields of the sample's JSON about the labels."""
         return {}
 
-    # Measures.
+    # Metrics
 
     @abstractmethod
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
@@ -112,38 +112,38 @@ class TaskCodec(ABC):
     def headline(self, metrics: TaskMetrics) -> tuple[str, float | None]:
         """Return the field of `ImageEstimate` that orders images, and its value."""
 
-    def estimated(self, judged: Judged, labels: LabelSchema) -> dict[str, Any]:
+    def estimated(self, result: CrossValidated, labels: LabelSchema) -> dict[str, Any]:
         """Return the fields of `Estimate` from a cross-validated score."""
-        return self.metrics(judged.values, labels)
+        return self.metrics(result.values, labels)
 
     def quality(self, headline: float) -> float:
         """Return the headline as a number that is 1 for perfect labels."""
         return headline
 
-    # Words and pictures.
+    # Texts and pictures
 
     def overlay(self, picture: Pixels, label: Array, labels: LabelSchema) -> Pixels | None:
-        """Return the picture with the label on it; None when the label has a separate cell."""
+        """Return the picture with the label on it; None if the label has a separate cell."""
         return None
 
     def cell(self, label: Array, truth: Array) -> Pixels | None:
-        """Return the label as a picture, in the colors of its truth; None when it is an overlay."""
+        """Return the label as a picture, with the colors of its truth; None if it is an overlay."""
         return None
 
     def legend(self, labels: LabelSchema) -> list[tuple[str, Color]]:
-        """Return the names of the colors that the label is drawn in."""
+        """Return the names and colors of the drawn labels."""
         return []
 
     def agreement(self, predicted: Array, truth: Array) -> list[str]:
-        """Return lines that say how far a predicted label agrees with the truth."""
+        """Return lines on the agreement of a predicted label with the truth."""
         return []
 
     def rare(self, labelset: LabelsetManifest) -> tuple[str, Mapping[str, int]]:
-        """Return what a labelset needs several images of: the noun ("class"), and the images by name."""
+        """Return the noun ("class") and the number of labelled images by name, from which rare ones are advised."""
         return "", {}
 
     def weaknesses(self, labelset: LabelsetManifest, estimate: Estimate) -> Iterator[str]:
-        """Yield advice on classes or points with enough labels that are still learned badly."""
+        """Yield advice on classes or points that are predicted badly despite enough labels."""
         return iter(())
 
     def card_measures(self, metrics: TaskMetrics) -> Iterator[Row]:
@@ -166,14 +166,14 @@ def codecs_of(tasks: Sequence[TaskCodec], labels: LabelSchema) -> tuple[TaskCode
     return tuple(codec for codec in tasks if codec.name in labels.tasks)
 
 
-def known(value: Tensor) -> float | None:
-    """Return a measure as a number; None for NaN, where no label could be judged."""
+def float_or_none(value: Tensor) -> float | None:
+    """Return a measure as a number; None for NaN, which means that it could not be measured."""
     return None if value.isnan() else float(value)
 
 
-def named(names: Sequence[str], values: Tensor) -> dict[str, float | None]:
+def floats_by_name(names: Sequence[str], values: Tensor) -> dict[str, float | None]:
     """Return measures by name; None for NaN."""
-    return dict(zip(names, map(known, values), strict=True))
+    return dict(zip(names, map(float_or_none, values), strict=True))
 
 
 def as_array(tensor: Tensor) -> Array:

@@ -1,7 +1,7 @@
-"""A family of generators as the workers see it: one object per family, passed down from the worker's main.
+"""The workers' interface of a generator family: one object per family, passed down from the worker's main.
 
 A new family needs a network in `models/generators/NAME/`, a row with its facts in `contracts/generators/families.py`,
-and one class that implements `Family`, in the tuple of `table.py`. Nothing else names it.
+and one class that implements `Family`, in the tuple of `table.py`. No other file names it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ from workers.runtime.loading import NetworkLoader
 
 @dataclass(frozen=True)
 class Description:
-    """The part of a generator's manifest that its configuration decides; `facts` is the family's own part."""
+    """The part of a generator's manifest that follows from its configuration. `facts` are specific to the family."""
 
     architecture: str
     layout: Layout
@@ -39,7 +39,7 @@ class Description:
 
 @dataclass(frozen=True)
 class BuiltNetwork:
-    """A network and the JSON that rebuilds it. `name` is that of its files: generator, discriminator or inverter."""
+    """A network and the JSON that rebuilds it. `name` is its file's stem: generator, discriminator or inverter."""
 
     name: str
     network: nn.Module
@@ -47,7 +47,7 @@ class BuiltNetwork:
 
 
 class InverterTraining(Protocol):
-    """An encoder's training in progress, as `on_step` of `Family.train_inverter` gets it after every batch."""
+    """An encoder's training in progress: `Family.train_inverter` passes it to `on_step` after every batch."""
 
     images_seen: int
     losses: dict[str, float]
@@ -56,27 +56,27 @@ class InverterTraining(Protocol):
     def total_images(self) -> int: ...
 
     def to_bytes(self) -> bytes:
-        """Return the state from which the training continues."""
+        """Return the state from which the training can resume."""
 
 
 class Family(Protocol):
     """Everything about generators that depends on their family.
 
-    The class takes no arguments and stands at the top of its module: the converting child makes its own instance.
+    The class takes no arguments and is defined at the top of its module: the converting child creates an instance.
     """
 
     @property
     def contract(self) -> GeneratorFamily:
-        """The family's name and facts. The app is started with the same rows."""
+        """The family's name and facts. The app uses the same rows."""
 
     def read_checkpoint(self, path: Path) -> Checkpoint:
-        """Read a file or folder without running anything in it. Raises `CheckpointRefused`."""
+        """Read a file or folder without running code from it. Raises `CheckpointRefused`."""
 
     def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
-        """Build every network of a checkpoint. What this accepts, `build_generator` and the fits accept."""
+        """Build every network of a checkpoint. A generator that is built here also works in `build_generator`."""
 
     def describe(self, config: Mapping[str, Any]) -> Description:
-        """Describe a generator by the JSON beside its weights."""
+        """Return the description of a generator with this configuration, the JSON beside its weights."""
 
     def build_generator(
         self,
@@ -89,7 +89,7 @@ class Family(Protocol):
     def open_distance(
         self, loader: NetworkLoader, generator: StoredGenerator
     ) -> PerceptualDistance | None:
-        """Return the perceptual distance in features of the generator's own networks; None where it has none."""
+        """Return the perceptual distance in features of the generator's networks, or None."""
 
     def open_inverter(
         self,
@@ -100,7 +100,7 @@ class Family(Protocol):
         encoder: Weights | None,
         distance: PerceptualDistance | None,
     ) -> Inverter:
-        """Prepare the inversion of images with the options that a fit pins."""
+        """Return the inverter of images with the options that a fit pins."""
 
     def train_inverter(
         self,
@@ -112,20 +112,20 @@ class Family(Protocol):
         state: bytes | None,
         on_step: Callable[[InverterTraining], None],
     ) -> BuiltNetwork:
-        """Train an encoder, from `state` on where there is one. Never called if the family has no inverters."""
+        """Train an encoder; resume from `state` if it is given. Never called if the family has no inverters."""
 
 
 def find_family(families: Sequence[Family], generator: StoredGenerator) -> Family:
-    """Return the family of a generator. Raises `InputMissing` where this worker has no such family."""
+    """Return the family of a generator. Raises `InputMissing` if this worker does not have it."""
     try:
         row = family_of(generator, [family.contract for family in families])
     except UnknownFamily as error:
         raise InputMissing(str(error)) from None
-    return named(families, row.name)
+    return family_named(families, row.name)
 
 
-def named(families: Sequence[Family], name: str) -> Family:
-    """Return the family with this name. Raises `ValueError`."""
+def family_named(families: Sequence[Family], name: str) -> Family:
+    """Return the family with this name. Raises `ValueError` if there is none."""
     for family in families:
         if family.contract.name == name:
             return family
@@ -149,8 +149,8 @@ def read_checkpoint(families: Sequence[Family], path: Path) -> tuple[Family, Che
     """Read a checkpoint with the first family that accepts it.
 
     Raises:
-        CheckpointRefused: no family accepts it; the message is that of the first family, or of one that recognised the
-            file and found bad numbers in it.
+        CheckpointRefused: no family accepts it. The message is the first family's, or that of a family that recognized
+            the file and found bad numbers in it.
     """
     refusals = []
     for family in families:
@@ -164,12 +164,12 @@ def read_checkpoint(families: Sequence[Family], path: Path) -> tuple[Family, Che
 
 
 def reference_of(family: Family) -> str:
-    """Return the name by which another process finds the family: `module:Class`."""
+    """Return `module:Class`, by which another process finds the family."""
     return f"{type(family).__module__}:{type(family).__qualname__}"
 
 
 def resolve(reference: str) -> Family:
-    """Undo `reference_of`."""
+    """Return the family of a reference `module:Class`."""
     module, _, name = reference.partition(":")
     family: Family = getattr(import_module(module), name)()
     return family

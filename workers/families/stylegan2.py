@@ -102,13 +102,13 @@ class StyleGan2:
 
 
 def refinement_options(options: InversionOptions) -> refinement.InversionOptions:
-    """Return a request's numbers as the models take them; which port measures the distance is decided elsewhere."""
+    """Return a request's numbers as options of the models. The fit chooses the perceptual port separately."""
     numbers = options.model_dump(exclude={"perceptual", "perceptual_sha256"})
     return refinement.InversionOptions(**numbers, micro_batch=MICRO_BATCH)
 
 
 def training_options(options: InverterOptions) -> EncoderTrainingOptions:
-    """Return the options of an encoder's training as the models take them."""
+    """Return a request's numbers as options of the encoder's training."""
     return EncoderTrainingOptions(
         total_images=options.num_images, batch=options.batch, learning_rate=options.learning_rate
     )

@@ -40,7 +40,7 @@ def _lines(
         for codec in codecs:
             yield from codec.weaknesses(labelset, estimate)
         worst = ", ".join(image.name for image in estimate.worst_images[:3])
-        yield f"labelled worst when left out: {worst}; look at their labels, or add images like them"
+        yield f"worst predictions in cross-validation: {worst}; check their labels, or add similar images"
 
 
 def _inexpressible(images: tuple[InvertedImage, ...]) -> Iterator[str]:
@@ -48,8 +48,8 @@ def _inexpressible(images: tuple[InvertedImage, ...]) -> Iterator[str]:
     if names:
         shown = ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
         yield (
-            f"the generator cannot express {len(names)} of {len(images)} images ({shown}): their labels teach little;"
-            " crop and align them as its training images are, or leave them out"
+            f"the generator cannot express {len(names)} of {len(images)} images ({shown}), so their labels help"
+            " little; crop and align them like its training images, or remove them"
         )
 
 

@@ -1,7 +1,7 @@
-"""The label quality of a fit without further labelled images: cross-validation over its own.
+"""Estimates the label quality of a fit without further labelled images, by cross-validation over its images.
 
-Every image has been inverted already, so a fold costs the training of an ensemble only, and of a smaller one than the
-fit's: `MAX_MEMBERS` members and `MAX_STEPS` steps. Each image is labelled by the ensemble that never saw its label.
+All images are inverted already, so a fold costs only the training of an ensemble, which is smaller than the fit's:
+`MAX_MEMBERS` members and `MAX_STEPS` steps. Each image is labelled by the ensemble that never saw its label.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,10 +15,10 @@ from torch import Tensor
 from contracts.fits.metrics import Estimate, ImageEstimate, TaskMetrics
 from models.labels.cross_validation import deal_folds, num_folds
 from models.labels.label_generator import LabelGenerator
-from workers.codecs.task import Judged, TaskCodec
+from workers.codecs.task import CrossValidated, TaskCodec
 from workers.fitting.pairs import Pairs
 from workers.fitting.scoring import Scorer
-from workers.fitting.tasks import Trainer
+from workers.fitting.trainer import Trainer
 
 MAX_MEMBERS = 3
 MAX_STEPS = 500
@@ -26,18 +26,18 @@ MAX_WORST = 5
 
 
 def estimate(trainer: Trainer, on_step: Callable[[int, int], None]) -> Estimate | None:
-    """Return the cross-validated score of every task, and the worst labelled images. None for a single image.
+    """Return the cross-validated score of every task and the images with the worst labels; None for a single image.
 
     `on_step(done, total)` is called after every step of all folds' trainings.
     """
-    pairs, wanted = trainer.pairs, trainer.wanted
+    pairs, full = trainer.pairs, trainer.options
     if len(pairs) < 2:
         return None
     options = replace(
-        wanted,
+        full,
         kind="paper",  # labelling a few images takes less time than making an ensemble compact
-        num_members=min(MAX_MEMBERS, wanted.num_members),
-        steps=min(MAX_STEPS, wanted.steps),
+        num_members=min(MAX_MEMBERS, full.num_members),
+        steps=min(MAX_STEPS, full.steps),
     )
     presence = traits(pairs)
     folds = deal_folds(
@@ -46,14 +46,15 @@ def estimate(trainer: Trainer, on_step: Callable[[int, int], None]) -> Estimate 
     total, images = Scorer(pairs.codecs, pairs.schema, pairs.px), []
     for number, fold in enumerate(folds):
         held_out = fold.tolist()
-        others = [place for place in range(len(pairs)) if place not in held_out]
+        others = [index for index in range(len(pairs)) if index not in held_out]
         ensemble = trainer.train(options, _steps(on_step, number, len(folds)), others)
-        judge = _Judge(LabelGenerator(trainer.generator, ensemble), trainer)
-        images += [judge.add(place, total) for place in held_out]
+        scorer = _FoldScorer(LabelGenerator(trainer.generator, ensemble), trainer)
+        images += [scorer.add(index, total) for index in held_out]
     fields: dict[str, Any] = {}
     for codec in pairs.codecs:
         trait_images = presence[codec.name].sum(dim=0).tolist()
-        fields |= codec.estimated(Judged(total.values(codec.name), trait_images), pairs.schema)
+        result = CrossValidated(total.values(codec.name), trait_images)
+        fields |= codec.estimated(result, pairs.schema)
     return Estimate(
         **fields,
         num_folds=len(folds),
@@ -71,33 +72,33 @@ def _steps(
 
 
 def traits(pairs: Pairs) -> dict[str, Tensor]:  # => Bool[images, traits] by task
-    """Return what each image can teach: which classes, which keypoints, depth. Image by image: masks are large."""
+    """Return the traits of each image: its classes, keypoints and depth. Masks are large, so read one at a time."""
     tasks = {codec.name: codec.task(pairs.schema) for codec in pairs.codecs}
-    labels = [pairs.label_tensors([place]) for place in range(len(pairs))]
+    labels = [pairs.label_tensors([index]) for index in range(len(pairs))]
     return {
         name: torch.cat([task.traits(one[name]) for one in labels]) for name, task in tasks.items()
     }
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """One fold's label generator, for the images that it never saw."""
+class _FoldScorer:
+    """Scores one fold's label generator on the images that it never saw."""
 
     label_generator: LabelGenerator
     trainer: Trainer
 
-    def add(self, place: int, total: Scorer) -> ImageEstimate:
+    def add(self, index: int, total: Scorer) -> ImageEstimate:
         """Label one image, add its score to the total, and return its own score."""
         pairs, codes = self.trainer.pairs, self.trainer.codes
-        rendered = self.label_generator.render(codes[place : place + 1])
-        alone = Scorer(pairs.codecs, pairs.schema, pairs.px)
-        for scorer in (alone, total):
-            scorer.add(rendered, pairs.label_tensors([place]))
-        return _headlines(pairs.codecs, pairs.names[place], alone.metrics())
+        rendered = self.label_generator.render(codes[index : index + 1])
+        own = Scorer(pairs.codecs, pairs.schema, pairs.px)
+        for scorer in (own, total):
+            scorer.add(rendered, pairs.label_tensors([index]))
+        return _headlines(pairs.codecs, pairs.names[index], own.metrics())
 
 
 def overall(codecs: Sequence[TaskCodec], metrics: TaskMetrics) -> float:
-    """Return one number to compare fits of the same images by: the mean over the tasks, 1 for perfect labels."""
+    """Return one number to compare fits of the same images: the mean over the tasks, 1 for perfect labels."""
     return _quality(codecs, _headlines(codecs, "", metrics))
 
 
@@ -107,8 +108,8 @@ def _headlines(codecs: Sequence[TaskCodec], name: str, metrics: TaskMetrics) -> 
 
 
 def _quality(codecs: Sequence[TaskCodec], image: ImageEstimate) -> float:
-    """Return one number to order images by: the mean over the judged tasks, 1 for perfect labels."""
+    """Return one number to order images by: the mean over the scored tasks, 1 for perfect labels."""
     headlines = image.model_dump(exclude={"name"}, exclude_none=True)
     fields = {codec: codec.headline(TaskMetrics())[0] for codec in codecs}
-    judged = [codec.quality(headlines[name]) for codec, name in fields.items() if name in headlines]
-    return fmean(judged) if judged else 1.0
+    scores = [codec.quality(headlines[name]) for codec, name in fields.items() if name in headlines]
+    return fmean(scores) if scores else 1.0

@@ -1,4 +1,4 @@
-"""Finds the codes of labelled images, with the networks and numbers that a fit's request pins."""
+"""Finds the codes of labelled images, with the networks and options that a fit's request pins."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from workers.runtime.micro_batches import MicroBatches
 
 @dataclass(frozen=True)
 class Inverted:
-    """The inversion of labelled images: codes, their images as bytes, and how close these are.
+    """The inversion of labelled images: codes, reconstructions as bytes, and their distances from the images.
 
     Only the codes stay on the device: at 1024 px a reconstruction is 12 MB there, and a labelset may have 1,000 images.
     """
@@ -40,7 +40,7 @@ class Inverted:
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """Return all micro-batches as one."""
+        """Return the concatenation of all micro-batches."""
         return cls(
             torch.cat([part.codes for part in parts]),
             tuple(pixels for part in parts for pixels in part.reconstructions),
@@ -49,8 +49,8 @@ class Inverted:
             tuple(verdict for part in parts for verdict in part.are_expressible),
         )
 
-    def judged(self, names: Sequence[str]) -> tuple[InvertedImage, ...]:
-        """Return how well the generator expresses each image; `names` are those of the images, in order."""
+    def by_image(self, names: Sequence[str]) -> tuple[InvertedImage, ...]:
+        """Return how well the generator expresses each image. `names` are the names of the images, in order."""
         return tuple(
             InvertedImage(
                 name=name,
@@ -66,11 +66,11 @@ class Inverted:
 
 @dataclass(frozen=True)
 class FitInverter:
-    """A generator, its inverter, and the distance and sample spacing that judge the result."""
+    """A generator, its inverter, and the distance and sample spacing that measure the result."""
 
     generator: Generator
     inverter: Inverter
-    judge: PerceptualDistance | None
+    distance: PerceptualDistance | None
     spacing: SampleSpacing
     digest: str
     micro_batches: MicroBatches
@@ -81,7 +81,7 @@ class FitInverter:
         """Load the networks that the request pins, and measure the generator's samples.
 
         Raises:
-            InputMissing: one of them is gone, or this worker has other perceptual weights mounted.
+            InputMissing: one of them is gone, or the mounted perceptual weights differ from the pinned ones.
         """
         pinned, options = request.generator, request.options.inversion
         store, loader, batches = machine.store, machine.loader, machine.micro_batches
@@ -90,20 +90,20 @@ class FitInverter:
         encoder = None
         if request.inverter_digest is not None:
             encoder = read_inverter(store, manifest, request.inverter_digest).weights
-        judge = family.open_distance(loader, manifest)
-        port = open_port(loader, judge, options, mounted=machine.settings.perceptual_weights)
+        distance = family.open_distance(loader, manifest)
+        port = open_port(loader, distance, options, mounted=machine.settings.perceptual_weights)
         generator = load_generator(loader, machine.families, manifest)
         return cls(
             generator=generator,
             inverter=family.open_inverter(
                 loader, manifest, options, encoder=encoder, distance=port.distance
             ),
-            judge=judge,
+            distance=distance,
             spacing=batches.shrinking(
                 "measuring samples",
                 manifest.digest,
-                lambda size: measure_spacing(generator, judge, size),
-                largest=batches.most(generator.layout.synthesis_bytes),
+                lambda size: measure_spacing(generator, distance, size),
+                largest=batches.max_size(generator.layout.synthesis_bytes),
             ),
             digest=manifest.digest,
             micro_batches=batches,
@@ -111,12 +111,12 @@ class FitInverter:
         )
 
     def find_framing(self, pairs: Pairs) -> Framing:
-        """Return the crop of the images that fits the generator's framing; the identity where they fit already."""
+        """Return the crop of the images that matches the generator's framing; the identity if they match already."""
         prior = self.micro_batches.shrinking(
             "measuring the framing",
             self.digest,
             lambda size: measure_framing(self.generator, size),
-            largest=self.micro_batches.most(self.generator.layout.synthesis_bytes),
+            largest=self.micro_batches.max_size(self.generator.layout.synthesis_bytes),
         )
         chosen = range(min(len(pairs), MAX_IMAGES))
         return find_framing(prior, pairs.image_tensor(chosen).to(self.generator.device))
@@ -153,12 +153,12 @@ class FitInverter:
             self.digest,
             range(len(pairs)),
             work,
-            largest=self.micro_batches.most(self.inverter.image_bytes),
+            largest=self.micro_batches.max_size(self.inverter.image_bytes),
         ):
             num_finished += len(part.codes)
             yield part
 
     def _distances(self, reconstructions: Tensor, images: Tensor) -> Tensor | None:
-        if self.judge is None:
+        if self.distance is None:
             return None
-        return distances(self.judge, reconstructions.clamp(-1, 1), images)
+        return distances(self.distance, reconstructions.clamp(-1, 1), images)

@@ -17,9 +17,9 @@ from workers.runtime.jobs import Run
 
 @dataclass(frozen=True)
 class Labelled:
-    """Labelled images, their inversion, predicted labels of some of them, and the score on all.
+    """Labelled images, their inversion, the predicted labels of some, and the score on all.
 
-    `predictions` has the images that the sheet shows, by their place, in the order of the sheet.
+    `predictions` maps the index of each image on the sheet to its labels, in the order of the sheet.
     """
 
     pairs: Pairs
@@ -29,50 +29,54 @@ class Labelled:
 
     @property
     def psnr_db(self) -> float:
-        """The mean over the images."""
+        """The mean PSNR of the reconstructions."""
         return fmean(self.inversion.psnr_db)
 
-    def judged_images(self) -> tuple[InvertedImage, ...]:
+    def inverted_images(self) -> tuple[InvertedImage, ...]:
         """Return how well the generator expresses each image."""
-        return self.inversion.judged(self.pairs.names)
+        return self.inversion.by_image(self.pairs.names)
 
     def sheet_rows(self) -> list[SheetRow]:
-        """Return rows of picture, reconstruction, labels and predictions; the order is that of `shown_places`."""
-        return [self._sheet_row(place) for place in self.predictions]
+        """Return rows of picture, reconstruction, labels and predictions; the order is that of `shown_indices`."""
+        return [self._sheet_row(index) for index in self.predictions]
 
-    def _sheet_row(self, place: int) -> SheetRow:
-        real, copy = self.pairs.images[place], self.inversion.reconstructions[place]
-        truth, guess = self.pairs.labels[place], self.predictions[place]
-        agreed = agreement(self.pairs.codecs, guess, truth)
+    def _sheet_row(self, index: int) -> SheetRow:
+        image, reconstruction = self.pairs.images[index], self.inversion.reconstructions[index]
+        truth, prediction = self.pairs.labels[index], self.predictions[index]
+        agreed = agreement(self.pairs.codecs, prediction, truth)
         return SheetRow(
             cells={
-                "real": real,
-                "reconstruction": copy,
-                **_drawn("label", truth, truth, real, self.pairs),
-                **_drawn("prediction", guess, truth, copy, self.pairs),
+                "real": image,
+                "reconstruction": reconstruction,
+                **_drawn("label", truth, truth, image, self.pairs),
+                **_drawn("prediction", prediction, truth, reconstruction, self.pairs),
             },
-            name=self.pairs.names[place],
-            facts=(f"PSNR {self.inversion.psnr_db[place]:.1f} dB", *agreed),
-            warning="" if self.inversion.are_expressible[place] else "not expressible",
+            name=self.pairs.names[index],
+            facts=(f"PSNR {self.inversion.psnr_db[index]:.1f} dB", *agreed),
+            warning="" if self.inversion.are_expressible[index] else "not expressible",
         )
 
 
-def sheet_title(what: str, labelled: Labelled) -> str:
-    """Return what a column of the sheet shows, and how many of the images."""
+def sheet_title(title: str, labelled: Labelled) -> str:
+    """Return the title of a column, with the number of shown images if not all are shown."""
     shown, total = len(labelled.predictions), len(labelled.pairs)
-    return what if shown == total else f"{what} ({shown} of {total})"
+    return title if shown == total else f"{title} ({shown} of {total})"
 
 
-def shown_places(are_expressible: Sequence[bool]) -> list[int]:
+def shown_indices(are_expressible: Sequence[bool]) -> list[int]:
     """Return the images that a sheet shows: first those that the generator cannot express, each group in its order."""
-    places = sorted(range(len(are_expressible)), key=lambda place: are_expressible[place])
-    return places[:MAX_ROWS]
+    indices = sorted(range(len(are_expressible)), key=lambda index: are_expressible[index])
+    return indices[:MAX_ROWS]
 
 
-def agreement(codecs: Sequence[TaskCodec], guess: ImageLabels, truth: ImageLabels) -> list[str]:
-    """Return lines that say how far the predicted labels of one image agree with its own."""
+def agreement(
+    codecs: Sequence[TaskCodec], prediction: ImageLabels, truth: ImageLabels
+) -> list[str]:
+    """Return lines on the agreement of one image's predicted labels with its true labels."""
     return [
-        line for codec in codecs for line in codec.agreement(guess[codec.name], truth[codec.name])
+        line
+        for codec in codecs
+        for line in codec.agreement(prediction[codec.name], truth[codec.name])
     ]
 
 
@@ -85,12 +89,12 @@ def label_codes(
     inversion: Inverted,
     digest: str,
 ) -> Labelled:
-    """Label the code of every image, micro-batch by micro-batch, and score it; `digest` is the generator's.
+    """Label the code of every image, micro-batch by micro-batch, and score it. `digest` is the generator's.
 
-    Only the labels for the sheet are kept: at 1024 px those of all images with their probabilities would be gigabytes.
+    Only the labels for the sheet are kept: at 1024 px, all labels with their probabilities would take gigabytes.
     """
     scorer = Scorer(pairs.codecs, pairs.schema, pairs.px)
-    shown = shown_places(inversion.are_expressible)
+    shown = shown_indices(inversion.are_expressible)
     kept: dict[int, ImageLabels] = {}
     num_done = 0
 
@@ -98,22 +102,22 @@ def label_codes(
         return label_generator.render(inversion.codes[list(chunk)])
 
     batches, images = run.machine.micro_batches, range(len(pairs))
-    most = batches.most(label_generator.image_bytes)
-    for rendered in batches.run("labelling", digest, images, work, largest=most):
-        places = range(num_done, num_done + len(rendered))
-        scorer.add(rendered, pairs.label_tensors(places))
+    largest = batches.max_size(label_generator.image_bytes)
+    for rendered in batches.run("labelling", digest, images, work, largest=largest):
+        indices = range(num_done, num_done + len(rendered))
+        scorer.add(rendered, pairs.label_tensors(indices))
         labels = predicted(pairs.codecs, rendered)
-        kept.update({place: labels[place - num_done] for place in places if place in shown})
+        kept.update({index: labels[index - num_done] for index in indices if index in shown})
         num_done += len(rendered)
         run.step(stage, num_done, len(pairs))
-    return Labelled(pairs, inversion, {place: kept[place] for place in shown}, scorer.metrics())
+    return Labelled(pairs, inversion, {index: kept[index] for index in shown}, scorer.metrics())
 
 
 def predicted(codecs: Sequence[TaskCodec], rendered: Rendered) -> list[ImageLabels]:
     """Return rendered labels image by image."""
     return [
-        {codec.name: codec.predicted(rendered.labels[codec.name], place) for codec in codecs}
-        for place in range(len(rendered))
+        {codec.name: codec.predicted(rendered.labels[codec.name], index) for codec in codecs}
+        for index in range(len(rendered))
     ]
 
 
@@ -122,11 +126,11 @@ def _drawn(
 ) -> Row:
     """Return labels as cells: the picture under all overlays, then a cell for each label that is a picture itself."""
     cells: Row = {}
-    below = picture
+    base = picture
     for codec in pairs.codecs:
-        drawn = codec.overlay(below, labels[codec.name], pairs.schema)
+        drawn = codec.overlay(base, labels[codec.name], pairs.schema)
         if drawn is not None:
-            cells[title] = below = drawn
+            cells[title] = base = drawn
     for codec in pairs.codecs:
         cell = codec.cell(labels[codec.name], truth[codec.name])
         if cell is not None:

@@ -1,4 +1,4 @@
-"""The labelled images of a fit, read from the store once: arrays for pictures, tensors for the models."""
+"""The labelled images of a fit, read from the store once: arrays for drawing, tensors for the models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ from workers.runtime.artefacts import read_artefact
 class Pairs:
     """Images uint8 [h, w, 3] and their labels at the generator's size `px`, in the order of `names`.
 
-    Every image has a label for each of the `codecs`. Where it has none in the labelset, the label says nothing: ignored
-    pixels, absent points, unknown depth.
+    Every image has a label for each of the `codecs`. If the labelset has none, the label is empty: ignored pixels,
+    absent points, unknown depth.
     """
 
     names: tuple[str, ...]
@@ -41,7 +41,7 @@ class Pairs:
     def read(
         cls,
         store: Store,
-        whole: LabelsetManifest,
+        labelset: LabelsetManifest,
         *,
         fit: LabelSchema,
         px: Px,
@@ -49,9 +49,9 @@ class Pairs:
     ) -> Self:
         """Read the pairs of a labelset with the labels that the fit learns, resized to (height, width).
 
-        Raises `InputMissing` when a file of it is gone.
+        Raises `InputMissing` when a file of the labelset is gone.
         """
-        manifest = whole.only(tuple(task for task in fit.tasks if task in whole.labels.tasks))
+        manifest = labelset.only(tuple(task for task in fit.tasks if task in labelset.labels.tasks))
         codecs = codecs_of(tasks, manifest.labels)
         return cls(
             names=tuple(entry.name for entry in manifest.entries),
@@ -74,27 +74,26 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.names)
 
-    def image_tensor(self, chosen: Sequence[int]) -> Tensor:
-        """Return some images as float32 [n, 3, h, w] in [-1, 1]: four times their bytes, so never all at once."""
-        return from_bytes(torch.from_numpy(np.stack([self.images[place] for place in chosen])))
+    def image_tensor(self, indices: Sequence[int]) -> Tensor:
+        """Return some images as float32 [n, 3, h, w] in [-1, 1]. They take four times the bytes, so never pass all."""
+        return from_bytes(torch.from_numpy(np.stack([self.images[index] for index in indices])))
 
-    def label_tensors(self, chosen: Sequence[int]) -> Labels:
+    def label_tensors(self, indices: Sequence[int]) -> Labels:
         """Return the labels of some images. Masks stay bytes: 1,000 of 1024 px are already a gigabyte."""
         tensors = {
             codec.name: torch.from_numpy(
-                np.stack([self.labels[place][codec.name] for place in chosen])
+                np.stack([self.labels[index][codec.name] for index in indices])
             )
             for codec in self.codecs
         }
         return Labels(self.px, **tensors)
 
     def unlabelled(self) -> list[str]:
-        """Return the names of the images whose labels say nothing."""
-        named = zip(self.names, self.labels, strict=True)
+        """Return the names of the images whose labels are all empty."""
         return [
             name
-            for name, labels in named
-            if all(codec.says_nothing(labels[codec.name]) for codec in self.codecs)
+            for name, labels in zip(self.names, self.labels, strict=True)
+            if all(codec.is_empty(labels[codec.name]) for codec in self.codecs)
         ]
 
 
@@ -105,7 +104,7 @@ def read_labelset(store: Store, tenant: str, pinned: PinnedLabelset) -> Labelset
     if manifest is None or manifest.digest != pinned.digest:
         raise InputMissing(
             f"The fit pins labelset '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
-            " Upload it again and make a new fit."
+            " Upload it again and create a new fit."
         )
     return manifest
 

@@ -1,7 +1,7 @@
 """Opens the perceptual distance of a fit: the generator's own, or one with weights that the operator mounted.
 
-Mounted weights are SqueezeNet 1.1's features as one .npz or .safetensors file under torchvision's names, with or
-without LPIPS's linear heads; a .json of the same name states the pixels that they expect.
+Mounted weights are the features of SqueezeNet 1.1 in one .npz or .safetensors file with torchvision's names, with or
+without LPIPS's linear heads. A .json with the same stem states the expected pixel normalization.
 """
 
 import json
@@ -23,7 +23,7 @@ from workers.runtime.loading import NetworkLoader
 
 @dataclass(frozen=True)
 class Port:
-    """The distance in the loss, None where it has none; and the digest of its weights if they are mounted."""
+    """The distance in the loss, or None, and the digest of its weights if they are mounted."""
 
     distance: PerceptualDistance | None
     mounted_sha256: str | None = None
@@ -41,7 +41,7 @@ def open_port(
     `own` is the distance of the generator's family, `mounted` the path of the operator's weights.
 
     Raises:
-        InputMissing: the generator has no distance, no weights are mounted, or others than the options pin.
+        InputMissing: the generator has no distance, or no weights are mounted, or they differ from the pinned ones.
     """
     if not options.perceptual_weight:
         return Port(None)
@@ -49,8 +49,8 @@ def open_port(
         return _open_mounted(loader, mounted, options.perceptual_sha256)
     if own is None:
         raise InputMissing(
-            "The request weighs a perceptual distance, but its generator has no discriminator that measures it."
-            " Make a new fit with perceptual_weight 0."
+            "The request uses a perceptual distance, but its generator has no discriminator to measure it."
+            " Create a new fit with perceptual_weight 0."
         )
     return Port(own)
 
@@ -59,7 +59,7 @@ def read_mounted(path: Path) -> SqueezeNet:
     """Read the network in a weights file.
 
     Raises:
-        ValueError: the file has another suffix, or other tensors than SqueezeNet 1.1's features.
+        ValueError: the suffix is not .npz or .safetensors, or the tensors are not those of SqueezeNet 1.1.
     """
     described = path.with_suffix(".json")
     config = json.loads(described.read_bytes()) if described.exists() else {}
@@ -74,14 +74,14 @@ def read_mounted(path: Path) -> SqueezeNet:
 def _open_mounted(loader: NetworkLoader, path: Path | None, pinned: str | None) -> Port:
     if path is None:
         raise InputMissing(
-            "The request weighs a mounted perceptual distance, but this worker has none: its operator sets"
-            " HANDSOFF_PERCEPTUAL_WEIGHTS. Make a new fit with perceptual 'discriminator'."
+            "The request uses a mounted perceptual distance, but this worker has no mounted weights. Ask the operator"
+            " to set HANDSOFF_PERCEPTUAL_WEIGHTS, or create a new fit with perceptual 'discriminator'."
         )
     sha256 = sha256_of_file(path)
     if pinned not in (None, sha256):
         raise InputMissing(
-            f"The request pins mounted weights of SHA-256 {pinned}, but this worker has {sha256}. Mount those, or make"
-            " a new fit with the digest of these, or none."
+            f"The request pins mounted weights with SHA-256 {pinned}, but this worker has {sha256}. Mount the pinned"
+            f" weights, or create a new fit with this worker's digest or without a digest."
         )
     network = loader.load_mounted(sha256, lambda: read_mounted(path))
     return Port(SqueezeNetDistance(network), sha256)

@@ -1,6 +1,6 @@
-"""The result of a fit: its artefacts, the sheet, and the metrics that say what it is worth.
+"""The result of a fit: its artefacts, the contact sheet, and the metrics of its quality.
 
-Each attempt writes below its own folder, so a late twin of a killed worker overwrites nothing.
+Each attempt writes into a separate folder, so a second, late attempt overwrites nothing.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ from workers.runtime.jobs import Run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """Everything that says what the fit is worth; `labelset` is the one that it trained on."""
+class FitQuality:
+    """The measured quality of a fit, and how it was made. `labelset` is the training labelset."""
 
     labelset: LabelsetManifest
     training: Labelled
@@ -37,15 +37,17 @@ class Judged:
     perceptual_sha256: str | None
 
 
-def write_result(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judged) -> FitManifest:
+def write_result(
+    run: Run, request: FitRequest, ensemble: Ensemble, quality: FitQuality
+) -> FitManifest:
     """Store the attempt's artefacts and return the manifest that pins them."""
-    run.look()
+    run.check_cancelled()
     attempt = Attempt(run.machine.store, run.ref, uuid7_hex())
     tensors, config = pack_network(ensemble, ensemble.config.to_dict())
     weights = write_weights(
         attempt.store, tensors, config, lambda _, suffix: attempt.key(f"ensemble.{suffix}")
     )
-    codes = pack({"codes": judged.training.inversion.codes})
+    codes = pack({"codes": quality.training.inversion.codes})
     return FitManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
@@ -54,8 +56,8 @@ def write_result(run: Run, request: FitRequest, ensemble: Ensemble, judged: Judg
         digest=digest_of([request.generator.digest, weights.digest]),
         ensemble=weights,
         latents=attempt.write("latents.safetensors", codes, "application/octet-stream"),
-        sheet=attempt.write("fit.png", _sheet(judged), "image/png"),
-        metrics=_metrics(request, judged, run.stage_seconds),
+        sheet=attempt.write("fit.png", _sheet(quality), "image/png"),
+        metrics=_metrics(request, quality, run.stage_seconds),
     )
 
 
@@ -66,7 +68,7 @@ def is_as_uploaded(request: FitRequest) -> bool:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt's own folder in the store."""
+    """The folder of one attempt in the store."""
 
     store: Store
     ref: JobRef
@@ -80,31 +82,33 @@ class Attempt:
         return write_artefact(self.store, self.key(name), data, media_type)
 
 
-def _sheet(judged: Judged) -> bytes:
-    training, heldout = judged.training, judged.heldout
+def _sheet(quality: FitQuality) -> bytes:
+    training, heldout = quality.training, quality.heldout
     columns = {sheet_title("Training images", training): training.sheet_rows()}
     if heldout is not None:
         columns[sheet_title("Held-out images", heldout)] = heldout.sheet_rows()
     return encode_sheet(columns, legend_of(training.pairs.codecs, training.pairs.schema))
 
 
-def _metrics(request: FitRequest, judged: Judged, stage_seconds: dict[str, float]) -> FitMetrics:
-    training = judged.training
-    images = training.judged_images()
-    framing = judged.framing.advice if is_as_uploaded(request) else None
-    labelset = judged.labelset.only(request.labels.tasks)
-    advice = advise(training.pairs.codecs, labelset, images, judged.estimate)
+def _metrics(
+    request: FitRequest, quality: FitQuality, stage_seconds: dict[str, float]
+) -> FitMetrics:
+    training = quality.training
+    images = training.inverted_images()
+    framing = quality.framing.advice if is_as_uploaded(request) else None
+    labelset = quality.labelset.only(request.labels.tasks)
+    advice = advise(training.pairs.codecs, labelset, images, quality.estimate)
     return FitMetrics(
         reconstruction_psnr_db=training.psnr_db,
         images=images,
         training_miou=training.metrics.miou,
         training=training.metrics,
-        heldout=None if judged.heldout is None else _heldout_metrics(judged.heldout),
-        estimate=judged.estimate,
+        heldout=None if quality.heldout is None else _heldout_metrics(quality.heldout),
+        estimate=quality.estimate,
         advice=(framing, *advice) if framing else advice,
-        framing=_part(judged.framing),
-        min_tap_px=judged.min_tap_px,
-        perceptual_sha256=judged.perceptual_sha256,
+        framing=_part(quality.framing),
+        min_tap_px=quality.min_tap_px,
+        perceptual_sha256=quality.perceptual_sha256,
         stage_seconds={stage: round(seconds, 3) for stage, seconds in stage_seconds.items()},
     )
 
@@ -121,5 +125,5 @@ def _heldout_metrics(heldout: Labelled) -> HeldOut:
         **dict(heldout.metrics),
         num_images=len(heldout.pairs),
         reconstruction_psnr_db=heldout.psnr_db,
-        images=heldout.judged_images(),
+        images=heldout.inverted_images(),
     )

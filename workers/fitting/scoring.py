@@ -25,11 +25,11 @@ class Scorer:
             score.add(rendered.labels[task], truth[task])
 
     def values(self, task: str) -> Mapping[str, Tensor]:
-        """Return every measure of one task."""
+        """Return all measures of one task."""
         return self._scores[task].values()
 
     def metrics(self) -> TaskMetrics:
-        """Return the score of each task as the contract has it."""
+        """Return the scores of all tasks as the contract's metrics."""
         fields: dict[str, Any] = {}
         for codec in self._codecs:
             fields |= codec.metrics(self.values(codec.name), self._labels)

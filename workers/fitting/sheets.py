@@ -1,6 +1,6 @@
 """The fit's contact sheet: a column for each set of images, a row of titled cells for each image.
 
-A row begins with the image's name and numbers. The legend of colors is above everything.
+A row starts with the image's name and metrics. The legend of colors is at the top.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ MAX_ROWS = 16
 GAP_PX = 4
 MIN_CELL_PX, MAX_CELL_PX = 112, 256
 CAPTION_PX = 150
-"""Width of a row's name and numbers."""
+"""Width of a row's name and metrics."""
 HEADING_PX = TITLE_PX + LINE_PX + 3 * MARGIN_PX
 WARNING: Color = (200, 0, 0)
 
@@ -37,7 +37,7 @@ Row = dict[str, Pixels]
 
 @dataclass(frozen=True)
 class SheetRow:
-    """An image's cells, its name, lines with numbers, and a warning where there is one."""
+    """An image's cells, its name, lines with metrics, and a warning or ""."""
 
     cells: Row
     name: str
@@ -46,10 +46,14 @@ class SheetRow:
 
 
 def encode_sheet(columns: Mapping[str, Sequence[SheetRow]], legend: Legend = ()) -> bytes:
-    """Return titled columns of rows as one PNG. Cells are RGB and of one size; they are scaled for viewing."""
+    """Return titled columns of rows as one PNG. Cells are RGB and have one size; they are scaled for viewing.
+
+    Raises:
+        ValueError: there is no row.
+    """
     drawn = [_column(title, rows) for title, rows in columns.items() if rows]
     if not drawn:
-        raise ValueError("a sheet needs at least one row of cells")
+        raise ValueError("expected at least one row of cells, got none")
     height = max(len(column) for column in drawn)
     level = [_join([column, _white(column, height - len(column))], axis=0) for column in drawn]
     body = _join(level, axis=1, gap_px=4 * GAP_PX)
@@ -59,8 +63,8 @@ def encode_sheet(columns: Mapping[str, Sequence[SheetRow]], legend: Legend = ())
 
 
 def legend_of(codecs: Sequence[TaskCodec], labels: LabelSchema) -> list[tuple[str, Color]]:
-    """Return what the colors mean: classes, keypoints, unknown depth."""
-    return [name for codec in codecs for name in codec.legend(labels)]
+    """Return the names of the colors: classes, keypoints, unknown depth."""
+    return [entry for codec in codecs for entry in codec.legend(labels)]
 
 
 def _column(title: str, rows: Sequence[SheetRow]) -> Pixels:
@@ -77,19 +81,19 @@ def _heading(title: str, names: Sequence[str], width_px: int) -> Pixels:
     paper = blank(width_px, HEADING_PX)
     write(paper, (MARGIN_PX, MARGIN_PX), title, size_px=TITLE_PX, width_px=width_px - MARGIN_PX)
     step = (width_px - CAPTION_PX + GAP_PX) / len(names)
-    for place, name in enumerate(names):
-        at = (CAPTION_PX + place * step, TITLE_PX + 2 * MARGIN_PX)
+    for index, name in enumerate(names):
+        at = (CAPTION_PX + index * step, TITLE_PX + 2 * MARGIN_PX)
         write(paper, at, name, width_px=step - GAP_PX)
     return np.asarray(paper)
 
 
 def _caption(row: SheetRow, height_px: int) -> Pixels:
-    """Return the name, the numbers below it and the warning in red; as many lines as fit beside the cells."""
+    """Return the name, the metrics below it and the warning in red; as many lines as fit beside the cells."""
     paper = blank(CAPTION_PX, height_px)
     lines = [row.name, *row.facts, *([row.warning] if row.warning else [])]
-    for place, text in enumerate(lines):
-        color = WARNING if row.warning and place == len(lines) - 1 else (0, 0, 0)
-        top = 2 + place * LINE_PX
+    for index, text in enumerate(lines):
+        color = WARNING if row.warning and index == len(lines) - 1 else (0, 0, 0)
+        top = 2 + index * LINE_PX
         if top + TEXT_PX <= height_px:
             write(paper, (MARGIN_PX, top), text, color=color, width_px=CAPTION_PX - 2 * MARGIN_PX)
     if row.warning:
@@ -98,9 +102,9 @@ def _caption(row: SheetRow, height_px: int) -> Pixels:
 
 
 def _sized(cell: Pixels) -> Pixels:
-    """Return a small cell enlarged by a whole number, so that pixels stay square, or a large cell averaged down.
+    """Return a cell at a size for viewing: small cells enlarged by a whole factor, large cells averaged down.
 
-    Sixteen rows of 1024 px cells would be a picture of 130 megapixels.
+    Without this, 16 rows of 1024 px cells would be a picture of 130 megapixels.
     """
     reduction = -(-max(cell.shape[:2]) // MAX_CELL_PX)
     if reduction > 1:
@@ -110,7 +114,7 @@ def _sized(cell: Pixels) -> Pixels:
 
 
 def _join(parts: Sequence[Pixels], *, axis: int, gap_px: int = 0) -> Pixels:
-    """Return parts one above the other (axis 0) or side by side (axis 1), with white between them."""
+    """Return parts one below the other (axis 0) or side by side (axis 1), with white gaps."""
     shape = list(parts[0].shape)
     shape[axis] = gap_px
     gap = np.full(shape, 255, dtype=np.uint8)

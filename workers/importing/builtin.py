@@ -1,10 +1,11 @@
 """Publishes the built-in generators: every folder in `assets/generators/` becomes a generator of the default tenant.
 
-A folder holds generator.safetensors + .json, and may hold discriminator and inverter pairs and about.json (license,
-source, family). Publishing is idempotent: the key of weights is their digest, the manifest is written last, and an
-existing manifest is kept.
+A folder contains generator.safetensors + .json; optional are discriminator and inverter pairs and about.json (license,
+source, family). Publishing is idempotent: weights are stored under their digest, the manifest is written last, and an
+existing manifest stays.
 """
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from contracts.generators.generator import (
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from state import keys, records
-from workers.families.family import Family, named
+from state.store import Store
+from workers.families.family import Family, family_named
 from workers.importing.describing import describe
 from workers.runtime.artefacts import write_weights
 from workers.runtime.machine import Machine
@@ -38,10 +40,10 @@ _OF_REQUEST = {"tenant", "id", "created_at", "name", "license", "source"}
 
 
 class About(Model):
-    """about.json: the source of a folder's networks, their license by SPDX id (empty: not stated), their family.
+    """about.json: source, license (SPDX id; empty: not stated) and family of a folder's networks.
 
-    It is not part of a network's configuration, so the generator's digest does not depend on it. Without a `family`
-    the first one of the worker's is meant.
+    It is not part of a network's configuration, so the generator's digest does not depend on it. The default `family`
+    is the worker's first one.
     """
 
     license: str = ""
@@ -54,12 +56,12 @@ def publish_all(machine: Machine, folder: Path = FOLDER) -> None:
     for source in sorted(path.parent for path in folder.glob("*/generator.json")):
         try:
             publish(machine, source)
-        except ValueError:  # one damaged folder must not keep every worker from starting
-            log.exception("skipped a folder of a built-in generator", folder=str(source))
+        except ValueError:  # a damaged folder must not stop every worker at its start
+            log.exception("built-in generator skipped", folder=str(source))
 
 
 def publish(machine: Machine, source: Path) -> None:
-    """Publish one generator under its folder's name, and its inverter before it; existing objects are kept.
+    """Publish one generator under its folder's name, and its inverter before it. Existing objects stay.
 
     An inverter that is trained later is published at the next start. A name never changes its generator: a folder with
     another generator than the stored one is skipped.
@@ -69,15 +71,15 @@ def publish(machine: Machine, source: Path) -> None:
     """
     stored = records.read_generator(machine.store, DEFAULT_TENANT, source.name)
     if stored is not None and stored.digest != _digest(source, "generator"):
-        log.warning("skipped: the store has another generator of this name", folder=str(source))
+        log.warning("skipped, the store has another generator of this name", folder=str(source))
         return
     manifest = stored or _generator(machine, source)
     if (source / "inverter.json").exists():
-        _publish_inverter(machine, source, manifest.digest)
+        _publish_inverter(machine.store, source, manifest.digest)
     _record(machine, manifest)
     if stored is None:
         machine.ledger.index_add(DEFAULT_TENANT, "generators", [source.name])
-        log.info("published", generator=source.name, digest=manifest.digest[:12])
+        log.info("generator published", generator=source.name, digest=manifest.digest[:12])
 
 
 def _record(machine: Machine, manifest: StoredGenerator) -> None:
@@ -97,7 +99,7 @@ def _record(machine: Machine, manifest: StoredGenerator) -> None:
 
 
 def _generator(machine: Machine, source: Path) -> StoredGenerator:
-    weights = _weights(machine, source, "generator")
+    weights = _weights(machine.store, source, "generator")
     has_discriminator = (source / "discriminator.json").exists()
     config, _ = read_network(source, "generator")
     about = read_about(source)
@@ -108,50 +110,52 @@ def _generator(machine: Machine, source: Path) -> StoredGenerator:
         created_at=now(),
         digest=weights.digest,
         weights=weights,
-        discriminator=_weights(machine, source, "discriminator") if has_discriminator else None,
+        discriminator=_weights(machine.store, source, "discriminator")
+        if has_discriminator
+        else None,
         source=about.source,
         license=about.license,
-        **describe(_family(machine, about), config),
+        **describe(_family(machine.families, about), config),
     )
 
 
 def read_about(source: Path) -> About:
-    """Return a folder's about.json; the defaults where it has none."""
+    """Return a folder's about.json, or the defaults if it does not exist."""
     path = source / ABOUT
     return About.model_validate_json(path.read_bytes()) if path.exists() else About()
 
 
-def _family(machine: Machine, about: About) -> Family:
-    return machine.families[0] if about.family is None else named(machine.families, about.family)
+def _family(families: Sequence[Family], about: About) -> Family:
+    return families[0] if about.family is None else family_named(families, about.family)
 
 
-def _publish_inverter(machine: Machine, source: Path, generator_digest: str) -> None:
+def _publish_inverter(store: Store, source: Path, generator_digest: str) -> None:
     digest = _digest(source, "inverter")
     key = keys.inverter(DEFAULT_TENANT, source.name, digest)
-    if machine.store.head(key) is not None:
+    if store.head(key) is not None:
         return
     inverter = StoredInverter(
         generator_digest=generator_digest,
         digest=digest,
         created_at=now(),
-        weights=_weights(machine, source, "inverter"),
+        weights=_weights(store, source, "inverter"),
     )
-    records.create(machine.store, key, inverter)
-    log.info("published an inverter", generator=source.name, digest=digest[:12])
+    records.create(store, key, inverter)
+    log.info("inverter published", generator=source.name, digest=digest[:12])
 
 
 def _digest(source: Path, name: str) -> str:
-    """Return the digest that `Weights.digest` computes of a pair of files."""
+    """Return the digest of a pair of files, equal to `Weights.digest`."""
     pair = (source / f"{name}.safetensors", source / f"{name}.json")
     return digest_of([sha256_of_file(path) for path in pair])
 
 
-def _weights(machine: Machine, source: Path, name: str) -> Weights:
+def _weights(store: Store, source: Path, name: str) -> Weights:
     flaw = first_flaw(read_network(source, name)[1])
     if flaw is not None:
-        raise ValueError(f"In its {name}, {flaw}. {BAD_VALUES_REMEDY}")
+        raise ValueError(f"In the {name} of {source.name}, {flaw}. {BAD_VALUES_REMEDY}")
     return write_weights(
-        machine.store,
+        store,
         (source / f"{name}.safetensors").read_bytes(),
         (source / f"{name}.json").read_bytes(),
         lambda sha256, suffix: keys.weights(DEFAULT_TENANT, source.name, sha256, suffix),

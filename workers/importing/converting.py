@@ -1,4 +1,4 @@
-"""The conversion of a checkpoint as a step of an import: progress, cancelling and the operator's limits."""
+"""The conversion of a checkpoint as a step of an import, with progress, cancellation and the operator's limits."""
 
 from pathlib import Path
 
@@ -9,11 +9,13 @@ CHECKPOINT = "checkpoint"
 
 
 def convert(run: Run, folder: Path) -> Converted:
-    """Convert the file `checkpoint` in `folder` into `generator` (safetensors + JSON) and perhaps `discriminator`.
+    """Convert `checkpoint` in `folder` into `generator` (safetensors + JSON) and, if it has one, `discriminator`.
 
-    Raises `InvalidCheckpoint` when it is refused or exceeds a limit. Ends the child when the job is cancelled.
+    Raises `InvalidCheckpoint` when the file is refused or exceeds a limit. Ends the child when the job is cancelled.
     """
     path = folder / CHECKPOINT
     limits = Limits.for_file(run.machine.settings, path.stat().st_size)
     families = run.machine.families
-    return convert_file(path, folder, limits, families, on_wait=lambda: run.tell("reading", 0, 1))
+    return convert_file(
+        path, folder, limits, families, on_wait=lambda: run.report_progress("reading", 0, 1)
+    )

@@ -1,7 +1,7 @@
 """The converting child: `python -m workers.importing.converting_child FILE FOLDER MEMORY_BYTES CPU_SECONDS FAMILY...`.
 
-Limits itself, reads the checkpoint, and writes our networks and `result.json` into the folder. The limit of memory
-counts beyond that of the libraries, which depends on the build of torch. A FAMILY is `module:Class`.
+Limits itself, reads the checkpoint, and writes our networks and `result.json` into the folder. MEMORY_BYTES does not
+include the memory of the libraries, which depends on the build of torch. A FAMILY is `module:Class`.
 """
 
 import ctypes
@@ -28,7 +28,9 @@ def main() -> int:
     """Run the conversion of the command line."""
     path, folder = Path(sys.argv[1]), Path(sys.argv[2])
     memory_bytes, cpu_seconds = int(sys.argv[3]), int(sys.argv[4])
-    families = [resolve(reference) for reference in sys.argv[5:]]  # their libraries come first
+    families = [
+        resolve(reference) for reference in sys.argv[5:]
+    ]  # imports libraries: before the limits
     _limit_self(memory_bytes, cpu_seconds)
     try:
         result = _convert(families, path, folder, memory_bytes)
@@ -41,27 +43,27 @@ def main() -> int:
 
 
 def _limit_self(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bound this process for the rest of its life, and end it together with the worker that started it.
+    """Set the limits of this process, and end it together with the worker that started it.
 
-    Beyond its computing time the process gets SIGXCPU, by which the parent recognises the limit.
+    After `cpu_seconds` the process gets SIGXCPU, by which the parent recognizes the limit.
     """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     address_space = pages * resource.getpagesize() + memory_bytes
     used = math.ceil(sum(os.times()[:2]))
-    for what, soft, hard in (
+    for resource_id, soft, hard in (
         (resource.RLIMIT_AS, address_space, address_space),
         (resource.RLIMIT_CPU, used + cpu_seconds, used + cpu_seconds + 5),
         (resource.RLIMIT_FSIZE, memory_bytes, memory_bytes),
         (resource.RLIMIT_CORE, 0, 0),
     ):
-        resource.setrlimit(what, (soft, hard))
+        resource.setrlimit(resource_id, (soft, hard))
 
 
 def _convert(families: Sequence[Family], path: Path, folder: Path, memory_bytes: int) -> Converted:
     try:
         family, checkpoint = read_checkpoint(families, path)
-        for built in family.build(checkpoint):  # a network that is written can be loaded
+        for built in family.build(checkpoint):  # building proves that the network can be loaded
             write_network(folder, built.name, built.network, dict(built.config))
     except CheckpointRefused as refusal:
         return Converted(refusal=str(refusal))
@@ -69,8 +71,8 @@ def _convert(families: Sequence[Family], path: Path, folder: Path, memory_bytes:
         if not _is_limit(error):
             raise
         return Converted(
-            refusal=f"Reading the checkpoint takes more than {memory_bytes // MiB} MiB of memory, which a file of its"
-            f" size may take. {UPLOAD_LESS}."
+            refusal=f"Reading the checkpoint takes more than {memory_bytes // MiB} MiB of memory, the limit for a file"
+            f" of its size. {UPLOAD_LESS}."
         )
     return Converted(
         family=family.contract.name,

@@ -1,7 +1,7 @@
 """Starts the child that converts an untrusted checkpoint, waits for it, and explains its failure.
 
-The child gets a file, a folder, limits and the names of families: no settings, no secrets. It writes our own
-safetensors and JSON there. The service's imports and the command line (`python -m workers.checkpoints`) both use it.
+The child gets a file, a folder, limits and the names of families, but no settings and no secrets. It writes safetensors
+and JSON into the folder. The service's imports and the command line (`python -m workers.checkpoints`) use it.
 """
 
 import os
@@ -25,25 +25,25 @@ from workers.families.family import Family, reference_of
 log = structlog.get_logger()
 
 RESULT = "result.json"
-SAID = "stderr"
+OUTPUT = "stderr"
 DISK_FULL = 75
-"""The child's exit status when there was no room to write (EX_TEMPFAIL): the checkpoint may be sound."""
+"""The child's exit status when the disk is full (EX_TEMPFAIL): the checkpoint may be valid."""
 
-LOOK_EVERY_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
-# Limits for a file of S bytes, below the operator's limits for any file. Measured on a pickle of 14 MB: 40 MiB
+# Limits by the size of the file; the operator's limits are the maximum. Measured on a pickle of 14 MB: 40 MiB
 # beyond the libraries (250 MiB resident) and 0.5 s beyond their import (3 s). So 20 MB stay under 1.5 GB and 60 s.
-MEMORY_FOR_ANY = 768 * MiB
-MEMORY_FOR_EACH_BYTE = 16
-CPU_SECONDS_FOR_ANY = 30
-CPU_SECONDS_FOR_EACH_MIB = 1
+BASE_MEMORY_BYTES = 768 * MiB
+MEMORY_BYTES_PER_BYTE = 16
+BASE_CPU_SECONDS = 30
+CPU_SECONDS_PER_MIB = 1
 
 UPLOAD_LESS = "Upload the generator alone (G_ema, or `python -m workers.checkpoints convert`)"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of the child. `memory_bytes` count beyond those of the libraries."""
+    """The limits of the child. `memory_bytes` does not include the memory of the libraries."""
 
     memory_bytes: int
     cpu_seconds: int
@@ -52,9 +52,10 @@ class Limits:
     @classmethod
     def for_file(cls, settings: Settings, num_bytes: int) -> Self:
         """Return the limits for a file of this size; the operator's limits are the maximum."""
-        cpu_seconds = CPU_SECONDS_FOR_ANY + CPU_SECONDS_FOR_EACH_MIB * num_bytes // MiB
+        cpu_seconds = BASE_CPU_SECONDS + CPU_SECONDS_PER_MIB * num_bytes // MiB
+        memory_bytes = BASE_MEMORY_BYTES + MEMORY_BYTES_PER_BYTE * num_bytes
         return cls(
-            min(settings.import_memory_bytes, MEMORY_FOR_ANY + MEMORY_FOR_EACH_BYTE * num_bytes),
+            min(settings.import_memory_bytes, memory_bytes),
             min(int(settings.import_cpu.total_seconds()), cpu_seconds),
             settings.import_wall.total_seconds(),
         )
@@ -78,22 +79,22 @@ def convert_file(
     families: Sequence[Family],
     on_wait: Callable[[], object] = lambda: None,
 ) -> Converted:
-    """Convert the checkpoint at `path` into `generator` (safetensors + JSON) and perhaps `discriminator` in `folder`.
+    """Convert the checkpoint at `path` into `generator` (safetensors + JSON) and, if it has one, `discriminator`.
 
-    The first of `families` that accepts the file reads it. `on_wait` is called about once a second; an exception of its
-    ends the child.
+    The results are in `folder`. The first of `families` that accepts the file reads it. `on_wait` is called about once
+    a second; if it raises, the child is ended.
 
     Raises:
-        InvalidCheckpoint: it is refused, or reading it exceeds a limit.
-        Unavailable: the machine has too little disk or memory; the checkpoint may be sound.
+        InvalidCheckpoint: the checkpoint is refused, or reading it exceeds a limit.
+        Unavailable: the machine has too little disk or memory; the checkpoint may be valid.
     """
-    with (folder / SAID).open("wb") as said:
-        child = subprocess.Popen(  # noqa: S603 - our own module, no shell
+    with (folder / OUTPUT).open("wb") as output:
+        child = subprocess.Popen(  # noqa: S603 - our module, no shell
             command(path, folder, limits, families),
             env=environment(folder),
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
         )
     try:
         status = _wait(child, limits, on_wait)
@@ -119,7 +120,7 @@ def command(path: Path, folder: Path, limits: Limits, families: Sequence[Family]
 
 
 def environment(folder: Path) -> Mapping[str, str]:
-    """Return an environment without the settings, which hold secrets. One thread: each further one reserves memory."""
+    """Return an environment without the settings, which contain secrets. One thread, because each reserves memory."""
     return {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "TMPDIR": str(folder),
@@ -132,33 +133,35 @@ def _wait(child: subprocess.Popen[bytes], limits: Limits, on_wait: Callable[[], 
     while time.monotonic() < deadline:
         on_wait()
         try:
-            return child.wait(min(LOOK_EVERY_SECONDS, max(0.0, deadline - time.monotonic())))
+            return child.wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
         except subprocess.TimeoutExpired:
             continue
     raise InvalidCheckpoint(
-        f"The checkpoint could not be read within {limits.wall_seconds:.0f} s in all. {UPLOAD_LESS}, or ask the"
+        f"Reading the checkpoint takes longer than the limit of {limits.wall_seconds:.0f} s. {UPLOAD_LESS}, or ask the"
         " operator for more time (HANDSOFF_IMPORT_WALL)."
     )
 
 
 def _result(folder: Path, status: int, limits: Limits) -> Converted:
-    """Return the child's report. Only exceeded limits are reported as limits."""
+    """Return the child's report, or raise the error for its exit status."""
     if status == DISK_FULL:
-        raise Unavailable("The worker has no room to convert a checkpoint.")
+        raise Unavailable("The worker's disk is too full to convert a checkpoint.")
     if status == -signal.SIGXCPU:
         raise InvalidCheckpoint(
-            f"The checkpoint could not be read within {limits.cpu_seconds} s of computing, which a file of its size"
-            f" may take. {UPLOAD_LESS}."
+            f"Reading the checkpoint takes more than {limits.cpu_seconds} s of CPU time, the limit for a file of its"
+            f" size. {UPLOAD_LESS}."
         )
     if status != 0:
-        said = (folder / SAID).read_bytes()[-2_000:]
-        log.error("converting child died", status=status, said=said)
+        output = (folder / OUTPUT).read_bytes()[-2_000:]
+        log.error("converting child failed", status=status, output=output)
     if status == -signal.SIGKILL:
-        raise Unavailable("The process that converts a checkpoint was killed: is memory short?")
+        raise Unavailable(
+            "The process that converts a checkpoint was killed; check the worker's free memory."
+        )
     if status != 0:
         raise InvalidCheckpoint(
-            f"The checkpoint could not be read: the reader failed on it with status {status}, which is an error of"
-            f" the reader and not a limit. {UPLOAD_LESS}, or report it with the worker's log."
+            f"The checkpoint could not be read: the reader failed with status {status}. This is an error of the reader,"
+            f" not a limit. {UPLOAD_LESS}, or report it with the worker's log."
         )
     converted = Converted.model_validate_json((folder / RESULT).read_bytes())
     if converted.refusal is not None:

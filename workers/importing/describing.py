@@ -1,4 +1,4 @@
-"""The fields of a manifest that a generator's configuration decides: architecture, sizes, taps, the family's facts."""
+"""The fields of a manifest that follow from a generator's configuration: architecture, sizes, taps, family facts."""
 
 from collections.abc import Mapping
 from typing import Any

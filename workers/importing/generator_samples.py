@@ -1,4 +1,4 @@
-"""The samples that an import draws from a generator: a sheet for people, and the mean and std of their pixels."""
+"""Draws samples from an imported generator: a contact sheet for users, and the mean and std of the pixels."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ NUM_SAMPLES = 64
 COLUMNS = 8
 MAX_CELL_PX = 128
 SEED = 1
-"""In the stream that no batch draws from."""
+"""A seed of the stream `PILOT`, from which no batch draws."""
 TRUNCATION = 0.7
-"""The default of batches: the sheet shows what they will look like."""
+"""The default truncation of batches, so that the sheet looks like their images."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ def draw_samples(run: Run, generator: Generator) -> Samples:
     for rendered in _render(run.machine.micro_batches, str(run.ref), generator):
         if not torch.isfinite(rendered).all():
             raise InvalidCheckpoint(
-                "Expected finite images, but values of this generator's are not finite (nan or inf): the training has"
-                " probably diverged. Upload an earlier snapshot."
+                "Expected finite images, but images of this generator have values that are not finite (nan or inf)."
+                " Its training has probably diverged. Upload an earlier snapshot."
             )
-        images = rendered.clamp(-1, 1)  # after the check: a clamp turns infinity into white
+        images = rendered.clamp(-1, 1)  # after the check, because a clamp turns infinity into white
         cells.extend(_cell(pixels) for pixels in to_bytes(images).numpy())
         total += images.double().sum(dim=0)
         squares += images.double().square().sum(dim=0)
@@ -63,8 +63,8 @@ def _render(micro_batches: MicroBatches, name: str, generator: Generator) -> Ite
         return generator.synthesize(codes).images.cpu()
 
     candidates = [Candidate(index) for index in range(NUM_SAMPLES)]
-    most = micro_batches.most(generator.layout.synthesis_bytes)
-    return micro_batches.run("sampling", name, candidates, work, largest=most)
+    largest = micro_batches.max_size(generator.layout.synthesis_bytes)
+    return micro_batches.run("sampling", name, candidates, work, largest=largest)
 
 
 def _cell(pixels: Pixels) -> Pixels:

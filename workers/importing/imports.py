@@ -1,7 +1,7 @@
-"""An import: an uploaded checkpoint in, a generator out. It is fetched, converted by a child, sampled and stored.
+"""Imports an uploaded checkpoint as a generator: fetch it, convert it in a child process, draw samples, store all.
 
-Every object has its digest as its key and the manifest is written last, so an import may safely run twice. The original
-is deleted when the job has ended, with success or without.
+The key of every object contains its digest and the manifest is written last, so an import may safely run twice. The
+original is deleted when the job has ended, with or without success.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from models.serialization import pack
 from state import keys, records
 from state.spooling import spool_folder
 from state.uploads import delete_upload
-from workers.families.family import named
+from workers.families.family import family_named
 from workers.importing.converting import CHECKPOINT, convert
 from workers.importing.describing import describe
 from workers.importing.generator_samples import draw_samples
@@ -36,7 +36,7 @@ BINARY = "application/octet-stream"
 
 
 def run(machine: Machine, argument: str, attempt: int) -> None:
-    """Run the import that `argument` names, and delete the original when it has ended."""
+    """Run the import that `argument` names, and delete the original once the import has ended."""
     ref = JobRef.parse(argument)
     jobs.perform(machine, ref, attempt, _import)
     request = records.read_request(machine.store, ref, GeneratorRequest)
@@ -47,11 +47,11 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
 def _import(run: Run) -> GeneratorManifest:
     request = run.read_request(GeneratorRequest)
     if request.original is None:
-        raise InputMissing(f"The request of '{run.ref}' names no upload.")
+        raise InputMissing(f"The request of '{run.ref}' names no upload. Send a new request.")
     with spool_folder() as folder:
         fetch(run, request.original, folder / CHECKPOINT)
         converted = convert(run, folder)
-        family = named(run.machine.families, converted.family)
+        family = family_named(run.machine.families, converted.family)
         config, tensors = read_network(folder, "generator")
         generator = family.build_generator(config, tensors).to(run.machine.device)
         samples = draw_samples(run, generator)
@@ -98,4 +98,6 @@ def _store_sample(run: Run, data: bytes, suffix: keys.SampleSuffix, media_type: 
 
 def _discard(machine: Machine, request: GeneratorRequest) -> None:
     if request.original is not None:
-        delete_upload(machine.store, request.tenant, keys.upload_of(request.original.key))
+        delete_upload(
+            machine.store, request.tenant, keys.parse_upload_content(request.original.key)
+        )

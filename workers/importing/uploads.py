@@ -1,6 +1,7 @@
-"""Uploads on the workers' side: fetched and checked, deleted with the end of their job, swept when nobody used them."""
+"""Uploads on the workers' side: fetch and check them, delete them after their job, and sweep unused ones."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -10,6 +11,7 @@ from contracts.errors.jobs import InputMissing, UploadDamaged
 from contracts.jobs import JobRef
 from contracts.uploads import UploadClaim, UploadManifest
 from state import keys, records
+from state.store import Store
 from state.uploads import delete_upload
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
@@ -18,7 +20,12 @@ log = structlog.get_logger()
 
 
 def fetch(run: Run, upload: Artefact, path: Path) -> None:
-    """Writes an upload's bytes to a file. Raises `InputMissing` or `UploadDamaged`."""
+    """Write an upload's bytes to a file.
+
+    Raises:
+        InputMissing: the upload is gone.
+        UploadDamaged: its size or its digest differs from the announced one.
+    """
     store = run.machine.store
     info = store.head(upload.key)
     if info is None:
@@ -37,31 +44,31 @@ def fetch(run: Run, upload: Artefact, path: Path) -> None:
 
 
 def discard_used(machine: Machine, tenant: str) -> None:
-    """Deletes every upload whose job has ended or that was announced too long ago and never used."""
+    """Delete every upload whose job has ended, and every unused upload that is older than `upload_ttl`."""
     for upload_id in machine.store.children(keys.noun_prefix(tenant, "uploads")):
-        if is_spent(machine, tenant, upload_id):
+        if _is_unneeded(machine.store, tenant, upload_id, machine.settings.upload_ttl):
             delete_upload(machine.store, tenant, upload_id)
-            log.info("an upload is deleted", upload=upload_id)
+            log.info("upload deleted", upload=upload_id)
 
 
-def is_spent(machine: Machine, tenant: str, upload_id: str) -> bool:
-    """True when nobody needs the upload any more."""
+def _is_unneeded(store: Store, tenant: str, upload_id: str, ttl: timedelta) -> bool:
+    """Return whether no job will read the upload any more."""
     key = keys.manifest(tenant, "uploads", upload_id)
-    announced = records.read(machine.store, key, UploadManifest)
-    if announced is None:  # what a delete left that was interrupted
+    announced = records.read(store, key, UploadManifest)
+    if announced is None:  # an interrupted deletion left its other objects
         return True
-    claim = records.read(machine.store, keys.upload_claim(tenant, upload_id), UploadClaim)
-    is_old = now() - announced.created_at > machine.settings.upload_ttl
+    claim = records.read(store, keys.upload_claim(tenant, upload_id), UploadClaim)
+    is_old = now() - announced.created_at > ttl
     if claim is None:
         return is_old
     job = JobRef(tenant=tenant, id=claim.job)
-    if records.has_ended(machine.store, job) or records.is_deleted(machine.store, job):
+    if records.has_ended(store, job) or records.is_deleted(store, job):
         return True
-    return is_old and machine.store.head(keys.job_request(job)) is None
+    return is_old and store.head(keys.job_request(job)) is None
 
 
-def _differs(came: str, announced: str) -> str:
+def _differs(actual: str, announced: str) -> str:
     return (
-        f"The uploaded file has {came}, but {announced} was announced. Send it again, or announce it anew"
-        " (sha256sum FILE)."
+        f"Expected an uploaded file with {announced} as announced, got {actual}."
+        " Send it again, or create a new upload with the values of the file (sha256sum FILE)."
     )

@@ -1,7 +1,7 @@
 """Renders a batch: its pilot if it filters, then one shard after another until all records exist, then the manifest.
 
-Each call from the queue does one piece and queues the next. A piece may run twice: the first record of a shard, the
-first pilot and the first manifest stay.
+Each call from the queue does one piece and queues the next pieces. A piece may run twice: the first record of a shard,
+the first pilot and the first manifest count.
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from state.planning import next_calls
 from state.queues import put
 from workers.rendering.cards import store_card
 from workers.rendering.pilots import measure_pilot
-from workers.rendering.shards import ShardPlace, render_shard, store_record
+from workers.rendering.shards import ShardSpec, render_shard, store_record
 from workers.runtime import jobs
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
@@ -42,7 +42,7 @@ def queue_next(machine: Machine, request: BatchRequest) -> None:
 
 def completed(machine: Machine, request: BatchRequest) -> BatchManifest | None:
     """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None."""
-    if len(records.shards_done(machine.store, request.ref)) < request.num_shards:
+    if len(records.finished_shards(machine.store, request.ref)) < request.num_shards:
         return None
     manifest = batch_manifest(request, records.shard_records(machine.store, request.ref))
     card = store_card(machine.store, machine.tasks, request, manifest)
@@ -79,7 +79,7 @@ def _measure(run: Run) -> None:
 def _render(run: Run, index: int) -> BatchManifest | None:
     request = run.read_request(BatchRequest)
     if run.machine.store.head(keys.shard_record(run.ref, index)) is None:
-        store_record(run.machine, run.ref, _render_shard(run, request, index))
+        store_record(run.machine.store, run.ref, _render_shard(run, request, index))
     run.machine.ledger.release_shard(run.ref, index)
     queue_next(run.machine, request)
     return completed(run.machine, request)
@@ -87,7 +87,7 @@ def _render(run: Run, index: int) -> BatchManifest | None:
 
 def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     """Render and store the tar of one shard. The caller writes the record."""
-    num_before = len(records.shards_done(run.machine.store, run.ref)) * request.shard_size
+    num_before = len(records.finished_shards(run.machine.store, run.ref)) * request.shard_size
 
     def num_done(num_samples: int) -> int:
         return min(num_before + num_samples, request.n)
@@ -95,9 +95,9 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     record = render_shard(
         run.machine,
         request,
-        ShardPlace(run.ref, index, request.samples(index)),
-        watch=lambda done: run.step("rendering", num_done(done), request.n),
+        ShardSpec(run.ref, index, request.samples(index)),
+        on_step=lambda done: run.step("rendering", num_done(done), request.n),
     )
     # a small shard takes less than the second between steps
-    run.tell("rendering", num_done(record.num_samples), request.n)
+    run.report_progress("rendering", num_done(record.num_samples), request.n)
     return record

@@ -31,14 +31,14 @@ class Origin:
     """The sources of a batch that still exist: a fit may be deleted once its batch is rendered."""
 
     fit: FitRequest | None
-    made: FitManifest | None
+    outcome: FitManifest | None
     generator: StoredGenerator | None
 
 
 def store_card(
     store: Store, tasks: Sequence[TaskCodec], request: BatchRequest, manifest: BatchManifest
 ) -> Artefact:
-    """Write the card of a batch whose shards are all stored, and return its pin."""
+    """Store the card of a batch whose shards are all stored, and return its artefact."""
     codecs = codecs_of(tasks, request.labels)
     text = card(codecs, request, manifest, _origin(store, request)).encode()
     sha256 = sha256_of(text)
@@ -56,11 +56,11 @@ def card(
         _front_matter(codecs, request, origin),
         f"# {manifest.num_samples} labelled images, batch {request.id}",
         "Every image and every label here is generated: no image is a photo, and no label was made by hand.",
-        _section("Made of", table(("what", "is"), _ingredients(request, origin))),
+        _section("Sources", table(("source", "value"), _sources(request, origin))),
         _section("Settings", table(("setting", "value"), _settings(request, manifest))),
         _section("Label quality", *_quality(codecs, origin)),
         _section("Labels", *(text for one in codecs for text in one.card_text(labels, manifest))),
-        _section("Reading it", *_reading(codecs)),
+        _section("Usage", *_usage(codecs)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -91,35 +91,35 @@ def _front_matter(codecs: Sequence[TaskCodec], request: BatchRequest, origin: Or
     return "\n".join(["---", *(f"{name}: {json.dumps(it)}" for name, it in facts.items()), "---"])
 
 
-def _ingredients(request: BatchRequest, origin: Origin) -> Iterator[Row]:
+def _sources(request: BatchRequest, origin: Origin) -> Iterator[Row]:
     yield "fit", f"{request.fit.id}, digest {request.fit.digest[:12]}"
     if origin.fit is None:
-        yield "generator, labelset", "not known: the fit has been deleted"
+        yield "generator, labelset", "unknown: the fit has been deleted"
         return
     pinned = origin.fit.generator
     size = f"{pinned.width_px} x {pinned.height_px} px"
     yield "generator", f"{pinned.id}, digest {pinned.digest[:12]}, {size}"
     if origin.generator is not None:
-        yield "its name and source", f"{origin.generator.name}, {origin.generator.source}"
-        yield "its license", origin.generator.license or "not stated"
+        yield "generator's name and source", f"{origin.generator.name}, {origin.generator.source}"
+        yield "generator's license", origin.generator.license or "not stated"
     yield "labelset", f"{origin.fit.labelset.id}, digest {origin.fit.labelset.digest[:12]}"
-    if origin.made is not None and origin.made.metrics is not None:
-        yield "labelled images", len(origin.made.metrics.images)
+    if origin.outcome is not None and origin.outcome.metrics is not None:
+        yield "labelled images", len(origin.outcome.metrics.images)
 
 
 def _settings(request: BatchRequest, manifest: BatchManifest) -> Iterator[Row]:
     yield "seed", request.seed
     yield "truncation", request.truncation
-    yield "images as", request.image_format
-    yield "left out as uncertain", f"{request.filter.drop_share:.0%}" if request.filter else "none"
+    yield "image format", request.image_format
+    yield "dropped as uncertain", f"{request.filter.drop_share:.0%}" if request.filter else "none"
     yield "candidates drawn", manifest.num_candidates
-    yield "mean uncertainty of the images kept", number(manifest.mean_score)
+    yield "mean uncertainty of the kept images", number(manifest.mean_score)
     yield "render version", request.render_version
     yield "rendered", manifest.finished_at.date()
 
 
 def _quality(codecs: Sequence[TaskCodec], origin: Origin) -> Iterator[str]:
-    metrics = origin.made.metrics if origin.made else None
+    metrics = origin.outcome.metrics if origin.outcome else None
     scores: TaskMetrics | None = None
     if metrics is not None and metrics.heldout is not None:
         scores = metrics.heldout
@@ -128,7 +128,7 @@ def _quality(codecs: Sequence[TaskCodec], origin: Origin) -> Iterator[str]:
         scores = metrics.estimate
         yield (
             f"Estimated by {metrics.estimate.num_folds}-fold cross-validation over the labelled images, with a smaller"
-            " ensemble than that of the fit."
+            " ensemble than the fit's."
         )
     if scores is None:
         yield "Not measured."
@@ -136,7 +136,7 @@ def _quality(codecs: Sequence[TaskCodec], origin: Origin) -> Iterator[str]:
     yield table(("measure", "value"), [row for one in codecs for row in one.card_measures(scores)])
 
 
-def _reading(codecs: Sequence[TaskCodec]) -> Iterator[str]:
+def _usage(codecs: Sequence[TaskCodec]) -> Iterator[str]:
     yield (
         "Shards are WebDataset tars. The files of a sample share a number: its image, a file for each kind of label,"
         " `uncertainty.png` (255 steps per nat) and `json` (seed, index, uncertainty, shares of classes)."

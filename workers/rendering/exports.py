@@ -1,4 +1,4 @@
-"""Make an export: the shards of a batch as one zip in a format that other tools read, kept with the batch.
+"""Makes an export: the shards of a batch as one zip in a format that other tools read, stored with the batch.
 
 `handsoff_shards` writes the formats. The key of the archive contains its digest.
 """
@@ -27,7 +27,7 @@ ZIP_TYPE = "application/zip"
 
 
 def run(machine: Machine, argument: str, attempt: int) -> None:
-    """Make one export, unless it is made."""
+    """Make one export, unless it exists."""
     on_demand.make(machine, EXPORTS, argument, attempt, partial(_write_archive, machine))
 
 
@@ -37,10 +37,17 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
 
 
 def _write_archive(machine: Machine, export: ExportRef) -> ExportRecord:
-    """Raises `InputMissing` when the batch or one of its shards is gone, `Drained` when the worker stops."""
+    """Write and store one export, and return its record.
+
+    Raises:
+        InputMissing: the batch or one of its shards is gone.
+        Drained: the worker is stopping.
+    """
     manifest = records.read_manifest(machine.store, export.batch, BatchManifest)
     if manifest is None or manifest.labels is None:
-        raise InputMissing(f"Batch '{export.batch.id}' was deleted or has not succeeded.")
+        raise InputMissing(
+            f"Batch '{export.batch.id}' was deleted or has not succeeded. Export a succeeded batch."
+        )
     with TemporaryDirectory(prefix="handsoff-") as folder:
         path = Path(folder) / "export.zip"
         shards = _download(machine, manifest, Path(folder))
@@ -92,7 +99,7 @@ def _download(machine: Machine, manifest: BatchManifest, folder: Path) -> Iterat
 
 
 class _Counter:
-    """Count the files that go into an archive, and mark each as a step of the worker."""
+    """Counts the files that go into an archive, and marks each as a step of the worker."""
 
     def __init__(self, machine: Machine, files: Iterator[Entry]) -> None:
         self._machine = machine

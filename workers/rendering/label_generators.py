@@ -7,7 +7,8 @@ from torch import Tensor
 
 from contracts.batches import PinnedFit
 from contracts.errors.jobs import InputMissing
-from contracts.fits.fit import FitManifest, FitRequest, PinnedGenerator
+from contracts.fits.fit import FitManifest, FitRequest
+from contracts.generators.generator import PinnedGenerator
 from contracts.jobs import JobRef
 from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble, build_ensemble
@@ -19,7 +20,7 @@ from workers.runtime.machine import Machine
 
 
 def open_generator(machine: Machine, tenant: str, pinned: PinnedGenerator) -> Generator:
-    """Return the pinned generator on this machine's device, in the precision in which it renders pairs."""
+    """Return the pinned generator on this machine's device, in the precision for rendering."""
     manifest = read_generator(machine.store, tenant, pinned.id, pinned.digest)
     return load_generator(machine.loader, machine.families, manifest, machine.settings.precision)
 
@@ -37,7 +38,7 @@ def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> La
     ):
         raise InputMissing(
             f"The request pins fit '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
-            " Name another fit in a new request."
+            " Send a new request with another fit."
         )
     return LabelGenerator(
         open_generator(machine, tenant, request.generator),

@@ -1,12 +1,12 @@
-"""The license of a generator as Hugging Face's front matter spells it. Words as they were stated in, fields out."""
+"""The license of a generator in the spelling of Hugging Face's front matter: stated words in, fields out."""
 
 import re
 
 MAX_LICENSE_NAME = 100
-"""Characters of `license_name`; the card's text has the whole statement."""
+"""Characters of `license_name`; the card's text contains the whole statement."""
 
 HUB_NAMES = {"cc0": "cc0-1.0", "odbl-1.0": "odbl", "odc-by-1.0": "odc-by", "pddl-1.0": "pddl"}
-"""SPDX ids and short names that the Hub spells in another way."""
+"""SPDX ids and short names that the Hub spells differently."""
 
 HUB_LICENSES = frozenset(
     [
@@ -21,13 +21,13 @@ HUB_LICENSES = frozenset(
         *("postgresql", "unlicense", "wtfpl", "zlib"),
     ]
 )
-"""The Hub's ids for licenses of weights and data; any other license is `other`, with its own words."""
+"""The Hub's ids for licenses of weights and data. Any other license is `other`, with the stated words as its name."""
 
 _GNU = re.compile(r"((?:a|l)?gpl-[0-9.]+)-(?:only|or-later)")
 
 
 def license_facts(words: str) -> dict[str, str]:
-    """Return the front matter of a license: the Hub's id, or `other` and, where something was stated, its name."""
+    """Return the front matter of a license: the Hub's id, or `other` and the stated words, if any, as its name."""
     stated = " ".join(words.split())
     spelled = _GNU.sub(r"\1", stated.lower().replace(" ", "-"))
     hub_id = HUB_NAMES.get(spelled, spelled)

@@ -1,6 +1,6 @@
 """Pilots: the uncertainty of a fit's samples at one truncation, measured once and stored beside the fit.
 
-It turns "drop the most uncertain tenth" into a threshold that every shard applies alone.
+The pilot turns "drop the most uncertain tenth" into a threshold that every shard can apply independently.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from contracts.batches import Pilot, Recipe
 from contracts.errors.jobs import InputMissing
 from models.sampling import Candidate, Stream
 from state import keys, records
+from state.store import Store
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
 
@@ -19,10 +20,10 @@ NUM_SAMPLES = 2_000
 NUM_QUANTILES = 1_001
 
 
-def measure_pilot(machine: Machine, recipe: Recipe, watch: Callable[[int, int], None]) -> None:
+def measure_pilot(machine: Machine, recipe: Recipe, on_step: Callable[[int, int], None]) -> None:
     """Measure and store the pilot of the recipe's fit at its truncation, unless it exists.
 
-    `watch` gets the number of measured samples and of all samples.
+    `on_step` gets (measured samples, all samples) after each sample.
     """
     key = keys.pilot(recipe.tenant, recipe.fit.id, recipe.truncation)
     if machine.store.head(key) is not None:
@@ -38,7 +39,7 @@ def measure_pilot(machine: Machine, recipe: Recipe, watch: Callable[[int, int], 
     scores = []
     for sample in renderer.render([Candidate(index) for index in range(NUM_SAMPLES)]):
         scores.append(sample.score)
-        watch(len(scores), NUM_SAMPLES)
+        on_step(len(scores), NUM_SAMPLES)
     quantiles = np.quantile(scores, np.linspace(0, 1, NUM_QUANTILES))
     pilot = Pilot(
         fit_digest=recipe.fit.digest,
@@ -50,12 +51,16 @@ def measure_pilot(machine: Machine, recipe: Recipe, watch: Callable[[int, int], 
     records.create(machine.store, key, pilot)
 
 
-def read_threshold(machine: Machine, recipe: Recipe) -> float | None:
-    """Return the highest score that the filter keeps, None without a filter."""
+def read_threshold(store: Store, recipe: Recipe) -> float | None:
+    """Return the highest score that the filter keeps, None without a filter.
+
+    Raises:
+        InputMissing: the pilot is gone, or belongs to another fit.
+    """
     if recipe.filter is None:
         return None
     key = keys.pilot(recipe.tenant, recipe.fit.id, recipe.truncation)
-    pilot = records.read(machine.store, key, Pilot)
+    pilot = records.read(store, key, Pilot)
     if pilot is None or pilot.fit_digest != recipe.fit.digest:
-        raise InputMissing(f"The pilot '{key}' of the filter is gone. Create the batch again.")
+        raise InputMissing(f"The pilot '{key}' of the filter is gone. Send a new request.")
     return pilot.threshold(recipe.filter.drop_share)

@@ -35,7 +35,7 @@ class Renderer:
         self._machine = machine
         self._label_generator = open_label_generator(machine, tenant, fit)
         self._digest = fit.digest
-        self._at_once = machine.micro_batches.most(self._label_generator.image_bytes)
+        self._micro_batch = machine.micro_batches.max_size(self._label_generator.image_bytes)
         self._seed = seed
         self._truncation = truncation
         self._stream = stream
@@ -43,29 +43,32 @@ class Renderer:
     def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
         """Yield the sample of each candidate, in order."""
         chunks = self._machine.micro_batches.run(
-            "rendering", self._digest, candidates, self._render_chunk, largest=self._at_once
+            "rendering", self._digest, candidates, self._render_chunk, largest=self._micro_batch
         )
         for samples in chunks:
             yield from samples
 
     def draw(
-        self, indices: Sequence[int], threshold: float | None, see: Callable[[list[Sample]], None]
+        self,
+        indices: Sequence[int],
+        threshold: float | None,
+        on_drawn: Callable[[list[Sample]], None],
     ) -> Iterator[Sample]:
-        """Yield the accepted sample of each index, as they are accepted. `see` gets every micro-batch of candidates.
+        """Yield the accepted sample of each index as it is accepted. `on_drawn` gets every micro-batch of candidates.
 
         Raises `AcceptanceTooLow` when an index has used up its candidates.
         """
 
         def render(candidates: list[Candidate]) -> list[Sample]:
             samples = list(self.render(candidates))
-            see(samples)
+            on_drawn(samples)
             return samples
 
         accepted = draw_accepted(
             indices,
             render,
             lambda sample: threshold is None or sample.score <= threshold,
-            micro_batch=self._at_once,
+            micro_batch=self._micro_batch,
             max_attempts=MAX_ATTEMPTS,
         )
         try:
@@ -77,22 +80,22 @@ class Renderer:
         draws = CandidateDraws(self._seed, chunk, self._stream)
         codes = self._label_generator.generator.sample(draws, self._truncation)
         rendered = self._label_generator.render(codes)
-        return [self._sample(candidate, rendered, place) for place, candidate in enumerate(chunk)]
+        return [self._sample(candidate, rendered, index) for index, candidate in enumerate(chunk)]
 
-    def _sample(self, candidate: Candidate, rendered: Rendered, place: int) -> Sample:
+    def _sample(self, candidate: Candidate, rendered: Rendered, index: int) -> Sample:
         """Return one of the rendered samples as arrays; they are views of the rendered tensors."""
         return Sample(
             seed=self._seed,
             index=candidate.index,
             attempt=candidate.attempt,
-            image=rendered.images[place].numpy(),
-            uncertainty=rendered.uncertainty[place].numpy(),
-            score=float(rendered.scores[place]),
+            image=rendered.images[index].numpy(),
+            uncertainty=rendered.uncertainty[index].numpy(),
+            score=float(rendered.scores[index]),
             task_scores={
-                task: float(scores[place]) for task, scores in rendered.task_scores.items()
+                task: float(scores[index]) for task, scores in rendered.task_scores.items()
             },
             labels={
-                codec.name: codec.fields(rendered.labels[codec.name], place)
+                codec.name: codec.fields(rendered.labels[codec.name], index)
                 for codec in self._machine.tasks
                 if codec.name in rendered.labels
             },

@@ -1,4 +1,4 @@
-"""Render one shard of a batch or a stream: samples in, a stored tar and its record out.
+"""Renders one shard of a batch or a stream: samples in, a stored tar and its record out.
 
 The tar is sent during rendering. Rendering twice changes nothing: each rendering has a different key, and the first
 record counts.
@@ -18,6 +18,7 @@ from contracts.ids import uuid7_hex
 from contracts.streams import ShardOwner
 from handsoff_shards.members import Files
 from state import keys, records
+from state.store import Store
 from workers.codecs.packing import Packer
 from workers.codecs.samples import Sample
 from workers.codecs.segmentation import SegmentationCodec, class_pixels
@@ -31,7 +32,7 @@ TAR_TYPE = "application/x-tar"
 
 
 @dataclass(frozen=True)
-class ShardPlace:
+class ShardSpec:
     """The owner of a shard, its index and its samples."""
 
     owner: ShardOwner
@@ -40,25 +41,25 @@ class ShardPlace:
 
 
 def render_shard(
-    machine: Machine, recipe: Recipe, place: ShardPlace, *, watch: Callable[[int], None]
+    machine: Machine, recipe: Recipe, spec: ShardSpec, *, on_step: Callable[[int], None]
 ) -> ShardRecord:
-    """Render and store the tar of one shard. `watch` gets the number of kept samples after each micro-batch."""
+    """Render and store the tar of one shard. `on_step` gets the number of kept samples after each micro-batch."""
     started_at, clock = now(), time.monotonic()
-    threshold = read_threshold(machine, recipe)
+    threshold = read_threshold(machine.store, recipe)
     renderer = Renderer(
         machine, recipe.tenant, recipe.fit, seed=recipe.seed, truncation=recipe.truncation
     )
     shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels))
 
-    def see(samples: list[Sample]) -> None:
+    def count(samples: list[Sample]) -> None:
         for sample in samples:
             shard.count(sample)
-        watch(shard.num_samples)
+        on_step(shard.num_samples)
 
-    samples = renderer.draw(place.samples, threshold, see)
-    tar = _store_tar(machine, place, shard, samples)
+    samples = renderer.draw(spec.samples, threshold, on_drawn=count)
+    tar = _store_tar(machine, spec, shard, samples)
     return ShardRecord(
-        index=place.index,
+        index=spec.index,
         tar=tar,
         num_samples=shard.num_samples,
         num_candidates=shard.num_candidates,
@@ -73,27 +74,27 @@ def render_shard(
     )
 
 
-def store_record(machine: Machine, owner: ShardOwner, record: ShardRecord) -> None:
+def store_record(store: Store, owner: ShardOwner, record: ShardRecord) -> None:
     """Store the record unless the shard has one; then delete the tar of this later rendering."""
     key = keys.shard_record(owner, record.index)
-    first = records.create(machine.store, key, record)
+    first = records.create(store, key, record)
     if first.tar.key != record.tar.key:
-        machine.store.delete(record.tar.key)
+        store.delete(record.tar.key)
 
 
 def _store_tar(
-    machine: Machine, place: ShardPlace, shard: "Shard", samples: Iterable[Sample]
+    machine: Machine, spec: ShardSpec, shard: "Shard", samples: Iterable[Sample]
 ) -> Artefact:
     """Pack and send the samples during rendering: neither memory nor disk holds the whole tar."""
-    key = keys.shard_tar(place.owner, place.index, uuid7_hex())
+    key = keys.shard_tar(spec.owner, spec.index, uuid7_hex())
     with machine.store.sending(key) as target, TarWriter(target) as tar:
-        _pack(tar, place, shard, samples, max_waiting=machine.settings.micro_batch)
+        _pack(tar, spec, shard, samples, max_waiting=machine.settings.micro_batch)
     return Artefact(key=key, sha256=tar.sha256, num_bytes=tar.num_bytes, media_type=TAR_TYPE)
 
 
 def _pack(
     tar: TarWriter,
-    place: ShardPlace,
+    spec: ShardSpec,
     shard: "Shard",
     samples: Iterable[Sample],
     *,
@@ -102,7 +103,7 @@ def _pack(
     """Encode on as many threads as torch may use: an accelerator leaves them free, and on a CPU some are often idle."""
     with Packer(
         tar,
-        place.samples,
+        spec.samples,
         shard.encode,
         num_threads=torch.get_num_threads(),
         max_waiting=max_waiting,

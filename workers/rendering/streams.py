@@ -1,4 +1,4 @@
-"""Render one shard of a stream for its readers, and sweep the shards that no reader has requested for long.
+"""Renders one shard of a stream for its readers, and sweeps the shards that no reader has requested for a long time.
 
 A swept shard is rendered again when a reader requests it.
 """
@@ -19,20 +19,20 @@ from state.settings import Settings
 from state.store import ObjectInfo
 from state.stream_readers import StreamReaders
 from workers.rendering.pilots import measure_pilot
-from workers.rendering.shards import ShardPlace, render_shard
+from workers.rendering.shards import ShardSpec, render_shard
 from workers.runtime import on_demand
-from workers.runtime.jobs import LOOK_EVERY_SECONDS
+from workers.runtime.jobs import CHECK_EVERY_SECONDS
 from workers.runtime.machine import Machine
 from workers.runtime.on_demand import NotNeeded
 
 IN_USE = timedelta(minutes=1)
-"""A shard that was requested more recently may be on its way to a reader: it stays, however many shards there are."""
+"""A shard that was requested more recently may still be in transfer to a reader, so it is never swept as surplus."""
 
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
 def run_shard(machine: Machine, argument: str, attempt: int) -> None:
-    """Render one shard, unless it is rendered or the stream has no readers."""
+    """Render one shard, unless its record exists or the stream has no readers."""
     StreamReaders(machine.ledger).note_start(StreamShardRef.parse(argument))
     on_demand.make(machine, STREAM_SHARDS, argument, attempt, partial(_render, machine))
 
@@ -43,7 +43,7 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
 
 
 def sweep(machine: Machine, stream: StreamRef) -> None:
-    """Delete the shards that have become old, and the objects that a late worker has stored for a deleted stream."""
+    """Delete old shards, and objects that a late worker has stored for a deleted stream."""
     objects = _objects_by_shard(machine, stream)
     readers = StreamReaders(machine.ledger)
     if machine.store.head(keys.stream_tombstone(stream)) is not None:
@@ -56,7 +56,7 @@ def sweep(machine: Machine, stream: StreamRef) -> None:
         }
         removed = shards_to_sweep(used_at, now(), machine.settings)
     for index in removed:
-        # The record first: without it the shard does not exist, so no reader meets a record without its tar.
+        # The record is deleted first, so no reader finds a record without its tar.
         for each in sorted(objects[index], key=lambda each: not each.key.endswith(".json")):
             machine.store.delete(each.key)
     readers.forget_shards(stream, removed)
@@ -75,7 +75,13 @@ def shards_to_sweep(used_at: Mapping[int, datetime], at: datetime, settings: Set
 
 
 def _render(machine: Machine, shard: StreamShardRef) -> ShardRecord:
-    """Raises `NotNeeded`, `JobFailed` when the input is wrong, `Drained` when the worker stops."""
+    """Render one shard and return its record.
+
+    Raises:
+        NotNeeded: the stream was deleted or has no readers.
+        JobFailed: the input is wrong.
+        Drained: the worker is stopping.
+    """
     stream, index = shard.stream, shard.index
     request = records.read(machine.store, keys.stream_request(stream), StreamRequest)
     if request is None or not StreamReaders(machine.ledger).has_readers(stream):
@@ -83,8 +89,8 @@ def _render(machine: Machine, shard: StreamShardRef) -> ShardRecord:
     watch = _Watch(machine, stream)
     if request.filter is not None:
         measure_pilot(machine, request, lambda *_: watch.step())
-    place = ShardPlace(stream, index, request.samples(index))
-    return render_shard(machine, request, place, watch=lambda _: watch.step())
+    spec = ShardSpec(stream, index, request.samples(index))
+    return render_shard(machine, request, spec, on_step=lambda _: watch.step())
 
 
 class _Watch:
@@ -97,7 +103,7 @@ class _Watch:
 
     def step(self) -> None:
         self._machine.pulse.beat()
-        if time.monotonic() - self._checked_at >= LOOK_EVERY_SECONDS:
+        if time.monotonic() - self._checked_at >= CHECK_EVERY_SECONDS:
             self._checked_at = time.monotonic()
             if self._machine.store.head(self._key) is not None:
                 raise NotNeeded

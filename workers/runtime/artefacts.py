@@ -20,7 +20,7 @@ def read_generator(store: Store, tenant: str, generator_id: str, digest: str) ->
     if manifest is None or manifest.digest != digest:
         raise InputMissing(
             f"The request pins generator '{generator_id}' with digest {digest[:12]}, which is not in the store."
-            " Upload it again, or make a new request."
+            " Upload it again, or send a new request with another generator."
         )
     return manifest
 
@@ -32,6 +32,7 @@ def read_inverter(store: Store, generator: StoredGenerator, digest: str) -> Stor
     if manifest is None:
         raise InputMissing(
             f"The request pins inverter {digest[:12]} of generator '{generator.id}', which is not in the store."
+            " Send a new request."
         )
     return manifest
 
@@ -41,7 +42,7 @@ def read_artefact(store: Store, artefact: Artefact) -> bytes:
     try:
         data = store.get(artefact.key)
     except FileNotFoundError:
-        raise InputMissing(f"The object '{artefact.key}' that the request pins is gone.") from None
+        raise _missing(artefact) from None
     if sha256_of(data) != artefact.sha256:
         raise _differs(artefact)
     return data
@@ -54,13 +55,13 @@ def fetch_artefact(store: Store, artefact: Artefact, path: Path) -> None:
             for chunk in store.stream(artefact.key):
                 file.write(chunk)
     except FileNotFoundError:
-        raise InputMissing(f"The object '{artefact.key}' that the request pins is gone.") from None
+        raise _missing(artefact) from None
     if sha256_of_file(path) != artefact.sha256:
         raise _differs(artefact)
 
 
 def write_artefact(store: Store, key: str, data: bytes, media_type: str) -> Artefact:
-    """Store bytes under `key` and pin them."""
+    """Store bytes under `key`; return the artefact that pins them."""
     store.put(key, data)
     return Artefact(key=key, sha256=sha256_of(data), num_bytes=len(data), media_type=media_type)
 
@@ -68,7 +69,7 @@ def write_artefact(store: Store, key: str, data: bytes, media_type: str) -> Arte
 def write_weights(
     store: Store, tensors: bytes, config: bytes, key_of: Callable[[str, Suffix], str]
 ) -> Weights:
-    """Store the two halves of a network; `key_of` makes a key of (sha256, suffix)."""
+    """Store weights and configuration of a network; `key_of` returns the key for (sha256, suffix)."""
     tensors_key = key_of(sha256_of(tensors), "safetensors")
     config_key = key_of(sha256_of(config), "json")
     return Weights(
@@ -77,7 +78,11 @@ def write_weights(
     )
 
 
+def _missing(artefact: Artefact) -> InputMissing:
+    return InputMissing(f"The pinned object '{artefact.key}' is gone. Send a new request.")
+
+
 def _differs(artefact: Artefact) -> InputMissing:
     return InputMissing(
-        f"The object '{artefact.key}' is not the one that the request pins: its digest differs."
+        f"The pinned object '{artefact.key}' has changed: its digest differs. Send a new request."
     )

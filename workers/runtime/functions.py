@@ -11,17 +11,17 @@ def import_function(dotted: str) -> Callable[..., Any]:
     """Return the function that `dotted` names.
 
     Raises:
-        LookupError: there is none; the message says what to do.
+        LookupError: the module or the function does not exist.
     """
     module, _, name = dotted.rpartition(".")
     try:
         function: Callable[..., Any] | None = getattr(import_module(module), name, None)
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
-            raise  # the module exists, and imports something that does not
+            raise  # the module exists; an import inside it fails
         function = None
     if not callable(function):
-        raise LookupError(  # noqa: TRY004 - the attribute is missing, as a rule
+        raise LookupError(  # noqa: TRY004 - usually the attribute is missing
             f"expected a function {name} in the module {module}, found none;"
             " write it, or correct the row in contracts/kinds.py"
         )

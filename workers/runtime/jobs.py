@@ -1,11 +1,11 @@
-"""Runs a job of any kind: begin, steps, and one of six ends.
+"""Runs a job of any kind: start, steps, and one of six ends.
 
 succeeded   the work returned a manifest
-cancelled   cancel.json was there before the work, between two steps, or before the manifest
+cancelled   cancel.json existed before the work, between two steps, or before the manifest
 failed      the input is wrong (`JobFailed`): at once; the machine failed: after RQ's last retry
 drained     the worker is stopping: nothing is written, the job returns to its queue
 overtaken   another worker has ended the job: its manifest stays, nothing more is written
-deleted     tombstone.json was there: nothing more is written
+deleted     tombstone.json existed: nothing more is written
 """
 
 import time
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 R = TypeVar("R", bound=Request)
 
-LOOK_EVERY_SECONDS = 1.0
+CHECK_EVERY_SECONDS = 1.0
 """How often a running job publishes its progress and checks for cancel.json; steps may be far shorter."""
 
 
@@ -51,7 +51,7 @@ class Run:
         self.machine = machine
         self.ref = ref
         self.started_at: datetime = now()
-        self._looked_at = 0.0
+        self._checked_at = 0.0
         self._stage = ""
         self._stage_began = time.monotonic()
         self._done_before = 0
@@ -64,10 +64,10 @@ class Run:
             raise InputMissing(f"The request of '{self.ref}' is gone.")
         return request
 
-    def look(self) -> None:
+    def check_cancelled(self) -> None:
         """Raise when the work must stop: `Cancelled`, `Overtaken`, `Deleted` or `Drained`."""
         self.machine.pulse.beat()
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
         if records.is_deleted(self.machine.store, self.ref):
             raise Deleted
         if records.has_ended(self.machine.store, self.ref):
@@ -76,17 +76,17 @@ class Run:
             raise Cancelled
 
     def step(self, stage: str, done: int, total: int) -> None:
-        """Mark a step. About once a second, and at the last step, also report it (see `tell`)."""
+        """Mark a step. About once a second, and at the last step, also report it (see `report_progress`)."""
         self.machine.pulse.beat()
         self._enter(stage, done)
-        if done == total or time.monotonic() - self._looked_at >= LOOK_EVERY_SECONDS:
-            self.tell(stage, done, total)
+        if done == total or time.monotonic() - self._checked_at >= CHECK_EVERY_SECONDS:
+            self.report_progress(stage, done, total)
 
-    def tell(self, stage: str, done: int, total: int) -> None:
-        """Check whether to stop (see `look`), and publish the progress."""
+    def report_progress(self, stage: str, done: int, total: int) -> None:
+        """Check whether to stop (see `check_cancelled`), and publish the progress."""
         self._enter(stage, done)
-        self.look()
-        self.machine.ledger.progress(self.ref, self._progress(done, total))
+        self.check_cancelled()
+        self.machine.ledger.report_progress(self.ref, self._progress(done, total))
 
     def steps(self, stage: str) -> Callable[[int, int], None]:
         """Return `step` for one stage, in the form that models call: (done, total)."""
@@ -109,16 +109,16 @@ class Run:
 def perform(
     machine: Machine, ref: JobRef, attempt: int, work: Callable[[Run], JobManifest | None]
 ) -> None:
-    """Run `work` on a job that has not ended, and store its manifest. None leaves the job running."""
+    """Run `work` on a job that has not ended, and store its manifest. If `work` returns None, the job stays running."""
     if records.is_deleted(machine.store, ref) or records.has_ended(machine.store, ref):
         return
     run = Run(machine, ref)
-    machine.ledger.started(ref, attempt)
-    log.info("job begun", job=str(ref), attempt=attempt)
+    machine.ledger.record_start(ref, attempt)
+    log.info("job started", job=str(ref), attempt=attempt)
     try:
-        run.look()
+        run.check_cancelled()
         manifest = work(run)
-        run.look()
+        run.check_cancelled()
     except Cancelled:
         manifest = cancelled(machine, ref, run.started_at)
     except (Overtaken, Deleted):
@@ -136,7 +136,7 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
 
     A job that the caller asked to stop ends as cancelled.
     """
-    ref = JobRef.of(argument)
+    ref = JobRef.of_argument(argument)
     log.error("job failed for good", job=str(ref), error=repr(error))
     if records.is_deleted(machine.store, ref):
         return
@@ -163,14 +163,10 @@ def failed(
 
 
 def reason_of(error: BaseException) -> JobError:
-    """Return a failure as code and text. An error that we did not raise on purpose may pass on another try."""
+    """Return a failure as code and text. An unexpected error counts as retryable."""
     if isinstance(error, AbandonedJobError):
-        error = WorkerLost(
-            "The worker died on every attempt; its log says how. Send the request again."
-        )
-    if isinstance(
-        error, torch.OutOfMemoryError
-    ):  # outside micro-batches: not even the networks fit
+        error = WorkerLost("The worker died on every attempt; see its log. Send the request again.")
+    if isinstance(error, torch.OutOfMemoryError):  # raised outside micro-batches
         error = OutOfMemory(
             "The networks do not fit the device's memory. Use a larger device or a smaller generator."
         )

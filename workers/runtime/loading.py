@@ -20,14 +20,14 @@ Build = Callable[[dict[str, Any], dict[str, Tensor]], N]
 
 @dataclass(frozen=True)
 class NetworkLoader:
-    """One store, one device, and the networks that are warm there."""
+    """Loads from one store onto one device, through a cache of warm networks."""
 
     store: Store
     device: torch.device
     warm: WarmNetworks
 
     def load(self, weights: Weights, build: Build[N], precision: Precision = "float32") -> N:
-        """Return the network that `build` makes of its JSON and tensors, built once for each precision."""
+        """Return the network that `build` makes from its JSON and tensors, built once per precision."""
 
         def build_now() -> N:
             config = json.loads(read_artefact(self.store, weights.config))
@@ -37,5 +37,5 @@ class NetworkLoader:
         return self.warm.get(f"{weights.digest} {precision}", build_now)
 
     def load_mounted(self, sha256: str, read: Callable[[], N]) -> N:
-        """Return a network that `read` takes from a mounted file with this digest."""
+        """Return the network that `read` loads from a mounted file with this digest."""
         return self.warm.get(sha256, lambda: read().to(self.device))

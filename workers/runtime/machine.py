@@ -44,7 +44,7 @@ class Machine:
         kinds: tuple[Kind, ...] = KINDS,
         tasks: Sequence[TaskCodec] = TASKS,
     ) -> Self:
-        """Open what the settings name. RQ gets a separate connection: it reads bytes, and blocks for long."""
+        """Open store, Redis and device of the settings. RQ gets a separate connection: it reads bytes and blocks."""
         url = settings.redis_url.get_secret_value()
         device = choose_device(settings.device)
         memory_bytes = settings.micro_batch_memory_bytes if device.type == "cpu" else None
@@ -69,7 +69,7 @@ class Machine:
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device called `name`. `auto` is an accelerator where there is one, else the CPU."""
+    """Return the device called `name`. `auto` is an accelerator if the machine has one, else the CPU."""
     if name != "auto":
         return torch.device(name)
     return torch.accelerator.current_accelerator() or torch.device("cpu")

@@ -1,4 +1,4 @@
-"""RQ's jobs and queues as our workers read them: they run the tasks of `contracts/kinds.py` and nothing else."""
+"""RQ's jobs and queues, restricted to the tasks of `contracts/kinds.py`."""
 
 from typing import Any, ClassVar, Self, cast
 
@@ -16,11 +16,11 @@ from workers.runtime.poison import Poison, check_size, checked, drop, is_readabl
 from workers.runtime.pulse import Drained
 
 MAX_DRAINS = 1_000_000
-"""RQ counts every return to the queue. A drained job did nothing wrong, so the limit is out of reach."""
+"""RQ counts every return to the queue. A drained job has not failed, so the limit is out of reach."""
 
 
 class MachineJob(Job):
-    """An RQ job whose function gets this process's machine, and must be the function of a registered task.
+    """An RQ job of a registered task. Its function gets this process's machine.
 
     Redis data is checked before it is read (`workers/runtime/poison.py`): RQ would run callbacks by name.
     """
@@ -35,7 +35,7 @@ class MachineJob(Job):
         connection: "redis.Redis | None" = None,
         serializer: type[JSONSerializer] | None = None,
     ) -> Self:
-        """Return the job of this id. Poison is dropped, and raised as a job that does not exist."""
+        """Return the job of this id. Poison is dropped, and raised as `NoSuchJobError`."""
         assert connection is not None
         try:
             job = super().fetch(id, connection=connection, serializer=serializer)
@@ -55,14 +55,16 @@ class MachineJob(Job):
         fields = checked(self.kinds, self.id, raw_data)
         try:
             super().restore(fields)
-        except Exception as error:  # dates, statuses, lists: whatever RQ cannot read
+        except Exception as error:  # a date, a status or a list that RQ cannot parse
             raise Poison(f"RQ cannot read it ({repr(error)[:300]})") from error
 
     def perform(self) -> Retry | None:
         """Run the job. Returns a `Retry` when the worker was asked to stop: the job returns to the queue's front."""
         task = self.kinds.task_of(self.func_name)
         if task is None:
-            raise PermissionError(f"{self.func_name!r} is no task; see contracts/kinds.py")
+            raise PermissionError(
+                f"expected the function of a task in contracts/kinds.py, got {self.func_name!r}"
+            )
         run = import_function(task.function)
         try:
             run(self.machine, self.args[0], self._attempt())
@@ -71,7 +73,7 @@ class MachineJob(Job):
         return None
 
     def forget_dependents(self) -> None:
-        """Delete the list of jobs that wait for this one. Ours have none, and RQ would queue what Redis names."""
+        """Delete the list of jobs that wait for this one. Ours have none, and RQ would queue any job of the list."""
         self.connection.delete(self.dependents_key)
 
     def _attempt(self) -> int:
@@ -82,7 +84,7 @@ class MachineJob(Job):
 
 
 class TaskQueue(Queue):
-    """A queue that skips entries that are no ids."""
+    """A queue that skips entries that are not ids."""
 
     job_class = MachineJob
 
@@ -100,7 +102,7 @@ class TaskQueue(Queue):
         return None
 
     @classmethod
-    def _fetch_dequeued_job(  # type: ignore[override] # its options are handed on
+    def _fetch_dequeued_job(  # type: ignore[override] # the options are passed on
         cls,
         connection: "redis.Redis",
         queue_key: str,
@@ -115,7 +117,7 @@ class TaskQueue(Queue):
 
 
 def job_class_of(kinds: Kinds) -> type[MachineJob]:
-    """Return a class of jobs that may run the tasks of these kinds. RQ builds jobs by class, so it holds the kinds."""
+    """Return a job class that may run the tasks of these kinds. RQ builds jobs from a class, so it holds them."""
     return type("MachineJob", (MachineJob,), {"kinds": kinds})
 
 

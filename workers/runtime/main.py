@@ -1,4 +1,4 @@
-"""Starts a worker process: settings, log, threads, machine; then it serves one queue, or reconciles, until stopped."""
+"""Starts a worker process (settings, log, threads, machine), which serves one queue or reconciles until stopped."""
 
 import argparse
 import os
@@ -50,10 +50,10 @@ def _parse_queue() -> QueueName | None:
 
 
 def _suited(settings: Settings, queue: QueueName | None) -> Settings:
-    """Return the settings for a queue. Workers of `cpu` never use an accelerator: other queues need it."""
+    """Return the settings for a queue. Workers of the queue `cpu` leave the accelerator to the other queues."""
     return settings.model_copy(update={"device": "cpu"}) if queue == "cpu" else settings
 
 
 def _set_threads(settings: Settings) -> None:
-    """Set torch's threads, before the first tensor: its default is every core, also those that it may not use."""
+    """Set torch's threads before the first tensor. Its default is all cores, also those it may not use."""
     torch.set_num_threads(settings.cpu_threads or len(os.sched_getaffinity(0)))

@@ -16,17 +16,17 @@ Result = TypeVar("Result")
 
 
 class MicroBatches:
-    """Remembers, for each piece of work and network, the micro-batch that fitted the device last time.
+    """Sizes of micro-batches; remembers the size that fitted, for each kind of work and network.
 
-    An accelerator says when it is full. A CPU does not, the process is killed: there `memory_bytes` is the limit.
+    A full accelerator raises an error. On a full CPU the process is killed, so `memory_bytes` is a limit there.
     """
 
     def __init__(self, largest: int, memory_bytes: int | None = None) -> None:
         self._largest, self._memory_bytes = largest, memory_bytes
         self._fitting: dict[tuple[str, str], int] = {}
 
-    def most(self, item_bytes: int) -> int:
-        """How many items that take so much memory are worked on at once, at least one."""
+    def max_size(self, item_bytes: int) -> int:
+        """Return the largest micro-batch of items that take `item_bytes` each, at least 1."""
         if self._memory_bytes is None:
             return self._largest
         return max(1, min(self._largest, self._memory_bytes // item_bytes))
@@ -40,9 +40,9 @@ class MicroBatches:
         *,
         largest: int,
     ) -> Iterator[Result]:
-        """The result of each chunk of at most `largest` items, in order. `digest` is that of the network that works.
+        """Yield the result of each chunk of at most `largest` items, in order. `digest` is that of the network.
 
-        Raises `OutOfMemory` when not even one item fits.
+        Raises `OutOfMemory` when a single item does not fit.
         """
         start = 0
         while start < len(items):
@@ -59,16 +59,16 @@ class MicroBatches:
     def shrinking(
         self, name: str, digest: str, work: Callable[[int], Result], *, largest: int
     ) -> Result:
-        """The result of `work(size)`, `size` being `largest` or what fitted last time, halved until it fits.
+        """Return `work(size)`. The size starts at `largest` or the last one that fitted, and is halved until it fits.
 
-        Raises `OutOfMemory` when not even a size of one does.
+        Raises `OutOfMemory` when a size of 1 does not fit.
         """
         while True:
             size = min(largest, self._fitting.get((name, digest), largest))
             result = _unless_out_of_memory(work, size)
             if result is not None:
                 return result
-            # Outside the frame whose traceback kept the tensors alive, so they can be freed now.
+            # The frame whose traceback kept the tensors alive has ended, so they can be freed now.
             gc.collect()
             torch.cuda.empty_cache()
             self._fitting[name, digest] = _halved(name, size)
@@ -77,10 +77,10 @@ class MicroBatches:
 def _halved(name: str, size: int) -> int:
     if size == 1:
         raise OutOfMemory(
-            f"Out of memory while {name}: not even one image at a time fits the device."
+            f"Out of memory while {name}: one image at a time does not fit the device."
             " Use a larger device or a smaller generator."
         )
-    log.warning("out of memory: micro-batch halved", work=name, micro_batch=size // 2)
+    log.warning("out of memory, micro-batch halved", work=name, micro_batch=size // 2)
     return size // 2
 
 

@@ -1,7 +1,6 @@
 """Items made on demand, on the worker's side: make an item once, record it, report a failure, free lost claims.
 
-`ItemKind` (`state/on_demand/kinds.py`) says what an item is. Making an item twice changes nothing: the first record
-stands.
+`ItemKind` (`state/on_demand/kinds.py`) defines an item. Making an item twice changes nothing: the first record counts.
 """
 
 from collections.abc import Callable, Collection
@@ -45,7 +44,7 @@ def make(
         log.info("item not needed", item=str(item))
     except JobFailed as error:
         reason = reason_of(error)
-        ledger.fail(item, reason, kind.kept(reason))
+        ledger.fail(item, reason, kind.ttl(reason))
         log.warning("item failed", item=str(item), code=error.code, detail=error.detail)
     ledger.release(item)
 
@@ -57,7 +56,7 @@ def fail_for_good(
     ledger, item = OnDemandLedger(machine.ledger), kind.item(kind.parse(argument))
     reason = reason_of(error)
     log.error("item failed for good", item=str(item), error=repr(error))
-    ledger.fail(item, reason, kind.kept(reason))
+    ledger.fail(item, reason, kind.ttl(reason))
     ledger.release(item)
 
 

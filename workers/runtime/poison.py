@@ -1,4 +1,4 @@
-"""Checks what Redis holds about a queued job before a worker or the reconciler uses it.
+"""Checks the data of a queued job in Redis before a worker or the reconciler uses it.
 
 A process that can write Redis can write any job: another function, a callback, a payload of a gigabyte, invalid
 numbers. Such a job must not run, must not end the worker, and must not return: it is dropped and logged.
@@ -24,9 +24,9 @@ from contracts.kinds import QUEUE_NAMES, Kinds, QueueName, Task
 log = structlog.get_logger()
 
 MAX_JOB_BYTES = 1_000_000
-"""Limit of everything that Redis keeps of one job. Ours take about 1,000."""
+"""Limit of one job's data in Redis. Our jobs take about 1,000 bytes."""
 MAX_DATA_BYTES = 10_000
-"""Limit of the call itself, unpacked. Ours take 100."""
+"""Limit of the call itself, unpacked. Our calls take about 100 bytes."""
 MAX_SECONDS = 60 * 60 * 24 * 30
 MAX_COUNT = 10_000_000
 
@@ -46,7 +46,8 @@ KEPT = (
 )
 SECONDS = ("timeout", "ttl", "result_ttl", "failure_ttl")
 COUNTS = ("number_of_retries", "retries_left")
-"""The fields that are read. The others stay in Redis: results and tracebacks may unpack to anything."""
+"""`KEPT`, `SECONDS` and `COUNTS` are the fields that are read. The others, such as results and tracebacks, may unpack
+to anything, so they stay in Redis."""
 
 Fields = Mapping[bytes, bytes]
 
@@ -76,7 +77,7 @@ def checked(kinds: Kinds, rq_id: str, fields: Fields) -> dict[bytes, bytes]:
 
 
 def check_size(connection: "redis.Redis", key: str) -> None:
-    """Raises `Poison` when the key holds no hash, or one that is too large to fetch."""
+    """Raise `Poison` when the key holds no hash, or one that is too large to fetch."""
     try:
         kind = connection.type(key)
         num_bytes = connection.memory_usage(key, samples=0) or 0
@@ -108,7 +109,7 @@ def purge(connection: "redis.Redis") -> None:
             if _is_kind(connection, key, b"list"):
                 for entry in _unreadable(cast("list[bytes]", connection.lrange(key, 0, -1))):
                     log.error("poison entry dropped", key=key, entry=repr(entry[:100]))
-                    connection.lrem(key, 0, cast("str", entry))  # bytes do too
+                    connection.lrem(key, 0, cast("str", entry))  # Redis accepts bytes too
         for key in _sets(queue):
             if _is_kind(connection, key, b"zset"):
                 entries = cast("list[bytes]", connection.zrange(key, 0, -1))
@@ -133,13 +134,15 @@ def _unreadable(entries: Iterable[bytes], separator: str = "\0") -> list[bytes]:
 
 
 def _task(kinds: Kinds, rq_id: str, data: bytes) -> Task:
-    """Return the task that the data call. Raises `Poison` unless we would queue this call under this id."""
+    """Return the task that the data calls. Raises `Poison` unless we would queue this call under this id."""
     try:
         function, instance, arguments, options = json.loads(_unpacked(data))
         (text,) = arguments
         argument = kinds.parse_argument(function, text)
         task, parsed = kinds.task_of(function), RqId.parse(rq_id)
-    except Exception as error:  # the data may be anything: JSON, shapes, references, recursion
+    except (
+        Exception
+    ) as error:  # the data may be anything: no JSON, other shapes, unknown ids, deep nesting
         raise Poison(f"it is not the call of a task ({repr(error)[:300]})") from error
     is_plain = instance is None and not options and str(argument) == text
     if task is None or parsed is None or not is_plain:
@@ -161,7 +164,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _check_number(name: str, value: bytes | None, most: int) -> None:
-    """Raises `Poison` for a value that is no number or too large: RQ checks neither, and would fail later."""
+    """Raise `Poison` for a value that is no number or too large: RQ checks neither, and would fail later."""
     if value is None or value == b"":
         return
     if not re.fullmatch(rb"[0-9]{1,8}", value) or int(value) > most:
@@ -169,7 +172,7 @@ def _check_number(name: str, value: bytes | None, most: int) -> None:
 
 
 def _is_kind(connection: "redis.Redis", key: str, kind: bytes) -> bool:
-    """Return whether a key holds a list or a sorted set, as `kind` says. A key with anything else is deleted."""
+    """Return whether a key holds the expected Redis type, `list` or `zset`. Delete a key of another type."""
     actual = connection.type(key)
     if actual not in (kind, b"none"):
         log.error("poison key deleted", key=key, kind=actual)

@@ -1,7 +1,7 @@
 """The pulse of a process: the time of its last step, whether it must drain, and the watchdog that ends it.
 
-Every loop of every job calls `beat` once per step. Python cannot interrupt native code, so a hung kernel or file
-system is ended from outside: the watchdog thread exits the process, and its supervisor starts another.
+Every loop of every job calls `beat` once per step. Python cannot interrupt native code. When a kernel or a file system
+hangs, the watchdog thread exits the process, and the supervisor starts a new one.
 """
 
 import os
@@ -61,7 +61,7 @@ class Pulse:
 
 
 def show_life(alive_path: Path | None) -> None:
-    """Touch the file whose age a container's health check reads."""
+    """Touch the file `alive_path`; a container's health check reads its age."""
     if alive_path is not None:
         alive_path.touch()
 
@@ -70,7 +70,7 @@ def show_life(alive_path: Path | None) -> None:
 def repeating(interval: timedelta, action: Callable[[], object]) -> Iterator[None]:
     """Call `action` every `interval` on a separate thread until the block ends.
 
-    An action that fails is logged and called again: if the thread died unnoticed, the worker would lose its job.
+    A failing action is logged and called again: without heartbeats, the worker would lose its job.
     """
     stopped = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Whether numbers can be a network's weights: finite, and not absurdly large. Checked before weights are stored."""
+"""Checks of a network's weights before they are stored: finite, and not absurdly large."""
 
 from collections.abc import Mapping
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 MAX_MAGNITUDE = 1e6
-"""The largest weight of seven published and four own networks is 472, in a mapping network, whose layers are stored a
-hundred times too large by design. Two thousand times as much is damage: it makes infinite or constant images."""
+"""The largest weight of seven published networks and four of ours is 472. It is in a mapping network, whose layers are
+stored 100 times too large by design. Weights 2,000 times larger than that make infinite or constant images."""
 
 BAD_VALUES_REMEDY = "Use a snapshot from before the training diverged, or download the file again."
 
 
 def flaw_of(numbers: Tensor) -> str | None:
-    """What is wrong with the numbers of one tensor, as the end of a sentence; None when nothing is.
+    """Return the flaw of one tensor's numbers as the end of a sentence, or None.
 
     Examples: "holds nan (3 of 512 numbers are not finite)", "holds 3e+08; expected at most 1e+06".
     """
@@ -32,7 +32,7 @@ def flaw_of(numbers: Tensor) -> str | None:
 
 
 def first_flaw(tensors: Mapping[str, Tensor]) -> str | None:
-    """The first tensor that is flawed and what is wrong with it, as a sentence without its full stop; None without."""
+    """Return the first flawed tensor and its flaw as a sentence without the full stop, or None."""
     for name, numbers in tensors.items():
         flaw = flaw_of(numbers)
         if flaw is not None:

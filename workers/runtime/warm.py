@@ -1,4 +1,4 @@
-"""Warm networks: a loaded network stays in memory, keyed by its weights' digest, until others need the room."""
+"""Warm networks: a loaded network stays in memory, keyed by its weights' digest, until others need the memory."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class Network(Protocol):
-    """The part of torch.nn.Module that keeping a network on a device needs."""
+    """The methods of torch.nn.Module that the cache needs."""
 
     def to(self, device: torch.device) -> Self: ...
 
@@ -29,7 +29,7 @@ class WarmNetworks:
         self._networks: OrderedDict[str, Network] = OrderedDict()
 
     def get(self, digest: str, load: Callable[[], N]) -> N:
-        """Return the network of `digest`; load it first if it is not here. The newest one always stays."""
+        """Return the network of `digest`; load it if it is not cached. The newest one always stays."""
         if digest not in self._networks:
             self._networks[digest] = load()
         self._networks.move_to_end(digest)
@@ -38,7 +38,7 @@ class WarmNetworks:
 
     @property
     def num_bytes(self) -> int:
-        """The bytes of all networks here."""
+        """The bytes of all cached networks."""
         return sum(num_bytes(network) for network in self._networks.values())
 
     def _evict(self) -> None:

@@ -1,4 +1,4 @@
-"""Networks in folders: NAME.safetensors beside NAME.json, the pair that `models.serialization` makes."""
+"""Networks in folders: NAME.safetensors beside NAME.json, the pair that `models.serialization` writes."""
 
 import json
 from pathlib import Path
@@ -11,10 +11,10 @@ from workers.runtime.values import BAD_VALUES_REMEDY, first_flaw
 
 
 def write_network(folder: Path, name: str, network: nn.Module, config: dict[str, Any]) -> None:
-    """Write the pair; an existing one is replaced.
+    """Write the pair. An existing pair is replaced.
 
     Raises:
-        ValueError: the weights are not finite, or absurdly large.
+        ValueError: a weight is not finite, or absurdly large.
     """
     flaw = first_flaw(network.state_dict())
     if flaw is not None:
@@ -26,7 +26,7 @@ def write_network(folder: Path, name: str, network: nn.Module, config: dict[str,
 
 
 def read_network(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """(config, tensors) for the network's `build_...` function.
+    """Return (config, tensors) for the network's `build_...` function.
 
     Raises:
         FileNotFoundError: one of the two files is missing.

@@ -1,7 +1,7 @@
 """Our RQ worker: one queue, one process, no fork; networks stay warm between jobs.
 
-RQ's `SimpleWorker` runs jobs in the process but sends no heartbeat meanwhile, so a long job counts as lost and runs
-twice; and a second SIGTERM fails the running job. Both are fixed here (docs/decisions/0002).
+RQ's `SimpleWorker` runs jobs in its process and sends no heartbeat during a job, so a long job counts as lost and runs
+twice. A second SIGTERM fails the running job. Both are fixed here (docs/decisions/0002).
 """
 
 import socket
@@ -38,10 +38,10 @@ DEQUEUE_SECONDS = 15
 
 
 def end_after_last_retry(machine: Machine, job: Job, error: BaseException) -> None:
-    """Record the failure of a job that will not be retried, as its task's row says; RQ itself only forgets it.
+    """Record the failure of a job that will not be retried, with `on_failure` of its task; RQ only forgets it.
 
-    Never raises. An exception here would end the worker, and the job would return and end the next one. The reconciler
-    ends or repeats such a job.
+    Never raises: an exception here would end the worker, and the job would return and end the next worker. The
+    reconciler ends or repeats such a job.
     """
     try:
         task = machine.kinds.task_of(job.func_name)
@@ -77,13 +77,13 @@ class Worker(SimpleWorker):
         self.send_heartbeat()
         with repeating(self._machine.settings.heartbeat_interval, self.send_heartbeat):
             self.work(logging_level="WARNING")
-        self._machine.ledger.leave(self.name)
+        self._machine.ledger.remove_worker(self.name)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run one job in this process, its execution kept alive and its silence watched.
+        """Run one job in this process, with heartbeats and the watchdog.
 
-        A job that makes RQ itself fail is dropped: it must not end the worker and return. If it was one of ours, the
-        reconciler queues it again.
+        A job that makes RQ itself fail is dropped: otherwise it would end the worker and return. If it was one of
+        ours, the reconciler queues it again.
         """
         assert isinstance(job, MachineJob)
         job.machine = self._machine
@@ -106,7 +106,7 @@ class Worker(SimpleWorker):
             self.perform_job(job, queue, execution)
 
     def run_maintenance_tasks(self) -> None:
-        """Clean RQ's registries, after the removal of entries that RQ cannot read."""
+        """Remove the entries that RQ cannot read, then clean RQ's registries."""
         purge(self.connection)
         try:
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
@@ -119,7 +119,7 @@ class Worker(SimpleWorker):
         """Ignore commands from Redis: with RQ's, anyone who can publish there could stop workers and jobs."""
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
-        """Return the seconds after which the job of a silent worker counts as lost. Its length does not matter."""
+        """Return the seconds after which the job of a silent worker counts as lost, however long the job is."""
         return int(self._machine.settings.heartbeat_fresh.total_seconds())
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
@@ -143,12 +143,12 @@ class Worker(SimpleWorker):
             self._running = None
 
     def send_heartbeat(self) -> None:
-        """Send one heartbeat, on a separate thread. While Redis is away, the next one tries again."""
+        """Send one heartbeat. When Redis cannot be reached, the next heartbeat tries again."""
         running = self._running
         try:
             if running is not None:
                 self.maintain_heartbeats(*running)
-            self._machine.ledger.beat(self._heartbeat(running[0] if running else None))
+            self._machine.ledger.record_heartbeat(self._heartbeat(running[0] if running else None))
             show_life(self._machine.settings.alive_path)
         except RedisError as error:
             log.warning("no heartbeat sent", error=str(error))

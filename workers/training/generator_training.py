@@ -1,7 +1,7 @@
-"""A training of a StyleGAN2 from a folder of images, resumable: `python -m workers.training.train_generator` runs it.
+"""Trains a StyleGAN2 from a folder of images, resumable: `python -m workers.training.train_generator` runs it.
 
-Writes into the output folder: `checkpoint.pt` (everything, to continue), `samples-*.png`, `training_log.jsonl`, and at
-every snapshot the averaged generator and the discriminator as safetensors + JSON.
+Every snapshot writes into the output folder: `checkpoint.pt` (the whole state, to resume), `samples-*.png`, a line of
+`training_log.jsonl`, and the averaged generator and the discriminator as safetensors + JSON.
 """
 
 import json
@@ -27,7 +27,7 @@ NUM_FRECHET_SAMPLES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class RunOptions:
     """The options of the command line, except those of the losses."""
 
     images: Path
@@ -44,15 +44,20 @@ class Run:
     def __post_init__(self) -> None:
         if self.batch % self.num_processes:
             raise InputError(
-                f"expected a batch that {self.num_processes} processes share evenly, got {self.batch}; "
-                "give --batch a multiple of them"
+                f"expected a --batch that {self.num_processes} processes can divide, got {self.batch};"
+                f" use a multiple of {self.num_processes}"
             )
 
 
 def train(
-    run: Run, options: AdversarialOptions, channels: tuple[int, ...], *, w_dim: int, depth: int
+    run: RunOptions,
+    options: AdversarialOptions,
+    channels: tuple[int, ...],
+    *,
+    w_dim: int,
+    depth: int,
 ) -> None:
-    """Train until `total_images` real images were seen, from OUT's checkpoint if there is one."""
+    """Train until `total_images` real images were seen. Resume from OUT's checkpoint if it exists."""
     folder = ImageFolder(run.images)
     folder.check()
     base_px = _base_px(folder.image_px, len(channels))
@@ -86,12 +91,14 @@ def train(
                 _snapshot(run, state, folder, row | {"options": asdict(options)})
 
 
-def _start_progress(run: Run, state: AdversarialState, folder: ImageFolder) -> TrainingProgress:
+def _start_progress(
+    run: RunOptions, state: AdversarialState, folder: ImageFolder
+) -> TrainingProgress:
     """Print the data, the device and the length of the training, before the first step."""
     height, width = folder.image_px
     print_line(
         f"training on {run.device}: {len(folder):,} images of {width}x{height} px, until {run.total_images:,} were"
-        f" seen; a snapshot in {run.out} every {run.snapshot_images:,}. Ctrl+C stops; the same command continues from"
+        f" seen; a snapshot in {run.out} every {run.snapshot_images:,}. Ctrl+C stops; the same command resumes from"
         " the last snapshot"
     )
     return TrainingProgress(run.total_images, state.images_seen)
@@ -119,9 +126,9 @@ def _train_until(
 
 
 def _snapshot(
-    run: Run, state: AdversarialState, folder: ImageFolder, row: dict[str, object]
+    run: RunOptions, state: AdversarialState, folder: ImageFolder, row: dict[str, object]
 ) -> None:
-    """Write the checkpoint first (a kill after it loses nothing), then samples, distance, log line and networks."""
+    """Write the checkpoint first, so that a kill after it loses no training; then samples, log line and networks."""
     partial = run.out / "checkpoint.pt.partial"
     torch.save({"state": state.state_dict(), "rng": torch.get_rng_state()}, partial)
     partial.replace(run.out / "checkpoint.pt")
@@ -137,7 +144,7 @@ def _snapshot(
     write_network(run.out, "discriminator", discriminator, discriminator.config.to_dict())
 
 
-def _samples(state: AdversarialState, run: Run, count: int) -> Tensor:
+def _samples(state: AdversarialState, run: RunOptions, count: int) -> Tensor:
     """Render the same latents at every snapshot: averaged generator, constant noise, no truncation."""
     rng = torch.Generator().manual_seed(run.seed)
     z = torch.randn(count, state.average.config.z_dim, generator=rng).to(run.device)
@@ -145,7 +152,9 @@ def _samples(state: AdversarialState, run: Run, count: int) -> Tensor:
         return torch.cat([state.average(part) for part in z.split(run.batch)])
 
 
-def _distance(state: AdversarialState, run: Run, folder: ImageFolder, fakes: Tensor) -> float:
+def _distance(
+    state: AdversarialState, run: RunOptions, folder: ImageFolder, fakes: Tensor
+) -> float:
     """Return the Frechet distance of the samples to as many images of the folder, in random features."""
     config = state.discriminator.config
     count = min(NUM_FRECHET_SAMPLES, len(folder))
@@ -157,20 +166,20 @@ def _distance(state: AdversarialState, run: Run, folder: ImageFolder, fakes: Ten
     return frechet_distance(*pairs)
 
 
-def _resume(run: Run, state: AdversarialState) -> bool:
-    """Continue from OUT's checkpoint. Return False if there is none."""
+def _resume(run: RunOptions, state: AdversarialState) -> bool:
+    """Resume from OUT's checkpoint. Return False if it does not exist."""
     path = run.out / "checkpoint.pt"
     if not path.exists():
         return False
     saved = torch.load(path, map_location=run.device, weights_only=True)
     state.load_state_dict(saved["state"])
     torch.set_rng_state(saved["rng"].cpu())
-    print_line(f"continuing after {state.images_seen:,} images")
+    print_line(f"resuming after {state.images_seen:,} images")
     return True
 
 
 def _start_from(folder: Path, state: AdversarialState) -> None:
-    """Start from finished networks: the averaged generator initialises both generators, optimisers start new."""
+    """Start from finished networks: the averaged generator initializes both generators; optimizers start fresh."""
     _, generator = read_network(folder, "generator")
     _, discriminator = read_network(folder, "discriminator")
     state.generator.load_state_dict(generator)
@@ -184,14 +193,14 @@ def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
     height, width = image_px
     if height % factor or width % factor:
         raise InputError(
-            f"expected images that halve {blocks - 1} times, got {height}x{width} px; "
-            "give --channels one number per doubling of a small constant (64 px: five)"
+            f"expected images that halve {blocks - 1} times, got {height}x{width} px;"
+            " pass --channels one number per resolution (64 px: five)"
         )
     return height // factor, width // factor
 
 
 def chosen_device(name: str, local_rank: int = 0) -> torch.device:
-    """Return the device of a name; `auto` is a GPU where there is one. Of several GPUs, each process takes its own."""
+    """Return the device of a name; `auto` is a GPU if there is one. Each process takes the GPU of its local rank."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(f"cuda:{local_rank}" if name == "cuda" else name)

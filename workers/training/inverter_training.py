@@ -1,6 +1,6 @@
-"""Train the inversion encoder of a folder's generator, resumable (`python -m workers.training.train_inverter`).
+"""Trains the inversion encoder of a folder's generator, resumable (`python -m workers.training.train_inverter`).
 
-It learns from the generator's samples. Reads `generator` and, if there is one, `discriminator`; writes `inverter`
+The encoder learns from the generator's samples. Reads `generator` and, if it exists, `discriminator`; writes `inverter`
 (safetensors + JSON) and `inverter_log.jsonl` beside them.
 """
 
@@ -32,13 +32,13 @@ def train(
     device: torch.device,
     half: bool = False,
 ) -> None:
-    """Train to the end, from the folder's checkpoint if there is one.
+    """Train to the end. Resume from the folder's checkpoint if it exists.
 
-    `half` writes the weights as float16: half the bytes; a loaded encoder is float32 again.
+    `half` writes the weights as float16, which halves the file. A loaded encoder is float32 again.
     """
     if not (folder / "generator.json").exists():
         raise InputError(
-            f"expected generator.json in {folder}; name the folder that train_generator wrote, or one of a converted"
+            f"expected generator.json in {folder}; name the folder that train_generator wrote, or a converted"
             " checkpoint"
         )
     generator = build_generator(*read_network(folder, "generator")).to(device)
@@ -47,7 +47,8 @@ def train(
     images_seen = 0 if state is None else int(unpack(state)["images_seen"])
     print_line(
         f"training on {device}: the generator in {folder}, from {images_seen:,} to {options.total_images:,} samples"
-        f" seen; its state is saved there {NUM_REPORTS} times. Ctrl+C stops; the same command continues from the last"
+        f" seen; the state is saved there {NUM_REPORTS} times. Ctrl+C stops; the same command resumes from the last"
+        " saved state"
     )
     with TrainingProgress(options.total_images, images_seen) as progress:
         encoder = train_encoder(
@@ -69,7 +70,7 @@ def _discriminator(folder: Path, device: torch.device) -> Discriminator | None:
 
 
 class _Reporter:
-    """Writes the log and the checkpoint, twenty times per training."""
+    """Writes the log and the checkpoint `NUM_REPORTS` times per training."""
 
     def __init__(self, folder: Path, progress: TrainingProgress) -> None:
         self.folder = folder

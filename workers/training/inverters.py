@@ -1,7 +1,7 @@
-"""An inverter: a generator in, the encoder that starts its inversions out, trained on the generator's own samples.
+"""Trains an inverter: a generator in, an encoder out that starts its inversions, trained on the generator's samples.
 
-The training's state is stored every `keep_interval`, under a key that all attempts share: the next attempt continues
-from there, and ends with the same encoder as an uninterrupted one.
+The training's state is stored every `keep_interval` under a key that all attempts share. The next attempt resumes from
+it, and ends with the same encoder as an uninterrupted one.
 """
 
 import time
@@ -37,9 +37,9 @@ def _train(run: Run) -> InverterManifest:
     family = find_family(run.machine.families, generator)
     if not family.contract.has_inverters:
         raise JobFailed(
-            f"Generators of family '{family.contract.name}' are inverted without an inverter. Make fits directly."
+            f"Generators of family '{family.contract.name}' need no inverter. Create a fit directly."
         )
-    keeper = Keeper(run)
+    keeper = StateKeeper(run)
     try:
         encoder = family.train_inverter(
             run.machine.loader,
@@ -51,7 +51,7 @@ def _train(run: Run) -> InverterManifest:
         )
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(
-            f"A batch of {request.options.batch} does not fit the device. Request a smaller one."
+            f"A batch of {request.options.batch} does not fit the device's memory. Request a smaller batch."
         ) from error
     inverter = _store(run, _generator(run, request), encoder)
     return InverterManifest(
@@ -67,18 +67,18 @@ def _train(run: Run) -> InverterManifest:
 
 
 def state_key(ref: JobRef) -> str:
-    """Return the key of a training's state, which exists while it runs."""
+    """Return the key of a training's state. It is deleted when the job ends."""
     return f"{keys.job_scratch(ref)}/training.safetensors"
 
 
-class Keeper:
-    """Reports the progress of a training, and keeps its state in the store."""
+class StateKeeper:
+    """Reports the progress of a training, and saves its state in the store."""
 
     def __init__(self, run: Run) -> None:
         self.losses: dict[str, float] = {}
         self._run = run
         self._key = state_key(run.ref)
-        self._kept_at = time.monotonic()
+        self._saved_at = time.monotonic()
         self._interval_seconds = run.machine.settings.keep_interval.total_seconds()
 
     def __call__(self, training: InverterTraining) -> None:
@@ -87,21 +87,21 @@ class Keeper:
         try:
             self._run.step(STAGE, done, training.total_images)
         except Drained:
-            self._keep(training)
+            self._save(training)
             raise
-        if time.monotonic() - self._kept_at >= self._interval_seconds:
-            self._keep(training)
+        if time.monotonic() - self._saved_at >= self._interval_seconds:
+            self._save(training)
 
     def read(self) -> bytes | None:
-        """Return the state that an earlier attempt has stored, if any."""
+        """Return the state that an earlier attempt has saved, if any."""
         try:
             return self._run.machine.store.get(self._key)
         except FileNotFoundError:
             return None
 
-    def _keep(self, training: InverterTraining) -> None:
+    def _save(self, training: InverterTraining) -> None:
         self._run.machine.store.put(self._key, training.to_bytes())
-        self._kept_at = time.monotonic()
+        self._saved_at = time.monotonic()
 
 
 def _generator(run: Run, request: InverterRequest) -> StoredGenerator:
@@ -110,12 +110,12 @@ def _generator(run: Run, request: InverterRequest) -> StoredGenerator:
 
 
 def _store(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -> StoredInverter:
-    """Store the encoder below its generator, where fits find it. Of two equal ones the first is kept."""
+    """Store the encoder below its generator, where fits find it. If it exists already, the first manifest stays."""
     flaw = first_flaw(encoder.network.state_dict())
     if flaw is not None:
         raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
     tensors, config = pack_network(encoder.network, dict(encoder.config))
-    run.look()  # a job that is cancelled by now leaves no inverter behind
+    run.check_cancelled()  # a job that is cancelled by now leaves no inverter behind
     weights = write_weights(
         run.machine.store,
         tensors,

@@ -14,12 +14,12 @@ from workers.training.training_options import (
 
 COMMAND = "train_generator"
 DESCRIPTION = """\
-Train a StyleGAN2 from a folder of images of one size. Stop it at any time: the same command
-continues.
+Train a StyleGAN2 from a folder of images of one size. You can stop at any time: the same command
+resumes.
 
 OUT gets, at every snapshot:
-  checkpoint.pt                   everything, to continue
-  samples-*.png                   look at these
+  checkpoint.pt                   the whole state, to resume
+  samples-*.png                   images to check by eye
   training_log.jsonl              losses, and fd_random: the distance to the real images, which should fall
   generator.*, discriminator.*    the networks, as safetensors + JSON
 Progress is printed every 5 seconds: images seen, speed, time left, losses.
@@ -31,39 +31,39 @@ Next step: python -m workers.training.train_inverter OUT
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train as the command line says."""
-    given = _parser().parse_args(arguments)
-    import torch  # noqa: PLC0415 - takes seconds to load, and --help and a misspelt option need none of it
+    """Train with the options of the command line."""
+    args = _parser().parse_args(arguments)
+    import torch  # noqa: PLC0415 - takes seconds to load; --help and option errors do not need it
 
     from models.adversarial.training import AdversarialOptions  # noqa: PLC0415 - loads torch
-    from workers.training.generator_training import Run, chosen_device, train  # noqa: PLC0415 - loads torch
+    from workers.training.generator_training import RunOptions, chosen_device, train  # noqa: PLC0415 - loads torch
 
-    if given.threads:
-        torch.set_num_threads(given.threads)
+    if args.threads:
+        torch.set_num_threads(args.threads)
     options = AdversarialOptions(
-        learning_rate=given.learning_rate,
-        r1_gamma=given.r1_gamma,
-        style_mixing=given.style_mixing,
-        noise=given.noise,
-        path_length_weight=given.path_length_weight,
-        ema_half_life_kimg=given.ema_half_life_kimg,
-        augmentation_target=0.6 if given.augment else None,
+        learning_rate=args.learning_rate,
+        r1_gamma=args.r1_gamma,
+        style_mixing=args.style_mixing,
+        noise=args.noise,
+        path_length_weight=args.path_length_weight,
+        ema_half_life_kimg=args.ema_half_life_kimg,
+        augmentation_target=0.6 if args.augment else None,
     )
-    run = Run(
-        images=given.images,
-        out=given.out,
-        total_images=given.total_images,
-        snapshot_images=given.snapshot_images,
-        batch=given.batch,
-        seed=given.seed,
-        device=chosen_device(given.device, int(os.environ.get("LOCAL_RANK", "0"))),
-        start_from=given.start_from,
+    run = RunOptions(
+        images=args.images,
+        out=args.out,
+        total_images=args.total_images,
+        snapshot_images=args.snapshot_images,
+        batch=args.batch,
+        seed=args.seed,
+        device=chosen_device(args.device, int(os.environ.get("LOCAL_RANK", "0"))),
+        start_from=args.start_from,
         rank=int(os.environ.get("RANK", "0")),
         num_processes=int(os.environ.get("WORLD_SIZE", "1")),
     )
     if run.num_processes > 1:
         torch.distributed.init_process_group("nccl" if run.device.type == "cuda" else "gloo")
-    train(run, options, tuple(given.channels), w_dim=given.w_dim, depth=given.mapping_layers)
+    train(run, options, tuple(args.channels), w_dim=args.w_dim, depth=args.mapping_layers)
     if run.num_processes > 1:
         torch.distributed.destroy_process_group()
 
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "images",
         type=Path,
         metavar="IMAGES",
-        help="folder with PNG, JPEG or WebP images, all of one size; folders in it are searched too",
+        help="folder with PNG, JPEG or WebP images, all of one size; subfolders are searched too",
     )
     parser.add_argument(
         "out", type=Path, metavar="OUT", help="folder for checkpoint, samples, log and weights"
@@ -92,7 +92,7 @@ def _add_length(parser: argparse.ArgumentParser) -> None:
         group,
         "--total-images",
         300_000,
-        "stop once this many images were seen, those of earlier runs included. Raise it while the samples still"
+        "stop once this many images were seen, including those of earlier runs. Raise it while the samples still"
         " improve",
         unit="images",
         least=1,
@@ -101,7 +101,7 @@ def _add_length(parser: argparse.ArgumentParser) -> None:
         group,
         "--snapshot-images",
         10_000,
-        "images between two snapshots. Lower it on a slow machine: Ctrl+C loses the training since the last one",
+        "images between two snapshots. Lower it on a slow machine: Ctrl+C loses the training since the last snapshot",
         unit="images",
         least=1,
     )
@@ -109,7 +109,7 @@ def _add_length(parser: argparse.ArgumentParser) -> None:
         group,
         "--batch",
         16,
-        "images in one step, of all processes together. Lower it when memory runs out (8 works with"
+        "images per step, over all processes. Lower it when memory runs out (8 works with"
         " --ema-half-life-kimg 2.5), raise it on a large GPU",
         unit="images",
         least=1,
@@ -118,8 +118,8 @@ def _add_length(parser: argparse.ArgumentParser) -> None:
         "--start-from",
         type=Path,
         metavar="FOLDER",
-        help="start from the generator and discriminator in this folder, of the same shape, rather than from random"
-        " weights. Use it for a domain that resembles theirs (folder, default none)",
+        help="start from the generator and discriminator in this folder instead of random weights; they need the same"
+        " --channels, --w-dim and --mapping-layers. Use it for a similar domain (folder, default none)",
     )
 
 
@@ -131,22 +131,22 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[128, 128, 96, 48, 16],
         metavar="N",
-        help="channels of each resolution, the smallest first. Each further number doubles the size: from 4 px on,"
-        " 64 px need five and 256 px seven. More channels make finer images and slower steps"
+        help="channels of each resolution, smallest first. Each further number doubles the size: starting at 4 px,"
+        " 64 px need five numbers and 256 px seven. More channels give finer images and slower steps"
         " (whole numbers, default 128 128 96 48 16)",
     )
     add_number(
         group,
         "--w-dim",
         128,
-        "length of the latent vectors z and w. 512 is usual from 256 px on",
+        "length of the latent vectors z and w. Use 512 from 256 px on",
         least=1,
     )
     add_number(
         group,
         "--mapping-layers",
         4,
-        "layers of the mapping from z to w. 8 is usual from 256 px on",
+        "layers of the mapping from z to w. Use 8 from 256 px on",
         unit="layers",
         least=1,
     )
@@ -158,46 +158,46 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         group,
         "--learning-rate",
         0.0025,
-        "Adam's step size, of both networks. Lower it (0.001) when losses jump or --start-from is used",
+        "Adam's step size of both networks. Lower it (0.001) when losses jump or with --start-from",
     )
     add_number(
         group,
         "--r1-gamma",
         0.1,
         "weight of the R1 penalty on the discriminator's gradient. Raise it when the discriminator's loss falls towards"
-        " 0; larger images need more: about 1 at 128 px, 2 to 10 at 256 px",
+        " 0, and for larger images: about 1 at 128 px, 2 to 10 at 256 px",
     )
     add_number(
         group,
         "--style-mixing",
         0.1,
-        "share of the samples that mix two latents. 0 where all images are of one layout",
+        "share of the samples that mix two latents. Use 0 if all images have the same layout",
     )
     group.add_argument(
         "--noise",
         choices=("random", "none"),
         default="random",
-        help="none leaves the noise inputs unused: right for drawings and other images without random detail; random is"
-        " for photographs (choice, default random)",
+        help="noise inputs of the generator. Use none for drawings and other images without random detail, random for"
+        " photos (choice, default random)",
     )
     add_number(
         group,
         "--path-length-weight",
         0.0,
-        "weight of the path-length penalty. 2 makes images easier to invert, and steps slower",
+        "weight of the path-length penalty. 2 makes images easier to invert and steps slower",
     )
     add_number(
         group,
         "--ema-half-life-kimg",
         5.0,
-        "half-life of the moving average that is saved as the generator. Halve it with half the batch",
+        "half-life of the moving average that is saved as the generator. Scale it with --batch",
         unit="thousand images",
     )
     group.add_argument(
         "--augment",
         action="store_true",
-        help="show both networks augmented images, as strongly as overfitting asks for. Use it below about 10,000"
-        " images (switch, default off)",
+        help="augment the images of both networks; the strength adapts to overfitting. Use it below about 10,000 images"
+        " (switch, default off)",
     )
 
 

@@ -15,31 +15,31 @@ from workers.training.training_options import (
 COMMAND = "train_inverter"
 DEFAULTS = InverterOptions()
 DESCRIPTION = """\
-Train the inversion encoder of a generator. It finds the latent codes of images; every fit begins
-with it. Stop it at any time: the same command continues.
+Train the inversion encoder of a generator. The encoder finds the latent codes of images; every fit
+starts with it. You can stop at any time: the same command resumes.
 
-It learns from the generator's own samples, so no images are needed. FOLDER holds generator.* (and
-discriminator.*, whose trunk makes a better start); it gets inverter.* and inverter_log.jsonl.
+It learns from the generator's samples, so no images are needed. FOLDER contains generator.* and,
+for a better start, discriminator.*; the command writes inverter.* and inverter_log.jsonl there.
 Progress is printed every 5 seconds: samples seen, speed, time left, losses.
 """
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train as the command line says."""
-    given = _parser().parse_args(arguments)
-    import torch  # noqa: PLC0415 - takes seconds to load, and --help and a misspelt option need none of it
+    """Train with the options of the command line."""
+    args = _parser().parse_args(arguments)
+    import torch  # noqa: PLC0415 - takes seconds to load; --help and option errors do not need it
 
     from models.generators.stylegan2.inversion.encoder_training import EncoderTrainingOptions  # noqa: PLC0415 - loads torch
     from workers.training.generator_training import chosen_device  # noqa: PLC0415 - loads torch
     from workers.training.inverter_training import train  # noqa: PLC0415 - loads torch
 
-    if given.threads:
-        torch.set_num_threads(given.threads)
+    if args.threads:
+        torch.set_num_threads(args.threads)
     options = EncoderTrainingOptions(
-        total_images=given.total_images, batch=given.batch, learning_rate=given.learning_rate
+        total_images=args.total_images, batch=args.batch, learning_rate=args.learning_rate
     )
-    device = chosen_device(given.device)
-    train(given.folder, options, seed=given.seed, device=device, half=given.half)
+    device = chosen_device(args.device)
+    train(args.folder, options, seed=args.seed, device=device, half=args.half)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,8 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         group,
         "--total-images",
         DEFAULTS.num_images,
-        "stop once this many samples were seen. 12,000 made the inverter of portraits-64; take more where the"
-        " reconstructions of a fit are poor. The rate falls to 0 over the whole training: choose before you start",
+        "stop once this many samples were seen. portraits-64 used 12,000; use more if the reconstructions of a fit are"
+        " poor. Choose it before you start: the learning rate falls to 0 over the whole training",
         unit="samples",
         least=1,
     )
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         group,
         "--batch",
         DEFAULTS.batch,
-        "samples in one step. Lower it when memory runs out",
+        "samples per step. Lower it when memory runs out",
         unit="samples",
         least=1,
     )
@@ -77,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--half",
         action="store_true",
-        help="write the weights as float16: half the file. Use it for weights that you pass on (switch, default off)",
+        help="write the weights as float16, which halves the file. Use it for weights that you publish (switch, default"
+        " off)",
     )
     add_machine_options(parser)
     return parser

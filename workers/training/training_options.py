@@ -1,4 +1,4 @@
-"""Command-line options of the training commands: each says type, unit, default and when to change it. No torch."""
+"""Command-line options of the training commands; each help text states type, unit, default and use. No torch."""
 
 import argparse
 import sys
@@ -22,13 +22,13 @@ def run_command(main: Callable[[], None]) -> int:
         sys.stderr.write(f"error: {error}\n")
         return WRONG_INPUT
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command continues\n")
+        sys.stderr.write("stopped; the same command resumes\n")
         return INTERRUPTED
     return 0
 
 
 def new_parser(command: str, description: str) -> argparse.ArgumentParser:
-    """Return an empty parser of `python -m workers.training.COMMAND` that keeps the line breaks of its description."""
+    """Return a parser of `python -m workers.training.COMMAND` that keeps its description's line breaks."""
     return argparse.ArgumentParser(
         prog=f"python -m workers.training.{command}",
         description=description,
@@ -45,7 +45,7 @@ def add_number(
     unit: str = "",
     least: float = 0,
 ) -> None:
-    """Add an option that is whole where its default is. `least` is the smallest value that is accepted."""
+    """Add an option, a whole number if its default is one. `least` is the smallest accepted value."""
     is_whole = isinstance(default, int)
     kind = ("whole number" if is_whole else "number") + (f", unit {unit}" if unit else "")
     parser.add_argument(
@@ -58,28 +58,28 @@ def add_number(
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    """Add what says where and how reproducibly a training runs."""
+    """Add the options for device, threads and seed."""
     group = parser.add_argument_group("machine")
     group.add_argument(
         "--device",
         default="auto",
         metavar="NAME",
-        help="where to compute: cpu, cuda, or a device name that torch knows. Change it to keep a GPU free"
-        " (text, default auto: cuda where there is one, else cpu)",
+        help="device: cpu, cuda, or another name that torch accepts. Change it to keep a GPU free"
+        " (text, default auto: cuda if available, else cpu)",
     )
     add_number(
         group,
         "--threads",
         0,
-        "CPU threads; 0 leaves the choice to torch, which takes every core. Set it where other programs run",
+        "CPU threads; 0 means torch's default, every core. Set it if other programs need the cores",
         unit="threads",
     )
     add_number(
         group,
         "--seed",
         0,
-        "decides all random numbers: the same seed on the same machine gives the same networks. Change it for"
-        " another try",
+        "seed of all random numbers: the same seed on the same machine gives the same networks. Change it to get"
+        " different ones",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a training command prints while it runs: a line every few seconds with images, speed, time left and losses."""
+"""The output of a running training command: a line every few seconds with images, speed, time left and losses."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 LINE_SECONDS = 5.0
-"""At most this long without a line. A thread writes them: a large step or a snapshot takes minutes on a CPU."""
+"""Seconds between two lines. A thread prints them, because a large step or a snapshot takes minutes on a CPU."""
 
 
 def print_line(line: str) -> None:
@@ -20,9 +20,9 @@ def print_line(line: str) -> None:
 
 
 class TrainingProgress(AbstractContextManager["TrainingProgress"]):
-    """Prints how far a training is, from entering the block to its end.
+    """Prints the progress of a training during a `with` block.
 
-    Speed and time left are those of this run: `images_seen` counts what earlier runs did.
+    `images_seen` includes earlier runs; speed and time left follow from this run alone.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
             self._write(self.line())
 
     def step(self, images_seen: int, losses: Mapping[str, float]) -> None:
-        """Note a step that is done, and its losses by name."""
+        """Record a finished step and its losses by name."""
         with self._lock:
             self._images_seen = images_seen
             self._stage = "training"
@@ -77,7 +77,7 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
             self._stage = name
 
     def line(self) -> str:
-        """Return how far the training is; losses are means of the steps since the last line."""
+        """Return the current progress as a line; losses are means over the steps since the last line."""
         with self._lock:
             losses = [f"{name} {total / self._steps:.3g}" for name, total in self._sums.items()]
             parts = [*self._position(), *losses]

@@ -1,7 +1,7 @@
 """Removes leftovers: incomplete labelsets, remains of interrupted deletions, expired Idempotency-Keys.
 
-One object makes a thing exist (a request, or a labelset's manifest). When the app is killed before it writes that
-object, or during a deletion, images of a user would stay in the store for ever, in no list and under no known id.
+A resource exists once its request, or a labelset's manifest, is written. When the app is killed before that, or during
+a deletion, a user's images would stay in the store forever, in no list and under an unknown id.
 """
 
 from datetime import datetime, timedelta
@@ -9,62 +9,59 @@ from datetime import datetime, timedelta
 import structlog
 
 from state import keys
-from state.store import ObjectInfo
+from state.store import Store
 from workers.runtime.machine import Machine
 
 log = structlog.get_logger()
 
 SWEEP_INTERVAL = timedelta(hours=1)
-MAKING = timedelta(hours=1)
+MAX_REQUEST_DURATION = timedelta(hours=1)
 """Longer than the decoding and storing of the largest labelset."""
 
 
 def sweep(machine: Machine, tenant: str, owner: str, checked_at: datetime) -> None:
-    """Sweep once in an interval, in the first reconciler (`owner`) to do so: it reads the store for every thing."""
+    """Sweep once per interval, in one reconciler (`owner`) only: a sweep asks the store about every resource."""
     if not machine.ledger.try_lock(f"leftovers:{tenant}", owner, SWEEP_INTERVAL):
         return
-    _forget_reservations(machine, tenant, checked_at)
+    store = machine.store
+    # Every older Idempotency-Key has expired, and every older request has ended.
+    oldest_kept = checked_at - machine.settings.idempotency_ttl - MAX_REQUEST_DURATION
+    _delete_expired_reservations(store, tenant, oldest_kept)
     for noun in machine.kinds.listed_nouns:
-        for thing_id in machine.store.children(keys.noun_prefix(tenant, noun)):
-            is_deleted = machine.store.head(keys.tombstone(tenant, noun, thing_id)) is not None
-            is_left = noun == "labelsets" and _is_abandoned(machine, tenant, thing_id, checked_at)
-            if is_deleted or is_left:
-                _erase(machine, tenant, noun, thing_id)
+        for resource_id in store.children(keys.noun_prefix(tenant, noun)):
+            is_deleted = store.head(keys.tombstone(tenant, noun, resource_id)) is not None
+            is_labelset = noun == "labelsets"
+            if is_deleted or (
+                is_labelset and _is_abandoned(store, tenant, resource_id, oldest_kept)
+            ):
+                _delete_objects(store, tenant, noun, resource_id)
 
 
-def _forget_reservations(machine: Machine, tenant: str, checked_at: datetime) -> None:
+def _delete_expired_reservations(store: Store, tenant: str, oldest_kept: datetime) -> None:
     """Delete the reservations of expired Idempotency-Keys: every POST of our client leaves one."""
-    for one in list(machine.store.list(keys.idempotency_prefix(tenant))):
-        if one.modified_at < _oldest_kept(machine, checked_at):
-            machine.store.delete(one.key)
+    for each in list(store.list(keys.idempotency_prefix(tenant))):
+        if each.modified_at < oldest_kept:
+            store.delete(each.key)
 
 
-def _is_abandoned(machine: Machine, tenant: str, labelset_id: str, checked_at: datetime) -> bool:
+def _is_abandoned(store: Store, tenant: str, labelset_id: str, oldest_kept: datetime) -> bool:
     """Return whether a labelset has files but no manifest, and no request will complete it.
 
-    An upload that is sent again under its Idempotency-Key uses the same id and the same files. So files are kept until
-    the key has expired, and for as long as one request may take after that.
+    An upload that is sent again under its Idempotency-Key uses the same id and the same files. So the files are kept
+    until the key has expired, plus the longest duration of a request.
     """
-    if machine.store.head(keys.manifest(tenant, "labelsets", labelset_id)) is not None:
+    if store.head(keys.manifest(tenant, "labelsets", labelset_id)) is not None:
         return False
-    files = _objects(machine, tenant, "labelsets", labelset_id)
-    return all(one.modified_at < _oldest_kept(machine, checked_at) for one in files)
+    files = store.list(keys.resource_prefix(tenant, "labelsets", labelset_id))
+    return all(each.modified_at < oldest_kept for each in files)
 
 
-def _oldest_kept(machine: Machine, checked_at: datetime) -> datetime:
-    """Return the time before which every key has expired and every request has been served."""
-    return checked_at - machine.settings.idempotency_ttl - MAKING
-
-
-def _objects(machine: Machine, tenant: str, noun: keys.Noun, thing_id: str) -> list[ObjectInfo]:
-    return list(machine.store.list(keys.thing_prefix(tenant, noun, thing_id)))
-
-
-def _erase(machine: Machine, tenant: str, noun: keys.Noun, thing_id: str) -> None:
-    """Delete everything of a thing except its tombstone."""
-    tombstone = keys.tombstone(tenant, noun, thing_id)
-    remains = [one.key for one in _objects(machine, tenant, noun, thing_id) if one.key != tombstone]
-    for key in remains:
-        machine.store.delete(key)
-    if remains:
-        log.info("leftovers are deleted", thing=thing_id, num_objects=len(remains))
+def _delete_objects(store: Store, tenant: str, noun: keys.Noun, resource_id: str) -> None:
+    """Delete all objects of a resource except its tombstone."""
+    tombstone = keys.tombstone(tenant, noun, resource_id)
+    objects = list(store.list(keys.resource_prefix(tenant, noun, resource_id)))
+    leftovers = [each.key for each in objects if each.key != tombstone]
+    for key in leftovers:
+        store.delete(key)
+    if leftovers:
+        log.info("leftovers deleted", resource=resource_id, num_objects=len(leftovers))

@@ -1,7 +1,7 @@
 """The reconciler: a loop that repairs the damage of killed workers, a flushed Redis or an interrupted request.
 
 It compares the store (requests and manifests) with the queues (waiting and running jobs) and queues lost jobs again.
-Several may run; a lock admits one at a time. Each repair is safe to do twice.
+Several reconcilers may run; a lock admits one at a time. Each repair is safe to do twice.
 """
 
 import signal
@@ -49,9 +49,9 @@ log = structlog.get_logger()
 
 LOCK = "reconcile"
 LOCK_INTERVALS = 4
-"""A reconciler that was killed in a round blocks the others for this many intervals. Two at once do no harm."""
+"""A reconciler that is killed in a round blocks the others for this many intervals. Two at once do no harm."""
 SWEEP_INTERVAL = timedelta(minutes=1)
-"""Sweeping lists every shard of every stream, which costs money in a bucket."""
+"""A sweep lists every shard of every stream, and a bucket charges for listing."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 Queued = Mapping[str, set[RqId]]
@@ -59,7 +59,7 @@ Queued = Mapping[str, set[RqId]]
 
 
 class Reconciler:
-    """One process of it. `ended` remembers the jobs that need no further check, by their text."""
+    """The reconciler of one process. `ended` holds the references of the jobs that need no further check."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -122,7 +122,7 @@ class Reconciler:
                 self._repair_one(tenant, job, queued, checked_at)
 
     def _repair_one(self, tenant: str, job: str, queued: Queued, checked_at: datetime) -> None:
-        """Repair one job; one that cannot be read, or whose repair fails, does not stop the others."""
+        """Repair one job. A job that cannot be read, or whose repair fails, does not stop the others."""
         with _surviving(f"job of {tenant}"):
             try:
                 self._repair_job(JobRef.parse(job), queued, checked_at)
@@ -131,14 +131,14 @@ class Reconciler:
                 self.ended.add(job)
 
     def _forget_dead_workers(self, checked_at: datetime) -> None:
-        """Forget workers that were killed long ago: they never sign off."""
+        """Remove workers that were killed long ago: they never removed themselves."""
         for beat in self.machine.ledger.workers():
             if not beat.is_fresh(checked_at, RETENTION):
-                self.machine.ledger.leave(beat.worker)
+                self.machine.ledger.remove_worker(beat.worker)
 
     def _rebuild_indexes(self, tenant: str) -> None:
         for noun in self.machine.kinds.listed_nouns:
-            if not self.machine.ledger.index_is_whole(tenant, noun):
+            if not self.machine.ledger.index_is_complete(tenant, noun):
                 records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
 
     def _sweep_streams(self, tenant: str) -> None:
@@ -148,7 +148,7 @@ class Reconciler:
             streams.sweep(self.machine, StreamRef(tenant=tenant, id=stream_id))
 
     def _unfinished(self, tenant: str) -> list[str]:
-        """Return the text of every job that may not have ended, kind by kind, oldest first."""
+        """Return the references of all jobs that may not have ended, kind by kind, oldest first."""
         jobs = [
             f"{tenant}/{job_id}"
             for kind in self.machine.kinds
@@ -172,7 +172,7 @@ class Reconciler:
             self._requeue(record.request)
 
     def _end_cancelled(self, ref: JobRef) -> None:
-        """Write the manifest of a cancelled job that no queue holds: no worker will."""
+        """Write the manifest of a cancelled job that is in no queue: no worker will write it."""
         manifest = cancelled(self.machine, ref, self.machine.ledger.live(ref).started_at)
         records.finish(self.machine.store, self.machine.ledger, ref, manifest)
 
@@ -181,17 +181,20 @@ class Reconciler:
         ref, machine = request.ref, self.machine
         attempt = machine.ledger.next_attempt(ref)
         if attempt > machine.settings.max_attempts:
-            error = WorkerLost(f"The {ref.kind} was begun {attempt - 1} times and lost each time.")
+            error = WorkerLost(
+                f"The {ref.kind} was started {attempt - 1} times, and its worker died each time."
+                " Send the request again."
+            )
             manifest = failed(machine, ref, error, None)
             records.finish(machine.store, machine.ledger, ref, manifest)
             return
-        log.warning("queued again", job=str(ref), attempt=attempt)
+        log.warning("lost job queued again", job=str(ref), attempt=attempt)
         put(machine.redis, job_call(machine.kinds, request, attempt))
 
 
 @contextmanager
 def _surviving(step: str) -> Iterator[None]:
-    """Log an error of one step and go on with the next, unless Redis or the store is away."""
+    """Log an error of one step and go on with the next, unless Redis or the store cannot be reached."""
     try:
         yield
     except (RedisConnectionError, RedisTimeoutError, Unavailable):
@@ -201,7 +204,7 @@ def _surviving(step: str) -> Iterator[None]:
 
 
 def drop_poison(machine: Machine) -> None:
-    """Drop scheduled entries that are not our jobs: RQ reads all due entries at once, and fails with the first."""
+    """Drop scheduled entries that are not our jobs: RQ reads all due entries at once, and one bad entry fails all."""
     jobs = job_class_of(machine.kinds)
     for name in QUEUE_NAMES:
         scheduled = ScheduledJobRegistry(queue=open_queue(machine.redis, name))
@@ -213,8 +216,8 @@ def drop_poison(machine: Machine) -> None:
 def clean_registries(machine: Machine, queue: Queue) -> None:
     """Return jobs whose worker has died to the queue, or end them.
 
-    A job that a dying worker popped but did not begin stays in the intermediate list. After a minute there it is
-    dropped, and queued again as lost.
+    A job that a dying worker popped but did not start stays in the intermediate list. After a minute there it is
+    dropped; the reconciler queues it again as lost.
     """
 
     def on_abandoned(job: Job, _kind: type, error: BaseException, _trace: object) -> bool:
@@ -235,8 +238,8 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
 def queued_rq_ids(machine: Machine) -> Queued:
     """Return the entries that are waiting, popped, running or scheduled. Ids that are not ours are skipped.
 
-    The lists are read in the order in which an entry moves through them, and the first one again at the end (a retry
-    returns there), so no entry is missed between two reads.
+    An entry moves through the lists during the reads. So they are read in the order of its moves, and the first list
+    again at the end, because a retry returns there. This way no entry is missed.
     """
     entries: defaultdict[str, set[RqId]] = defaultdict(set)
     for name in QUEUE_NAMES:

@@ -1,4 +1,4 @@
-"""The mapping networks of StyleGAN2: latents, and classes where there are any, to style vectors."""
+"""The mapping networks of StyleGAN2: latents z, and classes of a conditional network, to style vectors w."""
 
 from itertools import pairwise
 
@@ -12,9 +12,9 @@ from models.generators.stylegan2.layers import EqualizedLinear, activate
 
 
 class Mapping(nn.Module):
-    """z to w: normalisation and a few dense layers, with the running mean of w that truncation needs.
+    """z to w: normalization and dense layers. `w_mean` is the running mean of w, which truncation needs.
 
-    A class-conditional network sees the class's embedding beside z (StyleGAN2-ADA, arXiv 2006.06676, appendix F).
+    The input of a class-conditional network is z and an embedding of the class, as in the StyleGAN2-ADA code.
     """
 
     w_mean: Tensor
@@ -24,33 +24,43 @@ class Mapping(nn.Module):
         conditional = config.num_classes > 0
         self.num_classes = config.num_classes
         self.embed = EqualizedLinear(config.num_classes, config.w_dim) if conditional else None
+        # [n, z_dim + w_dim] => [n, w_dim] => ... => [n, w_dim]; the default of 0.01 for the multiplier is StyleGAN's
         inputs = config.z_dim + (config.w_dim if conditional else 0)
         self.layers = dense_layers(
             [inputs] + [config.w_dim] * config.num_mapping_layers, config.mapping_lr_multiplier
         )
+        # a moving average during training; published checkpoints name it `w_avg`
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
 
     # normal latents => style vectors
     def forward(self, z: Latents, classes: Classes | None = None) -> StyleVectors:
-        """Without `classes` every latent of a conditional network takes a class of its own, see `own_classes`."""
-        x = normalize(z)
+        """Return w [n, w_dim]. Without `classes` a conditional network derives them from the latents.
+
+        Raises:
+            ValueError: classes for a generator without classes, or a class out of range.
+        """
+        x = normalize(z)  # only the direction of z counts
         if self.embed is not None:
             if classes is None:
-                classes = own_classes(z, self.num_classes)
+                classes = classes_of_latents(z, self.num_classes)
+            # z and the class are both normalized, so neither dominates
             x = torch.cat([x, embedding(self.embed, classes, self.num_classes)], dim=1)
         elif classes is not None:
-            raise ValueError("classes were given, but this generator was trained without classes")
+            raise ValueError(
+                "expected no classes, because this generator is unconditional; leave them out"
+            )
+        # Every layer ends with the leaky ReLU, the last one too: the prior of inversion inverts it (`prior.py`).
         for layer in self.layers:
             x = activate(layer(x))
         return x
 
 
 class ClassMapping(nn.Module):
-    """Classes to the vectors that a conditional discriminator compares its images with."""
+    """Classes to the vectors with which a conditional discriminator multiplies its output."""
 
     def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
-        features = config.channels[0]
+        features = config.channels[0]  # as many as the discriminator's last hidden layer
         self.num_classes = config.num_classes
         self.embed = EqualizedLinear(config.num_classes, features)
         self.layers = dense_layers(
@@ -65,7 +75,7 @@ class ClassMapping(nn.Module):
 
 
 def dense_layers(widths: list[int], lr_multiplier: float) -> nn.ModuleList:
-    """One dense layer from each width to the next."""
+    """Return one dense layer from each width to the next."""
     return nn.ModuleList(
         EqualizedLinear(inputs, outputs, lr_multiplier=lr_multiplier)
         for inputs, outputs in pairwise(widths)
@@ -73,28 +83,28 @@ def dense_layers(widths: list[int], lr_multiplier: float) -> nn.ModuleList:
 
 
 def normalize(x: Tensor) -> Tensor:
-    """Bring every row to a mean square of one (arXiv 1710.10196, section 4.2)."""
+    """Scale every row [n, features] to a mean square of 1 (arXiv 1710.10196, section 4.2)."""
     return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-8)
 
 
 def embedding(embed: EqualizedLinear, classes: Classes, num_classes: int) -> Tensor:
-    """The normalised embedding of each class index.
+    """Return the normalized embedding of each class, [n] => [n, features].
 
     Raises:
-        ValueError: a class is not among 0 .. num_classes - 1.
+        ValueError: a class is not in 0 .. num_classes - 1.
     """
     if int(classes.min()) < 0 or int(classes.max()) >= num_classes:
         raise ValueError(
-            f"classes run from 0 to {num_classes - 1}, got {classes.unique().tolist()[:10]}"
+            f"expected classes from 0 to {num_classes - 1}, got {classes.unique().tolist()[:10]}"
         )
+    # one-hot [n, num_classes] times weights: the row of the class, with the learning rate of other layers
     return normalize(embed(F.one_hot(classes.long(), num_classes).to(embed.weight.dtype)))
 
 
-def own_classes(z: Latents, num_classes: int) -> Classes:
-    """A class for every latent, evenly spread and a pure function of that latent alone.
-
-    The fraction of 1024 z_0 is as good as uniform, says nothing about z_0's size, and is exact in float32 on every
-    device, so a sample is the same whatever its batch.
-    """
+def classes_of_latents(z: Latents, num_classes: int) -> Classes:
+    """Return a class for every latent: uniform, and a pure function of that latent, so independent of its batch."""
+    # The fraction of 1024 z_0: z_0 spreads over thousands of intervals of length 1/1024, so its position inside one is
+    # uniform for all purposes and independent of the size of z_0. A product with a power of two is exact in float32,
+    # so every device computes the same class.
     fraction = (z[:, 0] * 1024.0).frac().abs()
     return (fraction * num_classes).long().clamp(max=num_classes - 1)

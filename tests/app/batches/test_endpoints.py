@@ -1,4 +1,4 @@
-"""Promises of `/v1/batches` over HTTP."""
+"""Batches over HTTP."""
 
 import hashlib
 import threading
@@ -19,7 +19,7 @@ FinishBatch = Callable[[str], BatchManifest]
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Small limits."""
+    """Return settings with small limits."""
     return settings.model_copy(
         update={"max_batch_samples": 1_000, "max_batch_shards": 500, "shard_size": 16}
     )
@@ -27,7 +27,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def batch_id(client: httpx2.Client, finished_fit_id: str) -> str:
-    """A queued batch of 40 samples in three shards."""
+    """Return a queued batch of 40 samples in three shards."""
     answer = client.post("/v1/batches", json={"fit": finished_fit_id, "n": 40, "seed": 1})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["id"])
@@ -36,29 +36,29 @@ def batch_id(client: httpx2.Client, finished_fit_id: str) -> str:
 def test_a_create_queues_the_first_shards(
     client: httpx2.Client, batch_id: str, queued: Callable[[str], list[str]]
 ) -> None:
-    """A batch is shard jobs from the start: two of its three wait in the queue."""
+    """Two of the three shards of a new batch are in the queue."""
     assert queued("generate") == [f"{batch_id}-00000{k}-1" for k in (0, 1)]
     assert client.get(f"/v1/batches/{batch_id}").json()["num_shards"] == 3
 
 
-def test_a_filter_begins_with_a_pilot(
+def test_a_batch_with_a_filter_starts_with_a_pilot(
     client: httpx2.Client, finished_fit_id: str, queued: Callable[[str], list[str]]
 ) -> None:
-    """A batch that drops the most uncertain first measures how uncertain samples are."""
+    """The pilot measures how uncertain the samples are, before the first shard."""
     body = {"fit": finished_fit_id, "n": 40, "filter": {"drop_share": 0.1}}
     batch = client.post("/v1/batches", json=body).json()
     assert queued("generate") == [f"{batch['id']}-pilot-1"]
 
 
 def test_a_batch_needs_a_fit_that_has_succeeded(client: httpx2.Client, fit_id: str) -> None:
-    """While the fit is queued the answer is 409 and says so."""
+    """The answer is 409 while the fit is queued, and says so."""
     answer = client.post("/v1/batches", json={"fit": fit_id, "n": 1})
     assert (answer.status_code, answer.json()["code"]) == (409, "fit_not_ready")
     assert "is queued" in answer.json()["detail"]
 
 
 def test_an_unknown_fit_is_refused(client: httpx2.Client) -> None:
-    """The error points at the field."""
+    """The error names the field."""
     answer = client.post("/v1/batches", json={"fit": new_id("fit"), "n": 1})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/fit")
 
@@ -79,7 +79,7 @@ def test_an_unknown_fit_is_refused(client: httpx2.Client) -> None:
 def test_values_out_of_range_are_refused(
     client: httpx2.Client, finished_fit_id: str, field: str, value: object
 ) -> None:
-    """A value that cannot be rendered is an error that points at it."""
+    """The error names the field."""
     body = {"fit": finished_fit_id, "n": 1} | {field: value}
     answer = client.post("/v1/batches", json=body)
     assert answer.status_code == 422
@@ -89,19 +89,19 @@ def test_values_out_of_range_are_refused(
 def test_a_batch_of_too_many_shards_is_refused(
     client: httpx2.Client, finished_fit_id: str, settings: Settings
 ) -> None:
-    """Tiny shards of a large batch would drown the store in listings; larger ones are asked for."""
+    """Each finished shard lists all others, so their number is limited. The error says how many there would be."""
     n = settings.max_batch_shards + 1
     body = {"fit": finished_fit_id, "n": n, "shard_size": 1}
     answer = client.post("/v1/batches", json=body)
     (flaw,) = answer.json()["errors"]
     assert (answer.status_code, flaw["pointer"]) == (422, "/shard_size")
-    assert f"{n} shards" in flaw["detail"]
+    assert f"got {n} " in flaw["detail"]
 
 
 def test_shards_can_be_read_by_their_links(
     client: httpx2.Client, batch_id: str, finish_batch: FinishBatch
 ) -> None:
-    """Each shard's link gives the bytes that its digest names."""
+    """The link of each shard returns bytes with its digest."""
     finish_batch(batch_id)
     listed = client.get(f"/v1/batches/{batch_id}/shards").json()
     assert (listed["num_samples"], len(listed["items"])) == (40, 3)
@@ -111,17 +111,17 @@ def test_shards_can_be_read_by_their_links(
         assert len(data) == shard["num_bytes"]
 
 
-def test_the_manifest_is_what_was_stored(
+def test_the_stored_manifest_can_be_read(
     client: httpx2.Client, batch_id: str, finish_batch: FinishBatch
 ) -> None:
-    """The manifest over HTTP is the stored one."""
+    """The answer equals the manifest in the store."""
     manifest = finish_batch(batch_id)
     answer = client.get(f"/v1/batches/{batch_id}/manifest")
     assert BatchManifest.model_validate(answer.json()) == manifest
 
 
-def test_there_are_no_shards_before_the_end(client: httpx2.Client, batch_id: str) -> None:
-    """A batch that is not done has no list of shards yet."""
+def test_an_unfinished_batch_has_no_list_of_shards(client: httpx2.Client, batch_id: str) -> None:
+    """The answer is 409."""
     answer = client.get(f"/v1/batches/{batch_id}/shards")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_rendered")
 
@@ -129,7 +129,7 @@ def test_there_are_no_shards_before_the_end(client: httpx2.Client, batch_id: str
 def test_the_metrics_show_what_a_filter_costs(
     client: httpx2.Client, batch_id: str, finish_batch: FinishBatch
 ) -> None:
-    """Each class has its share among the kept and among all candidates."""
+    """Each class has its share of the kept samples and of all candidates."""
     finish_batch(batch_id)
     metrics = client.get(f"/v1/batches/{batch_id}").json()["metrics"]
     hair = metrics["classes"][2]
@@ -140,26 +140,26 @@ def test_the_metrics_show_what_a_filter_costs(
 def test_a_create_may_wait_for_the_end(
     client: httpx2.Client, finished_fit_id: str, finish_batch: FinishBatch, store: Store
 ) -> None:
-    """With `Prefer: wait` a small batch comes back done, in one request, with 200."""
+    """With `Prefer: wait`, one request creates a small batch and returns it finished, with 200."""
     batches = keys.noun_prefix(DEFAULT_TENANT, "batches")
 
-    def finish_when_it_is_there() -> None:
+    def finish_first_batch() -> None:
         while not (ids := store.children(batches)):
             time.sleep(0.01)
         finish_batch(ids[0])
 
-    ender = threading.Thread(target=finish_when_it_is_there)
-    ender.start()
+    thread = threading.Thread(target=finish_first_batch)
+    thread.start()
     headers = {"Prefer": "wait=30"}
     answer = client.post("/v1/batches", json={"fit": finished_fit_id, "n": 1}, headers=headers)
-    ender.join()
+    thread.join()
     assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
 
 
-def test_a_batch_lives_as_a_fit_does(
+def test_a_batch_has_the_routes_of_a_job(
     client: httpx2.Client, batch_id: str, finish_batch: FinishBatch
 ) -> None:
-    """A batch is listed, cancelled, followed and deleted at its own addresses."""
+    """It can be listed, cancelled, followed and deleted."""
     path = f"/v1/batches/{batch_id}"
     assert client.post(f"{path}/cancel").json()["status"] == "cancelling"
     finish_batch(batch_id)

@@ -127,16 +127,16 @@ def test_an_export_is_read_by_its_link(
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
-    [("pascal", "'coco', 'folder'"), ("yolo-pose", "needs labels of keypoints")],
+    ("name", "message"),
+    [("pascal", "'coco', 'folder'"), ("yolo-pose", "needs labels for keypoints")],
 )
 def test_an_unknown_or_unsuitable_format_is_refused(
-    client: httpx2.Client, batch_id: str, name: str, said: str
+    client: httpx2.Client, batch_id: str, name: str, message: str
 ) -> None:
     """The message lists the alternatives."""
     answer = client.get(f"/v1/batches/{batch_id}/export?format={name}")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert said in answer.json()["errors"][0]["detail"]
+    assert message in answer.json()["errors"][0]["detail"]
 
 
 def test_instances_are_another_export(

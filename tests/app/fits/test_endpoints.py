@@ -1,4 +1,4 @@
-"""Promises of `/v1/fits` over HTTP."""
+"""Fits over HTTP."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from tests.app.uploading import CLASSES, as_form, pairs
 def test_a_create_is_accepted_and_queued(
     client: httpx2.Client, labelset_id: str, queued: Callable[[str], list[str]]
 ) -> None:
-    """A create is answered at once, says where the job is, and puts exactly one call into the queue."""
+    """The answer has the address of the job, and exactly one call is in the queue."""
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": labelset_id})
     job = answer.json()
     assert (answer.status_code, job["status"]) == (202, "queued")
@@ -28,10 +28,10 @@ def test_a_create_is_accepted_and_queued(
     assert queued("fit") == [f"{job['id']}-1"]
 
 
-def test_the_request_is_frozen_with_everything_resolved(
+def test_the_stored_request_is_resolved(
     client: httpx2.Client, fit_id: str, store: Store, generator: StoredGenerator
 ) -> None:
-    """What is stored pins generator, inverter and labelset by digest, and every option by number."""
+    """It pins generator, inverter and labelset by digest, and has every option as a number."""
     request = records.read_request(store, JobRef(tenant=DEFAULT_TENANT, id=fit_id), FitRequest)
     assert request is not None
     assert request.generator.digest == generator.digest
@@ -41,23 +41,23 @@ def test_the_request_is_frozen_with_everything_resolved(
 
 
 def store_kinds(store: Store, labelset_id: str, **kinds: object) -> str:
-    """A labelset like another, whose images have keypoints and depth too; `kinds` changes the schema."""
+    """Store a copy of a labelset with keypoints and depth. `kinds` changes the schema. Returns its id."""
     manifest = records.read(
         store, keys.manifest(DEFAULT_TENANT, "labelsets", labelset_id), LabelsetManifest
     )
     assert manifest is not None
-    said = {
+    schema = {
         "classes": CLASSES,
         "keypoints": {"names": ["nose"]},
         "depth": {"unit": "m", "scale": 0.001},
     }
-    own = {"keypoints": manifest.entries[0].image, "depth": manifest.entries[0].image}
+    fields = {"keypoints": manifest.entries[0].image, "depth": manifest.entries[0].image}
     other = manifest.model_copy(
         update={
             "id": new_id("labelset"),
-            "labels": LabelSchema.model_validate(said | kinds),
+            "labels": LabelSchema.model_validate(schema | kinds),
             "entries": tuple(
-                entry.model_copy(update=own | {"visibility": (2,)}) for entry in manifest.entries
+                entry.model_copy(update=fields | {"visibility": (2,)}) for entry in manifest.entries
             ),
         }
     )
@@ -72,10 +72,10 @@ def store_kinds(store: Store, labelset_id: str, **kinds: object) -> str:
         ({"tasks": ["depth", "keypoints"]}, ["keypoints", "depth"]),
     ],
 )
-def test_the_tasks_are_all_that_is_labelled_or_those_asked_for(
+def test_the_tasks_are_those_with_labels_or_the_requested_ones(
     client: httpx2.Client, store: Store, labelset_id: str, options: object, tasks: list[str]
 ) -> None:
-    """They are frozen in the request, with the meaning of their labels alone."""
+    """The stored request has the schema of these tasks only."""
     labelset = store_kinds(store, labelset_id)
     body = {"generator": "tiny-32", "labelset": labelset, "options": options}
     shown = client.post("/v1/fits", json=body).json()
@@ -94,7 +94,7 @@ def test_a_task_without_labels_is_refused(client: httpx2.Client, labelset_id: st
 
 
 @pytest.mark.parametrize(
-    ("kinds", "said"),
+    ("kinds", "message"),
     [
         ({"keypoints": {"names": ["chin"]}}, "Its keypoints are chin"),
         ({"depth": {"unit": "mm", "scale": 1}}, "Its units of depth are mm"),
@@ -102,47 +102,47 @@ def test_a_task_without_labels_is_refused(client: httpx2.Client, labelset_id: st
     ],
 )
 def test_validation_labels_mean_the_same(
-    client: httpx2.Client, store: Store, labelset_id: str, kinds: dict[str, object], said: str
+    client: httpx2.Client, store: Store, labelset_id: str, kinds: dict[str, object], message: str
 ) -> None:
-    """Other names or another unit would be scored wrongly in silence."""
+    """Other names or another unit are refused, because the scores would be wrong."""
     body = {
         "generator": "tiny-32",
         "labelset": store_kinds(store, labelset_id),
         "validation_labelset": store_kinds(store, labelset_id, **kinds),
     }
     (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
-    assert (flaw["pointer"], said in flaw["detail"]) == ("/validation_labelset", True)
+    assert (flaw["pointer"], message in flaw["detail"]) == ("/validation_labelset", True)
 
 
-def test_validation_labels_are_of_one_task_at_least(
+def test_validation_labels_are_for_at_least_one_task(
     client: httpx2.Client, store: Store, labelset_id: str
 ) -> None:
-    """A labelset of depth alone cannot judge a fit of masks; one that has masks beside it can."""
+    """A labelset with only depth cannot score a fit of masks; one with masks and depth can."""
     depth = store_kinds(store, labelset_id, classes=[], keypoints=None)
     body = {"generator": "tiny-32", "labelset": labelset_id, "validation_labelset": depth}
     (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
-    assert "It has labels for depth; the fit learns segmentation" in flaw["detail"]
-    more = body | {"validation_labelset": store_kinds(store, labelset_id)}
-    assert client.post("/v1/fits", json=more).status_code == 202
+    assert "It has labels for depth, but the fit learns segmentation" in flaw["detail"]
+    both = body | {"validation_labelset": store_kinds(store, labelset_id)}
+    assert client.post("/v1/fits", json=both).status_code == 202
 
 
-def test_a_queued_fit_knows_its_place(client: httpx2.Client, fit_id: str) -> None:
-    """A job that waits says how many are before it."""
+def test_a_queued_fit_has_a_queue_position(client: httpx2.Client, fit_id: str) -> None:
+    """It is the number of jobs ahead."""
     assert client.get(f"/v1/fits/{fit_id}").json()["queue_position"] == 0
 
 
-def test_a_finished_fit_shows_its_worth(client: httpx2.Client, finished_fit_id: str) -> None:
-    """A fit that has succeeded has metrics, a digest and a sheet that can be read."""
+def test_a_finished_fit_has_metrics_and_a_sheet(
+    client: httpx2.Client, finished_fit_id: str
+) -> None:
+    """The sheet can be read by its link."""
     fit = client.get(f"/v1/fits/{finished_fit_id}").json()
     assert fit["status"] == "succeeded"
     assert fit["metrics"]["images"][0]["psnr_db"] == 30.0
     assert client.get(fit["sheet"]["url"]).content == b"a picture"
 
 
-def test_an_unknown_generator_is_refused_with_what_there_is(
-    client: httpx2.Client, labelset_id: str
-) -> None:
-    """The error points at the field and lists the generators."""
+def test_an_unknown_generator_is_refused(client: httpx2.Client, labelset_id: str) -> None:
+    """The error names the field and lists the generators."""
     answer = client.post("/v1/fits", json={"generator": "nope", "labelset": labelset_id})
     (flaw,) = answer.json()["errors"]
     assert (answer.status_code, flaw["pointer"]) == (422, "/generator")
@@ -150,7 +150,7 @@ def test_an_unknown_generator_is_refused_with_what_there_is(
 
 
 def test_an_unknown_labelset_is_refused(client: httpx2.Client) -> None:
-    """The error points at the field."""
+    """The error names the field."""
     body = {"generator": "tiny-32", "labelset": new_id("labelset")}
     answer = client.post("/v1/fits", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/labelset")
@@ -160,14 +160,14 @@ def test_an_unknown_labelset_is_refused(client: httpx2.Client) -> None:
 def test_an_unknown_inverter_is_refused(
     client: httpx2.Client, labelset_id: str, inverter: str | int
 ) -> None:
-    """What no inverter is called is an error that points at it, not silently another inverter."""
+    """The error names the field; no other inverter is used instead."""
     body = {"generator": "tiny-32", "labelset": labelset_id, "inverter": inverter}
     answer = client.post("/v1/fits", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/inverter")
 
 
-def test_images_of_another_shape_are_refused(client: httpx2.Client) -> None:
-    """An image whose aspect ratio is not the generator's is named, with what to do."""
+def test_images_with_another_aspect_ratio_are_refused(client: httpx2.Client) -> None:
+    """The error names the image and says what to do."""
     upload = client.post("/v1/labelsets", files=as_form(pairs(1, size=(32, 24)))).json()
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": upload["id"]})
     (flaw,) = answer.json()["errors"]
@@ -176,8 +176,8 @@ def test_images_of_another_shape_are_refused(client: httpx2.Client) -> None:
     assert "Crop" in flaw["detail"]
 
 
-def test_larger_images_of_the_same_shape_are_taken(client: httpx2.Client) -> None:
-    """Only the aspect ratio counts: images are resized to the generator's size."""
+def test_larger_images_with_the_same_aspect_ratio_are_accepted(client: httpx2.Client) -> None:
+    """Images are resized to the generator's size, so only the aspect ratio counts."""
     upload = client.post("/v1/labelsets", files=as_form(pairs(1, size=(100, 100)))).json()
     answer = client.post("/v1/fits", json={"generator": "tiny-32", "labelset": upload["id"]})
     assert answer.status_code == 202
@@ -186,7 +186,7 @@ def test_larger_images_of_the_same_shape_are_taken(client: httpx2.Client) -> Non
 def test_a_validation_labelset_has_the_same_classes(
     client: httpx2.Client, labelset_id: str
 ) -> None:
-    """Held-out images whose classes differ cannot be scored, so they are refused."""
+    """Images with other classes cannot be scored, so they are refused."""
     files = pairs(1) | {"labelset.json": b'{"classes": ["background", "skin", "hat"]}'}
     other = client.post("/v1/labelsets", files=as_form(files)).json()["id"]
     body = {"generator": "tiny-32", "labelset": labelset_id, "validation_labelset": other}
@@ -206,20 +206,20 @@ def test_a_validation_labelset_has_the_same_classes(
 def test_options_out_of_range_are_refused(
     client: httpx2.Client, labelset_id: str, options: dict[str, object]
 ) -> None:
-    """A bad or misspelt option is an error that points at it, before anything is queued."""
+    """The error names the invalid or misspelt option."""
     body = {"generator": "tiny-32", "labelset": labelset_id, "options": options}
     answer = client.post("/v1/fits", json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"].startswith("/options/")
 
 
-def test_a_refused_fit_leaves_nothing(client: httpx2.Client, store: Store) -> None:
-    """After a refusal there is no fit, not even half of one."""
+def test_a_refused_fit_stores_nothing(client: httpx2.Client, store: Store) -> None:
+    """The store has no object of a fit."""
     client.post("/v1/fits", json={"generator": "nope", "labelset": new_id("labelset")})
     assert list(store.list(keys.noun_prefix(DEFAULT_TENANT, "fits"))) == []
 
 
 def test_an_unknown_fit_is_not_found(client: httpx2.Client) -> None:
-    """An id that nobody has is 404, and one that is no id is 422."""
+    """An unknown id is 404, and text that is not an id is 422."""
     assert client.get(f"/v1/fits/{new_id('fit')}").status_code == 404
     assert client.get("/v1/fits/nonsense").status_code == 422

@@ -1,4 +1,4 @@
-"""Promises of `/v1/generators`: taking checkpoints in, showing generators, deleting them."""
+"""Generators over HTTP: import checkpoints, get, list and delete generators."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,34 +24,34 @@ FORM = {"name": "faces", "license": "CC BY-NC 4.0"}
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Limits small enough to pass."""
+    """Return settings with small limits."""
     return settings.model_copy(update={"max_checkpoint_bytes": 100, "max_json_bytes": 1_000})
 
 
 @pytest.fixture
 def imported(client: httpx2.Client) -> JobRef:
-    """A generator whose import waits for a worker."""
+    """Return a generator whose import is queued."""
     answer = client.post("/v1/generators", files=FILE, data=FORM)
     assert answer.status_code == 202, answer.text
     return JobRef(tenant=DEFAULT_TENANT, id=answer.json()["id"])
 
 
 @pytest.fixture
-def end(
+def finish(
     store: Store, ledger: Ledger, generator: StoredGenerator
 ) -> Callable[[JobRef], StoredGenerator]:
-    """Ends an import well, as a worker would."""
+    """Return a function that finishes an import as a worker does."""
 
     def finish(ref: JobRef) -> StoredGenerator:
         store.put("tenants/default/sheet", b"a picture")
         sheet = Artefact(key="tenants/default/sheet", sha256=sha256_of(b"a picture"), num_bytes=9)
-        own = {"id": ref.id, "sheet": sheet, "warnings": ("its mean w was measured",)}
-        made = generator.model_copy(update=own)
-        outcome = GeneratorManifest(
-            status=JobStatus.SUCCEEDED, started_at=now(), finished_at=now(), generator=made
+        fields = {"id": ref.id, "sheet": sheet, "warnings": ("its mean w was measured",)}
+        stored = generator.model_copy(update=fields)
+        manifest = GeneratorManifest(
+            status=JobStatus.SUCCEEDED, started_at=now(), finished_at=now(), generator=stored
         )
-        records.finish(store, ledger, ref, outcome)
-        return made
+        records.finish(store, ledger, ref, manifest)
+        return stored
 
     return finish
 
@@ -59,7 +59,7 @@ def end(
 def test_a_generator_shows_its_size_and_inverters(
     client: httpx2.Client, generator: StoredGenerator
 ) -> None:
-    """Whoever makes a fit can see what images it needs and which inverter it would start from."""
+    """The size is that of a fit's images; the first inverter is the default of a fit."""
     shown = client.get("/v1/generators/tiny-32").json()
     assert (shown["height_px"], shown["width_px"], shown["num_ws"]) == (32, 32, 8)
     assert (shown["digest"], shown["status"]) == (generator.digest, "succeeded")
@@ -67,16 +67,16 @@ def test_a_generator_shows_its_size_and_inverters(
 
 
 def test_an_unknown_generator_is_not_found(client: httpx2.Client) -> None:
-    """The answer says where to look."""
+    """The message names the route that lists generators."""
     answer = client.get("/v1/generators/nope")
     assert answer.status_code == 404
     assert "/v1/generators" in answer.json()["detail"]
 
 
-def test_a_checkpoint_is_taken_in_and_queued(
+def test_a_checkpoint_is_stored_and_its_import_queued(
     client: httpx2.Client, imported: JobRef, store: Store, queued: Callable[[str], list[str]]
 ) -> None:
-    """The file lies in the store, pinned by its digest, and one import of it is queued on the CPUs."""
+    """The request pins the stored file by digest. One import is in the queue for CPUs."""
     request = records.read_request(store, imported, GeneratorRequest)
     assert request is not None
     assert request.original is not None
@@ -90,7 +90,7 @@ def test_a_checkpoint_is_taken_in_and_queued(
 
 @pytest.mark.parametrize("spelling", ["license", "licence"])
 def test_both_spellings_of_license_are_accepted(client: httpx2.Client, spelling: str) -> None:
-    """`licence` of version 0.1 is read, and returned as `license`."""
+    """`licence`, as in version 0.1, is accepted and returned as `license`."""
     form = {"name": "faces", spelling: "MIT"}
     answer = client.post("/v1/generators", files=FILE, data=form)
     assert answer.status_code == 202, answer.text
@@ -98,10 +98,10 @@ def test_both_spellings_of_license_are_accepted(client: httpx2.Client, spelling:
     assert "licence" not in answer.json()
 
 
-def test_the_same_upload_again_is_the_same_generator(
+def test_the_same_key_creates_one_generator(
     client: httpx2.Client, queued: Callable[[str], list[str]]
 ) -> None:
-    """A client that repeats itself after a lost answer makes one generator; another file is refused."""
+    """A create whose response was lost can be repeated; the same key with another file is refused."""
     key = {"Idempotency-Key": "once"}
     first, second = (
         client.post("/v1/generators", files=FILE, data=FORM, headers=key) for _ in range(2)
@@ -114,12 +114,12 @@ def test_the_same_upload_again_is_the_same_generator(
 
 
 @pytest.mark.parametrize(
-    ("content", "status", "said"),
+    ("content", "status", "message"),
     [
         ({"data": FORM, "files": {"other": b"x"}}, 422, "file=@"),
         ({"data": {"name": ""}, "files": FILE}, 422, "/name"),
         ({"data": {"name": "a", "color": "b"}, "files": FILE}, 422, "/color"),
-        ({"data": FORM, "files": {"file": ("x.pkl", b"")}}, 422, "The file is empty"),
+        ({"data": FORM, "files": {"file": ("x.pkl", b"")}}, 422, "an empty file"),
         ({"data": FORM, "files": {"file": ("x.pkl", b"x" * 101)}}, 413, "at most 100"),
         ({"json": {"name": "faces"}}, 422, "/upload"),
         ({"json": {"name": "x" * 2_000}}, 413, "1000 bytes"),
@@ -127,19 +127,19 @@ def test_the_same_upload_again_is_the_same_generator(
         ({"content": DATA}, 422, "curl -F file=@"),
     ],
 )
-def test_a_bad_request_is_told_its_mend(
-    client: httpx2.Client, store: Store, content: dict[str, Any], status: int, said: str
+def test_an_invalid_request_is_refused(
+    client: httpx2.Client, store: Store, content: dict[str, Any], status: int, message: str
 ) -> None:
-    """Each refusal says what to send, and nothing is stored."""
+    """The error says what to send, and nothing is stored."""
     before = list(store.list("tenants"))
     answer = client.post("/v1/generators", **content)
     assert answer.status_code == status, answer.text
-    assert said in answer.text
+    assert message in answer.text
     assert list(store.list("tenants")) == before
 
 
 def test_an_upload_must_be_complete(client: httpx2.Client) -> None:
-    """What was announced and not sent cannot be imported; what was never announced neither."""
+    """Neither an incomplete nor an unknown upload can be imported."""
     announced = client.post("/v1/uploads", json={"num_bytes": 9, "sha256": "0" * 64}).json()
     answer = client.post("/v1/generators", json={"name": "a", "upload": announced["id"]})
     assert (answer.status_code, answer.json()["code"]) == (409, "upload_incomplete")
@@ -148,8 +148,8 @@ def test_an_upload_must_be_complete(client: httpx2.Client) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/upload")
 
 
-def test_more_than_was_announced_is_not_imported(client: httpx2.Client, store: Store) -> None:
-    """A store that signs takes whatever is sent; the size is checked before anything is queued."""
+def test_an_upload_that_is_too_large_is_not_imported(client: httpx2.Client, store: Store) -> None:
+    """A store that signs links accepts any size. The app checks it before it queues the import."""
     announced = client.post("/v1/uploads", json={"num_bytes": 9, "sha256": "0" * 64}).json()
     key = keys.upload_content(DEFAULT_TENANT, announced["id"])
     store.put(key, b"ten bytes!")
@@ -159,39 +159,39 @@ def test_more_than_was_announced_is_not_imported(client: httpx2.Client, store: S
 
 
 def test_an_imported_generator_shows_its_sheet(
-    client: httpx2.Client, imported: JobRef, end: Callable[[JobRef], StoredGenerator]
+    client: httpx2.Client, imported: JobRef, finish: Callable[[JobRef], StoredGenerator]
 ) -> None:
-    """Once it is there, so are its network, its warnings and a picture of what it makes."""
-    made = end(imported)
+    """It also has its network and its warnings."""
+    stored = finish(imported)
     shown = client.get(f"/v1/generators/{imported.id}").json()
-    assert (shown["status"], shown["digest"]) == ("succeeded", made.digest)
+    assert (shown["status"], shown["digest"]) == ("succeeded", stored.digest)
     assert shown["warnings"] == ["its mean w was measured"]
     assert shown["has_discriminator"] is False
     assert client.get(shown["sheet"]["url"]).content == b"a picture"
     listed = client.get("/v1/generators").json()["items"]
-    assert [one["id"] for one in listed] == ["tiny-32", imported.id]
+    assert [item["id"] for item in listed] == ["tiny-32", imported.id]
 
 
-def test_a_generator_is_fitted_once_it_is_there(
+def test_a_fit_needs_an_imported_generator(
     client: httpx2.Client,
     imported: JobRef,
     labelset_id: str,
-    end: Callable[[JobRef], StoredGenerator],
+    finish: Callable[[JobRef], StoredGenerator],
 ) -> None:
-    """Before that a fit is refused, and the answer says where to look; after it the id is as good as a name."""
+    """A fit is refused before the import has succeeded; the error has the address of the import."""
     body = {"generator": imported.id, "labelset": labelset_id}
     answer = client.post("/v1/fits", json=body)
     assert (answer.status_code, answer.json()["code"]) == (409, "generator_not_ready")
     assert f"/v1/generators/{imported.id}" in answer.json()["detail"]
-    end(imported)
+    finish(imported)
     fit = client.post("/v1/fits", json=body)
     assert (fit.status_code, fit.json()["inverter_digest"]) == (202, None)
 
 
-def test_a_refused_checkpoint_says_why(
+def test_a_refused_checkpoint_has_an_error(
     client: httpx2.Client, imported: JobRef, store: Store, ledger: Ledger
 ) -> None:
-    """The import has failed for good, in the reader's own words."""
+    """The import has failed with the error of the reader, and cannot be retried."""
     error = JobError(code=InvalidCheckpoint.code, detail="This is StyleGAN3.")
     ended = records.ended_without_result(GeneratorManifest, JobStatus.FAILED, None, error)
     records.finish(store, ledger, imported, ended)
@@ -201,8 +201,8 @@ def test_a_refused_checkpoint_says_why(
     assert client.get("/v1/generators?status=failed").json()["items"][0]["id"] == imported.id
 
 
-def test_an_import_is_cancelled_like_any_job(client: httpx2.Client, imported: JobRef) -> None:
-    """It is stopping until a worker ends it, and tells so in its events."""
+def test_an_import_can_be_cancelled(client: httpx2.Client, imported: JobRef) -> None:
+    """It is cancelling until a worker ends it; the events say so."""
     answer = client.post(f"/v1/generators/{imported.id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (202, "cancelling")
     events = client.get(f"/v1/generators/{imported.id}/events").json()["items"]
@@ -213,15 +213,15 @@ def test_a_deleted_generator_is_gone(
     client: httpx2.Client,
     imported: JobRef,
     store: Store,
-    end: Callable[[JobRef], StoredGenerator],
+    finish: Callable[[JobRef], StoredGenerator],
 ) -> None:
-    """Its tombstone is all that is left; one that comes with the service stays."""
+    """Only its tombstone remains. A built-in generator cannot be deleted."""
     path = f"/v1/generators/{imported.id}"
     assert client.delete(path).json()["code"] == "job_not_finished"
-    end(imported)
+    finish(imported)
     assert [client.delete(path).status_code for _ in range(2)] == [204, 204]
     assert client.get(path).status_code == 410
-    left = [found.key for found in store.list(keys.job_prefix(imported))]
-    assert left == [keys.job_tombstone(imported)]
+    remaining = [info.key for info in store.list(keys.job_prefix(imported))]
+    assert remaining == [keys.job_tombstone(imported)]
     answer = client.delete("/v1/generators/tiny-32")
     assert (answer.status_code, answer.json()["code"]) == (409, "built_in")

@@ -22,6 +22,6 @@ def test_without_workers_it_is_degraded(client: httpx2.Client) -> None:
 def test_with_a_worker_on_each_queue_it_is_ready(client: httpx2.Client, ledger: Ledger) -> None:
     """One live worker on every queue makes the service ready."""
     for queue in QUEUE_NAMES:
-        ledger.beat(beat(queue))
+        ledger.record_heartbeat(beat(queue))
     answer = client.get("/readyz").json()
     assert (answer["status"], answer["workers"]) == ("ready", {"cpu": 1, "fit": 1, "generate": 1})

@@ -47,7 +47,7 @@ def test_a_filter_applies_to_every_page(
 ) -> None:
     """A list filtered by status has only fits of that status, on every page."""
     for fit_id in fit_ids[::2]:
-        ledger.started(JobRef(tenant=DEFAULT_TENANT, id=fit_id), 1)
+        ledger.record_start(JobRef(tenant=DEFAULT_TENANT, id=fit_id), 1)
     pages = walk(client, status="running", limit=1)
     assert [len(page) for page in pages] == [1, 1, 1]
     assert set(chain(*pages)) == set(fit_ids[::2])

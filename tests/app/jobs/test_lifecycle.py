@@ -1,4 +1,4 @@
-"""Promises of a job's life over HTTP: reading, waiting, cancelling, deleting. Shown on fits; batches share the code."""
+"""A job over HTTP: get, wait, cancel, delete. Shown on fits; all kinds share the code."""
 
 import threading
 from collections.abc import Callable
@@ -20,66 +20,64 @@ Finish = Callable[[str], None]
 
 @pytest.fixture
 def ref(fit_id: str) -> JobRef:
-    """The queued fit."""
+    """Return a queued fit."""
     return JobRef(tenant=DEFAULT_TENANT, id=fit_id)
 
 
-def test_a_running_job_shows_how_far_it_is(
+def test_a_running_job_shows_its_progress(
     client: httpx2.Client, ref: JobRef, ledger: Ledger
 ) -> None:
-    """What the worker reports is in the answer."""
-    ledger.started(ref, 1)
-    ledger.progress(ref, Progress(stage="inversion", done=3, total=9))
+    """The answer has the progress that the worker reported."""
+    ledger.record_start(ref, 1)
+    ledger.report_progress(ref, Progress(stage="inversion", done=3, total=9))
     job = client.get(f"/v1/fits/{ref.id}").json()
     assert (job["status"], job["attempt"], job["progress"]["done"]) == ("running", 1, 3)
 
 
 def test_an_unchanged_job_is_not_sent_again(client: httpx2.Client, ref: JobRef) -> None:
-    """With the tag of the last answer, the next one is 304 until something changes."""
+    """With the `ETag` of the last answer, the next one is 304 until the job changes."""
     first = client.get(f"/v1/fits/{ref.id}")
-    tagged = {"If-None-Match": first.headers["ETag"]}
-    assert client.get(f"/v1/fits/{ref.id}", headers=tagged).status_code == 304
+    headers = {"If-None-Match": first.headers["ETag"]}
+    assert client.get(f"/v1/fits/{ref.id}", headers=headers).status_code == 304
     client.post(f"/v1/fits/{ref.id}/cancel")
-    assert client.get(f"/v1/fits/{ref.id}", headers=tagged).status_code == 200
+    assert client.get(f"/v1/fits/{ref.id}", headers=headers).status_code == 200
 
 
-def test_waiting_ends_with_the_job(
+def test_a_wait_ends_with_the_job(
     client: httpx2.Client, ref: JobRef, ledger: Ledger, finish_fit: Finish
 ) -> None:
-    """`Prefer: wait` answers as soon as the job has ended, long before its time is over."""
-    ledger.started(ref, 1)
-    ender = threading.Timer(0.3, finish_fit, [ref.id])
-    ender.start()
+    """`Prefer: wait` answers as soon as the job has ended, long before its limit."""
+    ledger.record_start(ref, 1)
+    timer = threading.Timer(0.3, finish_fit, [ref.id])
+    timer.start()
     answer = client.get(f"/v1/fits/{ref.id}", headers={"Prefer": "wait=50"})
-    ender.join()
+    timer.join()
     assert answer.json()["status"] == "succeeded"
     assert answer.headers["Preference-Applied"] == "wait=50"
     assert answer.elapsed.total_seconds() < 10
 
 
-def test_waiting_has_an_end(client: httpx2.Client, ref: JobRef) -> None:
-    """When its time is over, the answer is the job as it stands."""
+def test_a_wait_is_limited(client: httpx2.Client, ref: JobRef) -> None:
+    """At the limit, the answer is the current state of the job."""
     answer = client.get(f"/v1/fits/{ref.id}", headers={"Prefer": "respond-async, wait=1"})
     assert answer.json()["status"] == "queued"
 
 
 @pytest.mark.parametrize("wait", ["wait=9999", "Wait=61", "wait=" + "9" * 5_000])
-def test_nobody_waits_longer_than_a_minute(
-    client: httpx2.Client, finished_fit_id: str, wait: str
-) -> None:
-    """A longer wait is cut, and the answer says to what."""
+def test_a_wait_is_at_most_a_minute(client: httpx2.Client, finished_fit_id: str, wait: str) -> None:
+    """A longer wait is reduced, and the answer says to which value."""
     answer = client.get(f"/v1/fits/{finished_fit_id}", headers={"Prefer": wait})
     assert answer.headers["Preference-Applied"] == "wait=60"
 
 
-def test_a_cancel_that_meets_the_end_is_too_late(
+def test_a_job_that_ends_during_its_cancel_is_not_cancelled(
     client: httpx2.Client,
     served: tuple[FastAPI, httpx2.Client],
     ref: JobRef,
     store: Store,
     finish_fit: Finish,
 ) -> None:
-    """The job ends while its cancel is being written: the end is what is answered, and the last event."""
+    """The job ends while its cancellation is written: the answer and the last event are those of the end."""
 
     class EndingStore(Store):
         def create(self, key: str, data: bytes) -> bool:
@@ -98,47 +96,47 @@ def test_a_cancel_that_meets_the_end_is_too_late(
 def test_a_cancelled_job_is_cancelling_until_a_worker_ends_it(
     client: httpx2.Client, ref: JobRef, store: Store
 ) -> None:
-    """A cancel is a fact in the store, and asking twice changes nothing."""
+    """The cancellation is in the store, and a second one changes nothing."""
     for _ in range(2):
         answer = client.post(f"/v1/fits/{ref.id}/cancel")
         assert (answer.status_code, answer.json()["status"]) == (202, "cancelling")
     assert records.is_cancelled(store, ref)
 
 
-def test_cancelling_what_has_ended_changes_nothing(
-    client: httpx2.Client, finished_fit_id: str
-) -> None:
-    """The answer is 200 and the job as it ended."""
+def test_a_job_that_has_ended_is_not_cancelled(client: httpx2.Client, finished_fit_id: str) -> None:
+    """The answer is 200 with the unchanged job."""
     answer = client.post(f"/v1/fits/{finished_fit_id}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
 
 
-def test_a_job_that_runs_cannot_be_deleted(client: httpx2.Client, ref: JobRef) -> None:
-    """Deleting needs an end; the answer says how to get there."""
+def test_a_running_job_cannot_be_deleted(client: httpx2.Client, ref: JobRef) -> None:
+    """The answer is 409."""
     answer = client.delete(f"/v1/fits/{ref.id}")
     assert (answer.status_code, answer.json()["code"]) == (409, "job_not_finished")
 
 
-def test_what_is_deleted_is_gone(client: httpx2.Client, finished_fit_id: str, store: Store) -> None:
-    """After a delete only the tombstone is left, the job is 410, and deleting again is no error."""
+def test_a_deleted_job_is_gone(client: httpx2.Client, finished_fit_id: str, store: Store) -> None:
+    """Only the tombstone remains, the job is 410, and a second delete is no error."""
     path = f"/v1/fits/{finished_fit_id}"
     assert [client.delete(path).status_code for _ in range(2)] == [204, 204]
     assert client.get(path).status_code == 410
     assert client.get("/v1/fits").json()["items"] == []
     ref = JobRef(tenant=DEFAULT_TENANT, id=finished_fit_id)
-    left = [found.key for found in store.list(keys.job_prefix(ref))]
-    assert left == [keys.job_tombstone(ref)]
+    remaining = [info.key for info in store.list(keys.job_prefix(ref))]
+    assert remaining == [keys.job_tombstone(ref)]
 
 
 def test_a_job_outlives_redis(client: httpx2.Client, finished_fit_id: str, ledger: Ledger) -> None:
-    """With Redis wiped, the job is still there, and so is the list."""
+    """An empty Redis loses neither the job nor the list."""
     ledger.redis.flushall()
     assert client.get(f"/v1/fits/{finished_fit_id}").json()["status"] == "succeeded"
     assert [fit["id"] for fit in client.get("/v1/fits").json()["items"]] == [finished_fit_id]
 
 
-def test_settings_reach_the_links(client: httpx2.Client, settings: Settings, ref: JobRef) -> None:
-    """Every link of an answer leads back to where it came from."""
+def test_the_links_of_an_answer_work(
+    client: httpx2.Client, settings: Settings, ref: JobRef
+) -> None:
+    """They lead to the job and to its events."""
     links = client.get(f"/v1/fits/{ref.id}").json()["links"]
     assert client.get(links["self"]).status_code == 200
     assert client.get(links["events"]).status_code == 200

@@ -23,7 +23,7 @@ Render = Callable[[str, int], ShardRecord]
 
 @pytest.fixture
 def stream_id(client: httpx2.Client, finished_fit_id: str) -> str:
-    """A stream with four samples in a shard."""
+    """Return a stream with four samples per shard."""
     body = {"fit": finished_fit_id, "seed": 7, "shard_size": 4}
     answer = client.post("/v1/streams", json=body)
     assert answer.status_code == 201, answer.text
@@ -74,9 +74,8 @@ def tar_of(indices: range) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for index in indices:
-            data = (
-                f'{{"index": {index}}}'.encode() * 400
-            )  # several tar blocks, the last one not full
+            # Several tar blocks, the last one not full.
+            data = f'{{"index": {index}}}'.encode() * 400
             header = tarfile.TarInfo(f"{index:09d}.json")
             header.size = len(data)
             tar.addfile(header, io.BytesIO(data))

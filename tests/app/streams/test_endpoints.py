@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from contracts.errors.jobs import AcceptanceTooLow
-from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.ids import DEFAULT_TENANT, RqId, new_id
 from contracts.jobs import JobError
 from contracts.kinds import RETENTION
 from contracts.streams import StreamRef, StreamShardRef
@@ -31,13 +31,14 @@ def item(stream_id: str, index: int) -> Item:
 
 def indices(queued: list[str]) -> list[int]:
     """Return the shards in a queue, in its order."""
-    return [int(rq_id.split("-")[1]) for rq_id in queued]
+    parsed = [RqId.parse(rq_id) for rq_id in queued]
+    return [rq_id.shard for rq_id in parsed if rq_id is not None and rq_id.shard is not None]
 
 
-def until(is_so: Callable[[], bool]) -> None:
+def until(holds: Callable[[], bool]) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + 30
-    while not is_so():
+    while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -154,7 +155,7 @@ def test_requested_shards_are_queued_first_and_the_next_ones_last(
         assert indices(queued("generate")) == order
 
 
-def test_the_window_moves_on_with_the_reader(
+def test_the_window_follows_the_reader(
     client: httpx2.Client, stream_id: str, queued: Queued, render: Render
 ) -> None:
     """A rendered shard is read from the store, and one more shard is queued."""
@@ -162,14 +163,8 @@ def test_the_window_moves_on_with_the_reader(
     for shard in (0, 1):
         render(stream_id, shard)
     client.get(f"/v1/streams/{stream_id}/shards/1?wait=0")
-    assert indices(queued("generate")) == [
-        0,
-        1,
-        2,
-        3,
-        4,
-        5,
-    ]  # the stand-in takes no call from the queue
+    # The stand-in for the worker takes no call from the queue.
+    assert indices(queued("generate")) == [0, 1, 2, 3, 4, 5]
 
 
 def test_two_readers_of_one_shard_wait_for_one_rendering(
@@ -198,10 +193,10 @@ def test_a_failed_shard_is_a_problem(
     assert queued("generate") == []
 
 
-def test_a_request_that_waits_queues_a_freed_shard_again(
+def test_a_request_that_waits_queues_a_released_shard_again(
     client: httpx2.Client, stream_id: str, queued: Queued, ledger: Ledger, render: Render
 ) -> None:
-    """The worker died and the reconciler freed its claim: the request goes on waiting."""
+    """The worker died and the reconciler released its claim. The request continues to wait."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(client.get, f"/v1/streams/{stream_id}/shards/3/record?wait=30")
         until(lambda: 3 in indices(queued("generate")))
@@ -223,7 +218,7 @@ def test_several_shards_are_one_tar(client: httpx2.Client, stream_id: str, rende
 def test_an_endless_tar_is_rendered_as_it_is_read(
     client: httpx2.Client, stream_id: str, render: Render, queued: Queued
 ) -> None:
-    """Each shard is requested once the one before has been read. Only the look-ahead window is queued."""
+    """Each shard is requested once the previous one has been read. Only the look-ahead window is queued."""
     render(stream_id, 0)
     with client.stream("GET", f"/v1/streams/{stream_id}/tar") as answer:
         read = Pipe(answer)

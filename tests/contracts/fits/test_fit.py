@@ -1,4 +1,4 @@
-"""Promises of a fit's options."""
+"""The options of a fit."""
 
 import pytest
 from pydantic import ValidationError
@@ -13,34 +13,34 @@ from contracts.fits.options import (
 )
 
 
-def test_the_papers_setting_is_one_word_away() -> None:
+def test_the_preset_of_the_paper() -> None:
     """`paper` is 500 steps of 10 LPIPS + 1 MSE + 1 MSE(w, w_encoder); its pixels are 0 to 1, ours -1 to 1."""
     paper = resolve_inversion(InversionChoice(preset="paper"))
     assert (paper.steps, paper.perceptual_weight, paper.pixel_weight) == (500, 10.0, 0.25)
     assert paper.encoder_pull == 1.0
 
 
-def test_a_single_value_departs_from_the_preset() -> None:
-    """What the caller names wins over the preset; the rest stays."""
-    own = resolve_inversion(InversionChoice(preset="paper", steps=7))
-    assert (own.steps, own.encoder_pull) == (7, 1.0)
+def test_a_value_replaces_that_of_the_preset() -> None:
+    """The other values stay those of the preset."""
+    options = resolve_inversion(InversionChoice(preset="paper", steps=7))
+    assert (options.steps, options.encoder_pull) == (7, 1.0)
 
 
 @pytest.mark.parametrize("bad", [{"num_members": 0}, {"hidden": ()}, {"learning_rate": 2}])
 def test_options_have_bounds(bad: dict[str, object]) -> None:
-    """A value out of its range is refused when the request is made, not when it runs."""
+    """A value out of range is refused by the request, not later by the job."""
     with pytest.raises(ValidationError):
         EnsembleOptions.model_validate(bad)
 
 
-def test_no_more_than_all_pixels_can_be_set_aside() -> None:
-    """Boundaries and keypoints share the drawn pixels with everything else."""
+def test_the_shares_of_pixels_add_up_to_at_most_100_percent() -> None:
+    """Pixels at boundaries and around keypoints are parts of all drawn pixels."""
     with pytest.raises(ValidationError, match="110% of the pixels"):
         EnsembleOptions(boundary_share=0.6, keypoint_share=0.5)
 
 
-def test_the_default_weighs_only_a_distance_that_can_be_measured() -> None:
-    """Without a discriminator its weight is 0, unless the caller names a weight or a port of the operator's."""
+def test_the_default_uses_a_perceptual_distance_only_with_a_discriminator() -> None:
+    """Without one its weight is 0, unless the caller sets a weight or chooses mounted weights."""
     without = {"has_discriminator": False}
     assert resolve_inversion(InversionChoice()).perceptual_weight > 0
     assert resolve_inversion(InversionChoice(), **without).perceptual_weight == 0
@@ -50,8 +50,8 @@ def test_the_default_weighs_only_a_distance_that_can_be_measured() -> None:
     assert resolve_inversion(mounted, **without).perceptual_weight > 0
 
 
-def test_the_papers_ensemble_is_one_word_away() -> None:
-    """`"ensemble": "paper"` is as good as an object that says so; who says nothing gets a compact one."""
+def test_the_ensemble_of_the_paper() -> None:
+    """`"ensemble": "paper"` equals an object with that kind; the default is compact."""
     paper = FitOptions.model_validate({"ensemble": "paper"})
     spelled = FitOptions.model_validate({"ensemble": {"kind": "paper"}})
     assert resolve_ensemble(paper.ensemble) == resolve_ensemble(spelled.ensemble)
@@ -62,11 +62,11 @@ def test_the_papers_ensemble_is_one_word_away() -> None:
 
 def test_a_fit_chooses_its_features_only_by_an_estimate() -> None:
     """Null leaves the choice to the fit, which needs an estimate for it; without one the request is refused."""
-    left_open = {"min_tap_px": None}
-    wanted = FitOptions.model_validate({"ensemble": left_open})
-    assert resolve_ensemble(wanted.ensemble).min_tap_px is None
+    undecided = {"min_tap_px": None}
+    options = FitOptions.model_validate({"ensemble": undecided})
+    assert resolve_ensemble(options.ensemble).min_tap_px is None
     with pytest.raises(ValidationError, match="name a number, or set estimate"):
-        FitOptions.model_validate({"ensemble": left_open, "estimate": False})
+        FitOptions.model_validate({"ensemble": undecided, "estimate": False})
 
 
 def test_an_old_request_keeps_the_papers_ensemble() -> None:

@@ -18,13 +18,13 @@ HALF = Artefact(key="half", sha256="0" * 64, num_bytes=1)
 
 
 class Strokes(Model):
-    """The facts of a made-up family."""
+    """The facts of a family for these tests."""
 
     num_strokes: int
 
 
-def manifest(architecture: str, **facts: int) -> StoredGenerator:
-    """A generator of an architecture, with the facts of its family."""
+def stored_generator(architecture: str, **facts: int) -> StoredGenerator:
+    """Return a generator of an architecture, with the facts of its family."""
     return StoredGenerator(
         tenant=DEFAULT_TENANT,
         id="faces",
@@ -41,9 +41,9 @@ def manifest(architecture: str, **facts: int) -> StoredGenerator:
     )
 
 
-def test_facts_lie_flat_in_the_record() -> None:
-    """As version 0.1.0 stored them: `z_dim` beside `height_px`; they survive a trip through JSON."""
-    generator = manifest("stylegan2-resnet", z_dim=8, w_dim=16, num_ws=10)
+def test_facts_are_fields_of_the_record() -> None:
+    """Version 0.1.0 stored `z_dim` beside `height_px`. The record can be written as JSON and read again."""
+    generator = stored_generator("stylegan2-resnet", z_dim=8, w_dim=16, num_ws=10)
     text = generator.model_dump_json()
     assert '"z_dim":8' in text
     again = StoredGenerator.model_validate_json(text)
@@ -54,14 +54,14 @@ def test_facts_lie_flat_in_the_record() -> None:
 
 @pytest.mark.parametrize("facts", [{}, {"z_dim": 8, "w_dim": 8, "num_ws": 0}, {"num_strokes": 3}])
 def test_a_familys_facts_are_checked(facts: dict[str, int]) -> None:
-    """Missing, out of range, or another family's."""
+    """Facts that are missing, out of range, or of another family are refused."""
     with pytest.raises(ValidationError):
-        facts_of(manifest("stylegan2", **facts), GENERATOR_FAMILIES)
+        facts_of(stored_generator("stylegan2", **facts), GENERATOR_FAMILIES)
 
 
 def test_an_unknown_family_is_refused_by_name() -> None:
-    """The record can be read, its facts cannot; with the family's row they can."""
-    drawing = manifest("strokes", num_strokes=3)
+    """Without the row of its family, the record can be read but its facts cannot."""
+    drawing = stored_generator("strokes", num_strokes=3)
     with pytest.raises(UnknownFamily, match=r"known family \(stylegan2\).*'faces'.*'strokes'"):
         facts_of(drawing, GENERATOR_FAMILIES)
     row = GeneratorFamily("strokes", Strokes)

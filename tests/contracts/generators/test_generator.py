@@ -1,12 +1,12 @@
-"""Records of generators: what earlier versions wrote can still be read."""
+"""Records of generators: those of earlier versions can be read."""
 
 from contracts.base import now
 from contracts.generators.generator import GeneratorRequest
 from contracts.ids import DEFAULT_TENANT
 
 
-def test_a_record_with_the_old_spelling_is_read() -> None:
-    """`licence` becomes `license`, and is written as that."""
+def test_a_record_with_the_old_spelling_can_be_read() -> None:
+    """`licence` is read as `license`, and written as `license`."""
     new = GeneratorRequest(
         tenant=DEFAULT_TENANT,
         id="faces",

@@ -1,4 +1,4 @@
-"""Promises of training by several processes: they agree on gradients; alone nothing changes."""
+"""Promises of data-parallel training: processes agree on gradients; a single process changes nothing."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from torch.multiprocessing.spawn import spawn
 from models.adversarial.parallel import average, average_gradients, num_processes
 
 
-def join(rank: int, meeting: str, folder: str) -> None:
-    """One of two processes: its gradient is its rank; what it holds after the average is written down."""
-    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+def join(rank: int, rendezvous: str, folder: str) -> None:
+    """Run one of two processes: its gradient is its rank; save the gradients after averaging."""
+    distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
     network = torch.nn.Linear(2, 1)
     for parameter in network.parameters():
         parameter.grad = torch.full_like(parameter, float(rank))
@@ -22,16 +22,16 @@ def join(rank: int, meeting: str, folder: str) -> None:
 
 
 def test_two_processes_hold_the_mean_of_their_gradients(tmp_path: Path) -> None:
-    """0 and 1 make one half, in both."""
-    meeting = f"file://{tmp_path / 'meeting'}"
-    spawn(join, (meeting, str(tmp_path)), nprocs=2)
+    """The mean of 0 and 1 is one half, in both processes."""
+    rendezvous = f"file://{tmp_path / 'rendezvous'}"
+    spawn(join, (rendezvous, str(tmp_path)), nprocs=2)
     for rank in (0, 1):
         weight, bias = torch.load(tmp_path / f"{rank}.pt")
         assert weight.eq(0.5).all()
         assert bias.eq(0.5).all()
 
 
-def test_alone_nothing_changes() -> None:
-    """Without a process group there is one process, and its numbers stand."""
+def test_a_single_process_keeps_its_numbers() -> None:
+    """Without a process group there is one process, and its mean is its value."""
     assert num_processes() == 1
     assert torch.equal(average(torch.tensor([3.0])), torch.tensor([3.0]))

@@ -1,4 +1,4 @@
-"""Promises of adversarial training: a step moves both players, its state survives a checkpoint, penalties are right."""
+"""Promises of adversarial training: a step changes both networks, checkpoints restore it, penalties are exact."""
 
 import copy
 
@@ -21,26 +21,26 @@ OPTIONS = AdversarialOptions(
 )
 
 
-def test_a_resumed_training_goes_on_as_if_nothing_had_happened() -> None:
-    """Three steps equal one step, a checkpoint into fresh networks, and two more."""
+def test_a_resumed_training_equals_an_uninterrupted_one() -> None:
+    """Three steps equal one step, a checkpoint loaded into new networks, and two steps."""
     torch.manual_seed(0)
     reals = torch.randn(4, 3, 8, 8)
-    straight = start(GENERATOR, DISCRIMINATOR, OPTIONS, CPU)
-    training_step(straight, reals, OPTIONS)
-    saved, rng = copy.deepcopy(straight.state_dict()), torch.get_rng_state()
+    uninterrupted = start(GENERATOR, DISCRIMINATOR, OPTIONS, CPU)
+    training_step(uninterrupted, reals, OPTIONS)
+    saved, rng = copy.deepcopy(uninterrupted.state_dict()), torch.get_rng_state()
     resumed = start(GENERATOR, DISCRIMINATOR, OPTIONS, CPU)
     resumed.load_state_dict(saved)
-    for state in (straight, resumed):
+    for state in (uninterrupted, resumed):
         torch.set_rng_state(rng)
         for _ in range(2):
             training_step(state, reals, OPTIONS)
-    for name, tensor in straight.average.state_dict().items():
+    for name, tensor in uninterrupted.average.state_dict().items():
         assert torch.equal(tensor, resumed.average.state_dict()[name]), name
     assert resumed.images_seen == 12
 
 
-def test_a_step_moves_both_players_and_the_average() -> None:
-    """Losses are finite and no network stays where it was."""
+def test_a_step_changes_both_networks_and_the_average() -> None:
+    """Losses are finite and every network has new weights."""
     state = start(GENERATOR, DISCRIMINATOR, OPTIONS, CPU)
     before = {
         part: copy.deepcopy(getattr(state, part).state_dict())
@@ -78,15 +78,15 @@ def test_path_length_of_a_linear_generator() -> None:
 
 
 def test_style_mixing_switches_once() -> None:
-    """With certainty of mixing, each code has two parts and the first layer keeps the first w."""
+    """At a mixing probability of 1 each code changes between layers exactly once."""
     generator = Generator(GENERATOR)
     ws = mixed_codes(generator, 16, 1.0)
     changes = (ws[:, 1:] != ws[:, :-1]).any(dim=2).sum(dim=1)
     assert set(changes.tolist()) == {1}
 
 
-def test_augmentation_leaves_images_alone_at_zero_and_changes_them_at_one() -> None:
-    """It keeps the shape and lets gradients through."""
+def test_augmentation_changes_images_at_p_one_and_not_at_zero() -> None:
+    """It keeps the shape and is differentiable."""
     images = torch.rand(4, 3, 8, 8, requires_grad=True)
     assert augment(images, 0.0) is images
     changed = augment(images, 1.0)
@@ -96,7 +96,7 @@ def test_augmentation_leaves_images_alone_at_zero_and_changes_them_at_one() -> N
     assert images.grad is not None
 
 
-def test_the_augmentation_follows_overfitting() -> None:
+def test_the_augmentation_probability_follows_overfitting() -> None:
     """Logits all positive raise p, all negative lower it; it stays within 0 and 1."""
     step = {"target": 0.6, "speed_kimg": 1.0}
     assert next_probability(0.5, 1.0, batch=10, **step) == pytest.approx(0.51)
@@ -105,15 +105,15 @@ def test_the_augmentation_follows_overfitting() -> None:
 
 
 def test_frechet_distance_of_shifted_normals_is_the_squared_shift() -> None:
-    """Equal covariances leave |mu_a - mu_b|^2; equal sets leave nothing."""
+    """For equal covariances it is |mu_a - mu_b|^2, for equal sets 0."""
     torch.manual_seed(0)
     a = torch.randn(500, 4)
     assert frechet_distance(a, a) == pytest.approx(0.0, abs=1e-6)
     assert frechet_distance(a, a + 2.0) == pytest.approx(16.0, rel=1e-4)
 
 
-def test_random_features_are_the_same_yardstick_every_time() -> None:
-    """Their weights come from a fixed seed and leave torch's random state alone."""
+def test_random_features_repeat() -> None:
+    """Their weights come from a fixed seed and torch's random state stays unchanged."""
     images = torch.randn(3, 3, 8, 8)
     state = torch.get_rng_state()
     assert torch.equal(

@@ -1,4 +1,4 @@
-"""Promises of the framing: own samples are left alone, moved ones found, and labels move with their images."""
+"""Promises of the framing: samples stay unchanged, moved samples are recovered, labels move with their images."""
 
 import pytest
 import torch
@@ -17,25 +17,25 @@ from models.inversion.framing import (
 RIGHT_HALF = Framing(2.0, 0.25, 0.0)
 
 
-def test_own_samples_are_left_alone_and_moved_ones_found(generator: Generator) -> None:
-    """Samples moved and zoomed get the framing that undoes it, to the search's own step, and a sentence for it."""
+def test_samples_stay_and_moved_samples_are_recovered(generator: Generator) -> None:
+    """Samples that were moved and zoomed get the inverse framing, to the step of the search, and advice."""
     prior = measure_framing(generator)
     samples = generator(torch.randn(8, 16)).clamp(-1, 1)
     assert find_framing(prior, samples) == Framing()
-    found = find_framing(prior, reframe_images(samples, Framing(0.8, 0.125, 0.0)))
-    assert found.scale == pytest.approx(1.25, abs=0.1)
-    assert found.shift_x == pytest.approx(-0.1, abs=0.04)
-    assert found.shift_y == pytest.approx(0.0, abs=0.04)
-    assert "framing 'center'" in str(found.advice)
+    framing = find_framing(prior, reframe_images(samples, Framing(0.8, 0.125, 0.0)))
+    assert framing.scale == pytest.approx(1.25, abs=0.1)
+    assert framing.shift_x == pytest.approx(-0.1, abs=0.04)
+    assert framing.shift_y == pytest.approx(0.0, abs=0.04)
+    assert "framing 'center'" in str(framing.advice)
 
 
-def test_nothing_is_said_of_images_that_fit() -> None:
-    """No framing, no advice."""
+def test_images_that_fit_get_no_advice() -> None:
+    """The identity has no advice."""
     assert Framing().advice is None
 
 
 def test_images_and_masks_show_the_same_part() -> None:
-    """Both move by the same pixels; the image's edge is continued, what lies outside a mask is ignored."""
+    """Both move by the same pixels; padding repeats the image's edge, and is ignored in the mask."""
     masks, images = torch.randint(0, 3, (2, 16, 16)), torch.rand(2, 3, 16, 16)
     quarter_left = Framing(1.0, 0.25, 0.0)
     moved = reframe_masks(masks, quarter_left)

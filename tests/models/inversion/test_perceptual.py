@@ -1,4 +1,4 @@
-"""Promises of the perceptual distances: nothing between equal images, one positive number an image for others."""
+"""Promises of the perceptual distances: 0 for equal images, one positive number per image for others."""
 
 import torch
 
@@ -10,7 +10,7 @@ from models.inversion.perceptual import distances
 def test_the_discriminators_distance_is_zero_for_equal_images(
     discriminator: Discriminator,
 ) -> None:
-    """And positive for others."""
+    """It is positive for different images."""
     distance = DiscriminatorDistance(discriminator)
     a, b = torch.randn(2, 3, 32, 32), torch.randn(2, 3, 32, 32)
     assert torch.equal(distances(distance, a, a), torch.zeros(2))

@@ -1,4 +1,4 @@
-"""Promises of the sample spacing: a sample is expressed by itself and not by another one, noise by nothing."""
+"""Promises of the sample spacing: a sample is expressed by itself and not by another sample."""
 
 import torch
 
@@ -13,18 +13,20 @@ from models.inversion.spacing import measure_spacing
 def test_a_sample_is_expressed_by_itself_alone(
     generator: Generator, discriminator: Discriminator
 ) -> None:
-    """By both yardsticks: without a port the error of the pixels decides, with one the distance."""
-    port = DiscriminatorDistance(discriminator)
+    """Without a perceptual distance the error of the pixels decides, with one the distance."""
+    perceptual = DiscriminatorDistance(discriminator)
     images = generator(torch.randn(8, 16)).clamp(-1, 1)
     others = images.roll(1, dims=0)
-    plain, seen = measure_spacing(generator), measure_spacing(generator, port)
-    assert bool(plain.expresses(psnr_db(images, images), None).all())
-    assert not plain.expresses(psnr_db(others, images), None).any()
-    assert bool(seen.expresses(psnr_db(images, images), distances(port, images, images)).all())
-    far = distances(port, others, images)
-    assert not seen.expresses(psnr_db(others, images), far).any()
+    by_pixels, by_distance = measure_spacing(generator), measure_spacing(generator, perceptual)
+    assert bool(by_pixels.expresses(psnr_db(images, images), None).all())
+    assert not by_pixels.expresses(psnr_db(others, images), None).any()
+    assert bool(
+        by_distance.expresses(psnr_db(images, images), distances(perceptual, images, images)).all()
+    )
+    far = distances(perceptual, others, images)
+    assert not by_distance.expresses(psnr_db(others, images), far).any()
 
 
-def test_the_spacing_is_the_generators_own(generator: Generator) -> None:
-    """Measured twice it is the same, whatever was drawn between."""
+def test_the_spacing_repeats(generator: Generator) -> None:
+    """Its samples have a fixed seed: two measurements are equal."""
     assert measure_spacing(generator) == measure_spacing(generator)

@@ -1,4 +1,4 @@
-"""Promises of the SqueezeNet distance: published names load, equal images are at zero, images of any size go in."""
+"""Promises of the SqueezeNet distance: published names load, equal images have distance 0, images may have any size."""
 
 import pytest
 import torch
@@ -16,13 +16,13 @@ from models.inversion.squeezenet import (
 
 @pytest.fixture
 def tensors() -> dict[str, Tensor]:
-    """Random weights under torchvision's names."""
+    """Return random weights with torchvision's names."""
     return dict(SqueezeNet(SqueezeNetConfig()).state_dict())
 
 
 @pytest.mark.parametrize("pixels", ["caffe", "torchvision"])
-def test_equal_images_are_at_zero(tensors: dict[str, Tensor], pixels: str) -> None:
-    """And others are not, also on images that are not square."""
+def test_equal_images_have_distance_zero(tensors: dict[str, Tensor], pixels: str) -> None:
+    """Different images have a positive distance, square or not."""
     distance = SqueezeNetDistance(build_squeezenet({"pixels": pixels}, tensors))
     a, b = torch.rand(2, 3, 64, 32), torch.rand(2, 3, 64, 32)
     assert isinstance(distance, PerceptualDistance)
@@ -37,15 +37,15 @@ def test_linear_heads_weigh_the_channels(tensors: dict[str, Tensor]) -> None:
         for depth, channels in enumerate(TAP_CHANNELS)
     }
     plain = SqueezeNetDistance(build_squeezenet({}, tensors))
-    weighed = SqueezeNetDistance(build_squeezenet({}, tensors | heads))
+    weighted = SqueezeNetDistance(build_squeezenet({}, tensors | heads))
     a, b = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
-    assert distances(weighed, a, b).item() == pytest.approx(
+    assert distances(weighted, a, b).item() == pytest.approx(
         3.5 * distances(plain, a, b).item(), rel=1e-4
     )
 
 
 def test_weights_of_another_network_are_refused(tensors: dict[str, Tensor]) -> None:
-    """The message names the missing file."""
+    """The message names the missing tensor."""
     del tensors["features.3.squeeze.bias"]
     with pytest.raises(RuntimeError, match=r"features\.3\.squeeze\.bias"):
         build_squeezenet({}, tensors)

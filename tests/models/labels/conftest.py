@@ -1,4 +1,4 @@
-"""Scenes whose truth is known: a generator that only stands a disc somewhere, and all labels of the disc."""
+"""Scenes with a known truth: a generator that only places a disc, and all labels of the disc."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,28 +28,28 @@ Value = TypeVar("Value")
 
 
 def given(value: Value | None) -> Value:
-    """The value, which must be there."""
+    """Return the value; fail if it is None."""
     assert value is not None
     return value
 
 
 class Scenes(Generator):
-    """The first two numbers of a code are the disc's centre in pixels; the last taps say where pixels lie from it."""
+    """The first two numbers of a code are the disc's center in pixels; the last taps are offsets from it."""
 
     def synthesize(self, ws: StyleCodes, noise: NoiseMode = "none") -> Synthesis:
         taps = [
             torch.zeros(len(ws), channels, *px)
             for channels, px in zip(WIDE.tap_channels, WIDE.tap_px, strict=True)
         ]
-        away = pixel_centers(WIDE.image_px, ws.device) - ws[:, :1, :2]
-        taps[-1][:, :2] = away.transpose(1, 2).unflatten(2, WIDE.image_px) / RADIUS
+        offsets = pixel_centers(WIDE.image_px, ws.device) - ws[:, :1, :2]
+        taps[-1][:, :2] = offsets.transpose(1, 2).unflatten(2, WIDE.image_px) / RADIUS
         taps[-1][:, 2] = taps[-1][:, :2].square().sum(dim=1)
         return Synthesis(torch.zeros(len(ws), 3, *WIDE.image_px), taps)
 
 
 @dataclass(frozen=True)
 class Discs:
-    """Scenes with the truth about them: the disc's pixels, its centre, a hill of 300 in depth around it."""
+    """Scenes with their labels: the disc's pixels, its center, and depth that falls by 300 at the center."""
 
     generator: Scenes
     tasks: TaskSet
@@ -57,12 +57,12 @@ class Discs:
     labels: Labels
 
     @classmethod
-    def at(cls, centres: torch.Tensor) -> "Discs":
-        """A scene for each centre (x, y)."""
+    def at(cls, centers: torch.Tensor) -> "Discs":
+        """Return a scene for each center (x, y) in pixels."""
         generator = Scenes(WIDE)
-        ws = centres[:, None].expand(-1, WIDE.num_ws, -1)
+        ws = centers[:, None].expand(-1, WIDE.num_ws, -1)
         squared = generator.synthesize(ws).taps[-1][:, 2]
-        points = torch.cat([centres, torch.full((len(centres), 1), 2.0)], dim=1)
+        points = torch.cat([centers, torch.full((len(centers), 1), 2.0)], dim=1)
         labels = Labels(
             label_px=WIDE.image_px,
             segmentation=(squared < 1).long(),
@@ -74,5 +74,5 @@ class Discs:
 
 @pytest.fixture
 def discs() -> Discs:
-    """Twelve scenes of 16 by 32 pixels."""
+    """Return twelve scenes of 16 x 32 px (height x width)."""
     return Discs.at(torch.rand(12, 2) * torch.tensor([WIDTH, HEIGHT]))

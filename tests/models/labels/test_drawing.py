@@ -1,4 +1,4 @@
-"""Promises of `models.labels.drawing`: rare classes, boundaries and keypoints are drawn in the shares asked for."""
+"""Promises of `models.labels.drawing`: rare classes, boundaries and keypoints are drawn in the requested shares."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ TASKS = TaskSet(SegmentationTask(3), KeypointTask(1))
 
 @pytest.mark.parametrize(("balance", "expected"), [(0.0, 3 / 64), (1.0, 0.5)])
 def test_balance_leads_from_true_shares_to_equal_ones(balance: float, expected: float) -> None:
-    """A class of three pixels of 64: its share of the draws, and a class that never occurs stays out of it."""
+    """A class of 3 in 64 pixels gets its share of the draws; a class without pixels has no effect."""
     masks = torch.zeros(1, 8, 8, dtype=torch.int64)
     masks[0, 2, :3] = 1
     weights = class_weights(masks, 3, balance)
@@ -25,13 +25,13 @@ def test_balance_leads_from_true_shares_to_equal_ones(balance: float, expected: 
 
 
 def test_boundaries_have_two_sides_and_ignored_pixels_none() -> None:
-    """Where 0 meets 1 both are boundary; where either meets 255 nothing is."""
+    """Between 0 and 1 both pixels are boundary; next to 255 none is."""
     masks = torch.tensor([[[0, 0, 1, 1, IGNORE_INDEX, 0]]])
     assert boundaries(masks)[0, 0].tolist() == [False, True, True, False, False, False]
 
 
-def test_shares_are_drawn_where_they_were_meant_for() -> None:
-    """A quarter at a boundary of 2 pixels, a quarter around a keypoint, the rest everywhere; in all, 1."""
+def test_shares_are_drawn_at_their_focus() -> None:
+    """A quarter at a boundary of 2 rows, a quarter around a keypoint, the rest everywhere; the sum is 1."""
     masks = torch.zeros(1, 64, 64, dtype=torch.int64)
     masks[:, 60:] = 1
     points = torch.tensor([[[10.5, 10.5, 2.0]]])
@@ -43,7 +43,7 @@ def test_shares_are_drawn_where_they_were_meant_for() -> None:
 
 
 def test_an_image_without_boundary_spends_the_share_evenly() -> None:
-    """One class alone and no labelled keypoint: every known pixel is as likely as the next, unknown ones never come."""
+    """With one class and no labeled keypoint all known pixels are equally likely, unknown ones are never drawn."""
     masks = torch.zeros(1, 8, 8, dtype=torch.int64)
     masks[0, 0] = IGNORE_INDEX
     labels = Labels(label_px=(8, 8), segmentation=masks, keypoints=torch.zeros(1, 1, 3))

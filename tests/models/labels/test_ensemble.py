@@ -1,4 +1,4 @@
-"""Promises of the label ensemble: columns are read where they belong, and a configuration survives its JSON."""
+"""Promises of the label ensemble: hypercolumns equal upsampled maps, and ensembles are restored from their JSON."""
 
 import json
 
@@ -20,7 +20,7 @@ TASKS = TaskSet(SegmentationTask(5), KeypointTask(3), DepthTask())
 
 
 def random_ensemble(generator: Generator, rank: int | None = None, first_tap: int = 0) -> Ensemble:
-    """Ten members with random weights and normalisation statistics that are not trivial."""
+    """Return ten members with random weights and random normalization statistics."""
     taps = generator.config.tap_channels
     config = EnsembleConfig(tap_channels=taps, tasks=TASKS, rank=rank, first_tap=first_tap)
     ensemble = Ensemble(config)
@@ -33,7 +33,7 @@ def random_ensemble(generator: Generator, rank: int | None = None, first_tap: in
 
 
 def test_gathered_columns_equal_upsampled_ones(any_generator: Generator) -> None:
-    """Reading hypercolumns at single pixels gives what the full stack holds there."""
+    """Hypercolumns at single pixels equal those of the full maps."""
     taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
     label_px = any_generator.config.image_px
     pixels = torch.randint(0, label_px[0] * label_px[1], (2, 40))
@@ -44,8 +44,8 @@ def test_gathered_columns_equal_upsampled_ones(any_generator: Generator) -> None
 
 
 @pytest.mark.parametrize("rank", [None, 8])
-def test_an_ensemble_survives_its_json(generator: Generator, rank: int | None) -> None:
-    """Tasks come back from the configuration, so the weights alone say what their outputs mean."""
+def test_an_ensemble_is_restored_from_json(generator: Generator, rank: int | None) -> None:
+    """The configuration stores the tasks, so a stored ensemble describes its outputs."""
     ensemble = random_ensemble(generator, rank)
     weights, config = pack_network(ensemble, ensemble.config.to_dict())
     again = build_ensemble(json.loads(config), unpack(weights), KINDS)
@@ -54,10 +54,10 @@ def test_an_ensemble_survives_its_json(generator: Generator, rank: int | None) -
     assert torch.equal(again(columns), ensemble(columns))
 
 
-def test_an_ensemble_from_before_there_were_compact_ones_is_the_papers(
+def test_an_ensemble_of_an_old_version_is_the_papers(
     generator: Generator,
 ) -> None:
-    """A stored configuration without a rank or a first tap, and weights without a projection."""
+    """Its configuration has no rank and no first tap, its weights have no projection."""
     ensemble = random_ensemble(generator)
     weights, config = pack_network(ensemble, ensemble.config.to_dict())
     added = {"rank", "first_tap"}

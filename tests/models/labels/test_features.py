@@ -1,4 +1,4 @@
-"""Promises of `models.labels.features`: labels are read where the features are, and only drawn pixels are read."""
+"""Promises of `models.labels.features`: features and labels are of the same pixels, with and without a cache."""
 
 import pytest
 import torch
@@ -22,12 +22,12 @@ THREE_CLASSES = TaskSet(SegmentationTask(3))
 
 
 def evenly(labels: Labels) -> PixelScores:
-    """Every pixel is as likely as any other."""
+    """Give all pixels the same weight."""
     return torch.ones(len(labels), *labels.label_px)
 
 
 def test_features_and_labels_are_of_the_same_pixels(discs: Discs) -> None:
-    """A disc's class, heat and depth follow from the features beside them."""
+    """The features of a pixel give its distance from the disc, and so its class, heat and depth."""
     data = LabelledFeatures(
         discs.generator, discs.ws, discs.labels, discs.tasks, weigh=evenly, cache_bytes=1 << 20
     )
@@ -44,17 +44,17 @@ def test_features_and_labels_are_of_the_same_pixels(discs: Discs) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.8])
-def test_features_are_the_same_stored_or_made_again(generator: Generator, share: float) -> None:
+def test_features_do_not_depend_on_the_cache(generator: Generator, share: float) -> None:
     """Beyond the memory limit taps are synthesised again, one round or several at a time; the pixels are the same."""
     stored = _draw(generator, cache_bytes=1 << 30)
-    made = _draw(generator, cache_bytes=int(share * 5 * generator.layout.tap_bytes))
-    for one, other in zip(stored, made, strict=True):
+    again = _draw(generator, cache_bytes=int(share * 5 * generator.layout.tap_bytes))
+    for one, other in zip(stored, again, strict=True):
         assert torch.allclose(one.columns, other.columns, atol=1e-5)
         assert torch.equal(*(each.targets["segmentation"]["classes"] for each in (one, other)))
 
 
 class Counting(Generator):
-    """Counts the images that it synthesises."""
+    """Counts the images that it synthesizes."""
 
     num_images = 0
 
@@ -64,22 +64,22 @@ class Counting(Generator):
 
 
 def test_rounds_share_one_pass_over_the_images(generator: Generator) -> None:
-    """Made again, an image is synthesised once for all rounds whose hypercolumns fit the limit together."""
+    """Without a cache, an image is synthesized once for all rounds whose hypercolumns fit the limit together."""
     counting = Counting(generator.config)
     drawn = _draw(counting, cache_bytes=4 * generator.layout.tap_bytes)
     assert len(drawn) == 3
     assert counting.num_images <= 5
 
 
-def test_taps_that_are_made_again_fit_half_the_limit(generator: Generator) -> None:
-    """As many images at a time as the limit allows: never none, never more than a batch."""
+def test_the_synthesis_batch_fits_half_the_limit(generator: Generator) -> None:
+    """At least one image, at most `SYNTHESIS_BATCH`."""
     one = generator.layout.tap_bytes
     limits = (0, 2 * one, 7 * one, 1 << 40)
     assert [synthesis_batch(generator, limit) for limit in limits] == [1, 1, 3, SYNTHESIS_BATCH]
 
 
 def _draw(generator: Generator, *, cache_bytes: int) -> list[DrawnPixels]:
-    """Three rounds of twenty pixels of two of five images, with the same chance in every call."""
+    """Draw three rounds of twenty pixels of two of five images, with the same seed in every call."""
     torch.manual_seed(0)
     ws = generator.map(torch.randn(5, 16))
     labels = Labels(label_px=(32, 32), segmentation=torch.randint(0, 3, (5, 32, 32)).byte())
@@ -90,7 +90,7 @@ def _draw(generator: Generator, *, cache_bytes: int) -> list[DrawnPixels]:
 
 
 def test_pixels_without_weight_are_never_drawn(generator: Generator) -> None:
-    """Only labelled pixels reach the loss: 255 is no class."""
+    """Only labeled pixels reach the loss: 255 is no class."""
     masks = torch.full((2, 32, 32), 255)
     masks[:, 5, 7] = 2
     data = LabelledFeatures(
@@ -106,7 +106,7 @@ def test_pixels_without_weight_are_never_drawn(generator: Generator) -> None:
 
 
 def test_an_absent_keypoint_has_no_heat(generator: Generator) -> None:
-    """NaN at every pixel of the image that does not label it; a hidden one has heat and is not visible."""
+    """An absent keypoint is NaN at every pixel; a hidden one has heat and is not visible."""
     points = torch.tensor([[[5.0, 5, 0], [9, 9, 1]]])
     data = LabelledFeatures(
         generator,

@@ -1,4 +1,4 @@
-"""Promises of `models.labels.interpolation`: taken apart, upsampling is still `F.interpolate`."""
+"""Promises of `models.labels.interpolation`: upsampling in steps equals `F.interpolate`."""
 
 import pytest
 import torch
@@ -11,13 +11,13 @@ Px = tuple[int, int]
 
 
 def upsampled(x: Tensor, px: Px) -> Tensor:
-    """`F.interpolate` of a map [height, width, channels]."""
+    """Return `F.interpolate` of a map [height, width, channels]."""
     maps = x.permute(2, 0, 1)[None]
     return F.interpolate(maps, size=px, mode="bilinear")[0].permute(1, 2, 0)
 
 
 def framed(x: Tensor) -> Tensor:
-    """The map with its margin's rows."""
+    """Return the map with its margin's rows."""
     out = torch.cat([x[:1], x, x[-1:]])
     repeat_ends(out, dim=0)
     return out
@@ -25,7 +25,7 @@ def framed(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("label_px", [(6, 10), (24, 40), (23, 17), (3, 5), (7, 3)])
 def test_strips_are_rows_of_the_upsampled_map(label_px: Px) -> None:
-    """Written or added, in strips of any height, for sizes that divide and sizes that do not."""
+    """`write` and `add` are exact, for sizes that divide the label and sizes that do not."""
     x = torch.randn(6, 10, 3, dtype=torch.float64)
     strip = torch.ones(2, label_px[1], 3, dtype=torch.float64)
     upsampling = Upsampling.of_pixels((6, 10), label_px, strip)
@@ -50,15 +50,15 @@ def test_nested_maps_are_summed_exactly(cell_px: int) -> None:
     assert torch.allclose(strip, expected, rtol=0, atol=1e-12)
 
 
-def test_what_doubles_is_nested() -> None:
-    """A 256 px generator: cells of 4 to 64 px are summed at vertices 2 px apart, cells of 2 px are upsampled alone."""
+def test_sizes_that_double_are_nested() -> None:
+    """A 256 px generator: cells of 4 to 64 px share vertices 2 px apart, cells of 2 px are single."""
     sizes = frozenset((px, px) for px in (4, 8, 16, 32, 64, 128))
     expected = Plan(((4, 4), (8, 8), (16, 16), (32, 32), (64, 64)), 2, ((128, 128),))
     assert plan(sizes, (256, 256)) == expected
 
 
 @pytest.mark.parametrize("label_px", [(250, 250), (256, 512), (12, 12)])
-def test_what_does_not_fit_is_upsampled_alone(label_px: Px) -> None:
-    """Cells that are no squares of even pixels have no vertices in common."""
+def test_sizes_without_common_vertices_are_single(label_px: Px) -> None:
+    """Cells must be squares of an even number of pixels."""
     sizes = frozenset([(4, 4), (8, 8)])
     assert plan(sizes, label_px) == Plan((), 0, ((4, 4), (8, 8)))

@@ -1,4 +1,4 @@
-"""Promises of the label generator: what it renders fits together and belongs to its generator."""
+"""Promises of the label generator: images and labels have matching sizes, and the ensemble its generator."""
 
 import pytest
 import torch
@@ -15,25 +15,25 @@ ALL = TaskSet(SegmentationTask(4), KeypointTask(5), DepthTask())
 
 
 def random_fit(generator: Generator, tasks: TaskSet) -> LabelGenerator:
-    """An ensemble with random weights; labels half as large as images."""
+    """Return a label generator with random weights; labels have half the size of images."""
     config = EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=tasks)
     height, width = generator.config.image_px
     return LabelGenerator(generator, Ensemble(config).eval(), (height // 2, width // 2))
 
 
 def test_rendered_parts_have_the_label_size(any_generator: Generator) -> None:
-    """Bytes for people, indices for training, points in the label's pixels, one score an image and task."""
+    """Images are bytes, masks are indices, points are in the label's pixels; every image and task has one score."""
     height, width = any_generator.config.image_px
     label_px = (height // 2, width // 2)
-    found = random_fit(any_generator, ALL).render(any_generator.map(torch.randn(3, 16)))
-    masks, points = found.labels["segmentation"], found.labels["keypoints"]
-    maps = (*masks.values(), found.labels["depth"]["depth"], found.uncertainty)
-    assert found.images.shape == (3, height, width, 3)
+    rendered = random_fit(any_generator, ALL).render(any_generator.map(torch.randn(3, 16)))
+    masks, points = rendered.labels["segmentation"], rendered.labels["keypoints"]
+    maps = (*masks.values(), rendered.labels["depth"]["depth"], rendered.uncertainty)
+    assert rendered.images.shape == (3, height, width, 3)
     assert {tuple(each.shape) for each in maps} == {(3, *label_px)}
     assert points["points"].shape == (3, 5, 3)
     assert (points["points"][..., :2] <= torch.tensor([width // 2, height // 2])).all()
     assert set(points["visibility"].flatten().tolist()) <= {1, 2}
-    assert len(found) == 3
+    assert len(rendered) == 3
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_rendered_parts_have_the_label_size(any_generator: Generator) -> None:
         (TaskSet(DepthTask()), "depth"),
     ],
 )
-def test_the_first_task_tells_the_score(generator: Generator, tasks: TaskSet, first: str) -> None:
+def test_the_first_task_gives_the_score(generator: Generator, tasks: TaskSet, first: str) -> None:
     """The first task of the set gives the score, and only learned tasks have labels."""
-    found = random_fit(generator, tasks).render(generator.map(torch.randn(2, 16)))
-    assert list(found.task_scores) == list(tasks.names)
-    assert torch.equal(found.scores, found.task_scores[first])
-    assert list(found.labels) == list(tasks.names)
+    rendered = random_fit(generator, tasks).render(generator.map(torch.randn(2, 16)))
+    assert list(rendered.task_scores) == list(tasks.names)
+    assert torch.equal(rendered.scores, rendered.task_scores[first])
+    assert list(rendered.labels) == list(tasks.names)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -57,27 +57,27 @@ def test_the_first_task_tells_the_score(generator: Generator, tasks: TaskSet, fi
 def test_labelling_stays_on_its_device(
     generator: Generator, rank: int | None, precision: torch.dtype
 ) -> None:
-    """From codes to votes no value is waited for and nothing is mixed with the CPU: the meta device allows neither."""
+    """Nothing is copied to the CPU and no value is read: the meta device allows neither."""
     taps = generator.config.tap_channels
     with torch.device("meta"):
         there = Generator(generator.config).requires_grad_(False).lower_precision(precision)
         ensemble = Ensemble(EnsembleConfig(tap_channels=taps, tasks=ALL, rank=rank))
         z = torch.randn(2, 16)
     ws = there.map(z)
-    ballot = LabelGenerator(there, ensemble.eval()).label(there.synthesize(ws).taps)
-    labels = [one for votes in ballot.votes.values() for one in votes.labels().values()]
-    assert {one.device.type for one in labels} == {"meta"}
-    assert {votes.scores.device.type for votes in ballot.votes.values()} == {"meta"}
+    votes = LabelGenerator(there, ensemble.eval()).label(there.synthesize(ws).taps).votes
+    labels = [tensor for each in votes.values() for tensor in each.labels().values()]
+    assert {tensor.device.type for tensor in labels} == {"meta"}
+    assert {each.scores.device.type for each in votes.values()} == {"meta"}
 
 
 def test_an_ensemble_of_another_generator_is_refused(generator: Generator) -> None:
-    """Features of other widths would be read as nonsense; the message says what to use."""
+    """The number of channels differs; the message says which generator to use."""
     config = EnsembleConfig(tap_channels=(8, 8), tasks=ALL)
     with pytest.raises(ValueError, match="use the generator that the ensemble was fitted on"):
         LabelGenerator(generator, Ensemble(config))
 
 
-def test_bytes_and_back() -> None:
-    """Every byte value survives the trip through [-1, 1]."""
+def test_bytes_are_restored_exactly() -> None:
+    """Every byte value is the same after `from_bytes` and `to_bytes`."""
     image = torch.arange(256, dtype=torch.uint8).view(1, 16, 16, 1).expand(1, 16, 16, 3)
     assert torch.equal(to_bytes(from_bytes(image)), image)

@@ -1,4 +1,4 @@
-"""Promises of the heads: whatever the sizes, it says what the plain ensemble says, and as precisely."""
+"""Promises of the heads: for all sizes the outputs equal those of the plain ensemble, with the same precision."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ from tests.models.labels.test_ensemble import random_ensemble
 
 
 def naive(ensemble: Ensemble, taps: list[Tensor], label_px: tuple[int, int]) -> Tensor:
-    """The paper's way: upsample, concatenate, then every MLP at every pixel; [members, n, outputs, h, w]."""
+    """Upsample, concatenate, then apply every MLP at every pixel, as in the paper: [members, n, outputs, h, w]."""
     read = ensemble.config.read(taps)
     maps = [F.interpolate(t, size=label_px, mode="bilinear", align_corners=False) for t in read]
     columns = torch.cat(maps, dim=1).permute(0, 2, 3, 1)
@@ -36,40 +36,42 @@ def naive(ensemble: Ensemble, taps: list[Tensor], label_px: tuple[int, int]) -> 
 def test_a_head_equals_the_naive_one(
     any_generator: Generator, of_image: tuple[float, int], rank: int | None
 ) -> None:
-    """Same outputs for all tasks within 1e-5: as large as the image, smaller, in several strips, at odd sizes."""
+    """Outputs agree within 1e-5: labels of the image's size, smaller, in several strips, of odd sizes."""
     factor, more = of_image
     height, width = (round(px * factor) for px in any_generator.config.image_px)
     label_px = height + more, width + (more + 1) // 2
     ensemble = random_ensemble(any_generator, rank)
     taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
     expected = naive(ensemble, taps, label_px)
-    found = torch.stack(list(head_of(ensemble, label_px).maps(taps)))
-    assert (found - expected).abs().max() / expected.abs().max() < 1e-5
+    outputs = torch.stack(list(head_of(ensemble, label_px).maps(taps)))
+    assert (outputs - expected).abs().max() / expected.abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
-def test_taps_that_are_not_read_do_not_matter(any_generator: Generator, rank: int | None) -> None:
-    """Whatever the first four hold, an ensemble that begins with the fifth says what the naive one says."""
+def test_taps_below_the_first_have_no_effect(any_generator: Generator, rank: int | None) -> None:
+    """An ensemble that begins with the fifth tap has the same outputs for any values of the first four."""
     ensemble = random_ensemble(any_generator, rank, first_tap=4)
     label_px = any_generator.config.image_px
     taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
     expected = naive(ensemble, taps, label_px)
     others = [torch.randn_like(tap) for tap in taps[:4]] + taps[4:]
-    found = torch.stack(list(head_of(ensemble, label_px).maps(others)))
-    assert (found - expected).abs().max() / expected.abs().max() < 1e-5
+    outputs = torch.stack(list(head_of(ensemble, label_px).maps(others)))
+    assert (outputs - expected).abs().max() / expected.abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
-def test_a_head_may_be_less_precise(any_generator: Generator, rank: int | None) -> None:
-    """From bfloat16 features it says nearly the same, and the outputs are float32 for the votes to be counted in."""
+def test_a_head_in_bfloat16_is_nearly_as_precise(
+    any_generator: Generator, rank: int | None
+) -> None:
+    """Outputs differ by less than 2% of their norm, and are float32, in which votes are counted."""
     ensemble = random_ensemble(any_generator, rank)
     label_px = any_generator.config.image_px
     taps = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).taps
     expected = naive(ensemble, taps, label_px)
     head = head_of(ensemble, label_px, torch.bfloat16)
-    found = torch.stack(list(head.maps([taps[0], *(tap.bfloat16() for tap in taps[1:])])))
-    assert found.dtype == torch.float32
-    assert 0 < (found - expected).norm() / expected.norm() < 0.02
+    outputs = torch.stack(list(head.maps([taps[0], *(tap.bfloat16() for tap in taps[1:])])))
+    assert outputs.dtype == torch.float32
+    assert 0 < (outputs - expected).norm() / expected.norm() < 0.02
 
 
 def test_probabilities_are_as_precise_as_the_naive_ones() -> None:
@@ -89,23 +91,23 @@ def test_probabilities_are_as_precise_as_the_naive_ones() -> None:
 
 
 @pytest.mark.parametrize("rank", [None, 12], ids=["paper", "compact"])
-def test_strips_do_not_matter(
+def test_outputs_do_not_depend_on_the_strips(
     generator: Generator, rank: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As large as an accelerator's, which takes an image at once, or a few rows: the outputs are equal."""
+    """Strips of a whole image, as on a GPU, and of a few rows give equal outputs."""
     ensemble, label_px = random_ensemble(generator, rank), generator.config.image_px
     taps = generator.synthesize(generator.map(torch.randn(2, 16))).taps
-    found = []
+    results = []
     for values, px in ((GPU_STRIP_VALUES, GPU_STRIP_PX), (3 * 32 * 64, 100)):
         monkeypatch.setattr("models.labels.lean_head.CPU_STRIP_VALUES", values)
         monkeypatch.setattr("models.labels.compact_head.CPU_STRIP_PX", px)
-        found.append(torch.stack(list(head_of(ensemble, label_px).maps(taps))))
-    large, small = found
+        results.append(torch.stack(list(head_of(ensemble, label_px).maps(taps))))
+    large, small = results
     assert torch.allclose(large, small, rtol=1e-4, atol=1e-4)
 
 
 def test_hidden_values_exist_only_in_strips(generator: Generator) -> None:
-    """A label four times as large is four times as many strips, none of them larger; every row comes once."""
+    """A label of many strips: none exceeds the strip size, and every row occurs once."""
     height, width = (8 * px for px in generator.config.image_px)
     ensemble = random_ensemble(generator)
     layer = Member.of(ensemble, 0).first

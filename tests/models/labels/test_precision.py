@@ -1,4 +1,4 @@
-"""What bfloat16 may change of labels: next to nothing. On the built-in generator, with ensembles fitted to it."""
+"""Promises of bfloat16: labels and scores hardly change, on the built-in generator with ensembles fitted to it."""
 
 from pathlib import Path
 
@@ -22,14 +22,14 @@ OPTIONS = ensemble_options(kind="paper", num_members=2, steps=100)
 
 
 def brightness(generator: Generator, ws: Tensor) -> Tensor:
-    """Each sample's pixels in four classes, from dark to light."""
-    grey = generator.synthesize(ws).images.mean(dim=1)
-    borders = grey.flatten().quantile(torch.tensor([0.25, 0.5, 0.75]))
-    return torch.bucketize(grey, borders)
+    """Return masks of four classes, from dark to light pixels."""
+    gray = generator.synthesize(ws).images.mean(dim=1)
+    borders = gray.flatten().quantile(torch.tensor([0.25, 0.5, 0.75]))
+    return torch.bucketize(gray, borders)
 
 
 def fitted(generator: Generator, ws: Tensor) -> list[Ensemble]:
-    """An ensemble of either kind that has learnt the brightness of samples."""
+    """Return an ensemble of each kind, trained on the brightness of samples."""
     labels = Labels(label_px=generator.config.image_px, segmentation=brightness(generator, ws))
     tasks = TaskSet(SegmentationTask(NUM_CLASSES))
     paper = train_ensemble(generator, ws, labels, tasks=tasks, options=OPTIONS, seed=0)
@@ -37,27 +37,27 @@ def fitted(generator: Generator, ws: Tensor) -> list[Ensemble]:
 
 
 def votes(generator: Generator, ensemble: Ensemble, ws: Tensor) -> ClassVotes:
-    """What the members say of samples."""
+    """Return the class votes on samples."""
     taps = generator.synthesize(ws).taps
     return LabelGenerator(generator, ensemble).label(taps).of(ClassVotes)
 
 
 def ranks(scores: Tensor) -> Tensor:
-    """The place of each score in their order."""
+    """Return the rank of each score."""
     return scores.argsort().argsort().double()
 
 
-def test_labels_and_scores_stay_what_they_are() -> None:
-    """99.9% of the pixels whose two likeliest classes are further apart than 0.02 agree; images rank the same."""
+def test_labels_and_scores_hardly_change() -> None:
+    """99.9% of the pixels whose two most probable classes differ by 0.02 or more agree; images rank the same."""
     generator = build_generator(*read_network(PORTRAITS, "generator"))
     training, ws = generator.map(torch.randn(24, generator.config.z_dim)).split([8, 16])
     ensembles = fitted(generator, training)
     expected = [votes(generator, ensemble, ws) for ensemble in ensembles]
     generator.lower_precision(torch.bfloat16)
     for ensemble, exact in zip(ensembles, expected, strict=True):
-        found = votes(generator, ensemble, ws)
+        lowered = votes(generator, ensemble, ws)
         first, second = exact.probabilities.topk(2, dim=1).values.unbind(dim=1)
-        agree = exact.probabilities.argmax(dim=1) == found.probabilities.argmax(dim=1)
+        agree = exact.probabilities.argmax(dim=1) == lowered.probabilities.argmax(dim=1)
         assert agree[first - second > MARGIN].double().mean() >= 0.999
-        both = torch.stack([ranks(exact.scores), ranks(found.scores)])
+        both = torch.stack([ranks(exact.scores), ranks(lowered.scores)])
         assert both.corrcoef()[0, 1] > 0.99

@@ -1,4 +1,4 @@
-"""Promises of `models.labels.training`: the ensemble learns what features show, task by task, and repeatably."""
+"""Promises of `models.labels.training`: the ensemble learns every task from the features, repeatably."""
 
 from dataclasses import replace
 
@@ -25,20 +25,20 @@ MASKS = TaskSet(SegmentationTask(3))
 
 
 def expressible_masks(generator: Generator, ws: torch.Tensor) -> torch.Tensor:
-    """A label that the features hold: whether one channel of the last tap is low, middling or high."""
+    """Return masks that the features determine: low, medium or high values of one channel of the last tap."""
     channel = generator.synthesize(ws).taps[-1][:, 0]
     low, high = channel.quantile(0.33), channel.quantile(0.66)
     return (channel > low).long() + (channel > high).long()
 
 
 def fit(generator: Generator, ws: torch.Tensor, masks: torch.Tensor, seed: int = 0) -> Ensemble:
-    """An ensemble for three classes with the options above."""
+    """Train an ensemble for three classes with `OPTIONS`."""
     labels = Labels(label_px=(32, 32), segmentation=masks)
     return train_ensemble(generator, ws, labels, tasks=MASKS, options=OPTIONS, seed=seed)
 
 
-def test_it_labels_images_that_it_never_saw(generator: Generator) -> None:
-    """Fitted on 8 labelled samples, it labels 8 fresh ones far better than chance."""
+def test_it_labels_new_images(generator: Generator) -> None:
+    """Trained on 8 labeled samples, it is right on 80% of the pixels of 8 new ones."""
     ws = generator.map(torch.randn(16, 16))
     masks = expressible_masks(generator, ws)
     labels = Labels(label_px=(32, 32), segmentation=masks[:8])
@@ -47,12 +47,12 @@ def test_it_labels_images_that_it_never_saw(generator: Generator) -> None:
         LabelGenerator(generator, ensemble).render(ws[8:]).labels["segmentation"]["masks"]
         == masks[8:]
     )
-    assert right.sum() > 0.8 * right.numel()  # chance is a third
+    assert right.sum() > 0.8 * right.numel()  # random: a third
 
 
 @pytest.mark.parametrize("kind", ["compact", "paper"])
-def test_features_of_few_pixels_are_not_read(generator: Generator, kind: EnsembleKind) -> None:
-    """Of 4, 8, 16 and 32 px the two highest are, and the weights for the others do not exist."""
+def test_taps_below_the_minimum_are_not_read(generator: Generator, kind: EnsembleKind) -> None:
+    """Of taps of 4, 8, 16 and 32 px the two highest are read; there are no weights for the others."""
     ws = generator.map(torch.randn(2, 16))
     labels = Labels(label_px=(32, 32), segmentation=expressible_masks(generator, ws))
     options = replace(QUICK, kind=kind, steps=2, min_tap_px=16)
@@ -62,33 +62,33 @@ def test_features_of_few_pixels_are_not_read(generator: Generator, kind: Ensembl
     assert len(read) == sum(generator.config.tap_channels[4:])
 
 
-def errors(found: Rendered, truth: Labels) -> tuple[float, float]:
-    """Of points in pixels, and of depth in its unit."""
+def errors(rendered: Rendered, truth: Labels) -> tuple[float, float]:
+    """Return the error of the points in pixels, and of depth in its unit."""
     points, depth = KeypointScore(1), DepthScore()
-    labels = found.labels["keypoints"]
-    lengths = torch.ones(len(found))
+    labels = rendered.labels["keypoints"]
+    lengths = torch.ones(len(rendered))
     points.add(labels["points"], labels["visibility"], truth["keypoints"], lengths)
-    depth.add(found.labels["depth"]["depth"], truth["depth"])
+    depth.add(rendered.labels["depth"]["depth"], truth["depth"])
     return points.mean_error_px(), depth.rmse()
 
 
-def test_three_tasks_are_learnt_at_once(discs: Discs) -> None:
-    """One fit on 8 scenes that are not square finds disc, centre and depth in 4 others."""
+def test_three_tasks_are_learned_at_once(discs: Discs) -> None:
+    """One fit on 8 scenes, which are not square, predicts disc, center and depth of 4 others."""
     seen, unseen = Discs.at(discs.ws[:8, 0]), Discs.at(discs.ws[8:, 0])
     ensemble = train_ensemble(
         seen.generator, seen.ws, seen.labels, tasks=seen.tasks, options=QUICK, seed=0
     )
-    found = LabelGenerator(seen.generator, ensemble).render(unseen.ws)
+    rendered = LabelGenerator(seen.generator, ensemble).render(unseen.ws)
     masks = ConfusionMatrix(2)
-    masks.add(found.labels["segmentation"]["masks"], unseen.labels["segmentation"])
-    error_px, rmse = errors(found, unseen.labels)
+    masks.add(rendered.labels["segmentation"]["masks"], unseen.labels["segmentation"])
+    error_px, rmse = errors(rendered, unseen.labels)
     assert masks.mean_iou() > 0.9
     assert error_px < 0.5
-    assert rmse < 20  # of a hill of 300
+    assert rmse < 20  # of a range of 300
 
 
-def test_what_is_not_labelled_teaches_nothing(discs: Discs) -> None:
-    """Unknown depth, absent keypoints far off the truth and ignored pixels leave the fit as good as without them."""
+def test_unlabelled_pixels_and_points_are_ignored(discs: Discs) -> None:
+    """Unknown depth, absent keypoints at false positions and ignored pixels do not lower the quality."""
     truth = Discs.at(discs.ws[:, 0]).labels
     discs.labels["keypoints"][:4] = 0.0
     discs.labels["depth"][4:8] = torch.nan
@@ -101,26 +101,26 @@ def test_what_is_not_labelled_teaches_nothing(discs: Discs) -> None:
     assert rmse < 20
 
 
-def test_a_class_of_three_pixels_survives() -> None:
-    """Three pixels in one image of nine, and no others of their class: the default balance finds them."""
+def test_a_class_of_three_pixels_is_learned() -> None:
+    """Three pixels in one image of nine are learned with the default balance."""
     discs = Discs.at(torch.tensor([[4.0 * i, 8.0] for i in range(8)] + [[-16.0, 8.0]]))
     masks = discs.labels["segmentation"].clone()
     masks[8, :, 20:] = IGNORE_INDEX
     masks[8, 7:10, 31] = 2
     labels = Labels(label_px=discs.labels.label_px, segmentation=masks)
     ensemble = train_ensemble(discs.generator, discs.ws, labels, tasks=MASKS, options=QUICK, seed=0)
-    found = (
+    masks = (
         LabelGenerator(discs.generator, ensemble).render(discs.ws).labels["segmentation"]["masks"]
     )
-    assert found[8, 7:10, 31].tolist() == [2, 2, 2]
-    assert found[:8].max() == 1
+    assert masks[8, 7:10, 31].tolist() == [2, 2, 2]
+    assert masks[:8].max() == 1
 
 
 @pytest.mark.parametrize("balance", [0.0, 1.0])
 def test_probabilities_are_those_of_the_true_prior(discs: Discs, balance: float) -> None:
-    """A random class on 4% of the pixels here and 40% there: the predicted probabilities match, for any balance."""
-    from_centre = discs.generator.synthesize(discs.ws).taps[-1][:, 2]
-    masks = torch.where(from_centre < 1, 0.4, 0.04).bernoulli().long()
+    """A random class on 4% of one region and 40% of another: probabilities match both, for any balance."""
+    from_center = discs.generator.synthesize(discs.ws).taps[-1][:, 2]
+    masks = torch.where(from_center < 1, 0.4, 0.04).bernoulli().long()
     ensemble = train_ensemble(
         discs.generator,
         discs.ws,
@@ -131,14 +131,14 @@ def test_probabilities_are_those_of_the_true_prior(discs: Discs, balance: float)
     )
     taps = discs.generator.synthesize(discs.ws).taps
     votes = LabelGenerator(discs.generator, ensemble).label(taps).of(ClassVotes)
-    said = votes.probabilities[:, 1]
-    for region, tolerance in ((from_centre < 0.8, 0.06), (from_centre > 1.5, 0.015)):
+    predicted = votes.probabilities[:, 1]
+    for region, tolerance in ((from_center < 0.8, 0.06), (from_center > 1.5, 0.015)):
         expected = masks[region].float().mean().item()
-        assert said[region].mean().item() == pytest.approx(expected, abs=tolerance)
+        assert predicted[region].mean().item() == pytest.approx(expected, abs=tolerance)
 
 
 def test_the_same_seed_gives_the_same_ensemble(generator: Generator) -> None:
-    """Training is a function of its inputs and the seed, and leaves torch's own random state alone."""
+    """Training is a function of its inputs and the seed, and does not change torch's random state."""
     ws = generator.map(torch.randn(4, 16))
     masks = expressible_masks(generator, ws)
     state = torch.get_rng_state()
@@ -149,7 +149,7 @@ def test_the_same_seed_gives_the_same_ensemble(generator: Generator) -> None:
 
 
 def test_an_image_without_labels_is_named(generator: Generator) -> None:
-    """A mask of nothing but 255 cannot be learnt from; the message says which."""
+    """A mask of only 255 is refused; the message names the image."""
     ws = generator.map(torch.randn(2, 16))
     masks = torch.zeros(2, 32, 32, dtype=torch.int64)
     masks[1] = IGNORE_INDEX
@@ -158,7 +158,7 @@ def test_an_image_without_labels_is_named(generator: Generator) -> None:
 
 
 def test_a_stop_passes_through(generator: Generator) -> None:
-    """What the progress callback raises ends the training at once: the seam of a cooperative cancel."""
+    """An exception of the progress callback ends the training at once, so that a job can be canceled."""
     seen = []
 
     def stop(done: int, total: int) -> None:

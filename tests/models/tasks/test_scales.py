@@ -1,4 +1,4 @@
-"""Promises of the scales: what training changes in the labels, the last layer undoes."""
+"""Promises of the scales: the last layer undoes the changes of the labels."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from models.tasks.task_set import Labels
 
 
 def labels() -> Labels:
-    """A class of a quarter, one of three quarters, one that never occurs; depth in millimetres, half of it unknown."""
+    """Return classes with shares of 3/4, 1/4 and 0, and depth in millimeters, half of it unknown."""
     masks = torch.zeros(1, 4, 4, dtype=torch.int64)
     masks[0, 0] = 1
     depth = 5_000 + 1_000 * torch.arange(16.0).view(1, 4, 4)
@@ -28,7 +28,7 @@ def test_depth_is_standardized_over_its_known_pixels() -> None:
 
 
 def test_the_last_layer_predicts_in_the_unit_of_depth() -> None:
-    """Depth comes back in millimetres."""
+    """Predictions are in millimeters."""
     scale = DepthTask().scale(labels()["depth"], balance=1.0)
     columns, weight, bias = torch.randn(5, 3), torch.randn(3, 1), torch.randn(1)
     standardized = columns @ weight + bias
@@ -38,7 +38,7 @@ def test_the_last_layer_predicts_in_the_unit_of_depth() -> None:
 
 
 def test_the_last_layer_predicts_the_true_class_shares() -> None:
-    """The odds of the quarter to the rest lose the threefold weight with which it was drawn."""
+    """The class of 1/4 was drawn three times as often; its odds are divided by three."""
     scale = SegmentationTask(3).scale(labels()["segmentation"], balance=1.0)
     bias = torch.zeros(3)
     scale.undo(torch.zeros(2, 3), bias)
@@ -46,5 +46,5 @@ def test_the_last_layer_predicts_the_true_class_shares() -> None:
 
 
 def test_a_flat_scene_divides_by_one() -> None:
-    """Depth that is the same everywhere has a standard deviation of 0."""
+    """Constant depth has a standard deviation of 0."""
     assert DepthTask().scale(torch.full((1, 4, 4), 7.0), balance=0.5) == DepthScale(7.0, 1.0)

@@ -1,4 +1,4 @@
-"""Promises of the scores: known cases come out right, and unlabelled pixels and points do not count."""
+"""Promises of the scores: known cases are exact, and unlabeled pixels and points do not count."""
 
 import math
 
@@ -21,7 +21,7 @@ def test_iou_of_a_known_case() -> None:
 
 
 def test_the_mean_is_over_the_classes_of_the_truth() -> None:
-    """A class that only the prediction has lowers the others, but is no class of the mean."""
+    """A class that only the prediction has lowers other IoUs, but does not count in the mean."""
     scores = ConfusionMatrix(3)
     scores.add(torch.tensor([0, 2]), torch.tensor([0, 0]))
     assert scores.mean_iou() == pytest.approx(0.5)
@@ -44,7 +44,7 @@ def test_other_shapes_are_refused() -> None:
 
 
 def test_calibration_is_the_distance_from_the_share_of_hits() -> None:
-    """Said 0.9 and right in three of four: off by 0.15; ignored pixels do not count."""
+    """A probability of 0.9, right for three of four pixels, is an error of 0.15; ignored pixels do not count."""
     score = CalibrationError()
     truth = torch.tensor([[0, 0, 0, 1, 255]])
     score.add(torch.zeros(1, 5), torch.full((1, 5), 0.9), truth)
@@ -52,11 +52,11 @@ def test_calibration_is_the_distance_from_the_share_of_hits() -> None:
 
 
 def test_keypoints_of_a_known_case() -> None:
-    """One hit, one miss by 5 px, one hidden and one absent: half found, 2.5 px, two of three visibilities."""
+    """One hit, one miss by 5 px, one hidden, one absent: PCK 0.5, 2.5 px, two of three visibilities right."""
     truth = torch.tensor([[[1.0, 1, 2], [4, 4, 2], [9, 9, 1], [0, 0, 0]]])
-    found = torch.tensor([[[1.0, 1, 0.9], [7, 8, 0.9], [0, 0, 0.9], [5, 5, 0.9]]])
+    predicted = torch.tensor([[[1.0, 1, 0.9], [7, 8, 0.9], [0, 0, 0.9], [5, 5, 0.9]]])
     score = KeypointScore(4)
-    score.add(found, torch.tensor([[2, 1, 1, 2]]), truth, torch.tensor([40.0]))
+    score.add(predicted, torch.tensor([[2, 1, 1, 2]]), truth, torch.tensor([40.0]))
     assert score.pck() == 0.5
     assert score.mean_error_px() == 2.5
     assert score.visibility_accuracy() == pytest.approx(2 / 3)
@@ -75,7 +75,7 @@ def test_every_image_has_its_own_reference_length() -> None:
 
 
 def test_depth_of_a_known_case() -> None:
-    """Unknown pixels do not count; a truth of zero counts for RMSE alone, a negative answer is a miss."""
+    """Unknown pixels do not count; a truth of 0 counts only for RMSE, a negative prediction is a miss."""
     score = DepthScore()
     truth = torch.tensor([[[2.0, 4.0, 0.0, float("nan")]]])
     score.add(torch.tensor([[[2.2, -4.0, 1.0, 9.0]]]), truth)
@@ -85,7 +85,7 @@ def test_depth_of_a_known_case() -> None:
 
 
 def test_nothing_to_judge_is_nan() -> None:
-    """Without labels there is no score, and no error either."""
+    """Without labels every score is NaN, without an error."""
     keypoints, depth = KeypointScore(1), DepthScore()
     depth.add(torch.zeros(1, 1, 1), torch.full((1, 1, 1), math.nan))
     scores = (keypoints.pck(), keypoints.visibility_accuracy(), depth.rmse(), depth.absrel())
@@ -103,11 +103,11 @@ def test_nothing_to_judge_is_nan() -> None:
 def test_errors_are_judged_by_a_length_in_the_image(
     rows: list[tuple[float, float, float]], length: float
 ) -> None:
-    """The head's height where its ends are labelled, else the box around the labelled points."""
+    """The distance of the reference points if both are labeled, else the box around the labeled points."""
     assert reference_px(torch.tensor([rows]), (64, 48), (0, 1)).tolist() == [length]
 
 
 def test_without_reference_points_the_box_is_the_length() -> None:
-    """Also for images without any labelled point: they do not count, but must not divide by zero."""
+    """An image without a labeled point gets its height, so that nothing is divided by 0."""
     points = torch.tensor([[[1.0, 2, 2], [1, 9, 1]], [[0, 0, 0], [0, 0, 0]]])
     assert reference_px(points, (64, 48), None).tolist() == [7.0, 64.0]

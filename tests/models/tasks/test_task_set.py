@@ -26,8 +26,8 @@ def test_outputs_are_split_by_task() -> None:
 
 
 @pytest.mark.parametrize("tasks", [ALL, TaskSet(DepthTask())])
-def test_tasks_survive_their_dictionary(tasks: TaskSet) -> None:
-    """Only the learned tasks are there again, also after JSON has sorted them by name."""
+def test_tasks_are_restored_from_their_dictionary(tasks: TaskSet) -> None:
+    """Only the learned tasks are restored, in the order of the outputs, also from sorted JSON."""
     stored = json.dumps(tasks.to_dict(), sort_keys=True)
     assert TaskSet.from_dict(json.loads(stored), KINDS) == tasks
 
@@ -64,12 +64,12 @@ def test_labels_of_no_task_are_refused() -> None:
 
 def test_a_task_without_labels_is_named() -> None:
     """The message names the missing labels and the remedy."""
-    with pytest.raises(ValueError, match=r"no labels for keypoints, depth; give some or leave"):
+    with pytest.raises(ValueError, match=r"no labels for keypoints, depth; add labels or leave"):
         Labels(label_px=(8, 6), segmentation=MASKS).of(ALL)
 
 
 def test_some_images_keep_all_their_labels() -> None:
-    """Chosen images come in the order asked for, with every task; a fold is made so."""
+    """`select` returns images in the requested order, with every task, as folds need them."""
     labels = Labels(
         label_px=(8, 6),
         segmentation=MASKS,

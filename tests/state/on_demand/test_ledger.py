@@ -27,7 +27,7 @@ def news(ledger: Ledger, owner: str) -> list[str]:
 
 
 def test_an_item_has_one_claim(items: OnDemandLedger) -> None:
-    """The first call keeps it until it is released; other items are free."""
+    """The first call keeps the claim until its release; other items can be claimed."""
     assert [items.claim(EXPORT, rq_id) for rq_id in ("a", "b")] == [True, False]
     claim = items.claim_of(EXPORT)
     assert claim is not None
@@ -39,7 +39,7 @@ def test_an_item_has_one_claim(items: OnDemandLedger) -> None:
 
 
 def test_the_claims_of_all_owners_are_listed(items: OnDemandLedger, ledger: Ledger) -> None:
-    """An owner is remembered while it has claims, and not longer."""
+    """An owner is kept exactly while it has claims."""
     for item in (EXPORT, REPORT, SHARD):
         items.claim(item, "a")
     items.release(EXPORT)
@@ -57,13 +57,13 @@ def test_the_end_of_a_claim_is_news_of_its_owner(items: OnDemandLedger, ledger: 
     assert (news(ledger, BATCH), news(ledger, STREAM)) == (["report", "export-coco"], [])
 
 
-def test_each_call_of_an_owner_has_another_number(items: OnDemandLedger) -> None:
-    """They count from 1, for each owner."""
+def test_calls_are_numbered_by_owner(items: OnDemandLedger) -> None:
+    """Each owner counts from 1."""
     assert [items.next_number(owner) for owner in (BATCH, BATCH, STREAM)] == [1, 2, 1]
 
 
 def test_a_failure_is_reported_for_a_while(items: OnDemandLedger, ledger: Ledger) -> None:
-    """Redis drops it after that."""
+    """Redis deletes it after that time."""
     error = JobError(code="input_missing", detail="A shard is gone.")
     items.fail(EXPORT, error, timedelta(seconds=30))
     assert (items.failure(EXPORT), items.failure(REPORT)) == (error, None)
@@ -71,7 +71,7 @@ def test_a_failure_is_reported_for_a_while(items: OnDemandLedger, ledger: Ledger
 
 
 def test_a_deleted_owner_is_forgotten(items: OnDemandLedger, ledger: Ledger) -> None:
-    """Its claims end with news for the requests that wait; no key stays for more than a minute."""
+    """Its claims end, with news for the requests that wait. No key stays for more than a minute."""
     items.claim(EXPORT, "a")
     items.next_number(BATCH)
     items.forget(BATCH)

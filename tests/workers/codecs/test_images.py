@@ -1,4 +1,4 @@
-"""Bytes to arrays and back."""
+"""Images between bytes and arrays."""
 
 from typing import get_args
 
@@ -26,25 +26,25 @@ def test_an_image_survives_png() -> None:
 
 
 def test_encoding_is_deterministic() -> None:
-    """The same pixels are the same bytes, so a shard has one digest."""
+    """The same pixels give the same bytes, so the digest of a shard is reproducible."""
     for image_format in get_args(ImageFormat):
         assert encode_image(PIXELS, image_format) == encode_image(PIXELS.copy(), image_format)
 
 
 def test_the_palette_is_the_pascal_voc_one() -> None:
-    """The first colors are those that every segmentation viewer knows."""
+    """The first colors are those of common segmentation viewers."""
     assert PALETTE[:12] == (0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0)
 
 
 @pytest.mark.parametrize(("nats", "step"), [(0.0, 0), (0.5, 128), (1.0, 255), (2.3, 255)])
-def test_uncertainty_is_255_steps_to_the_nat(nats: float, step: int) -> None:
-    """One scale for every labelset; more than a nat is cut off."""
+def test_uncertainty_has_255_steps_per_nat(nats: float, step: int) -> None:
+    """The scale is the same for every labelset; larger values are clipped to one nat."""
     data = encode_uncertainty(np.full((2, 2), nats, dtype=np.float32))
     assert decode_mask(data)[0, 0] == step
 
 
-def test_a_smaller_image_is_the_mean_of_what_it_shows() -> None:
-    """Antialiased: a fine pattern of black and white becomes grey, not whichever pixel was hit."""
+def test_downscaling_is_antialiased() -> None:
+    """A fine pattern of black and white becomes gray."""
     pattern = np.zeros((32, 32, 3), dtype=np.uint8)
     pattern[:, ::2] = 255
     inner = resized_image(pattern, (8, 8))[:, 1:-1]

@@ -1,4 +1,4 @@
-"""Packing beside rendering: the order of the tar, the limit of what waits, and what goes wrong on a thread."""
+"""Packing during rendering: the order of the tar, the limit of waiting samples, and errors on threads."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ def encode(one: Sample) -> Files:
 def packed(
     put: Sequence[int], encode: Callable[[Sample], Files] = encode, *, num_threads: int
 ) -> bytes:
-    """Return the tar of samples 0, 1, ..., put in the order of `put`."""
+    """Return the tar of samples 0, 1, ... that were put in the order of `put`."""
     target = io.BytesIO()
     with (
         TarWriter(target) as tar,
@@ -36,8 +36,8 @@ def packed(
 
 
 @pytest.mark.parametrize("num_threads", [1, 4])
-def test_a_tar_does_not_depend_on_threads_or_on_who_came_first(num_threads: int) -> None:
-    """The same bytes in the same order as one thread that packs one sample after another."""
+def test_a_tar_does_not_depend_on_threads_or_on_the_order_of_put(num_threads: int) -> None:
+    """The bytes equal those of one thread that packs one sample after another."""
     target = io.BytesIO()
     with TarWriter(target) as tar:
         for index in range(6):
@@ -46,7 +46,7 @@ def test_a_tar_does_not_depend_on_threads_or_on_who_came_first(num_threads: int)
 
 
 def test_rendering_waits_when_the_encoders_are_slower() -> None:
-    """No more than `max_waiting` samples are here unencoded: the third is not taken before the first is done."""
+    """At most `max_waiting` samples wait for encoding: the third is not taken before the first is encoded."""
     may_encode, taken = threading.Event(), []
 
     def slowly(one: Sample) -> Files:
@@ -76,8 +76,8 @@ def test_rendering_waits_when_the_encoders_are_slower() -> None:
     assert taken == [0, 1, 2]
 
 
-def test_what_goes_wrong_on_a_thread_is_raised_by_the_renderer() -> None:
-    """A full disk or a broken encoder fails the job; nothing hangs and no tar is taken for whole."""
+def test_an_error_on_a_thread_is_raised_in_the_renderer() -> None:
+    """A full disk or a broken encoder fails the job; it does not hang, and no tar counts as complete."""
 
     def broken(one: Sample) -> Files:
         raise OSError("no space left on device")
@@ -86,8 +86,8 @@ def test_what_goes_wrong_on_a_thread_is_raised_by_the_renderer() -> None:
         packed(range(8), broken, num_threads=2)
 
 
-def test_a_sample_that_never_came_is_missed() -> None:
-    """A tar that lacks one is no shard."""
+def test_a_missing_sample_is_an_error() -> None:
+    """A tar that lacks a sample is not a shard."""
     with (
         TarWriter(io.BytesIO()) as tar,
         Packer(tar, range(3), encode, num_threads=1, max_waiting=2) as packer,
@@ -98,7 +98,7 @@ def test_a_sample_that_never_came_is_missed() -> None:
 
 
 def test_a_job_that_stops_leaves_no_thread() -> None:
-    """A cancel between two micro-batches leaves the block and stops all encoders."""
+    """When a job is cancelled between two micro-batches, its encoding threads end."""
     with (
         contextlib.suppress(KeyboardInterrupt),
         TarWriter(io.BytesIO()) as tar,
@@ -109,7 +109,7 @@ def test_a_job_that_stops_leaves_no_thread() -> None:
     assert not [one for one in threading.enumerate() if one.name.startswith("packing")]
 
 
-def test_a_tar_of_nothing_is_a_tar() -> None:
-    """It ends with the two empty blocks that readers look for."""
+def test_an_empty_tar_is_valid() -> None:
+    """It ends with the two empty blocks that readers expect."""
     with tarfile.open(fileobj=io.BytesIO(packed([], num_threads=1))) as tar:
         assert tar.getnames() == []

@@ -1,4 +1,4 @@
-"""Masks to bytes, arrays, pictures and words."""
+"""Masks between bytes, arrays, pictures and texts."""
 
 import io
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from contracts.schemas import LabelSchema
-from tests.workers.scene import ALL_KINDS
+from tests.workers.scene import ALL_TASKS
 from workers.codecs.images import PALETTE, resized_image
 from workers.codecs.segmentation import (
     SegmentationCodec,
@@ -15,7 +15,7 @@ from workers.codecs.segmentation import (
     decode_mask,
     encode_mask,
     resized_mask,
-    without_unjudged,
+    without_unscored,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -23,16 +23,16 @@ INDICES = RANDOM.integers(0, 256, (6, 4), dtype=np.uint8)
 CODEC = SegmentationCodec()
 
 
-def test_a_mask_keeps_every_value_and_gains_a_palette() -> None:
-    """Index values are exact, 255 included, and viewers show colors."""
+def test_a_mask_keeps_every_value_and_has_a_palette() -> None:
+    """Index values are exact, including 255, and viewers show colors."""
     data = encode_mask(INDICES)
     assert np.array_equal(decode_mask(data), INDICES)
     with Image.open(io.BytesIO(data)) as image:
         assert image.mode == "P"
 
 
-def test_classes_keep_their_own_colors() -> None:
-    """The first indices have the colors that the schema gives, the others the usual palette's."""
+def test_classes_keep_the_colors_of_the_schema() -> None:
+    """The first indices have the schema's colors, the others those of the palette."""
     data = encode_mask(np.array([[0, 1]], dtype=np.uint8), colors=((1, 2, 3),))
     with Image.open(io.BytesIO(data)) as shown:
         assert list(shown.convert("RGB").get_flattened_data()) == [(1, 2, 3), PALETTE[3:6]]
@@ -45,15 +45,15 @@ def test_an_ignored_pixel_stays_ignored_at_another_size() -> None:
     assert set(np.unique(resized_mask(mask, (20, 12)))) == {3, 255}
 
 
-def test_a_smaller_mask_holds_only_classes_it_had() -> None:
-    """Nearest neighbour: no class between two classes."""
+def test_resizing_mixes_no_classes() -> None:
+    """Nearest neighbor gives no class between two classes."""
     mask = np.zeros((8, 8), dtype=np.uint8)
     mask[:, 4:] = 9
     assert set(np.unique(resized_mask(mask, (4, 4)))) == {0, 9}
 
 
 def test_a_picture_and_its_mask_stay_in_step() -> None:
-    """The edge of a class lies at the same place in both, at any size."""
+    """The edge of a class has the same position in both, at any size."""
     for px in ((8, 8), (16, 16), (48, 48), (64, 64)):
         mask = np.zeros((32, 32), dtype=np.uint8)
         mask[:, 16:] = 1
@@ -63,14 +63,14 @@ def test_a_picture_and_its_mask_stay_in_step() -> None:
 
 
 def test_labels_have_the_classes_colors() -> None:
-    """The schema's own, and after them the palette's: as the masks of a batch."""
+    """First the schema's colors, then the palette's, as in the masks of a batch."""
     ones = np.ones((1, 1), dtype=np.uint8)
     assert colored(ones, LabelSchema(classes=("a", "b"))).tolist() == [[[128, 0, 0]]]
-    assert colored(ones, ALL_KINDS).tolist() == [[[200, 100, 50]]]
+    assert colored(ones, ALL_TASKS).tolist() == [[[200, 100, 50]]]
 
 
 def test_the_score_of_an_image_is_the_mean_over_its_classes() -> None:
-    """Ignored pixels do not count, nor do classes that it does not have."""
+    """Ignored pixels do not count, and neither do classes that the image lacks."""
     masks = [[0, 0, 1, 255], [0, 0, 1, 1], [0, 1, 1, 0], [255] * 4]
     truth, right, half, ignored = (np.array([mask], np.uint8) for mask in masks)
     assert CODEC.agreement(right, truth) == ["mIoU 1.00"]
@@ -79,16 +79,16 @@ def test_the_score_of_an_image_is_the_mean_over_its_classes() -> None:
 
 
 def test_a_class_in_a_single_image_counts_as_not_learned() -> None:
-    """Members that never saw it cannot find it: it has no IoU, and lowers the mean."""
+    """Members that never saw the class cannot predict it: it has no IoU, and it lowers the mean."""
     pooled = {"miou": 0.5, "class_iou": {"skin": 0.8, "hair": 0.7, "hat": 0.3}}
-    judged = without_unjudged(pooled, {"skin": 9, "hair": 2, "hat": 1})
-    assert judged["class_iou"] == {"skin": 0.8, "hair": 0.7, "hat": None}
-    assert judged["miou"] == pytest.approx(0.5)
+    scored = without_unscored(pooled, {"skin": 9, "hair": 2, "hat": 1})
+    assert scored["class_iou"] == {"skin": 0.8, "hair": 0.7, "hat": None}
+    assert scored["miou"] == pytest.approx(0.5)
 
 
-def test_a_mask_of_ignored_pixels_says_nothing() -> None:
-    """One labelled pixel is something."""
-    ignored = CODEC.unlabelled(ALL_KINDS, (2, 2))
-    assert CODEC.says_nothing(ignored)
+def test_a_mask_of_ignored_pixels_is_an_empty_label() -> None:
+    """One labelled pixel is enough."""
+    ignored = CODEC.unlabelled(ALL_TASKS, (2, 2))
+    assert CODEC.is_empty(ignored)
     ignored[0, 0] = 0
-    assert not CODEC.says_nothing(ignored)
+    assert not CODEC.is_empty(ignored)

@@ -1,4 +1,4 @@
-"""Samples and the shards they are written into."""
+"""Samples as files, and shards as tars."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ CODECS = codecs_of(TASKS, LABELS)
 
 
 def sample(index: int = 3) -> Sample:
-    """A 2 x 4 sample, three quarters background."""
+    """Return a 2 x 4 sample, three quarters background."""
     mask = np.array([[0, 0, 0, 1], [0, 0, 0, 1]], dtype=np.uint8)
     image = np.full((2, 4, 3), 200, dtype=np.uint8)
     uncertainty = np.zeros((2, 4), dtype=np.float32)

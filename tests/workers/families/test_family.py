@@ -1,4 +1,4 @@
-"""Which family reads a checkpoint, and how another process finds the same families."""
+"""The choice of the family that reads a checkpoint, and the references by which another process finds families."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.gradients import GradientFamily
 from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused
-from workers.families.family import named, read_checkpoint, reference_of, resolve
+from workers.families.family import family_named, read_checkpoint, reference_of, resolve
 from workers.families.stylegan2 import StyleGan2
 
 
@@ -23,39 +23,39 @@ class Refusing(GradientFamily):
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A checkpoint of gradients."""
+    """Write a checkpoint of gradients."""
     path = tmp_path / "toy.json"
     path.write_text('{"gradients": 16}')
     return path
 
 
 def test_the_first_family_that_accepts_a_file_reads_it(file: Path) -> None:
-    """StyleGAN2 refuses it, the next family takes it."""
+    """StyleGAN2 refuses it, and the next family accepts it."""
     family, checkpoint = read_checkpoint((StyleGan2(), GradientFamily()), file)
     assert family.contract.name == "gradients"
     assert checkpoint.generator.config == {"px": 16}
 
 
 def test_the_first_familys_refusal_is_reported(file: Path) -> None:
-    """It names the kind of file where it can."""
+    """The first family's message usually names the kind of file."""
     first, second = (Refusing(CheckpointRefused(name)) for name in ("first", "second"))
     with pytest.raises(CheckpointRefused, match="first"):
         read_checkpoint((first, second), file)
 
 
 def test_bad_values_end_the_search(file: Path) -> None:
-    """A family that recognised the file reports its flaw; the next family does not read it."""
+    """A family that recognized the file reports its flaw; the next family does not read it."""
     bad = Refusing(BadValues("holds nan"))
     with pytest.raises(BadValues, match="holds nan"):
         read_checkpoint((bad, GradientFamily()), file)
 
 
 def test_another_process_finds_a_family_by_its_class() -> None:
-    """The converting child makes its own instance."""
+    """The converting child creates a separate instance."""
     assert isinstance(resolve(reference_of(StyleGan2())), StyleGan2)
 
 
-def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
-    """A built-in generator's about.json may be misspelt."""
+def test_an_unknown_name_is_refused() -> None:
+    """The message contains the valid names: about.json of a built-in generator may contain a typo."""
     with pytest.raises(ValueError, match=r"\(stylegan2\), got 'stylegan'"):
-        named((StyleGan2(),), "stylegan")
+        family_named((StyleGan2(),), "stylegan")

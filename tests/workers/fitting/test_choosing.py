@@ -1,4 +1,6 @@
-"""Which features a fit reads, when it is left to it."""
+"""The choice of the features that a fit reads, if the request leaves it open."""
+
+from functools import partial
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from workers.codecs.registry import TASKS
 from workers.fitting import choosing, fits
 from workers.fitting.choosing import choose_features
 from workers.fitting.pairs import Pairs
-from workers.fitting.tasks import Trainer
+from workers.fitting.trainer import Trainer
 from workers.runtime.micro_batches import MicroBatches
 
 OPEN = QUICK.model_copy(
@@ -23,20 +25,20 @@ OPEN = QUICK.model_copy(
 
 @pytest.fixture
 def trainer() -> Trainer:
-    """Of no images: what they would show is made up."""
+    """Return a trainer without images; the tests replace its estimates."""
     return Trainer(
         generator=Generator(CONFIG),
         pairs=Pairs(names=(), images=(), labels=(), schema=LABELS, codecs=TASKS, px=(PX, PX)),
         codes=torch.zeros(0, CONFIG.num_ws, CONFIG.w_dim),
-        wanted=ensemble_options(),
+        options=ensemble_options(),
         seed=0,
         micro_batches=MicroBatches(1),
         digest="",
     )
 
 
-def worth(miou: float, pck: float | None = None, absrel: float | None = None) -> Estimate:
-    """An estimate of the tasks that are named."""
+def quality(miou: float, pck: float | None = None, absrel: float | None = None) -> Estimate:
+    """Return an estimate of the given metrics."""
     points = KeypointMetrics(pck=pck, point_pck={}, mean_error_px=None, visibility_accuracy=None)
     depth = DepthMetrics(absrel=absrel, rmse=None, delta1=None)
     return Estimate(
@@ -52,11 +54,11 @@ def worth(miou: float, pck: float | None = None, absrel: float | None = None) ->
 @pytest.mark.parametrize(
     ("all_features", "fine_features", "expected"),
     [
-        (worth(0.5), worth(0.6), 16),
-        (worth(0.6), worth(0.5), 0),
-        (worth(0.5), worth(0.5), 0),
-        (worth(0.50, pck=0.9), worth(0.52, pck=0.8), 0),
-        (worth(0.52, absrel=0.2), worth(0.50, absrel=0.1), 16),
+        (quality(0.5), quality(0.6), 16),
+        (quality(0.6), quality(0.5), 0),
+        (quality(0.5), quality(0.5), 0),
+        (quality(0.50, pck=0.9), quality(0.52, pck=0.8), 0),
+        (quality(0.52, absrel=0.2), quality(0.50, absrel=0.1), 16),
     ],
 )
 def test_the_better_estimate_decides(
@@ -67,22 +69,23 @@ def test_the_better_estimate_decides(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The mean over the tasks decides; a tie means all features. The estimate of the chosen features is reported."""
-    found = {0: all_features, 16: fine_features}
-    monkeypatch.setattr(choosing, "estimate", lambda one, _: found[one.wanted.min_tap_px])
-    chosen, told = choose_features(trainer, lambda *_: None)
-    assert chosen.wanted.min_tap_px == expected
-    assert told == found[expected]
+    estimates = {0: all_features, 16: fine_features}
+    monkeypatch.setattr(choosing, "estimate", lambda one, _: estimates[one.options.min_tap_px])
+    chosen, estimated = choose_features(trainer, lambda *_: None)
+    assert chosen.options.min_tap_px == expected
+    assert estimated == estimates[expected]
 
 
 @pytest.mark.parametrize(("num_images", "choices"), [(4, {0, 16}), (1, {0})])
-def test_a_fit_tells_what_it_reads(scene: Scene, num_images: int, choices: set[int]) -> None:
-    """The ensemble that is stored reads it; of a single image nothing can be left out, and all features are."""
-    fit = scene.ask_fit(OPEN, labelset=scene.add_labelset(num_images))
+def test_a_fit_reports_its_features(scene: Scene, num_images: int, choices: set[int]) -> None:
+    """The stored ensemble reads the reported features; with a single image there is no estimate, so it reads all."""
+    fit = scene.request_fit(OPEN, labelset=scene.add_labelset(num_images))
     fits.run(scene.machine, str(fit.ref), 1)
     manifest = scene.fit_manifest(fit.ref)
     assert manifest.status is JobStatus.SUCCEEDED, manifest.error
     assert manifest.metrics is not None
     assert manifest.metrics.min_tap_px in choices
     assert manifest.ensemble is not None
-    ensemble = scene.machine.loader.load(manifest.ensemble, build_ensemble)
+    build = partial(build_ensemble, kinds=[codec.kind for codec in TASKS])
+    ensemble = scene.machine.loader.load(manifest.ensemble, build)
     assert ensemble.config.first_tap == CONFIG.layout.first_tap(manifest.metrics.min_tap_px)

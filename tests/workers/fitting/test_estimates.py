@@ -8,7 +8,7 @@ from contracts.fits.metrics import Estimate
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
 from contracts.schemas import LabelSchema
-from tests.workers.scene import ALL_KINDS, LABELS, PX, QUICK, Scene
+from tests.workers.scene import ALL_TASKS, LABELS, PX, QUICK, Scene
 from workers.fitting import fits
 from workers.fitting.estimates import traits
 from workers.fitting.pairs import Pairs, read_labelset
@@ -17,9 +17,9 @@ ESTIMATED = QUICK.model_copy(update={"estimate": True})
 
 
 def estimated(scene: Scene, labels: LabelSchema, num_images: int = 4) -> Estimate | None:
-    """The estimate of a fit on so many images."""
+    """Return the estimate of a fit on `num_images` images."""
     labelset = scene.add_labelset(num_images, labels=labels)
-    fit = scene.ask_fit(ESTIMATED, labelset=labelset, labels=labels)
+    fit = scene.request_fit(ESTIMATED, labelset=labelset, labels=labels)
     fits.run(scene.machine, str(fit.ref), 1)
     manifest = scene.fit_manifest(fit.ref)
     assert manifest.status is JobStatus.SUCCEEDED, manifest.error
@@ -29,37 +29,37 @@ def estimated(scene: Scene, labels: LabelSchema, num_images: int = 4) -> Estimat
 
 
 def test_every_task_is_judged_by_members_that_never_saw_the_label(scene: Scene) -> None:
-    """Four images are four folds of a smaller ensemble; every labelled pixel and point is judged once."""
-    found = estimated(scene, ALL_KINDS)
-    assert found is not None
-    assert (found.num_folds, found.num_members, found.num_steps) == (4, 2, 20)
-    assert found.confusion is not None
-    assert torch.tensor(found.confusion).sum(dim=1).tolist() == [4 * 512, 4 * 512]
-    assert found.keypoints is not None
-    assert found.depth is not None
-    assert set(found.class_iou) == set(LABELS.classes)
-    assert {image.name for image in found.worst_images} == {f"image-{k}" for k in range(4)}
+    """Four images are four folds with a smaller ensemble; every labelled pixel and point is scored once."""
+    quality = estimated(scene, ALL_TASKS)
+    assert quality is not None
+    assert (quality.num_folds, quality.num_members, quality.num_steps) == (4, 2, 20)
+    assert quality.confusion is not None
+    assert torch.tensor(quality.confusion).sum(dim=1).tolist() == [4 * 512, 4 * 512]
+    assert quality.keypoints is not None
+    assert quality.depth is not None
+    assert set(quality.class_iou) == set(LABELS.classes)
+    assert {image.name for image in quality.worst_images} == {f"image-{k}" for k in range(4)}
 
 
 def test_the_worst_images_come_first(scene: Scene) -> None:
     """They are ordered by the mean of their scores."""
-    found = estimated(scene, LABELS)
-    assert found is not None
-    mious = [image.miou for image in found.worst_images]
+    quality = estimated(scene, LABELS)
+    assert quality is not None
+    mious = [image.miou for image in quality.worst_images]
     assert mious == sorted(mious, key=lambda miou: miou or 0.0)
 
 
 def test_one_image_has_no_estimate(scene: Scene) -> None:
-    """There is nothing to train on when it is left out; the fit succeeds all the same."""
+    """Without the image there is nothing to train on; the fit still succeeds."""
     assert estimated(scene, LABELS, num_images=1) is None
 
 
-def test_folds_are_dealt_by_what_an_image_teaches(scene: Scene) -> None:
-    """A column for each class, each keypoint, and depth."""
-    pinned = scene.add_labelset(2, labels=ALL_KINDS)
+def test_images_have_traits_by_task(scene: Scene) -> None:
+    """There is a column for each class, each keypoint, and depth; the folds are dealt by them."""
+    pinned = scene.add_labelset(2, labels=ALL_TASKS)
     whole = read_labelset(scene.machine.store, DEFAULT_TENANT, pinned)
-    pairs = Pairs.read(scene.machine.store, whole, fit=ALL_KINDS, px=(PX, PX))
-    empty = {codec.name: codec.unlabelled(ALL_KINDS, (PX, PX)) for codec in pairs.codecs}
+    pairs = Pairs.read(scene.machine.store, whole, fit=ALL_TASKS, px=(PX, PX))
+    empty = {codec.name: codec.unlabelled(ALL_TASKS, (PX, PX)) for codec in pairs.codecs}
     some = dataclasses.replace(pairs, labels=(pairs.labels[0], empty))
     assert {task: presence.tolist() for task, presence in traits(some).items()} == {
         "segmentation": [[True, True], [False, False]],

@@ -13,7 +13,7 @@ from contracts.jobs import JobStatus
 from models.inversion.framing import Framing, reframe_images
 from models.labels.label_generator import to_bytes
 from models.sampling import RandomDraws
-from tests.workers.scene import ALL_KINDS, LABELS, QUICK, Scene
+from tests.workers.scene import ALL_TASKS, LABELS, QUICK, Scene
 from workers.codecs.images import decode_image
 from workers.codecs.lettering import draw_legend
 from workers.codecs.registry import TASKS
@@ -24,8 +24,8 @@ from workers.runtime.pulse import Drained
 
 
 def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
-    """The manifest pins ensemble, codes and sheet, all of one attempt."""
-    fit = scene.ask_fit()
+    """The manifest pins ensemble, codes and sheet of one attempt."""
+    fit = scene.request_fit()
     fits.run(scene.machine, str(fit.ref), 1)
     manifest = scene.fit_manifest(fit.ref)
     assert manifest.status is JobStatus.SUCCEEDED
@@ -36,44 +36,45 @@ def test_a_fit_ends_with_a_label_generator(scene: Scene) -> None:
     assert codes["codes"].shape[0] == 4
 
 
-def test_a_fit_learns_every_task_that_it_was_asked_for(scene: Scene) -> None:
-    """Masks, keypoints and depth at once, each scored on the images it trained on and on held-out ones."""
-    held_out = scene.add_labelset(num_images=2, labels=ALL_KINDS)
-    fit = scene.ask_fit(validation=held_out, labels=ALL_KINDS)
+def test_a_fit_learns_every_requested_task(scene: Scene) -> None:
+    """Masks, keypoints and depth are learned together, and scored on training and held-out images."""
+    held_out = scene.add_labelset(num_images=2, labels=ALL_TASKS)
+    fit = scene.request_fit(validation=held_out, labels=ALL_TASKS)
     fits.run(scene.machine, str(fit.ref), 1)
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None
-    for found in (metrics.training, metrics.heldout):
-        assert found is not None
-        assert found.ece is not None
-        assert found.keypoints is not None
-        assert set(found.keypoints.point_pck) == {"head_top", "chin"}
-        assert found.depth is not None
-        assert found.depth.rmse is not None
+    for scores in (metrics.training, metrics.heldout):
+        assert scores is not None
+        assert scores.ece is not None
+        assert scores.keypoints is not None
+        assert set(scores.keypoints.point_pck) == {"head_top", "chin"}
+        assert scores.depth is not None
+        assert scores.depth.rmse is not None
 
 
 @pytest.mark.parametrize(("kind", "rank"), [("compact", 5), ("paper", None)])
-def test_both_kinds_of_ensemble_are_stored_and_found(
+def test_both_kinds_of_ensemble_can_be_stored_and_loaded(
     scene: Scene, kind: str, rank: int | None
 ) -> None:
-    """A compact fit of three tasks comes back from the store as such, and labels; so does the paper's."""
+    """A compact ensemble of three tasks and the paper's are loaded from the store, and render labels."""
     ensemble = QUICK.ensemble.model_copy(update={"kind": kind, "rank": 5})
     options = QUICK.model_copy(update={"ensemble": ensemble})
-    fit = scene.ask_fit(options, labels=ALL_KINDS)
+    fit = scene.request_fit(options, labels=ALL_TASKS)
     fits.run(scene.machine, str(fit.ref), 1)
     digest = scene.fit_manifest(fit.ref).digest
     assert digest is not None
     pinned = PinnedFit(id=fit.id, digest=digest)
-    found = open_label_generator(scene.machine, DEFAULT_TENANT, pinned)
-    assert found.ensemble.config.rank == rank
-    rendered = found.render(found.generator.sample(RandomDraws.seeded(0, 1)))
+    label_generator = open_label_generator(scene.machine, DEFAULT_TENANT, pinned)
+    assert label_generator.ensemble.config.rank == rank
+    codes = label_generator.generator.sample(RandomDraws.seeded(0, 1))
+    rendered = label_generator.render(codes)
     assert rendered.labels["depth"]["depth"].isfinite().all()
 
 
-def test_a_fit_of_some_tasks_passes_over_the_other_labels(scene: Scene) -> None:
-    """Depth alone, of a labelset that has all three, held out on one that has masks too."""
-    whole = scene.add_labelset(labels=ALL_KINDS)
-    fit = scene.ask_fit(labelset=whole, validation=whole, labels=ALL_KINDS.only(["depth"]))
+def test_a_fit_of_one_task_ignores_the_other_labels(scene: Scene) -> None:
+    """It learns depth alone from a labelset with three tasks, and is scored on depth alone."""
+    whole = scene.add_labelset(labels=ALL_TASKS)
+    fit = scene.request_fit(labelset=whole, validation=whole, labels=ALL_TASKS.only(["depth"]))
     fits.run(scene.machine, str(fit.ref), 1)
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None
@@ -83,9 +84,9 @@ def test_a_fit_of_some_tasks_passes_over_the_other_labels(scene: Scene) -> None:
 
 
 def test_a_validation_labelset_may_lack_a_task(scene: Scene) -> None:
-    """What it has labels for is scored, the rest is not."""
+    """Only the tasks with labels are scored."""
     masks_alone = scene.add_labelset(num_images=2)
-    fit = scene.ask_fit(validation=masks_alone, labels=ALL_KINDS)
+    fit = scene.request_fit(validation=masks_alone, labels=ALL_TASKS)
     fits.run(scene.machine, str(fit.ref), 1)
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None
@@ -95,8 +96,8 @@ def test_a_validation_labelset_may_lack_a_task(scene: Scene) -> None:
 
 
 def test_the_sheet_shows_every_image(scene: Scene) -> None:
-    """A row of 128 px for each of the four images, below the legend and the titles."""
-    fit = scene.ask_fit()
+    """There is a row of 128 px for each of the four images, below the legend and the titles."""
+    fit = scene.request_fit()
     fits.run(scene.machine, str(fit.ref), 1)
     sheet = scene.fit_manifest(fit.ref).sheet
     assert sheet is not None
@@ -106,8 +107,8 @@ def test_the_sheet_shows_every_image(scene: Scene) -> None:
 
 
 def test_held_out_images_are_scored_by_class(scene: Scene) -> None:
-    """The validation labelset appears in the metrics with every class by name."""
-    fit = scene.ask_fit(validation=scene.add_labelset(num_images=2))
+    """The metrics of the validation labelset have every class by name."""
+    fit = scene.request_fit(validation=scene.add_labelset(num_images=2))
     fits.run(scene.machine, str(fit.ref), 1)
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None
@@ -119,53 +120,53 @@ def test_held_out_images_are_scored_by_class(scene: Scene) -> None:
 
 @pytest.fixture
 def small_device(scene: Scene) -> Iterator[list[int]]:
-    """A device too small for more than two images at once; the numbers that were tried."""
-    tried: list[int] = []
+    """Simulate a device that fits at most two images; return the sizes that were tried."""
+    sizes: list[int] = []
 
-    def refuse(_: torch.nn.Module, given: tuple[torch.Tensor | None, torch.Tensor, str]) -> None:
-        tried.append(len(given[1]))
-        if len(given[1]) > 2:
+    def refuse(_: torch.nn.Module, inputs: tuple[torch.Tensor | None, torch.Tensor, str]) -> None:
+        sizes.append(len(inputs[1]))
+        if len(inputs[1]) > 2:
             raise torch.OutOfMemoryError
 
-    generator = scene.network(scene.ask_fit())
+    generator = scene.network(scene.request_fit())
     hook = generator.blocks[-1].register_forward_pre_hook(refuse)
-    yield tried
+    yield sizes
     hook.remove()
 
 
-def test_a_fit_goes_on_when_the_device_is_small(scene: Scene, small_device: list[int]) -> None:
-    """Both measurements of samples, inversion, training and labelling each go on with fewer images at once."""
-    fit = scene.ask_fit()
+def test_a_fit_succeeds_on_a_small_device(scene: Scene, small_device: list[int]) -> None:
+    """Both measurements of samples, inversion, training and labelling each continue with fewer images at once."""
+    fit = scene.request_fit()
     fits.run(scene.machine, str(fit.ref), 1)
     assert scene.fit_manifest(fit.ref).status is JobStatus.SUCCEEDED
     assert small_device.count(4) == 5
 
 
-def test_features_are_kept_in_the_memory_that_the_operator_gives(scene: Scene) -> None:
+def test_features_are_cached_in_the_memory_of_the_settings(scene: Scene) -> None:
     """Without room for one image they are synthesised again during training; with room, once."""
-    made = []
+    counts = []
     for num_bytes in (1, 1 << 20):
         settings = scene.machine.settings.model_copy(update={"feature_cache_bytes": num_bytes})
         worker = Scene(dataclasses.replace(scene.machine, settings=settings))
-        fit = worker.ask_fit()
+        fit = worker.request_fit()
         generator = worker.network(fit)
-        made.append(0)
+        counts.append(0)
 
-        def count(_: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-            made[-1] += len(given[1])
+        def count(_: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            counts[-1] += len(inputs[1])
 
         hook = generator.blocks[0].register_forward_pre_hook(count)
         fits.run(worker.machine, str(fit.ref), 1)
         hook.remove()
-    anew, once = made
-    assert anew > once + 20
+    uncached, cached = counts
+    assert uncached > cached + 20
 
 
 def test_a_mask_of_ignored_pixels_ends_the_fit_before_the_long_work(
     scene: Scene, small_device: list[int]
 ) -> None:
-    """The image is named, no retry is asked for, and nothing has been inverted in vain."""
-    fit = scene.ask_fit(labelset=scene.add_labelset(is_labelled=False))
+    """The message names the image, the error is not retryable, and no image was inverted."""
+    fit = scene.request_fit(labelset=scene.add_labelset(is_labelled=False))
     fits.run(scene.machine, str(fit.ref), 1)
     error = scene.fit_manifest(fit.ref).error
     assert error is not None
@@ -175,8 +176,8 @@ def test_a_mask_of_ignored_pixels_ends_the_fit_before_the_long_work(
 
 
 def test_held_out_images_without_labels_have_no_score(scene: Scene) -> None:
-    """There is nothing to compare with: the fit succeeds, and its held-out score is none rather than a number."""
-    fit = scene.ask_fit(validation=scene.add_labelset(is_labelled=False))
+    """Without labels to compare with, the fit succeeds, and its held-out score is None."""
+    fit = scene.request_fit(validation=scene.add_labelset(is_labelled=False))
     fits.run(scene.machine, str(fit.ref), 1)
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None
@@ -186,17 +187,17 @@ def test_held_out_images_without_labels_have_no_score(scene: Scene) -> None:
 
 def test_a_cancelled_fit_ends_before_it_begins(scene: Scene) -> None:
     """Nothing is computed for a cancelled job."""
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     scene.cancel(fit.ref)
     fits.run(scene.machine, str(fit.ref), 1)
     assert scene.fit_manifest(fit.ref).status is JobStatus.CANCELLED
 
 
-def test_a_fit_whose_labelset_is_gone_fails_and_says_so(scene: Scene) -> None:
-    """A wrong input is no trouble of the machine: it fails at once, and for good."""
-    fit = scene.ask_fit()
-    for found in list(scene.machine.store.list(f"tenants/default/labelsets/{fit.labelset.id}")):
-        scene.machine.store.delete(found.key)
+def test_a_fit_without_its_labelset_fails(scene: Scene) -> None:
+    """A wrong input is not a machine failure: the fit fails at once, without a retry."""
+    fit = scene.request_fit()
+    for each in list(scene.machine.store.list(f"tenants/default/labelsets/{fit.labelset.id}")):
+        scene.machine.store.delete(each.key)
     fits.run(scene.machine, str(fit.ref), 1)
     error = scene.fit_manifest(fit.ref).error
     assert error is not None
@@ -205,19 +206,19 @@ def test_a_fit_whose_labelset_is_gone_fails_and_says_so(scene: Scene) -> None:
     assert not error.retryable
 
 
-def test_the_same_request_makes_the_same_label_generator(scene: Scene) -> None:
-    """Same images, options and seed on one machine: the same digest, so a batch of either is the same batch."""
+def test_the_same_request_gives_the_same_label_generator(scene: Scene) -> None:
+    """The same images, options and seed on one machine give the same digest."""
     labelset = scene.add_labelset()
-    made = [scene.ask_fit(labelset=labelset) for _ in range(2)]
-    for fit in made:
+    requests = [scene.request_fit(labelset=labelset) for _ in range(2)]
+    for fit in requests:
         fits.run(scene.machine, str(fit.ref), 1)
-    first, second = (scene.fit_manifest(fit.ref).digest for fit in made)
+    first, second = (scene.fit_manifest(fit.ref).digest for fit in requests)
     assert first == second
 
 
-def test_the_first_manifest_stands(scene: Scene) -> None:
-    """A late twin of a killed worker changes nothing."""
-    fit = scene.ask_fit()
+def test_the_first_manifest_stays(scene: Scene) -> None:
+    """A second, late run changes nothing."""
+    fit = scene.request_fit()
     fits.run(scene.machine, str(fit.ref), 1)
     first = scene.fit_manifest(fit.ref)
     fits.run(scene.machine, str(fit.ref), 2)
@@ -225,29 +226,29 @@ def test_the_first_manifest_stands(scene: Scene) -> None:
 
 
 def test_a_draining_worker_leaves_the_fit_unfinished(scene: Scene) -> None:
-    """The job goes back to its queue: no manifest, no artefact."""
-    fit = scene.ask_fit()
+    """The job returns to its queue, without a manifest and without an artefact."""
+    fit = scene.request_fit()
     scene.machine.pulse.drain()
     with pytest.raises(Drained):
         fits.run(scene.machine, str(fit.ref), 1)
-    assert [found.key for found in scene.machine.store.list(f"tenants/default/fits/{fit.id}")] == [
+    assert [each.key for each in scene.machine.store.list(f"tenants/default/fits/{fit.id}")] == [
         f"tenants/default/fits/{fit.id}/request.json"
     ]
 
 
-def test_images_framed_otherwise_are_told_or_cropped(scene: Scene) -> None:
-    """The generator's own samples, made smaller and moved: a sentence says so, or the fit sees the part that fits."""
-    generator = scene.network(scene.ask_fit())
+def test_images_with_another_framing_are_reported_or_cropped(scene: Scene) -> None:
+    """The images are shrunk and shifted samples: advice reports it, or the fit crops them."""
+    generator = scene.network(scene.request_fit())
     samples = generator(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)))
     moved = to_bytes(reframe_images(samples.clamp(-1, 1), Framing(0.8, 0.125, 0.0))).numpy()
     labelset = scene.add_labelset(8, images=list(moved))
-    told = scene.ask_fit(labelset=labelset)
-    centred = scene.ask_fit(QUICK.model_copy(update={"framing": "center"}), labelset=labelset)
-    found = []
-    for fit in (told, centred):
+    uncropped = scene.request_fit(labelset=labelset)
+    centered = scene.request_fit(QUICK.model_copy(update={"framing": "center"}), labelset=labelset)
+    is_advised = []
+    for fit in (uncropped, centered):
         fits.run(scene.machine, str(fit.ref), 1)
         metrics = scene.fit_manifest(fit.ref).metrics
         assert metrics is not None
         assert metrics.framing is not None
-        found.append(any("framed otherwise" in line for line in metrics.advice))
-    assert found == [True, False]
+        is_advised.append(any("framed differently" in line for line in metrics.advice))
+    assert is_advised == [True, False]

@@ -18,13 +18,13 @@ from workers.runtime.machine import Machine
 
 @pytest.fixture
 def network() -> SqueezeNet:
-    """Random weights."""
+    """Return a network with random weights."""
     torch.manual_seed(0)
     return SqueezeNet(SqueezeNetConfig())
 
 
 def test_both_kinds_of_file_give_the_same_network(network: SqueezeNet, tmp_path: Path) -> None:
-    """As .safetensors and as .npz; the JSON beside it says what pixels it expects."""
+    """.safetensors and .npz give equal weights; the JSON beside the file states the expected pixels."""
     tensors = dict(network.state_dict())
     (tmp_path / "a.safetensors").write_bytes(pack(tensors))
     np.savez(tmp_path / "b.npz", **{name: value.numpy() for name, value in tensors.items()})
@@ -36,7 +36,7 @@ def test_both_kinds_of_file_give_the_same_network(network: SqueezeNet, tmp_path:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    """By their suffix, or by their tensors."""
+    """A file is refused for its suffix or for its tensors."""
     (tmp_path / "weights.safetensors").write_bytes(pack({"one": torch.zeros(1)}))
     with pytest.raises(ValueError, match="torchvision's names"):
         read_mounted(tmp_path / "weights.safetensors")
@@ -45,27 +45,27 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_port_without_mounted_weights_is_missing(machine: Machine) -> None:
-    """The message names the operator's setting, and another choice."""
-    wanted = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
+    """The message names the operator's setting, and an alternative."""
+    options = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
     with pytest.raises(InputMissing, match=r"HANDSOFF_PERCEPTUAL_WEIGHTS.*'discriminator'"):
-        open_port(machine.loader, None, wanted, mounted=None)
+        open_port(machine.loader, None, options, mounted=None)
 
 
 def test_a_port_without_a_discriminator_is_missing(machine: Machine) -> None:
-    """The paper's preset weighs the generator's own distance, which this generator lacks."""
+    """The paper's preset uses the generator's own distance, which this generator lacks."""
     with pytest.raises(InputMissing, match="perceptual_weight 0"):
         open_port(machine.loader, None, INVERSION_PRESETS["paper"], mounted=None)
 
 
-def test_a_mounted_port_says_which_weights_it_has(
+def test_a_mounted_port_has_the_digest_of_its_weights(
     machine: Machine, network: SqueezeNet, tmp_path: Path
 ) -> None:
-    """So that a fit records them; and a fit that pins other ones is refused."""
+    """The fit records the digest. A fit that pins other weights is refused."""
     path = tmp_path / "weights.safetensors"
     path.write_bytes(pack(dict(network.state_dict())))
-    wanted = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
-    port = open_port(machine.loader, None, wanted, mounted=path)
+    options = INVERSION_PRESETS["paper"].model_copy(update={"perceptual": "mounted"})
+    port = open_port(machine.loader, None, options, mounted=path)
     assert port.mounted_sha256 == sha256_of_file(path)
-    pinned = wanted.model_copy(update={"perceptual_sha256": "0" * 64})
+    pinned = options.model_copy(update={"perceptual_sha256": "0" * 64})
     with pytest.raises(InputMissing, match="this worker has"):
         open_port(machine.loader, None, pinned, mounted=path)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from models.inversion.framing import Framing
-from tests.workers.scene import ALL_KINDS
+from tests.workers.scene import ALL_TASKS
 from workers.codecs.registry import TASKS
 from workers.codecs.task import ImageLabels
 from workers.fitting.pairs import Pairs
@@ -14,7 +14,7 @@ RIGHT_BOTTOM = Framing(2.0, 0.25, 0.25)
 
 
 def quarters() -> Pairs:
-    """One image whose lower right quarter differs in picture, mask and depth; a point in it and one outside."""
+    """Return an image whose lower right quarter differs in pixels, mask and depth; one point is in it, one outside."""
     quarter = np.zeros(PX, dtype=np.uint8)
     quarter[4:, 4:] = 1
     labels: ImageLabels = {
@@ -23,11 +23,11 @@ def quarters() -> Pairs:
         "depth": quarter.astype(np.float32),
     }
     image = np.repeat(quarter[:, :, None] * np.uint8(200), 3, axis=2)
-    return Pairs(("one",), (image,), (labels,), ALL_KINDS, TASKS, PX)
+    return Pairs(("one",), (image,), (labels,), ALL_TASKS, TASKS, PX)
 
 
-def test_a_crop_fills_picture_and_labels_alike() -> None:
-    """The quarter fills everything but the interpolated rim; the point in it moves, the other is absent."""
+def test_image_and_labels_are_cropped_alike() -> None:
+    """The quarter fills all but the interpolated border; the point in it moves, the other becomes absent."""
     pairs = reframed(quarters(), RIGHT_BOTTOM)
     labels = pairs.labels[0]
     assert (pairs.images[0][1:, 1:] == 200).all()
@@ -37,13 +37,13 @@ def test_a_crop_fills_picture_and_labels_alike() -> None:
 
 
 def test_padding_is_not_labelled() -> None:
-    """Half as large: what lies outside the image is ignored and unknown."""
+    """At half the size, the pixels outside the image are ignored and unknown."""
     labels = reframed(quarters(), Framing(0.5)).labels[0]
     assert (labels["segmentation"][:2] == 255).all()
     assert np.isnan(labels["depth"][:2]).all()
 
 
-def test_images_that_fit_are_left_alone() -> None:
-    """The whole image is the framing: the same pairs come back."""
+def test_images_with_the_right_framing_are_not_changed() -> None:
+    """If the framing is the whole image, the same pairs are returned."""
     pairs = quarters()
     assert reframed(pairs, Framing()) is pairs

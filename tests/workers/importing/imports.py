@@ -6,12 +6,12 @@ from contracts.generators.generator import GeneratorRequest
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.uploads import UploadClaim, UploadManifest
 from state import keys, records
-from state.uploads import uploaded
+from state.uploads import uploaded_bytes
 from workers.runtime.machine import Machine
 
 
-def ask_import(machine: Machine, data: bytes, **announced: object) -> GeneratorRequest:
-    """Stores `data` as an upload, announced as it is or otherwise, and the request that imports it."""
+def request_import(machine: Machine, data: bytes, **announced: object) -> GeneratorRequest:
+    """Store `data` as an upload and the request that imports it. `announced` replaces fields of the upload."""
     upload = UploadManifest.model_validate(
         {
             "tenant": DEFAULT_TENANT,
@@ -29,11 +29,11 @@ def ask_import(machine: Machine, data: bytes, **announced: object) -> GeneratorR
         name="faces",
         license="CC0",
         source="uploaded as faces.pkl",
-        original=uploaded(upload),
+        original=uploaded_bytes(upload),
     )
     records.write(machine.store, keys.manifest(DEFAULT_TENANT, "uploads", upload.id), upload)
     claim = UploadClaim(job=request.id)
     records.write(machine.store, keys.upload_claim(DEFAULT_TENANT, upload.id), claim)
-    machine.store.put(uploaded(upload).key, data)
+    machine.store.put(uploaded_bytes(upload).key, data)
     records.write(machine.store, keys.job_request(request.ref), request)
     return request

@@ -16,7 +16,7 @@ from workers.runtime.weights import write_network
 
 
 def add_inverter(source: Path) -> None:
-    """What `train_inverter` leaves in the generator's folder."""
+    """Write an inverter into the generator's folder, as `train_inverter` does."""
     config = EncoderConfig(
         channels=CONFIG.channels, base_px=(4, 4), num_ws=CONFIG.num_ws, w_dim=CONFIG.w_dim
     )
@@ -24,20 +24,20 @@ def add_inverter(source: Path) -> None:
 
 
 def read_generator(store: Store) -> StoredGenerator:
-    """The generator as it is published."""
+    """Return the published generator."""
     manifest = records.read_generator(store, DEFAULT_TENANT, GENERATOR)
     assert manifest is not None
     return manifest
 
 
 def read_inverters(store: Store) -> list[StoredInverter | None]:
-    """All inverters that are published with it."""
-    found = store.list(keys.inverters_prefix(DEFAULT_TENANT, GENERATOR))
-    return [records.read(store, info.key, StoredInverter) for info in found]
+    """Return all inverters that are published with it."""
+    objects = store.list(keys.inverters_prefix(DEFAULT_TENANT, GENERATOR))
+    return [records.read(store, info.key, StoredInverter) for info in objects]
 
 
 def test_publishing_again_changes_nothing(scene: Scene, tmp_path: Path) -> None:
-    """Every worker that starts publishes; the first manifest stands."""
+    """Every worker publishes at its start; the first manifest stays."""
     add_inverter(tmp_path / GENERATOR)
     publish(scene.machine, tmp_path / GENERATOR)
     before = {info.key: info.modified_at for info in scene.machine.store.list("tenants")}
@@ -45,8 +45,8 @@ def test_publishing_again_changes_nothing(scene: Scene, tmp_path: Path) -> None:
     assert {info.key: info.modified_at for info in scene.machine.store.list("tenants")} == before
 
 
-def test_an_inverter_may_come_later(scene: Scene, tmp_path: Path) -> None:
-    """The generator was published before its inverter was trained: it gains it, under a digest that is true."""
+def test_an_inverter_may_be_published_later(scene: Scene, tmp_path: Path) -> None:
+    """The generator was published before its inverter was trained; the inverter's digest matches its weights."""
     assert read_inverters(scene.machine.store) == []
     add_inverter(tmp_path / GENERATOR)
     publish(scene.machine, tmp_path / GENERATOR)
@@ -56,7 +56,7 @@ def test_an_inverter_may_come_later(scene: Scene, tmp_path: Path) -> None:
     assert inverter.digest == inverter.weights.digest
 
 
-def test_a_name_stands_for_one_generator(scene: Scene, tmp_path: Path) -> None:
+def test_a_name_never_changes_its_generator(scene: Scene, tmp_path: Path) -> None:
     """Fits pin it: a retrained generator in the same folder needs another name, and so does its inverter."""
     before = read_generator(scene.machine.store)
     torch.manual_seed(1)
@@ -79,7 +79,7 @@ def test_a_generator_has_the_license_of_its_folder(scene: Scene, tmp_path: Path)
 
 
 def test_a_folder_without_about_states_no_license(scene: Scene) -> None:
-    """A generator that its owner trained is under no license until the owner says so."""
+    """A generator has no license until its owner states one."""
     assert read_generator(scene.machine.store).license == ""
 
 

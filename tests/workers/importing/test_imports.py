@@ -1,4 +1,4 @@
-"""An import from its request to its manifest: the generator it makes, what it refuses, what it leaves behind."""
+"""An import from its request to its manifest: its generator, its refusals, and the objects that it leaves."""
 
 import os
 import pickle
@@ -12,7 +12,7 @@ from contracts.jobs import JobStatus
 from models.serialization import unpack
 from state import records
 from state.settings import Settings
-from tests.workers.importing.imports import ask_import
+from tests.workers.importing.imports import request_import
 from tests.workers.scene import Scene
 from workers.codecs.images import decode_image
 from workers.families.family import load_generator
@@ -27,7 +27,7 @@ ADA = CHECKPOINTS / "nvidia-ada-skip-32.pkl"
 
 
 class Evil:
-    """What runs a command when it is unpickled."""
+    """Runs a command when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -37,7 +37,7 @@ class Evil:
 
 
 def run(machine: Machine, request: GeneratorRequest) -> GeneratorManifest:
-    """How the import ended."""
+    """Run an import; return its manifest."""
     imports.run(machine, str(request.ref), 1)
     manifest = records.read_manifest(machine.store, request.ref, GeneratorManifest)
     assert manifest is not None
@@ -45,7 +45,7 @@ def run(machine: Machine, request: GeneratorRequest) -> GeneratorManifest:
 
 
 def error_code(manifest: GeneratorManifest) -> str:
-    """Why it failed; never worth the same try again."""
+    """Return the error code of a failed import. The error is not retryable."""
     assert manifest.status is JobStatus.FAILED
     assert manifest.error is not None
     assert not manifest.error.retryable
@@ -53,7 +53,7 @@ def error_code(manifest: GeneratorManifest) -> str:
 
 
 def left(machine: Machine) -> list[str]:
-    """What lies in the store beside requests and manifests."""
+    """Return the names of all stored objects except requests and manifests."""
     names = (info.key.rpartition("/")[2] for info in machine.store.list("tenants"))
     return [name for name in names if name not in ("request.json", "manifest.json")]
 
@@ -66,36 +66,41 @@ def impatient(machine: Machine) -> Machine:
 
 
 def limited(machine: Machine, settings: Settings) -> Machine:
-    """The same machine with other settings."""
+    """Return the same machine with other settings."""
     fields = {name: getattr(machine, name) for name in machine.__dataclass_fields__}
     return Machine(**{**fields, "settings": settings})
 
 
 def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
-    """The network is stored under its digest with a sheet and statistics of its samples, and the original is gone."""
-    request = ask_import(machine, ADA.read_bytes())
+    """The network is stored with a sheet and statistics of its samples, and the original is deleted."""
+    request = request_import(machine, ADA.read_bytes())
     manifest = run(machine, request)
-    made = manifest.generator
-    assert made is not None, manifest.error
-    assert (made.height_px, made.width_px, made.name, made.license) == (32, 32, "faces", "CC0")
-    assert len(made.taps) == made.own_facts["num_ws"]
-    assert made.discriminator is not None
-    assert load_generator(machine.loader, FAMILIES, made).layout.image_px == (32, 32)
-    assert made.sheet is not None
+    generator = manifest.generator
+    assert generator is not None, manifest.error
+    assert (generator.height_px, generator.width_px, generator.name, generator.license) == (
+        32,
+        32,
+        "faces",
+        "CC0",
+    )
+    assert len(generator.taps) == generator.own_facts["num_ws"]
+    assert generator.discriminator is not None
+    assert load_generator(machine.loader, FAMILIES, generator).layout.image_px == (32, 32)
+    assert generator.sheet is not None
     rows = NUM_SAMPLES // COLUMNS
-    sheet = decode_image(read_artefact(machine.store, made.sheet))
+    sheet = decode_image(read_artefact(machine.store, generator.sheet))
     assert sheet.shape == (rows * 32, COLUMNS * 32, 3)
-    assert made.statistics is not None
-    statistics = unpack(read_artefact(machine.store, made.statistics))
+    assert generator.statistics is not None
+    statistics = unpack(read_artefact(machine.store, generator.statistics))
     assert statistics["mean"].shape == statistics["deviation"].shape == (3, 32, 32)
     assert list(machine.store.list("tenants/default/uploads")) == []
-    assert run(machine, request) == manifest, "a late twin of a killed worker changes nothing"
+    assert run(machine, request) == manifest, "a second run changes nothing"
 
 
 def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:
-    """The reader names what it refuses; nothing has happened, and the file is not kept."""
+    """The refusal names the function, the code is not run, and the file is deleted."""
     witness = tmp_path / "witness"
-    manifest = run(machine, ask_import(machine, pickle.dumps({"G_ema": Evil(witness)})))
+    manifest = run(machine, request_import(machine, pickle.dumps({"G_ema": Evil(witness)})))
     assert error_code(manifest) == "invalid_checkpoint"
     assert manifest.error is not None
     assert "system" in manifest.error.detail
@@ -104,35 +109,37 @@ def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:
 
 
 def test_reading_has_a_limit_of_time(impatient: Machine) -> None:
-    """A child that takes too long is ended, and the message says what the limits are."""
-    manifest = run(impatient, ask_import(impatient, ADA.read_bytes()))
+    """A child that takes too long is ended, and the message contains the limit."""
+    manifest = run(impatient, request_import(impatient, ADA.read_bytes()))
     assert error_code(manifest) == "invalid_checkpoint"
     assert manifest.error is not None
-    assert "0 s in all" in manifest.error.detail
+    assert "limit of 0 s" in manifest.error.detail
 
 
 def test_reading_has_a_limit_of_memory(machine: Machine) -> None:
-    """A child that wants more memory than an import may take fails alone."""
+    """A child that needs more memory than an import may take fails, and the worker goes on."""
     settings = machine.settings.model_copy(update={"import_memory_bytes": 2**20})
     tight = limited(machine, settings)
-    assert error_code(run(tight, ask_import(tight, ADA.read_bytes()))) == "invalid_checkpoint"
+    assert error_code(run(tight, request_import(tight, ADA.read_bytes()))) == "invalid_checkpoint"
 
 
 def test_other_bytes_than_announced_are_refused(machine: Machine) -> None:
-    """Where the store took the upload by itself, its digest is checked here."""
-    manifest = run(machine, ask_import(machine, b"other bytes", sha256="0" * 64))
+    """The digest of an upload that went directly to the store is checked here."""
+    manifest = run(machine, request_import(machine, b"other bytes", sha256="0" * 64))
     assert error_code(manifest) == "upload_damaged"
     assert left(machine) == []
 
 
 def test_more_bytes_than_announced_are_refused(machine: Machine) -> None:
     """A signed link cannot limit the upload: the size is checked before a byte is fetched."""
-    assert error_code(run(machine, ask_import(machine, b"12345", num_bytes=4))) == "upload_damaged"
+    assert (
+        error_code(run(machine, request_import(machine, b"12345", num_bytes=4))) == "upload_damaged"
+    )
 
 
 def test_a_cancelled_import_keeps_nothing(scene: Scene) -> None:
-    """It ends before the child is started, and the original is deleted."""
-    request = ask_import(scene.machine, ADA.read_bytes())
+    """It ends before the child starts, and the original is deleted."""
+    request = request_import(scene.machine, ADA.read_bytes())
     scene.cancel(request.ref)
     assert run(scene.machine, request).status is JobStatus.CANCELLED
     assert list(scene.machine.store.list("tenants/default/uploads")) == []

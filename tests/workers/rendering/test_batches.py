@@ -17,7 +17,7 @@ from contracts.jobs import JobStatus, ShardRef
 from contracts.schemas import LabelSchema
 from state import keys, records
 from state.queues import open_queue
-from tests.workers.scene import ALL_KINDS, Scene, candidates, equal_pixels
+from tests.workers.scene import ALL_TASKS, Scene, candidates, equal_pixels
 from workers.rendering import batches
 from workers.rendering.label_generators import open_generator
 from workers.runtime.micro_batches import MicroBatches
@@ -25,28 +25,28 @@ from workers.runtime.micro_batches import MicroBatches
 
 @pytest.fixture
 def fit(scene: Scene) -> FitRequest:
-    """A fit that has succeeded."""
+    """Return a succeeded fit."""
     return scene.fit()
 
 
 def render(scene: Scene, batch: BatchRequest) -> None:
-    """All shards of a batch, one after another, as one worker would."""
+    """Render all shards of a batch, one after another, as one worker would."""
     for index in range(batch.num_shards):
         batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=index)), 1)
 
 
 def queued(scene: Scene) -> list[str]:
-    """The RQ ids that wait in the queue of the renderers."""
+    """Return the RQ ids in the queue of the renderers."""
     return open_queue(scene.machine.redis, "generate").get_job_ids()
 
 
 @contextmanager
 def latents_seen(scene: Scene, fit: FitRequest) -> Iterator[Counter[bytes]]:
-    """The bytes of every latent that the fit's generator maps inside the block."""
+    """Count every latent, as bytes, that the fit's generator maps inside the block."""
     seen: Counter[bytes] = Counter()
 
-    def note(_: torch.nn.Module, given: tuple[torch.Tensor]) -> None:
-        seen.update(row.numpy().tobytes() for row in given[0])
+    def note(_: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        seen.update(row.numpy().tobytes() for row in inputs[0])
 
     hook = scene.network(fit).mapping.register_forward_pre_hook(note)
     yield seen
@@ -54,22 +54,22 @@ def latents_seen(scene: Scene, fit: FitRequest) -> Iterator[Counter[bytes]]:
 
 
 def test_a_worker_may_render_in_bfloat16(scene: Scene, fit: FitRequest) -> None:
-    """Its pairs are nearly those of float32, and the fit's own network stays what it was."""
-    drawn = {}
+    """Its pairs are nearly equal to those of float32, and the fit's network stays in float32."""
+    files = {}
     for precision in ("float32", "bfloat16"):
         settings = scene.machine.settings.model_copy(update={"precision": precision})
         worker = Scene(dataclasses.replace(scene.machine, settings=settings))
-        batch = worker.ask_batch(fit, n=8)
+        batch = worker.request_batch(fit, n=8)
         render(worker, batch)
-        drawn[precision] = worker.shard_files(batch)
-    assert drawn["float32"] != drawn["bfloat16"]
-    assert equal_pixels(drawn["float32"], drawn["bfloat16"]) > 0.95
+        files[precision] = worker.shard_files(batch)
+    assert files["float32"] != files["bfloat16"]
+    assert equal_pixels(files["float32"], files["bfloat16"]) > 0.95
     assert open_generator(scene.machine, fit.tenant, fit.generator).precision == torch.float32
 
 
 def test_the_manifest_pins_every_shard(scene: Scene, fit: FitRequest) -> None:
     """The worker that finds all records present writes it, with counts that add up."""
-    batch = scene.ask_batch(fit, n=7, shard_size=4)
+    batch = scene.request_batch(fit, n=7, shard_size=4)
     render(scene, batch)
     manifest = scene.batch_manifest(batch.ref)
     assert manifest.status is JobStatus.SUCCEEDED
@@ -81,23 +81,23 @@ def test_the_manifest_pins_every_shard(scene: Scene, fit: FitRequest) -> None:
 @pytest.mark.parametrize(
     ("labels", "kinds"),
     [
-        (ALL_KINDS, ["mask.png", "keypoints.json", "depth.png"]),
-        (ALL_KINDS.only(["keypoints"]), ["keypoints.json"]),
-        (ALL_KINDS.only(["depth"]), ["depth.png"]),
+        (ALL_TASKS, ["mask.png", "keypoints.json", "depth.png"]),
+        (ALL_TASKS.only(["keypoints"]), ["keypoints.json"]),
+        (ALL_TASKS.only(["depth"]), ["depth.png"]),
     ],
 )
 def test_every_sample_has_a_file_for_each_task(
     scene: Scene, labels: LabelSchema, kinds: list[str]
 ) -> None:
-    """The same fields in every sample; what they mean stands in the manifest. Classes are counted if there are any."""
-    batch = scene.ask_batch(scene.fit(labels), n=2)
+    """Every sample has the same fields, and the manifest describes them. Pixels are counted for each class."""
+    batch = scene.request_batch(scene.fit(labels), n=2)
     render(scene, batch)
     manifest = scene.batch_manifest(batch.ref)
     assert manifest.labels == labels
     assert len(manifest.class_pixels) == labels.num_classes
-    wanted = {"png", *kinds, "uncertainty.png", "json"}
+    expected = {"png", *kinds, "uncertainty.png", "json"}
     files = scene.shard_files(batch)
-    assert set(files) == {f"{index:09d}.{kind}" for index in range(2) for kind in wanted}
+    assert set(files) == {f"{index:09d}.{kind}" for index in range(2) for kind in expected}
     facts = json.loads(files["000000001.json"])
     assert tuple(facts["scores"]) == labels.tasks
     assert facts["score"] == facts["scores"][labels.tasks[0]]
@@ -105,15 +105,15 @@ def test_every_sample_has_a_file_for_each_task(
 
 def test_masks_have_the_colors_of_their_classes(scene: Scene) -> None:
     """The palette is that of the labelset."""
-    batch = scene.ask_batch(scene.fit(ALL_KINDS), n=1)
+    batch = scene.request_batch(scene.fit(ALL_TASKS), n=1)
     render(scene, batch)
     mask = Image.open(io.BytesIO(scene.shard_files(batch)["000000000.mask.png"]))
     assert (mask.getpalette() or [])[:6] == [10, 20, 30, 200, 100, 50]
 
 
 def test_a_shard_rendered_twice_keeps_its_first_record(scene: Scene, fit: FitRequest) -> None:
-    """A late twin of a killed worker changes nothing."""
-    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    """A second, later rendering changes nothing."""
+    batch = scene.request_batch(fit, n=8, shard_size=4)
     shard = ShardRef(batch=batch.ref, index=0)
     batches.run_shard(scene.machine, str(shard), 1)
     first = records.read(scene.machine.store, keys.shard_record(batch.ref, 0), ShardRecord)
@@ -123,8 +123,8 @@ def test_a_shard_rendered_twice_keeps_its_first_record(scene: Scene, fit: FitReq
 
 
 def test_a_shard_is_the_same_bytes_when_rendered_again(scene: Scene, fit: FitRequest) -> None:
-    """On one machine at one precision: the same digest, although the record was lost in between."""
-    batch = scene.ask_batch(fit, n=4, shard_size=4)
+    """On one machine at one precision, the digest is equal, even after the loss of the record."""
+    batch = scene.request_batch(fit, n=4, shard_size=4)
     render(scene, batch)
     first = scene.batch_manifest(batch.ref).shards[0].tar.sha256
     for key in (keys.shard_record(batch.ref, 0), keys.job_manifest(batch.ref)):
@@ -135,8 +135,8 @@ def test_a_shard_is_the_same_bytes_when_rendered_again(scene: Scene, fit: FitReq
 
 @pytest.mark.slow
 def test_samples_do_not_depend_on_how_they_are_rendered(scene: Scene, fit: FitRequest) -> None:
-    """Other micro-batch, other shard size: equal latents bit for bit, equal candidates, 99.9% equal label pixels."""
-    one = scene.ask_batch(fit, n=24, shard_size=24, drop_share=0.5)
+    """With another micro-batch and shard size: bitwise equal latents, equal candidates, 99.9% equal label pixels."""
+    one = scene.request_batch(fit, n=24, shard_size=24, drop_share=0.5)
     batches.run_pilot(scene.machine, str(one.ref), 1)
     with latents_seen(scene, fit) as first_latents:
         render(scene, one)
@@ -144,20 +144,20 @@ def test_samples_do_not_depend_on_how_they_are_rendered(scene: Scene, fit: FitRe
     other = Scene(
         dataclasses.replace(scene.machine, settings=settings, micro_batches=MicroBatches(5))
     )
-    two = other.ask_batch(fit, n=24, shard_size=7, drop_share=0.5)
+    two = other.request_batch(fit, n=24, shard_size=7, drop_share=0.5)
     with latents_seen(other, fit) as second_latents:
         render(other, two)
     first, second = scene.shard_files(one), other.shard_files(two)
     assert first_latents == second_latents
-    assert first_latents.total() > 24  # the filter has rejected some
+    assert first_latents.total() > 24  # the filter has rejected candidates
     assert candidates(first) == candidates(second)
     assert equal_pixels(first, second) >= 0.999
 
 
 @pytest.mark.slow
-def test_a_filter_keeps_only_what_is_certain_enough(scene: Scene, fit: FitRequest) -> None:
+def test_a_filter_keeps_only_certain_samples(scene: Scene, fit: FitRequest) -> None:
     """The pilot's quantile is the threshold; the counts show the dropped candidates."""
-    batch = scene.ask_batch(fit, n=8, shard_size=8, drop_share=0.5)
+    batch = scene.request_batch(fit, n=8, shard_size=8, drop_share=0.5)
     batches.run_pilot(scene.machine, str(batch.ref), 1)
     render(scene, batch)
     key = keys.pilot("default", fit.id, batch.truncation)
@@ -170,18 +170,18 @@ def test_a_filter_keeps_only_what_is_certain_enough(scene: Scene, fit: FitReques
     assert shard.num_candidates > shard.num_samples
 
 
-def test_a_batch_without_its_pilot_fails_and_says_so(scene: Scene, fit: FitRequest) -> None:
+def test_a_batch_without_its_pilot_fails(scene: Scene, fit: FitRequest) -> None:
     """A shard never renders with another threshold than the pilot's."""
-    batch = scene.ask_batch(fit, n=4, drop_share=0.1)
+    batch = scene.request_batch(fit, n=4, drop_share=0.1)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     error = scene.batch_manifest(batch.ref).error
     assert error is not None
     assert error.code == "input_missing"
 
 
-def test_a_shard_tells_how_far_the_batch_is(scene: Scene, fit: FitRequest) -> None:
-    """However fast it was rendered: many small shards are not a batch without progress."""
-    batch = scene.ask_batch(fit, n=7, shard_size=4)
+def test_a_finished_shard_reports_the_progress_of_its_batch(scene: Scene, fit: FitRequest) -> None:
+    """Even a fast shard reports progress, so a batch of many small shards shows some."""
+    batch = scene.request_batch(fit, n=7, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     progress = scene.machine.ledger.live(batch.ref).progress
     assert progress is not None
@@ -189,8 +189,8 @@ def test_a_shard_tells_how_far_the_batch_is(scene: Scene, fit: FitRequest) -> No
 
 
 def test_a_finished_shard_queues_the_next(scene: Scene, fit: FitRequest) -> None:
-    """A few shards are under way at a time, however many the batch has."""
-    batch = scene.ask_batch(fit, n=10, shard_size=1)
+    """Only a few shards are in flight at a time, however many the batch has."""
+    batch = scene.request_batch(fit, n=10, shard_size=1)
     batches.queue_next(scene.machine, batch)
     assert len(queued(scene)) == scene.machine.settings.shards_in_flight_per_worker
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
@@ -198,8 +198,8 @@ def test_a_finished_shard_queues_the_next(scene: Scene, fit: FitRequest) -> None
 
 
 def test_a_cancelled_batch_ends_at_its_next_shard(scene: Scene, fit: FitRequest) -> None:
-    """The next shard is not rendered, and the manifest pins none of those that were."""
-    batch = scene.ask_batch(fit, n=8, shard_size=4)
+    """The next shard is not rendered, and the manifest pins no shard."""
+    batch = scene.request_batch(fit, n=8, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     scene.cancel(batch.ref)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=1)), 1)
@@ -209,8 +209,8 @@ def test_a_cancelled_batch_ends_at_its_next_shard(scene: Scene, fit: FitRequest)
 
 
 def test_a_deleted_batch_is_left_alone(scene: Scene, fit: FitRequest) -> None:
-    """After the tombstone nothing is written."""
-    batch = scene.ask_batch(fit, n=4, shard_size=4)
+    """After the tombstone no object is written."""
+    batch = scene.request_batch(fit, n=4, shard_size=4)
     prefix = keys.job_prefix(batch.ref)
     tombstone = keys.job_tombstone(batch.ref)
     records.delete_objects(
@@ -220,12 +220,12 @@ def test_a_deleted_batch_is_left_alone(scene: Scene, fit: FitRequest) -> None:
         first=keys.job_request(batch.ref),
     )
     render(scene, batch)
-    assert [found.key for found in scene.machine.store.list(prefix)] == [tombstone]
+    assert [each.key for each in scene.machine.store.list(prefix)] == [tombstone]
 
 
-def test_a_batch_tells_once_that_it_runs(scene: Scene, fit: FitRequest) -> None:
-    """It begins with each of its shards, but its listeners hear of it once."""
-    batch = scene.ask_batch(fit, n=8, shard_size=4)
+def test_a_batch_reports_its_start_once(scene: Scene, fit: FitRequest) -> None:
+    """Each shard is a separate start, but there is one status event."""
+    batch = scene.request_batch(fit, n=8, shard_size=4)
     render(scene, batch)
     events = scene.machine.ledger.events(batch.ref)
     assert [event.data["status"] for event in events if event.type == "status"] == ["running"]

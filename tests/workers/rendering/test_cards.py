@@ -1,4 +1,4 @@
-"""What a dataset card says, and what it does when its facts are gone. `tests/e2e/test_readers.py` reads a whole one."""
+"""The texts of a dataset card, also for a deleted fit. `tests/e2e/test_readers.py` reads a whole card."""
 
 import pytest
 
@@ -17,7 +17,7 @@ UNKNOWN = Origin(None, None, None)
 
 @pytest.fixture
 def request_with_bar(batch_request: BatchRequest) -> BatchRequest:  # noqa: F811 - a fixture
-    """A class whose name would break a table; a tenth is left out."""
+    """Return a request with a class name that would break a table; the filter drops a tenth."""
     labels = LabelSchema(classes=("background", "skin | hair"))
     return batch_request.model_copy(
         update={"labels": labels, "filter": Filter(drop_share=0.1), "n": 1_000}
@@ -26,7 +26,7 @@ def request_with_bar(batch_request: BatchRequest) -> BatchRequest:  # noqa: F811
 
 @pytest.fixture
 def manifest(request_with_bar: BatchRequest) -> BatchManifest:
-    """A batch of which half the candidates were kept."""
+    """Return the manifest of a batch that kept half of its candidates."""
     return BatchManifest(
         status=JobStatus.SUCCEEDED,
         started_at=now(),
@@ -41,17 +41,17 @@ def manifest(request_with_bar: BatchRequest) -> BatchManifest:
     )
 
 
-def test_a_card_shows_what_a_filter_costs(
+def test_a_card_shows_the_cost_of_a_filter(
     request_with_bar: BatchRequest, manifest: BatchManifest
 ) -> None:
-    """Each class among the images kept and among all candidates; a name's bar does not end its cell."""
+    """It counts each class in kept images and in all candidates. A bar in a name does not end its cell."""
     text = card(TASKS[:1], request_with_bar, manifest, UNKNOWN)
     assert r"| 1 | skin \| hair | 10.0% | 20.0% | 100 |" in text
-    assert "| left out as uncertain | 10% |" in text
+    assert "| dropped as uncertain | 10% |" in text
 
 
 def test_a_card_needs_no_fit(request_with_bar: BatchRequest, manifest: BatchManifest) -> None:
-    """It may be gone when its batch is done: the card says so, and claims no license and no quality."""
+    """If the fit was deleted before its batch ended, the card says so, and states no license and no quality."""
     text = card(TASKS[:1], request_with_bar, manifest, UNKNOWN)
     assert 'license: "other"\npretty_name' in text
     assert "the fit has been deleted" in text
@@ -59,10 +59,10 @@ def test_a_card_needs_no_fit(request_with_bar: BatchRequest, manifest: BatchMani
     assert 'size_categories: ["1K<n<10K"]' in text
 
 
-def test_a_card_tells_the_quality_on_held_out_images(
+def test_a_card_shows_the_quality_on_held_out_images(
     request_with_bar: BatchRequest, manifest: BatchManifest
 ) -> None:
-    """By class; a class that could not be judged has none."""
+    """Each class has its IoU, or none if it could not be measured."""
     heldout = HeldOut(
         num_images=4,
         reconstruction_psnr_db=30.0,
@@ -71,10 +71,10 @@ def test_a_card_tells_the_quality_on_held_out_images(
         class_iou={"background": 0.875, "skin | hair": None},
     )
     metrics = FitMetrics(reconstruction_psnr_db=30.0, images=(), heldout=heldout, stage_seconds={})
-    made = FitManifest(
+    outcome = FitManifest(
         status=JobStatus.SUCCEEDED, started_at=now(), finished_at=now(), metrics=metrics
     )
-    text = card(TASKS[:1], request_with_bar, manifest, Origin(None, made, None))
+    text = card(TASKS[:1], request_with_bar, manifest, Origin(None, outcome, None))
     assert "Measured on 4 labelled images" in text
     assert "| mIoU | 0.875 |" in text
     assert r"| IoU of skin \| hair | none |" in text

@@ -1,4 +1,4 @@
-"""Exports that succeed, fail or stop. `tests/e2e/test_readers.py` makes one of each format."""
+"""Exports that succeed, fail or stop. `tests/e2e/test_readers.py` makes an export of each format."""
 
 import dataclasses
 import io
@@ -111,7 +111,7 @@ def test_instances_are_a_separate_archive(machine: Machine, export: ExportRef) -
 def test_a_missing_shard_fails_for_good(
     machine: Machine, export: ExportRef, items: OnDemandLedger
 ) -> None:
-    """The failure is reported, and nothing is stored."""
+    """The failure is reported, and no archive is stored."""
     machine.store.delete(keys.shard_tar(export.batch, 1, "0" * 64))
     exports.run(machine, str(export), 1)
     failure = items.failure(EXPORTS.item(export))
@@ -121,7 +121,7 @@ def test_a_missing_shard_fails_for_good(
 
 
 def test_a_batch_deleted_meanwhile_leaves_nothing(machine: Machine, export: ExportRef) -> None:
-    """Only its tombstone stays."""
+    """Only the tombstone stays."""
     tombstone = keys.job_tombstone(export.batch)
     records.write(machine.store, tombstone, Tombstone(deleted_at=now()))
     exports.run(machine, str(export), 1)

@@ -1,4 +1,4 @@
-"""A stated license becomes what the Hub knows."""
+"""A stated license becomes an id of the Hub."""
 
 import pytest
 
@@ -17,12 +17,12 @@ from workers.rendering.licenses import license_facts
     ],
 )
 def test_a_license_is_spelled_as_the_hub_does(words: str, hub_id: str) -> None:
-    """SPDX ids and the usual short names become the Hub's ids."""
+    """SPDX ids and common short names become the Hub's ids."""
     assert license_facts(words) == {"license": hub_id}
 
 
 def test_a_license_in_other_words_is_quoted() -> None:
-    """The Hub wants `other` and a name."""
+    """The Hub expects `other` and a name."""
     words = "NVIDIA Source Code License\n(non-commercial)"
     assert license_facts(words) == {
         "license": "other",
@@ -30,6 +30,6 @@ def test_a_license_in_other_words_is_quoted() -> None:
     }
 
 
-def test_no_license_is_no_name() -> None:
-    """Where nothing was stated, the card claims nothing."""
+def test_without_a_license_there_is_no_name() -> None:
+    """If no license is stated, the card claims none."""
     assert license_facts(" ") == {"license": "other"}

@@ -1,4 +1,4 @@
-"""How many samples are rendered at once."""
+"""The number of samples that are rendered at once."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from workers.runtime.micro_batches import MicroBatches
 
 
 def test_rendering_keeps_to_the_memory_of_a_cpu(scene: Scene) -> None:
-    """No more at once than fit, and the same samples come."""
+    """A micro-batch has no more samples than fit the memory, and all samples are rendered."""
     fit = scene.fit()
     digest = scene.fit_manifest(fit.ref).digest
     assert digest is not None

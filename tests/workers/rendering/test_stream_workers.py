@@ -22,7 +22,7 @@ def test_a_shard_is_taken_over_from_a_dead_worker(
     scene: Scene,  # noqa: F811 - a fixture
 ) -> None:
     """After SIGKILL in mid-shard, another worker renders the shard, and its claim ends."""
-    batch = scene.ask_batch(scene.fit())  # for its pinned fit
+    batch = scene.request_batch(scene.fit())  # for its pinned fit
     own = {"id": new_id("stream"), "created_at": now(), "shard_size": 400, "kind": "stream"}
     recipe = batch.model_dump(exclude={"n", "kind", *own})
     stream = StreamRequest.model_validate({"tenant": DEFAULT_TENANT, **recipe, **own})

@@ -40,13 +40,13 @@ def stream(scene: Scene, fit: FitRequest) -> StreamRequest:
     """Return a stream with a reader and three samples per shard."""
     digest = scene.fit_manifest(fit.ref).digest
     assert digest is not None
-    return ask_stream(scene, PinnedFit(id=fit.id, digest=digest))
+    return request_stream(scene, PinnedFit(id=fit.id, digest=digest))
 
 
 @pytest.fixture
 def barren(scene: Scene) -> StreamRequest:
     """Return a stream whose fit is gone."""
-    return ask_stream(scene, PinnedFit(id=new_id("fit"), digest="0" * 64))
+    return request_stream(scene, PinnedFit(id=new_id("fit"), digest="0" * 64))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def items(scene: Scene) -> OnDemandLedger:
     return OnDemandLedger(scene.machine.ledger)
 
 
-def ask_stream(scene: Scene, fit: PinnedFit) -> StreamRequest:
+def request_stream(scene: Scene, fit: PinnedFit) -> StreamRequest:
     """Store a stream and note a reader, as the app does."""
     request = StreamRequest(
         tenant=DEFAULT_TENANT,
@@ -112,7 +112,7 @@ def test_any_shard_in_any_order_holds_the_samples_of_its_indices(
     last = files(scene, render(scene, stream, stream.num_shards - 1))
     assert json.loads(last["999999998.json"])["index"] == 999_999_998
     first = files(scene, render(scene, stream, 0))
-    batch = scene.ask_batch(fit, n=3, shard_size=3)
+    batch = scene.request_batch(fit, n=3, shard_size=3)
     batches.run_shard(scene.machine, f"{batch.ref}/0", 1)
     assert scene.shard_files(batch) == first
 

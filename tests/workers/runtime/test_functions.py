@@ -1,4 +1,4 @@
-"""A worker's start: every function that a row names exists, or the worker says what to do."""
+"""A worker's start: every function that a row names exists, or the worker names the missing one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def test_every_row_is_complete() -> None:
 
 @pytest.mark.parametrize("dotted", ["workers.nowhere.run", "workers.fitting.fits.nothing"])
 def test_a_missing_function_is_named(dotted: str) -> None:
-    """The message names module and function, and says what to do."""
+    """The message names the module and the function, and says what to do."""
     module, _, name = dotted.rpartition(".")
     advice = f"function {name} in the module {module}, found none; write it, or correct the row"
     for kind in (

@@ -1,4 +1,4 @@
-"""Make an item: the first record stands, nothing stays of a deleted owner, and a machine failure keeps the claim."""
+"""Make an item: the first record counts, no object of a deleted owner stays, and a machine failure keeps the claim."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def objects(machine: Machine) -> list[str]:
     return [each.key for each in machine.store.list(f"{keys.job_prefix(EXPORT.batch)}/exports")]
 
 
-def test_the_first_record_stands(machine: Machine, items: OnDemandLedger) -> None:
+def test_the_first_record_counts(machine: Machine, items: OnDemandLedger) -> None:
     """The objects of a slower worker are deleted, and a later call does no work."""
     first = store_archive(machine, "1")
 
@@ -96,6 +96,6 @@ def test_the_claim_outlives_a_machine_failure(machine: Machine, items: OnDemandL
 
 
 def test_a_young_claim_is_not_freed(machine: Machine, items: OnDemandLedger) -> None:
-    """The app claims before it queues."""
+    """The app claims an item before it queues the call."""
     on_demand.free_lost_claims(machine, ())
     assert items.claim_of(ITEM) is not None

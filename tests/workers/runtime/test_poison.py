@@ -1,4 +1,4 @@
-"""Whatever is written into Redis: a poison job does not run, does not end the worker, and does not come back."""
+"""A poison job in Redis does not run, does not end the worker, and does not return."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ Fields = dict[EncodableT, EncodableT]
 
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
-    """RQ's signal handlers are taken back; the witness is gone before and after."""
+    """Remove RQ's signal handlers after the test, and the witness before and after it."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     WITNESS.unlink(missing_ok=True)
     yield
@@ -42,12 +42,12 @@ def clean() -> Iterator[None]:
 
 
 def touch_witness(*_: object) -> None:
-    """What a stranger would have called."""
+    """Leave a trace of a forbidden call."""
     WITNESS.touch()
 
 
 def fields(data: object = None, **changed: EncodableT) -> Fields:
-    """The hash of a fit's job as RQ writes it, but for what is changed."""
+    """Return the hash of a fit's job as RQ writes it, with some fields replaced."""
     call = [FIT, None, [ARGUMENT], {}] if data is None else data
     packed = data if isinstance(data, bytes) else zlib.compress(json.dumps(call).encode())
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -94,8 +94,8 @@ HASHES: dict[str, Fields] = {
     "an absurd time to keep": fields(result_ttl="9" * 18),
     "retries that are no number": fields(retries_left="many"),
     "intervals that are no JSON": fields(retry_intervals="["),
-    "a status of its own": fields(status="boiling"),
-    "a date that is none": fields(created_at="yesterday"),
+    "an unknown status": fields(status="boiling"),
+    "an invalid date": fields(created_at="yesterday"),
     "another queue's name": fields(origin="generate"),
     "no data": {"status": "queued"},
     "a huge payload": fields(description="x" * (MAX_JOB_BYTES + 1)),
@@ -104,18 +104,18 @@ HASHES: dict[str, Fields] = {
 
 
 def write_text(connection: "redis.Redis", rq_id: str) -> None:
-    """A job that is no hash."""
+    """Queue a job whose key contains a text instead of a hash."""
     connection.set(Job.key_for(rq_id), "x")
     push(connection, rq_id)
 
 
 def push(connection: "redis.Redis", rq_id: str | bytes) -> None:
-    """Puts an id into the queue, as RPUSH does."""
+    """Append an id to the queue."""
     connection.rpush(open_queue(connection, "fit").key, rq_id)
 
 
 def write_hash(connection: "redis.Redis", name: str) -> None:
-    """Writes one of the hashes and queues it."""
+    """Write one of the hashes and queue it."""
     connection.hset(Job.key_for(POISON_ID), mapping=HASHES[name])
     push(connection, POISON_ID)
 
@@ -131,7 +131,7 @@ ODD: dict[str, Callable[["redis.Redis"], object]] = {
 
 
 def poison(connection: "redis.Redis", name: str) -> None:
-    """Writes one kind of poison."""
+    """Write one kind of poison."""
     if name in ODD:
         ODD[name](connection)
     else:
@@ -142,15 +142,15 @@ KINDS = sorted([*HASHES, *ODD])
 
 
 def good(scene: Scene) -> FitRequest:
-    """A job that runs, behind whatever is queued."""
-    fit = scene.ask_fit()
-    scene.cancel(fit.ref)  # it runs to its end at once
+    """Queue a valid job behind the others."""
+    fit = scene.request_fit()
+    scene.cancel(fit.ref)  # so that it ends at once
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     return fit
 
 
 def left_of(connection: "redis.Redis") -> list[str]:
-    """Keys of RQ's that still mention the poison."""
+    """Return the keys of RQ that still contain the poison."""
     lists = ("rq:queue:fit", "rq:queue:fit:intermediate")
     sets = ("rq:wip:fit", "rq:failed:fit", "rq:finished:fit", "rq:scheduled:fit")
     mentions = [
@@ -169,7 +169,7 @@ def _is_poison(entry: object) -> bool:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_worker_drops_poison_and_runs_the_next_job(kind: str, scene: Scene) -> None:
-    """Nothing of it runs, nothing of it is left, and the worker is still there for the next."""
+    """The poison does not run, all of it is removed, and the worker runs the next job."""
     connection = scene.machine.redis
     poison(connection, kind)
     fit = good(scene)
@@ -184,12 +184,12 @@ def test_the_worker_drops_poison_and_runs_the_next_job(kind: str, scene: Scene) 
 def test_the_reconciler_drops_poison_and_repairs_the_rest(
     kind: str, registry: str, scene: Scene
 ) -> None:
-    """A job taken for running or due again would run its failure callback, or end every round."""
+    """A poison job in these registries would run its failure callback, or end every round."""
     connection, machine = scene.machine.redis, patient(scene.machine)
     connection.hset(Job.key_for(POISON_ID), mapping=running(kind))
     entry = f"{POISON_ID}:execution" if registry == "rq:wip:fit" else POISON_ID
     connection.zadd(registry, {entry: 1})
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     Reconciler(machine).reconcile()
     assert open_queue(connection, "fit").get_job_ids() == [f"{fit.id}-1"]
     assert connection.zcard(registry) == 0
@@ -198,22 +198,22 @@ def test_the_reconciler_drops_poison_and_repairs_the_rest(
 
 @pytest.mark.parametrize("kind", sorted(ODD))
 def test_the_reconciler_survives_odd_entries(kind: str, scene: Scene) -> None:
-    """Ids that cannot be read, and keys of another kind, are removed."""
+    """Unreadable ids, and keys of another Redis type, are removed."""
     connection = scene.machine.redis
     poison(connection, kind)
-    fit = scene.ask_fit()
+    fit = scene.request_fit()
     Reconciler(patient(scene.machine)).reconcile()
     assert f"{fit.id}-1" in open_queue(connection, "fit").get_job_ids()
 
 
 def running(kind: str) -> Fields:
-    """The hash of a job that a worker has begun."""
-    is_begun = HASHES[kind].get("status") == "queued"
-    return HASHES[kind] | ({"status": "started"} if is_begun else {})
+    """Return the hash of a job that a worker has started."""
+    is_valid_status = HASHES[kind].get("status") == "queued"
+    return HASHES[kind] | ({"status": "started"} if is_valid_status else {})
 
 
 def patient(machine: Machine) -> Machine:
-    """The same machine, whose reconciler takes what is new for lost at once."""
+    """Return the same machine with a reconciler that counts new jobs as lost at once."""
     settings = machine.settings.model_copy(
         update={"heartbeat_interval": Settings().heartbeat_interval * 0}
     )
@@ -222,8 +222,8 @@ def patient(machine: Machine) -> Machine:
 
 
 def test_a_failure_that_cannot_be_recorded_does_not_end_the_worker(scene: Scene) -> None:
-    """The job's request is unreadable: its work fails, so does its failure's record, and the next job runs."""
-    lost = scene.ask_fit()
+    """The job's request is unreadable, so its work fails, and recording the failure too; the next job still runs."""
+    lost = scene.request_fit()
     scene.machine.store.put(f"tenants/default/fits/{lost.id}/request.json", b"{")
     scene.machine.store.put(f"tenants/default/fits/{lost.id}/cancel.json", b"{")
     put(scene.machine.redis, job_call(scene.machine.kinds, lost, 1))
@@ -234,7 +234,7 @@ def test_a_failure_that_cannot_be_recorded_does_not_end_the_worker(scene: Scene)
 
 
 def test_jobs_that_wait_for_ours_are_not_queued(scene: Scene) -> None:
-    """RQ would queue what Redis names as waiting for a job that has ended."""
+    """RQ would queue every job that Redis lists as a dependent of a finished job."""
     fit = good(scene)
     scene.machine.redis.sadd(Job.dependents_key_for(f"{fit.id}-1"), POISON_ID)
     scene.machine.redis.hset(Job.key_for(POISON_ID), mapping=fields(["os.mkdir", None, ["/x"], {}]))
@@ -243,8 +243,8 @@ def test_jobs_that_wait_for_ours_are_not_queued(scene: Scene) -> None:
     assert open_queue(scene.machine.redis, "fit").get_job_ids() == []
 
 
-def test_nobody_stops_a_worker_by_a_message(scene: Scene) -> None:
-    """RQ's commands (shut down, stop a job) are not listened to."""
+def test_no_message_stops_a_worker(scene: Scene) -> None:
+    """The worker does not subscribe to RQ's commands (shut down, stop a job)."""
     worker = Worker("fit", scene.machine)
     worker.work(burst=True)
     assert scene.machine.redis.publish(f"rq:pubsub:{worker.name}", '{"command": "shutdown"}') == 0

@@ -19,8 +19,8 @@ with Pulse().watched(timedelta(milliseconds=200)):
 """
 
 
-def test_a_beat_is_quiet_until_the_worker_drains() -> None:
-    """A step goes on until the worker is asked to stop, and the next step then ends the job."""
+def test_a_beat_raises_once_the_worker_drains() -> None:
+    """The first step after the request to stop ends the job."""
     pulse = Pulse()
     pulse.beat()
     pulse.drain()
@@ -37,7 +37,7 @@ def test_draining_twice_is_draining_once() -> None:
 
 
 def test_a_beat_ends_the_silence() -> None:
-    """Silence is counted from the last finished step."""
+    """Silence is the time since the last finished step."""
     pulse = Pulse()
     while pulse.silence < timedelta(seconds=0.5):
         pass
@@ -46,7 +46,7 @@ def test_a_beat_ends_the_silence() -> None:
 
 
 def test_repeating_acts_until_the_block_ends() -> None:
-    """The action runs on its own thread, again and again, and never after the block."""
+    """The action runs repeatedly on a separate thread, and never after the block."""
     acted = threading.Semaphore(0)
     with repeating(timedelta(milliseconds=1), acted.release):
         assert all(acted.acquire(timeout=5) for _ in range(3))
@@ -55,7 +55,7 @@ def test_repeating_acts_until_the_block_ends() -> None:
 
 
 def test_an_action_that_fails_is_repeated() -> None:
-    """One bad heartbeat must not be the last."""
+    """After a failed heartbeat, the next one is still sent."""
     acted = threading.Semaphore(0)
 
     def fail() -> None:
@@ -67,15 +67,15 @@ def test_an_action_that_fails_is_repeated() -> None:
 
 
 def test_a_stuck_process_is_ended() -> None:
-    """Python cannot interrupt native code, so the watchdog exits the process with its own code."""
+    """Python cannot interrupt native code, so the watchdog exits the process with a special code."""
     stuck = subprocess.run(
         [sys.executable, "-c", STUCK], timeout=60, capture_output=True, check=False
     )
     assert stuck.returncode == EXIT_STUCK
 
 
-def test_life_shows_in_a_file_if_one_is_wanted(tmp_path: Path) -> None:
-    """A health check reads the file's age; without a name nothing is written."""
+def test_life_shows_in_a_file_if_the_settings_name_one(tmp_path: Path) -> None:
+    """A health check reads the file's age. Without a name, no file is written."""
     show_life(None)
     show_life(tmp_path / "alive")
     assert (tmp_path / "alive").exists()

@@ -9,7 +9,7 @@ LINEAR_BYTES = (10 * 10 + 10) * 4
 
 
 def linear() -> nn.Linear:
-    """A small network of known size."""
+    """Return a small network of known size."""
     return nn.Linear(10, 10)
 
 
@@ -20,8 +20,8 @@ def test_a_network_is_loaded_once() -> None:
     assert warm.get("a", lambda: pytest.fail("loaded twice")) is first
 
 
-def test_the_longest_unused_goes_first() -> None:
-    """When there is no room, what was used last stays."""
+def test_the_least_recently_used_network_is_evicted_first() -> None:
+    """Without room for all, the networks used last stay."""
     warm = WarmNetworks(max_bytes=2 * LINEAR_BYTES)
     kept = warm.get("a", linear)
     warm.get("b", linear)
@@ -31,13 +31,13 @@ def test_the_longest_unused_goes_first() -> None:
     assert warm.num_bytes == 2 * LINEAR_BYTES
 
 
-def test_one_too_large_network_still_works() -> None:
-    """A network larger than the bound is kept while it is the newest: the job needs it."""
+def test_a_network_larger_than_the_limit_still_works() -> None:
+    """It is kept while it is the newest, because the job needs it."""
     warm = WarmNetworks(max_bytes=1)
     large = warm.get("a", linear)
     assert warm.get("a", linear) is large
 
 
 def test_bytes_count_parameters_and_buffers() -> None:
-    """A batch norm's running statistics take room too."""
+    """The running statistics of a batch norm take memory too."""
     assert num_bytes(nn.BatchNorm1d(4)) == 4 * 4 * 4 + 8

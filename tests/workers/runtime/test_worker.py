@@ -22,7 +22,7 @@ from workers.runtime.worker import Worker
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """RQ's signal handlers are taken back after the test."""
+    """Remove RQ's signal handlers after the test."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in handlers.items():
@@ -31,24 +31,24 @@ def signals() -> Iterator[None]:
 
 @pytest.fixture
 def worker(machine: Machine) -> Worker:
-    """A worker of the queue `fit`."""
+    """Return a worker of the queue `fit`."""
     return Worker("fit", machine)
 
 
 @pytest.fixture
 def broken_worker(machine: Machine) -> Worker:
-    """A worker whose device holds no data: every network fails on it."""
+    """Return a worker whose device stores no data: every network fails on it."""
     return Worker("fit", dataclasses.replace(machine, device=torch.device("meta")))
 
 
 def fetch(machine: Machine, rq_id: str) -> Job:
-    """A job as RQ knows it."""
+    """Return a job as RQ reads it."""
     return Job.fetch(rq_id, connection=machine.redis, serializer=JSONSerializer)
 
 
-def test_it_runs_what_the_queue_holds(scene: Scene, worker: Worker) -> None:
-    """The job is handed this process's machine, and RQ counts it as finished."""
-    fit = scene.ask_fit()
+def test_it_runs_the_jobs_of_its_queue(scene: Scene, worker: Worker) -> None:
+    """The job gets this process's machine, and RQ counts it as finished."""
+    fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     worker.work(burst=True)
     assert scene.fit_manifest(fit.ref).status is Status.SUCCEEDED
@@ -56,7 +56,7 @@ def test_it_runs_what_the_queue_holds(scene: Scene, worker: Worker) -> None:
 
 
 def test_it_runs_nothing_but_our_tasks(machine: Machine, worker: Worker) -> None:
-    """Whoever can write Redis cannot have any function called."""
+    """A process that can write Redis cannot make the worker call any function."""
     queue = open_queue(machine.redis, "fit")
     queue.enqueue_call("os.mkdir", args=("/tmp/written-by-a-stranger",), job_id="forged-1")
     worker.work(burst=True)
@@ -65,17 +65,17 @@ def test_it_runs_nothing_but_our_tasks(machine: Machine, worker: Worker) -> None
         fetch(machine, "forged-1")
 
 
-def test_trouble_of_the_machine_is_tried_again(scene: Scene, broken_worker: Worker) -> None:
-    """The device fails once: no manifest is written, and the job waits for its next try."""
-    fit = scene.ask_fit()
+def test_a_machine_failure_is_retried(scene: Scene, broken_worker: Worker) -> None:
+    """After one failure of the device no manifest is written, and the job waits for its next attempt."""
+    fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     broken_worker.work(burst=True)
     assert fetch(scene.machine, f"{fit.id}-1").get_status() is JobStatus.SCHEDULED
 
 
 def test_the_last_failure_ends_the_job(scene: Scene, broken_worker: Worker) -> None:
-    """RQ only forgets a job; the manifest says that it failed, and that trying again may help."""
-    fit = scene.ask_fit()
+    """RQ only forgets the job. The manifest says that it failed, and that a retry may help."""
+    fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     job = fetch(scene.machine, f"{fit.id}-1")
     job.retries_left = 0
@@ -87,8 +87,8 @@ def test_the_last_failure_ends_the_job(scene: Scene, broken_worker: Worker) -> N
 
 
 def test_a_draining_worker_gives_its_job_back(scene: Scene, worker: Worker) -> None:
-    """The job returns to the front of its queue and loses no life."""
-    fit = scene.ask_fit()
+    """The job returns to the front of its queue, and the run does not count as an attempt."""
+    fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     scene.machine.pulse.drain()
     worker.work(burst=True, max_jobs=1)
@@ -97,9 +97,9 @@ def test_a_draining_worker_gives_its_job_back(scene: Scene, worker: Worker) -> N
     assert job.retries_left == Retry(max=2).max
 
 
-def test_a_working_worker_is_seen(scene: Scene, worker: Worker) -> None:
-    """The ledger knows who is alive, on which queue and on what device."""
+def test_a_heartbeat_is_in_the_ledger(scene: Scene, worker: Worker) -> None:
+    """It contains the worker's queue, state and device."""
     worker.send_heartbeat()
-    (seen,) = scene.machine.ledger.workers()
-    assert (seen.queue, seen.state, seen.device) == ("fit", "idle", "cpu")
-    assert seen.is_fresh(seen.at, timedelta(seconds=1))
+    (beat,) = scene.machine.ledger.workers()
+    assert (beat.queue, beat.state, beat.device) == ("fit", "idle", "cpu")
+    assert beat.is_fresh(beat.at, timedelta(seconds=1))

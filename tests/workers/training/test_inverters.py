@@ -1,4 +1,4 @@
-"""An inverter's training as a job: what it makes, how it goes on after a kill, how it is cancelled."""
+"""An inverter's training as a job: its result, its continuation after a kill, its cancellation."""
 
 import pytest
 
@@ -8,13 +8,13 @@ from contracts.jobs import JobStatus
 from models.generators.stylegan2.inversion.training import EncoderTraining
 from state import keys, records
 from tests.workers.scene import GENERATOR, Scene
-from tests.workers.training.trained import ask_inverter
+from tests.workers.training.trained import request_inverter
 from workers.runtime.pulse import Drained
 from workers.training import inverters
 
 
 def outcome_of(scene: Scene, request: InverterRequest) -> InverterManifest:
-    """How the training ended."""
+    """Return the manifest of a training that has ended."""
     outcome = records.read_manifest(scene.machine.store, request.ref, InverterManifest)
     assert outcome is not None
     return outcome
@@ -22,13 +22,13 @@ def outcome_of(scene: Scene, request: InverterRequest) -> InverterManifest:
 
 def scratch(scene: Scene, request: InverterRequest) -> list[str]:
     """The keys that are stored for the next attempt."""
-    return [found.key for found in scene.machine.store.list(keys.job_scratch(request.ref))]
+    return [each.key for each in scene.machine.store.list(keys.job_scratch(request.ref))]
 
 
 @pytest.fixture
 def trained(scene: Scene) -> InverterRequest:
-    """A training that has ended well."""
-    request = ask_inverter(scene)
+    """Return a training that has succeeded."""
+    request = request_inverter(scene)
     inverters.run(scene.machine, str(request.ref), 1)
     return request
 
@@ -45,11 +45,11 @@ def test_a_training_gives_the_generator_an_inverter(scene: Scene, trained: Inver
     assert set(outcome.metrics.losses) >= {"total", "code", "image"}
 
 
-def test_a_drained_training_goes_on_where_it_was(
+def test_a_drained_training_resumes_at_its_step(
     scene: Scene, trained: InverterRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The state that is left behind leads to the encoder that one attempt would have made, step by step."""
-    request = ask_inverter(scene)
+    """The resumed training takes the same steps and gives the same encoder as an uninterrupted one."""
+    request = request_inverter(scene)
     steps: list[int] = []
     step = EncoderTraining.step
 
@@ -74,8 +74,8 @@ def test_a_drained_training_goes_on_where_it_was(
 def test_a_training_is_cancelled_between_two_steps(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends as cancelled, and leaves neither an inverter nor a state."""
-    request = ask_inverter(scene)
+    """It ends as cancelled, without an inverter and without a saved state."""
+    request = request_inverter(scene)
     step = EncoderTraining.step
 
     def cancel_first(training: EncoderTraining) -> None:
@@ -90,8 +90,8 @@ def test_a_training_is_cancelled_between_two_steps(
 
 
 def test_a_training_without_its_generator_fails(scene: Scene) -> None:
-    """A generator that was deleted meanwhile is a wrong input, not trouble of the machine."""
-    request = ask_inverter(scene)
+    """A generator that was deleted meanwhile is a wrong input, not a machine failure."""
+    request = request_inverter(scene)
     scene.machine.store.delete(keys.manifest(DEFAULT_TENANT, "generators", GENERATOR))
     inverters.run(scene.machine, str(request.ref), 1)
     error = outcome_of(scene, request).error

@@ -1,4 +1,4 @@
-"""The training commands explain themselves without loading torch, and say how far they are while they run."""
+"""The training commands print help without loading torch, and print their progress."""
 
 import argparse
 import re
@@ -21,13 +21,13 @@ PARSERS = {"train_generator": train_generator._parser(), "train_inverter": train
 
 
 def actions(command: str) -> list[argparse.Action]:
-    """Every option of a command but --help."""
+    """Return every option of a command except --help."""
     return [it for it in PARSERS[command]._actions if it.dest != "help" and it.option_strings]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_explained(command: str) -> None:
-    """A sentence that says when to change it, then type and default; the default shown is the true one."""
+    """Help is a sentence on when to change the option, then type and default; the printed default is correct."""
     for action in actions(command):
         assert action.help is not None
         about, _, facts = action.help.rpartition(" (")
@@ -39,7 +39,7 @@ def test_every_option_is_explained(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_loads_no_torch(command: str, tmp_path: Path) -> None:
-    """It answers at once and starts nothing: a fresh interpreter has no torch afterwards."""
+    """Help is fast: after it, a fresh interpreter has not imported torch, and nothing was started."""
     code = (
         "import sys, runpy; sys.argv = ['x', '--help']\n"
         f"try: runpy.run_module('workers.training.{command}', run_name='__main__')\n"
@@ -65,19 +65,19 @@ def test_a_number_out_of_range_is_refused(
 
 
 def test_defaults_are_those_of_the_trainings() -> None:
-    """The parsers cannot ask the options, which load torch."""
-    ours = PARSERS["train_generator"]
-    theirs = AdversarialOptions()
+    """The parsers repeat the defaults, because the option classes load torch."""
+    parser = PARSERS["train_generator"]
+    options = AdversarialOptions()
     for name in ("learning_rate", "r1_gamma", "style_mixing", "noise", "path_length_weight"):
-        assert ours.get_default(name) == getattr(theirs, name), name
-    assert ours.get_default("ema_half_life_kimg") == theirs.ema_half_life_kimg
+        assert parser.get_default(name) == getattr(options, name), name
+    assert parser.get_default("ema_half_life_kimg") == options.ema_half_life_kimg
     for name in ("total_images", "batch", "learning_rate"):
         default = PARSERS["train_inverter"].get_default(name)
         assert default == getattr(encoder_options(), name), name
 
 
 def test_a_line_has_images_speed_time_left_and_losses() -> None:
-    """Losses are means since the line before."""
+    """Losses are means since the previous line."""
     progress = TrainingProgress(1_000, 200)
     progress.step(300, {"generator": 1.0, "r1": 0.5})
     progress.step(400, {"generator": 2.0, "r1": 0.5})
@@ -87,7 +87,7 @@ def test_a_line_has_images_speed_time_left_and_losses() -> None:
     assert "generator" not in progress.line()
 
 
-def test_lines_come_without_a_step() -> None:
+def test_lines_are_printed_without_a_step() -> None:
     """A step or a snapshot may take minutes: a thread prints the current work meanwhile."""
     lines: list[str] = []
     third = Event()
@@ -105,7 +105,7 @@ def test_lines_come_without_a_step() -> None:
 
 
 def test_nothing_is_printed_after_the_end() -> None:
-    """The thread has ended with the block; its last line is the end's."""
+    """The thread ends with the block, and the last line reports the end."""
     lines: list[str] = []
     with TrainingProgress(8, 0, write=lines.append, seconds=60) as progress:
         progress.step(8, {"total": 1.0})
@@ -114,15 +114,15 @@ def test_nothing_is_printed_after_the_end() -> None:
     assert not progress._thread.is_alive()
 
 
-def test_auto_is_a_device_that_is_there() -> None:
-    """Any other name is taken as it is."""
+def test_auto_is_an_existing_device() -> None:
+    """Any other name is not changed."""
     assert chosen_device("auto").type in {"cpu", "cuda"}
     assert chosen_device("cuda", 3).index == 3
     assert chosen_device("cpu").type == "cpu"
 
 
 def test_wrong_input_is_one_line(tmp_path: Path) -> None:
-    """No traceback: a person reads it."""
+    """There is no traceback, because a person reads the message."""
     command = [
         sys.executable,
         "-m",
@@ -133,15 +133,15 @@ def test_wrong_input_is_one_line(tmp_path: Path) -> None:
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert ran.stderr.startswith("error: ")
-    assert "holds no PNG, JPEG or WebP image" in ran.stderr
+    assert "expected PNG, JPEG or WebP images" in ran.stderr
     assert ran.stderr.count("\n") == 1
 
 
 def test_an_interrupted_command_says_how_to_continue(capsys: pytest.CaptureFixture[str]) -> None:
-    """Ctrl+C ends with the shell's own status for it."""
+    """The exit status after Ctrl+C is the shell's usual one."""
 
     def interrupted() -> None:
         raise KeyboardInterrupt
 
     assert run_command(interrupted) == 130
-    assert capsys.readouterr().err == "stopped; the same command continues\n"
+    assert capsys.readouterr().err == "stopped; the same command resumes\n"

@@ -1,7 +1,7 @@
 """The request of an inverter's training, as the app writes it."""
 
 from contracts.base import now
-from contracts.fits.fit import PinnedGenerator
+from contracts.generators.generator import PinnedGenerator
 from contracts.generators.inverters import InverterOptions, InverterRequest
 from contracts.ids import DEFAULT_TENANT, new_id
 from state import keys, records
@@ -10,8 +10,8 @@ from tests.workers.scene import GENERATOR, PX, Scene
 QUICK = InverterOptions(num_images=16, batch=4)
 
 
-def ask_inverter(scene: Scene, options: InverterOptions = QUICK) -> InverterRequest:
-    """Stores the request of a training, of four steps by default."""
+def request_inverter(scene: Scene, options: InverterOptions = QUICK) -> InverterRequest:
+    """Store the request of a training, of four steps by default."""
     generator = records.read_generator(scene.machine.store, DEFAULT_TENANT, GENERATOR)
     assert generator is not None
     request = InverterRequest(

@@ -1,4 +1,4 @@
-"""What a killed app left behind is removed, and nothing that anybody can still see or come back to."""
+"""Leftovers of a killed app are removed; objects that a user can still see or complete are kept."""
 
 from datetime import timedelta
 
@@ -16,58 +16,58 @@ FILE = keys.labelset_file(DEFAULT_TENANT, LABELSET, "0" * 64, "png")
 
 
 def swept(machine: Machine, *, days: int = 0) -> bool:
-    """Whether the file is gone after a sweep so many days from now."""
+    """Sweep as of `days` from now; return whether the file is gone."""
     leftovers.sweep(machine, DEFAULT_TENANT, "me", now() + timedelta(days=days))
     return machine.store.head(FILE) is None
 
 
 @pytest.fixture(autouse=True)
 def file(machine: Machine) -> None:
-    """An image of a labelset that has nothing else yet."""
+    """Store an image of a labelset that has no manifest."""
     machine.store.put(FILE, b"an image")
 
 
 def test_an_upload_that_was_cut_off_is_removed(machine: Machine) -> None:
-    """Its images have no manifest, and its Idempotency-Key holds no more."""
+    """Its images have no manifest, and its Idempotency-Key has expired."""
     assert swept(machine, days=2)
 
 
-def test_an_upload_that_may_come_again_is_kept(machine: Machine) -> None:
-    """The same key would take the same id and the same files."""
+def test_an_upload_that_may_be_repeated_is_kept(machine: Machine) -> None:
+    """The same Idempotency-Key would use the same id and the same files."""
     assert not swept(machine)
 
 
 def test_a_labelset_is_kept(machine: Machine) -> None:
-    """However old it is, what has a manifest exists."""
+    """A labelset with a manifest is complete, so it is kept however old it is."""
     machine.store.put(keys.manifest(DEFAULT_TENANT, "labelsets", LABELSET), b"{}")
     assert not swept(machine, days=1_000)
 
 
 def test_a_delete_that_was_cut_off_is_finished(machine: Machine) -> None:
-    """What has a tombstone is gone, and so are its images; the tombstone stays."""
+    """The images of a labelset with a tombstone are deleted; the tombstone stays."""
     tombstone = keys.tombstone(DEFAULT_TENANT, "labelsets", LABELSET)
     records.write(machine.store, tombstone, Tombstone(deleted_at=now()))
     assert swept(machine)
     assert machine.store.head(tombstone) is not None
 
 
-def test_a_key_that_holds_no_more_is_forgotten(machine: Machine) -> None:
-    """Its reservation would stay for ever, one for every POST."""
+def test_the_reservation_of_an_expired_key_is_deleted(machine: Machine) -> None:
+    """Otherwise every POST would leave one forever."""
     key = keys.idempotency(DEFAULT_TENANT, "a key")
     machine.store.put(key, b"{}")
     leftovers.sweep(machine, DEFAULT_TENANT, "me", now() + timedelta(days=2))
     assert machine.store.head(key) is None
 
 
-def test_a_key_that_holds_is_kept(machine: Machine) -> None:
-    """The same request would otherwise make a second thing."""
+def test_the_reservation_of_a_valid_key_is_kept(machine: Machine) -> None:
+    """Otherwise the same request would create a second resource."""
     key = keys.idempotency(DEFAULT_TENANT, "a key")
     machine.store.put(key, b"{}")
     leftovers.sweep(machine, DEFAULT_TENANT, "me", now())
     assert machine.store.head(key) is not None
 
 
-def test_it_looks_once_in_an_interval(machine: Machine) -> None:
-    """A look asks the store after every thing, which a bucket charges for."""
+def test_it_sweeps_once_per_interval(machine: Machine) -> None:
+    """A sweep asks the store about every resource, and a bucket charges for that."""
     assert not swept(machine)
     assert not swept(machine, days=2)

@@ -1,6 +1,6 @@
-"""Worker processes that are killed, drained, cancelled and robbed of their Redis: each job still ends correctly.
+"""Worker processes that are killed, drained, cancelled or lose their Redis: each job still ends correctly.
 
-Real processes on a folder as their store; the app's part (write the request, queue it) is done by hand.
+Real processes with a folder as their store; the tests do the app's part (write the request, queue it).
 """
 
 import os
@@ -23,7 +23,7 @@ from state import records
 from state.queues import job_call, open_queue, put
 from state.settings import Settings
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
-from tests.workers.training.trained import ask_inverter
+from tests.workers.training.trained import request_inverter
 from workers.families.table import FAMILIES
 from workers.rendering import batches
 from workers.runtime.machine import Machine
@@ -44,7 +44,7 @@ IMPATIENT = {
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A Redis and a folder, no workers yet; what a test starts is stopped after it."""
+    """Return a Redis and a folder without workers. All processes are stopped after the test."""
     with Stack(tmp_path, settings=IMPATIENT) as stack:
         stack.start_redis()
         yield stack
@@ -52,7 +52,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def scene(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """A scene in the stack's own store and Redis."""
+    """Return a scene in the stack's store and Redis."""
     for name, value in stack.environment.items():
         if name.startswith("HANDSOFF_"):
             monkeypatch.setenv(name, value)
@@ -62,36 +62,36 @@ def scene(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
 
 
 def long_fit(scene: Scene, steps: int = 400) -> FitRequest:
-    """A fit of some seconds, queued."""
+    """Queue a fit of some seconds."""
     numbers = QUICK.inversion.model_dump() | {"steps": steps}
     options = ResolvedFitOptions(inversion=InversionOptions(**numbers), ensemble=QUICK.ensemble)
-    fit = scene.ask_fit(options)
+    fit = scene.request_fit(options)
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     return fit
 
 
 def long_batch(scene: Scene) -> BatchRequest:
-    """A batch of some seconds, its first shards queued."""
-    batch = scene.ask_batch(scene.fit(), n=1_600, shard_size=200)
+    """Queue the first shards of a batch of some seconds."""
+    batch = scene.request_batch(scene.fit(), n=1_600, shard_size=200)
     batches.queue_next(scene.machine, batch)
     return batch
 
 
-def until(is_so: Callable[[], bool], what: str) -> None:
-    """Waits for something to become true."""
+def until(condition: Callable[[], bool], event: str) -> None:
+    """Wait until a condition is true."""
     deadline = time.monotonic() + WAIT_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, f"waited {WAIT_SECONDS} s for {what}"
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {WAIT_SECONDS} s for {event}"
         time.sleep(0.05)
 
 
 def is_running(scene: Scene, ref: JobRef) -> bool:
-    """True once a worker has published a step."""
+    """Return whether a worker has published a step."""
     return scene.machine.ledger.live(ref).progress is not None
 
 
 def end_of(scene: Scene, ref: JobRef) -> JobStatus:
-    """The status that a job ends with."""
+    """Wait for the end of a job; return its status."""
     machine = scene.machine
     until(lambda: records.has_ended(machine.store, ref), f"the end of {ref}")
     record = records.read_job(machine.store, machine.kinds, ref)
@@ -100,7 +100,7 @@ def end_of(scene: Scene, ref: JobRef) -> JobStatus:
 
 
 def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
-    """SIGKILL in mid-fit: the reconciler gives the job to another worker."""
+    """SIGKILL during a fit: the reconciler gives the job to another worker."""
     fit = long_fit(scene)
     stack.start_worker("fit", "first")
     until(lambda: is_running(scene, fit.ref), "the fit to run")
@@ -111,13 +111,13 @@ def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> N
     assert end_of(scene, fit.ref) is JobStatus.SUCCEEDED
 
 
-def test_a_training_goes_on_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
-    """SIGKILL in mid-training: another worker goes on from the state that is kept, not from the start."""
-    training = ask_inverter(scene, InverterOptions(num_images=400, batch=4))
+def test_a_training_resumes_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
+    """SIGKILL during training: another worker continues from the saved state, not from the start."""
+    training = request_inverter(scene, InverterOptions(num_images=400, batch=4))
     put(scene.machine.redis, job_call(scene.machine.kinds, training, 1))
     store, key = scene.machine.store, inverters.state_key(training.ref)
     stack.start_worker("fit", "first")
-    until(lambda: store.head(key) is not None, "a state to be kept")
+    until(lambda: store.head(key) is not None, "a saved state")
     stack.kill("first")
     kept = int(unpack(store.get(key))["images_seen"])
     before = scene.machine.ledger.events(training.ref, limit=1_000)[-1].id
@@ -132,9 +132,9 @@ def test_a_batch_survives_the_death_of_its_worker(stack: Stack, scene: Scene) ->
     """SIGKILL in mid-batch: every sample is there once, from any worker."""
     batch = long_batch(scene)
     stack.start_worker("generate", "first")
-    until(lambda: len(records.shards_done(scene.machine.store, batch.ref)) >= 2, "two shards")
+    until(lambda: len(records.finished_shards(scene.machine.store, batch.ref)) >= 2, "two shards")
     stack.kill("first")
-    assert len(records.shards_done(scene.machine.store, batch.ref)) < batch.num_shards
+    assert len(records.finished_shards(scene.machine.store, batch.ref)) < batch.num_shards
     stack.start_worker("generate", "second")
     stack.start_worker("reconcile")
     assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
@@ -142,21 +142,21 @@ def test_a_batch_survives_the_death_of_its_worker(stack: Stack, scene: Scene) ->
 
 
 def test_a_batch_survives_the_loss_of_redis(stack: Stack, scene: Scene) -> None:
-    """FLUSHALL in mid-batch: queues, claims and progress are gone, no sample is."""
+    """FLUSHALL during a batch: queues, claims and progress are lost, but no sample."""
     batch = long_batch(scene)
     stack.start_worker("generate")
     stack.start_worker("reconcile")
-    until(lambda: len(records.shards_done(scene.machine.store, batch.ref)) >= 2, "two shards")
+    until(lambda: len(records.finished_shards(scene.machine.store, batch.ref)) >= 2, "two shards")
     scene.machine.redis.flushall()
-    assert len(records.shards_done(scene.machine.store, batch.ref)) < batch.num_shards
+    assert len(records.finished_shards(scene.machine.store, batch.ref)) < batch.num_shards
     assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
     assert len(scene.shard_files(batch)) == 4 * batch.n
 
 
 def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None:
-    """With other micro-batches and shards they accept the candidates that one accepts alone, and label them alike."""
+    """With other micro-batches and shards, they accept the same candidates as one worker alone, with equal labels."""
     fit = scene.fit()
-    alone = scene.ask_batch(fit, n=120, shard_size=120, drop_share=0.5)
+    alone = scene.request_batch(fit, n=120, shard_size=120, drop_share=0.5)
     batches.run_pilot(scene.machine, str(alone.ref), 1)
     batches.run_shard(scene.machine, str(ShardRef(batch=alone.ref, index=0)), 1)
     names = ["first", "second"]
@@ -164,7 +164,7 @@ def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None
         stack.environment["HANDSOFF_MICRO_BATCH"] = str(micro_batch)
         stack.start_worker("generate", name)
     until(lambda: len(scene.machine.ledger.workers()) == len(names), "both workers")
-    shared = scene.ask_batch(fit, n=120, shard_size=10, drop_share=0.5)
+    shared = scene.request_batch(fit, n=120, shard_size=10, drop_share=0.5)
     batches.queue_next(scene.machine, shared)
     assert end_of(scene, shared.ref) is JobStatus.SUCCEEDED
     assert all(shared.id in stack.log_of(name) for name in names)
@@ -183,7 +183,7 @@ def test_a_queued_job_is_cancelled_without_being_run(stack: Stack, scene: Scene)
 
 
 def test_a_running_job_is_cancelled_between_two_steps(stack: Stack, scene: Scene) -> None:
-    """It would have run for minutes; it ends within seconds, and the worker takes the next job."""
+    """A job of minutes ends within seconds, and the worker takes the next job."""
     fit = long_fit(scene, steps=5_000)
     stack.start_worker("fit")
     until(lambda: is_running(scene, fit.ref), "the fit to run")
@@ -193,14 +193,14 @@ def test_a_running_job_is_cancelled_between_two_steps(stack: Stack, scene: Scene
 
 
 def test_a_running_batch_is_cancelled(stack: Stack, scene: Scene) -> None:
-    """Between two micro-batches of a shard: the rest is never rendered, and nothing stays queued."""
-    batch = scene.ask_batch(scene.fit(), n=50_000, shard_size=25_000)
+    """It ends between two micro-batches of a shard. The rest is not rendered, and no call stays queued."""
+    batch = scene.request_batch(scene.fit(), n=50_000, shard_size=25_000)
     batches.queue_next(scene.machine, batch)
     stack.start_worker("generate")
     until(lambda: is_running(scene, batch.ref), "the batch to run")
     scene.cancel(batch.ref)
     assert end_of(scene, batch.ref) is JobStatus.CANCELLED
-    assert records.shards_done(scene.machine.store, batch.ref) == set()
+    assert records.finished_shards(scene.machine.store, batch.ref) == set()
     waiting = open_queue(scene.machine.redis, "generate")
     until(lambda: not waiting.get_job_ids(), "the other shard to be dropped")
 
@@ -220,7 +220,7 @@ def test_sigterm_gives_the_job_back(stack: Stack, scene: Scene) -> None:
 
 
 def test_a_long_job_keeps_its_worker(stack: Stack, scene: Scene) -> None:
-    """It runs longer than a silent worker is believed in, and is begun once: the heartbeat keeps its claim alive."""
+    """It runs twice as long as a heartbeat counts, and is started once: heartbeats keep it alive."""
     fit = long_fit(scene, steps=5_000)
     stack.start_worker("fit")
     stack.start_worker("reconcile")
@@ -228,17 +228,17 @@ def test_a_long_job_keeps_its_worker(stack: Stack, scene: Scene) -> None:
     started = scene.machine.ledger.live(fit.ref).started_at
     assert started is not None
     running = StartedJobRegistry(queue=open_queue(scene.machine.redis, "fit"))
-    patience = 2 * Settings().heartbeat_fresh.total_seconds()
-    until(lambda: time.time() - started.timestamp() > patience, "twice the worker's patience")
+    seconds = 2 * Settings().heartbeat_fresh.total_seconds()
+    until(lambda: time.time() - started.timestamp() > seconds, "twice `heartbeat_fresh`")
     assert running.get_job_ids(cleanup=False) == [f"{fit.id}-1"]
     assert scene.machine.ledger.live(fit.ref).attempt == 1
     scene.cancel(fit.ref)
     assert end_of(scene, fit.ref) is JobStatus.CANCELLED
 
 
-def test_a_batch_with_a_filter_begins_with_its_pilot(stack: Stack, scene: Scene) -> None:
-    """The first call measures the threshold, and only then are shards queued."""
-    batch = scene.ask_batch(scene.fit(), n=8, shard_size=4, drop_share=0.1)
+def test_a_batch_with_a_filter_starts_with_its_pilot(stack: Stack, scene: Scene) -> None:
+    """The first call measures the threshold; shards are queued after it."""
+    batch = scene.request_batch(scene.fit(), n=8, shard_size=4, drop_share=0.1)
     batches.queue_next(scene.machine, batch)
     waiting = open_queue(scene.machine.redis, "generate").get_job_ids()
     assert waiting == [f"{batch.id}-pilot-1"]

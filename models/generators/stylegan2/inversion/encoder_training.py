@@ -27,22 +27,25 @@ class EncoderTrainingOptions:
     learning_rate: float
     code_weight: float = 0.1
     image_weight: float = 1.0
-    style_mixing: float = 0.5
-    noise_std: float = 0.05
+    style_mixing: float = 0.5  # the share of samples with two styles
+    noise_std: float = 0.05  # the most; the range of images is 2
 
 
 def encoder_loss(
     encoder: Encoder, generator: Generator, options: EncoderTrainingOptions, rng: torch.Generator
 ) -> dict[str, Tensor]:
-    """Return the losses on a batch of new samples by name; `total` is minimised. `rng` decides the samples."""
+    """Return the losses on a batch of new samples by name; `total` is minimized. `rng` decides the samples."""
     with torch.no_grad():
+        # [batch, num_ws, w_dim] => images [batch, 3, h, w] in [-1, 1]
         ws = sample_codes(generator, options.batch, options.style_mixing, rng)
         images = generator.synthesize(ws).images.clamp(-1, 1)
         seen = degrade(images, options.noise_std, rng)
+        # The passes before the trained one run without gradients.
         num_done = _random_pass(encoder, rng)
         codes = encode(generator, encoder, seen, num_done)
         reconstructions = generator.synthesize(codes).images
     predicted = encoder(seen, reconstructions, codes)
+    # The target is the clean image: the encoder learns to ignore blur and noise.
     code = ((predicted - ws) / encoder.w_deviation).square().mean()
     image = F.mse_loss(generator.synthesize(predicted).images, images)
     total = options.code_weight * code + options.image_weight * image
@@ -64,6 +67,8 @@ def sample_codes(
         generator.map(torch.randn(count, config.z_dim, generator=rng, device=device))
         for _ in range(2)
     )
+    # Each layer takes either code independently; style mixing in a generator's training switches once instead.
+    # [n, 1, 1] & [n, num_ws, 1] selects between two codes [n, num_ws, w_dim]
     mixed = torch.rand(count, 1, 1, generator=rng, device=device) < mixing
     swap = torch.rand(count, config.num_ws, 1, generator=rng, device=device) < 0.5
     return torch.where(mixed & swap, second, first)
@@ -74,5 +79,6 @@ def degrade(images: Images, noise_std: float, rng: torch.Generator) -> Images:
     amount, choice = torch.rand(2, len(images), 1, 1, 1, generator=rng, device=images.device)
     noise = torch.randn(images.shape, generator=rng, device=images.device)
     noisy = images + noise * (amount * noise_std)
+    # the mean of the image and its 3 x 3 box blur
     blurred = F.avg_pool2d(F.pad(noisy, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     return torch.where(choice < 0.5, 0.5 * (noisy + blurred), noisy)

@@ -1,4 +1,4 @@
-"""The inverter of StyleGAN2: encoder and optimisation behind the protocol of `models/inversion/inverter.py`."""
+"""The inverter of StyleGAN2: encoder and optimization behind the protocol of `models/inversion/inverter.py`."""
 
 import math
 from collections.abc import Callable
@@ -10,12 +10,10 @@ from models.generators.stylegan2.inversion.invert import Tools, invert
 from models.generators.stylegan2.inversion.refinement import InversionOptions
 from models.inversion.inverter import Inversion
 
+# The peak memory of a step per image, in units of its taps' bytes: activations and gradients of the backward pass.
+# Measured: 7.6 at 64 px; at 256 px 7.9 for the first image and 4.9 for each further one; 11.4 at 64 px with the
+# discriminator's distance (LOG.md, "A fit in little memory").
 TAPS_HELD, TAPS_HELD_WITH_DISTANCE = 8, 12
-"""The most that a step holds of one image, in units of its taps' bytes: activations and gradients of the way back.
-
-Measured: 7.6 at 64 px; at 256 px 7.9 for the first image and 4.9 for each further one; 11.4 at 64 px with the
-discriminator's distance.
-"""
 
 
 @final
@@ -38,6 +36,6 @@ class StyleGan2Inverter:
         fails_below_db: float = -math.inf,
         on_step: Callable[[int, int], None] | None = None,
     ) -> Inversion:
-        # The caller has cut the micro-batch; samples for restarts are synthesised as many at a time.
+        # The caller has cut the micro-batch; samples for restarts are rendered in batches of the same size.
         options = replace(self.options, micro_batch=len(images))
         return invert(self.tools, images, options, fails_below_db=fails_below_db, on_step=on_step)

@@ -12,17 +12,17 @@ from models.generators.stylegan2.layers import modulated_conv
 from models.generators.stylegan2.resampling import low_pass
 
 
-def test_images_and_taps_have_the_sizes_that_the_config_says(any_generator: Generator) -> None:
-    """The constant and every convolution are tapped, lowest resolution first, square or not."""
+def test_images_and_taps_have_the_sizes_of_the_config(any_generator: Generator) -> None:
+    """The constant and every convolution are taps, lowest resolution first, square or not."""
     config = any_generator.config
-    made = any_generator.synthesize(any_generator.map(torch.randn(2, 16)))
-    assert tuple(made.images.shape[2:]) == config.image_px
-    assert [tap.shape[1] for tap in made.taps] == list(config.tap_channels)
-    assert [tuple(tap.shape[2:]) for tap in made.taps] == list(config.tap_px)
+    synthesis = any_generator.synthesize(any_generator.map(torch.randn(2, 16)))
+    assert tuple(synthesis.images.shape[2:]) == config.image_px
+    assert [tap.shape[1] for tap in synthesis.taps] == list(config.tap_channels)
+    assert [tuple(tap.shape[2:]) for tap in synthesis.taps] == list(config.tap_px)
 
 
 def test_truncation_zero_gives_the_mean_code(generator: Generator) -> None:
-    """A psi of 0 forgets the latent, a psi of 1 leaves it alone."""
+    """With psi 0 every code is the mean, with psi 1 it is the mapped latent."""
     z = torch.randn(2, 16)
     mean = generator.mapping.w_mean.expand(2, generator.config.num_ws, -1)
     assert torch.allclose(generator.map(z, 0.0), mean)
@@ -30,7 +30,7 @@ def test_truncation_zero_gives_the_mean_code(generator: Generator) -> None:
 
 
 def test_constant_noise_repeats_and_random_noise_does_not(generator: Generator) -> None:
-    """Inversion and labels rest on constant noise; the other modes differ from it."""
+    """Inversion and labels need constant noise; the other modes differ from it."""
     ws = generator.map(torch.randn(1, 16))
     constant = generator.synthesize(ws).images
     assert torch.equal(constant, generator.synthesize(ws).images)
@@ -40,7 +40,7 @@ def test_constant_noise_repeats_and_random_noise_does_not(generator: Generator) 
 
 @pytest.mark.parametrize("up", [False, True], ids=["plain", "up"])
 def test_modulation_equals_the_weights_of_the_paper(*, up: bool) -> None:
-    """Scaled inputs and outputs equal the literal per-sample weights of equations 1 and 3."""
+    """Scaled inputs and outputs equal a convolution with the weights of equations 1 and 3, one for each sample."""
     x, weight, styles = torch.randn(2, 3, 8, 8), torch.randn(5, 3, 3, 3), torch.randn(2, 3)
     modulated = weight[None] * styles[:, None, :, None, None]
     power = modulated.square().sum(dim=(2, 3, 4), keepdim=True)
@@ -53,11 +53,11 @@ def test_modulation_equals_the_weights_of_the_paper(*, up: bool) -> None:
         else:
             y = F.conv2d(sample[None], kernel, padding=1)
         rows.append(y)
-    found = modulated_conv(x, weight, styles, offset=torch.zeros(5, 1, 1), up=up)
-    assert torch.allclose(found, torch.cat(rows), atol=1e-5)
+    result = modulated_conv(x, weight, styles, offset=torch.zeros(5, 1, 1), up=up)
+    assert torch.allclose(result, torch.cat(rows), atol=1e-5)
 
 
-def test_each_code_feeds_its_own_layers(generator: Generator) -> None:
+def test_each_code_feeds_its_layer(generator: Generator) -> None:
     """Changing code k changes no tap before convolution k and every tap after it."""
     ws = generator.map(torch.randn(1, 16)).clone()
     before = generator.synthesize(ws).taps
@@ -74,26 +74,26 @@ def test_samples_do_not_depend_on_their_batch(generator: Generator) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
-def test_the_highest_four_resolutions_may_be_less_precise(architecture: Architecture) -> None:
-    """In bfloat16 they give nearly the same taps, and images that are float32."""
+def test_the_highest_four_resolutions_may_be_bfloat16(architecture: Architecture) -> None:
+    """Taps and images differ by less than 2% of their norm; images stay float32."""
     config = GeneratorConfig(
         z_dim=16, w_dim=16, channels=(8,) * 5, num_mapping_layers=1, architecture=architecture
     )
     generator = Generator(config).eval().requires_grad_(False)
     ws = generator.map(torch.randn(2, 16))
     exact = generator.synthesize(ws)
-    found = generator.lower_precision(torch.bfloat16).synthesize(ws)
-    kinds = [tap.dtype for tap in found.taps]
-    assert kinds == [torch.float32] * 2 + [torch.bfloat16] * 8
+    lowered = generator.lower_precision(torch.bfloat16).synthesize(ws)
+    dtypes = [tap.dtype for tap in lowered.taps]
+    assert dtypes == [torch.float32] * 2 + [torch.bfloat16] * 8
     assert generator.precision == torch.bfloat16
-    assert found.images.dtype == torch.float32
-    both = [*zip(exact.taps, found.taps, strict=True), (exact.images, found.images)]
-    for expected, ours in both:
-        assert (ours - expected).norm() / expected.norm() < 0.02
+    assert lowered.images.dtype == torch.float32
+    both = [*zip(exact.taps, lowered.taps, strict=True), (exact.images, lowered.images)]
+    for expected, result in both:
+        assert (result - expected).norm() / expected.norm() < 0.02
 
 
 def test_a_clamp_bounds_every_tap(generator: Generator) -> None:
-    """Half-precision checkpoints bound their activations; so do we when the config says so."""
+    """Half-precision checkpoints bound their activations, by the config's `conv_clamp`."""
     clamped = Generator(replace(generator.config, conv_clamp=0.5))
     clamped.load_state_dict(generator.state_dict())
     clamped.requires_grad_(False)
@@ -102,16 +102,16 @@ def test_a_clamp_bounds_every_tap(generator: Generator) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["resnet", "orig"])
-def test_other_architectures_paint_in_the_last_block_alone(
+def test_other_architectures_have_one_rgb_output(
     generator: Generator, architecture: Architecture
 ) -> None:
-    """One RGB output; taps and sizes as ever; the residual one has a shortcut past every block but the first."""
+    """It is in the last block; sizes stay equal; the residual one has a shortcut in every block except the first."""
     config = replace(generator.config, architecture=architecture)
     other = Generator(config)
-    painting = [name for name in other.state_dict() if name.endswith("to_rgb.bias")]
-    assert painting == ["blocks.3.to_rgb.bias"]
-    made = other.synthesize(other.map(torch.randn(2, 16)))
-    assert tuple(made.images.shape[2:]) == config.image_px
-    assert [tap.shape[1] for tap in made.taps] == list(config.tap_channels)
+    rgb_biases = [name for name in other.state_dict() if name.endswith("to_rgb.bias")]
+    assert rgb_biases == ["blocks.3.to_rgb.bias"]
+    synthesis = other.synthesize(other.map(torch.randn(2, 16)))
+    assert tuple(synthesis.images.shape[2:]) == config.image_px
+    assert [tap.shape[1] for tap in synthesis.taps] == list(config.tap_channels)
     shortcuts = sum(name.endswith("skip.weight") for name in other.state_dict())
     assert shortcuts == (3 if architecture == "resnet" else 0)

@@ -17,19 +17,19 @@ OPTIONS = inversion_options(steps=30, learning_rate=0.1, micro_batch=2)
 
 
 def run(generator: Generator, images: torch.Tensor, options: InversionOptions) -> Inversion:
-    """An inversion started from the mean code."""
+    """Invert images from the mean code."""
     return invert(Tools.of(generator), images, options)
 
 
-def test_refinement_comes_closer_than_its_start(any_generator: Generator) -> None:
-    """Images of the generator itself are found again, square or not."""
+def test_refinement_improves_on_its_start(any_generator: Generator) -> None:
+    """Samples of the generator gain 3 dB, square or not."""
     images = any_generator.synthesize(any_generator.map(torch.randn(2, 16))).images.clamp(-1, 1)
     start = run(any_generator, images, inversion_options(steps=0)).psnr_db
     assert bool((run(any_generator, images, OPTIONS).psnr_db > start + 3).all())
 
 
-def test_an_image_does_not_depend_on_its_company(generator: Generator) -> None:
-    """Three images in micro-batches of 2, some of which stall and leave, equal the last alone."""
+def test_an_image_does_not_depend_on_its_batch(generator: Generator) -> None:
+    """The last of three images, in micro-batches of 2 where some leave early, equals its inversion alone."""
     images = generator(torch.randn(3, 16)).clamp(-1, 1)
     options = inversion_options(steps=16, patience=2, micro_batch=2)
     together, alone = run(generator, images, options), run(generator, images[2:], options)
@@ -39,15 +39,15 @@ def test_an_image_does_not_depend_on_its_company(generator: Generator) -> None:
 
 
 def test_the_encoder_gives_the_start(generator: Generator, discriminator: Discriminator) -> None:
-    """Without a step the codes are the encoder's own."""
+    """With 0 steps the codes are those of the encoder."""
     encoder = start_encoder(generator, discriminator, seed=0).requires_grad_(False)
     images = generator(torch.randn(2, 16)).clamp(-1, 1)
-    found = invert(Tools.of(generator, encoder), images, inversion_options(steps=0))
-    assert torch.equal(found.codes, encode(generator, encoder, images))
+    inversion = invert(Tools.of(generator, encoder), images, inversion_options(steps=0))
+    assert torch.equal(inversion.codes, encode(generator, encoder, images))
 
 
 def test_a_failed_image_gets_other_starts(generator: Generator) -> None:
-    """Tried again, no image becomes worse, the failed one costs more steps, and the one that did not fail does not."""
+    """With restarts no image becomes worse, and only the failed image takes more steps."""
     images = generator(torch.randn(2, 16)).clamp(-1, 1)
     once = inversion_options(steps=10, prior_weight=0.0)
     first = run(generator, images, once)
@@ -66,8 +66,8 @@ def test_a_strong_pull_holds_codes_at_the_start(generator: Generator) -> None:
     mean = generator.mapping.w_mean
     distances = []
     for pull in (0.0, 100.0):
-        found = run(generator, images, inversion_options(steps=30, encoder_pull=pull))
-        distances.append((found.codes - mean).abs().mean())
+        inversion = run(generator, images, inversion_options(steps=30, encoder_pull=pull))
+        distances.append((inversion.codes - mean).abs().mean())
     assert distances[1] < distances[0] / 2
 
 
@@ -77,8 +77,8 @@ def test_images_of_another_size_are_refused(generator: Generator) -> None:
         run(generator, torch.zeros(1, 3, 16, 32), OPTIONS)
 
 
-def test_progress_counts_image_steps_and_ends_full(generator: Generator) -> None:
-    """Three images of four steps and a possible restart are 24, whichever images needed it."""
+def test_progress_counts_image_steps_up_to_the_total(generator: Generator) -> None:
+    """Three images of four steps and one restart count as 24 steps, with and without failed images."""
     seen: list[tuple[int, int]] = []
     options = inversion_options(steps=4, micro_batch=2, restarts=1)
     tools, images = Tools.of(generator), torch.zeros(3, 3, 32, 32)
@@ -97,5 +97,5 @@ def test_progress_counts_image_steps_and_ends_full(generator: Generator) -> None
 
 def test_psnr_of_a_known_error() -> None:
     """An error of 0.2 on a range of 2 is 20 dB."""
-    found = psnr_db(torch.full((1, 3, 4, 4), 0.2), torch.zeros(1, 3, 4, 4))
-    assert found.item() == pytest.approx(20.0, abs=1e-3)
+    psnr = psnr_db(torch.full((1, 3, 4, 4), 0.2), torch.zeros(1, 3, 4, 4))
+    assert psnr.item() == pytest.approx(20.0, abs=1e-3)

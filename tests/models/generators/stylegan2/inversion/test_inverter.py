@@ -1,4 +1,4 @@
-"""How much memory the inversion of an image is counted to take."""
+"""Promises of the inverter: the memory that it counts for an image."""
 
 from benchmarks.defaults import inversion_options
 from models.generators.stylegan2.discriminator import Discriminator
@@ -13,7 +13,7 @@ from models.generators.stylegan2.inversion.inverter import (
 
 
 def test_the_memory_of_an_image_is_a_multiple_of_its_taps(generator: Generator) -> None:
-    """A step back through the network holds its activations and gradients."""
+    """The backward pass holds activations and gradients of every tap."""
     inverter = StyleGan2Inverter(Tools.of(generator), inversion_options())
     assert inverter.image_bytes == TAPS_HELD * generator.layout.tap_bytes
 
@@ -21,7 +21,7 @@ def test_the_memory_of_an_image_is_a_multiple_of_its_taps(generator: Generator) 
 def test_a_perceptual_distance_takes_memory_too(
     generator: Generator, discriminator: Discriminator
 ) -> None:
-    """Its features are held for the step back beside the generator's."""
+    """Its features are held for the backward pass too."""
     tools = Tools.of(generator, perceptual=DiscriminatorDistance(discriminator))
     inverter = StyleGan2Inverter(tools, inversion_options())
     assert inverter.image_bytes == TAPS_HELD_WITH_DISTANCE * generator.layout.tap_bytes

@@ -19,7 +19,7 @@ from models.generators.stylegan2.inversion.refinement import (
 
 
 def refined(tools: Tools, images: torch.Tensor, options: InversionOptions) -> Refined:
-    """Codes refined from the mean code."""
+    """Refine codes from the mean code."""
     generator = tools.generator
     start = generator.mapping.w_mean.expand(len(images), generator.config.num_ws, -1).clone()
     objective = Objective.toward(
@@ -29,7 +29,7 @@ def refined(tools: Tools, images: torch.Tensor, options: InversionOptions) -> Re
 
 
 def test_the_best_iterate_is_kept(generator: Generator) -> None:
-    """A learning rate that throws codes far away never makes an image worse than its start."""
+    """With a learning rate that diverges no image becomes worse than its start."""
     images = generator(torch.randn(2, 16)).clamp(-1, 1)
     start = refined(Tools.of(generator), images, inversion_options(steps=0))
     wild = refined(Tools.of(generator), images, inversion_options(steps=5, learning_rate=1e4))
@@ -37,16 +37,16 @@ def test_the_best_iterate_is_kept(generator: Generator) -> None:
 
 
 def test_a_stalled_image_leaves_early(generator: Generator) -> None:
-    """One that starts at its own code cannot gain: it ends after its patience and the last quarter."""
+    """An image that starts at its exact code makes no progress: it ends after its patience and the last quarter."""
     images = generator.synthesize(generator.mapping.w_mean.expand(1, 8, -1)).images
     options = inversion_options(steps=40, patience=5, prior_weight=0.0, learning_rate=0.01)
     assert refined(Tools.of(generator), images, options).steps.tolist() == [16]
 
 
-def test_what_the_perceptual_distance_sees_is_refined(
+def test_the_perceptual_distance_is_minimized(
     generator: Generator, discriminator: Discriminator
 ) -> None:
-    """With no other weight, the loss is the distance and falls."""
+    """With all other weights 0 the loss is the distance, and falls."""
     tools = Tools.of(generator, None, DiscriminatorDistance(discriminator))
     images = generator(torch.randn(2, 16)).clamp(-1, 1)
     losses = [

@@ -1,4 +1,4 @@
-"""The encoder's training learns from samples alone, resumes exactly, and stops on request."""
+"""Promises of the encoder's training: it learns from samples alone, resumes exactly, and can be stopped."""
 
 import pytest
 import torch
@@ -17,11 +17,11 @@ SHORT = encoder_options(total_images=16, batch=4)
 
 
 class Stop(Exception):
-    """What a job raises when it is cancelled."""
+    """The exception of a canceled job."""
 
 
 def test_a_few_steps_lower_the_loss(generator: Generator, discriminator: Discriminator) -> None:
-    """Twenty-four steps on the generator's own samples beat the start."""
+    """After 24 steps on samples the loss is below 80% of the first ones."""
     options = encoder_options(total_images=96, batch=4, learning_rate=8e-3)
     losses: list[float] = []
     train_encoder(
@@ -30,10 +30,10 @@ def test_a_few_steps_lower_the_loss(generator: Generator, discriminator: Discrim
     assert sum(losses[-6:]) < 0.8 * sum(losses[:6])
 
 
-def test_a_stopped_training_goes_on_to_the_same_encoder(
+def test_a_resumed_training_ends_with_the_same_encoder(
     generator: Generator, discriminator: Discriminator
 ) -> None:
-    """Half, then the rest from its bytes, gives every weight of a training in one go."""
+    """Half a training, continued from its bytes, gives the weights of an uninterrupted one."""
     states: list[bytes] = []
 
     def stop_half_way(training: EncoderTraining) -> None:
@@ -50,16 +50,16 @@ def test_a_stopped_training_goes_on_to_the_same_encoder(
 
 
 def test_a_generator_without_a_discriminator_gets_an_encoder(any_generator: Generator) -> None:
-    """Its trunk starts from chance, as wide as the generator, square or not."""
+    """Its trunk starts from random weights and has the generator's channels, square or not."""
     encoder = train_encoder(any_generator, None, SHORT)
     images = any_generator(torch.randn(2, 16)).clamp(-1, 1)
     assert encode(any_generator, encoder, images).shape == (2, any_generator.config.num_ws, 16)
 
 
-def test_the_trunk_is_a_copy_of_the_discriminators(
+def test_the_trunk_is_copied_from_the_discriminator(
     generator: Generator, discriminator: Discriminator
 ) -> None:
-    """Training the encoder leaves the discriminator alone."""
+    """Training the encoder does not change the discriminator."""
     encoder = start_encoder(generator, discriminator, seed=0)
     ours, theirs = encoder.blocks.state_dict(), discriminator.blocks.state_dict()
     for name, value in theirs.items():

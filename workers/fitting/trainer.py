@@ -1,4 +1,4 @@
-"""The training that a fit and its estimate share: labelled images and their codes in, an ensemble out."""
+"""The training for a fit and for its estimate: labelled images and their codes in, an ensemble out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from workers.runtime.micro_batches import MicroBatches
 class Trainer:
     """Trains ensembles on labelled images and their codes.
 
-    `wanted` is the ensemble of the fit. `digest` is that of the generator: the key of its micro-batch sizes.
+    `options` are those of the fit's ensemble. `digest` is the generator's, the key of its micro-batch sizes.
     """
 
     generator: Generator
     pairs: Pairs
     codes: Tensor
-    wanted: EnsembleOptions
+    options: EnsembleOptions
     seed: int
     micro_batches: MicroBatches
     digest: str
@@ -32,18 +32,18 @@ class Trainer:
         self,
         options: EnsembleOptions,
         on_step: Callable[[int, int], None],
-        chosen: Sequence[int] | None = None,
+        indices: Sequence[int] | None = None,
     ) -> Ensemble:
-        """Return an ensemble trained on the chosen images, all by default.
+        """Return an ensemble trained on the images of these indices, all by default.
 
-        On a device with too little memory it trains on fewer images at a time, and keeps fewer of their features.
+        On a device with too little memory it trains on fewer images at a time, and caches fewer of their features.
         """
-        images = range(len(self.pairs)) if chosen is None else chosen
-        most = min(options.images_per_round, len(images))
+        images = range(len(self.pairs)) if indices is None else indices
+        largest = min(options.images_per_round, len(images))
         labels = self.pairs.label_tensors(images)
 
         def train(images_per_round: int) -> Ensemble:
-            cache_bytes = options.cache_bytes * images_per_round // most
+            cache_bytes = options.cache_bytes * images_per_round // largest
             return train_ensemble(
                 self.generator,
                 self.codes[list(images)],
@@ -56,4 +56,4 @@ class Trainer:
                 on_step=on_step,
             )
 
-        return self.micro_batches.shrinking("training", self.digest, train, largest=most)
+        return self.micro_batches.shrinking("training", self.digest, train, largest=largest)

@@ -13,8 +13,8 @@ from models.tasks.task_set import TaskSet
 VotesOfTask = TypeVar("VotesOfTask", bound=Votes)
 
 
-class Ballot:
-    """The votes of every task, by the task's name and in the order of the outputs."""
+class EnsembleVotes:
+    """The votes of every task, by the task's name, in the order of the outputs."""
 
     def __init__(self, tasks: TaskSet, label_px: LabelPx) -> None:
         self._tasks = tasks
@@ -27,10 +27,11 @@ class Ballot:
                 return votes
         raise ValueError(f"expected {kind.__name__}, got votes on {', '.join(self.votes)}")
 
-    def count(self, member_outputs: Iterable[FeatureMaps]) -> "Ballot":
+    def count(self, member_outputs: Iterable[FeatureMaps]) -> "EnsembleVotes":
         """Add members one by one, each with raw outputs [n, outputs, h, w]; the tasks get views of them, not copies."""
         # Members arrive from the head one by one: ten members of 1024 px with 19 classes would be 800 MB at once.
         for outputs in member_outputs:
+            # [n, outputs, h, w] => one view [n, outputs of the task, h, w] per task
             for name, part in self._tasks.split(outputs, dim=1).items():
                 self.votes[name].add(part)
         return self

@@ -15,9 +15,11 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.main import create_app
+from app.tenants import OneTenant
 from contracts.base import Artefact, now
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
 from contracts.digests import sha256_of
+from contracts.errors.tree import InvalidLink
 from contracts.fits.fit import FitManifest
 from contracts.fits.metrics import FitMetrics, InvertedImage
 from contracts.generators.generator import (
@@ -79,6 +81,26 @@ def client(
     app, client = served
     app.state.services = replace(app.state.services, settings=settings, store=store, secret=SECRET)
     return client
+
+
+class Blocking(OneTenant):
+    """A rule that blocks the tenant once a test sets `is_blocked`."""
+
+    is_blocked = False
+
+    def check(self, tenant: str) -> None:
+        """Raise `InvalidLink` for a blocked tenant."""
+        if self.is_blocked:
+            raise InvalidLink(f"The tenant '{tenant}' is blocked.")
+
+
+@pytest.fixture
+def blocking(served: tuple[FastAPI, httpx2.Client], client: httpx2.Client) -> Iterator[Blocking]:
+    """Return the rule of the app during one test."""
+    services, rule = served[0].state.services, Blocking()
+    served[0].state.services = replace(services, tenants=rule)
+    yield rule
+    served[0].state.services = services
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
 """The events of a job, as a list and as a live stream. Shown on fits; all kinds share the code."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import httpx2
 import pytest
 
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.jobs import JobRef, Progress
+from contracts.jobs import JobRef, JobStatus, Progress
 from state.ledger import Ledger
+from tests.app.conftest import Blocking
 
 Finish = Callable[[str], None]
 
@@ -95,3 +97,18 @@ def test_the_stream_of_an_unknown_job_is_404(client: httpx2.Client) -> None:
     """The error comes before the first event."""
     answer = client.get(f"/v1/fits/{new_id('fit')}/events/live")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_live_events_end_for_a_blocked_tenant(
+    client: httpx2.Client, ref: JobRef, ledger: Ledger, blocking: Blocking
+) -> None:
+    """The next event is not sent; the stream ends."""
+    with client.stream("GET", f"/v1/fits/{ref.id}/events/live") as answer:
+        chunks = answer.iter_bytes()
+        next(chunks)
+        blocking.is_blocked = True
+        ledger.publish_status(ref, JobStatus.CANCELLING)
+        rest: list[bytes] = []
+        with suppress(httpx2.RemoteProtocolError):  # the service closes without a last chunk
+            rest.extend(chunks)
+    assert b"cancelling" not in b"".join(rest)

@@ -18,6 +18,7 @@ from contracts.streams import StreamRef, StreamShardRef
 from state.ledger import Ledger
 from state.on_demand.kinds import STREAM_SHARDS
 from state.on_demand.ledger import Item, OnDemandLedger
+from tests.app.conftest import Blocking
 from tests.app.streams.conftest import Render
 
 Queued = Callable[[str], list[str]]
@@ -232,6 +233,21 @@ def test_an_endless_tar_is_rendered_as_it_is_read(
                     break
     assert members == [f"{index:09d}.json" for index in range(8)]
     assert max(indices(queued("generate"))) <= 6
+
+
+def test_an_endless_tar_ends_for_a_blocked_tenant(
+    client: httpx2.Client, stream_id: str, render: Render, blocking: Blocking
+) -> None:
+    """The next shard is refused; the open connection breaks."""
+    render(stream_id, 0)
+    with client.stream("GET", f"/v1/streams/{stream_id}/tar") as answer:
+        chunks = answer.iter_bytes(512)
+        next(chunks)
+        blocking.is_blocked = True
+        render(stream_id, 1)
+        render(stream_id, 2)
+        with pytest.raises(httpx2.RemoteProtocolError):
+            list(chunks)
 
 
 class Pipe(io.RawIOBase):

@@ -49,6 +49,14 @@ def test_a_folder_is_read(folder: Path, generator: Generator) -> None:
     assert checkpoint.missing == ()
 
 
+def test_other_numbers_of_image_channels_are_refused(folder: Path) -> None:
+    """A generator has one channel or three."""
+    path = folder / "generator.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"image_channels": 2}))
+    with pytest.raises(CheckpointRefused, match="expected 1 or 3 image channels, got 2"):
+        read_checkpoint(folder)
+
+
 def test_a_missing_discriminator_is_reported(folder: Path) -> None:
     """The checkpoint lists it as missing."""
     (folder / "discriminator.json").unlink()

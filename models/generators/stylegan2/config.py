@@ -38,7 +38,7 @@ class GeneratorConfig(JsonConfig):
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON without the default of `image_channels`: version 0.1.0 does not accept this field."""
         values = super().to_dict()
-        if self.image_channels == 3:  # noqa: PLR2004 - RGB
+        if self.image_channels == 3:
             del values["image_channels"]
         return values
 

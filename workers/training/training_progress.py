@@ -82,13 +82,13 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
             self._write(self._expectation())
 
     def _expectation(self) -> str:
-        """Return the time that the rest of the training takes at the speed of the measured steps."""
+        """Return the time that the rest of the training takes at the speed of the measured steps, without snapshots."""
         began, first = self._first_step
         speed = (self._images_seen - first) / max(time.monotonic() - began, 1e-9)
         seconds = (self._total_images - self._images_seen) / speed
         return (
-            f"expected time: about {duration(seconds)} more, at the {speed:.3g} images/s of {MEASURED_STEPS} measured"
-            " steps"
+            f"expected time: about {duration(seconds)} of training, at the {speed:.3g} images/s of {MEASURED_STEPS}"
+            " measured steps"
         )
 
     def stage(self, name: str) -> None:

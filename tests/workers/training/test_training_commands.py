@@ -101,9 +101,7 @@ def test_the_third_step_prints_the_expected_time() -> None:
     for images_seen in (100, 200, 300, 400):
         progress.step(images_seen, {})
     assert len(lines) == 1
-    assert re.match(
-        r"expected time: about [0-9:]+ more, at the .* images/s of 2 measured", lines[0]
-    )
+    assert re.match(r"expected time: about [0-9:]+ of training, at the .* images/s of 2 ", lines[0])
 
 
 def test_lines_are_printed_without_a_step() -> None:

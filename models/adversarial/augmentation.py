@@ -73,8 +73,10 @@ def _affine_maps(images: Images, probability: float) -> Float[Tensor, "batch 2 3
     shift = shift * _selection(images, probability)[:, None]
     # Rows of scale * R(angle) * diag(flip, 1), and the shift: 2 rows of [n, 3] => [n, 2, 3]
     cos, sin = angle.cos() * scale, angle.sin() * scale
-    rows = [torch.stack([cos * flip, -sin, shift[:, 0]], 1)]
-    rows.append(torch.stack([sin * flip, cos, shift[:, 1]], 1))
+    # x and y run from -1 to 1 over a width and a height: without the aspect ratio a rotation would shear.
+    aspect = images.shape[2] / images.shape[3]
+    rows = [torch.stack([cos * flip, -sin * aspect, shift[:, 0]], 1)]
+    rows.append(torch.stack([sin * flip / aspect, cos, shift[:, 1]], 1))
     return torch.stack(rows, dim=1)
 
 

@@ -232,8 +232,14 @@ def _saved(run: RunOptions) -> dict[str, Any] | None:
         return {**saved["state"], "rng": saved["rng"]}
     if run.start_from is None:
         return None
-    _, generator = read_network(run.start_from, "generator")
-    _, discriminator = read_network(run.start_from, "discriminator")
+    try:
+        _, generator = read_network(run.start_from, "generator")
+        _, discriminator = read_network(run.start_from, "discriminator")
+    except FileNotFoundError as error:
+        raise InputError(
+            f"expected generator.* and discriminator.* in {run.start_from}, found no {error.filename}; pass a folder"
+            " that train_generator wrote"
+        ) from error
     return {"generator": generator, "average": generator, "discriminator": discriminator}
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from models.adversarial import augmentation
 from models.adversarial.augmentation import augment, next_probability
 from models.adversarial.frechet import frechet_distance, random_features
 from models.adversarial.losses import path_lengths, r1_penalty
@@ -95,6 +96,16 @@ def test_augmentation_changes_images_at_p_one_and_not_at_zero() -> None:
     assert changed.shape == images.shape
     assert not torch.allclose(changed, images)
     assert images.grad is not None
+
+
+def test_augmentation_rotates_tall_images_without_shear() -> None:
+    """In pixels every map is a rotation or reflection times one scale: A A^T is a multiple of the identity."""
+    maps = augmentation._affine_maps(torch.zeros(16, 3, 16, 8), 1.0)[:, :, :2]
+    pixels = torch.tensor([8 / 2, 16 / 2])  # half a width, half a height
+    maps = pixels[:, None] * maps / pixels
+    products = maps @ maps.transpose(1, 2)
+    scales = products[:, 0, 0]
+    assert torch.allclose(products, scales[:, None, None] * torch.eye(2), atol=1e-5)
 
 
 def test_augmentation_without_hue_keeps_grey_images_grey() -> None:

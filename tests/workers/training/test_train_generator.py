@@ -129,6 +129,12 @@ def test_a_training_can_start_from_finished_networks(images: Path, tmp_path: Pat
     assert all((old[name] - new[name]).abs().max() < 1e-6 for name in weights)
 
 
+def test_a_start_from_an_empty_folder_is_refused(images: Path, tmp_path: Path) -> None:
+    """The message names the missing file."""
+    with pytest.raises(InputError, match=r"found no .*generator\.json; pass a folder"):
+        train(images, tmp_path / "out", 8, "--start-from", str(tmp_path))
+
+
 def test_every_epoch_sees_each_image_once(images: Path) -> None:
     """Batches continue over the end of an epoch; a later start yields the same batches as an earlier one."""
     folder = ImageFolder(image_paths(images), Reading(image_px=(16, 8)))

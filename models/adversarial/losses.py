@@ -1,4 +1,4 @@
-"""The losses of both networks: the non-saturating loss, the R1 penalty and the path-length regularizer.
+"""The losses of both networks: non-saturating or relativistic, the gradient penalty, the path-length regularizer.
 
 Logits are float32, one per image; every loss is a scalar mean over the batch.
 """
@@ -31,15 +31,33 @@ def discriminator_loss(
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
 
-def r1_penalty(discriminator: Discriminator, reals: Images) -> Float[Tensor, ""]:
-    """Return the mean of |grad_x D(x)|^2 over real images, without the factor gamma / 2.
+def relativistic_generator_loss(
+    real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]
+) -> Float[Tensor, ""]:
+    """Return the mean of -log sigmoid(D(G(z_i)) - D(x_i)) over the pairs i of the batch.
 
-    R1 of Mescheder et al. (arXiv 1801.04406, equation 9). Differentiable in the discriminator's weights.
+    The relativistic pairing loss with f = softplus (R3GAN, Huang et al., arXiv 2501.05441, section 2).
     """
-    reals = reals.detach().requires_grad_(True)
+    return F.softplus(real_logits - fake_logits).mean()
+
+
+def relativistic_discriminator_loss(
+    real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]
+) -> Float[Tensor, ""]:
+    """Return the mean of -log sigmoid(D(x_i) - D(G(z_i))), the same loss with the roles exchanged."""
+    return F.softplus(fake_logits - real_logits).mean()
+
+
+def gradient_penalty(discriminator: Discriminator, images: Images) -> Float[Tensor, ""]:
+    """Return the mean of |grad_x D(x)|^2 over the images, without the factor gamma / 2.
+
+    R1 on real images and R2 on generated ones (Mescheder et al., arXiv 1801.04406, equation 9). Differentiable in the
+    discriminator's weights.
+    """
+    images = images.detach().requires_grad_(True)
     # The sum over the batch gives each image its own gradient: D(x_i) depends on x_i, and on the other images only
     # through the minibatch std. `create_graph`: the penalty is differentiated again, by the weights.
-    (gradient,) = torch.autograd.grad(discriminator(reals).sum(), reals, create_graph=True)
+    (gradient,) = torch.autograd.grad(discriminator(images).sum(), images, create_graph=True)
     return gradient.square().sum(dim=(1, 2, 3)).mean()  # [n, 3, h, w] => [n] => []
 
 

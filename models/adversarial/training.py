@@ -1,13 +1,14 @@
 """One step of adversarial training and the state it changes. In: a batch of real images. Out: losses by name.
 
 The recipe is StyleGAN2's (arXiv 1912.04958, appendix B): Adam with beta1 = 0, lazy regularization, an exponential
-moving average of the generator, style mixing; optionally adaptive augmentation and the path-length regularizer.
+moving average of the generator, style mixing; optionally adaptive augmentation, the path-length regularizer and
+R3GAN's loss (arXiv 2501.05441).
 Measured at 64 px: 14 to 15 images per second on one CPU core (benchmarks/LOG.md, "second weights").
 """
 
 import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -17,8 +18,10 @@ from models.adversarial.augmentation import augment, next_probability
 from models.adversarial.losses import (
     discriminator_loss,
     generator_loss,
+    gradient_penalty,
     path_lengths,
-    r1_penalty,
+    relativistic_discriminator_loss,
+    relativistic_generator_loss,
 )
 from models.adversarial.parallel import average, average_gradients, num_processes
 from models.arrays import Images, StyleCodes
@@ -27,18 +30,23 @@ from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator, NoiseMode
 from models.generators.stylegan2.layers import channels_last
 
+LossName = Literal["nonsaturating", "r3gan"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialOptions:
     """Hyperparameters. Intervals count steps; half-lives and speeds count thousands of real images (kimg).
 
+    `loss="r3gan"` compares pairs of a real and a generated image, and penalizes gradients at both (R1 and R2).
     `noise="none"` keeps the strengths of the noise inputs at zero; "random" suits domains with random detail.
     """
 
+    loss: LossName = "nonsaturating"
     learning_rate: float = 0.0025
     # Close to the rule of the stylegan2-ada code, 0.0002 px^2 / batch: 0.10 at 64 px and batch 8.
     r1_gamma: float = 0.1
-    r1_interval: int = 16  # StyleGAN2, section 3.1
+    # StyleGAN2, section 3.1. 1 adds the penalties to the loss of every step, as R3GAN does.
+    r1_interval: int = 16
     path_length_weight: float = 0.0  # 0 = off
     path_length_interval: int = 4
     style_mixing: float = 0.1  # the probability per sample
@@ -48,9 +56,7 @@ class AdversarialOptions:
     ema_half_life_kimg: float = 5.0
     ema_ramp_up: float = 0.05  # the half-life is at most 5% of the images seen
     w_mean_decay: float = 0.995  # per step
-    augmentation_target: float | None = (
-        None  # of r_t, see `augmentation.py`; None = no augmentation
-    )
+    augmentation_target: float | None = None  # of r_t, `augmentation.py`; None = no augmentation
     augmentation_speed_kimg: float = 200.0
 
 
@@ -67,7 +73,7 @@ class AdversarialState:
     steps: int = 0
     augmentation: float = 0.0  # the probability p
     mean_path_length: float = 0.0  # the constant a of StyleGAN2's equation 4
-    last_r1: float = 0.0
+    last_r1: float = 0.0  # with the loss r3gan: R1 + R2
 
     def state_dict(self) -> dict[str, Any]:
         parts = {name: getattr(self, name).state_dict() for name in _PARTS}
@@ -122,7 +128,7 @@ def training_step(
     """
     reals = reals.contiguous(memory_format=torch.channels_last)
     losses = _update_discriminator(state, reals, options)
-    losses |= _update_generator(state, len(reals), options)
+    losses |= _update_generator(state, reals, options)
     batch = len(reals) * num_processes()
     state.images_seen += batch
     state.steps += 1
@@ -155,7 +161,8 @@ def _lazy_adam(
     """Return Adam with rates corrected for a regularizer every `interval` steps (StyleGAN2, appendix B)."""
     # k steps on the loss and one on the regularizer make k + 1 steps of Adam: lr * c and beta^c with
     # c = k / (k + 1) compensate for the additional step. beta1 = 0 stays 0.
-    share = interval / (interval + 1) if interval else 1.0
+    # An interval of 1 adds no step.
+    share = interval / (interval + 1) if interval and interval > 1 else 1.0
     return torch.optim.Adam(
         network.parameters(), lr=options.learning_rate * share, betas=(0.0, 0.99**share), eps=1e-8
     )
@@ -171,26 +178,41 @@ def _update_discriminator(
     # Separate batches of fakes and reals, so that the minibatch std compares images of one kind only.
     fake_logits = state.discriminator(_augmented(state, fakes))
     real_logits = state.discriminator(_augmented(state, reals))
-    loss = discriminator_loss(real_logits, fake_logits)
+    is_r3gan = options.loss == "r3gan"
+    loss_function = relativistic_discriminator_loss if is_r3gan else discriminator_loss
+    loss = loss_function(real_logits, fake_logits)
     loss.backward()
-    average_gradients(state.discriminator)
-    state.discriminator_optimizer.step()
-    if state.steps % options.r1_interval == 0:
-        _penalise_gradient(state, reals, options)
-    _update_augmentation(state, real_logits.detach(), options)
+    penalized = (reals, fakes) if is_r3gan else (reals,)
+    if options.r1_interval == 1:
+        _add_penalties(state, penalized, options)
+    _step(state.discriminator, state.discriminator_optimizer)
+    if options.r1_interval > 1 and state.steps % options.r1_interval == 0:
+        # a separate optimizer step (lazy regularization, StyleGAN2, section 3.1)
+        state.discriminator_optimizer.zero_grad(set_to_none=True)
+        _add_penalties(state, penalized, options)
+        _step(state.discriminator, state.discriminator_optimizer)
+    # Only differences of logits have a meaning in a relativistic loss.
+    realness = real_logits - fake_logits if is_r3gan else real_logits
+    _update_augmentation(state, realness.detach(), options)
     return {"discriminator": loss.item(), "r1": state.last_r1}
 
 
-def _penalise_gradient(state: AdversarialState, reals: Images, options: AdversarialOptions) -> None:
-    """Take a separate optimizer step on the R1 penalty (lazy regularization, StyleGAN2, section 3.1)."""
-    state.discriminator_optimizer.zero_grad(set_to_none=True)
-    penalty = r1_penalty(state.discriminator, _augmented(state, reals))
+def _step(network: torch.nn.Module, optimizer: torch.optim.Adam) -> None:
+    average_gradients(network)
+    optimizer.step()
+
+
+def _add_penalties(
+    state: AdversarialState, batches: tuple[Images, ...], options: AdversarialOptions
+) -> None:
+    """Add the gradients of the penalty on each batch to the discriminator's."""
     # gamma / 2 of R1's definition, times the number of steps that one penalty stands for
     weight = options.r1_gamma / 2 * options.r1_interval
-    (penalty * weight).backward()
-    average_gradients(state.discriminator)
-    state.discriminator_optimizer.step()
-    state.last_r1 = penalty.item()
+    state.last_r1 = 0.0
+    for images in batches:  # one graph at a time: half the memory of a sum
+        penalty = gradient_penalty(state.discriminator, _augmented(state, images))
+        (penalty * weight).backward()
+        state.last_r1 += penalty.item()
 
 
 def _augmented(state: AdversarialState, images: Images) -> Images:
@@ -200,34 +222,39 @@ def _augmented(state: AdversarialState, images: Images) -> Images:
 
 
 def _update_augmentation(
-    state: AdversarialState, real_logits: Float[Tensor, " batch"], options: AdversarialOptions
+    state: AdversarialState, realness: Float[Tensor, " batch"], options: AdversarialOptions
 ) -> None:
     if options.augmentation_target is not None:
         # r_t over the reals of all processes, so that p stays equal in all of them
         state.augmentation = next_probability(
             state.augmentation,
-            average(real_logits.sign().mean(dim=0, keepdim=True)).item(),
-            batch=len(real_logits) * num_processes(),
+            average(realness.sign().mean(dim=0, keepdim=True)).item(),
+            batch=len(realness) * num_processes(),
             target=options.augmentation_target,
             speed_kimg=options.augmentation_speed_kimg,
         )
 
 
 def _update_generator(
-    state: AdversarialState, count: int, options: AdversarialOptions
+    state: AdversarialState, reals: Images, options: AdversarialOptions
 ) -> dict[str, float]:
     # Gradients pass through the discriminator to the images, but are not computed for its weights.
     state.discriminator.requires_grad_(False)
     state.generator_optimizer.zero_grad(set_to_none=True)
-    ws = mixed_codes(state.generator, count, options.style_mixing)
+    ws = mixed_codes(state.generator, len(reals), options.style_mixing)
     _update_w_mean(state, ws, options)
     fakes = state.generator.synthesize(ws, options.noise).images
-    loss = generator_loss(state.discriminator(_augmented(state, fakes)))
+    fake_logits = state.discriminator(_augmented(state, fakes))
+    if options.loss == "r3gan":
+        with torch.no_grad():  # the reals are constants for the generator
+            real_logits = state.discriminator(_augmented(state, reals))
+        loss = relativistic_generator_loss(real_logits, fake_logits)
+    else:
+        loss = generator_loss(fake_logits)
     loss.backward()
-    average_gradients(state.generator)
-    state.generator_optimizer.step()
+    _step(state.generator, state.generator_optimizer)
     if options.path_length_weight and state.steps % options.path_length_interval == 0:
-        _penalise_path_length(state, count, options)
+        _penalise_path_length(state, len(reals), options)
     state.discriminator.requires_grad_(True)
     return {"generator": loss.item()}
 
@@ -245,8 +272,7 @@ def _penalise_path_length(state: AdversarialState, count: int, options: Adversar
     penalty = (lengths - state.mean_path_length).square().mean()
     weight = options.path_length_weight * options.path_length_interval
     (penalty * weight).backward()
-    average_gradients(state.generator)
-    state.generator_optimizer.step()
+    _step(state.generator, state.generator_optimizer)
 
 
 def _update_w_mean(state: AdversarialState, ws: StyleCodes, options: AdversarialOptions) -> None:

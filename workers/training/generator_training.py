@@ -16,7 +16,13 @@ import torch
 from torch import Tensor
 
 from models.adversarial.frechet import frechet_distance, random_features
-from models.adversarial.training import AdversarialOptions, AdversarialState, start, training_step
+from models.adversarial.training import (
+    AdversarialOptions,
+    AdversarialState,
+    LossName,
+    start,
+    training_step,
+)
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from workers.runtime.weights import read_network, write_network
 from workers.training.folder_survey import choose_px, fit_line, named, survey_folder
@@ -80,7 +86,7 @@ def train(
             row = _train_until(goal, state, batches, options, progress)
             if progress is not None:  # the other processes wait for this one at their next step
                 progress.stage("writing a snapshot")
-                _snapshot(run, state, folder, row | {"options": asdict(options)})
+                _snapshot(run, state, folder, options, row)
 
 
 def _open(
@@ -92,7 +98,7 @@ def _open(
     depth: int,
 ) -> tuple[ImageFolder, AdversarialState]:
     """Return the folder, and networks that fit its images: those of the checkpoint or new ones."""
-    saved = _saved(run)
+    saved = _saved(run, options.loss)
     folder = _open_folder(run, options, len(channels), saved)
     base_px = _base_px(folder.reading.image_px, len(channels))
     torch.manual_seed(run.seed)
@@ -181,16 +187,21 @@ def _train_until(
 
 
 def _snapshot(
-    run: RunOptions, state: AdversarialState, folder: ImageFolder, row: dict[str, object]
+    run: RunOptions,
+    state: AdversarialState,
+    folder: ImageFolder,
+    options: AdversarialOptions,
+    row: dict[str, Any],
 ) -> None:
     """Write the checkpoint first, so that a kill after it loses no training; then samples, log line and networks."""
     partial = run.out / "checkpoint.pt.partial"
-    torch.save({"state": state.state_dict(), "rng": torch.get_rng_state()}, partial)
+    rng, loss = torch.get_rng_state(), options.loss
+    torch.save({"state": state.state_dict(), "rng": rng, "loss": loss}, partial)
     partial.replace(run.out / "checkpoint.pt")
     images = _samples(state, run, NUM_FRECHET_SAMPLES)
     write_grid(images[:NUM_GRID_SAMPLES], run.out / f"samples-{state.images_seen:08d}.png")
-    row |= {"images_seen": state.images_seen, "fd_random": _distance(state, run, folder, images)}
-    row |= {"augmentation": state.augmentation}
+    row |= {"options": asdict(options), "images_seen": state.images_seen}
+    row |= {"fd_random": _distance(state, run, folder, images), "augmentation": state.augmentation}
     with (run.out / "training_log.jsonl").open("a") as log:
         log.write(json.dumps(row) + "\n")
     print_line(json.dumps(row))
@@ -221,7 +232,7 @@ def _distance(
     return frechet_distance(*pairs)
 
 
-def _saved(run: RunOptions) -> dict[str, Any] | None:
+def _saved(run: RunOptions, loss: LossName) -> dict[str, Any] | None:
     """Return the state in OUT's checkpoint; without one, that of the networks to start from; None without either.
 
     The averaged generator of finished networks initializes both generators; optimizers and counters start fresh.
@@ -229,6 +240,13 @@ def _saved(run: RunOptions) -> dict[str, Any] | None:
     path = run.out / "checkpoint.pt"
     if path.exists():
         saved = torch.load(path, map_location=run.device, weights_only=True)
+        # An offset of all logits is free with r3gan, not with the other loss. Version 0.1.0 had no r3gan.
+        saved_loss = saved.get("loss", "nonsaturating")
+        if saved_loss != loss:
+            raise InputError(
+                f"expected --loss {saved_loss} of the checkpoint in {run.out}, got {loss}; pass --loss {saved_loss}"
+                " or another OUT"
+            )
         return {**saved["state"], "rng": saved["rng"]}
     if run.start_from is None:
         return None

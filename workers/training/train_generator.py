@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from workers.training.training_options import (
+    InputError,
     add_machine_options,
     add_number,
     image_size,
@@ -37,6 +38,11 @@ Next step: python -m workers.training.train_inverter OUT
 def main(arguments: list[str] | None = None) -> None:
     """Train with the options of the command line."""
     args = _parser().parse_args(arguments)
+    if args.loss == "r3gan" and args.path_length_weight:
+        raise InputError(
+            f"expected --path-length-weight 0 with --loss r3gan, got {args.path_length_weight:g}; leave out one of the"
+            " two options"
+        )
     import torch  # noqa: PLC0415 - takes seconds to load; --help and option errors do not need it
 
     from models.adversarial.training import AdversarialOptions  # noqa: PLC0415 - loads torch
@@ -45,8 +51,10 @@ def main(arguments: list[str] | None = None) -> None:
     if args.threads:
         torch.set_num_threads(args.threads)
     options = AdversarialOptions(
+        loss=args.loss,
         learning_rate=args.learning_rate,
         r1_gamma=args.r1_gamma,
+        r1_interval=args.r1_interval,
         style_mixing=args.style_mixing,
         noise=args.noise,
         path_length_weight=args.path_length_weight,
@@ -180,6 +188,14 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("recipe")
+    group.add_argument(
+        "--loss",
+        choices=("nonsaturating", "r3gan"),
+        default="nonsaturating",
+        help="nonsaturating is StyleGAN2's loss with R1. r3gan compares pairs of a real and a generated image, with R1"
+        " and R2 (arXiv 2501.05441). Try it when nonsaturating diverges or misses a part of the images. Fixed once OUT"
+        " has a checkpoint (choice, default nonsaturating)",
+    )
     add_number(
         group,
         "--learning-rate",
@@ -192,6 +208,15 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         0.1,
         "weight of the R1 penalty on the discriminator's gradient. Raise it when the discriminator's loss falls towards"
         " 0, and for larger images: about 1 at 128 px, 2 to 10 at 256 px",
+    )
+    add_number(
+        group,
+        "--r1-interval",
+        16,
+        "steps between two gradient penalties (R1, and R2 with --loss r3gan). Use 1 to add them to every step, as"
+        " R3GAN's authors do: slower",
+        unit="steps",
+        least=1,
     )
     add_number(
         group,

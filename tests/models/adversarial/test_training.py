@@ -9,7 +9,7 @@ import torch
 from models.adversarial import augmentation
 from models.adversarial.augmentation import augment, next_probability
 from models.adversarial.frechet import frechet_distance, random_features
-from models.adversarial.losses import path_lengths, r1_penalty
+from models.adversarial.losses import gradient_penalty, path_lengths
 from models.adversarial.training import AdversarialOptions, mixed_codes, start, training_step
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
@@ -64,7 +64,7 @@ def test_r1_of_a_linear_discriminator_is_its_squared_weight() -> None:
         ) -> torch.Tensor:
             return 3.0 * images.flatten(1).sum(dim=1)
 
-    penalty = r1_penalty(Linear(DISCRIMINATOR), torch.randn(2, 3, 8, 8))
+    penalty = gradient_penalty(Linear(DISCRIMINATOR), torch.randn(2, 3, 8, 8))
     assert penalty.item() == pytest.approx(9.0 * 3 * 64, rel=1e-5)
 
 

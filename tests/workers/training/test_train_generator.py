@@ -135,6 +135,46 @@ def test_a_start_from_an_empty_folder_is_refused(images: Path, tmp_path: Path) -
         train(images, tmp_path / "out", 8, "--start-from", str(tmp_path))
 
 
+def test_r3gan_resumes_as_if_uninterrupted(images: Path, tmp_path: Path) -> None:
+    """16 images at once equal 8 and 8, bit by bit, with lazy penalties and with those of every step."""
+    for interval in ("1", "3"):
+        once, twice = tmp_path / f"once{interval}", tmp_path / f"twice{interval}"
+        others = ("--loss", "r3gan", "--r1-interval", interval, "--augment")
+        train(images, once, 16, *others)
+        for total in (8, 16):
+            train(images, twice, total, *others)
+        for network in ("generator", "discriminator"):
+            first, second = (read_network(out, network)[1] for out in (once, twice))
+            assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_resumed_training_keeps_its_loss(images: Path, tmp_path: Path) -> None:
+    """The message names the loss of the checkpoint; another folder may start from its networks."""
+    for first, other in (("r3gan", "nonsaturating"), ("nonsaturating", "r3gan")):
+        out = tmp_path / first
+        train(images, out, 8, "--loss", first)
+        with pytest.raises(InputError, match=f"expected --loss {first} .*, got {other}; pass"):
+            train(images, out, 16, "--loss", other)
+        train(images, tmp_path / f"{first}-2", 8, "--loss", other, "--start-from", str(out))
+
+
+def test_a_checkpoint_without_a_loss_is_nonsaturating(images: Path, tmp_path: Path) -> None:
+    """Version 0.1.0 wrote no name of a loss; its trainings resume."""
+    out = tmp_path / "out"
+    train(images, out, 8)
+    saved = torch.load(out / "checkpoint.pt")
+    del saved["loss"]
+    torch.save(saved, out / "checkpoint.pt")
+    train(images, out, 16)
+    assert logged(out) == [8, 16]
+
+
+def test_r3gan_refuses_the_path_length_penalty(images: Path, tmp_path: Path) -> None:
+    """The error is raised before the images are read."""
+    with pytest.raises(InputError, match="expected --path-length-weight 0 with --loss r3gan"):
+        train(images, tmp_path / "out", 8, "--loss", "r3gan", "--path-length-weight", "2")
+
+
 def test_every_epoch_sees_each_image_once(images: Path) -> None:
     """Batches continue over the end of an epoch; a later start yields the same batches as an earlier one."""
     folder = ImageFolder(image_paths(images), Reading(image_px=(16, 8)))

@@ -37,7 +37,11 @@ class CheckpointRefused(ValueError):
         return f"This checkpoint was refused: {shortened(reason, room)}. {remedy}"
 
 
-class BadValues(CheckpointRefused):
+class Recognized(CheckpointRefused):
+    """The file is in a format of this family, and has a flaw. No other family is asked for it."""
+
+
+class BadValues(Recognized):
     """A tensor has numbers that cannot be weights. The whole file is refused, also for its discriminator."""
 
 

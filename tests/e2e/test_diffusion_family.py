@@ -1,6 +1,6 @@
 """A diffusers pipeline goes through the whole service: import, fit without inversion, batch, stream.
 
-A random network of 32 px: its samples are noise, and its features still tell dark from bright pixels.
+A random network of 16 px: its samples are noise, and its features still tell dark from bright pixels.
 """
 
 import json
@@ -18,10 +18,13 @@ from state.store import Store
 from tests.app.conftest import serving
 from tests.app.uploading import as_form, encode
 from tests.e2e.test_toy_family import QUICK, Service, masks
-from tests.workers.checkpoints.diffusion.pipelines import pipeline, zipped
+from tests.workers.checkpoints.diffusion.pipelines import SCHEDULE, pipeline, zipped
 from tests.workers.scene import open_machine
 
-PX = 32
+pytestmark = pytest.mark.slow
+
+PX = 16
+FEW_STEPS = {**SCHEDULE, "num_train_timesteps": 250}  # the sampler takes 10 of them
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def service(redis_url: str) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def generator(service: Service) -> str:
     """An imported pipeline."""
-    file = {"file": ("ddpm.zip", zipped(pipeline(sample_size=PX)))}
+    file = {"file": ("ddpm.zip", zipped(pipeline(sample_size=PX, schedule=FEW_STEPS)))}
     return str(service.finish("/v1/generators", files=file, data={"name": "ddpm"})["id"])
 
 
@@ -59,7 +62,7 @@ def halves(count: int) -> dict[str, bytes]:
     rng = np.random.default_rng(0)
     files = {"labelset.json": json.dumps({"name": "parts", "classes": ["dark", "bright"]}).encode()}
     for number in range(count):
-        bright = np.broadcast_to(np.arange(PX) < rng.integers(8, 24), (PX, PX))
+        bright = np.broadcast_to(np.arange(PX) < rng.integers(4, 12), (PX, PX))
         noise = rng.integers(0, 40, (PX, PX, 3))
         image = (np.where(bright[..., None], 200, 20) + noise).astype(np.uint8)
         files[f"images/{number}.png"] = encode(Image.fromarray(image))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 SUPPORTED = (
     "Supported are StyleGAN2 generators: .pkl of stylegan2-ada-pytorch, stylegan3 (--cfg=stylegan2) or StyleGAN-Human,"
-    " .pt of rosinality, HandsOff's safetensors."
+    " .pt of rosinality, HandsOff's safetensors; and diffusers folders with a UNet2DModel (.zip, .tar)."
 )
 
 MAX_MESSAGE = 300
@@ -38,7 +38,7 @@ class CheckpointRefused(ValueError):
 
 
 class Recognized(CheckpointRefused):
-    """The file is in a format of this family, and has a flaw. No other family is asked for it."""
+    """The file is in a format of this family, but cannot be read. Other families are not tried."""
 
 
 class BadValues(Recognized):

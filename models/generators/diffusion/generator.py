@@ -1,9 +1,11 @@
 """A diffusion model as a generator: codes are clean images, features are decoder maps at fixed noise levels.
 
-Flow: normal numbers [n, 3 h w] => deterministic DDIM (Song et al., arXiv 2010.02502) => codes [n, 3, h, w], the images. Features as in DDPM-segmentation (Baranchuk et al., ICLR 2022): the image is mixed with one fixed noise at
-several levels, and the outputs of the decoder's blocks are the taps.
+Flow: normal numbers [n, 3 h w] => deterministic DDIM (Song et al., arXiv 2010.02502) => codes [n, 3, h, w], the images.
+Features as in DDPM-segmentation (Baranchuk et al., ICLR 2022): the image is mixed with one fixed noise at several
+levels, and the outputs of the decoder's blocks are the taps.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +22,9 @@ from models.sampling import Candidate, Draws, Stream, latents
 NOISE_SEED = 2022
 """The seed of the noise for features, of the stream `PILOT`. Fitted heads depend on it: it never changes."""
 
+IMAGES_PER_PASS = 8
+"""Of the sampler, at most: a caller may request many samples at once, as their codes alone take little memory."""
+
 
 class DiffusionGenerator(nn.Module):
     """A UNet2DModel, its sampler and its features. Implements `models/generators/generator.py`, always in float32."""
@@ -31,7 +36,7 @@ class DiffusionGenerator(nn.Module):
         super().__init__()
         self.config = config
         self.layout: Layout = config.layout
-        self.unet = build_unet(config)
+        self.unet: Any = build_unet(config)
         self.scheduler = build_scheduler(config)
         self.register_buffer("noise", fixed_noise(config.image_px), persistent=False)
 
@@ -53,11 +58,14 @@ class DiffusionGenerator(nn.Module):
         numbers = draws.normals(count + conditional)
         classes = self._classes(numbers[:, -1], condition)
         x = numbers[:, :count].reshape(-1, 3, height, width).to(self.device)
+        parts = [None] * len(x) if classes is None else classes.split(IMAGES_PER_PASS)
         with torch.no_grad():
-            for step in self.scheduler.timesteps.tolist():
-                predicted = self._predict(x, step, classes)
-                x = self.scheduler.step(predicted, step, x, eta=0.0).prev_sample
-        return x.clamp(-1, 1)
+            return torch.cat(
+                [
+                    self._denoise(part, of_part)
+                    for part, of_part in zip(x.split(IMAGES_PER_PASS), parts, strict=False)
+                ]
+            )
 
     def synthesize(self, codes: Codes) -> Synthesis:
         """Return the codes, which are the images, and one tap per decoder block and noise level."""
@@ -74,7 +82,14 @@ class DiffusionGenerator(nn.Module):
     def add_noise(self, images: Images, level: int) -> Images:
         """Return the images with the fixed noise of a training step: q(x_t | x_0) of DDPM with a constant epsilon."""
         alpha = float(self.scheduler.alphas_cumprod[level])
-        return alpha**0.5 * images + (1 - alpha) ** 0.5 * self.noise
+        return math.sqrt(alpha) * images + math.sqrt(1 - alpha) * self.noise
+
+    def _denoise(self, x: Images, classes: Classes | None) -> Images:
+        """Return the images that DDIM makes of pure noise."""
+        for step in self.scheduler.timesteps.tolist():
+            predicted = self._predict(x, step, classes)
+            x = self.scheduler.step(predicted, step, x, eta=0.0).prev_sample
+        return x.clamp(-1, 1)
 
     def _predict(self, x: Images, step: int, classes: Classes | None) -> Images:
         predicted: Tensor = self.unet(x, step, class_labels=classes, return_dict=False)[0]
@@ -83,13 +98,12 @@ class DiffusionGenerator(nn.Module):
     @contextmanager
     def _recording(self, blocks: list[Taps]) -> Iterator[None]:
         """Append the output of every decoder block to its list, and read with the mean class, inside the block."""
-        network: Any = self.unet
         hooks = [
             block.register_forward_hook(_appender(taps))
-            for block, taps in zip(network.up_blocks, blocks, strict=True)
+            for block, taps in zip(self.unet.up_blocks, blocks, strict=True)
         ]
         if self.config.num_classes:
-            hooks.append(network.class_embedding.register_forward_hook(_mean_embedding))
+            hooks.append(self.unet.class_embedding.register_forward_hook(_mean_embedding))
         try:
             yield
         finally:
@@ -106,7 +120,7 @@ class DiffusionGenerator(nn.Module):
                 )
             return None
         if condition is None:
-            fraction = torch.special.ndtr(normals.double())
+            fraction: Tensor = torch.special.ndtr(normals.double())
             return (fraction * count).long().clamp(max=count - 1).to(self.device)
         if int(condition.min()) < 0 or int(condition.max()) >= count:
             raise ValueError(
@@ -141,5 +155,5 @@ def _appender(taps: Taps) -> Callable[[nn.Module, object, Tensor], None]:
 
 
 def _mean_embedding(embedding: nn.Module, _inputs: object, output: Tensor) -> Tensor:
-    weight: Tensor = embedding.weight
+    weight = embedding.get_parameter("weight")
     return weight.mean(dim=0).expand_as(output)

@@ -7,12 +7,11 @@ which a worker needs only once it has a diffusion generator.
 from typing import Any
 
 import torch
-from torch import nn
 
 from models.generators.diffusion.config import DiffusionConfig
 
 
-def build_unet(config: DiffusionConfig) -> nn.Module:
+def build_unet(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is not type checked
     """Return the network on the meta device: parameters with shapes and without numbers.
 
     Raises:
@@ -21,8 +20,7 @@ def build_unet(config: DiffusionConfig) -> nn.Module:
     from diffusers.models.unets.unet_2d import UNet2DModel  # noqa: PLC0415 - see the docstring
 
     with torch.device("meta"):
-        unet: nn.Module = UNet2DModel(**config.network_arguments())
-    return unet
+        return UNet2DModel(**config.network_arguments())
 
 
 def build_scheduler(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is not type checked

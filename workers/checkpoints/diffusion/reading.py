@@ -77,10 +77,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except CheckpointRefused as refusal:
         raise type(refusal)(refusal.message()) from refusal
     except DAMAGE_ERRORS as error:
-        refusal = CheckpointRefused(
-            f"it is not readable as an archive: {str(error)[:120]}", DOWNLOAD_AGAIN
-        )
-        raise CheckpointRefused(refusal.message()) from error
+        damage = f"it is not readable as an archive: {str(error)[:120]}"
+        raise CheckpointRefused(CheckpointRefused(damage, DOWNLOAD_AGAIN).message()) from error
 
 
 def _read(pipeline: Pipeline | None) -> Checkpoint:
@@ -108,7 +106,7 @@ def _read(pipeline: Pipeline | None) -> Checkpoint:
 def _build(config: DiffusionConfig) -> nn.Module:
     """Return the network without memory for its numbers, and refuse one that is too large."""
     try:
-        unet = build_unet(config)
+        unet: nn.Module = build_unet(config)
     except (ValueError, ArithmeticError) as error:
         raise Recognized(
             f"its network's config does not fit together: {str(error)[:120]}"
@@ -132,7 +130,7 @@ def _multiply_adds(unet: nn.Module, config: DiffusionConfig) -> int:
     step = torch.zeros(1, dtype=torch.long, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         unet(image, step, class_labels=classes, return_dict=False)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2
 
 
 def _check_shapes(

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,9 +52,7 @@ def difference(checkpoint: Checkpoint, **network: object) -> float:
     [{}, RESNET, {"num_class_embeds": 3}, {"sample_size": [32, 16]}, {"attention_head_dim": None}],
     ids=["plain", "resnet", "classes", "tall", "one head"],
 )
-def test_an_imported_network_is_the_librarys_own(
-    tmp_path: Path, network: dict[str, object]
-) -> None:
+def test_an_imported_network_is_the_librarys_own(tmp_path: Path, network: dict[str, Any]) -> None:
     """The same prediction as UNet2DModel that was built and loaded by the library."""
     checkpoint = read_checkpoint(write_zip(tmp_path / "net.zip", pipeline(**network)))
     assert checkpoint.format == "diffusers"
@@ -92,7 +91,7 @@ def test_half_precision_becomes_float32(tmp_path: Path) -> None:
     assert {tensor.dtype for tensor in checkpoint.generator.tensors.values()} == {torch.float32}
 
 
-HOSTILE_NETWORKS: dict[str, tuple[dict[str, object], str]] = {
+HOSTILE_NETWORKS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"auto_map": {"AutoModel": "evil.Net"}}, "unknown key 'auto_map'"),
     "other class": ({"_class_name": "EvilModel"}, "'EvilModel' is no supported value"),
     "unknown block": (

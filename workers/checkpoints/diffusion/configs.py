@@ -112,8 +112,9 @@ SCHEDULE_CONSTANTS: Mapping[str, Check] = {
     "dynamic_thresholding_ratio": _anything,
     "sample_max_value": _anything,
     "skip_prk_steps": _anything,
-    # Of DDPMScheduler 0.1: whether the library used NumPy.
+    # Of early versions.
     "tensor_format": _anything,
+    "timestep_values": _one_of(None),
 }
 LIBRARY_KEYS: Mapping[str, Check] = {"_diffusers_version": _anything, "_name_or_path": _anything}
 

@@ -10,7 +10,8 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,7 +50,7 @@ MAX_PARAMETERS = 600_000_000
 MAX_MULTIPLY_ADDS = 4 * 10**12
 """Of one pass over one image. The network above takes 1.1 * 10^12."""
 
-# Weights that diffusers wrote before version 0.16.
+# Attention in weights that early versions of diffusers wrote.
 OLD_NAMES: Mapping[str, str] = {
     "query": "to_q",
     "key": "to_k",
@@ -105,21 +106,28 @@ def _read(pipeline: Pipeline | None) -> Checkpoint:
 
 def _build(config: DiffusionConfig) -> nn.Module:
     """Return the network without memory for its numbers, and refuse one that is too large."""
-    try:
+    with _misfits_refused():
         unet: nn.Module = build_unet(config)
-    except (ValueError, ArithmeticError) as error:
-        raise Recognized(
-            f"its network's config does not fit together: {str(error)[:120]}"
-        ) from error
     count = sum(math.prod(parameter.shape) for parameter in unet.parameters())
     if count > MAX_PARAMETERS:
         raise Recognized(f"expected at most {MAX_PARAMETERS} parameters, got {count}")
-    multiply_adds = _multiply_adds(unet, config)
+    with _misfits_refused():
+        multiply_adds = _multiply_adds(unet, config)
     if multiply_adds > MAX_MULTIPLY_ADDS:
         raise Recognized(
             f"expected at most {MAX_MULTIPLY_ADDS} multiply-adds for one pass over an image, got {multiply_adds}"
         )
     return unet
+
+
+@contextmanager
+def _misfits_refused() -> Iterator[None]:
+    """Turn the library's errors about numbers that do not fit each other into a refusal."""
+    try:
+        yield
+    except (ValueError, ArithmeticError, RuntimeError, TypeError, LookupError) as error:
+        reason = f"its network's config does not fit together: {str(error)[:120]}"
+        raise Recognized(reason) from error
 
 
 def _multiply_adds(unet: nn.Module, config: DiffusionConfig) -> int:

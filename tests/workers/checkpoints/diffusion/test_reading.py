@@ -73,7 +73,7 @@ def test_folders_tars_and_the_first_layout_are_read(tmp_path: Path) -> None:
 
 
 def test_old_names_of_attention_are_renamed(tmp_path: Path) -> None:
-    """Weights from before diffusers 0.16 name attention query, key, value and proj_attn."""
+    """Early versions of diffusers named attention query, key, value and proj_attn."""
     tensors = {}
     for name, tensor in make_network().state_dict().items():
         for old, new in OLD_NAMES.items():
@@ -128,6 +128,7 @@ HOSTILE_NETWORKS: dict[str, tuple[dict[str, Any], str]] = {
     "blocks that differ in number": ({"block_out_channels": [8]}, "as many down_block_types"),
     "an odd size": ({"sample_size": 17}, "2 divides"),
     "groups that do not divide": ({"norm_num_groups": 7}, "does not fit together"),
+    "heads that do not divide": ({"attention_head_dim": 12}, "does not fit together"),
     "latents": ({"in_channels": 4}, "no supported value of in_channels"),
 }
 

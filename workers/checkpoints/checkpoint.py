@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 
 SUPPORTED = (
-    "Supported are StyleGAN2 (.pkl of stylegan2-ada-pytorch, stylegan3 --cfg=stylegan2 or StyleGAN-Human, .pt of"
-    " rosinality, HandsOff's safetensors) and UNet2DModel of diffusers (.zip)."
+    "Supported are StyleGAN2 (.pkl of stylegan2-ada-pytorch, stylegan3 --cfg=stylegan2, StyleGAN-Human;"
+    " .pt of rosinality; HandsOff's safetensors) and diffusers (.zip)."
 )
 
 MAX_MESSAGE = 300

@@ -175,6 +175,15 @@ def _check_blocks(config: DiffusionConfig) -> None:
         raise Recognized(
             "expected as many down_block_types and up_block_types as block_out_channels"
         )
+    head = config.attention_head_dim or 1
+    blocks = zip(
+        config.block_out_channels, config.down_block_types, config.up_block_types[::-1], strict=True
+    )
+    narrow = [n for n, *types in blocks if n < head and any("Attn" in name for name in types)]
+    if narrow or config.block_out_channels[-1] < head:
+        raise Recognized(
+            f"expected attention_head_dim of at most the channels of its blocks, got {head}"
+        )
     multiple = 2 ** (count - 1)
     if any(side % multiple for side in config.image_px):
         raise Recognized(

@@ -128,7 +128,7 @@ HOSTILE_NETWORKS: dict[str, tuple[dict[str, Any], str]] = {
     "blocks that differ in number": ({"block_out_channels": [8]}, "as many down_block_types"),
     "an odd size": ({"sample_size": 17}, "2 divides"),
     "groups that do not divide": ({"norm_num_groups": 7}, "does not fit together"),
-    "heads that are too wide": ({"attention_head_dim": 64}, "does not fit together"),
+    "heads that are too wide": ({"attention_head_dim": 64}, "attention_head_dim of at most"),
     "latents": ({"in_channels": 4}, "no supported value of in_channels"),
 }
 

@@ -24,9 +24,10 @@ HUE_MAX = math.pi  # any rotation around the luma axis
 _LUMA_AXIS = 1.0 / math.sqrt(3.0)
 
 
-def augment(images: Images, probability: float) -> Images:
+def augment(images: Images, probability: float, *, hue: bool = True) -> Images:
     """Flip, rotate, zoom, shift and recolor each image, each transformation with probability p (ADA, section 2.2).
 
+    Without `hue`, recoloring changes brightness and contrast only: the equal channels of grey images stay equal.
     Differentiable: the generator's gradient passes through. Random numbers come from torch's global generator.
     """
     # At p < 1 unchanged images are the most frequent ones, so the generator can only match the reals by samples
@@ -34,7 +35,7 @@ def augment(images: Images, probability: float) -> Images:
     if probability <= 0.0:
         return images
     transformed = _transform(images, _affine_maps(images, probability))
-    return _recolor(transformed, probability)
+    return _recolor(transformed, probability, hue=hue)
 
 
 def next_probability(
@@ -72,8 +73,10 @@ def _affine_maps(images: Images, probability: float) -> Float[Tensor, "batch 2 3
     shift = shift * _selection(images, probability)[:, None]
     # Rows of scale * R(angle) * diag(flip, 1), and the shift: 2 rows of [n, 3] => [n, 2, 3]
     cos, sin = angle.cos() * scale, angle.sin() * scale
-    rows = [torch.stack([cos * flip, -sin, shift[:, 0]], 1)]
-    rows.append(torch.stack([sin * flip, cos, shift[:, 1]], 1))
+    # x and y run from -1 to 1 over a width and a height: without the aspect ratio a rotation would shear.
+    aspect = images.shape[2] / images.shape[3]
+    rows = [torch.stack([cos * flip, -sin * aspect, shift[:, 0]], 1)]
+    rows.append(torch.stack([sin * flip / aspect, cos, shift[:, 1]], 1))
     return torch.stack(rows, dim=1)
 
 
@@ -83,7 +86,7 @@ def _transform(images: Images, maps: Float[Tensor, "batch 2 3"]) -> Images:
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def _recolor(images: Images, probability: float) -> Images:
+def _recolor(images: Images, probability: float, *, hue: bool) -> Images:
     """Rotate the hue around the gray axis, scale the contrast, then shift the brightness."""
     device = images.device
     brightness = _selection(images, probability) * torch.randn(len(images), device=device)
@@ -92,11 +95,12 @@ def _recolor(images: Images, probability: float) -> Images:
         * torch.randn(len(images), device=device)
         * CONTRAST_SIGMA_LOG2
     )
-    angle = _selection(images, probability) * (torch.rand(len(images), device=device) * 2 - 1)
-    # [n, 3, 3] x [n, 3, h, w] => [n, 3, h, w]: each pixel's color is a vector that the matrix rotates.
-    rotated = torch.einsum("bij,bjhw->bihw", _hue_rotation(angle * HUE_MAX), images)
+    if hue:
+        angle = _selection(images, probability) * (torch.rand(len(images), device=device) * 2 - 1)
+        # [n, 3, 3] x [n, 3, h, w] => [n, 3, h, w]: each pixel's color is a vector that the matrix rotates.
+        images = torch.einsum("bij,bjhw->bihw", _hue_rotation(angle * HUE_MAX), images)
     # 0 is mid-gray in [-1, 1], so a product is a change of contrast around it.
-    scaled = rotated * contrast[:, None, None, None]
+    scaled = images * contrast[:, None, None, None]
     return scaled + (brightness * BRIGHTNESS_SIGMA)[:, None, None, None]
 
 

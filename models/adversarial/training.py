@@ -32,7 +32,7 @@ from models.generators.stylegan2.layers import channels_last
 class AdversarialOptions:
     """Hyperparameters. Intervals count steps; half-lives and speeds count thousands of real images (kimg).
 
-    `noise="none"` keeps the strengths of the noise inputs at zero: use it for domains without random detail.
+    `noise="none"` keeps the strengths of the noise inputs at zero; "random" suits domains with random detail.
     """
 
     learning_rate: float = 0.0025
@@ -42,9 +42,9 @@ class AdversarialOptions:
     path_length_weight: float = 0.0  # 0 = off
     path_length_interval: int = 4
     style_mixing: float = 0.1  # the probability per sample
-    # "random" as published. Portraits have no random detail: with "random" the 64 px layer learned a strength of 0.13
+    # Published: "random". Portraits have no random detail: with "random" the 64 px layer learned a strength of 0.13
     # and samples had specks; 4,000 images with "none" removed them (LOG.md, "Noise inputs").
-    noise: NoiseMode = "random"
+    noise: NoiseMode = "none"
     ema_half_life_kimg: float = 5.0
     ema_ramp_up: float = 0.05  # the half-life is at most 5% of the images seen
     w_mean_decay: float = 0.995  # per step
@@ -169,8 +169,8 @@ def _update_discriminator(
         fakes = state.generator.synthesize(ws, options.noise).images
     state.discriminator_optimizer.zero_grad(set_to_none=True)
     # Separate batches of fakes and reals, so that the minibatch std compares images of one kind only.
-    fake_logits = state.discriminator(augment(fakes, state.augmentation))
-    real_logits = state.discriminator(augment(reals, state.augmentation))
+    fake_logits = state.discriminator(_augmented(state, fakes))
+    real_logits = state.discriminator(_augmented(state, reals))
     loss = discriminator_loss(real_logits, fake_logits)
     loss.backward()
     average_gradients(state.discriminator)
@@ -184,13 +184,19 @@ def _update_discriminator(
 def _penalise_gradient(state: AdversarialState, reals: Images, options: AdversarialOptions) -> None:
     """Take a separate optimizer step on the R1 penalty (lazy regularization, StyleGAN2, section 3.1)."""
     state.discriminator_optimizer.zero_grad(set_to_none=True)
-    penalty = r1_penalty(state.discriminator, augment(reals, state.augmentation))
+    penalty = r1_penalty(state.discriminator, _augmented(state, reals))
     # gamma / 2 of R1's definition, times the number of steps that one penalty stands for
     weight = options.r1_gamma / 2 * options.r1_interval
     (penalty * weight).backward()
     average_gradients(state.discriminator)
     state.discriminator_optimizer.step()
     state.last_r1 = penalty.item()
+
+
+def _augmented(state: AdversarialState, images: Images) -> Images:
+    """Return the images as the discriminator sees them; grey ones keep equal channels."""
+    is_grey = state.generator.config.image_channels == 1
+    return augment(images, state.augmentation, hue=not is_grey)
 
 
 def _update_augmentation(
@@ -216,7 +222,7 @@ def _update_generator(
     ws = mixed_codes(state.generator, count, options.style_mixing)
     _update_w_mean(state, ws, options)
     fakes = state.generator.synthesize(ws, options.noise).images
-    loss = generator_loss(state.discriminator(augment(fakes, state.augmentation)))
+    loss = generator_loss(state.discriminator(_augmented(state, fakes)))
     loss.backward()
     average_gradients(state.generator)
     state.generator_optimizer.step()

@@ -1,7 +1,7 @@
 """The interface of a task: what an ensemble learns at every pixel, from the labels of images to scores of predictions.
 
 In: the labels of some images as one tensor per task. Out: training targets, a loss, votes and scores. One file per task
-implements it (`segmentation.py`, `keypoints.py`, `depth.py`); the worker hands its tasks down. Nothing else in `models/`
+implements it (`segmentation.py`, `keypoints.py`, `depth.py`); the worker passes the tasks. Nothing else in `models/`
 names a task, so a new task is one new file and one row.
 """
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,9 @@ from models.adversarial.frechet import frechet_distance, random_features
 from models.adversarial.training import AdversarialOptions, AdversarialState, start, training_step
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from workers.runtime.weights import read_network, write_network
+from workers.training.folder_survey import choose_px, fit_line, named, survey_folder
 from workers.training.image_folder import ImageFolder, write_grid
+from workers.training.image_reading import Fit, Reading, image_paths
 from workers.training.training_options import InputError
 from workers.training.training_progress import TrainingProgress, print_line
 
@@ -37,6 +40,8 @@ class RunOptions:
     batch: int
     seed: int
     device: torch.device
+    px: tuple[int, ...] | None = None  # (height, width) or the longer side; None: as the images are
+    fit: Fit = "crop"
     start_from: Path | None = None
     rank: int = 0
     num_processes: int = 1
@@ -58,21 +63,8 @@ def train(
     depth: int,
 ) -> None:
     """Train until `total_images` real images were seen. Resume from OUT's checkpoint if it exists."""
-    folder = ImageFolder(run.images)
-    folder.check()
-    base_px = _base_px(folder.image_px, len(channels))
-    torch.manual_seed(run.seed)
-    state = start(
-        GeneratorConfig(
-            z_dim=w_dim, w_dim=w_dim, channels=channels, base_px=base_px, num_mapping_layers=depth
-        ),
-        DiscriminatorConfig(channels=channels, base_px=base_px),
-        options,
-        run.device,
-    )
+    folder, state = _open(run, options, channels, w_dim=w_dim, depth=depth)
     run.out.mkdir(parents=True, exist_ok=True)
-    if not _resume(run, state) and run.start_from is not None:
-        _start_from(run.start_from, state)
     if run.rank:  # the same weights in every process, but different latents
         torch.manual_seed((run.seed + run.rank) * 1_000_003 + state.images_seen)
     batches = folder.batches(
@@ -91,15 +83,78 @@ def train(
                 _snapshot(run, state, folder, row | {"options": asdict(options)})
 
 
+def _open(
+    run: RunOptions,
+    options: AdversarialOptions,
+    channels: tuple[int, ...],
+    *,
+    w_dim: int,
+    depth: int,
+) -> tuple[ImageFolder, AdversarialState]:
+    """Return the folder, and networks that fit its images: those of the checkpoint or new ones."""
+    saved = _saved(run)
+    folder = _open_folder(run, options, len(channels), saved)
+    base_px = _base_px(folder.reading.image_px, len(channels))
+    torch.manual_seed(run.seed)
+    state = start(
+        GeneratorConfig(
+            z_dim=w_dim,
+            w_dim=w_dim,
+            channels=channels,
+            base_px=base_px,
+            num_mapping_layers=depth,
+            image_channels=1 if folder.reading.is_grey else 3,
+        ),
+        DiscriminatorConfig(channels=channels, base_px=base_px),
+        options,
+        run.device,
+    )
+    if saved is not None:
+        _load(saved, state)
+    return folder, state
+
+
+def _open_folder(
+    run: RunOptions, options: AdversarialOptions, num_blocks: int, saved: dict[str, Any] | None
+) -> ImageFolder:
+    """Survey the folder, print the facts, the choices and the warnings; return it for reading."""
+    write = print_line if run.rank == 0 else _ignore
+    paths = image_paths(run.images)
+    write(f"checking {len(paths):,} images in {run.images}")
+    survey = survey_folder(paths)
+    is_grey = survey.is_grey
+    if saved is not None:
+        # A generator keeps its channels: trainings of version 0.1.0 have three for grey images too.
+        biases = (t for name, t in saved["average"].items() if name.endswith("to_rgb.bias"))
+        is_grey = len(next(biases)) == 1
+    if is_grey and survey.first_colored is not None:
+        raise InputError(
+            f"expected grey images, as the generator was trained on, got color in {survey.first_colored}; use another"
+            " OUT or --start-from"
+        )
+    image_px = choose_px(survey, run.px, 1 << (num_blocks - 1))
+    reading = Reading(image_px=image_px, fit=run.fit, is_grey=is_grey)
+    for line in (*survey.facts(), fit_line(survey, reading)):
+        write(line)
+    for line in survey.warnings(reading, augment=options.augmentation_target is not None):
+        write(f"warning: {line}")
+    return ImageFolder(paths, reading)
+
+
+def _ignore(line: str) -> None:
+    """Print nothing: one of several processes prints."""
+
+
 def _start_progress(
     run: RunOptions, state: AdversarialState, folder: ImageFolder
 ) -> TrainingProgress:
     """Print the data, the device and the length of the training, before the first step."""
-    height, width = folder.image_px
+    if state.images_seen:
+        print_line(f"resuming after {state.images_seen:,} images")
     print_line(
-        f"training on {run.device}: {len(folder):,} images of {width}x{height} px, until {run.total_images:,} were"
-        f" seen; a snapshot in {run.out} every {run.snapshot_images:,}. Ctrl+C stops; the same command resumes from"
-        " the last snapshot"
+        f"training on {run.device}: {len(folder):,} images at {named(folder.reading.image_px)} px, until"
+        f" {run.total_images:,} were seen; a snapshot in {run.out} every {run.snapshot_images:,}. Ctrl+C stops; the"
+        " same command resumes from the last snapshot"
     )
     return TrainingProgress(run.total_images, state.images_seen)
 
@@ -166,25 +221,42 @@ def _distance(
     return frechet_distance(*pairs)
 
 
-def _resume(run: RunOptions, state: AdversarialState) -> bool:
-    """Resume from OUT's checkpoint. Return False if it does not exist."""
+def _saved(run: RunOptions) -> dict[str, Any] | None:
+    """Return the state in OUT's checkpoint; without one, that of the networks to start from; None without either.
+
+    The averaged generator of finished networks initializes both generators; optimizers and counters start fresh.
+    """
     path = run.out / "checkpoint.pt"
-    if not path.exists():
-        return False
-    saved = torch.load(path, map_location=run.device, weights_only=True)
-    state.load_state_dict(saved["state"])
-    torch.set_rng_state(saved["rng"].cpu())
-    print_line(f"resuming after {state.images_seen:,} images")
-    return True
+    if path.exists():
+        saved = torch.load(path, map_location=run.device, weights_only=True)
+        return {**saved["state"], "rng": saved["rng"]}
+    if run.start_from is None:
+        return None
+    try:
+        _, generator = read_network(run.start_from, "generator")
+        _, discriminator = read_network(run.start_from, "discriminator")
+    except FileNotFoundError as error:
+        raise InputError(
+            f"expected generator.* and discriminator.* in {run.start_from}, found no {error.filename}; pass a folder"
+            " that train_generator wrote"
+        ) from error
+    return {"generator": generator, "average": generator, "discriminator": discriminator}
 
 
-def _start_from(folder: Path, state: AdversarialState) -> None:
-    """Start from finished networks: the averaged generator initializes both generators; optimizers start fresh."""
-    _, generator = read_network(folder, "generator")
-    _, discriminator = read_network(folder, "discriminator")
-    state.generator.load_state_dict(generator)
-    state.average.load_state_dict(generator)
-    state.discriminator.load_state_dict(discriminator)
+def _load(saved: dict[str, Any], state: AdversarialState) -> None:
+    """Load a checkpoint, or finished networks alone."""
+    try:
+        if "rng" in saved:
+            state.load_state_dict(saved)
+            torch.set_rng_state(saved["rng"].cpu())
+            return
+        for name in ("generator", "average", "discriminator"):
+            getattr(state, name).load_state_dict(saved[name])
+    except RuntimeError as error:  # torch: sizes or names of tensors differ
+        raise InputError(
+            "expected the sizes of the saved networks, got others; pass the --px, --channels, --w-dim and"
+            " --mapping-layers of their training"
+        ) from error
 
 
 def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
@@ -193,8 +265,8 @@ def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
     height, width = image_px
     if height % factor or width % factor:
         raise InputError(
-            f"expected images that halve {blocks - 1} times, got {height}x{width} px;"
-            " pass --channels one number per resolution (64 px: five)"
+            f"expected sizes that halve {blocks - 1} times, got {height}x{width} px (height x width);"
+            f" pass a --px of multiples of {factor}, or --channels one number per resolution (64 px: five)"
         )
     return height // factor, width // factor
 

@@ -1,48 +1,33 @@
 """A folder of images as an endless, shuffled source of training batches that can resume at any position."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from workers.training.training_options import InputError
-
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+from workers.training.image_reading import Reading, read_image
 
 
 class ImageFolder:
-    """All images under `folder`, which must have one size. They are decoded on access.
+    """Image files, decoded on access; every one has the size of the reading afterwards."""
 
-    Raises:
-        InputError: the folder contains no image, or an image cannot be read or differs in size from the first.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
-        if not self.paths:
-            raise InputError(
-                f"expected PNG, JPEG or WebP images in {folder}, found none; name another folder"
-            )
-        with opened(self.paths[0]) as image:
-            self.image_px = (image.height, image.width)
+    def __init__(self, paths: list[Path], reading: Reading) -> None:
+        self.paths = paths
+        self.reading = reading
 
     def __len__(self) -> int:
         return len(self.paths)
 
-    def check(self) -> None:
-        """Check the header of every image, so that no training fails after hours because one differs in size."""
-        for path in self.paths:
-            with opened(path) as image:
-                self._check_size(path, image)
-
     def read(self, indices: list[int]) -> Tensor:
-        """Return images [n, 3, h, w], float32 in [-1, 1]."""
-        pixels = np.stack([self._decode(self.paths[i]) for i in indices])
+        """Return images [n, 3, h, w], float32 in [-1, 1].
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        pixels = np.stack([read_image(self.paths[i], self.reading) for i in indices])
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
     def batches(
@@ -64,34 +49,6 @@ class ImageFolder:
             self._order = np.random.default_rng([seed, epoch]).permutation(len(self))
             self._epoch = (seed, epoch)
         return int(self._order[offset])
-
-    def _decode(self, path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-        with opened(path) as image:
-            self._check_size(path, image)
-            return np.asarray(image.convert("RGB"))
-
-    def _check_size(self, path: Path, image: Image.Image) -> None:
-        height, width = self.image_px
-        if image.size != (width, height):
-            raise InputError(
-                f"expected {width}x{height} px as in the folder's first image, got {image.width}x{image.height} px in"
-                f" {path}; crop or resize all images to one size"
-            )
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
-    """Open an image. An error of Pillow inside the block becomes an `InputError` that names the file."""
-    try:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
-            yield image
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
-        raise InputError(
-            f"{path} cannot be read as PNG, JPEG or WebP ({reason}); replace it or remove it from the folder"
-        ) from error
 
 
 def write_grid(images: Tensor, path: Path, *, columns: int = 8) -> None:

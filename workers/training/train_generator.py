@@ -8,14 +8,18 @@ from pathlib import Path
 from workers.training.training_options import (
     add_machine_options,
     add_number,
+    image_size,
     new_parser,
     run_command,
 )
 
 COMMAND = "train_generator"
 DESCRIPTION = """\
-Train a StyleGAN2 from a folder of images of one size. You can stop at any time: the same command
-resumes.
+Train a StyleGAN2 from a folder of images. You can stop at any time: the same command resumes.
+
+Before the first step it checks every image and prints what the folder contains: number, sizes,
+color or grey, near-duplicates, the crop or padding, and warnings. A folder of grey images gives a
+generator of one channel. After the first steps it prints the expected time.
 
 OUT gets, at every snapshot:
   checkpoint.pt                   the whole state, to resume
@@ -56,6 +60,8 @@ def main(arguments: list[str] | None = None) -> None:
         snapshot_images=args.snapshot_images,
         batch=args.batch,
         seed=args.seed,
+        px=args.px,
+        fit=args.fit,
         device=chosen_device(args.device, int(os.environ.get("LOCAL_RANK", "0"))),
         start_from=args.start_from,
         rank=int(os.environ.get("RANK", "0")),
@@ -74,16 +80,36 @@ def _parser() -> argparse.ArgumentParser:
         "images",
         type=Path,
         metavar="IMAGES",
-        help="folder with PNG, JPEG or WebP images, all of one size; subfolders are searched too",
+        help="folder with PNG, JPEG or WebP images; subfolders are searched too",
     )
     parser.add_argument(
         "out", type=Path, metavar="OUT", help="folder for checkpoint, samples, log and weights"
     )
+    _add_size(parser)
     _add_length(parser)
     _add_network(parser)
     _add_recipe(parser)
     add_machine_options(parser)
     return parser
+
+
+def _add_size(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("size of the images (fixed once OUT has a checkpoint)")
+    group.add_argument(
+        "--px",
+        type=image_size,
+        metavar="HEIGHTxWIDTH",
+        help="size to train at, for example 64x32 for people from head to foot. One number is the longer side; the"
+        " shorter side then follows the median aspect ratio. Needed if the images differ in size. With five"
+        " --channels both sides are multiples of 16 (text, default the size of the images)",
+    )
+    group.add_argument(
+        "--fit",
+        choices=("crop", "pad"),
+        default="crop",
+        help="crop cuts off the sides of images with another aspect ratio than --px. Use pad to keep the whole image"
+        " and repeat its edge (choice, default crop)",
+    )
 
 
 def _add_length(parser: argparse.ArgumentParser) -> None:
@@ -176,9 +202,9 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--noise",
         choices=("random", "none"),
-        default="random",
-        help="noise inputs of the generator. Use none for drawings and other images without random detail, random for"
-        " photos (choice, default random)",
+        default="none",
+        help="noise inputs of the generator. Use random only for images with random fine detail, such as hair or grass:"
+        " in others it leaves specks (choice, default none)",
     )
     add_number(
         group,

@@ -1,6 +1,7 @@
 """Command-line options of the training commands; each help text states type, unit, default and use. No torch."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from math import isfinite
@@ -81,6 +82,16 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
         "seed of all random numbers: the same seed on the same machine gives the same networks. Change it to get"
         " different ones",
     )
+
+
+def image_size(text: str) -> tuple[int, ...]:
+    """Parse HEIGHTxWIDTH, or one number, the longer side."""
+    match = re.fullmatch(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"expected HEIGHTxWIDTH in px such as 64x32, or the longer side alone, got {text!r}"
+        )
+    return tuple(int(side) for side in match.groups() if side is not None)
 
 
 def _at_least(least: float, *, whole: bool) -> Callable[[str], float]:

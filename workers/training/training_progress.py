@@ -9,6 +9,9 @@ from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Self
 
+MEASURED_STEPS = 2
+"""Steps that give the expected time. The step before them does not count: it includes a warm-up and the R1 penalty."""
+
 LINE_SECONDS = 5.0
 """Seconds between two lines. A thread prints them, because a large step or a snapshot takes minutes on a CPU."""
 
@@ -39,6 +42,8 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
         self._seconds = seconds
         self._sums: dict[str, float] = {}
         self._steps = 0
+        self._all_steps = 0
+        self._first_step = (0.0, 0)  # when it ended, and the images seen then
         self._stage = "training"
         self._began = time.monotonic()
         self._lock = Lock()
@@ -63,13 +68,28 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
             self._write(self.line())
 
     def step(self, images_seen: int, losses: Mapping[str, float]) -> None:
-        """Record a finished step and its losses by name."""
+        """Record a finished step and its losses by name. The third step prints the expected time."""
         with self._lock:
             self._images_seen = images_seen
             self._stage = "training"
             self._steps += 1
             for name, value in losses.items():
                 self._sums[name] = self._sums.get(name, 0.0) + value
+        self._all_steps += 1
+        if self._all_steps == 1:
+            self._first_step = (time.monotonic(), images_seen)
+        elif self._all_steps == 1 + MEASURED_STEPS and images_seen < self._total_images:
+            self._write(self._expectation())
+
+    def _expectation(self) -> str:
+        """Return the time that the rest of the training takes at the speed of the measured steps, without snapshots."""
+        began, first = self._first_step
+        speed = (self._images_seen - first) / max(time.monotonic() - began, 1e-9)
+        seconds = (self._total_images - self._images_seen) / speed
+        return (
+            f"expected time: about {duration(seconds)} of training, at the {speed:.3g} images/s of {MEASURED_STEPS}"
+            " measured steps"
+        )
 
     def stage(self, name: str) -> None:
         """Name the work between two steps; it is shown until the next step."""

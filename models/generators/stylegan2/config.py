@@ -1,7 +1,7 @@
 """The configurations that rebuild a StyleGAN2 from its tensors: plain numbers, the JSON beside the weights."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from models.generators.generator import Layout
 from models.json_config import JsonConfig
@@ -33,6 +33,14 @@ class GeneratorConfig(JsonConfig):
     # "orig": RGB in the last. Section 4.1 chooses the skip generator and the residual discriminator.
     architecture: Architecture = "skip"
     num_classes: int = 0  # 0 = unconditional
+    image_channels: int = 3  # 1 = grey: one channel is rendered and repeated three times
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON without the default of `image_channels`: version 0.1.0 does not accept this field."""
+        values = super().to_dict()
+        if self.image_channels == 3:
+            del values["image_channels"]
+        return values
 
     @property
     def num_blocks(self) -> int:

@@ -86,7 +86,7 @@ class SynthesisLayer(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Modulated 1x1 convolution to RGB ("tRGB" in figure 7): [n, inputs, h, w] => [n, 3, h, w].
+    """Modulated 1x1 convolution to RGB ("tRGB" in figure 7): [n, inputs, h, w] => [n, image_channels, h, w].
 
     Without demodulation, as in the published code.
     """
@@ -94,12 +94,12 @@ class ToRGB(nn.Module):
     def __init__(self, inputs: int, config: GeneratorConfig) -> None:
         super().__init__()
         self.affine = EqualizedLinear(config.w_dim, inputs, bias=1.0)
-        self.weight = nn.Parameter(normal(3, inputs, 1, 1))
-        self.bias = nn.Parameter(torch.zeros(3))
+        self.weight = nn.Parameter(normal(config.image_channels, inputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(config.image_channels))
         self.style_gain = 1.0 / math.sqrt(inputs)
         self.clamp = config.conv_clamp
 
-    def forward(self, x: FeatureMaps, w: StyleVectors) -> Images:
+    def forward(self, x: FeatureMaps, w: StyleVectors) -> OtherMaps:
         # The weight's gain is applied to the styles: the smaller tensor. A batched matrix product in place of the
         # convolution was slower (LOG.md, "A synthesis layer in fewer passes").
         styles = self.affine(w) * self.style_gain
@@ -222,7 +222,7 @@ class Generator(nn.Module):
         """
         taps: Taps = []
         x: FeatureMaps | None = None
-        images: Images | None = None
+        images: OtherMaps | None = None
         # Block 0 has one convolution: codes 0, and 1 for RGB. Block k has two: codes 2k - 1, 2k, and 2k + 1 for RGB.
         for k, block in enumerate(self.blocks):
             assert isinstance(block, SynthesisBlock)
@@ -233,6 +233,8 @@ class Generator(nn.Module):
                 # the skip architecture sums the RGB outputs of all resolutions (figure 7b)
                 images = rgb if images is None else upsample(images) + rgb
         assert images is not None
+        if self.config.image_channels == 1:  # [n, 1, h, w] => [n, 3, h, w], three equal channels
+            images = images.repeat(1, 3, 1, 1)
         return Synthesis(images, taps)
 
     def forward(self, z: Latents, truncation: float = 1.0, noise: NoiseMode = "const") -> Images:

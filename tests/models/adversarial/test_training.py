@@ -1,10 +1,12 @@
 """Promises of adversarial training: a step changes both networks, checkpoints restore it, penalties are exact."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
+from models.adversarial import augmentation
 from models.adversarial.augmentation import augment, next_probability
 from models.adversarial.frechet import frechet_distance, random_features
 from models.adversarial.losses import path_lengths, r1_penalty
@@ -94,6 +96,38 @@ def test_augmentation_changes_images_at_p_one_and_not_at_zero() -> None:
     assert changed.shape == images.shape
     assert not torch.allclose(changed, images)
     assert images.grad is not None
+
+
+def test_augmentation_rotates_tall_images_without_shear() -> None:
+    """In pixels every map is a rotation or reflection times one scale: A A^T is a multiple of the identity."""
+    maps = augmentation._affine_maps(torch.zeros(16, 3, 16, 8), 1.0)[:, :, :2]
+    pixels = torch.tensor([8 / 2, 16 / 2])  # half a width, half a height
+    maps = pixels[:, None] * maps / pixels
+    products = maps @ maps.transpose(1, 2)
+    scales = products[:, 0, 0]
+    assert torch.allclose(products, scales[:, None, None] * torch.eye(2), atol=1e-5)
+
+
+def test_augmentation_without_hue_keeps_grey_images_grey() -> None:
+    """Height and width differ; every transformation is applied, and the channels stay equal."""
+    images = torch.rand(8, 1, 16, 8).repeat(1, 3, 1, 1)
+    changed = augment(images, 1.0, hue=False)
+    assert changed.shape == images.shape
+    assert not torch.allclose(changed, images)
+    assert torch.equal(changed[:, :1].expand(-1, 3, -1, -1), changed)
+
+
+def test_tall_grey_networks_train() -> None:
+    """A step with augmentation and both penalties has finite losses; samples of the average are grey."""
+    config = replace(GENERATOR, base_px=(4, 2), image_channels=1)
+    state = start(config, replace(DISCRIMINATOR, base_px=(4, 2)), OPTIONS, CPU)
+    state.augmentation = 1.0
+    reals = torch.randn(4, 1, 8, 4).repeat(1, 3, 1, 1)
+    losses = training_step(state, reals, OPTIONS)
+    assert all(torch.isfinite(torch.tensor(value)) for value in losses.values())
+    samples = state.average(torch.randn(2, 8))
+    assert torch.equal(samples[:, :1].expand(-1, 3, -1, -1), samples)
+    assert random_features(samples, state.discriminator.config).isfinite().all()
 
 
 def test_the_augmentation_probability_follows_overfitting() -> None:

@@ -51,7 +51,14 @@ def test_help_loads_no_torch(command: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--batch", "0"], ["--total-images", "1.5"], ["--learning-rate", "nan"]]
+    "arguments",
+    [
+        ["--batch", "0"],
+        ["--total-images", "1.5"],
+        ["--learning-rate", "nan"],
+        ["--px", "64x"],
+        ["--px", "0"],
+    ],
 )
 def test_a_number_out_of_range_is_refused(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
@@ -60,7 +67,7 @@ def test_a_number_out_of_range_is_refused(
     with pytest.raises(SystemExit):
         train_generator.main(["images", "out", *arguments])
     error = capsys.readouterr().err
-    assert f"argument {arguments[0]}: expected a " in error
+    assert f"argument {arguments[0]}: expected " in error
     assert f"got {arguments[1]!r}" in error
 
 
@@ -85,6 +92,16 @@ def test_a_line_has_images_speed_time_left_and_losses() -> None:
     assert line.startswith("training: 400 of 1,000 images (40.0%)  ")
     assert re.search(r"  [0-9.e+]+ images/s  [0-9:]+ left  generator 1\.5  r1 0\.5$", line)
     assert "generator" not in progress.line()
+
+
+def test_the_third_step_prints_the_expected_time() -> None:
+    """The first step is a warm-up; the speed of the next two gives the time of the rest."""
+    lines: list[str] = []
+    progress = TrainingProgress(1_000, 0, write=lines.append)
+    for images_seen in (100, 200, 300, 400):
+        progress.step(images_seen, {})
+    assert len(lines) == 1
+    assert re.match(r"expected time: about [0-9:]+ of training, at the .* images/s of 2 ", lines[0])
 
 
 def test_lines_are_printed_without_a_step() -> None:

@@ -137,6 +137,10 @@ def check_config(config: GeneratorConfig | DiscriminatorConfig) -> None:
     ]
     if isinstance(config, GeneratorConfig):
         sizes += [("z", config.z_dim, 1, MAX_LATENTS), ("w", config.w_dim, 1, MAX_LATENTS)]
+        if type(config.image_channels) is not int or config.image_channels not in (1, 3):
+            raise CheckpointRefused(
+                f"expected 1 or 3 image channels, got {repr(config.image_channels)[:30]}"
+            )
     else:
         sizes += [("minibatch std group", config.minibatch_std_group, 1, MAX_CHANNELS)]
         sizes += [("minibatch std channels", config.minibatch_std_channels, 0, config.channels[0])]

@@ -21,6 +21,17 @@ def test_images_and_taps_have_the_sizes_of_the_config(any_generator: Generator) 
     assert [tuple(tap.shape[2:]) for tap in synthesis.taps] == list(config.tap_px)
 
 
+def test_a_grey_generator_renders_equal_channels(any_generator: Generator) -> None:
+    """One channel is computed; the image has three equal ones, and gradients reach the codes."""
+    grey = Generator(replace(any_generator.config, image_channels=1))
+    ws = grey.map(torch.randn(2, 16)).detach().requires_grad_()
+    images = grey.synthesize(ws).images
+    assert images.shape == (2, 3, *grey.config.image_px)
+    assert torch.equal(images[:, :1].expand(-1, 3, -1, -1), images)
+    images.sum().backward()
+    assert ws.grad is not None
+
+
 def test_truncation_zero_gives_the_mean_code(generator: Generator) -> None:
     """With psi 0 every code is the mean, with psi 1 it is the mapped latent."""
     z = torch.randn(2, 16)

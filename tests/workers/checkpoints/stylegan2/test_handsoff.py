@@ -1,6 +1,7 @@
 """HandsOff's format in a folder, a zip or one file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -10,7 +11,7 @@ import torch
 
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
-from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.generator import Generator, build_generator
 from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused
 from workers.checkpoints.stylegan2.reading import read_checkpoint
 from workers.runtime.weights import write_network
@@ -47,6 +48,24 @@ def test_a_folder_is_read(folder: Path, generator: Generator) -> None:
     assert_same(checkpoint, generator)
     assert checkpoint.discriminator is not None
     assert checkpoint.missing == ()
+
+
+def test_a_grey_generator_is_read(tmp_path: Path) -> None:
+    """Its configuration says one image channel, and its images have three equal ones."""
+    config = replace(GENERATOR, image_channels=1)
+    write_network(tmp_path, "generator", Generator(config), config.to_dict())
+    weights = read_checkpoint(tmp_path).generator
+    assert GeneratorConfig.from_dict(weights.config) == config
+    images = build_generator(weights.config, weights.tensors)(torch.randn(2, 8))
+    assert torch.equal(images[:, :1].expand(-1, 3, -1, -1), images)
+
+
+def test_other_numbers_of_image_channels_are_refused(folder: Path) -> None:
+    """A generator has one channel or three."""
+    path = folder / "generator.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"image_channels": 2}))
+    with pytest.raises(CheckpointRefused, match="expected 1 or 3 image channels, got 2"):
+        read_checkpoint(folder)
 
 
 def test_a_missing_discriminator_is_reported(folder: Path) -> None:

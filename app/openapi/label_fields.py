@@ -90,7 +90,7 @@ LABEL_FIELDS: Table = {
     "num_files": Described("Number of files in the archive.", 257),
     # The forms
     "GeneratorForm.file": Described(
-        "The checkpoint: .pkl of StyleGAN2-ADA or of StyleGAN3's StyleGAN2 mode, .pt or .safetensors.",
+        "The checkpoint: .pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt, .safetensors, or a diffusers .zip.",
     ),
     "GeneratorForm.name": Described("A display name.", "faces 256"),
     "GeneratorCreate.name": Described("A display name.", "faces 256"),

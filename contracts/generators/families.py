@@ -43,7 +43,18 @@ class StyleGan2Facts(Model):
 
 STYLEGAN2 = GeneratorFamily("stylegan2", StyleGan2Facts)
 
-GENERATOR_FAMILIES: tuple[GeneratorFamily, ...] = (STYLEGAN2,)
+
+class DiffusionFacts(Model):
+    """The steps of the training's noise, those whose noise the features are read at, and the sampler's steps."""
+
+    num_train_timesteps: Count
+    noise_levels: tuple[int, ...]
+    sampling_steps: Count
+
+
+DIFFUSION = GeneratorFamily("diffusion", DiffusionFacts, has_inverters=False)
+
+GENERATOR_FAMILIES: tuple[GeneratorFamily, ...] = (STYLEGAN2, DIFFUSION)
 """The families of a service that was started without others."""
 
 

@@ -190,4 +190,4 @@ def test_a_service_without_the_family_refuses_its_generators(
     finally:
         service.app.state.services = services
     assert refused.status_code == 422
-    assert "Expected a generator of a known family (stylegan2)" in refused.text
+    assert "Expected a generator of a known family (stylegan2, diffusion)" in refused.text

@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 
 SUPPORTED = (
-    "Supported are StyleGAN2 generators: .pkl of stylegan2-ada-pytorch, stylegan3 (--cfg=stylegan2) or StyleGAN-Human,"
-    " .pt of rosinality, HandsOff's safetensors."
+    "Supported are StyleGAN2 (.pkl of stylegan2-ada-pytorch, stylegan3 --cfg=stylegan2, StyleGAN-Human;"
+    " .pt of rosinality; HandsOff's safetensors) and diffusers (.zip)."
 )
 
 MAX_MESSAGE = 300
@@ -37,7 +37,11 @@ class CheckpointRefused(ValueError):
         return f"This checkpoint was refused: {shortened(reason, room)}. {remedy}"
 
 
-class BadValues(CheckpointRefused):
+class Recognized(CheckpointRefused):
+    """The file is in a format of this family, but cannot be read. Other families are not tried."""
+
+
+class BadValues(Recognized):
     """A tensor has numbers that cannot be weights. The whole file is refused, also for its discriminator."""
 
 

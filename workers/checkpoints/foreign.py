@@ -36,7 +36,7 @@ TENSORS: Mapping[str, str] = {
     "g_synthesis.": "StyleGAN1, another network than StyleGAN2",
     "backbone.synthesis.": "EG3D, another network than StyleGAN2",
     "model.diffusion_model.": "a diffusion model",
-    "down_blocks.": "a diffusion model",
+    "down_blocks.": "the network of a diffusion model alone; upload the whole diffusers folder as a zip",
     "lora_": "a LoRA of a diffusion model",
 }
 

@@ -24,7 +24,7 @@ from models.generators.generator import Generator, Layout
 from models.inversion.inverter import Inverter
 from models.inversion.perceptual import PerceptualDistance
 from state.settings import Precision
-from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused
+from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, Recognized
 from workers.runtime.loading import NetworkLoader
 
 
@@ -150,13 +150,13 @@ def read_checkpoint(families: Sequence[Family], path: Path) -> tuple[Family, Che
 
     Raises:
         CheckpointRefused: no family accepts it. The message is the first family's, or that of a family that recognized
-            the file and found bad numbers in it.
+            the file and found a flaw in it.
     """
     refusals = []
     for family in families:
         try:
             return family, family.read_checkpoint(path)
-        except BadValues:
+        except Recognized:
             raise
         except CheckpointRefused as refusal:
             refusals.append(refusal)

@@ -62,7 +62,9 @@ def test_a_familys_facts_are_checked(facts: dict[str, int]) -> None:
 def test_an_unknown_family_is_refused_by_name() -> None:
     """Without the row of its family, the record can be read but its facts cannot."""
     drawing = stored_generator("strokes", num_strokes=3)
-    with pytest.raises(UnknownFamily, match=r"known family \(stylegan2\).*'faces'.*'strokes'"):
+    with pytest.raises(
+        UnknownFamily, match=r"known family \(stylegan2, diffusion\).*'faces'.*'strokes'"
+    ):
         facts_of(drawing, GENERATOR_FAMILIES)
     row = GeneratorFamily("strokes", Strokes)
     assert facts_of(drawing, (*GENERATOR_FAMILIES, row)) == Strokes(num_strokes=3)

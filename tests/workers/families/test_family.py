@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.gradients import GradientFamily
-from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused
+from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused, Recognized
 from workers.families.family import family_named, read_checkpoint, reference_of, resolve
 from workers.families.stylegan2 import StyleGan2
 
@@ -43,11 +43,12 @@ def test_the_first_familys_refusal_is_reported(file: Path) -> None:
         read_checkpoint((first, second), file)
 
 
-def test_bad_values_end_the_search(file: Path) -> None:
-    """A family that recognized the file reports its flaw; the next family does not read it."""
-    bad = Refusing(BadValues("holds nan"))
-    with pytest.raises(BadValues, match="holds nan"):
-        read_checkpoint((bad, GradientFamily()), file)
+@pytest.mark.parametrize("refusal", [BadValues("has a flaw"), Recognized("has a flaw")])
+def test_a_recognized_file_ends_the_search(file: Path, refusal: CheckpointRefused) -> None:
+    """Its family reports the flaw, also after another family refused the file; the next family does not read it."""
+    families = (StyleGan2(), Refusing(refusal), GradientFamily())
+    with pytest.raises(type(refusal), match="has a flaw"):
+        read_checkpoint(families, file)
 
 
 def test_another_process_finds_a_family_by_its_class() -> None:

@@ -27,10 +27,7 @@ def read(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
     Raises:
         CheckpointRefused: the header is too long or damaged, or a tensor has complex numbers.
     """
-    if _header_bytes(data) > MAX_HEADER_BYTES:
-        raise CheckpointRefused(
-            f"expected at most {MAX_HEADER_BYTES} bytes in its safetensors header, got {_header_bytes(data)}"
-        )
+    _check_header(data)
     try:
         tensors = safetensors.torch.load(data)
         header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + _header_bytes(data)])
@@ -46,12 +43,36 @@ def read(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
     return _strings(header.get("__metadata__")), tensors
 
 
+def shapes(data: bytes) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor from the header alone.
+
+    Raises:
+        CheckpointRefused: the header is too long or damaged.
+    """
+    _check_header(data)
+    try:
+        header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + _header_bytes(data)])
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        return {name: tuple(entry["shape"]) for name, entry in tensors.items()}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointRefused(
+            "its safetensors header is not readable", "Save the file again."
+        ) from error
+
+
 def as_stored(tensor: Tensor) -> StoredTensor:
     """Return a tensor in the form that the readers of other formats use: a window on its bytes, without a copy."""
     flat = tensor.contiguous()
     data = flat.view(-1).view(torch.uint8).numpy().data
     storage = Storage(tensor.dtype, tensor.numel(), data)
     return StoredTensor(storage, 0, tuple(tensor.shape), flat.stride())
+
+
+def _check_header(data: bytes) -> None:
+    if _header_bytes(data) > MAX_HEADER_BYTES:
+        raise CheckpointRefused(
+            f"expected at most {MAX_HEADER_BYTES} bytes in its safetensors header, got {_header_bytes(data)}"
+        )
 
 
 def _header_bytes(data: bytes) -> int:

@@ -65,7 +65,7 @@ class Generators(Jobs[Generator]):
         file = Path(path)
         if not file.is_file():
             raise InvalidInput(
-                f"There is no file '{file}'. Give a checkpoint (.pkl, .pt, .safetensors)."
+                f"There is no file '{file}'. Give a checkpoint (.pkl, .pt, .safetensors, .zip)."
             )
         announced = {"num_bytes": file.stat().st_size, "sha256": sha256_of(file)}
         upload = self._transport.call(CREATE_UPLOAD, json=announced)

@@ -1,0 +1,44 @@
+"""The networks of the diffusers library: UNet2DModel and DDIMScheduler, built from our configuration.
+
+This module alone names diffusers. It imports the library inside the functions: the import takes 2 s and 1,300 modules,
+which a worker needs only once it has a diffusion generator.
+"""
+
+from typing import Any
+
+import torch
+
+from models.generators.diffusion.config import DiffusionConfig
+
+
+def build_unet(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is not type checked
+    """Return the network on the meta device: parameters with shapes and without numbers.
+
+    Raises:
+        ValueError: the numbers do not fit each other (channels that the groups do not divide).
+    """
+    from diffusers.models.unets.unet_2d import UNet2DModel  # noqa: PLC0415 - see the docstring
+
+    with torch.device("meta"):
+        return UNet2DModel(**config.network_arguments())
+
+
+def build_scheduler(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is not type checked
+    """Return a DDIMScheduler whose timesteps are set."""
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler  # noqa: PLC0415 - see the docstring
+
+    clip = config.clip_sample_range
+    scheduler = DDIMScheduler(
+        num_train_timesteps=config.num_train_timesteps,
+        beta_start=config.beta_start,
+        beta_end=config.beta_end,
+        beta_schedule=config.beta_schedule,
+        prediction_type=config.prediction_type,
+        clip_sample=clip is not None,
+        clip_sample_range=1.0 if clip is None else clip,
+        # The first step starts from pure noise (Lin et al., arXiv 2305.08891), the last one ends at the clean image.
+        timestep_spacing="trailing",
+        set_alpha_to_one=True,
+    )
+    scheduler.set_timesteps(config.sampling_steps)
+    return scheduler

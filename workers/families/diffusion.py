@@ -1,0 +1,81 @@
+"""The diffusion family: diffusers pipelines in pixel space, codes that are images, no inversion."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from contracts.fits.options import InversionOptions
+from contracts.generators.families import DIFFUSION, DiffusionFacts
+from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.inverters import InverterOptions
+from models.generators.diffusion.config import DiffusionConfig
+from models.generators.diffusion.generator import DiffusionGenerator, build_generator
+from models.generators.diffusion.inverter import IdentityInverter
+from models.inversion.perceptual import PerceptualDistance
+from workers.checkpoints.checkpoint import Checkpoint
+from workers.checkpoints.diffusion.reading import read_checkpoint
+from workers.families.family import BuiltNetwork, Description, InverterTraining
+from workers.runtime.loading import NetworkLoader
+
+
+@final
+class Diffusion:
+    """Implements `workers/families/family.py`."""
+
+    contract = DIFFUSION
+
+    def read_checkpoint(self, path: Path) -> Checkpoint:
+        return read_checkpoint(path)
+
+    def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
+        weights = checkpoint.generator
+        generator = build_generator(weights.config, weights.tensors)
+        yield BuiltNetwork("generator", generator, weights.config)
+
+    def describe(self, config: Mapping[str, Any]) -> Description:
+        read = DiffusionConfig.from_dict(dict(config))
+        facts = DiffusionFacts(
+            num_train_timesteps=read.num_train_timesteps,
+            noise_levels=read.noise_levels,
+            sampling_steps=read.sampling_steps,
+        )
+        return Description(f"{DIFFUSION.name}-unet2d", read.layout, facts)
+
+    def build_generator(
+        self,
+        config: dict[str, Any],
+        tensors: dict[str, Tensor],
+        precision: torch.dtype = torch.float32,  # always computes in float32
+    ) -> DiffusionGenerator:
+        return build_generator(config, tensors)
+
+    def open_distance(
+        self, loader: NetworkLoader, generator: StoredGenerator
+    ) -> PerceptualDistance | None:
+        return None
+
+    def open_inverter(
+        self,
+        loader: NetworkLoader,
+        generator: StoredGenerator,
+        options: InversionOptions,
+        *,
+        encoder: Weights | None,
+        distance: PerceptualDistance | None,
+    ) -> IdentityInverter:
+        return IdentityInverter(loader.load(generator.weights, self.build_generator))
+
+    def train_inverter(
+        self,
+        loader: NetworkLoader,
+        generator: StoredGenerator,
+        options: InverterOptions,
+        *,
+        seed: int,
+        state: bytes | None,
+        on_step: Callable[[InverterTraining], None],
+    ) -> BuiltNetwork:
+        raise NotImplementedError("a diffusion generator needs no inverter: its codes are images")

@@ -193,7 +193,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
         choices=("nonsaturating", "r3gan"),
         default="nonsaturating",
         help="nonsaturating is StyleGAN2's loss with R1. r3gan compares pairs of a real and a generated image, with R1"
-        " and R2 (arXiv 2501.05441); steps are about 10%% slower. Try it when nonsaturating diverges. Fixed once OUT has a"
+        " and R2 (arXiv 2501.05441); it is about 10%% slower. Try it when nonsaturating diverges. Fixed once OUT has a"
         " checkpoint (choice, default nonsaturating)",
     )
     add_number(

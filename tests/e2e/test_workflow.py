@@ -121,7 +121,7 @@ def uploaded_generator(client: PlainClient) -> str:
 def test_an_uploaded_checkpoint_is_fitted(
     client: PlainClient, uploaded_generator: str, labelset: str
 ) -> None:
-    """With a trained inverter and a short fit, it renders samples of its own size."""
+    """With a trained inverter and a short fit, it renders samples of the generator's size."""
     trained = client.start_inverter(uploaded_generator, options={"num_images": 32})
     inverter = client.succeed(f"/v1/inverters/{trained}")
     options = {"inversion": {"steps": 5}, "ensemble": {"steps": 20}}

@@ -2,35 +2,17 @@
 
 import hashlib
 import io
-from types import TracebackType
-from typing import Self
 
-from handsoff_shards.members import Files
 from handsoff_shards.writing import ShardWriter
 from state.sending import Target
 
 
-class TarWriter:
-    """Writes samples in the order of `add`. The tar is complete when the `with` block ends without an error."""
+class TarWriter(ShardWriter):
+    """A `ShardWriter` that also hashes and counts the bytes of the tar."""
 
     def __init__(self, target: Target) -> None:
         self._target = _Hashed(target)
-        self._shard = ShardWriter(self._target)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._shard.__exit__(kind, error, trace)
-
-    def add(self, index: int, files: Files) -> None:
-        """Append the files of the sample `index`, by extension."""
-        self._shard.add(index, files)
+        super().__init__(self._target)
 
     @property
     def sha256(self) -> str:

@@ -25,7 +25,7 @@ def document() -> Json:
 
 
 def properties(document: Json) -> list[tuple[str, str, Json]]:
-    """Each field of each schema: the schema's name, the field's, and what is said of it."""
+    """Each field of each schema: the names of schema and field, and the description."""
     return [
         (owner, field, own)
         for owner, schema in document["components"]["schemas"].items()
@@ -47,7 +47,7 @@ def test_the_document_that_is_checked_in_is_the_present_one() -> None:
 
 
 def test_every_field_is_described(document: Json) -> None:
-    """Each has a sentence, and an example unless it holds a schema with examples of its own."""
+    """Each has a sentence, and an example unless it contains a schema that has examples."""
     bare = [
         f"{owner}.{field}"
         for owner, field, own in properties(document)
@@ -157,7 +157,7 @@ def test_an_operation_names_every_status_and_header(document: Json, name: str) -
 
 
 def test_every_pattern_has_words(document: Json) -> None:
-    """A value that does not match is refused by what was expected, not by a regular expression."""
+    """The message for a value that does not match names the expected form, not a regular expression."""
     patterns = {
         one.encode().decode("unicode_escape") for one in re.findall(r'"pattern": "(.*)"', text())
     }

@@ -39,9 +39,11 @@ def test_an_unknown_generator_lists_the_available_ones(service: Service) -> None
         find("x")
 
 
-@pytest.mark.parametrize(("status", "todo"), [("queued", "handsoff wait g"), ("failed", "again")])
-def test_a_generator_that_is_not_ready_is_refused(service: Service, status: str, todo: str) -> None:
+@pytest.mark.parametrize(("status", "advice"), [("queued", "handsoff wait g"), ("failed", "again")])
+def test_a_generator_that_is_not_ready_is_refused(
+    service: Service, status: str, advice: str
+) -> None:
     """The message says what to do."""
     service.answers = [generators({"id": "g", "name": "g", "status": status})]
-    with pytest.raises(InvalidInput, match=f"is {status}, not ready for a fit.*{todo}"):
+    with pytest.raises(InvalidInput, match=f"is {status}, not ready for a fit.*{advice}"):
         service.client().generators.find_ready("g")

@@ -47,13 +47,13 @@ class Generators(Jobs[Generator]):
         if generator.status == "succeeded":
             return generator
         why = f" ({generator.error.detail})" if generator.error else ""
-        todo = (
+        advice = (
             "Upload the checkpoint again, or use another generator."
             if generator.has_ended
             else f"Wait for its import: `handsoff wait {generator.id}`."
         )
         raise InvalidInput(
-            f"Generator '{name_or_id}' is {generator.status}, not ready for a fit{why}. {todo}"
+            f"Generator '{name_or_id}' is {generator.status}, not ready for a fit{why}. {advice}"
         )
 
     def upload(self, path: Path | str, *, name: str, license: str = "") -> Generator:  # noqa: A002 - as Hugging Face and COCO spell it

@@ -14,11 +14,12 @@ from contracts.generators.families import GeneratorFamily
 from contracts.generators.generator import StoredGenerator
 from models.arrays import Classes, Codes, Images
 from models.generators.generator import Layout, Synthesis
+from models.generators.training import BuiltNetwork
 from models.inversion.inverter import Inversion
 from models.inversion.psnr import psnr_db
 from models.sampling import Draws
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights
-from workers.families.family import BuiltNetwork, Description
+from workers.families.family import Description
 from workers.runtime.loading import NetworkLoader
 
 

@@ -14,10 +14,11 @@ from contracts.generators.inverters import InverterOptions
 from models.generators.diffusion.config import DiffusionConfig
 from models.generators.diffusion.generator import DiffusionGenerator, build_generator
 from models.generators.diffusion.inverter import IdentityInverter
+from models.generators.training import BuiltNetwork
 from models.inversion.perceptual import PerceptualDistance
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.diffusion.reading import read_checkpoint
-from workers.families.family import BuiltNetwork, Description, InverterTraining
+from workers.families.family import Description, InverterTraining
 from workers.runtime.loading import NetworkLoader
 
 

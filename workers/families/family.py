@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from contracts.base import Model
 from contracts.errors.jobs import InputMissing
@@ -21,6 +21,7 @@ from contracts.generators.families import GeneratorFamily, UnknownFamily, family
 from contracts.generators.generator import StoredGenerator, Weights
 from contracts.generators.inverters import InverterOptions
 from models.generators.generator import Generator, Layout
+from models.generators.training import BuiltNetwork
 from models.inversion.inverter import Inverter
 from models.inversion.perceptual import PerceptualDistance
 from state.settings import Precision
@@ -35,15 +36,6 @@ class Description:
     architecture: str
     layout: Layout
     facts: Model
-
-
-@dataclass(frozen=True)
-class BuiltNetwork:
-    """A network and the JSON that rebuilds it. `name` is its file's stem: generator, discriminator or inverter."""
-
-    name: str
-    network: nn.Module
-    config: Mapping[str, Any]
 
 
 class InverterTraining(Protocol):

@@ -21,10 +21,11 @@ from models.generators.stylegan2.inversion.encoder_training import EncoderTraini
 from models.generators.stylegan2.inversion.invert import Tools
 from models.generators.stylegan2.inversion.inverter import StyleGan2Inverter
 from models.generators.stylegan2.inversion.training import train_encoder
+from models.generators.training import BuiltNetwork
 from models.inversion.perceptual import PerceptualDistance
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.stylegan2.reading import read_checkpoint
-from workers.families.family import BuiltNetwork, Description, InverterTraining
+from workers.families.family import Description, InverterTraining
 from workers.runtime.loading import NetworkLoader
 
 MICRO_BATCH = 16

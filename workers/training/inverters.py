@@ -13,9 +13,10 @@ from contracts.errors.jobs import JobFailed, OutOfMemory
 from contracts.generators.generator import StoredGenerator, StoredInverter
 from contracts.generators.inverters import InverterManifest, InverterMetrics, InverterRequest
 from contracts.jobs import JobRef, JobStatus
+from models.generators.training import BuiltNetwork
 from models.serialization import pack_network
 from state import keys, records
-from workers.families.family import BuiltNetwork, InverterTraining, find_family
+from workers.families.family import InverterTraining, find_family
 from workers.runtime import jobs
 from workers.runtime.artefacts import read_generator, write_weights
 from workers.runtime.jobs import Run

@@ -36,7 +36,7 @@ class GeneratorTraining(Protocol):
         """Train on one batch, which is on any device. Random numbers come from torch's global generators."""
 
     def samples(self, count: int, seed: int) -> Iterator[Images]:
-        """Yield `count` samples of the averaged generator in parts, on its device. A seed gives the same latents always."""
+        """Yield `count` samples of the averaged generator in parts, on its device. A seed fixes the latents."""
 
     def networks(self) -> tuple[BuiltNetwork, ...]:
         """Return the networks to keep: `generator`, the averaged one, and what its family needs beside it."""

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import IO
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
+from app.generators.training import check_training
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
@@ -50,10 +51,13 @@ class CheckpointFile:
 def create(
     services: Services, tenant: str, body: GeneratorCreate | CheckpointFile, key: str | None
 ) -> Created[JobState]:
-    """Queue the import of a checkpoint, or return the generator of the Idempotency-Key.
+    """Queue an import or a training, or return the generator of the Idempotency-Key.
 
     Raises `InvalidRequest`, `TooLarge`, `UploadIncomplete` or `UploadUsed`.
     """
+    options = body.form.training if isinstance(body, CheckpointFile) else body.training
+    if options is not None:
+        check_training(services, options)
     if isinstance(body, CheckpointFile):
         return _create_from_file(services, tenant, body, key)
     idempotency = idempotency_of(key, "generators", body.model_dump(mode="json"))
@@ -142,7 +146,7 @@ def _submit(
     source: str,
     upload: Callable[[], str],
 ) -> Created[JobState]:
-    """Claim the upload whose id `upload` returns, and queue its import."""
+    """Claim the upload whose id `upload` returns, and queue its import or training."""
 
     def resolve(ref: JobRef) -> GeneratorRequest:
         return GeneratorRequest(
@@ -154,6 +158,7 @@ def _submit(
             license=form.license,
             source=source,
             original=_claim(services, ref, upload()),
+            training=form.training,
         )
 
     return jobs.create(

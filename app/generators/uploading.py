@@ -23,12 +23,15 @@ M = TypeVar("M", bound=Model)
 
 Body = GeneratorCreate | CheckpointFile
 
-_FORM = GeneratorForm.model_json_schema()
+_REF = "#/components/schemas/{model}"
+_CREATE = GeneratorCreate.model_json_schema(ref_template=_REF)
+_FORM = GeneratorForm.model_json_schema(ref_template=_REF)
 
 BODY_SCHEMAS: dict[str, Any] = {
-    "GeneratorCreate": GeneratorCreate.model_json_schema(),
+    **_CREATE.pop("$defs"),
+    "GeneratorCreate": _CREATE,
     "GeneratorForm": {
-        **_FORM,
+        **{name: value for name, value in _FORM.items() if name != "$defs"},
         "required": ["file", *_FORM["required"]],
         "properties": {"file": {"type": "string", "format": "binary"}, **_FORM["properties"]},
     },
@@ -74,8 +77,20 @@ def _as_checkpoint(form: FormData) -> CheckpointFile:
     if repeated:
         detail = f"Expected one '{printable(repeated[0][:40])}', got several. Send it once."
         raise InvalidRequest.at(f"/{printable(repeated[0][:40])}", detail)
-    validated = _validate(GeneratorForm, fields)
+    validated = _validate(GeneratorForm, _parse_training(fields))
     return CheckpointFile(form=validated, name=file.filename or "", content=file.file)
+
+
+def _parse_training(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a form, the JSON of `training` parsed."""
+    text = fields.get("training")
+    if not isinstance(text, str):
+        return fields
+    try:
+        return {**fields, "training": read_json(text.encode())}
+    except InvalidRequest as error:
+        detail = f"Expected JSON with the options of a training, got other text. {error.detail}"
+        raise InvalidRequest.at("/training", detail) from None
 
 
 BodyDep = Annotated[Body, Depends(_body)]

@@ -90,7 +90,8 @@ LABEL_FIELDS: Table = {
     "num_files": Described("Number of files in the archive.", 257),
     # The forms
     "GeneratorForm.file": Described(
-        "The checkpoint: .pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt, .safetensors, or a diffusers .zip.",
+        "The checkpoint (.pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt, .safetensors, a diffusers .zip), or"
+        " with `training` an archive of images (.zip, .tar).",
     ),
     "GeneratorForm.name": Described("A display name.", "faces 256"),
     "GeneratorCreate.name": Described("A display name.", "faces 256"),

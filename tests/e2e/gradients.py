@@ -19,7 +19,7 @@ from models.inversion.inverter import Inversion
 from models.inversion.psnr import psnr_db
 from models.sampling import Draws
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights
-from workers.families.family import Description
+from workers.families.family import Description, StartedTraining
 from workers.runtime.loading import NetworkLoader
 
 
@@ -128,4 +128,10 @@ class GradientFamily:
         return LeastSquares(loader.load(generator.weights, self.build_generator))
 
     def train_inverter(self, *_: object, **__: object) -> BuiltNetwork:
+        raise NotImplementedError
+
+    def size_factor(self, longer_px: int) -> int:
+        raise NotImplementedError
+
+    def start_training(self, *_: object) -> StartedTraining:
         raise NotImplementedError

@@ -22,7 +22,7 @@ from workers.checkpoints.checkpoint import Checkpoint, NetworkWeights
 from workers.checkpoints.stylegan2.describing import description
 from workers.checkpoints.stylegan2.latents import IMAGES, read_codes, render
 from workers.families.table import FAMILIES
-from workers.importing.converting_process import Limits, convert_file
+from workers.importing.converting_process import convert_file, limits_for
 from workers.runtime.weights import read_network
 
 ENDINGS = ("safetensors", "json")
@@ -70,7 +70,7 @@ def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Pa
 
 def _read(path: Path, folder: Path) -> Checkpoint:
     """Convert the checkpoint in the child process, and return it in HandsOff's format."""
-    limits = Limits.for_file(Settings(), _size_of(path))
+    limits = limits_for(Settings(), _size_of(path))
     converted = convert_file(path, folder, limits, FAMILIES[:1])
     return Checkpoint(
         format=converted.format,

@@ -11,6 +11,7 @@ from contracts.fits.options import InversionOptions
 from contracts.generators.families import DIFFUSION, DiffusionFacts
 from contracts.generators.generator import StoredGenerator, Weights
 from contracts.generators.inverters import InverterOptions
+from contracts.generators.training import TrainingOptions
 from models.generators.diffusion.config import DiffusionConfig
 from models.generators.diffusion.generator import DiffusionGenerator, build_generator
 from models.generators.diffusion.inverter import IdentityInverter
@@ -18,7 +19,12 @@ from models.generators.training import BuiltNetwork
 from models.inversion.perceptual import PerceptualDistance
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.diffusion.reading import read_checkpoint
-from workers.families.family import Description, InverterTraining
+from workers.families.family import (
+    Description,
+    InverterTraining,
+    StartedTraining,
+    TrainingImages,
+)
 from workers.runtime.loading import NetworkLoader
 
 
@@ -68,6 +74,14 @@ class Diffusion:
         distance: PerceptualDistance | None,
     ) -> IdentityInverter:
         return IdentityInverter(loader.load(generator.weights, self.build_generator))
+
+    def size_factor(self, longer_px: int) -> int:
+        raise NotImplementedError
+
+    def start_training(
+        self, options: TrainingOptions, images: TrainingImages, device: torch.device
+    ) -> StartedTraining:
+        raise NotImplementedError
 
     def train_inverter(
         self,

@@ -20,8 +20,9 @@ from contracts.fits.options import InversionOptions
 from contracts.generators.families import GeneratorFamily, UnknownFamily, family_of
 from contracts.generators.generator import StoredGenerator, Weights
 from contracts.generators.inverters import InverterOptions
+from contracts.generators.training import TrainingOptions
 from models.generators.generator import Generator, Layout
-from models.generators.training import BuiltNetwork
+from models.generators.training import BuiltNetwork, GeneratorTraining
 from models.inversion.inverter import Inverter
 from models.inversion.perceptual import PerceptualDistance
 from state.settings import Precision
@@ -36,6 +37,23 @@ class Description:
     architecture: str
     layout: Layout
     facts: Model
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """The facts about the images of a generator's training that decide its networks. `image_px` is (height, width)."""
+
+    count: int
+    image_px: tuple[int, int]
+    is_grey: bool
+
+
+@dataclass(frozen=True)
+class StartedTraining:
+    """A training before its first step, and the images of each step."""
+
+    training: GeneratorTraining
+    batch: int
 
 
 class InverterTraining(Protocol):
@@ -93,6 +111,17 @@ class Family(Protocol):
         distance: PerceptualDistance | None,
     ) -> Inverter:
         """Return the inverter of images with the options that a fit pins."""
+
+    def size_factor(self, longer_px: int) -> int:
+        """Return the number that divides both sides of a trained generator's images with this longer side."""
+
+    def start_training(
+        self, options: TrainingOptions, images: TrainingImages, device: torch.device
+    ) -> StartedTraining:
+        """Build new networks for images of this size, with weights from torch's global generator.
+
+        Never called if the family is not trainable.
+        """
 
     def train_inverter(
         self,

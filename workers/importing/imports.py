@@ -41,7 +41,7 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
     jobs.perform(machine, ref, attempt, _import)
     request = records.read_request(machine.store, ref, GeneratorRequest)
     if records.has_ended(machine.store, ref) and request is not None:
-        _discard(machine, request)
+        discard_original(machine, request)
 
 
 def _import(run: Run) -> GeneratorManifest:
@@ -96,7 +96,8 @@ def _store_sample(run: Run, data: bytes, suffix: keys.SampleSuffix, media_type: 
     return write_artefact(run.machine.store, key, data, media_type)
 
 
-def _discard(machine: Machine, request: GeneratorRequest) -> None:
+def discard_original(machine: Machine, request: GeneratorRequest) -> None:
+    """Delete the upload of an import or a training that has ended."""
     if request.original is not None:
         delete_upload(
             machine.store, request.tenant, keys.parse_upload_content(request.original.key)

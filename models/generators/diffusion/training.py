@@ -9,6 +9,7 @@ distributed as the schedule's timesteps. Under the cosine schedule log sigma has
 """
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
@@ -184,7 +185,8 @@ class DiffusionTraining:
         """Return the rate of the next step: linear warm-up, then constant, then as 1 / sqrt(images)."""
         options, kimg = self.options, self.images_seen / 1000.0
         warm = min(1.0, (kimg + 1e-3) / options.warm_up_kimg) if options.warm_up_kimg else 1.0
-        return options.learning_rate * warm / max(kimg / options.decay_after_kimg, 1.0) ** 0.5
+        decay = max(kimg / options.decay_after_kimg, 1.0)
+        return options.learning_rate * warm / math.sqrt(decay)
 
     def _is_autocast(self) -> bool:
         return self.options.bfloat16 and self.device.type == "cuda"

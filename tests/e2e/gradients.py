@@ -70,6 +70,8 @@ class Gradients(nn.Module):
 class LeastSquares:
     """The colors whose gradient is nearest, in closed form."""
 
+    is_exact = False  # an image may have more colors than a gradient
+
     def __init__(self, generator: Gradients) -> None:
         self.generator = generator
         self.image_bytes = generator.layout.synthesis_bytes

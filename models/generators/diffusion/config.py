@@ -63,6 +63,8 @@ class DiffusionConfig(JsonConfig):
     resnet_time_scale_shift: str = "default"
     add_attention: bool = True
     num_classes: int = 0  # 0 = unconditional
+    # 1: the network has one channel, and images are grey. Codes keep three equal channels.
+    image_channels: int = 3
     # The noise schedule of the training.
     num_train_timesteps: int = 1000
     beta_start: float = 0.0001
@@ -96,8 +98,8 @@ class DiffusionConfig(JsonConfig):
         return {
             **{name: getattr(self, name) for name in NETWORK_FIELDS},
             "sample_size": self.image_px,
-            "in_channels": 3,
-            "out_channels": 3,
+            "in_channels": self.image_channels,
+            "out_channels": self.image_channels,
             "num_class_embeds": self.num_classes or None,
         }
 

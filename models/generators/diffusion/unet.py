@@ -23,6 +23,23 @@ def build_unet(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is
         return UNet2DModel(**config.network_arguments())
 
 
+def start_unet(config: DiffusionConfig, device: torch.device) -> Any:  # noqa: ANN401 - as above
+    """Return a new network for training. Its numbers come from torch's global generator of the CPU.
+
+    The last convolutions of all residual blocks and of the network are zero, as in guided diffusion (Dhariwal and
+    Nichol, arXiv 2105.05233): a new network predicts 0, and its blocks are the identity.
+    """
+    from diffusers.models.resnet import ResnetBlock2D  # noqa: PLC0415 - see the docstring
+    from diffusers.models.unets.unet_2d import UNet2DModel  # noqa: PLC0415
+
+    unet = UNet2DModel(**config.network_arguments())
+    blocks = [module for module in unet.modules() if isinstance(module, ResnetBlock2D)]
+    for convolution in (unet.conv_out, *(block.conv2 for block in blocks)):
+        torch.nn.init.zeros_(convolution.weight)
+        torch.nn.init.zeros_(convolution.bias)
+    return unet.to(device)
+
+
 def build_scheduler(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is not type checked
     """Return a DDIMScheduler whose timesteps are set."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler  # noqa: PLC0415 - see the docstring

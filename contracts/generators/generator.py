@@ -11,6 +11,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 
 from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
+from contracts.generators.import_options import ImportOptions
 from contracts.ids import GeneratorId, TenantId
 from contracts.jobs import JobManifest, Request
 
@@ -97,6 +98,7 @@ class GeneratorRequest(Request):
     license: License
     source: str
     original: Artefact | None
+    import_options: ImportOptions | None = None
 
 
 class GeneratorMetrics(Model):

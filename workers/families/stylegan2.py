@@ -10,6 +10,7 @@ from torch import Tensor
 from contracts.fits.options import InversionOptions
 from contracts.generators.families import STYLEGAN2, StyleGan2Facts
 from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.import_options import ImportOptions
 from contracts.generators.inverters import InverterOptions
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator, build_discriminator
@@ -37,7 +38,7 @@ class StyleGan2:
 
     contract = STYLEGAN2
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
         return read_checkpoint(path)
 
     def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:

@@ -19,6 +19,7 @@ import structlog
 from contracts.base import Model
 from contracts.errors.jobs import InvalidCheckpoint
 from contracts.errors.tree import Unavailable
+from contracts.generators.import_options import NO_OPTIONS, ImportOptions
 from state.settings import MiB, Settings
 from workers.families.family import Family, reference_of
 
@@ -78,6 +79,8 @@ def convert_file(
     limits: Limits,
     families: Sequence[Family],
     on_wait: Callable[[], object] = lambda: None,
+    *,
+    options: ImportOptions = NO_OPTIONS,
 ) -> Converted:
     """Convert the checkpoint at `path` into `generator` (safetensors + JSON) and, if it has one, `discriminator`.
 
@@ -90,7 +93,7 @@ def convert_file(
     """
     with (folder / OUTPUT).open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - our module, no shell
-            command(path, folder, limits, families),
+            command(path, folder, limits, families, options),
             env=environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -104,7 +107,13 @@ def convert_file(
     return _result(folder, status, limits)
 
 
-def command(path: Path, folder: Path, limits: Limits, families: Sequence[Family]) -> list[str]:
+def command(
+    path: Path,
+    folder: Path,
+    limits: Limits,
+    families: Sequence[Family],
+    options: ImportOptions = NO_OPTIONS,
+) -> list[str]:
     """Return the child's command line."""
     numbers = map(str, (limits.memory_bytes, limits.cpu_seconds))
     paths = map(str, (path.absolute(), folder.absolute()))
@@ -115,6 +124,7 @@ def command(path: Path, folder: Path, limits: Limits, families: Sequence[Family]
         "workers.importing.converting_child",
         *paths,
         *numbers,
+        options.model_dump_json(exclude_none=True),
         *references,
     ]
 

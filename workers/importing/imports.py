@@ -16,6 +16,7 @@ from contracts.generators.generator import (
     StoredGenerator,
     Weights,
 )
+from contracts.generators.import_options import NO_OPTIONS
 from contracts.jobs import JobRef, JobStatus
 from models.serialization import pack
 from state import keys, records
@@ -50,7 +51,7 @@ def _import(run: Run) -> GeneratorManifest:
         raise InputMissing(f"The request of '{run.ref}' names no upload. Send a new request.")
     with spool_folder() as folder:
         fetch(run, request.original, folder / CHECKPOINT)
-        converted = convert(run, folder)
+        converted = convert(run, folder, request.import_options or NO_OPTIONS)
         family = family_named(run.machine.families, converted.family)
         config, tensors = read_network(folder, "generator")
         generator = family.build_generator(config, tensors).to(run.machine.device)

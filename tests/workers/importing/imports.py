@@ -3,6 +3,7 @@
 from contracts.base import now
 from contracts.digests import sha256_of
 from contracts.generators.generator import GeneratorRequest
+from contracts.generators.import_options import ImportOptions
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.uploads import UploadClaim, UploadManifest
 from state import keys, records
@@ -10,7 +11,13 @@ from state.uploads import uploaded_bytes
 from workers.runtime.machine import Machine
 
 
-def request_import(machine: Machine, data: bytes, **announced: object) -> GeneratorRequest:
+def request_import(
+    machine: Machine,
+    data: bytes,
+    *,
+    import_options: ImportOptions | None = None,
+    **announced: object,
+) -> GeneratorRequest:
     """Store `data` as an upload and the request that imports it. `announced` replaces fields of the upload."""
     upload = UploadManifest.model_validate(
         {
@@ -30,6 +37,7 @@ def request_import(machine: Machine, data: bytes, **announced: object) -> Genera
         license="CC0",
         source="uploaded as faces.pkl",
         original=uploaded_bytes(upload),
+        import_options=import_options,
     )
     records.write(machine.store, keys.manifest(DEFAULT_TENANT, "uploads", upload.id), upload)
     claim = UploadClaim(job=request.id)

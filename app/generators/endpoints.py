@@ -31,7 +31,7 @@ async def create_generator(
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> GeneratorView:
-    """Import a StyleGAN2 checkpoint or a diffusers pipeline, which is in the form, or in an upload that is complete."""
+    """Import a StyleGAN2, a diffusers pipeline or a guided-diffusion network, in the form or in a complete upload."""
     generator = await run_in_threadpool(
         service.create, exchange.services, exchange.tenant, body, idempotency_key
     )

@@ -18,6 +18,7 @@ from contracts.generators.generator import (
     StoredInverter,
     Tap,
 )
+from contracts.generators.import_options import ImportOptions
 from contracts.ids import GeneratorId, UploadId
 from contracts.jobs import JobEnvelope
 
@@ -37,6 +38,7 @@ class GeneratorForm(Model):
 
     name: Name
     license: License = ""
+    import_options: ImportOptions | None = None
 
 
 class GeneratorCreate(GeneratorForm):

@@ -56,7 +56,7 @@ def create(
     """
     if isinstance(body, CheckpointFile):
         return _create_from_file(services, tenant, body, key)
-    idempotency = idempotency_of(key, "generators", body.model_dump(mode="json"))
+    idempotency = idempotency_of(key, "generators", body.model_dump(mode="json", exclude_none=True))
     source = f"uploaded as {body.upload}"
     return _submit(services, tenant, body, idempotency, source=source, upload=lambda: body.upload)
 
@@ -122,7 +122,7 @@ def _create_from_file(
     services: Services, tenant: str, file: CheckpointFile, key: str | None
 ) -> Created[JobState]:
     announced = _measure(file.content, services.settings.max_checkpoint_bytes)
-    form = [file.form.model_dump(mode="json"), announced.sha256]
+    form = [file.form.model_dump(mode="json", exclude_none=True), announced.sha256]
     return _submit(
         services,
         tenant,
@@ -154,6 +154,7 @@ def _submit(
             license=form.license,
             source=source,
             original=_claim(services, ref, upload()),
+            import_options=form.import_options,
         )
 
     return jobs.create(

@@ -69,6 +69,7 @@ class Checkpoint:
     format: str
     generator: NetworkWeights
     discriminator: NetworkWeights | None = None
+    inverter: NetworkWeights | None = None
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     takes_options: bool = False

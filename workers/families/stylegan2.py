@@ -49,6 +49,11 @@ class StyleGan2:
             weights = checkpoint.discriminator
             discriminator = build_discriminator(weights.config, weights.tensors)
             yield BuiltNetwork("discriminator", discriminator, weights.config)
+        if checkpoint.inverter is not None:
+            weights = checkpoint.inverter
+            yield BuiltNetwork(
+                "inverter", build_encoder(weights.config, weights.tensors), weights.config
+            )
 
     def describe(self, config: Mapping[str, Any]) -> Description:
         read = GeneratorConfig.from_dict(dict(config))

@@ -88,6 +88,7 @@ def _convert(
         missing=checkpoint.missing,
         warnings=checkpoint.warnings,
         has_discriminator=checkpoint.discriminator is not None,
+        has_inverter=checkpoint.inverter is not None,
     )
 
 

@@ -71,6 +71,7 @@ class Converted(Model):
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     has_discriminator: bool = False
+    has_inverter: bool = False
 
 
 def convert_file(
@@ -82,7 +83,7 @@ def convert_file(
     *,
     options: ImportOptions = NO_OPTIONS,
 ) -> Converted:
-    """Convert the checkpoint at `path` into `generator` (safetensors + JSON) and, if it has one, `discriminator`.
+    """Convert the checkpoint at `path` into `generator` (safetensors + JSON), and its `discriminator` and `inverter`.
 
     The results are in `folder`. The first of `families` that accepts the file reads it. `on_wait` is called about once
     a second; if it raises, the child is ended.

@@ -28,7 +28,7 @@ from workers.importing.describing import describe
 from workers.importing.generator_samples import draw_samples
 from workers.importing.uploads import fetch
 from workers.runtime import jobs
-from workers.runtime.artefacts import write_artefact, write_weights
+from workers.runtime.artefacts import store_inverter, write_artefact, write_weights
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
 from workers.runtime.weights import read_network
@@ -56,6 +56,7 @@ def _import(run: Run) -> GeneratorManifest:
         config, tensors = read_network(folder, "generator")
         generator = family.build_generator(config, tensors).to(run.machine.device)
         samples = draw_samples(run, generator)
+        inverter = _read_pair(folder, "inverter") if converted.has_inverter else None
         weights = _store_network(run, "generator", folder)
         discriminator = (
             _store_network(run, "discriminator", folder) if converted.has_discriminator else None
@@ -72,6 +73,8 @@ def _import(run: Run) -> GeneratorManifest:
         statistics=_store_sample(run, pack(samples.statistics), "safetensors", BINARY),
         **describe(family, config),
     )
+    if inverter is not None:
+        store_inverter(run.machine.store, stored, *inverter)
     return GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
@@ -86,10 +89,14 @@ def _import(run: Run) -> GeneratorManifest:
 def _store_network(run: Run, name: str, folder: Path) -> Weights:
     return write_weights(
         run.machine.store,
-        (folder / f"{name}.safetensors").read_bytes(),
-        (folder / f"{name}.json").read_bytes(),
+        *_read_pair(folder, name),
         lambda sha256, suffix: keys.weights(run.ref.tenant, run.ref.id, sha256, suffix),
     )
+
+
+def _read_pair(folder: Path, name: str) -> tuple[bytes, bytes]:
+    """Return the tensors and the configuration of a network."""
+    return (folder / f"{name}.safetensors").read_bytes(), (folder / f"{name}.json").read_bytes()
 
 
 def _store_sample(run: Run, data: bytes, suffix: keys.SampleSuffix, media_type: str) -> Artefact:

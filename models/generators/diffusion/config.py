@@ -3,6 +3,7 @@
 The fields of the network and of the noise schedule have the names of diffusers' UNet2DModel and DDIMScheduler.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,9 @@ NETWORK_FIELDS = (
     "add_attention",
 )
 """The fields that UNet2DModel receives under the same name."""
+
+NEWER_FIELDS: Mapping[str, Any] = {"attention_heads": None, "timestep_scale": 1.0}
+"""Fields that configurations may lack, and their defaults. Only networks of guided-diffusion have other values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +80,14 @@ class DiffusionConfig(JsonConfig):
     # HandsOff's own: the steps of the sampler, and the training steps whose noise the features are read at.
     sampling_steps: int = MAX_SAMPLING_STEPS
     noise_levels: tuple[int, ...] = PUBLISHED_NOISE_LEVELS
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON without the defaults of `NEWER_FIELDS`, which version 0.1.0 does not accept."""
+        values = super().to_dict()
+        newer = {name: values.pop(name) for name in NEWER_FIELDS}
+        return values | {
+            name: value for name, value in newer.items() if value != NEWER_FIELDS[name]
+        }
 
     @property
     def layout(self) -> Layout:

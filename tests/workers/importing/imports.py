@@ -1,4 +1,7 @@
-"""The request of an import, and the upload that it claims, as the app writes them."""
+"""The request of an import, and the upload that it claims, as the app writes them; an inverter beside a generator."""
+
+from pathlib import Path
+from typing import Any
 
 from contracts.base import now
 from contracts.digests import sha256_of
@@ -6,9 +9,20 @@ from contracts.generators.generator import GeneratorRequest
 from contracts.generators.import_options import ImportOptions
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.uploads import UploadClaim, UploadManifest
+from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
 from state import keys, records
 from state.uploads import uploaded_bytes
+from tests.workers.scene import CONFIG
 from workers.runtime.machine import Machine
+from workers.runtime.weights import write_network
+
+
+def add_inverter(folder: Path, *, half: bool = False, **changes: Any) -> None:
+    """Write an inverter into the generator's folder, as `train_inverter` does."""
+    sizes = {"channels": CONFIG.channels, "num_ws": CONFIG.num_ws, "w_dim": CONFIG.w_dim}
+    config = EncoderConfig(base_px=(4, 4), **{**sizes, **changes})
+    encoder = Encoder(config)
+    write_network(folder, "inverter", encoder.half() if half else encoder, config.to_dict())
 
 
 def request_import(

@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.generators import service, training
 from app.generators.schemas import GeneratorView, show_generator
+from app.generators.training_schemas import show_training
 from app.generators.uploading import BODY_SCHEMA, BodyDep
 from app.http.requests import Exchange, ExchangeDep, IdempotencyKey, WaitSeconds
 from app.jobs.answers import with_status
@@ -25,7 +26,7 @@ checkpoints = APIRouter(prefix="/v1/generators", tags=["generators"])
 def _show(state: JobState, exchange: Exchange) -> GeneratorView:
     inverters = service.list_inverters_of(exchange.services, state)
     view = show_generator(state, inverters, exchange.links, exchange.services.families)
-    shown = training.show_training(exchange.services, state, exchange.links)
+    shown = show_training(exchange.services, state, exchange.links)
     return view if shown is None else view.model_copy(update={"training": shown})
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, ConfigDict, Field
 
-from app.generators.training import TrainingView
+from app.generators.training_schemas import TrainingView
 from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
@@ -19,6 +19,7 @@ from contracts.generators.generator import (
     StoredInverter,
     Tap,
 )
+from contracts.generators.import_options import ImportOptions
 from contracts.generators.training import TrainingOptions
 from contracts.ids import GeneratorId, UploadId
 from contracts.jobs import JobEnvelope
@@ -42,6 +43,7 @@ class GeneratorForm(Model):
 
     name: Name
     license: License = ""
+    import_options: ImportOptions | None = None
     training: TrainingOptions | None = None
 
 

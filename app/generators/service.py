@@ -55,12 +55,10 @@ def create(
 
     Raises `InvalidRequest`, `TooLarge`, `UploadIncomplete` or `UploadUsed`.
     """
-    options = body.form.training if isinstance(body, CheckpointFile) else body.training
-    if options is not None:
-        check_training(services, options)
+    check_training(services, body.form if isinstance(body, CheckpointFile) else body)
     if isinstance(body, CheckpointFile):
         return _create_from_file(services, tenant, body, key)
-    idempotency = idempotency_of(key, "generators", body.model_dump(mode="json"))
+    idempotency = idempotency_of(key, "generators", body.model_dump(mode="json", exclude_none=True))
     source = f"uploaded as {body.upload}"
     return _submit(services, tenant, body, idempotency, source=source, upload=lambda: body.upload)
 
@@ -126,7 +124,7 @@ def _create_from_file(
     services: Services, tenant: str, file: CheckpointFile, key: str | None
 ) -> Created[JobState]:
     announced = _measure(file.content, services.settings.max_checkpoint_bytes)
-    form = [file.form.model_dump(mode="json"), announced.sha256]
+    form = [file.form.model_dump(mode="json", exclude_none=True), announced.sha256]
     return _submit(
         services,
         tenant,
@@ -158,6 +156,7 @@ def _submit(
             license=form.license,
             source=source,
             original=_claim(services, ref, upload()),
+            import_options=form.import_options,
             training=form.training,
         )
 

@@ -58,7 +58,7 @@ from models.sampling import Candidate, CandidateDraws
 from models.tasks.segmentation import SegmentationTask
 from models.tasks.task_set import Labels, TaskSet
 from workers.runtime.weights import read_network, write_network
-from workers.training.image_folder import write_grid
+from workers.training.snapshots import draw_grid
 
 FAMILIES = ("diffusion", "stylegan2")
 SAMPLE_SEED = 1
@@ -112,7 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         generator, inverter = _trained(name, folder, images, parsed)
         family, figures = _prepared(generator, inverter, heldout, segmenter, parsed.generated)
         figures["fd_random"] = _frechet(family, to_input(images[: parsed.generated]))
-        write_grid(generator.synthesize(family.generated_codes[:64]).images, folder / f"{name}.png")
+        draw_grid(generator.synthesize(family.generated_codes[:64]).images).save(
+            folder / f"{name}.png"
+        )
         for count in parsed.labels:
             runs = [_fit_once(name, family, count, draw, parsed) for draw in range(parsed.draws)]
             figures[str(count)] = summary(runs)

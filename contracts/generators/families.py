@@ -56,7 +56,7 @@ class DiffusionFacts(Model):
     sampling_steps: Count
 
 
-DIFFUSION = GeneratorFamily("diffusion", DiffusionFacts, has_inverters=False)
+DIFFUSION = GeneratorFamily("diffusion", DiffusionFacts, has_inverters=False, is_trainable=True)
 
 GENERATOR_FAMILIES: tuple[GeneratorFamily, ...] = (STYLEGAN2, DIFFUSION)
 """The families of a service that was started without others."""

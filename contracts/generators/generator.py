@@ -11,6 +11,7 @@ from pydantic import AliasChoices, ConfigDict, Field
 
 from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
+from contracts.generators.import_options import ImportOptions
 from contracts.generators.training import TrainingOptions, TrainingReport
 from contracts.ids import GeneratorId, TenantId
 from contracts.jobs import JobManifest, Request
@@ -101,6 +102,7 @@ class GeneratorRequest(Request):
     license: License
     source: str
     original: Artefact | None
+    import_options: ImportOptions | None = None
     training: TrainingOptions | None = None
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from contracts.base import Model
 from contracts.generators.families import GeneratorFamily
 from contracts.generators.generator import StoredGenerator
+from contracts.generators.import_options import ImportOptions
 from models.arrays import Classes, Codes, Images
 from models.generators.generator import Layout, Synthesis
 from models.generators.training import BuiltNetwork
@@ -95,7 +96,7 @@ class GradientFamily:
 
     contract = GRADIENTS
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
         if not path.read_bytes().startswith(b'{"gradients"'):
             raise CheckpointRefused("it has no gradients")
         config = {"px": json.loads(path.read_bytes())["gradients"]}

@@ -19,6 +19,7 @@ from contracts.errors.jobs import InputMissing
 from contracts.fits.options import InversionOptions
 from contracts.generators.families import GeneratorFamily, UnknownFamily, family_of
 from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.import_options import NO_OPTIONS, ImportOptions
 from contracts.generators.inverters import InverterOptions
 from contracts.generators.training import TrainingOptions
 from models.generators.generator import Generator, Layout
@@ -79,8 +80,11 @@ class Family(Protocol):
     def contract(self) -> GeneratorFamily:
         """The family's name and facts. The app uses the same rows."""
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
-        """Read a file or folder without running code from it. Raises `CheckpointRefused`."""
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
+        """Read a file or folder without running code from it. Raises `CheckpointRefused`.
+
+        A format that uses `options` says so in its checkpoint (`takes_options`); the caller refuses them for others.
+        """
 
     def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
         """Build every network of a checkpoint. A generator that is built here also works in `build_generator`."""
@@ -166,22 +170,39 @@ def load_generator(
     return loader.load(generator.weights, build, precision)
 
 
-def read_checkpoint(families: Sequence[Family], path: Path) -> tuple[Family, Checkpoint]:
+def read_checkpoint(
+    families: Sequence[Family], path: Path, options: ImportOptions = NO_OPTIONS
+) -> tuple[Family, Checkpoint]:
     """Read a checkpoint with the first family that accepts it.
 
     Raises:
         CheckpointRefused: no family accepts it. The message is the first family's, or that of a family that recognized
             the file and found a flaw in it.
+        Recognized: its format takes no import options, but `options` has some.
     """
     refusals = []
     for family in families:
         try:
-            return family, family.read_checkpoint(path)
+            checkpoint = family.read_checkpoint(path, options)
         except Recognized:
             raise
         except CheckpointRefused as refusal:
             refusals.append(refusal)
+        else:
+            _refuse_unused(options, checkpoint)
+            return family, checkpoint
     raise refusals[0]
+
+
+def _refuse_unused(options: ImportOptions, checkpoint: Checkpoint) -> None:
+    """Refuse options that the format does not use: their owner expects that they change something."""
+    names = options.stated()
+    if names and not checkpoint.takes_options:
+        refusal = Recognized(
+            f"the format {checkpoint.format} takes no import options, got {', '.join(names)}",
+            "Leave them out. Only state dicts of guided-diffusion (.pt) need them.",
+        )
+        raise Recognized(refusal.message())
 
 
 def reference_of(family: Family) -> str:

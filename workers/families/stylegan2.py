@@ -10,6 +10,7 @@ from torch import Tensor
 from contracts.fits.options import InversionOptions
 from contracts.generators.families import STYLEGAN2, StyleGan2Facts
 from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.import_options import ImportOptions
 from contracts.generators.inverters import InverterOptions
 from contracts.generators.training import TrainingOptions
 from models.generators.stylegan2.config import GeneratorConfig
@@ -44,7 +45,7 @@ class StyleGan2:
 
     contract = STYLEGAN2
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
         return read_checkpoint(path)
 
     def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
@@ -55,6 +56,11 @@ class StyleGan2:
             weights = checkpoint.discriminator
             discriminator = build_discriminator(weights.config, weights.tensors)
             yield BuiltNetwork("discriminator", discriminator, weights.config)
+        if checkpoint.inverter is not None:
+            weights = checkpoint.inverter
+            yield BuiltNetwork(
+                "inverter", build_encoder(weights.config, weights.tensors), weights.config
+            )
 
     def describe(self, config: Mapping[str, Any]) -> Description:
         read = GeneratorConfig.from_dict(dict(config))

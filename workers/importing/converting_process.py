@@ -13,6 +13,7 @@ import structlog
 from contracts.base import Model
 from contracts.errors.jobs import InvalidCheckpoint
 from contracts.errors.tree import Unavailable
+from contracts.generators.import_options import NO_OPTIONS, ImportOptions
 from state.settings import MiB, Settings
 from workers.families.family import Family, reference_of
 from workers.runtime.limited_child import DISK_FULL, OUTPUT, Limits, TooSlow, run_limited
@@ -43,14 +44,14 @@ def limits_for(settings: Settings, num_bytes: int) -> Limits:
 
 
 class Converted(Model):
-    """The child's report: the reason of a refusal, or the family and the facts of the converted checkpoint."""
+    """The child's report: the reason of a refusal, or the family, facts and networks of the converted checkpoint."""
 
     refusal: str | None = None
     family: str = ""
     format: str = ""
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    has_discriminator: bool = False
+    networks: tuple[str, ...] = ()
 
 
 def convert_file(
@@ -59,8 +60,10 @@ def convert_file(
     limits: Limits,
     families: Sequence[Family],
     on_wait: Callable[[], object] = lambda: None,
+    *,
+    options: ImportOptions = NO_OPTIONS,
 ) -> Converted:
-    """Convert the checkpoint at `path` into `generator` (safetensors + JSON) and, if it has one, `discriminator`.
+    """Convert the checkpoint at `path` into `generator` (safetensors + JSON), and its `discriminator` and `inverter`.
 
     The results are in `folder`. The first of `families` that accepts the file reads it. `on_wait` is called about once
     a second; if it raises, the child is ended.
@@ -70,7 +73,9 @@ def convert_file(
         Unavailable: the machine has too little disk or memory; the checkpoint may be valid.
     """
     try:
-        status = run_limited(command(path, folder, limits, families), folder, limits, on_wait)
+        status = run_limited(
+            command(path, folder, limits, families, options), folder, limits, on_wait
+        )
     except TooSlow:
         raise InvalidCheckpoint(
             f"Reading the checkpoint takes longer than the limit of {limits.wall_seconds:.0f} s. {UPLOAD_LESS}, or ask"
@@ -79,11 +84,18 @@ def convert_file(
     return _result(folder, status, limits)
 
 
-def command(path: Path, folder: Path, limits: Limits, families: Sequence[Family]) -> list[str]:
+def command(
+    path: Path,
+    folder: Path,
+    limits: Limits,
+    families: Sequence[Family],
+    options: ImportOptions = NO_OPTIONS,
+) -> list[str]:
     """Return the child's module and arguments."""
     return [
         "workers.importing.converting_child",
         *map(str, (path.absolute(), folder.absolute(), limits.memory_bytes, limits.cpu_seconds)),
+        options.model_dump_json(exclude_none=True),
         *map(reference_of, families),
     ]
 

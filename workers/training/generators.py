@@ -6,7 +6,7 @@ Every attempt resumes from the state that the last one has stored. The manifest 
 import torch
 
 from contracts.base import now
-from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory
+from contracts.errors.jobs import InputMissing, InvalidImages, JobFailed, OutOfMemory
 from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorMetrics,
@@ -29,7 +29,7 @@ from workers.training.generator_loop import Budget, GeneratorLoop
 from workers.training.generator_states import TrainingKeeper
 from workers.training.images.preparing import ARRAY, Prepared, prepare
 from workers.training.images.sources import ImageArray
-from workers.training.inverters import StateKeeper, store_inverter, train_encoder
+from workers.training.inverters import StateKeeper, store_encoder, train_encoder
 
 ARCHIVE = "archive"
 INVERTER_STAGE = "inverter"
@@ -108,16 +108,16 @@ def _train_generator(
             on_progress=run.report_progress,
         )
         images = ImageArray(folder / ARRAY)  # open: its pages stay when the folder is deleted
-    torch.manual_seed(options.seed)
-    started = family.start_training(
-        options,
-        TrainingImages(
-            count=prepared.num_images,
-            image_px=(prepared.height_px, prepared.width_px),
-            is_grey=prepared.is_grey,
-        ),
-        run.machine.device,
+    facts = TrainingImages(
+        count=prepared.num_images,
+        image_px=(prepared.height_px, prepared.width_px),
+        is_grey=prepared.is_grey,
     )
+    torch.manual_seed(options.seed)
+    try:
+        started = family.start_training(options, facts, run.machine.device)
+    except ValueError as error:  # a size that the family does not have
+        raise InvalidImages(f"{error}. Choose another px.".capitalize()) from None
     has_inverter = family.contract.has_inverters and options.inverter_images != 0
     budget = Budget.of(options, has_inverter=has_inverter)
     loop = GeneratorLoop(run, started, images, options=options, budget=budget, keeper=keeper)
@@ -153,7 +153,7 @@ def _train_inverter(
         keeper=StateKeeper(run, INVERTER_STAGE),
     )
     try:
-        store_inverter(run, generator, encoder)
+        store_encoder(run, generator, encoder)
     except JobFailed as error:
         raise JobFailed(
             f"The generator is trained, but its inverter failed. {error.detail}"

@@ -20,10 +20,10 @@ from contracts.generators.inverters import (
 from contracts.jobs import JobRef, JobStatus
 from models.generators.training import BuiltNetwork
 from models.serialization import pack_network
-from state import keys, records
+from state import keys
 from workers.families.family import Family, InverterTraining, find_family
 from workers.runtime import jobs
-from workers.runtime.artefacts import read_generator, write_weights
+from workers.runtime.artefacts import read_generator, store_inverter
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
 from workers.runtime.pulse import Drained
@@ -49,7 +49,7 @@ def _train(run: Run) -> InverterManifest:
     encoder = train_encoder(
         run, family, generator, request.options, seed=request.seed, keeper=keeper
     )
-    inverter = store_inverter(run, _generator(run, request), encoder)
+    inverter = store_encoder(run, _generator(run, request), encoder)
     return InverterManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
@@ -131,24 +131,11 @@ def _generator(run: Run, request: InverterRequest) -> StoredGenerator:
     return read_generator(run.machine.store, request.tenant, pinned.id, pinned.digest)
 
 
-def store_inverter(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -> StoredInverter:
-    """Store the encoder below its generator, where fits find it. If it exists already, the first manifest stays."""
+def store_encoder(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -> StoredInverter:
+    """Store the encoder below its generator. Raises `JobFailed` if its weights are not finite."""
     flaw = first_flaw(encoder.network.state_dict())
     if flaw is not None:
         raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
     tensors, config = pack_network(encoder.network, dict(encoder.config))
     run.check_cancelled()  # a job that is cancelled by now leaves no inverter behind
-    weights = write_weights(
-        run.machine.store,
-        tensors,
-        config,
-        lambda sha256, suffix: keys.weights(generator.tenant, generator.id, sha256, suffix),
-    )
-    inverter = StoredInverter(
-        generator_digest=generator.digest,
-        digest=weights.digest,
-        created_at=now(),
-        weights=weights,
-    )
-    key = keys.inverter(generator.tenant, generator.id, inverter.digest)
-    return records.create(run.machine.store, key, inverter)
+    return store_inverter(run.machine.store, generator, tensors, config)

@@ -56,6 +56,9 @@ class DiffusionTraining:
     channels.
     """
 
+    measured_samples = 256
+    """A sample takes up to 20 passes of the network."""
+
     def __init__(
         self,
         config: DiffusionConfig,

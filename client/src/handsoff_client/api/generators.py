@@ -1,6 +1,6 @@
 """Generators: upload a checkpoint, wait for its import, list the generators for fits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,19 @@ class Generators(Jobs[Generator]):
             f"Generator '{name_or_id}' is {generator.status}, not ready for a fit{why}. {advice}"
         )
 
-    def upload(self, path: Path | str, *, name: str, license: str = "") -> Generator:  # noqa: A002 - as Hugging Face and COCO spell it
-        """Upload a StyleGAN2 checkpoint and queue its import. `wait` waits for the end.
+    def upload(
+        self,
+        path: Path | str,
+        *,
+        name: str,
+        license: str = "",  # noqa: A002 - as Hugging Face and COCO spell it
+        import_options: Mapping[str, Any] | None = None,
+    ) -> Generator:
+        """Upload a checkpoint (StyleGAN2, diffusers, guided-diffusion) and queue its import. `wait` waits for the end.
 
         The file is sent directly to the service's object store if possible, and is never completely in memory.
-        `license` is the license of the checkpoint.
+        `license` is the license of the checkpoint. `import_options` state what the weights of guided-diffusion (.pt)
+        do not: `{"attention_order": "head_major", "noise_schedule": "linear", "px": 256}`.
         """
         file = Path(path)
         if not file.is_file():
@@ -70,7 +78,9 @@ class Generators(Jobs[Generator]):
         announced = {"num_bytes": file.stat().st_size, "sha256": sha256_of(file)}
         upload = self._transport.call(CREATE_UPLOAD, json=announced)
         self._send(file, upload)
-        return self._create(name=name, license=license, upload=upload["id"])
+        return self._create(
+            name=name, license=license, upload=upload["id"], import_options=import_options
+        )
 
     def _send(self, file: Path, upload: Any) -> None:  # noqa: ANN401 - JSON
         """Send the file. An expired link is renewed once."""

@@ -70,7 +70,10 @@ class Command(Runner):
     def generator(self) -> None:
         arguments = self._arguments
         job = self._client.generators.upload(
-            arguments.checkpoint, name=arguments.name, license=arguments.license
+            arguments.checkpoint,
+            name=arguments.name,
+            license=arguments.license,
+            import_options=merged(arguments.option),
         )
         self._print_new(job)
         if arguments.wait:

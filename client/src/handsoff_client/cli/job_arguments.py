@@ -16,10 +16,19 @@ from handsoff_client.cli.argument_types import (
 
 def add_generator(commands: Commands) -> None:
     """Add `handsoff generator`, which uploads a checkpoint."""
-    command = add(commands, "generator", "upload a StyleGAN2 checkpoint")
+    command = add(commands, "generator", "upload a checkpoint of a StyleGAN2 or diffusion model")
     command.add_argument("checkpoint", type=Path, metavar="FILE", help="the published checkpoint")
     command.add_argument("--name", required=True, help="name of the generator")
     command.add_argument("--license", default="", help="license of the checkpoint")
+    command.add_argument(
+        "--option",
+        type=option,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what the weights of guided-diffusion (.pt) do not state, such as attention_order=head_major,"
+        " noise_schedule=linear and px=256; can be repeated",
+    )
     _add_wait(command)
 
 

@@ -117,7 +117,7 @@ def _train_generator(
     try:
         started = family.start_training(options, facts, run.machine.device)
     except ValueError as error:  # a size that the family does not have
-        raise InvalidImages(f"{error}. Choose another px.".capitalize()) from None
+        raise InvalidImages(f"The images cannot be used: {error}.") from None
     has_inverter = family.contract.has_inverters and options.inverter_images != 0
     budget = Budget.of(options, has_inverter=has_inverter)
     loop = GeneratorLoop(run, started, images, options=options, budget=budget, keeper=keeper)

@@ -30,10 +30,10 @@ def image_files(count: int = 12, *, grey: bool = False) -> dict[str, bytes]:
     return {f"images/{index:02d}.png": image_file(index, grey=grey) for index in range(count)}
 
 
-def zipped(files: Mapping[str, bytes]) -> bytes:
+def zipped(files: Mapping[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     """Return a zip of files."""
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+    with zipfile.ZipFile(archive, "w", compression) as file:
         for name, data in files.items():
             file.writestr(name, data)
     return archive.getvalue()

@@ -122,7 +122,7 @@ def _result(folder: Path, status: int, limits: Limits) -> Prepared:
         )
     prepared = Prepared.model_validate_json((folder / RESULT).read_bytes())
     if prepared.refusal is not None:
-        raise InvalidImages(prepared.refusal[:1].upper() + prepared.refusal[1:] + ".")
+        raise InvalidImages(f"The images cannot be used: {prepared.refusal}.")
     return prepared
 
 

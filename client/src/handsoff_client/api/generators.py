@@ -82,7 +82,8 @@ class Generators(Jobs[Generator]):
 
     def train(
         self,
-        images: Path | str,
+        folder: Path | str,
+        /,
         *,
         name: str,
         license: str = "",  # noqa: A002 - as Hugging Face and COCO spell it
@@ -93,7 +94,7 @@ class Generators(Jobs[Generator]):
         `options` are those of the API: `px=64, hours=2`, or `images=300_000` instead of hours, `family="diffusion"`.
         Options that are None are not sent. `wait` waits for the end, `stop` ends it early with the best snapshot.
         """
-        with opened_images(Path(images)) as archive:
+        with opened_images(Path(folder)) as archive:
             return self._create(
                 name=name,
                 license=license,

@@ -65,7 +65,7 @@ def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
 def _condition(
     services: Services, tenant: str, pinned: PinnedGenerator, choice: ConditionChoice | None
 ) -> ConditionShares | None:
-    """Return the share of each requested condition. Raises `InvalidRequest` for one that the generator does not have."""
+    """Return the share of each requested condition. Raises `InvalidRequest` for one that the generator lacks."""
     if choice is None:
         return None
     pointer = "/condition"
@@ -85,6 +85,9 @@ def _condition(
         raise InvalidRequest.at(pointer, detail)
     wrong = [name for name in shares or {} if int(name) >= num_classes]
     if wrong:
-        detail = f"Expected classes from 0 to {num_classes - 1} of generator '{pinned.id}', got {', '.join(wrong[:10])}."
+        got = ", ".join(wrong[:10])
+        detail = (
+            f"Expected classes from 0 to {num_classes - 1} of generator '{pinned.id}', got {got}."
+        )
         raise InvalidRequest.at(pointer, detail)
     return shares

@@ -1,7 +1,7 @@
 """GAN inversion: images in, the W+ codes whose images come closest out, with the generator frozen.
 
-The encoder gives the start (without one, the mean code, for an image of a known class that of its class), batched Adam refines it, and images for which the first start
-failed get other starts.
+The encoder gives the start; without one, it is the mean code, or that of the image's class if it is known. Batched Adam
+refines it, and images for which the first start failed get other starts.
 """
 
 import math

@@ -159,6 +159,11 @@ def find_conditions(
         )
         return {}, [schema_source.flaw(detail)]
     flaws = []
+    if len(conditions) < len(declared):
+        detail = (
+            "conditions: expected each image once, got a name twice in two spellings. Keep one."
+        )
+        flaws.append(schema_source.flaw(detail))
     for stem in sorted(conditions.keys() - files.images.keys()):
         detail = f"conditions: there is no image '{stem[:64]}'. Use the names of the images without folder and suffix."
         flaws.append(schema_source.flaw(detail))

@@ -1,6 +1,7 @@
 """A class-conditional StyleGAN2 goes through the whole service: labelset with conditions, fit, batch, stream, pilot.
 
-The checkpoint is NVIDIA's format with random weights and five classes, which give images of different colors.
+The checkpoint is NVIDIA's format with random weights and five classes, which give images of different colors. A
+conditional diffusion model samples chosen classes too.
 """
 
 import io
@@ -28,7 +29,9 @@ from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
 from tests.app.uploading import as_form, encode
+from tests.e2e.test_diffusion_family import halves
 from tests.e2e.test_toy_family import QUICK, Service
+from tests.workers.checkpoints.diffusion.pipelines import SCHEDULE, pipeline, zipped
 from tests.workers.scene import open_machine
 from workers.families.family import load_generator
 
@@ -223,3 +226,21 @@ def _check_exports(handsoff: HandsOff, folder: BatchFolder, counts: Counter[int]
         export(folder, name, target)
         checked = handsoff.labelsets.check(target)
         assert {one.condition: one.num_images for one in checked.conditions} == counts
+
+
+def test_a_diffusion_model_samples_chosen_classes(service: Service) -> None:
+    """Its fit accepts conditions, and the same seed of another class is another image."""
+    few_steps = {**SCHEDULE, "num_train_timesteps": 250}
+    files = pipeline(sample_size=16, schedule=few_steps, class_embed_type=None, num_class_embeds=2)
+    upload = {"file": ("ddpm.zip", zipped(files))}
+    shown = service.finish("/v1/generators", files=upload, data={"name": "ddpm"})
+    assert shown["num_classes"] == 2
+    labels = halves(4)
+    schema = json.loads(labels["labelset.json"])
+    schema["conditions"] = {str(number): number % 2 for number in range(4)}
+    labels["labelset.json"] = json.dumps(schema).encode()
+    own = run_fit(service, str(shown["id"]), labels)
+    batches = [render(service, own, n=4, condition=choice)[1] for choice in (0, 1, [0, 1])]
+    assert min(difference(*pair) for pair in zip(*batches[:2], strict=True)) > 0.5
+    drawn = conditions(batches[2])
+    assert batches[2] == [batches[one or 0][index] for index, one in enumerate(drawn)]

@@ -31,7 +31,7 @@ def test_a_stream_of_another_condition_has_other_samples(
     handsoff: HandsOff, finished_fit_id: str, tmp_path: Path
 ) -> None:
     """So neither its cached shards nor its states are shared; equal conditions in another form share both."""
-    choices: tuple[None | int | list[int] | dict[int, float], ...] = (None, 0, [0, 1], {0: 2, 1: 2})
+    choices: tuple[int | list[int] | dict[int, float] | None, ...] = (None, 0, [0, 1], {0: 2, 1: 2})
     sources = [
         StreamSource(
             handsoff.url,

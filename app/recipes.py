@@ -40,6 +40,14 @@ class RecipeCreate(Model):
     shard_size: Annotated[int, Field(ge=1, le=4_096)] | None = None
     condition: ConditionChoice | None = None
 
+    def for_fingerprint(self) -> dict[str, Any]:
+        """Return the body as JSON for the fingerprint of an Idempotency-Key.
+
+        Without a condition it is the body of earlier versions, so that their keys still match after an update.
+        """
+        absent = {"condition"} if self.condition is None else None
+        return self.model_dump(mode="json", exclude=absent)
+
 
 def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
     """Return the fields of a `Recipe` with all defaults and the digest of the fit.

@@ -5,6 +5,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.batches.schemas import BatchCreate
+
 NOUNS = [("batches", {"n": 4}), ("streams", {})]
 
 
@@ -79,3 +81,16 @@ def test_an_unconditional_generator_has_no_conditions(
     (flaw,) = answer.json()["errors"]
     assert (answer.status_code, flaw["pointer"]) == (422, "/condition")
     assert "generator 'tiny-32' has no classes" in flaw["detail"]
+
+
+@pytest.mark.usefixtures("conditional")
+def test_a_key_belongs_to_one_condition(client: httpx2.Client, finished_fit_id: str) -> None:
+    """The same key with another condition is an error; without a condition its fingerprint is as before."""
+    body = {"fit": finished_fit_id, "n": 4, "condition": [0, 1]}
+    headers = {"Idempotency-Key": "one"}
+    first = client.post("/v1/batches", json=body, headers=headers)
+    assert client.post("/v1/batches", json=body, headers=headers).json()["id"] == first.json()["id"]
+    other = client.post("/v1/batches", json=body | {"condition": 1}, headers=headers)
+    assert other.json()["code"] == "idempotency_mismatch"
+    plain = BatchCreate.model_validate({"fit": finished_fit_id, "n": 4})
+    assert "condition" not in plain.for_fingerprint()

@@ -70,7 +70,7 @@ def test_a_network_in_training_keeps_no_class_means() -> None:
     """Its means follow its weights."""
     generator = Generator(CONFIG)
     before = generator.mapping.class_means(torch.tensor([1]))
-    generator.mapping.layers[0].weight.data += 1.0
+    next(generator.mapping.layers.parameters()).data += 1.0
     assert not torch.equal(generator.mapping.class_means(torch.tensor([1])), before)
 
 

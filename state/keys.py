@@ -34,7 +34,7 @@ tenants/{tenant}/
 │   ├── cancel.json                              A
 │   ├── attempts/{uuid}/{name}                   W  one writer each
 │   ├── manifest.json                            W  last; names one attempt; the first one stays
-│   ├── pilots/{truncation}.json                 W  the quantiles of uncertainty; the first one stays
+│   ├── pilots/{truncation}[-{condition}].json   W  the quantiles of uncertainty; the first one stays
 │   └── tombstone.json                           A
 ├── batches/{id}/
 │   ├── request.json                             A  first
@@ -209,9 +209,13 @@ def attempt(fit: JobRef, attempt_id: str, name: str) -> str:
     return f"{job_prefix(fit)}/attempts/{attempt_id}/{name}"
 
 
-def pilot(tenant: str, fit_id: str, truncation: float) -> str:
-    """Return the key of a fit's uncertainty quantiles at one truncation, which is rounded to four decimals."""
-    return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
+def pilot(tenant: str, fit_id: str, truncation: float, condition: str | None = None) -> str:
+    """Return the key of a fit's uncertainty quantiles at one truncation, which is rounded to four decimals.
+
+    `condition` is the digest of the requested conditions, if there are any.
+    """
+    name = f"{truncation:.4f}" if condition is None else f"{truncation:.4f}-{condition}"
+    return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{name}.json"
 
 
 def batch_card(batch: JobRef, sha256: str) -> str:

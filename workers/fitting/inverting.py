@@ -12,7 +12,7 @@ from contracts.fits.metrics import InvertedImage
 from models.generators.generator import Generator
 from models.inversion.detail import MIN_DETAIL, detail_shown
 from models.inversion.framing import MAX_IMAGES, Framing, find_framing, measure_framing
-from models.inversion.inverter import Inverter
+from models.inversion.inverter import ConditionalInverter, Inverter
 from models.inversion.perceptual import PerceptualDistance, distances
 from models.inversion.spacing import EXACT_SPACING, SampleSpacing, measure_spacing
 from models.labels.label_generator import to_bytes
@@ -144,7 +144,7 @@ class FitInverter:
                 on_step(num_finished * effort + done, len(pairs) * effort)
 
             images = pairs.image_tensor(chunk).to(self.generator.device)
-            inversion = self.inverter.invert(
+            inversion = self._inverter_of(pairs, chunk).invert(
                 images, fails_below_db=self.spacing.fails_below_db, on_step=progress
             )
             distance = self._distances(inversion.reconstructions, images)
@@ -167,6 +167,13 @@ class FitInverter:
         ):
             num_finished += len(part.codes)
             yield part
+
+    def _inverter_of(self, pairs: Pairs, chunk: Sequence[int]) -> Inverter:
+        """Return the inverter of these images, which knows their conditions if it uses them."""
+        condition = pairs.condition_tensor(chunk)
+        if condition is None or not isinstance(self.inverter, ConditionalInverter):
+            return self.inverter
+        return self.inverter.with_condition(condition.to(self.generator.device))
 
     def _distances(self, reconstructions: Tensor, images: Tensor) -> Tensor | None:
         if self.distance is None:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,6 +22,9 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Watch = Callable[[Job], None]
 """A function that gets every answer during a wait. `progress.bar` creates one that draws a progress bar."""
 
+ConditionChoice = int | Sequence[int] | Mapping[int, float]
+"""The classes of a class-conditional generator: one, several with equal shares, or a weight for each."""
+
 POLL_SECONDS = 2
 """How long the service holds one request of `wait`: the interval of progress updates."""
 
@@ -37,6 +40,13 @@ def without_none(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 def filter_by(drop_share: float | None) -> dict[str, float] | None:
     """Return the filter of a request that drops this share of the most uncertain candidates."""
     return None if drop_share is None else {"drop_share": drop_share}
+
+
+def condition_of(condition: ConditionChoice | None) -> object:
+    """Return the condition of a request as JSON. A mapping's keys become text."""
+    if isinstance(condition, Mapping):
+        return {str(number): weight for number, weight in condition.items()}
+    return condition if condition is None or isinstance(condition, int) else list(condition)
 
 
 class Jobs(Generic[J_co]):

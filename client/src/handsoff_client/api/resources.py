@@ -175,7 +175,7 @@ class Fit(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch(Job):
-    """A batch of labelled samples. Its shards can be read after success."""
+    """A batch of labelled samples. Its shards can be read after success. `condition` has the share of each class."""
 
     fit: Pinned
     n: int
@@ -185,6 +185,7 @@ class Batch(Job):
     shard_size: int
     num_shards: int
     labels: Labels
+    condition: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +203,7 @@ class Stream:
     num_shards: int
     render_version: int
     labels: Labels
+    condition: Mapping[str, float] | None = None
     json: Json = field(default_factory=dict, repr=False, compare=False)
 
 

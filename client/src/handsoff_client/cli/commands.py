@@ -127,6 +127,7 @@ class Command(GeneratorCommands):
             drop_share=arguments.drop_share,
             image_format=arguments.format,
             shard_size=arguments.shard_size,
+            condition=arguments.condition,
         )
         self._print_new(job)
         if arguments.wait or arguments.out:
@@ -146,6 +147,7 @@ class Command(GeneratorCommands):
                 drop_share=arguments.drop_share,
                 image_format=arguments.format,
                 shard_size=arguments.shard_size,
+                condition=arguments.condition,
             )
             stream_id = stream.id
             self._print(stream.json, stream.id)

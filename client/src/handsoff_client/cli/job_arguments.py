@@ -8,6 +8,7 @@ from handsoff_client.cli.argument_types import (
     Commands,
     add,
     add_labels,
+    condition,
     count,
     image_px,
     names,
@@ -188,6 +189,12 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
         type=float,
         metavar="SHARE",
         help="drop this share of the most uncertain candidates, such as 0.1",
+    )
+    command.add_argument(
+        "--condition",
+        type=condition,
+        metavar="CLASSES",
+        help="classes of a class-conditional generator: 3, 0,3 (equal shares), or 0:0.7,3:0.3 (weights)",
     )
     command.add_argument("--format", choices=("png", "jpeg"), help="image format (default: png)")
     command.add_argument("--shard-size", type=count, metavar="N", help="samples per shard")

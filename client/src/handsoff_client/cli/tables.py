@@ -67,6 +67,7 @@ def stream(item: Stream) -> str:
         seed=item.seed,
         truncation=item.truncation,
         drop_share=(item.filter or {}).get("drop_share"),
+        condition=_condition(item.condition),
         shard_size=item.shard_size,
         classes=", ".join(item.labels.classes),
     )
@@ -76,13 +77,14 @@ def labelset(item: Labelset) -> str:
     """Return the facts of a labelset, with the counts of each class."""
     lines = _lines(id=item.id, name=item.name, created=item.created_at, images=item.num_images)
     warnings = _bullets("warnings", [str(warning) for warning in item.warnings])
-    return _blocks(lines, _class_counts(item), warnings)
+    return _blocks(lines, _class_counts(item), _condition_counts(item), warnings)
 
 
 def checked(labels: CheckedLabels) -> str:
     """Return the facts of labelled images that were checked and not stored."""
     tasks = ", ".join(f"{name} {count}" for name, count in labels.tasks.items())
-    return _blocks(_lines(images=labels.num_images, labels=tasks), _class_counts(labels))
+    lines = _lines(images=labels.num_images, labels=tasks)
+    return _blocks(lines, _class_counts(labels), _condition_counts(labels))
 
 
 def counts(parts: Mapping[str, int]) -> str:
@@ -192,6 +194,16 @@ def _class_counts(labels: CheckedLabels) -> str:
     return table(("CLASS", "IMAGES", "PIXELS"), rows) if rows else ""
 
 
+def _condition_counts(labels: CheckedLabels) -> str:
+    rows = [(count.condition, count.num_images) for count in labels.conditions]
+    return table(("CONDITION", "IMAGES"), rows) if rows else ""
+
+
+def _condition(shares: Mapping[str, float] | None) -> str:
+    """Return the share of each class as the option `--condition` takes it; empty without a condition."""
+    return ",".join(f"{number}:{share:.4g}" for number, share in (shares or {}).items())
+
+
 def _bullets(title: str, items: Sequence[str]) -> str:
     return "\n".join([title, *(f"  - {item}" for item in items)]) if items else ""
 
@@ -215,6 +227,7 @@ def _of_batch(batch: Batch) -> dict[str, object]:
         "samples": batch.n,
         "shards": batch.num_shards,
         "seed": batch.seed,
+        "condition": _condition(batch.condition),
         "bytes": metrics.get("num_bytes"),
         "mean_score": metrics.get("mean_score"),
     }

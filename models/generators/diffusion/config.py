@@ -63,13 +63,13 @@ class DiffusionConfig(JsonConfig):
     attention_head_dim: int | None = 8
     # The heads of every attention layer, instead of `attention_head_dim`; UNet2DModel has no argument for it.
     attention_heads: int | None = None
+    timestep_scale: float = 1.0  # of the step that the network is given
     norm_num_groups: int = 32
     attn_norm_num_groups: int | None = None
     norm_eps: float = 1e-5
     resnet_time_scale_shift: str = "default"
     add_attention: bool = True
     num_classes: int = 0  # 0 = unconditional
-    timestep_scale: float = 1.0  # of the step that the network is given
     # The noise schedule of the training.
     num_train_timesteps: int = 1000
     beta_start: float = 0.0001

@@ -1,6 +1,7 @@
 """The diffusion family: diffusers pipelines and guided-diffusion networks in pixel space; codes are images."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -21,7 +22,7 @@ from models.generators.diffusion.training import DiffusionTraining, DiffusionTra
 from models.generators.training import BuiltNetwork
 from models.inversion.perceptual import PerceptualDistance
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, Recognized
-from workers.checkpoints.diffusion import guided
+from workers.checkpoints.diffusion import guided, handsoff
 from workers.checkpoints.diffusion.reading import read_checkpoint
 from workers.families.family import (
     Description,
@@ -41,14 +42,10 @@ class Diffusion:
     contract = DIFFUSION
 
     def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
-        try:
-            return read_checkpoint(path)
-        except Recognized:
-            raise
-        except CheckpointRefused:
-            if path.is_dir():
-                raise
-            return guided.read_checkpoint(path, options)
+        readers: list[Callable[[Path], Checkpoint]] = [read_checkpoint, handsoff.read_checkpoint]
+        if not path.is_dir():
+            readers.append(partial(guided.read_checkpoint, options=options))
+        return _first(readers, path)
 
     def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
         weights = checkpoint.generator
@@ -113,3 +110,15 @@ class Diffusion:
         on_step: Callable[[InverterTraining], None],
     ) -> BuiltNetwork:
         raise NotImplementedError("a diffusion generator needs no inverter: its codes are images")
+
+
+def _first(readers: Sequence[Callable[[Path], Checkpoint]], path: Path) -> Checkpoint:
+    """Read a file with the first reader that accepts it. Raises the last refusal, or that of a reader of its format."""
+    for reader in readers[:-1]:
+        try:
+            return reader(path)
+        except Recognized:
+            raise
+        except CheckpointRefused:
+            continue
+    return readers[-1](path)

@@ -37,7 +37,11 @@ NETWORK_FIELDS = (
 )
 """The fields that UNet2DModel receives under the same name."""
 
-NEWER_FIELDS: Mapping[str, Any] = {"attention_heads": None, "timestep_scale": 1.0}
+NEWER_FIELDS: Mapping[str, Any] = {
+    "attention_heads": None,
+    "timestep_scale": 1.0,
+    "image_channels": 3,
+}
 """Fields that configurations may lack, and their defaults. Only networks of guided-diffusion have other values."""
 
 
@@ -63,6 +67,7 @@ class DiffusionConfig(JsonConfig):
     attention_head_dim: int | None = 8
     # The heads of every attention layer, instead of `attention_head_dim`; UNet2DModel has no argument for it.
     attention_heads: int | None = None
+    timestep_scale: float = 1.0  # of the step that the network is given
     norm_num_groups: int = 32
     attn_norm_num_groups: int | None = None
     norm_eps: float = 1e-5
@@ -71,7 +76,6 @@ class DiffusionConfig(JsonConfig):
     num_classes: int = 0  # 0 = unconditional
     # 1: the network has one channel, and images are grey. Codes keep three equal channels.
     image_channels: int = 3
-    timestep_scale: float = 1.0  # of the step that the network is given
     # The noise schedule of the training.
     num_train_timesteps: int = 1000
     beta_start: float = 0.0001

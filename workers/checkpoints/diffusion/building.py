@@ -6,6 +6,7 @@ The network is built on the meta device, without memory for its numbers, before 
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,10 +50,10 @@ def _misfits_refused() -> Iterator[None]:
         raise Recognized(reason) from error
 
 
-def _multiply_adds(unet: nn.Module, config: DiffusionConfig) -> int:
+def _multiply_adds(unet: Any, config: DiffusionConfig) -> int:  # noqa: ANN401 - the library is not type checked
     """Return the multiply-adds of one pass, counted on the meta device, where nothing is computed."""
     height, width = config.image_px
-    image = torch.empty(1, 3, height, width, device="meta")
+    image = torch.empty(1, unet.conv_in.in_channels, height, width, device="meta")
     classes = torch.zeros(1, dtype=torch.long, device="meta") if config.num_classes else None
     step = torch.zeros(1, dtype=torch.long, device="meta")
     with FlopCounterMode(display=False) as counter, torch.no_grad():

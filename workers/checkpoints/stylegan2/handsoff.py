@@ -142,8 +142,9 @@ def _network(
     except CheckpointRefused:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        article = "an" if name == "inverter" else "a"
         raise CheckpointRefused(
-            f"its {name}.json is not readable as the configuration of its {name} ({_explain(error)})",
+            f"its {name}.json is not readable as the configuration of {article} {name} ({_explain(error)})",
             "Write it with `python -m workers.checkpoints convert`.",
         ) from error
 

@@ -101,7 +101,7 @@ def test_an_inverter_of_another_generator_is_refused(
         ({"hidden": 10**9}, "hidden units to be from 1 to 8192"),
         ({"num_passes": 1000}, "number of passes to be from 1 to 16"),
         ({"channels": [10**9]}, "channels to be from 1 to 8192"),
-        ({"channels": 3}, "not readable as the configuration of its inverter"),
+        ({"channels": 3}, "not readable as the configuration of an inverter"),
         ({"hidden": 8000}, "larger than the file"),
     ],
 )

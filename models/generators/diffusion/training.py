@@ -56,6 +56,8 @@ class DiffusionTraining:
     channels.
     """
 
+    measured_samples = 256  # a sample takes 20 passes of the network, a GAN's takes one
+
     def __init__(
         self,
         config: DiffusionConfig,

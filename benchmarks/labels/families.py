@@ -230,7 +230,7 @@ def _segmenter(folder: Path, count: int, epochs: int) -> Segmenter:
     torch.manual_seed(0)
     segmenter = Segmenter(config)
     checkpoint = folder / f"{SEGMENTER}.checkpoint"
-    options = TrainingOptions(epochs=epochs, batch=min(64, count))
+    options = TrainingOptions(epochs=epochs, batch=min(16, count))
     train_segmenter(segmenter, pairs, options, checkpoint=checkpoint, on_step=_ignore)
     write_network(folder, SEGMENTER, segmenter, recipe)
     return segmenter.requires_grad_(False)
@@ -276,8 +276,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kind", choices=get_args(EnsembleKind), default=defaults.kind)
     parser.add_argument("--members", type=int, default=defaults.num_members)
     parser.add_argument("--steps", type=int, default=defaults.steps, help="of an ensemble")
-    parser.add_argument("--segmenter-renderings", type=int, default=4_000)
-    parser.add_argument("--segmenter-epochs", type=int, default=6)
+    parser.add_argument("--segmenter-renderings", type=int, default=2_000)
+    parser.add_argument("--segmenter-epochs", type=int, default=8)
     return parser
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -52,6 +52,7 @@ from models.generators.stylegan2.inversion.discriminator_distance import Discrim
 from models.generators.stylegan2.inversion.invert import Tools
 from models.generators.stylegan2.inversion.inverter import StyleGan2Inverter
 from models.inversion.inverter import Inverter
+from models.labels.ensemble import EnsembleKind
 from models.labels.label_generator import LabelGenerator, to_bytes
 from models.labels.training import EnsembleOptions, train_ensemble
 from models.sampling import Candidate, CandidateDraws
@@ -197,16 +198,16 @@ def _fit(family: Family, count: int, draw: int, options: EnsembleOptions) -> dic
         "generated_miou": generated.mean_iou(),
         "generated_accuracy": generated.accuracy(),
         "fit_seconds": fit_seconds,
-        "pair_seconds": _pair_seconds(fitted),
+        "pair_seconds": _pair_seconds(fitted, min(NUM_TIMED, len(family.generated_codes))),
     }
 
 
-def _pair_seconds(fitted: LabelGenerator) -> float:
+def _pair_seconds(fitted: LabelGenerator, count: int) -> float:
     """Return the CPU seconds of one image with its label: the sample, its features and the labels."""
-    draws = CandidateDraws(SAMPLE_SEED, [Candidate(index) for index in range(NUM_TIMED)])
+    draws = CandidateDraws(SAMPLE_SEED, [Candidate(index) for index in range(count)])
     began = time.process_time()
     fitted.render(fitted.generator.sample(draws))
-    return (time.process_time() - began) / NUM_TIMED
+    return (time.process_time() - began) / count
 
 
 def _frechet(family: Family, real: Tensor) -> float:
@@ -231,7 +232,7 @@ def _segmenter(folder: Path, count: int, epochs: int) -> Segmenter:
     torch.manual_seed(0)
     segmenter = Segmenter(config)
     checkpoint = folder / f"{SEGMENTER}.checkpoint"
-    options = TrainingOptions(epochs=epochs, batch=min(64, count))
+    options = TrainingOptions(epochs=epochs, batch=min(16, count))
     train_segmenter(segmenter, pairs, options, checkpoint=checkpoint, on_step=_ignore)
     write_network(folder, SEGMENTER, segmenter, recipe)
     return segmenter.requires_grad_(False)
@@ -253,7 +254,7 @@ def _fit_once(
     """Fit and score a draw, or read the scores of an earlier run at the same CPU seconds."""
     path = parsed.folder / f"{name}-{parsed.cpu_seconds:g}-{count}-{draw}.json"
     if not path.exists():
-        options = ensemble_options(num_members=parsed.members, steps=parsed.steps)
+        options = ensemble_options(kind=parsed.kind, num_members=parsed.members, steps=parsed.steps)
         path.write_text(json.dumps(_fit(family, count, draw, options)))
     figures: dict[str, float] = json.loads(path.read_text())
     return figures
@@ -274,10 +275,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--heldout", type=int, default=100)
     parser.add_argument("--generated", type=int, default=300)
     parser.add_argument("--inversion-steps", type=int, default=inversion_options().steps)
+    parser.add_argument("--kind", choices=get_args(EnsembleKind), default=defaults.kind)
     parser.add_argument("--members", type=int, default=defaults.num_members)
     parser.add_argument("--steps", type=int, default=defaults.steps, help="of an ensemble")
-    parser.add_argument("--segmenter-renderings", type=int, default=4_000)
-    parser.add_argument("--segmenter-epochs", type=int, default=6)
+    parser.add_argument("--segmenter-renderings", type=int, default=2_000)
+    parser.add_argument("--segmenter-epochs", type=int, default=8)
     return parser
 
 

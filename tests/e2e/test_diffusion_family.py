@@ -93,7 +93,7 @@ def test_images_are_their_own_codes(fit: dict[str, object]) -> None:
 def test_a_fit_draws_samples_only_to_crop_its_images(
     service: Service, fit: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exact inversion needs no comparison with samples; the framing is measured when a crop is requested."""
+    """Exact inversion needs no comparison with samples. A compact ensemble would draw 64 more."""
     numbers: list[int] = []
     sample = DiffusionGenerator.sample
 
@@ -102,11 +102,15 @@ def test_a_fit_draws_samples_only_to_crop_its_images(
         return sample(self, draws)
 
     monkeypatch.setattr(DiffusionGenerator, "sample", counted)
-    body = {name: fit[name] for name in ("generator", "labelset")}
-    plain = service.finish("/v1/fits", json={**body, "options": QUICK})
+    body = {name: fit[name]["id"] for name in ("generator", "labelset")}  # type: ignore[index]
+    ensemble = {"kind": "paper", "steps": 10, "num_members": 2, "hidden": [16, 8]}
+    options = {**QUICK, "ensemble": ensemble}
+    plain = service.finish("/v1/fits", json={**body, "options": options})
     assert numbers == []
-    assert all(image["is_expressible"] for image in plain["metrics"]["images"])
-    service.finish("/v1/fits", json={**body, "options": {**QUICK, "framing": "center"}})
+    metrics = plain["metrics"]
+    assert isinstance(metrics, dict)
+    assert all(image["is_expressible"] for image in metrics["images"])
+    service.finish("/v1/fits", json={**body, "options": {**options, "framing": "center"}})
     assert sum(numbers) == NUM_SAMPLES
 
 

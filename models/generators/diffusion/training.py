@@ -56,8 +56,7 @@ class DiffusionTraining:
     channels.
     """
 
-    measured_samples = 256
-    """A sample takes up to 20 passes of the network."""
+    measured_samples = 256  # a sample takes 20 passes of the network, a GAN's takes one
 
     def __init__(
         self,

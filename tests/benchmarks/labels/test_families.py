@@ -41,6 +41,7 @@ def test_a_run_continues_and_ends_with_a_line_of_json(
         "--heldout": 4,
         "--generated": 2,
         "--inversion-steps": 1,
+        "--kind": "paper",
         "--members": 2,
         "--steps": 2,
         "--segmenter-renderings": 4,

@@ -8,22 +8,40 @@ from models.adversarial.augmentation import augment, next_probability
 from models.adversarial.losses import (
     discriminator_loss,
     gradient_penalty,
+    hinge_discriminator_loss,
     relativistic_discriminator_loss,
 )
 from models.adversarial.mixing import mixed_codes
 from models.adversarial.options import AdversarialOptions
 from models.adversarial.parallel import average, num_processes
-from models.adversarial.state import AdversarialState, optimizer_step
+from models.adversarial.projected import project
+from models.adversarial.state import AdversarialState, Projection, optimizer_step
 from models.arrays import Images
 
 
-def update_discriminator(
+def update_discriminators(
     state: AdversarialState, reals: Images, options: AdversarialOptions
 ) -> dict[str, float]:
-    """Train the discriminator on `reals` and as many samples; return its losses by name."""
+    """Train the discriminators on `reals` and as many samples; return their losses by name."""
     with torch.no_grad():  # the generator is not trained here
         ws = mixed_codes(state.generator, len(reals), options.style_mixing)
         fakes = state.generator.synthesize(ws, options.noise).images
+    losses = {}
+    # p follows the overfitting of the plain discriminator where there is one.
+    if state.projection is not None:
+        loss, realness = _update_projected(state, state.projection, reals, fakes)
+        losses["projected"] = loss
+    if options.discriminators != "projected":
+        loss, realness = _update_plain(state, reals, fakes, options)
+        losses |= {"discriminator": loss, "r1": state.last_r1}
+    _update_augmentation(state, realness, options)
+    return losses
+
+
+def _update_plain(
+    state: AdversarialState, reals: Images, fakes: Images, options: AdversarialOptions
+) -> tuple[float, Float[Tensor, " batch"]]:
+    """Train StyleGAN2's discriminator; return its loss, and how real each real image seems to it."""
     state.discriminator_optimizer.zero_grad(set_to_none=True)
     # Separate batches of fakes and reals, so that the minibatch std compares images of one kind only.
     fake_logits = state.discriminator(augmented(state, fakes))
@@ -43,8 +61,22 @@ def update_discriminator(
         optimizer_step(state.discriminator, state.discriminator_optimizer)
     # Only differences of logits have a meaning in a relativistic loss.
     realness = real_logits - fake_logits if is_r3gan else real_logits
-    _update_augmentation(state, realness.detach(), options)
-    return {"discriminator": loss.item(), "r1": state.last_r1}
+    return loss.item(), realness.detach()
+
+
+def _update_projected(
+    state: AdversarialState, projection: Projection, reals: Images, fakes: Images
+) -> tuple[float, Float[Tensor, " batch"]]:
+    """Train the heads on pretrained features; return their loss, and how real each real image seems to them."""
+    projection.optimizer.zero_grad(set_to_none=True)
+    with torch.no_grad():  # the features are constants: no gradient passes through SqueezeNet
+        images = torch.cat([augmented(state, reals), augmented(state, fakes)])
+        taps = project(projection.network, images)
+    real_logits, fake_logits = projection.discriminator(taps).split(len(reals))
+    loss = hinge_discriminator_loss(real_logits, fake_logits)
+    loss.backward()
+    optimizer_step(projection.discriminator, projection.optimizer)
+    return loss.item(), real_logits.detach().mean(dim=1)
 
 
 def augmented(state: AdversarialState, images: Images) -> Images:

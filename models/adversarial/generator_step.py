@@ -1,17 +1,24 @@
 """The generator's update: the loss, the path-length regularizer, and the mean of w."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from models.adversarial.discriminator_step import augmented
 from models.adversarial.losses import (
     generator_loss,
+    hinge_generator_loss,
     path_lengths,
     relativistic_generator_loss,
 )
 from models.adversarial.mixing import mixed_codes
 from models.adversarial.options import AdversarialOptions
 from models.adversarial.parallel import average
-from models.adversarial.state import AdversarialState, optimizer_step
+from models.adversarial.projected import project
+from models.adversarial.state import AdversarialState, Projection, optimizer_step
 from models.arrays import Images, StyleCodes
 
 
@@ -19,25 +26,51 @@ def update_generator(
     state: AdversarialState, reals: Images, options: AdversarialOptions
 ) -> dict[str, float]:
     """Train the generator against the discriminator; return its loss by name."""
-    # Gradients pass through the discriminator to the images, but are not computed for its weights.
-    state.discriminator.requires_grad_(False)
     state.generator_optimizer.zero_grad(set_to_none=True)
     ws = mixed_codes(state.generator, len(reals), options.style_mixing)
     _update_w_mean(state, ws, options)
     fakes = state.generator.synthesize(ws, options.noise).images
-    fake_logits = state.discriminator(augmented(state, fakes))
-    if options.loss == "r3gan":
-        with torch.no_grad():  # the reals are constants for the generator
-            real_logits = state.discriminator(augmented(state, reals))
-        loss = relativistic_generator_loss(real_logits, fake_logits)
-    else:
-        loss = generator_loss(fake_logits)
+    terms = []
+    if options.discriminators != "projected":
+        terms.append(_plain_loss(state, reals, fakes, options))
+    if state.projection is not None:
+        terms.append(options.projected_weight * _projected_loss(state, state.projection, fakes))
+    loss = torch.stack(terms).sum()
     loss.backward()
     optimizer_step(state.generator, state.generator_optimizer)
     if options.path_length_weight and state.steps % options.path_length_interval == 0:
         _penalise_path_length(state, len(reals), options)
-    state.discriminator.requires_grad_(True)
     return {"generator": loss.item()}
+
+
+def _plain_loss(
+    state: AdversarialState, reals: Images, fakes: Images, options: AdversarialOptions
+) -> Float[Tensor, ""]:
+    with _frozen(state.discriminator):
+        fake_logits = state.discriminator(augmented(state, fakes))
+    if options.loss == "r3gan":
+        with torch.no_grad():  # the reals are constants for the generator
+            real_logits = state.discriminator(augmented(state, reals))
+        return relativistic_generator_loss(real_logits, fake_logits)
+    return generator_loss(fake_logits)
+
+
+def _projected_loss(
+    state: AdversarialState, projection: Projection, fakes: Images
+) -> Float[Tensor, ""]:
+    taps = project(projection.network, augmented(state, fakes))
+    with _frozen(projection.discriminator.heads):
+        return hinge_generator_loss(projection.discriminator(taps))
+
+
+@contextmanager
+def _frozen(network: torch.nn.Module) -> Iterator[None]:
+    """Let gradients pass through the network to its input, but not to its weights."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 def _penalise_path_length(state: AdversarialState, count: int, options: AdversarialOptions) -> None:

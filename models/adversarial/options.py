@@ -6,6 +6,8 @@ from typing import Literal
 from models.generators.stylegan2.generator import NoiseMode
 
 LossName = Literal["nonsaturating", "r3gan"]
+# Which discriminators train the generator: StyleGAN2's, that on SqueezeNet's features, or the sum of both losses.
+Discriminators = Literal["plain", "projected", "both"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +19,12 @@ class AdversarialOptions:
     """
 
     loss: LossName = "nonsaturating"
+    # "projected" and "both" need the network of `start`. With "projected" the plain one stays as it started, so a
+    # generator without "plain" or "both" in its training has no perceptual distance for fits.
+    discriminators: Discriminators = "plain"
+    projected_weight: float = (
+        1.0  # of the projected loss in the generator's, beside the plain one's
+    )
     learning_rate: float = 0.0025
     # Close to the rule of the stylegan2-ada code, 0.0002 px^2 / batch: 0.10 at 64 px and batch 8.
     r1_gamma: float = 0.1
@@ -31,5 +39,6 @@ class AdversarialOptions:
     ema_half_life_kimg: float = 5.0
     ema_ramp_up: float = 0.05  # the half-life is at most 5% of the images seen
     w_mean_decay: float = 0.995  # per step
-    augmentation_target: float | None = None  # of r_t, `augmentation.py`; None = no augmentation
+    augmentation: float = 0.0  # the probability p at the start; without a target it stays
+    augmentation_target: float | None = None  # of r_t, `augmentation.py`; None = p stays
     augmentation_speed_kimg: float = 200.0

@@ -9,7 +9,7 @@ Measured at 64 px: 14 to 15 images per second on one CPU core (benchmarks/LOG.md
 import torch
 
 from models.adversarial.averaging import update_average
-from models.adversarial.discriminator_step import update_discriminator
+from models.adversarial.discriminator_step import update_discriminators
 from models.adversarial.generator_step import update_generator
 from models.adversarial.mixing import mixed_codes
 from models.adversarial.options import AdversarialOptions, LossName
@@ -35,7 +35,7 @@ def training_step(
     Several processes in one torch process group each pass a different share of the batch; their weights stay equal.
     """
     reals = reals.contiguous(memory_format=torch.channels_last)
-    losses = update_discriminator(state, reals, options)
+    losses = update_discriminators(state, reals, options)
     losses |= update_generator(state, reals, options)
     batch = len(reals) * num_processes()
     state.images_seen += batch

@@ -1,5 +1,6 @@
 """The recipes that are compared: the changes of each to the baseline, StyleGAN2 with adaptive augmentation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -48,7 +49,7 @@ CANDIDATES = MappingProxyType(
 )
 
 # Further averages of the same run, whose training they do not change: half-life and ramp-up.
-AVERAGES = MappingProxyType(
+AVERAGES: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
         "20 kimg, ramp 0.1": {"ema_half_life_kimg": 20.0, "ema_ramp_up": 0.1},
         "20 kimg, ramp 0.2": {"ema_half_life_kimg": 20.0, "ema_ramp_up": 0.2},

@@ -47,7 +47,7 @@ def read_domain(name: DomainName, cache: Path, faces: Path | None) -> Domain:
         ValueError: the domain is `faces` and the folder of faces is not given.
     """
     if name == "faces" and faces is None:
-        raise ValueError("expected a folder of faces, got none; pass --faces FOLDER")
+        raise ValueError("expected a folder of faces, got none; pass --data FOLDER")
     path = cache / f"{name}-{PX}.npz"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)

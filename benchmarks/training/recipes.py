@@ -26,8 +26,7 @@ from benchmarks.training.runs import (
     samples,
     train,
 )
-from benchmarks.training.squeezenet10 import FILE, SqueezeNet10
-from models.inversion.squeezenet import SqueezeNet
+from benchmarks.training.squeezenet10 import FILE_10, FILE_11, SqueezeNet10
 from workers.fitting.perceptual_ports import read_mounted
 from workers.runtime.weights import write_network
 from workers.training.image_folder import write_grid
@@ -39,10 +38,10 @@ def main() -> None:
     torch.set_num_threads(1)
     networks: dict[str, Features] = {"random": random_network}
     if args.squeezenet is not None:
-        networks["squeezenet"] = SqueezeNet10(args.squeezenet / FILE)
+        networks["squeezenet"] = SqueezeNet10(args.squeezenet / FILE_10)
     results = []
     for name in args.domains:
-        domain = read_domain(name, args.folder, args.faces)
+        domain = read_domain(name, args.folder, args.data)
         yardstick = Yardstick.of(domain, networks, args.folder)
         for seed in args.seeds:
             for recipe in args.recipes:
@@ -63,7 +62,7 @@ def _kept(
         folder.mkdir(parents=True, exist_ok=True)
         marks = [args.seconds * share for share in args.marks]
         candidate = CANDIDATES[recipe]
-        pretrained = _pretrained(args.squeezenet) if candidate.is_projected else None
+        pretrained = read_mounted(args.squeezenet / FILE_11) if candidate.is_projected else None
         run, curve = train(
             candidate, domain, yardstick, seed=seed, marks=marks, pretrained=pretrained
         )
@@ -74,12 +73,6 @@ def _kept(
         path.write_text(json.dumps(row))
     kept: dict[str, Any] = json.loads(path.read_text())
     return kept
-
-
-def _pretrained(folder: Path | None) -> SqueezeNet:
-    if folder is None:
-        raise SystemExit("expected --squeezenet FOLDER for a projected discriminator, got none")
-    return read_mounted(folder / "squeezenet1_1_features.npz")
 
 
 def _write(run: Run, folder: Path, seed: int) -> None:
@@ -96,10 +89,16 @@ def _parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         prog="python -m benchmarks.training.recipes", description=__doc__
     )
     parser.add_argument("--folder", type=Path, default=CACHE / "training", help="images and runs")
-    parser.add_argument("--faces", type=Path, help="folder of real faces, see benchmarks/README.md")
+    parser.add_argument("--data", type=Path, help="folder of real faces")
     parser.add_argument("--squeezenet", type=Path, help="folder with the weights of SqueezeNet")
     parser.add_argument("--domains", nargs="+", choices=DOMAINS, default=["portraits"])
-    parser.add_argument("--recipes", nargs="+", choices=list(CANDIDATES), default=list(CANDIDATES))
+    parser.add_argument(
+        "--recipes",
+        nargs="+",
+        choices=list(CANDIDATES),
+        metavar="RECIPE",
+        help=f"{'; '.join(CANDIDATES)} (default all, without --squeezenet all but the projected ones)",
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--seconds", type=float, default=150.0, help="processor time of a training")
     parser.add_argument(
@@ -108,7 +107,13 @@ def _parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--averages", action="store_true", help="measure longer averages of the same run too"
     )
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    projected = {name for name, candidate in CANDIDATES.items() if candidate.is_projected}
+    available = [name for name in CANDIDATES if args.squeezenet or name not in projected]
+    args.recipes = args.recipes or available
+    if missing := set(args.recipes) - set(available):
+        parser.error(f"expected --squeezenet FOLDER for {', '.join(sorted(missing))}, got none")
+    return args
 
 
 if __name__ == "__main__":

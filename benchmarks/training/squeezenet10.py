@@ -18,7 +18,8 @@ FIRES = (3, 4, 5, 7, 8, 9, 10, 12)  # indices in torchvision's `features`
 POOLED_BEFORE = (3, 7, 12)
 LEAST_PX = 64  # smaller images are enlarged: the first convolution is 7 x 7 with a stride of 2
 MICRO_BATCH = 50
-FILE = "squeezenet1_0_compressed.npz"
+# Names in the folder of weights: this network, and the one of projected discriminators
+FILE_10, FILE_11 = "squeezenet1_0_compressed.npz", "squeezenet1_1_features.npz"
 
 
 class SqueezeNet10:

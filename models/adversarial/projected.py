@@ -111,7 +111,8 @@ def project(network: SqueezeNet, images: Images) -> Taps:
     size = enlarged_px((height, width))
     if size != (height, width):
         images = F.interpolate(images, size, mode="bilinear")
-    return network(images)
+    taps: Taps = network(images)
+    return taps
 
 
 def tap_px(px: tuple[int, int]) -> list[tuple[int, int]]:

@@ -86,5 +86,5 @@ def test_the_learning_rate_falls_at_the_end() -> None:
 
 def test_faces_need_a_folder(tmp_path: Path) -> None:
     """Without one the error names the option."""
-    with pytest.raises(ValueError, match="--faces FOLDER"):
+    with pytest.raises(ValueError, match="--data FOLDER"):
         read_domain("faces", tmp_path, None)

@@ -109,7 +109,9 @@ def test_the_projected_loss_has_its_weight(pretrained: SqueezeNet) -> None:
         state = new_state(options, None if name == "plain" else pretrained)
         torch.manual_seed(1)
         training_step(state, REALS, replace(options, style_mixing=0.0))
-        gradients[name] = state.generator.get_parameter("blocks.1.conv1.weight").grad
+        gradient = state.generator.get_parameter("blocks.1.conv1.weight").grad
+        assert gradient is not None
+        gradients[name] = gradient
     assert torch.allclose(gradients["plain"], gradients["0"], atol=1e-6)
     assert not torch.allclose(gradients["plain"], gradients["1"], atol=1e-6)
 

@@ -72,6 +72,8 @@ def _update_projected(
     with torch.no_grad():  # the features are constants: no gradient passes through SqueezeNet
         images = torch.cat([augmented(state, reals), augmented(state, fakes)])
         taps = project(projection.network, images)
+        if not projection.discriminator.is_calibrated:
+            projection.discriminator.mixing.calibrate([tap[: len(reals)] for tap in taps])
     real_logits, fake_logits = projection.discriminator(taps).split(len(reals))
     loss = hinge_discriminator_loss(real_logits, fake_logits)
     loss.backward()

@@ -4,6 +4,7 @@ Images pass through SqueezeNet, whose weights the operator supplies; fixed rando
 channels and scales; one small discriminator judges each scale. Only these are trained.
 """
 
+import math
 from itertools import pairwise
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from models.adversarial.parallel import average
 from models.arrays import Images, Taps
 from models.generators.stylegan2.layers import LEAK
 from models.inversion.squeezenet import TAP_CHANNELS, SqueezeNet
@@ -31,8 +33,11 @@ LEAST_PX = 64
 class FeatureMixing(nn.Module):
     """Random projections that are never trained: 1x1 across channels, then from small to large scales (section 3.2).
 
-    They spread what a discriminator sees over all features: without them it attends to few (table 2).
+    They spread what a discriminator sees over all features: without them it attends to a part of them. Departures from
+    the paper, not measured alone: every tap has a fixed factor, and sums of two scales are divided by the root of 2.
     """
+
+    gains: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,25 +56,30 @@ class FeatureMixing(nn.Module):
             if isinstance(convolution, nn.Conv2d):
                 nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear")
         self.requires_grad_(False)
+        # One factor per scale, 0 until `calibrate`: the features of some weights have mean squares above 1e4.
+        self.register_buffer("gains", torch.zeros(len(TAPS)))
+
+    def calibrate(self, taps: Taps) -> None:
+        """Fix the factors at which these taps have a mean square of 1; averaged over all processes."""
+        squares = torch.stack([taps[k].square().mean() for k in TAPS])
+        self.gains.copy_(torch.rsqrt(average(squares) + 1e-8))
 
     def forward(self, taps: Taps) -> Taps:
-        """Return one map per scale, largest first, of unit mean square over the batch."""
-        # The features of these weights have mean squares of 1e4 and more. No gradient flows through the scale.
-        scaled = [_unit(taps[k]) for k in TAPS]
-        mixed = [mix(tap) for mix, tap in zip(self.across_channels, scaled, strict=True)]
-        # From the smallest map on: x_l = CCM(f_l) + up(conv(x_(l+1)))
+        """Return one map per scale, largest first."""
+        mixed = [
+            mix(taps[k] * gain)
+            for mix, k, gain in zip(self.across_channels, TAPS, self.gains, strict=True)
+        ]
+        # From the smallest map on: x_l = CCM(f_l) + up(conv(x_(l+1))). The root keeps the mean square near 1.
         for k in reversed(range(len(mixed) - 1)):
             smaller = self.across_scales[k](mixed[k + 1])
-            mixed[k] = mixed[k] + F.interpolate(smaller, mixed[k].shape[2:], mode="bilinear")
-        return [_unit(each) for each in mixed]
-
-
-def _unit(x: Tensor) -> Tensor:
-    return x * torch.rsqrt(x.detach().square().mean() + 1e-8)
+            enlarged = F.interpolate(smaller, mixed[k].shape[2:], mode="bilinear")
+            mixed[k] = (mixed[k] + enlarged) * math.sqrt(0.5)
+        return mixed
 
 
 class ProjectedDiscriminator(nn.Module):
-    """One head per scale: 4x4 convolutions with stride 2, then a logit at every position (appendix, table 7)."""
+    """One head per scale: 4x4 convolutions with stride 2 for large maps, then a logit at every position."""
 
     def __init__(self, image_px: tuple[int, int]) -> None:
         super().__init__()
@@ -79,8 +89,12 @@ class ProjectedDiscriminator(nn.Module):
             _head(channels, sizes[k]) for k, channels in zip(TAPS, MIXED_CHANNELS, strict=True)
         )
 
+    @property
+    def is_calibrated(self) -> bool:
+        return bool(self.mixing.gains.all())
+
     def forward(self, taps: Taps) -> Float[Tensor, "batch positions"]:
-        """Return the logits of all scales and positions."""
+        """Return the logits of all scales and positions. Needs `mixing.calibrate` on real images first."""
         maps = self.mixing(taps)
         return torch.cat(
             [head(each).flatten(1) for head, each in zip(self.heads, maps, strict=True)], dim=1

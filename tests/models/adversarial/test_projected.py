@@ -54,12 +54,25 @@ def test_every_scale_has_its_logits(pretrained: SqueezeNet, px: tuple[int, int])
 def test_the_smallest_scale_reaches_the_largest(pretrained: SqueezeNet) -> None:
     """Another map at the smallest scale changes every mixed scale; another at the largest changes only its own."""
     mixing, taps = FeatureMixing(), project(pretrained, REALS)
+    mixing.calibrate(taps)
     before = mixing(taps)
     for changed, expected in ((TAPS[-1], [True] * 4), (TAPS[0], [True, False, False, False])):
         others = list(taps)
         others[changed] = torch.rand(taps[changed].shape)
         after = mixing(others)
         assert [not torch.equal(a, b) for a, b in zip(before, after, strict=True)] == expected
+
+
+def test_calibration_brings_every_scale_near_one(pretrained: SqueezeNet) -> None:
+    """Taps a thousand times as large give the same mixed maps, with mean squares around 1."""
+    mixing, taps = FeatureMixing(), project(pretrained, REALS)
+    mixing.calibrate(taps)
+    small = mixing(taps)
+    larger = [tap * 1000.0 for tap in taps]
+    mixing.calibrate(larger)
+    for before, after in zip(small, mixing(larger), strict=True):
+        assert torch.allclose(before, after, rtol=1e-2, atol=1e-2)
+        assert 0.1 < after.square().mean().item() < 10.0
 
 
 def test_the_hinge_ends_at_a_margin_of_one() -> None:
@@ -82,7 +95,7 @@ def test_a_step_trains_the_heads_and_not_the_features(
         "generator": state.generator,
         "plain": state.discriminator,
         "heads": projection.discriminator.heads,
-        "mixing": projection.discriminator.mixing,
+        "mixing": projection.discriminator.mixing.across_scales,
         "features": projection.network,
     }
     before = {name: copy.deepcopy(network.state_dict()) for name, network in watched.items()}

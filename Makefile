@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-recipes bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-recipes bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -144,6 +144,9 @@ bench-service: $(READY) ## Compare the pairs per second of the service (one work
 
 bench-quality: $(READY) ## Measure label quality for 16 and 50 labels over 5 draws (an hour or more on 2 cores)
 	@$(BIN)/python -m benchmarks.labels.quality
+
+bench-families: $(READY) ## Compare StyleGAN2 with diffusion at 32 px and equal CPU seconds of training (1.5 hours of one core)
+	@$(BIN)/python -m benchmarks.labels.families $(BENCH)
 
 bench-inversion: $(READY) ## Compare the settings of the inversion (hours; BENCH=--quick for the main rows)
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)

@@ -12,7 +12,10 @@ tenants/{tenant}/
 │   ├── request.json                             A  first (W for a built-in generator)
 │   ├── cancel.json                              A
 │   ├── weights/{sha256}.safetensors | .json     W  content-addressed; also of inverters
-│   ├── samples/{sha256}.png | .safetensors      W  the sheet; mean and standard deviation of the samples
+│   ├── samples/{sha256}.png | .safetensors      W  sheets; mean and standard deviation of the samples
+│   ├── stop.json                                A  end the training with its best snapshot
+│   ├── training.json                            W  the report of a running training
+│   ├── scratch/{name}                           W  its last checkpoint; deleted when the job ends
 │   ├── inverters/{digest}.json                  W  a `StoredInverter`; the first one stays
 │   ├── manifest.json                            W  last; the first one stays
 │   └── tombstone.json                           A
@@ -136,6 +139,16 @@ def weights(
 def samples(tenant: str, generator_id: str, sha256: str, suffix: SampleSuffix) -> str:
     """Return the key of the sheet of a generator's samples (PNG), or of their statistics (safetensors)."""
     return f"{resource_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
+
+
+def training_report(ref: JobRef) -> str:
+    """Return the key of the report of a running training."""
+    return f"{job_prefix(ref)}/training.json"
+
+
+def training_stop(ref: JobRef) -> str:
+    """Return the key of the request to end a training early."""
+    return f"{job_prefix(ref)}/stop.json"
 
 
 def inverters_prefix(tenant: str, generator_id: str) -> str:

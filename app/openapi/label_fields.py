@@ -90,10 +90,34 @@ LABEL_FIELDS: Table = {
     "num_files": Described("Number of files in the archive.", 257),
     # The forms
     "GeneratorForm.file": Described(
-        "The checkpoint: .pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt, .safetensors, or a diffusers .zip.",
+        "The checkpoint (.pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt, .safetensors, a diffusers .zip), or"
+        " with `training` an archive of images (.zip, .tar).",
     ),
     "GeneratorForm.name": Described("A display name.", "faces 256"),
     "GeneratorCreate.name": Described("A display name.", "faces 256"),
+    "import_options": Described(
+        "What the weights do not state. Needed for state dicts of guided-diffusion (.pt), refused for other formats. In"
+        " a form: one field of JSON."
+    ),
+    "ImportOptions.attention_order": Described(
+        "The order of the rows of `qkv`: head_major with `use_new_attention_order` false, else qkv_major.",
+        "head_major",
+    ),
+    "ImportOptions.head_channels": Described(
+        "The channels of one attention head (`num_head_channels`); 64 by default.", 64
+    ),
+    "ImportOptions.num_heads": Described(
+        "The heads of every attention layer, instead of `head_channels`.", 4
+    ),
+    "ImportOptions.px": Described("The side of the square images.", 256),
+    "ImportOptions.noise_schedule": Described("The noise schedule of the training.", "linear"),
+    "ImportOptions.num_timesteps": Described(
+        "The steps of the training's noise (`diffusion_steps`); 1000 by default.", 1000
+    ),
+    "ImportOptions.rescale_timesteps": Described(
+        "Whether the network was given steps scaled to 1000. Needed with another `num_timesteps`.",
+        False,
+    ),
     "GeneratorCreate.upload": Described("The id of a complete upload.", example_id("upload")),
     "UploadCreate.num_bytes": Described("The size of the file in bytes.", 363_000_000),
 }  # fmt: skip

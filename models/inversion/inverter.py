@@ -29,6 +29,10 @@ class Inverter(Protocol):
     """A generator and what its inversion needs, prepared once and used for every micro-batch."""
 
     @property
+    def is_exact(self) -> bool:
+        """Whether every reconstruction equals its image; then a fit compares nothing with the generator's samples."""
+
+    @property
     def image_bytes(self) -> int:
         """The most memory that one image takes while it is inverted."""
 

@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from app.main import create_app
+from models.arrays import Codes
+from models.generators.diffusion.generator import DiffusionGenerator
+from models.inversion.framing import NUM_SAMPLES
+from models.sampling import Draws
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -84,6 +88,26 @@ def test_images_are_their_own_codes(fit: dict[str, object]) -> None:
     assert isinstance(metrics, dict)
     assert metrics["reconstruction_psnr_db"] > 100
     assert metrics["training_miou"] > 0.9
+
+
+def test_a_fit_draws_samples_only_to_crop_its_images(
+    service: Service, fit: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exact inversion needs no comparison with samples; the framing is measured when a crop is requested."""
+    numbers: list[int] = []
+    sample = DiffusionGenerator.sample
+
+    def counted(self: DiffusionGenerator, draws: Draws) -> Codes:
+        numbers.append(len(draws))
+        return sample(self, draws)
+
+    monkeypatch.setattr(DiffusionGenerator, "sample", counted)
+    body = {name: fit[name] for name in ("generator", "labelset")}
+    plain = service.finish("/v1/fits", json={**body, "options": QUICK})
+    assert numbers == []
+    assert all(image["is_expressible"] for image in plain["metrics"]["images"])
+    service.finish("/v1/fits", json={**body, "options": {**QUICK, "framing": "center"}})
+    assert sum(numbers) == NUM_SAMPLES
 
 
 def test_a_batch_is_rendered(service: Service, fit: dict[str, object]) -> None:

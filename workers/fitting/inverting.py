@@ -14,7 +14,7 @@ from models.inversion.detail import MIN_DETAIL, detail_shown
 from models.inversion.framing import MAX_IMAGES, Framing, find_framing, measure_framing
 from models.inversion.inverter import Inverter
 from models.inversion.perceptual import PerceptualDistance, distances
-from models.inversion.spacing import SampleSpacing, measure_spacing
+from models.inversion.spacing import EXACT_SPACING, SampleSpacing, measure_spacing
 from models.labels.label_generator import to_bytes
 from workers.codecs.images import Pixels
 from workers.families.family import find_family, load_generator
@@ -78,7 +78,7 @@ class FitInverter:
 
     @classmethod
     def open(cls, machine: Machine, request: FitRequest) -> Self:
-        """Load the networks that the request pins, and measure the generator's samples.
+        """Load the networks that the request pins, and measure the generator's samples unless inversion is exact.
 
         Raises:
             InputMissing: one of them is gone, or the mounted perceptual weights differ from the pinned ones.
@@ -93,25 +93,35 @@ class FitInverter:
         distance = family.open_distance(loader, manifest)
         port = open_port(loader, distance, options, mounted=machine.settings.perceptual_weights)
         generator = load_generator(loader, machine.families, manifest)
-        return cls(
-            generator=generator,
-            inverter=family.open_inverter(
-                loader, manifest, options, encoder=encoder, distance=port.distance
-            ),
-            distance=distance,
-            spacing=batches.shrinking(
+        inverter = family.open_inverter(
+            loader, manifest, options, encoder=encoder, distance=port.distance
+        )
+        spacing = EXACT_SPACING
+        if not inverter.is_exact:
+            spacing = batches.shrinking(
                 "measuring samples",
                 manifest.digest,
                 lambda size: measure_spacing(generator, distance, size),
                 largest=batches.max_size(generator.layout.synthesis_bytes),
-            ),
+            )
+        return cls(
+            generator=generator,
+            inverter=inverter,
+            distance=distance,
+            spacing=spacing,
             digest=manifest.digest,
             micro_batches=batches,
             perceptual_sha256=port.mounted_sha256,
         )
 
-    def find_framing(self, pairs: Pairs) -> Framing:
-        """Return the crop of the images that matches the generator's framing; the identity if they match already."""
+    def find_framing(self, pairs: Pairs, *, is_requested: bool) -> Framing:
+        """Return the crop of the images that matches the generator's framing; the identity if they match already.
+
+        It costs 256 samples. Where inversion is exact, images of any framing are reconstructed: the framing is then
+        measured only if the fit is requested to crop.
+        """
+        if self.inverter.is_exact and not is_requested:
+            return Framing()
         prior = self.micro_batches.shrinking(
             "measuring the framing",
             self.digest,

@@ -49,6 +49,17 @@ def count(text: str) -> int:
     return value
 
 
+def image_px(text: str) -> int | list[int]:
+    """Parse the longer side of an image in px, or HEIGHTxWIDTH."""
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"expected px such as 64, or height x width such as 64x32, got {text!r}"
+        )
+    numbers = [int(side) for side in sides]
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
 def names(text: str) -> list[str]:
     """Parse names separated by commas."""
     return [name.strip() for name in text.split(",")]

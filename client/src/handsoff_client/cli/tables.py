@@ -6,7 +6,7 @@ from typing import Any
 
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset
-from handsoff_client.api.resources import Batch, Fit, Generator, Inverter, Job, Stream
+from handsoff_client.api.resources import Batch, Fit, Generator, Inverter, Job, Stream, Training
 
 Row = Sequence[object]
 
@@ -135,7 +135,23 @@ def _of_generator(generator: Generator) -> dict[str, object]:
         "license": generator.license,
         "inverters": ", ".join(one.digest[:12] for one in generator.inverters),
         "warnings": " ".join(generator.warnings),
+        **(_of_training(generator.training) if generator.training else {}),
         "sheet": generator.sheet and generator.sheet.url,
+    }
+
+
+def _of_training(training: Training) -> dict[str, object]:
+    newest = training.snapshots[-1] if training.snapshots else None
+    distances = ", ".join(f"{each.images_seen:,}: {each.fd:.3f}" for each in training.snapshots)
+    return {
+        "images": "; ".join(training.facts),
+        "advice": "; ".join(training.warnings),
+        "images_seen": training.images_seen,
+        "images_per_second": training.images_per_second,
+        "seconds_left": training.seconds_left,
+        "distances": distances,
+        "best_images_seen": training.best_images_seen,
+        "newest_sheet": newest and newest.sheet.url,
     }
 
 

@@ -25,6 +25,10 @@ class StyleGan2Inverter:
     options: InversionOptions
 
     @property
+    def is_exact(self) -> bool:
+        return False
+
+    @property
     def image_bytes(self) -> int:
         held = TAPS_HELD if self.tools.perceptual is None else TAPS_HELD_WITH_DISTANCE
         return held * self.tools.generator.layout.tap_bytes

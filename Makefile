@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-limits gpu-day bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -148,6 +148,9 @@ bench-quality: $(READY) ## Measure label quality for 16 and 50 labels over 5 dra
 bench-inversion: $(READY) ## Compare the settings of the inversion (hours; BENCH=--quick for the main rows)
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)
 
+bench-limits: $(READY) ## Separate the limits of inversion, generator and labels (an hour; BENCH="--generator A B C" for snapshots)
+	@$(BIN)/python -m benchmarks.inversion.limits $(BENCH)
+
 bench-streams: $(READY) ## Measure waits of training loops on a stream and idle time of the worker (minutes; one worker)
 	@$(BIN)/python -m benchmarks.service.streams $(BENCH)
 
@@ -158,6 +161,9 @@ train-portraits: $(READY) ## Train the built-in generator and its inverter into 
 
 gpu-test: $(READY_TEST) ## Run the tests that need an accelerator
 	$(BIN)/python -m pytest -m gpu
+
+gpu-day: $(READY_TEST) ## Measure and test everything on one GPU in under 25 minutes, resumable (GPU_DAY=--dry-run on a CPU)
+	@$(BIN)/python -m benchmarks.gpu_day $(GPU_DAY)
 
 clean: ## Remove .venv, caches, and the files of demo and serve
 	rm -rf .venv .venv-light-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo var

@@ -1,8 +1,11 @@
 """Rows of `benchmarks.inversion.limits`: one generator with one inversion, fitted on every draw and scored."""
 
 import argparse
+import hashlib
+import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -28,6 +31,7 @@ DEFAULT = "encoder, optimized"
 MEAN = "mean code, optimized"
 ALONE = "encoder alone"
 LONG = "encoder, optimized for 3 times the steps"
+ALL_LABELS = "encoder, optimized, labels of all draws"
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Stage:
     """A generator at one point of its training, with its distance and its encoder."""
 
     name: str
+    digest: str  # of its weights
     generator: Generator
     distance: DiscriminatorDistance
     encoder: Encoder
@@ -52,15 +57,20 @@ class Row:
     on_images: Estimate  # the segmenter's mean IoU on the held-out images
     on_reconstructions: Estimate
     gap: Estimate
-    counts: Tensor  # of the reconstructions: [images, truth, predicted]
+    counts: list[Any]  # of the reconstructions: [images, truth, predicted]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the scores as JSON."""
-        numbers = {name: value for name, value in vars(self).items() if name != "counts"}
-        return {
-            name: asdict(value) if isinstance(value, Estimate) else value
-            for name, value in numbers.items()
+        """Return the scores as JSON, without the counts."""
+        return {name: value for name, value in asdict(self).items() if name != "counts"}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> "Row":
+        """Undo `asdict`."""
+        read: dict[str, Any] = {
+            name: Estimate(**value) if isinstance(value, dict) else value
+            for name, value in fields.items()
         }
+        return cls(**read)
 
     def cells(self) -> list[str]:
         """Return the cells of the row."""
@@ -78,7 +88,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Bench:
-    """A domain with the options of one run. Each set of images is inverted once by each stage and inversion."""
+    """A domain with the options of one run. Rows are cached in a folder, so that an interrupted run continues."""
 
     domain: Domain
     options: argparse.Namespace
@@ -86,50 +96,67 @@ class Bench:
 
     def row(self, stage: Stage, inversion: str) -> Row:
         """Invert every set of images once, fit on every draw, and score."""
-        domain = self.domain
+        return self._cached(stage, inversion, lambda: self._row(stage, inversion))
+
+    def row_of_all_labels(self, stage: Stage) -> Row:
+        """Fit once on the labels of all draws, with the default inversion."""
+        return self._cached(stage, ALL_LABELS, lambda: self._row_of_all_labels(stage))
+
+    def _cached(self, stage: Stage, name: str, make: Callable[[], Row]) -> Row:
+        """Return the row of the cache, or make it and put it there."""
+        sizes = {
+            key: value
+            for key, value in vars(self.options).items()
+            if key not in {"generator", "faces_generator", "data", "folder"}
+        }
+        key = json.dumps([self.domain.name, stage.digest, name, sizes], sort_keys=True)
+        digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+        path = self.options.folder / f"limits-{self.domain.name}-{digest}.json"
+        if path.exists():
+            row = replace(Row.from_dict(json.loads(path.read_text())), name=f"{stage.name}: {name}")
+        else:
+            row = make()
+            path.write_text(json.dumps(asdict(row)))
+        print(f"{self.domain.name} | {' | '.join(row.cells())}", file=sys.stderr, flush=True)
+        return row
+
+    def _row(self, stage: Stage, inversion: str) -> Row:
         began = time.process_time()
-        sets = [
-            self._invert(stage, images, inversion) for images in (domain.heldout, *domain.draws)
-        ]
+        sets = self._sets(stage, inversion)
         num_images = sum(len(each.codes) for each in sets)
         seconds = (time.process_time() - began) / num_images
-        self.inverted[stage.name, inversion] = sets
-        return self._scored(f"{stage.name}: {inversion}", stage, sets, seconds, domain.draws)
+        return self._scored(f"{stage.name}: {inversion}", stage, sets, seconds)
 
-    def row_of_all_labels(self, stage: Stage, like: Row) -> Row:
-        """Fit once on the labels of all draws, with the codes of the default row."""
-        heldout, *parts = self.inverted[stage.name, DEFAULT]
+    def _row_of_all_labels(self, stage: Stage) -> Row:
+        heldout, *parts = self._sets(stage, DEFAULT)
         joined = Labelled.joined(self.domain.draws)
         codes = torch.cat([part.codes for part in parts])
-        scores = [
-            self._scores(
-                self._fit(stage, codes, joined.masks, 0), heldout.codes, self._samples(stage)
-            )
-        ]
-        return self._printed(
-            replace(like, name=f"{like.name}, {len(codes)} labels", **_columns(scores))
-        )
+        fitted = self._fit(stage, codes, joined.masks, 0)
+        scores = [self._scores(fitted, heldout.codes, self._samples(stage))]
+        like = self.row(stage, DEFAULT)
+        return replace(like, name=f"{stage.name}: {ALL_LABELS}", **_columns(scores))
 
-    def _scored(
-        self,
-        name: str,
-        stage: Stage,
-        sets: list[Inversion],
-        seconds: float,
-        draws: tuple[Labelled, ...],
-    ) -> Row:
+    def _sets(self, stage: Stage, inversion: str) -> list[Inversion]:
+        """Return the inversions of the held-out images and of every draw."""
+        key = stage.name, inversion
+        if key not in self.inverted:
+            sets = (self.domain.heldout, *self.domain.draws)
+            self.inverted[key] = [self._invert(stage, images, inversion) for images in sets]
+        return self.inverted[key]
+
+    def _scored(self, name: str, stage: Stage, sets: list[Inversion], seconds: float) -> Row:
         heldout, *fitted = sets
         sampled = self._samples(stage)
         scores = [
             self._scores(self._fit(stage, each.codes, draw.masks, seed), heldout.codes, sampled)
-            for seed, (each, draw) in enumerate(zip(fitted, draws, strict=True))
+            for seed, (each, draw) in enumerate(zip(fitted, self.domain.draws, strict=True))
         ]
         masks = self.domain.heldout.masks
         counts = self._segmented(heldout.reconstructions.clamp(-1, 1), masks)
         on_images, on_reconstructions, gap = bootstrap(
             self._segmented(self.domain.heldout.images, masks), counts
         )
-        row = Row(
+        return Row(
             name=name,
             psnr_db=Estimate.of(heldout.psnr_db.tolist()),
             seconds_per_image=seconds,
@@ -137,13 +164,8 @@ class Bench:
             on_images=on_images,
             on_reconstructions=on_reconstructions,
             gap=gap,
-            counts=counts,
+            counts=counts.tolist(),
         )
-        return self._printed(row)
-
-    def _printed(self, row: Row) -> Row:
-        print(f"{self.domain.name} | {' | '.join(row.cells())}", file=sys.stderr, flush=True)
-        return row
 
     def _fit(self, stage: Stage, codes: Tensor, masks: Tensor, seed: int) -> LabelGenerator:
         changes = {"steps": self.options.ensemble_steps} if self.options.ensemble_steps else {}

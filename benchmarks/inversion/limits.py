@@ -20,7 +20,16 @@ import torch
 
 from benchmarks.defaults import encoder_options, inversion_options
 from benchmarks.inversion.limit_domains import Domain, Sizes, faces, portraits
-from benchmarks.inversion.limit_rows import ALONE, DEFAULT, LONG, MEAN, Bench, Row, Stage
+from benchmarks.inversion.limit_rows import (
+    ALL_LABELS,
+    ALONE,
+    DEFAULT,
+    LONG,
+    MEAN,
+    Bench,
+    Row,
+    Stage,
+)
 from benchmarks.inversion.limit_scores import Estimate, bootstrap, paired
 from benchmarks.options import BUILTIN, CACHE
 from models.generators.stylegan2.discriminator import build_discriminator
@@ -40,7 +49,6 @@ HEADER = (
     "segmenter, reconstructions",
     "lost",
 )
-ALL_LABELS = "labels of all draws"
 
 GAINS_HEADER = ("effort", "held-out mIoU", "generated mIoU", "segmenter, reconstructions")
 
@@ -69,7 +77,7 @@ def _rows(bench: Bench, stages: list[Stage]) -> dict[tuple[str, str], Row]:
     cells = [(stage, DEFAULT) for stage in stages] + [(last, name) for name in (MEAN, ALONE, LONG)]
     rows = {(stage.name, name): bench.row(stage, name) for stage, name in cells}
     if len(bench.domain.draws) > 1:
-        rows[last.name, ALL_LABELS] = bench.row_of_all_labels(last, rows[last.name, DEFAULT])
+        rows[last.name, ALL_LABELS] = bench.row_of_all_labels(last)
     return rows
 
 
@@ -91,7 +99,7 @@ def _gains(
     if (last, ALL_LABELS) in rows:
         efforts.append(("labels: those of all draws in one fit", default, rows[last, ALL_LABELS]))
     for name, before, after in efforts:
-        *_, gain = bootstrap(after.counts, before.counts)
+        *_, gain = bootstrap(torch.tensor(after.counts), torch.tensor(before.counts))
         yield (
             name,
             paired(after.heldout, before.heldout),
@@ -104,16 +112,21 @@ def _open_stage(folder: Path, options: argparse.Namespace) -> Stage:
     """Read a generator and its discriminator, and train or read its encoder."""
     generator = build_generator(*read_network(folder, "generator"))
     distance = DiscriminatorDistance(build_discriminator(*read_network(folder, "discriminator")))
-    name = folder.resolve().name
-    if options.encoder_images:
-        return Stage(name, generator, distance, _short_encoder(folder, generator, options))
-    return Stage(name, generator, distance, build_encoder(*read_network(folder, "inverter")))
-
-
-def _short_encoder(folder: Path, generator: Generator, options: argparse.Namespace) -> Encoder:
-    """Return the encoder of a short training, from the cache if it has one for the same networks."""
     files = [folder / f"{name}.safetensors" for name in ("generator", "discriminator")]
+    if not options.encoder_images:
+        files.append(folder / "inverter.safetensors")
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    if options.encoder_images:
+        encoder = _short_encoder(folder, digest, generator, options)
+    else:
+        encoder = build_encoder(*read_network(folder, "inverter"))
+    return Stage(folder.resolve().name, digest, generator, distance, encoder)
+
+
+def _short_encoder(
+    folder: Path, digest: str, generator: Generator, options: argparse.Namespace
+) -> Encoder:
+    """Return the encoder of a short training, from the cache if it has one for the same networks."""
     name = f"encoder-{digest}-{options.encoder_images}"
     if not (options.folder / f"{name}.json").exists():
         print(f"training an encoder for {folder}", file=sys.stderr, flush=True)

@@ -3,7 +3,8 @@
 Weights are random. Each figure comes from a new process on one thread; memory excludes that of a process which
 synthesises one image. The ensemble runs for the steps that share one pass over the images, and its time is scaled to a
 whole fit. The inversion runs a few steps on two numbers of images: their difference is the cost of an image. On an
-accelerator, times are wall times and memory is the accelerator's. The last line is JSON, keyed by resolution.
+accelerator all stages run in one process, after a warm-up; times are wall times, and memory is the accelerator's. The
+last line is JSON, keyed by resolution.
 """
 
 import argparse
@@ -33,29 +34,34 @@ def main() -> None:
     parsed = _parse()
     torch.set_num_threads(1)
     if parsed.only:
-        print(json.dumps(_cost(parsed)))
+        print(json.dumps(_cost(parsed.only, parsed.px[0], parsed.labels[0], parsed)))
         return
     results = {str(px): _measure(px, parsed) for px in parsed.px}
     print(json.dumps(results))
 
 
-def _cost(parsed: argparse.Namespace) -> dict[str, float]:
-    on_cpu = parsed.device == "cpu"
-    clock = time.process_time if on_cpu else time.perf_counter
-    began = clock()
-    _run(parsed)
-    if not on_cpu:
-        torch.accelerator.synchronize()
-    seconds = clock() - began
-    peak = own_peak_bytes() if on_cpu else torch.cuda.max_memory_allocated()
-    return {"seconds": seconds, "bytes": peak}
+def _cost(stage: str, px: int, count: int, parsed: argparse.Namespace) -> dict[str, float]:
+    """Run a stage. Return its seconds, and peak bytes: of this process, or of the stage on an accelerator."""
+    if parsed.device == "cpu":
+        began = time.process_time()
+        _run(stage, px, count, parsed)
+        return {"seconds": time.process_time() - began, "bytes": own_peak_bytes()}
+    torch.cuda.reset_peak_memory_stats()
+    began = time.perf_counter()
+    _run(stage, px, count, parsed)
+    torch.accelerator.synchronize()
+    seconds = time.perf_counter() - began
+    return {"seconds": seconds, "bytes": torch.cuda.max_memory_allocated()}
 
 
 def _measure(px: int, parsed: argparse.Namespace) -> dict[str, object]:
-    alone = _child("generator", px, 1, parsed)
-    # Runs on fewer and on more images separate the cost of an image from the fixed cost.
+    measure = _cost if parsed.same_process or parsed.device != "cpu" else _child
     few, many = parsed.inversion_images
-    one, two = (_child("inversion", px, count, parsed) for count in (few, many))
+    if parsed.device != "cpu":  # the first call also chooses kernels and reserves memory
+        measure("inversion", px, few, parsed)
+    alone = measure("generator", px, 1, parsed)
+    # Runs on fewer and on more images separate the cost of an image from the fixed cost.
+    one, two = (measure("inversion", px, count, parsed) for count in (few, many))
     image_steps = (many - few) * parsed.inversion_steps
     per_image_step = (two["seconds"] - one["seconds"]) / image_steps
     figures: dict[str, object] = {
@@ -69,7 +75,7 @@ def _measure(px: int, parsed: argparse.Namespace) -> dict[str, object]:
     }
     scale = ensemble_options().steps / parsed.ensemble_steps
     for count in parsed.labels:
-        stage = _child("ensemble", px, count, parsed)
+        stage = measure("ensemble", px, count, parsed)
         fit_seconds = (stage["seconds"] - alone["seconds"]) * scale
         invert_seconds = per_image_step * inversion_options().steps * count
         figures[f"ensemble_{count}"] = {
@@ -92,13 +98,13 @@ def _child(stage: str, px: int, labels: int, parsed: argparse.Namespace) -> dict
     return figures
 
 
-def _run(parsed: argparse.Namespace) -> None:
-    px, count, device = parsed.px[0], parsed.labels[0], torch.device(parsed.device)
+def _run(stage: str, px: int, count: int, parsed: argparse.Namespace) -> None:
+    device = torch.device(parsed.device)
     generator = random_generator(px).to(device)
     ws = generator.map(torch.randn(count, generator.config.z_dim).to(device))
-    if parsed.only == "generator":
+    if stage == "generator":
         generator.synthesize(ws)
-    elif parsed.only == "inversion":
+    elif stage == "inversion":
         images = torch.rand(count, 3, px, px).to(device) * 2 - 1
         options = inversion_options(steps=parsed.inversion_steps, micro_batch=count)
         invert(Tools.of(generator), images, options)
@@ -125,6 +131,11 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--inversion-steps", type=int, default=2)
     parser.add_argument("--ensemble-steps", type=int, default=STEPS)
+    parser.add_argument(
+        "--same-process",
+        action="store_true",
+        help="run all stages in this process: faster, but the memory on a CPU is that of all stages",
+    )
     parser.add_argument("--only", choices=STAGES, help="run this stage once and print its cost")
     return parser.parse_args()
 

@@ -49,7 +49,7 @@ def test_the_table_has_every_generator_and_every_inversion(
         "all: mean code, optimized",
         "all: encoder alone",
         "all: encoder, optimized for 3 times the steps",
-        "all: encoder, optimized, 8 labels",
+        "all: encoder, optimized, labels of all draws",
     ]
     assert [len(row["heldout"]) for row in rows.values()] == [2, 2, 2, 2, 2, 1]
     gains = [

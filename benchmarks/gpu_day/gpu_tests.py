@@ -15,7 +15,7 @@ def main() -> int:
     """Run the tests. Returns 1 if one failed or, without `--may-skip`, was skipped."""
     options = _parse()
     options.report.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "gpu"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-m", "gpu"]
     command += [f"--junitxml={options.report.resolve()}", *map(str, marked_files(TESTS))]
     done = subprocess.run(command, check=False, stdout=sys.stderr)  # noqa: S603
     counts = counts_of(options.report)

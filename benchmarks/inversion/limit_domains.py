@@ -25,7 +25,7 @@ from models.labels.label_generator import to_bytes
 from workers.runtime.weights import read_network, write_network
 
 FACES_TO_FIT = 50
-PORTRAIT_TRAINING = TrainingOptions(epochs=24)
+PORTRAIT_TRAINING = TrainingOptions(epochs=4)
 # 600 steps of 16 photographs, because there are only 50.
 FACE_TRAINING = TrainingOptions(epochs=200, batch=16, learning_rate=2e-3)
 

@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-recipes bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-recipes bench-streams gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -154,6 +154,9 @@ bench-inversion: $(READY) ## Compare the settings of the inversion (hours; BENCH
 bench-recipes: $(READY) ## Compare recipes of adversarial training at equal processor time (an hour; BENCH="--data FOLDER" for real faces)
 	@$(BIN)/python -m benchmarks.training.recipes $(BENCH)
 
+bench-limits: $(READY) ## Separate the limits of inversion, generator and labels (an hour; BENCH="--generator A B C" for snapshots)
+	@$(BIN)/python -m benchmarks.inversion.limits $(BENCH)
+
 bench-streams: $(READY) ## Measure waits of training loops on a stream and idle time of the worker (minutes; one worker)
 	@$(BIN)/python -m benchmarks.service.streams $(BENCH)
 
@@ -164,6 +167,9 @@ train-portraits: $(READY) ## Train the built-in generator and its inverter into 
 
 gpu-test: $(READY_TEST) ## Run the tests that need an accelerator
 	$(BIN)/python -m pytest -m gpu
+
+gpu-day: $(READY_TEST) ## Measure and test everything on one GPU in under 25 minutes, resumable (GPU_DAY=--dry-run on a CPU)
+	@$(BIN)/python -m benchmarks.gpu_day $(GPU_DAY)
 
 clean: ## Remove .venv, caches, and the files of demo and serve
 	rm -rf .venv .venv-light-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache demo var

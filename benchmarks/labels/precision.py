@@ -71,10 +71,10 @@ def main() -> None:
     z = latents(SAMPLE_SEED, [Candidate(k) for k in range(parsed.samples)], generator.config.z_dim)
     ws = generator.map(z)
     results: dict[str, object] = {"benchmark": "precision", "samples": parsed.samples}
-    results["psnr_db"] = round(_psnr(generator, ws), 2)
+    results["psnr_db"] = round(image_psnr_db(generator, ws), 2)
     for count in parsed.labels:
         fits = _fit(generator, codes.labelled("labelled", parsed.draw, count))
-        figures = {kind: _compare(generator, fit, ws) for kind, fit in fits.items()}
+        figures = {kind: compare(generator, fit, ws) for kind, fit in fits.items()}
         print(f"{count} labels: {figures}", file=sys.stderr, flush=True)
         results[str(count)] = figures
     print(json.dumps(results))
@@ -86,7 +86,8 @@ def _fit(generator: Generator, coded: Coded) -> dict[str, Ensemble]:
     return {"paper": paper, "compact": compact}
 
 
-def _compare(generator: Generator, ensemble: Ensemble, ws: Tensor) -> dict[str, float]:
+def compare(generator: Generator, ensemble: Ensemble, ws: Tensor) -> dict[str, float]:
+    """Return the agreement of the labels of codes in bfloat16 and float32."""
     agreement = Agreement()
     both = [LabelGenerator(each, ensemble) for each in (generator, _lowered(generator))]
     for part in ws.split(MICRO_BATCH):
@@ -96,7 +97,7 @@ def _compare(generator: Generator, ensemble: Ensemble, ws: Tensor) -> dict[str, 
     return agreement.figures()
 
 
-def _psnr(generator: Generator, ws: Tensor) -> float:
+def image_psnr_db(generator: Generator, ws: Tensor) -> float:
     """Return the PSNR in dB of the 8-bit images."""
     exact, lowered = (_pixels(each, ws) for each in (generator, _lowered(generator)))
     return 10 * math.log10(255**2 / float((exact - lowered).square().mean()))

@@ -83,6 +83,7 @@ def main() -> None:
         rounds = _measure(service, parsed.pairs, parsed.rounds)
     result = {
         "benchmark": "service",
+        "device": str(service.machine.device),
         "threads": torch.get_num_threads(),
         "pairs": parsed.pairs * parsed.rounds,
         "service_pairs_per_second": round(median(rates.service for rates in rounds), 2),
@@ -98,7 +99,7 @@ def main() -> None:
 def _measure(service: Service, num_pairs: int, rounds: int) -> list[Rates]:
     """Return the rates of each round, without the small warm-up round."""
     measured = []
-    for number, count in enumerate([WARM_UP_PAIRS, *[num_pairs] * rounds]):
+    for number, count in enumerate([min(WARM_UP_PAIRS, num_pairs), *[num_pairs] * rounds]):
         before = service.worker_seconds()
         batch = service.batch(count, seed=number)
         worker_seconds = service.worker_seconds() - before

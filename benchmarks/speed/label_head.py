@@ -1,8 +1,9 @@
 """`python -m benchmarks.speed.label_head`: compare time and memory of labelling with the paper's method.
 
 Weights are random. Methods alternate in one process on one thread; the report has the median of each round's ratio of
-processor times. The naive method takes minutes at 1024 px and runs once. Peak memory comes from a new process per
-method and excludes the generator's own. The last line is JSON, keyed by the generator's resolution.
+processor times (on an accelerator: of wall times). The naive method takes minutes at 1024 px and runs once. `pairs` are
+compact labels with their images as bytes on the CPU. Peak memory comes from a new process per method and excludes the
+generator's own. The last line is JSON, keyed by the generator's resolution.
 """
 
 import argparse
@@ -37,74 +38,92 @@ CHANNELS = {
 }
 """Channels of every block; from 256 px on they are those of config-f."""
 MAX_LABEL_PX = 512
-METHODS = ("generator", "exact", "compact", "naive")
+METHODS = ("generator", "exact", "compact", "pairs", "naive")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One measurement: a generator's resolution, precision, device and batch size."""
+    """One measurement: a generator's resolution, precision, device and batch sizes."""
 
     px: int
     precision: str
     device: str
     batch: int
+    naive_batch: int
 
     @property
     def arguments(self) -> list[str]:
         """Return the setting as command-line arguments of a child process."""
-        return [word for name, value in vars(self).items() for word in (f"--{name}", str(value))]
+        return [
+            word
+            for name, value in vars(self).items()
+            for word in (f"--{name.replace('_', '-')}", str(value))
+        ]
+
+    def images(self, method: str) -> int:
+        """Return the number of images in one call of a method."""
+        return self.naive_batch if method == "naive" else self.batch
 
 
 def main() -> None:
     """Measure every requested resolution. As a child process, run one method once and print its peak memory."""
     parsed = _parse()
     torch.set_num_threads(1)
-    settings = [Setting(px, parsed.precision, parsed.device, parsed.batch) for px in parsed.px]
+    sizes = (parsed.batch, parsed.naive_batch or parsed.batch)
+    settings = [Setting(px, parsed.precision, parsed.device, *sizes) for px in parsed.px]
     if parsed.only:
-        _methods(settings[0])[parsed.only]()
+        methods_of(settings[0])[parsed.only]()
         on_cpu = parsed.device == "cpu"
         print(own_peak_bytes() if on_cpu else torch.cuda.max_memory_allocated())
         return
     results = {}
     for setting in settings:
-        results[str(setting.px)] = _measure(setting, parsed.rounds)
+        results[str(setting.px)] = _measure(setting, parsed.rounds, peaks=parsed.peaks)
         print(f"{setting.px} px: {results[str(setting.px)]}", file=sys.stderr, flush=True)
     print(json.dumps(results))
 
 
-def _measure(setting: Setting, rounds: int) -> dict[str, object]:
+def _measure(setting: Setting, rounds: int, *, peaks: bool) -> dict[str, object]:
     """Return ratios of time (labels and image over the image only). The first round is a warm-up."""
-    methods = _methods(setting)
+    methods = methods_of(setting)
     naive = methods.pop("naive")
-
-    def seconds(method: Callable[[], object]) -> float:
-        return _seconds(method, setting.device)
-
     rounds_seconds = [
-        {name: seconds(method) for name, method in methods.items()} for _ in range(rounds + 1)
+        {name: seconds_of(method, setting.device) for name, method in methods.items()}
+        for _ in range(rounds + 1)
     ][1:]
-    last = {"naive": seconds(naive)}
+    if setting.device != "cpu":  # the first call also chooses kernels and reserves memory
+        seconds_of(naive, setting.device)
+    last = {"naive": seconds_of(naive, setting.device)}
     typical = {name: median(each[name] for each in rounds_seconds) for name in methods} | last
-    peaks = {name: _peak_bytes(name, setting) for name in METHODS}
-    return {
-        "naive_over_exact": round(typical["naive"] / typical["exact"], 2),
+    per_image = {name: typical[name] / setting.images(name) for name in METHODS}
+    figures: dict[str, object] = {
+        "naive_over_exact": round(per_image["naive"] / per_image["exact"], 2),
+        "naive_over_pairs": round(per_image["naive"] / per_image["pairs"], 2),
         "exact_over_generator": round(
             median(each["exact"] / each["generator"] for each in rounds_seconds), 2
         ),
         "compact_over_generator": round(
             median(each["compact"] / each["generator"] for each in rounds_seconds), 2
         ),
+        "images_per_second": {name: float(f"{1 / per_image[name]:.3g}") for name in METHODS},
+    }
+    return figures | (_peaks(setting) if peaks else {})
+
+
+def _peaks(setting: Setting) -> dict[str, int]:
+    """Return the peak memory of labels in bytes, without the generator's own."""
+    peaks = {
+        name: _peak_bytes(name, setting) for name in ("generator", "exact", "compact", "naive")
+    }
+    return {
         "peak_bytes": peaks["exact"] - peaks["generator"],
         "peak_bytes_compact": peaks["compact"] - peaks["generator"],
         "peak_bytes_naive": peaks["naive"] - peaks["generator"],
-        "images_per_second": {
-            name: float(f"{setting.batch / typical[name]:.3g}") for name in METHODS
-        },
     }
 
 
 @torch.no_grad()
-def _seconds(method: Callable[[], object], device: str) -> float:
+def seconds_of(method: Callable[[], object], device: str) -> float:
     """Return processor time on a CPU (least affected by other processes), wall time on an accelerator."""
     if device == "cpu":
         began = time.process_time()
@@ -130,8 +149,8 @@ def _peak_bytes(method: str, setting: Setting) -> int:
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
 
 
-def _methods(setting: Setting) -> dict[str, Callable[[], object]]:
-    """Return the methods: the generator only, and with each kind of labelling. Ten members, 19 classes.
+def methods_of(setting: Setting) -> dict[str, Callable[[], object]]:
+    """Return the methods: the generator only, and with each kind of labelling. Ten members, 19 classes, random codes.
 
     Exact and naive use the paper's 256-32 hidden units; compact uses the defaults of a fit. Labels have the size of the
     image, up to 512 px.
@@ -152,7 +171,10 @@ def _methods(setting: Setting) -> dict[str, Callable[[], object]]:
         "generator": lambda: generator.synthesize(ws),
         "exact": lambda: exact_labels.label(generator.synthesize(ws).taps),
         "compact": lambda: compact_labels.label(generator.synthesize(ws).taps),
-        "naive": lambda: naive_label(lowered, generator.synthesize(ws).taps, label_px),
+        "pairs": lambda: compact_labels.render(ws),
+        "naive": lambda: naive_label(
+            lowered, generator.synthesize(ws[: setting.naive_batch]).taps, label_px
+        ),
     }
 
 
@@ -179,6 +201,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--batch", type=int, default=1, help="images per call")
+    parser.add_argument("--naive-batch", type=int, help="images per naive call (default --batch)")
+    parser.add_argument(
+        "--peaks",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="measure peak memory in a new process per method",
+    )
     parser.add_argument(
         "--only", choices=METHODS, help="run this method once and print its peak memory"
     )

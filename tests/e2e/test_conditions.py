@@ -30,7 +30,7 @@ from state.store import Store
 from tests.app.conftest import serving
 from tests.app.uploading import as_form, encode
 from tests.e2e.test_diffusion_family import halves
-from tests.e2e.test_toy_family import QUICK, Service
+from tests.e2e.toys.test_toy_family import QUICK, Service
 from tests.workers.checkpoints.diffusion.pipelines import SCHEDULE, pipeline, zipped
 from tests.workers.scene import open_machine
 from workers.families.family import load_generator

@@ -21,7 +21,7 @@ from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
 from tests.app.uploading import as_form, encode
-from tests.e2e.test_toy_family import QUICK, Service, masks
+from tests.e2e.toys.test_toy_family import QUICK, Service, masks
 from tests.workers.checkpoints.diffusion.pipelines import SCHEDULE, pipeline, zipped
 from tests.workers.scene import open_machine
 

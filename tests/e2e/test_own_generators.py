@@ -17,7 +17,7 @@ from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
 from tests.app.uploading import as_form, pairs
-from tests.e2e.test_toy_family import QUICK, Service
+from tests.e2e.toys.test_toy_family import QUICK, Service
 from tests.workers.checkpoints.diffusion.guided_nets import FIXTURES, OPTIONS
 from tests.workers.scene import open_machine
 from workers.training import train_generator, train_inverter

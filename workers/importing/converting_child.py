@@ -16,9 +16,9 @@ from pathlib import Path
 from contracts.generators.import_options import ImportOptions
 from state.settings import MiB
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
+from workers.children.limited_child import DISK_FULL, is_limit, limit_self
 from workers.families.family import Family, read_checkpoint, resolve
 from workers.importing.converting_process import RESULT, UPLOAD_LESS, Converted
-from workers.runtime.limited_child import DISK_FULL, is_limit, limit_self
 from workers.runtime.weights import write_network
 
 

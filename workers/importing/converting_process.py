@@ -15,8 +15,8 @@ from contracts.errors.jobs import InvalidCheckpoint
 from contracts.errors.tree import Unavailable
 from contracts.generators.import_options import NO_OPTIONS, ImportOptions
 from state.settings import MiB, Settings
+from workers.children.limited_child import DISK_FULL, OUTPUT, Limits, TooSlow, run_limited
 from workers.families.family import Family, reference_of
-from workers.runtime.limited_child import DISK_FULL, OUTPUT, Limits, TooSlow, run_limited
 
 log = structlog.get_logger()
 

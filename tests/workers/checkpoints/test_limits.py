@@ -13,9 +13,9 @@ import pytest
 from contracts.errors.jobs import InvalidCheckpoint
 from state.settings import MiB, Settings
 from tests.workers.checkpoints.bombs import MB, bombs
+from workers.children.limited_child import Limits, environment
 from workers.families.table import FAMILIES
 from workers.importing.converting_process import convert_file, limits_for
-from workers.runtime.limited_child import Limits, environment
 
 MAX_RESIDENT_MIB = 1_500 * MB / MiB
 MAX_CPU_SECONDS = 60

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contracts.generators.import_options import ImportOptions
-from tests.e2e.gradients import GradientFamily
+from tests.e2e.toys.gradients import GradientFamily
 from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused, Recognized
 from workers.families.family import family_named, read_checkpoint, reference_of, resolve
 from workers.families.stylegan2 import StyleGan2

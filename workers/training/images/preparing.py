@@ -11,7 +11,7 @@ from contracts.errors.jobs import InvalidImages
 from contracts.errors.tree import Unavailable
 from contracts.generators.training import ImageFit, TrainingOptions
 from state.settings import MiB, Settings
-from workers.runtime.limited_child import DISK_FULL, OUTPUT, Limits, TooSlow, run_limited
+from workers.children.limited_child import DISK_FULL, OUTPUT, Limits, TooSlow, run_limited
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
-from workers.runtime.limited_child import DISK_FULL, is_limit, limit_self
+from workers.children.limited_child import DISK_FULL, is_limit, limit_self
 from workers.training.images.preparing import ARRAY, PROGRESS, RESULT, Prepared, PreparingTask
 from workers.training.images.reading import Reading, image_paths, read_image
 from workers.training.images.survey import choose_px, fit_line, survey_folder

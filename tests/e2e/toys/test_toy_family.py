@@ -26,7 +26,7 @@ from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
 from tests.app.uploading import as_form, encode
-from tests.e2e.gradients import GRADIENTS, GradientFacts, GradientFamily
+from tests.e2e.toys.gradients import GRADIENTS, GradientFacts, GradientFamily
 from tests.workers.scene import open_machine
 from workers.families.family import find_family
 from workers.families.table import FAMILIES

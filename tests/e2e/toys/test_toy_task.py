@@ -50,7 +50,7 @@ from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
-from tests.e2e.toy_flow import KNOWN, NAME, encode_flow
+from tests.e2e.toys.toy_flow import KNOWN, NAME, encode_flow
 from tests.workers.scene import GENERATOR, PX, Scene, open_machine
 from workers.codecs import png
 from workers.codecs.registry import TASKS as WORKER_TASKS
@@ -199,7 +199,9 @@ def machine(settings: Settings, store: Store, ledger: Ledger, tmp_path: Path) ->
 @pytest.fixture
 def client(settings: Settings, store: Store, ledger: Ledger) -> Iterator[httpx2.Client]:
     """A client of an app whose uploads may have the fourth task."""
-    with serving(create_app(settings, store, upload_tasks="tests.e2e.toy_flow:TASKS")) as client:
+    with serving(
+        create_app(settings, store, upload_tasks="tests.e2e.toys.toy_flow:TASKS")
+    ) as client:
         yield client
 
 

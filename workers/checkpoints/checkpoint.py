@@ -7,7 +7,7 @@ from torch import Tensor
 
 SUPPORTED = (
     "Supported are StyleGAN2 (.pkl of stylegan2-ada-pytorch, stylegan3 --cfg=stylegan2, StyleGAN-Human;"
-    " .pt of rosinality; HandsOff's safetensors), diffusers (.zip) and guided-diffusion (.pt)."
+    " .pt of rosinality; HandsOff's own), diffusers (.zip), guided-diffusion (.pt)."
 )
 
 MAX_MESSAGE = 300

@@ -37,7 +37,7 @@ from workers.families.family import load_generator
 
 pytestmark = pytest.mark.slow
 
-CHECKPOINT = Path(__file__).parents[1] / "fixtures/checkpoints/nvidia-ada-resnet-conditional-32.pkl"
+CHECKPOINT = Path(__file__).parents[2] / "fixtures/checkpoints/nvidia-ada-resnet-conditional-32.pkl"
 PX, CLASSES = 32, (1, 4, 4, 1)
 
 

@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-inversion bench-limits gpu-day bench-streams train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits gpu-day bench-recipes bench-streams train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -145,11 +145,17 @@ bench-service: $(READY) ## Compare the pairs per second of the service (one work
 bench-quality: $(READY) ## Measure label quality for 16 and 50 labels over 5 draws (an hour or more on 2 cores)
 	@$(BIN)/python -m benchmarks.labels.quality
 
+bench-families: $(READY) ## Compare StyleGAN2 with diffusion at 32 px and equal CPU seconds of training (1.5 hours of one core)
+	@$(BIN)/python -m benchmarks.labels.families $(BENCH)
+
 bench-inversion: $(READY) ## Compare the settings of the inversion (hours; BENCH=--quick for the main rows)
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)
 
 bench-limits: $(READY) ## Separate the limits of inversion, generator and labels (an hour; BENCH="--generator A B C" for snapshots)
 	@$(BIN)/python -m benchmarks.inversion.limits $(BENCH)
+
+bench-recipes: $(READY) ## Compare recipes of adversarial training at equal processor time (an hour; BENCH="--data FOLDER" for real faces)
+	@$(BIN)/python -m benchmarks.training.recipes $(BENCH)
 
 bench-streams: $(READY) ## Measure waits of training loops on a stream and idle time of the worker (minutes; one worker)
 	@$(BIN)/python -m benchmarks.service.streams $(BENCH)

@@ -103,6 +103,7 @@ _PATTERNS = {
     r"^[0-9a-f]{64}$": "a SHA-256 digest of 64 lower-case hexadecimal digits",
     r"^(generator_[0-9a-f]{32}|[a-z0-9][a-z0-9-]{0,62})$": "the id of a generator, such as portraits-64",
     r"^(default|none|[0-9a-f]{64})$": "'default', 'none', or the digest of an inverter (64 hexadecimal digits)",
+    r"^(0|[1-9][0-9]{0,8})$": "the number of a class as a name, such as '3'",
     r"^[0-9]{1,19}-[0-9]{1,19}$": "the id of an event, such as 1700000000000-0",
     r"^[^\x00-\x1f\x7f]*$": "text without control characters",
 }

@@ -5,15 +5,32 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.fits import service as fits
+from app.generators import service as generators
 from app.services import Services
 from contracts.base import Model, Seed
-from contracts.batches import RENDER_VERSION, Filter, ImageFormat, PinnedFit, Truncation
+from contracts.batches import (
+    RENDER_VERSION,
+    ConditionChoice,
+    ConditionShares,
+    Filter,
+    ImageFormat,
+    PinnedFit,
+    Truncation,
+    resolve_condition,
+)
+from contracts.errors.conflicts import GeneratorNotReady
+from contracts.errors.tree import Gone, InvalidRequest, NotFound
+from contracts.generators.generator import PinnedGenerator
 from contracts.ids import FitId
 from contracts.jobs import JobRef
 
 
 class RecipeCreate(Model):
-    """The fit that renders the samples, and every option that determines them."""
+    """The fit that renders the samples, and every option that determines them.
+
+    `condition` chooses the classes of a class-conditional generator: one, several with equal shares, or a weight for
+    each. Without it the generator draws a class for every sample, all equally often.
+    """
 
     fit: FitId
     seed: Seed = 0
@@ -21,12 +38,22 @@ class RecipeCreate(Model):
     filter: Filter | None = None
     image_format: ImageFormat = "png"
     shard_size: Annotated[int, Field(ge=1, le=4_096)] | None = None
+    condition: ConditionChoice | None = None
+
+    def for_fingerprint(self) -> dict[str, Any]:
+        """Return the body as JSON for the fingerprint of an Idempotency-Key.
+
+        Without a condition it is the body of earlier versions, so that their keys still match after an update.
+        """
+        absent = {"condition"} if self.condition is None else None
+        return self.model_dump(mode="json", exclude=absent)
 
 
 def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
     """Return the fields of a `Recipe` with all defaults and the digest of the fit.
 
-    Raises `InvalidRequest` if the fit does not exist, `FitNotReady` if it has not succeeded.
+    Raises `InvalidRequest` if the fit does not exist or its generator lacks a requested condition, `FitNotReady` if the
+    fit has not succeeded.
     """
     fit, manifest = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit))
     assert manifest.digest is not None
@@ -39,4 +66,36 @@ def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
         "shard_size": body.shard_size or services.settings.shard_size,
         "render_version": RENDER_VERSION,
         "labels": fit.labels,
+        "condition": _condition(services, tenant, fit.generator, body.condition),
     }
+
+
+def _condition(
+    services: Services, tenant: str, pinned: PinnedGenerator, choice: ConditionChoice | None
+) -> ConditionShares | None:
+    """Return the share of each requested condition. Raises `InvalidRequest` for one that the generator lacks."""
+    if choice is None:
+        return None
+    pointer = "/condition"
+    try:
+        num_classes = generators.find(services, tenant, pinned.id).num_classes
+    except (NotFound, Gone, GeneratorNotReady) as error:
+        raise InvalidRequest.at(pointer, error.detail) from None
+    try:
+        shares = resolve_condition(choice)
+    except ValueError as error:
+        raise InvalidRequest.at(pointer, f"{str(error).capitalize()}.") from None
+    if not num_classes:
+        detail = (
+            f"Expected no condition, because generator '{pinned.id}' has no classes. Leave the condition out, or use a"
+            " fit of a class-conditional generator."
+        )
+        raise InvalidRequest.at(pointer, detail)
+    wrong = [name for name in shares or {} if int(name) >= num_classes]
+    if wrong:
+        got = ", ".join(wrong[:10])
+        detail = (
+            f"Expected classes from 0 to {num_classes - 1} of generator '{pinned.id}', got {got}."
+        )
+        raise InvalidRequest.at(pointer, detail)
+    return shares

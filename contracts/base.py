@@ -14,6 +14,9 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 """A seed: below 2**53, so that every JSON parser reads it exactly."""
 
+Condition = Annotated[int, Field(ge=0, lt=2**31)]
+"""A class of a class-conditional generator, which is the condition of a whole image. Masks have classes of pixels."""
+
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 
 Timestamp = AwareDatetime

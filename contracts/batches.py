@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
+from contracts.base import Artefact, Condition, Model, Seed, Sha256, Timestamp
+from contracts.digests import digest_of
 from contracts.ids import BatchId, FitId
 from contracts.jobs import JobManifest, JobStatus, Request, StoredRequest
 from contracts.schemas import LabelSchema
@@ -19,6 +20,35 @@ RENDER_VERSION = 5
 
 ImageFormat = Literal["png", "jpeg"]
 Truncation = Annotated[float, Field(gt=0, le=1)]
+ConditionName = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,8})$")]
+"""A condition as the name of a JSON field."""
+ConditionShares = dict[ConditionName, Annotated[float, Field(ge=0, le=1)]]
+"""The share of the samples of each condition."""
+ConditionChoice = (
+    Annotated[Condition, Field(strict=True)]
+    | Annotated[
+        tuple[Annotated[Condition, Field(strict=True)], ...],
+        Field(min_length=1, max_length=100_000),
+    ]
+    | Annotated[dict[ConditionName, Annotated[float, Field(gt=0, le=1e9)]], Field(min_length=1)]
+)
+"""What a caller may request: one condition, several with equal shares, or a weight for each."""
+
+
+def resolve_condition(choice: ConditionChoice | None) -> ConditionShares | None:
+    """Return the share of each condition, in order. Raises `ValueError` for a condition that is listed twice."""
+    if choice is None:
+        return None
+    if isinstance(choice, int):
+        return {str(choice): 1.0}
+    weights = choice if isinstance(choice, dict) else dict.fromkeys(map(str, choice), 1.0)
+    if len(weights) < len(choice):
+        repeated = next(one for one in choice if list(choice).count(one) > 1)
+        raise ValueError(
+            f"expected different conditions, got {repeated} twice; give weights to draw one more often"
+        )
+    total = sum(weights.values())
+    return {name: weights[name] / total for name in sorted(weights, key=int)}
 
 
 class Filter(Model):
@@ -45,6 +75,12 @@ class Recipe(StoredRequest):
     shard_size: Annotated[int, Field(ge=1)]
     render_version: int
     labels: LabelSchema
+    condition: ConditionShares | None = None
+
+    @property
+    def condition_digest(self) -> str | None:
+        """The digest of the condition's shares; None without a condition."""
+        return None if self.condition is None else digest_of(self.condition)
 
 
 class BatchRequest(Recipe, Request):
@@ -69,13 +105,14 @@ class BatchRequest(Recipe, Request):
 
 
 class Pilot(Model):
-    """The uncertainty of a fit's samples at one truncation, measured once on a reserved seed.
+    """The uncertainty of a fit's samples at one truncation and one condition, measured once on a reserved seed.
 
     `quantiles[k]` is the score below which k/1000 of the pilot samples lie, k from 0 to 1000.
     """
 
     fit_digest: Sha256
     truncation: Truncation
+    condition: ConditionShares | None = None
     num_samples: Annotated[int, Field(ge=1)]
     quantiles: Annotated[tuple[float, ...], Field(min_length=1_001, max_length=1_001)]
     measured_at: Timestamp
@@ -90,6 +127,7 @@ class ShardRecord(Model):
 
     `class_images` counts the kept samples in which each class occurs, `candidate_class_images` counts all candidates,
     so the manifest shows how a filter affects rare classes. All three counts are empty without masks.
+    `condition_samples` counts the kept samples of each condition that occurs; empty for a recipe without conditions.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -99,6 +137,7 @@ class ShardRecord(Model):
     class_pixels: tuple[int, ...]
     class_images: tuple[int, ...]
     candidate_class_images: tuple[int, ...]
+    condition_samples: dict[ConditionName, int] = Field(default_factory=dict)
     mean_score: float
     threshold: float | None
     started_at: Timestamp
@@ -110,7 +149,8 @@ class BatchManifest(JobManifest):
     """`batches/{id}/manifest.json`. Class counts are by class index. A batch that did not succeed has no shards.
 
     `labels` is the meaning of the labels: classes and palette, keypoints and skeleton, depth scale and unit. `card` is
-    a dataset card in Markdown, for people.
+    a dataset card in Markdown, for people. `condition` is the requested share of each condition, `condition_samples`
+    the number of its samples.
     """
 
     kind: Literal["batch"] = "batch"
@@ -121,6 +161,8 @@ class BatchManifest(JobManifest):
     class_pixels: tuple[int, ...] = ()
     class_images: tuple[int, ...] = ()
     candidate_class_images: tuple[int, ...] = ()
+    condition: ConditionShares | None = None
+    condition_samples: dict[ConditionName, int] = Field(default_factory=dict)
     mean_score: float | None = None
     threshold: float | None = None
     render_seconds: float = 0.0
@@ -151,6 +193,11 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
         class_pixels=_add(shard.class_pixels for shard in shards),
         class_images=_add(shard.class_images for shard in shards),
         candidate_class_images=_add(shard.candidate_class_images for shard in shards),
+        condition=request.condition,
+        condition_samples={
+            name: sum(shard.condition_samples.get(name, 0) for shard in shards)
+            for name in request.condition or {}
+        },
         mean_score=sum(shard.mean_score * shard.num_samples for shard in shards) / num_samples,
         threshold=shards[0].threshold,
         render_seconds=sum(shard.render_seconds for shard in shards),

@@ -18,13 +18,17 @@ from contracts.exports import ExportRef
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.generators.generator import GeneratorManifest, GeneratorRequest
 from contracts.generators.inverters import InverterManifest, InverterRequest
+from contracts.generators.training import MAX_TRAINING
 from contracts.ids import RqId, is_prefix, new_id, plural_of, prefix_of
 from contracts.jobs import JobManifest, JobRef, Request, ShardRef
 from contracts.streams import ShardOwner, StreamShardRef
 
-QueueName = Literal["fit", "generate", "cpu"]
+QueueName = Literal["fit", "generate", "cpu", "train"]
 QUEUE_NAMES: tuple[QueueName, ...] = get_args(QueueName)
 """Each worker process serves one of them."""
+
+OPTIONAL_QUEUES: tuple[QueueName, ...] = ("train",)
+"""Without a worker of these, a service is ready: their jobs wait."""
 
 RETENTION = timedelta(days=7)
 """How long Redis keeps the data of a job: RQ's and ours expire together."""
@@ -59,6 +63,7 @@ class Task:
         timeout: RQ ends the work after this time.
         argument: what the function works on.
         part: distinguishes the entries of two tasks with the same argument.
+        does: whether this task does the job of a request, if the first tasks of the kind do not.
         on_failure: the function `(machine, argument, error)` that is called after the last retry, dotted.
         retry_after: the wait before each retry.
         ttl: how long Redis keeps an entry.
@@ -69,6 +74,7 @@ class Task:
     timeout: timedelta
     argument: type[Argument] = JobRef
     part: str = ""
+    does: Callable[[Any], bool] = lambda _: True
     on_failure: str = "workers.runtime.jobs.fail_for_good"
     retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(seconds=60))
     ttl: timedelta = RETENTION
@@ -95,7 +101,8 @@ class Kind:
         name: the prefix of its ids, the field `kind` of its request and manifest, and its singular in the API.
         request: what the app stores as `request.json`.
         manifest: what a worker stores as `manifest.json`.
-        tasks: the types of work that its jobs queue. The first one does the job, as a whole or in parts.
+        tasks: the types of work that its jobs queue. The first one that `does` a request does the job, as a whole or
+            in parts.
         repair: the worker function `(machine, request, rq_ids, checked_at)` that repairs an unfinished job, dotted.
             None for a job that is one call: the reconciler queues it again when no queue contains it.
         room: the module whose `router` is added to the app. Default: `app.{noun}.endpoints`.
@@ -113,10 +120,9 @@ class Kind:
         """The plural: a folder of the store and a path of the API."""
         return plural_of(self.name)
 
-    @property
-    def task(self) -> Task:
-        """The task that does the job."""
-        return self.tasks[0]
+    def task_for(self, request: Request) -> Task:
+        """Return the task that does the job of a request."""
+        return next(task for task in self.tasks if task.does(request))
 
     @property
     def endpoints(self) -> str:
@@ -159,7 +165,15 @@ GENERATOR = Kind(
     "generator",
     GeneratorRequest,
     GeneratorManifest,
-    (Task("workers.importing.imports.run", "cpu", timedelta(hours=2)),),
+    (
+        Task(
+            "workers.importing.imports.run",
+            "cpu",
+            timedelta(hours=2),
+            does=lambda request: request.training is None,
+        ),
+        Task("workers.training.generators.run", "train", MAX_TRAINING),
+    ),
 )
 INVERTER = Kind(
     "inverter",

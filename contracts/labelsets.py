@@ -3,12 +3,13 @@
 It is immutable. Its manifest is written last and pins every image and every label by digest.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from contracts.base import Artefact, Model, Sha256, Timestamp
+from contracts.base import Artefact, Condition, Model, Sha256, Timestamp
 from contracts.digests import digest_of
 from contracts.ids import LabelsetId, TenantId
 from contracts.jobs import Idempotency
@@ -79,7 +80,8 @@ class DepthRange(Model):
 class LabelsetEntry(WithParts):
     """One image and its labels; a kind of label that it lacks is None.
 
-    `class_pixels` counts the mask's pixels by class index; `visibility` is that of each keypoint.
+    `class_pixels` counts the mask's pixels by class index; `visibility` is that of each keypoint. `condition` is the
+    image's class for a class-conditional generator: all images of a labelset have one, or none has.
     """
 
     # The label of a further task, under the task's name.
@@ -96,6 +98,7 @@ class LabelsetEntry(WithParts):
     ignored_pixels: Annotated[int, Field(ge=0)] = 0
     visibility: tuple[int, ...] = ()
     depth_range: DepthRange | None = None
+    condition: Condition | None = None
 
     def label(self, task: TaskName) -> Artefact | None:
         """Return the label that `task` learns from."""
@@ -151,6 +154,12 @@ class LabelsetManifest(Model):
             num_pixels=sum(each.num_pixels for each in ranges),
         )
 
+    @property
+    def condition_images(self) -> dict[int, int]:
+        """The number of images of each condition, in order; empty for images without."""
+        counts = Counter(one.condition for one in self.entries if one.condition is not None)
+        return dict(sorted(counts.items()))
+
     def num_labelled(self, task: TaskName) -> int:
         """Return how many images have a label of this kind."""
         return sum(entry.label(task) is not None for entry in self.entries)
@@ -166,7 +175,10 @@ class LabelsetManifest(Model):
 
 
 def labelset_digest(labels: LabelSchema, entries: tuple[LabelsetEntry, ...]) -> str:
-    """Return the digest of a labelset: of its schema, and of name, image and labels of each entry, sorted by name."""
+    """Return the digest of a labelset: of its schema, and of name, image and labels of each entry, sorted by name.
+
+    Also of the conditions of images that have one.
+    """
     pinned = sorted(_pin(entry) for entry in entries)
     return digest_of({"labels": labels.model_dump(mode="json"), "entries": pinned})
 
@@ -176,7 +188,8 @@ def _pin(entry: LabelsetEntry) -> tuple[str, ...]:
     labels = [entry.label(task) for task in TASK_NAMES]
     further = sorted(f"{task}:{label.sha256}" for task, label in entry.parts.items())
     digests = [label.sha256 if label else "" for label in labels]
-    return (entry.name, entry.image.sha256, *digests, *further)
+    condition = [] if entry.condition is None else [f"condition:{entry.condition}"]
+    return (entry.name, entry.image.sha256, *digests, *further, *condition)
 
 
 def _count(rows: list[tuple[int, ...]], *, least: int) -> tuple[int, ...]:

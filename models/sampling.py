@@ -5,26 +5,35 @@ Sample i of seed s is the first accepted one of the candidates (s, i, 0), (s, i,
 its key and counter, so each sample is reached directly. Box-Muller turns them into normals, on the CPU in float64.
 """
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import accumulate
 from typing import Protocol, TypeVar, final, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.arrays import Latents
+from models.arrays import Classes, Latents
 
 Result = TypeVar("Result")
 
 
 class Stream(IntEnum):
-    """The purpose of the latents. Streams share no latent, so no user's seed repeats the pilot samples."""
+    """The purpose of random numbers. Streams share none, so no user's seed repeats the pilot samples."""
 
     SAMPLES = 0
     PILOT = 1
+    CONDITIONS = 2  # the classes of SAMPLES: latents are the same with and without classes
+    PILOT_CONDITIONS = 3
+
+    @property
+    def conditions(self) -> "Stream":
+        """The stream that draws the classes of the samples of this stream."""
+        return {Stream.SAMPLES: Stream.CONDITIONS, Stream.PILOT: Stream.PILOT_CONDITIONS}[self]
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,23 @@ def latents(
     return torch.from_numpy(stacked).float()
 
 
+def draw_conditions(
+    seed: int, indices: Sequence[int], shares: Mapping[int, float], stream: Stream
+) -> Classes:
+    """Return the class of each sample, int64 [n], on the CPU; class c has probability `shares[c]` / their sum.
+
+    A class depends on the seed and the index of its sample alone, not on the attempt: a rejected candidate is drawn
+    again in its class, so a filter does not change the shares. `stream` is that of the classes.
+    """
+    classes = sorted(shares)
+    # Inverse transform sampling: class k owns the interval between the sums of the shares before it and with it.
+    ends = list(accumulate(shares[one] for one in classes))
+    places = [_uniform(seed, index, stream) * ends[-1] for index in indices]
+    # Rounding may lift a place to the end of the last interval.
+    last = len(classes) - 1
+    return torch.tensor([classes[min(bisect_right(ends, place), last)] for place in places]).long()
+
+
 def draw_accepted(
     indices: Sequence[int],
     render: Callable[[list[Candidate]], Sequence[Result]],
@@ -142,6 +168,19 @@ def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDA
     # numpy's Philox is Philox-4x64-10: a key of 2 words and a counter of 4. Word 0 of the counter (least significant)
     # counts blocks of 4 numbers, so the words of attempt and index stay the candidate's for any z_dim.
     pairs = (z_dim + 1) // 2  # an odd z_dim drops one normal
+    uniform = _uniforms(seed, candidate, 2 * pairs, stream)
+    # r = sqrt(-2 ln u1), t = 2 pi u2 => r cos(t), r sin(t): all cosines first, then all sines
+    radius, angle = np.sqrt(-2.0 * np.log(uniform[:pairs])), 2.0 * np.pi * uniform[pairs:]
+    # float64 until `latents` rounds to float32, which hides differences in the last bit of log, sin and cos.
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:z_dim]
+
+
+def _uniform(seed: int, index: int, stream: Stream) -> float:
+    return float(_uniforms(seed, Candidate(index), 1, stream)[0])
+
+
+def _uniforms(seed: int, candidate: Candidate, count: int, stream: Stream) -> NDArray[np.float64]:
+    """Return uniform numbers between 0 and 1, both excluded."""
     # key = (seed, stream), counter = (0, 0, attempt, index): different for every candidate of every user's seed
     philox = np.random.Philox(
         key=np.array([seed, stream], dtype=np.uint64),
@@ -149,9 +188,5 @@ def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDA
     )
     # `random_raw`, not numpy's distributions: their algorithms may change between versions, these integers may not.
     # The upper 53 bits, at the centers of 2^53 intervals of (0, 1): never 0, whose logarithm is infinite.
-    raw = philox.random_raw(2 * pairs) >> np.uint64(11)
-    uniform = (raw.astype(np.float64) + 0.5) * 2.0**-53
-    # r = sqrt(-2 ln u1), t = 2 pi u2 => r cos(t), r sin(t): all cosines first, then all sines
-    radius, angle = np.sqrt(-2.0 * np.log(uniform[:pairs])), 2.0 * np.pi * uniform[pairs:]
-    # float64 until `latents` rounds to float32, which hides differences in the last bit of log, sin and cos.
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:z_dim]
+    raw = philox.random_raw(count) >> np.uint64(11)
+    return (raw.astype(np.float64) + 0.5) * 2.0**-53

@@ -9,8 +9,13 @@ from torch import Tensor, nn
 
 def pack(tensors: dict[str, Tensor]) -> bytes:
     """Return tensors as the bytes of a safetensors file."""
-    # The format holds contiguous tensors only; `channels_last` weights are not, and are laid out again when loaded.
-    return safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
+    return safetensors.torch.save(packable(tensors))
+
+
+def packable(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors that the safetensors format can hold, on the CPU."""
+    # It holds contiguous tensors only; `channels_last` weights are not, and are laid out again when loaded.
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def unpack(data: bytes) -> dict[str, Tensor]:
@@ -24,4 +29,9 @@ def unpack(data: bytes) -> dict[str, Tensor]:
 
 def pack_network(network: nn.Module, config: dict[str, Any]) -> tuple[bytes, bytes]:
     """Return (safetensors bytes, JSON bytes), from which the network's `build_...` function restores it."""
-    return pack(network.state_dict()), json.dumps(config, indent=2).encode() + b"\n"
+    return pack(network.state_dict()), pack_config(config)
+
+
+def pack_config(config: dict[str, Any]) -> bytes:
+    """Return the JSON of a network's configuration."""
+    return json.dumps(config, indent=2).encode() + b"\n"

@@ -12,7 +12,10 @@ tenants/{tenant}/
 │   ├── request.json                             A  first (W for a built-in generator)
 │   ├── cancel.json                              A
 │   ├── weights/{sha256}.safetensors | .json     W  content-addressed; also of inverters
-│   ├── samples/{sha256}.png | .safetensors      W  the sheet; mean and standard deviation of the samples
+│   ├── samples/{sha256}.png | .safetensors      W  sheets; mean and standard deviation of the samples
+│   ├── stop.json                                A  end the training with its best snapshot
+│   ├── training.json                            W  the report of a running training
+│   ├── scratch/{name}                           W  its last checkpoint; deleted when the job ends
 │   ├── inverters/{digest}.json                  W  a `StoredInverter`; the first one stays
 │   ├── manifest.json                            W  last; the first one stays
 │   └── tombstone.json                           A
@@ -31,7 +34,7 @@ tenants/{tenant}/
 │   ├── cancel.json                              A
 │   ├── attempts/{uuid}/{name}                   W  one writer each
 │   ├── manifest.json                            W  last; names one attempt; the first one stays
-│   ├── pilots/{truncation}.json                 W  the quantiles of uncertainty; the first one stays
+│   ├── pilots/{truncation}[-{condition}].json   W  the quantiles of uncertainty; the first one stays
 │   └── tombstone.json                           A
 ├── batches/{id}/
 │   ├── request.json                             A  first
@@ -138,6 +141,16 @@ def samples(tenant: str, generator_id: str, sha256: str, suffix: SampleSuffix) -
     return f"{resource_prefix(tenant, 'generators', generator_id)}/samples/{sha256}.{suffix}"
 
 
+def training_report(ref: JobRef) -> str:
+    """Return the key of the report of a running training."""
+    return f"{job_prefix(ref)}/training.json"
+
+
+def training_stop(ref: JobRef) -> str:
+    """Return the key of the request to end a training early."""
+    return f"{job_prefix(ref)}/stop.json"
+
+
 def inverters_prefix(tenant: str, generator_id: str) -> str:
     """Return the prefix of all inverters of a generator."""
     return f"{resource_prefix(tenant, 'generators', generator_id)}/inverters"
@@ -196,9 +209,13 @@ def attempt(fit: JobRef, attempt_id: str, name: str) -> str:
     return f"{job_prefix(fit)}/attempts/{attempt_id}/{name}"
 
 
-def pilot(tenant: str, fit_id: str, truncation: float) -> str:
-    """Return the key of a fit's uncertainty quantiles at one truncation, which is rounded to four decimals."""
-    return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{truncation:.4f}.json"
+def pilot(tenant: str, fit_id: str, truncation: float, condition: str | None = None) -> str:
+    """Return the key of a fit's uncertainty quantiles at one truncation, which is rounded to four decimals.
+
+    `condition` is the digest of the requested conditions, if there are any.
+    """
+    name = f"{truncation:.4f}" if condition is None else f"{truncation:.4f}-{condition}"
+    return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{name}.json"
 
 
 def batch_card(batch: JobRef, sha256: str) -> str:

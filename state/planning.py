@@ -33,11 +33,15 @@ def max_in_flight(num_workers: int, settings: Settings) -> int:
 
 
 def needs_pilot(store: Store, request: Recipe) -> bool:
-    """Return whether the request has a filter and the store has no pilot of the fit at its truncation."""
+    """Return whether the request has a filter and the store has no pilot of the fit at its truncation and condition."""
     if request.filter is None:
         return False
-    key = keys.pilot(request.tenant, request.fit.id, request.truncation)
-    return store.head(key) is None
+    return store.head(pilot_key(request)) is None
+
+
+def pilot_key(request: Recipe) -> str:
+    """Return the key of the pilot that the request's filter needs."""
+    return keys.pilot(request.tenant, request.fit.id, request.truncation, request.condition_digest)
 
 
 def next_calls(

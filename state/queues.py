@@ -50,7 +50,7 @@ def put(connection: "redis.Redis", call: Call) -> None:
 
 def job_call(kinds: Kinds, request: Request, attempt: int) -> Call:
     """Return the call that does a whole job."""
-    return _call(kinds.of(request.ref).task, request.ref, attempt, request)
+    return _call(kinds.of(request.ref).task_for(request), request.ref, attempt, request)
 
 
 def pilot_call(batch: JobRef, attempt: int) -> Call:

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
     import_cpu: timedelta = timedelta(minutes=15)
     import_wall: timedelta = timedelta(minutes=30)
 
+    # Limits of a training: the images in its archive, their files together, and the array of their pixels.
+    max_training_images: Count = 200_000
+    max_training_bytes: Count = 16_384 * MiB
+    training_decode_cpu: timedelta = timedelta(hours=1)
+
     # Limits of a batch.
     max_batch_samples: Count = 1_000_000
     max_batch_shards: Count = 4_096

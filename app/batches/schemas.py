@@ -13,6 +13,8 @@ from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
 from contracts.batches import (
     BatchManifest,
     BatchRequest,
+    ConditionName,
+    ConditionShares,
     Filter,
     ImageFormat,
     PinnedFit,
@@ -51,7 +53,10 @@ class ClassPresence(Model):
 
 
 class BatchMetrics(Model):
-    """The contents of a batch. `classes` shows how many samples of rare classes a filter has dropped."""
+    """The contents of a batch. `classes` shows how many samples of rare classes a filter has dropped.
+
+    `condition_samples` is the number of samples of each requested condition.
+    """
 
     num_samples: int
     num_candidates: int
@@ -60,6 +65,7 @@ class BatchMetrics(Model):
     threshold: float | None
     render_seconds: float
     classes: tuple[ClassPresence, ...]
+    condition_samples: dict[ConditionName, int]
 
 
 class BatchView(JobEnvelope[BatchMetrics]):
@@ -76,6 +82,7 @@ class BatchView(JobEnvelope[BatchMetrics]):
     num_shards: int
     render_version: int
     labels: LabelSchema
+    condition: ConditionShares | None
 
 
 class ShardView(Model):

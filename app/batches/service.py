@@ -22,7 +22,7 @@ def create(
 
     Raises `InvalidRequest` or `FitNotReady`.
     """
-    idempotency = idempotency_of(key, "batches", body.model_dump(mode="json"))
+    idempotency = idempotency_of(key, "batches", body.for_fingerprint())
     return jobs.create(
         services,
         tenant,

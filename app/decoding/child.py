@@ -21,7 +21,7 @@ from app.decoding.coco.file import read_coco
 from app.decoding.coco.labels import CocoLabels
 from app.decoding.coco.regions import Budget
 from app.decoding.entries import Entry, EntryDecoder
-from app.decoding.parts import check_images, check_parts, sort_files
+from app.decoding.parts import check_images, check_parts, find_conditions, sort_files
 from app.decoding.protocol import (
     DISK_FULL,
     JOB,
@@ -72,17 +72,23 @@ def _prepare(job: DecodeJob, folder: Path) -> tuple[EntryDecoder | None, list[Fl
     if files.coco and coco:
         budget = Budget(job.limits.max_coco_drawn_pixels)
         labels = CocoLabels(coco, files.coco.name, upload.labels, budget, notices)
+    schema_source = source_of_schema(job, files)
+    annotated = coco.conditions if coco else {}
+    conditions, flaws = find_conditions(files, upload.conditions, annotated, schema_source)
     decoder = EntryDecoder(
         files,
         labels,
         upload,
+        conditions=conditions,
         limits=job.limits,
         out=folder / OUT,
         notices=notices,
         tasks=tasks,
     )
-    schema_source = source_of_schema(job, files)
-    return decoder, check_parts(files, upload.labels, decoder.annotated, schema_source)
+    return decoder, [
+        *check_parts(files, upload.labels, decoder.annotated, schema_source),
+        *flaws,
+    ]
 
 
 def _decode_entries(decoder: EntryDecoder, flaws: list[Flaw], folder: Path) -> tuple[Entry, ...]:

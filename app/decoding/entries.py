@@ -39,11 +39,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class EntryDecoder:
-    """Decodes the entries of one upload: the sorted files, the COCO labels, the schema, limits and output folder."""
+    """Decodes the entries of one upload: the sorted files, the COCO labels, the schema, limits and output folder.
+
+    `conditions` are those of the images, by stem.
+    """
 
     files: SortedFiles
     coco: CocoLabels | None
     upload: UploadSchema
+    conditions: Mapping[str, int]
     limits: DecodeLimits
     out: Path
     notices: Notices
@@ -86,6 +90,7 @@ class EntryDecoder:
             image=image,
             height_px=loaded.image.height,
             width_px=loaded.image.width,
+            condition=self.conditions.get(stem),
             **fields,
         )
         mask = labels.get(MASKS.task)

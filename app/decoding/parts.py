@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from app.decoding.archives.names import is_system_file, is_unrelated
+from app.decoding.archives.names import is_system_file, is_unrelated, normalized
 from app.decoding.protocol import SpooledFile
 from app.decoding.refusal import Notices, Refused
 from contracts.errors.tree import Flaw
@@ -139,6 +139,40 @@ def check_parts(
         detail = f"The image has no label. Add {expected}, or remove the image."
         flaws.append(Flaw(file=files.images[stem].name, detail=detail))
     return flaws
+
+
+def find_conditions(
+    files: SortedFiles,
+    declared: Mapping[str, int],
+    annotated: Mapping[str, int],
+    schema_source: SchemaSource,
+) -> tuple[Mapping[str, int], list[Flaw]]:
+    """Return the condition of each image by stem, and the flaws: every image has one, or none has.
+
+    `declared` are those of the schema, `annotated` those of the COCO file, which may have other images too.
+    """
+    conditions = {normalized(name): value for name, value in declared.items()}
+    of_images = {stem: value for stem, value in annotated.items() if stem in files.images}
+    if conditions and of_images:
+        detail = (
+            'Expected conditions in the COCO file or in "conditions", got both. Keep one of them.'
+        )
+        return {}, [schema_source.flaw(detail)]
+    flaws = []
+    if len(conditions) < len(declared):
+        detail = (
+            "conditions: expected each image once, got a name twice in two spellings. Keep one."
+        )
+        flaws.append(schema_source.flaw(detail))
+    for stem in sorted(conditions.keys() - files.images.keys()):
+        detail = f"conditions: there is no image '{stem[:64]}'. Use the names of the images without folder and suffix."
+        flaws.append(schema_source.flaw(detail))
+    conditions = conditions or of_images
+    if conditions:
+        detail = "The image has no condition, but other images have one. Add it, or remove all conditions."
+        missing = sorted(files.images.keys() - conditions.keys())
+        flaws += [Flaw(file=files.images[stem].name, detail=detail) for stem in missing]
+    return conditions, flaws
 
 
 def _check_task(

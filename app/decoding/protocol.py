@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
 
-from contracts.base import Model, Sha256
+from contracts.base import Condition, Model, Sha256
 from contracts.errors.tree import Flaw
 from contracts.labelsets import NPY_TYPE, DepthRange, LabelsetWarning
 from contracts.schemas import Color, LabelSchema, WithParts
@@ -96,21 +96,27 @@ class DecodedEntry(WithParts):
     ignored_pixels: int = 0
     visibility: tuple[int, ...] = ()
     depth_range: DepthRange | None = None
+    condition: Condition | None = None
 
 
 class UploadSchema(LabelSchema):
-    """`labelset.json`: the label schema, a display name, and the color of unlabelled pixels in color masks."""
+    """`labelset.json`: the label schema, a display name, and the color of unlabelled pixels in color masks.
+
+    `conditions` has the class of each image for a class-conditional generator, by the image's name without suffix.
+    """
 
     name: Annotated[str, Field(max_length=200)] = ""
     ignore_color: Annotated[
         Color | None, Field(validation_alias=AliasChoices("ignore_color", "ignore_colour"))
     ] = None
+    conditions: dict[str, Annotated[Condition, Field(strict=True)]] = Field(default_factory=dict)
 
     @property
     def labels(self) -> LabelSchema:
         """Return the label schema without the other fields."""
         # Validated again, so that the result has exactly the fields of a label schema.
-        return LabelSchema.model_validate(self.model_dump(exclude={"name", "ignore_color"}))
+        own = self.model_dump(exclude={"name", "ignore_color", "conditions"})
+        return LabelSchema.model_validate(own)
 
 
 class DecodeResult(Model):

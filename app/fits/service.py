@@ -69,6 +69,7 @@ def _resolve(
     labels = labelset.labels.only(options.tasks)
     flaws = [
         *_aspect_flaws("/labelset", labelset, generator),
+        *_condition_flaws("/labelset", labelset, generator),
         *_option_flaws(generator, options),
         *_validation_flaws(labels, validation, generator),
     ]
@@ -179,6 +180,26 @@ def _aspect_flaws(
             yield Flaw(pointer=pointer, file=entry.name, detail=detail)
 
 
+def _condition_flaws(
+    pointer: str, labelset: LabelsetManifest, generator: StoredGenerator
+) -> Iterator[Flaw]:
+    """Yield the conditions of images that the generator does not have."""
+    if labelset.condition_images and not generator.num_classes:
+        detail = (
+            f"The images of {labelset.id} have conditions, but generator '{generator.id}' has no classes. Use a"
+            " class-conditional generator, or upload the labelset without conditions."
+        )
+        yield Flaw(pointer=pointer, detail=detail)
+        return
+    for entry in labelset.entries:
+        if entry.condition is not None and entry.condition >= generator.num_classes:
+            detail = (
+                f"Image '{entry.name}' of {labelset.id} has condition {entry.condition}, but the classes of generator"
+                f" '{generator.id}' are 0 to {generator.num_classes - 1}. Correct it and upload the labelset again."
+            )
+            yield Flaw(pointer=pointer, file=entry.name, detail=detail)
+
+
 def _option_flaws(generator: StoredGenerator, options: ResolvedFitOptions) -> Iterator[Flaw]:
     inversion = options.inversion
     uses_discriminator = inversion.perceptual == "discriminator" and inversion.perceptual_weight > 0
@@ -204,6 +225,7 @@ def _validation_flaws(
         return
     pointer = "/validation_labelset"
     yield from _aspect_flaws(pointer, validation, generator)
+    yield from _condition_flaws(pointer, validation, generator)
     common = [task for task in labels.tasks if task in validation.labels.tasks]
     if not common:
         detail = (

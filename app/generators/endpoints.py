@@ -1,17 +1,21 @@
 """`/v1/generators`: import a checkpoint as a generator, follow the import, list and delete generators."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.concurrency import run_in_threadpool
 
-from app.generators import service
+from app.generators import service, training
 from app.generators.schemas import GeneratorView, show_generator
+from app.generators.training_schemas import show_training
 from app.generators.uploading import BODY_SCHEMA, BodyDep
 from app.http.requests import Exchange, ExchangeDep, IdempotencyKey, WaitSeconds
+from app.jobs.answers import with_status
 from app.jobs.endpoints import answer_create
-from app.jobs.routing import JobRoutes, JobTexts
+from app.jobs.routing import JobRoutes, JobTexts, ref_of
 from app.jobs.service import JobState
+from contracts.jobs import JobRef
 from contracts.kinds import GENERATOR
 
 router = APIRouter(prefix="/v1/generators", tags=["generators"])
@@ -21,7 +25,9 @@ checkpoints = APIRouter(prefix="/v1/generators", tags=["generators"])
 
 def _show(state: JobState, exchange: Exchange) -> GeneratorView:
     inverters = service.list_inverters_of(exchange.services, state)
-    return show_generator(state, inverters, exchange.links, exchange.services.families)
+    view = show_generator(state, inverters, exchange.links, exchange.services.families)
+    shown = show_training(exchange.services, state, exchange.links)
+    return view if shown is None else view.model_copy(update={"training": shown})
 
 
 @checkpoints.post("", status_code=HTTPStatus.ACCEPTED, openapi_extra=BODY_SCHEMA)
@@ -31,11 +37,26 @@ async def create_generator(
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> GeneratorView:
-    """Import a StyleGAN2 checkpoint or a diffusers pipeline, which is in the form, or in an upload that is complete."""
+    """Import a checkpoint, or train a generator from an archive of unlabelled images.
+
+    The file is in the form, or in an upload that is complete. With `training` it is an archive of images.
+    """
     generator = await run_in_threadpool(
         service.create, exchange.services, exchange.tenant, body, idempotency_key
     )
     return await answer_create(exchange, generator, wait_seconds, _show)
+
+
+@router.post("/{generator_id}/stop", status_code=HTTPStatus.ACCEPTED)
+def stop_training(
+    ref: Annotated[JobRef, Depends(ref_of(GENERATOR))], exchange: ExchangeDep
+) -> GeneratorView:
+    """End a training early: its best snapshot becomes the generator, and the inverter is trained.
+
+    The answer is 202 until then, 200 if it had ended already.
+    """
+    state = training.stop(exchange.services, ref)
+    return with_status(exchange.response, _show(state, exchange))
 
 
 JobRoutes(
@@ -43,9 +64,9 @@ JobRoutes(
     GeneratorView,
     _show,
     JobTexts(
-        job="import",
+        job="import or training",
         list="List the generators in descending order of ids: uploaded ones newest first, built-in ones by name.",
-        get="Return a generator: its import, its network, and its inverters.",
+        get="Return a generator: its import or training, its network, and its inverters.",
         delete="Delete a generator and its inverters. Its fits stay, but cannot render any more.",
     ),
     delete=service.delete,

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, ConfigDict, Field
 
+from app.generators.training_schemas import TrainingView
 from app.http.links import Links, SignedLink
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
@@ -18,6 +19,8 @@ from contracts.generators.generator import (
     StoredInverter,
     Tap,
 )
+from contracts.generators.import_options import ImportOptions
+from contracts.generators.training import TrainingOptions
 from contracts.ids import GeneratorId, UploadId
 from contracts.jobs import JobEnvelope
 
@@ -33,14 +36,19 @@ License = Annotated[
 
 
 class GeneratorForm(Model):
-    """The fields of the form of `POST /v1/generators`, beside the file."""
+    """The fields of the form of `POST /v1/generators`, beside the file. In a form, `training` is JSON.
+
+    With `training` the file is an archive of unlabelled images (zip or tar), else a checkpoint.
+    """
 
     name: Name
     license: License = ""
+    import_options: ImportOptions | None = None
+    training: TrainingOptions | None = None
 
 
 class GeneratorCreate(GeneratorForm):
-    """The JSON body of `POST /v1/generators`, for a checkpoint in an upload."""
+    """The JSON body of `POST /v1/generators`, for a checkpoint or an archive of images in an upload."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -65,7 +73,7 @@ class InverterSummary(Model):
 
 
 class GeneratorView(JobEnvelope[GeneratorMetrics]):
-    """A generator, which fits can use once its import has succeeded. Before that, the fields of its network are null.
+    """A generator, which fits can use once its import or training has succeeded. Before, its network's fields are null.
 
     `sheet` is a picture of 64 samples. The newest inverter is the first one, and the default of fits.
     """
@@ -91,6 +99,7 @@ class GeneratorView(JobEnvelope[GeneratorMetrics]):
     warnings: tuple[str, ...] = ()
     sheet: SignedLink | None = None
     inverters: tuple[InverterSummary, ...] = ()
+    training: TrainingView | None = None
 
 
 def show_generator(
@@ -105,6 +114,8 @@ def show_generator(
     assert isinstance(manifest, GeneratorManifest | None)
     common = envelope(state, links)
     common["links"]["inverters"] = links.resource("generators", request.id, "inverters")
+    if request.training is not None:
+        common["links"]["stop"] = links.resource("generators", request.id, "stop")
     fields: dict[str, object] = {
         "name": request.name,
         "license": request.license,

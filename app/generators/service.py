@@ -9,6 +9,7 @@ from itertools import islice
 from typing import IO
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
+from app.generators.training import check_training
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
@@ -50,13 +51,14 @@ class CheckpointFile:
 def create(
     services: Services, tenant: str, body: GeneratorCreate | CheckpointFile, key: str | None
 ) -> Created[JobState]:
-    """Queue the import of a checkpoint, or return the generator of the Idempotency-Key.
+    """Queue an import or a training, or return the generator of the Idempotency-Key.
 
     Raises `InvalidRequest`, `TooLarge`, `UploadIncomplete` or `UploadUsed`.
     """
+    check_training(services, body.form if isinstance(body, CheckpointFile) else body)
     if isinstance(body, CheckpointFile):
         return _create_from_file(services, tenant, body, key)
-    idempotency = idempotency_of(key, "generators", body.model_dump(mode="json"))
+    idempotency = idempotency_of(key, "generators", body.model_dump(mode="json", exclude_none=True))
     source = f"uploaded as {body.upload}"
     return _submit(services, tenant, body, idempotency, source=source, upload=lambda: body.upload)
 
@@ -122,7 +124,7 @@ def _create_from_file(
     services: Services, tenant: str, file: CheckpointFile, key: str | None
 ) -> Created[JobState]:
     announced = _measure(file.content, services.settings.max_checkpoint_bytes)
-    form = [file.form.model_dump(mode="json"), announced.sha256]
+    form = [file.form.model_dump(mode="json", exclude_none=True), announced.sha256]
     return _submit(
         services,
         tenant,
@@ -142,7 +144,7 @@ def _submit(
     source: str,
     upload: Callable[[], str],
 ) -> Created[JobState]:
-    """Claim the upload whose id `upload` returns, and queue its import."""
+    """Claim the upload whose id `upload` returns, and queue its import or training."""
 
     def resolve(ref: JobRef) -> GeneratorRequest:
         return GeneratorRequest(
@@ -154,6 +156,8 @@ def _submit(
             license=form.license,
             source=source,
             original=_claim(services, ref, upload()),
+            import_options=form.import_options,
+            training=form.training,
         )
 
     return jobs.create(

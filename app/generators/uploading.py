@@ -23,17 +23,24 @@ M = TypeVar("M", bound=Model)
 
 Body = GeneratorCreate | CheckpointFile
 
-_FORM = GeneratorForm.model_json_schema()
+_REF = "#/components/schemas/{model}"
+_FORM = GeneratorForm.model_json_schema(ref_template=_REF)
+_CREATE = GeneratorCreate.model_json_schema(ref_template=_REF)
+
+JSON_FIELDS = {"import_options": '{"px": 256}', "training": '{"px": 64, "hours": 2}'}
+"""The fields of the form that are JSON, with an example."""
 
 BODY_SCHEMAS: dict[str, Any] = {
-    "GeneratorCreate": GeneratorCreate.model_json_schema(),
+    **_CREATE.pop("$defs"),
+    **_FORM.pop("$defs"),
+    "GeneratorCreate": _CREATE,
     "GeneratorForm": {
-        **_FORM,
+        **{name: value for name, value in _FORM.items() if name != "$defs"},
         "required": ["file", *_FORM["required"]],
         "properties": {"file": {"type": "string", "format": "binary"}, **_FORM["properties"]},
     },
 }
-"""The schemas of the two bodies in the OpenAPI document, by name."""
+"""The schemas of the two bodies and of their parts in the OpenAPI document, by name."""
 
 BODY_SCHEMA: dict[str, Any] = {
     "requestBody": {
@@ -55,7 +62,7 @@ async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
         yield _validate(GeneratorCreate, read_json(text))
     elif media_type == "multipart/form-data":
         with services.uploads_in_flight.one():
-            async with request.form(max_files=1, max_fields=4) as form:
+            async with request.form(max_files=1, max_fields=5) as form:
                 yield _as_checkpoint(form)
     else:
         raise InvalidRequest(
@@ -65,7 +72,7 @@ async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
 
 
 def _as_checkpoint(form: FormData) -> CheckpointFile:
-    fields = dict(form)
+    fields: dict[str, object] = dict(form)
     file = fields.pop("file", None)
     if not isinstance(file, UploadFile):
         detail = "Expected a checkpoint in the field 'file', got none. With curl: -F file=@FILE."
@@ -74,8 +81,20 @@ def _as_checkpoint(form: FormData) -> CheckpointFile:
     if repeated:
         detail = f"Expected one '{printable(repeated[0][:40])}', got several. Send it once."
         raise InvalidRequest.at(f"/{printable(repeated[0][:40])}", detail)
+    for name, example in JSON_FIELDS.items():
+        if isinstance(fields.get(name), str):  # a form has no objects
+            fields[name] = _read_object(name, str(fields[name]), example)
     validated = _validate(GeneratorForm, fields)
     return CheckpointFile(form=validated, name=file.filename or "", content=file.file)
+
+
+def _read_object(name: str, text: str, example: str) -> object:
+    """Return the JSON of a form's field. Raises `InvalidRequest`."""
+    try:
+        return read_json(text.encode())
+    except InvalidRequest:
+        detail = f"Expected {name} as JSON such as {example}, got other text."
+        raise InvalidRequest.at(f"/{name}", detail) from None
 
 
 BodyDep = Annotated[Body, Depends(_body)]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from app.http.requests import ServicesDep
 from app.services import Services
 from contracts.base import Model, now
-from contracts.kinds import QUEUE_NAMES
+from contracts.kinds import OPTIONAL_QUEUES, QUEUE_NAMES
 
 router = APIRouter(tags=["health"])
 
@@ -46,7 +46,7 @@ def is_ready(response: Response, services: ServicesDep) -> Ready:
     if workers is None or not store:
         status = "unready"
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    elif not all(workers.get(queue) for queue in QUEUE_NAMES):
+    elif not all(workers.get(queue) for queue in QUEUE_NAMES if queue not in OPTIONAL_QUEUES):
         status = "degraded"
     return Ready(status=status, redis=workers is not None, store=store, workers=workers or {})
 

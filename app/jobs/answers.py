@@ -14,6 +14,13 @@ from contracts.jobs import JobEnvelope
 
 V = TypeVar("V", bound=JobEnvelope[Any])
 
+_EXPIRING: dict[str, Any] = {
+    "links": True,
+    "sheet": True,
+    "training": {"snapshots": {"__all__": {"sheet"}}},
+}
+"""The fields of views that contain signed links."""
+
 _MAX_RETRY_SECONDS = 15
 _AGE_PER_RETRY_SECOND = 10
 
@@ -53,7 +60,7 @@ def with_status(response: Response, view: V) -> V:
 def conditional(exchange: Exchange, view: V) -> V | Response:
     """Return the view with its `ETag`, or 304 if the caller has it. The tag ignores links, because they expire."""
     response = exchange.response
-    etag = f'W/"{digest_of(view.model_dump(mode="json", exclude={"links", "sheet"}))[:32]}"'
+    etag = f'W/"{digest_of(view.model_dump(mode="json", exclude=_EXPIRING))[:32]}"'
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "private, no-cache"
     if not view.status.is_terminal:

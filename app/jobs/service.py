@@ -207,7 +207,7 @@ def _absence(services: Services, ref: JobRef) -> Exception:
 
 
 def _queue_position(services: Services, request: Request) -> int | None:
-    queue = services.kinds.of(request.ref).task.queue_for(request)
+    queue = services.kinds.of(request.ref).task_for(request).queue_for(request)
     try:
         return services.queueing.position(queue, request.id)
     except redis.RedisError:

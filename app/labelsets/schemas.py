@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.http.links import Links
-from contracts.base import Model, Sha256, Timestamp
+from contracts.base import Condition, Model, Sha256, Timestamp
 from contracts.ids import LabelsetId
 from contracts.labelsets import DepthRange, LabelsetManifest, LabelsetWarning
 from contracts.schemas import LabelSchema, TaskName
@@ -25,13 +25,21 @@ class KeypointCount(Model):
     num_seen: int
 
 
+class ConditionCount(Model):
+    """The number of images of one class of a class-conditional generator."""
+
+    condition: Condition
+    num_images: int
+
+
 class EntryView(Model):
-    """One image and the tasks that it has labels for."""
+    """One image, the tasks that it has labels for, and its condition, the class of the whole image, if it has one."""
 
     name: str
     height_px: int
     width_px: int
     tasks: tuple[TaskName, ...]
+    condition: Condition | None = None
 
 
 class LabelsetContent(Model):
@@ -46,6 +54,7 @@ class LabelsetContent(Model):
     ignored_pixels: int
     keypoints: tuple[KeypointCount, ...]
     depth: DepthRange | None
+    conditions: tuple[ConditionCount, ...]
     warnings: tuple[LabelsetWarning, ...]
 
 
@@ -100,6 +109,10 @@ def _content(labelset: LabelsetManifest) -> dict[str, Any]:
         "ignored_pixels": labelset.ignored_pixels,
         "keypoints": _count_keypoints(labelset),
         "depth": labelset.depth_range,
+        "conditions": tuple(
+            ConditionCount(condition=condition, num_images=count)
+            for condition, count in labelset.condition_images.items()
+        ),
         "warnings": labelset.warnings,
     }
 
@@ -111,6 +124,7 @@ def _entries(labelset: LabelsetManifest) -> tuple[EntryView, ...]:
             height_px=entry.height_px,
             width_px=entry.width_px,
             tasks=tuple(task for task in labelset.labels.tasks if entry.label(task)),
+            condition=entry.condition,
         )
         for entry in labelset.entries
     )

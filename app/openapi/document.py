@@ -17,9 +17,10 @@ from app.openapi.job_fields import JOB_FIELDS
 from app.openapi.label_fields import LABEL_FIELDS
 from app.openapi.parameters import PARAMETERS, id_parameter
 from app.openapi.responses import add_errors, add_successes, header_components
+from app.openapi.training_fields import TRAINING_FIELDS
 from contracts.kinds import Kinds
 
-FIELDS: Table = {**JOB_FIELDS, **LABEL_FIELDS, **FIT_FIELDS}
+FIELDS: Table = {**JOB_FIELDS, **LABEL_FIELDS, **FIT_FIELDS, **TRAINING_FIELDS}
 
 _REF = "#/components/schemas/"
 _METHODS = ("get", "put", "post", "delete", "patch")

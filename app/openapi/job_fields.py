@@ -79,12 +79,12 @@ JOB_FIELDS: Table = {
     # Health
     "Alive.status": Described("The process responds.", "alive"),
     "Ready.status": Described(
-        "`ready`; `degraded` if a queue has no worker; `unready` without Redis or store.",
+        "`ready`; `degraded` if a queue other than `train` has no worker; `unready` without Redis or store.",
         "ready",
     ),
     "Ready.redis": Described("Whether Redis responds.", True),
     "Ready.store": Described("Whether the store can read and write objects.", True),
-    "Ready.workers": Described("Number of live workers per queue.", {"fit": 1, "generate": 2, "cpu": 1}),
+    "Ready.workers": Described("Number of live workers per queue.", {"fit": 1, "generate": 2, "cpu": 1, "train": 1}),
     # Generators and inverters
     "GeneratorView.id": Described("The id, or the name of a built-in generator.", "portraits-64"),
     "GeneratorView.name": Described("The display name.", "faces 256"),

@@ -44,6 +44,9 @@ LABEL_FIELDS: Table = {
     "ignored_pixels": Described("Number of unlabelled pixels.", 0),
     "keypoints": Described("Statistics of each keypoint."),
     "depth": Described("The range of known depth; null without depth."),
+    "conditions": Described("Number of images of each class of a class-conditional generator; empty without."),
+    "EntryView.condition": Described("The image's class for a class-conditional generator; null without.", 3),
+    "ConditionCount.condition": Described("The class of whole images.", 3),
     "entries": Described("The images by name, with the kinds of label of each."),
     "EntryView.tasks": Described("Kinds of label of the image.", ["segmentation"]),
     "num_pixels": Described("Number of pixels of the class.", 4_096),
@@ -60,6 +63,16 @@ LABEL_FIELDS: Table = {
     "drop_share": Described("Share of the most uncertain candidates to drop.", 0.1),
     "image_format": Described("The format of the images. Labels are always PNG or JSON.", "png"),
     "shard_size": Described("Samples per shard; null for the service's default.", 256),
+    "BatchCreate.condition": Described(
+        "Classes of a class-conditional generator: one (3), several ([0, 3]) or weights; null for any.",
+        {"0": 0.7, "3": 0.3},
+    ),
+    "StreamCreate.condition": Described(
+        "Classes of a class-conditional generator: one (3), several ([0, 3]) or weights; null for any.",
+        {"0": 0.7, "3": 0.3},
+    ),
+    "condition": Described("Requested share of each class; null if none was requested.", {"0": 0.7, "3": 0.3}),
+    "condition_samples": Described("Kept samples of each requested class; empty without.", {"0": 179, "3": 77}),
     "num_shards": Described("Number of shards.", 40),
     "render_version": Described("Increases when the same request would give other bytes.", 5),
     "StreamView.id": Described("The id.", example_id("stream")),
@@ -90,10 +103,34 @@ LABEL_FIELDS: Table = {
     "num_files": Described("Number of files in the archive.", 257),
     # The forms
     "GeneratorForm.file": Described(
-        "The checkpoint: .pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt, .safetensors, or a diffusers .zip.",
+        "The checkpoint (.pkl of StyleGAN2-ADA or StyleGAN3's StyleGAN2 mode, .pt, .safetensors, a diffusers .zip), or"
+        " with `training` an archive of images (.zip, .tar).",
     ),
     "GeneratorForm.name": Described("A display name.", "faces 256"),
     "GeneratorCreate.name": Described("A display name.", "faces 256"),
+    "import_options": Described(
+        "What the weights do not state. Needed for state dicts of guided-diffusion (.pt), refused for other formats. In"
+        " a form: one field of JSON."
+    ),
+    "ImportOptions.attention_order": Described(
+        "The order of the rows of `qkv`: head_major with `use_new_attention_order` false, else qkv_major.",
+        "head_major",
+    ),
+    "ImportOptions.head_channels": Described(
+        "The channels of one attention head (`num_head_channels`); 64 by default.", 64
+    ),
+    "ImportOptions.num_heads": Described(
+        "The heads of every attention layer, instead of `head_channels`.", 4
+    ),
+    "ImportOptions.px": Described("The side of the square images.", 256),
+    "ImportOptions.noise_schedule": Described("The noise schedule of the training.", "linear"),
+    "ImportOptions.num_timesteps": Described(
+        "The steps of the training's noise (`diffusion_steps`); 1000 by default.", 1000
+    ),
+    "ImportOptions.rescale_timesteps": Described(
+        "Whether the network was given steps scaled to 1000. Needed with another `num_timesteps`.",
+        False,
+    ),
     "GeneratorCreate.upload": Described("The id of a complete upload.", example_id("upload")),
     "UploadCreate.num_bytes": Described("The size of the file in bytes.", 363_000_000),
 }  # fmt: skip

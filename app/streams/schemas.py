@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 from app.http.links import Links
 from app.recipes import RecipeCreate
 from contracts.base import Model, Seed, Timestamp
-from contracts.batches import Filter, ImageFormat, PinnedFit
+from contracts.batches import ConditionShares, Filter, ImageFormat, PinnedFit
 from contracts.schemas import LabelSchema
 from contracts.streams import StreamRequest
 
@@ -47,6 +47,7 @@ class StreamView(Model):
     num_shards: int
     render_version: int
     labels: LabelSchema
+    condition: ConditionShares | None
     links: dict[str, str]
 
 

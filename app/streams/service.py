@@ -35,7 +35,7 @@ def create(
     services: Services, tenant: str, body: StreamCreate, key: str | None
 ) -> Created[StreamRequest]:
     """Create a stream, or return the one of the Idempotency-Key. Raises `InvalidRequest` or `FitNotReady`."""
-    idempotency = idempotency_of(key, "streams", body.model_dump(mode="json"))
+    idempotency = idempotency_of(key, "streams", body.for_fingerprint())
 
     def find_existing(stream_id: str) -> StreamRequest | None:
         with suppress(NotFound):

@@ -41,6 +41,20 @@ class GeneratorNotReady(Conflict):
         self.generator_status = generator_status
 
 
+class NotTrained(Conflict):
+    """Only a training can be ended early with a result; an import cannot."""
+
+    code = "not_trained"
+    title = "The generator is not being trained"
+
+    def __init__(self, generator_id: str) -> None:
+        super().__init__(
+            f"Expected a generator that is trained from images, got '{generator_id}', which is imported. To end an"
+            " import without a result, cancel it."
+        )
+        self.generator_id = generator_id
+
+
 class BuiltIn(Conflict):
     """Built-in resources cannot be deleted: every worker publishes them again when it starts."""
 

@@ -41,6 +41,13 @@ class InvalidCheckpoint(JobFailed):
     title = "The checkpoint cannot be used"
 
 
+class InvalidImages(JobFailed):
+    """Images that no generator can be trained from; `detail` names the file."""
+
+    code = "invalid_images"
+    title = "The images cannot be used"
+
+
 class UploadDamaged(JobFailed):
     """The bytes in the store differ from the announced ones."""
 

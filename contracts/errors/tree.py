@@ -17,6 +17,7 @@ HandsOffError
 │   ├── GeneratorNotReady     409  generator_not_ready       a fit needs a generator whose import has succeeded
 │   ├── JobNotFinished        409  job_not_finished          only a job that has ended can be deleted
 │   ├── NotRendered           409  not_rendered              the job has no results yet
+│   ├── NotTrained            409  not_trained               only a training can be ended early with a result
 │   ├── RequestInProgress     409  request_in_progress       the same Idempotency-Key is being processed
 │   ├── UploadIncomplete      409  upload_incomplete         the upload has fewer bytes than announced
 │   └── UploadUsed            409  upload_used               another job has already used the upload
@@ -34,6 +35,7 @@ HandsOffError
     ├── OutOfMemory           500  out_of_memory             the device cannot hold even one image
     ├── InputMissing          500  input_missing             an object that the request pins is missing
     ├── InvalidCheckpoint     500  invalid_checkpoint        the checkpoint cannot be imported
+    ├── InvalidImages         500  invalid_images            no generator can be trained from the images
     ├── UploadDamaged         500  upload_damaged            the stored bytes differ from the announced ones
     └── WorkerLost            500  worker_lost               the worker died on every attempt
 

@@ -22,11 +22,15 @@ class UnknownFamily(ValueError):
 
 @dataclass(frozen=True)
 class GeneratorFamily:
-    """`name` has no dash; `facts` parses the family's own fields; `has_inverters`: an encoder can be trained."""
+    """`name` has no dash; `facts` parses the family's own fields.
+
+    `has_inverters`: an encoder can be trained; `is_trainable`: a generator can be trained from images.
+    """
 
     name: str
     facts: type[Model]
     has_inverters: bool = True
+    is_trainable: bool = False
 
     def includes(self, architecture: str) -> bool:
         """Return whether an architecture is the family or a variant of it ("stylegan2-resnet")."""
@@ -41,7 +45,7 @@ class StyleGan2Facts(Model):
     num_ws: Count
 
 
-STYLEGAN2 = GeneratorFamily("stylegan2", StyleGan2Facts)
+STYLEGAN2 = GeneratorFamily("stylegan2", StyleGan2Facts, is_trainable=True)
 
 
 class DiffusionFacts(Model):
@@ -52,7 +56,7 @@ class DiffusionFacts(Model):
     sampling_steps: Count
 
 
-DIFFUSION = GeneratorFamily("diffusion", DiffusionFacts, has_inverters=False)
+DIFFUSION = GeneratorFamily("diffusion", DiffusionFacts, has_inverters=False, is_trainable=True)
 
 GENERATOR_FAMILIES: tuple[GeneratorFamily, ...] = (STYLEGAN2, DIFFUSION)
 """The families of a service that was started without others."""

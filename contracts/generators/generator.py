@@ -11,6 +11,8 @@ from pydantic import AliasChoices, ConfigDict, Field
 
 from contracts.base import Artefact, Model, Sha256, Timestamp
 from contracts.digests import digest_of
+from contracts.generators.import_options import ImportOptions
+from contracts.generators.training import TrainingOptions, TrainingReport
 from contracts.ids import GeneratorId, TenantId
 from contracts.jobs import JobManifest, Request
 
@@ -89,7 +91,10 @@ class PinnedGenerator(Model):
 
 
 class GeneratorRequest(Request):
-    """`generators/{id}/request.json`: the checkpoint to import. A built-in generator has no original."""
+    """`generators/{id}/request.json`: the checkpoint to import, or the archive of images to train from.
+
+    A built-in generator has no original.
+    """
 
     kind: Literal["generator"] = "generator"
     id: GeneratorId
@@ -97,19 +102,22 @@ class GeneratorRequest(Request):
     license: License
     source: str
     original: Artefact | None
+    import_options: ImportOptions | None = None
+    training: TrainingOptions | None = None
 
 
 class GeneratorMetrics(Model):
-    """The seconds that each stage of an import took."""
+    """The seconds that each stage of an import or a training took."""
 
     stage_seconds: dict[str, float]
 
 
 class GeneratorManifest(JobManifest):
-    """`generators/{id}/manifest.json`: how the import ended, and the generator."""
+    """`generators/{id}/manifest.json`: how the import or the training ended, and the generator."""
 
     kind: Literal["generator"] = "generator"
     generator: StoredGenerator | None = None
+    training: TrainingReport | None = None
     metrics: GeneratorMetrics | None = None
 
 

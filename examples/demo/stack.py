@@ -20,6 +20,9 @@ from examples.demo.redis_access import LOOPBACK, RedisAccess
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKERS = ("fit", "generate", "cpu", "reconcile")
+TRAINING_WORKERS = (*WORKERS, "train")
+"""Those of a service that also trains generators."""
+
 START_SECONDS = 120
 STOP_SECONDS = 60
 

@@ -48,6 +48,21 @@ def relativistic_discriminator_loss(
     return F.softplus(fake_logits - real_logits).mean()
 
 
+def hinge_generator_loss(fake_logits: Float[Tensor, "batch positions"]) -> Float[Tensor, ""]:
+    """Return the mean of -D(G(z)) over the logits of all positions.
+
+    The hinge loss (Lim and Ye, arXiv 1705.02894), as projected GAN uses it (arXiv 2111.01007, section 4).
+    """
+    return -fake_logits.mean()
+
+
+def hinge_discriminator_loss(
+    real_logits: Float[Tensor, "batch positions"], fake_logits: Float[Tensor, "batch positions"]
+) -> Float[Tensor, ""]:
+    """Return the mean of max(0, 1 - D(x)) + max(0, 1 + D(G(z))), of the same paper."""
+    return F.relu(1.0 - real_logits).mean() + F.relu(1.0 + fake_logits).mean()
+
+
 def gradient_penalty(discriminator: Discriminator, images: Images) -> Float[Tensor, ""]:
     """Return the mean of |grad_x D(x)|^2 over the images, without the factor gamma / 2.
 

@@ -25,8 +25,13 @@ class BuiltNetwork:
 class GeneratorTraining(Protocol):
     """A training in progress. Two trainings with the same seed, options and batches end with the same networks."""
 
-    images_seen: int
-    """Real images in all steps so far, those before a resumption included."""
+    @property
+    def images_seen(self) -> int:
+        """Real images in all steps so far, those before a resumption included."""
+
+    @property
+    def measured_samples(self) -> int:
+        """The number of samples that a measurement draws: more where a sample takes little time."""
 
     @property
     def device(self) -> torch.device: ...

@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from jaxtyping import Int
 from torch import Tensor
 
-from models.arrays import Codes, Images, Scores
+from models.arrays import Classes, Codes, Images, Scores
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class Inverter(Protocol):
     """A generator and what its inversion needs, prepared once and used for every micro-batch."""
 
     @property
+    def is_exact(self) -> bool:
+        """Whether every reconstruction equals its image; then a fit compares nothing with the generator's samples."""
+
+    @property
     def image_bytes(self) -> int:
         """The most memory that one image takes while it is inverted."""
 
@@ -44,3 +48,11 @@ class Inverter(Protocol):
         Below `fails_below_db` an image counts as failed: a family may then try other starts. `on_step(done, total)`
         is called after every step; its exceptions pass through.
         """
+
+
+@runtime_checkable
+class ConditionalInverter(Inverter, Protocol):
+    """An inverter that uses the classes of images. A family without use for them implements `Inverter` alone."""
+
+    def with_condition(self, condition: Classes) -> Inverter:
+        """Return the inverter of the micro-batch whose images have these classes, [n], on the generator's device."""

@@ -45,6 +45,10 @@ class SampleSpacing:
         return distances <= 0.5 * self.nearest_distance
 
 
+EXACT_SPACING = SampleSpacing(nearest_db=-math.inf)
+"""For exact inversion, without a measurement: every image is expressible and none fails."""
+
+
 def measure_spacing(
     generator: Generator,
     perceptual: PerceptualDistance | None = None,

@@ -154,6 +154,17 @@ def generator(store: Store) -> StoredGenerator:
 
 
 @pytest.fixture
+def conditional(store: Store, generator: StoredGenerator) -> StoredGenerator:
+    """Give the generator three classes."""
+    key = keys.job_manifest(JobRef(tenant=DEFAULT_TENANT, id=generator.id))
+    manifest = records.read(store, key, GeneratorManifest)
+    assert manifest is not None
+    changed = generator.model_copy(update={"num_classes": 3})
+    records.write(store, key, manifest.model_copy(update={"generator": changed}))
+    return changed
+
+
+@pytest.fixture
 def labelset_id(store: Store) -> str:
     """Store a labelset of two images of 32 x 32 px, as an upload does. Returns its id."""
     labels = LabelSchema.model_validate({"classes": CLASSES})

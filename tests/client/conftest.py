@@ -23,6 +23,7 @@ from handsoff_client.http.parsing import parse
 from handsoff_shards.writing import ShardWriter
 from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
     client,
+    conditional,
     finish_batch,
     finish_fit,
     finished_fit_id,

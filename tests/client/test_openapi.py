@@ -132,6 +132,8 @@ def test_every_create_accepts_the_arguments_of_the_client(document: dict[str, An
     schemas = document["components"]["schemas"]
     sent = {"generator", "labelset", "validation_labelset", "inverter", "seed", "name", "options"}
     assert sent <= set(schemas["FitCreate"]["properties"])
+    sent = {"name", "license", "upload", "import_options"}
+    assert sent <= set(schemas["GeneratorCreate"]["properties"])
     sent = {"fit", "n", "seed", "truncation", "filter", "image_format", "shard_size"}
     assert sent <= set(schemas["BatchCreate"]["properties"])
     assert sent - {"n"} <= set(schemas["StreamCreate"]["properties"])

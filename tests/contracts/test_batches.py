@@ -5,7 +5,14 @@ from collections.abc import Callable
 import pytest
 
 from contracts.base import now
-from contracts.batches import BatchRequest, Pilot, ShardRecord, batch_manifest
+from contracts.batches import (
+    BatchRequest,
+    ConditionChoice,
+    Pilot,
+    ShardRecord,
+    batch_manifest,
+    resolve_condition,
+)
 
 
 def test_shards_divide_the_samples(batch_request: BatchRequest) -> None:
@@ -60,3 +67,42 @@ def test_a_pilot_converts_a_share_to_a_threshold() -> None:
         measured_at=now(),
     )
     assert pilot.threshold(0.1) == 0.9
+
+
+@pytest.mark.parametrize(
+    ("choice", "shares"),
+    [
+        (None, None),
+        (3, {"3": 1.0}),
+        ((10, 2), {"2": 0.5, "10": 0.5}),
+        ({"3": 6.0, "0": 2.0}, {"0": 0.25, "3": 0.75}),
+    ],
+)
+def test_a_condition_becomes_shares(
+    choice: ConditionChoice | None, shares: dict[str, float] | None
+) -> None:
+    """One class, a list or weights become shares in the order of the classes, whose sum is 1."""
+    resolved = resolve_condition(choice)
+    assert resolved == shares
+    assert list(resolved or ()) == list(shares or ())
+
+
+def test_a_class_is_listed_once() -> None:
+    """Twice the same class would be a weight that the caller may not have meant."""
+    with pytest.raises(ValueError, match="got 3 twice"):
+        resolve_condition((3, 1, 3))
+
+
+def test_the_manifest_counts_the_samples_of_each_condition(
+    batch_request: BatchRequest, shard_record: Callable[[int], ShardRecord]
+) -> None:
+    """Also those of a class without a sample. Records of earlier versions have no counts, so a batch has none."""
+    counts: list[dict[str, int]] = [{"0": 3, "2": 1}, {"2": 4}, {}, {}, {"0": 2}]
+    records = {
+        k: shard_record(k).model_copy(update={"condition_samples": counts[k]}) for k in range(5)
+    }
+    shares = {"0": 0.5, "2": 0.25, "7": 0.25}
+    manifest = batch_manifest(batch_request.model_copy(update={"condition": shares}), records)
+    assert (manifest.condition, manifest.condition_samples) == (shares, {"0": 5, "2": 5, "7": 0})
+    earlier = batch_manifest(batch_request, {k: shard_record(k) for k in range(5)})
+    assert (earlier.condition, earlier.condition_samples) == (None, {})

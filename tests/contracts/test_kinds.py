@@ -78,7 +78,7 @@ def test_the_queue_may_depend_on_the_request() -> None:
 def test_an_argument_of_another_kind_is_refused() -> None:
     """A function of fits works on fits only."""
     with pytest.raises(ValueError, match="expected the id of a fit"):
-        Kinds().parse_argument(FIT.task.function, f"{DEFAULT_TENANT}/{new_id('batch')}")
+        Kinds().parse_argument(FIT.tasks[0].function, f"{DEFAULT_TENANT}/{new_id('batch')}")
 
 
 INVALID: dict[str, tuple[dict[str, Any], str]] = {

@@ -55,3 +55,13 @@ def test_the_digest_depends_on_the_schema() -> None:
     """Different class names change the digest."""
     other = LabelSchema(classes=("background", "hair"))
     assert labelset_digest(LABELS, (entry("a"),)) != labelset_digest(other, (entry("a"),))
+
+
+def test_the_digest_depends_on_every_condition() -> None:
+    """A different class of an image changes the digest. Labelsets without conditions keep the digest of version 0.2."""
+    plain, first, second = (
+        entry("a").model_copy(update={"condition": condition}) for condition in (None, 0, 1)
+    )
+    digests = [labelset_digest(LABELS, (one,)) for one in (plain, first, second)]
+    assert len(set(digests)) == 3
+    assert digests[0] == "77c94c0915ab0af693f77a1c3372948858b1c5fbaa5a8b62c8cd605d3aadfd71"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from contracts.base import Model
 from contracts.generators.families import GeneratorFamily
 from contracts.generators.generator import StoredGenerator
+from contracts.generators.import_options import ImportOptions
 from models.arrays import Classes, Codes, Images
 from models.generators.generator import Layout, Synthesis
 from models.generators.training import BuiltNetwork
@@ -19,7 +20,7 @@ from models.inversion.inverter import Inversion
 from models.inversion.psnr import psnr_db
 from models.sampling import Draws
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights
-from workers.families.family import Description
+from workers.families.family import Description, StartedTraining
 from workers.runtime.loading import NetworkLoader
 
 
@@ -70,6 +71,8 @@ class Gradients(nn.Module):
 class LeastSquares:
     """The colors whose gradient is nearest, in closed form."""
 
+    is_exact = False  # an image may have more colors than a gradient
+
     def __init__(self, generator: Gradients) -> None:
         self.generator = generator
         self.image_bytes = generator.layout.synthesis_bytes
@@ -93,7 +96,7 @@ class GradientFamily:
 
     contract = GRADIENTS
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
         if not path.read_bytes().startswith(b'{"gradients"'):
             raise CheckpointRefused("it has no gradients")
         config = {"px": json.loads(path.read_bytes())["gradients"]}
@@ -128,4 +131,10 @@ class GradientFamily:
         return LeastSquares(loader.load(generator.weights, self.build_generator))
 
     def train_inverter(self, *_: object, **__: object) -> BuiltNetwork:
+        raise NotImplementedError
+
+    def size_factor(self, longer_px: int) -> int:
+        raise NotImplementedError
+
+    def start_training(self, *_: object) -> StartedTraining:
         raise NotImplementedError

@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from app.main import create_app
+from models.arrays import Codes
+from models.generators.diffusion.generator import DiffusionGenerator
+from models.inversion.framing import NUM_SAMPLES
+from models.sampling import Draws
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -84,6 +88,30 @@ def test_images_are_their_own_codes(fit: dict[str, object]) -> None:
     assert isinstance(metrics, dict)
     assert metrics["reconstruction_psnr_db"] > 100
     assert metrics["training_miou"] > 0.9
+
+
+def test_a_fit_draws_samples_only_to_crop_its_images(
+    service: Service, fit: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exact inversion needs no comparison with samples. A compact ensemble would draw 64 more."""
+    numbers: list[int] = []
+    sample = DiffusionGenerator.sample
+
+    def counted(self: DiffusionGenerator, draws: Draws) -> Codes:
+        numbers.append(len(draws))
+        return sample(self, draws)
+
+    monkeypatch.setattr(DiffusionGenerator, "sample", counted)
+    body = {name: fit[name]["id"] for name in ("generator", "labelset")}  # type: ignore[index]
+    ensemble = {"kind": "paper", "steps": 10, "num_members": 2, "hidden": [16, 8]}
+    options = {**QUICK, "ensemble": ensemble}
+    plain = service.finish("/v1/fits", json={**body, "options": options})
+    assert numbers == []
+    metrics = plain["metrics"]
+    assert isinstance(metrics, dict)
+    assert all(image["is_expressible"] for image in metrics["images"])
+    service.finish("/v1/fits", json={**body, "options": {**options, "framing": "center"}})
+    assert sum(numbers) == NUM_SAMPLES
 
 
 def test_a_batch_is_rendered(service: Service, fit: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ from models.sampling import (
     RandomDraws,
     Stream,
     draw_accepted,
+    draw_conditions,
     latents,
 )
 
@@ -20,6 +21,8 @@ PINNED = [
     -1.3340895175933838,
     -1.564253807067871,
 ]
+
+PINNED_CLASSES = [7, 7, 3, 7, 7, 3, 3, 3, 0, 0, 0, 3, 3, 0, 7, 7, 3, 3, 3, 0]
 
 
 def test_a_latent_does_not_depend_on_the_other_candidates() -> None:
@@ -96,3 +99,25 @@ def test_candidate_draws_are_latents() -> None:
     draws = CandidateDraws(5, [Candidate(17), Candidate(3)])
     assert len(draws) == 2
     assert torch.equal(draws.normals(8), latents(5, [Candidate(17), Candidate(3)], 8))
+
+
+def test_the_class_of_a_sample_depends_on_seed_and_index_alone() -> None:
+    """Sample 17 has the same class alone and among others, and its latent stays the same. The classes are pinned."""
+    shares = {7: 0.5, 0: 0.3, 3: 0.2}
+    classes = draw_conditions(5, range(20), shares, Stream.CONDITIONS).tolist()
+    assert draw_conditions(5, [17], shares, Stream.CONDITIONS).tolist() == classes[17:18]
+    assert classes == PINNED_CLASSES
+    other = draw_conditions(5, range(20), shares, Stream.PILOT_CONDITIONS).tolist()
+    assert other != classes
+
+
+def test_classes_have_their_shares() -> None:
+    """Of 4,000 samples each class has its share, whatever the sum of the weights."""
+    counts = draw_conditions(1, range(4_000), {2: 3.0, 5: 1.0}, Stream.CONDITIONS).bincount()
+    assert counts.nonzero()[:, 0].tolist() == [2, 5]
+    assert counts[2] == pytest.approx(3_000, abs=120)
+
+
+def test_no_sample_has_no_class() -> None:
+    """An empty draw is a tensor of integers, as all others are."""
+    assert draw_conditions(1, [], {2: 1.0}, Stream.CONDITIONS).dtype == torch.int64

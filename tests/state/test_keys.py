@@ -25,6 +25,13 @@ def test_each_truncation_has_its_own_pilot() -> None:
     assert pilot[0] == pilot[1] != pilot[2]
 
 
+def test_each_condition_has_its_own_pilot() -> None:
+    """Without a condition the key is that of earlier versions."""
+    keys_of = [keys.pilot(DEFAULT_TENANT, FIT.id, 0.7, one) for one in (None, "0" * 64, "1" * 64)]
+    assert len(set(keys_of)) == 3
+    assert keys_of[0].endswith("/pilots/0.7000.json")
+
+
 def test_keys_are_parsed_back() -> None:
     """An upload's id and a shard's index are read from their keys."""
     assert keys.parse_upload_content(keys.upload_content(DEFAULT_TENANT, "upload_1")) == "upload_1"

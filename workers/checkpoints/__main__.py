@@ -1,8 +1,9 @@
-"""`python -m workers.checkpoints`: inspect a StyleGAN2 checkpoint, convert it to HandsOff's format, or render with it.
+"""`python -m workers.checkpoints`: inspect a checkpoint, convert it to HandsOff's format, or render with it.
 
 Nothing in a checkpoint is executed, so you can inspect files from untrusted sources. FILE is a .pkl of
 stylegan2-ada-pytorch, StyleGAN-Human or the stylegan3 repository (--cfg=stylegan2), a .pt of
-rosinality/stylegan2-pytorch, HandsOff's safetensors or zip, or a folder with generator.safetensors and generator.json.
+rosinality/stylegan2-pytorch, HandsOff's safetensors or zip, a folder with generator.safetensors and generator.json, a
+diffusers pipeline (folder, .zip, .tar), or a state dict of guided-diffusion (.pt), which needs the import options.
 """
 
 import argparse
@@ -16,13 +17,18 @@ from typing import Any
 import numpy as np
 
 from contracts.errors.tree import HandsOffError
+from contracts.generators.families import STYLEGAN2
+from contracts.generators.import_options import ImportOptions
 from models.generators.stylegan2.generator import build_generator
 from state.settings import Settings
 from workers.checkpoints.checkpoint import Checkpoint, NetworkWeights
+from workers.checkpoints.describing import description_of
+from workers.checkpoints.import_arguments import add_import_options, import_options
 from workers.checkpoints.stylegan2.describing import description
 from workers.checkpoints.stylegan2.latents import IMAGES, read_codes, render
+from workers.families.family import family_named
 from workers.families.table import FAMILIES
-from workers.importing.converting_process import Limits, convert_file
+from workers.importing.converting_process import Converted, convert_file, limits_for
 from workers.runtime.weights import read_network
 
 ENDINGS = ("safetensors", "json")
@@ -36,50 +42,63 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         with TemporaryDirectory(prefix="handsoff-") as folder:
-            parsed.command(parsed, _read(parsed.file, Path(folder)), Path(folder))
+            converted = _convert(parsed.file, Path(folder), import_options(parsed))
+            parsed.command(parsed, converted, Path(folder))
     except (HandsOffError, ValueError, OSError) as error:
         print(f"{parsed.file}: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def inspect(_parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Path) -> None:
+def inspect(_parsed: argparse.Namespace, converted: Converted, folder: Path) -> None:
     """Print the contents of the file as JSON."""
-    print(json.dumps(description(checkpoint), indent=2))
+    checkpoint = _read(converted, folder)
+    if converted.family == STYLEGAN2.name:
+        described = description(checkpoint)
+    else:
+        family = family_named(FAMILIES, converted.family)
+        facts = family.describe(checkpoint.generator.config)
+        described = description_of(converted.family, facts, checkpoint)
+    print(json.dumps(described, indent=2))
 
 
-def convert(parsed: argparse.Namespace, checkpoint: Checkpoint, folder: Path) -> None:
-    """Write generator.safetensors and generator.json, and the same for a discriminator if the file has one."""
+def convert(parsed: argparse.Namespace, converted: Converted, folder: Path) -> None:
+    """Write generator.safetensors and generator.json, and the same for a discriminator and an inverter in the file."""
     parsed.folder.mkdir(parents=True, exist_ok=True)
-    for name in ("generator", "discriminator") if checkpoint.discriminator else ("generator",):
+    for name in converted.networks:
         for ending in ENDINGS:
             shutil.copyfile(folder / f"{name}.{ending}", parsed.folder / f"{name}.{ending}")
-    for warning in checkpoint.warnings:
+    for warning in converted.warnings:
         print(warning, file=sys.stderr)
 
 
-def render_codes(parsed: argparse.Namespace, checkpoint: Checkpoint, _folder: Path) -> None:
+def render_codes(parsed: argparse.Namespace, converted: Converted, folder: Path) -> None:
     """Write the images of each array of codes in the npz."""
-    weights = checkpoint.generator
-    generator = build_generator(weights.config, weights.tensors)
+    if converted.family != STYLEGAN2.name:
+        raise ValueError(
+            f"expected a StyleGAN2, whose W+ codes are rendered, got a generator of family {converted.family}"
+        )
+    generator = build_generator(*read_network(folder, "generator"))
     codes = read_codes(parsed.latents, generator)
     images: dict[str, Any] = {IMAGES[k]: render(generator, values) for k, values in codes.items()}
     with parsed.out.open("wb") as out:
         np.savez(out, **images)
 
 
-def _read(path: Path, folder: Path) -> Checkpoint:
-    """Convert the checkpoint in the child process, and return it in HandsOff's format."""
-    limits = Limits.for_file(Settings(), _size_of(path))
-    converted = convert_file(path, folder, limits, FAMILIES[:1])
+def _convert(path: Path, folder: Path, options: ImportOptions) -> Converted:
+    """Convert the checkpoint in the child process. Its networks are then in the folder."""
+    limits = limits_for(Settings(), _size_of(path))
+    return convert_file(path, folder, limits, FAMILIES, options=options)
+
+
+def _read(converted: Converted, folder: Path) -> Checkpoint:
+    """Return the converted checkpoint."""
+    networks = {name: NetworkWeights(*read_network(folder, name)) for name in converted.networks}
     return Checkpoint(
         format=converted.format,
-        generator=NetworkWeights(*read_network(folder, "generator")),
-        discriminator=(
-            NetworkWeights(*read_network(folder, "discriminator"))
-            if converted.has_discriminator
-            else None
-        ),
+        generator=networks["generator"],
+        discriminator=networks.get("discriminator"),
+        inverter=networks.get("inverter"),
         missing=converted.missing,
         warnings=converted.warnings,
     )
@@ -87,8 +106,8 @@ def _read(path: Path, folder: Path) -> Checkpoint:
 
 def _size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files of a folder."""
-    files = path.iterdir() if path.is_dir() else (path,)
-    return sum(file.stat().st_size for file in files)
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,8 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     rendering.set_defaults(command=render_codes)
     for command in (inspecting, converting, rendering):
         command.add_argument(
-            "file", type=Path, metavar="FILE", help="the checkpoint: a file, or a converted folder"
+            "file",
+            type=Path,
+            metavar="FILE",
+            help="the checkpoint: a file, a converted folder, or a diffusers folder",
         )
+        add_import_options(command)
     converting.add_argument(
         "folder", type=Path, metavar="DIR", help="output folder; created if it is missing"
     )

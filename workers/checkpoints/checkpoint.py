@@ -7,7 +7,7 @@ from torch import Tensor
 
 SUPPORTED = (
     "Supported are StyleGAN2 (.pkl of stylegan2-ada-pytorch, stylegan3 --cfg=stylegan2, StyleGAN-Human;"
-    " .pt of rosinality; HandsOff's safetensors) and diffusers (.zip)."
+    " .pt of rosinality; HandsOff's safetensors), diffusers (.zip) and guided-diffusion (.pt)."
 )
 
 MAX_MESSAGE = 300
@@ -63,11 +63,13 @@ class Checkpoint:
     """A checkpoint in HandsOff's format: float32 on the CPU, every tensor in the shape that the configuration requires.
 
     `missing` names the parts that the file lacks ("discriminator", "mean w", "noise maps"). `warnings` are sentences
-    for the user about the substitutes.
+    for the user about the substitutes. `takes_options` says whether its format needs import options.
     """
 
     format: str
     generator: NetworkWeights
     discriminator: NetworkWeights | None = None
+    inverter: NetworkWeights | None = None
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    takes_options: bool = False

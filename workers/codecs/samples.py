@@ -18,13 +18,15 @@ from workers.codecs.task import Fields, TaskCodec
 class Sample:
     """Candidate `attempt` for sample `index` of `seed`, with the labels of each task by its name.
 
-    `uncertainty` is per pixel. `score` is the image's uncertainty on the first task; `task_scores` has all tasks: in
-    nats for segmentation, in pixels for keypoints, in the schema's unit for depth.
+    `condition` is the requested class of a class-conditional generator. `uncertainty` is per pixel. `score` is the
+    image's uncertainty on the first task; `task_scores` has all tasks: in nats for segmentation, in pixels for
+    keypoints, in the schema's unit for depth.
     """
 
     seed: int
     index: int
     attempt: int
+    condition: int | None = None
     image: Pixels
     uncertainty: NDArray[np.float32]
     score: float
@@ -37,6 +39,8 @@ class Sample:
         """Return the sample's files by extension."""
         files = {IMAGE_EXTENSION_OF[image_format]: encode_image(self.image, image_format)}
         facts: dict[str, object] = {}
+        if self.condition is not None:
+            facts["condition"] = self.condition
         for codec in codecs:
             fields = self.labels[codec.name]
             files[codec.extension] = codec.encode(fields, labels)

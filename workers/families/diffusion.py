@@ -1,6 +1,7 @@
-"""The diffusion family: diffusers pipelines in pixel space, codes that are images, no inversion."""
+"""The diffusion family: diffusers pipelines and guided-diffusion networks in pixel space; codes are images."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -10,16 +11,28 @@ from torch import Tensor
 from contracts.fits.options import InversionOptions
 from contracts.generators.families import DIFFUSION, DiffusionFacts
 from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.import_options import ImportOptions
 from contracts.generators.inverters import InverterOptions
+from contracts.generators.training import TrainingOptions
 from models.generators.diffusion.config import DiffusionConfig
+from models.generators.diffusion.default_config import default_config
 from models.generators.diffusion.generator import DiffusionGenerator, build_generator
 from models.generators.diffusion.inverter import IdentityInverter
+from models.generators.diffusion.training import DiffusionTraining, DiffusionTrainingOptions
 from models.generators.training import BuiltNetwork
 from models.inversion.perceptual import PerceptualDistance
-from workers.checkpoints.checkpoint import Checkpoint
+from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, Recognized
+from workers.checkpoints.diffusion import guided, handsoff
 from workers.checkpoints.diffusion.reading import read_checkpoint
-from workers.families.family import Description, InverterTraining
+from workers.families.family import (
+    Description,
+    InverterTraining,
+    StartedTraining,
+    TrainingImages,
+)
 from workers.runtime.loading import NetworkLoader
+
+TRAINING_BATCH = 16
 
 
 @final
@@ -28,8 +41,11 @@ class Diffusion:
 
     contract = DIFFUSION
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
-        return read_checkpoint(path)
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
+        readers: list[Callable[[Path], Checkpoint]] = [read_checkpoint, handsoff.read_checkpoint]
+        if not path.is_dir():
+            readers.append(partial(guided.read_checkpoint, options=options))
+        return _first(readers, path)
 
     def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
         weights = checkpoint.generator
@@ -69,6 +85,20 @@ class Diffusion:
     ) -> IdentityInverter:
         return IdentityInverter(loader.load(generator.weights, self.build_generator))
 
+    def size_factor(self, longer_px: int) -> int:
+        return 8  # three halvings, see `default_config`
+
+    def start_training(
+        self, options: TrainingOptions, images: TrainingImages, device: torch.device
+    ) -> StartedTraining:
+        config = default_config(
+            images.image_px,
+            1 if images.is_grey else 3,
+            large=None if options.size is None else options.size == "large",
+        )
+        training = DiffusionTraining(config, DiffusionTrainingOptions(bfloat16=True), device)
+        return StartedTraining(training, options.batch or TRAINING_BATCH)
+
     def train_inverter(
         self,
         loader: NetworkLoader,
@@ -80,3 +110,15 @@ class Diffusion:
         on_step: Callable[[InverterTraining], None],
     ) -> BuiltNetwork:
         raise NotImplementedError("a diffusion generator needs no inverter: its codes are images")
+
+
+def _first(readers: Sequence[Callable[[Path], Checkpoint]], path: Path) -> Checkpoint:
+    """Read a file with the first reader that accepts it. Raises the last refusal, or that of a reader of its format."""
+    for reader in readers[:-1]:
+        try:
+            return reader(path)
+        except Recognized:
+            raise
+        except CheckpointRefused:
+            continue
+    return readers[-1](path)

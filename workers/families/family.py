@@ -19,9 +19,11 @@ from contracts.errors.jobs import InputMissing
 from contracts.fits.options import InversionOptions
 from contracts.generators.families import GeneratorFamily, UnknownFamily, family_of
 from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.import_options import NO_OPTIONS, ImportOptions
 from contracts.generators.inverters import InverterOptions
+from contracts.generators.training import TrainingOptions
 from models.generators.generator import Generator, Layout
-from models.generators.training import BuiltNetwork
+from models.generators.training import BuiltNetwork, GeneratorTraining
 from models.inversion.inverter import Inverter
 from models.inversion.perceptual import PerceptualDistance
 from state.settings import Precision
@@ -36,6 +38,23 @@ class Description:
     architecture: str
     layout: Layout
     facts: Model
+
+
+@dataclass(frozen=True)
+class TrainingImages:
+    """The facts about the images of a generator's training that decide its networks. `image_px` is (height, width)."""
+
+    count: int
+    image_px: tuple[int, int]
+    is_grey: bool
+
+
+@dataclass(frozen=True)
+class StartedTraining:
+    """A training before its first step, and the images of each step."""
+
+    training: GeneratorTraining
+    batch: int
 
 
 class InverterTraining(Protocol):
@@ -61,8 +80,11 @@ class Family(Protocol):
     def contract(self) -> GeneratorFamily:
         """The family's name and facts. The app uses the same rows."""
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
-        """Read a file or folder without running code from it. Raises `CheckpointRefused`."""
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
+        """Read a file or folder without running code from it. Raises `CheckpointRefused`.
+
+        A format that uses `options` says so in its checkpoint (`takes_options`); the caller refuses them for others.
+        """
 
     def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
         """Build every network of a checkpoint. A generator that is built here also works in `build_generator`."""
@@ -93,6 +115,17 @@ class Family(Protocol):
         distance: PerceptualDistance | None,
     ) -> Inverter:
         """Return the inverter of images with the options that a fit pins."""
+
+    def size_factor(self, longer_px: int) -> int:
+        """Return the number that divides both sides of a trained generator's images with this longer side."""
+
+    def start_training(
+        self, options: TrainingOptions, images: TrainingImages, device: torch.device
+    ) -> StartedTraining:
+        """Build new networks for images of this size, with weights from torch's global generator.
+
+        Never called if the family is not trainable.
+        """
 
     def train_inverter(
         self,
@@ -137,22 +170,39 @@ def load_generator(
     return loader.load(generator.weights, build, precision)
 
 
-def read_checkpoint(families: Sequence[Family], path: Path) -> tuple[Family, Checkpoint]:
+def read_checkpoint(
+    families: Sequence[Family], path: Path, options: ImportOptions = NO_OPTIONS
+) -> tuple[Family, Checkpoint]:
     """Read a checkpoint with the first family that accepts it.
 
     Raises:
         CheckpointRefused: no family accepts it. The message is the first family's, or that of a family that recognized
             the file and found a flaw in it.
+        Recognized: its format takes no import options, but `options` has some.
     """
     refusals = []
     for family in families:
         try:
-            return family, family.read_checkpoint(path)
+            checkpoint = family.read_checkpoint(path, options)
         except Recognized:
             raise
         except CheckpointRefused as refusal:
             refusals.append(refusal)
+        else:
+            _refuse_unused(options, checkpoint)
+            return family, checkpoint
     raise refusals[0]
+
+
+def _refuse_unused(options: ImportOptions, checkpoint: Checkpoint) -> None:
+    """Refuse options that the format does not use: their owner expects that they change something."""
+    names = options.stated()
+    if names and not checkpoint.takes_options:
+        refusal = Recognized(
+            f"the format {checkpoint.format} takes no import options, got {', '.join(names)}",
+            "Leave them out. Only state dicts of guided-diffusion (.pt) need them.",
+        )
+        raise Recognized(refusal.message())
 
 
 def reference_of(family: Family) -> str:

@@ -10,7 +10,9 @@ from torch import Tensor
 from contracts.fits.options import InversionOptions
 from contracts.generators.families import STYLEGAN2, StyleGan2Facts
 from contracts.generators.generator import StoredGenerator, Weights
+from contracts.generators.import_options import ImportOptions
 from contracts.generators.inverters import InverterOptions
+from contracts.generators.training import TrainingOptions
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator, build_discriminator
 from models.generators.stylegan2.generator import Generator, build_generator
@@ -25,7 +27,13 @@ from models.generators.training import BuiltNetwork
 from models.inversion.perceptual import PerceptualDistance
 from workers.checkpoints.checkpoint import Checkpoint
 from workers.checkpoints.stylegan2.reading import read_checkpoint
-from workers.families.family import Description, InverterTraining
+from workers.families import stylegan2_training
+from workers.families.family import (
+    Description,
+    InverterTraining,
+    StartedTraining,
+    TrainingImages,
+)
 from workers.runtime.loading import NetworkLoader
 
 MICRO_BATCH = 16
@@ -37,7 +45,7 @@ class StyleGan2:
 
     contract = STYLEGAN2
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
         return read_checkpoint(path)
 
     def build(self, checkpoint: Checkpoint) -> Iterator[BuiltNetwork]:
@@ -48,6 +56,11 @@ class StyleGan2:
             weights = checkpoint.discriminator
             discriminator = build_discriminator(weights.config, weights.tensors)
             yield BuiltNetwork("discriminator", discriminator, weights.config)
+        if checkpoint.inverter is not None:
+            weights = checkpoint.inverter
+            yield BuiltNetwork(
+                "inverter", build_encoder(weights.config, weights.tensors), weights.config
+            )
 
     def describe(self, config: Mapping[str, Any]) -> Description:
         read = GeneratorConfig.from_dict(dict(config))
@@ -80,6 +93,14 @@ class StyleGan2:
         start = None if encoder is None else loader.load(encoder, build_encoder)
         network = loader.load(generator.weights, self.build_generator)
         return StyleGan2Inverter(Tools.of(network, start, distance), refinement_options(options))
+
+    def size_factor(self, longer_px: int) -> int:
+        return stylegan2_training.size_factor(longer_px)
+
+    def start_training(
+        self, options: TrainingOptions, images: TrainingImages, device: torch.device
+    ) -> StartedTraining:
+        return stylegan2_training.start_training(options, images, device)
 
     def train_inverter(
         self,

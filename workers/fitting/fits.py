@@ -40,7 +40,7 @@ def _fit(run: Run) -> FitManifest:
     pairs = images.read(labelset)
     _check_labelled(pairs)
     inverter = FitInverter.open(run.machine, request)
-    images.framing = inverter.find_framing(pairs)
+    images.framing = inverter.find_framing(pairs, is_requested=not is_as_uploaded(request))
     pairs = images.framed(pairs)
     _check_labelled(pairs)
     inversion = inverter.invert(pairs, run.steps("inverting"))

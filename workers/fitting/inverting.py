@@ -12,9 +12,9 @@ from contracts.fits.metrics import InvertedImage
 from models.generators.generator import Generator
 from models.inversion.detail import MIN_DETAIL, detail_shown
 from models.inversion.framing import MAX_IMAGES, Framing, find_framing, measure_framing
-from models.inversion.inverter import Inverter
+from models.inversion.inverter import ConditionalInverter, Inverter
 from models.inversion.perceptual import PerceptualDistance, distances
-from models.inversion.spacing import SampleSpacing, measure_spacing
+from models.inversion.spacing import EXACT_SPACING, SampleSpacing, measure_spacing
 from models.labels.label_generator import to_bytes
 from workers.codecs.images import Pixels
 from workers.families.family import find_family, load_generator
@@ -78,7 +78,7 @@ class FitInverter:
 
     @classmethod
     def open(cls, machine: Machine, request: FitRequest) -> Self:
-        """Load the networks that the request pins, and measure the generator's samples.
+        """Load the networks that the request pins, and measure the generator's samples unless inversion is exact.
 
         Raises:
             InputMissing: one of them is gone, or the mounted perceptual weights differ from the pinned ones.
@@ -93,25 +93,35 @@ class FitInverter:
         distance = family.open_distance(loader, manifest)
         port = open_port(loader, distance, options, mounted=machine.settings.perceptual_weights)
         generator = load_generator(loader, machine.families, manifest)
-        return cls(
-            generator=generator,
-            inverter=family.open_inverter(
-                loader, manifest, options, encoder=encoder, distance=port.distance
-            ),
-            distance=distance,
-            spacing=batches.shrinking(
+        inverter = family.open_inverter(
+            loader, manifest, options, encoder=encoder, distance=port.distance
+        )
+        spacing = EXACT_SPACING
+        if not inverter.is_exact:
+            spacing = batches.shrinking(
                 "measuring samples",
                 manifest.digest,
                 lambda size: measure_spacing(generator, distance, size),
                 largest=batches.max_size(generator.layout.synthesis_bytes),
-            ),
+            )
+        return cls(
+            generator=generator,
+            inverter=inverter,
+            distance=distance,
+            spacing=spacing,
             digest=manifest.digest,
             micro_batches=batches,
             perceptual_sha256=port.mounted_sha256,
         )
 
-    def find_framing(self, pairs: Pairs) -> Framing:
-        """Return the crop of the images that matches the generator's framing; the identity if they match already."""
+    def find_framing(self, pairs: Pairs, *, is_requested: bool) -> Framing:
+        """Return the crop of the images that matches the generator's framing; the identity if they match already.
+
+        It costs 256 samples. Where inversion is exact, images of any framing are reconstructed: the framing is then
+        measured only if the fit is requested to crop.
+        """
+        if self.inverter.is_exact and not is_requested:
+            return Framing()
         prior = self.micro_batches.shrinking(
             "measuring the framing",
             self.digest,
@@ -134,7 +144,7 @@ class FitInverter:
                 on_step(num_finished * effort + done, len(pairs) * effort)
 
             images = pairs.image_tensor(chunk).to(self.generator.device)
-            inversion = self.inverter.invert(
+            inversion = self._inverter_of(pairs, chunk).invert(
                 images, fails_below_db=self.spacing.fails_below_db, on_step=progress
             )
             distance = self._distances(inversion.reconstructions, images)
@@ -157,6 +167,13 @@ class FitInverter:
         ):
             num_finished += len(part.codes)
             yield part
+
+    def _inverter_of(self, pairs: Pairs, chunk: Sequence[int]) -> Inverter:
+        """Return the inverter of these images, which knows their conditions if it uses them."""
+        condition = pairs.condition_tensor(chunk)
+        if condition is None or not isinstance(self.inverter, ConditionalInverter):
+            return self.inverter
+        return self.inverter.with_condition(condition.to(self.generator.device))
 
     def _distances(self, reconstructions: Tensor, images: Tensor) -> Tensor | None:
         if self.distance is None:

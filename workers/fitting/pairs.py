@@ -27,7 +27,8 @@ class Pairs:
     """Images uint8 [h, w, 3] and their labels at the generator's size `px`, in the order of `names`.
 
     Every image has a label for each of the `codecs`. If the labelset has none, the label is empty: ignored pixels,
-    absent points, unknown depth.
+    absent points, unknown depth. `conditions` are the images' classes for a class-conditional generator; None where
+    the labelset has none.
     """
 
     names: tuple[str, ...]
@@ -36,6 +37,7 @@ class Pairs:
     schema: LabelSchema
     codecs: tuple[TaskCodec, ...]
     px: Px
+    conditions: tuple[int, ...] | None = None
 
     @classmethod
     def read(
@@ -69,6 +71,7 @@ class Pairs:
             schema=manifest.labels,
             codecs=codecs,
             px=px,
+            conditions=_conditions(manifest),
         )
 
     def __len__(self) -> int:
@@ -87,6 +90,12 @@ class Pairs:
             for codec in self.codecs
         }
         return Labels(self.px, **tensors)
+
+    def condition_tensor(self, indices: Sequence[int]) -> Tensor | None:
+        """Return the conditions of some images, int64 [n]; None without conditions."""
+        if self.conditions is None:
+            return None
+        return torch.tensor([self.conditions[index] for index in indices])
 
     def unlabelled(self) -> list[str]:
         """Return the names of the images whose labels are all empty."""
@@ -107,6 +116,12 @@ def read_labelset(store: Store, tenant: str, pinned: PinnedLabelset) -> Labelset
             " Upload it again and create a new fit."
         )
     return manifest
+
+
+def _conditions(labelset: LabelsetManifest) -> tuple[int, ...] | None:
+    """Return the condition of every image, or None: an upload has all or none."""
+    known = tuple(one.condition for one in labelset.entries if one.condition is not None)
+    return known if len(known) == len(labelset.entries) else None
 
 
 def _read_label(

@@ -1,39 +1,38 @@
-"""The converting child: `python -m workers.importing.converting_child FILE FOLDER MEMORY_BYTES CPU_SECONDS FAMILY...`.
+"""The converting child: reads an untrusted checkpoint in a process with limits.
+
+`python -m workers.importing.converting_child FILE FOLDER MEMORY_BYTES CPU_SECONDS OPTIONS FAMILY...`
 
 Limits itself, reads the checkpoint, and writes our networks and `result.json` into the folder. MEMORY_BYTES does not
-include the memory of the libraries, which depends on the build of torch. A FAMILY is `module:Class`.
+include the memory of the libraries, which depends on the build of torch. OPTIONS is the JSON of the import options. A
+FAMILY is `module:Class`.
 """
 
-import ctypes
 import errno
-import math
-import os
-import resource
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from contracts.generators.import_options import ImportOptions
 from state.settings import MiB
-from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
 from workers.families.family import Family, read_checkpoint, resolve
-from workers.importing.converting_process import DISK_FULL, RESULT, UPLOAD_LESS, Converted
+from workers.importing.converting_process import RESULT, UPLOAD_LESS, Converted
+from workers.runtime.limited_child import DISK_FULL, is_limit, limit_self
 from workers.runtime.weights import write_network
-
-_PR_SET_PDEATHSIG = 1
-_NO_MEMORY = "can't allocate memory"  # torch's message, inside a plain RuntimeError
 
 
 def main() -> int:
     """Run the conversion of the command line."""
     path, folder = Path(sys.argv[1]), Path(sys.argv[2])
     memory_bytes, cpu_seconds = int(sys.argv[3]), int(sys.argv[4])
+    options = ImportOptions.model_validate_json(sys.argv[5])
     families = [
-        resolve(reference) for reference in sys.argv[5:]
+        resolve(reference) for reference in sys.argv[6:]
     ]  # imports libraries: before the limits
-    _limit_self(memory_bytes, cpu_seconds)
+    limit_self(memory_bytes, cpu_seconds, file_bytes=memory_bytes)
     try:
-        result = _convert(families, path, folder, memory_bytes)
+        result = _convert(partial(read_checkpoint, families, path, options), folder, memory_bytes)
         (folder / RESULT).write_bytes(result.model_dump_json().encode())
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -42,33 +41,19 @@ def main() -> int:
     return 0
 
 
-def _limit_self(memory_bytes: int, cpu_seconds: int) -> None:
-    """Set the limits of this process, and end it together with the worker that started it.
-
-    After `cpu_seconds` the process gets SIGXCPU, by which the parent recognizes the limit.
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    address_space = pages * resource.getpagesize() + memory_bytes
-    used = math.ceil(sum(os.times()[:2]))
-    for resource_id, soft, hard in (
-        (resource.RLIMIT_AS, address_space, address_space),
-        (resource.RLIMIT_CPU, used + cpu_seconds, used + cpu_seconds + 5),
-        (resource.RLIMIT_FSIZE, memory_bytes, memory_bytes),
-        (resource.RLIMIT_CORE, 0, 0),
-    ):
-        resource.setrlimit(resource_id, (soft, hard))
-
-
-def _convert(families: Sequence[Family], path: Path, folder: Path, memory_bytes: int) -> Converted:
+def _convert(
+    read: Callable[[], tuple[Family, Checkpoint]], folder: Path, memory_bytes: int
+) -> Converted:
     try:
-        family, checkpoint = read_checkpoint(families, path)
+        family, checkpoint = read()
+        names = []
         for built in family.build(checkpoint):  # building proves that the network can be loaded
             write_network(folder, built.name, built.network, dict(built.config))
+            names.append(built.name)
     except CheckpointRefused as refusal:
         return Converted(refusal=str(refusal))
     except (MemoryError, RuntimeError, OSError) as error:
-        if not _is_limit(error):
+        if not is_limit(error):
             raise
         return Converted(
             refusal=f"Reading the checkpoint takes more than {memory_bytes // MiB} MiB of memory, the limit for a file"
@@ -79,15 +64,8 @@ def _convert(families: Sequence[Family], path: Path, folder: Path, memory_bytes:
         format=checkpoint.format,
         missing=checkpoint.missing,
         warnings=checkpoint.warnings,
-        has_discriminator=checkpoint.discriminator is not None,
+        networks=tuple(names),
     )
-
-
-def _is_limit(error: Exception) -> bool:
-    """Return whether an error was caused by a limit of this process."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOMEM, errno.EFBIG)
-    return isinstance(error, MemoryError) or _NO_MEMORY in str(error)
 
 
 if __name__ == "__main__":

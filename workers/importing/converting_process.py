@@ -4,32 +4,23 @@ The child gets a file, a folder, limits and the names of families, but no settin
 and JSON into the folder. The service's imports and the command line (`python -m workers.checkpoints`) use it.
 """
 
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
 
 import structlog
 
 from contracts.base import Model
 from contracts.errors.jobs import InvalidCheckpoint
 from contracts.errors.tree import Unavailable
+from contracts.generators.import_options import NO_OPTIONS, ImportOptions
 from state.settings import MiB, Settings
 from workers.families.family import Family, reference_of
+from workers.runtime.limited_child import DISK_FULL, OUTPUT, Limits, TooSlow, run_limited
 
 log = structlog.get_logger()
 
 RESULT = "result.json"
-OUTPUT = "stderr"
-DISK_FULL = 75
-"""The child's exit status when the disk is full (EX_TEMPFAIL): the checkpoint may be valid."""
-
-POLL_SECONDS = 1.0
 
 # Limits by the size of the file; the operator's limits are the maximum. Measured on a pickle of 14 MB: 40 MiB
 # beyond the libraries (250 MiB resident) and 0.5 s beyond their import (3 s). So 20 MB stay under 1.5 GB and 60 s.
@@ -41,35 +32,26 @@ CPU_SECONDS_PER_MIB = 1
 UPLOAD_LESS = "Upload the generator alone (G_ema, or `python -m workers.checkpoints convert`)"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The limits of the child. `memory_bytes` does not include the memory of the libraries."""
-
-    memory_bytes: int
-    cpu_seconds: int
-    wall_seconds: float
-
-    @classmethod
-    def for_file(cls, settings: Settings, num_bytes: int) -> Self:
-        """Return the limits for a file of this size; the operator's limits are the maximum."""
-        cpu_seconds = BASE_CPU_SECONDS + CPU_SECONDS_PER_MIB * num_bytes // MiB
-        memory_bytes = BASE_MEMORY_BYTES + MEMORY_BYTES_PER_BYTE * num_bytes
-        return cls(
-            min(settings.import_memory_bytes, memory_bytes),
-            min(int(settings.import_cpu.total_seconds()), cpu_seconds),
-            settings.import_wall.total_seconds(),
-        )
+def limits_for(settings: Settings, num_bytes: int) -> Limits:
+    """Return the limits for a file of this size; the operator's limits are the maximum."""
+    cpu_seconds = BASE_CPU_SECONDS + CPU_SECONDS_PER_MIB * num_bytes // MiB
+    memory_bytes = BASE_MEMORY_BYTES + MEMORY_BYTES_PER_BYTE * num_bytes
+    return Limits(
+        min(settings.import_memory_bytes, memory_bytes),
+        min(int(settings.import_cpu.total_seconds()), cpu_seconds),
+        settings.import_wall.total_seconds(),
+    )
 
 
 class Converted(Model):
-    """The child's report: the reason of a refusal, or the family and the facts of the converted checkpoint."""
+    """The child's report: the reason of a refusal, or the family, facts and networks of the converted checkpoint."""
 
     refusal: str | None = None
     family: str = ""
     format: str = ""
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    has_discriminator: bool = False
+    networks: tuple[str, ...] = ()
 
 
 def convert_file(
@@ -78,8 +60,10 @@ def convert_file(
     limits: Limits,
     families: Sequence[Family],
     on_wait: Callable[[], object] = lambda: None,
+    *,
+    options: ImportOptions = NO_OPTIONS,
 ) -> Converted:
-    """Convert the checkpoint at `path` into `generator` (safetensors + JSON) and, if it has one, `discriminator`.
+    """Convert the checkpoint at `path` into `generator` (safetensors + JSON), and its `discriminator` and `inverter`.
 
     The results are in `folder`. The first of `families` that accepts the file reads it. `on_wait` is called about once
     a second; if it raises, the child is ended.
@@ -88,58 +72,32 @@ def convert_file(
         InvalidCheckpoint: the checkpoint is refused, or reading it exceeds a limit.
         Unavailable: the machine has too little disk or memory; the checkpoint may be valid.
     """
-    with (folder / OUTPUT).open("wb") as output:
-        child = subprocess.Popen(  # noqa: S603 - our module, no shell
-            command(path, folder, limits, families),
-            env=environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
     try:
-        status = _wait(child, limits, on_wait)
-    finally:
-        child.kill()
-        child.wait()
+        status = run_limited(
+            command(path, folder, limits, families, options), folder, limits, on_wait
+        )
+    except TooSlow:
+        raise InvalidCheckpoint(
+            f"Reading the checkpoint takes longer than the limit of {limits.wall_seconds:.0f} s. {UPLOAD_LESS}, or ask"
+            " the operator for more time (HANDSOFF_IMPORT_WALL)."
+        ) from None
     return _result(folder, status, limits)
 
 
-def command(path: Path, folder: Path, limits: Limits, families: Sequence[Family]) -> list[str]:
-    """Return the child's command line."""
-    numbers = map(str, (limits.memory_bytes, limits.cpu_seconds))
-    paths = map(str, (path.absolute(), folder.absolute()))
-    references = map(reference_of, families)
+def command(
+    path: Path,
+    folder: Path,
+    limits: Limits,
+    families: Sequence[Family],
+    options: ImportOptions = NO_OPTIONS,
+) -> list[str]:
+    """Return the child's module and arguments."""
     return [
-        sys.executable,
-        "-m",
         "workers.importing.converting_child",
-        *paths,
-        *numbers,
-        *references,
+        *map(str, (path.absolute(), folder.absolute(), limits.memory_bytes, limits.cpu_seconds)),
+        options.model_dump_json(exclude_none=True),
+        *map(reference_of, families),
     ]
-
-
-def environment(folder: Path) -> Mapping[str, str]:
-    """Return an environment without the settings, which contain secrets. One thread, because each reserves memory."""
-    return {
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "TMPDIR": str(folder),
-        "OMP_NUM_THREADS": "1",
-    }
-
-
-def _wait(child: subprocess.Popen[bytes], limits: Limits, on_wait: Callable[[], object]) -> int:
-    deadline = time.monotonic() + limits.wall_seconds
-    while time.monotonic() < deadline:
-        on_wait()
-        try:
-            return child.wait(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
-        except subprocess.TimeoutExpired:
-            continue
-    raise InvalidCheckpoint(
-        f"Reading the checkpoint takes longer than the limit of {limits.wall_seconds:.0f} s. {UPLOAD_LESS}, or ask the"
-        " operator for more time (HANDSOFF_IMPORT_WALL)."
-    )
 
 
 def _result(folder: Path, status: int, limits: Limits) -> Converted:

@@ -4,33 +4,29 @@ The key of every object contains its digest and the manifest is written last, so
 original is deleted when the job has ended, with or without success.
 """
 
+import json
 from pathlib import Path
 
-from contracts.base import Artefact, now
-from contracts.digests import sha256_of
+from contracts.base import now
 from contracts.errors.jobs import InputMissing
 from contracts.generators.generator import (
     GeneratorManifest,
     GeneratorMetrics,
     GeneratorRequest,
-    StoredGenerator,
-    Weights,
 )
+from contracts.generators.import_options import NO_OPTIONS
 from contracts.jobs import JobRef, JobStatus
-from models.serialization import pack
 from state import keys, records
 from state.spooling import spool_folder
 from state.uploads import delete_upload
 from workers.families.family import family_named
 from workers.importing.converting import CHECKPOINT, convert
-from workers.importing.describing import describe
-from workers.importing.generator_samples import draw_samples
+from workers.importing.storing import PackedNetwork, store_generator
 from workers.importing.uploads import fetch
 from workers.runtime import jobs
-from workers.runtime.artefacts import write_artefact, write_weights
+from workers.runtime.artefacts import store_inverter
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
-from workers.runtime.weights import read_network
 
 BINARY = "application/octet-stream"
 
@@ -41,7 +37,7 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
     jobs.perform(machine, ref, attempt, _import)
     request = records.read_request(machine.store, ref, GeneratorRequest)
     if records.has_ended(machine.store, ref) and request is not None:
-        _discard(machine, request)
+        discard_original(machine, request)
 
 
 def _import(run: Run) -> GeneratorManifest:
@@ -50,27 +46,19 @@ def _import(run: Run) -> GeneratorManifest:
         raise InputMissing(f"The request of '{run.ref}' names no upload. Send a new request.")
     with spool_folder() as folder:
         fetch(run, request.original, folder / CHECKPOINT)
-        converted = convert(run, folder)
-        family = family_named(run.machine.families, converted.family)
-        config, tensors = read_network(folder, "generator")
-        generator = family.build_generator(config, tensors).to(run.machine.device)
-        samples = draw_samples(run, generator)
-        weights = _store_network(run, "generator", folder)
-        discriminator = (
-            _store_network(run, "discriminator", folder) if converted.has_discriminator else None
-        )
-    stored = StoredGenerator(
-        **request.model_dump(include={"tenant", "id", "name", "created_at", "license"}),
+        converted = convert(run, folder, request.import_options or NO_OPTIONS)
+        networks = {name: _read_packed(folder, name) for name in converted.networks}
+    inverter = networks.pop("inverter", None)
+    stored = store_generator(
+        run,
+        family_named(run.machine.families, converted.family),
+        networks,
         source=f"{request.source} ({converted.format})",
-        digest=weights.digest,
-        weights=weights,
-        discriminator=discriminator,
         missing=converted.missing,
         warnings=converted.warnings,
-        sheet=_store_sample(run, samples.sheet, "png", "image/png"),
-        statistics=_store_sample(run, pack(samples.statistics), "safetensors", BINARY),
-        **describe(family, config),
     )
+    if inverter is not None:
+        store_inverter(run.machine.store, stored, inverter.tensors, inverter.config_json)
     return GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
@@ -82,21 +70,14 @@ def _import(run: Run) -> GeneratorManifest:
     )
 
 
-def _store_network(run: Run, name: str, folder: Path) -> Weights:
-    return write_weights(
-        run.machine.store,
-        (folder / f"{name}.safetensors").read_bytes(),
-        (folder / f"{name}.json").read_bytes(),
-        lambda sha256, suffix: keys.weights(run.ref.tenant, run.ref.id, sha256, suffix),
-    )
+def _read_packed(folder: Path, name: str) -> PackedNetwork:
+    config_json = (folder / f"{name}.json").read_bytes()
+    tensors = (folder / f"{name}.safetensors").read_bytes()
+    return PackedNetwork(tensors, config_json, json.loads(config_json))
 
 
-def _store_sample(run: Run, data: bytes, suffix: keys.SampleSuffix, media_type: str) -> Artefact:
-    key = keys.samples(run.ref.tenant, run.ref.id, sha256_of(data), suffix)
-    return write_artefact(run.machine.store, key, data, media_type)
-
-
-def _discard(machine: Machine, request: GeneratorRequest) -> None:
+def discard_original(machine: Machine, request: GeneratorRequest) -> None:
+    """Delete the upload of an import or a training that has ended."""
     if request.original is not None:
         delete_upload(
             machine.store, request.tenant, keys.parse_upload_content(request.original.key)

@@ -23,6 +23,7 @@ from workers.rendering.licenses import license_facts
 CARD_TYPE = "text/markdown"
 
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+MAX_CONDITIONS = 50
 LARGEST = "1M<n<10M"
 
 
@@ -58,6 +59,7 @@ def card(
         "Every image and every label here is generated: no image is a photo, and no label was made by hand.",
         _section("Sources", table(("source", "value"), _sources(request, origin))),
         _section("Settings", table(("setting", "value"), _settings(request, manifest))),
+        *_conditions(manifest),
         _section("Label quality", *_quality(codecs, origin)),
         _section("Labels", *(text for one in codecs for text in one.card_text(labels, manifest))),
         _section("Usage", *_usage(codecs)),
@@ -116,6 +118,21 @@ def _settings(request: BatchRequest, manifest: BatchManifest) -> Iterator[Row]:
     yield "mean uncertainty of the kept images", number(manifest.mean_score)
     yield "render version", request.render_version
     yield "rendered", manifest.finished_at.date()
+
+
+def _conditions(manifest: BatchManifest) -> Iterator[str]:
+    """Yield the section on the conditions of a batch that requested some: the most frequent ones."""
+    if manifest.condition is None:
+        return
+    shares = sorted(manifest.condition.items(), key=lambda pair: -pair[1])
+    rows = [(name, f"{share:.1%}", manifest.condition_samples[name]) for name, share in shares]
+    more = f"The {MAX_CONDITIONS} most frequent of {len(rows)} classes."
+    yield _section(
+        "Conditions",
+        "The generator's class of each sample, as `condition` in its `json`.",
+        table(("class", "requested share", "samples"), rows[:MAX_CONDITIONS]),
+        *([more] if len(rows) > MAX_CONDITIONS else []),
+    )
 
 
 def _quality(codecs: Sequence[TaskCodec], origin: Origin) -> Iterator[str]:

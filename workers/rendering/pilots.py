@@ -11,7 +11,8 @@ from contracts.base import now
 from contracts.batches import Pilot, Recipe
 from contracts.errors.jobs import InputMissing
 from models.sampling import Candidate, Stream
-from state import keys, records
+from state import records
+from state.planning import pilot_key
 from state.store import Store
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
@@ -23,9 +24,10 @@ NUM_QUANTILES = 1_001
 def measure_pilot(machine: Machine, recipe: Recipe, on_step: Callable[[int, int], None]) -> None:
     """Measure and store the pilot of the recipe's fit at its truncation, unless it exists.
 
+    Its samples have the recipe's conditions, so the threshold is that of the mixture that the recipe renders.
     `on_step` gets (measured samples, all samples) after each sample.
     """
-    key = keys.pilot(recipe.tenant, recipe.fit.id, recipe.truncation)
+    key = pilot_key(recipe)
     if machine.store.head(key) is not None:
         return
     renderer = Renderer(
@@ -34,6 +36,7 @@ def measure_pilot(machine: Machine, recipe: Recipe, on_step: Callable[[int, int]
         recipe.fit,
         seed=0,
         truncation=recipe.truncation,
+        condition=recipe.condition,
         stream=Stream.PILOT,
     )
     scores = []
@@ -44,6 +47,7 @@ def measure_pilot(machine: Machine, recipe: Recipe, on_step: Callable[[int, int]
     pilot = Pilot(
         fit_digest=recipe.fit.digest,
         truncation=recipe.truncation,
+        condition=recipe.condition,
         num_samples=NUM_SAMPLES,
         quantiles=tuple(quantiles.tolist()),
         measured_at=now(),
@@ -59,7 +63,7 @@ def read_threshold(store: Store, recipe: Recipe) -> float | None:
     """
     if recipe.filter is None:
         return None
-    key = keys.pilot(recipe.tenant, recipe.fit.id, recipe.truncation)
+    key = pilot_key(recipe)
     pilot = records.read(store, key, Pilot)
     if pilot is None or pilot.fit_digest != recipe.fit.digest:
         raise InputMissing(f"The pilot '{key}' of the filter is gone. Send a new request.")

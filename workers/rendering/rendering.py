@@ -6,11 +6,19 @@ not matter.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from contracts.batches import PinnedFit
+from torch import Tensor
+
+from contracts.batches import ConditionShares, PinnedFit
 from contracts.errors.jobs import AcceptanceTooLow
 from models import sampling
 from models.labels.label_generator import Rendered
-from models.sampling import Candidate, CandidateDraws, Stream, draw_accepted
+from models.sampling import (
+    Candidate,
+    CandidateDraws,
+    Stream,
+    draw_accepted,
+    draw_conditions,
+)
 from workers.codecs.samples import Sample
 from workers.rendering.label_generators import open_label_generator
 from workers.runtime.machine import Machine
@@ -20,7 +28,7 @@ MAX_ATTEMPTS = 1_000
 
 
 class Renderer:
-    """Renders the candidates of one seed at one truncation with the label generator of one fit."""
+    """Renders the candidates of one seed at one truncation and condition with the label generator of one fit."""
 
     def __init__(
         self,
@@ -30,6 +38,7 @@ class Renderer:
         *,
         seed: int,
         truncation: float,
+        condition: ConditionShares | None = None,
         stream: Stream = Stream.SAMPLES,
     ) -> None:
         self._machine = machine
@@ -39,6 +48,7 @@ class Renderer:
         self._seed = seed
         self._truncation = truncation
         self._stream = stream
+        self._shares = _by_number(condition)
 
     def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
         """Yield the sample of each candidate, in order."""
@@ -78,16 +88,31 @@ class Renderer:
 
     def _render_chunk(self, chunk: Sequence[Candidate]) -> list[Sample]:
         draws = CandidateDraws(self._seed, chunk, self._stream)
-        codes = self._label_generator.generator.sample(draws, self._truncation)
+        condition = self._condition(chunk)
+        codes = self._label_generator.generator.sample(draws, self._truncation, condition)
         rendered = self._label_generator.render(codes)
-        return [self._sample(candidate, rendered, index) for index, candidate in enumerate(chunk)]
+        conditions = [None] * len(chunk) if condition is None else condition.tolist()
+        return [
+            self._sample(candidate, rendered, index, conditions[index])
+            for index, candidate in enumerate(chunk)
+        ]
 
-    def _sample(self, candidate: Candidate, rendered: Rendered, index: int) -> Sample:
+    def _condition(self, chunk: Sequence[Candidate]) -> Tensor | None:
+        """Return the condition of each candidate; None without a requested condition."""
+        if self._shares is None:
+            return None
+        indices = [candidate.index for candidate in chunk]
+        return draw_conditions(self._seed, indices, self._shares, self._stream.conditions)
+
+    def _sample(
+        self, candidate: Candidate, rendered: Rendered, index: int, condition: int | None
+    ) -> Sample:
         """Return one of the rendered samples as arrays; they are views of the rendered tensors."""
         return Sample(
             seed=self._seed,
             index=candidate.index,
             attempt=candidate.attempt,
+            condition=condition,
             image=rendered.images[index].numpy(),
             uncertainty=rendered.uncertainty[index].numpy(),
             score=float(rendered.scores[index]),
@@ -100,3 +125,7 @@ class Renderer:
                 if codec.name in rendered.labels
             },
         )
+
+
+def _by_number(shares: ConditionShares | None) -> dict[int, float] | None:
+    return None if shares is None else {int(name): share for name, share in shares.items()}

@@ -5,6 +5,7 @@ record counts.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -47,7 +48,12 @@ def render_shard(
     started_at, clock = now(), time.monotonic()
     threshold = read_threshold(machine.store, recipe)
     renderer = Renderer(
-        machine, recipe.tenant, recipe.fit, seed=recipe.seed, truncation=recipe.truncation
+        machine,
+        recipe.tenant,
+        recipe.fit,
+        seed=recipe.seed,
+        truncation=recipe.truncation,
+        condition=recipe.condition,
     )
     shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels))
 
@@ -66,6 +72,7 @@ def render_shard(
         class_pixels=tuple(shard.class_pixels.tolist()),
         class_images=tuple(shard.class_images.tolist()),
         candidate_class_images=tuple(shard.candidate_class_images.tolist()),
+        condition_samples={str(one): count for one, count in sorted(shard.conditions.items())},
         mean_score=shard.mean_score,
         threshold=threshold,
         started_at=started_at,
@@ -123,6 +130,7 @@ class Shard:
         self._image_format = recipe.image_format
         self._scores: dict[int, float] = {}
         self.num_candidates = 0
+        self.conditions: Counter[int] = Counter()
         self.class_pixels = np.zeros(self._labels.num_classes, dtype=np.int64)
         self.class_images = np.zeros(self._labels.num_classes, dtype=np.int64)
         self.candidate_class_images = np.zeros(self._labels.num_classes, dtype=np.int64)
@@ -147,6 +155,8 @@ class Shard:
         self.class_pixels += pixels
         self.class_images += pixels > 0
         self._scores[sample.index] = sample.score
+        if sample.condition is not None:
+            self.conditions[sample.condition] += 1
 
     def encode(self, sample: Sample) -> Files:
         """Return a sample's files, as the recipe specifies them. Several threads call it at once."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from contracts.base import Artefact
+from contracts.base import Artefact, now
 from contracts.digests import sha256_of, sha256_of_file
 from contracts.errors.jobs import InputMissing
 from contracts.generators.generator import StoredGenerator, StoredInverter, Weights
@@ -76,6 +76,26 @@ def write_weights(
         tensors=write_artefact(store, tensors_key, tensors, "application/octet-stream"),
         config=write_artefact(store, config_key, config, "application/json"),
     )
+
+
+def store_inverter(
+    store: Store, generator: StoredGenerator, tensors: bytes, config: bytes
+) -> StoredInverter:
+    """Store an inverter below its generator, where fits find it. If it exists already, the first manifest stays."""
+    weights = write_weights(
+        store,
+        tensors,
+        config,
+        lambda sha256, suffix: keys.weights(generator.tenant, generator.id, sha256, suffix),
+    )
+    inverter = StoredInverter(
+        generator_digest=generator.digest,
+        digest=weights.digest,
+        created_at=now(),
+        weights=weights,
+    )
+    key = keys.inverter(generator.tenant, generator.id, inverter.digest)
+    return records.create(store, key, inverter)
 
 
 def _missing(artefact: Artefact) -> InputMissing:

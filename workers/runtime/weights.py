@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 from torch import Tensor, nn
 
-from models.serialization import pack_network, unpack
+from models.serialization import pack_config, packable, unpack
 from workers.runtime.values import BAD_VALUES_REMEDY, first_flaw
 
 
@@ -20,9 +21,9 @@ def write_network(folder: Path, name: str, network: nn.Module, config: dict[str,
     if flaw is not None:
         raise ValueError(f"expected a {name} with finite weights, but {flaw}. {BAD_VALUES_REMEDY}")
     folder.mkdir(parents=True, exist_ok=True)
-    tensors, described = pack_network(network, config)
-    (folder / f"{name}.safetensors").write_bytes(tensors)
-    (folder / f"{name}.json").write_bytes(described)
+    # The bytes of `pack_network`, which would hold two copies of the weights in memory.
+    safetensors.torch.save_file(packable(network.state_dict()), folder / f"{name}.safetensors")
+    (folder / f"{name}.json").write_bytes(pack_config(config))
 
 
 def read_network(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:

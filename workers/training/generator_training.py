@@ -15,24 +15,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models.adversarial.frechet import frechet_distance, random_features
-from models.adversarial.training import (
-    AdversarialOptions,
-    AdversarialState,
-    LossName,
-    start,
-    training_step,
-)
+from models.adversarial.gan_training import AdversarialTraining
+from models.adversarial.training import AdversarialOptions, LossName
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from workers.runtime.weights import read_network, write_network
-from workers.training.folder_survey import choose_px, fit_line, named, survey_folder
-from workers.training.image_folder import ImageFolder, write_grid
-from workers.training.image_reading import Fit, Reading, image_paths
+from workers.training.images.reading import Fit, Reading, image_paths
+from workers.training.images.sources import Batches, ImageFolder
+from workers.training.images.survey import choose_px, fit_line, named, survey_folder
+from workers.training.snapshots import Ruler, draw_grid, pack_state, restore, unpack_state
 from workers.training.training_options import InputError
 from workers.training.training_progress import TrainingProgress, print_line
-
-NUM_GRID_SAMPLES = 64
-NUM_FRECHET_SAMPLES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,24 +61,21 @@ def train(
     depth: int,
 ) -> None:
     """Train until `total_images` real images were seen. Resume from OUT's checkpoint if it exists."""
-    folder, state = _open(run, options, channels, w_dim=w_dim, depth=depth)
+    folder, training = _open(run, options, channels, w_dim=w_dim, depth=depth)
     run.out.mkdir(parents=True, exist_ok=True)
     if run.rank:  # the same weights in every process, but different latents
-        torch.manual_seed((run.seed + run.rank) * 1_000_003 + state.images_seen)
-    batches = folder.batches(
-        run.batch,
-        seed=run.seed,
-        skip_images=state.images_seen,
-        share=(run.rank, run.num_processes),
-    )
-    progress = _start_progress(run, state, folder) if run.rank == 0 else None
+        torch.manual_seed((run.seed + run.rank) * 1_000_003 + training.images_seen)
+    share = (run.rank, run.num_processes)
+    batches = Batches(folder, run.batch, seed=run.seed, share=share).after(training.images_seen)
+    ruler = Ruler(folder, seed=run.seed, device=training.device)
+    progress = _start_progress(run, training, folder) if run.rank == 0 else None
     with progress or nullcontext():
-        while state.images_seen < run.total_images:
-            goal = min(state.images_seen + run.snapshot_images, run.total_images)
-            row = _train_until(goal, state, batches, options, progress)
+        while training.images_seen < run.total_images:
+            goal = min(training.images_seen + run.snapshot_images, run.total_images)
+            row = _train_until(goal, training, batches, progress)
             if progress is not None:  # the other processes wait for this one at their next step
                 progress.stage("writing a snapshot")
-                _snapshot(run, state, folder, options, row)
+                _snapshot(run, training, ruler, row)
 
 
 def _open(
@@ -96,13 +85,13 @@ def _open(
     *,
     w_dim: int,
     depth: int,
-) -> tuple[ImageFolder, AdversarialState]:
-    """Return the folder, and networks that fit its images: those of the checkpoint or new ones."""
+) -> tuple[ImageFolder, AdversarialTraining]:
+    """Return the folder, and a training with networks that fit its images: those of the checkpoint or new ones."""
     saved = _saved(run, options.loss)
     folder = _open_folder(run, options, len(channels), saved)
     base_px = _base_px(folder.reading.image_px, len(channels))
     torch.manual_seed(run.seed)
-    state = start(
+    training = AdversarialTraining(
         GeneratorConfig(
             z_dim=w_dim,
             w_dim=w_dim,
@@ -116,8 +105,8 @@ def _open(
         run.device,
     )
     if saved is not None:
-        _load(saved, state)
-    return folder, state
+        _load(saved, training)
+    return folder, training
 
 
 def _open_folder(
@@ -131,7 +120,8 @@ def _open_folder(
     is_grey = survey.is_grey
     if saved is not None:
         # A generator keeps its channels: trainings of version 0.1.0 have three for grey images too.
-        biases = (t for name, t in saved["average"].items() if name.endswith("to_rgb.bias"))
+        average = saved["state"]["average"] if "state" in saved else saved["generator"]
+        biases = (t for name, t in average.items() if name.endswith("to_rgb.bias"))
         is_grey = len(next(biases)) == 1
     if is_grey and survey.first_colored is not None:
         raise InputError(
@@ -152,94 +142,64 @@ def _ignore(line: str) -> None:
 
 
 def _start_progress(
-    run: RunOptions, state: AdversarialState, folder: ImageFolder
+    run: RunOptions, training: AdversarialTraining, folder: ImageFolder
 ) -> TrainingProgress:
     """Print the data, the device and the length of the training, before the first step."""
-    if state.images_seen:
-        print_line(f"resuming after {state.images_seen:,} images")
+    if training.images_seen:
+        print_line(f"resuming after {training.images_seen:,} images")
     print_line(
         f"training on {run.device}: {len(folder):,} images at {named(folder.reading.image_px)} px, until"
         f" {run.total_images:,} were seen; a snapshot in {run.out} every {run.snapshot_images:,}. Ctrl+C stops; the"
         " same command resumes from the last snapshot"
     )
-    return TrainingProgress(run.total_images, state.images_seen)
+    return TrainingProgress(run.total_images, training.images_seen)
 
 
 def _train_until(
     goal: int,
-    state: AdversarialState,
+    training: AdversarialTraining,
     batches: Iterator[Tensor],
-    options: AdversarialOptions,
     progress: TrainingProgress | None,
 ) -> dict[str, float]:
     """Train up to `goal` images seen; return mean losses and speed of these steps."""
-    began, first, sums, steps = time.monotonic(), state.images_seen, dict[str, float](), 0
-    device = state.average.device
-    while state.images_seen < goal:
-        losses = training_step(state, next(batches).to(device), options)
+    began, first, sums, steps = time.monotonic(), training.images_seen, dict[str, float](), 0
+    while training.images_seen < goal:
+        losses = training.step(next(batches))
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value
         steps += 1
         if progress is not None:
-            progress.step(state.images_seen, losses)
-    speed = (state.images_seen - first) / (time.monotonic() - began)
+            progress.step(training.images_seen, losses)
+    speed = (training.images_seen - first) / (time.monotonic() - began)
     return {name: total / steps for name, total in sums.items()} | {"images_per_second": speed}
 
 
 def _snapshot(
-    run: RunOptions,
-    state: AdversarialState,
-    folder: ImageFolder,
-    options: AdversarialOptions,
-    row: dict[str, Any],
+    run: RunOptions, training: AdversarialTraining, ruler: Ruler, row: dict[str, Any]
 ) -> None:
     """Write the checkpoint first, so that a kill after it loses no training; then samples, log line and networks."""
     partial = run.out / "checkpoint.pt.partial"
-    rng, loss = torch.get_rng_state(), options.loss
-    torch.save({"state": state.state_dict(), "rng": rng, "loss": loss}, partial)
+    partial.write_bytes(pack_state(training, loss=training.options.loss))
     partial.replace(run.out / "checkpoint.pt")
-    images = _samples(state, run, NUM_FRECHET_SAMPLES)
-    write_grid(images[:NUM_GRID_SAMPLES], run.out / f"samples-{state.images_seen:08d}.png")
-    row |= {"options": asdict(options), "images_seen": state.images_seen}
-    row |= {"fd_random": _distance(state, run, folder, images), "augmentation": state.augmentation}
+    measurement = ruler.measure(training)
+    draw_grid(measurement.samples).save(run.out / f"samples-{training.images_seen:08d}.png")
+    row |= {"options": asdict(training.options), "images_seen": training.images_seen}
+    row |= {"fd_random": measurement.fd, "augmentation": training.state.augmentation}
     with (run.out / "training_log.jsonl").open("a") as log:
         log.write(json.dumps(row) + "\n")
     print_line(json.dumps(row))
-    write_network(run.out, "generator", state.average, state.average.config.to_dict())
-    discriminator = state.discriminator
-    write_network(run.out, "discriminator", discriminator, discriminator.config.to_dict())
-
-
-def _samples(state: AdversarialState, run: RunOptions, count: int) -> Tensor:
-    """Render the same latents at every snapshot: averaged generator, constant noise, no truncation."""
-    rng = torch.Generator().manual_seed(run.seed)
-    z = torch.randn(count, state.average.config.z_dim, generator=rng).to(run.device)
-    with torch.no_grad():
-        return torch.cat([state.average(part) for part in z.split(run.batch)])
-
-
-def _distance(
-    state: AdversarialState, run: RunOptions, folder: ImageFolder, fakes: Tensor
-) -> float:
-    """Return the Frechet distance of the samples to as many images of the folder, in random features."""
-    config = state.discriminator.config
-    count = min(NUM_FRECHET_SAMPLES, len(folder))
-    reals = folder.read(list(range(count))).to(run.device)
-    pairs = [
-        torch.cat([random_features(part, config) for part in images.split(50)])
-        for images in (reals, fakes)
-    ]
-    return frechet_distance(*pairs)
+    for built in training.networks():
+        write_network(run.out, built.name, built.network, dict(built.config))
 
 
 def _saved(run: RunOptions, loss: LossName) -> dict[str, Any] | None:
-    """Return the state in OUT's checkpoint; without one, that of the networks to start from; None without either.
+    """Return the content of OUT's checkpoint; without one, the networks to start from; None without either.
 
     The averaged generator of finished networks initializes both generators; optimizers and counters start fresh.
     """
     path = run.out / "checkpoint.pt"
     if path.exists():
-        saved = torch.load(path, map_location=run.device, weights_only=True)
+        saved = unpack_state(path.read_bytes(), run.device)
         # An offset of all logits is free with r3gan, not with the other loss. Version 0.1.0 had no r3gan.
         saved_loss = saved.get("loss", "nonsaturating")
         if saved_loss != loss:
@@ -247,7 +207,7 @@ def _saved(run: RunOptions, loss: LossName) -> dict[str, Any] | None:
                 f"expected --loss {saved_loss} of the checkpoint in {run.out}, got {loss}; pass --loss {saved_loss}"
                 " or another OUT"
             )
-        return {**saved["state"], "rng": saved["rng"]}
+        return saved
     if run.start_from is None:
         return None
     try:
@@ -258,18 +218,16 @@ def _saved(run: RunOptions, loss: LossName) -> dict[str, Any] | None:
             f"expected generator.* and discriminator.* in {run.start_from}, found no {error.filename}; pass a folder"
             " that train_generator wrote"
         ) from error
-    return {"generator": generator, "average": generator, "discriminator": discriminator}
+    return {"generator": generator, "discriminator": discriminator}
 
 
-def _load(saved: dict[str, Any], state: AdversarialState) -> None:
+def _load(saved: dict[str, Any], training: AdversarialTraining) -> None:
     """Load a checkpoint, or finished networks alone."""
     try:
-        if "rng" in saved:
-            state.load_state_dict(saved)
-            torch.set_rng_state(saved["rng"].cpu())
-            return
-        for name in ("generator", "average", "discriminator"):
-            getattr(state, name).load_state_dict(saved[name])
+        if "state" in saved:
+            restore(training, saved)
+        else:
+            training.load_networks(saved["generator"], saved["discriminator"])
     except RuntimeError as error:  # torch: sizes or names of tensors differ
         raise InputError(
             "expected the sizes of the saved networks, got others; pass the --px, --channels, --w-dim and"

@@ -11,14 +11,19 @@ import torch
 from contracts.base import now
 from contracts.errors.jobs import JobFailed, OutOfMemory
 from contracts.generators.generator import StoredGenerator, StoredInverter
-from contracts.generators.inverters import InverterManifest, InverterMetrics, InverterRequest
+from contracts.generators.inverters import (
+    InverterManifest,
+    InverterMetrics,
+    InverterOptions,
+    InverterRequest,
+)
 from contracts.jobs import JobRef, JobStatus
 from models.generators.training import BuiltNetwork
 from models.serialization import pack_network
-from state import keys, records
-from workers.families.family import InverterTraining, find_family
+from state import keys
+from workers.families.family import Family, InverterTraining, find_family
 from workers.runtime import jobs
-from workers.runtime.artefacts import read_generator, write_weights
+from workers.runtime.artefacts import read_generator, store_inverter
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
 from workers.runtime.pulse import Drained
@@ -41,20 +46,10 @@ def _train(run: Run) -> InverterManifest:
             f"Generators of family '{family.contract.name}' need no inverter. Create a fit directly."
         )
     keeper = StateKeeper(run)
-    try:
-        encoder = family.train_inverter(
-            run.machine.loader,
-            generator,
-            request.options,
-            seed=request.seed,
-            state=keeper.read(),
-            on_step=keeper,
-        )
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(
-            f"A batch of {request.options.batch} does not fit the device's memory. Request a smaller batch."
-        ) from error
-    inverter = _store(run, _generator(run, request), encoder)
+    encoder = train_encoder(
+        run, family, generator, request.options, seed=request.seed, keeper=keeper
+    )
+    inverter = store_encoder(run, _generator(run, request), encoder)
     return InverterManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
@@ -67,6 +62,31 @@ def _train(run: Run) -> InverterManifest:
     )
 
 
+def train_encoder(
+    run: Run,
+    family: Family,
+    generator: StoredGenerator,
+    options: InverterOptions,
+    *,
+    seed: int,
+    keeper: "StateKeeper",
+) -> BuiltNetwork:
+    """Train an encoder for a stored generator; resume from the keeper's state. Raises `OutOfMemory`."""
+    try:
+        return family.train_inverter(
+            run.machine.loader,
+            generator,
+            options,
+            seed=seed,
+            state=keeper.read(),
+            on_step=keeper,
+        )
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(
+            f"A batch of {options.batch} does not fit the device's memory. Request a smaller batch."
+        ) from error
+
+
 def state_key(ref: JobRef) -> str:
     """Return the key of a training's state. It is deleted when the job ends."""
     return f"{keys.job_scratch(ref)}/training.safetensors"
@@ -75,8 +95,9 @@ def state_key(ref: JobRef) -> str:
 class StateKeeper:
     """Reports the progress of a training, and saves its state in the store."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, stage: str = STAGE) -> None:
         self.losses: dict[str, float] = {}
+        self._stage = stage
         self._run = run
         self._key = state_key(run.ref)
         self._saved_at = time.monotonic()
@@ -86,7 +107,7 @@ class StateKeeper:
         self.losses = training.losses
         done = min(training.images_seen, training.total_images)
         try:
-            self._run.step(STAGE, done, training.total_images)
+            self._run.step(self._stage, done, training.total_images)
         except Drained:
             self._save(training)
             raise
@@ -110,24 +131,11 @@ def _generator(run: Run, request: InverterRequest) -> StoredGenerator:
     return read_generator(run.machine.store, request.tenant, pinned.id, pinned.digest)
 
 
-def _store(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -> StoredInverter:
-    """Store the encoder below its generator, where fits find it. If it exists already, the first manifest stays."""
+def store_encoder(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -> StoredInverter:
+    """Store the encoder below its generator. Raises `JobFailed` if its weights are not finite."""
     flaw = first_flaw(encoder.network.state_dict())
     if flaw is not None:
         raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
     tensors, config = pack_network(encoder.network, dict(encoder.config))
     run.check_cancelled()  # a job that is cancelled by now leaves no inverter behind
-    weights = write_weights(
-        run.machine.store,
-        tensors,
-        config,
-        lambda sha256, suffix: keys.weights(generator.tenant, generator.id, sha256, suffix),
-    )
-    inverter = StoredInverter(
-        generator_digest=generator.digest,
-        digest=weights.digest,
-        created_at=now(),
-        weights=weights,
-    )
-    key = keys.inverter(generator.tenant, generator.id, inverter.digest)
-    return records.create(run.machine.store, key, inverter)
+    return store_inverter(run.machine.store, generator, tensors, config)

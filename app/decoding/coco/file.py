@@ -39,6 +39,15 @@ class CocoFile(BaseModel):
         return {stem_of(image): image for image in self.images}
 
     @cached_property
+    def conditions(self) -> Mapping[str, int]:
+        """Return the conditions of images that have one, by stem."""
+        return {
+            stem: image.condition
+            for stem, image in self.image_of.items()
+            if image.condition is not None
+        }
+
+    @cached_property
     def annotations_of(self) -> Mapping[int, Sequence[Annotation]]:
         """Return the annotations by the id of their image, in the file's order."""
         by_image: dict[int, list[Annotation]] = {image.id: [] for image in self.images}

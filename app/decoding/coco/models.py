@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
+from contracts.base import Condition
+
 Index = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Polygon = tuple[float, ...]
 
@@ -42,6 +44,11 @@ def _plain_region(value: object) -> object:
 
 def _empty_as_none(value: object) -> object:
     return None if value in ([], {}, "") else value
+
+
+def _whole_number(value: object) -> object:
+    """Return a whole number, or None for a field of the same name with another meaning."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _none_as_empty(value: object) -> object:
@@ -122,9 +129,10 @@ class Category(_Model):
 
 
 class CocoImage(_Model):
-    """An image that the file describes."""
+    """An image that the file describes. `condition` is its class for a class-conditional generator, a field of ours."""
 
     id: Index
     file_name: str
     width: int
     height: int
+    condition: Annotated[Condition | None, BeforeValidator(_whole_number)] = None

@@ -18,6 +18,7 @@ HandsOffError
 │   │   ├── FitNotReady          fit_not_ready          batches and streams need a succeeded fit
 │   │   ├── JobNotFinished       job_not_finished       a job can be deleted only after its end
 │   │   ├── NotRendered          not_rendered           the job has not produced the result
+│   │   ├── NotTrained           not_trained            only a training can be ended early with a result
 │   │   ├── RequestInProgress    request_in_progress    the same request is in progress
 │   │   ├── UploadIncomplete     upload_incomplete      announced bytes are missing
 │   │   └── UploadUsed           upload_used            an upload can be used for one job
@@ -37,6 +38,7 @@ HandsOffError
 │       ├── OutOfMemory          out_of_memory          the device cannot hold even one image
 │       ├── InputMissing         input_missing          an input of the request was deleted
 │       ├── InvalidCheckpoint    invalid_checkpoint     the file is not a supported generator
+│       ├── InvalidImages        invalid_images         no generator can be trained from the images
 │       ├── UploadDamaged        upload_damaged         the uploaded bytes are not the announced bytes
 │       └── WorkerLost           worker_lost            the worker died on every attempt
 ├── Unreachable                  no answer after all attempts
@@ -103,6 +105,12 @@ class InvalidCheckpoint(JobFailed):
     """The file is not a supported generator. The message says why."""
 
     known_code = "invalid_checkpoint"
+
+
+class InvalidImages(JobFailed):
+    """No generator can be trained from the images. The message names the file."""
+
+    known_code = "invalid_images"
 
 
 class UploadDamaged(JobFailed):

@@ -91,7 +91,8 @@ class HandsOffDataset(IterableDataset[Any]):
 
     image: uint8 [3, h, w]; mask: int64 [h, w], class indices; keypoints: float32 [k, 3], x, y, visibility; confidence:
     float32 [k]; depth: float32 [h, w] in the labels' unit, NaN = unknown; uncertainty: float32 [h, w] in nats; index,
-    seed: int. A label that the batch does not have has no key. `fields` selects keys.
+    seed: int; condition: int, the class that was requested from a class-conditional generator. What the batch does not
+    have has no key. `fields` selects keys.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only beyond the source, each with a default

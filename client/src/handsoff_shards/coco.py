@@ -39,7 +39,12 @@ def _files(shards: ShardSet, *, instances: bool) -> Iterator[Entry]:
         yield f"images/{exported.image_name}", exported.image_bytes
         width, height = exported.size
         name = exported.image_name
-        images.append({"id": number, "file_name": name, "width": width, "height": height})
+        image: Json = {"id": number, "file_name": name, "width": width, "height": height}
+        if exported.sample.condition is not None:
+            image["condition"] = (
+                exported.sample.condition
+            )  # an upload reads it, other tools ignore it
+        images.append(image)
         for annotation in annotate(exported, shards.labels, instances=instances):
             ids = {"id": len(annotations) + 1, "image_id": number}
             annotations.append(json.dumps(ids | annotation))

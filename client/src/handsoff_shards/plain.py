@@ -16,9 +16,14 @@ JPEG_QUALITY = 95
 
 def folder_files(shards: ShardSet) -> Iterator[Entry]:
     """Yield images/, masks/, keypoints/, depth/ and labelset.json: an upload accepts this layout."""
+    conditions = {}
     for exported in samples_of(shards):
         yield from _files(exported).items()
+        if exported.sample.condition is not None:
+            conditions[exported.key] = exported.sample.condition
     schema = {"name": shards.name, **shards.labels.json}
+    if conditions:
+        schema["conditions"] = conditions
     yield "labelset.json", json.dumps(schema, indent=1).encode()
 
 
@@ -69,7 +74,9 @@ def _row(exported: Exported) -> dict[str, Any]:
     if exported.sample.keypoints is not None:
         row["keypoints"] = exported.sample.keypoints.tolist()
     facts = exported.sample.facts
-    return row | {name: facts[name] for name in ("seed", "index", "score") if name in facts}
+    return row | {
+        name: facts[name] for name in ("seed", "index", "score", "condition") if name in facts
+    }
 
 
 def _as_jpeg(exported: Exported) -> bytes:

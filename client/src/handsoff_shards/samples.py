@@ -28,6 +28,7 @@ class Sample:
     pixels (the center of the first pixel is 0.5, 0.5) and visibility 0 absent, 1 hidden, 2 visible. confidence: float32
     [num], of each keypoint. depth: uint16 [height, width], as stored: `labels.DepthLabels` has scale, unit and the
     value for unknown. uncertainty: float32 [height, width] in nats, clipped at 1. facts: seed, index, score and others.
+    condition: the class that was requested from a class-conditional generator.
     labels: the arrays of further tasks, by the task's name.
     """
 
@@ -39,6 +40,12 @@ class Sample:
     uncertainty: NDArray[np.float32] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Arrays] = field(default_factory=dict)
+
+    @property
+    def condition(self) -> int | None:
+        """The class of the whole image; None in a batch that requested no condition."""
+        condition = self.facts.get("condition")
+        return condition if isinstance(condition, int) else None
 
 
 _FIELDS = {one.name for one in fields(Sample)}

@@ -3,6 +3,7 @@
 The fields of the network and of the noise schedule have the names of diffusers' UNet2DModel and DDIMScheduler.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,13 @@ NETWORK_FIELDS = (
 )
 """The fields that UNet2DModel receives under the same name."""
 
+NEWER_FIELDS: Mapping[str, Any] = {
+    "attention_heads": None,
+    "timestep_scale": 1.0,
+    "image_channels": 3,
+}
+"""Fields that configurations may lack, and their defaults. Only networks of guided-diffusion have other values."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DiffusionConfig(JsonConfig):
@@ -57,12 +65,17 @@ class DiffusionConfig(JsonConfig):
     upsample_type: str = "conv"
     act_fn: str = "silu"
     attention_head_dim: int | None = 8
+    # The heads of every attention layer, instead of `attention_head_dim`; UNet2DModel has no argument for it.
+    attention_heads: int | None = None
+    timestep_scale: float = 1.0  # of the step that the network is given
     norm_num_groups: int = 32
     attn_norm_num_groups: int | None = None
     norm_eps: float = 1e-5
     resnet_time_scale_shift: str = "default"
     add_attention: bool = True
     num_classes: int = 0  # 0 = unconditional
+    # 1: the network has one channel, and images are grey. Codes keep three equal channels.
+    image_channels: int = 3
     # The noise schedule of the training.
     num_train_timesteps: int = 1000
     beta_start: float = 0.0001
@@ -73,6 +86,14 @@ class DiffusionConfig(JsonConfig):
     # HandsOff's own: the steps of the sampler, and the training steps whose noise the features are read at.
     sampling_steps: int = MAX_SAMPLING_STEPS
     noise_levels: tuple[int, ...] = PUBLISHED_NOISE_LEVELS
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON without the defaults of `NEWER_FIELDS`, which version 0.1.0 does not accept."""
+        values = super().to_dict()
+        newer = {name: values.pop(name) for name in NEWER_FIELDS}
+        return values | {
+            name: value for name, value in newer.items() if value != NEWER_FIELDS[name]
+        }
 
     @property
     def layout(self) -> Layout:
@@ -96,8 +117,8 @@ class DiffusionConfig(JsonConfig):
         return {
             **{name: getattr(self, name) for name in NETWORK_FIELDS},
             "sample_size": self.image_px,
-            "in_channels": 3,
-            "out_channels": 3,
+            "in_channels": self.image_channels,
+            "out_channels": self.image_channels,
             "num_class_embeds": self.num_classes or None,
         }
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.arrays import Classes, Codes, Images, Taps
+from models.arrays import Classes, Codes, FeatureMaps, Images, Taps
 from models.generators.diffusion.config import DiffusionConfig
 from models.generators.diffusion.unet import build_scheduler, build_unet
 from models.generators.generator import Layout, Synthesis
@@ -38,7 +38,8 @@ class DiffusionGenerator(nn.Module):
         self.layout: Layout = config.layout
         self.unet: Any = build_unet(config)
         self.scheduler = build_scheduler(config)
-        self.register_buffer("noise", fixed_noise(config.image_px), persistent=False)
+        noise = fixed_noise(config.image_px)[:, : config.image_channels]
+        self.register_buffer("noise", noise, persistent=False)
 
     @property
     def device(self) -> torch.device:
@@ -53,11 +54,12 @@ class DiffusionGenerator(nn.Module):
             ValueError: classes for a generator without classes, or a class out of range.
         """
         height, width = self.config.image_px
-        count = 3 * height * width
+        channels = self.config.image_channels
+        count = channels * height * width
         conditional = self.config.num_classes > 0
         numbers = draws.normals(count + conditional)
         classes = self._classes(numbers[:, -1], condition)
-        x = numbers[:, :count].reshape(-1, 3, height, width).to(self.device)
+        x = numbers[:, :count].reshape(-1, channels, height, width).to(self.device)
         parts = [None] * len(x) if classes is None else classes.split(IMAGES_PER_PASS)
         with torch.no_grad():
             return torch.cat(
@@ -79,19 +81,24 @@ class DiffusionGenerator(nn.Module):
                 self._predict(self.add_noise(codes, level), level, classes)
         return Synthesis(codes, [tap for block in blocks for tap in block])
 
-    def add_noise(self, images: Images, level: int) -> Images:
+    def add_noise(self, images: Images, level: int) -> FeatureMaps:
         """Return the images with the fixed noise of a training step: q(x_t | x_0) of DDPM with a constant epsilon."""
+        images = self.network_images(images)
         alpha = float(self.scheduler.alphas_cumprod[level])
         return math.sqrt(alpha) * images + math.sqrt(1 - alpha) * self.noise
 
-    def _denoise(self, x: Images, classes: Classes | None) -> Images:
-        """Return the images that DDIM makes of pure noise."""
+    def network_images(self, images: Images) -> FeatureMaps:
+        """Return the images with the network's channels: one for grey images, the mean of the three."""
+        return images.mean(dim=1, keepdim=True) if self.config.image_channels == 1 else images
+
+    def _denoise(self, x: FeatureMaps, classes: Classes | None) -> Images:
+        """Return the images that DDIM makes of pure noise; grey ones with three equal channels."""
         for step in self.scheduler.timesteps.tolist():
             predicted = self._predict(x, step, classes)
             x = self.scheduler.step(predicted, step, x, eta=0.0).prev_sample
-        return x.clamp(-1, 1)
+        return x.clamp(-1, 1).expand(-1, 3, -1, -1)
 
-    def _predict(self, x: Images, step: int, classes: Classes | None) -> Images:
+    def _predict(self, x: FeatureMaps, step: int, classes: Classes | None) -> FeatureMaps:
         predicted: Tensor = self.unet(x, step, class_labels=classes, return_dict=False)[0]
         return predicted
 

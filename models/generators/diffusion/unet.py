@@ -7,6 +7,7 @@ which a worker needs only once it has a diffusion generator.
 from typing import Any
 
 import torch
+from torch import nn
 
 from models.generators.diffusion.config import DiffusionConfig
 
@@ -20,7 +21,40 @@ def build_unet(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is
     from diffusers.models.unets.unet_2d import UNet2DModel  # noqa: PLC0415 - see the docstring
 
     with torch.device("meta"):
-        return UNet2DModel(**config.network_arguments())
+        unet = UNet2DModel(**config.network_arguments())
+    unet.time_proj.scale = config.timestep_scale
+    if config.attention_heads is not None:
+        _set_heads(unet, config.attention_heads)
+    return unet
+
+
+def _set_heads(unet: nn.Module, heads: int) -> None:
+    """Split every attention layer into this many heads. The weights of a layer do not depend on their number."""
+    from diffusers.models.attention_processor import Attention  # noqa: PLC0415 - see the docstring
+
+    for module in unet.modules():
+        if isinstance(module, Attention):
+            channels = module.inner_dim
+            if channels % heads:
+                raise ValueError(f"{heads} heads do not divide {channels} channels")
+            module.heads, module.scale = heads, (channels // heads) ** -0.5
+
+
+def start_unet(config: DiffusionConfig, device: torch.device) -> Any:  # noqa: ANN401 - as above
+    """Return a new network for training. Its numbers come from torch's global generator of the CPU.
+
+    The last convolutions of all residual blocks and of the network are zero, as in guided diffusion (Dhariwal and
+    Nichol, arXiv 2105.05233): a new network predicts 0, and its blocks are the identity.
+    """
+    from diffusers.models.resnet import ResnetBlock2D  # noqa: PLC0415 - see the docstring
+    from diffusers.models.unets.unet_2d import UNet2DModel  # noqa: PLC0415
+
+    unet = UNet2DModel(**config.network_arguments())
+    blocks = [module for module in unet.modules() if isinstance(module, ResnetBlock2D)]
+    for convolution in (unet.conv_out, *(block.conv2 for block in blocks)):
+        torch.nn.init.zeros_(convolution.weight)
+        torch.nn.init.zeros_(convolution.bias)
+    return unet.to(device)
 
 
 def build_scheduler(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is not type checked

@@ -187,9 +187,17 @@ class Generator(nn.Module):
     def sample(
         self, draws: Draws, truncation: float = 1.0, condition: Classes | None = None
     ) -> StyleCodes:
-        """Map one latent z per draw; see `map`."""
+        """Map one latent z per draw; see `map`. With a condition, truncation pulls toward the mean of the class.
+
+        The mean over all classes is an image of no class. So this is the conditional truncation of Dobler et al.
+        (arXiv 2202.11777). Without a condition it is that of the published code.
+        """
         z = draws.normals(self.config.z_dim).to(self.device)
-        return self.map(z, truncation, classes=condition)
+        if condition is None:
+            return self.map(z, truncation)
+        classes = condition.to(self.device)
+        center = None if truncation == 1.0 else self.mapping.class_means(classes)
+        return self.map(z, truncation, classes=classes, center=center)
 
     # normal latents => W+ codes
     def map(
@@ -199,16 +207,18 @@ class Generator(nn.Module):
         *,
         classes: Classes | None = None,
         cutoff: int | None = None,
+        center: StyleVectors | None = None,
     ) -> StyleCodes:
         """Map z to w, pull it toward the mean by `truncation` (psi, 1 = none), repeat it for every layer.
 
         With a `cutoff` only the layers before it are truncated. `classes` are for class-conditional generators; where
-        none are named, each z decides its own class.
+        none are named, each z decides its own class. `center` replaces the mean of all samples.
         """
         # Truncation trick (StyleGAN, arXiv 1812.04948, appendix B): w' = mean + psi (w - mean)
         w = self.mapping(z, classes)
         # [n, w_dim] => [n, 1, w_dim] => [n, num_ws, w_dim]; `expand` copies nothing
-        ws = self.mapping.w_mean.lerp(w, truncation)[:, None].expand(-1, self.config.num_ws, -1)
+        mean = self.mapping.w_mean if center is None else center
+        ws = mean.lerp(w, truncation)[:, None].expand(-1, self.config.num_ws, -1)
         if cutoff is None:
             return ws
         # Fine layers stay untruncated: [n, cutoff, w_dim] and [n, num_ws - cutoff, w_dim]

@@ -1,5 +1,6 @@
 """Generators over HTTP: import checkpoints, get, list and delete generators."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -88,6 +89,19 @@ def test_a_checkpoint_is_stored_and_its_import_queued(
     assert shown["source"] == "uploaded as faces.pkl"
 
 
+def test_import_options_are_kept_for_the_worker(client: httpx2.Client, store: Store) -> None:
+    """They are one field of JSON in a form; the request has them as they were sent."""
+    options = {"attention_order": "qkv_major", "px": 64}
+    form = {**FORM, "import_options": json.dumps(options)}
+    answer = client.post("/v1/generators", files=FILE, data=form)
+    assert answer.status_code == 202, answer.text
+    ref = JobRef(tenant=DEFAULT_TENANT, id=answer.json()["id"])
+    request = records.read_request(store, ref, GeneratorRequest)
+    assert request is not None
+    assert request.import_options is not None
+    assert request.import_options.model_dump(exclude_none=True) == options
+
+
 @pytest.mark.parametrize("spelling", ["license", "licence"])
 def test_both_spellings_of_license_are_accepted(client: httpx2.Client, spelling: str) -> None:
     """`licence`, as in version 0.1, is accepted and returned as `license`."""
@@ -122,6 +136,9 @@ def test_the_same_key_creates_one_generator(
         ({"data": FORM, "files": {"file": ("x.pkl", b"")}}, 422, "an empty file"),
         ({"data": FORM, "files": {"file": ("x.pkl", b"x" * 101)}}, 413, "at most 100"),
         ({"json": {"name": "faces"}}, 422, "/upload"),
+        ({"data": {**FORM, "import_options": "px=64"}, "files": FILE}, 422, "/import_options"),
+        ({"data": {**FORM, "import_options": '{"pix": 64}'}, "files": FILE}, 422, "pix"),
+        ({"data": {**FORM, "import_options": '{"px": 7}'}, "files": FILE}, 422, "px"),
         ({"json": {"name": "x" * 2_000}}, 413, "1000 bytes"),
         ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "not valid JSON"),
         ({"content": DATA}, 422, "curl -F file=@"),

@@ -24,3 +24,22 @@ def test_a_cached_shard_needs_no_service(
     first.unlink()
     with pytest.raises(Gone):
         source.path(0)
+
+
+@pytest.mark.usefixtures("conditional")
+def test_a_stream_of_another_condition_has_other_samples(
+    handsoff: HandsOff, finished_fit_id: str, tmp_path: Path
+) -> None:
+    """So neither its cached shards nor its states are shared; equal conditions in another form share both."""
+    choices: tuple[int | list[int] | dict[int, float] | None, ...] = (None, 0, [0, 1], {0: 2, 1: 2})
+    sources = [
+        StreamSource(
+            handsoff.url,
+            handsoff.streams.create(fit=finished_fit_id, shard_size=2, condition=choice).id,
+            cache=ShardCache(tmp_path),
+        )
+        for choice in choices
+    ]
+    first, second, third, fourth = (source.identity for source in sources)
+    assert len({first, second, third}) == 3
+    assert third == fourth

@@ -93,7 +93,7 @@ def test_a_checkpoint_is_sent_to_the_link_of_its_upload(service: Service, tmp_pa
         httpx2.Response(202, json=job("generator", "queued", **fields)),
     ]
     generator = service.client().generators.upload(
-        tmp_path / "face.pkl", name="faces", license="MIT"
+        tmp_path / "face.pkl", name="faces", license="MIT", import_options={"px": 64}
     )
     assert generator.status == "queued"
     assert [str(request.url) for request in service.requests[1:4:2]] == [
@@ -101,4 +101,5 @@ def test_a_checkpoint_is_sent_to_the_link_of_its_upload(service: Service, tmp_pa
         "http://store/new",
     ]
     assert service.requests[3].content == b"weights"
-    assert json.loads(service.requests[4].content)["upload"] == "upload_1"
+    created = json.loads(service.requests[4].content)
+    assert (created["upload"], created["import_options"]) == ("upload_1", {"px": 64})

@@ -7,7 +7,7 @@ from models.generators.stylegan2.generator import Generator
 from models.generators.stylegan2.inversion.discriminator_distance import DiscriminatorDistance
 from models.inversion.perceptual import distances
 from models.inversion.psnr import psnr_db
-from models.inversion.spacing import measure_spacing
+from models.inversion.spacing import EXACT_SPACING, measure_spacing
 
 
 def test_a_sample_is_expressed_by_itself_alone(
@@ -30,3 +30,8 @@ def test_a_sample_is_expressed_by_itself_alone(
 def test_the_spacing_repeats(generator: Generator) -> None:
     """Its samples have a fixed seed: two measurements are equal."""
     assert measure_spacing(generator) == measure_spacing(generator)
+
+
+def test_exact_inversion_expresses_every_image() -> None:
+    """Even at the lowest quality: nothing is compared with samples."""
+    assert bool(EXACT_SPACING.expresses(torch.tensor([0.0, 106.0]), None).all())

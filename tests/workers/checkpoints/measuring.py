@@ -13,7 +13,7 @@ from pathlib import Path
 from state.settings import MiB, Settings
 from workers.families.table import FAMILIES
 from workers.importing import converting_child
-from workers.importing.converting_process import RESULT, Limits, command
+from workers.importing.converting_process import RESULT, command, limits_for
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
 
 def measure(path: Path, folder: Path) -> dict[str, object]:
     """Convert one file in a fork. Return its exit status, memory (MiB), CPU time (seconds) and refusal."""
-    limits = Limits.for_file(Settings(), path.stat().st_size)
+    limits = limits_for(Settings(), path.stat().st_size)
     child = os.fork()
     if not child:
         sys.argv = command(path, folder, limits, FAMILIES)[2:]

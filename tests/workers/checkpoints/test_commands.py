@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from contracts.generators.import_options import ImportOptions
+from tests.workers.checkpoints.diffusion.guided_nets import FIXTURES as GUIDED
+from tests.workers.importing.imports import add_inverter
+from tests.workers.scene import write_generator
 from workers.checkpoints.__main__ import main
+from workers.checkpoints.import_arguments import HELP
 from workers.checkpoints.stylegan2.reading import read_checkpoint
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "checkpoints"
@@ -67,6 +72,54 @@ def test_codes_must_be_the_generators(
     assert main(["render", str(CHECKPOINT), str(tmp_path / "codes.npz"), str(out)]) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
+
+
+OPTIONS = ["--attention-order", "head_major", "--head-channels", "16", "--px", "8"]
+
+
+def test_a_guided_diffusion_file_is_inspected_and_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the import options; `render` is of StyleGAN2 only."""
+    arguments = [str(GUIDED / "one-level-half.pt"), *OPTIONS, "--noise-schedule", "linear"]
+    assert main(["inspect", *arguments]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["format"], printed["network"]) == ("guided-diffusion", "diffusion")
+    assert printed["resolution"] == {"height_px": 8, "width_px": 8}
+    assert main(["convert", *arguments, str(tmp_path / "out")]) == 0
+    assert "learn_sigma" in capsys.readouterr().err
+    assert (tmp_path / "out" / "generator.safetensors").exists()
+    assert main(["render", *arguments, str(LATENTS), str(tmp_path / "out.npz")]) == 2
+    assert "got a generator of family diffusion" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (OPTIONS, "does not state noise_schedule (linear or cosine)"),
+        ([*OPTIONS, "--noise-schedule", "square"], "noise_schedule: Input should be"),
+        ([*OPTIONS, "--num-heads", "2"], "head_channels or num_heads, got both"),
+    ],
+)
+def test_wrong_import_options_end_with_status_2(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the option."""
+    assert main(["inspect", str(GUIDED / "one-level-half.pt"), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_has_all_import_options() -> None:
+    """Each has a text."""
+    assert set(HELP) == set(ImportOptions.model_fields)
+
+
+def test_an_inverter_is_converted_too(tmp_path: Path) -> None:
+    """The folder of the operators' commands is copied with it."""
+    folder = write_generator(tmp_path)
+    add_inverter(folder)
+    assert main(["convert", str(folder), str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "inverter.safetensors").exists()
 
 
 def test_a_refusal_ends_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:

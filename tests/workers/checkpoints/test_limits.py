@@ -14,7 +14,8 @@ from contracts.errors.jobs import InvalidCheckpoint
 from state.settings import MiB, Settings
 from tests.workers.checkpoints.bombs import MB, bombs
 from workers.families.table import FAMILIES
-from workers.importing.converting_process import Limits, convert_file, environment
+from workers.importing.converting_process import convert_file, limits_for
+from workers.runtime.limited_child import Limits, environment
 
 MAX_RESIDENT_MIB = 1_500 * MB / MiB
 MAX_CPU_SECONDS = 60
@@ -76,7 +77,7 @@ def test_a_small_file_stays_within_its_limits(
 
 def test_the_limits_of_a_small_file_hold_for_any_content() -> None:
     """If the reader misses a bomb, 250 MiB of libraries and the limits of 20 MB are under 1.5 GB and 60 s."""
-    limits = Limits.for_file(Settings(), 20 * MB)
+    limits = limits_for(Settings(), 20 * MB)
     assert 250 + limits.memory_bytes // MiB < MAX_RESIDENT_MIB
     assert 5 + limits.cpu_seconds < MAX_CPU_SECONDS
 
@@ -84,7 +85,7 @@ def test_the_limits_of_a_small_file_hold_for_any_content() -> None:
 def test_the_operators_limits_are_the_maximum() -> None:
     """They hold for a file of any size."""
     settings = Settings(import_memory_bytes=100 * MiB, import_cpu=timedelta(seconds=7))
-    limits = Limits.for_file(settings, 10**12)
+    limits = limits_for(settings, 10**12)
     assert (limits.memory_bytes, limits.cpu_seconds) == (100 * MiB, 7)
 
 

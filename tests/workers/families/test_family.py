@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.generators.import_options import ImportOptions
 from tests.e2e.gradients import GradientFamily
 from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused, Recognized
 from workers.families.family import family_named, read_checkpoint, reference_of, resolve
@@ -17,7 +18,7 @@ class Refusing(GradientFamily):
 
     refusal: CheckpointRefused
 
-    def read_checkpoint(self, path: Path) -> Checkpoint:
+    def read_checkpoint(self, path: Path, options: ImportOptions) -> Checkpoint:
         raise self.refusal
 
 
@@ -49,6 +50,15 @@ def test_a_recognized_file_ends_the_search(file: Path, refusal: CheckpointRefuse
     families = (StyleGan2(), Refusing(refusal), GradientFamily())
     with pytest.raises(type(refusal), match="has a flaw"):
         read_checkpoint(families, file)
+
+
+def test_options_that_a_format_does_not_use_are_refused(file: Path) -> None:
+    """They are never ignored, whichever family reads the file; the message names them."""
+    options = ImportOptions(attention_order="head_major", px=64)
+    with pytest.raises(
+        Recognized, match="gradients takes no import options, got attention_order, px"
+    ):
+        read_checkpoint((StyleGan2(), GradientFamily()), file, options)
 
 
 def test_another_process_finds_a_family_by_its_class() -> None:

@@ -7,20 +7,12 @@ import torch
 from contracts.generators.generator import StoredGenerator, StoredInverter
 from contracts.ids import DEFAULT_TENANT
 from models.generators.stylegan2.generator import Generator
-from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
 from state import keys, records
 from state.store import Store
+from tests.workers.importing.imports import add_inverter
 from tests.workers.scene import CONFIG, GENERATOR, Scene, write_generator
 from workers.importing.builtin import FOLDER, publish, read_about
 from workers.runtime.weights import write_network
-
-
-def add_inverter(source: Path) -> None:
-    """Write an inverter into the generator's folder, as `train_inverter` does."""
-    config = EncoderConfig(
-        channels=CONFIG.channels, base_px=(4, 4), num_ws=CONFIG.num_ws, w_dim=CONFIG.w_dim
-    )
-    write_network(source, "inverter", Encoder(config), config.to_dict())
 
 
 def read_generator(store: Store) -> StoredGenerator:

@@ -1,19 +1,27 @@
 """An import from its request to its manifest: its generator, its refusals, and the objects that it leaves."""
 
+import io
 import os
 import pickle
 from datetime import timedelta
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
+import torch
 
 from contracts.generators.generator import GeneratorManifest, GeneratorRequest
+from contracts.generators.import_options import ImportOptions
+from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
+from models.generators.stylegan2.inversion.encoder import build_encoder
 from models.serialization import unpack
 from state import records
 from state.settings import Settings
-from tests.workers.importing.imports import request_import
-from tests.workers.scene import Scene
+from tests.workers.checkpoints.diffusion.guided_nets import FIXTURES as GUIDED
+from tests.workers.checkpoints.diffusion.guided_nets import OPTIONS
+from tests.workers.importing.imports import add_inverter, request_import
+from tests.workers.scene import Scene, write_generator
 from workers.codecs.images import decode_image
 from workers.families.family import load_generator
 from workers.families.table import FAMILIES
@@ -21,6 +29,7 @@ from workers.importing import imports
 from workers.importing.generator_samples import COLUMNS, NUM_SAMPLES
 from workers.runtime.artefacts import read_artefact
 from workers.runtime.machine import Machine
+from workers.runtime.weights import read_network
 
 CHECKPOINTS = Path(__file__).parents[2] / "fixtures" / "checkpoints"
 ADA = CHECKPOINTS / "nvidia-ada-skip-32.pkl"
@@ -95,6 +104,66 @@ def test_a_checkpoint_becomes_a_generator(machine: Machine) -> None:
     assert statistics["mean"].shape == statistics["deviation"].shape == (3, 32, 32)
     assert list(machine.store.list("tenants/default/uploads")) == []
     assert run(machine, request) == manifest, "a second run changes nothing"
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_an_inverter_in_the_zip_becomes_the_generators(
+    machine: Machine, tmp_path: Path, *, half: bool
+) -> None:
+    """Fits find it below the generator, also if `train_inverter --half` wrote it."""
+    folder = write_generator(tmp_path)
+    add_inverter(folder, half=half)
+    manifest = run(machine, request_import(machine, zip_of(folder)))
+    generator = manifest.generator
+    assert generator is not None, manifest.error
+    (inverter,) = records.read_inverters(machine.store, DEFAULT_TENANT, generator.id)
+    assert inverter.generator_digest == generator.digest
+    assert inverter.digest == inverter.weights.digest
+    encoder = machine.loader.load(inverter.weights, build_encoder)
+    _, tensors = read_network(folder, "inverter")
+    assert torch.equal(encoder.w_mean.cpu(), tensors["w_mean"].float())
+
+
+def test_an_inverter_of_another_generator_is_refused(machine: Machine, tmp_path: Path) -> None:
+    """The message names the number that differs, and the remedy."""
+    folder = write_generator(tmp_path)
+    add_inverter(folder, w_dim=8)
+    manifest = run(machine, request_import(machine, zip_of(folder)))
+    assert error_code(manifest) == "invalid_checkpoint"
+    assert manifest.error is not None
+    assert "inverter is of another generator: expected 16 numbers" in manifest.error.detail
+    assert left(machine) == []
+
+
+def test_a_guided_diffusion_file_needs_its_options(machine: Machine) -> None:
+    """Without them the import fails and names them; with them the generator has the warnings of the conversion."""
+    data = (GUIDED / "one-level-half.pt").read_bytes()
+    failed = run(machine, request_import(machine, data))
+    assert error_code(failed) == "invalid_checkpoint"
+    assert failed.error is not None
+    assert "attention_order (head_major or qkv_major)" in failed.error.detail
+    options = ImportOptions.model_validate(OPTIONS["one-level-half"])
+    manifest = run(machine, request_import(machine, data, import_options=options))
+    assert manifest.generator is not None, manifest.error
+    assert manifest.generator.architecture == "diffusion-unet2d"
+    assert "learn_sigma" in manifest.generator.warnings[0]
+
+
+def test_options_of_another_format_fail_the_import(machine: Machine) -> None:
+    """They would change nothing, so their owner expects something else."""
+    options = ImportOptions(px=64)
+    failed = run(machine, request_import(machine, ADA.read_bytes(), import_options=options))
+    assert failed.error is not None
+    assert "takes no import options, got px" in failed.error.detail
+
+
+def zip_of(folder: Path) -> bytes:
+    """Return the files of a folder as a zip."""
+    packed = io.BytesIO()
+    with ZipFile(packed, "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    return packed.getvalue()
 
 
 def test_code_in_a_pickle_is_not_run(machine: Machine, tmp_path: Path) -> None:

@@ -50,6 +50,18 @@ def test_a_card_shows_the_cost_of_a_filter(
     assert "| dropped as uncertain | 10% |" in text
 
 
+def test_a_card_lists_the_conditions(
+    request_with_bar: BatchRequest, manifest: BatchManifest
+) -> None:
+    """The most frequent 50 with their shares; a batch without conditions has no such section."""
+    shares = {str(number): 0.01 for number in range(59)} | {"59": 0.41}
+    own = {"condition": shares, "condition_samples": dict.fromkeys(shares, 1) | {"59": 29}}
+    text = card(TASKS[:1], request_with_bar, manifest.model_copy(update=own), UNKNOWN)
+    assert "| 59 | 41.0% | 29 |\n| 0 | 1.0% | 1 |" in text
+    assert "The 50 most frequent of 60 classes." in text
+    assert "## Conditions" not in card(TASKS[:1], request_with_bar, manifest, UNKNOWN)
+
+
 def test_a_card_needs_no_fit(request_with_bar: BatchRequest, manifest: BatchManifest) -> None:
     """If the fit was deleted before its batch ended, the card says so, and states no license and no quality."""
     text = card(TASKS[:1], request_with_bar, manifest, UNKNOWN)

@@ -12,7 +12,7 @@ from workers.runtime.functions import check_functions, import_function
 
 def with_task(**changes: Any) -> Kind:
     """Return the kind of fits with changes to its task."""
-    return replace(FIT, tasks=(replace(FIT.task, **changes),))
+    return replace(FIT, tasks=(replace(FIT.tasks[0], **changes),))
 
 
 def test_every_row_is_complete() -> None:

@@ -14,8 +14,8 @@ from models.generators.stylegan2.generator import build_generator
 from models.generators.stylegan2.inversion.encoder import build_encoder
 from workers.runtime.weights import read_network
 from workers.training import train_generator, train_inverter
-from workers.training.image_folder import ImageFolder
-from workers.training.image_reading import Reading, image_paths
+from workers.training.images.reading import Reading, image_paths
+from workers.training.images.sources import Batches, ImageFolder
 from workers.training.training_options import InputError
 
 
@@ -178,11 +178,11 @@ def test_r3gan_refuses_the_path_length_penalty(images: Path, tmp_path: Path) -> 
 def test_every_epoch_sees_each_image_once(images: Path) -> None:
     """Batches continue over the end of an epoch; a later start yields the same batches as an earlier one."""
     folder = ImageFolder(image_paths(images), Reading(image_px=(16, 8)))
-    batches = folder.batches(4, seed=1)
+    batches = Batches(folder, 4, seed=1).after(0)
     seen = [next(batches) for _ in range(4)]
     first_epoch = np.concatenate([batch.numpy() for batch in seen[:3]])
     assert len(np.unique(first_epoch, axis=0)) == 12
-    assert (next(folder.batches(4, seed=1, skip_images=12)) == seen[3]).all()
+    assert (next(Batches(folder, 4, seed=1).after(12)) == seen[3]).all()
 
 
 def test_images_that_do_not_halve_are_refused(images: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ MAX_BLOCKS = 8
 MAX_CHANNELS = 2048
 MAX_CLASSES = 10_000
 MAX_TRAINING_STEPS = 10_000
+MAX_SAMPLING_STEPS = 1_000
 
 Check = Callable[[Any], bool]
 
@@ -116,6 +117,18 @@ SCHEDULE_CONSTANTS: Mapping[str, Check] = {
     "tensor_format": _anything,
     "timestep_values": _one_of(None),
 }
+# The fields of `DiffusionConfig` that diffusers does not have; those that this version has.
+OWN_VALUES: Mapping[str, Check] = {
+    name: check
+    for name, check in {
+        "attention_heads": _optional(_integer(1, MAX_CHANNELS)),
+        "timestep_scale": _number(0.01, 100),
+        "image_channels": _one_of(1, 3),
+        "sampling_steps": _integer(1, MAX_SAMPLING_STEPS),
+        "noise_levels": _list_of(_integer(0, MAX_TRAINING_STEPS)),
+    }.items()
+    if name in DiffusionConfig.__dataclass_fields__
+}
 LIBRARY_KEYS: Mapping[str, Check] = {"_diffusers_version": _anything, "_name_or_path": _anything}
 
 
@@ -128,6 +141,17 @@ def check_index(values: Mapping[str, Any]) -> None:
         **LIBRARY_KEYS,
     }
     _check("model_index.json", values, checks)
+
+
+def check_own(values: Mapping[str, Any]) -> None:
+    """Refuse fields that `DiffusionConfig` does not have, and values that its own fields may not have."""
+    size_and_classes = {
+        "image_px": _is_size,
+        "num_classes": _integer(0, MAX_CLASSES),
+        "clip_sample_range": _optional(_number(0.1, 100)),
+    }
+    checks = {**NETWORK_VALUES, **SCHEDULE_VALUES, **OWN_VALUES, **size_and_classes}
+    _check("configuration", values, checks)
 
 
 def read_config(network: Mapping[str, Any], schedule: Mapping[str, Any]) -> DiffusionConfig:

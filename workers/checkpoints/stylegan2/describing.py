@@ -25,6 +25,7 @@ def description(checkpoint: Checkpoint) -> dict[str, Any]:
         "parameters": _parameters(checkpoint.generator),
         "taps": _taps(config),
         "discriminator": _discriminator(checkpoint.discriminator),
+        "inverter": _inverter(checkpoint.inverter),
         "missing": checkpoint.missing,
         "warnings": checkpoint.warnings,
     }
@@ -52,6 +53,12 @@ def _discriminator(weights: NetworkWeights | None) -> dict[str, Any] | None:
         "num_classes": config.num_classes,
         "parameters": _parameters(weights),
     }
+
+
+def _inverter(weights: NetworkWeights | None) -> dict[str, Any] | None:
+    if weights is None:
+        return None
+    return {"num_passes": weights.config["num_passes"], "parameters": _parameters(weights)}
 
 
 def _parameters(weights: NetworkWeights) -> int:

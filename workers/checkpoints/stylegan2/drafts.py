@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from models.generators.stylegan2.config import Architecture, DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
+from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
 from workers.checkpoints.checkpoint import (
     BadValues,
     Checkpoint,
@@ -37,6 +38,12 @@ MAX_LATENTS = 2048
 MAX_BASE_PX = 64
 MAX_MAPPING_LAYERS = 64
 MAX_CLASSES = 100_000
+MAX_PASSES = 16
+"""Of an inverter over one image; ours take 2."""
+
+Config = GeneratorConfig | DiscriminatorConfig | EncoderConfig
+Sizes = list[tuple[str, Any, int, int]]
+"""The name of a number, its value, and the least and the most that is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +54,7 @@ class Draft:
     `ignored` matches the format's names of tensors that we do not need (filters that we build ourselves).
     """
 
-    config: GeneratorConfig | DiscriminatorConfig
+    config: Config
     tensors: Mapping[str, StoredTensor | Tensor]
     names: NameTable
     substitutes: tuple[Substitute, ...] = ()
@@ -114,24 +121,31 @@ def read_draft(draft: Draft, max_bytes: int) -> NetworkWeights:
     return NetworkWeights(draft.config.to_dict(), tensors | substitutes)
 
 
-def network_shapes(config: GeneratorConfig | DiscriminatorConfig) -> dict[str, tuple[int, ...]]:
+def network_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     """Return the name and shape of every tensor of a network. The network is built without memory for its numbers."""
     check_config(config)
     with torch.device("meta"):
         if isinstance(config, GeneratorConfig):
             network: nn.Module = Generator(config)
+        elif isinstance(config, EncoderConfig):
+            network = Encoder(config)
         else:
             network = Discriminator(config)
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
 
 
-def check_config(config: GeneratorConfig | DiscriminatorConfig) -> None:
+def check_config(config: Config) -> None:
     """Refuse a configuration with values that no network has, before a network is built from it."""
-    sizes: list[tuple[str, Any, int, int]] = [
+    sizes: Sizes = [
         ("number of blocks", len(config.channels), 1, MAX_BLOCKS),
         *(("channels", channels, 1, MAX_CHANNELS) for channels in config.channels),
         ("number of base sizes", len(config.base_px), 2, 2),
         *(("base size", px, 1, MAX_BASE_PX) for px in config.base_px),
+    ]
+    if isinstance(config, EncoderConfig):
+        _check_sizes([*sizes, *_encoder_sizes(config)])
+        return
+    sizes += [
         ("number of mapping layers", config.num_mapping_layers, 1, MAX_MAPPING_LAYERS),
         ("number of classes", config.num_classes, 0, MAX_CLASSES),
     ]
@@ -144,11 +158,7 @@ def check_config(config: GeneratorConfig | DiscriminatorConfig) -> None:
     else:
         sizes += [("minibatch std group", config.minibatch_std_group, 1, MAX_CHANNELS)]
         sizes += [("minibatch std channels", config.minibatch_std_channels, 0, config.channels[0])]
-    for field, value, least, most in sizes:
-        if type(value) is not int or not least <= value <= most:
-            raise CheckpointRefused(
-                f"expected its {field} to be from {least} to {most}, got {repr(value)[:30]}"
-            )
+    _check_sizes(sizes)
     architectures = get_args(Architecture)
     if config.architecture not in architectures:
         raise CheckpointRefused(
@@ -163,6 +173,24 @@ def check_config(config: GeneratorConfig | DiscriminatorConfig) -> None:
         if not isinstance(factor, int | float) or not 0.0 < factor < math.inf:
             raise CheckpointRefused(
                 f"expected a {field} above 0 in its configuration, got {str(factor)[:30]}"
+            )
+
+
+def _encoder_sizes(config: EncoderConfig) -> Sizes:
+    return [
+        ("number of style vectors", config.num_ws, 1, 2 * MAX_BLOCKS),
+        ("w", config.w_dim, 1, MAX_LATENTS),
+        ("hidden units", config.hidden, 1, MAX_CHANNELS),
+        ("finer channels", config.finer_channels, 0, MAX_CHANNELS),
+        ("number of passes", config.num_passes, 1, MAX_PASSES),
+    ]
+
+
+def _check_sizes(sizes: Sizes) -> None:
+    for field, value, least, most in sizes:
+        if type(value) is not int or not least <= value <= most:
+            raise CheckpointRefused(
+                f"expected its {field} to be from {least} to {most}, got {repr(value)[:30]}"
             )
 
 

@@ -8,10 +8,12 @@ from typing import Any
 from torch import Tensor
 
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from models.generators.stylegan2.inversion.encoder import EncoderConfig
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive
-from workers.checkpoints.stylegan2.drafts import Draft, NameTable, read_draft
+from workers.checkpoints.stylegan2.drafts import Config, Draft, NameTable, read_draft
+from workers.checkpoints.stylegan2.inverters import check_inverter
 from workers.checkpoints.wrapped_names import (
     AVERAGED,
     DISCRIMINATOR,
@@ -29,12 +31,17 @@ MAX_UNPACKING = 4
 
 SMALL_ZIP_BYTES = 2**20
 
-MARKERS = {"generator": "blocks.0.const", "discriminator": "from_rgb.weight"}
+MARKERS = {
+    "generator": "blocks.0.const",
+    "discriminator": "from_rgb.weight",
+    "inverter": "w_deviation",
+}
 """A tensor that every such network has. The text before it in a name is a prefix."""
 
-CONFIGS: dict[str, type[GeneratorConfig | DiscriminatorConfig]] = {
+CONFIGS: dict[str, type[Config]] = {
     "generator": GeneratorConfig,
     "discriminator": DiscriminatorConfig,
+    "inverter": EncoderConfig,
 }
 
 SAME_NAMES: NameTable = ((r"(.+)", str),)
@@ -107,12 +114,15 @@ def _read_pairs(read_member: ReadMember) -> Checkpoint:
 
 
 def _checkpoint(networks: Mapping[str, NetworkWeights]) -> Checkpoint:
-    discriminator = networks.get("discriminator")
+    discriminator, inverter = networks.get("discriminator"), networks.get("inverter")
+    warnings = () if inverter is None else check_inverter(inverter, networks["generator"])
     return Checkpoint(
         format=FORMAT,
         generator=networks["generator"],
         discriminator=discriminator,
+        inverter=inverter,
         missing=() if discriminator else ("discriminator",),
+        warnings=warnings,
     )
 
 
@@ -132,8 +142,9 @@ def _network(
     except CheckpointRefused:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        article = "an" if name == "inverter" else "a"
         raise CheckpointRefused(
-            f"its {name}.json is not readable as the configuration of a {name} ({_explain(error)})",
+            f"its {name}.json is not readable as the configuration of {article} {name} ({_explain(error)})",
             "Write it with `python -m workers.checkpoints convert`.",
         ) from error
 

@@ -1,19 +1,15 @@
 """Read a StyleGAN2 checkpoint in any published format, without executing anything in it."""
 
-import errno
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, Checkpoint, CheckpointRefused
+from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive, open_archive
 from workers.checkpoints.files.budget import Budget
+from workers.checkpoints.files.damage import damage_refused
 from workers.checkpoints.files.sources import Source, map_file
 from workers.checkpoints.files.torch_files import (
     CONSTRUCTORS,
@@ -58,15 +54,15 @@ def _read_file(path: Path) -> Checkpoint:
         head = file.read(512)
     num_bytes = path.stat().st_size
     if head.startswith(b"PK\x03\x04"):
-        with _damage_refused("zip"), open_archive(path) as archive:
+        with damage_refused("zip"), open_archive(path) as archive:
             return _read_zip(archive, num_bytes)
     if head.startswith(b"\x80"):
-        with _damage_refused("PyTorch pickle"):
+        with damage_refused("PyTorch pickle"):
             read = read_legacy if head.startswith(LEGACY_HEAD) else read_pickle
             budget = Budget.for_file(num_bytes)
             return _convert(read(Source(map_file(path)), PICKLE_CONSTRUCTORS, budget), num_bytes)
     if safetensors_files.is_safetensors(head, num_bytes):
-        with _damage_refused("safetensors file"):
+        with damage_refused("safetensors file"):
             return _read_safetensors(path, num_bytes)
     raise refusal_of_file(head, num_bytes)
 
@@ -90,35 +86,6 @@ def _read_safetensors(path: Path, num_bytes: int) -> Checkpoint:
     refuse_foreign(tensors, TENSORS)
     stored = {name: safetensors_files.as_stored(t) for name, t in tensors.items()}
     return _convert(stored, num_bytes)
-
-
-# Libraries raise these for damaged and unusual files. RuntimeError is not here: torch raises it when memory runs out.
-DAMAGE_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, struct.error),
-    *(EOFError, NotImplementedError, ValueError, TypeError, LookupError),
-    *(AttributeError, ArithmeticError, RecursionError),
-)
-
-
-@contextmanager
-def _damage_refused(kind: str) -> Iterator[None]:
-    """Turn an error of a library into a refusal that names the format the file was read as."""
-    try:
-        yield
-    except CheckpointRefused:
-        raise
-    except DAMAGE_ERRORS as error:
-        raise CheckpointRefused(
-            f"it is not readable as {kind}: {str(error)[:120] or 'it is damaged'}",
-            DOWNLOAD_AGAIN,
-        ) from error
-    except OSError as error:
-        # Only EINVAL is the fault of the file: a seek to a position that no file has.
-        if error.errno != errno.EINVAL:
-            raise
-        raise CheckpointRefused(
-            f"it is not readable as {kind}: it points to a position outside the file"
-        ) from error
 
 
 def _convert(top: object, num_bytes: int) -> Checkpoint:

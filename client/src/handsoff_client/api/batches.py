@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from handsoff_client.api.batch_folders import BatchFolder
-from handsoff_client.api.jobs import Jobs, Watch, filter_by
+from handsoff_client.api.jobs import ConditionChoice, Jobs, Watch, condition_of, filter_by
 from handsoff_client.api.resources import Archive, Batch, Card, Json, Shard, ShardList
 from handsoff_client.api.waiting import poll
 from handsoff_client.errors import InvalidAnswer
@@ -45,10 +45,12 @@ class Batches(Jobs[Batch]):
         drop_share: float | None = None,
         image_format: str | None = None,
         shard_size: int | None = None,
+        condition: ConditionChoice | None = None,
         **more: object,
     ) -> Batch:
         """Queue n samples of a fit. `drop_share` drops that share of the most uncertain candidates.
 
+        `condition` chooses classes of a class-conditional generator: one, several with equal shares, or weights.
         `more` is sent unchanged: fields of a newer service that this client does not have yet.
         """
         return self._create(
@@ -59,6 +61,7 @@ class Batches(Jobs[Batch]):
             filter=filter_by(drop_share),
             image_format=image_format,
             shard_size=shard_size,
+            condition=condition_of(condition),
             **more,
         )
 

@@ -8,14 +8,10 @@ from handsoff_client.api.generators import Generators
 from handsoff_client.api.jobs import Jobs, Watch
 from handsoff_client.api.labelsets import Labelsets
 from handsoff_client.api.resources import Fit
-from handsoff_client.errors import InvalidAnswer
-from handsoff_client.http.downloads import write_atomically
 from handsoff_client.http.operations import FITS
 from handsoff_client.http.transport import Transport
 from handsoff_client.uploads.inspection import check_images
 from handsoff_shards.errors import InvalidInput
-
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class Fits(Jobs[Fit]):
@@ -81,9 +77,4 @@ class Fits(Jobs[Fit]):
             raise InvalidInput(
                 f"{fit_id} is {fit.status} and has no sheet yet. `handsoff wait {fit_id}` waits for it."
             )
-        data = self._transport.read(fit.sheet.url)
-        if not data.startswith(PNG_SIGNATURE):
-            raise InvalidAnswer(
-                f"Expected a PNG as the sheet of {fit_id}, got {len(data)} bytes of another type."
-            )
-        return write_atomically(Path(target), data)
+        return self._write_picture(fit.sheet.url, fit_id, target)

@@ -1,15 +1,16 @@
 """Generators: upload a checkpoint, wait for its import, list the generators for fits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from handsoff_client.api.jobs import Jobs
+from handsoff_client.api.jobs import Jobs, without_none
 from handsoff_client.api.resources import Generator
 from handsoff_client.http.downloads import sha256_of
-from handsoff_client.http.operations import CREATE_UPLOAD, GENERATORS, GET_UPLOAD
+from handsoff_client.http.operations import CREATE_UPLOAD, GENERATORS, GET_UPLOAD, STOP_TRAINING
 from handsoff_client.http.service_errors import InvalidLink
 from handsoff_client.http.transport import Transport
+from handsoff_client.uploads.images import opened_images
 from handsoff_shards.errors import InvalidInput
 
 MAX_LISTED = 5
@@ -56,21 +57,76 @@ class Generators(Jobs[Generator]):
             f"Generator '{name_or_id}' is {generator.status}, not ready for a fit{why}. {advice}"
         )
 
-    def upload(self, path: Path | str, *, name: str, license: str = "") -> Generator:  # noqa: A002 - as Hugging Face and COCO spell it
-        """Upload a StyleGAN2 checkpoint and queue its import. `wait` waits for the end.
+    def upload(
+        self,
+        path: Path | str,
+        *,
+        name: str,
+        license: str = "",  # noqa: A002 - as Hugging Face and COCO spell it
+        import_options: Mapping[str, Any] | None = None,
+    ) -> Generator:
+        """Upload a checkpoint (StyleGAN2, diffusers, guided-diffusion) and queue its import. `wait` waits for the end.
 
         The file is sent directly to the service's object store if possible, and is never completely in memory.
-        `license` is the license of the checkpoint.
+        `license` is the license of the checkpoint. `import_options` state what the weights of guided-diffusion (.pt)
+        do not: `{"attention_order": "head_major", "noise_schedule": "linear", "px": 256}`.
         """
         file = Path(path)
         if not file.is_file():
             raise InvalidInput(
                 f"There is no file '{file}'. Give a checkpoint (.pkl, .pt, .safetensors, .zip)."
             )
+        return self._create(
+            name=name, license=license, upload=self._upload(file), import_options=import_options
+        )
+
+    def train(
+        self,
+        folder: Path | str,
+        /,
+        *,
+        name: str,
+        license: str = "",  # noqa: A002 - as Hugging Face and COCO spell it
+        **options: Any,  # noqa: ANN401 - JSON
+    ) -> Generator:
+        """Upload a folder, zip or tar of unlabelled images and queue the training of a generator.
+
+        `options` are those of the API: `px=64, hours=2`, or `images=300_000` instead of hours, `family="diffusion"`.
+        Options that are None are not sent. `wait` waits for the end, `stop` ends it early with the best snapshot.
+        """
+        with opened_images(Path(folder)) as archive:
+            return self._create(
+                name=name,
+                license=license,
+                upload=self._upload(archive),
+                training=without_none(**options),
+            )
+
+    def stop(self, generator_id: str) -> Generator:
+        """End a training early: its best snapshot becomes the generator. Raises `NotTrained` for an import."""
+        return self._parse(self._transport.call(STOP_TRAINING, generator_id))
+
+    def fetch_sheet(self, generator_id: str, path: Path | str) -> Path:
+        """Write the picture of samples, or that of the newest snapshot of a training, to a file; return its path.
+
+        Raises `InvalidInput` if there is none yet.
+        """
+        generator = self.get(generator_id)
+        snapshots = generator.training.snapshots if generator.training else ()
+        sheet = generator.sheet or (snapshots[-1].sheet if snapshots else None)
+        if sheet is None:
+            raise InvalidInput(
+                f"Generator '{generator_id}' is {generator.status} and has no picture of samples yet. Try again later."
+            )
+        return self._write_picture(sheet.url, generator_id, path)
+
+    def _upload(self, file: Path) -> str:
+        """Send a file and return the id of its upload."""
         announced = {"num_bytes": file.stat().st_size, "sha256": sha256_of(file)}
         upload = self._transport.call(CREATE_UPLOAD, json=announced)
         self._send(file, upload)
-        return self._create(name=name, license=license, upload=upload["id"])
+        upload_id: str = upload["id"]
+        return upload_id
 
     def _send(self, file: Path, upload: Any) -> None:  # noqa: ANN401 - JSON
         """Send the file. An expired link is renewed once."""

@@ -2,21 +2,28 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from handsoff_client.api.pages import items_of
 from handsoff_client.api.resources import Event, Job
-from handsoff_client.errors import WaitTimeout
+from handsoff_client.errors import InvalidAnswer, WaitTimeout
+from handsoff_client.http.downloads import write_atomically
 from handsoff_client.http.operations import JobOperations
 from handsoff_client.http.parsing import parse
 from handsoff_client.http.transport import Transport
 
 J_co = TypeVar("J_co", bound=Job, covariant=True)
 
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
 Watch = Callable[[Job], None]
 """A function that gets every answer during a wait. `progress.bar` creates one that draws a progress bar."""
+
+ConditionChoice = int | Sequence[int] | Mapping[int, float]
+"""The classes of a class-conditional generator: one, several with equal shares, or a weight for each."""
 
 POLL_SECONDS = 2
 """How long the service holds one request of `wait`: the interval of progress updates."""
@@ -33,6 +40,13 @@ def without_none(**fields: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
 def filter_by(drop_share: float | None) -> dict[str, float] | None:
     """Return the filter of a request that drops this share of the most uncertain candidates."""
     return None if drop_share is None else {"drop_share": drop_share}
+
+
+def condition_of(condition: ConditionChoice | None) -> object:
+    """Return the condition of a request as JSON. A mapping's keys become text."""
+    if isinstance(condition, Mapping):
+        return {str(number): weight for number, weight in condition.items()}
+    return condition if condition is None or isinstance(condition, int) else list(condition)
 
 
 class Jobs(Generic[J_co]):
@@ -98,6 +112,15 @@ class Jobs(Generic[J_co]):
         """Create a job. `of` is the id in the path, if there is one. Fields that are None are not sent."""
         given = without_none(**body)
         return self._parse(self._transport.call(self._operations.create, of, json=given))
+
+    def _write_picture(self, url: str, job_id: str, target: Path | str) -> Path:
+        """Write a PNG of a job to `target`. It replaces a file."""
+        data = self._transport.read(url)
+        if not data.startswith(PNG_SIGNATURE):
+            raise InvalidAnswer(
+                f"Expected a PNG as the sheet of {job_id}, got {len(data)} bytes of another type."
+            )
+        return write_atomically(Path(target), data)
 
     def _parse(self, data: Any) -> J_co:  # noqa: ANN401 - JSON
         return parse(self._kind, data)

@@ -20,6 +20,14 @@ class ClassCount:
 
 
 @dataclass(frozen=True)
+class ConditionCount:
+    """The number of images of a class of a class-conditional generator."""
+
+    condition: int
+    num_images: int
+
+
+@dataclass(frozen=True)
 class LabelsetWarning:
     """A possible mistake in the labels: a stable code, a sentence, and the files."""
 
@@ -44,6 +52,7 @@ class CheckedLabels:
     num_images: int
     labels: Labels
     classes: tuple[ClassCount, ...] = ()
+    conditions: tuple[ConditionCount, ...] = ()
     json: Json = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -104,9 +104,36 @@ class InverterSummary:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """A measurement of a running training. `fd` is a distance to the images: lower is better."""
+
+    images_seen: int
+    fd: float
+    sheet: SignedLink
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The training of a generator. Times are seconds; all are None until the worker has measured them.
+
+    `facts` and `warnings` are sentences about the images.
+    """
+
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    expected_seconds: float | None = None
+    images_seen: int | None = None
+    total_images: int | None = None
+    images_per_second: float | None = None
+    seconds_left: float | None = None
+    snapshots: tuple[Snapshot, ...] = ()
+    best_images_seen: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Generator(Job):
-    """A generator. Fits can use it once its import has succeeded. `inverters` has the newest first.
+    """A generator. Fits can use it once its import or training has succeeded. `inverters` has the newest first.
 
     `sheet` is a picture of samples. Size and digest are None until the checkpoint has been read.
     """
@@ -120,6 +147,7 @@ class Generator(Job):
     warnings: tuple[str, ...] = ()
     inverters: tuple[InverterSummary, ...] = ()
     sheet: SignedLink | None = None
+    training: Training | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +175,7 @@ class Fit(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch(Job):
-    """A batch of labelled samples. Its shards can be read after success."""
+    """A batch of labelled samples. Its shards can be read after success. `condition` has the share of each class."""
 
     fit: Pinned
     n: int
@@ -157,6 +185,7 @@ class Batch(Job):
     shard_size: int
     num_shards: int
     labels: Labels
+    condition: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +203,7 @@ class Stream:
     num_shards: int
     render_version: int
     labels: Labels
+    condition: Mapping[str, float] | None = None
     json: Json = field(default_factory=dict, repr=False, compare=False)
 
 

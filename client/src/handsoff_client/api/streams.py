@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from handsoff_client.api.jobs import filter_by, without_none
+from handsoff_client.api.jobs import ConditionChoice, condition_of, filter_by, without_none
 from handsoff_client.api.pages import items_of
 from handsoff_client.api.resources import Shard, Stream
 from handsoff_client.api.waiting import poll
@@ -36,6 +36,7 @@ class Streams:
         drop_share: float | None = None,
         image_format: str | None = None,
         shard_size: int | None = None,
+        condition: ConditionChoice | None = None,
         **more: object,
     ) -> Stream:
         """Create a stream of a fit. A shard is rendered when it is requested. The fields are those of a batch."""
@@ -46,6 +47,7 @@ class Streams:
             filter=filter_by(drop_share),
             image_format=image_format,
             shard_size=shard_size,
+            condition=condition_of(condition),
             **more,
         )
         return parse(Stream, self._transport.call(CREATE_STREAM, json=body))

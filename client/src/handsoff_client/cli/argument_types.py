@@ -49,9 +49,38 @@ def count(text: str) -> int:
     return value
 
 
+def image_px(text: str) -> int | list[int]:
+    """Parse the longer side of an image in px, or HEIGHTxWIDTH."""
+    sides = text.split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise argparse.ArgumentTypeError(
+            f"expected px such as 64, or height x width such as 64x32, got {text!r}"
+        )
+    numbers = [int(side) for side in sides]
+    return numbers if len(numbers) > 1 else numbers[0]
+
+
 def names(text: str) -> list[str]:
     """Parse names separated by commas."""
     return [name.strip() for name in text.split(",")]
+
+
+def condition(text: str) -> list[int] | dict[int, float] | int:
+    """Parse the classes of a generator: `3`, `0,3`, or `0:0.7,3:0.3` with weights."""
+    parts = [part.partition(":") for part in text.split(",")]
+    try:
+        numbers = [int(number) for number, _, _ in parts]
+        if any(mark for _, mark, _ in parts):
+            weights = {int(number): float(weight) for number, _, weight in parts}
+            if len(weights) == len(parts):
+                return weights
+        elif len(set(numbers)) == len(numbers):
+            return numbers[0] if len(numbers) == 1 else numbers
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(
+        f"expected different classes such as 3, 0,3 or 0:0.7,3:0.3, got {text!r}"
+    )
 
 
 def option(text: str) -> tuple[str, Any]:

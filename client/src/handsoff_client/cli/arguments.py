@@ -11,6 +11,7 @@ from handsoff_client.cli.job_arguments import (
     add_generator,
     add_inverter,
     add_stream,
+    add_train,
 )
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
 from handsoff_shards.formats import FORMATS
@@ -22,6 +23,7 @@ DESCRIPTION = """\
 A handful of labelled images in, an endless supply of labelled images out.
 
   handsoff generators                                  list the generators
+  handsoff train ./images --px 64 --hours 2 --wait     train a generator from unlabelled images
   handsoff check ./pairs                               check labelled images without storing them
   handsoff fit ./pairs --generator portraits-64 --wait upload labelled images, fit a label generator
   handsoff preview FIT                                 write a picture of the fit's results
@@ -64,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_lists(commands)
     add_generator(commands)
+    add_train(commands)
     add_inverter(commands)
     _add_check(commands)
     add_fit(commands)
@@ -139,12 +142,10 @@ def _add_check(commands: Commands) -> None:
 
 
 def _add_preview(commands: Commands) -> None:
-    text = (
-        "write a picture of the first samples of a batch with their labels, or the sheet of a fit"
-    )
+    text = "write a picture of the first samples of a batch with their labels, or the sheet of a fit or a generator"
     command = add(commands, "preview", text)
     command.add_argument(
-        "what", metavar="BATCH|FIT|DIR", help="id of a batch or a fit, or a downloaded batch"
+        "what", metavar="ID|DIR", help="id of a batch, a fit or a generator, or a downloaded batch"
     )
     command.add_argument(
         "--out", type=Path, metavar="FILE.png", help="target file (default: ID.png)"

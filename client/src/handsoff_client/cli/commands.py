@@ -9,9 +9,10 @@ from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.resources import Batch
 from handsoff_client.cli import tables
 from handsoff_client.cli.arguments import LISTS, build_parser
+from handsoff_client.cli.generator_commands import GeneratorCommands
 from handsoff_client.cli.option_names import check_option_names
 from handsoff_client.cli.options import merged
-from handsoff_client.cli.runner import Runner, is_labelset
+from handsoff_client.cli.runner import is_labelset
 from handsoff_client.cli.terminal import write_message
 from handsoff_client.client import HandsOff
 from handsoff_client.data.exports import ZIP, export
@@ -52,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Command(Runner):
+class Command(GeneratorCommands):
     """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:
@@ -66,22 +67,6 @@ class Command(Runner):
             return
         method: Callable[[], None] = getattr(self, name)
         method()
-
-    def generator(self) -> None:
-        arguments = self._arguments
-        job = self._client.generators.upload(
-            arguments.checkpoint, name=arguments.name, license=arguments.license
-        )
-        self._print_new(job)
-        if arguments.wait:
-            self._wait(self._client.generators, job.id)
-
-    def inverter(self) -> None:
-        arguments = self._arguments
-        job = self._client.inverters.create(generator=arguments.generator, seed=arguments.seed)
-        self._print_new(job)
-        if arguments.wait:
-            self._wait(self._client.inverters, job.id)
 
     def check(self) -> None:
         arguments = self._arguments
@@ -142,6 +127,7 @@ class Command(Runner):
             drop_share=arguments.drop_share,
             image_format=arguments.format,
             shard_size=arguments.shard_size,
+            condition=arguments.condition,
         )
         self._print_new(job)
         if arguments.wait or arguments.out:
@@ -161,6 +147,7 @@ class Command(Runner):
                 drop_share=arguments.drop_share,
                 image_format=arguments.format,
                 shard_size=arguments.shard_size,
+                condition=arguments.condition,
             )
             stream_id = stream.id
             self._print(stream.json, stream.id)
@@ -220,12 +207,14 @@ class Command(Runner):
             self._draw(samples, folder.batch, out)
         elif what.startswith("fit_"):
             self._client.fits.fetch_sheet(what, out)
+        elif what.startswith("generator_"):
+            self._client.generators.fetch_sheet(what, out)
         elif what.startswith("batch_"):
             batch = self._client.batches.get(what)
             self._draw(self._client.batches.first_samples(what, self._arguments.n), batch, out)
         else:
             raise InvalidInput(
-                f"Expected the id of a batch or a fit, or a downloaded batch, got '{what}'."
+                f"Expected the id of a batch, a fit or a generator, or a downloaded batch, got '{what}'."
             )
         self._print({"file": str(out)}, str(out))
 

@@ -8,7 +8,9 @@ from handsoff_client.cli.argument_types import (
     Commands,
     add,
     add_labels,
+    condition,
     count,
+    image_px,
     names,
     option,
 )
@@ -16,11 +18,70 @@ from handsoff_client.cli.argument_types import (
 
 def add_generator(commands: Commands) -> None:
     """Add `handsoff generator`, which uploads a checkpoint."""
-    command = add(commands, "generator", "upload a StyleGAN2 checkpoint")
+    command = add(commands, "generator", "upload a checkpoint of a StyleGAN2 or diffusion model")
     command.add_argument("checkpoint", type=Path, metavar="FILE", help="the published checkpoint")
     command.add_argument("--name", required=True, help="name of the generator")
     command.add_argument("--license", default="", help="license of the checkpoint")
+    command.add_argument(
+        "--option",
+        type=option,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="what the weights of guided-diffusion (.pt) do not state, such as attention_order=head_major,"
+        " noise_schedule=linear and px=256; can be repeated",
+    )
     _add_wait(command)
+
+
+def add_train(commands: Commands) -> None:
+    """Add `handsoff train`, which trains a generator, and `handsoff stop`, which ends a training early."""
+    text = "upload a folder of unlabelled images and train a generator from it"
+    command = add(commands, "train", text)
+    command.add_argument(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="folder, zip or tar of PNG, JPEG or WebP images of one subject with the same framing",
+    )
+    command.add_argument(
+        "--px",
+        type=image_px,
+        metavar="N|HxW",
+        help="longer side of the generated images, or height x width (default: 64)",
+    )
+    length = command.add_mutually_exclusive_group()
+    length.add_argument("--hours", type=float, help="time of the training (default: 2)")
+    length.add_argument("--images", type=count, metavar="N", help="images of all steps, repeated")
+    command.add_argument(
+        "--family",
+        metavar="NAME",
+        help="stylegan2 (default) or diffusion; see docs/11-own-generator.md",
+    )
+    command.add_argument(
+        "--fit",
+        choices=("crop", "pad"),
+        help="how images of another aspect ratio are fitted (default: crop)",
+    )
+    command.add_argument(
+        "--flips",
+        action="store_true",
+        help="mirror half of the images: not if labels tell left from right",
+    )
+    _add_training_seed(command)
+    command.add_argument(
+        "--option",
+        type=option,
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other option of the training, such as batch=16; can be repeated",
+    )
+    command.add_argument("--name", help="name of the generator (default: name of the folder)")
+    command.add_argument("--license", default="", help="license of the images")
+    _add_wait(command)
+    stop = add(commands, "stop", "end a training early, with its best snapshot as the generator")
+    stop.add_argument("generator", metavar="GENERATOR", help="id of a generator that is trained")
 
 
 def add_inverter(commands: Commands) -> None:
@@ -128,6 +189,12 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
         type=float,
         metavar="SHARE",
         help="drop this share of the most uncertain candidates, such as 0.1",
+    )
+    command.add_argument(
+        "--condition",
+        type=condition,
+        metavar="CLASSES",
+        help="classes of a class-conditional generator: 3, 0,3 (equal shares), or 0:0.7,3:0.3 (weights)",
     )
     command.add_argument("--format", choices=("png", "jpeg"), help="image format (default: png)")
     command.add_argument("--shard-size", type=count, metavar="N", help="samples per shard")

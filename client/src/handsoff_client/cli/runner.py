@@ -16,6 +16,7 @@ from handsoff_client.cli import tables
 from handsoff_client.cli.progress import Line, bar
 from handsoff_client.cli.stages import Schedule, schedule_from
 from handsoff_client.cli.terminal import printable, write_message
+from handsoff_client.cli.training_news import TrainingNews
 from handsoff_client.client import HandsOff
 from handsoff_client.errors import JobEnded, WaitTimeout
 from handsoff_shards.errors import HandsOffError, InvalidInput
@@ -78,7 +79,13 @@ class Runner:
             self._interruptible(job_id, next_command or f"wait {job_id}"),
             bar(schedule=self._schedule(jobs, job_id)) as watch,
         ):
-            job = jobs.wait(job_id, watch=watch)
+            news = TrainingNews(write_message)
+
+            def show(job: Job) -> None:
+                news.show(job)
+                watch(job)
+
+            job = jobs.wait(job_id, watch=show)
         write_message(tables.job(job))
 
     @contextmanager

@@ -7,7 +7,7 @@ in an earlier fit, times the relative speed of the current job.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from handsoff_client.api.resources import Fit, Job
+from handsoff_client.api.resources import Fit, Generator, Job
 
 Seconds = Mapping[str, float]
 
@@ -26,6 +26,9 @@ _PLANS: Mapping[str, tuple[str, ...]] = {
     "inverter": ("training",),
     "batch": ("rendering",),
 }
+TRAINING_PLAN = ("fetching", "checking", "decoding", "training", "sampling", "inverter")
+"""The stages of the training of a generator."""
+
 _FASTEST, _SLOWEST = 0.02, 50.0
 
 
@@ -102,6 +105,8 @@ def _scaled(measured: Seconds) -> Seconds:
 
 
 def _plan(job: Job) -> tuple[str, ...]:
+    if isinstance(job, Generator) and job.training is not None:
+        return TRAINING_PLAN
     if not isinstance(job, Fit):
         return _PLANS.get(job.kind, ())
     options = job.json.get("options")

@@ -6,7 +6,7 @@ from typing import Any
 
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset
-from handsoff_client.api.resources import Batch, Fit, Generator, Inverter, Job, Stream
+from handsoff_client.api.resources import Batch, Fit, Generator, Inverter, Job, Stream, Training
 
 Row = Sequence[object]
 
@@ -67,6 +67,7 @@ def stream(item: Stream) -> str:
         seed=item.seed,
         truncation=item.truncation,
         drop_share=(item.filter or {}).get("drop_share"),
+        condition=_condition(item.condition),
         shard_size=item.shard_size,
         classes=", ".join(item.labels.classes),
     )
@@ -76,13 +77,14 @@ def labelset(item: Labelset) -> str:
     """Return the facts of a labelset, with the counts of each class."""
     lines = _lines(id=item.id, name=item.name, created=item.created_at, images=item.num_images)
     warnings = _bullets("warnings", [str(warning) for warning in item.warnings])
-    return _blocks(lines, _class_counts(item), warnings)
+    return _blocks(lines, _class_counts(item), _condition_counts(item), warnings)
 
 
 def checked(labels: CheckedLabels) -> str:
     """Return the facts of labelled images that were checked and not stored."""
     tasks = ", ".join(f"{name} {count}" for name, count in labels.tasks.items())
-    return _blocks(_lines(images=labels.num_images, labels=tasks), _class_counts(labels))
+    lines = _lines(images=labels.num_images, labels=tasks)
+    return _blocks(lines, _class_counts(labels), _condition_counts(labels))
 
 
 def counts(parts: Mapping[str, int]) -> str:
@@ -135,7 +137,23 @@ def _of_generator(generator: Generator) -> dict[str, object]:
         "license": generator.license,
         "inverters": ", ".join(one.digest[:12] for one in generator.inverters),
         "warnings": " ".join(generator.warnings),
+        **(_of_training(generator.training) if generator.training else {}),
         "sheet": generator.sheet and generator.sheet.url,
+    }
+
+
+def _of_training(training: Training) -> dict[str, object]:
+    newest = training.snapshots[-1] if training.snapshots else None
+    distances = ", ".join(f"{each.images_seen:,}: {each.fd:.3f}" for each in training.snapshots)
+    return {
+        "images": "; ".join(training.facts),
+        "advice": "; ".join(training.warnings),
+        "images_seen": training.images_seen,
+        "images_per_second": training.images_per_second,
+        "seconds_left": training.seconds_left,
+        "distances": distances,
+        "best_images_seen": training.best_images_seen,
+        "newest_sheet": newest and newest.sheet.url,
     }
 
 
@@ -176,6 +194,16 @@ def _class_counts(labels: CheckedLabels) -> str:
     return table(("CLASS", "IMAGES", "PIXELS"), rows) if rows else ""
 
 
+def _condition_counts(labels: CheckedLabels) -> str:
+    rows = [(count.condition, count.num_images) for count in labels.conditions]
+    return table(("CONDITION", "IMAGES"), rows) if rows else ""
+
+
+def _condition(shares: Mapping[str, float] | None) -> str:
+    """Return the share of each class as the option `--condition` takes it; empty without a condition."""
+    return ",".join(f"{number}:{share:.4g}" for number, share in (shares or {}).items())
+
+
 def _bullets(title: str, items: Sequence[str]) -> str:
     return "\n".join([title, *(f"  - {item}" for item in items)]) if items else ""
 
@@ -199,6 +227,7 @@ def _of_batch(batch: Batch) -> dict[str, object]:
         "samples": batch.n,
         "shards": batch.num_shards,
         "seed": batch.seed,
+        "condition": _condition(batch.condition),
         "bytes": metrics.get("num_bytes"),
         "mean_score": metrics.get("mean_score"),
     }

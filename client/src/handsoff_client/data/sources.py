@@ -102,6 +102,9 @@ class StreamSource:
             stream = client.streams.get(stream_id)
         # The recipe decides all samples. A stream with an equal recipe has equal samples, and a state fits both.
         recipe = {name: stream.json[name] for name in _RECIPE}
+        # Absent without a condition, so that states and caches of earlier versions stay valid.
+        if stream.condition is not None:
+            recipe["condition"] = stream.condition
         self.identity = _identity([json.dumps(recipe, sort_keys=True)])
         self.labels = stream.labels
         self.sizes = EvenSizes(stream.num_shards, stream.shard_size)

@@ -23,7 +23,9 @@ def to_tensors(sample: Sample, labels: Labels) -> TensorSample:
     for name in ("keypoints", "confidence", "uncertainty"):
         if (values := getattr(sample, name)) is not None:
             tensors[name] = torch.from_numpy(values)
-    facts = {name: sample.facts[name] for name in ("index", "seed") if name in sample.facts}
+    facts = {
+        name: sample.facts[name] for name in ("index", "seed", "condition") if name in sample.facts
+    }
     return tensors | facts
 
 

@@ -34,6 +34,8 @@ DELETE_LABELSET = Operation("DELETE", "/v1/labelsets/{id}")
 CREATE_UPLOAD = Operation("POST", "/v1/uploads")
 GET_UPLOAD = Operation("GET", "/v1/uploads/{id}")
 
+STOP_TRAINING = Operation("POST", "/v1/generators/{id}/stop")
+
 LIST_SHARDS = Operation("GET", "/v1/batches/{id}/shards")
 GET_BATCH_MANIFEST = Operation("GET", "/v1/batches/{id}/manifest")
 
@@ -82,6 +84,7 @@ OPERATIONS: tuple[Operation, ...] = (
     DELETE_LABELSET,
     CREATE_UPLOAD,
     GET_UPLOAD,
+    STOP_TRAINING,
     LIST_SHARDS,
     GET_BATCH_MANIFEST,
     GET_EXPORT_RECORD,

@@ -164,6 +164,12 @@ class NotRendered(Conflict):
     known_code = "not_rendered"
 
 
+class NotTrained(Conflict):
+    """Only a training can be ended early with a result."""
+
+    known_code = "not_trained"
+
+
 class RequestInProgress(Conflict):
     """A request with the same Idempotency-Key is in progress."""
 

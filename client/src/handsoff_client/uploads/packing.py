@@ -57,14 +57,19 @@ def pack(
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         if schema is not None:
             archive.writestr(zipfile.ZipInfo(SCHEMA_FILE), json.dumps(dict(schema)))
-        for name, path in files.items():
-            with path.open("rb") as source, archive.open(zipfile.ZipInfo(name), "w") as entry:
-                shutil.copyfileobj(source, entry)
+        add_files(archive, files)
+
+
+def add_files(archive: zipfile.ZipFile, files: Mapping[str, Path]) -> None:
+    """Write files to a zip by their names, without their times."""
+    for name, path in files.items():
+        with path.open("rb") as source, archive.open(zipfile.ZipInfo(name), "w") as entry:
+            shutil.copyfileobj(source, entry)
 
 
 def files_to_pack(folder: Path, annotations: Path | None = None) -> dict[str, Path]:
     """Return the files of a folder by their names in the archive, in order of name."""
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(_visible(folder))}
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(visible_files(folder))}
     if annotations is not None:
         is_flat = not any(name.startswith(IMAGES) for name in files)
         files = {f"{IMAGES}{name}" if is_flat else name: path for name, path in files.items()}
@@ -86,7 +91,7 @@ def _check(folder: Path, files: Mapping[str, Path], schema: Mapping[str, Any] | 
         )
 
 
-def _visible(folder: Path) -> Iterator[Path]:
+def visible_files(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder and its subfolders, without hidden files (`.DS_Store`)."""
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts

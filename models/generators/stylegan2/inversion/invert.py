@@ -1,23 +1,29 @@
 """GAN inversion: images in, the W+ codes whose images come closest out, with the generator frozen.
 
-The encoder gives the start (without one, the mean code), batched Adam refines it, and images for which the first start
-failed get other starts.
+The encoder gives the start; without one, it is the mean code, or that of the image's class if it is known. Batched Adam
+refines it, and images for which the first start failed get other starts.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.arrays import Images, StyleCodes
+from models.arrays import Classes, Images, StyleCodes
 from models.generators.stylegan2.generator import Generator
 from models.generators.stylegan2.inversion.encoder import Encoder, encode
-from models.generators.stylegan2.inversion.prior import LatentPrior, latent_prior
+from models.generators.stylegan2.inversion.prior import (
+    ClassPrior,
+    CodePrior,
+    LatentPrior,
+    latent_prior,
+)
 from models.generators.stylegan2.inversion.refinement import (
+    Chosen,
     InversionOptions,
     Objective,
     Refined,
@@ -41,6 +47,7 @@ class Tools:
     encoder: Encoder | None  # None: optimization starts at the mean code
     perceptual: PerceptualDistance | None  # None: pixels alone
     prior: LatentPrior
+    class_priors: dict[int, LatentPrior] = field(default_factory=dict)  # of the classes so far
 
     @classmethod
     def of(
@@ -52,34 +59,47 @@ class Tools:
         """Measure the generator's prior (10,000 latents through its mapping) and keep it with the networks."""
         return cls(generator, encoder, perceptual, latent_prior(generator))
 
+    def prior_of(self, condition: Classes | None) -> CodePrior:
+        """Return the prior of images of these classes, [n]; that of all samples without classes."""
+        if condition is None:
+            return self.prior
+        for one in condition.unique().tolist():
+            if one not in self.class_priors:
+                self.class_priors[one] = latent_prior(self.generator, one)
+        return ClassPrior.joined([self.class_priors[one] for one in condition.tolist()])
+
 
 def invert(
     tools: Tools,
     images: Images,
     options: InversionOptions,
     *,
+    condition: Classes | None = None,
     fails_below_db: float = -math.inf,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Inversion:
     """Find a code for every image, `micro_batch` images at a time; results do not depend on the other images.
 
+    `condition` is the class of each image, for a class-conditional generator.
     An image whose reconstruction stays below `fails_below_db` gets `options.restarts` other starts and keeps the best.
     `on_step(done, total)` counts image-steps; its exceptions pass through.
 
     Raises:
-        ValueError: the images have another size than the generator's.
+        ValueError: the images have another size than the generator's, or the generator does not have a class.
     """
     _check_size(tools.generator, images)
     # image-steps of one image, restarts included: the unit of progress
     effort, parts = (1 + options.restarts) * options.steps, []
     for first in range(0, len(images), options.micro_batch):
         batch = images[first : first + options.micro_batch]
+        classes = None if condition is None else condition[first : first + options.micro_batch]
 
         def progress(done: int, first: int = first) -> None:
             if on_step is not None:
                 on_step(first * effort + done, len(images) * effort)
 
-        parts.append(_invert(tools, batch, options, fails_below_db, progress))
+        target = _Target(batch, classes)
+        parts.append(_invert(tools, target, options, fails_below_db, progress))
         progress(len(batch) * effort)
     return Inversion(
         torch.cat([part.codes for part in parts]),
@@ -89,26 +109,43 @@ def invert(
     )
 
 
-def start_codes(tools: Tools, images: Images) -> StyleCodes:
-    """Return the encoder's codes; without an encoder, the mean code for every image."""
+def start_codes(tools: Tools, images: Images, condition: Classes | None = None) -> StyleCodes:
+    """Return the encoder's codes; without an encoder, the mean code for every image, that of its class if known."""
+    # The encoder sees the image, so it needs no class: it corrects the mean code that it was trained to start from.
     if tools.encoder is None:
-        return _mean_codes(tools.generator, len(images))
+        return _mean_codes(tools.generator, len(images), condition)
     with torch.no_grad():
         return encode(tools.generator, tools.encoder, images)
 
 
+@dataclass(frozen=True)
+class _Target:
+    """A micro-batch of images, and their classes or None."""
+
+    images: Images
+    condition: Classes | None
+
+    def of(self, chosen: Chosen) -> "_Target":
+        """Return the chosen images."""
+        classes = None if self.condition is None else self.condition[chosen]
+        return _Target(self.images[chosen], classes)
+
+
 def _invert(
     tools: Tools,
-    images: Images,
+    target: _Target,
     options: InversionOptions,
     fails_below_db: float,
     on_step: Callable[[int], None],
 ) -> Inversion:
     """Invert one micro-batch: a first attempt for all images, then others for those that failed."""
+    images = target.images
     # 1. the start: [n, 3, h, w] => codes [n, num_ws, w_dim]
-    start = start_codes(tools, images)
+    start = start_codes(tools, images, target.condition)
+    # A prior without weight is not measured: each class takes 10,000 latents.
+    prior = tools.prior_of(target.condition) if options.prior_weight else tools.prior
     objective = Objective.toward(
-        images, start, prior=tools.prior, perceptual=tools.perceptual, options=options
+        images, start, prior=prior, perceptual=tools.perceptual, options=options
     )
     # 2. refinement of all images at once
     best = refine(tools.generator, objective, start, on_step)
@@ -124,7 +161,7 @@ def _invert(
         def progress(done: int, behind: int = behind) -> None:
             on_step(behind + done)
 
-        start = _other_start(tools, images[failed], attempt, options.micro_batch)
+        start = _other_start(tools, target.of(failed), attempt, options.micro_batch)
         # The failed images alone, pulled toward their first start as before.
         again = refine(tools.generator, objective.of(failed), start, progress)
         best = best.improved(failed, again)
@@ -139,24 +176,41 @@ def _measured(tools: Tools, images: Images, refined: Refined) -> Inversion:
     return Inversion(refined.ws, reconstructions, quality, refined.steps)
 
 
-def _other_start(tools: Tools, images: Images, attempt: int, micro_batch: int) -> StyleCodes:
+def _other_start(tools: Tools, target: _Target, attempt: int, micro_batch: int) -> StyleCodes:
     """Return the mean code where an encoder gave the first start; after it, the most similar of new samples.
 
-    Every attempt has its own seed: an image's candidates do not depend on which other images failed.
+    Every attempt has its own seed: an image's candidates do not depend on which other images failed. They are of the
+    image's class if it is known.
     """
-    generator = tools.generator
+    generator, images = tools.generator, target.images
     if attempt == 1 and tools.encoder is not None:
-        return _mean_codes(generator, len(images))
+        return _mean_codes(generator, len(images), target.condition)
     rng = torch.Generator().manual_seed(attempt)  # on the CPU: the same candidates on every device
-    z = torch.randn(NUM_CANDIDATES, generator.config.z_dim, generator=rng)
+    z = torch.randn(NUM_CANDIDATES, generator.config.z_dim, generator=rng).to(images.device)
+    if target.condition is None:
+        return _nearest(generator, images, generator.map(z), micro_batch)
+    starts = _mean_codes(generator, len(images), target.condition)
+    for one in target.condition.unique():
+        chosen = (target.condition == one).nonzero()[:, 0]
+        codes = generator.map(z, classes=one.expand(len(z)))
+        starts[chosen] = _nearest(generator, images[chosen], codes, micro_batch)
+    return starts
+
+
+def _nearest(
+    generator: Generator,
+    images: Images,
+    candidates: Float[Tensor, "candidates num_ws w_dim"],
+    micro_batch: int,
+) -> StyleCodes:
+    """Return the candidate whose image is most similar to each image."""
     with torch.no_grad():
-        codes = generator.map(z.to(images.device))
         samples = [
-            _thumbnails(generator.synthesize(part).images) for part in codes.split(micro_batch)
+            _thumbnails(generator.synthesize(part).images) for part in candidates.split(micro_batch)
         ]
     # [n, numbers] and [64, numbers] => distances [n, 64] => the nearest candidate [n]
     nearest = torch.cdist(_thumbnails(images), torch.cat(samples)).argmin(dim=1)
-    return codes[nearest].clone()
+    return candidates[nearest].clone()
 
 
 def _thumbnails(images: Images) -> Float[Tensor, "batch numbers"]:
@@ -166,8 +220,11 @@ def _thumbnails(images: Images) -> Float[Tensor, "batch numbers"]:
     return (images if factor < 2 else F.avg_pool2d(images, factor)).flatten(1)
 
 
-def _mean_codes(generator: Generator, count: int) -> StyleCodes:
-    return generator.mapping.w_mean.expand(count, generator.config.num_ws, -1).clone()
+def _mean_codes(generator: Generator, count: int, condition: Classes | None) -> StyleCodes:
+    mapping, num_ws = generator.mapping, generator.config.num_ws
+    if condition is None:
+        return mapping.w_mean.expand(count, num_ws, -1).clone()
+    return mapping.class_means(condition)[:, None].expand(-1, num_ws, -1).clone()
 
 
 def _check_size(generator: Generator, images: Images) -> None:

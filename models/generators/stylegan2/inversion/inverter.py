@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import final
 
-from models.arrays import Images
+from models.arrays import Classes, Images
 from models.generators.stylegan2.inversion.invert import Tools, invert
 from models.generators.stylegan2.inversion.refinement import InversionOptions
 from models.inversion.inverter import Inversion
@@ -23,11 +23,19 @@ class StyleGan2Inverter:
 
     tools: Tools
     options: InversionOptions
+    condition: Classes | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        return False
 
     @property
     def image_bytes(self) -> int:
         held = TAPS_HELD if self.tools.perceptual is None else TAPS_HELD_WITH_DISTANCE
         return held * self.tools.generator.layout.tap_bytes
+
+    def with_condition(self, condition: Classes) -> "StyleGan2Inverter":
+        return replace(self, condition=condition)
 
     def invert(
         self,
@@ -38,4 +46,11 @@ class StyleGan2Inverter:
     ) -> Inversion:
         # The caller has cut the micro-batch; samples for restarts are rendered in batches of the same size.
         options = replace(self.options, micro_batch=len(images))
-        return invert(self.tools, images, options, fails_below_db=fails_below_db, on_step=on_step)
+        return invert(
+            self.tools,
+            images,
+            options,
+            condition=self.condition,
+            fails_below_db=fails_below_db,
+            on_step=on_step,
+        )

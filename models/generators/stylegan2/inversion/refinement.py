@@ -17,7 +17,7 @@ from torch import Tensor
 
 from models.arrays import Images, Scores, StyleCodes, Taps
 from models.generators.stylegan2.generator import Generator
-from models.generators.stylegan2.inversion.prior import LatentPrior
+from models.generators.stylegan2.inversion.prior import CodePrior
 from models.inversion.perceptual import PerceptualDistance
 
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # shares of the steps (StyleGAN2, arXiv 1912.04958, appendix D)
@@ -57,7 +57,7 @@ class Objective:
     images: Images
     anchors: StyleCodes
     target_features: Taps
-    prior: LatentPrior
+    prior: CodePrior
     perceptual: PerceptualDistance | None
     options: InversionOptions
 
@@ -67,7 +67,7 @@ class Objective:
         images: Images,
         anchors: StyleCodes,
         *,
-        prior: LatentPrior,
+        prior: CodePrior,
         perceptual: PerceptualDistance | None,
         options: InversionOptions,
     ) -> "Objective":
@@ -101,6 +101,7 @@ class Objective:
             images=self.images[chosen],
             anchors=self.anchors[chosen],
             target_features=features,
+            prior=self.prior.of(chosen),
         )
 
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator, build_generator
+from models.generators.stylegan2.inversion.encoder import Encoder, EncoderConfig
 from workers.checkpoints.checkpoint import BadValues, Checkpoint, CheckpointRefused
 from workers.checkpoints.stylegan2.reading import read_checkpoint
 from workers.runtime.weights import write_network
@@ -48,6 +50,68 @@ def test_a_folder_is_read(folder: Path, generator: Generator) -> None:
     assert_same(checkpoint, generator)
     assert checkpoint.discriminator is not None
     assert checkpoint.missing == ()
+
+
+def add_inverter(folder: Path, mean: float = 0.0, **changes: Any) -> None:
+    """Write an inverter of the generator, whose mean code is 0, as `train_inverter` does."""
+    sizes = {"channels": (8, 4), "base_px": (4, 4), "num_ws": 4, "w_dim": 8}
+    config = EncoderConfig(**{**sizes, **changes})
+    encoder = Encoder(config)
+    encoder.w_mean.fill_(mean)
+    write_network(folder, "inverter", encoder, config.to_dict())
+
+
+def test_an_inverter_is_read(folder: Path) -> None:
+    """Its mean code is the generator's, so there is no warning."""
+    add_inverter(folder)
+    checkpoint = read_checkpoint(folder)
+    assert checkpoint.inverter is not None
+    assert checkpoint.inverter.config["num_ws"] == 4
+    assert checkpoint.warnings == ()
+
+
+def test_an_inverter_of_another_snapshot_gives_a_warning(folder: Path) -> None:
+    """Its shapes fit, but its mean code is a standard deviation away."""
+    add_inverter(folder, mean=1.0)
+    (warning,) = read_checkpoint(folder).warnings
+    assert "probably trained for another generator" in warning
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"w_dim": 16}, "expected 8 numbers in a style vector, got 16"),
+        ({"num_ws": 6}, "expected 4 style vectors, got 6"),
+        ({"base_px": (4, 2)}, r"expected \[4, 4\] base sizes, got \[4, 2\]"),
+        ({"channels": (8, 4, 4)}, r"an input of at most \[8, 8\] px, got \[16, 16\]"),
+    ],
+)
+def test_an_inverter_of_another_generator_is_refused(
+    changes: dict[str, Any], message: str, folder: Path
+) -> None:
+    """The message names the number that differs."""
+    add_inverter(folder, **changes)
+    with pytest.raises(CheckpointRefused, match=message):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hidden": 10**9}, "hidden units to be from 1 to 8192"),
+        ({"num_passes": 1000}, "number of passes to be from 1 to 16"),
+        ({"channels": [10**9]}, "channels to be from 1 to 8192"),
+        ({"channels": 3}, "not readable as the configuration of an inverter"),
+        ({"hidden": 8000}, "larger than the file"),
+    ],
+)
+def test_a_hostile_inverter_is_refused(changes: dict[str, Any], message: str, folder: Path) -> None:
+    """The limits hold before the network is built."""
+    add_inverter(folder)
+    path = folder / "inverter.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(CheckpointRefused, match=message):
+        read_checkpoint(folder)
 
 
 def test_a_grey_generator_is_read(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.training.folder_survey import FolderSurvey, choose_px, fit_line, survey_folder
-from workers.training.image_reading import Reading, image_paths
+from workers.training.images.reading import Reading, image_paths
+from workers.training.images.survey import FolderSurvey, choose_px, fit_line, survey_folder
 from workers.training.training_options import InputError
 
 

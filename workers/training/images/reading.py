@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from workers.training.training_options import InputError
 
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
 Fit = Literal["crop", "pad"]
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -37,7 +37,7 @@ def image_paths(folder: Path) -> list[Path]:
     Raises:
         InputError: there is none.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not paths:
         raise InputError(
             f"expected PNG, JPEG or WebP images in {folder}, found none; name another folder"

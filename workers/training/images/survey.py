@@ -3,7 +3,7 @@
 Every image is decoded once, so that no training fails after hours because of a damaged file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 from PIL import Image
 
-from workers.training.image_reading import Pixels, Reading, fitted_px, opened, upright
+from workers.training.images.reading import Pixels, Reading, fitted_px, opened, upright
 from workers.training.training_options import InputError
 
 MIN_IMAGES = 10
@@ -25,6 +25,9 @@ SURVEY_PX = 256
 
 EXIF_ORIENTATION, QUARTER_TURN = 0x0112, 5
 """The tag, and the first of its values that exchange height and width."""
+
+MAX_NAMED = 5
+"""Damaged files that a message names."""
 
 MANY_DUPLICATES = 0.05
 LARGE_LOSS = 0.2
@@ -104,8 +107,10 @@ class FolderSurvey:
         return sentences
 
 
-def survey_folder(paths: Sequence[Path]) -> FolderSurvey:
-    """Decode every image once.
+def survey_folder(
+    paths: Sequence[Path], on_image: Callable[[int, int], object] = lambda _done, _total: None
+) -> FolderSurvey:
+    """Decode every image once. `on_image` gets (images before this one, all images).
 
     Raises:
         InputError: there are too few images, or one cannot be read.
@@ -114,13 +119,20 @@ def survey_folder(paths: Sequence[Path]) -> FolderSurvey:
         raise InputError(
             f"expected at least {MIN_IMAGES} images, got {len(paths)}; add images (1,000 or more are useful)"
         )
-    sizes, colored, hashes = [], [], set()
-    for path in paths:
-        px, pixels = _read(path)
+    sizes, colored, hashes, flaws = [], [], set(), []
+    for number, path in enumerate(paths):
+        on_image(number, len(paths))
+        try:
+            px, pixels = _read(path)
+        except InputError as error:
+            flaws.append(error)
+            continue
         sizes.append(px)
         if not _is_grey(pixels):
             colored.append(path)
         hashes.add(_average_hash(pixels))
+    if flaws:
+        raise _all(flaws)
     return FolderSurvey(
         sizes=tuple(sizes),
         num_grey=len(paths) - len(colored),
@@ -180,6 +192,14 @@ def _losses(sizes: Sequence[tuple[int, int]], reading: Reading) -> list[float]:
         high, wide = fitted_px(px, reading)
         ratios.append((height * width) / (high * wide))
     return [1.0 - min(ratio, 1.0 / ratio) for ratio in ratios]
+
+
+def _all(flaws: Sequence[InputError]) -> InputError:
+    """Return one error that names the files of up to `MAX_NAMED` errors."""
+    if len(flaws) == 1:
+        return flaws[0]
+    more = f"; {len(flaws) - MAX_NAMED} more" if len(flaws) > MAX_NAMED else ""
+    return InputError(f"{len(flaws)} images: " + "; ".join(map(str, flaws[:MAX_NAMED])) + more)
 
 
 def _read(path: Path) -> tuple[tuple[int, int], Pixels]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from workers.training.folder_survey import survey_folder
-from workers.training.image_reading import Fit, Reading, read_image
+from workers.training.images.reading import Fit, Reading, read_image
+from workers.training.images.survey import survey_folder
 
 
 def write_halves(path: Path) -> Path:

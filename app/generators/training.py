@@ -1,0 +1,45 @@
+"""The training of a generator: its check before it is queued, and the request to end it early. Knows no HTTP."""
+
+from app.generators.schemas import GeneratorForm
+from app.jobs import service as jobs
+from app.jobs.service import JobState
+from app.services import Services
+from contracts.base import now
+from contracts.errors.conflicts import NotTrained
+from contracts.errors.tree import InvalidRequest
+from contracts.generators.generator import GeneratorRequest
+from contracts.jobs import Cancellation, JobRef
+from state import keys, records
+
+
+def check_training(services: Services, form: GeneratorForm) -> None:
+    """Raise `InvalidRequest` for a training of a family that cannot be trained, or with options of an import."""
+    options = form.training
+    if options is None:
+        return
+    if form.import_options is not None:
+        raise InvalidRequest.at(
+            "/import_options",
+            "Expected training or import_options, got both. Images have no import options: leave them out.",
+        )
+    trainable = [family.name for family in services.families if family.is_trainable]
+    if options.family not in trainable:
+        raise InvalidRequest.at(
+            "/training/family",
+            f"Expected a family that can be trained ({', '.join(trainable)}), got '{options.family}'.",
+        )
+
+
+def stop(services: Services, ref: JobRef) -> JobState:
+    """Ask a training to end with its best snapshot. Changes nothing when it has ended.
+
+    Raises `NotFound`, `Gone`, or `NotTrained` for an import.
+    """
+    state = jobs.find(services, ref)
+    request = state.record.request
+    assert isinstance(request, GeneratorRequest)
+    if request.training is None:
+        raise NotTrained(ref.id)
+    if not state.status.is_terminal:
+        records.create(services.store, keys.training_stop(ref), Cancellation(requested_at=now()))
+    return state

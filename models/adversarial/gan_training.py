@@ -1,0 +1,74 @@
+"""A StyleGAN2's training from real images. Implements `models/generators/training.py`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from models.adversarial.training import AdversarialOptions, start, training_step
+from models.arrays import Images
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from models.generators.training import BuiltNetwork
+
+SAMPLES_PER_PASS = 16
+
+
+class AdversarialTraining:
+    """Generator, discriminator, and the averaged generator, which is the result."""
+
+    measured_samples = 2_000
+
+    def __init__(
+        self,
+        generator: GeneratorConfig,
+        discriminator: DiscriminatorConfig,
+        options: AdversarialOptions,
+        device: torch.device,
+    ) -> None:
+        self.options = options
+        self.state = start(generator, discriminator, options, device)
+
+    @property
+    def images_seen(self) -> int:
+        return self.state.images_seen
+
+    @property
+    def device(self) -> torch.device:
+        return self.state.average.device
+
+    def step(self, reals: Images) -> dict[str, float]:
+        return training_step(self.state, reals.to(self.device, non_blocking=True), self.options)
+
+    def samples(self, count: int, seed: int) -> Iterator[Images]:
+        """Yield samples with constant noise and without truncation."""
+        average = self.state.average
+        rng = torch.Generator().manual_seed(seed)
+        z = torch.randn(count, average.config.z_dim, generator=rng).to(self.device)
+        for part in z.split(SAMPLES_PER_PASS):
+            with torch.no_grad():
+                yield average(part)
+
+    def networks(self) -> tuple[BuiltNetwork, ...]:
+        average, discriminator = self.state.average, self.state.discriminator
+        return (
+            BuiltNetwork("generator", average, average.config.to_dict()),
+            BuiltNetwork("discriminator", discriminator, discriminator.config.to_dict()),
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.state.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.state.load_state_dict(dict(state))
+
+    def load_networks(
+        self, generator: Mapping[str, torch.Tensor], discriminator: Mapping[str, torch.Tensor]
+    ) -> None:
+        """Start from the weights of finished networks; optimizers and counters stay new.
+
+        Raises:
+            RuntimeError: the weights are of other networks.
+        """
+        self.state.generator.load_state_dict(generator)
+        self.state.average.load_state_dict(generator)
+        self.state.discriminator.load_state_dict(discriminator)

@@ -1,0 +1,99 @@
+"""Network sizes for training: the configuration of a UNet2DModel for an image size."""
+
+import math
+
+import torch
+
+from models.generators.diffusion.config import PUBLISHED_NOISE_LEVELS, DiffusionConfig
+
+SMALL_CHANNELS = (24, 48, 72, 96)
+"""From the highest resolution down. At 32 px 2.1 million parameters; a CPU core trains about 25 images a second."""
+
+LARGE_CHANNELS = {256: 32, 128: 64, 64: 128, 32: 192}
+"""By the longer side of the maps; 256 channels below. For a GPU: about 20 million parameters at 64 px."""
+
+LARGE_FROM_PX = 128
+PUBLISHED_PX = 256
+MIN_MAP_PX = 4
+MAX_IMAGE_PX = 512
+
+
+def default_config(
+    image_px: tuple[int, int], image_channels: int = 3, *, large: bool | None = None
+) -> DiffusionConfig:
+    """Return the network for images of (height, width) px with 3 channels, or 1 for grey images.
+
+    `large` selects the network for a GPU; None: from 128 px on.
+
+    Raises:
+        ValueError: the sides are not multiples of 4, or below 8 or above 512 px, or more than 4 times each other.
+    """
+    shorter, longer = min(image_px), max(image_px)
+    if shorter % 4 or longer % 4 or shorter < 2 * MIN_MAP_PX or longer > MAX_IMAGE_PX:
+        raise ValueError(
+            f"expected a height and a width that are multiples of 4, from {2 * MIN_MAP_PX} to {MAX_IMAGE_PX} px,"
+            f" got {image_px[0]}x{image_px[1]}; choose the nearest such size"
+        )
+    if longer > 4 * shorter:
+        raise ValueError(
+            f"expected sides of at most 4 times each other, got {image_px[0]}x{image_px[1]}; crop the images"
+        )
+    if large is None:
+        large = longer >= LARGE_FROM_PX
+    levels = _num_levels(image_px, 7 if large else len(SMALL_CHANNELS))
+    channels = (
+        tuple(_large_channels(longer >> level) for level in range(levels))
+        if large
+        else SMALL_CHANNELS[:levels]
+    )
+    # Attention costs the square of the pixels: maps of at most 8 px on the small network, 16 px on the large one.
+    attends = [longer >> level <= (16 if large else 8) for level in range(levels)]
+    return DiffusionConfig(
+        noise_levels=feature_noise_levels(longer),
+        image_px=image_px,
+        image_channels=image_channels,
+        block_out_channels=channels,
+        down_block_types=tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in attends),
+        up_block_types=tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(attends)),
+        layers_per_block=2 if large else 1,
+        norm_num_groups=32 if large else 8,
+        attention_head_dim=32 if large else 24,
+        # The prediction and the schedule of `training.py`.
+        prediction_type="v_prediction",
+        beta_schedule="squaredcos_cap_v2",
+    )
+
+
+def feature_noise_levels(px: int) -> tuple[int, ...]:
+    """Return the timesteps of the cosine schedule at which features of images of `px` are read.
+
+    The published levels are those of 256 px and a linear schedule. Averaging a map of twice the size doubles its
+    signal-to-noise ratio twice, so images of half the size are as visible with a quarter of the noise (Hoogeboom et
+    al., arXiv 2301.11093, equation 4). Measured at 32 px and 16 labels, 3 draws: levels 6, 35 and 68 score 3 to 5
+    points of held-out mIoU more than 50, 150 and 250.
+    """
+    linear = torch.linspace(0.0001, 0.02, 1000, dtype=torch.float64)  # of the published levels
+    kept = torch.cumprod(1.0 - linear, dim=0)[list(PUBLISHED_NOISE_LEVELS)]
+    ratios = kept / (1.0 - kept) * (PUBLISHED_PX / px) ** 2
+    # cos^2 of the angle is the share of the signal; the schedule's offset 0.008 is in Nichol and Dhariwal, equation 17.
+    angles = torch.acos((ratios / (1.0 + ratios)).sqrt()) / (math.pi / 2)
+    return tuple(max(1, round(1000 * (1.008 * float(angle) - 0.008))) for angle in angles)
+
+
+def _num_levels(image_px: tuple[int, int], most: int) -> int:
+    """Return the number of levels; each halves the maps, down to maps of 4 to 8 px on the shorter side."""
+    height, width = image_px
+    levels = 1
+    while (
+        levels < most
+        and (height >> levels) << levels == height
+        and (width >> levels) << levels == width
+        and min(height, width) >> levels >= MIN_MAP_PX
+    ):
+        levels += 1
+    return levels
+
+
+def _large_channels(px: int) -> int:
+    """Return the channels of maps whose longer side has `px`."""
+    return next((count for side, count in LARGE_CHANNELS.items() if px >= side), 256)

@@ -1,0 +1,74 @@
+"""The networks and the recipe of a StyleGAN2's training, chosen for the size and the number of the images."""
+
+import torch
+
+from contracts.generators.training import NetworkSize, TrainingOptions
+from models.adversarial.gan_training import AdversarialTraining
+from models.adversarial.training import AdversarialOptions
+from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
+from workers.families.family import StartedTraining, TrainingImages
+
+BASE_PX = 4
+"""The longer side of the constant input: at least this, less than twice this."""
+
+SMALL_CHANNELS = {4: 128, 8: 128, 16: 96, 32: 48, 64: 16}
+"""Of `portraits-64`, by the longer side at that resolution; 16 beyond 64 px. Made for CPUs (LOG.md, first section)."""
+
+LARGE_CHANNELS_BASE, LARGE_CHANNELS_MOST = 16_384, 512
+"""The `channel_base` and `channel_max` of the stylegan2-ada code at 256 px: channels = base / resolution."""
+
+SMALL_UP_TO_PX = 64
+AUGMENTED_BELOW = 10_000
+"""As the survey of the images advises."""
+
+AUGMENTATION_TARGET = 0.6  # of r_t (arXiv 2006.06676, section 3)
+BATCHES = {"small": 8, "large": 16}
+
+
+def size_factor(longer_px: int) -> int:
+    """Return the factor between the images and the constant input."""
+    factor = 1
+    while longer_px // (2 * factor) >= BASE_PX:
+        factor *= 2
+    return factor
+
+
+def start_training(
+    options: TrainingOptions, images: TrainingImages, device: torch.device
+) -> StartedTraining:
+    """Build the networks on the device."""
+    height, width = images.image_px
+    longer = max(height, width)
+    size = options.size or ("small" if longer <= SMALL_UP_TO_PX else "large")
+    factor = size_factor(longer)
+    base_px = (height // factor, width // factor)
+    resolutions = [longer // factor * (1 << block) for block in range(factor.bit_length())]
+    channels = tuple(_channels(px, size) for px in resolutions)
+    w_dim, depth = (128, 4) if size == "small" else (512, 8)
+    batch = options.batch or BATCHES[size]
+    augment = images.count < AUGMENTED_BELOW if options.augment is None else options.augment
+    training = AdversarialTraining(
+        GeneratorConfig(
+            z_dim=w_dim,
+            w_dim=w_dim,
+            channels=channels,
+            base_px=base_px,
+            num_mapping_layers=depth,
+            image_channels=1 if images.is_grey else 3,
+        ),
+        DiscriminatorConfig(channels=channels, base_px=base_px),
+        AdversarialOptions(
+            r1_gamma=0.0002 * height * width / batch,  # the rule of the stylegan2-ada code
+            augmentation_target=AUGMENTATION_TARGET if augment else None,
+        ),
+        device,
+    )
+    return StartedTraining(training, batch)
+
+
+def _channels(px: int, size: NetworkSize) -> int:
+    """Return the channels at a resolution, by its longer side."""
+    power = 1 << (px.bit_length() - 1)
+    if size == "small":
+        return SMALL_CHANNELS.get(power, min(SMALL_CHANNELS.values()))
+    return min(LARGE_CHANNELS_BASE // power, LARGE_CHANNELS_MOST)

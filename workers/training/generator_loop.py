@@ -1,0 +1,233 @@
+"""The loop of a generator's training as a job: steps until the budget is spent, snapshots, states, the report."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from torch import Tensor
+
+from contracts.errors.jobs import JobFailed
+from contracts.generators.training import TrainingOptions, TrainingReport, TrainingSnapshot
+from workers.families.family import StartedTraining
+from workers.importing.storing import store_sample
+from workers.runtime.jobs import CHECK_EVERY_SECONDS, Run
+from workers.runtime.pulse import Drained
+from workers.training.generator_states import TrainingKeeper
+from workers.training.images.sources import Batches, ImageSource
+from workers.training.snapshots import Ruler, encode_grid, restore
+
+STAGE = "training"
+
+GENERATOR_SHARE = 0.75
+"""Of the time. The inverter takes the rest: its 10% of the images cost about 3.5 times as much each, at 64 px."""
+
+NUM_SNAPSHOTS = 15
+"""By default. At 64 px one takes about half a minute of a core."""
+
+WARM_UP_STEPS, MEASURED_STEPS = 1, 2
+"""Before the expected time is published. The first step includes a warm-up and the R1 penalty."""
+
+DIVERGED = "Training diverged: a loss or a sample is not finite."
+
+
+class Diverged(Exception):
+    """A loss or a sample is not finite. The best snapshot before it stays usable."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The length of a generator's training: in seconds or in images. `share` is its part of the whole job's time."""
+
+    seconds: float | None
+    images: int | None
+    share: float
+
+    @classmethod
+    def of(cls, options: TrainingOptions, *, has_inverter: bool) -> Self:
+        """Return the generator's part of the options' budget."""
+        share = GENERATOR_SHARE if has_inverter else 1.0
+        seconds = None if options.hours is None else options.hours * 3600 * share
+        return cls(seconds, options.images, share)
+
+    def done(self, images_seen: int, seconds: float) -> float:
+        """Return the part that is spent, from 0 to 1."""
+        if self.images is not None:
+            return min(images_seen / self.images, 1.0)
+        assert self.seconds is not None
+        return min(seconds / self.seconds, 1.0)
+
+    def total_images(self, images_seen: int, seconds: float, speed: float) -> int:
+        """Return how many images the whole training will see, at `speed` images per second from now on."""
+        if self.images is not None:
+            return max(self.images, images_seen)
+        assert self.seconds is not None
+        return images_seen + max(round((self.seconds - seconds) * speed), 0)
+
+
+class GeneratorLoop:
+    """Trains until the budget is spent or the caller stops it. Cancelling and draining end it with an exception."""
+
+    def __init__(
+        self,
+        run: Run,
+        started: StartedTraining,
+        images: ImageSource,
+        *,
+        options: TrainingOptions,
+        budget: Budget,
+        keeper: TrainingKeeper,
+    ) -> None:
+        self._run = run
+        self._training = started.training
+        self._batch = started.batch
+        self._options = options
+        self._budget = budget
+        self._keeper = keeper
+        self._batches = Batches(images, started.batch, seed=options.seed, flips=options.flips)
+        self._ruler = Ruler(images, seed=options.seed, device=started.training.device)
+        self._began = time.monotonic()
+        self._checked_at = 0.0
+        self._losses: dict[str, float] = {}
+
+    def train(self, report: TrainingReport) -> None:
+        """Train to the end; the best networks and the report are then in the store.
+
+        Raises:
+            JobFailed: the training diverged before its first snapshot.
+        """
+        self._report = report
+        self._resume()
+        self._keeper.save_report(self._report)
+        try:
+            self._run_steps()
+            if self._last_measured() < self._training.images_seen or not self._report.snapshots:
+                self._snapshot()
+        except Diverged:
+            self._end_at_best()
+        except Drained:
+            self._save()
+            raise
+        self._keeper.finish()
+
+    def _run_steps(self) -> None:
+        batches = self._batches.after(self._training.images_seen)
+        step, measured_from = 0, 0.0
+        while not self._is_over():
+            if step == WARM_UP_STEPS:
+                measured_from = time.monotonic()
+            self._step(next(batches))
+            step += 1
+            if step == WARM_UP_STEPS + MEASURED_STEPS:
+                seconds = time.monotonic() - measured_from
+                self._expect(MEASURED_STEPS * self._batch / max(seconds, 1e-9))
+            if self._is_snapshot_due():
+                self._snapshot()
+            elif self._keeper.is_due:
+                self._save()
+
+    def _end_at_best(self) -> None:
+        """Use the best snapshot of a training that diverged after it."""
+        if not self._report.snapshots:
+            raise JobFailed(f"{DIVERGED} Use a smaller px, more images, or another seed.")
+        warning = f"{DIVERGED} The result is the best snapshot before that"
+        warnings = (*self._report.warnings, warning)
+        self._report = self._report.model_copy(update={"warnings": warnings})
+        self._keeper.save_report(self._report)
+
+    @property
+    def _seconds(self) -> float:
+        """The time of all attempts so far."""
+        return time.monotonic() - self._began
+
+    def _resume(self) -> None:
+        """Continue from the last saved state and the report's snapshots until then."""
+        saved = self._keeper.read_state(self._training.device)
+        if saved is None:
+            return
+        restore(self._training, saved)
+        self._began -= saved["seconds"]
+        before = self._keeper.find_report()
+        if before is not None:
+            seen = self._training.images_seen
+            kept = tuple(each for each in before.snapshots if each.images_seen <= seen)
+            update = {"snapshots": kept, "expected_seconds": before.expected_seconds}
+            self._report = self._report.model_copy(update=update)
+
+    def _step(self, images: Tensor) -> None:
+        self._losses = self._training.step(images)
+        if not all(map(math.isfinite, self._losses.values())):
+            raise Diverged
+        self._report_step()
+
+    def _report_step(self) -> None:
+        seen = self._training.images_seen
+        self._run.step(STAGE, seen, max(self._report.total_images or 0, seen + 1))
+
+    def _is_over(self) -> bool:
+        if self._budget.done(self._training.images_seen, self._seconds) >= 1.0:
+            return True
+        if time.monotonic() - self._checked_at < CHECK_EVERY_SECONDS:
+            return False
+        self._checked_at = time.monotonic()
+        return self._keeper.is_stopped()
+
+    def _is_snapshot_due(self) -> bool:
+        seen = self._training.images_seen
+        if self._options.snapshot_images is not None:
+            every = self._options.snapshot_images
+            return seen // every > self._last_measured() // every
+        last = max(self._report.snapshots, key=lambda each: each.images_seen, default=None)
+        spent = self._budget.done(last.images_seen, last.seconds) if last else 0.0
+        return self._budget.done(seen, self._seconds) - spent >= 1.0 / NUM_SNAPSHOTS
+
+    def _last_measured(self) -> int:
+        return max((each.images_seen for each in self._report.snapshots), default=0)
+
+    def _snapshot(self) -> None:
+        """Measure, publish, and keep the networks if they are the best ones."""
+        seen = self._training.images_seen
+        measurement = self._ruler.measure(self._training, on_part=self._report_step)
+        if not math.isfinite(measurement.fd):
+            raise Diverged
+        snapshot = TrainingSnapshot(
+            images_seen=seen,
+            seconds=round(self._seconds, 1),
+            fd=measurement.fd,
+            losses=self._losses,
+            sheet=store_sample(self._run, encode_grid(measurement.samples), "png", "image/png"),
+        )
+        best = self._report.best
+        if best is None or snapshot.fd <= best.fd:
+            self._keeper.save_best(self._training)
+        snapshots = (*self._report.snapshots, snapshot)
+        self._report = self._report.model_copy(update={"snapshots": snapshots})
+        self._save()
+
+    def _expect(self, speed: float) -> None:
+        """Publish the expected time of the whole job, from a measured speed."""
+        seen, seconds = self._training.images_seen, self._seconds
+        total = self._budget.total_images(seen, seconds, speed)
+        expected = (seconds + (total - seen) / speed) / self._budget.share
+        self._publish(speed, total, expected=self._report.expected_seconds or round(expected, 1))
+
+    def _save(self) -> None:
+        """Save the state, and publish the report with the speed so far."""
+        seen, seconds = self._training.images_seen, self._seconds
+        self._keeper.save(self._training, seconds)
+        speed = seen / max(seconds, 1e-9)
+        self._publish(speed, self._budget.total_images(seen, seconds, speed))
+
+    def _publish(self, speed: float, total: int, expected: float | None = None) -> None:
+        seen, seconds = self._training.images_seen, self._seconds
+        update = {
+            "images_seen": seen,
+            "total_images": total,
+            "seconds": round(seconds, 1),
+            "images_per_second": round(speed, 3),
+            "seconds_left": round((total - seen) / speed, 1) if speed else None,
+        }
+        if expected is not None:
+            update["expected_seconds"] = expected
+        self._report = self._report.model_copy(update=update)
+        self._keeper.save_report(self._report)

@@ -1,11 +1,9 @@
 """`python -m benchmarks.gpu_day.training`: real images per second of a training step, for both generator families.
 
-The images are random numbers. Steps before the measured ones choose kernels and reserve memory. If this version has no
-diffusion training, that is reported as skipped. The last line is JSON.
+The images are random numbers. Steps before the measured ones choose kernels and reserve memory. The last line is JSON.
 """
 
 import argparse
-import importlib
 import json
 import sys
 import time
@@ -15,11 +13,12 @@ from typing import Any
 
 import torch
 
-from models.adversarial.training import AdversarialOptions, start, training_step
-from models.arrays import Images
+from models.adversarial.gan_training import AdversarialTraining
+from models.adversarial.options import AdversarialOptions
+from models.generators.diffusion.default_config import default_config
+from models.generators.diffusion.training import DiffusionTraining, DiffusionTrainingOptions
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-
-Step = Callable[[Images], object]
+from models.generators.training import GeneratorTraining
 
 R1_INTERVAL = AdversarialOptions().r1_interval
 
@@ -31,7 +30,7 @@ class Case:
     name: str
     px: int
     batch: int
-    build: Callable[[torch.device], Step]
+    build: Callable[[torch.device], GeneratorTraining]
 
 
 def main() -> None:
@@ -46,20 +45,17 @@ def main() -> None:
 
 
 def _measure(case: Case, device: torch.device, options: argparse.Namespace) -> dict[str, Any]:
-    try:
-        step = case.build(device)
-    except ModuleNotFoundError as error:
-        return {"skipped": f"this version has no {error.name}"}
+    training = case.build(device)
     # Whole R1 intervals, because one step in 16 costs more.
     num_steps = 2 if options.tiny else options.intervals * R1_INTERVAL
     torch.manual_seed(0)
     reals = torch.rand(case.batch, 3, case.px, case.px, device=device) * 2 - 1
     for _ in range(1 if options.tiny else R1_INTERVAL):
-        step(reals)
+        training.step(reals)
     _synchronize(device)
     began = time.perf_counter()
     for _ in range(num_steps):
-        step(reals)
+        training.step(reals)
     _synchronize(device)
     seconds = time.perf_counter() - began
     figures = {"px": case.px, "batch": case.batch}
@@ -87,23 +83,19 @@ def _cases(*, tiny: bool) -> Iterator[Case]:
     yield Case("diffusion-256", 256, 16, lambda device: _diffusion(256, device, large=True))
 
 
-def _stylegan2(channels: tuple[int, ...], w_dim: int, depth: int, device: torch.device) -> Step:
-    options = AdversarialOptions()
+def _stylegan2(
+    channels: tuple[int, ...], w_dim: int, depth: int, device: torch.device
+) -> AdversarialTraining:
     generator = GeneratorConfig(
         z_dim=w_dim, w_dim=w_dim, channels=channels, num_mapping_layers=depth
     )
-    state = start(generator, DiscriminatorConfig(channels=channels), options, device)
-    return lambda reals: training_step(state, reals, options)
+    discriminator = DiscriminatorConfig(channels=channels)
+    return AdversarialTraining(generator, discriminator, AdversarialOptions(), device)
 
 
-def _diffusion(px: int, device: torch.device, *, large: bool) -> Step:
-    # By name: the training may be missing, and the benchmark then measures the other family only.
-    training = importlib.import_module("models.generators.diffusion.training")
-    sizes = importlib.import_module("models.generators.diffusion.default_config")
-    options = training.DiffusionTrainingOptions(bfloat16=device.type == "cuda")
-    config = sizes.default_config((px, px), large=large)
-    step: Step = training.DiffusionTraining(config, options, device).step
-    return step
+def _diffusion(px: int, device: torch.device, *, large: bool) -> DiffusionTraining:
+    options = DiffusionTrainingOptions(bfloat16=device.type == "cuda")
+    return DiffusionTraining(default_config((px, px), large=large), options, device)
 
 
 def _parse() -> argparse.Namespace:

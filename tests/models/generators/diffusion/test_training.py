@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.generators.diffusion.default_config import default_config
+from models.generators.diffusion.config import DiffusionConfig
+from models.generators.diffusion.default_config import default_config, feature_noise_levels
 from models.generators.diffusion.generator import build_generator
 from models.generators.diffusion.training import DiffusionTraining, DiffusionTrainingOptions
 from models.generators.diffusion.unet import build_scheduler, build_unet
@@ -17,6 +18,7 @@ from models.sampling import RandomDraws
 from models.serialization import pack_network, unpack
 
 CPU = torch.device("cpu")
+LINEAR = {"beta_schedule": "linear", "prediction_type": "epsilon"}
 TINY = replace(
     default_config((8, 16)), block_out_channels=(8, 16), norm_num_groups=4, attention_head_dim=8
 )
@@ -175,3 +177,18 @@ def test_only_v_prediction_without_classes_is_trained() -> None:
     """Another configuration would learn a target that its sampler does not read."""
     with pytest.raises(ValueError, match="got 'epsilon'"):
         DiffusionTraining(replace(TINY, prediction_type="epsilon"), OPTIONS, CPU)
+
+
+def test_features_are_read_at_less_noise_the_smaller_the_images() -> None:
+    """At 256 px the noise is that of the published levels; half the size has 4 times the signal-to-noise ratio."""
+    published = build_scheduler(DiffusionConfig(**{**TINY.to_dict(), **LINEAR})).alphas_cumprod
+    cosine = build_scheduler(TINY).alphas_cumprod
+
+    def ratios(px: int) -> Tensor:
+        kept = cosine[list(feature_noise_levels(px))]
+        return kept / (1 - kept)
+
+    kept = published[[50, 150, 250]]
+    torch.testing.assert_close(ratios(256), kept / (1 - kept), rtol=0.03, atol=0)
+    torch.testing.assert_close(ratios(128), 4 * ratios(256), rtol=0.05, atol=0)
+    assert min(feature_noise_levels(8)) == 1

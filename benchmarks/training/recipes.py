@@ -29,7 +29,7 @@ from benchmarks.training.runs import (
 from benchmarks.training.squeezenet10 import FILE_10, FILE_11, SqueezeNet10
 from workers.fitting.perceptual_ports import read_mounted
 from workers.runtime.weights import write_network
-from workers.training.image_folder import write_grid
+from workers.training.snapshots import draw_grid
 
 
 def main() -> None:
@@ -81,7 +81,7 @@ def _write(run: Run, folder: Path, seed: int) -> None:
     write_network(
         folder, "discriminator", state.discriminator, state.discriminator.config.to_dict()
     )
-    write_grid(samples(state.average, 64, seed), folder / "samples.png")
+    draw_grid(samples(state.average, 64, seed)).save(folder / "samples.png")
 
 
 def _parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.e2e.test_diffusion_family import halves
 
 from app.main import create_app
 from handsoff_client import BatchFolder, HandsOff, export
@@ -30,6 +29,7 @@ from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
 from tests.app.uploading import as_form, encode
+from tests.e2e.families.test_diffusion import halves
 from tests.e2e.toys.test_toy_family import QUICK, Service
 from tests.workers.checkpoints.diffusion.pipelines import SCHEDULE, pipeline, zipped
 from tests.workers.scene import open_machine

@@ -6,10 +6,10 @@ import torch
 
 from models.generators.diffusion.config import PUBLISHED_NOISE_LEVELS, DiffusionConfig
 
-SMALL_CHANNELS = (24, 48, 72, 96)
+SMALL_CHANNELS: tuple[int, ...] = (24, 48, 72, 96)
 """From the highest resolution down. At 32 px 2.1 million parameters; a CPU core trains about 50 images a second."""
 
-LARGE_CHANNELS = (64, 128, 192, 256, 256)
+LARGE_CHANNELS: tuple[int, ...] = (64, 128, 192, 256, 256)
 """Likewise, for a GPU: 22 million parameters at 64 px. From 256 px on, a level of 32 channels precedes them."""
 
 LARGE_FROM_PX = 128

@@ -182,7 +182,7 @@ def test_only_v_prediction_without_classes_is_trained() -> None:
 def test_features_are_read_at_less_noise_the_smaller_the_images() -> None:
     """At 256 px the noise is that of the published levels; half the size has 4 times the signal-to-noise ratio."""
     published = build_scheduler(DiffusionConfig(**{**TINY.to_dict(), **LINEAR})).alphas_cumprod
-    cosine = build_scheduler(TINY).alphas_cumprod
+    cosine: Tensor = build_scheduler(TINY).alphas_cumprod
 
     def ratios(px: int) -> Tensor:
         kept = cosine[list(feature_noise_levels(px))]

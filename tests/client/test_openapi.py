@@ -32,7 +32,6 @@ from state.settings import Settings
 # Operations of the service that the client does not use, each with its reason.
 NOT_CALLED = {
     "GET /livez": "for supervisors",
-    "GET /readyz": "for supervisors",
     "GET /v1/files/{}": "called through signed links",
     "PUT /v1/uploads/{}/content": "called through signed links",
     "DELETE /v1/uploads/{}": "the service deletes unused uploads",

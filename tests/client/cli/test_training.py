@@ -46,6 +46,26 @@ def test_a_training_is_stopped(run: Run, images: Path) -> None:
     assert "which is imported" in message
 
 
+def test_a_missing_worker_is_reported(run: Run, images: Path) -> None:
+    """The job is queued all the same."""
+    code, _, message = run("train", str(images))
+    assert code == 0
+    assert "no worker trains at the moment" in message
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("pixels=64", "Expected an option of family, px"), ("hours=1", "'hours' is given twice")],
+)
+def test_wrong_options_are_refused_before_the_upload(
+    run: Run, images: Path, option: str, message: str
+) -> None:
+    """A name that the service does not have, and an option that is given twice."""
+    code, _, text = run("train", str(images), "--hours", "2", "--option", option)
+    assert code == 1
+    assert message in text
+
+
 def test_few_images_are_refused_before_the_upload(run: Run, images: Path) -> None:
     """The message names the folder, the number and a useful number."""
     (images / "more" / "0.png").unlink()

@@ -1,7 +1,10 @@
 """The subcommands of `handsoff` that make generators and inverters: generator, train, stop, inverter."""
 
+from handsoff_client.cli.option_names import check_option_names
 from handsoff_client.cli.options import merged
 from handsoff_client.cli.runner import Runner
+from handsoff_client.cli.terminal import write_message
+from handsoff_client.http.operations import GET_READY
 
 
 class GeneratorCommands(Runner):
@@ -28,22 +31,29 @@ class GeneratorCommands(Runner):
 
     def train(self) -> None:
         arguments = self._arguments
-        options = {
-            "family": arguments.family,
-            "px": arguments.px,
-            "fit": arguments.fit,
-            "hours": arguments.hours,
-            "images": arguments.images,
-            "flips": arguments.flips or None,
-            "seed": arguments.seed,
-        }
+        options = merged(
+            arguments.option,
+            family=arguments.family,
+            px=arguments.px,
+            fit=arguments.fit,
+            hours=arguments.hours,
+            images=arguments.images,
+            flips=arguments.flips or None,
+            seed=arguments.seed,
+        )
+        check_option_names(
+            self._client.transport, options or {}, body="GeneratorCreate", field="training"
+        )
         job = self._client.generators.train(
             arguments.folder,
             name=arguments.name or arguments.folder.resolve().name,
             license=arguments.license,
-            **options,
-            **(merged(arguments.option) or {}),
+            **(options or {}),
         )
+        if not self._client.transport.call(GET_READY).get("workers", {}).get("train"):
+            write_message(
+                "no worker trains at the moment: the job waits until one runs (`python -m workers train`)"
+            )
         self._print_new(job)
         if arguments.wait:
             self._wait(self._client.generators, job.id)

@@ -1,4 +1,4 @@
-"""Check the names of a fit's options before its images are uploaded, with the OpenAPI document of the service."""
+"""Check the names of options before images are uploaded, with the OpenAPI document of the service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +10,18 @@ from handsoff_shards.errors import HandsOffError, InvalidInput
 Json = Mapping[str, Any]
 
 
-def check_option_names(transport: Transport, options: Json) -> None:
+def check_option_names(
+    transport: Transport, options: Json, body: str = "FitCreate", field: str = "options"
+) -> None:
     """Raise `InvalidInput` for an option that the service does not have. It checks the values itself, after the upload.
+
+    `body` is the schema of the request, `field` its field with the options.
 
     Nothing is checked when the document is not available, for example behind a proxy.
     """
     try:
         schemas = transport.call(GET_OPENAPI)["components"]["schemas"]
-        schema = schemas["FitCreate"]["properties"]["options"]
+        schema = schemas[body]["properties"][field]
     except (HandsOffError, KeyError, TypeError):
         return
     _check(schemas, schema, options, "")

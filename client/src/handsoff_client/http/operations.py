@@ -26,6 +26,8 @@ class Operation(NamedTuple):
 GET_OPENAPI = Operation("GET", "/openapi.json")
 """The document itself, so it is not in `OPERATIONS`."""
 
+GET_READY = Operation("GET", "/readyz")
+
 CREATE_LABELSET = Operation("POST", "/v1/labelsets")
 LIST_LABELSETS = Operation("GET", "/v1/labelsets")
 GET_LABELSET = Operation("GET", "/v1/labelsets/{id}")
@@ -78,6 +80,7 @@ FITS = JobOperations.of("fits")
 BATCHES = JobOperations.of("batches")
 
 OPERATIONS: tuple[Operation, ...] = (
+    GET_READY,
     CREATE_LABELSET,
     LIST_LABELSETS,
     GET_LABELSET,

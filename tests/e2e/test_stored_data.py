@@ -44,7 +44,12 @@ PATHS = {
 # Links carry the server's address and an expiry; messages may be worded better.
 VOLATILE = {"url", "links", "detail", "expires_at"}
 RENAMED = {"colours": "colors"}
-ADDED: dict[str, Any] = {"condition": None, "conditions": [], "condition_samples": {}}
+ADDED: dict[str, Any] = {
+    "condition": None,
+    "conditions": [],
+    "condition_samples": {},
+    "training": None,
+}
 """Fields of later versions, with their values for older data."""
 
 

@@ -23,7 +23,10 @@ GENERATOR_SHARE = 0.75
 """Of the time. The inverter takes the rest: its 10% of the images cost about 3.5 times as much each, at 64 px."""
 
 NUM_SNAPSHOTS = 15
-"""By default. At 64 px one takes about half a minute of a core."""
+"""By default, at most. At 64 px one takes half a minute of a core for StyleGAN2, and two minutes for diffusion."""
+
+LONGEST_SHARE = 0.1
+"""Of the time, at most, is spent on default snapshots: where they take long there are fewer."""
 
 WARM_UP_STEPS, MEASURED_STEPS = 1, 2
 """Before the expected time is published. The first step includes a warm-up and the R1 penalty."""
@@ -88,6 +91,8 @@ class GeneratorLoop:
         self._ruler = Ruler(images, seed=options.seed, device=started.training.device)
         self._began = time.monotonic()
         self._checked_at = 0.0
+        self._measured_at = self._began
+        self._measuring_took = 0.0
         self._losses: dict[str, float] = {}
 
     def train(self, report: TrainingReport) -> None:
@@ -177,6 +182,8 @@ class GeneratorLoop:
         if self._options.snapshot_images is not None:
             every = self._options.snapshot_images
             return seen // every > self._last_measured() // every
+        if time.monotonic() - self._measured_at < self._measuring_took / LONGEST_SHARE:
+            return False
         last = max(self._report.snapshots, key=lambda each: each.images_seen, default=None)
         spent = self._budget.done(last.images_seen, last.seconds) if last else 0.0
         return self._budget.done(seen, self._seconds) - spent >= 1.0 / NUM_SNAPSHOTS
@@ -187,7 +194,10 @@ class GeneratorLoop:
     def _snapshot(self) -> None:
         """Measure, publish, and keep the networks if they are the best ones."""
         seen = self._training.images_seen
+        began = time.monotonic()
         measurement = self._ruler.measure(self._training, on_part=self._report_step)
+        self._measured_at = time.monotonic()
+        self._measuring_took = self._measured_at - began
         if not math.isfinite(measurement.fd):
             raise Diverged
         snapshot = TrainingSnapshot(

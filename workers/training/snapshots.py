@@ -71,10 +71,10 @@ class Ruler:
 
 
 def feature_config(images: Tensor) -> DiscriminatorConfig:
-    """Return the random network for images [n, 3, h, w]: it halves them while both sides are even and at least 8."""
+    """Return the random network for images [n, 3, h, w]: it halves them once, then while both sides are at least 8."""
     height, width = images.shape[-2:]
     blocks = 1
-    while height % 2 == width % 2 == 0 and min(height, width) >= 2 * MIN_BASE_PX:
+    while height % 2 == width % 2 == 0 and (blocks == 1 or min(height, width) >= 2 * MIN_BASE_PX):
         height, width, blocks = height // 2, width // 2, blocks + 1
     channels = [*FEATURE_CHANNELS, *[FEATURE_CHANNELS[-1]] * blocks][:blocks]
     return DiscriminatorConfig(channels=tuple(channels), base_px=(height, width))

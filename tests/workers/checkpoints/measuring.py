@@ -29,7 +29,7 @@ def measure(path: Path, folder: Path) -> dict[str, object]:
     limits = limits_for(Settings(), path.stat().st_size)
     child = os.fork()
     if not child:
-        sys.argv = command(path, folder, limits, FAMILIES)[2:]
+        sys.argv = command(path, folder, limits, FAMILIES)
         os._exit(converting_child.main())
     _, status, usage = os.wait4(child, 0)
     result = folder / RESULT

@@ -200,6 +200,19 @@ def test_hours_end_a_training(machine: Machine) -> None:
     assert manifest.training.seconds >= 0.001 * 3600 * 0.75
 
 
+def test_slow_measurements_make_snapshots_rare(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a share of the time is spent on default snapshots: if it is tiny, there are a first and a last one."""
+    monkeypatch.setattr("workers.training.generator_loop.LONGEST_SHARE", 1e-9)
+    request = request_training(
+        machine, zipped(image_files()), snapshot_images=None, images=64, inverter_images=0
+    )
+    manifest = run(machine, request)
+    assert manifest.training is not None, manifest.error
+    assert [each.images_seen for each in manifest.training.snapshots] == [8, 64]
+
+
 def test_grey_images_train_one_channel(machine: Machine) -> None:
     """The generator's configuration has one image channel."""
     manifest = run(machine, request_training(machine, zipped(image_files(grey=True))))

@@ -29,6 +29,7 @@ class TrainingKeeper:
 
     def __init__(self, run: Run) -> None:
         self._store = run.machine.store
+        self._ledger = run.machine.ledger
         self._ref = run.ref
         self._scratch = keys.job_scratch(run.ref)
         self._interval = run.machine.settings.keep_interval.total_seconds()
@@ -45,6 +46,7 @@ class TrainingKeeper:
         """Save the state, and how many seconds the training has taken."""
         began = time.monotonic()
         self._store.put(f"{self._scratch}/training.pt", pack_state(training, seconds=seconds))
+        self._ledger.record_saved_work(self._ref)
         self._saved_at = time.monotonic()
         self._took = self._saved_at - began
 

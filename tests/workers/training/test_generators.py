@@ -104,6 +104,7 @@ def test_a_drained_training_resumes_with_the_same_result(
     with pytest.raises(Drained):
         generators.run(machine, str(request.ref), 1)
     assert "training.pt" in scratch(machine, request)
+    assert machine.ledger.has_saved_work(request.ref)
     machine.pulse.is_draining = False
     second = run(machine, request)
     assert seen == [8, 16, 24, 32]

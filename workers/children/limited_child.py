@@ -109,3 +109,8 @@ def is_limit(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOMEM, errno.EFBIG)
     return isinstance(error, MemoryError) or _NO_MEMORY in str(error)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Return whether an error was caused by a disk without space or a quota."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -26,6 +26,9 @@ from state.keys import Noun
 
 log = structlog.get_logger()
 
+_SAVED_WORK = "saved_work"
+"""The field of a job's attempts with the number of the last attempt that stored work."""
+
 
 class Ledger:
     """This service's keys in Redis. Safe to share between threads."""
@@ -115,6 +118,25 @@ class Ledger:
         attempt = self.redis.hincrby(redis_keys.attempts(ref), part, 1)
         self.redis.expire(redis_keys.attempts(ref), RETENTION)
         return int(attempt)
+
+    def record_saved_work(self, ref: JobRef) -> None:
+        """Record that the current attempt has stored work that the next one continues from: see `attempts_in_vain`."""
+        with _optional("record_saved_work", ref):
+            key = redis_keys.attempts(ref)
+            self.redis.hset(key, _SAVED_WORK, str(self._attempt(ref)))
+            self.redis.expire(key, RETENTION)
+
+    def attempts_in_vain(self, ref: JobRef) -> int:
+        """Return the number of attempts of a job after the last one that stored work, or of all if none did."""
+        saved = self.redis.hget(redis_keys.attempts(ref), _SAVED_WORK)
+        return self._attempt(ref) - int(cast("str | None", saved) or 0)
+
+    def has_saved_work(self, ref: JobRef) -> bool:
+        """Return whether the current attempt of a job has stored work."""
+        return self.redis.hget(redis_keys.attempts(ref), _SAVED_WORK) == str(self._attempt(ref))
+
+    def _attempt(self, ref: JobRef) -> int:
+        return int(cast("str | None", self.redis.hget(redis_keys.attempts(ref), "job")) or 0)
 
     def claim_shards(self, ref: JobRef, shards: Iterable[int]) -> list[int]:
         """Claim shards. Returns those that had no claim; the caller queues them."""

@@ -22,7 +22,7 @@ def events(ref: JobRef) -> str:
 
 
 def attempts(ref: JobRef) -> str:
-    """Hash: a job, or a part of it -> its number of attempts."""
+    """Hash: a job, or a part of it -> its number of attempts; and the last attempt that stored work."""
     return f"handsoff:attempts:{ref}"
 
 

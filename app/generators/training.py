@@ -7,13 +7,14 @@ from app.services import Services
 from contracts.base import now
 from contracts.errors.conflicts import NotTrained
 from contracts.errors.tree import InvalidRequest
+from contracts.generators.families import GeneratorFamily
 from contracts.generators.generator import GeneratorRequest
 from contracts.jobs import Cancellation, JobRef
 from state import keys, records
 
 
 def check_training(services: Services, form: GeneratorForm) -> None:
-    """Raise `InvalidRequest` for a training of a family that cannot be trained, or with options of an import."""
+    """Raise `InvalidRequest` for a family that cannot be trained, options of an import, or options without effect."""
     options = form.training
     if options is None:
         return
@@ -22,12 +23,24 @@ def check_training(services: Services, form: GeneratorForm) -> None:
             "/import_options",
             "Expected training or import_options, got both. Images have no import options: leave them out.",
         )
-    trainable = [family.name for family in services.families if family.is_trainable]
+    trainable = {family.name: family for family in services.families if family.is_trainable}
     if options.family not in trainable:
         raise InvalidRequest.at(
             "/training/family",
             f"Expected a family that can be trained ({', '.join(trainable)}), got '{options.family}'.",
         )
+    family = trainable[options.family]
+    if options.augment and not family.can_augment:
+        raise _without_effect(family, "augment", "its training has no augmentation")
+    if options.inverter_images and not family.has_inverters:
+        raise _without_effect(family, "inverter_images", "it needs no inverter")
+
+
+def _without_effect(family: GeneratorFamily, option: str, reason: str) -> InvalidRequest:
+    return InvalidRequest.at(
+        f"/training/{option}",
+        f"Expected no {option} for the family '{family.name}': {reason}. Leave it out.",
+    )
 
 
 def stop(services: Services, ref: JobRef) -> JobState:

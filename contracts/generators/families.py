@@ -24,13 +24,15 @@ class UnknownFamily(ValueError):
 class GeneratorFamily:
     """`name` has no dash; `facts` parses the family's own fields.
 
-    `has_inverters`: an encoder can be trained; `is_trainable`: a generator can be trained from images.
+    `has_inverters`: an encoder can be trained; `is_trainable`: a generator can be trained from images; `can_augment`:
+    its training has an augmentation.
     """
 
     name: str
     facts: type[Model]
     has_inverters: bool = True
     is_trainable: bool = False
+    can_augment: bool = False
 
     def includes(self, architecture: str) -> bool:
         """Return whether an architecture is the family or a variant of it ("stylegan2-resnet")."""
@@ -45,7 +47,7 @@ class StyleGan2Facts(Model):
     num_ws: Count
 
 
-STYLEGAN2 = GeneratorFamily("stylegan2", StyleGan2Facts, is_trainable=True)
+STYLEGAN2 = GeneratorFamily("stylegan2", StyleGan2Facts, is_trainable=True, can_augment=True)
 
 
 class DiffusionFacts(Model):

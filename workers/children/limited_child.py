@@ -46,9 +46,15 @@ def run_limited(
 ) -> int:
     """Run `python -m` with the arguments and return the exit status; a negative one is a signal.
 
-    `folder` is the child's folder for temporary files and its output. `on_wait` is called about once a second; if it
+    `folder` is the child's folder for temporary files and its output; its time stays new, so that no sweep of abandoned
+    folders (`state/spooling.py`) deletes it. `on_wait` is called about once a second; if it
     raises, the child is ended. Raises `TooSlow`.
     """
+
+    def keep_folder() -> None:
+        os.utime(folder)
+        on_wait()
+
     with (folder / OUTPUT).open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - our module, no shell
             [sys.executable, "-m", *arguments],
@@ -58,7 +64,7 @@ def run_limited(
             stderr=output,
         )
     try:
-        return _wait(child, limits.wall_seconds, on_wait)
+        return _wait(child, limits.wall_seconds, keep_folder)
     finally:
         child.kill()
         child.wait()
@@ -109,3 +115,8 @@ def is_limit(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ENOMEM, errno.EFBIG)
     return isinstance(error, MemoryError) or _NO_MEMORY in str(error)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Return whether an error was caused by a disk without space or a quota."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -134,16 +134,20 @@ def perform(
 def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:
     """End a job whose last retry has failed. `argument` is the text of the job or of a part of it.
 
-    A job that the caller asked to stop ends as cancelled.
+    A job that the caller asked to stop ends as cancelled. One that has stored work since it was queued does not end:
+    the reconciler queues it again. So a training of days survives any number of killed workers.
     """
     ref = JobRef.of_argument(argument)
-    log.error("job failed for good", job=str(ref), error=repr(error))
     if records.is_deleted(machine.store, ref):
         return
     started_at = machine.ledger.live(ref).started_at
     if records.is_cancelled(machine.store, ref):
         manifest = cancelled(machine, ref, started_at)
+    elif machine.ledger.has_saved_work(ref):
+        log.warning("job failed after it had stored work", job=str(ref), error=repr(error))
+        return
     else:
+        log.error("job failed for good", job=str(ref), error=repr(error))
         manifest = failed(machine, ref, error, started_at)
     records.finish(machine.store, machine.ledger, ref, manifest)
 

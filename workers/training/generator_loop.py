@@ -13,7 +13,7 @@ from workers.families.family import StartedTraining
 from workers.importing.storing import store_sample
 from workers.runtime.jobs import CHECK_EVERY_SECONDS, Run
 from workers.runtime.pulse import Drained
-from workers.training.generator_states import TrainingKeeper
+from workers.training.generator_states import Diverged, TrainingKeeper
 from workers.training.images.sources import Batches, ImageSource
 from workers.training.snapshots import Ruler, encode_grid, restore
 
@@ -31,11 +31,7 @@ LONGEST_SHARE = 0.1
 WARM_UP_STEPS, MEASURED_STEPS = 1, 2
 """Before the expected time is published. The first step includes a warm-up and the R1 penalty."""
 
-DIVERGED = "Training diverged: a loss or a sample is not finite."
-
-
-class Diverged(Exception):
-    """A loss or a sample is not finite. The best snapshot before it stays usable."""
+DIVERGED = "Training diverged: a loss, a sample or a weight is not finite."
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from contracts.errors.jobs import JobFailed
 from contracts.generators.training import TrainingReport
 from models.generators.training import GeneratorTraining
 from models.serialization import pack_network
@@ -24,11 +23,16 @@ LONGEST_SHARE = 0.05
 """Of the time, at most, is spent on saving states: large networks are saved less often than every `keep_interval`."""
 
 
+class Diverged(Exception):
+    """A loss, a sample or a weight is not finite. The best snapshot before it stays usable."""
+
+
 class TrainingKeeper:
     """Saves and restores one training."""
 
     def __init__(self, run: Run) -> None:
         self._store = run.machine.store
+        self._ledger = run.machine.ledger
         self._ref = run.ref
         self._scratch = keys.job_scratch(run.ref)
         self._interval = run.machine.settings.keep_interval.total_seconds()
@@ -45,6 +49,7 @@ class TrainingKeeper:
         """Save the state, and how many seconds the training has taken."""
         began = time.monotonic()
         self._store.put(f"{self._scratch}/training.pt", pack_state(training, seconds=seconds))
+        self._ledger.record_saved_work(self._ref)
         self._saved_at = time.monotonic()
         self._took = self._saved_at - began
 
@@ -54,12 +59,11 @@ class TrainingKeeper:
         return None if data is None else unpack_state(data, device)
 
     def save_best(self, training: GeneratorTraining) -> None:
-        """Save the networks of the best snapshot. Raises `JobFailed` if a weight is not finite."""
-        names = []
-        for built in training.networks():
-            flaw = first_flaw(built.network.state_dict())
-            if flaw is not None:
-                raise JobFailed(f"Training diverged: in the {built.name}, {flaw}.")
+        """Save the networks of the best snapshot. Raises `Diverged`, before anything is saved."""
+        networks, names = training.networks(), []
+        if any(first_flaw(built.network.state_dict()) for built in networks):
+            raise Diverged
+        for built in networks:
             tensors, config = pack_network(built.network, dict(built.config))
             self._store.put(f"{self._scratch}/{built.name}.safetensors", tensors)
             self._store.put(f"{self._scratch}/{built.name}.json", config)

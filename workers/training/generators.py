@@ -67,7 +67,11 @@ def _train(run: Run) -> GeneratorManifest:
         f"trained on {report.num_images:,} images of an uploaded archive ({family.contract.name})"
     )
     generator = store_generator(run, family, keeper.read_best(), source=source)
-    _train_inverter(run, options, family, generator, report)
+    try:
+        _train_inverter(run, options, family, generator, report)
+    except JobFailed as error:
+        warning = f"The inverter failed: {error.detail} Train one with POST /v1/generators/{generator.id}/inverters"
+        report = report.model_copy(update={"warnings": (*report.warnings, warning)})
     return GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,
@@ -138,7 +142,10 @@ def _train_inverter(
     generator: StoredGenerator,
     report: TrainingReport,
 ) -> None:
-    """Train the encoder, and store it below the generator, before the generator's manifest makes both visible."""
+    """Train the encoder, and store it below the generator, before the generator's manifest makes both visible.
+
+    Raises `JobFailed`: the generator is usable without it.
+    """
     num_images = options.inverter_images
     if num_images is None:
         num_images = max(report.images_seen // IMAGES_PER_INVERTER_IMAGE, MIN_INVERTER_IMAGES)
@@ -152,9 +159,4 @@ def _train_inverter(
         seed=options.seed,
         keeper=StateKeeper(run, INVERTER_STAGE),
     )
-    try:
-        store_encoder(run, generator, encoder)
-    except JobFailed as error:
-        raise JobFailed(
-            f"The generator is trained, but its inverter failed. {error.detail}"
-        ) from None
+    store_encoder(run, generator, encoder)

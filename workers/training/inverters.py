@@ -123,6 +123,7 @@ class StateKeeper:
 
     def _save(self, training: InverterTraining) -> None:
         self._run.machine.store.put(self._key, training.to_bytes())
+        self._run.machine.ledger.record_saved_work(self._run.ref)
         self._saved_at = time.monotonic()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from models.adversarial.frechet import frechet_distance, random_features
 from models.generators.stylegan2.config import DiscriminatorConfig
@@ -17,6 +18,7 @@ from workers.training.images.sources import ImageSource
 
 NUM_GRID_SAMPLES = 64
 GRID_COLUMNS = 8
+MAX_CELL_PX = 128
 PART = 50
 """Images whose features are computed at once."""
 
@@ -28,7 +30,10 @@ MIN_BASE_PX = 4
 
 @dataclass(frozen=True)
 class Measurement:
-    """The distance FD-R of the samples to the images (lower is better), and the first samples [n, 3, h, w]."""
+    """The distance FD-R of the samples to the images (lower is better), and the first samples [n, 3, h, w].
+
+    Samples larger than `MAX_CELL_PX` are reduced to at most that: a sheet of 64 at 1,024 px would take 100 MB.
+    """
 
     fd: float
     samples: Tensor
@@ -51,7 +56,7 @@ class Ruler:
         for part in training.samples(training.measured_samples, self._seed):
             features.append(random_features(part, feature_config(part)))
             if num_kept < NUM_GRID_SAMPLES:
-                samples.append(part[: NUM_GRID_SAMPLES - num_kept].cpu())
+                samples.append(_reduced(part[: NUM_GRID_SAMPLES - num_kept]).cpu())
                 num_kept += len(samples[-1])
             on_part()
         if self._of_images is None:
@@ -68,6 +73,12 @@ class Ruler:
             parts.append(random_features(images, feature_config(images)))
             on_part()
         return torch.cat(parts)
+
+
+def _reduced(images: Tensor) -> Tensor:
+    """Average squares of pixels of images [n, 3, h, w], so that neither side has more than `MAX_CELL_PX`."""
+    factor = -(-max(images.shape[-2:]) // MAX_CELL_PX)
+    return avg_pool2d(images, factor) if factor > 1 else images
 
 
 def feature_config(images: Tensor) -> DiscriminatorConfig:

@@ -180,7 +180,7 @@ class Reconciler:
         """Queue a lost job again, or end it after its last attempt."""
         ref, machine = request.ref, self.machine
         attempt = machine.ledger.next_attempt(ref)
-        if attempt > machine.settings.max_attempts:
+        if machine.ledger.attempts_in_vain(ref) > machine.settings.max_attempts:
             error = WorkerLost(
                 f"The {ref.kind} was started {attempt - 1} times, and its worker died each time."
                 " Send the request again."

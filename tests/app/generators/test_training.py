@@ -70,6 +70,16 @@ def test_an_upload_becomes_a_training(
 
 REFUSED: dict[str, tuple[object, str, str]] = {
     "an unknown family": ({"family": "biggan"}, "/training/family", "(stylegan2, diffusion)"),
+    "augmentation of diffusion": (
+        {"family": "diffusion", "augment": True},
+        "/training/augment",
+        "has no augmentation",
+    ),
+    "an inverter of diffusion": (
+        {"family": "diffusion", "inverter_images": 5},
+        "/training/inverter_images",
+        "needs no inverter",
+    ),
     "two budgets": ({"hours": 1, "images": 5}, "/training", "expected hours or images, got both"),
     "a misspelt option": ({"pixels": 64}, "/training/pixels", ""),
     "a size out of range": ({"px": 4}, "/training/px", ""),

@@ -100,6 +100,19 @@ def test_a_worker_lost_on_the_last_attempt_fails_the_job(scene: Scene, fit: FitR
     assert (error.code, error.retryable) == ("worker_lost", True)
 
 
+def test_a_lost_job_that_has_stored_work_is_left_to_the_reconciler(
+    scene: Scene, fit: FitRequest
+) -> None:
+    """It ends only after an attempt that stored nothing."""
+    scene.machine.ledger.next_attempt(fit.ref)
+    scene.machine.ledger.record_saved_work(fit.ref)
+    jobs.fail_for_good(scene.machine, str(fit.ref), AbandonedJobError())
+    assert records.read_manifest(scene.machine.store, fit.ref, FitManifest) is None
+    scene.machine.ledger.next_attempt(fit.ref)
+    jobs.fail_for_good(scene.machine, str(fit.ref), AbandonedJobError())
+    assert scene.fit_manifest(fit.ref).status is JobStatus.FAILED
+
+
 def test_a_cancelled_job_whose_worker_died_does_not_fail(scene: Scene, fit: FitRequest) -> None:
     """The worker died while it stopped: the job still ends as cancelled."""
     scene.cancel(fit.ref)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from contracts.base import now
 from contracts.generators.generator import GeneratorManifest, GeneratorRequest
@@ -14,6 +15,7 @@ from models.arrays import Images
 from state import keys, records
 from tests.workers.training.image_archives import image_files, request_training, zipped
 from workers.families.family import load_generator
+from workers.families.stylegan2 import StyleGan2
 from workers.families.table import FAMILIES
 from workers.runtime.artefacts import read_artefact
 from workers.runtime.machine import Machine
@@ -104,6 +106,7 @@ def test_a_drained_training_resumes_with_the_same_result(
     with pytest.raises(Drained):
         generators.run(machine, str(request.ref), 1)
     assert "training.pt" in scratch(machine, request)
+    assert machine.ledger.has_saved_work(request.ref)
     machine.pulse.is_draining = False
     second = run(machine, request)
     assert seen == [8, 16, 24, 32]
@@ -187,6 +190,45 @@ def test_a_training_that_diverges_ends_with_the_best_snapshot_before(
     else:
         assert manifest.training is not None
         assert "Training diverged" in manifest.training.warnings[-1]
+
+
+def test_weights_that_are_not_finite_leave_the_best_snapshot(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The losses are finite, but the last step has broken the discriminator: both networks stay those before it."""
+    step = AdversarialTraining.step
+
+    def broken(training: AdversarialTraining, reals: Images) -> Losses:
+        losses = step(training, reals)
+        if training.images_seen == 32:
+            next(training.state.discriminator.parameters()).data.fill_(math.nan)
+        return losses
+
+    monkeypatch.setattr(AdversarialTraining, "step", broken)
+    monkeypatch.setattr(TrainingReport, "best", None)  # every snapshot is the best one
+    manifest = run(machine, request_training(machine, zipped(image_files()), inverter_images=0))
+    assert manifest.status is JobStatus.SUCCEEDED, manifest.error
+    assert manifest.training is not None
+    assert [each.images_seen for each in manifest.training.snapshots] == [16]
+    assert "Training diverged" in manifest.training.warnings[-1]
+
+
+def test_a_failed_inverter_does_not_lose_the_generator(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training succeeds without an inverter, with a warning: another inverter can be trained later."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(StyleGan2, "train_inverter", fail)
+    request = request_training(machine, zipped(image_files()))
+    manifest = run(machine, request)
+    assert manifest.generator is not None, manifest.error
+    assert manifest.training is not None
+    assert "The inverter failed" in manifest.training.warnings[-1]
+    assert f"/v1/generators/{request.id}/inverters" in manifest.training.warnings[-1]
+    assert records.read_inverters(machine.store, request.tenant, request.id) == []
 
 
 def test_hours_end_a_training(machine: Machine) -> None:

@@ -25,22 +25,23 @@ class Noise:
     images_seen = 0
     device = torch.device("cpu")
 
-    def __init__(self, mean: float = 0.0) -> None:
+    def __init__(self, mean: float = 0.0, px: tuple[int, int] = (16, 16)) -> None:
         self.mean = torch.tensor(mean)
+        self.px = px
 
     def __len__(self) -> int:
         return 100
 
     def read(self, indices: Sequence[int]) -> Tensor:
         rng = torch.Generator().manual_seed(5)
-        return torch.rand(100, 3, 16, 16, generator=rng)[list(indices)] - 0.5
+        return torch.rand(100, 3, *self.px, generator=rng)[list(indices)] - 0.5
 
     def step(self, reals: Tensor) -> dict[str, float]:
         return {}
 
     def samples(self, count: int, seed: int) -> Iterator[Tensor]:
         rng = torch.Generator().manual_seed(seed)
-        images = torch.rand(count, 3, 16, 16, generator=rng) - 0.5 + self.mean
+        images = torch.rand(count, 3, *self.px, generator=rng) - 0.5 + self.mean
         yield from images.split(25)
 
     def networks(self) -> tuple[BuiltNetwork, ...]:
@@ -60,6 +61,13 @@ def test_the_distance_grows_with_the_difference_to_the_images() -> None:
     assert near.fd == again.fd < far.fd
     assert near.samples.shape == (60, 3, 16, 16)
     assert draw_grid(near.samples).size == (8 * 16, 8 * 16)
+
+
+def test_large_samples_are_reduced() -> None:
+    """The distance is measured at full size; the samples of the sheet have at most 128 px a side."""
+    wide = Noise(px=(8, 256))
+    measurement = Ruler(wide, seed=0, device=torch.device("cpu")).measure(wide)
+    assert measurement.samples.shape == (60, 3, 4, 128)
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,16 @@ def test_a_fit_that_is_lost_each_time_fails(scene: Scene) -> None:
     assert (error.code, error.retryable) == ("worker_lost", True)
 
 
+def test_attempts_that_stored_work_do_not_count(scene: Scene) -> None:
+    """A long training whose workers die again and again is continued as long as it gets further."""
+    fit, ledger = aged(scene, scene.request_fit()), scene.machine.ledger
+    for _ in range(6):  # twice `max_attempts`
+        ledger.next_attempt(fit.ref)
+    ledger.record_saved_work(fit.ref)
+    Reconciler(scene.machine).reconcile()
+    assert waiting(scene) == [f"{fit.id}-7"]
+
+
 def test_a_cancelled_fit_in_no_queue_is_ended(scene: Scene) -> None:
     """No worker will start it, so the reconciler writes its manifest."""
     fit = aged(scene, scene.request_fit())

@@ -4,7 +4,6 @@ Limits itself, unpacks the archive, surveys the images, and writes them at the s
 `result.json` beside it. No torch: the child decodes only.
 """
 
-import errno
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +12,12 @@ import numpy as np
 from numpy.lib.format import write_array_header_1_0
 from PIL import Image
 
-from workers.children.limited_child import DISK_FULL, is_limit, limit_self
+from workers.children.limited_child import (
+    DISK_FULL,
+    is_disk_full,
+    is_limit,
+    limit_self,
+)
 from workers.training.images.preparing import ARRAY, PROGRESS, RESULT, Prepared, PreparingTask
 from workers.training.images.reading import Reading, image_paths, read_image
 from workers.training.images.survey import choose_px, fit_line, survey_folder
@@ -33,7 +37,7 @@ def main() -> int:
         result = _prepare(task, folder)
         (folder / RESULT).write_text(result.model_dump_json())
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             return DISK_FULL
         raise
     return 0

@@ -37,7 +37,7 @@ def image_paths(folder: Path) -> list[Path]:
     Raises:
         InputError: there is none.
     """
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     if not paths:
         raise InputError(
             f"expected PNG, JPEG or WebP images in {folder}, found none; name another folder"
@@ -74,9 +74,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path, formats=IMAGE_FORMATS) as image:
             yield image
-    except InputError:
+    except (InputError, MemoryError):
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged files make Pillow raise errors of many types
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
         raise InputError(
             f"{path} cannot be read as PNG, JPEG or WebP ({reason}); replace it or remove it from the folder"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from workers.children.limited_child import is_disk_full, is_limit
 from workers.training.images.reading import SUFFIXES
 from workers.training.training_options import InputError
 
@@ -18,7 +19,7 @@ PACK_AGAIN = "pack the folder again with zip -r, or with tar"
 
 @dataclass(frozen=True)
 class UnpackLimits:
-    """The most images of an archive, and the most bytes of their files together."""
+    """The most images of an archive, also the most folders, and the most bytes of the images together."""
 
     max_images: int
     max_bytes: int
@@ -38,20 +39,15 @@ def unpack(archive: Path, folder: Path, limits: UnpackLimits) -> int:
     Raises:
         InputError: it is no archive, it is damaged, it has no image, or it exceeds a limit.
     """
-    others, written, num_bytes = 0, 0, 0
     try:
-        for member in _members(archive):
-            path = _target(folder, member.name)
-            if path is None:
-                others += 1
-                continue
-            written += 1
-            if written > limits.max_images:
-                raise InputError(
-                    f"expected at most {limits.max_images:,} images in the archive, got more; leave some out"
-                )
-            num_bytes += _write(member, path, limits.max_bytes - num_bytes, limits)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError) as error:
+        written, others = _write_images(archive, folder, limits)
+    except InputError:
+        raise
+    except (
+        Exception
+    ) as error:  # of a reader: BadZipFile, TarError, zlib.error, UnicodeDecodeError, ...
+        if is_limit(error) or is_disk_full(error):
+            raise
         raise InputError(f"the archive is damaged ({error}); {PACK_AGAIN}") from error
     if not written:
         raise InputError(
@@ -60,22 +56,42 @@ def unpack(archive: Path, folder: Path, limits: UnpackLimits) -> int:
     return others
 
 
+def _write_images(archive: Path, folder: Path, limits: UnpackLimits) -> tuple[int, int]:
+    """Return the number of images, which are then in the folder, and of other files."""
+    written, others, num_bytes = 0, 0, 0
+    folders: set[Path] = set()
+    for member in _members(archive):
+        path = _target(folder, member.name)
+        if path is None:
+            others += 1
+            continue
+        written += 1
+        folders.update(path.relative_to(folder).parents)
+        for count, what in ((written, "images"), (len(folders), "folders")):
+            if count > limits.max_images:
+                raise InputError(
+                    f"expected at most {limits.max_images:,} {what} in the archive, got more; leave some out"
+                )
+        num_bytes += _write(member, path, limits.max_bytes - num_bytes, limits)
+    return written, others
+
+
 def _members(archive: Path) -> Iterator[_Member]:
-    """Yield the regular files of an archive."""
-    if zipfile.is_zipfile(archive):
+    """Yield the regular files of an archive. Bytes that are not UTF-8 in the names of a tar become U+FFFD."""
+    if tarfile.is_tarfile(archive):  # first: a tar that ends with a zip looks like a zip too
+        with tarfile.open(archive, "r:*", errors="replace") as tar:
+            for entry in tar:
+                if entry.isfile():
+                    yield _Member(entry.name, partial(_extract, tar, entry))
+    elif zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as file:
             for info in file.infolist():
                 if info.flag_bits & 1:
                     raise InputError(f"the archive has a password; {PACK_AGAIN} without one")
                 if not info.is_dir():
                     yield _Member(info.filename, partial(file.open, info))
-        return
-    if not tarfile.is_tarfile(archive):
+    else:
         raise InputError(f"expected a zip or tar archive of images, got another file; {PACK_AGAIN}")
-    with tarfile.open(archive, "r:*") as tar:
-        for entry in tar:
-            if entry.isfile():
-                yield _Member(entry.name, partial(_extract, tar, entry))
 
 
 def _extract(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:

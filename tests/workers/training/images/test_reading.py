@@ -1,13 +1,15 @@
 """Images for a training: crop, padding, grey, orientation, 16 bits."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from workers.training.images.reading import Fit, Reading, read_image
-from workers.training.images.survey import survey_folder
+from workers.training.images.reading import Fit, Reading, image_paths, read_image
+from workers.training.images.survey import EXIF_ORIENTATION, survey_folder
+from workers.training.training_options import InputError
 
 
 def write_halves(path: Path) -> Path:
@@ -58,3 +60,23 @@ def test_the_exif_orientation_is_applied(tmp_path: Path) -> None:
         Image.new("RGB", (32, 16)).save(tmp_path / f"{index}.jpg", exif=exif)
     assert set(survey_folder(sorted(tmp_path.iterdir())).sizes) == {(32, 16)}
     assert read_image(tmp_path / "0.jpg", Reading(image_px=(32, 16))).shape == (32, 16, 3)
+
+
+def test_damaged_files_are_refused_by_name(tmp_path: Path) -> None:
+    """Pillow raises errors of many types: a damaged tag of the orientation is a `struct.error`."""
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[EXIF_ORIENTATION], exif[0x010E] = 6, "a description"
+    Image.new("RGB", (16, 16)).save(file, "JPEG", exif=exif)
+    data = bytearray(file.getvalue())
+    data[data.index(b"MM\0*") + 11] = 2  # the first tag's number
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.jpg cannot be read"):
+        read_image(path, Reading(image_px=(8, 8)))
+
+
+def test_folders_are_not_images(tmp_path: Path) -> None:
+    """A folder may be called like an image."""
+    (tmp_path / "a.png").mkdir()
+    path = write_halves(tmp_path / "a.png" / "b.png")
+    assert image_paths(tmp_path) == [path]

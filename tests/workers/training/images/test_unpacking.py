@@ -69,6 +69,18 @@ def twice() -> bytes:
     return archive.getvalue()
 
 
+def misnamed() -> bytes:
+    """Return a zip with a name that claims to be UTF-8 and is not."""
+    return zipped({"ä.png": b"x"}).replace("ä".encode(), b"\xff\xfe")
+
+
+def scrambled(pack: Callable[[dict[str, bytes]], bytes]) -> bytes:
+    """Return an archive with damaged compressed data."""
+    data = bytearray(pack(image_files(3)))
+    data[43:53] = b"\xff" * 10
+    return bytes(data)
+
+
 REFUSED: dict[str, tuple[bytes, str]] = {
     "no archive": (b"not an archive", "expected a zip or tar archive of images"),
     "an empty file": (b"", "expected a zip or tar archive of images"),
@@ -86,6 +98,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a password": (locked(), "has a password"),
     "too many images": (zipped({f"{k}.png": b"x" for k in range(21)}), "at most 20 images"),
     "a bomb": (zipped({"a.png": b"\0" * 200_000}), "at most 100,000 bytes"),
+    "too many folders": (zipped({"d/" * 20 + "a.png": b"x"}), "at most 20 folders"),
+    "a name that is no text": (misnamed(), "damaged"),
+    "a scrambled zip": (scrambled(zipped), "damaged"),
+    "a scrambled zip of bzip2": (
+        scrambled(lambda files: zipped(files, zipfile.ZIP_BZIP2)),
+        "damaged",
+    ),
     "a cut zip": (zipped(image_files(3))[:-30], "archive"),
     "a cut tar": (tarred(image_files(3), "w")[:700], "damaged"),
 }
@@ -98,6 +117,19 @@ def test_hostile_archives_are_refused(tmp_path: Path, case: str) -> None:
     with pytest.raises(InputError, match=message):
         unpacked(tmp_path, data)
     assert {path.name for path in tmp_path.iterdir()} == {"archive", "out"}
+
+
+def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path) -> None:
+    """The images beside the inner zip are unpacked, not those inside it."""
+    inner = zipped({"inner.png": b"x"}, zipfile.ZIP_STORED)
+    names, others = unpacked(tmp_path, tarred({"a.png": b"x", "b.zip": inner}, "w"))
+    assert (names, others) == ({"a.png"}, 1)
+
+
+def test_names_of_a_tar_in_an_old_encoding_become_text(tmp_path: Path) -> None:
+    """A Latin-1 letter becomes the replacement character, so that a report can name the file."""
+    names, _ = unpacked(tmp_path, tarred({"caf\udce9.png": b"x"}, "w"))
+    assert names == {"caf\ufffd.png"}
 
 
 def test_a_damaged_member_is_refused(tmp_path: Path) -> None:

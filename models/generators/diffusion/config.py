@@ -42,7 +42,8 @@ NEWER_FIELDS: Mapping[str, Any] = {
     "timestep_scale": 1.0,
     "image_channels": 3,
 }
-"""Fields that configurations may lack, and their defaults. Only networks of guided-diffusion have other values."""
+"""Fields that configurations may lack, and their defaults. Other values have networks of guided-diffusion, and grey ones
+that HandsOff trains (`image_channels`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

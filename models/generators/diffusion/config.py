@@ -42,8 +42,8 @@ NEWER_FIELDS: Mapping[str, Any] = {
     "timestep_scale": 1.0,
     "image_channels": 3,
 }
-"""Fields that configurations may lack, and their defaults. Other values have networks of guided-diffusion, and grey ones
-that HandsOff trains (`image_channels`)."""
+"""Fields that configurations may lack, and their defaults. Networks of guided-diffusion and grey networks have other
+values."""
 
 
 @dataclass(frozen=True, kw_only=True)

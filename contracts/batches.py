@@ -4,6 +4,7 @@ Its request, the record of each shard, and the manifest as a pure function of bo
 (s, i) and the request alone: a shard may be rendered twice, on any machine, in any order.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
@@ -43,7 +44,7 @@ def resolve_condition(choice: ConditionChoice | None) -> ConditionShares | None:
         return {str(choice): 1.0}
     weights = choice if isinstance(choice, dict) else dict.fromkeys(map(str, choice), 1.0)
     if len(weights) < len(choice):
-        repeated = next(one for one in choice if list(choice).count(one) > 1)
+        [(repeated, _)] = Counter(choice).most_common(1)
         raise ValueError(
             f"expected different conditions, got {repeated} twice; give weights to draw one more often"
         )

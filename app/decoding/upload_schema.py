@@ -1,6 +1,7 @@
 """Reads an upload's label schema: labelset.json or the form field, completed by the names of a COCO file."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -89,7 +90,23 @@ def _parse(text: str | None, source: SchemaSource) -> Mapping[str, Any]:
         kind = {list: "an array", str: "text", bool: "true or false", type(None): "null"}
         detail = f"Expected one JSON object, got {kind.get(type(parsed), 'a number')}. Correct the schema."
         raise Refused(source.file, detail, pointer=source.pointer)
+    try:
+        # `from_json` keeps the last of two fields with one name. It has bounded the depth, which `json` does not.
+        json.loads(text, object_pairs_hook=_check_unique, parse_int=str, parse_float=str)
+    except ValueError as error:
+        raise Refused(source.file, str(error), pointer=source.pointer) from error
     return parsed
+
+
+def _check_unique(pairs: Sequence[tuple[str, object]]) -> None:
+    """Raise `ValueError` for a field that an object has twice: it does not say which one counts."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(
+                f"Expected every field once, got '{name[:64]}' twice in one object. Keep one of them."
+            )
+        seen.add(name)
 
 
 def _check_names(

@@ -3,10 +3,11 @@
 Both families train on the same rendered portraits, StyleGAN2 with its inverter; the seconds are those of one thread.
 Held-out scores compare labels of new portraits with exact truth, generated scores compare labels of samples with a
 segmenter that was trained at 32 px, whose own score is the ceiling. Every fit has the same labelled portraits in both
-families. Interrupted runs continue. The last line is JSON.
+families. Interrupted runs continue; networks and scores of other settings are not reused. The last line is JSON.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -65,7 +66,6 @@ FAMILIES = ("diffusion", "stylegan2")
 SAMPLE_SEED = 1
 NUM_TIMED = 16
 MICRO_BATCH = 16
-SEGMENTER = "segmenter-32"
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "segmenter_miou": _ceiling(folder, segmenter, parsed.heldout),
     }
     for name in FAMILIES:
-        generator, inverter = _trained(name, folder, images, parsed)
+        generator, inverter = _trained(name, images, parsed)
         family, figures = _prepared(generator, inverter, heldout, segmenter, parsed.generated)
         figures["fd_random"] = _frechet(family, to_input(images[: parsed.generated]))
-        draw_grid(generator.synthesize(family.generated_codes[:64]).images).save(
-            folder / f"{name}.png"
-        )
+        sheet = draw_grid(generator.synthesize(family.generated_codes[:64]).images)
+        sheet.save(_training_folder(parsed) / f"{name}.png")
         for count in parsed.labels:
             runs = [_fit_once(name, family, count, draw, parsed) for draw in range(parsed.draws)]
             figures[str(count)] = summary(runs)
@@ -135,9 +134,10 @@ def summary(runs: Sequence[dict[str, float]]) -> dict[str, float | None]:
 
 
 def _trained(
-    name: str, folder: Path, images: NDArray[np.uint8], parsed: argparse.Namespace
+    name: str, images: NDArray[np.uint8], parsed: argparse.Namespace
 ) -> tuple[Generator, Inverter]:
     """Return the trained generator of a family and its inverter."""
+    folder = _training_folder(parsed)
     if name == "diffusion":
         diffusion = trained_diffusion(folder, images, parsed.cpu_seconds)
         return diffusion, IdentityInverter(diffusion)
@@ -145,6 +145,12 @@ def _trained(
     tools = Tools.of(stylegan2, encoder, DiscriminatorDistance(discriminator))
     options = inversion_options(steps=parsed.inversion_steps)
     return stylegan2, StyleGan2Inverter(tools, options)
+
+
+def _training_folder(parsed: argparse.Namespace) -> Path:
+    """Return the folder of the networks that are trained with these settings."""
+    folder: Path = parsed.folder / f"{parsed.cpu_seconds:g}-seconds-{parsed.images}-images"
+    return folder
 
 
 def _prepared(
@@ -222,19 +228,17 @@ def _frechet(family: Family, real: Tensor) -> float:
 
 def _segmenter(folder: Path, count: int, epochs: int) -> Segmenter:
     """Return the segmenter for 32 px: trained on halved renderings, or read."""
+    name = f"segmenter-{PX}-{count}-{epochs}"
+    if (folder / f"{name}.json").exists():
+        return build_segmenter(*read_network(folder, name))
     config = SegmenterConfig(len(CLASS_NAMES))
-    recipe = config.to_dict() | {"renderings": count, "epochs": epochs}
-    if (folder / f"{SEGMENTER}.json").exists():
-        stored, tensors = read_network(folder, SEGMENTER)
-        if stored == recipe:
-            return build_segmenter(stored, tensors)
     pairs = halved(cached_renderings(folder, "segmenter-training", count))
     torch.manual_seed(0)
     segmenter = Segmenter(config)
-    checkpoint = folder / f"{SEGMENTER}.checkpoint"
+    checkpoint = folder / f"{name}.checkpoint"
     options = TrainingOptions(epochs=epochs, batch=min(16, count))
     train_segmenter(segmenter, pairs, options, checkpoint=checkpoint, on_step=_ignore)
-    write_network(folder, SEGMENTER, segmenter, recipe)
+    write_network(folder, name, segmenter, config.to_dict())
     return segmenter.requires_grad_(False)
 
 
@@ -251,8 +255,11 @@ def _ceiling(folder: Path, segmenter: Segmenter, count: int) -> float:
 def _fit_once(
     name: str, family: Family, count: int, draw: int, parsed: argparse.Namespace
 ) -> dict[str, float]:
-    """Fit and score a draw, or read the scores of an earlier run at the same CPU seconds."""
-    path = parsed.folder / f"{name}-{parsed.cpu_seconds:g}-{count}-{draw}.json"
+    """Fit and score a draw, or read the scores of an earlier run with the same settings."""
+    others = ("folder", "labels", "draws")  # `count` and `draw` name one of each
+    settings = {key: value for key, value in vars(parsed).items() if key not in others}
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    path = _training_folder(parsed) / f"{name}-{count}-{draw}-{digest}.json"
     if not path.exists():
         options = ensemble_options(kind=parsed.kind, num_members=parsed.members, steps=parsed.steps)
         path.write_text(json.dumps(_fit(family, count, draw, options)))

@@ -1,8 +1,8 @@
 """`python -m benchmarks.training.label_quality RUN...`: measure what the generators of a comparison are worth to a fit.
 
 RUN is a folder that `benchmarks.training.recipes` wrote. Labelled images are inverted from the mean code with the
-run's own discriminator as the distance, an ensemble is fitted, and its labels of inverted held-out images are compared
-with the truth. The last line is JSON.
+run's own discriminator as the distance (none after a training with the projected one alone), an ensemble is fitted,
+and its labels of inverted held-out images are compared with the truth. The last line is JSON.
 """
 
 import argparse
@@ -51,8 +51,11 @@ def _score(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     """Fit on the labelled images of the run's domain and score on its held-out ones."""
     began, described = time.process_time(), json.loads((folder / "row.json").read_text())
     generator = build_generator(*read_network(folder, "generator"))
-    discriminator = build_discriminator(*read_network(folder, "discriminator"))
-    tools = Tools.of(generator, perceptual=DiscriminatorDistance(discriminator))
+    distance = None
+    if (folder / "discriminator.json").exists():
+        network = build_discriminator(*read_network(folder, "discriminator"))
+        distance = DiscriminatorDistance(network)
+    tools = Tools.of(generator, perceptual=distance)
     options = inversion_options(steps=args.steps)
     images, masks, num_classes = _pairs(described["domain"], "labelled", args.labels, args.data)
     inverted = invert(tools, images, options)
@@ -72,6 +75,7 @@ def _score(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     confusion = confusion_of(fitted, heldout.codes, masks, num_classes)
     return {
         **{name: described[name] for name in ("recipe", "domain", "seed")},
+        "has_distance": distance is not None,
         "heldout_miou": round(confusion.mean_iou(), 4),
         "psnr_db": round(fmean(heldout.psnr_db.tolist()), 2),
         "cpu_seconds": round(time.process_time() - began),

@@ -78,9 +78,10 @@ def _kept(
 def _write(run: Run, folder: Path, seed: int) -> None:
     state = run.state
     write_network(folder, "generator", state.average, state.average.config.to_dict())
-    write_network(
-        folder, "discriminator", state.discriminator, state.discriminator.config.to_dict()
-    )
+    if run.candidate.adversarial.discriminators != "projected":  # else it has its first weights
+        write_network(
+            folder, "discriminator", state.discriminator, state.discriminator.config.to_dict()
+        )
     draw_grid(samples(state.average, 64, seed)).save(folder / "samples.png")
 
 

@@ -121,7 +121,10 @@ class Run:
         remaining = max(1.0 - self.seconds / self.total_seconds, 0.0)
         before = self.factor
         self.factor = min(1.0, remaining / self.candidate.decay_share)
-        for optimizer in (self.state.generator_optimizer, self.state.discriminator_optimizer):
+        optimizers = [self.state.generator_optimizer, self.state.discriminator_optimizer]
+        if self.state.projection is not None:
+            optimizers.append(self.state.projection.optimizer)
+        for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] *= self.factor / before if before else 0.0
 

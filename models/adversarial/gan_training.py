@@ -9,12 +9,16 @@ from models.adversarial.training import AdversarialOptions, start, training_step
 from models.arrays import Images
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.training import BuiltNetwork
+from models.inversion.squeezenet import SqueezeNet
 
 SAMPLES_PER_PASS = 16
 
 
 class AdversarialTraining:
-    """Generator, discriminator, and the averaged generator, which is the result."""
+    """Generator, discriminator, and the averaged generator, which is the result.
+
+    `pretrained` gives the features of a projected discriminator; `start` raises `ValueError` if the options need it.
+    """
 
     measured_samples = 2_000
 
@@ -24,9 +28,10 @@ class AdversarialTraining:
         discriminator: DiscriminatorConfig,
         options: AdversarialOptions,
         device: torch.device,
+        pretrained: SqueezeNet | None = None,
     ) -> None:
         self.options = options
-        self.state = start(generator, discriminator, options, device)
+        self.state = start(generator, discriminator, options, device, pretrained)
 
     @property
     def images_seen(self) -> int:
@@ -49,9 +54,16 @@ class AdversarialTraining:
                 yield average(part)
 
     def networks(self) -> tuple[BuiltNetwork, ...]:
+        """Return the averaged generator, and the plain discriminator if it was trained.
+
+        A fit would use a discriminator of random weights as its perceptual distance.
+        """
         average, discriminator = self.state.average, self.state.discriminator
+        generator = BuiltNetwork("generator", average, average.config.to_dict())
+        if self.options.discriminators == "projected":
+            return (generator,)
         return (
-            BuiltNetwork("generator", average, average.config.to_dict()),
+            generator,
             BuiltNetwork("discriminator", discriminator, discriminator.config.to_dict()),
         )
 

@@ -1,5 +1,6 @@
 """Batch requests, pilots and manifests."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -91,6 +92,14 @@ def test_a_class_is_listed_once() -> None:
     """Twice the same class would be a weight that the caller may not have meant."""
     with pytest.raises(ValueError, match="got 3 twice"):
         resolve_condition((3, 1, 3))
+
+
+def test_a_long_list_with_a_repeated_class_is_refused_quickly() -> None:
+    """The longest list that a caller may send, repeated at its end: comparing all pairs took minutes of the app."""
+    began = time.process_time()
+    with pytest.raises(ValueError, match="got 99998 twice"):
+        resolve_condition((*range(99_999), 99_998))
+    assert time.process_time() - began < 5
 
 
 def test_the_manifest_counts_the_samples_of_each_condition(

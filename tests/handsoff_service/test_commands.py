@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
+from contracts.kinds import QueueName
 from handsoff_service.commands import COMMANDS, main
 
 LOADED = """
@@ -59,3 +61,8 @@ def test_arguments_are_passed_on() -> None:
     command = [sys.executable, "-c", code, "app", "--version"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout.startswith("handsoff ")
+
+
+def test_the_description_names_every_queue() -> None:
+    """An operator learns from it which workers to start."""
+    assert all(queue in COMMANDS["worker"].description for queue in get_args(QueueName))

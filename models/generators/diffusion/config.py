@@ -42,7 +42,8 @@ NEWER_FIELDS: Mapping[str, Any] = {
     "timestep_scale": 1.0,
     "image_channels": 3,
 }
-"""Fields that configurations may lack, and their defaults. Only networks of guided-diffusion have other values."""
+"""Fields that configurations may lack, and their defaults. Networks of guided-diffusion and grey networks have other
+values."""
 
 
 @dataclass(frozen=True, kw_only=True)

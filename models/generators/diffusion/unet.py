@@ -22,10 +22,15 @@ def build_unet(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the library is
 
     with torch.device("meta"):
         unet = UNet2DModel(**config.network_arguments())
+    _apply_own_fields(unet, config)
+    return unet
+
+
+def _apply_own_fields(unet: Any, config: DiffusionConfig) -> None:  # noqa: ANN401 - as above
+    """Change what UNet2DModel has no argument for."""
     unet.time_proj.scale = config.timestep_scale
     if config.attention_heads is not None:
         _set_heads(unet, config.attention_heads)
-    return unet
 
 
 def _set_heads(unet: nn.Module, heads: int) -> None:
@@ -50,6 +55,7 @@ def start_unet(config: DiffusionConfig, device: torch.device) -> Any:  # noqa: A
     from diffusers.models.unets.unet_2d import UNet2DModel  # noqa: PLC0415
 
     unet = UNet2DModel(**config.network_arguments())
+    _apply_own_fields(unet, config)
     blocks = [module for module in unet.modules() if isinstance(module, ResnetBlock2D)]
     for convolution in (unet.conv_out, *(block.conv2 for block in blocks)):
         torch.nn.init.zeros_(convolution.weight)

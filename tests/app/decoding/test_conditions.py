@@ -83,6 +83,20 @@ def test_invalid_conditions_are_refused(
     assert (flaw.file, message in flaw.detail) == (file, True), flaw.detail
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        b'{"classes": ["a", "b"], "conditions": {"image-0": 1, "image-1": 0, "image-0": 2}}',
+        b'{"classes": ["a", "b"], "conditions": {}, "conditions": {"image-0": 2, "image-1": 0}}',
+    ],
+)
+def test_a_field_that_is_there_twice_is_refused(tmp_path: Path, schema: bytes) -> None:
+    """Readers of JSON keep the last one, and the other condition of the image would be lost."""
+    flaw = decoded(tmp_path, pairs(2) | {"labelset.json": schema}).flaws[0]
+    assert (flaw.file, "twice in one object" in flaw.detail) == ("labelset.json", True)
+    assert flaw.detail.startswith("Expected every field once, got '")
+
+
 def test_two_spellings_of_one_name_are_refused(tmp_path: Path) -> None:
     """Unicode can write some letters in two ways: which of the two conditions counts?"""
     files = with_conditions({"\u00e9": 1, "e\u0301": 2}, count=0)

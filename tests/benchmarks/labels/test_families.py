@@ -31,7 +31,10 @@ def test_figures_are_means_and_a_single_draw_has_no_deviation() -> None:
 def test_a_run_continues_and_ends_with_a_line_of_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Both families are trained, fitted and scored; a second run reads the networks and repeats the scores."""
+    """Both families are trained, fitted and scored; a second run reads the networks and repeats the scores.
+
+    A run with other settings reads none of them.
+    """
     numbers = {
         "--folder": tmp_path,
         "--cpu-seconds": 0.2,
@@ -48,6 +51,7 @@ def test_a_run_continues_and_ends_with_a_line_of_json(
         "--segmenter-epochs": 1,
     }
     arguments = [str(part) for pair in numbers.items() for part in pair]
+    other = [*arguments, "--cpu-seconds", "0.1", "--segmenter-renderings", "6", "--steps", "1"]
     lines = []
     for _ in range(2):
         main(arguments)
@@ -55,5 +59,12 @@ def test_a_run_continues_and_ends_with_a_line_of_json(
     for family in ("diffusion", "stylegan2"):
         assert 0 <= lines[0][family]["4"]["heldout_miou"] <= 1
         assert lines[0][family]["4"] == lines[1][family]["4"]
-        assert (tmp_path / f"{family}.png").exists()
+        assert (tmp_path / "0.2-seconds-16-images" / f"{family}.png").exists()
     assert lines[0]["diffusion"]["reconstruction_psnr_db"] > 100
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    main(other)
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    assert before.items() <= after.items()
+    new = {path.relative_to(tmp_path).as_posix() for path in after.keys() - before.keys()}
+    assert {"segmenter-32-6-1.safetensors", "0.1-seconds-16-images/inverter.json"} <= new
+    assert len([name for name in new if name.startswith("0.1-seconds") and "-4-0-" in name]) == 2

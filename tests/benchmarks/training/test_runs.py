@@ -11,6 +11,7 @@ from benchmarks.training.candidates import CANDIDATES, GENERATOR, Candidate
 from benchmarks.training.domains import Domain, halved, read_domain
 from benchmarks.training.growing import grown
 from benchmarks.training.runs import Run, Yardstick, train
+from models.inversion.squeezenet import SqueezeNet, SqueezeNetConfig
 
 IMAGES = torch.rand(32, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
 DOMAIN = Domain("portraits", IMAGES)
@@ -88,3 +89,17 @@ def test_faces_need_a_folder(tmp_path: Path) -> None:
     """Without one the error names the option."""
     with pytest.raises(ValueError, match="--data FOLDER"):
         read_domain("faces", tmp_path, None)
+
+
+def test_all_learning_rates_fall_together() -> None:
+    """Also that of the projected discriminator: it would win against a generator that no longer learns."""
+    torch.manual_seed(0)
+    network = SqueezeNet(SqueezeNetConfig()).eval().requires_grad_(False)
+    candidate = Candidate({"discriminators": "both"}, batch=2, decay_share=1.0)
+    run = Run.begin(candidate, seed=0, total_seconds=10.0, pretrained=network)
+    assert run.state.projection is not None
+    before = run.state.projection.optimizer.param_groups[0]["lr"]
+    run.seconds = 5.0
+    run.step(IMAGES[:2])
+    rate = run.state.projection.optimizer.param_groups[0]["lr"]
+    assert rate == pytest.approx(before / 2)

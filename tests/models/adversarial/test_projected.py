@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from models.adversarial.gan_training import AdversarialTraining
 from models.adversarial.losses import hinge_discriminator_loss, hinge_generator_loss
 from models.adversarial.options import Discriminators
 from models.adversarial.projected import (
@@ -177,3 +178,17 @@ def test_a_fixed_augmentation_stays() -> None:
     state = new_state(options, None)
     training_step(state, REALS, options)
     assert state.augmentation == 0.3
+
+
+@pytest.mark.parametrize(
+    ("discriminators", "names"),
+    [("projected", ["generator"]), ("both", ["generator", "discriminator"])],
+)
+def test_only_trained_networks_are_published(
+    discriminators: Discriminators, names: list[str], pretrained: SqueezeNet
+) -> None:
+    """With the projected discriminator alone, the plain one keeps its random weights: no distance for a fit."""
+    options = replace(OPTIONS, discriminators=discriminators)
+    training = AdversarialTraining(GENERATOR, DISCRIMINATOR, options, CPU, pretrained)
+    training.step(REALS)
+    assert [network.name for network in training.networks()] == names

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,9 @@ SMALL_ZIP_BYTES = 2**20
 
 PREFIX = "unet."
 
+UNUSED = ("discriminator", "inverter")
+"""Networks that other families have beside their generator."""
+
 ReadMember = Callable[[str, int], bytes]
 
 
@@ -64,8 +67,8 @@ def _read_folder(folder: Path) -> Checkpoint:
             raise CheckpointRefused(f"expected {name} of at most {max_bytes} bytes")
         return path.read_bytes()
 
-    sizes = [path.stat().st_size for path in folder.iterdir() if path.is_file()]
-    return _read(read, sum(sizes))
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.is_file()}
+    return _read(read, sizes, sum(sizes.values()))
 
 
 def _read_file(path: Path) -> Checkpoint:
@@ -88,10 +91,11 @@ def _read_zip(archive: Archive) -> Checkpoint:
             raise CheckpointRefused(f"expected {name} beside its {CONFIG}")
         return archive.read(folder + name, max_bytes)
 
-    return _read(read, archive.zip_bytes)
+    names = [name.removeprefix(folder) for name in archive.members if name.startswith(folder)]
+    return _read(read, names, archive.zip_bytes)
 
 
-def _read(read: ReadMember, num_bytes: int) -> Checkpoint:
+def _read(read: ReadMember, names: Collection[str], num_bytes: int) -> Checkpoint:
     values = _read_values(read(CONFIG, MAX_JSON_BYTES))
     config = _config(values)
     unet = build_checked(config)
@@ -108,7 +112,26 @@ def _read(read: ReadMember, num_bytes: int) -> Checkpoint:
         raise Recognized(str(refusal), refusal.remedy) from refusal
     weights: dict[str, Tensor] = {name: tensor.float() for name, tensor in tensors.items()}
     check_values(weights)
-    return Checkpoint(format=FORMAT, generator=NetworkWeights(config.to_dict(), weights))
+    return Checkpoint(
+        format=FORMAT,
+        generator=NetworkWeights(config.to_dict(), weights),
+        warnings=_unused_warnings(names),
+    )
+
+
+def _unused_warnings(names: Collection[str]) -> tuple[str, ...]:
+    """Return a warning if there are files of networks that a diffusion generator does not have."""
+    unused = sorted(
+        {f"{network}{suffix}" for network in UNUSED for suffix in (".json", ".safetensors")}
+        & set(names)
+    )
+    if not unused:
+        return ()
+    warning = (
+        f"{', '.join(unused)} beside the generator are not used: a diffusion generator has no inverter and no"
+        " discriminator. Check that they belong to this generator, or leave them out."
+    )
+    return (warning,)
 
 
 def _read_values(data: bytes) -> Mapping[str, Any]:

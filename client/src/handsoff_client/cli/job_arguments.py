@@ -56,7 +56,7 @@ def add_train(commands: Commands) -> None:
     command.add_argument(
         "--family",
         metavar="NAME",
-        help="stylegan2 (default) or diffusion; see docs/11-own-generator.md",
+        help="stylegan2 (default) or diffusion; see docs/15-train-a-generator.md",
     )
     command.add_argument(
         "--fit",

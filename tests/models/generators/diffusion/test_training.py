@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.generators.diffusion.config import DiffusionConfig
+from models.generators.diffusion.config import NEWER_FIELDS, DiffusionConfig
 from models.generators.diffusion.default_config import default_config, feature_noise_levels
 from models.generators.diffusion.generator import build_generator
 from models.generators.diffusion.training import DiffusionTraining, DiffusionTrainingOptions
-from models.generators.diffusion.unet import build_scheduler, build_unet
+from models.generators.diffusion.unet import build_scheduler, build_unet, start_unet
 from models.sampling import RandomDraws
 from models.serialization import pack_network, unpack
 
@@ -192,3 +192,20 @@ def test_features_are_read_at_less_noise_the_smaller_the_images() -> None:
     torch.testing.assert_close(ratios(256), kept / (1 - kept), rtol=0.03, atol=0)
     torch.testing.assert_close(ratios(128), 4 * ratios(256), rtol=0.05, atol=0)
     assert min(feature_noise_levels(8)) == 1
+
+
+def test_a_new_network_is_the_one_that_its_configuration_builds() -> None:
+    """Also in the fields that diffusers does not have: the average would otherwise be another network."""
+    config = replace(TINY, attention_heads=4, timestep_scale=0.25)
+    started, built = start_unet(config, CPU), build_unet(config)
+    assert started.time_proj.scale == built.time_proj.scale == 0.25
+    heads = [[m.heads for m in unet.modules() if hasattr(m, "heads")] for unet in (started, built)]
+    assert heads[0] == heads[1]
+    assert set(heads[0]) == {4}
+
+
+def test_a_configuration_without_newer_fields_is_that_of_version_0_1_0() -> None:
+    """An earlier version reads color networks that are trained now; a grey one states its channels."""
+    assert NEWER_FIELDS.keys().isdisjoint(TINY.to_dict())
+    assert "image_channels" in NEWER_FIELDS
+    assert replace(TINY, image_channels=1).to_dict()["image_channels"] == 1

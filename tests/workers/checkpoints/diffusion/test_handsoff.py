@@ -61,6 +61,24 @@ def test_a_folder_and_a_zip_are_read(
     assert DiffusionConfig.from_dict(checkpoint.generator.config).attention_heads == 2
 
 
+@pytest.mark.parametrize("inner", ["", "net/"])
+def test_networks_of_other_families_beside_it_are_reported(
+    inner: str, folder: Path, tmp_path: Path
+) -> None:
+    """Their owner expects that they are used."""
+    assert read_checkpoint(folder).warnings == ()
+    for name in ("inverter.json", "inverter.safetensors", "discriminator.safetensors"):
+        (folder / name).write_bytes(b"{}")
+    with ZipFile(tmp_path / "net.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, inner + path.name)
+    for path in (folder, tmp_path / "net.zip"):
+        (warning,) = read_checkpoint(path).warnings
+        assert warning.startswith(
+            "discriminator.safetensors, inverter.json, inverter.safetensors beside the generator are not used"
+        )
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

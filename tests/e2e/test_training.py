@@ -84,12 +84,14 @@ def wait_for_state(stack: Stack, generator: str, *, snapshots: int = 0) -> None:
     raise TimeoutError(stack.log_of("train"))
 
 
-@pytest.mark.parametrize(("family", "every"), [("stylegan2", 40), ("diffusion", 120)])
+@pytest.mark.parametrize(
+    ("family", "every", "more"), [("stylegan2", 40, "inverter_images=16"), ("diffusion", 120, "")]
+)
 def test_a_folder_becomes_a_label_generator(
-    stack: Stack, pairs: Path, family: str, every: int
+    stack: Stack, pairs: Path, family: str, every: int, more: str
 ) -> None:
     """Three commands: train, fit, batch. After SIGKILL the training continues from its last saved state."""
-    options = f"batch=8 snapshot_images={every} inverter_images=16"
+    options = f"batch=8 snapshot_images={every} {more}"
     generator = handsoff(
         stack,
         *("train", pairs / "images", "--px", str(PX), "--images", "120", "--family", family),

@@ -1,0 +1,22 @@
+"""The road of `test_training.py` with a diffusion model, in a file of its own, which runs beside it."""
+
+from pathlib import Path
+
+import pytest
+
+from examples.demo.stack import Stack
+from tests.e2e.test_training import (  # noqa: F401 - fixtures
+    pairs,
+    stack,
+    train_fit_and_batch,
+)
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_folder_becomes_a_label_generator_without_an_inverter(
+    stack: Stack,  # noqa: F811 - a fixture
+    pairs: Path,  # noqa: F811 - a fixture
+) -> None:
+    """A training that is killed continues, and its generator can be fitted and rendered."""
+    train_fit_and_batch(stack, pairs, "diffusion", every=120)

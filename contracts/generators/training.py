@@ -82,8 +82,8 @@ class TrainingReport(Model):
     """`generators/{id}/training.json`: what a training has found in its images, expects, and has reached.
 
     `facts` and `warnings` are sentences about the images. `expected_seconds` follows from measured steps on the device
-    of the worker, and includes the inverter. `best` is the `images_seen` of the snapshot with the lowest `fd`: the
-    generator of the result.
+    of the worker, and includes the inverter. `best` is the snapshot with the lowest `fd`: the generator
+    of the result.
     """
 
     device: str

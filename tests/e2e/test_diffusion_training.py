@@ -1,4 +1,4 @@
-"""The road of `test_training.py` with a diffusion model, in a file of its own, which runs beside it."""
+"""The road of `test_training.py` with a diffusion model, in a separate file, which runs beside it."""
 
 from pathlib import Path
 

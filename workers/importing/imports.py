@@ -28,8 +28,6 @@ from workers.runtime.artefacts import store_inverter
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
 
-BINARY = "application/octet-stream"
-
 
 def run(machine: Machine, argument: str, attempt: int) -> None:
     """Run the import that `argument` names, and delete the original once the import has ended."""

@@ -6,10 +6,8 @@ conditional diffusion model samples chosen classes too.
 
 import io
 import json
-import signal
 import tarfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,43 +15,22 @@ import pytest
 import torch
 from PIL import Image
 
-from app.main import create_app
 from handsoff_client import BatchFolder, HandsOff, export
 from handsoff_client.torch import HandsOffDataset
 from handsoff_shards.members import Files
 from models.generators.stylegan2.generator import Generator
 from models.labels.label_generator import to_bytes
 from state import records
-from state.ledger import Ledger
-from state.settings import Settings
-from state.store import Store
-from tests.app.conftest import serving
 from tests.app.uploading import as_form, encode
 from tests.e2e.families.test_diffusion import halves
 from tests.e2e.toys.test_toy_family import QUICK, Service
 from tests.workers.checkpoints.diffusion.pipelines import SCHEDULE, pipeline, zipped
-from tests.workers.scene import open_machine
 from workers.families.family import load_generator
 
 pytestmark = pytest.mark.slow
 
 CHECKPOINT = Path(__file__).parents[2] / "fixtures/checkpoints/nvidia-ada-resnet-conditional-32.pkl"
 PX, CLASSES = 32, (1, 4, 4, 1)
-
-
-@pytest.fixture(scope="module")
-def service(redis_url: str) -> Iterator[Service]:
-    """The service with its default families. RQ's signal handlers are taken back afterwards."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"})
-    store, ledger = Store.in_memory(), Ledger.connect(redis_url)
-    ledger.redis.flushall()
-    app = create_app(settings, store)
-    with serving(app) as http:
-        yield Service(http, app, open_machine(settings, store, ledger))
-    ledger.redis.close()
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

@@ -4,46 +4,23 @@ A random network of 16 px: its samples are noise, and its features still tell da
 """
 
 import json
-import signal
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from app.main import create_app
 from models.arrays import Codes
 from models.generators.diffusion.generator import DiffusionGenerator
 from models.inversion.framing import NUM_SAMPLES
 from models.sampling import Draws
-from state.ledger import Ledger
-from state.settings import Settings
-from state.store import Store
-from tests.app.conftest import serving
 from tests.app.uploading import as_form, encode
 from tests.e2e.toys.test_toy_family import QUICK, Service, masks
 from tests.workers.checkpoints.diffusion.pipelines import SCHEDULE, pipeline, zipped
-from tests.workers.scene import open_machine
 
 pytestmark = pytest.mark.slow
 
 PX = 16
 FEW_STEPS = {**SCHEDULE, "num_train_timesteps": 250}  # the sampler takes 10 of them
-
-
-@pytest.fixture(scope="module")
-def service(redis_url: str) -> Iterator[Service]:
-    """The service with its default families. RQ's signal handlers are taken back afterwards."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"})
-    store, ledger = Store.in_memory(), Ledger.connect(redis_url)
-    ledger.redis.flushall()
-    app = create_app(settings, store)
-    with serving(app) as http:
-        yield Service(http, app, open_machine(settings, store, ledger))
-    ledger.redis.close()
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

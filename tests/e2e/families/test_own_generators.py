@@ -2,8 +2,6 @@
 
 import io
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -11,35 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.main import create_app
-from state.ledger import Ledger
-from state.settings import Settings
-from state.store import Store
-from tests.app.conftest import serving
 from tests.app.uploading import as_form, pairs
 from tests.e2e.toys.test_toy_family import QUICK, Service
 from tests.workers.checkpoints.diffusion.guided_nets import FIXTURES, OPTIONS
-from tests.workers.scene import open_machine
 from workers.training import train_generator, train_inverter
 
 pytestmark = pytest.mark.slow
 
 NAMES = ("generator", "discriminator", "inverter")
-
-
-@pytest.fixture(scope="module")
-def service(redis_url: str) -> Iterator[Service]:
-    """The service with its default families. RQ's signal handlers are taken back afterwards."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    settings = Settings.model_validate({"redis_url": redis_url, "store_url": "memory:///"})
-    store, ledger = Store.in_memory(), Ledger.connect(redis_url)
-    ledger.redis.flushall()
-    app = create_app(settings, store)
-    with serving(app) as http:
-        yield Service(http, app, open_machine(settings, store, ledger))
-    ledger.redis.close()
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

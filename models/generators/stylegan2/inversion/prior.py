@@ -1,6 +1,6 @@
 """The distribution of a generator's codes: mean and std of w, and the distance of a W+ code from it.
 
-The codes of one class of a conditional generator have a distribution of their own, which is not that of all samples.
+The codes of one class of a conditional generator are distributed differently from those of all samples.
 
 Undoing the mapping network's last leaky ReLU makes w nearly Gaussian, so a Mahalanobis distance there measures how
 unusual a code is (Wulff and Torralba, arXiv 2009.06529). Measured (benchmarks/LOG.md, "Inversion, second weights"):

@@ -21,6 +21,7 @@ from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.generators.training import MAX_TRAINING
 from contracts.ids import RqId, is_prefix, new_id, plural_of, prefix_of
 from contracts.jobs import JobManifest, JobRef, Request, ShardRef
+from contracts.labelings import LabelingManifest, LabelingRequest
 from contracts.streams import ShardOwner, StreamShardRef
 
 QueueName = Literal["fit", "generate", "cpu", "train"]
@@ -158,6 +159,9 @@ STREAM_SHARD = Task(
     retry_after=(timedelta(0), timedelta(seconds=10)),
     ttl=timedelta(hours=1),
 )
+SHARED_TASKS = (EXPORT,)
+"""The tasks that work on jobs of several kinds: all other worker functions belong to one kind."""
+
 OTHER_TASKS: Mapping[str, tuple[Task, ...]] = {"stream": (STREAM_SHARD,)}
 """The tasks that work on no job, by the prefix of the ids that they work on."""
 
@@ -194,7 +198,13 @@ BATCH = Kind(
     (SHARD, PILOT, EXPORT),
     repair="workers.rendering.batches.repair",
 )
-KINDS = (GENERATOR, INVERTER, FIT, BATCH)
+LABELING = Kind(
+    "labeling",
+    LabelingRequest,
+    LabelingManifest,
+    (Task("workers.labeling.labelings.run", "fit", timedelta(hours=48)), EXPORT),
+)
+KINDS = (GENERATOR, INVERTER, FIT, BATCH, LABELING)
 """All kinds, each after those that it depends on."""
 
 
@@ -213,15 +223,16 @@ class Kinds:
             names = ", ".join(kind.name for kind in kinds)
             raise ValueError(f"expected kinds with different names, got {names}; rename one")
         owned = {**OTHER_TASKS, **{kind.name: kind.tasks for kind in kinds}}
-        self._tasks: dict[str, tuple[str, Task]] = {}
+        self._tasks: dict[str, tuple[set[str], Task]] = {}
         for prefix, tasks in owned.items():
             for task in tasks:
-                if task.function in self._tasks:
+                prefixes, known = self._tasks.setdefault(task.function, (set(), task))
+                if known is not task or (prefixes and task not in SHARED_TASKS):
                     raise ValueError(
                         f"expected one task for each worker function, got two for {task.function};"
                         " write a function for each"
                     )
-                self._tasks[task.function] = prefix, task
+                prefixes.add(prefix)
 
     def __iter__(self) -> Iterator[Kind]:
         return iter(self._by_name.values())
@@ -257,10 +268,11 @@ class Kinds:
             ValueError: the text is not an argument of this function (also as pydantic's `ValidationError`).
             KeyError: no task has this function.
         """
-        prefix, task = self._tasks[function]
+        prefixes, task = self._tasks[function]
         argument = task.argument.parse(text)
-        if prefix_of(argument.owner.id) != prefix:
-            raise ValueError(f"expected the id of a {prefix}, got {argument.owner.id!r}")
+        if prefix_of(argument.owner.id) not in prefixes:
+            owners = " or ".join(sorted(prefixes))
+            raise ValueError(f"expected the id of a {owners}, got {argument.owner.id!r}")
         return argument
 
 

@@ -46,17 +46,24 @@ class Judged:
         """1 - mIoU over the classes of the image's truth."""
         return 1 - miou(self.confusion)
 
+    def row(self) -> dict[str, Any]:
+        """Return name, errors and measures for the table."""
+        errors = {"pixel_error": self.pixel_error, "iou_error": self.iou_error}
+        return {"name": self.name, **errors, **self.measures}
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Start the service, fit, label, and print the summary as one line of JSON."""
     parsed = _parser().parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="handsoff-labelings-") as name:
-        with Stack(Path(name), settings={"HANDSOFF_CPU_THREADS": "1"}) as stack:
-            stack.start()
-            with HandsOff(stack.address) as client:
-                result, judged = measure(client, Path(name), parsed)
+    with (
+        tempfile.TemporaryDirectory(prefix="handsoff-labelings-") as name,
+        Stack(Path(name), settings={"HANDSOFF_CPU_THREADS": "1"}) as stack,
+    ):
+        stack.start()
+        with HandsOff(stack.address) as client:
+            result, judged = measure(client, Path(name), parsed)
     if parsed.table:
-        rows = [{"name": one.name, "pixel_error": one.pixel_error, "iou_error": one.iou_error, **one.measures} for one in judged]  # fmt: skip
+        rows = [one.row() for one in judged]
         parsed.table.write_text(json.dumps(rows, indent=1))
     print(json.dumps(result))
 

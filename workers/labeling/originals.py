@@ -67,7 +67,7 @@ def _padded(image: Image.Image, px: tuple[int, int]) -> Placed:
 
 
 def has_aspect(size: tuple[int, int], px: tuple[int, int]) -> bool:
-    """Return whether an image of `size` (width, height) has the aspect ratio of `px` within a pixel, as a fit requires."""
+    """Return whether an image of `size` (width, height) has the aspect ratio of `px` within a pixel."""
     return abs(size[0] * px[0] - size[1] * px[1]) <= max(px)
 
 

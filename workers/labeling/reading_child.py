@@ -74,11 +74,11 @@ def _unpack(task: UnpackTask) -> None:
 
 def _read(task: ReadTask) -> None:
     folder = Path(task.folder)
-    Image.MAX_IMAGE_PIXELS = task.max_pixels // 2  # Pillow refuses twice this number
+    Image.MAX_IMAGE_PIXELS = None  # `_refusal` checks the size, with a message for users
     with (folder / PIXELS).open("ab") as pixels, (folder / RESULTS).open("a") as results:
         for name in task.names:
             _limit_one(task.cpu_seconds_per_image)
-            result = _read_one(folder / UNPACKED / name, task)
+            result = read_one(folder / UNPACKED / name, task)
             if isinstance(result, Placed):
                 pixels.write(result.pixels.tobytes())
                 pixels.flush()  # before its line, which says that the pixels are complete
@@ -96,7 +96,7 @@ def _limit_one(cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (min(soft, hard), hard))
 
 
-def _read_one(path: Path, task: ReadTask) -> Placed | str:
+def read_one(path: Path, task: ReadTask) -> Placed | str:
     """Return the image at the generator's size, or the reason why it cannot be read."""
     try:
         with opened(path) as file:

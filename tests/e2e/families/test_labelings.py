@@ -5,6 +5,7 @@ The labels of held-out images are those that the fit itself is scored on.
 
 import io
 import json
+import threading
 import zipfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from benchmarks.service.labelings import judge, miou
 from handsoff_client import BatchFolder, HandsOff
-from handsoff_client.data.originals import write_originals
+from handsoff_client.cli.commands import main
 from handsoff_shards.decoding import decode_mask
 from tests.app.uploading import as_form, encode
 from tests.e2e.families.test_diffusion import FEW_STEPS, halves
@@ -114,22 +115,34 @@ def test_a_labeling_is_exported_by_the_service(
     assert {image["original"]["name"] for image in images} == {f"{n}.png" for n in range(5)}
 
 
-def test_labels_fit_the_originals(
+def test_the_command_labels_a_folder(
     service: Service, fit: dict[str, object], truth: Path, tmp_path: Path
 ) -> None:
-    """A photograph of another size is cropped, and its mask has the size of the photograph."""
-    photos = tmp_path / "photos"
+    """It uploads, waits, downloads and reports; a photograph of another size is cropped, its mask has its size."""
+    photos, out = tmp_path / "photos", tmp_path / "labels"
     photos.mkdir()
     with Image.open(truth / "images" / "0.png") as image:
         wide = image.resize((3 * image.width, 2 * image.height))
     wide.save(photos / "wide.jpg", quality=95)
-    with HandsOff(str(service.http.base_url)) as handsoff:
-        labeling = handsoff.labelings.create(photos, fit=str(fit["id"]))
-        service.work()
-        folder = handsoff.labelings.download(labeling.id, tmp_path / "labels")
-    assert write_originals(BatchFolder.open(folder.folder), tmp_path / "out") == 1
-    mask = decode_mask((tmp_path / "out/masks/wide.png").read_bytes())
+    words = ("label", str(fit["id"]), str(photos), "--out", str(out), "--originals")
+    run_command(service, *words)
+    rows = (out / "report.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["name", "wide.jpg"]
+    assert BatchFolder.open(out).num_samples == 1
+    mask = decode_mask((out / "originals/masks/wide.png").read_bytes())
     assert mask.shape == (wide.height, wide.width)
     border = (wide.width - wide.height) // 2
     assert (mask[:, : border - 1] == 255).all()
     assert (mask[:, border + 1 : -border - 1] != 255).all()
+
+
+def run_command(service: Service, *words: str) -> None:
+    """Run `handsoff` in a thread, while the workers serve the queues in this one."""
+    codes: list[int] = []
+    url = str(service.http.base_url)
+    thread = threading.Thread(target=lambda: codes.append(main(["--url", url, *words])))
+    thread.start()
+    while thread.is_alive():
+        service.work()
+        thread.join(0.2)
+    assert codes == [0]

@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from contracts.jobs import JobStatus
-from contracts.labelings import LabelingManifest
 from handsoff_shards.samples import decode_sample
 from models.inversion.framing import Framing
-from state import keys, records
+from state import records
 from tests.workers.labeling.labeling_scene import (
     files_of,
     picture,
@@ -34,12 +33,17 @@ def sample(files: dict[str, bytes], index: int) -> dict[str, bytes]:
 
 
 def test_every_image_gets_all_labels(scene: Scene) -> None:
-    """Masks, keypoints, depth and uncertainty in the format of a batch, with the image itself."""
+    """Masks, keypoints, depth and uncertainty in the format of a batch, with the image itself.
+
+    The upload belongs to the labeling alone and is deleted at the end.
+    """
     files = pictures(6)
-    manifest = run(scene, request_labeling(scene, scene.fit(ALL_TASKS), files))
+    request = request_labeling(scene, scene.fit(ALL_TASKS), files)
+    manifest = run(scene, request)
     assert manifest.status is JobStatus.SUCCEEDED, manifest.error
     assert [shard.num_samples for shard in manifest.shards] == [4, 2]
     assert (manifest.num_samples, sum(manifest.class_pixels)) == (6, 6 * PX * PX)
+    assert scene.machine.store.head(request.original.key) is None
     stored = files_of(scene, manifest)
     for index, name in enumerate(files):
         decoded = decode_sample(sample(stored, index))
@@ -127,13 +131,6 @@ def test_a_labeling_continues_after_a_crash(scene: Scene, monkeypatch: pytest.Mo
     assert resumed.images == whole.images
 
 
-def test_the_archive_is_deleted_at_the_end(scene: Scene) -> None:
-    """The upload belongs to the labeling alone."""
-    request = request_labeling(scene, scene.fit(), pictures(1))
-    run(scene, request)
-    assert scene.machine.store.head(request.original.key) is None
-
-
 def test_a_cancelled_labeling_stops_between_micro_batches(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,11 +191,3 @@ def test_the_crop_of_the_fit_is_applied(scene: Scene, monkeypatch: pytest.Monkey
     manifest = run(scene, request_labeling(scene, fit, {"a.png": picture(0, (2 * PX, 2 * PX))}))
     box = manifest.images[0].box
     assert (box.left, box.top, box.right, box.bottom) == (PX, 0, 2 * PX, PX)
-
-
-def test_the_manifest_is_stored_last(scene: Scene) -> None:
-    """A finished labeling pins the records of its shards."""
-    request = request_labeling(scene, scene.fit(), pictures(2))
-    manifest = run(scene, request)
-    stored = records.read(scene.machine.store, keys.job_manifest(request.ref), LabelingManifest)
-    assert stored == manifest

@@ -12,7 +12,7 @@ from tests.workers.scene import ALL_TASKS, PX, QUICK, Scene
 from workers.fitting import fits
 from workers.fitting.pairs import Pairs, read_labelset
 from workers.fitting.scoring import Scorer
-from workers.labeling.labeler import Labeler, LabelledImages, Unlabelled, framing_of
+from workers.labeling.labeler import Expression, Labeler, LabelledImages, Unlabelled, framing_of
 
 
 def ignore_step(_stage: str, _done: int, _total: int) -> None:
@@ -39,7 +39,7 @@ def test_held_out_images_get_the_labels_of_their_fit(scene: Scene) -> None:
     labelset = read_labelset(scene.machine.store, fit.tenant, validation)
     pairs = Pairs.read(scene.machine.store, labelset, fit=fit.labels, px=(PX, PX))
     scorer = Scorer(pairs.codecs, pairs.schema, pairs.px)
-    expressions = []
+    expressions: list[Expression] = []
     for part in open_labeler(scene, fit).label(pairs, ignore_step):
         scorer.add(part.rendered, pairs.label_tensors(part.indices))
         expressions += part.expressions

@@ -166,6 +166,21 @@ def test_progress_counts_images(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
     assert steps[-1] == (6, 6)
 
 
+def test_a_large_shard_is_inverted_in_pieces(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces bound the memory; images, order and labels are the same."""
+    fit, files = scene.fit(), pictures(8)
+    whole = run(scene, request_labeling(scene, fit, files, shard_size=8))
+    monkeypatch.setattr("workers.labeling.shards.MAX_INVERTED", 4)
+    monkeypatch.setattr(scene.machine.micro_batches, "_largest", 4)
+    pieces = run(scene, request_labeling(scene, fit, files, shard_size=8))
+    first, second = files_of(scene, whole), files_of(scene, pieces)
+    assert list(first) == list(second)
+    images = [name for name in first if name.count(".") == 1 and name.endswith(".png")]
+    assert len(images) == 8
+    assert all(first[name] == second[name] for name in images)
+    assert [one.num_samples for one in pieces.shards] == [8]
+
+
 def test_images_of_another_aspect_ratio_are_cropped_or_padded(scene: Scene) -> None:
     """The box says which part of the original is labelled."""
     fit, wide = scene.fit(), {"wide.png": picture(0, (3 * PX, PX))}

@@ -68,6 +68,15 @@ def test_images_are_labelled_in_micro_batches(scene: Scene) -> None:
     assert steps[-1] == ("labelling", count, count)
 
 
+def test_images_may_have_conditions() -> None:
+    """The class of each image, for the inverter of a class-conditional generator."""
+    images = Unlabelled(noise(3), (4, 5, 6))
+    found = images.condition_tensor([2, 0])
+    assert found is not None
+    assert found.tolist() == [6, 4]
+    assert Unlabelled(noise(1)).condition_tensor([0]) is None
+
+
 def test_a_labeler_of_no_images_labels_nothing(scene: Scene) -> None:
     """There is no step and no part."""
     labeler = open_labeler(scene, scene.fit())

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 
 from models.adversarial.options import AdversarialOptions
-from models.adversarial.parallel import average_gradients
 from models.adversarial.projected import ProjectedDiscriminator
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
 from models.generators.stylegan2.layers import channels_last
 from models.inversion.squeezenet import SqueezeNet
+from models.parallel import average_gradients
 
 
 @dataclass

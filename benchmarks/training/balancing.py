@@ -34,7 +34,8 @@ def rarity(features: Tensor, power: float) -> Weights:
     distances = torch.cdist(points, points).sort(dim=1).values[:, NEIGHBOR]
     # 1e-9: images with many copies keep a weight
     weights: Weights = (distances + 1e-9).pow(power).numpy()
-    return weights / weights.sum()
+    shares: Weights = weights / weights.sum()
+    return shares
 
 
 def weighted_batches(
@@ -61,4 +62,5 @@ def _whitened(features: Tensor) -> Tensor:
     standardized = centered / features.std(dim=0).clamp(min=1e-9)
     components, scales, _ = torch.linalg.svd(standardized, full_matrices=False)
     useful = int((scales[:NUM_DIMENSIONS] > 1e-6 * scales[0]).sum())
-    return components[:, :useful] * len(features) ** 0.5
+    whitened: Tensor = components[:, :useful] * len(features) ** 0.5
+    return whitened

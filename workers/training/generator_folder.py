@@ -92,8 +92,12 @@ class FolderKeeper:
         return self._timer.is_due
 
     def read_state(self, device: torch.device) -> dict[str, Any] | None:
-        """Return the state once; it is not kept in memory."""
-        saved, self._saved = self._saved, None
+        """Return the state once."""
+        if self._saved is None:
+            return None
+        saved = dict(self._saved)
+        self._saved.clear()  # the caller's variable would keep the state in memory for the whole training
+        self._saved = None
         return saved
 
     def find_report(self) -> TrainingReport | None:

@@ -125,6 +125,7 @@ def _follow(
     """Take the steps of a further process; it waits for the first one at its next step."""
     if saved is not None:
         restore(training, saved)
+        saved.clear()  # frees the memory
     # the same weights in every process, but different latents
     torch.manual_seed((run.seed + run.rank) * 1_000_003 + training.images_seen)
     images = batches.after(training.images_seen)

@@ -174,6 +174,20 @@ def test_the_state_is_saved_between_two_snapshots(
     assert equal(once, twice)
 
 
+@pytest.mark.parametrize("family", ["stylegan2", "diffusion"])
+def test_a_resumed_training_uses_the_new_learning_rate(
+    images: Path, tmp_path: Path, family: str
+) -> None:
+    """With one near 0, the trained weights do not move any more."""
+    out, network = tmp_path / "out", {"stylegan2": "generator", "diffusion": "unet"}[family]
+    train(images, out, 8, family=family)
+    before = torch.load(out / "checkpoint.pt")["state"][network]
+    train(images, out, 16, "--learning-rate", "1e-12", family=family)
+    after = torch.load(out / "checkpoint.pt")["state"][network]
+    weights = [name for name in before if name.endswith(("weight", "bias"))]
+    assert all((before[name] - after[name]).abs().max() < 1e-6 for name in weights)
+
+
 @pytest.mark.parametrize("at", [4, 12])
 def test_a_training_that_diverges_keeps_the_best_snapshot(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int

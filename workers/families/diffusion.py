@@ -88,10 +88,9 @@ class Diffusion:
     def start_training(
         self, options: TrainingOptions, images: TrainingImages, device: torch.device
     ) -> StartedTraining:
-        training = diffusion_training.build_training(
-            options.size, diffusion_training.DEFAULTS, images, device
-        )
-        return StartedTraining(training, options.batch or diffusion_training.BATCH)
+        pace = diffusion_training.pace_for(images.image_px, options.size, options.batch, device)
+        training = diffusion_training.build_training(options.size, pace.options, images, device)
+        return StartedTraining(training, pace.batch)
 
     def train_inverter(
         self,

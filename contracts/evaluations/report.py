@@ -97,8 +97,8 @@ class Curve(Model):
 class TaskReport(Model):
     """One task: its measure, its scores by arm, the comparisons that the verdict rests on, and the curves.
 
-    `closed_share` is the share of the gap between `real` and `oracle` that `mixed` closes, or `synthetic` where there is
-    no `mixed`; below 0 where it is worse than `real`. None unless `oracle` is better than `real`.
+    `closed_share` is the share of the gap between `real` and `oracle` that `mixed` closes, or `synthetic` where
+    there is no `mixed`; below 0 where it is worse than `real`. None unless `oracle` is better than `real`.
     """
 
     task: str

@@ -26,7 +26,7 @@ class HandsOff:
 
     >>> client = HandsOff("http://127.0.0.1:8000")
     >>> [generator.id for generator in client.generators.list()]
-    ['portraits-64']
+    ['portraits-64', 'portraits-64-diffusion']
 
     Threads can share a client, processes cannot.
     """

@@ -19,6 +19,8 @@ MIN_PART_IMAGES = 5
 """A class in fewer held-out images has no reliable score."""
 BROKEN_SHARE = 0.6
 """An arm below this share of the score of `real` has probably wrong labels."""
+AS_GOOD = 0.02
+"""A rival that is certainly less than 2 points worse is as good."""
 MAX_NAMES = 5
 
 ARM_TITLES: dict[ArmName, str] = {
@@ -60,7 +62,7 @@ def verdict(task: TaskReport) -> Iterator[str]:
         yield _compared(task, by_arm["oracle"]) + _closed(task)
     for arm in ("direct", "frozen"):
         if arm in by_arm:
-            yield _compared(task, by_arm[arm]) + _consequence(by_arm[arm])
+            yield _compared(task, by_arm[arm]) + _consequence(task, by_arm[arm])
     yield from (f"{curve.text}" for curve in task.curves)
 
 
@@ -158,9 +160,11 @@ def _closed(task: TaskReport) -> str:
     return f" Of that gap, synthetic pairs close {closed.value:.0%} {bounds}."
 
 
-def _consequence(comparison: Comparison) -> str:
-    """Return what a rival that is not worse means."""
-    if comparison.difference.outcome == "worse":
+def _consequence(task: TaskReport, comparison: Comparison) -> str:
+    """Return what a rival that is better or as good means. Undecided is not as good: the interval must be narrow."""
+    difference = comparison.difference
+    worst = difference.low if task.higher_is_better else -difference.high
+    if difference.outcome != "better" and worst < -AS_GOOD:
         return ""
     if comparison.first.arm == "direct":
         return " Label images with the fit itself: no network needs to be trained."

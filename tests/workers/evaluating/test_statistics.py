@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from contracts.evaluations.report import ArmRef
-from tests.workers.evaluating.confusions import HeldOut, arm
+from tests.workers.evaluating.confusions import COMMON, HeldOut, arm
 from workers.evaluating.measures import MEASURES, Floats
 from workers.evaluating.statistics import PairedBootstrap
 
@@ -66,7 +66,7 @@ def test_less_error_is_better() -> None:
 def test_a_class_without_a_true_pixel_has_no_interval() -> None:
     """The other classes keep theirs."""
     rng = np.random.default_rng(0)
-    held_out = HeldOut.drawn(20, rng)
+    held_out = HeldOut.drawn(20, rng, COMMON)
     held_out.pixels[:, 9] = 0
     trainings = [one.features("segmentation") for one in arm(held_out, rng, seeds=2)]
     _, *parts = PairedBootstrap(MEASURES["segmentation"], {REAL: trainings}, num_draws=100).scores(

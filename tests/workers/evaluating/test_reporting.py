@@ -31,7 +31,7 @@ def report(
     return build_report(scores, LABELS, num_draws=DRAWS)
 
 
-def test_the_verdict_names_gain_rivals_and_plateau() -> None:
+def test_the_verdict_names_gain_rivals_and_curve() -> None:
     """Each sentence has its difference with an interval."""
     result = report(
         {
@@ -58,8 +58,25 @@ def test_the_verdict_names_gain_rivals_and_plateau() -> None:
     assert direct.startswith("Direct labelling beats synthetic + real (1,000 pairs) by ")
     assert direct.endswith("Label images with the fit itself: no network needs to be trained.")
     assert frozen.startswith("Frozen features + head lose to synthetic + real")
-    assert curve.startswith("Synthetic + real: more than 500 pairs bring nothing measurable (")
+    assert curve.startswith("Synthetic + real: ")
     assert result.warnings == ()
+
+
+def test_more_pairs_that_add_nothing_are_called_a_plateau() -> None:
+    """Equal scores at 500 and 1,000 pairs: the curve ends at 500, and says what the others added."""
+    rng = np.random.default_rng(0)
+    held_out = HeldOut.drawn(80, rng, COMMON)
+    more = arm(held_out, rng, loss=0.0)
+    scores: Scores = {
+        ("mixed", 100): arm(held_out, rng, loss=1.5),
+        ("mixed", 500): more,
+        ("mixed", 1000): more,
+    }
+    (curve,) = build_report(scores, LABELS, num_draws=DRAWS).tasks[0].curves
+    assert curve.plateau == 500
+    assert curve.text.startswith(
+        "Synthetic + real: more than 500 pairs bring nothing measurable (+0.0"
+    )
 
 
 def test_a_rising_curve_has_no_plateau() -> None:

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     max_training_bytes: Count = 16_384 * MiB
     training_decode_cpu: timedelta = timedelta(hours=1)
 
+    # Limits of a labeling: the images in its archive, and their files together.
+    max_labeling_images: Count = 10_000
+    max_labeling_bytes: Count = 4_096 * MiB
+
     # Limits of a batch.
     max_batch_samples: Count = 1_000_000
     max_batch_shards: Count = 4_096

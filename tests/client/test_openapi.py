@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from app.main import create_app
-from handsoff_client import Archive, Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
+from handsoff_client import (
+    Archive,
+    Batch,
+    Fit,
+    Generator,
+    Inverter,
+    Labeling,
+    LabelingReport,
+    LabelledImage,
+    Labelset,
+    Shard,
+    Stream,
+    UnreadableImage,
+)
 from handsoff_client.api.jobs import EVENTS_ON_A_PAGE
 from handsoff_client.api.pages import ITEMS_ON_A_PAGE
 from handsoff_client.api.resources import Card, Job, ShardList
@@ -21,6 +34,7 @@ from handsoff_client.http.operations import (
     GET_EXPORT_RECORD,
     GET_SHARD_RECORD,
     INVERTERS,
+    LABELINGS,
     LIST_LABELSETS,
     LIST_STREAMS,
     OPERATIONS,
@@ -40,6 +54,8 @@ NOT_CALLED = {
     "GET /v1/inverters/{}/events/live": "the client polls",
     "GET /v1/fits/{}/events/live": "the client polls",
     "GET /v1/batches/{}/events/live": "the client polls",
+    "GET /v1/labelings/{}/events/live": "the client polls",
+    "GET /v1/labelings/{}/export": "the client reads the record, which has the digest too",
     "GET /v1/batches/{}/export": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/shards/{}": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/tar": "for curl, and loaders that read a pipe",
@@ -51,6 +67,10 @@ VIEWS = {
     "LabelsetView": Labelset,
     "FitView": Fit,
     "BatchView": Batch,
+    "LabelingView": Labeling,
+    "LabelingManifest": LabelingReport,
+    "LabelledImage": LabelledImage,
+    "UnreadableImage": UnreadableImage,
     "ShardView": Shard,
     "ShardList": ShardList,
     "CardView": Card,
@@ -59,7 +79,7 @@ VIEWS = {
 }
 
 # Parameters of the query, with the maximum of numbers.
-_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES)
+_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES, LABELINGS)
 _PAGE: dict[str, int | None] = {"limit": ITEMS_ON_A_PAGE, "after": None}
 QUERIES: dict[Operation, dict[str, int | None]] = {
     CREATE_LABELSET: {"validate_only": None},
@@ -136,7 +156,9 @@ def test_every_create_accepts_the_arguments_of_the_client(document: dict[str, An
     sent = {"fit", "n", "seed", "truncation", "filter", "image_format", "shard_size"}
     assert sent <= set(schemas["BatchCreate"]["properties"])
     assert sent - {"n"} <= set(schemas["StreamCreate"]["properties"])
-    names = ("labelsets", "fits", "batches", "streams")
+    sent = {"fit", "upload", "name", "aspect", "image_format", "shard_size", "condition"}
+    assert sent <= set(schemas["LabelingCreate"]["properties"])
+    names = ("labelsets", "fits", "batches", "streams", "labelings")
     creates = [document["paths"][f"/v1/{name}"]["post"] for name in names]
     assert all("Idempotency-Key" in str(create["parameters"]) for create in creates)
 

@@ -5,6 +5,7 @@ NumPy and Pillow.
 """
 
 from handsoff_client.api.batch_folders import BatchFolder
+from handsoff_client.api.labelings import LabelingReport, LabelledImage, UnreadableImage
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
 from handsoff_client.api.resources import (
     Archive,
@@ -13,6 +14,7 @@ from handsoff_client.api.resources import (
     Generator,
     Inverter,
     Job,
+    Labeling,
     Shard,
     Stream,
 )
@@ -116,6 +118,9 @@ __all__ = [
     "JobEnded",
     "JobFailed",
     "JobNotFinished",
+    "Labeling",
+    "LabelingReport",
+    "LabelledImage",
     "Labels",
     "Labelset",
     "LabelsetWarning",
@@ -142,6 +147,7 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "UnreadableBody",
+    "UnreadableImage",
     "UploadDamaged",
     "UploadIncomplete",
     "UploadUsed",

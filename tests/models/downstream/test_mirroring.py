@@ -36,9 +36,9 @@ def test_swapped_keypoints_exchange_their_places() -> None:
 def test_mirrored_images_have_swapped_labels() -> None:
     """Image i has label i + the number of images when it is mirrored; without sides the labels are stored once."""
     pairs, cpu = shapes(3, 0), torch.device("cpu")
-    sided = Source.of(pairs, swaps={"segmentation": (0, 2, 1)}, device=cpu)
+    sided = Source.of(pairs, torch.ones(3), swaps={"segmentation": (0, 2, 1)}, device=cpu)
     first = pairs.labels["segmentation"][0]
     mirrored = sided.labels["segmentation"][0 + sided.mirror_offset]
     assert torch.equal(mirrored == 2, first == 1)
-    plain = Source.of(pairs, swaps={"segmentation": (0, 1, 2)}, device=cpu)
+    plain = Source.of(pairs, torch.ones(3), swaps={"segmentation": (0, 1, 2)}, device=cpu)
     assert (plain.mirror_offset, len(plain.labels), plain.can_mirror) == (0, 3, True)

@@ -15,20 +15,20 @@ from tests.models.downstream.shapes import PX, TASKS, shapes
 def test_half_of_every_batch_of_a_mixture_is_real() -> None:
     """The share holds in each batch, also when there are 50 times more synthetic pairs."""
     mixture = Pairs.mixed(shapes(4, 0), shapes(200, 1))
-    rows = draw_rows(mixture.parts, 16, torch.Generator().manual_seed(0))
+    rows = draw_rows(mixture.parts, torch.ones(204), 16, torch.Generator().manual_seed(0))
     assert (rows < 4).sum() == 8
     assert len(rows) == 16
 
 
 def test_a_small_part_is_repeated_evenly() -> None:
     """Two images in a batch of 8 are drawn four times each."""
-    rows = draw_rows((Part(2, 1.0),), 8, torch.Generator().manual_seed(0))
+    rows = draw_rows((Part(2, 1.0),), torch.ones(2), 8, torch.Generator().manual_seed(0))
     assert rows.bincount().tolist() == [4, 4]
 
 
 def test_a_batch_repeats_no_image_while_there_are_enough() -> None:
     """16 of 16 images are all images."""
-    rows = draw_rows((Part(16, 1.0),), 16, torch.Generator().manual_seed(0))
+    rows = draw_rows((Part(16, 1.0),), torch.ones(16), 16, torch.Generator().manual_seed(0))
     assert rows.sort().values.tolist() == list(range(16))
 
 
@@ -65,6 +65,17 @@ def test_labels_for_other_images_are_refused() -> None:
     pairs = shapes(3, 0)
     with pytest.raises(ValueError, match="3 images and labels for 2"):
         Pairs.of(pairs.images, pairs.labels.select(torch.arange(2)))
+
+
+def test_images_with_a_rare_class_are_drawn_more_often() -> None:
+    """One image of 100 has the class: its odds are 10 times those of the others, and a balance of 0 has no effect."""
+    masks = torch.zeros(100, 2, 2, dtype=torch.uint8)
+    masks[7, 0, 0] = 1
+    labels, parts = Labels((2, 2), segmentation=masks), (Part(100, 1.0),)
+    odds = batches.image_odds(labels, TASKS, parts, 0.5)
+    assert odds[7] == pytest.approx(10)
+    assert odds[8] == 1
+    assert batches.image_odds(labels, TASKS, parts, 0.0).tolist() == [1.0] * 100
 
 
 def test_pixels_are_drawn_in_proportion_to_their_odds() -> None:

@@ -27,8 +27,8 @@ class DownstreamOptions:
     # Drawn pixels of each image from which a step learns. 1,024 of 4,096 save a quarter of the time; the score is the
     # same within noise (.601 against .610, two draws).
     pixels: int = 1024
-    # Pixels and images of a class are drawn at share ** -balance. With 0, one of three trainings on 16 portraits learned
-    # no thin class (mIoU .395, .642, .599); with 0.5 the first one reaches .732, with 0.8 .728.
+    # Pixels and images of a class are drawn at share ** -balance. With 0, one of three trainings on 16 portraits
+    # learned no thin class (mIoU .395, .642, .599); with 0.5 the first one reaches .732, with 0.8 .728.
     balance: float = 0.5
     augmentation: float = 1.0  # the strength of random changes; 0 for none
     # bfloat16: convolutions only; three times faster on processors with AMX, much slower on those without

@@ -144,6 +144,6 @@ def _reading() -> str:
         " over trainings with different random numbers: if it contains 0, no difference is shown. Differences are"
         " paired: both arms are judged on the same images, so intervals of scores may overlap where the difference is"
         " clear.</p><p>All arms train for the same number of steps. The weights are the last ones, or with many"
-        " training images those with the lowest loss on a share of them. Held-out images are only used for the scores. The"
-        " intervals do not cover the choice of the labelled images or another fit.</p></section>"
+        " training images those with the lowest loss on a share of them. Held-out images are only used for the scores."
+        " The intervals do not cover the choice of the labelled images or another fit.</p></section>"
     )

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from contracts.batches import BatchManifest, BatchRequest
 from contracts.errors.tree import NotFound
+from contracts.evaluations.evaluation import EvaluationManifest, EvaluationRequest
 from contracts.exports import ExportRef
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.generators.generator import GeneratorManifest, GeneratorRequest
@@ -23,11 +24,11 @@ from contracts.ids import RqId, is_prefix, new_id, plural_of, prefix_of
 from contracts.jobs import JobManifest, JobRef, Request, ShardRef
 from contracts.streams import ShardOwner, StreamShardRef
 
-QueueName = Literal["fit", "generate", "cpu", "train"]
+QueueName = Literal["fit", "generate", "cpu", "train", "evaluate"]
 QUEUE_NAMES: tuple[QueueName, ...] = get_args(QueueName)
 """Each worker process serves one of them."""
 
-OPTIONAL_QUEUES: tuple[QueueName, ...] = ("train",)
+OPTIONAL_QUEUES: tuple[QueueName, ...] = ("train", "evaluate")
 """Without a worker of these, a service is ready: their jobs wait."""
 
 RETENTION = timedelta(days=7)
@@ -194,7 +195,13 @@ BATCH = Kind(
     (SHARD, PILOT, EXPORT),
     repair="workers.rendering.batches.repair",
 )
-KINDS = (GENERATOR, INVERTER, FIT, BATCH)
+EVALUATION = Kind(
+    "evaluation",
+    EvaluationRequest,
+    EvaluationManifest,
+    (Task("workers.evaluating.evaluations.run", "evaluate", timedelta(hours=48)),),
+)
+KINDS = (GENERATOR, INVERTER, FIT, BATCH, EVALUATION)
 """All kinds, each after those that it depends on."""
 
 

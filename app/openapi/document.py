@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from app.generators.uploading import BODY_SCHEMAS
 from app.http.problems import Problem
 from app.openapi.described import Described, Table
+from app.openapi.evaluation_fields import EVALUATION_FIELDS
 from app.openapi.fit_fields import FIT_FIELDS
 from app.openapi.job_fields import JOB_FIELDS
 from app.openapi.label_fields import LABEL_FIELDS
@@ -20,7 +21,7 @@ from app.openapi.responses import add_errors, add_successes, header_components
 from app.openapi.training_fields import TRAINING_FIELDS
 from contracts.kinds import Kinds
 
-FIELDS: Table = {**JOB_FIELDS, **LABEL_FIELDS, **FIT_FIELDS, **TRAINING_FIELDS}
+FIELDS: Table = {**JOB_FIELDS, **LABEL_FIELDS, **FIT_FIELDS, **TRAINING_FIELDS, **EVALUATION_FIELDS}
 
 _REF = "#/components/schemas/"
 _METHODS = ("get", "put", "post", "delete", "patch")
@@ -29,10 +30,13 @@ _FORM = re.compile(r"Body_create_(\w+)")
 _BYTES = {"type": "string", "format": "binary"}
 _HEADER_NAMES = {"prefer": "Prefer", "if-none-match": "If-None-Match", "if-range": "If-Range"}
 _FILE_TYPES = (
+    "application/json",
     "application/octet-stream",
     "application/x-tar",
     "application/zip",
     "image/png",
+    "image/svg+xml",
+    "text/html",
     "text/markdown",
 )
 """What a stored object may be. A link says which by its name."""

@@ -1,0 +1,114 @@
+"""The body of `POST /v1/evaluations`, and the view of an evaluation."""
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from app.http.links import SignedLink
+from app.http.requests import Exchange
+from app.jobs.answers import envelope
+from app.jobs.service import JobState
+from contracts.base import Model, Seed
+from contracts.batches import PinnedFit
+from contracts.evaluations.evaluation import (
+    Arm,
+    EvaluationManifest,
+    EvaluationMetrics,
+    EvaluationOptions,
+    EvaluationRequest,
+    EvaluationWarning,
+    ResolvedEvaluationOptions,
+)
+from contracts.evaluations.report import EvaluationReport
+from contracts.fits.fit import PinnedLabelset
+from contracts.ids import FitId, LabelsetId
+from contracts.jobs import JobEnvelope, JobRef
+from contracts.schemas import LabelSchema
+from state import keys
+from state.store import Store
+
+
+class EvaluationCreate(Model):
+    """The body of `POST /v1/evaluations`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "fit": "fit_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
+                    "heldout_labelset": "labelset_0192f0c1a5b37c8e9d1f2a3b4c5d6e80",
+                    "options": {"synthetic_counts": [300, 1_000, 3_000], "num_seeds": 3},
+                }
+            ]
+        }
+    )
+
+    fit: FitId
+    heldout_labelset: LabelsetId
+    labelset: LabelsetId | None = None
+    oracle_labelset: LabelsetId | None = None
+    seed: Seed = 0
+    name: Annotated[str, Field(max_length=200)] = ""
+    options: EvaluationOptions = EvaluationOptions()
+
+
+class ArmProgress(Model):
+    """How many of the trainings of one arm have ended."""
+
+    arm: Arm
+    done: int
+    total: int
+
+
+class EvaluationView(JobEnvelope[EvaluationMetrics]):
+    """An evaluation: the job, and the report once it has succeeded. `files` are the report in several formats."""
+
+    kind: Literal["evaluation"] = "evaluation"
+    name: str
+    seed: Seed
+    fit: PinnedFit
+    labelset: PinnedLabelset
+    heldout_labelset: PinnedLabelset
+    oracle_labelset: PinnedLabelset | None
+    labels: LabelSchema
+    options: ResolvedEvaluationOptions
+    render_version: int
+    warnings: tuple[EvaluationWarning, ...]
+    arms: tuple[ArmProgress, ...]
+    report: EvaluationReport | None = None
+    files: dict[str, SignedLink] = Field(default_factory=dict)
+
+
+def show_evaluation(state: JobState, exchange: Exchange) -> EvaluationView:
+    """Return the view of an evaluation."""
+    request, manifest = state.record.request, state.record.manifest
+    assert isinstance(request, EvaluationRequest)
+    assert isinstance(manifest, EvaluationManifest | None)
+    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    files = manifest.files if manifest else {}
+    finished = _finished_units(exchange.services.store, request.ref)
+    return EvaluationView.model_validate(
+        {
+            **envelope(state, exchange.links),
+            **fields,
+            "arms": arm_progress(request, finished),
+            "metrics": manifest.metrics if manifest else None,
+            "report": manifest.report if manifest else None,
+            "files": {name: exchange.links.file(one) for name, one in files.items()},
+        }
+    )
+
+
+def arm_progress(request: EvaluationRequest, finished: Collection[str]) -> tuple[ArmProgress, ...]:
+    """Return the progress of each arm. `finished` are the names of the units whose scores are stored."""
+    totals = Counter(unit.arm for unit in request.units)
+    done = Counter(unit.arm for unit in request.units if unit.name in finished)
+    return tuple(ArmProgress(arm=arm, done=done[arm], total=totals[arm]) for arm in totals)
+
+
+def _finished_units(store: Store, ref: JobRef) -> set[str]:
+    """Return the names of the units whose scores are stored."""
+    infos = store.list(keys.evaluation_units(ref))
+    return {info.key.rpartition("/")[2].removesuffix(".json") for info in infos}

@@ -44,6 +44,19 @@ class SampleSpacing:
             return psnr >= self.fails_below_db
         return distances <= 0.5 * self.nearest_distance
 
+    def expressibility(self, psnr: Scores, distances: Scores | None, detail: Scores) -> Scores:
+        """Return how well each image is reconstructed, 0 to 1: 1 is exact, 0.5 the line below which a fit flags it.
+
+        The lower of two measures: the share of the `detail` that is shown (`detail.py`), and the closeness, which is
+        1 minus half of distance / largest distance that `expresses` accepts.
+        """
+        if self.nearest_distance is None or distances is None:
+            # PSNR => ratio of root mean square errors: 20 log10(ratio) = difference in decibels
+            ratio = 10.0 ** ((self.fails_below_db - psnr) / 20.0)
+        else:
+            ratio = distances / (0.5 * self.nearest_distance)
+        return torch.minimum(1.0 - 0.5 * ratio, detail).clamp(0.0, 1.0)
+
 
 EXACT_SPACING = SampleSpacing(nearest_db=-math.inf)
 """For exact inversion, without a measurement: every image is expressible and none fails."""

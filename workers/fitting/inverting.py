@@ -1,8 +1,8 @@
-"""Finds the codes of labelled images, with the networks and options that a fit's request pins."""
+"""Finds the codes of real images, with the networks and options that a fit's request pins."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -25,9 +25,23 @@ from workers.runtime.machine import Machine
 from workers.runtime.micro_batches import MicroBatches
 
 
+class RealImages(Protocol):
+    """Real images at the generator's size, in the framing of the fit. `Pairs` are such images with labels."""
+
+    def __len__(self) -> int: ...
+
+    def image_tensor(self, indices: Sequence[int]) -> Tensor:
+        """Return some images as float32 [n, 3, h, w] in [-1, 1]."""
+
+    def condition_tensor(self, indices: Sequence[int]) -> Tensor | None:
+        """Return the conditions of some images, int64 [n]; None without conditions."""
+
+
 @dataclass(frozen=True)
 class Inverted:
-    """The inversion of labelled images: codes, reconstructions as bytes, and their distances from the images.
+    """The inversion of real images: codes, reconstructions as bytes, and their distances from the images.
+
+    `expressibility` is 0 to 1; an image is expressible from 0.5 on (`SampleSpacing.expressibility`).
 
     Only the codes stay on the device: at 1024 px a reconstruction is 12 MB there, and a labelset may have 1,000 images.
     """
@@ -37,6 +51,7 @@ class Inverted:
     psnr_db: tuple[float, ...]
     perceptual_distances: tuple[float | None, ...]
     are_expressible: tuple[bool, ...]
+    expressibility: tuple[float, ...]
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -47,6 +62,7 @@ class Inverted:
             tuple(psnr for part in parts for psnr in part.psnr_db),
             tuple(distance for part in parts for distance in part.perceptual_distances),
             tuple(verdict for part in parts for verdict in part.are_expressible),
+            tuple(score for part in parts for score in part.expressibility),
         )
 
     def by_image(self, names: Sequence[str]) -> tuple[InvertedImage, ...]:
@@ -131,20 +147,20 @@ class FitInverter:
         chosen = range(min(len(pairs), MAX_IMAGES))
         return find_framing(prior, pairs.image_tensor(chosen).to(self.generator.device))
 
-    def invert(self, pairs: Pairs, on_step: Callable[[int, int], None]) -> Inverted:
+    def invert(self, images: RealImages, on_step: Callable[[int, int], None]) -> Inverted:
         """Find the code of every image, micro-batch by micro-batch; `on_step(done, total)` counts image-steps."""
-        return Inverted.joined(list(self._parts(pairs, on_step)))
+        return Inverted.joined(list(self._parts(images, on_step)))
 
-    def _parts(self, pairs: Pairs, on_step: Callable[[int, int], None]) -> Iterator[Inverted]:
+    def _parts(self, real: RealImages, on_step: Callable[[int, int], None]) -> Iterator[Inverted]:
         num_finished = 0
 
         def work(chunk: Sequence[int]) -> Inverted:
             def progress(done: int, total: int) -> None:
                 effort = total // len(chunk)
-                on_step(num_finished * effort + done, len(pairs) * effort)
+                on_step(num_finished * effort + done, len(real) * effort)
 
-            images = pairs.image_tensor(chunk).to(self.generator.device)
-            inversion = self._inverter_of(pairs, chunk).invert(
+            images = real.image_tensor(chunk).to(self.generator.device)
+            inversion = self._inverter_of(real, chunk).invert(
                 images, fails_below_db=self.spacing.fails_below_db, on_step=progress
             )
             distance = self._distances(inversion.reconstructions, images)
@@ -156,21 +172,22 @@ class FitInverter:
                 tuple(inversion.psnr_db.tolist()),
                 tuple([None] * len(chunk) if distance is None else distance.tolist()),
                 tuple((is_close & (detail >= MIN_DETAIL)).tolist()),
+                tuple(self.spacing.expressibility(inversion.psnr_db, distance, detail).tolist()),
             )
 
         for part in self.micro_batches.run(
             "inverting",
             self.digest,
-            range(len(pairs)),
+            range(len(real)),
             work,
             largest=self.micro_batches.max_size(self.inverter.image_bytes),
         ):
             num_finished += len(part.codes)
             yield part
 
-    def _inverter_of(self, pairs: Pairs, chunk: Sequence[int]) -> Inverter:
+    def _inverter_of(self, real: RealImages, chunk: Sequence[int]) -> Inverter:
         """Return the inverter of these images, which knows their conditions if it uses them."""
-        condition = pairs.condition_tensor(chunk)
+        condition = real.condition_tensor(chunk)
         if condition is None or not isinstance(self.inverter, ConditionalInverter):
             return self.inverter
         return self.inverter.with_condition(condition.to(self.generator.device))

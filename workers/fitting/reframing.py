@@ -17,7 +17,7 @@ def reframed(pairs: Pairs, framing: Framing) -> Pairs:
         return pairs
     return replace(
         pairs,
-        images=tuple(_image(pixels, framing) for pixels in pairs.images),
+        images=tuple(reframed_image(pixels, framing) for pixels in pairs.images),
         labels=tuple(
             {
                 codec.name: codec.reframed(labels[codec.name], framing, pairs.px)
@@ -28,6 +28,9 @@ def reframed(pairs: Pairs, framing: Framing) -> Pairs:
     )
 
 
-def _image(pixels: Pixels, framing: Framing) -> Pixels:
+def reframed_image(pixels: Pixels, framing: Framing) -> Pixels:
+    """Return the framed part of one image, at the size of the image."""
+    if framing == Framing():
+        return pixels
     moved = reframe_images(from_bytes(torch.tensor(pixels)[None]), framing)
     return np.asarray(to_bytes(moved)[0])

@@ -27,6 +27,16 @@ def open_generator(machine: Machine, tenant: str, pinned: PinnedGenerator) -> Ge
 
 def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> LabelGenerator:
     """Return the pinned fit's label generator. Raises `InputMissing` when the fit is gone or has another digest."""
+    request, manifest = read_fit(machine, tenant, pinned)
+    return LabelGenerator(
+        open_generator(machine, tenant, request.generator),
+        load_ensemble(machine, manifest),
+        label_px=(request.generator.height_px, request.generator.width_px),
+    )
+
+
+def read_fit(machine: Machine, tenant: str, pinned: PinnedFit) -> tuple[FitRequest, FitManifest]:
+    """Return request and manifest of a pinned fit. Raises `InputMissing` when it is gone or has another digest."""
     ref = JobRef(tenant=tenant, id=pinned.id)
     request = records.read(machine.store, keys.job_request(ref), FitRequest)
     manifest = records.read(machine.store, keys.job_manifest(ref), FitManifest)
@@ -40,11 +50,13 @@ def open_label_generator(machine: Machine, tenant: str, pinned: PinnedFit) -> La
             f"The request pins fit '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
             " Send a new request with another fit."
         )
-    return LabelGenerator(
-        open_generator(machine, tenant, request.generator),
-        machine.loader.load(manifest.ensemble, partial(_build_ensemble, machine)),
-        label_px=(request.generator.height_px, request.generator.width_px),
-    )
+    return request, manifest
+
+
+def load_ensemble(machine: Machine, manifest: FitManifest) -> Ensemble:
+    """Return the ensemble of a succeeded fit on this machine's device."""
+    assert manifest.ensemble is not None
+    return machine.loader.load(manifest.ensemble, partial(_build_ensemble, machine))
 
 
 def _build_ensemble(

@@ -65,7 +65,8 @@ class Inputs:
 
     def _overlap_flaws(self) -> Iterator[Flaw]:
         """Yield the held-out images that some network or the label generator trains on, by the digest of the pixels."""
-        for labelset in filter(None, (self.training, self.fitted, self.oracle)):
+        trained = {one.id: one for one in (self.training, self.fitted, self.oracle) if one}
+        for labelset in trained.values():
             names = {entry.image.sha256: entry.name for entry in labelset.entries}
             for entry in self.heldout.entries:
                 if entry.image.sha256 in names:

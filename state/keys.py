@@ -49,7 +49,8 @@ tenants/{tenant}/
 ├── evaluations/{id}/
 │   ├── request.json                             A  first
 │   ├── cancel.json                              A
-│   ├── units/{name}.json                        W  the scores of one training; the first one stays
+│   ├── units/{name}.npz                         W  the scores of one training; the first one stays
+│   ├── scratch/{name}                           W  the state of a training that stopped; deleted when the job ends
 │   ├── files/{sha256}/{name}                    W  the report and its pictures, content-addressed
 │   ├── manifest.json                            W  last; the first one stays
 │   └── tombstone.json                           A
@@ -247,7 +248,7 @@ def evaluation_units(evaluation: JobRef) -> str:
 
 def evaluation_unit(evaluation: JobRef, name: str) -> str:
     """Return the key of the scores of one unit."""
-    return f"{evaluation_units(evaluation)}/{name}.json"
+    return f"{evaluation_units(evaluation)}/{name}.npz"
 
 
 def evaluation_file(evaluation: JobRef, sha256: str, name: str) -> str:

@@ -6,14 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.http.links import SignedLink
+from app.http.links import Links
 from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
-from contracts.base import Model, Seed
+from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
 from contracts.batches import PinnedFit
 from contracts.evaluations.evaluation import (
-    Arm,
     EvaluationManifest,
     EvaluationMetrics,
     EvaluationOptions,
@@ -21,7 +20,7 @@ from contracts.evaluations.evaluation import (
     EvaluationWarning,
     ResolvedEvaluationOptions,
 )
-from contracts.evaluations.report import EvaluationReport
+from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import FitId, LabelsetId
 from contracts.jobs import JobEnvelope, JobRef
@@ -57,9 +56,19 @@ class EvaluationCreate(Model):
 class ArmProgress(Model):
     """How many of the trainings of one arm have ended."""
 
-    arm: Arm
+    arm: ArmName
     done: int
     total: int
+
+
+class ReportFile(Model):
+    """A file of a report. `url` is valid until `expires_at`."""
+
+    name: str
+    num_bytes: int
+    sha256: Sha256
+    url: str
+    expires_at: Timestamp
 
 
 class EvaluationView(JobEnvelope[EvaluationMetrics]):
@@ -78,7 +87,7 @@ class EvaluationView(JobEnvelope[EvaluationMetrics]):
     warnings: tuple[EvaluationWarning, ...]
     arms: tuple[ArmProgress, ...]
     report: EvaluationReport | None = None
-    files: dict[str, SignedLink] = Field(default_factory=dict)
+    files: tuple[ReportFile, ...] = ()
 
 
 def show_evaluation(state: JobState, exchange: Exchange) -> EvaluationView:
@@ -96,7 +105,7 @@ def show_evaluation(state: JobState, exchange: Exchange) -> EvaluationView:
             "arms": arm_progress(request, finished),
             "metrics": manifest.metrics if manifest else None,
             "report": manifest.report if manifest else None,
-            "files": {name: exchange.links.file(one) for name, one in files.items()},
+            "files": [_show_file(name, one, exchange.links) for name, one in files.items()],
         }
     )
 
@@ -108,7 +117,18 @@ def arm_progress(request: EvaluationRequest, finished: Collection[str]) -> tuple
     return tuple(ArmProgress(arm=arm, done=done[arm], total=totals[arm]) for arm in totals)
 
 
+def _show_file(name: str, file: Artefact, links: Links) -> ReportFile:
+    link = links.file(file)
+    return ReportFile(
+        name=name,
+        num_bytes=file.num_bytes,
+        sha256=file.sha256,
+        url=link.url,
+        expires_at=link.expires_at,
+    )
+
+
 def _finished_units(store: Store, ref: JobRef) -> set[str]:
     """Return the names of the units whose scores are stored."""
     infos = store.list(keys.evaluation_units(ref))
-    return {info.key.rpartition("/")[2].removesuffix(".json") for info in infos}
+    return {info.key.rpartition("/")[2].removesuffix(".npz") for info in infos}

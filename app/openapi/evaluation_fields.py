@@ -27,7 +27,8 @@ EVALUATION_FIELDS: Table = {
     "EvaluationWarning.detail": Described("What to change.", "12 held-out images are too few for a clear verdict."),
     "EvaluationView.arms": Described("How many trainings of each arm have ended."),
     "EvaluationView.report": Described("The report; null until the job has succeeded."),
-    "EvaluationView.files": Described("Links to report.json, report.html and its pictures, by name."),
+    "EvaluationView.files": Described("The report as JSON and HTML, and its pictures, with links."),
+    "ReportFile.name": Described("The name of the file.", "report.html"),
     "ArmProgress.arm": Described("The arm.", "mixed"),
     "ArmProgress.done": Described("Trainings that have ended.", 2),
     "ArmProgress.total": Described("All trainings of the arm.", 9),
@@ -43,8 +44,16 @@ EVALUATION_FIELDS: Table = {
         [300, 1_000, 3_000],
     ),
     "num_seeds": Described("Trainings of each arm with different seeds.", 3),
-    "EvaluationOptions.steps": Described("Steps of each training, equal for all arms.", 1_000),
-    "ResolvedEvaluationOptions.steps": Described("Steps of each training, equal for all arms.", 1_000),
+    **{
+        f"{options}.{field}": described
+        for options in ("EvaluationOptions", "ResolvedEvaluationOptions")
+        for field, described in {
+            "steps": Described("Steps of each training, equal for all arms.", 600),
+            "flips": Described(
+                "Whether half of the images are mirrored while training; names with left and right are swapped.", True
+            ),
+        }.items()
+    },
     "network": Described("The architecture of the downstream network.", "unet"),
     # Report
     "verdict": Described("The result in plain words.", "Mixed pairs beat real ones by 6.1 points [3.9, 8.2]."),

@@ -10,18 +10,17 @@ from pydantic import AfterValidator, Field
 
 from contracts.base import Artefact, Model, Seed
 from contracts.batches import Filter, PinnedFit, Truncation
-from contracts.evaluations.report import EvaluationReport
+from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import EvaluationId
 from contracts.jobs import JobManifest, Request
 from contracts.schemas import LabelSchema
 
-Arm = Literal["real", "synthetic", "mixed", "oracle", "direct", "frozen"]
-CURVE_ARMS: tuple[Arm, ...] = ("synthetic", "mixed")
+CURVE_ARMS: tuple[ArmName, ...] = ("synthetic", "mixed")
 """The arms that train on generated pairs: once for each of their numbers."""
-UNTRAINED_ARMS: tuple[Arm, ...] = ("direct",)
+UNTRAINED_ARMS: tuple[ArmName, ...] = ("direct",)
 """The arms without a downstream network, so without seeds and steps."""
-DEFAULT_ARMS: tuple[Arm, ...] = ("real", "synthetic", "mixed", "direct")
+DEFAULT_ARMS: tuple[ArmName, ...] = ("real", "synthetic", "mixed", "direct")
 
 FEW_HELDOUT_IMAGES = 50
 FEW_SEEDS = 3
@@ -33,7 +32,7 @@ NumPairs = Annotated[int, Field(ge=1, le=1_000_000)]
 EvaluationWarningCode = Literal["few_heldout_images", "few_seeds", "training_images_unknown"]
 
 
-def _check_arms(arms: tuple[Arm, ...]) -> tuple[Arm, ...]:
+def _check_arms(arms: tuple[ArmName, ...]) -> tuple[ArmName, ...]:
     if len(set(arms)) < len(arms):
         raise ValueError(f"expected each arm once, got {', '.join(arms)}")
     return arms
@@ -45,7 +44,7 @@ def _check_counts(counts: tuple[int, ...]) -> tuple[int, ...]:
     return counts
 
 
-Arms = Annotated[tuple[Arm, ...], Field(min_length=2), AfterValidator(_check_arms)]
+Arms = Annotated[tuple[ArmName, ...], Field(min_length=2), AfterValidator(_check_arms)]
 Counts = Annotated[
     tuple[NumPairs, ...], Field(min_length=1, max_length=10), AfterValidator(_check_counts)
 ]
@@ -55,14 +54,16 @@ class CommonEvaluationOptions(Model):
     """The options with a default that depends on nothing else.
 
     Every arm trains `network` for the same `steps`, once for each of `num_seeds` seeds. `synthetic` trains on each of
-    `synthetic_counts` generated pairs, `mixed` on as many with the real pairs. `truncation` and `filter` choose the
-    generated pairs, as in a batch.
+    `synthetic_counts` generated pairs, `mixed` on as many with the real pairs. With `flips` half of the images are
+    mirrored while training, if every left or right name has a partner. `truncation` and `filter` choose the generated
+    pairs, as in a batch.
     """
 
     synthetic_counts: Counts = (300, 1_000, 3_000)
     num_seeds: Annotated[int, Field(ge=1, le=20)] = FEW_SEEDS
-    steps: Annotated[int, Field(ge=1, le=100_000)] = 1_000
+    steps: Annotated[int, Field(ge=1, le=100_000)] = 600
     network: NetworkName = "unet"
+    flips: bool = True
     truncation: Truncation = 0.7
     filter: Filter | None = None
 
@@ -87,7 +88,7 @@ class ResolvedEvaluationOptions(CommonEvaluationOptions):
 class EvaluationUnit(Model):
     """One part of the work: an arm, on this number of generated pairs, with this seed; None where an arm has none."""
 
-    arm: Arm
+    arm: ArmName
     num_synthetic: int | None = None
     seed: int | None = None
 

@@ -9,6 +9,7 @@ from handsoff_client.api.labelset_resources import CheckedLabels, Labelset, Labe
 from handsoff_client.api.resources import (
     Archive,
     Batch,
+    Evaluation,
     Fit,
     Generator,
     Inverter,
@@ -87,6 +88,7 @@ __all__ = [
     "CheckedLabels",
     "ChecksumMismatch",
     "Conflict",
+    "Evaluation",
     "ExportFailed",
     "ExportNotReady",
     "Fit",

@@ -7,6 +7,7 @@ from typing import Self
 import httpx2
 
 from handsoff_client.api.batches import Batches
+from handsoff_client.api.evaluations import Evaluations
 from handsoff_client.api.fits import Fits
 from handsoff_client.api.generators import Generators
 from handsoff_client.api.inverters import Inverters
@@ -54,6 +55,7 @@ class HandsOff:
         self.fits = Fits(self.transport)
         self.batches = Batches(self.transport)
         self.streams = Streams(self.transport)
+        self.evaluations = Evaluations(self.transport)
 
     def __enter__(self) -> Self:
         return self

@@ -99,7 +99,7 @@ def test_a_report_is_downloaded_and_never_shown_as_a_page_of_the_service(
     )
     records.finish(store, ledger, evaluation, manifest)
     shown = client.get(f"/v1/evaluations/{evaluation.id}").json()
-    answer = client.get(shown["files"]["report.html"]["url"])
+    answer = client.get(shown["files"][0]["url"])
     assert (answer.status_code, answer.content) == (200, HTML)
     assert answer.headers["Content-Type"].startswith("text/html")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

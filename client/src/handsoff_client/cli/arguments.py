@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from handsoff_client.cli.argument_types import FOLDER_HELP, Commands, add, add_labels, count
+from handsoff_client.cli.evaluation_commands import add_evaluate
 from handsoff_client.cli.job_arguments import (
     add_batch,
     add_fit,
@@ -16,7 +17,7 @@ from handsoff_client.cli.job_arguments import (
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
 from handsoff_shards.formats import FORMATS
 
-LISTS = ("generators", "inverters", "labelsets", "fits", "batches", "streams")
+LISTS = ("generators", "inverters", "labelsets", "fits", "batches", "streams", "evaluations")
 """The subcommands that list the resources of a kind."""
 
 DESCRIPTION = """\
@@ -29,6 +30,7 @@ A handful of labelled images in, an endless supply of labelled images out.
   handsoff preview FIT                                 write a picture of the fit's results
   handsoff batch FIT -n 1000 --out ./data              generate and download 1000 labelled images
   handsoff stream FIT                                  create an endless stream, rendered on demand
+  handsoff evaluate FIT --heldout ./test --out r.html  measure whether the generated images train better networks
   handsoff show BATCH                                  show the state of a job or a downloaded batch
 """
 
@@ -72,6 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_fit(commands)
     add_batch(commands)
     add_stream(commands)
+    add_evaluate(commands)
     _add_download(commands)
     _add_export(commands)
     _add_preview(commands)
@@ -120,10 +123,16 @@ def _add_single(commands: Commands) -> None:
     show = add(commands, "show", "show the state of a resource, or a downloaded batch")
     show.add_argument("what", metavar="ID|DIR", help="id of a resource, or a downloaded batch")
     wait = add(commands, "wait", "wait for a job and show its progress; it can be repeated")
-    wait.add_argument("job", metavar="JOB", help="id of a generator, inverter, fit or batch")
+    wait.add_argument(
+        "job", metavar="JOB", help="id of a generator, inverter, fit, batch or evaluation"
+    )
     cancel = add(commands, "cancel", "stop a job")
-    cancel.add_argument("job", metavar="JOB", help="id of a generator, inverter, fit or batch")
-    remove = add(commands, "rm", "delete labelsets, fits, batches, streams, generators")
+    cancel.add_argument(
+        "job", metavar="JOB", help="id of a generator, inverter, fit, batch or evaluation"
+    )
+    remove = add(
+        commands, "rm", "delete labelsets, fits, batches, streams, evaluations, generators"
+    )
     remove.add_argument("ids", metavar="ID", nargs="+", help="id of a resource")
     remove.add_argument("--force", action="store_true", help="cancel a running job, then delete it")
 

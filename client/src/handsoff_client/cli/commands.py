@@ -9,6 +9,7 @@ from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.resources import Batch
 from handsoff_client.cli import tables
 from handsoff_client.cli.arguments import LISTS, build_parser
+from handsoff_client.cli.evaluation_commands import EvaluationCommands
 from handsoff_client.cli.generator_commands import GeneratorCommands
 from handsoff_client.cli.option_names import check_option_names
 from handsoff_client.cli.options import merged
@@ -53,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Command(GeneratorCommands):
+class Command(GeneratorCommands, EvaluationCommands):
     """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:

@@ -14,11 +14,12 @@ from handsoff_client.api.labelset_resources import CheckedLabels
 from handsoff_client.api.resources import Fit, Job, Json
 from handsoff_client.cli import tables
 from handsoff_client.cli.progress import Line, bar
-from handsoff_client.cli.stages import Schedule, schedule_from
+from handsoff_client.cli.stages import Schedule, evaluation_schedule, schedule_from
 from handsoff_client.cli.terminal import printable, write_message
 from handsoff_client.cli.training_news import TrainingNews
 from handsoff_client.client import HandsOff
 from handsoff_client.errors import JobEnded, WaitTimeout
+from handsoff_client.http.operations import GET_READY
 from handsoff_shards.errors import HandsOffError, InvalidInput
 
 EARLIER_FITS = 10
@@ -55,6 +56,7 @@ class Runner:
             "inverter": self._client.inverters,
             "fit": self._client.fits,
             "batch": self._client.batches,
+            "evaluation": self._client.evaluations,
         }
         return kinds.get(job_id.partition("_")[0], self._client.generators)
 
@@ -73,8 +75,8 @@ class Runner:
         for warning in labels.warnings:
             write_message(f"warning: {' '.join(str(warning).split())}")
 
-    def _wait(self, jobs: Jobs[Job], job_id: str, next_command: str | None = None) -> None:
-        """Wait with progress. After Ctrl+C a message names `next_command` (default: `handsoff wait`)."""
+    def _wait(self, jobs: Jobs[Job], job_id: str, next_command: str | None = None) -> Job:
+        """Wait with progress, and return the job. After Ctrl+C a message names `next_command` (default: `handsoff wait`)."""
         with (
             self._interruptible(job_id, next_command or f"wait {job_id}"),
             bar(schedule=self._schedule(jobs, job_id)) as watch,
@@ -87,6 +89,12 @@ class Runner:
 
             job = jobs.wait(job_id, watch=show)
         write_message(tables.job(job))
+        return job
+
+    def _report_missing_worker(self, queue: str, message: str) -> None:
+        """Write a message if no worker serves a queue: its jobs wait."""
+        if not self._client.transport.call(GET_READY).get("workers", {}).get(queue):
+            write_message(f"{message}: the job waits until one runs (`python -m workers {queue}`)")
 
     @contextmanager
     def _interruptible(self, job_id: str, next_command: str) -> Iterator[None]:
@@ -105,6 +113,8 @@ class Runner:
 
     def _schedule(self, jobs: Jobs[Job], job_id: str) -> Schedule:
         """Return the stage durations of an earlier fit. Without one, or after an error, the built-in proportions."""
+        if jobs is self._client.evaluations:
+            return evaluation_schedule(self._client.evaluations.get(job_id))
         if jobs is not self._client.fits:
             return Schedule()
         try:

@@ -1,12 +1,22 @@
 """Format answers as text: a list as a table, one resource as lines of `name  value`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset
-from handsoff_client.api.resources import Batch, Fit, Generator, Inverter, Job, Stream, Training
+from handsoff_client.api.resources import (
+    Batch,
+    Evaluation,
+    Fit,
+    Generator,
+    Inverter,
+    Job,
+    Json,
+    Stream,
+    Training,
+)
 
 Row = Sequence[object]
 
@@ -50,6 +60,12 @@ def batches(items: Iterable[Batch]) -> str:
     """Return a table of batches."""
     rows = [(b.id, b.status, b.n, b.seed, b.created_at, b.fit.id) for b in items]
     return table(("ID", "STATUS", "SAMPLES", "SEED", "CREATED", "FIT"), rows)
+
+
+def evaluations(items: Iterable[Evaluation]) -> str:
+    """Return a table of evaluations."""
+    rows = [(e.id, e.status, _trainings(e), e.fit.id, e.created_at, e.name) for e in items]
+    return table(("ID", "STATUS", "TRAININGS", "FIT", "CREATED", "NAME"), rows)
 
 
 def streams(items: Iterable[Stream]) -> str:
@@ -105,7 +121,10 @@ def job(item: Job) -> str:
         **(_of_generator(item) if isinstance(item, Generator) else {}),
         **(_of_fit(item) if isinstance(item, Fit) else {}),
         **(_of_batch(item) if isinstance(item, Batch) else {}),
+        **(_of_evaluation(item) if isinstance(item, Evaluation) else {}),
     )
+    if isinstance(item, Evaluation):
+        return _blocks(lines, *_arm_scores(item.report or {}), _bullets("verdict", item.verdict))
     if not isinstance(item, Fit):
         return lines
     metrics = item.metrics or {}
@@ -231,6 +250,39 @@ def _of_batch(batch: Batch) -> dict[str, object]:
         "bytes": metrics.get("num_bytes"),
         "mean_score": metrics.get("mean_score"),
     }
+
+
+def _of_evaluation(evaluation: Evaluation) -> dict[str, object]:
+    return {
+        "fit": evaluation.fit.id,
+        "labelset": evaluation.labelset.id,
+        "heldout_labelset": evaluation.heldout_labelset.id,
+        "trainings": _trainings(evaluation),
+    }
+
+
+def _trainings(evaluation: Evaluation) -> str:
+    """Return how many parts of an evaluation have ended, and of which arms."""
+    return ", ".join(f"{arm.arm} {arm.done}/{arm.total}" for arm in evaluation.arms)
+
+
+def _arm_scores(report: Json) -> Iterator[str]:
+    """Yield a table of the arms for each task: scores and their differences to real pairs, both with intervals."""
+    for task in report.get("tasks", ()):
+        rows = [
+            (
+                arm["ref"]["arm"],
+                arm["ref"]["synthetic_pairs"] or "",
+                _interval(arm["score"]),
+                _interval(arm["difference"]),
+            )
+            for arm in task["arms"]
+        ]
+        yield table(("ARM", "GENERATED PAIRS", task["measure"], "DIFFERENCE TO REAL"), rows)
+
+
+def _interval(number: Json | None) -> str:
+    return f"{number['value']:.3f} [{number['low']:.3f}, {number['high']:.3f}]" if number else ""
 
 
 def _lines(**values: object) -> str:

@@ -78,6 +78,7 @@ GENERATORS = JobOperations.of("generators")
 INVERTERS = JobOperations.of("inverters", create="/v1/generators/{id}/inverters")
 FITS = JobOperations.of("fits")
 BATCHES = JobOperations.of("batches")
+EVALUATIONS = JobOperations.of("evaluations")
 
 OPERATIONS: tuple[Operation, ...] = (
     GET_READY,
@@ -100,4 +101,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *INVERTERS,
     *FITS,
     *BATCHES,
+    *EVALUATIONS,
 )

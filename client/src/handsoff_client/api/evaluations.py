@@ -1,0 +1,71 @@
+"""Evaluations: measure on held-out real images whether generated pairs train better networks."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from handsoff_client.api.jobs import Jobs
+from handsoff_client.api.resources import Evaluation
+from handsoff_client.errors import ChecksumMismatch
+from handsoff_client.http.downloads import write_atomically
+from handsoff_client.http.operations import EVALUATIONS
+from handsoff_client.http.transport import Transport
+from handsoff_shards.errors import InvalidInput
+
+
+class Evaluations(Jobs[Evaluation]):
+    """The evaluations of a service: `client.evaluations`."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport, EVALUATIONS, Evaluation)
+
+    def create(
+        self,
+        *,
+        fit: str,
+        heldout_labelset: str,
+        labelset: str | None = None,
+        oracle_labelset: str | None = None,
+        seed: int = 0,
+        name: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        **more: object,
+    ) -> Evaluation:
+        """Queue an evaluation. Arguments are ids.
+
+        `heldout_labelset` has at least 50 images that nothing trains on. `labelset` replaces the fit's own pairs,
+        `oracle_labelset` has all real pairs. `/docs` of the service documents `options`. `more` is sent unchanged:
+        fields of a newer service that this client does not have yet.
+        """
+        return self._create(
+            fit=fit,
+            heldout_labelset=heldout_labelset,
+            labelset=labelset,
+            oracle_labelset=oracle_labelset,
+            seed=seed,
+            name=name,
+            options=options,
+            **more,
+        )
+
+    def fetch_file(self, evaluation_id: str, target: Path | str, *, name: str = "") -> Path:
+        """Write a file of the report to `target`, and return its path. It replaces a file.
+
+        `name` is that of the file (`report.html`, `report.json` or a picture); by default the suffix of `target`
+        chooses the report. Raises `InvalidInput` when the evaluation has no such file (yet).
+        """
+        evaluation, path = self.get(evaluation_id), Path(target)
+        requested = name or f"report{path.suffix}"
+        file = next((one for one in evaluation.files if one.name == requested), None)
+        if file is None:
+            names = ", ".join(one.name for one in evaluation.files) or "no files yet"
+            raise InvalidInput(
+                f"Expected a file of {evaluation_id}, which is {evaluation.status} and has {names}, got '{requested}'."
+            )
+        data = self._transport.read(file.url)
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            raise ChecksumMismatch(
+                f"{requested}: expected SHA-256 {file.sha256}; download it again."
+            )
+        return write_atomically(path, data)

@@ -112,11 +112,8 @@ class _Gathered:
         source_px = sample.image.shape[:2]
         self._images[sample.index] = resized_image(sample.image, self._px)
         for codec in self._codecs:
-            fields = {
-                name: torch.from_numpy(values)[None]
-                for name, values in sample.labels[codec.name].items()
-            }
-            label = codec.resized(codec.predicted(fields, 0), source_px, self._px)
+            label = codec.label(sample.labels[codec.name])
+            label = codec.resized(label, source_px, self._px)
             if codec.name not in self._labels:
                 shape = (len(self._images), *label.shape)
                 self._labels[codec.name] = np.empty(shape, dtype=label.dtype)

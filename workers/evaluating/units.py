@@ -17,7 +17,12 @@ from models.tasks.task_set import TaskSet
 from state import keys, records
 from workers.evaluating.gathering import first_pairs
 from workers.evaluating.scoring import ImageScores, score_network
-from workers.evaluating.training import fastest_precision, mirror_swaps, train_arm
+from workers.evaluating.training import (
+    ArmSetup,
+    fastest_precision,
+    mirror_swaps,
+    train_arm,
+)
 from workers.runtime.jobs import Deleted, Run
 from workers.runtime.pulse import Drained
 
@@ -134,9 +139,11 @@ class Trainer:
                 tasks=self._materials.tasks,
                 options=self._options,
                 seed=(self._request.seed * SEED_STRIDE + unit.seed) % NUM_SEEDS,
-                swaps=self._swaps,
-                features=self._materials.features if unit.arm == "frozen" else None,
-                device=self._run.machine.device,
+                setup=ArmSetup(
+                    swaps=self._swaps,
+                    features=self._materials.features if unit.arm == "frozen" else None,
+                    device=self._run.machine.device,
+                ),
                 state=self._keeper.read_state(unit),
                 on_progress=lambda done, _: self._report(unit, done),
                 should_stop=lambda: pulse.is_draining,

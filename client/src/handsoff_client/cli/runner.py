@@ -75,8 +75,8 @@ class Runner:
         for warning in labels.warnings:
             write_message(f"warning: {' '.join(str(warning).split())}")
 
-    def _wait(self, jobs: Jobs[Job], job_id: str, next_command: str | None = None) -> Job:
-        """Wait with progress, and return the job. After Ctrl+C a message names `next_command` (default: `handsoff wait`)."""
+    def _wait(self, jobs: Jobs[Job], job_id: str, next_command: str | None = None) -> None:
+        """Wait with progress. After Ctrl+C a message names `next_command` (default: `handsoff wait`)."""
         with (
             self._interruptible(job_id, next_command or f"wait {job_id}"),
             bar(schedule=self._schedule(jobs, job_id)) as watch,
@@ -89,7 +89,6 @@ class Runner:
 
             job = jobs.wait(job_id, watch=show)
         write_message(tables.job(job))
-        return job
 
     def _report_missing_worker(self, queue: str, message: str) -> None:
         """Write a message if no worker serves a queue: its jobs wait."""

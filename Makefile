@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-recipes bench-streams gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-recipes bench-streams bench-downstream gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -159,6 +159,9 @@ bench-limits: $(READY) ## Separate the limits of inversion, generator and labels
 
 bench-streams: $(READY) ## Measure waits of training loops on a stream and idle time of the worker (minutes; one worker)
 	@$(BIN)/python -m benchmarks.service.streams $(BENCH)
+
+bench-downstream: $(READY) ## Compare networks trained on real, generated and mixed pairs (hours; BENCH="--labels 16 --draws 1" for less)
+	@$(BIN)/python -m benchmarks.downstream $(BENCH)
 
 train-portraits: $(READY) ## Train the built-in generator and its inverter into build/ (hours on 2 cores)
 	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2

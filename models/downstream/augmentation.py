@@ -86,7 +86,7 @@ def recolor(images: Images, *, strength: float, rng: torch.Generator) -> Images:
         return (low + (high - low) * values).to(images.device)
 
     def factor(limit: float) -> Tensor:
-        return 1.0 + strength * limit * uniform(-1, 1)
+        return 1.0 + strength * limit * uniform(-1.0, 1.0)
 
     softened = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     images = images + strength * uniform(-0.3, 1.0) * (softened - images)
@@ -94,6 +94,8 @@ def recolor(images: Images, *, strength: float, rng: torch.Generator) -> Images:
     images = gray + factor(MAX_SATURATION) * (images - gray)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     images = mean + factor(MAX_CONTRAST) * (images - mean)
-    images = images + strength * (MAX_BRIGHTNESS * uniform(-1, 1) + MAX_TINT * uniform(-1, 1, 3))
+    images = images + strength * (
+        MAX_BRIGHTNESS * uniform(-1.0, 1.0) + MAX_TINT * uniform(-1.0, 1.0, 3)
+    )
     noise = torch.randn(images.shape, generator=rng).to(images.device)
-    return images + strength * MAX_NOISE * uniform(0, 1) * noise
+    return images + strength * MAX_NOISE * uniform(0.0, 1.0) * noise

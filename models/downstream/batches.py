@@ -16,8 +16,6 @@ from models.tasks.depth import DepthTask
 from models.tasks.task import LabelPx, Loss, Places
 from models.tasks.task_set import Labels, TaskSet
 
-# Larger images teach at this many random pixels a step; smaller ones at all of theirs (128 x 128 has as many).
-MAX_PIXELS = 16_384
 SEED_STRIDE = 1_000_003
 
 Rows = Int[Tensor, " batch"]
@@ -59,7 +57,7 @@ def training_loss(
     device, px = source.images.device, source.labels.label_px
     images = augmentation.warp(source.images[rows.to(device)], draws)
     images = augmentation.recolor(images, strength=options.augmentation, rng=rng)
-    pixels = _drawn_pixels(len(rows), px, rng)
+    pixels = _drawn_pixels(len(rows), options.pixels, px, rng)
     # The labels of mirrored images follow all others.
     labelled = rows + len(source.images) * draws.are_mirrored
     places = Places(
@@ -112,10 +110,10 @@ def _loss(
     return tasks.loss(flat.transpose(1, 2), targets) / len(outputs)
 
 
-def _drawn_pixels(count: int, px: LabelPx, rng: torch.Generator) -> Pixels:
-    if px[0] * px[1] <= MAX_PIXELS:
+def _drawn_pixels(count: int, limit: int, px: LabelPx, rng: torch.Generator) -> Pixels:
+    if px[0] * px[1] <= limit:
         return _all_pixels(count, px)
-    return torch.randint(px[0] * px[1], (count, MAX_PIXELS), generator=rng)
+    return torch.randint(px[0] * px[1], (count, limit), generator=rng)
 
 
 def _all_pixels(count: int, px: LabelPx) -> Pixels:

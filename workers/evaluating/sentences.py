@@ -27,8 +27,9 @@ ARM_TITLES: dict[ArmName, str] = {
     "mixed": "synthetic + real",
     "oracle": "all real labels",
     "direct": "direct labelling",
-    "frozen": "a frozen network with a small head",
+    "frozen": "frozen features + head",
 }
+PLURAL: frozenset[ArmName] = frozenset({"oracle", "frozen"})
 
 
 def titled(ref: ArmRef) -> str:
@@ -126,19 +127,22 @@ def _compared(task: TaskReport, comparison: Comparison) -> str:
     first, second = titled(comparison.first), titled(comparison.second)
     difference = comparison.difference
     scores = _scores(task, comparison)
+    is_plural = comparison.first.arm in PLURAL
     if difference.outcome == "undecided":
         return (
             f"{first.capitalize()} and {second} do not differ measurably: {_gain(difference, sign)} of"
             f" {task.measure}{scores}."
         )
     if difference.outcome == "better":
-        return f"{first.capitalize()} beats {second} by {points(difference, sign)} of {task.measure}{scores}."
-    return f"{first.capitalize()} loses to {second} by {points(difference, -sign)} of {task.measure}{scores}."
+        verb = "beat" if is_plural else "beats"
+        return f"{first.capitalize()} {verb} {second} by {points(difference, sign)} of {task.measure}{scores}."
+    verb = "lose" if is_plural else "loses"
+    return f"{first.capitalize()} {verb} to {second} by {points(difference, -sign)} of {task.measure}{scores}."
 
 
 def _scores(task: TaskReport, comparison: Comparison) -> str:
     values = [
-        _share(arm.score.value)
+        share(arm.score.value)
         for ref in (comparison.first, comparison.second)
         for arm in task.arms
         if arm.ref == ref and arm.score is not None
@@ -183,7 +187,7 @@ def _broken(task: TaskReport) -> Iterator[str]:
     for arm in task.arms:
         if arm.score is not None and _is_broken(task, arm, base):
             yield (
-                f"{task.task}: {titled(arm.ref)} scores {_share(arm.score.value)}, {_share(base.value)} with real"
+                f"{task.task}: {titled(arm.ref)} scores {share(arm.score.value)}, {share(base.value)} with real"
                 " alone. Check that its labels belong to its images."
             )
 
@@ -207,7 +211,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:MAX_NAMES]) + more
 
 
-def _share(value: float) -> str:
+def share(value: float) -> str:
     """Return .612 for 0.6123, as tables of the field have it."""
     text = f"{value:.3f}"
     return text[1:] if text.startswith("0.") else text

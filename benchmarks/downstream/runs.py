@@ -1,0 +1,99 @@
+"""The trainings of the downstream benchmark. Each finished one is kept as image scores, so a stopped run continues."""
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.downstream.portraits import SCHEMA, TASKS, Portraits
+from contracts.evaluations.report import ArmName
+from models.downstream.options import DownstreamOptions
+from models.downstream.pairs import Pairs
+from workers.evaluating.scoring import ImageScores, score_network
+from workers.evaluating.training import ArmSetup, mirror_swaps, train_arm
+
+Key = tuple[ArmName, int]
+"""An arm and its number of synthetic pairs."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Trains and scores what the folder lacks. Files of other options or other held-out images are not reused."""
+
+    domain: Portraits
+    options: DownstreamOptions
+    num_seeds: int
+    synthetic: tuple[int, ...]
+
+    def scores(self, labels: int, draw: int) -> dict[Key, list[ImageScores]]:
+        """Return the image scores of all arms on one draw of labelled images, by arm and number of pairs."""
+        found: dict[Key, list[ImageScores]] = {
+            ("direct", 0): [
+                self._kept(f"{labels}-{draw}-direct", lambda: self.domain.direct(draw, labels))
+            ]
+        }
+        for arm, count, pairs in self._arms(labels, draw):
+            # The oracle does not depend on the draw, so it is trained once.
+            where = "all" if arm == "oracle" else f"{labels}-{draw}"
+            found[arm, count] = [
+                self._trained(f"{where}-{arm}-{count}-{seed}", pairs, seed)
+                for seed in range(self.num_seeds)
+            ]
+        return found
+
+    def _arms(self, labels: int, draw: int) -> Iterator[tuple[ArmName, int, Callable[[], Pairs]]]:
+        """Yield every trained arm with the function that makes its pairs, the cheapest first."""
+
+        def real() -> Pairs:
+            return self.domain.real(draw, labels)
+
+        def synthetic(count: int) -> Pairs:
+            most = max(self.synthetic)
+            return self.domain.synthetic(draw, labels, most).select(torch.arange(count))
+
+        def mixed(count: int) -> Pairs:
+            return Pairs.mixed(real(), synthetic(count))
+
+        yield "real", 0, real
+        for count in self.synthetic:
+            yield "synthetic", count, partial(synthetic, count)
+            yield "mixed", count, partial(mixed, count)
+        yield "oracle", 0, self.domain.oracle
+
+    def _trained(self, name: str, pairs: Callable[[], Pairs], seed: int) -> ImageScores:
+        def train() -> ImageScores:
+            setup = ArmSetup(swaps=mirror_swaps(SCHEMA))
+            network = train_arm(pairs(), tasks=TASKS, options=self.options, seed=seed, setup=setup)
+            return score_network(network, self.domain.heldout, TASKS)
+
+        return self._kept(name, train)
+
+    def _kept(self, name: str, make: Callable[[], ImageScores]) -> ImageScores:
+        path = self._folder / f"{name}.npz"
+        if not path.exists():
+            began = time.process_time()
+            made = make()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(".part")
+            unfinished.write_bytes(made.to_bytes())
+            unfinished.replace(path)
+            seconds = time.process_time() - began
+            print(f"{name}: {seconds:.0f} CPU s", file=sys.stderr, flush=True)
+        return ImageScores.from_bytes(path.read_bytes())
+
+    @property
+    def _folder(self) -> Path:
+        recipe = {
+            "options": asdict(self.options),
+            "heldout": self.domain.num_heldout,
+            "oracle": self.domain.num_oracle,
+            "synthetic": max(self.synthetic),
+        }
+        digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
+        return self.domain.folder / f"runs-{digest}"

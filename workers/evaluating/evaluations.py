@@ -136,7 +136,7 @@ def _write_files(
     title = request.name or f"Evaluation of {request.fit.id}"
     contents = {
         "report.json": json.dumps(report.model_dump(mode="json"), indent=1).encode(),
-        "report.html": render_html(report, title=title).encode(),
+        "report.html": render_html(report, title=title, facts=_facts(request)).encode(),
         **plot_files(report),
     }
     run.check_cancelled()
@@ -149,3 +149,20 @@ def _write_files(
         )
         for name, data in contents.items()
     }
+
+
+def _facts(request: EvaluationRequest) -> dict[str, str]:
+    """Return what the report rests on, for people."""
+    options = request.options
+    facts = {
+        "fit": request.fit.id,
+        "real pairs": request.labelset.id,
+        "held-out pairs": request.heldout_labelset.id,
+        "steps of a training": f"{options.steps:,}",
+        "truncation": f"{options.truncation:g}",
+    }
+    if request.oracle_labelset is not None:
+        facts["all real pairs"] = request.oracle_labelset.id
+    if options.filter is not None:
+        facts["most uncertain images dropped"] = f"{options.filter.drop_share:.0%}"
+    return facts

@@ -17,7 +17,7 @@ from models.serialization import pack
 from state import keys
 from tests.workers.evaluating.conftest import QUICK, Evaluating
 from tests.workers.scene import ALL_TASKS, Scene
-from workers.evaluating import evaluations, units
+from workers.evaluating import evaluations, training, units
 from workers.evaluating.scoring import ImageScores
 from workers.rendering import pilots
 from workers.runtime import jobs
@@ -60,7 +60,7 @@ class Killed(BaseException):
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the seeds of all trainings, as they start."""
     seeds: list[int] = []
-    train = units.train_arm
+    train = training.train_arm
 
     def counted(*args: Any, **options: Any) -> DownstreamNetwork:
         seeds.append(options["seed"])

@@ -84,7 +84,8 @@ class ClassMeasure(Measure):
     def parts(self, totals: Floats) -> Floats:
         """Return the IoU of the classes that occur in the truth: hits / (truth + predicted - hits).
 
-        A class without a true pixel has no IoU, whatever is predicted: torchmetrics' MeanIoU counts it as 0.
+        A class without a true pixel has no IoU, also where it is predicted: its pixels already count against the true
+        classes. torchmetrics 1.9 counts such a class as 0, and averages over images instead of adding up pixels.
         """
         hits, truth, predicted = np.split(totals, 3, axis=-1)
         union = truth + predicted - hits

@@ -36,7 +36,7 @@ def whole(task: str, scores: ImageScores) -> float:
 
 
 def test_miou_is_that_of_torchmetrics_where_all_classes_occur() -> None:
-    """The mean over the classes of intersection / union, the formula of torchmetrics' MeanIoU over all pixels."""
+    """The mean over the classes of intersection / union over all pixels; torchmetrics 1.9 gave the same numbers."""
     predicted, truth = random_masks(3, seed=1), random_masks(3, seed=2)
     expected = [
         ((predicted == c) & (truth == c)).sum() / ((predicted == c) | (truth == c)).sum()
@@ -47,10 +47,12 @@ def test_miou_is_that_of_torchmetrics_where_all_classes_occur() -> None:
 
 
 def test_an_absent_class_does_not_count_as_0() -> None:
-    """Perfect masks of two of three classes have a mIoU of 1; torchmetrics' MeanIoU says 2/3."""
+    """One pixel predicted as a class that no image has costs its true class a little, and not a third of the mean."""
     truth = random_masks(2)
-    scores = mask_scores(truth, truth, 3)
-    assert whole("segmentation", scores) == 1.0
+    predicted = truth.clone()
+    predicted[0, 0, 0] = 2
+    scores = mask_scores(predicted, truth, 3)
+    assert whole("segmentation", scores) > 0.99
     parts = MEASURES["segmentation"].parts(scores.features("segmentation").sum(axis=0))
     assert math.isnan(parts[2])
 

@@ -8,14 +8,25 @@ from typing import Any
 import pytest
 
 from app.main import create_app
-from handsoff_client import Archive, Batch, Fit, Generator, Inverter, Labelset, Shard, Stream
+from handsoff_client import (
+    Archive,
+    Batch,
+    Evaluation,
+    Fit,
+    Generator,
+    Inverter,
+    Labelset,
+    Shard,
+    Stream,
+)
 from handsoff_client.api.jobs import EVENTS_ON_A_PAGE
 from handsoff_client.api.pages import ITEMS_ON_A_PAGE
-from handsoff_client.api.resources import Card, Job, ShardList
+from handsoff_client.api.resources import ArmProgress, Card, Job, ReportFile, ShardList
 from handsoff_client.api.waiting import WAIT_SECONDS
 from handsoff_client.http.operations import (
     BATCHES,
     CREATE_LABELSET,
+    EVALUATIONS,
     FITS,
     GENERATORS,
     GET_EXPORT_RECORD,
@@ -40,6 +51,7 @@ NOT_CALLED = {
     "GET /v1/inverters/{}/events/live": "the client polls",
     "GET /v1/fits/{}/events/live": "the client polls",
     "GET /v1/batches/{}/events/live": "the client polls",
+    "GET /v1/evaluations/{}/events/live": "the client polls",
     "GET /v1/batches/{}/export": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/shards/{}": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/tar": "for curl, and loaders that read a pipe",
@@ -51,6 +63,9 @@ VIEWS = {
     "LabelsetView": Labelset,
     "FitView": Fit,
     "BatchView": Batch,
+    "EvaluationView": Evaluation,
+    "ArmProgress": ArmProgress,
+    "ReportFile": ReportFile,
     "ShardView": Shard,
     "ShardList": ShardList,
     "CardView": Card,
@@ -59,7 +74,7 @@ VIEWS = {
 }
 
 # Parameters of the query, with the maximum of numbers.
-_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES)
+_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES, EVALUATIONS)
 _PAGE: dict[str, int | None] = {"limit": ITEMS_ON_A_PAGE, "after": None}
 QUERIES: dict[Operation, dict[str, int | None]] = {
     CREATE_LABELSET: {"validate_only": None},
@@ -136,7 +151,9 @@ def test_every_create_accepts_the_arguments_of_the_client(document: dict[str, An
     sent = {"fit", "n", "seed", "truncation", "filter", "image_format", "shard_size"}
     assert sent <= set(schemas["BatchCreate"]["properties"])
     assert sent - {"n"} <= set(schemas["StreamCreate"]["properties"])
-    names = ("labelsets", "fits", "batches", "streams")
+    sent = {"fit", "labelset", "heldout_labelset", "oracle_labelset", "seed", "name", "options"}
+    assert sent <= set(schemas["EvaluationCreate"]["properties"])
+    names = ("labelsets", "fits", "batches", "streams", "evaluations")
     creates = [document["paths"][f"/v1/{name}"]["post"] for name in names]
     assert all("Idempotency-Key" in str(create["parameters"]) for create in creates)
 

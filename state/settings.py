@@ -102,9 +102,9 @@ class Settings(BaseSettings):
     max_training_bytes: Count = 16_384 * MiB
     training_decode_cpu: timedelta = timedelta(hours=1)
 
-    # Limits of an evaluation: generated pairs, their bytes in a temporary file, and the steps of all its trainings.
+    # Limits of an evaluation: generated pairs, their bytes in memory, and the steps of all its trainings.
     max_evaluation_pairs: Count = 50_000
-    max_evaluation_bytes: Count = 16_384 * MiB
+    max_evaluation_bytes: Count = 4_096 * MiB
     max_evaluation_steps: Count = 500_000
 
     # Limits of a batch.

@@ -19,9 +19,10 @@ from handsoff_client import (
     Shard,
     Stream,
 )
+from handsoff_client.api.evaluation_resources import ArmProgress, ReportFile
 from handsoff_client.api.jobs import EVENTS_ON_A_PAGE
 from handsoff_client.api.pages import ITEMS_ON_A_PAGE
-from handsoff_client.api.resources import ArmProgress, Card, Job, ReportFile, ShardList
+from handsoff_client.api.resources import Card, Job, ShardList
 from handsoff_client.api.waiting import WAIT_SECONDS
 from handsoff_client.http.operations import (
     BATCHES,

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from handsoff_client.api.evaluation_resources import Evaluation
 from handsoff_client.api.jobs import Jobs
-from handsoff_client.api.resources import Evaluation
 from handsoff_client.errors import ChecksumMismatch
 from handsoff_client.http.downloads import write_atomically
 from handsoff_client.http.operations import EVALUATIONS

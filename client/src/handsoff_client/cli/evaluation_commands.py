@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from handsoff_client.api.resources import Evaluation
+from handsoff_client.api.evaluation_resources import Evaluation
 from handsoff_client.cli.argument_types import (
     FOLDER_HELP,
     Commands,
@@ -117,6 +117,8 @@ class EvaluationCommands(Runner):
         if out is not None:
             self._client.evaluations.fetch_file(job.id, out)
             write_message(f"report in {out}")
+        for warning in (ended.report or {}).get("warnings", ()):
+            write_message(f"warning: {warning}")
         self._print(ended.json, "\n".join(ended.verdict))
 
 

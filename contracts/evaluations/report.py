@@ -97,8 +97,8 @@ class Curve(Model):
 class TaskReport(Model):
     """One task: its measure, its scores by arm, the comparisons that the verdict rests on, and the curves.
 
-    `closed_share` is the share of the gap between `real` and `oracle` that the best arm with synthetic pairs closes;
-    None unless `oracle` is better than `real`.
+    `closed_share` is the share of the gap between `real` and `oracle` that `mixed` closes, or `synthetic` where
+    there is no `mixed`; below 0 where it is worse than `real`. None unless `oracle` is better than `real`.
     """
 
     task: str
@@ -107,7 +107,7 @@ class TaskReport(Model):
     arms: tuple[ArmScore, ...]
     comparisons: tuple[Comparison, ...] = ()
     curves: tuple[Curve, ...] = ()
-    closed_share: float | None = None
+    closed_share: Interval | None = None
 
 
 class EvaluationReport(Model):

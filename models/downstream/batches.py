@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models.arrays import FeatureMaps
 from models.downstream import augmentation
-from models.downstream.mirroring import Swaps, swapped
+from models.downstream.mirroring import Swaps, is_identity, swapped
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs, Part, PixelImages
 from models.tasks.depth import DepthTask
@@ -24,20 +24,22 @@ Pixels = Int[Tensor, "batch count"]
 
 @dataclass(frozen=True)
 class Source:
-    """The training pairs on the device. With mirroring, the labels of mirrored images follow the others."""
+    """The training pairs on the device. Image i has label i, and mirrored it has label i + `mirror_offset`."""
 
     images: PixelImages
     labels: Labels
     parts: tuple[Part, ...]
     can_mirror: bool
+    mirror_offset: int  # 0 where no name has a side: then both labels are the same
 
     @classmethod
     def of(cls, pairs: Pairs, *, swaps: Swaps | None, device: torch.device) -> "Source":
-        labels = pairs.labels
-        if swaps is not None:
-            labels = _joined(labels, swapped(labels, swaps))
+        """`swaps` exchange left and right names in mirrored images; None: no image is mirrored."""
+        labels, offset = pairs.labels, 0
+        if swaps is not None and not all(is_identity(swap) for swap in swaps.values()):
+            labels, offset = _joined(labels, swapped(labels, swaps)), len(pairs)
         return cls(
-            pairs.images.to(device), labels.to(device), pairs.parts, can_mirror=swaps is not None
+            pairs.images.to(device), labels.to(device), pairs.parts, swaps is not None, offset
         )
 
 
@@ -58,8 +60,7 @@ def training_loss(
     images = augmentation.warp(source.images[rows.to(device)], draws)
     images = augmentation.recolor(images, strength=options.augmentation, rng=rng)
     pixels = _drawn_pixels(len(rows), options.pixels, px, rng)
-    # The labels of mirrored images follow all others.
-    labelled = rows + len(source.images) * draws.are_mirrored
+    labelled = rows + source.mirror_offset * draws.are_mirrored
     places = Places(
         labelled[:, None].to(device), augmentation.sources(pixels, draws, px).to(device), px
     )

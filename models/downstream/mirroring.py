@@ -29,6 +29,11 @@ def swap_of(names: Sequence[str]) -> tuple[int, ...] | None:
     return tuple(names.index(partner) for partner in partners)
 
 
+def is_identity(swap: Sequence[int]) -> bool:
+    """Return whether no name has a side."""
+    return list(swap) == list(range(len(swap)))
+
+
 def swapped(labels: Labels, swaps: Swaps) -> Labels:
     """Return labels whose left and right names are exchanged; places in the image stay."""
     tensors = {

@@ -13,6 +13,7 @@ from contracts.evaluations.report import (
     CurvePoint,
     Difference,
     EvaluationReport,
+    Interval,
     PartScore,
     TaskReport,
 )
@@ -97,7 +98,7 @@ class _Task:
             arms=tuple(self._arm(ref, self.measure.part_names(labels)) for ref in self.refs),
             comparisons=comparisons,
             curves=tuple(self._curves()),
-            closed_share=_closed_share(comparisons),
+            closed_share=self._closed_share(comparisons),
         )
 
     def _arm(self, ref: ArmRef, names: Sequence[str]) -> ArmScore:
@@ -136,6 +137,14 @@ class _Task:
             if (difference := self.bootstrap.differences(first, second)[0]) is not None
         ]
 
+    def _closed_share(self, comparisons: Sequence[Comparison]) -> Interval | None:
+        """Return the share of the gap from `real` to `oracle` that synthetic pairs close, where there is a gap."""
+        arm, base = self.largest["mixed"] or self.largest["synthetic"], self.largest[BASELINE]
+        gap = next((one for one in comparisons if one.first.arm == "oracle"), None)
+        if arm is None or base is None or gap is None or gap.difference.outcome != "better":
+            return None
+        return self.bootstrap.closed_share(arm, base, gap.first)
+
     def _curves(self) -> list[Curve]:
         curves = []
         for arm in ARM_NAMES:
@@ -172,13 +181,3 @@ class _Task:
 
 def _pairs(ref: ArmRef) -> int:
     return ref.synthetic_pairs
-
-
-def _closed_share(comparisons: Sequence[Comparison]) -> float | None:
-    """Return the largest share of the gap from `real` to `oracle` that synthetic pairs close."""
-    gains = {one.first.arm: one.difference for one in comparisons if one.second.arm == BASELINE}
-    gap = gains.get("oracle")
-    closed = [gains[arm].value for arm in ("mixed", "synthetic") if arm in gains]
-    if gap is None or gap.outcome != "better" or not closed:
-        return None
-    return max(value / gap.value for value in closed)

@@ -78,8 +78,12 @@ def score_images(predictions: Predictions, truth: Labels, tasks: TaskSet) -> Ima
     """Score the predicted labels of some images. Tasks without a measure of evaluations are left out.
 
     Raises:
-        ValueError: predictions and truth have different shapes.
+        ValueError: no task has a measure, or predictions and truth have different shapes.
     """
+    if not set(tasks.names) & MEASURES.keys():
+        raise ValueError(
+            f"expected a task of {', '.join(MEASURES)}, got {', '.join(tasks.names)}; evaluations measure no other"
+        )
     return ImageScores(
         {
             task.name: MEASURES[task.name].sums(

@@ -153,9 +153,9 @@ def _scores(task: TaskReport, comparison: Comparison) -> str:
 def _closed(task: TaskReport) -> str:
     if task.closed_share is None:
         return ""
-    if task.closed_share <= 0:
-        return " Synthetic pairs close nothing of that gap."
-    return f" Synthetic pairs close {task.closed_share:.0%} of that gap."
+    closed = task.closed_share
+    bounds = f"[{100 * closed.low:.0f}, {100 * closed.high:.0f}]"
+    return f" Of that gap, synthetic pairs close {closed.value:.0%} {bounds}."
 
 
 def _consequence(comparison: Comparison) -> str:

@@ -118,6 +118,20 @@ class PairedBootstrap:
             for value, bottom, top in zip(values, low, high, strict=True)
         ]
 
+    def closed_share(self, arm: ArmRef, base: ArmRef, top: ArmRef) -> Interval:
+        """Return (arm - base) / (top - base) of the whole, with the bounds of its draws."""
+        arms = [self._arms[ref] for ref in (arm, base, top)]
+        freedom = sum(one.freedom for one in arms)
+        rng = np.random.default_rng([self._seed, zlib.crc32(f"{arm} {base} {top}".encode())])
+        # As for a difference, each arm moves by the error of its seeds; here the three move one by one.
+        score, low, high = (
+            one.draws[:, 0] + _student(rng, freedom, len(one.draws)) * np.sqrt(one.variance[0])
+            for one in arms
+        )
+        value = (arms[0].values[0] - arms[1].values[0]) / (arms[2].values[0] - arms[1].values[0])
+        bottom, upper = np.nanpercentile((score - low) / (high - low), self._tails)
+        return Interval(value=float(value), low=float(bottom), high=float(upper))
+
     def _arm(self, trainings: Sequence[Floats]) -> _Arm:
         by_seed = np.stack([self._columns(features.sum(axis=0)) for features in trainings])
         chunks = []
@@ -141,7 +155,7 @@ class PairedBootstrap:
         if freedom > 0:
             # The name makes the draws of one interval independent of the report's other arms.
             rng = np.random.default_rng([self._seed, zlib.crc32(name.encode())])
-            moved = draws + rng.standard_t(freedom, size=(len(draws), 1)) * np.sqrt(variance)
+            moved = draws + _student(rng, freedom, len(draws))[:, None] * np.sqrt(variance)
         bounds = np.full((2, draws.shape[1]), np.nan)
         known = ~np.isnan(moved).all(axis=0)
         bounds[:, known] = np.nanpercentile(moved[:, known], self._tails, axis=0)
@@ -152,6 +166,11 @@ class PairedBootstrap:
         if low > 0 or high < 0:
             outcome = "better" if (low > 0) == self._measure.higher_is_better else "worse"
         return Difference(value=value, low=low, high=high, outcome=outcome)
+
+
+def _student(rng: np.random.Generator, freedom: int, count: int) -> Floats:
+    """Return draws from Student's t; 0 without a degree of freedom, where no error of the seeds is known."""
+    return rng.standard_t(freedom, size=count) if freedom > 0 else np.zeros(count)
 
 
 def _number(value: float) -> float | None:

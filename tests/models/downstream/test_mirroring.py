@@ -2,8 +2,10 @@
 
 import torch
 
+from models.downstream.batches import Source
 from models.downstream.mirroring import swap_of, swapped
 from models.tasks.task_set import Labels
+from tests.models.downstream.shapes import shapes
 
 
 def test_left_and_right_are_partners() -> None:
@@ -29,3 +31,14 @@ def test_swapped_keypoints_exchange_their_places() -> None:
     points = torch.tensor([[[1.0, 2.0, 2.0], [3.0, 4.0, 1.0]]])
     mirrored = swapped(Labels((8, 8), keypoints=points), {"keypoints": (1, 0)})
     assert mirrored["keypoints"].tolist() == [[[3.0, 4.0, 1.0], [1.0, 2.0, 2.0]]]
+
+
+def test_mirrored_images_have_swapped_labels() -> None:
+    """Image i has label i + the number of images when it is mirrored; without sides the labels are stored once."""
+    pairs, cpu = shapes(3, 0), torch.device("cpu")
+    sided = Source.of(pairs, swaps={"segmentation": (0, 2, 1)}, device=cpu)
+    first = pairs.labels["segmentation"][0]
+    mirrored = sided.labels["segmentation"][0 + sided.mirror_offset]
+    assert torch.equal(mirrored == 2, first == 1)
+    plain = Source.of(pairs, swaps={"segmentation": (0, 1, 2)}, device=cpu)
+    assert (plain.mirror_offset, len(plain.labels), plain.can_mirror) == (0, 3, True)

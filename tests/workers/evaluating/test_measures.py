@@ -12,7 +12,7 @@ from models.tasks.segmentation import SegmentationTask
 from models.tasks.segmentation_scores import ConfusionMatrix
 from models.tasks.task_set import Labels, TaskSet
 from workers.evaluating.measures import MEASURES
-from workers.evaluating.scoring import ImageScores, score_images
+from workers.evaluating.scoring import ImageScores, score_batches, score_images
 
 PX = (6, 8)
 
@@ -122,3 +122,12 @@ def test_masks_of_another_size_are_refused() -> None:
     """The message names both shapes."""
     with pytest.raises(ValueError, match="masks of the same images"):
         mask_scores(random_masks(3)[:, :3], random_masks(3), 3)
+
+
+def test_predictions_of_other_images_are_refused() -> None:
+    """Three predictions for five images are found by their number."""
+    truth = random_masks(3)
+    batches = [{"segmentation": {"masks": truth[:3]}}]
+    tasks = TaskSet(SegmentationTask(3))
+    with pytest.raises(ValueError, match="predictions of 5 images, got 3"):
+        score_batches(batches, Labels(PX, segmentation=truth), tasks)

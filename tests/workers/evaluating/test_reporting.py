@@ -51,7 +51,10 @@ def test_the_verdict_names_gain_rivals_and_plateau() -> None:
     assert "points [" in first
     assert second.startswith("Synthetic alone (500 pairs) loses to real alone by ")
     assert oracle.startswith("All real labels beat real alone by ")
-    assert "Synthetic pairs close " in oracle
+    assert "Of that gap, synthetic pairs close " in oracle
+    closed = result.tasks[0].closed_share
+    assert closed is not None
+    assert 0.2 < closed.low < closed.value < closed.high < 0.7
     assert direct.startswith("Direct labelling beats synthetic + real (1,000 pairs) by ")
     assert direct.endswith("Label images with the fit itself: no network needs to be trained.")
     assert frozen.startswith("Frozen features + head lose to synthetic + real")

@@ -15,7 +15,7 @@ from contracts.evaluations.evaluation import (
 from contracts.fits.fit import FitRequest
 from contracts.generators.generator import PinnedGenerator, StoredGenerator
 from contracts.labelsets import LabelsetManifest
-from contracts.schemas import LabelSchema, TaskName
+from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 from state.settings import Settings
 
 MIN_HELDOUT_IMAGES = 2
@@ -80,12 +80,20 @@ class Inputs:
 
 def labels_of(inputs: Inputs) -> LabelSchema:
     """Return the schema of the tasks to compare: those of the fit with held-out labels. Raises `InvalidRequest`."""
-    learnt, labelled = inputs.fit.labels, inputs.heldout.labels.tasks
-    tasks = [task for task in learnt.tasks if task in labelled]
+    learnt = inputs.fit.labels
+    measured = [task for task in learnt.tasks if task in TASK_NAMES]
+    if not measured:
+        detail = (
+            f"Evaluations measure {', '.join(TASK_NAMES)}, but the fit learns {', '.join(learnt.tasks)}. Name a fit that"
+            " learns one of these."
+        )
+        raise InvalidRequest.at("/fit", detail)
+    labelled = _labelled_tasks(inputs.heldout)
+    tasks = [task for task in measured if task in labelled]
     if not tasks:
         detail = (
-            f"It has labels for {', '.join(labelled)}, but the fit learns {', '.join(learnt.tasks)}. Upload one that"
-            " has labels for one of these."
+            f"It has labels for {', '.join(labelled)}, but the fit learns {', '.join(measured)}. Upload one that has"
+            " labels for one of these."
         )
         raise InvalidRequest.at("/heldout_labelset", detail)
     return learnt.only(tasks)
@@ -165,7 +173,7 @@ def warnings_of(options: ResolvedEvaluationOptions, inputs: Inputs) -> Iterator[
 
 def _task_flaws(pointer: str, labelset: LabelsetManifest, labels: LabelSchema) -> Iterator[Flaw]:
     """Yield the tasks that a labelset has no labels for, and labels with another meaning."""
-    missing = [task for task in labels.tasks if task not in labelset.labels.tasks]
+    missing = [task for task in labels.tasks if task not in _labelled_tasks(labelset)]
     if missing:
         detail = (
             f"{labelset.id} has no labels for {', '.join(missing)}, which the held-out images have. Upload one with"
@@ -174,3 +182,8 @@ def _task_flaws(pointer: str, labelset: LabelsetManifest, labels: LabelSchema) -
         yield Flaw(pointer=pointer, detail=detail)
         return
     yield from meaning_flaws(pointer, labels, labelset.labels.only(labels.tasks), owner="the fit")
+
+
+def _labelled_tasks(labelset: LabelsetManifest) -> tuple[TaskName, ...]:
+    """Return the tasks that at least one image has a label for."""
+    return tuple(task for task in labelset.labels.tasks if labelset.num_labelled(task))

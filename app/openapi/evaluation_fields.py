@@ -70,7 +70,7 @@ EVALUATION_FIELDS: Table = {
     "comparisons": Described("The comparisons that the verdict rests on."),
     "curves": Described("The scores over the number of generated pairs."),
     "closed_share": Described(
-        "The share of the gap between `real` and `oracle` that generated pairs close; null without such a gap.", 0.6
+        "The share of the gap between `real` and `oracle` that generated pairs close; null without such a gap."
     ),
     "ArmScore.ref": Described("The arm."),
     "ArmRef.arm": Described("The name of the arm.", "mixed"),

@@ -25,6 +25,7 @@ from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over re
     client,
     conditional,
     finish_batch,
+    finish_evaluation,
     finish_fit,
     finished_fit_id,
     fit_id,

@@ -6,7 +6,8 @@ import httpx2
 import pytest
 
 from contracts.ids import DEFAULT_TENANT, new_id
-from state import keys
+from contracts.labelsets import LabelsetManifest
+from state import keys, records
 from state.settings import Settings
 from state.store import Store
 from tests.app.evaluations.conftest import AddLabelset
@@ -95,6 +96,20 @@ def test_training_pairs_have_the_labels_that_are_scored(
     (flaw,) = flaws(client, body, labelset=depth)
     assert flaw["pointer"] == "/labelset"
     assert "no labels for segmentation" in flaw["detail"]
+
+
+def test_a_task_that_no_image_is_labelled_for_cannot_be_scored(
+    client: httpx2.Client, body: Body, add_labelset: AddLabelset, store: Store
+) -> None:
+    """A schema alone is no label."""
+    heldout = add_labelset("a", "b")
+    key = keys.manifest(DEFAULT_TENANT, "labelsets", heldout)
+    manifest = records.read(store, key, LabelsetManifest)
+    assert manifest is not None
+    entries = tuple(entry.model_copy(update={"mask": None}) for entry in manifest.entries)
+    records.write(store, key, manifest.model_copy(update={"entries": entries}))
+    (flaw,) = flaws(client, body, heldout_labelset=heldout)
+    assert flaw["pointer"] == "/heldout_labelset"
 
 
 def test_images_have_the_aspect_ratio_of_the_generator(

@@ -5,17 +5,14 @@ from typing import Any
 
 import httpx2
 
-from contracts.base import Artefact, now
 from contracts.digests import sha256_of
-from contracts.evaluations.evaluation import EvaluationManifest, EvaluationRequest
-from contracts.jobs import JobRef, JobStatus
+from contracts.evaluations.evaluation import EvaluationRequest
+from contracts.jobs import JobRef
 from state import keys, records
-from state.ledger import Ledger
 from state.store import Store
 from tests.app.evaluations.conftest import AddLabelset
 
 Body = dict[str, Any]
-HTML = b"<!doctype html><title>A report</title>"
 
 
 def stored(store: Store, ref: JobRef) -> EvaluationRequest:
@@ -82,25 +79,15 @@ def test_the_view_counts_finished_trainings(
 
 
 def test_a_report_is_downloaded_and_never_shown_as_a_page_of_the_service(
-    client: httpx2.Client, store: Store, ledger: Ledger, evaluation: JobRef
+    client: httpx2.Client, evaluation: JobRef, finish_evaluation: Callable[[str], None]
 ) -> None:
     """Its HTML contains names that users gave: it is an attachment, and runs no script."""
-    key = keys.evaluation_file(evaluation, sha256_of(HTML), "report.html")
-    store.put(key, HTML)
-    manifest = EvaluationManifest(
-        status=JobStatus.SUCCEEDED,
-        started_at=now(),
-        finished_at=now(),
-        files={
-            "report.html": Artefact(
-                key=key, sha256=sha256_of(HTML), num_bytes=len(HTML), media_type="text/html"
-            )
-        },
-    )
-    records.finish(store, ledger, evaluation, manifest)
+    finish_evaluation(evaluation.id)
     shown = client.get(f"/v1/evaluations/{evaluation.id}").json()
-    answer = client.get(shown["files"][0]["url"])
-    assert (answer.status_code, answer.content) == (200, HTML)
+    assert shown["report"]["verdict"] == ["Masks: synthetic pairs help."]
+    (file,) = shown["files"]
+    answer = client.get(file["url"])
+    assert (answer.status_code, sha256_of(answer.content)) == (200, file["sha256"])
     assert answer.headers["Content-Type"].startswith("text/html")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="report.html"'
@@ -111,14 +98,10 @@ def test_a_report_is_downloaded_and_never_shown_as_a_page_of_the_service(
 
 
 def test_links_of_files_do_not_change_the_tag(
-    client: httpx2.Client, store: Store, ledger: Ledger, evaluation: JobRef
+    client: httpx2.Client, evaluation: JobRef, finish_evaluation: Callable[[str], None]
 ) -> None:
     """A link is new in every answer; a caller that has the report still gets 304."""
-    one = Artefact(key="tenants/default/x/report.json", sha256="0" * 64, num_bytes=2)
-    ended = EvaluationManifest(
-        status=JobStatus.SUCCEEDED, started_at=None, finished_at=now(), files={"report.json": one}
-    )
-    records.finish(store, ledger, evaluation, ended)
+    finish_evaluation(evaluation.id)
     path = f"/v1/evaluations/{evaluation.id}"
     etag = client.get(path).headers["ETag"]
     assert client.get(path, headers={"If-None-Match": etag}).status_code == 304

@@ -1,6 +1,7 @@
 """`handsoff evaluate` with the real app, its stages, and the tables of an evaluation."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,31 @@ def test_evaluations_are_listed_cancelled_and_deleted(
     assert "cancelling" in run("cancel", output)[1]
     assert client.get(f"/v1/evaluations/{output}").json()["status"] == "cancelling"
     assert run("rm", output)[0] == 1
+
+
+def test_held_out_images_are_needed(run: Run, finished_fit_id: str) -> None:
+    """The message says what they are for."""
+    code, _, message = run("evaluate", finished_fit_id)
+    assert (code, "Every arm is scored on them" in message) == (1, True)
+
+
+def test_the_report_of_an_earlier_evaluation_is_written(
+    run: Run,
+    finished_fit_id: str,
+    heldout: Path,
+    tmp_path: Path,
+    finish_evaluation: Callable[[str], None],
+) -> None:
+    """After an interrupted wait, the id of the evaluation gives verdict and report."""
+    evaluation_id = run("evaluate", finished_fit_id, "--heldout", str(heldout))[1].strip()
+    finish_evaluation(evaluation_id)
+    out = tmp_path / "report.html"
+    code, output, message = run("evaluate", evaluation_id, "--out", str(out))
+    assert (code, output) == (0, "Masks: synthetic pairs help.\n")
+    assert "warning: only 4 images" in message
+    assert out.read_text() == "<!doctype html>"
+    shown = run("show", evaluation_id)[1]
+    assert "verdict\n  - Masks: synthetic pairs help." in shown
 
 
 @pytest.mark.parametrize("words", [("--out", "report.pdf"), ("--option", "epochs=3")])

@@ -27,10 +27,13 @@ def add_evaluate(commands: Commands) -> None:
     """Add `handsoff evaluate`, which compares generated pairs with real ones."""
     text = "measure on held-out images whether the generated pairs of a fit train better networks"
     command = add(commands, "evaluate", text)
-    command.add_argument("fit", metavar="FIT", help="id of a succeeded fit")
+    command.add_argument(
+        "what",
+        metavar="FIT|EVALUATION",
+        help="id of a succeeded fit; or of an evaluation, to wait for it and to write its report",
+    )
     command.add_argument(
         "--heldout",
-        required=True,
         metavar="PAIRS",
         help=f"at least 50 labelled images that nothing trains on: {FOLDER_HELP}; or the id of a labelset",
     )
@@ -82,6 +85,24 @@ class EvaluationCommands(Runner):
     def evaluate(self) -> None:
         arguments = self._arguments
         _check_format(arguments.out)
+        if arguments.what.startswith("evaluation_"):
+            self._finish(arguments.what)
+            return
+        job = self._create_evaluation()
+        for warning in job.json.get("warnings", ()):
+            write_message(f"warning: {warning['detail']}")
+        self._report_missing_worker("evaluate", "no worker evaluates at the moment")
+        self._print_new(job)
+        if arguments.wait or arguments.out:
+            self._finish(job.id)
+
+    def _create_evaluation(self) -> Evaluation:
+        """Upload the labelsets and queue the evaluation."""
+        arguments = self._arguments
+        if arguments.heldout is None:
+            raise InvalidInput(
+                "Expected --heldout with labelled images that nothing trains on, got none. Every arm is scored on them."
+            )
         options = merged(
             arguments.option,
             arms=arguments.arms,
@@ -95,27 +116,22 @@ class EvaluationCommands(Runner):
             "labelset": arguments.pairs,
             "oracle_labelset": arguments.oracle,
         }
-        job = self._client.evaluations.create(
-            fit=arguments.fit,
+        return self._client.evaluations.create(
+            fit=arguments.what,
             seed=arguments.seed,
             name=arguments.name,
             options=options,
             **{field: self._labelset(pairs) for field, pairs in labelsets.items() if pairs},
         )
-        for warning in job.json.get("warnings", ()):
-            write_message(f"warning: {warning['detail']}")
-        self._report_missing_worker("evaluate", "no worker evaluates at the moment")
-        self._print_new(job)
-        if arguments.wait or arguments.out:
-            self._finish(job)
 
-    def _finish(self, job: Evaluation) -> None:
+    def _finish(self, evaluation_id: str) -> None:
         """Wait, write the report, and print the verdict."""
         out: Path | None = self._arguments.out
-        self._wait(self._client.evaluations, job.id)
-        ended = self._client.evaluations.get(job.id)
+        words = f"evaluate {evaluation_id}" + (f" --out {out}" if out else "")
+        self._wait_for(self._client.evaluations, evaluation_id, words)
+        ended = self._client.evaluations.get(evaluation_id)
         if out is not None:
-            self._client.evaluations.fetch_file(job.id, out)
+            self._client.evaluations.fetch_file(evaluation_id, out)
             write_message(f"report in {out}")
         for warning in (ended.report or {}).get("warnings", ()):
             write_message(f"warning: {warning}")

@@ -76,6 +76,10 @@ class Runner:
             write_message(f"warning: {' '.join(str(warning).split())}")
 
     def _wait(self, jobs: Jobs[Job], job_id: str, next_command: str | None = None) -> None:
+        """Wait with progress, and write the state of the job at its end. See `_wait_for`."""
+        write_message(tables.job(self._wait_for(jobs, job_id, next_command)))
+
+    def _wait_for(self, jobs: Jobs[Job], job_id: str, next_command: str | None = None) -> Job:
         """Wait with progress. After Ctrl+C a message names `next_command` (default: `handsoff wait`)."""
         with (
             self._interruptible(job_id, next_command or f"wait {job_id}"),
@@ -87,8 +91,7 @@ class Runner:
                 news.show(job)
                 watch(job)
 
-            job = jobs.wait(job_id, watch=show)
-        write_message(tables.job(job))
+            return jobs.wait(job_id, watch=show)
 
     def _report_missing_worker(self, queue: str, message: str) -> None:
         """Write a message if no worker serves a queue: its jobs wait."""

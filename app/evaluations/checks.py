@@ -84,8 +84,8 @@ def labels_of(inputs: Inputs) -> LabelSchema:
     measured = [task for task in learnt.tasks if task in TASK_NAMES]
     if not measured:
         detail = (
-            f"Evaluations measure {', '.join(TASK_NAMES)}, but the fit learns {', '.join(learnt.tasks)}. Name a fit that"
-            " learns one of these."
+            f"Evaluations measure {', '.join(TASK_NAMES)}, but the fit learns {', '.join(learnt.tasks)}. Name a fit"
+            " that learns one of these."
         )
         raise InvalidRequest.at("/fit", detail)
     labelled = _labelled_tasks(inputs.heldout)
@@ -142,9 +142,11 @@ def _bytes_per_pixel(labels: LabelSchema) -> int:
     return 3 + bool(labels.classes) + 4 * (labels.depth is not None)
 
 
-def warnings_of(options: ResolvedEvaluationOptions, inputs: Inputs) -> Iterator[EvaluationWarning]:
+def warnings_of(
+    options: ResolvedEvaluationOptions, inputs: Inputs, tasks: Sequence[TaskName]
+) -> Iterator[EvaluationWarning]:
     """Yield what makes the report less certain."""
-    num_heldout = len(inputs.heldout.entries)
+    num_heldout = len(inputs.heldout.only(tasks).entries)
     if num_heldout < FEW_HELDOUT_IMAGES:
         yield EvaluationWarning(
             code="few_heldout_images",

@@ -23,7 +23,7 @@ from contracts.evaluations.evaluation import (
 from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import FitId, LabelsetId
-from contracts.jobs import JobEnvelope, JobRef
+from contracts.jobs import JobEnvelope, JobRef, JobStatus
 from contracts.schemas import LabelSchema
 from state import keys
 from state.store import Store
@@ -97,7 +97,10 @@ def show_evaluation(state: JobState, exchange: Exchange) -> EvaluationView:
     assert isinstance(manifest, EvaluationManifest | None)
     fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
     files = manifest.files if manifest else {}
-    finished = _finished_units(exchange.services.store, request.ref)
+    if state.status is JobStatus.SUCCEEDED:
+        finished = {unit.name for unit in request.units}  # without a listing of the store
+    else:
+        finished = _finished_units(exchange.services.store, request.ref)
     return EvaluationView.model_validate(
         {
             **envelope(state, exchange.links),

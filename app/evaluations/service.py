@@ -71,7 +71,7 @@ def _resolve(
         labels=labels,
         options=options,
         render_version=RENDER_VERSION,
-        warnings=tuple(warnings_of(options, inputs)),
+        warnings=tuple(warnings_of(options, inputs, labels.tasks)),
     )
 
 

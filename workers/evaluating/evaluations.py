@@ -58,10 +58,10 @@ def run(machine: Machine, argument: str, attempt: int) -> None:
 def _evaluate(run: Run) -> EvaluationManifest:
     request = run.read_request(EvaluationRequest)
     keeper = UnitKeeper(run)
-    scores = _scores(run, request, keeper)
+    _run_units(run, request, keeper)
     run.report_progress("reporting", 0, 1)
     report = build_report(
-        scores,
+        _read_scores(request, keeper),
         request.labels,
         seed=request.seed,
         # The report itself warns of few images and few trainings.
@@ -80,19 +80,26 @@ def _evaluate(run: Run) -> EvaluationManifest:
     )
 
 
-def _scores(run: Run, request: EvaluationRequest, keeper: UnitKeeper) -> Scores:
-    """Return the scores of all units by arm and number of generated pairs, in the order of the seeds."""
+def _run_units(run: Run, request: EvaluationRequest, keeper: UnitKeeper) -> None:
+    """Run the units that no earlier attempt has finished, in order."""
     missing = [unit for unit in request.units if not keeper.has(unit)]
+    if not missing:
+        return
     real = RealPairs.of(run, request)
     materials = _gather(run, request, real, missing)
     trainer = Trainer(run, request, keeper=keeper, materials=materials, missing=missing)
-    scores: Scores = defaultdict(list)
-    for unit in request.units:
-        if unit in missing and unit.arm in UNTRAINED_ARMS:
+    for unit in missing:
+        if unit.arm in UNTRAINED_ARMS:
             heldout, tasks = materials.heldout, materials.tasks
             keeper.save(unit, score_directly(run, request, real, heldout, tasks))
-        elif unit in missing:
+        else:
             trainer.train(unit)
+
+
+def _read_scores(request: EvaluationRequest, keeper: UnitKeeper) -> Scores:
+    """Return the scores of all units by arm and number of generated pairs, in the order of the seeds."""
+    scores: Scores = defaultdict(list)
+    for unit in request.units:
         scores[unit.arm, unit.num_synthetic or 0].append(keeper.read(unit))
     return scores
 

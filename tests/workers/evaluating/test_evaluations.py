@@ -17,7 +17,7 @@ from models.serialization import pack
 from state import keys
 from tests.workers.evaluating.conftest import QUICK, Evaluating
 from tests.workers.scene import ALL_TASKS, Scene
-from workers.evaluating import evaluations, training, units
+from workers.evaluating import training, units
 from workers.evaluating.scoring import ImageScores
 from workers.rendering import pilots
 from workers.runtime import jobs
@@ -97,15 +97,13 @@ def test_a_killed_worker_loses_one_unit(
     assert evaluating.manifest(killed).report == evaluating.manifest(whole).report
 
 
-def test_pairs_are_generated_only_for_missing_units(
-    evaluating: Evaluating, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An attempt that needs no generated pairs renders none: the report alone was lost."""
+def test_a_finished_evaluation_needs_only_its_scores(evaluating: Evaluating) -> None:
+    """If only the report was lost, nothing is read, generated or trained again; the fit may be deleted by then."""
     request = evaluating.request()
     evaluating.run(request)
-    evaluating.scene.machine.store.delete(keys.job_manifest(request.ref))
-    monkeypatch.setattr(evaluations, "generate_pairs", None)
-    monkeypatch.setattr(units, "train_arm", None)
+    store = evaluating.scene.machine.store
+    store.delete(keys.job_manifest(request.ref))
+    store.delete(keys.job_manifest(evaluating.fit.ref))
     evaluating.run(request, attempt=2)
     assert evaluating.manifest(request).status is JobStatus.SUCCEEDED
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from contracts.jobs import JobRef, ShardRef
 from tests.workers.evaluating.conftest import QUICK, Evaluating
+from tests.workers.scene import ALL_TASKS
 from workers.codecs.segmentation import decode_mask
 from workers.evaluating.gathering import RealPairs, as_training_pairs, first_pairs, generate_pairs
 from workers.rendering import batches
@@ -35,6 +36,19 @@ def test_generated_pairs_are_those_of_a_batch(evaluating: Evaluating) -> None:
         assert np.array_equal(pairs.images[index].permute(1, 2, 0).numpy(), image)
         mask = decode_mask(files[f"{index:09d}.mask.png"])
         assert np.array_equal(pairs.labels["segmentation"][index].numpy(), mask)
+
+
+def test_all_tasks_have_the_format_of_real_labels(evaluating: Evaluating) -> None:
+    """Points have their visibility in the third column, not a confidence; depth is in its unit."""
+    request = evaluating.request(labels=ALL_TASKS)
+    run = run_of(evaluating, request.ref)
+    generated = generate_pairs(run, request, (32, 32)).labels
+    real = as_training_pairs(RealPairs.of(run, request).read(request.labelset, (32, 32))).labels
+    assert set(generated.by_task) == set(real.by_task) == {"segmentation", "keypoints", "depth"}
+    for task in generated.by_task:
+        assert generated[task].shape[1:] == real[task].shape[1:]
+        assert generated[task].dtype == real[task].dtype
+    assert set(generated["keypoints"][..., 2].unique().tolist()) <= {0.0, 1.0, 2.0}
 
 
 def test_smaller_networks_get_smaller_pairs(evaluating: Evaluating) -> None:

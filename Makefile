@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-recipes bench-streams bench-downstream gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-recipes bench-streams bench-labelings bench-downstream gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -156,6 +156,9 @@ bench-recipes: $(READY) ## Compare recipes of adversarial training at equal proc
 
 bench-limits: $(READY) ## Separate the limits of inversion, generator and labels (an hour; BENCH="--generator A B C" for snapshots)
 	@$(BIN)/python -m benchmarks.inversion.limits $(BENCH)
+
+bench-labelings: $(READY) ## Label 50 held-out portraits through the service: mIoU, and whether uncertainty ranks images (10 minutes)
+	@$(BIN)/python -m benchmarks.service.labelings $(BENCH)
 
 bench-streams: $(READY) ## Measure waits of training loops on a stream and idle time of the worker (minutes; one worker)
 	@$(BIN)/python -m benchmarks.service.streams $(BENCH)

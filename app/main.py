@@ -20,6 +20,7 @@ from app.http.hosts import Hosts
 from app.http.problems import install_problem_handlers
 from app.http.request_ids import RequestIds
 from app.http.slow_bodies import SlowBodies
+from app.labelings import endpoints as labelings
 from app.labelsets import endpoints as labelsets
 from app.openapi.document import Api
 from app.pages import endpoints as pages
@@ -46,7 +47,8 @@ A few labelled images in, an unlimited number of labelled images out.
 3. `POST /v1/fits`: fit a label generator to them.
 4. `POST /v1/batches`: request n labelled samples, and read the shards by signed links.
 5. `POST /v1/streams`: or read shards without an end, each rendered shortly before you need it.
-6. `POST /v1/evaluations`: measure whether generated pairs train better networks than your real pairs alone.
+6. `POST /v1/labelings`: label your own unlabelled real images with the fit.
+7. `POST /v1/evaluations`: measure whether generated pairs train better networks than your real pairs alone.
 
 A job is accepted with 202. Follow it by `GET`, by `Prefer: wait=N`, or as server-sent events. Every POST accepts an
 `Idempotency-Key`. Errors are problem+json (RFC 9457) with a stable `code`.
@@ -108,7 +110,8 @@ def create_app(
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
     # Body limits are set by router: uploads may be large, JSON may not.
-    app.include_router(labelsets.router, max_body_size=settings.max_upload_bytes)
+    for forms in (labelsets.router, labelings.images):
+        app.include_router(forms, max_body_size=settings.max_upload_bytes)
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
     of_kinds = [_router_of(kind) for kind in kinds]

@@ -1,5 +1,6 @@
 """The request fields that batches and streams share, and how they are pinned. Knows no HTTP."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -23,6 +24,8 @@ from contracts.errors.tree import Gone, InvalidRequest, NotFound
 from contracts.generators.generator import PinnedGenerator
 from contracts.ids import FitId
 from contracts.jobs import JobRef
+
+POINTER = "/condition"
 
 
 class RecipeCreate(Model):
@@ -76,26 +79,41 @@ def _condition(
     """Return the share of each requested condition. Raises `InvalidRequest` for one that the generator lacks."""
     if choice is None:
         return None
-    pointer = "/condition"
-    try:
-        num_classes = generators.find(services, tenant, pinned.id).num_classes
-    except (NotFound, Gone, GeneratorNotReady) as error:
-        raise InvalidRequest.at(pointer, error.detail) from None
+    num_classes = _num_classes(services, tenant, pinned)
     try:
         shares = resolve_condition(choice)
     except ValueError as error:
-        raise InvalidRequest.at(pointer, f"{str(error).capitalize()}.") from None
+        raise InvalidRequest.at(POINTER, f"{str(error).capitalize()}.") from None
+    _check_classes(pinned, num_classes, [int(name) for name in shares or {}])
+    return shares
+
+
+def check_condition(
+    services: Services, tenant: str, pinned: PinnedGenerator, condition: int | None
+) -> None:
+    """Raise `InvalidRequest` for a class that the generator does not have."""
+    if condition is not None:
+        _check_classes(pinned, _num_classes(services, tenant, pinned), [condition])
+
+
+def _num_classes(services: Services, tenant: str, pinned: PinnedGenerator) -> int:
+    try:
+        return generators.find(services, tenant, pinned.id).num_classes
+    except (NotFound, Gone, GeneratorNotReady) as error:
+        raise InvalidRequest.at(POINTER, error.detail) from None
+
+
+def _check_classes(pinned: PinnedGenerator, num_classes: int, requested: Sequence[int]) -> None:
     if not num_classes:
         detail = (
             f"Expected no condition, because generator '{pinned.id}' has no classes. Leave the condition out, or use a"
             " fit of a class-conditional generator."
         )
-        raise InvalidRequest.at(pointer, detail)
-    wrong = [name for name in shares or {} if int(name) >= num_classes]
+        raise InvalidRequest.at(POINTER, detail)
+    wrong = [number for number in requested if number >= num_classes]
     if wrong:
-        got = ", ".join(wrong[:10])
+        got = ", ".join(map(str, wrong[:10]))
         detail = (
             f"Expected classes from 0 to {num_classes - 1} of generator '{pinned.id}', got {got}."
         )
-        raise InvalidRequest.at(pointer, detail)
-    return shares
+        raise InvalidRequest.at(POINTER, detail)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Protocol, Self, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-
 from contracts.batches import BatchManifest, BatchRequest
 from contracts.errors.tree import NotFound
 from contracts.evaluations.evaluation import EvaluationManifest, EvaluationRequest
@@ -20,8 +18,10 @@ from contracts.fits.fit import FitManifest, FitRequest
 from contracts.generators.generator import GeneratorManifest, GeneratorRequest
 from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.generators.training import MAX_TRAINING
-from contracts.ids import RqId, is_prefix, new_id, plural_of, prefix_of
+from contracts.ids import RqId, plural_of, prefix_of
 from contracts.jobs import JobManifest, JobRef, Request, ShardRef
+from contracts.kind_checks import check_row
+from contracts.labelings import LabelingManifest, LabelingRequest
 from contracts.streams import ShardOwner, StreamShardRef
 
 QueueName = Literal["fit", "generate", "cpu", "train", "evaluate"]
@@ -33,9 +33,6 @@ OPTIONAL_QUEUES: tuple[QueueName, ...] = ("train", "evaluate")
 
 RETENTION = timedelta(days=7)
 """How long Redis keeps the data of a job: RQ's and ours expire together."""
-
-OTHER_PREFIXES = ("upload", "labelset", "stream")
-"""The prefixes of ids that are not ids of jobs."""
 
 
 class Argument(Protocol):
@@ -159,6 +156,9 @@ STREAM_SHARD = Task(
     retry_after=(timedelta(0), timedelta(seconds=10)),
     ttl=timedelta(hours=1),
 )
+SHARED_TASKS = (EXPORT,)
+"""The tasks that work on jobs of several kinds: all other worker functions belong to one kind."""
+
 OTHER_TASKS: Mapping[str, tuple[Task, ...]] = {"stream": (STREAM_SHARD,)}
 """The tasks that work on no job, by the prefix of the ids that they work on."""
 
@@ -195,13 +195,19 @@ BATCH = Kind(
     (SHARD, PILOT, EXPORT),
     repair="workers.rendering.batches.repair",
 )
+LABELING = Kind(
+    "labeling",
+    LabelingRequest,
+    LabelingManifest,
+    (Task("workers.labeling.labelings.run", "fit", timedelta(hours=48)), EXPORT),
+)
 EVALUATION = Kind(
     "evaluation",
     EvaluationRequest,
     EvaluationManifest,
     (Task("workers.evaluating.evaluations.run", "evaluate", timedelta(hours=48)),),
 )
-KINDS = (GENERATOR, INVERTER, FIT, BATCH, EVALUATION)
+KINDS = (GENERATOR, INVERTER, FIT, BATCH, LABELING, EVALUATION)
 """All kinds, each after those that it depends on."""
 
 
@@ -214,21 +220,22 @@ class Kinds:
 
     def __init__(self, kinds: tuple[Kind, ...] = KINDS) -> None:
         for kind in kinds:
-            _check(kind)
+            check_row(kind.name, (kind.request, kind.manifest), kind.id_type, len(kind.tasks))
         self._by_name = {kind.name: kind for kind in kinds}
         if len(self._by_name) < len(kinds):
             names = ", ".join(kind.name for kind in kinds)
             raise ValueError(f"expected kinds with different names, got {names}; rename one")
         owned = {**OTHER_TASKS, **{kind.name: kind.tasks for kind in kinds}}
-        self._tasks: dict[str, tuple[str, Task]] = {}
+        self._tasks: dict[str, tuple[set[str], Task]] = {}
         for prefix, tasks in owned.items():
             for task in tasks:
-                if task.function in self._tasks:
+                prefixes, known = self._tasks.setdefault(task.function, (set(), task))
+                if known is not task or (prefixes and task not in SHARED_TASKS):
                     raise ValueError(
                         f"expected one task for each worker function, got two for {task.function};"
                         " write a function for each"
                     )
-                self._tasks[task.function] = prefix, task
+                prefixes.add(prefix)
 
     def __iter__(self) -> Iterator[Kind]:
         return iter(self._by_name.values())
@@ -264,35 +271,9 @@ class Kinds:
             ValueError: the text is not an argument of this function (also as pydantic's `ValidationError`).
             KeyError: no task has this function.
         """
-        prefix, task = self._tasks[function]
+        prefixes, task = self._tasks[function]
         argument = task.argument.parse(text)
-        if prefix_of(argument.owner.id) != prefix:
-            raise ValueError(f"expected the id of a {prefix}, got {argument.owner.id!r}")
+        if prefix_of(argument.owner.id) not in prefixes:
+            owners = " or ".join(sorted(prefixes))
+            raise ValueError(f"expected the id of a {owners}, got {argument.owner.id!r}")
         return argument
-
-
-def _check(kind: Kind) -> None:
-    """Raise `ValueError` when a row is invalid."""
-    name = kind.name
-    if not is_prefix(name) or name in OTHER_PREFIXES:
-        raise ValueError(
-            f"expected a kind's name of lower-case letters and digits that is none of"
-            f" {', '.join(OTHER_PREFIXES)}, got {name!r}; rename the kind"
-        )
-    for model in (kind.request, kind.manifest):
-        field = model.model_fields.get("kind")
-        if field is None or field.default != name:
-            raise ValueError(
-                f"expected {model.__name__} to have the kind {name!r}; add the field"
-                f' kind: Literal["{name}"] = "{name}"'
-            )
-    id_type: TypeAdapter[str] = TypeAdapter(kind.id_type)
-    try:
-        id_type.validate_python(new_id(name))
-    except ValidationError as error:
-        raise ValueError(
-            f"expected the field id of {kind.request.__name__} to accept {new_id(name)!r};"
-            f' declare it with the pattern id_pattern("{name}")'
-        ) from error
-    if not kind.tasks:
-        raise ValueError(f"expected at least one task for the kind {name!r}; add one to its row")

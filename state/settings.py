@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     max_training_bytes: Count = 16_384 * MiB
     training_decode_cpu: timedelta = timedelta(hours=1)
 
+    # Limits of a labeling: the images in its archive, and their files together.
+    max_labeling_images: Count = 10_000
+    max_labeling_bytes: Count = 4_096 * MiB
+
     # Limits of an evaluation: generated pairs, their bytes in memory, and the steps of all its trainings.
     max_evaluation_pairs: Count = 50_000
     max_evaluation_bytes: Count = 4_096 * MiB

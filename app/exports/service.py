@@ -1,4 +1,4 @@
-"""Checks whether a batch can be exported in a format, and queues the export once. Knows no HTTP.
+"""Checks whether a batch or a labeling can be exported in a format, and queues the export once. Knows no HTTP.
 
 A worker makes the archive, because it takes minutes and needs NumPy and Pillow, which the app does not load.
 """
@@ -6,11 +6,14 @@ A worker makes the archive, because it takes minutes and needs NumPy and Pillow,
 from functools import partial
 
 from app import on_demand
-from app.batches.service import read_manifest
+from app.batches.service import read_manifest as read_batch
+from app.labelings.service import read_manifest as read_labeling
 from app.services import Services
 from contracts.batches import BatchManifest
 from contracts.errors.tree import InvalidRequest, TooLarge
 from contracts.exports import EXPORT_NEEDS, INSTANCE_FORMATS, ExportRecord, ExportRef
+from contracts.kinds import LABELING
+from contracts.labelings import LabelingManifest
 from state.on_demand.kinds import EXPORTS
 
 
@@ -26,18 +29,19 @@ async def wait_for_export(services: Services, ref: ExportRef, seconds: float) ->
 def _request_export(services: Services, ref: ExportRef) -> ExportRecord | None:
     """Return the record of an export, or None after queueing the export.
 
-    Raises `NotFound`, `Gone`, `NotRendered` before the batch has succeeded, `InvalidRequest` for a format that cannot
-    hold the batch's labels, `TooLarge`, `ExportFailed`, and `redis.RedisError` when the export is not made and Redis
+    Raises `NotFound`, `Gone`, `NotRendered` before it has succeeded, `InvalidRequest` for a format that cannot
+    hold its labels, `TooLarge`, `ExportFailed`, and `redis.RedisError` when the export is not made and Redis
     does not answer.
     """
     record = on_demand.find(services, EXPORTS, ref)
     if record is None:
-        _check(services, ref, read_manifest(services, ref.batch))
+        read = read_labeling if ref.batch.kind == LABELING.name else read_batch
+        _check(services, ref, read(services, ref.batch))
         on_demand.require(services, EXPORTS, ref)
     return record
 
 
-def _check(services: Services, ref: ExportRef, manifest: BatchManifest) -> None:
+def _check(services: Services, ref: ExportRef, manifest: BatchManifest | LabelingManifest) -> None:
     assert manifest.labels is not None
     needs, tasks = EXPORT_NEEDS[ref.format], manifest.labels.tasks
     if needs and not set(needs) & set(tasks):
@@ -55,7 +59,7 @@ def _check(services: Services, ref: ExportRef, manifest: BatchManifest) -> None:
     limit = services.settings.max_export_samples
     if manifest.num_samples > limit:
         raise TooLarge(
-            f"Expected a batch of at most {limit} samples, but '{ref.batch.id}' has {manifest.num_samples}. Download"
-            f" the shards and export on your machine: handsoff export {ref.batch.id} --format {ref.format}"
+            f"Expected a {ref.batch.kind} of at most {limit} samples, but '{ref.batch.id}' has {manifest.num_samples}."
+            f" Download the shards and export on your machine: handsoff export {ref.batch.id} --format {ref.format}"
             f"{' --instances' if ref.instances else ''} --out DIR."
         )

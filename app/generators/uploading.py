@@ -58,8 +58,8 @@ async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
     """Yield the validated body. The file of a form is on disk until the answer is sent."""
     media_type = request.headers.get("Content-Type", "nothing").partition(";")[0]
     if media_type == "application/json":
-        text = await _read(request, services.settings.max_json_bytes)
-        yield _validate(GeneratorCreate, read_json(text))
+        text = await read_body(request, services.settings.max_json_bytes)
+        yield validated(GeneratorCreate, read_json(text))
     elif media_type == "multipart/form-data":
         with services.uploads_in_flight.one():
             async with request.form(max_files=1, max_fields=5) as form:
@@ -84,8 +84,8 @@ def _as_checkpoint(form: FormData) -> CheckpointFile:
     for name, example in JSON_FIELDS.items():
         if isinstance(fields.get(name), str):  # a form has no objects
             fields[name] = _read_object(name, str(fields[name]), example)
-    validated = _validate(GeneratorForm, fields)
-    return CheckpointFile(form=validated, name=file.filename or "", content=file.file)
+    form_fields = validated(GeneratorForm, fields)
+    return CheckpointFile(form=form_fields, name=file.filename or "", content=file.file)
 
 
 def _read_object(name: str, text: str, example: str) -> object:
@@ -100,7 +100,7 @@ def _read_object(name: str, text: str, example: str) -> object:
 BodyDep = Annotated[Body, Depends(_body)]
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
+async def read_body(request: Request, max_bytes: int) -> bytes:
     """Return a small body. Raises `TooLarge`."""
     text = b""
     async for chunk in request.stream():
@@ -110,7 +110,8 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     return text
 
 
-def _validate(model: type[M], fields: object) -> M:
+def validated(model: type[M], fields: object) -> M:
+    """Return the model of a body. Raises `RequestValidationError`, whose places are those of the body."""
     try:
         return model.model_validate(fields)
     except ValidationError as error:

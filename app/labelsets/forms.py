@@ -25,8 +25,9 @@ from app.messages import printable
 from contracts.errors.tree import Flaw, InvalidRequest, TooLarge
 
 Kind = Literal["file", "files", "text"]
+Fields = Mapping[str, Kind]
 
-FIELDS: Mapping[str, Kind] = {
+FIELDS: Fields = {
     "archive": "file",
     "images": "files",
     "masks": "files",
@@ -41,7 +42,7 @@ _EXTENDED_NAME = re.compile(rb"filename\*\s*=\s*\"?([\w-]*)'[^']*'([^;\s\"]+)", 
 
 @dataclass(frozen=True)
 class FormLimits:
-    """The limits of one form: number of files, and bytes of the schema's text."""
+    """The limits of one form: number of files, and bytes of one text."""
 
     max_files: int
     max_text_bytes: int
@@ -49,14 +50,21 @@ class FormLimits:
 
 @dataclass
 class Form:
-    """The content of a form: files by field, in the order they were sent, and the schema's text."""
+    """The content of a form: files by field, in the order they were sent, and texts by field."""
 
     files: dict[str, list[SpooledFile]] = field(default_factory=dict)
-    schema_text: str | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def schema_text(self) -> str | None:
+        """The text of a labelset's schema."""
+        return self.texts.get("schema")
 
 
-async def receive_form(request: Request, folder: Path, limits: FormLimits) -> Form:
-    """Receive the request's multipart form into files below `folder`.
+async def receive_form(
+    request: Request, folder: Path, limits: FormLimits, fields: Fields = FIELDS
+) -> Form:
+    """Receive the request's multipart form into files below `folder`. `fields` are the fields that it may have.
 
     Raises `InvalidRequest` for unknown or repeated fields, `TooLarge` for an exceeded limit, and HTTP 400 for an
     incomplete form.
@@ -70,7 +78,7 @@ async def receive_form(request: Request, folder: Path, limits: FormLimits) -> Fo
         )
         raise InvalidRequest.at("/", detail)
     try:
-        receiver = _Receiver(boundary, folder, limits)
+        receiver = _Receiver(boundary, folder, limits, fields)
         async for chunk in request.stream():
             # Writing blocks on the disk, so it must not run in the event loop.
             await run_in_threadpool(receiver.feed, chunk)
@@ -87,7 +95,7 @@ async def receive_form(request: Request, folder: Path, limits: FormLimits) -> Fo
 class _Receiver:
     """Parses the bytes of a form and writes its parts. The parser calls it back for each piece of a part."""
 
-    def __init__(self, boundary: bytes, folder: Path, limits: FormLimits) -> None:
+    def __init__(self, boundary: bytes, folder: Path, limits: FormLimits, fields: Fields) -> None:
         self._parser = MultipartParser(
             boundary,
             {
@@ -102,6 +110,7 @@ class _Receiver:
         )
         self._folder = folder
         self._limits = limits
+        self._fields = fields
         self._form = Form()
         self._unknown: list[str] = []
         self._num_files = 0
@@ -129,7 +138,7 @@ class _Receiver:
                 self._part.close()
             raise FormParserError("it ends before its last boundary")
         if self._unknown:
-            detail = f"Expected one of the fields {', '.join(FIELDS)}. Correct the name, or remove the field."
+            detail = f"Expected one of the fields {', '.join(self._fields)}. Correct the name, or remove the field."
             names = list(dict.fromkeys(self._unknown))[:_MAX_UNKNOWN]
             flaws = [Flaw(pointer=pointer_of("body", name), detail=detail) for name in names]
             raise InvalidRequest("The form has unknown fields; see 'errors'.", flaws=flaws)
@@ -149,14 +158,14 @@ class _Receiver:
     def _on_headers(self) -> None:
         name, file_name = _names(self._disposition)
         self._disposition = b""
-        kind = FIELDS.get(name)
+        kind = self._fields.get(name)
         if kind is None:
             # Collected, so that one response lists all misspelt fields.
             self._unknown.append(printable(name[:100]))
             # Its bytes are dropped: an unknown field must not fill the disk.
             self._part = _TextPart(name, self._limits.max_text_bytes, is_kept=False)
         elif kind == "text":
-            self._check_once(name, self._form.schema_text is not None)
+            self._check_once(name, name in self._form.texts)
             self._part = _TextPart(name, self._limits.max_text_bytes)
         else:
             self._part = self._file_part(name, kind, file_name)
@@ -191,7 +200,7 @@ class _Receiver:
                 spooled = SpooledFile(name=part.file_name, path=part.path)
                 self._form.files.setdefault(part.name, []).append(spooled)
         elif part.is_kept:
-            self._form.schema_text = part.text()
+            self._form.texts[part.name] = part.text()
 
     def _on_end(self) -> None:
         self._is_complete = True

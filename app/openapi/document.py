@@ -11,17 +11,26 @@ from fastapi import FastAPI
 
 from app.generators.uploading import BODY_SCHEMAS
 from app.http.problems import Problem
+from app.labelings.uploading import BODY_SCHEMAS as LABELING_SCHEMAS
 from app.openapi.described import Described, Table
 from app.openapi.evaluation_fields import EVALUATION_FIELDS
 from app.openapi.fit_fields import FIT_FIELDS
 from app.openapi.job_fields import JOB_FIELDS
 from app.openapi.label_fields import LABEL_FIELDS
+from app.openapi.labeling_fields import LABELING_FIELDS
 from app.openapi.parameters import PARAMETERS, id_parameter
 from app.openapi.responses import add_errors, add_successes, header_components
 from app.openapi.training_fields import TRAINING_FIELDS
 from contracts.kinds import Kinds
 
-FIELDS: Table = {**JOB_FIELDS, **LABEL_FIELDS, **FIT_FIELDS, **TRAINING_FIELDS, **EVALUATION_FIELDS}
+FIELDS: Table = {
+    **JOB_FIELDS,
+    **LABEL_FIELDS,
+    **FIT_FIELDS,
+    **TRAINING_FIELDS,
+    **LABELING_FIELDS,
+    **EVALUATION_FIELDS,
+}
 
 _REF = "#/components/schemas/"
 _METHODS = ("get", "put", "post", "delete", "patch")
@@ -67,7 +76,7 @@ def describe(document: Json, kinds: frozenset[str]) -> Json:
     renamed = {old: _plain_name(old) for old in schemas if _plain_name(old) != old}
     for old, new in renamed.items():
         schemas[new] = {**schemas.pop(old), "title": new}
-    schemas |= BODY_SCHEMAS
+    schemas |= BODY_SCHEMAS | LABELING_SCHEMAS
     schemas["Problem"] = _schema_of_problem(schemas)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     _rename(document, renamed)

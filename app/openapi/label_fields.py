@@ -98,6 +98,7 @@ LABEL_FIELDS: Table = {
     "index": Described("Index of the shard, from 0.", 0),
     "ShardList.items": Described("All shards with links, in order."),
     "batch": Described("The batch.", example_id("batch")),
+    "ExportView.batch": Described("The batch or the labeling.", example_id("batch")),
     "format": Described("The export format.", "coco"),
     "instances": Described("Whether each connected region is a separate object.", False),
     "num_files": Described("Number of files in the archive.", 257),

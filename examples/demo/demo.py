@@ -23,7 +23,7 @@ NUM_HELDOUT = 32
 NUM_PAIRS = 64
 SHARD_SIZE = 32
 MAX_ADVICE = 3
-GENERATOR = "portraits-64"
+GENERATOR = "portraits-64-diffusion"
 OUTPUT = REPOSITORY / "demo"
 
 

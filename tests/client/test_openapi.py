@@ -15,9 +15,13 @@ from handsoff_client import (
     Fit,
     Generator,
     Inverter,
+    Labeling,
+    LabelingReport,
+    LabelledImage,
     Labelset,
     Shard,
     Stream,
+    UnreadableImage,
 )
 from handsoff_client.api.evaluation_resources import ArmProgress, ReportFile
 from handsoff_client.api.jobs import EVENTS_ON_A_PAGE
@@ -33,6 +37,7 @@ from handsoff_client.http.operations import (
     GET_EXPORT_RECORD,
     GET_SHARD_RECORD,
     INVERTERS,
+    LABELINGS,
     LIST_LABELSETS,
     LIST_STREAMS,
     OPERATIONS,
@@ -52,6 +57,8 @@ NOT_CALLED = {
     "GET /v1/inverters/{}/events/live": "the client polls",
     "GET /v1/fits/{}/events/live": "the client polls",
     "GET /v1/batches/{}/events/live": "the client polls",
+    "GET /v1/labelings/{}/events/live": "the client polls",
+    "GET /v1/labelings/{}/export": "the client reads the record, which has the digest too",
     "GET /v1/evaluations/{}/events/live": "the client polls",
     "GET /v1/batches/{}/export": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/shards/{}": "the client reads the record, which has the digest too",
@@ -64,6 +71,10 @@ VIEWS = {
     "LabelsetView": Labelset,
     "FitView": Fit,
     "BatchView": Batch,
+    "LabelingView": Labeling,
+    "LabelingManifest": LabelingReport,
+    "LabelledImage": LabelledImage,
+    "UnreadableImage": UnreadableImage,
     "EvaluationView": Evaluation,
     "ArmProgress": ArmProgress,
     "ReportFile": ReportFile,
@@ -75,7 +86,7 @@ VIEWS = {
 }
 
 # Parameters of the query, with the maximum of numbers.
-_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES, EVALUATIONS)
+_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES, LABELINGS, EVALUATIONS)
 _PAGE: dict[str, int | None] = {"limit": ITEMS_ON_A_PAGE, "after": None}
 QUERIES: dict[Operation, dict[str, int | None]] = {
     CREATE_LABELSET: {"validate_only": None},
@@ -152,9 +163,11 @@ def test_every_create_accepts_the_arguments_of_the_client(document: dict[str, An
     sent = {"fit", "n", "seed", "truncation", "filter", "image_format", "shard_size"}
     assert sent <= set(schemas["BatchCreate"]["properties"])
     assert sent - {"n"} <= set(schemas["StreamCreate"]["properties"])
+    sent = {"fit", "upload", "name", "aspect", "image_format", "shard_size", "condition"}
+    assert sent <= set(schemas["LabelingCreate"]["properties"])
     sent = {"fit", "labelset", "heldout_labelset", "oracle_labelset", "seed", "name", "options"}
     assert sent <= set(schemas["EvaluationCreate"]["properties"])
-    names = ("labelsets", "fits", "batches", "streams", "evaluations")
+    names = ("labelsets", "fits", "batches", "streams", "labelings", "evaluations")
     creates = [document["paths"][f"/v1/{name}"]["post"] for name in names]
     assert all("Idempotency-Key" in str(create["parameters"]) for create in creates)
 

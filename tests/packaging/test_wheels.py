@@ -28,6 +28,10 @@ DATA = {
         for ending in ("safetensors", "json")
     ),
     "assets/generators/portraits-64/about.json",
+    *(
+        f"assets/generators/portraits-64-diffusion/{name}"
+        for name in ("generator.safetensors", "generator.json", "about.json")
+    ),
 }
 START_SECONDS = 60
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,17 @@ from handsoff_shards.members import FACTS, IMAGE_EXTENSION_OF, UNCERTAINTY, File
 from handsoff_shards.writing import encode_facts
 from workers.codecs.images import Pixels, encode_image, encode_uncertainty
 from workers.codecs.task import Fields, TaskCodec
+
+
+class Labelled(Protocol):
+    """An image with its labels and their uncertainty."""
+
+    @property
+    def image(self) -> Pixels: ...
+    @property
+    def uncertainty(self) -> NDArray[np.float32]: ...
+    @property
+    def labels(self) -> Mapping[str, Fields]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +49,9 @@ class Sample:
         self, codecs: Sequence[TaskCodec], labels: LabelSchema, image_format: ImageFormat
     ) -> Files:
         """Return the sample's files by extension."""
-        files = {IMAGE_EXTENSION_OF[image_format]: encode_image(self.image, image_format)}
-        facts: dict[str, object] = {}
+        files, facts = encode_labels(self, codecs, labels, image_format)
         if self.condition is not None:
-            facts["condition"] = self.condition
-        for codec in codecs:
-            fields = self.labels[codec.name]
-            files[codec.extension] = codec.encode(fields, labels)
-            facts |= codec.facts(fields, labels)
-        files[UNCERTAINTY] = encode_uncertainty(self.uncertainty)
+            facts = {"condition": self.condition} | facts
         files[FACTS] = encode_facts(
             seed=self.seed,
             index=self.index,
@@ -55,3 +61,17 @@ class Sample:
             **facts,
         )
         return files
+
+
+def encode_labels(
+    sample: Labelled, codecs: Sequence[TaskCodec], labels: LabelSchema, image_format: ImageFormat
+) -> tuple[dict[str, bytes], dict[str, object]]:
+    """Return the files of image, labels and uncertainty by extension, and the facts about the labels."""
+    files = {IMAGE_EXTENSION_OF[image_format]: encode_image(sample.image, image_format)}
+    facts: dict[str, object] = {}
+    for codec in codecs:
+        fields = sample.labels[codec.name]
+        files[codec.extension] = codec.encode(fields, labels)
+        facts |= codec.facts(fields, labels)
+    files[UNCERTAINTY] = encode_uncertainty(sample.uncertainty)
+    return files, facts

@@ -127,7 +127,7 @@ class Labeler:
 
 
 def framing_of(request: FitRequest, manifest: FitManifest) -> Framing:
-    """Return the crop that a fit applied to its images, and that all others need; the identity for images as uploaded."""
+    """Return the crop that a fit applied to its images; the identity for images as uploaded."""
     part = manifest.metrics.framing if manifest.metrics else None
     if part is None or is_as_uploaded(request):
         return Framing()

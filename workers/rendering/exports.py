@@ -13,6 +13,7 @@ from contracts.batches import BatchManifest
 from contracts.digests import sha256_of_file
 from contracts.errors.jobs import InputMissing
 from contracts.exports import ExportRecord, ExportRef
+from contracts.labelings import LabelingManifest
 from contracts.schemas import LabelSchema
 from handsoff_shards.formats import files_of, write_zip
 from handsoff_shards.labels import DepthLabels, KeypointLabels, Labels
@@ -43,10 +44,11 @@ def _write_archive(machine: Machine, export: ExportRef) -> ExportRecord:
         InputMissing: the batch or one of its shards is gone.
         Drained: the worker is stopping.
     """
-    manifest = records.read_manifest(machine.store, export.batch, BatchManifest)
-    if manifest is None or manifest.labels is None:
+    kind = machine.kinds.of(export.batch)
+    manifest = records.read_manifest(machine.store, export.batch, kind.manifest)
+    if not isinstance(manifest, BatchManifest | LabelingManifest) or manifest.labels is None:
         raise InputMissing(
-            f"Batch '{export.batch.id}' was deleted or has not succeeded. Export a succeeded batch."
+            f"'{export.batch.id}' was deleted or has not succeeded. Export a succeeded {kind.name}."
         )
     with TemporaryDirectory(prefix="handsoff-") as folder:
         path = Path(folder) / "export.zip"
@@ -89,8 +91,10 @@ def labels_of(schema: LabelSchema) -> Labels:
     )
 
 
-def _download(machine: Machine, manifest: BatchManifest, folder: Path) -> Iterator[Path]:
-    """Yield the batch's shards as files. Each is deleted before the next is downloaded."""
+def _download(
+    machine: Machine, manifest: BatchManifest | LabelingManifest, folder: Path
+) -> Iterator[Path]:
+    """Yield the shards as files. Each is deleted before the next is downloaded."""
     for shard in manifest.shards:
         path = folder / f"{shard.index:06d}.tar"
         fetch_artefact(machine.store, shard.tar, path)

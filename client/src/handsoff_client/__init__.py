@@ -6,6 +6,7 @@ NumPy and Pillow.
 
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.evaluation_resources import Evaluation
+from handsoff_client.api.labelings import LabelingReport, LabelledImage, UnreadableImage
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
 from handsoff_client.api.resources import (
     Archive,
@@ -14,6 +15,7 @@ from handsoff_client.api.resources import (
     Generator,
     Inverter,
     Job,
+    Labeling,
     Shard,
     Stream,
 )
@@ -118,6 +120,9 @@ __all__ = [
     "JobEnded",
     "JobFailed",
     "JobNotFinished",
+    "Labeling",
+    "LabelingReport",
+    "LabelledImage",
     "Labels",
     "Labelset",
     "LabelsetWarning",
@@ -144,6 +149,7 @@ __all__ = [
     "Unavailable",
     "Unreachable",
     "UnreadableBody",
+    "UnreadableImage",
     "UploadDamaged",
     "UploadIncomplete",
     "UploadUsed",

@@ -11,7 +11,10 @@ from handsoff_client.api.evaluations import Evaluations
 from handsoff_client.api.fits import Fits
 from handsoff_client.api.generators import Generators
 from handsoff_client.api.inverters import Inverters
+from handsoff_client.api.labelings import Labelings
 from handsoff_client.api.labelsets import Labelsets
+from handsoff_client.api.resources import Batch, Labeling
+from handsoff_client.api.sharded import ShardedJobs
 from handsoff_client.api.streams import Streams
 from handsoff_client.http.addresses import is_loopback, service_url
 from handsoff_client.http.contact import check_contact
@@ -27,7 +30,7 @@ class HandsOff:
 
     >>> client = HandsOff("http://127.0.0.1:8000")
     >>> [generator.id for generator in client.generators.list()]
-    ['portraits-64']
+    ['portraits-64', 'portraits-64-diffusion']
 
     Threads can share a client, processes cannot.
     """
@@ -54,8 +57,13 @@ class HandsOff:
         self.labelsets = Labelsets(self.transport)
         self.fits = Fits(self.transport)
         self.batches = Batches(self.transport)
+        self.labelings = Labelings(self.transport)
         self.streams = Streams(self.transport)
         self.evaluations = Evaluations(self.transport)
+
+    def sharded(self, job_id: str) -> ShardedJobs[Batch | Labeling]:
+        """Return the jobs of the kind of this id: labelings, or batches."""
+        return self.labelings if job_id.startswith("labeling_") else self.batches
 
     def __enter__(self) -> Self:
         return self

@@ -44,6 +44,8 @@ def _files(shards: ShardSet, *, instances: bool) -> Iterator[Entry]:
             image["condition"] = (
                 exported.sample.condition
             )  # an upload reads it, other tools ignore it
+        if exported.sample.original is not None:
+            image["original"] = exported.sample.original.json()
         images.append(image)
         for annotation in annotate(exported, shards.labels, instances=instances):
             ids = {"id": len(annotations) + 1, "image_id": number}

@@ -74,6 +74,8 @@ def _row(exported: Exported) -> dict[str, Any]:
     if exported.sample.keypoints is not None:
         row["keypoints"] = exported.sample.keypoints.tolist()
     facts = exported.sample.facts
+    if exported.sample.original is not None:
+        row["original"] = exported.sample.original.name
     return row | {
         name: facts[name] for name in ("seed", "index", "score", "condition") if name in facts
     }

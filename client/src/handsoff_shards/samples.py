@@ -17,6 +17,7 @@ from handsoff_shards.members import (
     Files,
     image_extension,
 )
+from handsoff_shards.originals import Original
 from handsoff_shards.tasks import TASKS, Arrays, ShardTask
 
 
@@ -40,6 +41,11 @@ class Sample:
     uncertainty: NDArray[np.float32] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Arrays] = field(default_factory=dict)
+
+    @property
+    def original(self) -> Original | None:
+        """The file and the part of it that a labeling labelled; None for a generated image."""
+        return Original.parse(self.facts)
 
     @property
     def condition(self) -> int | None:

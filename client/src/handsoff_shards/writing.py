@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from handsoff_shards.members import UNCERTAINTY_STEPS_PER_NAT, Files, key_of
+from handsoff_shards.originals import Original
 
 MAX_DEPTH_STEP = 2**16 - 1
 FACT_DECIMALS = 6
@@ -70,6 +71,31 @@ def encode_facts(
         "attempt": attempt,
         "score": round(score, FACT_DECIMALS),
         "scores": rounded(scores),
+    }
+    return json.dumps(facts | labels).encode()
+
+
+def encode_real_facts(
+    *,
+    index: int,
+    original: Original,
+    score: float,
+    scores: Mapping[str, float],
+    expressibility: float,
+    is_expressible: bool,
+    **labels: object,
+) -> bytes:
+    """Return the facts of a labelled real image as its `json` file. The other arguments are those of `encode_facts`.
+
+    `expressibility` is 0 to 1: how well the generator reconstructs the image. A real image has no seed.
+    """
+    facts = {
+        "index": index,
+        "original": original.json(),
+        "score": round(score, FACT_DECIMALS),
+        "scores": rounded(scores),
+        "expressibility": round(expressibility, FACT_DECIMALS),
+        "is_expressible": is_expressible,
     }
     return json.dumps(facts | labels).encode()
 

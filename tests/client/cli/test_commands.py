@@ -143,7 +143,7 @@ def test_a_preview_is_a_picture(run: Run, finished_fit_id: str, tmp_path: Path) 
         assert picture.format == "PNG"
     code, _, message = run("preview", "labelset_1")
     assert code == 1
-    assert "Expected the id of a batch, a fit or a generator" in message
+    assert "Expected the id of a batch, labeling, fit or generator" in message
     code, _, message = run("preview", finished_fit_id, "--out", str(tmp_path / "fit.png"))
     assert code == 1  # the sheet of the fixture is not a PNG
     assert "Expected a PNG" in message

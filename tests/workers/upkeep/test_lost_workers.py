@@ -19,9 +19,10 @@ from contracts.generators.inverters import InverterOptions
 from contracts.jobs import JobRef, JobStatus, Live, ShardRef
 from examples.demo.stack import Stack
 from models.serialization import unpack
-from state import records
+from state import keys, records
 from state.queues import job_call, open_queue, put
 from state.settings import Settings
+from tests.workers.labeling.labeling_scene import pictures, request_labeling
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
 from tests.workers.training.trained import request_inverter
 from workers.families.table import FAMILIES
@@ -109,6 +110,27 @@ def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> N
     stack.start_worker("fit", "second")
     stack.start_worker("reconcile")
     assert end_of(scene, fit.ref) is JobStatus.SUCCEEDED
+
+
+def test_a_labeling_continues_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
+    """SIGKILL between shards: another worker labels only the images of the others."""
+    labeling = request_labeling(scene, scene.fit(), pictures(24), shard_size=1)
+    put(scene.machine.redis, job_call(scene.machine.kinds, labeling, 1))
+    store, ref = scene.machine.store, labeling.ref
+    stack.start_worker("fit", "first")
+    until(lambda: len(records.finished_shards(store, ref)) >= 2, "two labelled shards")
+    stack.kill("first")
+    kept = records.finished_shards(store, ref)
+    assert 2 <= len(kept) < 24
+    before = {index: store.get(keys.shard_record(ref, index)) for index in kept}
+    stack.start_worker("fit", "second")
+    stack.start_worker("reconcile")
+    assert end_of(scene, ref) is JobStatus.SUCCEEDED
+    assert before == {index: store.get(keys.shard_record(ref, index)) for index in kept}
+    tars = [one.key for one in store.list(keys.shards_prefix(ref)) if one.key.endswith(".tar")]
+    labelled = [int(key.split("/")[-2]) for key in tars]
+    assert all(labelled.count(index) == 1 for index in kept)
+    assert set(labelled) == set(range(24))
 
 
 def test_a_training_resumes_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""A downloaded batch: a folder with shards as plain tars, and `batch.json` with the batch and the shards' digests."""
+"""A downloaded batch or labeling: a folder with shards as plain tars, and `batch.json` with job and digests."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from handsoff_client.api.resources import Batch, Json, Shard
+from handsoff_client.api.resources import Batch, Json, Labeling, Shard
 from handsoff_client.errors import InvalidAnswer
 from handsoff_client.http.parsing import parse
 from handsoff_shards.errors import InvalidInput
@@ -29,7 +29,7 @@ class StoredShard:
 
 @dataclass(frozen=True)
 class BatchIndex:
-    """`batch.json`: the service's answer for the batch, and its shards in order."""
+    """`batch.json`: the service's answer for the batch or labeling, and its shards in order."""
 
     batch: Json
     shards: tuple[StoredShard, ...]
@@ -37,22 +37,22 @@ class BatchIndex:
 
 @dataclass(frozen=True)
 class BatchFolder:
-    """A downloaded batch. A folder with a `batch.json` is complete: the file is written last."""
+    """A downloaded batch or labeling. A folder with a `batch.json` is complete: the file is written last."""
 
     folder: Path
     index: BatchIndex
 
     @classmethod
-    def plan(cls, folder: Path, batch: Batch, shards: Sequence[Shard]) -> Self:
-        """Return the folder of a batch before the download. Raises `InvalidInput` when it contains another batch."""
+    def plan(cls, folder: Path, job: Batch | Labeling, shards: Sequence[Shard]) -> Self:
+        """Return the folder of a job before the download. Raises `InvalidInput` when it contains another one."""
         index = folder / INDEX_FILE
-        if index.exists() and cls.open(folder).batch.id != batch.id:
+        if index.exists() and cls.open(folder).job.id != job.id:
             raise InvalidInput(f"'{folder}' contains another batch. Give an empty folder.")
         stored = tuple(
             StoredShard(f"shard-{s.index:06d}.tar", s.num_samples, s.num_bytes, s.sha256)
             for s in shards
         )
-        return cls(folder, BatchIndex(batch.json, stored))
+        return cls(folder, BatchIndex(job.json, stored))
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -68,14 +68,20 @@ class BatchFolder:
             ) from error
 
     @property
+    def job(self) -> Batch | Labeling:
+        """The service's answer for the batch or labeling."""
+        is_labeling = self.index.batch.get("kind") == "labeling"
+        return parse(Labeling, self.index.batch) if is_labeling else self.batch
+
+    @property
     def batch(self) -> Batch:
-        """The service's answer for the batch."""
+        """The service's answer for the batch. Raises `InvalidAnswer` for a labeling."""
         return parse(Batch, self.index.batch)
 
     @property
     def labels(self) -> Labels:
         """The schema of the labels."""
-        return self.batch.labels
+        return self.job.labels
 
     @property
     def num_samples(self) -> int:
@@ -90,7 +96,7 @@ class BatchFolder:
     def shards(self) -> ShardSet:
         """The shards as the input of `handsoff_shards.formats` and `handsoff_shards.reading`."""
         paths = [self.path_of(shard) for shard in range(len(self.index.shards))]
-        return ShardSet(self.batch.id, self.labels, paths, self.batch.finished_at)
+        return ShardSet(self.job.id, self.labels, paths, self.job.finished_at)
 
     def samples(self) -> Iterator[Sample]:
         """Yield every sample as arrays, in order. Each is decoded on demand."""

@@ -6,11 +6,10 @@ from typing import Any
 
 from handsoff_client.api.jobs import Jobs, without_none
 from handsoff_client.api.resources import Generator
-from handsoff_client.http.downloads import sha256_of
-from handsoff_client.http.operations import CREATE_UPLOAD, GENERATORS, GET_UPLOAD, STOP_TRAINING
-from handsoff_client.http.service_errors import InvalidLink
+from handsoff_client.http.operations import GENERATORS, STOP_TRAINING
 from handsoff_client.http.transport import Transport
 from handsoff_client.uploads.images import opened_images
+from handsoff_client.uploads.sending import send_file
 from handsoff_shards.errors import InvalidInput
 
 MAX_LISTED = 5
@@ -77,7 +76,10 @@ class Generators(Jobs[Generator]):
                 f"There is no file '{file}'. Give a checkpoint (.pkl, .pt, .safetensors, .zip)."
             )
         return self._create(
-            name=name, license=license, upload=self._upload(file), import_options=import_options
+            name=name,
+            license=license,
+            upload=send_file(self._transport, file),
+            import_options=import_options,
         )
 
     def train(
@@ -98,7 +100,7 @@ class Generators(Jobs[Generator]):
             return self._create(
                 name=name,
                 license=license,
-                upload=self._upload(archive),
+                upload=send_file(self._transport, archive),
                 training=without_none(**options),
             )
 
@@ -119,22 +121,6 @@ class Generators(Jobs[Generator]):
                 f"Generator '{generator_id}' is {generator.status} and has no picture of samples yet. Try again later."
             )
         return self._write_picture(sheet.url, generator_id, path)
-
-    def _upload(self, file: Path) -> str:
-        """Send a file and return the id of its upload."""
-        announced = {"num_bytes": file.stat().st_size, "sha256": sha256_of(file)}
-        upload = self._transport.call(CREATE_UPLOAD, json=announced)
-        self._send(file, upload)
-        upload_id: str = upload["id"]
-        return upload_id
-
-    def _send(self, file: Path, upload: Any) -> None:  # noqa: ANN401 - JSON
-        """Send the file. An expired link is renewed once."""
-        try:
-            self._transport.send(upload["put"]["url"], file)
-        except InvalidLink:
-            renewed = self._transport.call(GET_UPLOAD, upload["id"])
-            self._transport.send(renewed["put"]["url"], file)
 
 
 def _ids(generators: Sequence[Generator]) -> str:

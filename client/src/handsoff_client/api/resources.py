@@ -1,4 +1,4 @@
-"""The service's answers as frozen dataclasses: generators, fits, batches, streams and shards.
+"""The service's answers as frozen dataclasses: generators, fits, batches, labelings, streams and shards.
 
 Times are aware datetimes. A share is 0 to 1. `json` contains the complete answer, including fields of newer services.
 """
@@ -189,6 +189,22 @@ class Batch(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Labeling(Job):
+    """Labels for real images, by a fit. Its shards can be read after success, like those of a batch.
+
+    `aspect` is crop or pad, for images of another aspect ratio. `condition` is the class of all images.
+    """
+
+    fit: Pinned
+    image_format: str
+    shard_size: int
+    labels: Labels
+    aspect: str = "crop"
+    name: str = ""
+    condition: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stream:
     """Endless labelled samples: shard k contains the `shard_size` samples from k x `shard_size` on, for any k."""
 
@@ -231,9 +247,8 @@ class Card:
 
 @dataclass(frozen=True)
 class ShardList:
-    """All shards of a batch, in order, and its dataset card."""
+    """All shards of a batch or a labeling, in order, and the dataset card of a batch."""
 
-    batch: str
     num_samples: int
     items: tuple[Shard, ...]
     card: Card | None = None

@@ -11,13 +11,23 @@ from handsoff_client.cli.job_arguments import (
     add_fit,
     add_generator,
     add_inverter,
+    add_label,
     add_stream,
     add_train,
 )
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
 from handsoff_shards.formats import FORMATS
 
-LISTS = ("generators", "inverters", "labelsets", "fits", "batches", "streams", "evaluations")
+LISTS = (
+    "generators",
+    "inverters",
+    "labelsets",
+    "fits",
+    "batches",
+    "labelings",
+    "streams",
+    "evaluations",
+)
 """The subcommands that list the resources of a kind."""
 
 DESCRIPTION = """\
@@ -29,6 +39,7 @@ A handful of labelled images in, an endless supply of labelled images out.
   handsoff fit ./pairs --generator portraits-64 --wait upload labelled images, fit a label generator
   handsoff preview FIT                                 write a picture of the fit's results
   handsoff batch FIT -n 1000 --out ./data              generate and download 1000 labelled images
+  handsoff label FIT ./photos --out ./labels           label your own real images
   handsoff stream FIT                                  create an endless stream, rendered on demand
   handsoff evaluate FIT --heldout ./test --out r.html  measure whether the generated images train better networks
   handsoff show BATCH                                  show the state of a job or a downloaded batch
@@ -73,6 +84,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_check(commands)
     add_fit(commands)
     add_batch(commands)
+    add_label(commands)
     add_stream(commands)
     add_evaluate(commands)
     _add_download(commands)
@@ -96,14 +108,16 @@ def _add_lists(commands: Commands) -> None:
 
 
 def _add_download(commands: Commands) -> None:
-    command = add(commands, "download", "download a batch; existing shards are kept")
-    command.add_argument("batch", metavar="BATCH", help="id of a succeeded batch")
+    command = add(commands, "download", "download a batch or a labeling; existing shards are kept")
+    command.add_argument("batch", metavar="JOB", help="id of a succeeded batch or labeling")
     command.add_argument("--out", type=Path, metavar="DIR", required=True, help="target folder")
 
 
 def _add_export(commands: Commands) -> None:
-    command = add(commands, "export", "export a batch in the format of another tool")
-    command.add_argument("batch", metavar="BATCH|DIR", help="id of a batch, or a downloaded batch")
+    command = add(commands, "export", "export a batch or a labeling in the format of another tool")
+    command.add_argument(
+        "batch", metavar="JOB|DIR", help="id of a batch or a labeling, or a downloaded one"
+    )
     command.add_argument("--format", choices=sorted(FORMATS), required=True, help="export format")
     command.add_argument(
         "--instances",
@@ -124,14 +138,16 @@ def _add_single(commands: Commands) -> None:
     show.add_argument("what", metavar="ID|DIR", help="id of a resource, or a downloaded batch")
     wait = add(commands, "wait", "wait for a job and show its progress; it can be repeated")
     wait.add_argument(
-        "job", metavar="JOB", help="id of a generator, inverter, fit, batch or evaluation"
+        "job", metavar="JOB", help="id of a generator, inverter, fit, batch, labeling or evaluation"
     )
     cancel = add(commands, "cancel", "stop a job")
     cancel.add_argument(
-        "job", metavar="JOB", help="id of a generator, inverter, fit, batch or evaluation"
+        "job", metavar="JOB", help="id of a generator, inverter, fit, batch, labeling or evaluation"
     )
     remove = add(
-        commands, "rm", "delete labelsets, fits, batches, streams, evaluations, generators"
+        commands,
+        "rm",
+        "delete labelsets, fits, batches, labelings, streams, evaluations, generators",
     )
     remove.add_argument("ids", metavar="ID", nargs="+", help="id of a resource")
     remove.add_argument("--force", action="store_true", help="cancel a running job, then delete it")
@@ -154,7 +170,9 @@ def _add_preview(commands: Commands) -> None:
     text = "write a picture of the first samples of a batch with their labels, or the sheet of a fit or a generator"
     command = add(commands, "preview", text)
     command.add_argument(
-        "what", metavar="ID|DIR", help="id of a batch, a fit or a generator, or a downloaded batch"
+        "what",
+        metavar="ID|DIR",
+        help="id of a batch, labeling, fit or generator, or a downloaded batch",
     )
     command.add_argument(
         "--out", type=Path, metavar="FILE.png", help="target file (default: ID.png)"

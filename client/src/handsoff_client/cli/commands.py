@@ -6,11 +6,11 @@ from itertools import islice
 from pathlib import Path
 
 from handsoff_client.api.batch_folders import BatchFolder
-from handsoff_client.api.resources import Batch
+from handsoff_client.api.resources import Batch, Labeling
 from handsoff_client.cli import tables
 from handsoff_client.cli.arguments import LISTS, build_parser
 from handsoff_client.cli.evaluation_commands import EvaluationCommands
-from handsoff_client.cli.generator_commands import GeneratorCommands
+from handsoff_client.cli.label_commands import LabelCommands
 from handsoff_client.cli.option_names import check_option_names
 from handsoff_client.cli.options import merged
 from handsoff_client.cli.runner import is_labelset
@@ -54,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Command(GeneratorCommands, EvaluationCommands):
+class Command(LabelCommands, EvaluationCommands):
     """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:
@@ -168,7 +168,7 @@ class Command(GeneratorCommands, EvaluationCommands):
                 BatchFolder.open(arguments.batch), arguments.format, arguments.out, **options
             )
         elif arguments.out.suffix == ZIP:
-            out = self._client.batches.export(
+            out = self._client.sharded(arguments.batch).export(
                 arguments.batch, arguments.format, arguments.out, **options
             )
         else:
@@ -205,17 +205,17 @@ class Command(GeneratorCommands, EvaluationCommands):
             samples = [
                 (one.key, one.files) for one in islice(samples_of(folder.shards), self._arguments.n)
             ]
-            self._draw(samples, folder.batch, out)
+            self._draw(samples, folder.job, out)
         elif what.startswith("fit_"):
             self._client.fits.fetch_sheet(what, out)
         elif what.startswith("generator_"):
             self._client.generators.fetch_sheet(what, out)
-        elif what.startswith("batch_"):
-            batch = self._client.batches.get(what)
-            self._draw(self._client.batches.first_samples(what, self._arguments.n), batch, out)
+        elif what.startswith(("batch_", "labeling_")):
+            jobs = self._client.sharded(what)
+            self._draw(jobs.first_samples(what, self._arguments.n), jobs.get(what), out)
         else:
             raise InvalidInput(
-                f"Expected the id of a batch, a fit or a generator, or a downloaded batch, got '{what}'."
+                f"Expected the id of a batch, labeling, fit or generator, or a downloaded batch, got '{what}'."
             )
         self._print({"file": str(out)}, str(out))
 
@@ -253,9 +253,10 @@ class Command(GeneratorCommands, EvaluationCommands):
             count = "1 flaw" if len(flaws) == 1 else f"{len(flaws)} flaws"
             raise InvalidInput(f"{count} in '{path}'. Nothing was stored.")
 
-    def _draw(self, samples: Sequence[tuple[str, Files]], batch: Batch, out: Path) -> None:
-        title = f"{batch.id}   {batch.n} samples, seed {batch.seed}; first {len(samples)}"
-        write_atomically(out, contact_sheet_png(samples, batch.labels, title))
+    def _draw(self, samples: Sequence[tuple[str, Files]], job: Batch | Labeling, out: Path) -> None:
+        facts = f"{job.n} samples, seed {job.seed}; " if isinstance(job, Batch) else ""
+        title = f"{job.id}   {facts}first {len(samples)}"
+        write_atomically(out, contact_sheet_png(samples, job.labels, title))
 
     def _remove(self, resource_id: str) -> None:
         """Delete one resource. The prefix of its id says its kind."""

@@ -1,4 +1,4 @@
-"""The arguments of the subcommands that create a resource: generator, inverter, fit, batch, stream."""
+"""The arguments of the subcommands that create a resource: generator, inverter, fit, batch, labeling, stream."""
 
 import argparse
 from pathlib import Path
@@ -146,6 +146,38 @@ def add_batch(commands: Commands) -> None:
     command.add_argument(
         "--out", type=Path, metavar="DIR", help="wait, then download all shards to DIR"
     )
+
+
+def add_label(commands: Commands) -> None:
+    """Add `handsoff label`, which labels real images with a fit."""
+    command = add(commands, "label", "label your own real images with a fit")
+    command.add_argument("fit", metavar="FIT", help="id of a succeeded fit")
+    command.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="folder, zip or tar of PNG, JPEG or WebP images"
+    )
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="wait, then download images and labels to DIR"
+    )
+    command.add_argument(
+        "--originals",
+        action="store_true",
+        help="with --out: also write the labels at the size of the original images, to DIR/originals",
+    )
+    command.add_argument(
+        "--aspect",
+        choices=("crop", "pad"),
+        help="how images of another aspect ratio are fitted (default: crop)",
+    )
+    command.add_argument(
+        "--condition",
+        type=int,
+        metavar="CLASS",
+        help="class of all images, for a class-conditional generator",
+    )
+    command.add_argument("--format", choices=("png", "jpeg"), help="image format (default: png)")
+    command.add_argument("--shard-size", type=count, metavar="N", help="images per shard")
+    command.add_argument("--name", help="name of the labeling (default: name of the folder)")
+    _add_wait(command)
 
 
 def add_stream(commands: Commands) -> None:

@@ -56,6 +56,7 @@ class Runner:
             "inverter": self._client.inverters,
             "fit": self._client.fits,
             "batch": self._client.batches,
+            "labeling": self._client.labelings,
             "evaluation": self._client.evaluations,
         }
         return kinds.get(job_id.partition("_")[0], self._client.generators)
@@ -142,14 +143,14 @@ class Runner:
                 f"{job_id} was cancelled, but has not ended after {CANCEL_TIMEOUT.seconds} s. Check that a worker runs."
             ) from None
 
-    def _download(self, batch_id: str, out: Path) -> None:
+    def _download(self, job_id: str, out: Path) -> None:
         line = Line(sys.stderr)
         try:
-            folder = self._client.batches.download(
-                batch_id, out, watch=lambda done, total: line.count("download", done, total)
+            folder = self._client.sharded(job_id).download(
+                job_id, out, watch=lambda done, total: line.count("download", done, total)
             )
         except KeyboardInterrupt:
-            words = self._command(f"download {batch_id} --out {out}")
+            words = self._command(f"download {job_id} --out {out}")
             raise Interrupted(f"The download stopped. `{words}` continues it.") from None
         finally:
             line.end()

@@ -26,6 +26,7 @@ _PLANS: Mapping[str, tuple[str, ...]] = {
     "generator": ("fetching", "reading", "sampling"),
     "inverter": ("training",),
     "batch": ("rendering",),
+    "labeling": ("fetching", "unpacking", "labelling"),
 }
 TRAINING_PLAN = ("fetching", "checking", "decoding", "training", "sampling", "inverter")
 """The stages of the training of a generator."""

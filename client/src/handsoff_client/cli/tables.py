@@ -1,6 +1,6 @@
 """Format answers as text: a list as a table, one resource as lines of `name  value`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +13,11 @@ from handsoff_client.api.resources import (
     Generator,
     Inverter,
     Job,
-    Json,
+    Labeling,
     Stream,
     Training,
 )
+from handsoff_client.cli.evaluation_tables import arm_scores, evaluation_facts, trainings
 
 Row = Sequence[object]
 
@@ -62,9 +63,18 @@ def batches(items: Iterable[Batch]) -> str:
     return table(("ID", "STATUS", "SAMPLES", "SEED", "CREATED", "FIT"), rows)
 
 
+def labelings(items: Iterable[Labeling]) -> str:
+    """Return a table of labelings."""
+    rows = [
+        (one.id, one.status, (one.metrics or {}).get("num_samples", ""), one.created_at, one.name)
+        for one in items
+    ]
+    return table(("ID", "STATUS", "LABELLED", "CREATED", "NAME"), rows)
+
+
 def evaluations(items: Iterable[Evaluation]) -> str:
     """Return a table of evaluations."""
-    rows = [(e.id, e.status, _trainings(e), e.fit.id, e.created_at, e.name) for e in items]
+    rows = [(e.id, e.status, trainings(e), e.fit.id, e.created_at, e.name) for e in items]
     return table(("ID", "STATUS", "TRAININGS", "FIT", "CREATED", "NAME"), rows)
 
 
@@ -121,10 +131,12 @@ def job(item: Job) -> str:
         **(_of_generator(item) if isinstance(item, Generator) else {}),
         **(_of_fit(item) if isinstance(item, Fit) else {}),
         **(_of_batch(item) if isinstance(item, Batch) else {}),
-        **(_of_evaluation(item) if isinstance(item, Evaluation) else {}),
+        **(_of_labeling(item) if isinstance(item, Labeling) else {}),
+        **(evaluation_facts(item) if isinstance(item, Evaluation) else {}),
     )
     if isinstance(item, Evaluation):
-        return _blocks(lines, *_arm_scores(item.report or {}), _bullets("verdict", item.verdict))
+        scores = (table(head, rows) for head, rows in arm_scores(item.report or {}))
+        return _blocks(lines, *scores, _bullets("verdict", item.verdict))
     if not isinstance(item, Fit):
         return lines
     metrics = item.metrics or {}
@@ -132,13 +144,13 @@ def job(item: Job) -> str:
 
 
 def folder(item: BatchFolder) -> str:
-    """Return the facts of a downloaded batch."""
-    batch, labels = item.batch, item.labels
+    """Return the facts of a downloaded batch or labeling."""
+    job, labels = item.job, item.labels
     return _lines(
         folder=item.folder,
-        batch=batch.id,
-        fit=batch.fit.id,
-        seed=batch.seed,
+        **{job.kind: job.id},
+        fit=job.fit.id,
+        seed=job.seed if isinstance(job, Batch) else None,
         samples=item.num_samples,
         shards=len(item.index.shards),
         bytes=sum(shard.num_bytes for shard in item.index.shards),
@@ -252,37 +264,16 @@ def _of_batch(batch: Batch) -> dict[str, object]:
     }
 
 
-def _of_evaluation(evaluation: Evaluation) -> dict[str, object]:
+def _of_labeling(labeling: Labeling) -> dict[str, object]:
+    metrics = labeling.metrics or {}
     return {
-        "fit": evaluation.fit.id,
-        "labelset": evaluation.labelset.id,
-        "heldout_labelset": evaluation.heldout_labelset.id,
-        "trainings": _trainings(evaluation),
+        "fit": labeling.fit.id,
+        "name": labeling.name,
+        "images": metrics.get("num_images"),
+        "unreadable": metrics.get("num_unreadable"),
+        "not_expressible": metrics.get("num_inexpressible"),
+        "mean_uncertainty": metrics.get("mean_score"),
     }
-
-
-def _trainings(evaluation: Evaluation) -> str:
-    """Return how many parts of an evaluation have ended, and of which arms."""
-    return ", ".join(f"{arm.arm} {arm.done}/{arm.total}" for arm in evaluation.arms)
-
-
-def _arm_scores(report: Json) -> Iterator[str]:
-    """Yield a table of the arms for each task: scores and their differences to real pairs, both with intervals."""
-    for task in report.get("tasks", ()):
-        rows = [
-            (
-                arm["ref"]["arm"],
-                arm["ref"]["synthetic_pairs"] or "",
-                _interval(arm["score"]),
-                _interval(arm["difference"]),
-            )
-            for arm in task["arms"]
-        ]
-        yield table(("ARM", "GENERATED PAIRS", task["measure"], "DIFFERENCE TO REAL"), rows)
-
-
-def _interval(number: Json | None) -> str:
-    return f"{number['value']:.3f} [{number['low']:.3f}, {number['high']:.3f}]" if number else ""
 
 
 def _lines(**values: object) -> str:

@@ -54,7 +54,7 @@ class FolderSource:
 
 
 class BatchSource:
-    """A batch of the service. Shards are downloaded when needed, verified, and cached.
+    """A batch or a labeling of the service. Shards are downloaded when needed, verified, and cached.
 
     No connection stays open: it would not survive the fork of a DataLoader's workers.
     """
@@ -64,8 +64,9 @@ class BatchSource:
         self._batch_id = batch_id
         self._cache = cache or ShardCache()
         with HandsOff(url) as client:
-            self._shards = client.batches.shards(batch_id)
-            self.labels = client.batches.get(batch_id).labels
+            jobs = client.sharded(batch_id)
+            self._shards = jobs.shards(batch_id)
+            self.labels = jobs.get(batch_id).labels
         self.identity = _identity([shard.sha256 for shard in self._shards])
         self.sizes = tuple(shard.num_samples for shard in self._shards)
 
@@ -75,7 +76,7 @@ class BatchSource:
 
         def fetch(target: Path) -> Path:
             with HandsOff(self._url, retries=PATIENT) as client:
-                return client.batches.fetch(self._batch_id, listed, target)
+                return client.sharded(self._batch_id).fetch(self._batch_id, listed, target)
 
         return self._cache.path(listed.sha256, fetch)
 

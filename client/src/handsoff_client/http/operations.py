@@ -43,6 +43,10 @@ GET_BATCH_MANIFEST = Operation("GET", "/v1/batches/{id}/manifest")
 
 GET_EXPORT_RECORD = Operation("GET", "/v1/batches/{id}/export/record")
 
+LIST_LABELING_SHARDS = Operation("GET", "/v1/labelings/{id}/shards")
+GET_LABELING_MANIFEST = Operation("GET", "/v1/labelings/{id}/manifest")
+GET_LABELING_ARCHIVE = Operation("GET", "/v1/labelings/{id}/export/record")
+
 CREATE_STREAM = Operation("POST", "/v1/streams")
 LIST_STREAMS = Operation("GET", "/v1/streams")
 GET_STREAM = Operation("GET", "/v1/streams/{id}")
@@ -78,6 +82,7 @@ GENERATORS = JobOperations.of("generators")
 INVERTERS = JobOperations.of("inverters", create="/v1/generators/{id}/inverters")
 FITS = JobOperations.of("fits")
 BATCHES = JobOperations.of("batches")
+LABELINGS = JobOperations.of("labelings")
 EVALUATIONS = JobOperations.of("evaluations")
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -92,6 +97,9 @@ OPERATIONS: tuple[Operation, ...] = (
     LIST_SHARDS,
     GET_BATCH_MANIFEST,
     GET_EXPORT_RECORD,
+    LIST_LABELING_SHARDS,
+    GET_LABELING_MANIFEST,
+    GET_LABELING_ARCHIVE,
     CREATE_STREAM,
     LIST_STREAMS,
     GET_STREAM,
@@ -101,5 +109,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *INVERTERS,
     *FITS,
     *BATCHES,
+    *LABELINGS,
     *EVALUATIONS,
 )

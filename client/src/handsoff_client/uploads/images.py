@@ -10,26 +10,22 @@ from handsoff_client.uploads.packing import ARCHIVE_SUFFIXES, add_files, visible
 from handsoff_shards.errors import InvalidInput
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-MIN_IMAGES = 10
+MIN_TRAINING_IMAGES = 10
 EXPECTED = "a folder, zip or tar of PNG, JPEG or WebP images"
 
 
 @contextmanager
-def opened_images(path: Path) -> Iterator[Path]:
+def opened_images(path: Path, *, least: int = MIN_TRAINING_IMAGES) -> Iterator[Path]:
     """Yield the path of the archive to send: a packed folder, or the archive itself.
 
-    Raises `InvalidInput` for another file, or a folder with fewer than 10 images.
+    Raises `InvalidInput` for another file, or a folder with fewer than `least` images.
     """
     if path.is_dir():
-        files = {
-            each.relative_to(path).as_posix(): each
-            for each in sorted(visible_files(path))
-            if each.suffix.lower() in IMAGE_SUFFIXES
-        }
-        if len(files) < MIN_IMAGES:
+        files = image_files(path)
+        if len(files) < least:
+            useful = "; 1,000 or more images are useful" if least > 1 else ""
             raise InvalidInput(
-                f"Expected at least {MIN_IMAGES} images in '{path}', got {len(files)}. Give {EXPECTED}; 1,000 or more"
-                " images are useful."
+                f"Expected at least {least} images in '{path}', got {len(files)}. Give {EXPECTED}{useful}."
             )
         with tempfile.TemporaryDirectory(prefix="handsoff-") as folder:
             packed = Path(folder, "images.zip")
@@ -44,3 +40,12 @@ def opened_images(path: Path) -> Iterator[Path]:
     if not path.name.lower().endswith(ARCHIVE_SUFFIXES):
         raise InvalidInput(f"'{path}' is neither a folder nor an archive. Give {EXPECTED}.")
     yield path
+
+
+def image_files(folder: Path) -> dict[str, Path]:
+    """Return the images in a folder and its subfolders by their names in the archive, in order."""
+    return {
+        each.relative_to(folder).as_posix(): each
+        for each in sorted(visible_files(folder))
+        if each.suffix.lower() in IMAGE_SUFFIXES
+    }

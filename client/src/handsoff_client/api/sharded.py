@@ -1,0 +1,151 @@
+"""The operations of jobs with shards, which are batches and labelings: list, download and export the shards."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from handsoff_client.api.batch_folders import BatchFolder
+from handsoff_client.api.jobs import Jobs
+from handsoff_client.api.resources import Archive, Batch, Card, Json, Labeling, Shard, ShardList
+from handsoff_client.api.waiting import poll
+from handsoff_client.errors import InvalidAnswer
+from handsoff_client.http.downloads import check_absent, download_listed
+from handsoff_client.http.first_samples import first_samples
+from handsoff_client.http.operations import JobOperations, Operation
+from handsoff_client.http.parsing import parse
+from handsoff_client.http.service_errors import ExportNotReady
+from handsoff_client.http.transport import Transport
+from handsoff_shards.members import Files
+
+PARALLEL_DOWNLOADS = 4
+CARD_FILE = "README.md"
+"""Hugging Face reads a dataset card from this file."""
+
+S_co = TypeVar("S_co", bound=Batch | Labeling, covariant=True)
+
+
+class ShardOperations(NamedTuple):
+    """The operations on the shards of one kind of job."""
+
+    shards: Operation
+    manifest: Operation
+    export: Operation
+
+
+class ShardedJobs(Jobs[S_co]):
+    """The jobs of one kind with shards."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        operations: JobOperations,
+        of_shards: ShardOperations,
+        kind: type[S_co],
+    ) -> None:
+        super().__init__(transport, operations, kind)
+        self._of_shards = of_shards
+
+    def shards(self, job_id: str) -> tuple[Shard, ...]:
+        """Return every shard with a link that expires. Raises `NotRendered` before the job has succeeded."""
+        return self._list(job_id).items
+
+    def manifest(self, job_id: str) -> Json:
+        """Return the manifest as stored: digests, class counts, and more by the kind of job."""
+        manifest: Json = self._transport.call(self._of_shards.manifest, job_id)
+        return manifest
+
+    def fetch(self, job_id: str, shard: Shard, target: Path) -> Path:
+        """Download one shard to `target` and verify it. An expired link is renewed."""
+
+        def renew() -> str:
+            return self.shards(job_id)[shard.index].url
+
+        return download_listed(self._transport, shard, target, renew=renew)
+
+    def download(
+        self, job_id: str, folder: Path | str, *, watch: Callable[[int, int], None] | None = None
+    ) -> BatchFolder:
+        """Download a job to a folder: its shards, `batch.json`, and the dataset card, if any, as `README.md`.
+
+        `watch` is called with the number of downloaded shards and of all shards. Existing shards are kept, so an
+        interrupted download continues where it stopped.
+        """
+        job, listed = self.get(job_id), self._list(job_id)
+        shards = listed.items
+        target = BatchFolder.plan(Path(folder), job, shards)
+        with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
+            paths = [target.path_of(shard.index) for shard in shards]
+            fetched = pool.map(
+                lambda pair: self.fetch(job_id, *pair), zip(shards, paths, strict=True)
+            )
+            for done, _ in enumerate(fetched, start=1):
+                if watch:
+                    watch(done, len(shards))
+        if listed.card is not None:
+            self._fetch_card(job_id, listed.card, target.folder / CARD_FILE)
+        target.save()
+        return target
+
+    def first_samples(self, job_id: str, count: int) -> list[tuple[str, Files]]:
+        """Return key and files of the first samples for a preview. Only these are downloaded, without a check."""
+        samples: list[tuple[str, Files]] = []
+        for shard in self.shards(job_id):
+            if len(samples) < count:
+                samples += first_samples(self._transport.http, shard.url, count - len(samples))
+        return samples
+
+    def archive(
+        self,
+        job_id: str,
+        name: str,
+        *,
+        instances: bool = False,
+        timeout: timedelta | None = None,
+    ) -> Archive:
+        """Return digest and link of the samples as a zip in the format `name`, once the service has written it.
+
+        Raises `ExportFailed`, `TooLarge`, and `ExportNotReady` after `timeout` (default: no timeout).
+        """
+        params: dict[str, str | int] = {"format": name}
+        if instances:
+            params["instances"] = "true"
+
+        def ask(wait: int) -> Archive:
+            answer = self._transport.call(
+                self._of_shards.export, job_id, params=params | {"wait": wait}
+            )
+            return parse(Archive, answer)
+
+        return poll(ask, ExportNotReady, timeout)
+
+    def export(self, job_id: str, name: str, out: Path | str, *, instances: bool = False) -> Path:
+        """Have the service export the samples as `name`, and download the zip to `out`, which must not exist.
+
+        `instances` makes each connected region an object. `handsoff_client.export` exports a downloaded batch locally,
+        as a zip or a folder.
+        """
+        target = Path(out)
+        check_absent(target)
+
+        def renew() -> str:
+            return self.archive(job_id, name, instances=instances).url
+
+        archive = self.archive(job_id, name, instances=instances)
+        return download_listed(self._transport, archive, target, renew=renew)
+
+    def _list(self, job_id: str) -> ShardList:
+        listed = parse(ShardList, self._transport.call(self._of_shards.shards, job_id))
+        indices = [shard.index for shard in listed.items]
+        if indices != list(range(len(indices))):
+            raise InvalidAnswer(
+                f"Expected the shards of {job_id} in order from 0, got {indices[:10]}."
+            )
+        return listed
+
+    def _fetch_card(self, job_id: str, card: Card, target: Path) -> None:
+        def renew() -> str:
+            return (self._list(job_id).card or card).url
+
+        download_listed(self._transport, card, target, renew=renew)

@@ -20,8 +20,6 @@ from contracts.base import Artefact, now
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
 from contracts.digests import sha256_of
 from contracts.errors.tree import InvalidLink
-from contracts.evaluations.evaluation import EvaluationManifest
-from contracts.evaluations.report import EvaluationReport
 from contracts.fits.fit import FitManifest
 from contracts.fits.metrics import FitMetrics, InvertedImage
 from contracts.generators.generator import (
@@ -252,36 +250,6 @@ def finish_batch(store: Store, ledger: Ledger) -> Callable[[str], BatchManifest]
         manifest = batch_manifest(request, shards)
         records.finish(store, ledger, ref, manifest)
         return manifest
-
-    return finish
-
-
-@pytest.fixture
-def finish_evaluation(store: Store, ledger: Ledger) -> Callable[[str], None]:
-    """Return a function that finishes an evaluation as a worker does, with a short report."""
-
-    def finish(evaluation_id: str) -> None:
-        ref, page = JobRef(tenant=DEFAULT_TENANT, id=evaluation_id), b"<!doctype html>"
-        key = keys.evaluation_file(ref, sha256_of(page), "report.html")
-        store.put(key, page)
-        report = EvaluationReport(
-            num_images=4,
-            num_seeds=3,
-            num_draws=2_000,
-            confidence=0.95,
-            tasks=(),
-            verdict=("Masks: synthetic pairs help.",),
-            warnings=("only 4 images",),
-        )
-        file = Artefact(key=key, sha256=sha256_of(page), num_bytes=len(page))
-        manifest = EvaluationManifest(
-            status=JobStatus.SUCCEEDED,
-            started_at=now(),
-            finished_at=now(),
-            report=report,
-            files={"report.html": file},
-        )
-        records.finish(store, ledger, ref, manifest)
 
     return finish
 

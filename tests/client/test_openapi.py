@@ -23,7 +23,7 @@ from handsoff_client import (
     Stream,
     UnreadableImage,
 )
-from handsoff_client.api.evaluation_resources import ArmProgress, ReportFile
+from handsoff_client.api.evaluations import ArmProgress, ReportFile
 from handsoff_client.api.jobs import EVENTS_ON_A_PAGE
 from handsoff_client.api.pages import ITEMS_ON_A_PAGE
 from handsoff_client.api.resources import Card, Job, ShardList

@@ -7,11 +7,14 @@ import pytest
 
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of
+from contracts.evaluations.evaluation import EvaluationManifest
+from contracts.evaluations.report import EvaluationReport
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.jobs import JobRef
+from contracts.jobs import JobRef, JobStatus
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.schemas import LabelSchema
 from state import keys, records
+from state.ledger import Ledger
 from state.store import Store
 from tests.app.uploading import CLASSES
 
@@ -80,3 +83,33 @@ def evaluation(client: httpx2.Client, body: dict[str, object]) -> JobRef:
     answer = client.post("/v1/evaluations", json=body)
     assert answer.status_code == 202, answer.text
     return JobRef(tenant=DEFAULT_TENANT, id=answer.json()["id"])
+
+
+@pytest.fixture
+def finish_evaluation(store: Store, ledger: Ledger) -> Callable[[str], None]:
+    """Return a function that finishes an evaluation as a worker does, with a short report."""
+
+    def finish(evaluation_id: str) -> None:
+        ref, page = JobRef(tenant=DEFAULT_TENANT, id=evaluation_id), b"<!doctype html>"
+        key = keys.evaluation_file(ref, sha256_of(page), "report.html")
+        store.put(key, page)
+        report = EvaluationReport(
+            num_images=4,
+            num_seeds=3,
+            num_draws=2_000,
+            confidence=0.95,
+            tasks=(),
+            verdict=("Masks: synthetic pairs help.",),
+            warnings=("only 4 images",),
+        )
+        file = Artefact(key=key, sha256=sha256_of(page), num_bytes=len(page))
+        manifest = EvaluationManifest(
+            status=JobStatus.SUCCEEDED,
+            started_at=now(),
+            finished_at=now(),
+            report=report,
+            files={"report.html": file},
+        )
+        records.finish(store, ledger, ref, manifest)
+
+    return finish

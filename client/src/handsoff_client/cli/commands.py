@@ -11,8 +11,7 @@ from handsoff_client.cli import tables
 from handsoff_client.cli.arguments import LISTS, build_parser
 from handsoff_client.cli.evaluation_commands import EvaluationCommands
 from handsoff_client.cli.label_commands import LabelCommands
-from handsoff_client.cli.option_names import check_option_names
-from handsoff_client.cli.options import merged
+from handsoff_client.cli.options import check_option_names, merged
 from handsoff_client.cli.runner import is_labelset
 from handsoff_client.cli.terminal import write_message
 from handsoff_client.client import HandsOff

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from handsoff_client.api.evaluation_resources import Evaluation
+from handsoff_client.api.evaluations import Evaluation
 from handsoff_client.cli.argument_types import (
     FOLDER_HELP,
     Commands,
@@ -13,8 +13,7 @@ from handsoff_client.cli.argument_types import (
     names,
     option,
 )
-from handsoff_client.cli.option_names import check_option_names
-from handsoff_client.cli.options import merged
+from handsoff_client.cli.options import check_option_names, merged
 from handsoff_client.cli.runner import Runner
 from handsoff_client.cli.terminal import write_message
 from handsoff_shards.errors import InvalidInput

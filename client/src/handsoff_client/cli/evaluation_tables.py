@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from handsoff_client.api.evaluation_resources import Evaluation
+from handsoff_client.api.evaluations import Evaluation
 from handsoff_client.api.resources import Json
 
 Row = Sequence[object]

@@ -1,7 +1,6 @@
 """The subcommands of `handsoff` that make generators and inverters: generator, train, stop, inverter."""
 
-from handsoff_client.cli.option_names import check_option_names
-from handsoff_client.cli.options import merged
+from handsoff_client.cli.options import check_option_names, merged
 from handsoff_client.cli.runner import Runner
 
 

@@ -7,7 +7,7 @@ in an earlier fit, times the relative speed of the current job.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from handsoff_client.api.evaluation_resources import Evaluation
+from handsoff_client.api.evaluations import Evaluation
 from handsoff_client.api.resources import Fit, Generator, Job
 
 Seconds = Mapping[str, float]

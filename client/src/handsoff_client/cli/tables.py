@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from handsoff_client.api.batch_folders import BatchFolder
-from handsoff_client.api.evaluation_resources import Evaluation
+from handsoff_client.api.evaluations import Evaluation
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset
 from handsoff_client.api.resources import (
     Batch,

@@ -1,25 +1,37 @@
 """Batches of a downstream training: drawn pairs are augmented, and the tasks' losses compare them at drawn pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.arrays import FeatureMaps
 from models.downstream import augmentation
+from models.downstream.augmentation import Draws
 from models.downstream.mirroring import Swaps, is_identity, swapped
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs, Part, PixelImages
+from models.labels.drawing import pixel_weights
 from models.tasks.depth import DepthTask
-from models.tasks.task import LabelPx, Loss, Places
+from models.tasks.task import Loss, Places, Scale
 from models.tasks.task_set import Labels, TaskSet
 
 SEED_STRIDE = 1_000_003
 
 Rows = Int[Tensor, " batch"]
 Pixels = Int[Tensor, "batch count"]
+Odds = Float[Tensor, "batch pixels"]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a batch is judged by: the tasks, the scales of their labels, and how many pixels of an image are drawn."""
+
+    tasks: TaskSet
+    scales: Mapping[str, Scale]
+    pixels: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class Source:
 
 
 def training_loss(
-    module: nn.Module, source: Source, tasks: TaskSet, options: DownstreamOptions, *, seed: int
+    module: nn.Module, source: Source, lesson: Lesson, options: DownstreamOptions, *, seed: int
 ) -> Loss:
     """Return the mean loss of one augmented batch. The seed alone decides the batch."""
     rng = torch.Generator().manual_seed(seed)
@@ -53,34 +65,29 @@ def training_loss(
         len(rows),
         strength=options.augmentation,
         flip=source.can_mirror,
-        zoom=DepthTask.name not in tasks.names,
+        zoom=DepthTask.name not in lesson.tasks.names,
         rng=rng,
     )
-    device, px = source.images.device, source.labels.label_px
+    device = source.images.device
     images = augmentation.warp(source.images[rows.to(device)], draws)
     images = augmentation.recolor(images, strength=options.augmentation, rng=rng)
-    pixels = _drawn_pixels(len(rows), options.pixels, px, rng)
-    labelled = rows + source.mirror_offset * draws.are_mirrored
-    places = Places(
-        labelled[:, None].to(device), augmentation.sources(pixels, draws, px).to(device), px
-    )
+    labels = source.labels.select((rows + source.mirror_offset * draws.are_mirrored).to(device))
     with torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bfloat16"):
         outputs = module(images.contiguous(memory_format=torch.channels_last))
-    return _loss(outputs.float(), pixels.to(device), places, source.labels, tasks)
+    return _loss(outputs.float(), labels, draws, lesson, rng)
 
 
 @torch.no_grad()
-def mean_loss(
-    module: nn.Module, pairs: Pairs, tasks: TaskSet, *, device: torch.device, batch: int
-) -> float:
-    """Return the mean loss of images as they are, over all of their pixels."""
-    total, labels = 0.0, pairs.labels.to(device)
-    for rows in torch.arange(len(pairs)).split(batch):
-        images = pairs.images[rows].to(device).float() / 127.5 - 1.0
-        pixels = _all_pixels(len(rows), pairs.px).to(device)
-        places = Places(rows[:, None].to(device), pixels, pairs.px)
-        total += float(_loss(module(images).float(), pixels, places, labels, tasks)) * len(rows)
-    return total / len(pairs)
+def mean_loss(module: nn.Module, source: Source, lesson: Lesson, *, batch: int) -> float:
+    """Return the mean loss of all images as they are, at the same drawn pixels in every call."""
+    rng, total = torch.Generator().manual_seed(0), 0.0
+    for rows in torch.arange(len(source.images)).split(batch):
+        at = rows.to(source.images.device)
+        draws = augmentation.draw(len(rows), strength=0.0, flip=False, zoom=False, rng=rng)
+        outputs = module(source.images[at].float() / 127.5 - 1.0).float()
+        loss = _loss(outputs, source.labels.select(at), draws, lesson, rng)
+        total += float(loss) * len(rows)
+    return total / len(source.images)
 
 
 def draw_rows(parts: Sequence[Part], batch: int, rng: torch.Generator) -> Rows:
@@ -100,25 +107,36 @@ def draw_rows(parts: Sequence[Part], batch: int, rng: torch.Generator) -> Rows:
 
 
 def _loss(
-    outputs: FeatureMaps, pixels: Pixels, places: Places, labels: Labels, tasks: TaskSet
+    outputs: FeatureMaps, labels: Labels, draws: Draws, lesson: Lesson, rng: torch.Generator
 ) -> Loss:
-    """Return the sum of the tasks' losses at some pixels of the outputs; their labels are read at `places`."""
-    flat = outputs.flatten(2)  # [n, outputs, h w]
-    if pixels.shape[1] < flat.shape[2]:
-        flat = flat.gather(2, pixels[:, None].expand(-1, flat.shape[1], -1))
-    targets = {task.name: task.targets(labels[task.name], places) for task in tasks}
+    """Return the sum of the tasks' losses at drawn pixels of the outputs; labels are read at their source pixels."""
+    px, count = labels.label_px, len(outputs)
+    # The source pixel of every pixel of the outputs, and the odds to draw it: rare classes are drawn more often.
+    all_pixels = torch.arange(px[0] * px[1], device=outputs.device).expand(count, -1)
+    every_source = augmentation.sources(all_pixels, draws, px)
+    odds = pixel_weights(labels, lesson.tasks, lesson.scales, {}).flatten(1).gather(1, every_source)
+    pixels = _drawn(odds, min(lesson.pixels, odds.shape[1]), rng)
+    rows = torch.arange(count, device=outputs.device)[:, None]
+    places = Places(rows, every_source.gather(1, pixels), px)
+    flat = outputs.flatten(2)  # [n, outputs, h w] => [n, outputs, drawn]
+    drawn = flat.gather(2, pixels[:, None].expand(-1, flat.shape[1], -1))
+    targets = {task.name: task.targets(labels[task.name], places) for task in lesson.tasks}
     # Images take the place of members: each image's loss is the mean over its known pixels.
-    return tasks.loss(flat.transpose(1, 2), targets) / len(outputs)
+    return lesson.tasks.loss(drawn.transpose(1, 2), targets) / count
 
 
-def _drawn_pixels(count: int, limit: int, px: LabelPx, rng: torch.Generator) -> Pixels:
-    if px[0] * px[1] <= limit:
-        return _all_pixels(count, px)
-    return torch.randint(px[0] * px[1], (count, limit), generator=rng)
+def _drawn(odds: Odds, count: int, rng: torch.Generator) -> Pixels:
+    """Return pixels of each image in proportion to their odds; one pixel may be drawn twice.
 
-
-def _all_pixels(count: int, px: LabelPx) -> Pixels:
-    return torch.arange(px[0] * px[1]).expand(count, -1)
+    Systematic sampling: equal steps through the summed odds, from a random start. It is evener than single draws.
+    """
+    # An image without a known pixel is drawn evenly: its loss is 0 everywhere.
+    odds = odds + (odds.sum(dim=1, keepdim=True) == 0)
+    ends = odds.double().cumsum(dim=1)
+    starts = torch.rand(len(odds), 1, generator=rng, dtype=torch.float64).to(odds.device)
+    steps = (torch.arange(count, device=odds.device) + starts) / count * ends[:, -1:]
+    found: Tensor = torch.searchsorted(ends, steps.contiguous(), right=True)
+    return found.clamp(max=odds.shape[1] - 1)
 
 
 def _joined(first: Labels, second: Labels) -> Labels:

@@ -27,6 +27,7 @@ class DownstreamOptions:
     # Drawn pixels of each image from which a step learns. 1,024 of 4,096 save a quarter of the time; the score is the
     # same within noise (.601 against .610, two draws).
     pixels: int = 1024
+    balance: float = 0.5  # 0 draws classes as often as they occur, 1 equally often
     augmentation: float = 1.0  # the strength of random changes; 0 for none
     # bfloat16: convolutions only; three times faster on processors with AMX, much slower on those without
     precision: Precision = "float32"

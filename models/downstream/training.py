@@ -8,14 +8,14 @@ The same seed on the same machine gives the same network, also when a training c
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from models.downstream import batches
-from models.downstream.batches import Source
+from models.downstream.batches import Lesson, Source
 from models.downstream.frozen import FeatureFunction, FrozenHead, tap_channels
 from models.downstream.mirroring import Swaps
 from models.downstream.network import DownstreamNetwork
@@ -93,16 +93,21 @@ class _Training:
         pairs = Pairs(pairs.images, labels, pairs.parts)
         held_out = validation_rows(pairs, plan.tasks, options, plan.seed)
         training = pairs.without(held_out)
-        # Scales are measured on the training images alone. No pixel is drawn more often than others: balance 0.
-        self.scales = {one.name: one.scale(training.labels[one.name], 0.0) for one in plan.tasks}
+        # Scales are measured on the training images alone.
+        scales = {
+            task.name: task.scale(training.labels[task.name], options.balance)
+            for task in plan.tasks
+        }
+        self.lesson = Lesson(plan.tasks, scales, options.pixels)
         self.source = Source.of(
-            _standardized(training, self.scales),
+            _standardized(training, scales),
             swaps=plan.swaps if options.flip else None,
             device=plan.device,
         )
-        self.validation = (
-            _standardized(pairs.select(held_out), self.scales) if len(held_out) else None
-        )
+        self.validation: Source | None = None
+        if len(held_out):
+            kept = _standardized(pairs.select(held_out), scales)
+            self.validation = Source.of(kept, swaps=None, device=plan.device)
         self.module = _network(plan)
         self.optimizer = torch.optim.AdamW(
             [one for one in self.module.parameters() if one.requires_grad],
@@ -120,7 +125,7 @@ class _Training:
         loss = batches.training_loss(
             self.module,
             self.source,
-            self.plan.tasks,
+            self.lesson,
             options,
             seed=(self.plan.seed * batches.SEED_STRIDE + self.step) % 2**63,
         )
@@ -137,11 +142,7 @@ class _Training:
         if self.validation is not None:
             self.module.eval()
             loss = batches.mean_loss(
-                self.module,
-                self.validation,
-                self.plan.tasks,
-                device=self.plan.device,
-                batch=VALIDATION_BATCH,
+                self.module, self.validation, self.lesson, batch=VALIDATION_BATCH
             )
         if self.validation is None or loss < self.best.loss or not self.best.weights:
             weights = {name: one.clone() for name, one in self.module.state_dict().items()}
@@ -150,7 +151,7 @@ class _Training:
     def finish(self) -> DownstreamNetwork:
         """Return the network with its best weights, in the unit of the labels."""
         self.module.load_state_dict(self.best.weights)
-        _undo(self.module, self.plan.tasks, self.scales)
+        _undo(self.module, self.plan.tasks, self.lesson.scales)
         self.module.eval().requires_grad_(False)
         return DownstreamNetwork(self.module, self.plan.tasks, self.best.step)
 
@@ -207,13 +208,13 @@ def _network(plan: Plan) -> nn.Module:
     return module.to(plan.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch has no overload with it
 
 
-def _standardized(pairs: Pairs, scales: dict[str, Scale]) -> Pairs:
+def _standardized(pairs: Pairs, scales: Mapping[str, Scale]) -> Pairs:
     tensors = {name: scales[name].standardize(one) for name, one in pairs.labels.by_task.items()}
     return Pairs(pairs.images, Labels(pairs.px, **tensors), pairs.parts)
 
 
 @torch.no_grad()
-def _undo(module: nn.Module, tasks: TaskSet, scales: dict[str, Scale]) -> None:
+def _undo(module: nn.Module, tasks: TaskSet, scales: Mapping[str, Scale]) -> None:
     """Fold the scales into the last layer, a 1 x 1 convolution [outputs, channels, 1, 1] with a bias [outputs]."""
     head = module.get_submodule("head")
     assert isinstance(head, nn.Conv2d)

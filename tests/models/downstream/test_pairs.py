@@ -1,8 +1,9 @@
-"""Pairs and mixtures of them."""
+"""Pairs, mixtures of them, and the batches that are drawn from them."""
 
 import pytest
 import torch
 
+from models.downstream import batches
 from models.downstream.batches import draw_rows
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs, Part
@@ -64,3 +65,16 @@ def test_labels_for_other_images_are_refused() -> None:
     pairs = shapes(3, 0)
     with pytest.raises(ValueError, match="3 images and labels for 2"):
         Pairs.of(pairs.images, pairs.labels.select(torch.arange(2)))
+
+
+def test_pixels_are_drawn_in_proportion_to_their_odds() -> None:
+    """A pixel of odds 3 is drawn three times as often as one of odds 1, and one of odds 0 never."""
+    odds = torch.tensor([[1.0, 0.0, 3.0, 0.0]]).expand(2, -1)
+    drawn = batches._drawn(odds, 400, torch.Generator().manual_seed(0))
+    assert [row.bincount(minlength=4).tolist() for row in drawn] == [[100, 0, 300, 0]] * 2
+
+
+def test_pixels_of_an_unlabelled_image_are_drawn_evenly() -> None:
+    """Their loss is 0, so any pixel will do; no number becomes NaN."""
+    drawn = batches._drawn(torch.zeros(1, 4), 8, torch.Generator().manual_seed(0))
+    assert drawn[0].bincount(minlength=4).tolist() == [2, 2, 2, 2]

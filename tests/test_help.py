@@ -13,6 +13,7 @@ ROOMS = ("app", "workers", "examples", "benchmarks", "client/examples")
 NO_COMMANDS = {
     "app/decoding/child.py",
     "workers/importing/converting_child.py",
+    "workers/labeling/reading_child.py",
     "workers/training/images/preparing_child.py",
     "examples/demo/redis_servers.py",
 }

@@ -40,12 +40,15 @@ def create_objects(address: str, settings: Settings) -> dict[str, str]:
         _finish_fit(store, ledger, fit)
         batch = _post(client, "/v1/batches", json={"fit": fit, "n": 4, "shard_size": 2})
         _finish_batch(store, ledger, batch)
+        photos = [("images", ("a.png", _png(Image.new("RGB", (32, 32)))))]
+        labeling = _post(client, "/v1/labelings", data={"fit": fit}, files=photos)
         upload = {"num_bytes": 3, "sha256": sha256_of(b"abc")}
         return {
             "generator_id": GENERATOR,
             "labelset_id": labelset,
             "fit_id": fit,
             "batch_id": batch,
+            "labeling_id": labeling,
             "stream_id": _post(client, "/v1/streams", json={"fit": fit}),
             "upload_id": _post(client, "/v1/uploads", json=upload),
             "inverter_id": _post(client, f"/v1/generators/{GENERATOR}/inverters", json={}),

@@ -36,6 +36,9 @@ from workers.labeling.reading import Original, ReadImages
 
 TAR_TYPE = "application/x-tar"
 
+MAX_INVERTED = 64
+"""Images that are inverted before the first of them is labelled: their reconstructions stay in memory."""
+
 INVERSION_SHARE = 0.95
 """The share of the time that an optimized inversion takes; an exact one takes none."""
 
@@ -124,7 +127,22 @@ class _Shard:
 
     def label(self, request: LabelingRequest, on_share: OnShare) -> Iterator[_Sample]:
         """Yield the labelled images, in order."""
-        pixels = [reframed_image(one, self.labeler.framing) for one in self._images.pixels]
+        total = len(self._images.originals)
+        for first in range(0, total, MAX_INVERTED):
+            piece = slice(first, min(first + MAX_INVERTED, total))
+
+            def share(of_piece: float, piece: slice = piece) -> None:
+                on_share((piece.start + of_piece * (piece.stop - piece.start)) / total)
+
+            for sample in self._label_piece(request, piece, share):
+                self._count(sample)
+                yield sample
+
+    def _label_piece(
+        self, request: LabelingRequest, piece: slice, on_share: OnShare
+    ) -> Iterator[_Sample]:
+        originals = self._images.originals[piece]
+        pixels = [reframed_image(one, self.labeler.framing) for one in self._images.pixels[piece]]
         conditions = None if request.condition is None else [request.condition] * len(pixels)
         inverting = 0.0 if self.labeler.inverter.inverter.is_exact else INVERSION_SHARE
 
@@ -135,9 +153,7 @@ class _Shard:
 
         for part in self.labeler.label(Unlabelled(pixels, conditions), step):
             for place, index in enumerate(part.indices):
-                sample = self._sample(part, place, pixels[index], self._images.originals[index])
-                self._count(sample)
-                yield sample
+                yield self._sample(part, place, pixels[index], originals[index])
 
     def _sample(
         self, part: LabelledImages, place: int, image: Pixels, original: Original

@@ -249,7 +249,7 @@ def test_a_labeling_is_exported_like_a_batch(
     """The export is queued once the labeling has succeeded; a format without its labels is refused."""
     labeling_id = send(client, finished_fit_id).json()["id"]
     path = f"/v1/labelings/{labeling_id}/export"
-    query = {"format": "coco", "wait": 0}
+    query: dict[str, str | int] = {"format": "coco", "wait": 0}
     assert client.get(path, params=query).json()["code"] == "not_rendered"
     finish(store, ledger, labeling_id)
     answer = client.get(path, params=query)

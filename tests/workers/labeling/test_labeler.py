@@ -12,7 +12,7 @@ from tests.workers.scene import ALL_TASKS, PX, QUICK, Scene
 from workers.fitting import fits
 from workers.fitting.pairs import Pairs, read_labelset
 from workers.fitting.scoring import Scorer
-from workers.labeling.labeler import Labeler, LabelledImages, Unlabelled, framing_of
+from workers.labeling.labeler import Expression, Labeler, LabelledImages, Unlabelled, framing_of
 
 
 def ignore_step(_stage: str, _done: int, _total: int) -> None:
@@ -39,7 +39,7 @@ def test_held_out_images_get_the_labels_of_their_fit(scene: Scene) -> None:
     labelset = read_labelset(scene.machine.store, fit.tenant, validation)
     pairs = Pairs.read(scene.machine.store, labelset, fit=fit.labels, px=(PX, PX))
     scorer = Scorer(pairs.codecs, pairs.schema, pairs.px)
-    expressions = []
+    expressions: list[Expression] = []
     for part in open_labeler(scene, fit).label(pairs, ignore_step):
         scorer.add(part.rendered, pairs.label_tensors(part.indices))
         expressions += part.expressions
@@ -66,6 +66,15 @@ def test_images_are_labelled_in_micro_batches(scene: Scene) -> None:
     inverting = [(done, total) for stage, done, total in steps if stage == "inverting"]
     assert inverting[-1] == (count * 4, count * 4)
     assert steps[-1] == ("labelling", count, count)
+
+
+def test_images_may_have_conditions() -> None:
+    """The class of each image, for the inverter of a class-conditional generator."""
+    images = Unlabelled(noise(3), (4, 5, 6))
+    found = images.condition_tensor([2, 0])
+    assert found is not None
+    assert found.tolist() == [6, 4]
+    assert Unlabelled(noise(1)).condition_tensor([0]) is None
 
 
 def test_a_labeler_of_no_images_labels_nothing(scene: Scene) -> None:

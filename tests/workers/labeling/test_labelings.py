@@ -23,6 +23,7 @@ from tests.workers.scene import ALL_TASKS, PX, QUICK, Scene
 from workers.fitting import fits
 from workers.labeling import labelings
 from workers.labeling.labeler import Labeler
+from workers.runtime.jobs import Run
 from workers.runtime.pulse import Drained
 
 
@@ -109,7 +110,7 @@ def test_without_a_readable_image_the_job_fails(
 
 def test_a_labeling_continues_after_a_crash(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A labelled shard is not labelled again; the result is that of an uninterrupted run."""
-    fit, files = scene.fit(), pictures(10)
+    fit, files = scene.fit(), pictures(9)
     whole = run(scene, request_labeling(scene, fit, files))
     request = request_labeling(scene, fit, files)
     labelled: list[int] = []
@@ -126,7 +127,7 @@ def test_a_labeling_continues_after_a_crash(scene: Scene, monkeypatch: pytest.Mo
         labelings.run(scene.machine, str(request.ref), 1)
     assert records.finished_shards(scene.machine.store, request.ref) == {0}
     resumed = run(scene, request)
-    assert labelled == [4, 4, 4, 2]
+    assert labelled == [4, 4, 4, 1]
     assert files_of(scene, resumed) == files_of(scene, whole)
     assert resumed.images == whole.images
 
@@ -151,31 +152,46 @@ def test_progress_counts_images(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
     """Of the whole archive, never backwards, up to all of them."""
     request = request_labeling(scene, scene.fit(), pictures(6))
     steps: list[tuple[int, int]] = []
-    step = labelings.Run.step
+    step = Run.step
 
-    def noted(self: labelings.Run, stage: str, done: int, total: int) -> None:
+    def noted(self: Run, stage: str, done: int, total: int) -> None:
         if stage == labelings.STAGE:
             steps.append((done, total))
         step(self, stage, done, total)
 
-    monkeypatch.setattr(labelings.Run, "step", noted)
+    monkeypatch.setattr(Run, "step", noted)
     run(scene, request)
     assert steps == sorted(steps)
     assert steps[0] == (0, 6)
     assert steps[-1] == (6, 6)
 
 
+def test_a_large_shard_is_inverted_in_pieces(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces bound the memory; images, order and labels are the same."""
+    fit, files = scene.fit(), pictures(8)
+    whole = run(scene, request_labeling(scene, fit, files, shard_size=8))
+    monkeypatch.setattr("workers.labeling.shards.MAX_INVERTED", 4)
+    monkeypatch.setattr(scene.machine.micro_batches, "_largest", 4)
+    pieces = run(scene, request_labeling(scene, fit, files, shard_size=8))
+    first, second = files_of(scene, whole), files_of(scene, pieces)
+    assert list(first) == list(second)
+    images = [name for name in first if name.count(".") == 1 and name.endswith(".png")]
+    assert len(images) == 8
+    assert all(first[name] == second[name] for name in images)
+    assert [one.num_samples for one in pieces.shards] == [8]
+
+
 def test_images_of_another_aspect_ratio_are_cropped_or_padded(scene: Scene) -> None:
     """The box says which part of the original is labelled."""
     fit, wide = scene.fit(), {"wide.png": picture(0, (3 * PX, PX))}
-    boxes = {}
+    boxes: dict[str, list[float]] = {}
     for aspect in ("crop", "pad"):
         manifest = run(scene, request_labeling(scene, fit, wide, aspect=aspect))
         [image] = manifest.images
         box = image.box
-        boxes[aspect] = (box.left, box.top, box.right, box.bottom)
+        boxes[aspect] = [box.left, box.top, box.right, box.bottom]
         assert (image.width_px, image.height_px) == (3 * PX, PX)
-    assert boxes["crop"] == (PX, 0, 2 * PX, PX)
+    assert boxes["crop"] == [PX, 0, 2 * PX, PX]
     left, top, right, bottom = boxes["pad"]
     assert (left, right) == (0, 3 * PX)
     assert top < -0.9 * PX

@@ -110,7 +110,7 @@ class DiffusionConfig(JsonConfig):
             num_classes=self.num_classes,
             tap_channels=tap_channels,
             tap_px=tap_px,
-            synthesis_bytes=tap_bytes + self._pass_bytes() + 4 * 12 * height * width,
+            synthesis_bytes=tap_bytes + self.pass_bytes + 4 * 12 * height * width,
         )
 
     def network_arguments(self) -> dict[str, Any]:
@@ -133,10 +133,11 @@ class DiffusionConfig(JsonConfig):
             tuple((height >> count, width >> count) for count in halvings),
         )
 
-    def _pass_bytes(self) -> int:
-        """Return the memory of one pass in float32: the encoder's maps wait for the decoder, which works on the widest.
+    @property
+    def pass_bytes(self) -> int:
+        """The memory of one pass over one image, in float32.
 
-        An estimate from the sizes: per block the skip connections, and one block's working maps.
+        The encoder's maps wait for the decoder, which works on the widest. An estimate from the sizes: per block the skip connections, and one block's working maps.
         """
         height, width = self.image_px
         maps = [

@@ -9,7 +9,13 @@ from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from torch import Tensor
 
 from models.generators.diffusion.config import DiffusionConfig, noise_levels, sampling_steps
-from models.generators.diffusion.generator import DiffusionGenerator, build_generator, fixed_noise
+from models.generators.diffusion.default_config import default_config
+from models.generators.diffusion.generator import (
+    DiffusionGenerator,
+    build_generator,
+    fixed_noise,
+    images_per_pass,
+)
 from models.generators.diffusion.inverter import IdentityInverter
 from models.generators.diffusion.unet import build_unet
 from models.sampling import Candidate, CandidateDraws
@@ -83,6 +89,16 @@ def test_weights_in_half_precision_are_computed_in_float32(images: Tensor) -> No
         generator.synthesize(images).taps, loaded.synthesize(images).taps, strict=True
     ):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("px", "device", "expected"),
+    [(16, "cpu", 8), (16, "cuda", 256), (256, "cuda", 8), (256, "cpu", 8)],
+)
+def test_passes_of_the_sampler_are_bounded(px: int, device: str, expected: int) -> None:
+    """On an accelerator by the memory of a pass: large images are denoised a few at a time."""
+    config = default_config((px, px))
+    assert images_per_pass(config, torch.device(device)) == expected
 
 
 def test_an_images_features_do_not_depend_on_its_batch(images: Tensor) -> None:

@@ -137,7 +137,8 @@ class DiffusionConfig(JsonConfig):
     def pass_bytes(self) -> int:
         """The memory of one pass over one image, in float32.
 
-        The encoder's maps wait for the decoder, which works on the widest. An estimate from the sizes: per block the skip connections, and one block's working maps.
+        The encoder's maps wait for the decoder, which works on the widest. An estimate from the sizes: per block the
+        skip connections, and one block's working maps.
         """
         height, width = self.image_px
         maps = [

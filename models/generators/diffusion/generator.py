@@ -23,7 +23,7 @@ NOISE_SEED = 2022
 """The seed of the noise for features, of the stream `PILOT`. Fitted heads depend on it: it never changes."""
 
 IMAGES_PER_PASS = 8
-"""Of the sampler on a CPU, at most: a caller may request many samples at once, as their codes alone take little memory."""
+"""Of the sampler on a CPU: a caller may request many samples at once, as their codes alone take little memory."""
 
 MOST_IMAGES_PER_PASS, PASS_BYTES = 256, 1 << 30
 """Likewise on an accelerator, which needs larger passes: 256 images took half the time of 8 (LOG.md)."""

@@ -38,6 +38,7 @@ from app.decoding.upload_schema import read_schema, source_of_schema
 from contracts.errors.tree import Flaw
 
 _MAX_FLAWS = 20
+_SKIPPED = "The COCO file has annotations of images that the upload lacks. They were skipped."
 
 
 def decode(job: DecodeJob, folder: Path) -> DecodeResult:
@@ -66,6 +67,8 @@ def _prepare(job: DecodeJob, folder: Path) -> tuple[EntryDecoder | None, list[Fl
         _note_file(folder, files.coco.name)
         with reading(files.coco.name, "COCO JSON"):
             coco = read_coco(files.coco, job.limits)
+        if absent := coco.absent(files.images):
+            notices.add("coco_images_skipped", _SKIPPED, *absent)
     models = {task.part.task: task.schema for task in tasks if task.schema}
     upload = read_schema(job, files, coco, notices, models)
     labels = None

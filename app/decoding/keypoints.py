@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from app.decoding.refusal import Refused
-from app.decoding.texts import read_text
+from app.decoding.texts import check_unique_fields, read_text
 from app.messages import describe, place_of
 from contracts.base import Model
 from contracts.labelsets import LabelledPoint, StoredKeypoints
@@ -41,7 +41,7 @@ def read_keypoints(path: Path, name: str, max_bytes: int) -> tuple[NamedPoint, .
     """Return the points of one file. Raises `Refused` for an invalid file."""
     text = read_text(path, name, max_bytes, "Send fewer keypoints.")
     try:
-        return KeypointFile.model_validate_json(text).keypoints
+        content = KeypointFile.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in place_of(first)) or "the file"
@@ -50,6 +50,11 @@ def read_keypoints(path: Path, name: str, max_bytes: int) -> tuple[NamedPoint, .
             ' {"keypoints": [{"name": "nose", "x": 31.5, "y": 20.0, "visibility": 2}]}.'
         )
         raise Refused(name, detail) from error
+    try:
+        check_unique_fields(text)
+    except ValueError as error:
+        raise Refused(name, str(error)) from error
+    return content.keypoints
 
 
 def order_points(

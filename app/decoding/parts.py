@@ -136,7 +136,13 @@ def check_parts(
     declared = [labelled[task] for task in labels.tasks]
     for stem in sorted(files.images.keys() - set().union(*declared)):
         expected = " or ".join(_label_name(parts[task], stem) for task in labels.tasks)
-        detail = f"The image has no label. Add {expected}, or remove the image."
+        orphans = {
+            name: file
+            for task in labels.tasks
+            for name, file in files.labels(task).items()
+            if name not in files.images
+        }
+        detail = f"The image has no label. {_advice(stem, orphans, expected, 'image')}"
         flaws.append(Flaw(file=files.images[stem].name, detail=detail))
     return flaws
 
@@ -194,13 +200,22 @@ def _check_task(
             f" Add {_label_name(part, 'NAME')}, or remove the declaration."
         )
         return [schema_source.flaw(detail)]
+    orphans = {stem: file for stem, file in files.images.items() if stem not in labelled[task]}
     return [
         Flaw(
             file=own[stem].name,
-            detail=f"The label has no image. Add images/{stem}.png, or remove the label.",
+            detail=f"The label has no image. {_advice(stem, orphans, f'{IMAGES}/{stem}.png', 'label')}",
         )
         for stem in sorted(own.keys() - files.images.keys())
     ]
+
+
+def _advice(stem: str, orphans: Mapping[str, SpooledFile], expected: str, kind: str) -> str:
+    """Return what to do about a file without its counterpart. `orphans` are such files on the other side."""
+    similar = [file for other, file in orphans.items() if other.casefold() == stem.casefold()]
+    if similar:
+        return f"{similar[0].name} differs in upper and lower case. Give both the same name."
+    return f"Add {expected}, or remove the {kind}."
 
 
 def _label_name(part: TaskPart, stem: str) -> str:

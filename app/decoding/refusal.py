@@ -6,6 +6,7 @@ All texts from libraries or the upload pass through here, so every message is sh
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 from app.messages import MAX_FLAW_CHARACTERS, shortened
 from contracts.errors.tree import Flaw
@@ -35,19 +36,23 @@ class Notices:
     """Collects the warnings of one upload. Files with the same code and message share one warning."""
 
     def __init__(self) -> None:
-        self._files: dict[tuple[WarningCode, str], list[str]] = {}
+        # names as keys: their order is kept, and a million of them are found at once
+        self._files: dict[tuple[WarningCode, str], dict[str, None]] = {}
 
     def add(self, code: WarningCode, detail: str, *files: str) -> None:
         """Add a warning about these files."""
-        names = self._files.setdefault((code, shortened(detail, MAX_FLAW_CHARACTERS)), [])
-        names.extend(name for name in (shortened(f, _MAX_NAME) for f in files) if name not in names)
+        names = self._files.setdefault((code, shortened(detail, MAX_FLAW_CHARACTERS)), {})
+        names.update(dict.fromkeys(shortened(file, _MAX_NAME) for file in files))
 
     @property
     def warnings(self) -> tuple[LabelsetWarning, ...]:
         """Return all warnings in the order of their first file, each with at most 20 file names."""
         return tuple(
             LabelsetWarning(
-                code=code, detail=detail, num_files=len(files), files=tuple(files[:_MAX_FILES])
+                code=code,
+                detail=detail,
+                num_files=len(files),
+                files=tuple(islice(files, _MAX_FILES)),
             )
             for (code, detail), files in self._files.items()
         )

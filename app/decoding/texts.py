@@ -1,6 +1,8 @@
 """Reads untrusted text files: UTF-8, or the encoding of their byte order mark."""
 
 import codecs
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.decoding.refusal import Refused
@@ -26,3 +28,22 @@ def read_text(path: Path, name: str, max_bytes: int, advice: str) -> str:
     except UnicodeDecodeError as error:
         detail = f"Expected UTF-8 text, got byte 0x{data[error.start]:02x} at position {error.start}. Save it as UTF-8."
         raise Refused(name, detail) from error
+
+
+def check_unique_fields(text: str) -> None:
+    """Raise `ValueError` if an object of a JSON text has a field twice: it does not say which one counts.
+
+    The parsers keep the last one. Call this after a parser that bounds the depth, which `json` does not.
+    """
+    json.loads(text, object_pairs_hook=_check_unique, parse_int=str, parse_float=str)
+
+
+def _check_unique(pairs: Sequence[tuple[str, object]]) -> None:
+    """Raise `ValueError` for a repeated field. The object itself is not kept, which saves memory."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(
+                f"Expected every field once, got '{name[:64]}' twice in one object. Keep one of them."
+            )
+        seen.add(name)

@@ -1,7 +1,6 @@
 """Reads an upload's label schema: labelset.json or the form field, completed by the names of a COCO file."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +11,7 @@ from app.decoding.coco.file import CocoFile
 from app.decoding.parts import SCHEMA, SchemaSource, SortedFiles
 from app.decoding.protocol import DecodeJob, UploadSchema
 from app.decoding.refusal import Notices, Refused, reason
-from app.decoding.texts import read_text
+from app.decoding.texts import check_unique_fields, read_text
 from app.messages import describe, place_of
 from contracts.base import Model
 from contracts.schemas import TaskName
@@ -91,22 +90,10 @@ def _parse(text: str | None, source: SchemaSource) -> Mapping[str, Any]:
         detail = f"Expected one JSON object, got {kind.get(type(parsed), 'a number')}. Correct the schema."
         raise Refused(source.file, detail, pointer=source.pointer)
     try:
-        # `from_json` keeps the last of two fields with one name. It has bounded the depth, which `json` does not.
-        json.loads(text, object_pairs_hook=_check_unique, parse_int=str, parse_float=str)
+        check_unique_fields(text)
     except ValueError as error:
         raise Refused(source.file, str(error), pointer=source.pointer) from error
     return parsed
-
-
-def _check_unique(pairs: Sequence[tuple[str, object]]) -> None:
-    """Raise `ValueError` for a field that an object has twice: it does not say which one counts."""
-    seen: set[str] = set()
-    for name, _ in pairs:
-        if name in seen:
-            raise ValueError(
-                f"Expected every field once, got '{name[:64]}' twice in one object. Keep one of them."
-            )
-        seen.add(name)
 
 
 def _check_names(

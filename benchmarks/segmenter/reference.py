@@ -23,7 +23,7 @@ from benchmarks.options import CACHE
 from benchmarks.segmenter.network import Segmenter, SegmenterConfig, build_segmenter, segment
 from benchmarks.segmenter.renderings import cached_renderings
 from benchmarks.segmenter.training import TrainingOptions, train_segmenter
-from examples.portraits.classes import CLASS_NAMES, Part
+from examples.portraits.classes import CLASS_NAMES, IMAGE_PX, Part
 from models.tasks.segmentation_scores import ConfusionMatrix
 from workers.runtime.weights import read_network, write_network
 
@@ -84,9 +84,13 @@ def score(segmenter: Segmenter, images: NDArray[np.uint8], masks: NDArray[np.uin
 
 
 def worn_shares(masks: NDArray[np.uint8]) -> dict[str, float]:
-    """Return the shares of images with glasses and with a hat, the rare modes that a generator may lose."""
+    """Return the shares of images with glasses and with a hat, the rare modes that a generator may lose.
+
+    Masks of any size [n, h, w]: the least number of pixels is that of the same area at 64 px.
+    """
+    least = WORN_PIXELS * masks[0].size / IMAGE_PX**2
     return {
-        part.name.lower(): float(((masks == part).sum(axis=(1, 2)) >= WORN_PIXELS).mean())
+        part.name.lower(): float(((masks == part).sum(axis=(1, 2)) >= least).mean())
         for part in (Part.GLASSES, Part.HAT)
     }
 

@@ -16,6 +16,14 @@ FIXED: dict[str, Any] = {"augmentation": 0.1}
 
 
 @dataclass(frozen=True)
+class Balance:
+    """Rare images more often: the name of the network whose features say what is rare, and the power of `rarity`."""
+
+    network: str
+    power: float
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A recipe: options that differ from the defaults, and what the loop does differently."""
 
@@ -23,6 +31,7 @@ class Candidate:
     batch: int = 16
     half_share: float = 0.0  # of the time, at half the resolution
     decay_share: float = 0.0  # of the time, at the end, in which the learning rates fall to 0
+    balance: Balance | None = None  # None: every image once an epoch
 
     @property
     def adversarial(self) -> AdversarialOptions:
@@ -31,6 +40,12 @@ class Candidate:
     @property
     def is_projected(self) -> bool:
         return self.adversarial.discriminators != "plain"
+
+    @property
+    def needs_squeezenet(self) -> bool:
+        return self.is_projected or (
+            self.balance is not None and self.balance.network == "squeezenet"
+        )
 
 
 CANDIDATES = MappingProxyType(
@@ -45,6 +60,8 @@ CANDIDATES = MappingProxyType(
         "16 px first": Candidate(half_share=0.4),
         "learning rate decay": Candidate(decay_share=0.25),
         "batch 8": Candidate(batch=8),
+        "balanced batches": Candidate(balance=Balance("random", 4.0)),
+        "balanced batches, squeezenet": Candidate(balance=Balance("squeezenet", 1.0)),
     }
 )
 

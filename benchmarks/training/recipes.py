@@ -18,6 +18,7 @@ from benchmarks.options import CACHE
 from benchmarks.training.candidates import CANDIDATES
 from benchmarks.training.domains import DOMAINS, Domain, read_domain
 from benchmarks.training.runs import (
+    RANDOM,
     Features,
     Run,
     Yardstick,
@@ -36,7 +37,7 @@ def main() -> None:
     """Run every recipe on every domain with every seed. Print the rows and, last, all of them as JSON."""
     args = _parse()
     torch.set_num_threads(1)
-    networks: dict[str, Features] = {"random": random_network}
+    networks: dict[str, Features] = {RANDOM: random_network}
     if args.squeezenet is not None:
         networks["squeezenet"] = SqueezeNet10(args.squeezenet / FILE_10)
     results = []
@@ -98,7 +99,7 @@ def _parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         nargs="+",
         choices=list(CANDIDATES),
         metavar="RECIPE",
-        help=f"{'; '.join(CANDIDATES)} (default all, without --squeezenet all but the projected ones)",
+        help=f"{'; '.join(CANDIDATES)} (default all, without --squeezenet all that do not need it)",
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--seconds", type=float, default=150.0, help="processor time of a training")
@@ -109,8 +110,9 @@ def _parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--averages", action="store_true", help="measure longer averages of the same run too"
     )
     args = parser.parse_args(arguments)
-    projected = {name for name, candidate in CANDIDATES.items() if candidate.is_projected}
-    available = [name for name in CANDIDATES if args.squeezenet or name not in projected]
+    available = [
+        name for name, each in CANDIDATES.items() if args.squeezenet or not each.needs_squeezenet
+    ]
     args.recipes = args.recipes or available
     if missing := set(args.recipes) - set(available):
         parser.error(f"expected --squeezenet FOLDER for {', '.join(sorted(missing))}, got none")

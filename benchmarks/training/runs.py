@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.training.balancing import rarity, weighted_batches
 from benchmarks.training.candidates import AVERAGES, DISCRIMINATOR, GENERATOR, Candidate
 from benchmarks.training.domains import Domain, halved
 from benchmarks.training.growing import HALF_DISCRIMINATOR, HALF_GENERATOR, grown
@@ -21,6 +22,7 @@ from models.generators.stylegan2.generator import Generator
 from models.inversion.squeezenet import SqueezeNet
 
 NUM_SAMPLES = 1_000
+RANDOM = "random"  # the name of the random network
 MICRO_BATCH = 50
 # Images => feature vectors [n, features]
 Features = Callable[[Tensor], Tensor]
@@ -142,14 +144,27 @@ def train(
     marks: Sequence[float],
     pretrained: SqueezeNet | None,
 ) -> tuple[Run, list[dict[str, Any]]]:
-    """Train until the last mark, in processor seconds; return the run and one row of distances for each mark."""
+    """Train until the last mark, in processor seconds; return the run and one row of distances for each mark.
+
+    The weights of balanced batches are computed before: their time does not count, as that of the distances.
+    """
     run = Run.begin(candidate, seed=seed, total_seconds=marks[-1], pretrained=pretrained)
-    batches, rows = domain.batches(candidate.batch, seed), list[dict[str, Any]]()
+    batches, rows = _batches(candidate, domain, yardstick, seed), list[dict[str, Any]]()
     for mark in marks:
         while run.seconds < mark:
             run.step(next(batches))
         rows.append(_row(run, yardstick, seed))
     return run, rows
+
+
+def _batches(
+    candidate: Candidate, domain: Domain, yardstick: Yardstick, seed: int
+) -> Iterator[Tensor]:
+    balance = candidate.balance
+    if balance is None:
+        return domain.batches(candidate.batch, seed)
+    weights = rarity(yardstick.reals[balance.network], balance.power)
+    return weighted_batches(domain.images, weights, candidate.batch, seed=seed)
 
 
 def _row(run: Run, yardstick: Yardstick, seed: int) -> dict[str, Any]:

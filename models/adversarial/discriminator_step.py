@@ -13,10 +13,10 @@ from models.adversarial.losses import (
 )
 from models.adversarial.mixing import mixed_codes
 from models.adversarial.options import AdversarialOptions
-from models.adversarial.parallel import average, num_processes
 from models.adversarial.projected import project
 from models.adversarial.state import AdversarialState, Projection, optimizer_step
 from models.arrays import Images
+from models.parallel import average, num_processes
 
 
 def update_discriminators(

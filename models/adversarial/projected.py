@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from models.adversarial.parallel import average
 from models.arrays import Images, Taps
 from models.generators.stylegan2.layers import LEAK
 from models.inversion.squeezenet import TAP_CHANNELS, SqueezeNet
+from models.parallel import average
 
 # One tap per size, the last of it: the first convolution, and fire modules 4, 7 and 12.
 # For images of 64 px: 31, 15, 7 and 3 px.

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 
 from models.adversarial.options import AdversarialOptions
-from models.adversarial.parallel import average_gradients
 from models.adversarial.projected import ProjectedDiscriminator
 from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
 from models.generators.stylegan2.discriminator import Discriminator
 from models.generators.stylegan2.generator import Generator
 from models.generators.stylegan2.layers import channels_last
 from models.inversion.squeezenet import SqueezeNet
+from models.parallel import average_gradients
 
 
 @dataclass
@@ -46,7 +46,7 @@ class AdversarialState:
         return {**parts, **{name: getattr(self, name) for name in _COUNTERS}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from a state. Raises `RuntimeError` if it is of other networks."""
+        """Continue from a state, with the learning rates of this training. Raises `RuntimeError` for other networks."""
         parts = self._parts()
         if ("projected" in state) != (self.projection is not None):
             had, has = (
@@ -57,7 +57,10 @@ class AdversarialState:
                 " discriminators of the checkpoint"
             )
         for name, part in parts.items():
-            part.load_state_dict(state[name])
+            if isinstance(part, torch.optim.Adam):
+                _load_keeping_rates(part, state[name])
+            else:
+                part.load_state_dict(state[name])
         for name in _COUNTERS:
             setattr(self, name, state[name])
 
@@ -136,6 +139,14 @@ def optimizer_step(network: torch.nn.Module, optimizer: torch.optim.Adam) -> Non
     """Take a step on the gradients, averaged over all processes."""
     average_gradients(network)
     optimizer.step()
+
+
+def _load_keeping_rates(optimizer: torch.optim.Adam, state: dict[str, Any]) -> None:
+    """Load the moments of an optimizer. Its rates are those of its options, which may have changed since."""
+    rates = [{name: group[name] for name in ("lr", "betas")} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, rates, strict=True):
+        group.update(own)
 
 
 def _lazy_adam(

@@ -13,9 +13,9 @@ from models.adversarial.discriminator_step import update_discriminators
 from models.adversarial.generator_step import update_generator
 from models.adversarial.mixing import mixed_codes
 from models.adversarial.options import AdversarialOptions, LossName
-from models.adversarial.parallel import num_processes
 from models.adversarial.state import AdversarialState, start
 from models.arrays import Images
+from models.parallel import num_processes
 
 __all__ = [
     "AdversarialOptions",

@@ -15,15 +15,14 @@ from contracts.generators.import_options import ImportOptions
 from contracts.generators.inverters import InverterOptions
 from contracts.generators.training import TrainingOptions
 from models.generators.diffusion.config import DiffusionConfig
-from models.generators.diffusion.default_config import default_config
 from models.generators.diffusion.generator import DiffusionGenerator, build_generator
 from models.generators.diffusion.inverter import IdentityInverter
-from models.generators.diffusion.training import DiffusionTraining, DiffusionTrainingOptions
 from models.generators.training import BuiltNetwork
 from models.inversion.perceptual import PerceptualDistance
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, Recognized
 from workers.checkpoints.diffusion import guided, handsoff
 from workers.checkpoints.diffusion.reading import read_checkpoint
+from workers.families import diffusion_training
 from workers.families.family import (
     Description,
     InverterTraining,
@@ -31,8 +30,6 @@ from workers.families.family import (
     TrainingImages,
 )
 from workers.runtime.loading import NetworkLoader
-
-TRAINING_BATCH = 16
 
 
 @final
@@ -86,18 +83,14 @@ class Diffusion:
         return IdentityInverter(loader.load(generator.weights, self.build_generator))
 
     def size_factor(self, longer_px: int) -> int:
-        return 8  # three halvings, see `default_config`
+        return diffusion_training.SIZE_FACTOR
 
     def start_training(
         self, options: TrainingOptions, images: TrainingImages, device: torch.device
     ) -> StartedTraining:
-        config = default_config(
-            images.image_px,
-            1 if images.is_grey else 3,
-            large=None if options.size is None else options.size == "large",
-        )
-        training = DiffusionTraining(config, DiffusionTrainingOptions(bfloat16=True), device)
-        return StartedTraining(training, options.batch or TRAINING_BATCH)
+        pace = diffusion_training.pace_for(images.image_px, options.size, options.batch, device)
+        training = diffusion_training.build_training(options.size, pace.options, images, device)
+        return StartedTraining(training, pace.batch)
 
     def train_inverter(
         self,

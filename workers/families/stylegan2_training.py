@@ -1,5 +1,7 @@
 """The networks and the recipe of a StyleGAN2's training, chosen for the size and the number of the images."""
 
+from dataclasses import dataclass
+
 import torch
 
 from contracts.generators.training import NetworkSize, TrainingOptions
@@ -25,6 +27,20 @@ AUGMENTATION_TARGET = 0.6  # of r_t (arXiv 2006.06676, section 3)
 BATCHES = {"small": 8, "large": 16}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """The sizes of the networks. Channels are those of each resolution, smallest first; each one doubles the maps."""
+
+    channels: tuple[int, ...]
+    w_dim: int
+    mapping_layers: int
+
+    @property
+    def factor(self) -> int:
+        """The factor between the images and the constant input."""
+        return 1 << (len(self.channels) - 1)
+
+
 def size_factor(longer_px: int) -> int:
     """Return the factor between the images and the constant input."""
     factor = 1
@@ -41,29 +57,38 @@ def start_training(
     longer = max(height, width)
     size = options.size or ("small" if longer <= SMALL_UP_TO_PX else "large")
     factor = size_factor(longer)
-    base_px = (height // factor, width // factor)
     resolutions = [longer // factor * (1 << block) for block in range(factor.bit_length())]
     channels = tuple(_channels(px, size) for px in resolutions)
     w_dim, depth = (128, 4) if size == "small" else (512, 8)
     batch = options.batch or BATCHES[size]
     augment = images.count < AUGMENTED_BELOW if options.augment is None else options.augment
-    training = AdversarialTraining(
+    recipe = AdversarialOptions(
+        r1_gamma=0.0002 * height * width / batch,  # the rule of the stylegan2-ada code
+        augmentation_target=AUGMENTATION_TARGET if augment else None,
+    )
+    sizes = Sizes(channels=channels, w_dim=w_dim, mapping_layers=depth)
+    return StartedTraining(build_training(sizes, recipe, images, device), batch)
+
+
+def build_training(
+    sizes: Sizes, recipe: AdversarialOptions, images: TrainingImages, device: torch.device
+) -> AdversarialTraining:
+    """Build new networks for images whose sides are multiples of the sizes' factor."""
+    height, width = images.image_px
+    base_px = (height // sizes.factor, width // sizes.factor)
+    return AdversarialTraining(
         GeneratorConfig(
-            z_dim=w_dim,
-            w_dim=w_dim,
-            channels=channels,
+            z_dim=sizes.w_dim,
+            w_dim=sizes.w_dim,
+            channels=sizes.channels,
             base_px=base_px,
-            num_mapping_layers=depth,
+            num_mapping_layers=sizes.mapping_layers,
             image_channels=1 if images.is_grey else 3,
         ),
-        DiscriminatorConfig(channels=channels, base_px=base_px),
-        AdversarialOptions(
-            r1_gamma=0.0002 * height * width / batch,  # the rule of the stylegan2-ada code
-            augmentation_target=AUGMENTATION_TARGET if augment else None,
-        ),
+        DiscriminatorConfig(channels=sizes.channels, base_px=base_px),
+        recipe,
         device,
     )
-    return StartedTraining(training, batch)
 
 
 def _channels(px: int, size: NetworkSize) -> int:

@@ -4,7 +4,6 @@ Mounted weights are the features of SqueezeNet 1.1 in one .npz or .safetensors f
 without LPIPS's linear heads. A .json with the same stem states the expected pixel normalization.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from contracts.fits.options import InversionOptions
 from models.inversion.perceptual import PerceptualDistance
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetDistance, build_squeezenet
 from models.serialization import unpack
+from workers.checkpoints.files.json_objects import read_json
 from workers.runtime.loading import NetworkLoader
 
 
@@ -62,7 +62,7 @@ def read_mounted(path: Path) -> SqueezeNet:
         ValueError: the suffix is not .npz or .safetensors, or the tensors are not those of SqueezeNet 1.1.
     """
     described = path.with_suffix(".json")
-    config = json.loads(described.read_bytes()) if described.exists() else {}
+    config = read_json(described.read_bytes()) if described.exists() else {}
     try:
         return build_squeezenet(config, _tensors(path))
     except (RuntimeError, TypeError) as error:

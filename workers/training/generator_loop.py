@@ -1,23 +1,25 @@
-"""The loop of a generator's training as a job: steps until the budget is spent, snapshots, states, the report."""
+"""The loop of a generator's training: steps until the budget is spent, snapshots, states, the report.
+
+The job and the operator's command run it. A `TrainingKeeper` is what differs between them.
+"""
 
 import math
 import time
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Protocol, Self
 
+import torch
 from torch import Tensor
 
+from contracts.base import Artefact
 from contracts.errors.jobs import JobFailed
 from contracts.generators.training import TrainingOptions, TrainingReport, TrainingSnapshot
-from workers.families.family import StartedTraining
-from workers.importing.storing import store_sample
-from workers.runtime.jobs import CHECK_EVERY_SECONDS, Run
+from models.generators.training import GeneratorTraining
 from workers.runtime.pulse import Drained
-from workers.training.generator_states import Diverged, TrainingKeeper
-from workers.training.images.sources import Batches, ImageSource
-from workers.training.snapshots import Ruler, encode_grid, restore
+from workers.training.images.sources import Batches
+from workers.training.snapshots import Diverged, Losses, Ruler, restore
 
-STAGE = "training"
+CHECK_STOP_SECONDS = 1.0
 
 GENERATOR_SHARE = 0.75
 """Of the time. The inverter takes the rest: its 10% of the images cost about 3.5 times as much each, at 64 px."""
@@ -64,35 +66,73 @@ class Budget:
         return images_seen + max(round((self.seconds - seconds) * speed), 0)
 
 
+class TrainingKeeper(Protocol):
+    """Keeps the states, the best networks and the report of one training, and watches its steps."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next state should be saved."""
+
+    def read_state(self, device: torch.device) -> dict[str, Any] | None:
+        """Return the state that an earlier run has saved, if any."""
+
+    def find_report(self) -> TrainingReport | None:
+        """Return the report of this or an earlier run, if any."""
+
+    def is_stopped(self) -> bool:
+        """Return whether the training should end now, with its best snapshot."""
+
+    def on_step(self, images_seen: int, total_images: int, losses: dict[str, float]) -> None:
+        """Show a finished step. An exception ends the training."""
+
+    def on_measuring(self, images_seen: int, total_images: int) -> None:
+        """Show that a snapshot is being measured; called often. An exception ends the training."""
+
+    def save_sheet(self, samples: Tensor, images_seen: int) -> Artefact:
+        """Save a sheet of samples [n, 3, h, w] in [-1, 1]."""
+
+    def save_best(self, training: GeneratorTraining) -> None:
+        """Save the networks of the best snapshot. Raises `Diverged`, before anything is saved."""
+
+    def save(self, training: GeneratorTraining, seconds: float) -> None:
+        """Save the state, and how many seconds the training has taken."""
+
+    def save_report(self, report: TrainingReport) -> None:
+        """Publish the report."""
+
+
 class GeneratorLoop:
-    """Trains until the budget is spent or the caller stops it. Cancelling and draining end it with an exception."""
+    """Trains until the budget is spent or the caller stops it. Cancelling and draining end it with an exception.
+
+    Without `snapshot_images` there are up to `NUM_SNAPSHOTS` snapshots, as far as they do not take too long.
+    """
 
     def __init__(
         self,
-        run: Run,
-        started: StartedTraining,
-        images: ImageSource,
-        *,
-        options: TrainingOptions,
-        budget: Budget,
         keeper: TrainingKeeper,
+        training: GeneratorTraining,
+        batches: Batches,
+        ruler: Ruler,
+        *,
+        budget: Budget,
+        snapshot_images: int | None,
     ) -> None:
-        self._run = run
-        self._training = started.training
-        self._batch = started.batch
-        self._options = options
-        self._budget = budget
         self._keeper = keeper
-        self._batches = Batches(images, started.batch, seed=options.seed, flips=options.flips)
-        self._ruler = Ruler(images, seed=options.seed, device=started.training.device)
+        self._training = training
+        self._batches = batches
+        self._ruler = ruler
+        self._budget = budget
+        self._snapshot_images = snapshot_images
+        self.has_diverged = False
         self._began = time.monotonic()
         self._checked_at = 0.0
         self._measured_at = self._began
         self._measuring_took = 0.0
-        self._losses: dict[str, float] = {}
+        self._resumed_at, self._resumed_after = 0, 0.0  # images and seconds of earlier runs
+        self._losses = Losses()
 
     def train(self, report: TrainingReport) -> None:
-        """Train to the end; the best networks and the report are then in the store.
+        """Train to the end; the keeper then has the best networks and the report. `report` has the facts of the images.
 
         Raises:
             JobFailed: the training diverged before its first snapshot.
@@ -109,19 +149,18 @@ class GeneratorLoop:
         except Drained:
             self._save()
             raise
-        self._keeper.finish()
 
     def _run_steps(self) -> None:
         batches = self._batches.after(self._training.images_seen)
-        step, measured_from = 0, 0.0
+        step, measured_from, first = 0, 0.0, 0
         while not self._is_over():
             if step == WARM_UP_STEPS:
-                measured_from = time.monotonic()
+                measured_from, first = time.monotonic(), self._training.images_seen
             self._step(next(batches))
             step += 1
             if step == WARM_UP_STEPS + MEASURED_STEPS:
                 seconds = time.monotonic() - measured_from
-                self._expect(MEASURED_STEPS * self._batch / max(seconds, 1e-9))
+                self._expect((self._training.images_seen - first) / max(seconds, 1e-9))
             if self._is_snapshot_due():
                 self._snapshot()
             elif self._keeper.is_due:
@@ -129,6 +168,7 @@ class GeneratorLoop:
 
     def _end_at_best(self) -> None:
         """Use the best snapshot of a training that diverged after it."""
+        self.has_diverged = True
         if not self._report.snapshots:
             raise JobFailed(f"{DIVERGED} Use a smaller px, more images, or another seed.")
         warning = f"{DIVERGED} The result is the best snapshot before that"
@@ -138,7 +178,7 @@ class GeneratorLoop:
 
     @property
     def _seconds(self) -> float:
-        """The time of all attempts so far."""
+        """The time of all runs so far."""
         return time.monotonic() - self._began
 
     def _resume(self) -> None:
@@ -147,7 +187,11 @@ class GeneratorLoop:
         if saved is None:
             return
         restore(self._training, saved)
-        self._began -= saved["seconds"]
+        self._resumed_at = self._training.images_seen
+        self._resumed_after = saved.get(
+            "seconds", 0.0
+        )  # the command of version 0.1.0 saved no time
+        self._began -= self._resumed_after
         before = self._keeper.find_report()
         if before is not None:
             seen = self._training.images_seen
@@ -156,27 +200,29 @@ class GeneratorLoop:
             self._report = self._report.model_copy(update=update)
 
     def _step(self, images: Tensor) -> None:
-        self._losses = self._training.step(images)
-        if not all(map(math.isfinite, self._losses.values())):
+        losses = self._training.step(images)
+        if not all(map(math.isfinite, losses.values())):
             raise Diverged
-        self._report_step()
+        self._losses.add(losses)
+        self._keeper.on_step(*self._progress(), losses)
 
-    def _report_step(self) -> None:
+    def _progress(self) -> tuple[int, int]:
+        """Return the images seen and their expected total."""
         seen = self._training.images_seen
-        self._run.step(STAGE, seen, max(self._report.total_images or 0, seen + 1))
+        return seen, max(self._report.total_images or 0, seen + 1)
 
     def _is_over(self) -> bool:
         if self._budget.done(self._training.images_seen, self._seconds) >= 1.0:
             return True
-        if time.monotonic() - self._checked_at < CHECK_EVERY_SECONDS:
+        if time.monotonic() - self._checked_at < CHECK_STOP_SECONDS:
             return False
         self._checked_at = time.monotonic()
         return self._keeper.is_stopped()
 
     def _is_snapshot_due(self) -> bool:
         seen = self._training.images_seen
-        if self._options.snapshot_images is not None:
-            every = self._options.snapshot_images
+        if self._snapshot_images is not None:
+            every = self._snapshot_images
             return seen // every > self._last_measured() // every
         if time.monotonic() - self._measured_at < self._measuring_took / LONGEST_SHARE:
             return False
@@ -185,13 +231,14 @@ class GeneratorLoop:
         return self._budget.done(seen, self._seconds) - spent >= 1.0 / NUM_SNAPSHOTS
 
     def _last_measured(self) -> int:
-        return max((each.images_seen for each in self._report.snapshots), default=0)
+        seen = (each.images_seen for each in self._report.snapshots)
+        return max(seen, default=self._resumed_at)
 
     def _snapshot(self) -> None:
         """Measure, publish, and keep the networks if they are the best ones."""
         seen = self._training.images_seen
         began = time.monotonic()
-        measurement = self._ruler.measure(self._training, on_part=self._report_step)
+        measurement = self._ruler.measure(self._training, on_part=self._on_measuring)
         self._measured_at = time.monotonic()
         self._measuring_took = self._measured_at - began
         if not math.isfinite(measurement.fd):
@@ -200,8 +247,8 @@ class GeneratorLoop:
             images_seen=seen,
             seconds=round(self._seconds, 1),
             fd=measurement.fd,
-            losses=self._losses,
-            sheet=store_sample(self._run, encode_grid(measurement.samples), "png", "image/png"),
+            losses=self._losses.means(),
+            sheet=self._keeper.save_sheet(measurement.samples, seen),
         )
         best = self._report.best
         if best is None or snapshot.fd <= best.fd:
@@ -209,6 +256,9 @@ class GeneratorLoop:
         snapshots = (*self._report.snapshots, snapshot)
         self._report = self._report.model_copy(update={"snapshots": snapshots})
         self._save()
+
+    def _on_measuring(self) -> None:
+        self._keeper.on_measuring(*self._progress())
 
     def _expect(self, speed: float) -> None:
         """Publish the expected time of the whole job, from a measured speed."""
@@ -218,10 +268,10 @@ class GeneratorLoop:
         self._publish(speed, total, expected=self._report.expected_seconds or round(expected, 1))
 
     def _save(self) -> None:
-        """Save the state, and publish the report with the speed so far."""
+        """Save the state, and publish the report with the speed of this run so far."""
         seen, seconds = self._training.images_seen, self._seconds
         self._keeper.save(self._training, seconds)
-        speed = seen / max(seconds, 1e-9)
+        speed = (seen - self._resumed_at) / max(seconds - self._resumed_after, 1e-9)
         self._publish(speed, self._budget.total_images(seen, seconds, speed))
 
     def _publish(self, speed: float, total: int, expected: float | None = None) -> None:

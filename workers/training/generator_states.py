@@ -1,57 +1,60 @@
-"""The objects in the store of one training of a generator: its state, its best networks, and its report.
+"""The objects in the store of one training of a generator as a job: its state, its best networks, and its report.
 
 State and networks are scratch: they are deleted when the job ends. All attempts share their keys.
 """
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from contracts.base import Artefact
 from contracts.generators.training import TrainingReport
 from models.generators.training import GeneratorTraining
 from models.serialization import pack_network
 from state import keys, records
-from workers.importing.storing import PackedNetwork
+from workers.importing.storing import PackedNetwork, store_sample
 from workers.runtime.jobs import Run
-from workers.runtime.values import first_flaw
-from workers.training.snapshots import pack_state, unpack_state
+from workers.training.save_timer import SaveTimer
+from workers.training.snapshots import encode_grid, finite_networks, pack_state, unpack_state
 
-LONGEST_SHARE = 0.05
-"""Of the time, at most, is spent on saving states: large networks are saved less often than every `keep_interval`."""
-
-
-class Diverged(Exception):
-    """A loss, a sample or a weight is not finite. The best snapshot before it stays usable."""
+STAGE = "training"
 
 
-class TrainingKeeper:
-    """Saves and restores one training."""
+class JobKeeper:
+    """Saves and restores one training. Implements `TrainingKeeper` of `generator_loop.py`."""
 
     def __init__(self, run: Run) -> None:
+        self._run = run
         self._store = run.machine.store
         self._ledger = run.machine.ledger
         self._ref = run.ref
         self._scratch = keys.job_scratch(run.ref)
-        self._interval = run.machine.settings.keep_interval.total_seconds()
-        self._saved_at = time.monotonic()
-        self._took = 0.0
+        self._timer = SaveTimer(run.machine.settings.keep_interval)
 
     @property
     def is_due(self) -> bool:
-        """Whether the next state should be saved."""
-        wait = max(self._interval, self._took / LONGEST_SHARE)
-        return time.monotonic() - self._saved_at >= wait
+        return self._timer.is_due
+
+    def on_step(self, images_seen: int, total_images: int, losses: dict[str, float]) -> None:
+        """Publish the progress about once a second. Raises as `Run.check_cancelled`."""
+        self._run.step(STAGE, images_seen, total_images)
+
+    def on_measuring(self, images_seen: int, total_images: int) -> None:
+        """Do the same as after a step."""
+        self._run.step(STAGE, images_seen, total_images)
+
+    def save_sheet(self, samples: Tensor, images_seen: int) -> Artefact:
+        """Store the sheet of a snapshot under its digest."""
+        return store_sample(self._run, encode_grid(samples), "png", "image/png")
 
     def save(self, training: GeneratorTraining, seconds: float) -> None:
         """Save the state, and how many seconds the training has taken."""
-        began = time.monotonic()
-        self._store.put(f"{self._scratch}/training.pt", pack_state(training, seconds=seconds))
-        self._ledger.record_saved_work(self._ref)
-        self._saved_at = time.monotonic()
-        self._took = self._saved_at - began
+        with self._timer.saving():
+            self._store.put(f"{self._scratch}/training.pt", pack_state(training, seconds=seconds))
+            self._ledger.record_saved_work(self._ref)
 
     def read_state(self, device: torch.device) -> dict[str, Any] | None:
         """Return the state that an earlier attempt has saved, if any."""
@@ -60,10 +63,8 @@ class TrainingKeeper:
 
     def save_best(self, training: GeneratorTraining) -> None:
         """Save the networks of the best snapshot. Raises `Diverged`, before anything is saved."""
-        networks, names = training.networks(), []
-        if any(first_flaw(built.network.state_dict()) for built in networks):
-            raise Diverged
-        for built in networks:
+        names = []
+        for built in finite_networks(training):
             tensors, config = pack_network(built.network, dict(built.config))
             self._store.put(f"{self._scratch}/{built.name}.safetensors", tensors)
             self._store.put(f"{self._scratch}/{built.name}.json", config)

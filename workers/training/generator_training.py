@@ -1,35 +1,34 @@
-"""Trains a StyleGAN2 from a folder of images, resumable: `python -m workers.training.train_generator` runs it.
+"""Trains a generator from a folder of images, resumable: `python -m workers.training.train_generator` runs it.
 
-Every snapshot writes into the output folder: `checkpoint.pt` (the whole state, to resume), `samples-*.png`, a line of
-`training_log.jsonl`, and the averaged generator and the discriminator as safetensors + JSON.
+The loop is the job's; `generator_folder.py` says what it writes into the output folder. Several processes of torchrun
+share each batch: the first one runs the loop, the others take the same steps.
 """
 
-import json
-import time
-from collections.abc import Iterator
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from models.adversarial.gan_training import AdversarialTraining
-from models.adversarial.training import AdversarialOptions, LossName
-from models.generators.stylegan2.config import DiscriminatorConfig, GeneratorConfig
-from workers.runtime.weights import read_network, write_network
+from contracts.errors.jobs import JobFailed
+from contracts.generators.training import TrainingReport
+from models.generators.training import GeneratorTraining
+from workers.families.family import TrainingImages
+from workers.runtime.weights import read_network
+from workers.training.generator_folder import FolderKeeper, read_checkpoint
+from workers.training.generator_loop import Budget, GeneratorLoop
+from workers.training.generator_recipes import Recipe
 from workers.training.images.reading import Fit, Reading, image_paths
 from workers.training.images.sources import Batches, ImageFolder
-from workers.training.images.survey import choose_px, fit_line, named, survey_folder
-from workers.training.snapshots import Ruler, draw_grid, pack_state, restore, unpack_state
+from workers.training.images.survey import FolderSurvey, choose_px, fit_line, named, survey_folder
+from workers.training.snapshots import OtherNetworks, Ruler, restore
 from workers.training.training_options import InputError
 from workers.training.training_progress import TrainingProgress, print_line
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """The options of the command line, except those of the losses."""
+    """The options of the command line, except those of a family."""
 
     images: Path
     out: Path
@@ -40,6 +39,7 @@ class RunOptions:
     device: torch.device
     px: tuple[int, ...] | None = None  # (height, width) or the longer side; None: as the images are
     fit: Fit = "crop"
+    flips: bool = False
     start_from: Path | None = None
     rank: int = 0
     num_processes: int = 1
@@ -52,199 +52,187 @@ class RunOptions:
             )
 
 
-def train(
-    run: RunOptions,
-    options: AdversarialOptions,
-    channels: tuple[int, ...],
-    *,
-    w_dim: int,
-    depth: int,
-) -> None:
-    """Train until `total_images` real images were seen. Resume from OUT's checkpoint if it exists."""
-    folder, training = _open(run, options, channels, w_dim=w_dim, depth=depth)
-    run.out.mkdir(parents=True, exist_ok=True)
-    if run.rank:  # the same weights in every process, but different latents
-        torch.manual_seed((run.seed + run.rank) * 1_000_003 + training.images_seen)
+def train(run: RunOptions, recipe: Recipe) -> None:
+    """Train until `total_images` real images were seen. Resume from OUT's checkpoint if it exists.
+
+    Raises:
+        InputError: the images, the checkpoint and the options do not fit, or the training has diverged.
+    """
+    saved = read_checkpoint(run.out, recipe, run.device)
+    folder, report = _open_folder(run, recipe, saved)
+    training = _start(run, recipe, folder, is_new=saved is None)
     share = (run.rank, run.num_processes)
-    batches = Batches(folder, run.batch, seed=run.seed, share=share).after(training.images_seen)
-    ruler = Ruler(folder, seed=run.seed, device=training.device)
-    progress = _start_progress(run, training, folder) if run.rank == 0 else None
-    with progress or nullcontext():
-        while training.images_seen < run.total_images:
-            goal = min(training.images_seen + run.snapshot_images, run.total_images)
-            row = _train_until(goal, training, batches, progress)
-            if progress is not None:  # the other processes wait for this one at their next step
-                progress.stage("writing a snapshot")
-                _snapshot(run, training, ruler, row)
+    batches = Batches(folder, run.batch, seed=run.seed, flips=run.flips, share=share)
+    run.out.mkdir(parents=True, exist_ok=True)
+    try:
+        if run.rank:
+            _follow(run, training, batches, saved)
+        else:
+            _lead(run, recipe, training, batches, saved=saved, report=report)
+    except OtherNetworks as error:
+        raise _other_sizes() from error
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            f"a --batch of {run.batch} does not fit the device's memory; pass a smaller --batch or --px"
+        ) from error
 
 
-def _open(
+def _lead(
     run: RunOptions,
-    options: AdversarialOptions,
-    channels: tuple[int, ...],
+    recipe: Recipe,
+    training: GeneratorTraining,
+    batches: Batches,
     *,
-    w_dim: int,
-    depth: int,
-) -> tuple[ImageFolder, AdversarialTraining]:
-    """Return the folder, and a training with networks that fit its images: those of the checkpoint or new ones."""
-    saved = _saved(run, options.loss)
-    folder = _open_folder(run, options, len(channels), saved)
-    base_px = _base_px(folder.reading.image_px, len(channels))
-    torch.manual_seed(run.seed)
-    training = AdversarialTraining(
-        GeneratorConfig(
-            z_dim=w_dim,
-            w_dim=w_dim,
-            channels=channels,
-            base_px=base_px,
-            num_mapping_layers=depth,
-            image_channels=1 if folder.reading.is_grey else 3,
-        ),
-        DiscriminatorConfig(channels=channels, base_px=base_px),
-        options,
-        run.device,
+    saved: dict[str, Any] | None,
+    report: TrainingReport,
+) -> None:
+    """Run the loop in the first process."""
+    seen = 0 if saved is None else int(saved["state"]["images_seen"])
+    progress = _start_progress(run, seen, report)
+    keeper = FolderKeeper(
+        run.out, recipe, saved, progress=progress, facts=lambda: recipe.facts(training)
     )
+    loop = GeneratorLoop(
+        keeper,
+        training,
+        batches,
+        Ruler(batches.source, seed=run.seed, device=run.device),
+        budget=Budget(seconds=None, images=run.total_images, share=1.0),
+        snapshot_images=run.snapshot_images,
+    )
+    try:
+        with progress:
+            loop.train(report)
+            _check_diverged(run, loop, training)
+    except JobFailed as error:
+        raise InputError(error.detail) from error
+
+
+def _check_diverged(run: RunOptions, loop: GeneratorLoop, training: GeneratorTraining) -> None:
+    if loop.has_diverged:
+        raise InputError(
+            f"the training diverged after {training.images_seen:,} images (a loss or a weight is not finite);"
+            f" {run.out} keeps the best snapshot. Pass a lower --learning-rate to continue from the last state"
+        )
+
+
+def _follow(
+    run: RunOptions,
+    training: GeneratorTraining,
+    batches: Batches,
+    saved: dict[str, Any] | None,
+) -> None:
+    """Take the steps of a further process; it waits for the first one at its next step."""
     if saved is not None:
-        _load(saved, training)
-    return folder, training
+        restore(training, saved)
+        saved.clear()  # frees the memory
+    # the same weights in every process, but different latents
+    torch.manual_seed((run.seed + run.rank) * 1_000_003 + training.images_seen)
+    images = batches.after(training.images_seen)
+    while training.images_seen < run.total_images:
+        training.step(next(images))
+
+
+def _start(
+    run: RunOptions, recipe: Recipe, folder: ImageFolder, *, is_new: bool
+) -> GeneratorTraining:
+    """Build new networks that fit the images; those of a new training begin with the weights of --start-from."""
+    reading = folder.reading
+    images = TrainingImages(count=len(folder), image_px=reading.image_px, is_grey=reading.is_grey)
+    torch.manual_seed(run.seed)
+    training = recipe.start(images, run.device)
+    if is_new and run.start_from is not None:
+        try:
+            recipe.load(run.start_from, training)
+        except FileNotFoundError as error:
+            raise _no_networks(run.start_from, error) from error
+        except RuntimeError as error:  # torch: sizes or names of tensors differ
+            raise _other_sizes() from error
+    return training
 
 
 def _open_folder(
-    run: RunOptions, options: AdversarialOptions, num_blocks: int, saved: dict[str, Any] | None
-) -> ImageFolder:
-    """Survey the folder, print the facts, the choices and the warnings; return it for reading."""
+    run: RunOptions, recipe: Recipe, saved: dict[str, Any] | None
+) -> tuple[ImageFolder, TrainingReport]:
+    """Survey the folder, print the facts, the choices and the warnings; return it for reading, and the report."""
     write = print_line if run.rank == 0 else _ignore
     paths = image_paths(run.images)
     write(f"checking {len(paths):,} images in {run.images}")
     survey = survey_folder(paths)
-    is_grey = survey.is_grey
+    image_px = choose_px(survey, run.px, recipe.size_factor)
+    is_grey = _is_grey(run, recipe, saved, survey)
+    reading = Reading(image_px=image_px, fit=run.fit, is_grey=is_grey)
+    facts = (*survey.facts(), fit_line(survey, reading))
+    warnings = tuple(survey.warnings(reading, augment=not recipe.advises_augmentation))
+    for line in (*facts, *(f"warning: {line}" for line in warnings)):
+        write(line)
+    report = TrainingReport(
+        device=str(run.device),
+        height_px=image_px[0],
+        width_px=image_px[1],
+        num_images=len(paths),
+        facts=facts,
+        warnings=warnings,
+    )
+    return ImageFolder(paths, reading), report
+
+
+def _is_grey(
+    run: RunOptions, recipe: Recipe, saved: dict[str, Any] | None, survey: FolderSurvey
+) -> bool:
+    """Return whether the images are trained in grey. A generator keeps its channels.
+
+    Trainings of version 0.1.0 have three for grey images too.
+    """
     if saved is not None:
-        # A generator keeps its channels: trainings of version 0.1.0 have three for grey images too.
-        average = saved["state"]["average"] if "state" in saved else saved["generator"]
-        biases = (t for name, t in average.items() if name.endswith("to_rgb.bias"))
-        is_grey = len(next(biases)) == 1
+        weights = saved["state"]["average"]
+    elif run.start_from is not None:
+        try:
+            _, weights = read_network(run.start_from, "generator")
+        except FileNotFoundError as error:
+            raise _no_networks(run.start_from, error) from error
+    else:
+        return survey.is_grey
+    try:
+        is_grey = recipe.image_channels(weights) == 1
+    except (KeyError, StopIteration) as error:  # weights of another family
+        raise _other_sizes() from error
     if is_grey and survey.first_colored is not None:
         raise InputError(
             f"expected grey images, as the generator was trained on, got color in {survey.first_colored}; use another"
             " OUT or --start-from"
         )
-    image_px = choose_px(survey, run.px, 1 << (num_blocks - 1))
-    reading = Reading(image_px=image_px, fit=run.fit, is_grey=is_grey)
-    for line in (*survey.facts(), fit_line(survey, reading)):
-        write(line)
-    for line in survey.warnings(reading, augment=options.augmentation_target is not None):
-        write(f"warning: {line}")
-    return ImageFolder(paths, reading)
+    return is_grey
+
+
+def _start_progress(run: RunOptions, images_seen: int, report: TrainingReport) -> TrainingProgress:
+    """Print the data, the device and the length of the training, before the first step."""
+    if images_seen:
+        print_line(f"resuming after {images_seen:,} images")
+    print_line(
+        f"training on {run.device}: {report.num_images:,} images at {named((report.height_px, report.width_px))} px,"
+        f" until {run.total_images:,} were seen; a snapshot in {run.out} every {run.snapshot_images:,}. Ctrl+C stops;"
+        " the same command resumes from the last state, which is saved every minute"
+    )
+    return TrainingProgress(run.total_images, images_seen)
 
 
 def _ignore(line: str) -> None:
     """Print nothing: one of several processes prints."""
 
 
-def _start_progress(
-    run: RunOptions, training: AdversarialTraining, folder: ImageFolder
-) -> TrainingProgress:
-    """Print the data, the device and the length of the training, before the first step."""
-    if training.images_seen:
-        print_line(f"resuming after {training.images_seen:,} images")
-    print_line(
-        f"training on {run.device}: {len(folder):,} images at {named(folder.reading.image_px)} px, until"
-        f" {run.total_images:,} were seen; a snapshot in {run.out} every {run.snapshot_images:,}. Ctrl+C stops; the"
-        " same command resumes from the last snapshot"
+def _no_networks(folder: Path, error: FileNotFoundError) -> InputError:
+    return InputError(
+        f"expected generator.* and, for StyleGAN2, discriminator.* in {folder}, found no {error.filename}; pass a"
+        " folder that train_generator wrote"
     )
-    return TrainingProgress(run.total_images, training.images_seen)
 
 
-def _train_until(
-    goal: int,
-    training: AdversarialTraining,
-    batches: Iterator[Tensor],
-    progress: TrainingProgress | None,
-) -> dict[str, float]:
-    """Train up to `goal` images seen; return mean losses and speed of these steps."""
-    began, first, sums, steps = time.monotonic(), training.images_seen, dict[str, float](), 0
-    while training.images_seen < goal:
-        losses = training.step(next(batches))
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + value
-        steps += 1
-        if progress is not None:
-            progress.step(training.images_seen, losses)
-    speed = (training.images_seen - first) / (time.monotonic() - began)
-    return {name: total / steps for name, total in sums.items()} | {"images_per_second": speed}
-
-
-def _snapshot(
-    run: RunOptions, training: AdversarialTraining, ruler: Ruler, row: dict[str, Any]
-) -> None:
-    """Write the checkpoint first, so that a kill after it loses no training; then samples, log line and networks."""
-    partial = run.out / "checkpoint.pt.partial"
-    partial.write_bytes(pack_state(training, loss=training.options.loss))
-    partial.replace(run.out / "checkpoint.pt")
-    measurement = ruler.measure(training)
-    draw_grid(measurement.samples).save(run.out / f"samples-{training.images_seen:08d}.png")
-    row |= {"options": asdict(training.options), "images_seen": training.images_seen}
-    row |= {"fd_random": measurement.fd, "augmentation": training.state.augmentation}
-    with (run.out / "training_log.jsonl").open("a") as log:
-        log.write(json.dumps(row) + "\n")
-    print_line(json.dumps(row))
-    for built in training.networks():
-        write_network(run.out, built.name, built.network, dict(built.config))
-
-
-def _saved(run: RunOptions, loss: LossName) -> dict[str, Any] | None:
-    """Return the content of OUT's checkpoint; without one, the networks to start from; None without either.
-
-    The averaged generator of finished networks initializes both generators; optimizers and counters start fresh.
-    """
-    path = run.out / "checkpoint.pt"
-    if path.exists():
-        saved = unpack_state(path.read_bytes(), run.device)
-        # An offset of all logits is free with r3gan, not with the other loss. Version 0.1.0 had no r3gan.
-        saved_loss = saved.get("loss", "nonsaturating")
-        if saved_loss != loss:
-            raise InputError(
-                f"expected --loss {saved_loss} of the checkpoint in {run.out}, got {loss}; pass --loss {saved_loss}"
-                " or another OUT"
-            )
-        return saved
-    if run.start_from is None:
-        return None
-    try:
-        _, generator = read_network(run.start_from, "generator")
-        _, discriminator = read_network(run.start_from, "discriminator")
-    except FileNotFoundError as error:
-        raise InputError(
-            f"expected generator.* and discriminator.* in {run.start_from}, found no {error.filename}; pass a folder"
-            " that train_generator wrote"
-        ) from error
-    return {"generator": generator, "discriminator": discriminator}
-
-
-def _load(saved: dict[str, Any], training: AdversarialTraining) -> None:
-    """Load a checkpoint, or finished networks alone."""
-    try:
-        if "state" in saved:
-            restore(training, saved)
-        else:
-            training.load_networks(saved["generator"], saved["discriminator"])
-    except RuntimeError as error:  # torch: sizes or names of tensors differ
-        raise InputError(
-            "expected the sizes of the saved networks, got others; pass the --px, --channels, --w-dim and"
-            " --mapping-layers of their training"
-        ) from error
-
-
-def _base_px(image_px: tuple[int, int], blocks: int) -> tuple[int, int]:
-    """Return the size of the constant input that doubles up to the images' size."""
-    factor = 1 << (blocks - 1)
-    height, width = image_px
-    if height % factor or width % factor:
-        raise InputError(
-            f"expected sizes that halve {blocks - 1} times, got {height}x{width} px (height x width);"
-            f" pass a --px of multiples of {factor}, or --channels one number per resolution (64 px: five)"
-        )
-    return height // factor, width // factor
+def _other_sizes() -> InputError:
+    return InputError(
+        "expected the sizes of the saved networks, got others; pass the --px, --channels, --w-dim, --mapping-layers,"
+        " --size and --family of their training"
+    )
 
 
 def chosen_device(name: str, local_rank: int = 0) -> torch.device:

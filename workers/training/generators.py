@@ -26,10 +26,11 @@ from workers.runtime import jobs
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
 from workers.training.generator_loop import Budget, GeneratorLoop
-from workers.training.generator_states import TrainingKeeper
+from workers.training.generator_states import JobKeeper
 from workers.training.images.preparing import ARRAY, Prepared, prepare
-from workers.training.images.sources import ImageArray
+from workers.training.images.sources import Batches, ImageArray
 from workers.training.inverters import StateKeeper, store_encoder, train_encoder
+from workers.training.snapshots import Ruler
 
 ARCHIVE = "archive"
 INVERTER_STAGE = "inverter"
@@ -54,7 +55,7 @@ def _train(run: Run) -> GeneratorManifest:
     if options is None or request.original is None:
         raise InputMissing(f"The request of '{run.ref}' names no images. Send a new request.")
     family = _family(run, options)
-    keeper = TrainingKeeper(run)
+    keeper = JobKeeper(run)
     if not keeper.has_finished():
         try:
             _train_generator(run, request, options, family, keeper)
@@ -98,7 +99,7 @@ def _train_generator(
     request: GeneratorRequest,
     options: TrainingOptions,
     family: Family,
-    keeper: TrainingKeeper,
+    keeper: JobKeeper,
 ) -> None:
     assert request.original is not None
     with spool_folder() as folder:
@@ -124,8 +125,16 @@ def _train_generator(
         raise InvalidImages(f"The images cannot be used: {error}.") from None
     has_inverter = family.contract.has_inverters and options.inverter_images != 0
     budget = Budget.of(options, has_inverter=has_inverter)
-    loop = GeneratorLoop(run, started, images, options=options, budget=budget, keeper=keeper)
+    loop = GeneratorLoop(
+        keeper,
+        started.training,
+        Batches(images, started.batch, seed=options.seed, flips=options.flips),
+        Ruler(images, seed=options.seed, device=run.machine.device),
+        budget=budget,
+        snapshot_images=options.snapshot_images,
+    )
     loop.train(_first_report(run, prepared))
+    keeper.finish()
 
 
 def _first_report(run: Run, prepared: Prepared) -> TrainingReport:

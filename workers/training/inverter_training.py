@@ -16,6 +16,7 @@ from models.generators.stylegan2.generator import build_generator
 from models.generators.stylegan2.inversion.encoder_training import EncoderTrainingOptions
 from models.generators.stylegan2.inversion.training import EncoderTraining, train_encoder
 from models.serialization import unpack
+from workers.checkpoints.diffusion.handsoff import MARKER
 from workers.runtime.weights import read_network, write_network
 from workers.training.training_options import InputError
 from workers.training.training_progress import TrainingProgress, print_line
@@ -41,7 +42,12 @@ def train(
             f"expected generator.json in {folder}; name the folder that train_generator wrote, or a converted"
             " checkpoint"
         )
-    generator = build_generator(*read_network(folder, "generator")).to(device)
+    config, tensors = read_network(folder, "generator")
+    if MARKER in config:
+        raise InputError(
+            f"expected a StyleGAN2 in {folder}, got a diffusion model, which needs no inverter; upload it as it is"
+        )
+    generator = build_generator(config, tensors).to(device)
     checkpoint = folder / CHECKPOINT
     state = checkpoint.read_bytes() if checkpoint.exists() else None
     images_seen = 0 if state is None else int(unpack(state)["images_seen"])

@@ -1,7 +1,7 @@
 """Snapshots of a generator's training: samples, their distance to the images, and the state to resume from."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch.nn.functional import avg_pool2d
 
 from models.adversarial.frechet import frechet_distance, random_features
 from models.generators.stylegan2.config import DiscriminatorConfig
-from models.generators.training import GeneratorTraining
+from models.generators.training import BuiltNetwork, GeneratorTraining
+from workers.runtime.values import first_flaw
 from workers.training.images.sources import ImageSource
 
 NUM_GRID_SAMPLES = 64
@@ -26,6 +27,34 @@ FEATURE_CHANNELS = (128, 128, 96, 48, 16)
 """Of the random network that measures distances, lowest resolution first; higher ones have the last number."""
 
 MIN_BASE_PX = 4
+
+
+class Diverged(Exception):
+    """A loss, a sample or a weight is not finite. The best snapshot before it stays usable."""
+
+
+class OtherNetworks(Exception):
+    """A saved state is of other networks than those of the training."""
+
+
+class Losses:
+    """The sums of the losses of several steps, by name."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._steps = 0
+
+    def add(self, losses: Mapping[str, float]) -> None:
+        """Add the losses of a step."""
+        self._steps += 1
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+
+    def means(self) -> dict[str, float]:
+        """Return the means over the steps since the last call."""
+        means = {name: total / self._steps for name, total in self._sums.items()}
+        self._sums, self._steps = {}, 0
+        return means
 
 
 @dataclass(frozen=True)
@@ -110,6 +139,14 @@ def encode_grid(images: Tensor) -> bytes:
     return file.getvalue()
 
 
+def finite_networks(training: GeneratorTraining) -> tuple[BuiltNetwork, ...]:
+    """Return the networks of a training. Raises `Diverged` if a weight is not finite."""
+    networks = training.networks()
+    if any(first_flaw(built.network.state_dict()) for built in networks):
+        raise Diverged
+    return networks
+
+
 def pack_state(training: GeneratorTraining, **facts: float | str) -> bytes:
     """Return the state of a training, torch's random states and further facts, as a file of `torch.save`."""
     file = io.BytesIO()
@@ -127,8 +164,11 @@ def unpack_state(data: bytes, device: torch.device) -> dict[str, Any]:
 
 
 def restore(training: GeneratorTraining, saved: dict[str, Any]) -> None:
-    """Continue from the content of `pack_state`. Raises `RuntimeError` if it is of other networks."""
-    training.load_state_dict(saved["state"])
+    """Continue from the content of `pack_state`. Raises `OtherNetworks`."""
+    try:
+        training.load_state_dict(saved["state"])
+    except (KeyError, RuntimeError) as error:  # torch: names or sizes of tensors differ
+        raise OtherNetworks(str(error)) from error
     torch.set_rng_state(saved["rng"].cpu())
     if "cuda_rng" in saved and training.device.type == "cuda":
         torch.cuda.set_rng_state(saved["cuda_rng"].cpu(), training.device)

@@ -67,6 +67,11 @@ class TrainingProgress(AbstractContextManager["TrainingProgress"]):
             self.stage("done")
             self._write(self.line())
 
+    @property
+    def images_seen(self) -> int:
+        """Images of all steps, those of earlier runs included."""
+        return self._images_seen
+
     def step(self, images_seen: int, losses: Mapping[str, float]) -> None:
         """Record a finished step and its losses by name. The third step prints the expected time."""
         with self._lock:

@@ -1,7 +1,7 @@
 """Reads one untrusted COCO file and finds the annotations of each image."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TypeVar
@@ -12,7 +12,7 @@ from app.decoding.archives.names import normalized
 from app.decoding.coco.models import Annotation, Category, CocoImage
 from app.decoding.protocol import DecodeLimits, SpooledFile
 from app.decoding.refusal import Refused
-from app.decoding.texts import read_text
+from app.decoding.texts import check_unique_fields, read_text
 from app.messages import describe, place_of
 from contracts.schemas import TaskName
 
@@ -87,6 +87,14 @@ class CocoFile(BaseModel):
         )
         return 0.5 if all(number.is_integer() for number in numbers) else 0.0
 
+    def absent(self, stems: Container[str]) -> list[str]:
+        """Return the file names of annotated images whose stem is not among these."""
+        return [
+            image.file_name
+            for stem, image in self.image_of.items()
+            if stem not in stems and self.annotations_of[image.id]
+        ]
+
     def stems(self, task: TaskName) -> set[str]:
         """Return the stems of labelled images. If the file has regions, an image without one is all background."""
         if task == "segmentation":
@@ -118,6 +126,10 @@ def read_coco(file: SpooledFile, limits: DecodeLimits) -> CocoFile:
         ) from error
     # Sizes first: the other checks are linear in the annotations.
     _check_size(coco, file.name, limits)
+    try:
+        check_unique_fields(text)
+    except ValueError as error:
+        raise Refused(file.name, str(error)) from error
     _check_ids(coco, file.name)
     _check_references(coco, file.name)
     return coco

@@ -23,6 +23,7 @@ from models.generators.diffusion.config import DiffusionConfig
 from models.generators.diffusion.generator import DiffusionGenerator
 from models.generators.diffusion.unet import start_unet
 from models.generators.training import BuiltNetwork
+from models.parallel import average_gradients, num_processes
 from models.sampling import RandomDraws
 
 SAMPLES_PER_PART = 32
@@ -91,6 +92,7 @@ class DiffusionTraining:
     def step(self, reals: Images) -> dict[str, float]:
         """Update the network and its average on a batch; return the losses by name.
 
+        Several processes in one torch process group each pass a different share of the batch; their weights stay equal.
         `v_mse` is about 1 for a new network; `x0_mse` is the error of the clean image, of pixels in [-1, 1].
         """
         images = self._prepared(reals)
@@ -107,11 +109,13 @@ class DiffusionTraining:
         loss = errors.mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(self.unet)
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), self.options.gradient_clip)
         self.optimizer.step()
-        self.images_seen += len(images)
+        count = len(images) * num_processes()
+        self.images_seen += count
         self.steps += 1
-        self._update_average(len(images))
+        self._update_average(count)
         # x_0 - D = s (v_predicted - v), by D = a x_t - s v
         clean = (errors.detach() * s.flatten().square()).mean()
         return {"v_mse": loss.item(), "x0_mse": clean.item()}
@@ -140,6 +144,15 @@ class DiffusionTraining:
             part.load_state_dict(state[name])
         for name in _COUNTERS:
             setattr(self, name, state[name])
+
+    def load_generator(self, tensors: Mapping[str, Tensor]) -> None:
+        """Start from the weights of a finished generator; optimizer and counters stay new.
+
+        Raises:
+            RuntimeError: the weights are of another network.
+        """
+        self.average.load_state_dict(dict(tensors))
+        self.unet.load_state_dict(self.average.unet.state_dict())
 
     def _parts(self) -> dict[str, Any]:
         return {"unet": self.unet, "average": self.average, "optimizer": self.optimizer}

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -76,6 +77,17 @@ def test_two_masks_of_one_image_are_refused(tmp_path: Path) -> None:
         ({"labelset.json": b"{}"}, "labelset.json", "nothing is labelled"),
         ({"labelset.json": b"[]"}, "labelset.json", "JSON object"),
         ({"coco.json": b"{}"}, "coco.json", "Export the file again"),
+        ({"keypoints/c.json": points("nose")}, "keypoints/c.json", "no image"),
+        (
+            {"keypoints/b.json": b'{"keypoints": [{"name": "nose", "x": 1, "y": 2, "x": 3}]}'},
+            "keypoints/b.json",
+            "got 'x' twice",
+        ),
+        (
+            {"coco.json": b'{"images": [], "annotations": [], "categories": [], "images": []}'},
+            "coco.json",
+            "got 'images' twice",
+        ),
     ],
 )
 def test_an_invalid_label_is_refused_by_name(
@@ -85,3 +97,38 @@ def test_an_invalid_label_is_refused_by_name(
     flaw = refusal(tmp_path, all_kinds() | changes)
     assert flaw.file == file
     assert message in flaw.detail
+
+
+@pytest.mark.parametrize("half", ["images", "masks"])
+@pytest.mark.parametrize("top", ["", "faces/"])
+def test_half_a_pair_in_an_archive_is_refused_by_name(tmp_path: Path, half: str, top: str) -> None:
+    """An image without its mask and a mask without its image are refused, with and without a folder around them."""
+    files = {f"{top}{name}": data for name, data in pairs(2).items()}
+    del files[f"{top}{half}/image-1.png"]
+    archive = tmp_path / "half.zip"
+    with ZipFile(archive, "w") as packed:
+        for name, data in files.items():
+            packed.writestr(name, data)
+    (tmp_path / OUT).mkdir()
+    limits = LIMITS.model_copy(update={"max_archive_entries": 10})
+    job = DecodeJob(archive=archive, files=(), schema_text=None, limits=limits)
+    (flaw,) = decode(job, tmp_path).flaws
+    other = "masks" if half == "images" else "images"
+    assert flaw.file == f"{top}{other}/image-1.png"
+    assert f"Add {half}/image-1.png" in flaw.detail
+
+
+def test_annotations_of_absent_images_are_reported(tmp_path: Path) -> None:
+    """They are skipped with a warning that names the images; images without annotations are no loss."""
+    images = [{"id": n, "file_name": f"image-{n}.png", "width": 32, "height": 32} for n in range(4)]
+    region = {"category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]]}
+    coco = {
+        "images": images,
+        "annotations": [{"image_id": n} | region for n in (0, 1, 3)],
+        "categories": [{"id": 1, "name": "skin"}],
+    }
+    files = {name: data for name, data in pairs(2).items() if name.startswith("images/")}
+    result = decoded(tmp_path, files | {"coco.json": json.dumps(coco).encode()})
+    assert [entry.name for entry in result.entries] == ["image-0", "image-1"]
+    (warning,) = result.warnings
+    assert (warning.code, warning.files) == ("coco_images_skipped", ("image-3.png",))

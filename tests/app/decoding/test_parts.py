@@ -112,6 +112,17 @@ def test_unpaired_images_and_labels_are_reported() -> None:
     assert any("Add masks/a.png" in flaw.detail for flaw in flaws)
 
 
+def test_names_that_differ_in_case_are_explained() -> None:
+    """Both halves of a pair are reported, and each names the other one; a complete pair is no explanation."""
+    files = sort_files(named("images/a.png", "masks/a.png", "images/B.png", "masks/b.png"))
+    label, image = flaws_of(files)
+    assert (label.file, image.file) == ("masks/b.png", "images/B.png")
+    assert "images/B.png differs in upper and lower case" in label.detail
+    assert "masks/b.png differs in upper and lower case" in image.detail
+    (flaw,) = flaws_of(sort_files(named("images/a.png", "masks/a.png", "images/A.png")))
+    assert (flaw.file, "Add masks/A.png" in flaw.detail) == ("images/A.png", True)
+
+
 def test_images_may_have_different_kinds_of_label() -> None:
     """One image with a mask and another with keypoints are valid."""
     files = sort_files(named("images/a.png", "images/b.png", "masks/a.png", "keypoints/b.json"))

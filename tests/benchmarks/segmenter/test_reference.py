@@ -18,6 +18,14 @@ def test_a_few_stray_pixels_do_not_count_as_glasses() -> None:
     assert worn_shares(masks) == {"glasses": 0.25, "hat": 0.0}
 
 
+def test_small_masks_count_by_area() -> None:
+    """At 32 px thirteen pixels count, as fifty at 64 px."""
+    masks = np.zeros((2, 32, 32), np.uint8)
+    masks[0].flat[:12] = Part.HAT
+    masks[1].flat[:13] = Part.HAT
+    assert worn_shares(masks) == {"glasses": 0.0, "hat": 0.5}
+
+
 def test_the_benchmark_ends_in_one_line_of_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

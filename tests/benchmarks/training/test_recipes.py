@@ -30,11 +30,16 @@ def test_a_finished_run_is_read_and_not_trained_again(
     assert {"generator.safetensors", "discriminator.safetensors", "samples.png"} <= names
 
 
-def test_projected_recipes_need_weights(
+def test_recipes_of_pretrained_features_need_weights(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without the folder of weights the command names the recipes that need it."""
-    monkeypatch.setattr(sys, "argv", ["recipes", "--recipes", "both", "baseline"])
+    monkeypatch.setattr(
+        sys, "argv", ["recipes", "--recipes", "both", "balanced batches, squeezenet", "baseline"]
+    )
     with pytest.raises(SystemExit):
         recipes.main()
-    assert "expected --squeezenet FOLDER for both, got none" in capsys.readouterr().err
+    assert (
+        "expected --squeezenet FOLDER for balanced batches, squeezenet, both, got none"
+        in capsys.readouterr().err
+    )

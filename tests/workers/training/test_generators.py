@@ -139,7 +139,7 @@ def test_a_stopped_training_keeps_its_best_snapshot(
 ) -> None:
     """It ends after the step at which it was stopped, and succeeds."""
     request = request_training(machine, zipped(image_files()), images=10_000)
-    monkeypatch.setattr("workers.training.generator_loop.CHECK_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("workers.training.generator_loop.CHECK_STOP_SECONDS", 0.0)
 
     def stop_at_24(images_seen: int, losses: Losses) -> Losses:
         if images_seen == 24:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from models.adversarial.gan_training import AdversarialTraining
 from models.generators.stylegan2.generator import build_generator
 from models.generators.stylegan2.inversion.encoder import build_encoder
 from workers.runtime.weights import read_network
@@ -17,6 +18,12 @@ from workers.training import train_generator, train_inverter
 from workers.training.images.reading import Reading, image_paths
 from workers.training.images.sources import Batches, ImageFolder
 from workers.training.training_options import InputError
+
+
+@pytest.fixture(autouse=True)
+def _few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure 32 samples instead of 2,000."""
+    monkeypatch.setattr(AdversarialTraining, "measured_samples", 32)
 
 
 @pytest.fixture

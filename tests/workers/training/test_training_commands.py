@@ -10,8 +10,11 @@ from threading import Event
 import pytest
 
 from benchmarks.defaults import encoder_options
+from contracts.generators.families import GENERATOR_FAMILIES
 from models.adversarial.training import AdversarialOptions
+from models.generators.diffusion.training import DiffusionTrainingOptions
 from workers.training import train_generator, train_inverter
+from workers.training.generator_options import DIFFUSION_DEFAULTS, FAMILIES, ONE_FAMILY
 from workers.training.generator_training import chosen_device
 from workers.training.training_options import run_command
 from workers.training.training_progress import TrainingProgress
@@ -81,6 +84,15 @@ def test_defaults_are_those_of_the_trainings() -> None:
     for name in ("total_images", "batch", "learning_rate"):
         default = PARSERS["train_inverter"].get_default(name)
         assert default == getattr(encoder_options(), name), name
+
+
+def test_the_options_of_a_family_exist() -> None:
+    """The tables name options of the parser, the defaults of a diffusion training, and every family that trains."""
+    names = vars(PARSERS["train_generator"].parse_args(["images", "out"]))
+    assert ONE_FAMILY.keys() <= names.keys()
+    for name, value in DIFFUSION_DEFAULTS.items():
+        assert getattr(DiffusionTrainingOptions(), name) == value
+    assert [row.name for row in GENERATOR_FAMILIES if row.is_trainable] == list(FAMILIES)
 
 
 def test_a_line_has_images_speed_time_left_and_losses() -> None:

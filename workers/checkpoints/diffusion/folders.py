@@ -1,6 +1,5 @@
 """The files of a diffusers pipeline in a folder, a zip or a tar. A few are read by name, none is unpacked."""
 
-import json
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 
 from workers.checkpoints.checkpoint import Recognized
 from workers.checkpoints.files.archives import open_archive
+from workers.checkpoints.files.json_objects import RepeatedField, read_json
 
 INDEX = "model_index.json"
 
@@ -50,7 +50,9 @@ class Pipeline:
         """Return an object from a JSON file. Raises `Recognized`."""
         data = self.read(name, MAX_JSON_BYTES)
         try:
-            values = json.loads(data)
+            values = read_json(data)
+        except RepeatedField as error:
+            raise Recognized(f"its {name} {error}", "Keep one of them.") from error
         except (ValueError, RecursionError) as error:
             raise Recognized(f"its {name} is not readable as JSON") from error
         if not isinstance(values, dict):

@@ -3,7 +3,6 @@
 `python -m workers.checkpoints convert` and trainings write it.
 """
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from workers.checkpoints.diffusion.configs import (
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive, open_archive
 from workers.checkpoints.files.damage import damage_refused
+from workers.checkpoints.files.json_objects import RepeatedField, read_json
 
 FORMAT = "handsoff"
 
@@ -137,7 +137,9 @@ def _unused_warnings(names: Collection[str]) -> tuple[str, ...]:
 def _read_values(data: bytes) -> Mapping[str, Any]:
     """Return the fields of a configuration. Raises `CheckpointRefused` for that of another family."""
     try:
-        values = json.loads(data)
+        values = read_json(data)
+    except RepeatedField as error:
+        raise CheckpointRefused(f"its {CONFIG} {error}", "Keep one of them.") from error
     except (ValueError, RecursionError) as error:
         raise CheckpointRefused(f"its {CONFIG} is not readable as JSON") from error
     if not isinstance(values, dict) or MARKER not in values:

@@ -1,13 +1,12 @@
 """Read safetensors files with their library, after a check of the header, which alone could fill the memory."""
 
-import json
-
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from workers.checkpoints.checkpoint import CheckpointRefused
+from workers.checkpoints.files.json_objects import RepeatedField, read_json
 from workers.checkpoints.files.tensors import Storage, StoredTensor
 
 MAX_HEADER_BYTES = 2_000_000
@@ -30,7 +29,7 @@ def read(data: bytes) -> tuple[dict[str, str], dict[str, Tensor]]:
     _check_header(data)
     try:
         tensors = safetensors.torch.load(data)
-        header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + _header_bytes(data)])
+        header = read_json(data[_LENGTH_BYTES : _LENGTH_BYTES + _header_bytes(data)])
     except (SafetensorError, ValueError, LookupError, RecursionError) as error:
         raise CheckpointRefused(
             f"it is not readable as safetensors: {str(error)[:120]}", "Save the file again."
@@ -51,9 +50,13 @@ def shapes(data: bytes) -> dict[str, tuple[int, ...]]:
     """
     _check_header(data)
     try:
-        header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + _header_bytes(data)])
+        header = read_json(data[_LENGTH_BYTES : _LENGTH_BYTES + _header_bytes(data)])
         tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
         return {name: tuple(entry["shape"]) for name, entry in tensors.items()}
+    except RepeatedField as error:
+        raise CheckpointRefused(
+            f"its safetensors header {error}", "Save the file again."
+        ) from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointRefused(
             "its safetensors header is not readable", "Save the file again."

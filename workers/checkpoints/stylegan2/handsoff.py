@@ -12,6 +12,7 @@ from models.generators.stylegan2.inversion.encoder import EncoderConfig
 from workers.checkpoints.checkpoint import Checkpoint, CheckpointRefused, NetworkWeights
 from workers.checkpoints.files import safetensors_files
 from workers.checkpoints.files.archives import Archive
+from workers.checkpoints.files.json_objects import RepeatedField, read_json
 from workers.checkpoints.stylegan2.drafts import Config, Draft, NameTable, read_draft
 from workers.checkpoints.stylegan2.inverters import check_inverter
 from workers.checkpoints.wrapped_names import (
@@ -66,7 +67,12 @@ def read_folder(folder: Path) -> Checkpoint:
 
 def read_zip(archive: Archive) -> Checkpoint:
     """Read such a folder as a zip. Its files may be in a folder inside the zip."""
-    folder = _folder(archive.members)
+    folders = _folders(archive.members)
+    if len(folders) > 1:
+        raise CheckpointRefused(
+            f"expected one generator.json in its zip, got {len(folders)}", "Pack one generator."
+        )
+    [folder] = folders
     limit = MAX_UNPACKING * archive.zip_bytes + SMALL_ZIP_BYTES
 
     def read_member(name: str, max_bytes: int | None) -> bytes | None:
@@ -79,7 +85,7 @@ def read_zip(archive: Archive) -> Checkpoint:
 
 def is_our_zip(archive: Archive) -> bool:
     """Return whether a zip is in HandsOff's format."""
-    return f"{_folder(archive.members)}generator.json" in archive.members
+    return bool(_folders(archive.members))
 
 
 def read_file(
@@ -95,6 +101,12 @@ def read_file(
             if key.startswith(f"{name}.")
         }
         networks[name] = _network(name, metadata[name].encode(), own, num_bytes)
+    for key in unwrapped:
+        if key.partition(".")[0] not in networks:
+            raise CheckpointRefused(
+                f"its tensor {key[:80]!r} belongs to no network of its metadata ({', '.join(sorted(networks))})",
+                "Add the network's JSON to the metadata, or remove the tensor.",
+            )
     return _checkpoint(networks)
 
 
@@ -103,6 +115,7 @@ def _read_pairs(read_member: ReadMember) -> Checkpoint:
     for name in CONFIGS:
         config = read_member(f"{name}.json", MAX_JSON_BYTES)
         data = read_member(f"{name}.safetensors", None)
+        _check_pair(name, config, data)
         if config is not None and data is not None:
             _, tensors = safetensors_files.read(data)
             networks[name] = _network(name, config, _without_wrappers(tensors), len(data))
@@ -111,6 +124,17 @@ def _read_pairs(read_member: ReadMember) -> Checkpoint:
             "expected generator.safetensors with generator.json, got no such pair"
         )
     return _checkpoint(networks)
+
+
+def _check_pair(name: str, config: bytes | None, data: bytes | None) -> None:
+    """Refuse half a pair of a network beside the generator: it would be left out. That of the generator comes later."""
+    if name == "generator" or (config is None) == (data is None):
+        return
+    present, absent = (".json", ".safetensors") if data is None else (".safetensors", ".json")
+    raise CheckpointRefused(
+        f"expected {name}{absent} beside its {name}{present}, got no such file",
+        f"Add the file, or remove {name}{present}.",
+    )
 
 
 def _checkpoint(networks: Mapping[str, NetworkWeights]) -> Checkpoint:
@@ -134,13 +158,15 @@ def _network(
             f"expected at most {MAX_JSON_BYTES} bytes in its {name}.json, got {len(config_json)}"
         )
     try:
-        config: Any = CONFIGS[name].from_dict(json.loads(config_json))
+        config: Any = CONFIGS[name].from_dict(read_json(config_json))
         own = _without_prefix(name, tensors)
         draft = Draft(config=config, tensors=own, names=SAME_NAMES)
         # Half precision becomes float32, which takes twice the bytes.
         return read_draft(draft, 2 * num_bytes)
     except CheckpointRefused:
         raise
+    except RepeatedField as error:
+        raise CheckpointRefused(f"its {name}.json {error}", "Keep one of them.") from error
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         article = "an" if name == "inverter" else "a"
         raise CheckpointRefused(
@@ -185,7 +211,9 @@ def _explain(error: Exception) -> str:
     return "fields are missing, unknown or of the wrong kind"
 
 
-def _folder(names: Iterable[str]) -> str:
-    """Return the folder of the files inside a zip, with its slash; empty without one."""
-    configs = [name for name in names if name.endswith("generator.json")]
-    return configs[0].removesuffix("generator.json") if configs else ""
+def _folders(names: Iterable[str]) -> list[str]:
+    """Return the folders inside a zip that have a generator.json, each with its slash; the top one is empty."""
+    marker = "generator.json"
+    return [
+        name.removesuffix(marker) for name in names if name == marker or name.endswith(f"/{marker}")
+    ]

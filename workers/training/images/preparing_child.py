@@ -20,7 +20,7 @@ from workers.children.limited_child import (
 )
 from workers.training.images.preparing import ARRAY, PROGRESS, RESULT, Prepared, PreparingTask
 from workers.training.images.reading import Reading, image_paths, read_image
-from workers.training.images.survey import choose_px, fit_line, survey_folder
+from workers.training.images.survey import check_px, choose_px, fit_line, survey_folder
 from workers.training.images.unpacking import UnpackLimits, unpack
 from workers.training.training_options import InputError
 
@@ -76,7 +76,7 @@ def _decode(task: PreparingTask, folder: Path) -> Prepared:
         image_px=choose_px(survey, task.px, task.size_factor), fit=task.fit, is_grey=survey.is_grey
     )
     height, width = reading.image_px
-    _check_size(height, width, task)
+    check_px(reading.image_px, task.size_factor)
     shape = (len(paths), height, width, 1 if reading.is_grey else 3)
     num_bytes = int(np.prod(shape, dtype=np.int64))
     if num_bytes > task.max_bytes:
@@ -99,15 +99,6 @@ def _decode(task: PreparingTask, folder: Path) -> Prepared:
         facts=(*survey.facts(), fit_line(survey, reading), *skipped),
         warnings=tuple(survey.warnings(reading, augment=task.augment is not False)),
     )
-
-
-def _check_size(height: int, width: int, task: PreparingTask) -> None:
-    factor = task.size_factor
-    if height % factor or width % factor:
-        raise InputError(
-            f"expected a px whose sides are multiples of {factor}, got {height}x{width} (height x width); choose"
-            f" {max(height // factor, 1) * factor}x{max(width // factor, 1) * factor}"
-        )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class Batches:
         flips: bool = False,
         share: tuple[int, int] = (0, 1),
     ) -> None:
-        self._source = source
+        self.source = source
         self._batch = batch
         self._seed = seed
         self._flips = flips
@@ -82,14 +82,14 @@ class Batches:
         position = images_seen
         while True:
             positions = range(position + first, position + self._batch, step)
-            images = self._source.read([self._index(each) for each in positions])
+            images = self.source.read([self._index(each) for each in positions])
             yield self._flipped(images, positions) if self._flips else images
             position += self._batch
 
     def _index(self, position: int) -> int:
-        epoch, offset = divmod(position, len(self._source))
+        epoch, offset = divmod(position, len(self.source))
         if self._epoch != epoch:
-            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._source))
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self.source))
             self._epoch = epoch
         return int(self._order[offset])
 

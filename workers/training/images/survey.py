@@ -165,6 +165,16 @@ def choose_px(
     return (longer, shorter) if aspect > 1 else (shorter, longer)
 
 
+def check_px(image_px: tuple[int, int], factor: int) -> None:
+    """Raise `InputError` if `factor` does not divide both sides."""
+    height, width = image_px
+    if height % factor or width % factor:
+        raise InputError(
+            f"expected a px whose sides are multiples of {factor}, got {height}x{width} (height x width); choose"
+            f" {max(height // factor, 1) * factor}x{max(width // factor, 1) * factor}"
+        )
+
+
 def fit_line(survey: FolderSurvey, reading: Reading) -> str:
     """Return a line about the size of the training and the share of the images that is cut off or added."""
     size = f"{named(reading.image_px)} px (height x width)"

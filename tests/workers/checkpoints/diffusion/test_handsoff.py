@@ -104,6 +104,14 @@ def test_hostile_configurations_are_refused(
         read_checkpoint(folder)
 
 
+def test_a_repeated_field_is_refused(folder: Path) -> None:
+    """The message names the field."""
+    path = folder / "generator.json"
+    path.write_text(path.read_text().rstrip().removesuffix("}") + ', "sampling_steps": 20}')
+    with pytest.raises(CheckpointRefused, match="has the field 'sampling_steps' twice"):
+        read_checkpoint(folder)
+
+
 def test_missing_weights_are_refused(folder: Path) -> None:
     """The message names the file."""
     (folder / "generator.safetensors").unlink()

@@ -134,8 +134,73 @@ def test_other_numbers_of_image_channels_are_refused(folder: Path) -> None:
 
 def test_a_missing_discriminator_is_reported(folder: Path) -> None:
     """The checkpoint lists it as missing."""
-    (folder / "discriminator.json").unlink()
+    for ending in ("json", "safetensors"):
+        (folder / f"discriminator.{ending}").unlink()
     assert read_checkpoint(folder).missing == ("discriminator",)
+
+
+@pytest.mark.parametrize("network", ["discriminator", "inverter"])
+@pytest.mark.parametrize(
+    ("absent", "present"), [(".json", ".safetensors"), (".safetensors", ".json")]
+)
+def test_half_a_pair_is_refused(
+    network: str, absent: str, present: str, folder: Path, tmp_path: Path
+) -> None:
+    """Its owner expects that the network is used; the message names both files, in a folder and in a zip."""
+    add_inverter(folder)
+    (folder / f"{network}{absent}").unlink()
+    zipped = tmp_path / "half.zip"
+    with ZipFile(zipped, "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    for path in (folder, zipped):
+        with pytest.raises(
+            CheckpointRefused, match=f"expected {network}{absent} beside its {network}{present}"
+        ):
+            read_checkpoint(path)
+
+
+def test_two_generators_in_a_zip_are_refused(folder: Path, tmp_path: Path) -> None:
+    """It does not say which one is meant."""
+    with ZipFile(tmp_path / "two.zip", "w") as archive:
+        for inner in ("a/", "b/"):
+            for path in folder.iterdir():
+                archive.write(path, inner + path.name)
+    with pytest.raises(CheckpointRefused, match=r"one generator\.json in its zip, got 2"):
+        read_checkpoint(tmp_path / "two.zip")
+
+
+def test_a_repeated_field_is_refused(folder: Path) -> None:
+    """The message names the file and the field."""
+    path = folder / "discriminator.json"
+    path.write_text(path.read_text().rstrip().removesuffix("}") + ', "channels": [8, 4]}')
+    with pytest.raises(
+        CheckpointRefused, match=r"discriminator\.json has the field 'channels' twice"
+    ):
+        read_checkpoint(folder)
+
+
+def test_a_repeated_tensor_is_refused(folder: Path) -> None:
+    """A safetensors header with one name twice does not say which tensor counts."""
+    path = folder / "generator.safetensors"
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = data[8 : 8 + length].rstrip()
+    entry = json.dumps(json.loads(header)["blocks.0.const"])
+    twice = header[:-1] + f',"blocks.0.const":{entry}}}'.encode()
+    path.write_bytes(len(twice).to_bytes(8, "little") + twice + data[8 + length :])
+    with pytest.raises(CheckpointRefused, match="safetensors"):
+        read_checkpoint(folder)
+
+
+def test_tensors_without_their_json_are_refused(tmp_path: Path, generator: Generator) -> None:
+    """In one safetensors file, the metadata describes every network."""
+    tensors = {f"generator.{k}": v.contiguous() for k, v in generator.state_dict().items()}
+    tensors["inverter.w_mean"] = torch.zeros(8)
+    metadata = {"generator": json.dumps(GENERATOR.to_dict())}
+    safetensors.torch.save_file(tensors, tmp_path / "one.safetensors", metadata)
+    with pytest.raises(CheckpointRefused, match=r"'inverter\.w_mean' belongs to no network"):
+        read_checkpoint(tmp_path / "one.safetensors")
 
 
 @pytest.mark.parametrize("inner", ["", "networks/"])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, distributed
 from torch.multiprocessing.spawn import spawn
 
-from models.adversarial.parallel import average, average_gradients, num_processes
+from models.parallel import average, average_gradients, num_processes
 
 
 def join(rank: int, rendezvous: str, folder: str) -> None:

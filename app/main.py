@@ -48,6 +48,7 @@ A few labelled images in, an unlimited number of labelled images out.
 4. `POST /v1/batches`: request n labelled samples, and read the shards by signed links.
 5. `POST /v1/streams`: or read shards without an end, each rendered shortly before you need it.
 6. `POST /v1/labelings`: label your own unlabelled real images with the fit.
+7. `POST /v1/evaluations`: measure whether generated pairs train better networks than your real pairs alone.
 
 A job is accepted with 202. Follow it by `GET`, by `Prefer: wait=N`, or as server-sent events. Every POST accepts an
 `Idempotency-Key`. Errors are problem+json (RFC 9457) with a stable `code`.

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self, get_args, get_type_hints
 
 from contracts.batches import BatchManifest, BatchRequest
 from contracts.errors.tree import NotFound
+from contracts.evaluations.evaluation import EvaluationManifest, EvaluationRequest
 from contracts.exports import ExportRef
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.generators.generator import GeneratorManifest, GeneratorRequest
@@ -23,11 +24,11 @@ from contracts.kind_checks import check_row
 from contracts.labelings import LabelingManifest, LabelingRequest
 from contracts.streams import ShardOwner, StreamShardRef
 
-QueueName = Literal["fit", "generate", "cpu", "train"]
+QueueName = Literal["fit", "generate", "cpu", "train", "evaluate"]
 QUEUE_NAMES: tuple[QueueName, ...] = get_args(QueueName)
 """Each worker process serves one of them."""
 
-OPTIONAL_QUEUES: tuple[QueueName, ...] = ("train",)
+OPTIONAL_QUEUES: tuple[QueueName, ...] = ("train", "evaluate")
 """Without a worker of these, a service is ready: their jobs wait."""
 
 RETENTION = timedelta(days=7)
@@ -200,7 +201,13 @@ LABELING = Kind(
     LabelingManifest,
     (Task("workers.labeling.labelings.run", "fit", timedelta(hours=48)), EXPORT),
 )
-KINDS = (GENERATOR, INVERTER, FIT, BATCH, LABELING)
+EVALUATION = Kind(
+    "evaluation",
+    EvaluationRequest,
+    EvaluationManifest,
+    (Task("workers.evaluating.evaluations.run", "evaluate", timedelta(hours=48)),),
+)
+KINDS = (GENERATOR, INVERTER, FIT, BATCH, LABELING, EVALUATION)
 """All kinds, each after those that it depends on."""
 
 

@@ -28,7 +28,8 @@ class Command:
 COMMANDS = {
     "app": Command("app", "serve the API (extra `app`)"),
     "worker": Command(
-        "workers", "run the jobs of one queue: fit, generate, cpu or train (extra `worker`)"
+        "workers",
+        "run the jobs of one queue: fit, generate, cpu, train or evaluate (extra `worker`)",
     ),
     "reconcile": Command("workers", "queue lost jobs again (extra `worker`)", ("reconcile",)),
     "checkpoints": Command(

@@ -46,6 +46,14 @@ tenants/{tenant}/
 │   ├── exports/{variant}/{sha256}.zip           W  content-addressed; made on demand
 │   ├── exports/{variant}.json                   W  the record of an export; the first one stays
 │   └── tombstone.json                           A
+├── evaluations/{id}/
+│   ├── request.json                             A  first
+│   ├── cancel.json                              A
+│   ├── units/{name}.npz                         W  the scores of one training; the first one stays
+│   ├── scratch/{name}                           W  the state of a training that stopped; deleted when the job ends
+│   ├── files/{sha256}/{name}                    W  the report and its pictures, content-addressed
+│   ├── manifest.json                            W  last; the first one stays
+│   └── tombstone.json                           A
 └── streams/{id}/
     ├── request.json                             A  first
     ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
@@ -231,6 +239,21 @@ def export_zip(export: ExportRef, sha256: str) -> str:
 def export_record(export: ExportRef) -> str:
     """Return the key of the record of an export."""
     return f"{job_prefix(export.batch)}/exports/{export.variant}.json"
+
+
+def evaluation_units(evaluation: JobRef) -> str:
+    """Return the prefix of the finished units of an evaluation."""
+    return f"{job_prefix(evaluation)}/units"
+
+
+def evaluation_unit(evaluation: JobRef, name: str) -> str:
+    """Return the key of the scores of one unit."""
+    return f"{evaluation_units(evaluation)}/{name}.npz"
+
+
+def evaluation_file(evaluation: JobRef, sha256: str, name: str) -> str:
+    """Return the key of one file of the report."""
+    return f"{job_prefix(evaluation)}/files/{sha256}/{name}"
 
 
 # Streams.

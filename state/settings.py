@@ -106,6 +106,11 @@ class Settings(BaseSettings):
     max_labeling_images: Count = 10_000
     max_labeling_bytes: Count = 4_096 * MiB
 
+    # Limits of an evaluation: generated pairs, their bytes in memory, and the steps of all its trainings.
+    max_evaluation_pairs: Count = 50_000
+    max_evaluation_bytes: Count = 4_096 * MiB
+    max_evaluation_steps: Count = 500_000
+
     # Limits of a batch.
     max_batch_samples: Count = 1_000_000
     max_batch_shards: Count = 4_096

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from app.fits.flaws import aspect_flaws, condition_flaws, meaning_flaws
 from app.fits.schemas import FitCreate, InverterChoice
 from app.generators import service as generators
 from app.http.idempotency import Created, idempotency_of
@@ -68,8 +69,8 @@ def _resolve(
     options = _resolve_options(body.options, labelset, generator)
     labels = labelset.labels.only(options.tasks)
     flaws = [
-        *_aspect_flaws("/labelset", labelset, generator),
-        *_condition_flaws("/labelset", labelset, generator),
+        *aspect_flaws("/labelset", labelset, generator),
+        *condition_flaws("/labelset", labelset, generator),
         *_option_flaws(generator, options),
         *_validation_flaws(labels, validation, generator),
     ]
@@ -164,42 +165,6 @@ def _tasks(
     return tuple(task for task in available if task in requested)
 
 
-def _aspect_flaws(
-    pointer: str, labelset: LabelsetManifest, generator: StoredGenerator
-) -> Iterator[Flaw]:
-    """Yield the images without the generator's aspect ratio, within one pixel: they are resized to its size."""
-    height_px, width_px = generator.height_px, generator.width_px
-    for entry in labelset.entries:
-        difference = abs(entry.width_px * height_px - entry.height_px * width_px)
-        if difference > max(height_px, width_px):
-            detail = (
-                f"Image '{entry.name}' of {labelset.id} is {entry.width_px} x {entry.height_px}, but the images of"
-                f" generator '{generator.id}' are {width_px} x {height_px}. Crop image and mask to that aspect ratio"
-                " and upload the labelset again."
-            )
-            yield Flaw(pointer=pointer, file=entry.name, detail=detail)
-
-
-def _condition_flaws(
-    pointer: str, labelset: LabelsetManifest, generator: StoredGenerator
-) -> Iterator[Flaw]:
-    """Yield the conditions of images that the generator does not have."""
-    if labelset.condition_images and not generator.num_classes:
-        detail = (
-            f"The images of {labelset.id} have conditions, but generator '{generator.id}' has no classes. Use a"
-            " class-conditional generator, or upload the labelset without conditions."
-        )
-        yield Flaw(pointer=pointer, detail=detail)
-        return
-    for entry in labelset.entries:
-        if entry.condition is not None and entry.condition >= generator.num_classes:
-            detail = (
-                f"Image '{entry.name}' of {labelset.id} has condition {entry.condition}, but the classes of generator"
-                f" '{generator.id}' are 0 to {generator.num_classes - 1}. Correct it and upload the labelset again."
-            )
-            yield Flaw(pointer=pointer, file=entry.name, detail=detail)
-
-
 def _option_flaws(generator: StoredGenerator, options: ResolvedFitOptions) -> Iterator[Flaw]:
     inversion = options.inversion
     uses_discriminator = inversion.perceptual == "discriminator" and inversion.perceptual_weight > 0
@@ -224,8 +189,8 @@ def _validation_flaws(
     if validation is None:
         return
     pointer = "/validation_labelset"
-    yield from _aspect_flaws(pointer, validation, generator)
-    yield from _condition_flaws(pointer, validation, generator)
+    yield from aspect_flaws(pointer, validation, generator)
+    yield from condition_flaws(pointer, validation, generator)
     common = [task for task in labels.tasks if task in validation.labels.tasks]
     if not common:
         detail = (
@@ -233,22 +198,4 @@ def _validation_flaws(
             " Upload one that has labels for one of these."
         )
         yield Flaw(pointer=pointer, detail=detail)
-    for what, ours, theirs in _meanings(labels, validation.labels.only(common)):
-        if ours != theirs:
-            detail = (
-                f"Its {what} are {', '.join(theirs)}, but those of the labelset are {', '.join(ours)}."
-                f" Upload it with the same {what} in the same order."
-            )
-            yield Flaw(pointer=pointer, detail=detail)
-
-
-def _meanings(
-    ours: LabelSchema, theirs: LabelSchema
-) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Yield the parts that must be equal in two schemas, where both have them: name, ours, theirs."""
-    if ours.classes and theirs.classes:
-        yield "classes", ours.classes, theirs.classes
-    if ours.keypoints and theirs.keypoints:
-        yield "keypoints", ours.keypoints.names, theirs.keypoints.names
-    if ours.depth and theirs.depth:
-        yield "units of depth", (ours.depth.unit,), (theirs.depth.unit,)
+    yield from meaning_flaws(pointer, labels, validation.labels.only(common))

@@ -17,6 +17,7 @@ V = TypeVar("V", bound=JobEnvelope[Any])
 _EXPIRING: dict[str, Any] = {
     "links": True,
     "sheet": True,
+    "files": {"__all__": {"url", "expires_at"}},
     "training": {"snapshots": {"__all__": {"sheet"}}},
 }
 """The fields of views that contain signed links."""

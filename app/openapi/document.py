@@ -13,6 +13,7 @@ from app.generators.uploading import BODY_SCHEMAS
 from app.http.problems import Problem
 from app.labelings.uploading import BODY_SCHEMAS as LABELING_SCHEMAS
 from app.openapi.described import Described, Table
+from app.openapi.evaluation_fields import EVALUATION_FIELDS
 from app.openapi.fit_fields import FIT_FIELDS
 from app.openapi.job_fields import JOB_FIELDS
 from app.openapi.label_fields import LABEL_FIELDS
@@ -28,6 +29,7 @@ FIELDS: Table = {
     **FIT_FIELDS,
     **TRAINING_FIELDS,
     **LABELING_FIELDS,
+    **EVALUATION_FIELDS,
 }
 
 _REF = "#/components/schemas/"
@@ -37,10 +39,13 @@ _FORM = re.compile(r"Body_create_(\w+)")
 _BYTES = {"type": "string", "format": "binary"}
 _HEADER_NAMES = {"prefer": "Prefer", "if-none-match": "If-None-Match", "if-range": "If-Range"}
 _FILE_TYPES = (
+    "application/json",
     "application/octet-stream",
     "application/x-tar",
     "application/zip",
     "image/png",
+    "image/svg+xml",
+    "text/html",
     "text/markdown",
 )
 """What a stored object may be. A link says which by its name."""

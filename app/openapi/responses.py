@@ -58,6 +58,7 @@ _OTHERS: dict[str, Errors] = {
     "create_fit": (GeneratorNotReady,),
     "create_batch": (FitNotReady,),
     "create_stream": (FitNotReady,),
+    "create_evaluation": (FitNotReady,),
     "put_content": (InvalidLink, InvalidUpload, UploadUsed),
     "delete_upload": (UploadUsed,),
     "delete_generator": (BuiltIn,),

@@ -22,6 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 WORKERS = ("fit", "generate", "cpu", "reconcile")
 TRAINING_WORKERS = (*WORKERS, "train")
 """Those of a service that also trains generators."""
+EVALUATING_WORKERS = (*WORKERS, "evaluate")
+"""Those of a service that also compares generated pairs with real ones."""
 
 START_SECONDS = 120
 STOP_SECONDS = 60

@@ -11,6 +11,7 @@ from app.main import create_app
 from handsoff_client import (
     Archive,
     Batch,
+    Evaluation,
     Fit,
     Generator,
     Inverter,
@@ -22,6 +23,7 @@ from handsoff_client import (
     Stream,
     UnreadableImage,
 )
+from handsoff_client.api.evaluations import ArmProgress, ReportFile
 from handsoff_client.api.jobs import EVENTS_ON_A_PAGE
 from handsoff_client.api.pages import ITEMS_ON_A_PAGE
 from handsoff_client.api.resources import Card, Job, ShardList
@@ -29,6 +31,7 @@ from handsoff_client.api.waiting import WAIT_SECONDS
 from handsoff_client.http.operations import (
     BATCHES,
     CREATE_LABELSET,
+    EVALUATIONS,
     FITS,
     GENERATORS,
     GET_EXPORT_RECORD,
@@ -56,6 +59,7 @@ NOT_CALLED = {
     "GET /v1/batches/{}/events/live": "the client polls",
     "GET /v1/labelings/{}/events/live": "the client polls",
     "GET /v1/labelings/{}/export": "the client reads the record, which has the digest too",
+    "GET /v1/evaluations/{}/events/live": "the client polls",
     "GET /v1/batches/{}/export": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/shards/{}": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/tar": "for curl, and loaders that read a pipe",
@@ -71,6 +75,9 @@ VIEWS = {
     "LabelingManifest": LabelingReport,
     "LabelledImage": LabelledImage,
     "UnreadableImage": UnreadableImage,
+    "EvaluationView": Evaluation,
+    "ArmProgress": ArmProgress,
+    "ReportFile": ReportFile,
     "ShardView": Shard,
     "ShardList": ShardList,
     "CardView": Card,
@@ -79,7 +86,7 @@ VIEWS = {
 }
 
 # Parameters of the query, with the maximum of numbers.
-_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES, LABELINGS)
+_JOBS = (GENERATORS, INVERTERS, FITS, BATCHES, LABELINGS, EVALUATIONS)
 _PAGE: dict[str, int | None] = {"limit": ITEMS_ON_A_PAGE, "after": None}
 QUERIES: dict[Operation, dict[str, int | None]] = {
     CREATE_LABELSET: {"validate_only": None},
@@ -158,7 +165,9 @@ def test_every_create_accepts_the_arguments_of_the_client(document: dict[str, An
     assert sent - {"n"} <= set(schemas["StreamCreate"]["properties"])
     sent = {"fit", "upload", "name", "aspect", "image_format", "shard_size", "condition"}
     assert sent <= set(schemas["LabelingCreate"]["properties"])
-    names = ("labelsets", "fits", "batches", "streams", "labelings")
+    sent = {"fit", "labelset", "heldout_labelset", "oracle_labelset", "seed", "name", "options"}
+    assert sent <= set(schemas["EvaluationCreate"]["properties"])
+    names = ("labelsets", "fits", "batches", "streams", "labelings", "evaluations")
     creates = [document["paths"][f"/v1/{name}"]["post"] for name in names]
     assert all("Idempotency-Key" in str(create["parameters"]) for create in creates)
 

@@ -11,7 +11,7 @@ from tests.docker.dockerfiles import REPOSITORY
 
 BASE, GPU = "docker-compose.yml", "compose.gpu.yaml"
 FILES = (BASE, GPU)
-OWN_SERVICES = ("app", "fit", "generate", "cpu", "train", "reconcile")
+OWN_SERVICES = ("app", "fit", "generate", "cpu", "train", "evaluate", "reconcile")
 
 Service = dict[str, Any]
 

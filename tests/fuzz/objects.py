@@ -42,6 +42,8 @@ def create_objects(address: str, settings: Settings) -> dict[str, str]:
         _finish_batch(store, ledger, batch)
         photos = [("images", ("a.png", _png(Image.new("RGB", (32, 32)))))]
         labeling = _post(client, "/v1/labelings", data={"fit": fit}, files=photos)
+        heldout = _post(client, "/v1/labelsets", files=_pairs(first=2))
+        evaluation = {"fit": fit, "heldout_labelset": heldout}
         upload = {"num_bytes": 3, "sha256": sha256_of(b"abc")}
         return {
             "generator_id": GENERATOR,
@@ -49,6 +51,7 @@ def create_objects(address: str, settings: Settings) -> dict[str, str]:
             "fit_id": fit,
             "batch_id": batch,
             "labeling_id": labeling,
+            "evaluation_id": _post(client, "/v1/evaluations", json=evaluation),
             "stream_id": _post(client, "/v1/streams", json={"fit": fit}),
             "upload_id": _post(client, "/v1/uploads", json=upload),
             "inverter_id": _post(client, f"/v1/generators/{GENERATOR}/inverters", json={}),
@@ -61,11 +64,12 @@ def _post(client: httpx2.Client, path: str, **content: object) -> str:
     return str(response.json()["id"])
 
 
-def _pairs() -> list[tuple[str, tuple[str | None, bytes]]]:
+def _pairs(first: int = 0) -> list[tuple[str, tuple[str | None, bytes]]]:
+    """Return a form of two labelled images. Another `first` gives other images."""
     schema = b'{"name": "faces", "classes": ["background", "skin"]}'
     parts: list[tuple[str, tuple[str | None, bytes]]] = [("schema", (None, schema))]
-    for number in range(2):
-        image = Image.new("RGB", (32, 32), (number * 90, 40, 40))
+    for number in range(first, first + 2):
+        image = Image.new("RGB", (32, 32), (number * 60, 40, 40))
         mask = Image.new("L", (32, 32))
         mask.paste(1, (8, 8, 24, 24))
         parts += [

@@ -81,6 +81,10 @@ class KeypointCodec(TaskCodec):
         points[:, 2] = labels["visibility"][index]
         return as_array(points)
 
+    def label(self, fields: Fields) -> Array:
+        """Return the points with visibility instead of confidence in the third column."""
+        return np.column_stack([fields["points"][:, :2], fields["visibility"]]).astype(np.float32)
+
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         return encode_keypoints(_schema(labels).names, fields["points"], fields["visibility"])
 

@@ -94,6 +94,10 @@ class TaskCodec(ABC):
     def predicted(self, labels: TaskLabels, index: int) -> Array:
         """Return the rendered labels of one image in the format of `decode`."""
 
+    def label(self, fields: Fields) -> Array:
+        """Return the label of a sample in the format of `decode`: by default its first field."""
+        return next(iter(fields.values()))
+
     @abstractmethod
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         """Return the file of a sample."""

@@ -112,8 +112,8 @@ def read_labelset(store: Store, tenant: str, pinned: PinnedLabelset) -> Labelset
     manifest = records.read(store, key, LabelsetManifest)
     if manifest is None or manifest.digest != pinned.digest:
         raise InputMissing(
-            f"The fit pins labelset '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
-            " Upload it again and create a new fit."
+            f"The request pins labelset '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
+            " Upload it again and send a new request."
         )
     return manifest
 

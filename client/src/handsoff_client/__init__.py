@@ -5,6 +5,7 @@ NumPy and Pillow.
 """
 
 from handsoff_client.api.batch_folders import BatchFolder
+from handsoff_client.api.evaluations import Evaluation
 from handsoff_client.api.labelings import LabelingReport, LabelledImage, UnreadableImage
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
 from handsoff_client.api.resources import (
@@ -89,6 +90,7 @@ __all__ = [
     "CheckedLabels",
     "ChecksumMismatch",
     "Conflict",
+    "Evaluation",
     "ExportFailed",
     "ExportNotReady",
     "Fit",

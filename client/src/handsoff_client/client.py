@@ -7,6 +7,7 @@ from typing import Self
 import httpx2
 
 from handsoff_client.api.batches import Batches
+from handsoff_client.api.evaluations import Evaluations
 from handsoff_client.api.fits import Fits
 from handsoff_client.api.generators import Generators
 from handsoff_client.api.inverters import Inverters
@@ -58,6 +59,7 @@ class HandsOff:
         self.batches = Batches(self.transport)
         self.labelings = Labelings(self.transport)
         self.streams = Streams(self.transport)
+        self.evaluations = Evaluations(self.transport)
 
     def sharded(self, job_id: str) -> ShardedJobs[Batch | Labeling]:
         """Return the jobs of the kind of this id: labelings, or batches."""

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from handsoff_client import InvalidInput
-from handsoff_client.cli.option_names import check_option_names
+from handsoff_client.cli.options import check_option_names
 from tests.client.conftest import Service, problem
 
 SCHEMAS: dict[str, Any] = {

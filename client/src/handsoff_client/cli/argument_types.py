@@ -49,6 +49,11 @@ def count(text: str) -> int:
     return value
 
 
+def counts(text: str) -> list[int]:
+    """Parse whole numbers of 1 or more, separated by commas."""
+    return [count(part) for part in text.split(",")]
+
+
 def image_px(text: str) -> int | list[int]:
     """Parse the longer side of an image in px, or HEIGHTxWIDTH."""
     sides = text.split("x")

@@ -5,6 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from handsoff_client.cli.argument_types import FOLDER_HELP, Commands, add, add_labels, count
+from handsoff_client.cli.evaluation_commands import add_evaluate
 from handsoff_client.cli.job_arguments import (
     add_batch,
     add_fit,
@@ -17,7 +18,16 @@ from handsoff_client.cli.job_arguments import (
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
 from handsoff_shards.formats import FORMATS
 
-LISTS = ("generators", "inverters", "labelsets", "fits", "batches", "labelings", "streams")
+LISTS = (
+    "generators",
+    "inverters",
+    "labelsets",
+    "fits",
+    "batches",
+    "labelings",
+    "streams",
+    "evaluations",
+)
 """The subcommands that list the resources of a kind."""
 
 DESCRIPTION = """\
@@ -31,6 +41,7 @@ A handful of labelled images in, an endless supply of labelled images out.
   handsoff batch FIT -n 1000 --out ./data              generate and download 1000 labelled images
   handsoff label FIT ./photos --out ./labels           label your own real images
   handsoff stream FIT                                  create an endless stream, rendered on demand
+  handsoff evaluate FIT --heldout ./test --out r.html  measure whether the generated images train better networks
   handsoff show BATCH                                  show the state of a job or a downloaded batch
 """
 
@@ -75,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_batch(commands)
     add_label(commands)
     add_stream(commands)
+    add_evaluate(commands)
     _add_download(commands)
     _add_export(commands)
     _add_preview(commands)
@@ -126,13 +138,17 @@ def _add_single(commands: Commands) -> None:
     show.add_argument("what", metavar="ID|DIR", help="id of a resource, or a downloaded batch")
     wait = add(commands, "wait", "wait for a job and show its progress; it can be repeated")
     wait.add_argument(
-        "job", metavar="JOB", help="id of a generator, inverter, fit, batch or labeling"
+        "job", metavar="JOB", help="id of a generator, inverter, fit, batch, labeling or evaluation"
     )
     cancel = add(commands, "cancel", "stop a job")
     cancel.add_argument(
-        "job", metavar="JOB", help="id of a generator, inverter, fit, batch or labeling"
+        "job", metavar="JOB", help="id of a generator, inverter, fit, batch, labeling or evaluation"
     )
-    remove = add(commands, "rm", "delete labelsets, fits, batches, labelings, streams, generators")
+    remove = add(
+        commands,
+        "rm",
+        "delete labelsets, fits, batches, labelings, streams, evaluations, generators",
+    )
     remove.add_argument("ids", metavar="ID", nargs="+", help="id of a resource")
     remove.add_argument("--force", action="store_true", help="cancel a running job, then delete it")
 

@@ -9,9 +9,9 @@ from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.resources import Batch, Labeling
 from handsoff_client.cli import tables
 from handsoff_client.cli.arguments import LISTS, build_parser
+from handsoff_client.cli.evaluation_commands import EvaluationCommands
 from handsoff_client.cli.label_commands import LabelCommands
-from handsoff_client.cli.option_names import check_option_names
-from handsoff_client.cli.options import merged
+from handsoff_client.cli.options import check_option_names, merged
 from handsoff_client.cli.runner import is_labelset
 from handsoff_client.cli.terminal import write_message
 from handsoff_client.client import HandsOff
@@ -53,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Command(LabelCommands):
+class Command(LabelCommands, EvaluationCommands):
     """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:

@@ -1,10 +1,7 @@
 """The subcommands of `handsoff` that make generators and inverters: generator, train, stop, inverter."""
 
-from handsoff_client.cli.option_names import check_option_names
-from handsoff_client.cli.options import merged
+from handsoff_client.cli.options import check_option_names, merged
 from handsoff_client.cli.runner import Runner
-from handsoff_client.cli.terminal import write_message
-from handsoff_client.http.operations import GET_READY
 
 
 class GeneratorCommands(Runner):
@@ -50,10 +47,7 @@ class GeneratorCommands(Runner):
             license=arguments.license,
             **(options or {}),
         )
-        if not self._client.transport.call(GET_READY).get("workers", {}).get("train"):
-            write_message(
-                "no worker trains at the moment: the job waits until one runs (`python -m workers train`)"
-            )
+        self._report_missing_worker("train", "no worker trains at the moment")
         self._print_new(job)
         if arguments.wait:
             self._wait(self._client.generators, job.id)

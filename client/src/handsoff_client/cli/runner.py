@@ -14,11 +14,12 @@ from handsoff_client.api.labelset_resources import CheckedLabels
 from handsoff_client.api.resources import Fit, Job, Json
 from handsoff_client.cli import tables
 from handsoff_client.cli.progress import Line, bar
-from handsoff_client.cli.stages import Schedule, schedule_from
+from handsoff_client.cli.stages import Schedule, evaluation_schedule, schedule_from
 from handsoff_client.cli.terminal import printable, write_message
 from handsoff_client.cli.training_news import TrainingNews
 from handsoff_client.client import HandsOff
 from handsoff_client.errors import JobEnded, WaitTimeout
+from handsoff_client.http.operations import GET_READY
 from handsoff_shards.errors import HandsOffError, InvalidInput
 
 EARLIER_FITS = 10
@@ -56,6 +57,7 @@ class Runner:
             "fit": self._client.fits,
             "batch": self._client.batches,
             "labeling": self._client.labelings,
+            "evaluation": self._client.evaluations,
         }
         return kinds.get(job_id.partition("_")[0], self._client.generators)
 
@@ -75,6 +77,10 @@ class Runner:
             write_message(f"warning: {' '.join(str(warning).split())}")
 
     def _wait(self, jobs: Jobs[Job], job_id: str, next_command: str | None = None) -> None:
+        """Wait with progress, and write the state of the job at its end. See `_wait_for`."""
+        write_message(tables.job(self._wait_for(jobs, job_id, next_command)))
+
+    def _wait_for(self, jobs: Jobs[Job], job_id: str, next_command: str | None = None) -> Job:
         """Wait with progress. After Ctrl+C a message names `next_command` (default: `handsoff wait`)."""
         with (
             self._interruptible(job_id, next_command or f"wait {job_id}"),
@@ -86,8 +92,12 @@ class Runner:
                 news.show(job)
                 watch(job)
 
-            job = jobs.wait(job_id, watch=show)
-        write_message(tables.job(job))
+            return jobs.wait(job_id, watch=show)
+
+    def _report_missing_worker(self, queue: str, message: str) -> None:
+        """Write a message if no worker serves a queue: its jobs wait."""
+        if not self._client.transport.call(GET_READY).get("workers", {}).get(queue):
+            write_message(f"{message}: the job waits until one runs (`python -m workers {queue}`)")
 
     @contextmanager
     def _interruptible(self, job_id: str, next_command: str) -> Iterator[None]:
@@ -106,6 +116,8 @@ class Runner:
 
     def _schedule(self, jobs: Jobs[Job], job_id: str) -> Schedule:
         """Return the stage durations of an earlier fit. Without one, or after an error, the built-in proportions."""
+        if jobs is self._client.evaluations:
+            return evaluation_schedule(self._client.evaluations.get(job_id))
         if jobs is not self._client.fits:
             return Schedule()
         try:

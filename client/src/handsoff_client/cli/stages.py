@@ -7,6 +7,7 @@ in an earlier fit, times the relative speed of the current job.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from handsoff_client.api.evaluations import Evaluation
 from handsoff_client.api.resources import Fit, Generator, Job
 
 Seconds = Mapping[str, float]
@@ -29,6 +30,19 @@ _PLANS: Mapping[str, tuple[str, ...]] = {
 }
 TRAINING_PLAN = ("fetching", "checking", "decoding", "training", "sampling", "inverter")
 """The stages of the training of a generator."""
+
+DIRECT_ARM = "direct"
+"""The arm without a training: the fit labels the held-out images."""
+EVALUATION_SECONDS: Seconds = {
+    "reading": 1.0,
+    "generating": 30.0,
+    "inverting": 60.0,
+    "labelling": 2.0,
+    "reporting": 5.0,
+}
+"""The proportions of an evaluation beside its trainings."""
+TRAINING_SECONDS = 60.0
+"""Each training of an evaluation takes the same number of steps."""
 
 _FASTEST, _SLOWEST = 0.02, 50.0
 
@@ -97,6 +111,12 @@ def schedule_from(earlier: Sequence[Fit], fit: Fit) -> Schedule:
     return Schedule()
 
 
+def evaluation_schedule(evaluation: Evaluation) -> Schedule:
+    """Return the schedule of an evaluation: its arms take time in proportion to their trainings."""
+    arms = {arm.arm: TRAINING_SECONDS * arm.total for arm in evaluation.arms}
+    return Schedule({**EVALUATION_SECONDS, **arms})
+
+
 def _scaled(measured: Seconds) -> Seconds:
     """Return the built-in proportions at the pace of a measured fit, for stages that it did not have."""
     common = [name for name in FIT_SECONDS if name in measured]
@@ -108,9 +128,19 @@ def _scaled(measured: Seconds) -> Seconds:
 def _plan(job: Job) -> tuple[str, ...]:
     if isinstance(job, Generator) and job.training is not None:
         return TRAINING_PLAN
+    if isinstance(job, Evaluation):
+        return _evaluation_plan(job)
     if not isinstance(job, Fit):
         return _PLANS.get(job.kind, ())
     options = job.json.get("options")
     estimates = not isinstance(options, Mapping) or options.get("estimate", True)
     heldout = ("inverting held-out", "labelling held-out") if job.validation_labelset else ()
     return ("inverting", *(("estimating",) if estimates else ()), "training", "labelling", *heldout)
+
+
+def _evaluation_plan(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return the stages of an evaluation: one for each arm that trains, two for direct labels."""
+    names = [arm.arm for arm in evaluation.arms]
+    generating = ("generating",) if {"synthetic", "mixed"} & set(names) else ()
+    arms = [("inverting", "labelling") if name == DIRECT_ARM else (name,) for name in names]
+    return ("reading", *generating, *(stage for arm in arms for stage in arm), "reporting")

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from handsoff_client.api.batch_folders import BatchFolder
+from handsoff_client.api.evaluations import Evaluation
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset
 from handsoff_client.api.resources import (
     Batch,
@@ -16,6 +17,7 @@ from handsoff_client.api.resources import (
     Stream,
     Training,
 )
+from handsoff_client.cli.evaluation_tables import arm_scores, evaluation_facts, trainings
 
 Row = Sequence[object]
 
@@ -68,6 +70,12 @@ def labelings(items: Iterable[Labeling]) -> str:
         for one in items
     ]
     return table(("ID", "STATUS", "LABELLED", "CREATED", "NAME"), rows)
+
+
+def evaluations(items: Iterable[Evaluation]) -> str:
+    """Return a table of evaluations."""
+    rows = [(e.id, e.status, trainings(e), e.fit.id, e.created_at, e.name) for e in items]
+    return table(("ID", "STATUS", "TRAININGS", "FIT", "CREATED", "NAME"), rows)
 
 
 def streams(items: Iterable[Stream]) -> str:
@@ -124,7 +132,11 @@ def job(item: Job) -> str:
         **(_of_fit(item) if isinstance(item, Fit) else {}),
         **(_of_batch(item) if isinstance(item, Batch) else {}),
         **(_of_labeling(item) if isinstance(item, Labeling) else {}),
+        **(evaluation_facts(item) if isinstance(item, Evaluation) else {}),
     )
+    if isinstance(item, Evaluation):
+        scores = (table(head, rows) for head, rows in arm_scores(item.report or {}))
+        return _blocks(lines, *scores, _bullets("verdict", item.verdict))
     if not isinstance(item, Fit):
         return lines
     metrics = item.metrics or {}

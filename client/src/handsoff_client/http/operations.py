@@ -83,6 +83,7 @@ INVERTERS = JobOperations.of("inverters", create="/v1/generators/{id}/inverters"
 FITS = JobOperations.of("fits")
 BATCHES = JobOperations.of("batches")
 LABELINGS = JobOperations.of("labelings")
+EVALUATIONS = JobOperations.of("evaluations")
 
 OPERATIONS: tuple[Operation, ...] = (
     GET_READY,
@@ -109,4 +110,5 @@ OPERATIONS: tuple[Operation, ...] = (
     *FITS,
     *BATCHES,
     *LABELINGS,
+    *EVALUATIONS,
 )

@@ -1,0 +1,122 @@
+"""Checks a new evaluation, resolves its options, and queues it. Knows no HTTP."""
+
+from app.evaluations.checks import Inputs, check_limits, labels_of, option_flaws, warnings_of
+from app.evaluations.schemas import EvaluationCreate
+from app.fits import service as fits
+from app.generators import service as generators
+from app.http.idempotency import Created, idempotency_of
+from app.jobs import service as jobs
+from app.jobs.service import JobState
+from app.labelsets import service as labelsets
+from app.services import Services
+from contracts.base import now
+from contracts.batches import RENDER_VERSION, PinnedFit
+from contracts.errors.conflicts import GeneratorNotReady
+from contracts.errors.tree import Gone, InvalidRequest, NotFound
+from contracts.evaluations.evaluation import (
+    DEFAULT_ARMS,
+    EvaluationOptions,
+    EvaluationRequest,
+    ResolvedEvaluationOptions,
+)
+from contracts.fits.fit import FitRequest, PinnedLabelset
+from contracts.generators.generator import StoredGenerator
+from contracts.jobs import Idempotency, JobRef
+from contracts.labelsets import LabelsetManifest
+
+
+def create(
+    services: Services, tenant: str, body: EvaluationCreate, key: str | None
+) -> Created[JobState]:
+    """Create an evaluation and queue it, or return the one of the Idempotency-Key.
+
+    Raises `InvalidRequest`, or `FitNotReady` when the fit has not succeeded.
+    """
+    idempotency = idempotency_of(key, "evaluations", body.model_dump(mode="json"))
+    return jobs.create(
+        services,
+        tenant,
+        "evaluation",
+        idempotency=idempotency,
+        resolve=lambda ref: _resolve(services, ref, body, idempotency),
+    )
+
+
+def _resolve(
+    services: Services, ref: JobRef, body: EvaluationCreate, idempotency: Idempotency | None
+) -> EvaluationRequest:
+    """Return the request with all options resolved. Raises `InvalidRequest` when its report would be wrong."""
+    fit, manifest = fits.find_ready(services, JobRef(tenant=ref.tenant, id=body.fit))
+    assert manifest.digest is not None
+    options = _resolve_options(body.options, has_oracle=body.oracle_labelset is not None)
+    inputs = _inputs(services, ref.tenant, fit, body)
+    labels = labels_of(inputs)
+    flaws = [*option_flaws(options, inputs), *inputs.flaws(labels.tasks)]
+    if flaws:
+        raise InvalidRequest(
+            "The evaluation would fail or mislead; `errors` says why.", flaws=flaws
+        )
+    check_limits(services.settings, options, labels, fit.generator)
+    return EvaluationRequest(
+        tenant=ref.tenant,
+        id=ref.id,
+        created_at=now(),
+        idempotency=idempotency,
+        name=body.name,
+        seed=body.seed,
+        fit=PinnedFit(id=fit.id, digest=manifest.digest),
+        labelset=_pin(inputs.training),
+        heldout_labelset=_pin(inputs.heldout),
+        oracle_labelset=_pin(inputs.oracle) if inputs.oracle else None,
+        labels=labels,
+        options=options,
+        render_version=RENDER_VERSION,
+        warnings=tuple(warnings_of(options, inputs, labels.tasks)),
+    )
+
+
+def _resolve_options(options: EvaluationOptions, *, has_oracle: bool) -> ResolvedEvaluationOptions:
+    """Return the options with the arms: by default those that need nothing else, and the oracle if it is given."""
+    arms = options.arms or (*DEFAULT_ARMS, *(("oracle",) if has_oracle else ()))
+    return ResolvedEvaluationOptions.model_validate({**options.model_dump(), "arms": arms})
+
+
+def _inputs(services: Services, tenant: str, fit: FitRequest, body: EvaluationCreate) -> Inputs:
+    """Return the fit and the labelsets. Raises `InvalidRequest` for one that does not exist."""
+    oracle = body.oracle_labelset
+    own = body.labelset or fit.labelset.id
+    return Inputs(
+        fit=fit,
+        generator=_generator(services, tenant, fit),
+        training=_labelset(services, tenant, own, "/labelset"),
+        heldout=_labelset(services, tenant, body.heldout_labelset, "/heldout_labelset"),
+        oracle=_labelset(services, tenant, oracle, "/oracle_labelset") if oracle else None,
+        fitted=_find_labelset(services, tenant, fit.labelset.id),
+    )
+
+
+def _generator(services: Services, tenant: str, fit: FitRequest) -> StoredGenerator:
+    try:
+        return generators.find(services, tenant, fit.generator.id)
+    except (NotFound, Gone, GeneratorNotReady) as error:
+        raise InvalidRequest.at(
+            "/fit", f"The fit's generator cannot be used: {error.detail}"
+        ) from None
+
+
+def _labelset(services: Services, tenant: str, labelset_id: str, pointer: str) -> LabelsetManifest:
+    try:
+        return labelsets.find(services, tenant, labelset_id)
+    except (NotFound, Gone) as error:
+        raise InvalidRequest.at(pointer, error.detail) from None
+
+
+def _find_labelset(services: Services, tenant: str, labelset_id: str) -> LabelsetManifest | None:
+    try:
+        return labelsets.find(services, tenant, labelset_id)
+    except (NotFound, Gone):
+        return None
+
+
+def _pin(labelset: LabelsetManifest) -> PinnedLabelset:
+    return PinnedLabelset(id=labelset.id, digest=labelset.digest)

@@ -43,7 +43,7 @@ EVALUATION_FIELDS: Table = {
         "Numbers of generated pairs, in increasing order: the report shows from which one on more bring nothing.",
         [300, 1_000, 3_000],
     ),
-    "num_seeds": Described("Trainings of each arm with different seeds.", 3),
+    "num_seeds": Described("Trainings of each arm with different seeds.", 4),
     **{
         f"{options}.{field}": described
         for options in ("EvaluationOptions", "ResolvedEvaluationOptions")

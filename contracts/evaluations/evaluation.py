@@ -24,6 +24,8 @@ DEFAULT_ARMS: tuple[ArmName, ...] = ("real", "synthetic", "mixed", "direct")
 
 FEW_HELDOUT_IMAGES = 50
 FEW_SEEDS = 3
+NUM_SEEDS = 4
+"""With 4 trainings of each arm a loss of 5 points is found in 91% of the reports, with 3 in 77% (LOG.md)."""
 
 NetworkName = Literal["unet"]
 """The architectures of the downstream network."""
@@ -60,7 +62,7 @@ class CommonEvaluationOptions(Model):
     """
 
     synthetic_counts: Counts = (300, 1_000, 3_000)
-    num_seeds: Annotated[int, Field(ge=1, le=20)] = FEW_SEEDS
+    num_seeds: Annotated[int, Field(ge=1, le=20)] = NUM_SEEDS
     steps: Annotated[int, Field(ge=1, le=100_000)] = 600
     network: NetworkName = "unet"
     flips: bool = True

@@ -57,7 +57,7 @@ def add_evaluate(commands: Commands) -> None:
         metavar="N,N,...",
         help="numbers of generated pairs in increasing order (default: 300,1000,3000)",
     )
-    command.add_argument("--seeds", type=count, help="trainings of each arm (default: 3)")
+    command.add_argument("--seeds", type=count, help="trainings of each arm (default: 4)")
     command.add_argument("--steps", type=count, help="steps of each training (default: 600)")
     command.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     command.add_argument(

@@ -216,7 +216,7 @@ def test_options_out_of_range_are_refused(
             "at most 4000 generated pairs",
         ),
         ({"synthetic_counts": [3_501]}, "/options/synthetic_counts", "3500 are possible"),
-        ({"steps": 4_763}, "/options/steps", "21 trainings of 4,763"),
+        ({"steps": 3_572}, "/options/steps", "28 trainings of 3,572"),
     ],
 )
 def test_limits_of_the_operator_are_kept(
@@ -230,7 +230,7 @@ def test_limits_of_the_operator_are_kept(
 
 def test_largest_requests_within_the_limits_are_accepted(client: httpx2.Client, body: Body) -> None:
     """One pair or step less than in the test above is allowed."""
-    for options in ({"synthetic_counts": [3_500]}, {"steps": 4_761}):
+    for options in ({"synthetic_counts": [3_500]}, {"steps": 3_571}):
         answer = client.post("/v1/evaluations", json=body | {"options": options})
         assert answer.status_code == 202, answer.text
 

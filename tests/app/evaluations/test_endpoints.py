@@ -40,7 +40,7 @@ def test_the_stored_request_is_resolved(
     assert request.fit.digest == sha256_of(b"fit")
     assert (request.labelset.id, request.heldout_labelset.id) == (labelset_id, heldout)
     assert request.options.arms == ("real", "synthetic", "mixed", "direct")
-    assert request.options.num_seeds == 3
+    assert request.options.num_seeds == 4
     assert request.warnings == ()
 
 
@@ -71,9 +71,9 @@ def test_the_view_counts_finished_trainings(
         store.put(keys.evaluation_unit(evaluation, name), b"{}")
     arms = client.get(f"/v1/evaluations/{evaluation.id}").json()["arms"]
     assert arms == [
-        {"arm": "real", "done": 2, "total": 3},
-        {"arm": "synthetic", "done": 0, "total": 9},
-        {"arm": "mixed", "done": 1, "total": 9},
+        {"arm": "real", "done": 2, "total": 4},
+        {"arm": "synthetic", "done": 0, "total": 12},
+        {"arm": "mixed", "done": 1, "total": 12},
         {"arm": "direct", "done": 0, "total": 1},
     ]
 

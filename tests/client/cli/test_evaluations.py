@@ -50,7 +50,7 @@ def test_evaluations_are_listed_cancelled_and_deleted(
     output = run("evaluate", finished_fit_id, "--heldout", str(heldout))[1].strip()
     listed = run("evaluations")[1]
     assert output in listed
-    assert "real 0/3, synthetic 0/9, mixed 0/9, direct 0/1" in listed
+    assert "real 0/4, synthetic 0/12, mixed 0/12, direct 0/1" in listed
     assert "cancelling" in run("cancel", output)[1]
     assert client.get(f"/v1/evaluations/{output}").json()["status"] == "cancelling"
     assert run("rm", output)[0] == 1

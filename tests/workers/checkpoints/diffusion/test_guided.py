@@ -32,9 +32,11 @@ def options_of(name: str, **changes: object) -> ImportOptions:
 
 
 def load(name: str, folder: Path, **changes: object) -> DiffusionGenerator:
-    """Return the generator of a fixture's checkpoint."""
+    """Return the generator of a fixture's checkpoint, in the published code's layout: others add in another order."""
     weights = read_checkpoint(write_checkpoint(name, folder), options_of(name, **changes)).generator
-    return build_generator(weights.config, weights.tensors)
+    generator = build_generator(weights.config, weights.tensors)
+    generator.unet.to(memory_format=torch.contiguous_format)
+    return generator
 
 
 def run(generator: DiffusionGenerator, inputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -39,7 +39,8 @@ RESNET = {
 def difference(checkpoint: Checkpoint, **network: object) -> float:
     """Return the largest difference between an imported network and the library's own with the same weights."""
     generator = build_generator(checkpoint.generator.config, checkpoint.generator.tensors)
-    own = make_network(**network)
+    # The same layout in memory: another one adds in another order.
+    own = make_network(**network).to(memory_format=torch.channels_last)
     height, width = generator.config.image_px
     x = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(1))
     classes = torch.tensor([1, 2]) if generator.config.num_classes else None

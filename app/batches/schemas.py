@@ -21,6 +21,7 @@ from contracts.batches import (
     ShardRecord,
 )
 from contracts.jobs import JobEnvelope
+from contracts.labelings import LabelledShard
 from contracts.schemas import LabelSchema
 
 
@@ -130,7 +131,7 @@ def show_batch(state: JobState, exchange: Exchange) -> BatchView:
     )
 
 
-def show_shard(shard: ShardRecord, links: Links) -> ShardView:
+def show_shard(shard: ShardRecord | LabelledShard, links: Links) -> ShardView:
     """Return the view of a shard, with a signed link."""
     link = links.file(shard.tar)
     return ShardView(

@@ -16,9 +16,9 @@ from app.jobs.service import JobState
 from app.services import Services
 from app.uploads import service as uploads
 from app.uploads.service import Measured
-from contracts.base import Artefact, now
+from contracts.base import now
 from contracts.errors.conflicts import BuiltIn, GeneratorNotReady
-from contracts.errors.tree import InvalidRequest, InvalidUpload, NotFound, TooLarge
+from contracts.errors.tree import InvalidRequest, InvalidUpload, TooLarge
 from contracts.generators.families import UnknownFamily, family_of
 from contracts.generators.generator import (
     GeneratorManifest,
@@ -155,7 +155,7 @@ def _submit(
             name=form.name,
             license=form.license,
             source=source,
-            original=_claim(services, ref, upload()),
+            original=uploads.claim_for(services, ref, upload()),
             import_options=form.import_options,
             training=form.training,
         )
@@ -168,13 +168,6 @@ def _submit(
         resolve=resolve,
         lock_ttl=_STORE_TIMEOUT,
     )
-
-
-def _claim(services: Services, ref: JobRef, upload_id: str) -> Artefact:
-    try:
-        return uploads.claim(services, ref.tenant, upload_id, ref.id)
-    except NotFound as error:
-        raise InvalidRequest.at("/upload", error.detail) from None
 
 
 def _measure(content: IO[bytes], max_bytes: int) -> Measured:

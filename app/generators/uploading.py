@@ -4,22 +4,17 @@ An operation of FastAPI has one type of body, so this module chooses by `Content
 """
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
 from app.generators.service import CheckpointFile
-from app.http.json_bodies import read_json
+from app.http.json_bodies import read_body, read_json, validated
 from app.http.requests import ServicesDep
 from app.messages import printable
-from contracts.base import Model
-from contracts.errors.tree import InvalidRequest, TooLarge
-
-M = TypeVar("M", bound=Model)
+from contracts.errors.tree import InvalidRequest
 
 Body = GeneratorCreate | CheckpointFile
 
@@ -98,22 +93,3 @@ def _read_object(name: str, text: str, example: str) -> object:
 
 
 BodyDep = Annotated[Body, Depends(_body)]
-
-
-async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return a small body. Raises `TooLarge`."""
-    text = b""
-    async for chunk in request.stream():
-        text += chunk
-        if len(text) > max_bytes:
-            raise TooLarge(f"Expected JSON of at most {max_bytes} bytes, got more.")
-    return text
-
-
-def validated(model: type[M], fields: object) -> M:
-    """Return the model of a body. Raises `RequestValidationError`, whose places are those of the body."""
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-        raise RequestValidationError(errors, body=fields) from error

@@ -6,13 +6,18 @@ Duplicate names, NaN and Infinity, numbers beyond a float, other encodings than 
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import ValidationError
 
 from app.messages import quoted, shortened
-from contracts.errors.tree import InvalidRequest, UnreadableBody
+from contracts.base import Model
+from contracts.errors.tree import InvalidRequest, TooLarge, UnreadableBody
+
+M = TypeVar("M", bound=Model)
 
 MAX_DIGITS = 400
 """No valid request has a number this long. Python itself refuses integers of more than 4,300 digits."""
@@ -130,3 +135,22 @@ def _check_length(number: str) -> None:
         raise UnreadableBody(
             f"Expected a number of at most {MAX_DIGITS} digits, got one of {len(number)}."
         )
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return a small body. Raises `TooLarge`."""
+    text = b""
+    async for chunk in request.stream():
+        text += chunk
+        if len(text) > max_bytes:
+            raise TooLarge(f"Expected JSON of at most {max_bytes} bytes, got more.")
+    return text
+
+
+def validated(model: type[M], fields: object) -> M:
+    """Return the model of a body. Raises `RequestValidationError`, whose places are those of the body."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(errors, body=fields) from error

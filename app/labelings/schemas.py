@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.batches.schemas import ShardView
+from app.batches.schemas import ShardView, show_shard
 from app.http.links import Links
 from app.http.requests import Exchange
 from app.jobs.answers import envelope
@@ -18,7 +18,6 @@ from contracts.labelings import (
     LabelingManifest,
     LabelingRequest,
     LabelledImage,
-    LabelledShard,
     UnreadableImage,
 )
 from contracts.schemas import LabelSchema
@@ -121,19 +120,7 @@ def show_labeling_shards(
     return LabelingShards(
         labeling=labeling_id,
         num_samples=manifest.num_samples,
-        items=tuple(_show_shard(shard, links) for shard in manifest.shards),
-    )
-
-
-def _show_shard(shard: LabelledShard, links: Links) -> ShardView:
-    link = links.file(shard.tar)
-    return ShardView(
-        index=shard.index,
-        num_samples=shard.num_samples,
-        num_bytes=shard.tar.num_bytes,
-        sha256=shard.tar.sha256,
-        url=link.url,
-        expires_at=link.expires_at,
+        items=tuple(show_shard(shard, links) for shard in manifest.shards),
     )
 
 

@@ -14,11 +14,11 @@ from app.labelings.uploading import Body, ImagesFile
 from app.services import Services
 from app.uploads import service as uploads
 from app.uploads.service import Measured
-from contracts.base import Artefact, now
+from contracts.base import now
 from contracts.batches import PinnedFit
 from contracts.digests import sha256_of_file
 from contracts.errors.conflicts import NotRendered
-from contracts.errors.tree import InvalidRequest, InvalidUpload, NotFound
+from contracts.errors.tree import InvalidUpload
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelings import LabelingManifest, LabelingRequest
 
@@ -80,7 +80,7 @@ def _submit(
             name=form.name,
             fit=PinnedFit(id=fit.id, digest=manifest.digest),
             labels=fit.labels,
-            original=_claim(services, ref, upload()),
+            original=uploads.claim_for(services, ref, upload()),
             aspect=form.aspect,
             image_format=form.image_format,
             shard_size=form.shard_size or default_size,
@@ -95,13 +95,6 @@ def _submit(
         resolve=resolve,
         lock_ttl=_STORE_TIMEOUT,
     )
-
-
-def _claim(services: Services, ref: JobRef, upload_id: str) -> Artefact:
-    try:
-        return uploads.claim(services, ref.tenant, upload_id, ref.id)
-    except NotFound as error:
-        raise InvalidRequest.at("/upload", error.detail) from None
 
 
 def _measure(path: Path) -> Measured:

@@ -12,8 +12,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.decoding.protocol import SpooledFile
-from app.generators.uploading import read_body, validated
-from app.http.json_bodies import read_json
+from app.http.json_bodies import read_body, read_json, validated
 from app.http.requests import ServicesDep
 from app.labelings.schemas import LabelingCreate, LabelingForm
 from app.labelsets.forms import Fields, Form, FormLimits, receive_form

@@ -17,8 +17,9 @@ from app.http.idempotency import Created, create_once, idempotency_of
 from app.services import Services
 from contracts.base import Artefact, now
 from contracts.errors.conflicts import UploadIncomplete, UploadUsed
-from contracts.errors.tree import InvalidUpload, NotFound, TooLarge
+from contracts.errors.tree import InvalidRequest, InvalidUpload, NotFound, TooLarge
 from contracts.ids import new_id
+from contracts.jobs import JobRef
 from contracts.uploads import UploadClaim, UploadManifest
 from state import keys, records
 from state.settings import MiB
@@ -133,6 +134,14 @@ def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> Artef
     if stored != claimed:
         raise UploadUsed(upload_id, stored.job)
     return uploaded_bytes(upload.manifest)
+
+
+def claim_for(services: Services, ref: JobRef, upload_id: str) -> Artefact:
+    """Assign the upload that a request names in `upload` to its job. Raises `InvalidRequest` if it does not exist."""
+    try:
+        return claim(services, ref.tenant, upload_id, ref.id)
+    except NotFound as error:
+        raise InvalidRequest.at("/upload", error.detail) from None
 
 
 def delete(services: Services, tenant: str, upload_id: str) -> None:

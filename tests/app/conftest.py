@@ -53,7 +53,10 @@ def serving(app: FastAPI) -> Iterator[httpx2.Client]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         host, port = listener.getsockname()
-        with httpx2.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
+        # uvicorn closes idle connections after 5 s, which is the client's default too: a request at that moment fails.
+        limits = httpx2.Limits(keepalive_expiry=2)
+        address = f"http://{host}:{port}"
+        with httpx2.Client(base_url=address, timeout=60, limits=limits) as client:
             yield client
         server.should_exit = True
         thread.join()

@@ -1,32 +1,22 @@
 """`handsoff evaluate` against real processes: over HTTP, through the queue, and across a killed worker."""
 
 import json
-import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from examples.demo.stack import EVALUATING_WORKERS, Stack
 from handsoff_client import Evaluation, HandsOff
+from tests.e2e.commands import OFTEN, TIMEOUT_SECONDS, command, handsoff, write_pairs
 
 pytestmark = pytest.mark.slow
 
 PX = 64
-OFTEN = {
-    "HANDSOFF_CPU_THREADS": "1",
-    "HANDSOFF_HEARTBEAT_INTERVAL": "PT1S",
-    "HANDSOFF_HEARTBEAT_FRESH": "PT4S",
-    "HANDSOFF_RECONCILE_INTERVAL": "PT1S",
-}
 QUICK_FIT = "inversion.steps=1 ensemble.steps=30 ensemble.num_members=2 ensemble.hidden=[16,8] estimate=false"
-TIMEOUT_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
@@ -35,39 +25,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Stack(tmp_path_factory.mktemp("evaluating"), settings=OFTEN) as stack:
         stack.start(EVALUATING_WORKERS)
         yield stack
-
-
-def write_pairs(folder: Path, count: int, *, seed: int) -> Path:
-    """Write images with a bright part beside a dark one, and the masks of both."""
-    rng = np.random.default_rng(seed)
-    for part in ("images", "masks"):
-        (folder / part).mkdir(parents=True)
-    for number in range(count):
-        bright = np.broadcast_to(np.arange(PX) < rng.integers(16, 48), (PX, PX))
-        pixels = np.where(bright[..., None], 200, 20) + rng.integers(0, 40, (PX, PX, 3))
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"images/{number}.png")
-        Image.fromarray(bright.astype(np.uint8)).save(folder / f"masks/{number}.png")
-    (folder / "labelset.json").write_text('{"name": "parts", "classes": ["dark", "bright"]}')
-    return folder
-
-
-def command(stack: Stack, *words: str | Path) -> list[str]:
-    """Return a command line of `handsoff` for this service."""
-    return [sys.executable, "-m", "handsoff_client", "--url", stack.address, *map(str, words)]
-
-
-def handsoff(stack: Stack, *words: str | Path) -> str:
-    """Run a command to its end; return its output."""
-    done = subprocess.run(
-        command(stack, *words),
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def wait_for_unit(stack: Stack) -> Evaluation:
@@ -90,15 +47,15 @@ def units_of(stack: Stack, evaluation: Evaluation) -> dict[str, int]:
 
 def test_a_verdict_survives_a_killed_worker(stack: Stack, tmp_path: Path) -> None:
     """One command waits, writes the report and prints the verdict; no finished training is repeated."""
-    pairs = write_pairs(tmp_path / "pairs", 6, seed=0)
-    heldout = write_pairs(tmp_path / "heldout", 6, seed=1)
+    pairs = write_pairs(tmp_path / "pairs", 6, px=PX, seed=0)
+    heldout = write_pairs(tmp_path / "heldout", 6, px=PX, seed=1)
     fit = handsoff(
         stack,
         *("fit", pairs, "--generator", "portraits-64", "--wait"),
         *(word for option in QUICK_FIT.split() for word in ("--option", option)),
     )
     report = tmp_path / "report.html"
-    words = (
+    words = [
         "--counts",
         "6",
         "--seeds",
@@ -107,7 +64,7 @@ def test_a_verdict_survives_a_killed_worker(stack: Stack, tmp_path: Path) -> Non
         "12",
         "--arms",
         "real,synthetic,mixed,direct",
-    )
+    ]
     running = subprocess.Popen(
         command(stack, "evaluate", fit, "--heldout", heldout, *words, "--out", report),
         stdout=subprocess.PIPE,
@@ -144,7 +101,7 @@ def test_a_verdict_survives_a_killed_worker(stack: Stack, tmp_path: Path) -> Non
 
 def test_held_out_images_of_the_training_are_refused(stack: Stack, tmp_path: Path) -> None:
     """The command says which image is in both."""
-    pairs = write_pairs(tmp_path / "pairs", 6, seed=0)
+    pairs = write_pairs(tmp_path / "pairs", 6, px=PX, seed=0)
     with HandsOff(stack.address) as client:
         (fit,) = client.fits.list(limit=1)
     done = subprocess.run(

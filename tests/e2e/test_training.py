@@ -4,39 +4,28 @@ The worker of the training is killed on the way.
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from examples.demo.stack import TRAINING_WORKERS, Stack
 from handsoff_client import HandsOff
+from tests.e2e.commands import OFTEN, TIMEOUT_SECONDS, handsoff, write_pairs
 
 pytestmark = pytest.mark.slow
 
 PX = 16
-OFTEN = {
-    "HANDSOFF_CPU_THREADS": "1",
-    "HANDSOFF_KEEP_INTERVAL": "PT0.5S",
-    "HANDSOFF_HEARTBEAT_INTERVAL": "PT1S",
-    "HANDSOFF_HEARTBEAT_FRESH": "PT4S",
-    "HANDSOFF_RECONCILE_INTERVAL": "PT1S",
-}
+SAVING = {**OFTEN, "HANDSOFF_KEEP_INTERVAL": "PT0.5S"}
 QUICK_FIT = "inversion.steps=1 ensemble.steps=300 ensemble.num_members=2 ensemble.hidden=[16,8] estimate=false"
-TIMEOUT_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The service with a worker of the queue `train`, which saves its state often."""
-    with Stack(tmp_path_factory.mktemp("training"), settings=OFTEN) as stack:
+    with Stack(tmp_path_factory.mktemp("training"), settings=SAVING) as stack:
         stack.start(TRAINING_WORKERS)
         yield stack
 
@@ -44,32 +33,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write 24 images with a bright part beside a dark one, and the masks of both."""
-    folder = tmp_path_factory.mktemp("pairs")
-    rng = np.random.default_rng(0)
-    for part in ("images", "masks"):
-        (folder / part).mkdir()
-    for number in range(24):
-        bright = np.broadcast_to(np.arange(PX) < rng.integers(4, 12), (PX, PX))
-        pixels = np.where(bright[..., None], 200, 20) + rng.integers(0, 40, (PX, PX, 3))
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"images/{number}.png")
-        Image.fromarray(bright.astype(np.uint8)).save(folder / f"masks/{number}.png")
-    (folder / "labelset.json").write_text('{"name": "parts", "classes": ["dark", "bright"]}')
-    return folder
-
-
-def handsoff(stack: Stack, *words: str | Path) -> str:
-    """Run a command to its end; return its output."""
-    command = [sys.executable, "-m", "handsoff_client", "--url", stack.address, *map(str, words)]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-        env={**os.environ, "NO_COLOR": "1"},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return write_pairs(tmp_path_factory.mktemp("training") / "pairs", 24, px=PX, seed=0)
 
 
 def wait_for_state(stack: Stack, generator: str, *, snapshots: int = 0) -> None:

@@ -88,7 +88,7 @@ serve: $(READY) ## Start Redis, app and workers, and print the address and curl 
 	@$(BIN)/python -m examples.demo serve $(if $(PORT),--port $(PORT))
 
 test: $(READY_TEST) ## Run all tests except those of gpu-test, image-check, client-check, export-check and fuzz, with up to 4 processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not gpu and not images and not wheels and not client_alone and not export_check and not fuzz"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not gpu and not images and not wheels and not client_alone and not export_check and not fuzz"
 
 test-light: $(READY_LIGHT) ## Run the tests of app, contracts, state, client and shards in an environment without torch (PYTHON=python3.13)
 	$(LIGHT)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/app tests/contracts tests/state tests/client tests/shards

@@ -15,8 +15,9 @@ from benchmarks.downstream.portraits import SCHEMA, TASKS, Portraits
 from contracts.evaluations.report import ArmName
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs
+from models.downstream.training import Plan, train
 from workers.evaluating.scoring import ImageScores, score_network
-from workers.evaluating.training import ArmSetup, mirror_swaps, train_arm
+from workers.evaluating.training import mirror_swaps
 
 Key = tuple[ArmName, int]
 """An arm and its number of synthetic pairs."""
@@ -67,12 +68,12 @@ class Runs:
         yield "oracle", 0, self.domain.oracle
 
     def _trained(self, name: str, pairs: Callable[[], Pairs], seed: int) -> ImageScores:
-        def train() -> ImageScores:
-            setup = ArmSetup(swaps=mirror_swaps(SCHEMA))
-            network = train_arm(pairs(), tasks=TASKS, options=self.options, seed=seed, setup=setup)
-            return score_network(network, self.domain.heldout, TASKS)
+        def trained() -> ImageScores:
+            swaps = mirror_swaps(SCHEMA)
+            plan = Plan(pairs=pairs(), tasks=TASKS, options=self.options, seed=seed, swaps=swaps)
+            return score_network(train(plan), self.domain.heldout, TASKS)
 
-        return self._kept(name, train)
+        return self._kept(name, trained)
 
     def _kept(self, name: str, make: Callable[[], ImageScores]) -> ImageScores:
         path = self._folder / f"{name}.npz"

@@ -1,70 +1,15 @@
-"""Trains one arm of an evaluation: pairs of images and labels in, a network that labels images out.
-
-Resumable at the grain of one arm and one seed: the job keeps each finished score. A stop inside a training returns its
-state, which continues it.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""Settings of an evaluation's trainings: the size of the images, what a mirror exchanges, and the precision."""
 
 import torch
 
 from contracts.schemas import LabelSchema
-from models.downstream.frozen import FeatureFunction
 from models.downstream.mirroring import Swaps, swap_of
-from models.downstream.network import DownstreamNetwork
-from models.downstream.options import DownstreamOptions, Precision
-from models.downstream.pairs import Pairs
-from models.downstream.training import CPU, Plan, train
+from models.downstream.options import Precision
 from models.tasks.keypoints import KeypointTask
 from models.tasks.segmentation import SegmentationTask
-from models.tasks.task_set import TaskSet
 
 MAX_PX = 256
 """The longer side of the images that downstream networks read: larger ones take hours and change no verdict."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArmSetup:
-    """What does not change between the trainings of an arm.
-
-    `swaps` are `mirror_swaps` of the label schema; without them no image is mirrored. `features` makes the network a
-    head on a frozen network (the arm `frozen`).
-    """
-
-    swaps: Swaps | None = None
-    features: FeatureFunction | None = None
-    device: torch.device = CPU
-
-
-def train_arm(
-    pairs: Pairs,
-    *,
-    tasks: TaskSet,
-    options: DownstreamOptions,
-    seed: int,
-    setup: ArmSetup | None = None,
-    state: bytes | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
-) -> DownstreamNetwork:
-    """Train the network of one arm: a U-Net, or a head on a frozen network. `on_progress(done, total)` counts steps.
-
-    Raises:
-        ValueError: a task has no labels.
-        models.downstream.training.TrainingStopped: `should_stop` returned true; its `state` continues the training.
-    """
-    setup = setup or ArmSetup()
-    plan = Plan(
-        pairs=pairs,
-        tasks=tasks,
-        options=options,
-        seed=seed,
-        swaps=setup.swaps,
-        features=setup.features,
-        device=setup.device,
-    )
-    return train(plan, state=state, on_step=on_progress, should_stop=should_stop)
 
 
 def mirror_swaps(labels: LabelSchema) -> Swaps | None:

@@ -12,17 +12,12 @@ from models.downstream.frozen import FeatureFunction
 from models.downstream.network import DownstreamNetwork
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs
-from models.downstream.training import TrainingStopped
+from models.downstream.training import Plan, TrainingStopped, train
 from models.tasks.task_set import TaskSet
 from state import keys, records
 from workers.evaluating.gathering import first_pairs
 from workers.evaluating.scoring import ImageScores, score_network
-from workers.evaluating.training import (
-    ArmSetup,
-    fastest_precision,
-    mirror_swaps,
-    train_arm,
-)
+from workers.evaluating.training import fastest_precision, mirror_swaps
 from workers.runtime.jobs import Deleted, Run
 from workers.runtime.pulse import Drained
 
@@ -132,20 +127,21 @@ class Trainer:
 
     def _network(self, unit: EvaluationUnit) -> DownstreamNetwork:
         assert unit.seed is not None
+        plan = Plan(
+            pairs=self._materials.pairs_of(unit),
+            tasks=self._materials.tasks,
+            options=self._options,
+            seed=(self._request.seed * SEED_STRIDE + unit.seed) % NUM_SEEDS,
+            swaps=self._swaps,
+            features=self._materials.features if unit.arm == "frozen" else None,
+            device=self._run.machine.device,
+        )
         pulse = self._run.machine.pulse
         try:
-            return train_arm(
-                self._materials.pairs_of(unit),
-                tasks=self._materials.tasks,
-                options=self._options,
-                seed=(self._request.seed * SEED_STRIDE + unit.seed) % NUM_SEEDS,
-                setup=ArmSetup(
-                    swaps=self._swaps,
-                    features=self._materials.features if unit.arm == "frozen" else None,
-                    device=self._run.machine.device,
-                ),
+            return train(
+                plan,
                 state=self._keeper.read_state(unit),
-                on_progress=lambda done, _: self._report(unit, done),
+                on_step=lambda done, _: self._report(unit, done),
                 should_stop=lambda: pulse.is_draining,
             )
         except TrainingStopped as stopped:
@@ -153,9 +149,8 @@ class Trainer:
             raise Drained from None
 
     def _report(self, unit: EvaluationUnit, steps: int) -> None:
-        if (
-            self._run.machine.pulse.is_draining
-        ):  # the training stops at its next step, with its state
+        # A training of a draining worker stops at its next step, with its state.
+        if self._run.machine.pulse.is_draining:
             return
         each = self._options.steps
         self._run.step(unit.arm, self._done[unit.arm] * each + steps, self._total[unit.arm] * each)

@@ -188,9 +188,8 @@ class GeneratorLoop:
             return
         restore(self._training, saved)
         self._resumed_at = self._training.images_seen
-        self._resumed_after = saved.get(
-            "seconds", 0.0
-        )  # the command of version 0.1.0 saved no time
+        # The command of version 0.1.0 saved no time.
+        self._resumed_after = saved.get("seconds", 0.0)
         self._began -= self._resumed_after
         before = self._keeper.find_report()
         if before is not None:

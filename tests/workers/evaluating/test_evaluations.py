@@ -12,12 +12,13 @@ from contracts.batches import Filter
 from contracts.evaluations.evaluation import EvaluationUnit, plan_units
 from contracts.jobs import JobStatus
 from models.downstream.network import DownstreamNetwork
+from models.downstream.training import Plan, train
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetConfig
 from models.serialization import pack
 from state import keys
 from tests.workers.evaluating.conftest import QUICK, Evaluating
 from tests.workers.scene import ALL_TASKS, Scene
-from workers.evaluating import training, units
+from workers.evaluating import units
 from workers.evaluating.scoring import ImageScores
 from workers.rendering import pilots
 from workers.runtime import jobs
@@ -60,13 +61,12 @@ class Killed(BaseException):
 def trainings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the seeds of all trainings, as they start."""
     seeds: list[int] = []
-    train = training.train_arm
 
-    def counted(*args: Any, **options: Any) -> DownstreamNetwork:
-        seeds.append(options["seed"])
-        return train(*args, **options)
+    def counted(plan: Plan, **options: Any) -> DownstreamNetwork:
+        seeds.append(plan.seed)
+        return train(plan, **options)
 
-    monkeypatch.setattr(units, "train_arm", counted)
+    monkeypatch.setattr(units, "train", counted)
     return seeds
 
 

@@ -8,12 +8,12 @@ from contracts.evaluations.report import ArmName, ArmRef, EvaluationReport
 from contracts.schemas import LabelSchema
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs
+from models.downstream.training import Plan, train
 from models.tasks.task_set import Labels
 from tests.models.downstream.shapes import TASKS, shapes
 from tests.workers.evaluating.confusions import COMMON, LABELS, HeldOut, arm, training
 from workers.evaluating.reporting import Scores, build_report
 from workers.evaluating.scoring import ImageScores, score_network
-from workers.evaluating.training import ArmSetup, train_arm
 
 DRAWS = 300
 
@@ -169,7 +169,7 @@ def test_shuffled_labels_are_visible_in_the_verdict() -> None:
     scores = {
         key: [
             score_network(
-                train_arm(pairs, tasks=TASKS, options=options, seed=seed, setup=ArmSetup(swaps={})),
+                train(Plan(pairs=pairs, tasks=TASKS, options=options, seed=seed, swaps={})),
                 held_out,
                 TASKS,
             )

@@ -7,10 +7,11 @@ import pytest
 
 from contracts.schemas import LabelSchema
 from models.downstream.options import DownstreamOptions
+from models.downstream.training import Plan, train
 from models.inversion.squeezenet import SqueezeNet
 from tests.models.downstream.shapes import TASKS, shapes
 from workers.evaluating.scoring import score_network
-from workers.evaluating.training import ArmSetup, mirror_swaps, network_px, train_arm
+from workers.evaluating.training import mirror_swaps, network_px
 from workers.fitting.perceptual_ports import read_mounted
 
 # Beside the checkout, or beside a folder that contains it.
@@ -48,8 +49,8 @@ def test_a_head_on_a_mounted_network_learns(tmp_path: Path) -> None:
     """Features of the SqueezeNet that an operator mounts, and a head trained on 12 images."""
     network = _mounted(tmp_path)
     options = DownstreamOptions(steps=30, batch=4, checks=1)
-    trained = train_arm(
-        shapes(12, 0), tasks=TASKS, options=options, seed=0, setup=ArmSetup(features=network)
+    trained = train(
+        Plan(pairs=shapes(12, 0), tasks=TASKS, options=options, seed=0, features=network)
     )
     confusion = score_network(trained, shapes(20, 1), TASKS).by_task["segmentation"]["confusion"]
     total = confusion.sum(axis=0)

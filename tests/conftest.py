@@ -12,6 +12,7 @@ from redis.retry import Retry
 from examples.demo.redis_access import RedisAccess
 from examples.demo.stack import free_port
 from state.ledger import Ledger
+from state.logs import configure_logs
 from state.settings import Settings
 from state.store import Store
 
@@ -20,6 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files with slow tests first: with several processes the last minute has work for all of them."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_log() -> None:
+    """Log as every process of the service does. structlog's own default draws all variables of a traceback.
+
+    That took nine seconds on a busy machine, in which a server in the same process closed its idle connections.
+    """
+    configure_logs(Settings())
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """Answers HEAD like GET, without the body (RFC 9110, section 9.3.2). FastAPI by itself answers it with 405."""
 
-from contextlib import suppress
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
@@ -26,5 +24,7 @@ class Heads:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
                 raise _HeadersSent
 
-        with suppress(_HeadersSent):
+        try:
             await self.app({**scope, "method": "GET"}, receive, send_headers)
+        except* _HeadersSent:
+            pass  # an endpoint that streams raises it within a group, from the task that sends

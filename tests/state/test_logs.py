@@ -12,9 +12,10 @@ from state.settings import Settings
 
 @pytest.fixture(autouse=True)
 def _reset() -> Iterator[None]:
-    """Reset the log of the process after each test."""
+    """Restore the log of the process after each test."""
+    configured = structlog.get_config()
     yield
-    structlog.reset_defaults()
+    structlog.configure(**configured)
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:

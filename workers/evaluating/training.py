@@ -5,6 +5,7 @@ import torch
 from contracts.schemas import LabelSchema
 from models.downstream.mirroring import Swaps, swap_of
 from models.downstream.options import Precision
+from models.precision import has_fast_bfloat16
 from models.tasks.keypoints import KeypointTask
 from models.tasks.segmentation import SegmentationTask
 
@@ -33,10 +34,5 @@ def network_px(image_px: tuple[int, int]) -> tuple[int, int]:
 
 
 def fastest_precision(device: torch.device) -> Precision:
-    """Return bfloat16 where its convolutions are faster than float32: accelerators, and processors with AMX.
-
-    64 px, one core with AMX: 53 ms a step instead of 131 (benchmarks/LOG.md, "Downstream networks").
-    """
-    if device.type != "cpu":
-        return "bfloat16"
-    return "bfloat16" if torch.cpu.get_capabilities().get("amx_bf16") else "float32"
+    """Return the precision in which a device trains fastest."""
+    return "bfloat16" if has_fast_bfloat16(device) else "float32"

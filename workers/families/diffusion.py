@@ -62,9 +62,9 @@ class Diffusion:
         self,
         config: dict[str, Any],
         tensors: dict[str, Tensor],
-        precision: torch.dtype = torch.float32,  # always computes in float32
+        precision: torch.dtype = torch.float32,
     ) -> DiffusionGenerator:
-        return build_generator(config, tensors)
+        return build_generator(config, tensors).lower_precision(precision)
 
     def open_distance(
         self, loader: NetworkLoader, generator: StoredGenerator

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from models.arrays import Classes, Codes, FeatureMaps, Images, Taps
 from models.generators.diffusion.config import DiffusionConfig
-from models.generators.diffusion.unet import build_scheduler, build_unet
+from models.generators.diffusion.unet import build_scheduler, build_unet, prepare_for_autocast
 from models.generators.generator import Layout, Synthesis
 from models.sampling import Candidate, Draws, Stream, latents
 
@@ -30,10 +30,9 @@ MOST_IMAGES_PER_PASS, PASS_BYTES = 256, 1 << 30
 
 
 class DiffusionGenerator(nn.Module):
-    """A UNet2DModel, its sampler and its features. Implements `models/generators/generator.py`, always in float32."""
+    """A UNet2DModel, its sampler and its features. Implements `models/generators/generator.py`."""
 
     noise: Tensor
-    precision = torch.float32
 
     def __init__(self, config: DiffusionConfig) -> None:
         super().__init__()
@@ -43,6 +42,18 @@ class DiffusionGenerator(nn.Module):
         self.scheduler = build_scheduler(config)
         noise = fixed_noise(config.image_px)[:, : config.image_channels]
         self.register_buffer("noise", noise, persistent=False)
+        self.precision = torch.float32
+
+    def lower_precision(self, precision: torch.dtype) -> "DiffusionGenerator":
+        """Compute the convolutions and attention of the network in another precision; changes the network in place.
+
+        Samples and taps change: an ensemble that was fitted in float32 labels them nearly the same (LOG.md, "Diffusion
+        in bfloat16").
+        """
+        if precision != torch.float32:
+            self.precision = precision
+            prepare_for_autocast(self.unet)
+        return self
 
     @property
     def device(self) -> torch.device:
@@ -103,8 +114,10 @@ class DiffusionGenerator(nn.Module):
         return x.clamp(-1, 1).expand(-1, 3, -1, -1)
 
     def _predict(self, x: FeatureMaps, step: int, classes: Classes | None) -> FeatureMaps:
-        predicted: Tensor = self.unet(x, step, class_labels=classes, return_dict=False)[0]
-        return predicted
+        lowered = self.precision != torch.float32
+        with torch.autocast(self.device.type, self.precision, enabled=lowered):
+            predicted: Tensor = self.unet(x, step, class_labels=classes, return_dict=False)[0]
+        return predicted.float()
 
     @contextmanager
     def _recording(self, blocks: list[Taps]) -> Iterator[None]:

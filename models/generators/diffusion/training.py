@@ -21,9 +21,10 @@ from torch import Tensor
 from models.arrays import FeatureMaps, Images
 from models.generators.diffusion.config import DiffusionConfig
 from models.generators.diffusion.generator import DiffusionGenerator
-from models.generators.diffusion.unet import start_unet
+from models.generators.diffusion.unet import prepare_for_autocast, start_unet
 from models.generators.training import BuiltNetwork
 from models.parallel import average_gradients, num_processes
+from models.precision import has_fast_bfloat16
 from models.sampling import RandomDraws
 
 SAMPLES_PER_PART = 32
@@ -46,7 +47,7 @@ class DiffusionTrainingOptions:
     ema_ramp_up: float = 0.05  # the half-life is at most 5% of the images seen
     # A flip exchanges left and right: labels that tell them apart (keypoints of the left eye) no longer fit.
     flips: bool = False
-    bfloat16: bool = False  # autocast on CUDA; other devices compute in float32
+    bfloat16: bool = False  # autocast, on devices where it is faster (models/precision.py)
 
 
 @final
@@ -82,6 +83,9 @@ class DiffusionTraining:
         )
         alphas = self.average.scheduler.alphas_cumprod.to(device)
         self._signal, self._noise = alphas.sqrt(), (1.0 - alphas).sqrt()  # a and s of every t
+        self._is_autocast = options.bfloat16 and has_fast_bfloat16(device)
+        if self._is_autocast:
+            prepare_for_autocast(self.unet)
         self.images_seen = 0
         self.steps = 0
 
@@ -102,7 +106,7 @@ class DiffusionTraining:
         timesteps = self._timesteps(len(images))
         noise = torch.randn_like(images)
         a, s = (table[timesteps][:, None, None, None] for table in (self._signal, self._noise))
-        with torch.autocast("cuda", torch.bfloat16, enabled=self._is_autocast()):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._is_autocast):
             predicted: Tensor = self.unet(a * images + s * noise, timesteps, return_dict=False)[0]
         # v of 2202.00512, appendix D; the loss in float32
         errors = (predicted.float() - (a * noise - s * images)).square().mean(dim=(1, 2, 3))
@@ -202,9 +206,6 @@ class DiffusionTraining:
         warm = min(1.0, (kimg + 1e-3) / options.warm_up_kimg) if options.warm_up_kimg else 1.0
         decay = max(kimg / options.decay_after_kimg, 1.0)
         return options.learning_rate * warm / math.sqrt(decay)
-
-    def _is_autocast(self) -> bool:
-        return self.options.bfloat16 and self.device.type == "cuda"
 
     def _update_average(self, count: int) -> None:
         """Update the exponential moving average of the weights; at first its half-life grows with training."""

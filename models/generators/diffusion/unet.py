@@ -7,7 +7,7 @@ which a worker needs only once it has a diffusion generator.
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.generators.diffusion.config import DiffusionConfig
 
@@ -82,3 +82,51 @@ def build_scheduler(config: DiffusionConfig) -> Any:  # noqa: ANN401 - the libra
     )
     scheduler.set_timesteps(config.sampling_steps)
     return scheduler
+
+
+MOST_TOKENS = 1024
+"""Up to this number of positions attention may be computed as two matrix products, which keep all pairs in memory."""
+
+
+def prepare_for_autocast(unet: nn.Module) -> None:
+    """Make a network fast under bfloat16 autocast on a CPU, in place; results differ by rounding only.
+
+    64 px, one core with AMX, training steps per second against float32: autocast alone 1.25 times, attention as matrix
+    products 1.48 times, and normalization in float32, whose gradient is slow in bfloat16, 1.77 times.
+    """
+    from diffusers.models.attention_processor import Attention  # noqa: PLC0415 - see `build_unet`
+
+    for module in unet.modules():
+        if isinstance(module, Attention):
+            module.set_processor(_AttentionBySize())
+        elif isinstance(module, nn.GroupNorm):
+            module.register_forward_pre_hook(_in_float32)
+
+
+class _AttentionBySize:
+    """A processor of the library: matrix products for few positions on a CPU, fused attention elsewhere."""
+
+    def __init__(self) -> None:
+        from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0  # noqa: PLC0415 - see `build_unet`
+
+        self._products, self._fused = AttnProcessor(), AttnProcessor2_0()
+
+    # The library passes on those arguments that it finds in this signature.
+    def __call__(
+        self,
+        attention: nn.Module,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
+        few = hidden_states.device.type == "cpu" and hidden_states.shape[2:].numel() <= MOST_TOKENS
+        attend = self._products if few else self._fused
+        attended: Tensor = attend(
+            attention, hidden_states, encoder_hidden_states, attention_mask, temb
+        )
+        return attended
+
+
+def _in_float32(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(each.float() if each.device.type == "cpu" else each for each in inputs)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.downstream.portraits import SCHEMA, TASKS, Portraits
+from benchmarks.downstream.domain import Domain
 from contracts.evaluations.report import ArmName
+from models.downstream.network import DownstreamNetwork
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs
 from models.downstream.training import Plan, train
@@ -27,7 +28,7 @@ Key = tuple[ArmName, int]
 class Runs:
     """Trains and scores what the folder lacks. Files of other options or other held-out images are not reused."""
 
-    domain: Portraits
+    domain: Domain
     options: DownstreamOptions
     num_seeds: int
     synthetic: tuple[int, ...]
@@ -43,7 +44,7 @@ class Runs:
             # The oracle does not depend on the draw, so it is trained once.
             where = "all" if arm == "oracle" else f"{labels}-{draw}"
             found[arm, count] = [
-                self._trained(f"{where}-{arm}-{count}-{seed}", pairs, seed)
+                self.trained(f"{where}-{arm}-{count}-{seed}", pairs, seed)
                 for seed in range(self.num_seeds)
             ]
         return found
@@ -65,15 +66,24 @@ class Runs:
         for count in self.synthetic:
             yield "synthetic", count, partial(synthetic, count)
             yield "mixed", count, partial(mixed, count)
-        yield "oracle", 0, self.domain.oracle
+        oracle = self.domain.data.oracle(labels)
+        if oracle is not None:
+            yield "oracle", 0, lambda: oracle
 
-    def _trained(self, name: str, pairs: Callable[[], Pairs], seed: int) -> ImageScores:
-        def trained() -> ImageScores:
-            swaps = mirror_swaps(SCHEMA)
-            plan = Plan(pairs=pairs(), tasks=TASKS, options=self.options, seed=seed, swaps=swaps)
-            return score_network(train(plan), self.domain.heldout, TASKS)
+    def trained(self, name: str, pairs: Callable[[], Pairs], seed: int) -> ImageScores:
+        """Return the scores of a network that was trained on some pairs; `name` is that of its file."""
+        domain = self.domain
+        return self._kept(
+            name, lambda: score_network(self.network(pairs(), seed), domain.heldout, domain.tasks)
+        )
 
-        return self._kept(name, trained)
+    def network(self, pairs: Pairs, seed: int) -> DownstreamNetwork:
+        """Train a network."""
+        swaps = mirror_swaps(self.domain.data.schema)
+        plan = Plan(
+            pairs=pairs, tasks=self.domain.tasks, options=self.options, seed=seed, swaps=swaps
+        )
+        return train(plan)
 
     def _kept(self, name: str, make: Callable[[], ImageScores]) -> ImageScores:
         path = self._folder / f"{name}.npz"
@@ -85,16 +95,16 @@ class Runs:
             unfinished.write_bytes(made.to_bytes())
             unfinished.replace(path)
             seconds = time.process_time() - began
-            print(f"{name}: {seconds:.0f} CPU s", file=sys.stderr, flush=True)
+            print(f"{self.domain.name} {name}: {seconds:.0f} CPU s", file=sys.stderr, flush=True)
         return ImageScores.from_bytes(path.read_bytes())
 
     @property
     def _folder(self) -> Path:
         recipe = {
             "options": asdict(self.options),
-            "heldout": self.domain.num_heldout,
-            "oracle": self.domain.num_oracle,
+            "generator": self.domain.networks.digest,
+            "heldout": len(self.domain.heldout),
             "synthetic": max(self.synthetic),
         }
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
-        return self.domain.folder / f"runs-{digest}"
+        return self.domain.folder / f"{self.domain.name}-runs-{digest}"

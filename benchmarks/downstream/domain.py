@@ -1,0 +1,155 @@
+"""A domain of the downstream benchmark: real pairs, generated pairs of a fit, and its labels of held-out images.
+
+Everything that takes long is kept in a folder: codes of samples and of real images, and the generated labels of each
+fit. Samples do not depend on the fit, so all fits label the same ones.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.defaults import ensemble_options
+from benchmarks.downstream.networks import Networks
+from benchmarks.downstream.real_data import RealData
+from models.arrays import Codes
+from models.downstream.pairs import Pairs
+from models.labels.label_generator import LabelGenerator, to_bytes
+from models.labels.training import train_ensemble
+from models.sampling import Candidate, CandidateDraws
+from models.tasks.segmentation import ClassVotes, SegmentationTask
+from models.tasks.task_set import Labels, TaskSet
+from workers.evaluating.scoring import ImageScores, score_batches
+
+SAMPLE_SEED = 11
+MICRO_BATCH = 32
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Samples with everything that the fit says about them. Only `probabilities` are rounded, to 8 bits."""
+
+    images: Tensor  # uint8 [n, 3, h, w]
+    masks: Tensor  # uint8 [n, h, w]
+    probabilities: Tensor  # uint8 [n, classes, h, w], 255 = certain
+    uncertainty: Tensor  # float16 [n, h, w]
+    scores: Tensor  # float32 [n]
+
+    def first(self, count: int) -> "Generated":
+        """Return the first samples."""
+        return Generated(**{name: value[:count] for name, value in vars(self).items()})
+
+    def pairs(self, masks: Tensor | None = None) -> Pairs:
+        """Return the samples with their masks, or with others."""
+        masks = self.masks if masks is None else masks
+        return Pairs.of(self.images, Labels(tuple(masks.shape[1:]), segmentation=masks))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """`data` are real pairs, `networks` generate, `folder` keeps intermediate files."""
+
+    data: RealData
+    networks: Networks
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+    @functools.cached_property
+    def tasks(self) -> TaskSet:
+        return TaskSet(SegmentationTask(len(self.data.schema.classes)))
+
+    @property
+    def heldout(self) -> Pairs:
+        return self.data.heldout
+
+    def real(self, draw: int, count: int) -> Pairs:
+        """Return the labelled images of one draw."""
+        return self.data.labelled(draw, count)
+
+    def synthetic(self, draw: int, labels: int, count: int) -> Pairs:
+        """Return generated pairs of the fit on one draw; a smaller count is the start of a larger one."""
+        return self.generated(draw, labels, count).pairs()
+
+    def generated(self, draw: int, labels: int, count: int) -> Generated:
+        """Return samples with the labels of the fit on one draw."""
+        name = f"labels-{labels}-{draw}-{count}"
+        arrays = self._kept(name, lambda: self._label(self._fit(draw, labels), count))
+        return Generated(**arrays)
+
+    def direct(self, draw: int, labels: int) -> ImageScores:
+        """Return the scores of the fit's labels of the inverted held-out images."""
+        fitted, codes = self._fit(draw, labels), self._codes("heldout", self.heldout)
+        batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
+        return score_batches(batches, self.heldout.labels, self.tasks)
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - one object lives as long as the process
+    def _fit(self, draw: int, count: int) -> LabelGenerator:
+        """Fit with the default options, as the service does."""
+        real, generator = self.real(draw, count), self.networks.generator
+        ensemble = train_ensemble(
+            generator,
+            self._codes(f"labelled-{draw}-{count}", real),
+            Labels(real.px, segmentation=real.labels["segmentation"].long()),
+            tasks=self.tasks,
+            options=ensemble_options(),
+            seed=draw,
+        )
+        return LabelGenerator(self.networks.renderer, ensemble)
+
+    def _codes(self, name: str, pairs: Pairs) -> Codes:
+        """Invert images, or read their codes."""
+
+        def invert() -> dict[str, Tensor]:
+            parts = (pairs.images.float() / 127.5 - 1.0).split(MICRO_BATCH)
+            return {"codes": torch.cat([self.networks.inverter.invert(one).codes for one in parts])}
+
+        return self._kept(f"codes-{name}", invert)["codes"]
+
+    def _samples(self, count: int) -> Codes:
+        """Return codes of untruncated samples."""
+        generator = self.networks.renderer
+
+        def sample() -> dict[str, Tensor]:
+            parts = torch.arange(count).split(MICRO_BATCH)
+            draws = [CandidateDraws(SAMPLE_SEED, [Candidate(int(i)) for i in p]) for p in parts]
+            return {"codes": torch.cat([generator.sample(one) for one in draws])}
+
+        return self._kept(f"samples-{count}", sample)["codes"]
+
+    @torch.no_grad()
+    def _label(self, fitted: LabelGenerator, count: int) -> dict[str, Tensor]:
+        parts = list(_labelled(fitted, self._samples(count)))
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def _kept(self, name: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """Return named tensors from the file of this name, which is made if it is missing."""
+        path = self.folder / f"{self.name}-{self.networks.digest}" / f"{name}.npz"
+        if not path.exists():
+            arrays = {key: tensor.numpy() for key, tensor in make().items()}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(".part.npz")
+            np.savez_compressed(unfinished, allow_pickle=False, **arrays)
+            unfinished.replace(path)
+        with np.load(path) as file:
+            return {key: torch.from_numpy(file[key]) for key in file.files}
+
+
+def _labelled(fitted: LabelGenerator, codes: Codes) -> Iterator[dict[str, Tensor]]:
+    """Yield the fields of `Generated`, micro-batch by micro-batch."""
+    for part in codes.split(MICRO_BATCH):
+        synthesis = fitted.generator.synthesize(part)
+        votes = fitted.label(synthesis.taps).of(ClassVotes)
+        yield {
+            "images": to_bytes(synthesis.images).permute(0, 3, 1, 2),
+            "masks": votes.labels()["masks"],
+            "probabilities": (votes.probabilities * 255).round().byte(),
+            "uncertainty": votes.uncertainty.half(),
+            "scores": votes.scores,
+        }

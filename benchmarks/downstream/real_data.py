@@ -1,0 +1,139 @@
+"""Real pairs of the downstream benchmark: rendered portraits, and photographs in folders outside the repository."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.segmenter.renderings import render_pairs
+from contracts.schemas import LabelSchema
+from examples.portraits.classes import CLASS_NAMES
+from examples.portraits.labelset import stratified_indices
+from examples.portraits.splits import seed_of
+from models.downstream.pairs import Pairs
+from models.tasks.task_set import Labels
+
+ORACLE_DRAW = 900
+
+
+class RealData(Protocol):
+    """Labelled images of one domain. `labelled` returns another set for each draw."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def schema(self) -> LabelSchema: ...
+
+    @property
+    def heldout(self) -> Pairs: ...
+
+    def labelled(self, draw: int, count: int) -> Pairs: ...
+
+    def oracle(self, count: int) -> Pairs | None:
+        """Return all real labels, or None if there are no more than `count`."""
+
+
+@dataclass(frozen=True)
+class Portraits:
+    """Rendered portraits with exact masks, 64 x 64 px. The oracle's are others than those of the draws."""
+
+    num_heldout: int
+    num_oracle: int
+    name: str = "portraits"
+
+    @property
+    def schema(self) -> LabelSchema:
+        return LabelSchema(classes=CLASS_NAMES)
+
+    def labelled(self, draw: int, count: int) -> Pairs:
+        return _rendered("labelled", draw, count)
+
+    def oracle(self, count: int) -> Pairs | None:
+        return _rendered("labelled", ORACLE_DRAW, self.num_oracle)
+
+    @cached_property
+    def heldout(self) -> Pairs:
+        return _rendered("heldout", 0, self.num_heldout)
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Photographs of 64 x 64 px with masks, and the lists of names in `split.json`.
+
+    Draw 0 are the first names of `label_train_50`, the other draws are random ones of them.
+    """
+
+    name: str
+    folder: Path
+    images: Path  # in `folder`: NAME.jpg
+    masks: Path  # in `folder`: NAME.png, of class indices
+    classes: str  # the list of class names in `meta.json`
+    heldout_split: str
+
+    @classmethod
+    def faces(cls, folder: Path) -> "Photographs":
+        """Return 50 aligned faces to label and 50 held-out ones; no more are labelled."""
+        images = Path("images64/labelled")
+        return cls("faces", folder, images, Path("mask8_64"), "classes8", "label_val")
+
+    @classmethod
+    def clothing(cls, folder: Path) -> "Photographs":
+        """Return full-body photographs: 50 to label, 300 held-out ones, and the others for the oracle."""
+        images, masks = Path("images64"), Path("mask10_64")
+        return cls("clothing", folder, images, masks, "classes", "test")
+
+    @cached_property
+    def schema(self) -> LabelSchema:
+        meta = json.loads((self.folder / "meta.json").read_text())
+        return LabelSchema(classes=tuple(meta[self.classes]))
+
+    @cached_property
+    def heldout(self) -> Pairs:
+        return self._read(self._split(self.heldout_split))
+
+    def labelled(self, draw: int, count: int) -> Pairs:
+        names = self._split("label_train_50")
+        if count > len(names):
+            raise ValueError(f"expected at most {len(names)} labels of {self.name}, got {count}")
+        rng = torch.Generator().manual_seed(draw)
+        order = torch.randperm(len(names), generator=rng).tolist() if draw else range(len(names))
+        return self._read([names[index] for index in order][:count])
+
+    def oracle(self, count: int) -> Pairs | None:
+        heldout = {*self._split(self.heldout_split), *self._split("label_val")}
+        labelled = sorted(path.stem for path in (self.folder / self.masks).glob("*.png"))
+        names = [name for name in labelled if name not in heldout]
+        return self._read(names) if len(names) > count else None
+
+    def _split(self, split: str) -> list[str]:
+        names: list[str] = json.loads((self.folder / "split.json").read_text())[split]
+        return names
+
+    def _read(self, names: list[str]) -> Pairs:
+        images = [_pixels(self.folder / self.images / f"{name}.jpg", "RGB") for name in names]
+        masks = [_pixels(self.folder / self.masks / f"{name}.png", "L") for name in names]
+        return as_pairs(torch.stack(images), torch.stack(masks))
+
+
+def as_pairs(images: Tensor, masks: Tensor) -> Pairs:
+    """Return bytes [n, h, w, 3] and masks [n, h, w] as pairs."""
+    labels = Labels((masks.shape[1], masks.shape[2]), segmentation=masks)
+    return Pairs.of(images.permute(0, 3, 1, 2).contiguous(), labels)
+
+
+def _rendered(split: str, draw: int, count: int) -> Pairs:
+    seed = seed_of(split, draw)
+    rendered = render_pairs(seed, stratified_indices(seed, count))
+    return as_pairs(torch.from_numpy(rendered.images), torch.from_numpy(rendered.masks))
+
+
+def _pixels(path: Path, mode: str) -> Tensor:
+    with Image.open(path) as image:
+        return torch.from_numpy(np.array(image.convert(mode)))

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import IO
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
-from app.generators.training import check_training
+from app.generators.training import START_POINTER, check_start, check_training
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
@@ -18,7 +18,7 @@ from app.uploads import service as uploads
 from app.uploads.service import Measured
 from contracts.base import now
 from contracts.errors.conflicts import BuiltIn, GeneratorNotReady
-from contracts.errors.tree import InvalidRequest, InvalidUpload, TooLarge
+from contracts.errors.tree import Gone, InvalidRequest, InvalidUpload, NotFound, TooLarge
 from contracts.generators.families import UnknownFamily, family_of
 from contracts.generators.generator import (
     GeneratorManifest,
@@ -55,12 +55,22 @@ def create(
 
     Raises `InvalidRequest`, `TooLarge`, `UploadIncomplete` or `UploadUsed`.
     """
-    check_training(services, body.form if isinstance(body, CheckpointFile) else body)
+    form = body.form if isinstance(body, CheckpointFile) else body
+    check_training(services, form)
+    if form.training is not None and form.training.start_from is not None:
+        check_start(services, form.training, _start(services, tenant, form.training.start_from))
     if isinstance(body, CheckpointFile):
         return _create_from_file(services, tenant, body, key)
     idempotency = idempotency_of(key, "generators", body.model_dump(mode="json", exclude_none=True))
     source = f"uploaded as {body.upload}"
     return _submit(services, tenant, body, idempotency, source=source, upload=lambda: body.upload)
+
+
+def _start(services: Services, tenant: str, generator_id: str) -> StoredGenerator:
+    try:
+        return find(services, tenant, generator_id)
+    except (NotFound, Gone, GeneratorNotReady) as error:
+        raise InvalidRequest.at(START_POINTER, error.detail) from None
 
 
 def find(services: Services, tenant: str, generator_id: str) -> StoredGenerator:

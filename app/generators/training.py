@@ -7,10 +7,13 @@ from app.services import Services
 from contracts.base import now
 from contracts.errors.conflicts import NotTrained
 from contracts.errors.tree import InvalidRequest
-from contracts.generators.families import GeneratorFamily
-from contracts.generators.generator import GeneratorRequest
+from contracts.generators.families import GeneratorFamily, family_of
+from contracts.generators.generator import GeneratorRequest, StoredGenerator
+from contracts.generators.training import TrainingOptions
 from contracts.jobs import Cancellation, JobRef
 from state import keys, records
+
+START_POINTER = "/training/start_from"
 
 
 def check_training(services: Services, form: GeneratorForm) -> None:
@@ -34,6 +37,22 @@ def check_training(services: Services, form: GeneratorForm) -> None:
         raise _without_effect(family, "augment", "its training has no augmentation")
     if options.inverter_images and not family.has_inverters:
         raise _without_effect(family, "inverter_images", "it needs no inverter")
+
+
+def check_start(services: Services, options: TrainingOptions, start: StoredGenerator) -> None:
+    """Raise `InvalidRequest` for a start from a generator of another family, or without the networks it needs."""
+    family = family_of(start, services.families)
+    if family.name != options.family:
+        raise InvalidRequest.at(
+            START_POINTER,
+            f"Expected a generator of the family '{options.family}', got '{start.id}' of the family '{family.name}'."
+            f" Set family to '{family.name}', or choose another generator.",
+        )
+    if family.needs_discriminator and start.discriminator is None:
+        raise InvalidRequest.at(
+            START_POINTER,
+            f"Expected a generator with its discriminator, which '{start.id}' lacks. Choose another, or leave it out.",
+        )
 
 
 def _without_effect(family: GeneratorFamily, option: str, reason: str) -> InvalidRequest:

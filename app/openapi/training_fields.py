@@ -15,6 +15,9 @@ TRAINING_FIELDS: Table = {
     "TrainingOptions.batch": Described("Images per step. Default by family and size.", 16),
     "TrainingOptions.size": Described("The width of the networks. Default: small up to 64 px, large above.", "small"),
     "TrainingOptions.augment": Described("Whether images are augmented. Default: below 10,000 images.", True),
+    "TrainingOptions.start_from": Described(
+        "A generator of the same family and sizes whose networks the training begins with.", "portraits-64-diffusion"
+    ),
     "TrainingOptions.flips": Described("Whether half of the images are mirrored (left and right).", False),
     "TrainingOptions.snapshot_images": Described("Images between two snapshots. Default: 15 snapshots.", 20_000),
     "TrainingOptions.inverter_images": Described("Samples that the inverter trains on; 0 for none.", 12_000),

@@ -25,7 +25,7 @@ class GeneratorFamily:
     """`name` has no dash; `facts` parses the family's own fields.
 
     `has_inverters`: an encoder can be trained; `is_trainable`: a generator can be trained from images; `can_augment`:
-    its training has an augmentation.
+    its training has an augmentation; `needs_discriminator`: its training has a discriminator.
     """
 
     name: str
@@ -33,6 +33,7 @@ class GeneratorFamily:
     has_inverters: bool = True
     is_trainable: bool = False
     can_augment: bool = False
+    needs_discriminator: bool = False
 
     def includes(self, architecture: str) -> bool:
         """Return whether an architecture is the family or a variant of it ("stylegan2-resnet")."""
@@ -47,7 +48,9 @@ class StyleGan2Facts(Model):
     num_ws: Count
 
 
-STYLEGAN2 = GeneratorFamily("stylegan2", StyleGan2Facts, is_trainable=True, can_augment=True)
+STYLEGAN2 = GeneratorFamily(
+    "stylegan2", StyleGan2Facts, is_trainable=True, can_augment=True, needs_discriminator=True
+)
 
 
 class DiffusionFacts(Model):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from contracts.base import Artefact, Model, Seed
+from contracts.ids import GeneratorId
 
 MAX_HOURS = 168
 MAX_TRAINING = timedelta(hours=2 * MAX_HOURS)
@@ -27,7 +28,8 @@ class TrainingOptions(Model):
 
     `px` is the longer side of the generator's images, or (height, width). With the longer side alone, the other one
     follows the median aspect ratio of the images. `hours` counts the time of one device and includes the inverter,
-    but no waiting in the queue. `images` counts the images of all steps, repeated ones included.
+    but no waiting in the queue. `images` counts the images of all steps, repeated ones included. `start_from` is a
+    generator of the same family and sizes, whose networks the training begins with instead of random ones.
 
     Defaults depend on the images where the field says None: `batch` on the family, `size` on `px` (small up to 64),
     `augment` on the number of images (on below 10,000), `inverter_images` on the length of the training.
@@ -36,6 +38,7 @@ class TrainingOptions(Model):
     family: Annotated[str, Field(min_length=1, max_length=50)] = "stylegan2"
     px: Side | tuple[Side, Side] = 64
     fit: ImageFit = "crop"
+    start_from: GeneratorId | None = None
     hours: Annotated[float, Field(gt=0, le=MAX_HOURS)] | None = None
     images: NumImages | None = None
     batch: Annotated[int, Field(ge=2, le=1_024)] | None = None

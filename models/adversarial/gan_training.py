@@ -73,14 +73,12 @@ class AdversarialTraining:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.state.load_state_dict(dict(state))
 
-    def load_networks(
-        self, generator: Mapping[str, torch.Tensor], discriminator: Mapping[str, torch.Tensor]
-    ) -> None:
-        """Start from the weights of finished networks; optimizers and counters stay new.
+    def load_networks(self, weights: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+        """Start from a finished generator, which both generators get, and its discriminator.
 
         Raises:
             RuntimeError: the weights are of other networks.
         """
-        self.state.generator.load_state_dict(generator)
-        self.state.average.load_state_dict(generator)
-        self.state.discriminator.load_state_dict(discriminator)
+        self.state.generator.load_state_dict(weights["generator"])
+        self.state.average.load_state_dict(weights["generator"])
+        self.state.discriminator.load_state_dict(weights["discriminator"])

@@ -31,12 +31,16 @@ class DownstreamNetwork:
 
     def predict(self, images: PixelImages) -> Iterator[Predictions]:
         """Yield the labels of micro-batches of images, in order, on the CPU."""
+        for outputs in self.outputs(images):
+            yield decoded(outputs, self.tasks)
+
+    def outputs(self, images: PixelImages) -> Iterator[FeatureMaps]:
+        """Yield the raw outputs [n, outputs, h, w] of micro-batches of images, in order."""
         self.module.eval()
         device = next(self.module.parameters()).device
         for batch in images.split(MICRO_BATCH):
             with torch.no_grad():
-                outputs = self.module(batch.to(device).float() / 127.5 - 1.0).float()
-            yield decoded(outputs, self.tasks)
+                yield self.module(batch.to(device).float() / 127.5 - 1.0).float()
 
 
 def decoded(outputs: FeatureMaps, tasks: TaskSet) -> Predictions:

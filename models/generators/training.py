@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.arrays import Images
 
@@ -45,6 +45,12 @@ class GeneratorTraining(Protocol):
 
     def networks(self) -> tuple[BuiltNetwork, ...]:
         """Return the networks to keep: `generator`, the averaged one, and what its family needs beside it."""
+
+    def load_networks(self, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Start from finished networks, by the names of `networks`; optimizers and counters stay new.
+
+        Raises `RuntimeError` if they have other sizes.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that resuming needs except random states: nested dicts of tensors and numbers."""

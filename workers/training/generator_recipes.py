@@ -5,7 +5,6 @@ The job chooses both by the images (`Family.start_training`) and builds them wit
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Protocol, final
 
 import torch
@@ -15,12 +14,11 @@ from contracts.generators.families import DIFFUSION, STYLEGAN2
 from contracts.generators.training import NetworkSize
 from models.adversarial.gan_training import AdversarialTraining
 from models.adversarial.training import AdversarialOptions
-from models.generators.diffusion.training import DiffusionTraining, DiffusionTrainingOptions
+from models.generators.diffusion.training import DiffusionTrainingOptions
 from models.generators.training import GeneratorTraining
 from workers.families import diffusion_training, stylegan2_training
 from workers.families.family import TrainingImages
 from workers.families.stylegan2_training import Sizes
-from workers.runtime.weights import read_network
 from workers.training.images.survey import check_px
 from workers.training.training_options import InputError
 
@@ -51,9 +49,6 @@ class Recipe(Protocol):
 
     def start(self, images: TrainingImages, device: torch.device) -> GeneratorTraining:
         """Build new networks, with weights from torch's global generator. Raises `InputError` for a wrong size."""
-
-    def load(self, folder: Path, training: GeneratorTraining) -> None:
-        """Start from the networks in a folder. Raises `FileNotFoundError`, or `RuntimeError` if they differ."""
 
     def facts(self, training: GeneratorTraining) -> Facts:
         """Return what a line of the log says beside losses and distances."""
@@ -95,13 +90,6 @@ class StyleGan2Recipe:
             )
         return stylegan2_training.build_training(self.sizes, self.options, images, device)
 
-    def load(self, folder: Path, training: GeneratorTraining) -> None:
-        """Load both networks; the averaged generator of the folder initializes both generators."""
-        assert isinstance(training, AdversarialTraining)
-        _, generator = read_network(folder, "generator")
-        _, discriminator = read_network(folder, "discriminator")
-        training.load_networks(generator, discriminator)
-
     def facts(self, training: GeneratorTraining) -> Facts:
         assert isinstance(training, AdversarialTraining)
         return {"options": asdict(self.options), "augmentation": training.state.augmentation}
@@ -132,12 +120,6 @@ class DiffusionRecipe:
             return diffusion_training.build_training(self.size, self.options, images, device)
         except ValueError as error:
             raise InputError(f"{error} (--px)") from error
-
-    def load(self, folder: Path, training: GeneratorTraining) -> None:
-        """Load the generator."""
-        assert isinstance(training, DiffusionTraining)
-        _, generator = read_network(folder, "generator")
-        training.load_generator(generator)
 
     def facts(self, training: GeneratorTraining) -> Facts:
         return {"options": asdict(self.options)}

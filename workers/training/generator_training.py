@@ -143,7 +143,8 @@ def _start(
     training = recipe.start(images, run.device)
     if is_new and run.start_from is not None:
         try:
-            recipe.load(run.start_from, training)
+            names = [network.name for network in training.networks()]
+            training.load_networks({name: read_network(run.start_from, name)[1] for name in names})
         except FileNotFoundError as error:
             raise _no_networks(run.start_from, error) from error
         except RuntimeError as error:  # torch: sizes or names of tensors differ

@@ -31,6 +31,7 @@ from workers.training.images.preparing import ARRAY, Prepared, prepare
 from workers.training.images.sources import Batches, ImageArray
 from workers.training.inverters import StateKeeper, store_encoder, train_encoder
 from workers.training.snapshots import Ruler
+from workers.training.starting import read_start
 
 ARCHIVE = "archive"
 INVERTER_STAGE = "inverter"
@@ -67,6 +68,8 @@ def _train(run: Run) -> GeneratorManifest:
     source = (
         f"trained on {report.num_images:,} images of an uploaded archive ({family.contract.name})"
     )
+    if options.start_from is not None:
+        source += f", starting from '{options.start_from}'"
     generator = store_generator(run, family, keeper.read_best(), source=source)
     try:
         _train_inverter(run, options, family, generator, report)
@@ -113,16 +116,21 @@ def _train_generator(
             on_progress=run.report_progress,
         )
         images = ImageArray(folder / ARRAY)  # open: its pages stay when the folder is deleted
+    start = read_start(run, options)
+    if start is not None:
+        start.check_images(is_grey=prepared.is_grey)
     facts = TrainingImages(
         count=prepared.num_images,
         image_px=(prepared.height_px, prepared.width_px),
-        is_grey=prepared.is_grey,
+        is_grey=prepared.is_grey if start is None else start.is_grey,
     )
     torch.manual_seed(options.seed)
     try:
         started = family.start_training(options, facts, run.machine.device)
     except ValueError as error:  # a size that the family does not have
         raise InvalidImages(f"The images cannot be used: {error}.") from None
+    if start is not None:
+        start.load_into(started.training)
     has_inverter = family.contract.has_inverters and options.inverter_images != 0
     budget = Budget.of(options, has_inverter=has_inverter)
     loop = GeneratorLoop(

@@ -149,13 +149,13 @@ class DiffusionTraining:
         for name in _COUNTERS:
             setattr(self, name, state[name])
 
-    def load_generator(self, tensors: Mapping[str, Tensor]) -> None:
-        """Start from the weights of a finished generator; optimizer and counters stay new.
+    def load_networks(self, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Start from a finished generator; optimizer and counters stay new.
 
         Raises:
             RuntimeError: the weights are of another network.
         """
-        self.average.load_state_dict(dict(tensors))
+        self.average.load_state_dict(dict(weights["generator"]))
         self.unet.load_state_dict(self.average.unet.state_dict())
 
     def _parts(self) -> dict[str, Any]:

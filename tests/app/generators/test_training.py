@@ -9,7 +9,11 @@ import pytest
 
 from contracts.base import Artefact
 from contracts.digests import sha256_of
-from contracts.generators.generator import GeneratorRequest
+from contracts.generators.generator import (
+    GeneratorManifest,
+    GeneratorRequest,
+    StoredGenerator,
+)
 from contracts.generators.training import TrainingReport, TrainingSnapshot
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
@@ -159,3 +163,41 @@ def test_only_a_training_can_be_stopped(client: httpx2.Client) -> None:
     assert answer.json()["code"] == "not_trained"
     assert "cancel" in answer.json()["detail"]
     assert client.post("/v1/generators/nope/stop").status_code == 404
+
+
+def test_a_training_may_start_from_a_generator(
+    client: httpx2.Client, store: Store, generator: StoredGenerator
+) -> None:
+    """The request keeps its id."""
+    key = keys.job_manifest(JobRef(tenant=DEFAULT_TENANT, id=generator.id))
+    manifest = records.read(store, key, GeneratorManifest)
+    assert manifest is not None
+    complete = generator.model_copy(update={"discriminator": generator.weights})
+    records.write(store, key, manifest.model_copy(update={"generator": complete}))
+    answer = post(client, {**OPTIONS, "start_from": generator.id})
+    assert answer.status_code == 202, answer.text
+    ref = JobRef(tenant=DEFAULT_TENANT, id=answer.json()["id"])
+    request = records.read_request(store, ref, GeneratorRequest)
+    assert request is not None
+    assert request.training is not None
+    assert request.training.start_from == generator.id
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"start_from": "nope-64"}, "nope-64"),
+        ({"family": "diffusion"}, "of the family 'stylegan2'"),
+        ({}, "with its discriminator"),
+    ],
+    ids=["missing", "of another family", "without a discriminator"],
+)
+def test_a_start_that_cannot_be_used_is_refused(
+    client: httpx2.Client, generator: StoredGenerator, options: dict[str, str], expected: str
+) -> None:
+    """The error points at the option."""
+    answer = post(client, {**OPTIONS, "start_from": generator.id, **options})
+    assert answer.status_code == 422
+    [flaw] = answer.json()["errors"]
+    assert flaw["pointer"] == "/training/start_from"
+    assert expected in flaw["detail"]

@@ -1,16 +1,22 @@
 """The downstream benchmark: its summary, and runs that continue."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
-from benchmarks.downstream.portraits import Portraits
+from benchmarks.downstream.domain import Domain
+from benchmarks.downstream.networks import Networks
+from benchmarks.downstream.options import BUILTIN, downstream_parser, open_domains
+from benchmarks.downstream.real_data import Photographs, Portraits
 from benchmarks.downstream.runs import Runs
 from benchmarks.downstream.summary import scores_of, summary, table
-from benchmarks.options import BUILTIN
 from contracts.evaluations.report import EvaluationReport
 from models.downstream.options import DownstreamOptions
+from models.downstream.pairs import Pairs
 from tests.workers.evaluating.confusions import LABELS, HeldOut, arm
 from workers.evaluating.reporting import build_report
 
@@ -55,19 +61,74 @@ def test_the_table_has_errors_and_the_closed_gap(reports: list[EvaluationReport]
     assert "%" in mixed
 
 
-def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
-    """The second call reads the file; other options have other files."""
+@pytest.fixture(scope="module")
+def networks() -> Networks:
+    """Return the networks of the built-in diffusion model."""
+    return Networks.read(BUILTIN)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path, networks: Networks) -> None:
+    """The second call reads the file."""
     options = DownstreamOptions(channels=(4, 8), steps=2, batch=4)
-    domain = Portraits(BUILTIN, tmp_path, num_heldout=6, num_oracle=8)
+    domain = Domain(Portraits(num_heldout=6, num_oracle=8), networks, tmp_path)
     runs = Runs(domain, options, num_seeds=1, synthetic=(4,))
     calls = []
 
-    def pairs() -> object:
+    def pairs() -> Pairs:
         calls.append(1)
         return domain.real(0, 8)
 
-    first = runs._trained("8-0-real-0-0", pairs, 0)  # type: ignore[arg-type]  # counts the calls
-    second = runs._trained("8-0-real-0-0", pairs, 0)  # type: ignore[arg-type]
+    first, second = (runs.trained("8-0-real-0-0", pairs, 0) for _ in range(2))
     assert len(calls) == 1
     np.testing.assert_array_equal(first.features("segmentation"), second.features("segmentation"))
-    assert len(list(tmp_path.glob("runs-*/*.npz"))) == 1
+    assert len(list(tmp_path.glob("portraits-runs-*/*.npz"))) == 1
+
+
+def test_all_fits_label_the_same_samples(tmp_path: Path, networks: Networks) -> None:
+    """Samples are drawn once, and belong to the generator that drew them."""
+    domain = Domain(Portraits(num_heldout=6, num_oracle=8), networks, tmp_path)
+    first = domain._samples(2)
+    assert torch.equal(domain._samples(2), first)
+    [kept] = tmp_path.glob("*/samples-2.npz")
+    assert kept.parent.name == f"portraits-{networks.digest}"
+
+
+def write_photographs(folder: Path) -> Path:
+    """Write 60 grey photographs whose mask is the class index of their number modulo 2."""
+    names = [f"{number:02}" for number in range(60)]
+    for part in ("images64/labelled", "mask8_64"):
+        (folder / part).mkdir(parents=True)
+    for number, name in enumerate(names):
+        image = Image.new("RGB", (64, 64), (number, number, number))
+        image.save(folder / "images64/labelled" / f"{name}.jpg")
+        Image.new("L", (64, 64), number % 2).save(folder / "mask8_64" / f"{name}.png")
+    (folder / "meta.json").write_text(json.dumps({"classes8": ["background", "skin"]}))
+    splits = {"label_train_50": names[:50], "label_val": names[50:]}
+    (folder / "split.json").write_text(json.dumps(splits))
+    return folder
+
+
+def test_photographs_are_read_by_their_lists(tmp_path: Path) -> None:
+    """Draw 0 has the first names, another draw has others, and the oracle has no held-out image."""
+    faces = Photographs.faces(write_photographs(tmp_path))
+    assert faces.schema.classes == ("background", "skin")
+    assert [len(faces.heldout), len(faces.labelled(0, 16))] == [10, 16]
+    assert faces.labelled(0, 16).images[3].unique().tolist() == [3]
+    assert faces.labelled(0, 16).labels["segmentation"][3].unique().tolist() == [1]
+    assert not torch.equal(faces.labelled(1, 16).images, faces.labelled(0, 16).images)
+    everything = faces.oracle(16)
+    assert everything is not None
+    assert len(everything) == 50
+    assert faces.oracle(50) is None
+    with pytest.raises(ValueError, match="at most 50 labels of faces"):
+        faces.labelled(0, 51)
+
+
+def test_a_domain_without_data_is_skipped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the options that it needs."""
+    parser = downstream_parser("test", None)
+    options = parser.parse_args(["--only", "faces", "--folder", str(tmp_path)])
+    assert list(open_domains(options)) == []
+    assert "--faces and --faces-generator" in capsys.readouterr().err

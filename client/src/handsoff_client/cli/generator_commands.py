@@ -36,6 +36,7 @@ class GeneratorCommands(Runner):
             hours=arguments.hours,
             images=arguments.images,
             flips=arguments.flips or None,
+            start_from=arguments.start_from,
             seed=arguments.seed,
         )
         check_option_names(

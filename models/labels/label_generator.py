@@ -23,10 +23,13 @@ from models.generators.generator import Generator
 from models.labels.compact_head import head_of
 from models.labels.ensemble import Ensemble
 from models.tasks.ensemble_votes import EnsembleVotes
-from models.tasks.task import TaskLabels
+from models.tasks.segmentation import SegmentationTask
+from models.tasks.task import LabelOptions, TaskLabels
 
 # One member's outputs and the running sums of the votes, in numbers per output and pixel.
 COPIES_OF_OUTPUTS = 6
+
+AS_ALWAYS = LabelOptions()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +82,12 @@ class LabelGenerator:
         return max(layout.synthesis_bytes, layout.tap_bytes + 4 * values * math.prod(self.label_px))
 
     @torch.no_grad()
-    def render(self, codes: Codes) -> Rendered:
-        """Return images and labels of codes; each sample is independent of the others."""
+    def render(self, codes: Codes, options: LabelOptions = AS_ALWAYS) -> Rendered:
+        """Return images and labels of codes; each sample is independent of the others.
+
+        Raise ValueError for options when the ensemble has no masks.
+        """
+        self._check(options)
         # 1. codes => images [n, 3, h, w] and taps
         synthesis = self.generator.synthesize(codes)
         # 2. taps => outputs of one member after the other => running votes of every task
@@ -89,7 +96,7 @@ class LabelGenerator:
         first = next(iter(votes))
         # 3. votes => labels, on the CPU for the encoders
         labels: dict[str, TaskLabels] = {
-            task: {name: tensor.cpu() for name, tensor in task_votes.labels().items()}
+            task: {name: tensor.cpu() for name, tensor in task_votes.refined(options).items()}
             for task, task_votes in votes.items()
         }
         return Rendered(
@@ -100,6 +107,14 @@ class LabelGenerator:
             task_scores=scores,
             labels=labels,
         )
+
+    def _check(self, options: LabelOptions) -> None:
+        names = self.ensemble.config.tasks.names
+        if options.are_given and SegmentationTask.name not in names:
+            raise ValueError(
+                f"soft labels and ignored pixels need masks, and this ensemble has {', '.join(names)}; "
+                "render without these options"
+            )
 
     @torch.no_grad()
     def label(self, taps: Taps) -> EnsembleVotes:

@@ -14,8 +14,10 @@ from torch.nn import functional as F
 
 from models.arrays import IGNORE_INDEX, FeatureMaps, Masks, PixelScores, Scores
 from models.tasks.segmentation_scores import CalibrationError, ConfusionMatrix
+from models.tasks.soft_labels import SoftLabels
 from models.tasks.task import (
     KnownPixels,
+    LabelOptions,
     LabelPx,
     Loss,
     Mean,
@@ -31,7 +33,7 @@ from models.tasks.task import (
     mean_over_known,
     number,
 )
-from models.tasks.uncertainty import entropy, image_scores
+from models.tasks.uncertainty import entropy, image_scores, is_above
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,24 @@ class ClassVotes(Votes):
         # [n, classes, h, w] to two maps [n, h, w]: the argmax and its probability.
         confidences, classes = self.probabilities.max(dim=1)
         return {"masks": classes.byte(), "confidences": confidences}
+
+    def refined(self, options: LabelOptions) -> dict[str, Tensor]:
+        """Return the labels, and what the options request.
+
+        soft_labels: soft_classes and soft_steps, bytes [n, kept, h, w], see `SoftLabels`; ignored pixels have them too.
+        ignore_above: ignored, bool [n, h, w]; these pixels of the masks are 255.
+        """
+        labels = self.labels()
+        if options.soft_labels is not None:
+            soft = SoftLabels.of(self.probabilities, options.soft_labels)
+            labels |= {"soft_classes": soft.classes, "soft_steps": soft.steps}
+        if options.ignore_above is not None:
+            ignored = is_above(self.uncertainty, options.ignore_above)
+            labels |= {
+                "masks": labels["masks"].masked_fill(ignored, IGNORE_INDEX),
+                "ignored": ignored,
+            }
+        return labels
 
     @cached_property
     def probabilities(self) -> FeatureMaps:

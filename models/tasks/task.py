@@ -70,6 +70,23 @@ class Scale:
         """
 
 
+@dataclass(frozen=True)
+class LabelOptions:
+    """What a rendering adds to labels that are masks. Without an option the labels are as always.
+
+    `soft_labels`: the number of most probable classes to keep at each pixel with their probabilities. `ignore_above`:
+    pixels with a higher uncertainty, in nats, have no class.
+    """
+
+    soft_labels: int | None = None
+    ignore_above: float | None = None
+
+    @property
+    def are_given(self) -> bool:
+        """Whether one of the options is set."""
+        return self != LabelOptions()
+
+
 class Votes(ABC):
     """The running vote of an ensemble on one task. Members are added one by one; no member's maps are kept."""
 
@@ -80,6 +97,10 @@ class Votes(ABC):
     @abstractmethod
     def labels(self) -> dict[str, Tensor]:
         """Return the ensemble's labels by name, on the device of the outputs."""
+
+    def refined(self, options: LabelOptions) -> dict[str, Tensor]:
+        """Return the labels with the options applied. A task whose labels have no options returns `labels`."""
+        return self.labels()
 
     @property
     @abstractmethod

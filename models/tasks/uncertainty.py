@@ -1,12 +1,15 @@
 """Uncertainty: entropies in nats, and the score of an image from the scores of its pixels."""
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from models.arrays import FeatureMaps, PixelScores, Scores
 
 # Of the pixels. Most pixels are certain, and the mean over all would hide a wrong corner of the image.
 WORST_SHARE = 0.1
+# Of one nat: stored uncertainty maps have 8 bits and are clipped at 1 nat.
+STEPS = 255
 
 
 def entropy(probabilities: FeatureMaps) -> PixelScores:
@@ -28,3 +31,13 @@ def image_scores(uncertainty: PixelScores) -> Scores:
     flat = uncertainty.flatten(1)  # [batch, pixels]
     worst = max(round(flat.shape[1] * WORST_SHARE), 1)
     return flat.topk(worst, dim=1).values.mean(dim=1)
+
+
+def is_above(
+    uncertainty: PixelScores, limit: float
+) -> Bool[Tensor, "batch label_height label_width"]:
+    """Return the pixels whose uncertainty is above `limit` in nats, as its stored map shows it.
+
+    The map is compared in the steps of its file: so every reader finds the same pixels from the file.
+    """
+    return uncertainty.clamp(0, 1).mul(STEPS).round() > limit * STEPS

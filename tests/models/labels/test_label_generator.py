@@ -9,16 +9,21 @@ from models.labels.label_generator import LabelGenerator, from_bytes, to_bytes
 from models.tasks.depth import DepthTask
 from models.tasks.keypoints import KeypointTask
 from models.tasks.segmentation import SegmentationTask
+from models.tasks.soft_labels import SoftLabels
+from models.tasks.task import LabelOptions
 from models.tasks.task_set import TaskSet
 
 ALL = TaskSet(SegmentationTask(4), KeypointTask(5), DepthTask())
 
 
-def random_fit(generator: Generator, tasks: TaskSet) -> LabelGenerator:
+def random_fit(generator: Generator, tasks: TaskSet, certainty: float = 1.0) -> LabelGenerator:
     """Return a label generator with random weights; labels have half the size of images."""
     config = EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=tasks)
     height, width = generator.config.image_px
-    return LabelGenerator(generator, Ensemble(config).eval(), (height // 2, width // 2))
+    ensemble = Ensemble(config).eval()
+    with torch.no_grad():
+        ensemble.layer3.weight.mul_(certainty)
+    return LabelGenerator(generator, ensemble, (height // 2, width // 2))
 
 
 def test_rendered_parts_have_the_label_size(any_generator: Generator) -> None:
@@ -65,9 +70,37 @@ def test_labelling_stays_on_its_device(
         z = torch.randn(2, 16)
     ws = there.map(z)
     votes = LabelGenerator(there, ensemble.eval()).label(there.synthesize(ws).taps).votes
-    labels = [tensor for each in votes.values() for tensor in each.labels().values()]
+    options = LabelOptions(soft_labels=2, ignore_above=0.1)
+    labels = [tensor for each in votes.values() for tensor in each.refined(options).values()]
     assert {tensor.device.type for tensor in labels} == {"meta"}
     assert {each.scores.device.type for each in votes.values()} == {"meta"}
+
+
+def test_options_change_masks_only(generator: Generator) -> None:
+    """Soft labels and ignored pixels come with the masks; all other labels and scores stay as they are."""
+    fitted = random_fit(generator, ALL, certainty=100)  # members that contradict each other
+    codes = generator.map(torch.randn(3, 16))
+    plain = fitted.render(codes)
+    limit = float(plain.uncertainty.median())
+    refined = fitted.render(codes, LabelOptions(soft_labels=2, ignore_above=limit))
+    masks = refined.labels["segmentation"]
+    soft = SoftLabels.in_labels(masks)
+    assert torch.equal(soft.classes[:, 0], plain.labels["segmentation"]["masks"])
+    assert soft.steps.shape == (3, 2, *fitted.label_px)
+    assert torch.equal(masks["masks"] == 255, masks["ignored"])
+    assert 0 < masks["ignored"].float().mean() < 1
+    assert torch.equal(refined.labels["depth"]["depth"], plain.labels["depth"]["depth"])
+    assert torch.equal(refined.scores, plain.scores)
+
+
+@pytest.mark.parametrize(
+    "options", [LabelOptions(soft_labels=1), LabelOptions(ignore_above=0.5)], ids=["soft", "ignore"]
+)
+def test_options_need_masks(generator: Generator, options: LabelOptions) -> None:
+    """An ensemble without masks refuses both, instead of ignoring what was requested."""
+    fitted = random_fit(generator, TaskSet(KeypointTask(2), DepthTask()))
+    with pytest.raises(ValueError, match="need masks, and this ensemble has keypoints, depth"):
+        fitted.render(generator.map(torch.randn(1, 16)), options)
 
 
 def test_an_ensemble_of_another_generator_is_refused(generator: Generator) -> None:

@@ -1,0 +1,97 @@
+"""Soft labels: the most probable classes of each pixel with their probabilities in 8 bits.
+
+In: the mean class probabilities of an ensemble, [n, classes, h, w]. Out: bytes [n, kept, h, w], which are small enough
+to store. They keep the doubt of the ensemble that a mask loses.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from models.arrays import FeatureMaps
+
+STEPS = 255  # steps of a probability of 1
+
+KeptBytes = UInt8[Tensor, "batch kept height width"]
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """The kept classes of each pixel, the most probable one first, and their probabilities in steps of 1/255.
+
+    The steps of a pixel never increase from plane to plane and add up to at most 255; the rest up to 255 belongs to all
+    other classes together. `classes[:, 0]` is the mask. Among equal probabilities the lowest class comes first.
+    """
+
+    classes: KeptBytes
+    steps: KeptBytes
+
+    @classmethod
+    def of(cls, probabilities: FeatureMaps, kept: int) -> "SoftLabels":
+        """Return the `kept` most probable classes. Raise ValueError unless 1 <= kept <= classes.
+
+        A step differs from 255 p by less than 1, and the rest by at most 1/2.
+        """
+        if not 1 <= kept <= probabilities.shape[1]:
+            raise ValueError(
+                f"expected 1 to {probabilities.shape[1]} kept classes, the number of classes, got {kept}"
+            )
+        # Image by image: a copy of all maps would be 80 MB per image of 1024 px with 19 classes.
+        parts = [_most_probable(image, kept) for image in probabilities]
+        classes, values = (torch.stack(each) for each in zip(*parts, strict=True))
+        return cls(classes, _quantized(values))
+
+    @classmethod
+    def in_labels(cls, labels: Mapping[str, Tensor]) -> "SoftLabels":
+        """Return the soft labels among the rendered labels of segmentation."""
+        return cls(labels["soft_classes"], labels["soft_steps"])
+
+    @property
+    def num_kept(self) -> int:
+        return self.classes.shape[1]
+
+    @property
+    def probabilities(self) -> Float[Tensor, "batch kept height width"]:
+        """The probabilities of the kept classes, 0 to 1."""
+        return self.steps.float() / STEPS
+
+    def dense(self, num_classes: int) -> FeatureMaps:
+        """Return the probability of every class [n, classes, h, w]: the target of a cross-entropy with soft labels.
+
+        The rest is shared evenly among the classes that are not kept. So the probabilities of a pixel add up to 1.
+        """
+        kept = self.probabilities
+        # No other class: the steps add up to 255 already, and the rest is 0.
+        rest = (1 - kept.sum(dim=1, keepdim=True)) / max(num_classes - self.num_kept, 1)
+        spread = rest.clamp(min=0).repeat(1, num_classes, 1, 1)
+        return spread.scatter_(1, self.classes.long(), kept)
+
+
+def _most_probable(
+    image: Float[Tensor, "classes height width"], kept: int
+) -> tuple[UInt8[Tensor, "kept height width"], Float[Tensor, "kept height width"]]:
+    """Return the most probable classes of each pixel of one image, and their probabilities, in order."""
+    # `max` returns the first of equal values, as the mask does; `topk` and `sort` promise no order among them.
+    left, classes, values = image.clone(), [], []
+    for _ in range(kept):
+        highest, index = left.max(dim=0)
+        values.append(highest)
+        classes.append(index.byte())
+        left.scatter_(0, index[None], -1.0)  # below every probability
+    return torch.stack(classes), torch.stack(values)
+
+
+def _quantized(values: Float[Tensor, "batch kept height width"]) -> KeptBytes:
+    """Return probabilities in steps, so that rounding never makes the kept classes more probable than 1 together.
+
+    Each probability is rounded down, and the sum of all is rounded to nearest. The steps between both go to the most
+    probable classes, one each: so the order remains, and no mass is lost when all classes are kept.
+    """
+    scaled = values * STEPS
+    floors = scaled.floor()
+    missing = scaled.sum(dim=1, keepdim=True).round() - floors.sum(dim=1, keepdim=True)
+    planes = torch.arange(values.shape[1], device=values.device)[:, None, None]
+    return (floors + (planes < missing)).clamp(0, STEPS).byte()

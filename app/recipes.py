@@ -14,7 +14,9 @@ from contracts.batches import (
     ConditionChoice,
     ConditionShares,
     Filter,
+    IgnoreAbove,
     ImageFormat,
+    NumSoftLabels,
     PinnedFit,
     Truncation,
     resolve_condition,
@@ -24,15 +26,20 @@ from contracts.errors.tree import Gone, InvalidRequest, NotFound
 from contracts.generators.generator import PinnedGenerator
 from contracts.ids import FitId
 from contracts.jobs import JobRef
+from contracts.schemas import LabelSchema
 
 POINTER = "/condition"
+MASK_OPTIONS = ("soft_labels", "ignore_above")
+"""The fields of a request that concern its masks alone."""
 
 
 class RecipeCreate(Model):
     """The fit that renders the samples, and every option that determines them.
 
     `condition` chooses the classes of a class-conditional generator: one, several with equal shares, or a weight for
-    each. Without it the generator draws a class for every sample, all equally often.
+    each. Without it the generator draws a class for every sample, all equally often. `soft_labels` keeps the most
+    probable classes of each pixel with their probabilities. Pixels with an uncertainty above `ignore_above` are ignored
+    in the mask.
     """
 
     fit: FitId
@@ -42,24 +49,28 @@ class RecipeCreate(Model):
     image_format: ImageFormat = "png"
     shard_size: Annotated[int, Field(ge=1, le=4_096)] | None = None
     condition: ConditionChoice | None = None
+    soft_labels: NumSoftLabels | None = None
+    ignore_above: IgnoreAbove | None = None
 
     def for_fingerprint(self) -> dict[str, Any]:
         """Return the body as JSON for the fingerprint of an Idempotency-Key.
 
-        Without a condition it is the body of earlier versions, so that their keys still match after an update.
+        Without later options it is the body of earlier versions, so that their keys still match after an update.
         """
-        absent = {"condition"} if self.condition is None else None
+        later = ("condition", *MASK_OPTIONS)
+        absent = {name for name in later if getattr(self, name) is None}
         return self.model_dump(mode="json", exclude=absent)
 
 
 def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
     """Return the fields of a `Recipe` with all defaults and the digest of the fit.
 
-    Raises `InvalidRequest` if the fit does not exist or its generator lacks a requested condition, `FitNotReady` if the
-    fit has not succeeded.
+    Raises `InvalidRequest` if the fit does not exist, its generator lacks a requested condition or its labels do not
+    support an option of masks, `FitNotReady` if the fit has not succeeded.
     """
     fit, manifest = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit))
     assert manifest.digest is not None
+    check_mask_options(fit.labels, body.soft_labels, body.ignore_above)
     return {
         "fit": PinnedFit(id=fit.id, digest=manifest.digest),
         "seed": body.seed,
@@ -70,7 +81,25 @@ def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
         "render_version": RENDER_VERSION,
         "labels": fit.labels,
         "condition": _condition(services, tenant, fit.generator, body.condition),
+        "soft_labels": body.soft_labels,
+        "ignore_above": body.ignore_above,
     }
+
+
+def check_mask_options(
+    labels: LabelSchema, soft_labels: int | None, ignore_above: float | None
+) -> None:
+    """Raise `InvalidRequest` for an option of masks that labels without masks, or with fewer classes, do not support."""
+    for name, value in zip(MASK_OPTIONS, (soft_labels, ignore_above), strict=True):
+        if value is not None and not labels.num_classes:
+            detail = (
+                f"Expected no {name}, because the fit has no masks, only {', '.join(labels.tasks)}. Leave it out, or use"
+                " a fit with masks. Keypoints have a confidence each."
+            )
+            raise InvalidRequest.at(f"/{name}", detail)
+    if soft_labels is not None and soft_labels > labels.num_classes:
+        detail = f"Expected at most {labels.num_classes}, the number of classes of the fit, got {soft_labels}."
+        raise InvalidRequest.at("/soft_labels", detail)
 
 
 def _condition(

@@ -21,6 +21,12 @@ RENDER_VERSION = 5
 
 ImageFormat = Literal["png", "jpeg"]
 Truncation = Annotated[float, Field(gt=0, le=1)]
+MAX_SOFT_LABELS = 8
+"""Classes that a soft label keeps at most: the others of a pixel are hardly ever probable."""
+NumSoftLabels = Annotated[int, Field(ge=1, le=MAX_SOFT_LABELS)]
+"""How many most probable classes of each pixel are stored with their probabilities."""
+IgnoreAbove = Annotated[float, Field(ge=0, lt=1)]
+"""The highest uncertainty of a pixel, in nats, that keeps its class. Stored uncertainty is clipped at 1 nat."""
 ConditionName = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,8})$")]
 """A condition as the name of a JSON field."""
 ConditionShares = dict[ConditionName, Annotated[float, Field(ge=0, le=1)]]
@@ -77,6 +83,8 @@ class Recipe(StoredRequest):
     render_version: int
     labels: LabelSchema
     condition: ConditionShares | None = None
+    soft_labels: NumSoftLabels | None = None
+    ignore_above: IgnoreAbove | None = None
 
     @property
     def condition_digest(self) -> str | None:
@@ -129,6 +137,7 @@ class ShardRecord(Model):
     `class_images` counts the kept samples in which each class occurs, `candidate_class_images` counts all candidates,
     so the manifest shows how a filter affects rare classes. All three counts are empty without masks.
     `condition_samples` counts the kept samples of each condition that occurs; empty for a recipe without conditions.
+    `ignored_pixels` counts the pixels of kept samples whose class is ignored; no class counts them.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -138,6 +147,7 @@ class ShardRecord(Model):
     class_pixels: tuple[int, ...]
     class_images: tuple[int, ...]
     candidate_class_images: tuple[int, ...]
+    ignored_pixels: Annotated[int, Field(ge=0)] = 0
     condition_samples: dict[ConditionName, int] = Field(default_factory=dict)
     mean_score: float
     threshold: float | None
@@ -162,6 +172,7 @@ class BatchManifest(JobManifest):
     class_pixels: tuple[int, ...] = ()
     class_images: tuple[int, ...] = ()
     candidate_class_images: tuple[int, ...] = ()
+    ignored_pixels: int = 0
     condition: ConditionShares | None = None
     condition_samples: dict[ConditionName, int] = Field(default_factory=dict)
     mean_score: float | None = None
@@ -194,6 +205,7 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
         class_pixels=_add(shard.class_pixels for shard in shards),
         class_images=_add(shard.class_images for shard in shards),
         candidate_class_images=_add(shard.candidate_class_images for shard in shards),
+        ignored_pixels=sum(shard.ignored_pixels for shard in shards),
         condition=request.condition,
         condition_samples={
             name: sum(shard.condition_samples.get(name, 0) for shard in shards)

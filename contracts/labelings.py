@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.base import Artefact, Condition, Model, Timestamp
-from contracts.batches import ImageFormat, PinnedFit
+from contracts.batches import IgnoreAbove, ImageFormat, NumSoftLabels, PinnedFit
 from contracts.generators.training import ImageFit
 from contracts.ids import LabelingId
 from contracts.jobs import JobManifest, JobStatus, Request
@@ -37,6 +37,8 @@ class LabelingRequest(Request):
     image_format: ImageFormat
     shard_size: Annotated[int, Field(ge=1)]
     condition: Condition | None = None
+    soft_labels: NumSoftLabels | None = None
+    ignore_above: IgnoreAbove | None = None
 
 
 class PixelBox(Model):
@@ -80,7 +82,8 @@ class UnreadableImage(Model):
 class LabelingShardRecord(Model):
     """`shards/{k}.json`: the images from k x `shard_size` on. `tar` has the readable ones, and is None without any.
 
-    `class_images` counts the images in which each class occurs; both counts are empty without masks.
+    `class_images` counts the images in which each class occurs; both counts are empty without masks. `ignored_pixels`
+    have no class.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -89,6 +92,7 @@ class LabelingShardRecord(Model):
     unreadable: tuple[UnreadableImage, ...]
     class_pixels: tuple[int, ...]
     class_images: tuple[int, ...]
+    ignored_pixels: Annotated[int, Field(ge=0)] = 0
     started_at: Timestamp
     finished_at: Timestamp
     label_seconds: float
@@ -116,6 +120,7 @@ class LabelingManifest(JobManifest):
     num_bytes: int = 0
     class_pixels: tuple[int, ...] = ()
     class_images: tuple[int, ...] = ()
+    ignored_pixels: int = 0
     mean_score: float | None = None
     label_seconds: float = 0.0
     images: tuple[LabelledImage, ...] = ()
@@ -143,6 +148,7 @@ def labeling_manifest(
         num_bytes=sum(tar.num_bytes for tar, _ in tars),
         class_pixels=_add(record.class_pixels for record in ordered),
         class_images=_add(record.class_images for record in ordered),
+        ignored_pixels=sum(record.ignored_pixels for record in ordered),
         mean_score=sum(image.score for image in images) / len(images),
         label_seconds=sum(record.label_seconds for record in ordered),
         images=tuple(sorted(images, key=lambda image: (-image.score, image.index))),

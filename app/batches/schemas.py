@@ -66,6 +66,7 @@ class BatchMetrics(Model):
     threshold: float | None
     render_seconds: float
     classes: tuple[ClassPresence, ...]
+    ignored_pixels: int
     condition_samples: dict[ConditionName, int]
 
 
@@ -84,6 +85,8 @@ class BatchView(JobEnvelope[BatchMetrics]):
     render_version: int
     labels: LabelSchema
     condition: ConditionShares | None
+    soft_labels: int | None
+    ignore_above: float | None
 
 
 class ShardView(Model):

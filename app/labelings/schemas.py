@@ -1,6 +1,6 @@
 """The bodies of `POST /v1/labelings`, and the view of a labeling and its shards."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -9,8 +9,9 @@ from app.http.links import Links
 from app.http.requests import Exchange
 from app.jobs.answers import envelope
 from app.jobs.service import JobState
+from app.recipes import MASK_OPTIONS
 from contracts.base import Condition, Model
-from contracts.batches import ImageFormat, PinnedFit
+from contracts.batches import IgnoreAbove, ImageFormat, NumSoftLabels, PinnedFit
 from contracts.generators.training import ImageFit
 from contracts.ids import FitId, UploadId
 from contracts.jobs import JobEnvelope
@@ -35,6 +36,16 @@ class LabelingForm(Model):
     image_format: ImageFormat = "png"
     shard_size: Annotated[int, Field(ge=1, le=4_096)] | None = None
     condition: Condition | None = None
+    soft_labels: NumSoftLabels | None = None
+    ignore_above: IgnoreAbove | None = None
+
+    def for_fingerprint(self) -> dict[str, Any]:
+        """Return the fields as JSON for the fingerprint of an Idempotency-Key.
+
+        Without later options they are those of earlier versions, so that their keys still match after an update.
+        """
+        absent = {name for name in MASK_OPTIONS if getattr(self, name) is None}
+        return self.model_dump(mode="json", exclude=absent)
 
 
 class LabelingCreate(LabelingForm):
@@ -71,6 +82,7 @@ class LabelingMetrics(Model):
     num_inexpressible: int
     num_other_files: int
     num_bytes: int
+    ignored_pixels: int
     mean_score: float | None
     label_seconds: float
     classes: tuple[LabelledClass, ...]
@@ -89,6 +101,8 @@ class LabelingView(JobEnvelope[LabelingMetrics]):
     image_format: ImageFormat
     shard_size: int
     condition: Condition | None
+    soft_labels: int | None
+    ignore_above: float | None
 
 
 class LabelingShards(Model):
@@ -133,6 +147,7 @@ def _metrics(request: LabelingRequest, manifest: LabelingManifest) -> LabelingMe
         num_inexpressible=sum(not image.is_expressible for image in manifest.images),
         num_other_files=manifest.num_other_files,
         num_bytes=manifest.num_bytes,
+        ignored_pixels=manifest.ignored_pixels,
         mean_score=manifest.mean_score,
         label_seconds=manifest.label_seconds,
         classes=tuple(

@@ -35,10 +35,10 @@ def create(services: Services, tenant: str, body: Body, key: str | None) -> Crea
     Raises `InvalidRequest`, `InvalidUpload`, `FitNotReady`, `UploadIncomplete` or `UploadUsed`.
     """
     if not isinstance(body, ImagesFile):
-        idempotency = idempotency_of(key, "labelings", body.model_dump(mode="json"))
+        idempotency = idempotency_of(key, "labelings", body.for_fingerprint())
         return _submit(services, tenant, body, idempotency, upload=lambda: body.upload)
     measured = _measure(body.path)
-    fingerprint = [body.form.model_dump(mode="json"), measured.sha256]
+    fingerprint = [body.form.for_fingerprint(), measured.sha256]
 
     def keep() -> str:
         with body.path.open("rb") as file:
@@ -71,6 +71,7 @@ def _submit(
         fit, manifest = fits.find_ready(services, JobRef(tenant=tenant, id=form.fit))
         assert manifest.digest is not None
         recipes.check_condition(services, tenant, fit.generator, form.condition)
+        recipes.check_mask_options(fit.labels, form.soft_labels, form.ignore_above)
         default_size = min(services.settings.shard_size, MAX_DEFAULT_SHARD_SIZE)
         return LabelingRequest(
             tenant=tenant,
@@ -85,6 +86,8 @@ def _submit(
             image_format=form.image_format,
             shard_size=form.shard_size or default_size,
             condition=form.condition,
+            soft_labels=form.soft_labels,
+            ignore_above=form.ignore_above,
         )
 
     return jobs.create(

@@ -73,6 +73,12 @@ LABEL_FIELDS: Table = {
     ),
     "condition": Described("Requested share of each class; null if none was requested.", {"0": 0.7, "3": 0.3}),
     "condition_samples": Described("Kept samples of each requested class; empty without.", {"0": 179, "3": 77}),
+    "soft_labels": Described(
+        "How many most probable classes of each pixel are kept with their probabilities (1 to 8); null for none.", 3
+    ),
+    "ignore_above": Described(
+        "Pixels with a higher uncertainty, in nats from 0 to 1, are ignored in the mask; null ignores none.", 0.2
+    ),
     "num_shards": Described("Number of shards.", 40),
     "render_version": Described("Increases when the same request would give other bytes.", 5),
     "StreamView.id": Described("The id.", example_id("stream")),
@@ -88,6 +94,9 @@ LABEL_FIELDS: Table = {
     "KeypointCount.name": Described("The keypoint.", "chin"),
     "kept_share": Described("Share of the kept samples in which the class occurs.", 0.99),
     "candidate_share": Described("Share of all candidates in which the class occurs.", 0.98),
+    "BatchMetrics.ignored_pixels": Described("Pixels that the masks ignore; no class counts them.", 12_000),
+    "BatchManifest.ignored_pixels": Described("Pixels that the masks ignore; no class counts them.", 12_000),
+    "ShardRecord.ignored_pixels": Described("Pixels that the masks ignore; no class counts them.", 1_200),
     "BatchManifest.labels": Described("The label schema; null if the batch did not succeed."),
     "class_pixels": Described("Pixels of each class, by class index.", [3_000, 1_096]),
     "class_images": Described("Kept samples in which each class occurs, by class index.", [256, 255]),

@@ -26,6 +26,8 @@ LABELING_FIELDS: Table = {
     "num_other_files": Described("Files of the archive without the suffix of an image.", 0),
     "LabelingMetrics.mean_score": Described("Mean uncertainty of the images.", 0.08),
     "LabelingManifest.mean_score": Described("Mean uncertainty; null if the labeling did not succeed.", 0.08),
+    "LabelingMetrics.ignored_pixels": Described("Pixels that the masks ignore; no class counts them.", 12_000),
+    "LabelingManifest.ignored_pixels": Described("Pixels that the masks ignore; no class counts them.", 12_000),
     "label_seconds": Described("The time of all shards.", 310.5),
     "LabelingMetrics.classes": Described("Frequency of each class in the labels."),
     "LabelledClass.name": Described("The class.", "skin"),

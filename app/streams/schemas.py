@@ -48,6 +48,8 @@ class StreamView(Model):
     render_version: int
     labels: LabelSchema
     condition: ConditionShares | None
+    soft_labels: int | None
+    ignore_above: float | None
     links: dict[str, str]
 
 

@@ -72,6 +72,7 @@ def encode_labels(
     for codec in codecs:
         fields = sample.labels[codec.name]
         files[codec.extension] = codec.encode(fields, labels)
+        files |= codec.companions(fields)
         facts |= codec.facts(fields, labels)
     files[UNCERTAINTY] = encode_uncertainty(sample.uncertainty)
     return files, facts

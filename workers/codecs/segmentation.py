@@ -16,7 +16,8 @@ from contracts.fits.metrics import Estimate, TaskMetrics
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import Color, LabelSchema
 from handsoff_shards import members
-from handsoff_shards.writing import rounded
+from handsoff_shards.members import Files
+from handsoff_shards.writing import rounded, soft_label_planes
 from models.arrays import IGNORE_INDEX
 from models.inversion.framing import Framing, reframe_masks
 from models.tasks.segmentation import SegmentationTask
@@ -42,6 +43,8 @@ MIN_SCORED_IMAGES = 2
 WEAK_IOU = 0.5
 OFTEN = 0.2
 """Advice names a class that is predicted for this share of another class's pixels."""
+IGNORED, SOFT_CLASSES, SOFT_STEPS = OPTIONAL_FIELDS = ("ignored", "soft_classes", "soft_steps")
+"""The labels that options of a rendering add, as `models.tasks.segmentation` names them."""
 
 
 class SegmentationCodec(TaskCodec):
@@ -74,19 +77,37 @@ class SegmentationCodec(TaskCodec):
         return not (label != IGNORE_INDEX).any()
 
     def fields(self, labels: TaskLabels, index: int) -> Fields:
-        return {"mask": as_array(labels["masks"][index])}
+        """Return the mask, and what the options of the rendering add (see `ClassVotes.refined`)."""
+        names = [name for name in OPTIONAL_FIELDS if name in labels]
+        return {"mask": as_array(labels["masks"][index])} | {
+            name: as_array(labels[name][index]) for name in names
+        }
 
     def predicted(self, labels: TaskLabels, index: int) -> Array:
         return as_array(labels["masks"][index])
 
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
-        return encode_mask(fields["mask"], labels.colors)
+        if IGNORED not in fields:
+            return encode_mask(fields["mask"], labels.colors)
+        indices = np.where(fields[IGNORED], labels.ignore_index, fields["mask"]).astype(np.uint8)
+        return encode_mask(indices, labels.colors, ignore_index=labels.ignore_index)
+
+    def companions(self, fields: Fields) -> Files:
+        """Return the soft labels of a sample that has some."""
+        if SOFT_CLASSES not in fields:
+            return {}
+        planes = soft_label_planes(fields[SOFT_CLASSES], fields[SOFT_STEPS])
+        return {members.SOFT_LABELS: png.encode(planes)}
 
     def facts(self, fields: Fields, labels: LabelSchema) -> dict[str, object]:
-        """Return the share of each class in the pixels."""
-        pixels = class_pixels(fields, labels.num_classes) / fields["mask"].size
+        """Return the share of each class in all pixels, and of ignored pixels if the options ignore some."""
+        size = fields["mask"].size
+        pixels = class_pixels(fields, labels.num_classes) / size
         by_class = zip(labels.classes, pixels.tolist(), strict=True)
-        return {"class_fractions": rounded(dict(by_class))}
+        facts: dict[str, object] = {"class_fractions": rounded(dict(by_class))}
+        if IGNORED in fields:
+            facts |= rounded({"ignored_fraction": ignored_pixels(fields) / size})
+        return facts
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
         return {
@@ -170,10 +191,18 @@ class SegmentationCodec(TaskCodec):
 
 
 def class_pixels(fields: Fields | None, num_classes: int) -> NDArray[np.int64]:
-    """Return the number of pixels of each class in a sample; an empty array if it has no mask."""
+    """Return the number of pixels of each class in a sample; an empty array if it has no mask.
+
+    No class counts an ignored pixel.
+    """
     if fields is None:
         return np.zeros(0, dtype=np.int64)
-    return np.bincount(fields["mask"].ravel(), minlength=num_classes)
+    return np.bincount(fields["mask"].ravel(), minlength=IGNORE_INDEX + 1)[:num_classes]
+
+
+def ignored_pixels(fields: Fields | None) -> int:
+    """Return the number of ignored pixels in a sample; 0 if it has no mask, or no option that ignores pixels."""
+    return 0 if fields is None or IGNORED not in fields else int(fields[IGNORED].sum())
 
 
 def decode_mask(data: bytes) -> Pixels:
@@ -182,13 +211,25 @@ def decode_mask(data: bytes) -> Pixels:
         return np.asarray(image)
 
 
-def encode_mask(indices: Pixels, colors: Sequence[Color] | None = None) -> bytes:
+def encode_mask(
+    indices: Pixels, colors: Sequence[Color] | None = None, *, ignore_index: int | None = None
+) -> bytes:
     """Return class indices [height, width] as a palette PNG: exact values, and colors in any viewer.
 
-    `colors` are the colors of the first indices; the palette has the others.
+    `colors` are the colors of the first indices; the palette has the others. No class has the color of `ignore_index`:
+    an upload reads a palette by its colors if the classes have some.
     """
     given = tuple(value for color in colors or () for value in color)
-    return png.encode(indices, bytes(given + PALETTE[len(given) :]))
+    palette = bytearray(given + PALETTE[len(given) :])
+    if ignore_index is not None:
+        palette[3 * ignore_index : 3 * ignore_index + 3] = _unused_color(colors or (), ignore_index)
+    return png.encode(indices, bytes(palette))
+
+
+def _unused_color(colors: Sequence[Color], index: int) -> bytes:
+    """Return the color of `index` in the palette, or of the next index whose color no class has."""
+    rows = [tuple(PALETTE[3 * row : 3 * row + 3]) for row in range(256)]
+    return bytes(next(row for row in rows[index:] + rows[:index] if row not in colors))
 
 
 def resized_mask(indices: Pixels, px: Px) -> Pixels:

@@ -18,6 +18,7 @@ from contracts.batches import BatchManifest
 from contracts.fits.metrics import Estimate, TaskMetrics
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import Color, LabelSchema
+from handsoff_shards.members import Files
 from models.inversion.framing import Framing
 from models.tasks.task import Task, TaskLabels
 from workers.codecs.images import Pixels
@@ -101,6 +102,10 @@ class TaskCodec(ABC):
     @abstractmethod
     def encode(self, fields: Fields, labels: LabelSchema) -> bytes:
         """Return the file of a sample."""
+
+    def companions(self, fields: Fields) -> Files:
+        """Return further files of a sample by extension, which its options request."""
+        return {}
 
     def facts(self, fields: Fields, labels: LabelSchema) -> dict[str, object]:
         """Return the fields of the sample's JSON about the labels."""

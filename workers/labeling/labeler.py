@@ -18,6 +18,7 @@ from contracts.fits.fit import FitManifest, FitRequest
 from contracts.schemas import LabelSchema
 from models.inversion.framing import Framing
 from models.labels.label_generator import LabelGenerator, Rendered, from_bytes
+from models.tasks.task import LabelOptions
 from workers.codecs.images import Pixels
 from workers.codecs.task import Px, TaskCodec, codecs_of
 from workers.fitting.inverting import FitInverter, Inverted, RealImages
@@ -100,18 +101,22 @@ class Labeler:
         """Height and width of the images and of their labels."""
         return self.label_generator.label_px
 
-    def label(self, images: RealImages, on_step: OnStep) -> Iterator[LabelledImages]:
+    def label(
+        self, images: RealImages, on_step: OnStep, options: LabelOptions | None = None
+    ) -> Iterator[LabelledImages]:
         """Yield the labels of all images, micro-batch by micro-batch, in order.
 
         All images are inverted first, so pass as many as may be lost when the process ends. The steps of the stage
-        "inverting" count image-steps (none for exact inversion), those of "labelling" count images.
+        "inverting" count image-steps (none for exact inversion), those of "labelling" count images. `options` are those
+        of the masks.
         """
         if not len(images):
             return
         inverted = self.inverter.invert(images, partial(on_step, "inverting"))
+        requested = options or LabelOptions()
 
         def work(chunk: Sequence[int]) -> Rendered:
-            return self.label_generator.render(inverted.codes[list(chunk)])
+            return self.label_generator.render(inverted.codes[list(chunk)], requested)
 
         batches, num_done = self.inverter.micro_batches, 0
         largest = batches.max_size(self.label_generator.image_bytes)

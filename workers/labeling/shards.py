@@ -22,11 +22,12 @@ from contracts.labelings import (
 from handsoff_shards import originals
 from handsoff_shards.members import FACTS
 from handsoff_shards.writing import FACT_DECIMALS, encode_real_facts, rounded
+from models.tasks.task import LabelOptions
 from state import keys, records
 from state.store import Store
 from workers.codecs.images import Pixels
 from workers.codecs.samples import encode_labels
-from workers.codecs.segmentation import SegmentationCodec, class_pixels
+from workers.codecs.segmentation import SegmentationCodec, class_pixels, ignored_pixels
 from workers.codecs.tars import TarWriter
 from workers.codecs.task import Fields
 from workers.fitting.reframing import reframed_image
@@ -66,6 +67,7 @@ def label_shard(
         unreadable=images.unreadable,
         class_pixels=tuple(shard.class_pixels.tolist()),
         class_images=tuple(shard.class_images.tolist()),
+        ignored_pixels=shard.ignored_pixels,
         started_at=started_at,
         finished_at=now(),
         label_seconds=time.monotonic() - clock,
@@ -124,6 +126,7 @@ class _Shard:
         self.labelled: list[LabelledImage] = []
         self.class_pixels = np.zeros(labeler.labels.num_classes, dtype=np.int64)
         self.class_images = np.zeros(labeler.labels.num_classes, dtype=np.int64)
+        self.ignored_pixels = 0
 
     def label(self, request: LabelingRequest, on_share: OnShare) -> Iterator[_Sample]:
         """Yield the labelled images, in order."""
@@ -151,7 +154,8 @@ class _Shard:
             share = done / total * (inverting if is_inverting else 1 - inverting)
             on_share(share if is_inverting else inverting + share)
 
-        for part in self.labeler.label(Unlabelled(pixels, conditions), step):
+        options = LabelOptions(request.soft_labels, request.ignore_above)
+        for part in self.labeler.label(Unlabelled(pixels, conditions), step, options):
             for place, index in enumerate(part.indices):
                 yield self._sample(part, place, pixels[index], originals[index])
 
@@ -179,6 +183,7 @@ class _Shard:
         pixels = class_pixels(masks, self.labeler.labels.num_classes)
         self.class_pixels += pixels
         self.class_images += pixels > 0
+        self.ignored_pixels += ignored_pixels(masks)
 
 
 def _fact(

@@ -61,7 +61,11 @@ def card(
         _section("Settings", table(("setting", "value"), _settings(request, manifest))),
         *_conditions(manifest),
         _section("Label quality", *_quality(codecs, origin)),
-        _section("Labels", *(text for one in codecs for text in one.card_text(labels, manifest))),
+        _section(
+            "Labels",
+            *(text for one in codecs for text in one.card_text(labels, manifest)),
+            *_options(request, manifest),
+        ),
         _section("Usage", *_usage(codecs)),
     ]
     return "\n\n".join(parts) + "\n"
@@ -114,10 +118,31 @@ def _settings(request: BatchRequest, manifest: BatchManifest) -> Iterator[Row]:
     yield "truncation", request.truncation
     yield "image format", request.image_format
     yield "dropped as uncertain", f"{request.filter.drop_share:.0%}" if request.filter else "none"
+    if request.soft_labels is not None:
+        yield "soft labels, classes of each pixel", request.soft_labels
+    if request.ignore_above is not None:
+        yield "pixels ignored above", f"{request.ignore_above:g} nats of uncertainty"
     yield "candidates drawn", manifest.num_candidates
     yield "mean uncertainty of the kept images", number(manifest.mean_score)
     yield "render version", request.render_version
     yield "rendered", manifest.finished_at.date()
+
+
+def _options(request: BatchRequest, manifest: BatchManifest) -> Iterator[str]:
+    """Yield the meaning of soft labels and of ignored pixels, in a batch that requested them."""
+    if request.ignore_above is not None:
+        total = manifest.ignored_pixels + sum(manifest.class_pixels)
+        yield (
+            f"Ignored: {manifest.ignored_pixels / total:.2%} of the pixels, those with an uncertainty above"
+            f" {request.ignore_above:g} nats. Their mask value is {request.labels.ignore_index}; no class counts them. Exports"
+            " as COCO and YOLO have no object there, and YOLO reads them as background."
+        )
+    if request.soft_labels is not None:
+        yield (
+            f"Soft labels: `soft_labels.png` has the {request.soft_labels} most probable classes of each pixel, then their"
+            " probabilities times 255, as pictures of the image's size one below the other. The rest up to 255 is the"
+            " probability of all other classes. Of the exports, only `imagefolder` keeps them."
+        )
 
 
 def _conditions(manifest: BatchManifest) -> Iterator[str]:

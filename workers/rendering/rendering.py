@@ -19,6 +19,7 @@ from models.sampling import (
     draw_accepted,
     draw_conditions,
 )
+from models.tasks.task import LabelOptions
 from workers.codecs.samples import Sample
 from workers.rendering.label_generators import open_label_generator
 from workers.runtime.machine import Machine
@@ -28,7 +29,10 @@ MAX_ATTEMPTS = 1_000
 
 
 class Renderer:
-    """Renders the candidates of one seed at one truncation and condition with the label generator of one fit."""
+    """Renders the candidates of one seed at one truncation and condition with the label generator of one fit.
+
+    `options` are those of its masks.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Renderer:
         truncation: float,
         condition: ConditionShares | None = None,
         stream: Stream = Stream.SAMPLES,
+        options: LabelOptions | None = None,
     ) -> None:
         self._machine = machine
         self._label_generator = open_label_generator(machine, tenant, fit)
@@ -48,6 +53,7 @@ class Renderer:
         self._seed = seed
         self._truncation = truncation
         self._stream = stream
+        self._options = options or LabelOptions()
         self._shares = _by_number(condition)
 
     def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
@@ -90,7 +96,7 @@ class Renderer:
         draws = CandidateDraws(self._seed, chunk, self._stream)
         condition = self._condition(chunk)
         codes = self._label_generator.generator.sample(draws, self._truncation, condition)
-        rendered = self._label_generator.render(codes)
+        rendered = self._label_generator.render(codes, self._options)
         conditions = [None] * len(chunk) if condition is None else condition.tolist()
         return [
             self._sample(candidate, rendered, index, conditions[index])

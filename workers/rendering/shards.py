@@ -18,11 +18,12 @@ from contracts.batches import Recipe, ShardRecord
 from contracts.ids import uuid7_hex
 from contracts.streams import ShardOwner
 from handsoff_shards.members import Files
+from models.tasks.task import LabelOptions
 from state import keys, records
 from state.store import Store
 from workers.codecs.packing import Packer
 from workers.codecs.samples import Sample
-from workers.codecs.segmentation import SegmentationCodec, class_pixels
+from workers.codecs.segmentation import SegmentationCodec, class_pixels, ignored_pixels
 from workers.codecs.tars import TarWriter
 from workers.codecs.task import TaskCodec, codecs_of
 from workers.rendering.pilots import read_threshold
@@ -54,6 +55,7 @@ def render_shard(
         seed=recipe.seed,
         truncation=recipe.truncation,
         condition=recipe.condition,
+        options=LabelOptions(recipe.soft_labels, recipe.ignore_above),
     )
     shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels))
 
@@ -72,6 +74,7 @@ def render_shard(
         class_pixels=tuple(shard.class_pixels.tolist()),
         class_images=tuple(shard.class_images.tolist()),
         candidate_class_images=tuple(shard.candidate_class_images.tolist()),
+        ignored_pixels=shard.ignored_pixels,
         condition_samples={str(one): count for one, count in sorted(shard.conditions.items())},
         mean_score=shard.mean_score,
         threshold=threshold,
@@ -133,6 +136,7 @@ class Shard:
         self.conditions: Counter[int] = Counter()
         self.class_pixels = np.zeros(self._labels.num_classes, dtype=np.int64)
         self.class_images = np.zeros(self._labels.num_classes, dtype=np.int64)
+        self.ignored_pixels = 0
         self.candidate_class_images = np.zeros(self._labels.num_classes, dtype=np.int64)
 
     @property
@@ -154,6 +158,7 @@ class Shard:
         pixels = self._class_pixels(sample)
         self.class_pixels += pixels
         self.class_images += pixels > 0
+        self.ignored_pixels += ignored_pixels(sample.labels.get(SegmentationCodec.name))
         self._scores[sample.index] = sample.score
         if sample.condition is not None:
             self.conditions[sample.condition] += 1

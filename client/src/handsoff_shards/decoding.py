@@ -5,6 +5,7 @@ Stock decoders damage labels: they turn an index mask into RGB, and 16-bit depth
 
 import io
 import json
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,37 @@ from PIL import Image
 
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.members import UNCERTAINTY_STEPS_PER_NAT
+
+PROBABILITY_STEPS = 255
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """The most probable classes of each pixel, and their probabilities in steps of 1/255; uint8 [kept, height, width].
+
+    The most probable class is first: that of the mask. The steps of a pixel add up to at most 255; the rest up to 255 is
+    the probability of all other classes. Pixels that the mask ignores have soft labels, too.
+    """
+
+    classes: NDArray[np.uint8]
+    steps: NDArray[np.uint8]
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """The probabilities of the kept classes, float32 [kept, height, width]."""
+        return self.steps.astype(np.float32) / np.float32(PROBABILITY_STEPS)
+
+    def dense(self, num_classes: int) -> NDArray[np.float32]:
+        """Return the probability of every class, float32 [num_classes, height, width]; they add up to 1.
+
+        The rest is shared evenly among the classes that are not kept.
+        """
+        kept, height, width = self.classes.shape
+        rest = PROBABILITY_STEPS - self.steps.sum(axis=0, dtype=np.float32)
+        spread = rest / np.float32(PROBABILITY_STEPS * max(num_classes - kept, 1))
+        dense = np.broadcast_to(spread, (num_classes, height, width)).copy()
+        np.put_along_axis(dense, self.classes.astype(np.int64), self.probabilities, axis=0)
+        return dense
 
 
 def decode_image(data: bytes) -> NDArray[np.uint8]:
@@ -40,6 +72,19 @@ def decode_uncertainty(data: bytes) -> NDArray[np.float32]:
     """Return uncertainty in nats, float32 [height, width], of a PNG with 255 steps per nat."""
     with Image.open(io.BytesIO(data)) as image:
         return np.array(image, dtype=np.float32) / np.float32(UNCERTAINTY_STEPS_PER_NAT)
+
+
+def decode_soft_labels(data: bytes, height: int) -> SoftLabels:
+    """Return the soft labels of an image with this height: the planes of a grey PNG, one below the other."""
+    with Image.open(io.BytesIO(data)) as image:
+        num_planes, left_over = divmod(image.height, height)
+        if image.mode != "L" or left_over or num_planes % 2:
+            raise InvalidInput(
+                f"Expected a grey PNG of an even number of planes with {height} rows as soft labels, got mode"
+                f" {image.mode} with {image.height} rows."
+            )
+        classes, steps = np.array(image).reshape(2, num_planes // 2, height, image.width)
+    return SoftLabels(classes, steps)
 
 
 def decode_keypoints(data: bytes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

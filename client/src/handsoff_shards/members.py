@@ -20,6 +20,8 @@ DEPTH = "depth.png"
 """A 16-bit grey PNG in steps of `DepthLabels.scale`."""
 UNCERTAINTY = "uncertainty.png"
 """An 8-bit grey PNG: round(255 x nats), clipped at 1 nat."""
+SOFT_LABELS = "soft_labels.png"
+"""An 8-bit grey PNG of 2k planes, one below the other: k classes, then their k probabilities in steps of 1/255."""
 FACTS = "json"
 """Seed, index, score and other facts of the sample."""
 

@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handsoff_shards.decoding import decode_image, decode_uncertainty
+from handsoff_shards.decoding import (
+    SoftLabels,
+    decode_image,
+    decode_soft_labels,
+    decode_uncertainty,
+)
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.members import (
     FACTS,
     IMAGE_EXTENSIONS,
+    SOFT_LABELS,
     UNCERTAINTY,
     Files,
     image_extension,
@@ -25,7 +31,8 @@ from handsoff_shards.tasks import TASKS, Arrays, ShardTask
 class Sample:
     """A sample as arrays; None for a label that its batch does not have.
 
-    image: uint8 [height, width, 3]. mask: uint8 [height, width], class indices. keypoints: float32 [num, 3], x and y in
+    image: uint8 [height, width, 3]. mask: uint8 [height, width], class indices; `labels.Labels` has the value of pixels
+    that are ignored. soft_labels: the most probable classes with their probabilities. keypoints: float32 [num, 3], x and y in
     pixels (the center of the first pixel is 0.5, 0.5) and visibility 0 absent, 1 hidden, 2 visible. confidence: float32
     [num], of each keypoint. depth: uint16 [height, width], as stored: `labels.DepthLabels` has scale, unit and the
     value for unknown. uncertainty: float32 [height, width] in nats, clipped at 1. facts: seed, index, score and others.
@@ -39,6 +46,7 @@ class Sample:
     confidence: NDArray[np.float32] | None = None
     depth: NDArray[np.uint16] | None = None
     uncertainty: NDArray[np.float32] | None = None
+    soft_labels: SoftLabels | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Arrays] = field(default_factory=dict)
 
@@ -68,11 +76,13 @@ def decode_sample(files: Files, tasks: Sequence[ShardTask] = TASKS) -> Sample:
         one.name: one.decode(files[one.extension]) for one in tasks if one.extension in files
     }
     own = {task: arrays for task, arrays in decoded.items() if arrays.keys() <= _FIELDS}
-    steps = files.get(UNCERTAINTY)
+    steps, planes = files.get(UNCERTAINTY), files.get(SOFT_LABELS)
+    image = decode_image(files[extension])
     labels: dict[str, Any] = {name: one for arrays in own.values() for name, one in arrays.items()}
     return Sample(
-        image=decode_image(files[extension]),
+        image=image,
         uncertainty=None if steps is None else decode_uncertainty(steps),
+        soft_labels=None if planes is None else decode_soft_labels(planes, len(image)),
         facts=json.loads(files[FACTS]) if FACTS in files else {},
         labels={task: arrays for task, arrays in decoded.items() if task not in own},
         **labels,

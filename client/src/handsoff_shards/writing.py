@@ -63,7 +63,8 @@ def encode_facts(
 ) -> bytes:
     """Return the facts of a sample as its `json` file. `scores` is by task.
 
-    `labels` has facts of the labels: `class_fractions` of a mask, `depth` as the schema of a depth map.
+    `labels` has facts of the labels: `class_fractions` and `ignored_fraction` of a mask, `depth` as the schema of a
+    depth map.
     """
     facts = {
         "seed": seed,
@@ -139,6 +140,13 @@ def depth_steps(
 def uncertainty_steps(nats: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Quantize uncertainty [height, width] in nats to 255 steps per nat, clipped at 1 nat."""
     return np.rint(np.clip(nats, 0.0, 1.0) * UNCERTAINTY_STEPS_PER_NAT).astype(np.uint8)
+
+
+def soft_label_planes(
+    classes: NDArray[np.uint8], steps: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return the kept classes and their probabilities in steps of 1/255, each [k, height, width], as one picture."""
+    return np.concatenate([classes, steps]).reshape(-1, classes.shape[2])
 
 
 def _header(name: str, num_bytes: int) -> tarfile.TarInfo:

@@ -89,12 +89,12 @@ def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
 def check_mask_options(
     labels: LabelSchema, soft_labels: int | None, ignore_above: float | None
 ) -> None:
-    """Raise `InvalidRequest` for an option of masks that labels without masks, or with fewer classes, do not support."""
+    """Raise `InvalidRequest` for an option of masks if there are no masks, or fewer classes than soft labels keep."""
     for name, value in zip(MASK_OPTIONS, (soft_labels, ignore_above), strict=True):
         if value is not None and not labels.num_classes:
             detail = (
-                f"Expected no {name}, because the fit has no masks, only {', '.join(labels.tasks)}. Leave it out, or use"
-                " a fit with masks. Keypoints have a confidence each."
+                f"Expected no {name}, because the fit has no masks, only {', '.join(labels.tasks)}. Leave it out, or"
+                " use a fit with masks."
             )
             raise InvalidRequest.at(f"/{name}", detail)
     if soft_labels is not None and soft_labels > labels.num_classes:

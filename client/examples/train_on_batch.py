@@ -33,7 +33,9 @@ def train(folder: Path, state: Path, *, num_steps: int, num_workers: int = 2) ->
     loader = data.loader(num_workers=num_workers)
     while len(losses) < num_steps:
         for batch in loader:
-            loss = F.cross_entropy(network(batch["image"] / 255), batch["mask"], ignore_index=255)
+            loss = F.cross_entropy(
+                network(batch["image"] / 255), batch["mask"], ignore_index=data.ignore_index
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -35,7 +35,9 @@ def train(
             part.load_state_dict(saved[name])
     losses: list[float] = []
     for batch in data.loader(num_workers=num_workers):
-        loss = F.cross_entropy(network(batch["image"] / 255), batch["mask"], ignore_index=255)
+        loss = F.cross_entropy(
+            network(batch["image"] / 255), batch["mask"], ignore_index=data.ignore_index
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -134,14 +134,14 @@ def _options(request: BatchRequest, manifest: BatchManifest) -> Iterator[str]:
         total = manifest.ignored_pixels + sum(manifest.class_pixels)
         yield (
             f"Ignored: {manifest.ignored_pixels / total:.2%} of the pixels, those with an uncertainty above"
-            f" {request.ignore_above:g} nats. Their mask value is {request.labels.ignore_index}; no class counts them. Exports"
-            " as COCO and YOLO have no object there, and YOLO reads them as background."
+            f" {request.ignore_above:g} nats. Their mask value is {request.labels.ignore_index}; no class counts them."
+            " Exports as COCO and YOLO have no object there; readers of YOLO take them for background."
         )
     if request.soft_labels is not None:
         yield (
-            f"Soft labels: `soft_labels.png` has the {request.soft_labels} most probable classes of each pixel, then their"
-            " probabilities times 255, as pictures of the image's size one below the other. The rest up to 255 is the"
-            " probability of all other classes. Of the exports, only `imagefolder` keeps them."
+            f"Soft labels: `soft_labels.png` has the {request.soft_labels} most probable classes of each pixel, then"
+            " their probabilities times 255, as pictures of the image's size one below the other. The rest up to 255"
+            " is the probability of all other classes. Of the exports, only `imagefolder` keeps them."
         )
 
 

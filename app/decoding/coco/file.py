@@ -147,6 +147,7 @@ def _check_size(coco: CocoFile, name: str, limits: DecodeLimits) -> None:
         )
         raise Refused(name, detail)
     num_vertices = sum(annotation.num_vertices for annotation in coco.annotations)
+    num_vertices += sum(image.num_vertices for image in coco.images)
     if num_vertices > limits.max_coco_vertices:
         detail = (
             f"Expected at most {limits.max_coco_vertices} corners and runs in all regions, got {num_vertices}."

@@ -54,7 +54,8 @@ class CocoLabels:
         """Return the class indices of one image of `size` (width, height): every region over the background.
 
         Smaller regions are drawn over larger ones, so that a large object does not hide a small one on it. Ignored are
-        the pixels of crowds and those in the boxes of objects without a region. Raises `Refused`.
+        the pixels of crowds, those in the boxes of objects without a region, and those that the image lists as ignored.
+        Raises `Refused`.
         """
         image = self._annotated_image(stem, size)
         px = (image.height, image.width)
@@ -68,6 +69,9 @@ class CocoLabels:
                 # Ignored pixels must not hide a region, however small their area is.
                 area = _UNDER_REGIONS if index == self.labels.ignore_index else region.area
                 _draw(region, index, area, mask=mask, areas=areas)
+        if image.ignored is not None:
+            ignored = self._read_runs(image.ignored, f"{image.file_name} (ignored)", px)
+            ignored.view_of(mask)[ignored.pixels] = self.labels.ignore_index
         return Image.fromarray(mask)
 
     def find_points(self, stem: str, size: tuple[int, int]) -> tuple[NamedPoint, ...]:
@@ -155,10 +159,17 @@ class CocoLabels:
 
     def _draw_region(self, annotation: Annotation, where: str, px: tuple[int, int]) -> Region:
         segmentation = annotation.segmentation
+        if isinstance(segmentation, RunLengths):
+            return self._read_runs(segmentation, where, px)
         try:
-            if isinstance(segmentation, RunLengths):
-                return _from_runs(segmentation, px, self.budget)
             return fill_polygons(segmentation or (), px, self.budget)
+        except ValueError as error:
+            detail = f"The region in image {where} cannot be drawn: {error}. Export the file again."
+            raise Refused(self.name, detail) from error
+
+    def _read_runs(self, runs: RunLengths, where: str, px: tuple[int, int]) -> Region:
+        try:
+            return _from_runs(runs, px, self.budget)
         except ValueError as error:
             detail = f"The region in image {where} cannot be drawn: {error}. Export the file again."
             raise Refused(self.name, detail) from error

@@ -128,11 +128,25 @@ class Category(_Model):
     skeleton: Any = None
 
 
+def _run_lengths(value: object) -> object:
+    """Return run lengths, or None for a field of the same name with another meaning."""
+    return value if isinstance(value, dict) and {"size", "counts"} <= value.keys() else None
+
+
 class CocoImage(_Model):
-    """An image that the file describes. `condition` is its class for a class-conditional generator, a field of ours."""
+    """An image that the file describes.
+
+    `condition` is its class for a class-conditional generator, `ignored` its pixels without a class: fields of ours.
+    """
 
     id: Index
     file_name: str
     width: int
     height: int
     condition: Annotated[Condition | None, BeforeValidator(_whole_number)] = None
+    ignored: Annotated[RunLengths | None, BeforeValidator(_run_lengths)] = None
+
+    @property
+    def num_vertices(self) -> int:
+        """Return the number of runs of its ignored pixels."""
+        return self.ignored.num_vertices if self.ignored else 0

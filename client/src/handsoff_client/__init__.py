@@ -74,7 +74,7 @@ from handsoff_client.http.service_errors import (
     UploadIncomplete,
     UploadUsed,
 )
-from handsoff_shards.decoding import decode_depth, decode_image, decode_mask
+from handsoff_shards.decoding import SoftLabels, decode_depth, decode_image, decode_mask
 from handsoff_shards.errors import HandsOffError, InvalidInput
 from handsoff_shards.labels import Labels
 from handsoff_shards.samples import Sample, decode_sample
@@ -143,6 +143,7 @@ __all__ = [
     "ShardSource",
     "SlowBody",
     "StoreUnavailable",
+    "SoftLabels",
     "Stream",
     "StreamSource",
     "TooLarge",

@@ -31,7 +31,7 @@ from handsoff_client.data.order import (
 )
 from handsoff_client.data.reading import SampleReader
 from handsoff_client.data.sources import FolderSource, ShardSource
-from handsoff_client.data.tensors import TensorSample, to_tensors, to_tv_tensors
+from handsoff_client.data.tensors import SoftAs, TensorSample, to_tensors, to_tv_tensors
 from handsoff_shards.samples import decode_sample
 
 __all__ = ["HandsOffDataset", "Loader", "RealData", "to_tensors", "to_tv_tensors"]
@@ -89,10 +89,12 @@ class Cursor:
 class HandsOffDataset(IterableDataset[Any]):
     """Samples as dicts of tensors. `loader()` returns batches of them.
 
-    image: uint8 [3, h, w]; mask: int64 [h, w], class indices; keypoints: float32 [k, 3], x, y, visibility; confidence:
-    float32 [k]; depth: float32 [h, w] in the labels' unit, NaN = unknown; uncertainty: float32 [h, w] in nats; index,
-    seed: int; condition: int, the class that was requested from a class-conditional generator. What the batch does not
-    have has no key. `fields` selects keys.
+    image: uint8 [3, h, w]; mask: int64 [h, w], class indices, and `ignore_index` where a pixel is ignored; soft_labels:
+    float32 [classes, h, w], probabilities, or with `soft="topk"` soft_classes: int64 [k, h, w], the most probable one
+    first, and soft_probabilities: float32 [k, h, w]; keypoints: float32 [k, 3], x, y, visibility; confidence: float32
+    [k]; depth: float32 [h, w] in the labels' unit, NaN = unknown; uncertainty: float32 [h, w] in nats; index, seed:
+    int; condition: int, the class that was requested from a class-conditional generator. What the batch does not have
+    has no key. `fields` selects keys.
     """
 
     def __init__(  # noqa: PLR0913 - keyword-only beyond the source, each with a default
@@ -104,6 +106,7 @@ class HandsOffDataset(IterableDataset[Any]):
         shuffle: bool = True,
         tail: Tail = "drop",
         fields: Sequence[str] | None = None,
+        soft: SoftAs = "dense",
         transform: Transform | None = None,
         real: RealData | None = None,
         real_share: float = 0.0,
@@ -128,11 +131,17 @@ class HandsOffDataset(IterableDataset[Any]):
         """How many samples were dropped at the end of the last epoch: fewer than ranks."""
         self._seed, self._shuffle, self._tail = seed, shuffle, tail
         self._fields, self._transform, self._prefetch = fields, transform, prefetch_shards
+        self._soft: SoftAs = soft
         self._real = real
         share = Fraction(real_share).limit_denominator(1_000)
         num_synthetic = num_samples_in(self.source.sizes)
         self._mix = Mix(num_synthetic, len(real) if real is not None else 0, share)
         self._rank, self._world_size = _rank_and_world_size(rank, world_size)
+
+    @property
+    def ignore_index(self) -> int:
+        """The value of ignored pixels in a mask: pass it to `cross_entropy`."""
+        return self.source.labels.ignore_index
 
     def __len__(self) -> int:
         """The number of samples of this rank in this epoch from `cursor.start` on."""
@@ -225,7 +234,8 @@ class HandsOffDataset(IterableDataset[Any]):
         return permutation(self._mix.num_real, self._seed, epoch, _REAL_STREAM + turn)
 
     def _decode(self, reader: SampleReader, position: int) -> TensorSample:
-        sample = to_tensors(decode_sample(reader.read(position)), self.source.labels)
+        decoded = decode_sample(reader.read(position))
+        sample = to_tensors(decoded, self.source.labels, self._soft)
         return sample if self._fields is None else {name: sample[name] for name in self._fields}
 
 

@@ -2,7 +2,7 @@
 
 Category ids count the classes without background, from 1. Keypoints have the last category. Its object is the box
 around all keypoints of an image, because they do not belong to one class. Keypoints are continuous: the center of the
-first pixel is (0.5, 0.5).
+first pixel is (0.5, 0.5). Ignored pixels belong to no object; an image has them as run lengths in `ignored`.
 """
 
 import json
@@ -44,6 +44,9 @@ def _files(shards: ShardSet, *, instances: bool) -> Iterator[Entry]:
             image["condition"] = (
                 exported.sample.condition
             )  # an upload reads it, other tools ignore it
+        ignored = exported.ignored(shards.labels)
+        if ignored is not None:  # as above; a crowd would be an object to most trainers
+            image["ignored"] = {"size": list(ignored.shape), "counts": run_lengths(ignored)}
         if exported.sample.original is not None:
             image["original"] = exported.sample.original.json()
         images.append(image)

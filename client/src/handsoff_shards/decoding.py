@@ -21,8 +21,8 @@ PROBABILITY_STEPS = 255
 class SoftLabels:
     """The most probable classes of each pixel, and their probabilities in steps of 1/255; uint8 [kept, height, width].
 
-    The most probable class is first: that of the mask. The steps of a pixel add up to at most 255; the rest up to 255 is
-    the probability of all other classes. Pixels that the mask ignores have soft labels, too.
+    The most probable class is first: that of the mask. The steps of a pixel add up to at most 255; the rest up to 255
+    is the probability of all other classes. Pixels that the mask ignores have soft labels, too.
     """
 
     classes: NDArray[np.uint8]

@@ -5,17 +5,22 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from handsoff_shards.members import MASK
+from handsoff_shards.labels import Labels
+from handsoff_shards.members import MASK, SOFT_LABELS
 from handsoff_shards.reading import Entry, Exported, Format, ShardSet, samples_of
 from handsoff_shards.tasks import TASKS
 
 JPEG_QUALITY = 95
+VOC_IGNORED = 255
+"""The value of ignored pixels in VOC's masks, as its tools expect it."""
+SOFT_FOLDER = "soft_labels"
 
 
 def folder_files(shards: ShardSet) -> Iterator[Entry]:
-    """Yield images/, masks/, keypoints/, depth/ and labelset.json: an upload accepts this layout."""
+    """Yield images/, masks/, keypoints/, depth/ and labelset.json: the layout of an upload, without soft labels."""
     conditions = {}
     for exported in samples_of(shards):
         yield from _files(exported).items()
@@ -31,7 +36,7 @@ def imagefolder_files(shards: ShardSet) -> Iterator[Entry]:
     """Yield train/ and its metadata.jsonl, for `datasets.load_dataset("imagefolder", data_dir=...)`."""
     rows = []
     for exported in samples_of(shards):
-        for name, data in _files(exported).items():
+        for name, data in (_files(exported) | _soft_labels(exported)).items():
             yield f"train/{name}", data
         rows.append(json.dumps(_row(exported)))
     yield "train/metadata.jsonl", _lines(rows)
@@ -42,7 +47,7 @@ def voc_files(shards: ShardSet) -> Iterator[Entry]:
     keys = []
     for exported in samples_of(shards):
         yield f"JPEGImages/{exported.key}.jpg", _as_jpeg(exported)
-        yield f"SegmentationClass/{exported.key}.png", exported.files[MASK]
+        yield f"SegmentationClass/{exported.key}.png", _voc_mask(exported, shards.labels)
         keys.append(exported.key)
     yield "ImageSets/Segmentation/train.txt", _lines(keys)
     yield "class_names.txt", _lines(list(shards.labels.classes))
@@ -63,13 +68,35 @@ def _files(exported: Exported) -> dict[str, bytes]:
     return files
 
 
+def _soft_labels(exported: Exported) -> dict[str, bytes]:
+    """Return the soft labels of a sample, as in the shard, by their name."""
+    if SOFT_LABELS not in exported.files:
+        return {}
+    return {f"{SOFT_FOLDER}/{exported.key}.png": exported.files[SOFT_LABELS]}
+
+
+def _voc_mask(exported: Exported, labels: Labels) -> bytes:
+    """Return the mask. VOC has one value for ignored pixels, whatever the labelset declares."""
+    data, ignored = exported.files[MASK], exported.ignored(labels)
+    if ignored is None or labels.ignore_index == VOC_IGNORED:
+        return data
+    with Image.open(io.BytesIO(data)) as mask:
+        indices, palette = np.where(ignored, VOC_IGNORED, np.array(mask)), mask.getpalette()
+    picture = Image.fromarray(indices.astype(np.uint8))
+    if palette is not None:
+        picture.putpalette(palette)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def _row(exported: Exported) -> dict[str, Any]:
     """Return the metadata of a sample. `datasets` reads columns that end in `_file_name` as images."""
     row: dict[str, Any] = {"file_name": f"images/{exported.image_name}"}
     images = {task.folder for task in TASKS if task.is_image}
-    for name in _files(exported):
+    for name in _files(exported) | _soft_labels(exported):
         folder = name.partition("/")[0]
-        if folder in images:
+        if folder in images | {SOFT_FOLDER}:
             row[f"{folder.removesuffix('s')}_file_name"] = name
     if exported.sample.keypoints is not None:
         row["keypoints"] = exported.sample.keypoints.tolist()

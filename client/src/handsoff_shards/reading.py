@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from handsoff_shards.labels import Labels
 from handsoff_shards.members import Files, image_extension
 from handsoff_shards.samples import Sample, decode_sample
@@ -58,6 +61,12 @@ class Exported:
     def image_bytes(self) -> bytes:
         """The bytes of the image file, as rendered."""
         return self.files[self.image_name.rpartition(".")[2]]
+
+    def ignored(self, labels: Labels) -> NDArray[np.bool_] | None:
+        """Return the ignored pixels of the mask; None without any."""
+        mask = self.sample.mask
+        ignored = None if mask is None else mask == labels.ignore_index
+        return ignored if ignored is not None and ignored.any() else None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -31,8 +31,8 @@ from handsoff_shards.tasks import TASKS, Arrays, ShardTask
 class Sample:
     """A sample as arrays; None for a label that its batch does not have.
 
-    image: uint8 [height, width, 3]. mask: uint8 [height, width], class indices; `labels.Labels` has the value of pixels
-    that are ignored. soft_labels: the most probable classes with their probabilities. keypoints: float32 [num, 3], x and y in
+    image: uint8 [height, width, 3]. mask: uint8 [height, width], class indices; `labels.Labels` has the value that is
+    ignored. soft_labels: the most probable classes with their probabilities. keypoints: float32 [num, 3], x and y in
     pixels (the center of the first pixel is 0.5, 0.5) and visibility 0 absent, 1 hidden, 2 visible. confidence: float32
     [num], of each keypoint. depth: uint16 [height, width], as stored: `labels.DepthLabels` has scale, unit and the
     value for unknown. uncertainty: float32 [height, width] in nats, clipped at 1. facts: seed, index, score and others.

@@ -142,9 +142,7 @@ def uncertainty_steps(nats: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.rint(np.clip(nats, 0.0, 1.0) * UNCERTAINTY_STEPS_PER_NAT).astype(np.uint8)
 
 
-def soft_label_planes(
-    classes: NDArray[np.uint8], steps: NDArray[np.uint8]
-) -> NDArray[np.uint8]:
+def soft_label_planes(classes: NDArray[np.uint8], steps: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the kept classes and their probabilities in steps of 1/255, each [k, height, width], as one picture."""
     return np.concatenate([classes, steps]).reshape(-1, classes.shape[2])
 

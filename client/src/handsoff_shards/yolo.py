@@ -2,12 +2,13 @@
 
 Segmentation has one line for each connected part of each class: an exact polygon along pixel edges. Pose has one object
 per image: the box around its keypoints. Coordinates are shares of width and height, from 0 to 1. Class numbers do not
-count the background. Every tenth sample is for validation.
+count the background. Every tenth sample is for validation. Ignored pixels belong to no object.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from handsoff_shards.reading import Entry, Exported, Format, ShardSet, objects_o
 from handsoff_shards.regions import find_parts
 
 DECIMALS = 6
+IGNORED_NOTE = (
+    "# Some pixels are ignored in the masks. YOLO cannot express that: they are background here."
+)
 VAL_EVERY = 10
 """One sample in ten is for validation: the second, the twelfth, ... So two samples give both splits."""
 
@@ -30,7 +34,8 @@ def yolo_seg_files(shards: ShardSet) -> Iterator[Entry]:
     """Yield the images, and the regions of their masks."""
     labels = shards.labels
     names = list(objects_of(labels.classes).values())
-    return _files(shards, lambda exported: _regions(exported, labels), _names(names))
+    lines_of = partial(_regions, labels=labels)
+    return _files(shards, lines_of, _names(names), ignored_note=IGNORED_NOTE)
 
 
 def yolo_pose_files(shards: ShardSet) -> Iterator[Entry]:
@@ -50,18 +55,24 @@ def split_of(place: int) -> str:
 
 
 def _files(
-    shards: ShardSet, lines_of: Callable[[Exported], Iterator[str]], facts: Iterable[str]
+    shards: ShardSet,
+    lines_of: Callable[[Exported], Iterator[str]],
+    facts: Iterable[str],
+    *,
+    ignored_note: str = "",
 ) -> Iterator[Entry]:
-    num_samples = 0
+    num_samples, has_ignored = 0, False
     for exported in samples_of(shards):
         split = split_of(num_samples)
         num_samples += 1
+        has_ignored |= exported.ignored(shards.labels) is not None
         yield f"images/{split}/{exported.image_name}", exported.image_bytes
         text = "".join(f"{line}\n" for line in lines_of(exported))
         yield f"labels/{split}/{exported.key}.txt", text.encode()
     val = "val" if num_samples > 1 else "train"  # one sample cannot be split
     # Without a path, Ultralytics uses the folder of this file.
-    lines = ["train: images/train", f"val: images/{val}", *facts]
+    notes = [ignored_note] if has_ignored and ignored_note else []
+    lines = [*notes, "train: images/train", f"val: images/{val}", *facts]
     yield "data.yaml", ("\n".join(lines) + "\n").encode()
 
 

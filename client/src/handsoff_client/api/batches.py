@@ -23,7 +23,7 @@ class Batches(ShardedJobs[Batch]):
         of_shards = ShardOperations(LIST_SHARDS, GET_BATCH_MANIFEST, GET_EXPORT_RECORD)
         super().__init__(transport, BATCHES, of_shards, Batch)
 
-    def create(
+    def create(  # noqa: PLR0913 - keyword-only, each with a default beyond the first
         self,
         *,
         fit: str,
@@ -34,11 +34,15 @@ class Batches(ShardedJobs[Batch]):
         image_format: str | None = None,
         shard_size: int | None = None,
         condition: ConditionChoice | None = None,
+        soft_labels: int | None = None,
+        ignore_above: float | None = None,
         **more: object,
     ) -> Batch:
         """Queue n samples of a fit. `drop_share` drops that share of the most uncertain candidates.
 
         `condition` chooses classes of a class-conditional generator: one, several with equal shares, or weights.
+        `soft_labels` keeps that many most probable classes of each pixel with their probabilities. Masks ignore the
+        pixels with an uncertainty above `ignore_above`, in nats from 0 to 1.
         `more` is sent unchanged: fields of a newer service that this client does not have yet.
         """
         return self._create(
@@ -50,6 +54,8 @@ class Batches(ShardedJobs[Batch]):
             image_format=image_format,
             shard_size=shard_size,
             condition=condition_of(condition),
+            soft_labels=soft_labels,
+            ignore_above=ignore_above,
             **more,
         )
 

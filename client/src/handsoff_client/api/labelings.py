@@ -76,7 +76,7 @@ class Labelings(ShardedJobs[Labeling]):
         )
         super().__init__(transport, LABELINGS, of_shards, Labeling)
 
-    def create(
+    def create(  # noqa: PLR0913 - keyword-only, each with a default beyond the first
         self,
         images: Path | str,
         /,
@@ -87,13 +87,16 @@ class Labelings(ShardedJobs[Labeling]):
         image_format: str | None = None,
         shard_size: int | None = None,
         condition: int | None = None,
+        soft_labels: int | None = None,
+        ignore_above: float | None = None,
         **more: object,
     ) -> Labeling:
         """Upload a folder, zip or tar of real images, and queue their labeling by a succeeded fit.
 
         Images of another aspect ratio than the generator's are cropped around their center; `aspect="pad"` keeps them
-        whole. `condition` is the class of all images for a class-conditional generator. `more` is sent unchanged:
-        fields of a newer service that this client does not have yet.
+        whole. `condition` is the class of all images for a class-conditional generator. `soft_labels` and
+        `ignore_above` are those of a batch. `more` is sent unchanged: fields of a newer service that this client does
+        not have yet.
         """
         with opened_images(Path(images), least=1) as archive:
             return self._create(
@@ -104,6 +107,8 @@ class Labelings(ShardedJobs[Labeling]):
                 image_format=image_format,
                 shard_size=shard_size,
                 condition=condition,
+                soft_labels=soft_labels,
+                ignore_above=ignore_above,
                 **more,
             )
 

@@ -174,7 +174,23 @@ class Fit(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch(Job):
+class Labelled(Job):
+    """A job whose shards have labels. `soft_labels`: kept classes of each pixel. `ignore_above`: in nats."""
+
+    soft_labels: int | None = None
+    ignore_above: float | None = None
+
+    @property
+    def ignored_share(self) -> float | None:
+        """The share of ignored pixels in all masks; None if no pixel may be ignored, and before the end."""
+        metrics = self.metrics or {}
+        ignored = metrics.get("ignored_pixels", 0)
+        total = ignored + sum(one["num_pixels"] for one in metrics.get("classes", ()))
+        return None if self.ignore_above is None or not total else ignored / total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(Labelled):
     """A batch of labelled samples. Its shards can be read after success. `condition` has the share of each class."""
 
     fit: Pinned
@@ -189,7 +205,7 @@ class Batch(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labeling(Job):
+class Labeling(Labelled):
     """Labels for real images, by a fit. Its shards can be read after success, like those of a batch.
 
     `aspect` is crop or pad, for images of another aspect ratio. `condition` is the class of all images.
@@ -220,6 +236,8 @@ class Stream:
     render_version: int
     labels: Labels
     condition: Mapping[str, float] | None = None
+    soft_labels: int | None = None
+    ignore_above: float | None = None
     json: Json = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -27,7 +27,7 @@ class Streams:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def create(
+    def create(  # noqa: PLR0913 - keyword-only, each with a default beyond the first
         self,
         *,
         fit: str,
@@ -37,6 +37,8 @@ class Streams:
         image_format: str | None = None,
         shard_size: int | None = None,
         condition: ConditionChoice | None = None,
+        soft_labels: int | None = None,
+        ignore_above: float | None = None,
         **more: object,
     ) -> Stream:
         """Create a stream of a fit. A shard is rendered when it is requested. The fields are those of a batch."""
@@ -48,6 +50,8 @@ class Streams:
             image_format=image_format,
             shard_size=shard_size,
             condition=condition_of(condition),
+            soft_labels=soft_labels,
+            ignore_above=ignore_above,
             **more,
         )
         return parse(Stream, self._transport.call(CREATE_STREAM, json=body))

@@ -128,6 +128,8 @@ class Command(LabelCommands, EvaluationCommands):
             image_format=arguments.format,
             shard_size=arguments.shard_size,
             condition=arguments.condition,
+            soft_labels=arguments.soft_labels,
+            ignore_above=arguments.ignore_above,
         )
         self._print_new(job)
         if arguments.wait or arguments.out:
@@ -148,6 +150,8 @@ class Command(LabelCommands, EvaluationCommands):
                 image_format=arguments.format,
                 shard_size=arguments.shard_size,
                 condition=arguments.condition,
+                soft_labels=arguments.soft_labels,
+                ignore_above=arguments.ignore_above,
             )
             stream_id = stream.id
             self._print(stream.json, stream.id)

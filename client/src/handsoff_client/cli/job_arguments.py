@@ -180,6 +180,7 @@ def add_label(commands: Commands) -> None:
         metavar="CLASS",
         help="class of all images, for a class-conditional generator",
     )
+    _add_mask_options(command)
     command.add_argument("--format", choices=("png", "jpeg"), help="image format (default: png)")
     command.add_argument("--shard-size", type=count, metavar="N", help="images per shard")
     command.add_argument("--name", help="name of the labeling (default: name of the folder)")
@@ -234,5 +235,22 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
         metavar="CLASSES",
         help="classes of a class-conditional generator: 3, 0,3 (equal shares), or 0:0.7,3:0.3 (weights)",
     )
+    _add_mask_options(command)
     command.add_argument("--format", choices=("png", "jpeg"), help="image format (default: png)")
     command.add_argument("--shard-size", type=count, metavar="N", help="samples per shard")
+
+
+def _add_mask_options(command: argparse.ArgumentParser) -> None:
+    """Add the arguments that decide what masks tell about doubt."""
+    command.add_argument(
+        "--soft-labels",
+        type=count,
+        metavar="K",
+        help="also store the K most probable classes of each pixel with their probabilities (1 to 8)",
+    )
+    command.add_argument(
+        "--ignore-above",
+        type=float,
+        metavar="NATS",
+        help="masks ignore pixels with a higher uncertainty, such as 0.2",
+    )

@@ -33,6 +33,8 @@ class LabelCommands(GeneratorCommands):
             image_format=arguments.format,
             shard_size=arguments.shard_size,
             condition=arguments.condition,
+            soft_labels=arguments.soft_labels,
+            ignore_above=arguments.ignore_above,
         )
         self._print_new(job)
         out: Path | None = arguments.out

@@ -94,6 +94,8 @@ def stream(item: Stream) -> str:
         truncation=item.truncation,
         drop_share=(item.filter or {}).get("drop_share"),
         condition=_condition(item.condition),
+        soft_labels=item.soft_labels,
+        ignore_above=item.ignore_above,
         shard_size=item.shard_size,
         classes=", ".join(item.labels.classes),
     )
@@ -259,8 +261,17 @@ def _of_batch(batch: Batch) -> dict[str, object]:
         "shards": batch.num_shards,
         "seed": batch.seed,
         "condition": _condition(batch.condition),
+        **_mask_options(batch),
         "bytes": metrics.get("num_bytes"),
         "mean_score": metrics.get("mean_score"),
+    }
+
+
+def _mask_options(job: Batch | Labeling) -> dict[str, object]:
+    return {
+        "soft_labels": job.soft_labels,
+        "ignore_above": job.ignore_above,
+        "ignored_share": job.ignored_share,
     }
 
 
@@ -270,6 +281,7 @@ def _of_labeling(labeling: Labeling) -> dict[str, object]:
         "fit": labeling.fit.id,
         "name": labeling.name,
         "images": metrics.get("num_images"),
+        **_mask_options(labeling),
         "unreadable": metrics.get("num_unreadable"),
         "not_expressible": metrics.get("num_inexpressible"),
         "mean_uncertainty": metrics.get("mean_score"),

@@ -23,6 +23,7 @@ OVERLAY = 0.55
 PAPER, INK = (255, 255, 255), (30, 30, 30)
 _GOLDEN = 0.618034
 _NO_DEPTH = (90, 90, 110)
+_IGNORED, _IGNORED_COLOR = "ignored", (255, 255, 255)
 
 Color = tuple[int, int, int]
 
@@ -51,7 +52,7 @@ def contact_sheet(samples: Sequence[tuple[str, Files]], labels: Labels, title: s
     entries = [_entry(key, files, labels) for key, files in samples]
     columns = _columns(entries)
     width_px = max(len(columns) * (TILE_PX + GAP_PX) + GAP_PX, 400)
-    legend = _legend(entries[0].colors, labels, width_px)
+    legend = _legend(_named_colors(entries, labels), width_px)
     top_px = GAP_PX + LINE_PX + legend.height + LINE_PX
     row_px = TILE_PX + LINE_PX + GAP_PX
     sheet = Image.new("RGB", (width_px, top_px + len(entries) * row_px), PAPER)
@@ -132,13 +133,17 @@ def _overlay(entry: Entry, labels: Labels) -> Image.Image:
     if sample.mask is not None and sample.mask.shape == pixels.shape[:2]:
         for index, (name, color) in enumerate(zip(labels.classes, entry.colors, strict=True)):
             if name.casefold() != BACKGROUND:
-                inside = sample.mask == index
-                tint = OVERLAY * np.array(color, np.float32)
-                pixels[inside] = (1 - OVERLAY) * pixels[inside] + tint
+                _tint(pixels, sample.mask == index, color)
+        _tint(pixels, sample.mask == labels.ignore_index, _IGNORED_COLOR)
     tile = _fitted(pixels.astype(np.uint8))
     if sample.keypoints is not None:
         _draw_points(tile, sample.keypoints, tile.width / sample.image.shape[1], labels)
     return tile
+
+
+def _tint(pixels: NDArray[np.float32], inside: NDArray[np.bool_], color: Color) -> None:
+    tint = OVERLAY * np.array(color, np.float32)
+    pixels[inside] = (1 - OVERLAY) * pixels[inside] + tint
 
 
 def _draw_points(
@@ -194,10 +199,18 @@ def _fitted(pixels: NDArray[np.uint8]) -> Image.Image:
     return image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS)
 
 
-def _legend(colors: Sequence[Color], labels: Labels, width_px: int) -> Image.Image:
-    """Draw every class with its color, in as many lines as needed."""
+def _named_colors(entries: Sequence[Entry], labels: Labels) -> list[tuple[str, Color]]:
+    """Return the classes with their colors, and ignored pixels if a mask has some."""
+    named = list(zip(labels.classes, entries[0].colors, strict=True))
+    masks = [entry.sample.mask for entry in entries if entry.sample.mask is not None]
+    has_ignored = any((mask == labels.ignore_index).any() for mask in masks)
+    return [*named, (_IGNORED, _IGNORED_COLOR)] if has_ignored else named
+
+
+def _legend(named_colors: Sequence[tuple[str, Color]], width_px: int) -> Image.Image:
+    """Draw every name with its color, in as many lines as needed."""
     places, left_px, line = [], GAP_PX, 0
-    for name, color in zip(labels.classes, colors, strict=True):
+    for name, color in named_colors:
         entry_px = min(
             LINE_PX + int(_font().getlength(_plain(name))) + 2 * GAP_PX, width_px - GAP_PX
         )

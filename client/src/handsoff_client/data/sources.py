@@ -103,9 +103,9 @@ class StreamSource:
             stream = client.streams.get(stream_id)
         # The recipe decides all samples. A stream with an equal recipe has equal samples, and a state fits both.
         recipe = {name: stream.json[name] for name in _RECIPE}
-        # Absent without a condition, so that states and caches of earlier versions stay valid.
-        if stream.condition is not None:
-            recipe["condition"] = stream.condition
+        # Absent without a value, so that states and caches of earlier versions stay valid.
+        later = {name: stream.json.get(name) for name in _LATER}
+        recipe |= {name: value for name, value in later.items() if value is not None}
         self.identity = _identity([json.dumps(recipe, sort_keys=True)])
         self.labels = stream.labels
         self.sizes = EvenSizes(stream.num_shards, stream.shard_size)
@@ -126,6 +126,7 @@ class StreamSource:
 
 
 _RECIPE = ("fit", "seed", "truncation", "filter", "image_format", "shard_size", "render_version")
+_LATER = ("condition", "soft_labels", "ignore_above")
 
 
 def _identity(digests: Sequence[str]) -> str:

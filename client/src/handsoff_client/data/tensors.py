@@ -1,17 +1,22 @@
 """Convert a decoded sample to tensors, and to the types of torchvision. In: NumPy arrays; out: a dict of tensors."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from handsoff_shards.decoding import SoftLabels
 from handsoff_shards.labels import Labels
 from handsoff_shards.samples import Sample
 
 TensorSample = dict[str, Any]
+SoftAs = Literal["dense", "topk"]
+"""Soft labels as the probability of every class, or as the most probable classes with their probabilities."""
+
+_MAPS = {"mask", "depth", "uncertainty", "soft_labels", "soft_classes", "soft_probabilities"}
 
 
-def to_tensors(sample: Sample, labels: Labels) -> TensorSample:
+def to_tensors(sample: Sample, labels: Labels, soft: SoftAs = "dense") -> TensorSample:
     """Return a decoded sample as tensors. `HandsOffDataset` documents their shapes."""
     tensors: TensorSample = {"image": torch.from_numpy(sample.image).permute(2, 0, 1).contiguous()}
     if sample.mask is not None:
@@ -20,6 +25,8 @@ def to_tensors(sample: Sample, labels: Labels) -> TensorSample:
         depth = sample.depth.astype(np.float32) * np.float32(labels.depth.scale)
         tensors["depth"] = torch.from_numpy(depth)
         tensors["depth"][torch.from_numpy(sample.depth == labels.depth.unknown)] = torch.nan
+    if sample.soft_labels is not None:
+        tensors |= _soft(sample.soft_labels, len(labels.classes), soft)
     for name in ("keypoints", "confidence", "uncertainty"):
         if (values := getattr(sample, name)) is not None:
             tensors[name] = torch.from_numpy(values)
@@ -27,6 +34,15 @@ def to_tensors(sample: Sample, labels: Labels) -> TensorSample:
         name: sample.facts[name] for name in ("index", "seed", "condition") if name in sample.facts
     }
     return tensors | facts
+
+
+def _soft(labels: SoftLabels, num_classes: int, soft: SoftAs) -> TensorSample:
+    if soft == "dense":
+        return {"soft_labels": torch.from_numpy(labels.dense(num_classes))}
+    return {
+        "soft_classes": torch.from_numpy(labels.classes).to(torch.int64),
+        "soft_probabilities": torch.from_numpy(labels.probabilities),
+    }
 
 
 def to_tv_tensors(sample: TensorSample) -> TensorSample:
@@ -39,7 +55,7 @@ def to_tv_tensors(sample: TensorSample) -> TensorSample:
     typed = dict(sample)
     size = tuple(sample["image"].shape[-2:])
     typed["image"] = tv_tensors.Image(sample["image"])
-    for name in {"mask", "depth", "uncertainty"} & sample.keys():
+    for name in _MAPS & sample.keys():
         typed[name] = tv_tensors.Mask(sample[name])
     if "keypoints" in sample:
         points = sample["keypoints"]

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from handsoff_client import BatchFolder, FolderSource, InvalidInput
 from handsoff_client.torch import HandsOffDataset, to_tv_tensors
 from tests.client.conftest import batch_folder, depth_of, mask_of
+from tests.shards.ignored_pixels import downloaded
 
 # Machines with one core get a warning about two workers.
 pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
@@ -43,6 +45,49 @@ def test_a_sample_is_a_dict_of_tensors(batch_of_14: BatchFolder) -> None:
     assert torch.equal(sample["depth"].nan_to_num(0), known)
     assert int(sample["depth"].isnan().sum()) == int((depth_of(0) == 0).sum())
     assert sample["keypoints"].tolist() == [[1.5, 2.25, 2], [7.0, 0.5, 1]]
+
+
+def test_soft_labels_are_probabilities_of_all_classes(tmp_path: Path) -> None:
+    """They are a target of cross-entropy: float32 [classes, h, w] that adds up to 1."""
+    sample = next(iter(HandsOffDataset(downloaded(tmp_path / "soft", 7).folder, shuffle=False)))
+    soft, mask = sample["soft_labels"], sample["mask"]
+    assert (soft.shape, soft.dtype) == ((3, *mask.shape), torch.float32)
+    assert torch.allclose(soft.sum(dim=0), torch.ones(mask.shape))
+    assert torch.equal(soft.argmax(dim=0), mask)
+    assert soft.amax().item() == pytest.approx(200 / 255)
+    assert not {"soft_classes", "soft_probabilities"} & sample.keys()
+
+
+def test_soft_labels_may_stay_small(tmp_path: Path) -> None:
+    """`soft="topk"` gives the kept classes and their probabilities."""
+    data = HandsOffDataset(downloaded(tmp_path / "soft", 7).folder, shuffle=False, soft="topk")
+    sample = next(iter(data))
+    classes, probabilities = sample["soft_classes"], sample["soft_probabilities"]
+    assert (classes.dtype, probabilities.dtype) == (torch.int64, torch.float32)
+    assert classes.shape == probabilities.shape == (2, *sample["mask"].shape)
+    assert torch.equal(classes[0], sample["mask"])
+    assert torch.allclose(probabilities.amax(dim=(1, 2)) * 255, torch.tensor([200.0, 50.0]))
+    assert "soft_labels" not in sample
+
+
+def test_ignored_pixels_have_no_loss(tmp_path: Path) -> None:
+    """With `ignore_index` of the dataset, cross-entropy accepts the masks, and ignored pixels get no gradient."""
+    data = HandsOffDataset(downloaded(tmp_path / "soft", 7).folder, shuffle=False, batch_size=3)
+    (batch,) = data.loader()
+    logits = torch.zeros(3, 3, *batch["mask"].shape[1:], requires_grad=True)
+    ignored = batch["mask"] == data.ignore_index
+    assert data.ignore_index == 7
+    assert ignored.any(dim=(1, 2)).tolist() == [False, True, True]
+    F.cross_entropy(logits, batch["mask"], ignore_index=data.ignore_index).backward()
+    assert logits.grad is not None
+    assert (logits.grad.abs().sum(dim=1) == 0).equal(ignored)
+
+
+def test_a_batch_without_soft_labels_has_no_such_keys(batch_of_14: BatchFolder) -> None:
+    """Neither of the forms adds one."""
+    for soft in ("dense", "topk"):
+        sample = next(iter(HandsOffDataset(batch_of_14.folder, soft=soft)))
+        assert not [name for name in sample if "soft" in name]
 
 
 def test_an_epoch_has_every_sample_once_in_its_own_order(

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from pydantic import ValidationError
 
 from contracts.base import now
 from contracts.batches import (
@@ -115,3 +116,33 @@ def test_the_manifest_counts_the_samples_of_each_condition(
     assert (manifest.condition, manifest.condition_samples) == (shares, {"0": 5, "2": 5, "7": 0})
     earlier = batch_manifest(batch_request, {k: shard_record(k) for k in range(5)})
     assert (earlier.condition, earlier.condition_samples) == (None, {})
+
+
+def test_records_of_earlier_versions_have_no_options_of_masks(
+    batch_request: BatchRequest, shard_record: Callable[[int], ShardRecord]
+) -> None:
+    """Requests and shard records without the fields are read; the manifest counts no ignored pixel."""
+    old = batch_request.model_dump(mode="json", exclude={"soft_labels", "ignore_above"})
+    assert BatchRequest.model_validate(old) == batch_request
+    parts = [shard_record(k).model_dump(exclude={"ignored_pixels"}) for k in range(5)]
+    records = {k: ShardRecord.model_validate(part) for k, part in enumerate(parts)}
+    assert batch_manifest(batch_request, records).ignored_pixels == 0
+
+
+def test_ignored_pixels_add_up(
+    batch_request: BatchRequest, shard_record: Callable[[int], ShardRecord]
+) -> None:
+    """The manifest has the sum over the shards."""
+    records = {k: shard_record(k).model_copy(update={"ignored_pixels": 10 + k}) for k in range(5)}
+    assert batch_manifest(batch_request, records).ignored_pixels == 60
+
+
+@pytest.mark.parametrize(
+    "options", [{"soft_labels": 9}, {"soft_labels": 0}, {"ignore_above": 1.0}], ids=str
+)
+def test_a_stored_request_has_options_within_their_limits(
+    batch_request: BatchRequest, options: dict[str, float]
+) -> None:
+    """A worker never sees others."""
+    with pytest.raises(ValidationError):
+        BatchRequest.model_validate(batch_request.model_dump() | options)

@@ -48,6 +48,9 @@ ADDED: dict[str, Any] = {
     "condition": None,
     "conditions": [],
     "condition_samples": {},
+    "soft_labels": None,
+    "ignore_above": None,
+    "ignored_pixels": 0,
     "training": None,
 }
 """Fields of later versions, with their values for older data."""

@@ -1,5 +1,6 @@
 """A batch with soft labels and ignored pixels, for the tests of exports and of their readers."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from handsoff_client import BatchFolder
+from handsoff_client.api.resources import Batch, Shard
+from handsoff_client.http.parsing import parse
 from handsoff_shards.labels import KeypointLabels, Labels
 from handsoff_shards.reading import ShardSet
 from handsoff_shards.writing import ShardWriter, encode_keypoints, soft_label_planes
-from tests.client.conftest import png
+from tests.client.conftest import job, png
 
 CLASSES = ("background", "skin", "hair")
 COLORS = ((0, 0, 0), (10, 200, 30), (224, 224, 192))
@@ -77,3 +81,24 @@ def shard_set(folder: Path, ignore_index: int = 255, num_samples: int = NUM_SAMP
         for index in range(num_samples):
             shard.add(index, files_of(index, ignore_index))
     return ShardSet("batch_1", labels_of(ignore_index), [path])
+
+
+def downloaded(folder: Path, ignore_index: int = 255) -> BatchFolder:
+    """Write the batch as the client downloads it."""
+    folder.mkdir()
+    (path,) = shard_set(folder, ignore_index).paths
+    data = path.read_bytes()
+    path.unlink()
+    listed = {
+        "index": 0,
+        "num_samples": NUM_SAMPLES,
+        "num_bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "url": "http://service/files/0",
+        "expires_at": "2026-11-22T10:00:00Z",
+    }
+    state = job("batch", "succeeded", n=NUM_SAMPLES, labels=schema_of(ignore_index))
+    batch = BatchFolder.plan(folder, parse(Batch, state), [parse(Shard, listed)])
+    batch.path_of(0).write_bytes(data)
+    batch.save()
+    return batch

@@ -43,7 +43,8 @@ def test_dense_probabilities_add_up_to_one(num_classes: int) -> None:
     """Kept classes have their probability; the others share the rest equally."""
     dense = SOFT.dense(num_classes)
     kept = np.take_along_axis(dense, SOFT.classes.astype(np.int64), axis=0)
-    assert (dense.shape, dense.dtype) == ((num_classes, PX, PX), np.float32)
+    assert dense.shape == (num_classes, PX, PX)
+    assert dense.dtype == np.float32
     np.testing.assert_array_equal(kept, SOFT.probabilities)
     np.testing.assert_allclose(dense.sum(axis=0), 1, atol=1e-6)
     rest = (1 - SOFT.probabilities.sum(axis=0)) / (num_classes - 3)

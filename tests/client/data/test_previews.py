@@ -45,6 +45,22 @@ def test_a_class_has_the_color_of_its_palette() -> None:
     assert np.allclose(tile[100:, 100:], 0.55 * palette_of_1, atol=1)
 
 
+def test_ignored_pixels_are_white_and_named() -> None:
+    """They differ from the background, and the legend has one more entry; a sheet without them has none."""
+    mask = np.zeros((8, 8), np.uint8)
+    mask[:, 4:] = 7
+    plain, odd = (Labels(("background", "skin"), ignore_index=index) for index in (255, 7))
+    sheets = [
+        np.asarray(contact_sheet([("0", files_of(0, mask))], labels, "")) for labels in (plain, odd)
+    ]
+    without, ignored = (sheet[-218:-26, 208:400] for sheet in sheets)
+    assert (without[100:, 100:] == 0).all()
+    assert np.allclose(ignored[100:, 100:], 0.55 * 255, atol=1)
+    assert (ignored[100:, 5:90] == 0).all()
+    first, second = (sheet[26:44] for sheet in sheets)
+    assert not np.array_equal(first, second)
+
+
 def test_colors_without_a_palette_differ() -> None:
     """There is one color per class."""
     many = Labels(tuple(f"class {number}" for number in range(40)))

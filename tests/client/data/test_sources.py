@@ -1,6 +1,7 @@
 """The sources of a dataset's shards."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +44,27 @@ def test_a_stream_of_another_condition_has_other_samples(
     first, second, third, fourth = (source.identity for source in sources)
     assert len({first, second, third}) == 3
     assert third == fourth
+
+
+def test_a_stream_with_options_of_masks_has_other_samples(
+    handsoff: HandsOff, finished_fit_id: str, tmp_path: Path
+) -> None:
+    """Each option changes the identity, a limit of 0 too; equal options in another stream do not."""
+    options: tuple[dict[str, Any], ...] = (
+        {},
+        {"soft_labels": 1},
+        {"soft_labels": 2},
+        {"ignore_above": 0.0},
+        {"ignore_above": 0.5},
+        {"soft_labels": 2, "ignore_above": 0.5},
+    )
+    identities = [
+        StreamSource(
+            handsoff.url,
+            handsoff.streams.create(fit=finished_fit_id, shard_size=2, **each).id,
+            cache=ShardCache(tmp_path),
+        ).identity
+        for each in (*options, *options)
+    ]
+    assert len(set(identities)) == len(options)
+    assert identities[: len(options)] == identities[len(options) :]

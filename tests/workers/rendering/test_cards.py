@@ -62,6 +62,17 @@ def test_a_card_lists_the_conditions(
     assert "## Conditions" not in card(TASKS[:1], request_with_bar, manifest, UNKNOWN)
 
 
+def test_a_card_explains_soft_labels_and_ignored_pixels(
+    request_with_bar: BatchRequest, manifest: BatchManifest
+) -> None:
+    """The share of ignored pixels is that of all pixels, ignored ones included."""
+    asked = request_with_bar.model_copy(update={"soft_labels": 2, "ignore_above": 0.25})
+    text = card(TASKS[:1], asked, manifest.model_copy(update={"ignored_pixels": 250}), UNKNOWN)
+    assert "Ignored: 20.00% of the pixels, those with an uncertainty above 0.25 nats." in text
+    assert "| pixels ignored above | 0.25 nats of uncertainty |" in text
+    assert "`soft_labels.png` has the 2 most probable classes" in text
+
+
 def test_a_card_needs_no_fit(request_with_bar: BatchRequest, manifest: BatchManifest) -> None:
     """If the fit was deleted before its batch ended, the card says so, and states no license and no quality."""
     text = card(TASKS[:1], request_with_bar, manifest, UNKNOWN)

@@ -40,7 +40,9 @@ def train(folder: Path) -> list[float]:
     losses: list[float] = []
     for step in torch.utils.data.DataLoader(pairs(batch), batch_size=8):
         masks = step["mask"].squeeze(1).long()
-        loss = F.cross_entropy(network(step["image"] / 255), masks, ignore_index=255)
+        loss = F.cross_entropy(
+            network(step["image"] / 255), masks, ignore_index=batch.labels.ignore_index
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

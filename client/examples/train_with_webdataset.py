@@ -39,7 +39,7 @@ def train(folder: Path) -> list[float]:
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     losses: list[float] = []
     for images, masks in torch.utils.data.DataLoader(pairs(batch), batch_size=8):
-        loss = F.cross_entropy(network(images / 255), masks, ignore_index=255)
+        loss = F.cross_entropy(network(images / 255), masks, ignore_index=batch.labels.ignore_index)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

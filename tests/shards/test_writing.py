@@ -14,6 +14,7 @@ from handsoff_shards.writing import (
     encode_keypoints,
     rounded,
     uncertainty_steps,
+    with_ignored_color,
 )
 
 
@@ -71,3 +72,14 @@ def test_depth_is_clipped_and_never_unknown() -> None:
 def test_uncertainty_is_clipped_at_1_nat() -> None:
     """255 steps per nat."""
     assert uncertainty_steps(np.array([[0, 0.2, 3]], np.float32)).tolist() == [[0, 51, 255]]
+
+
+def test_ignored_pixels_have_the_color_of_no_class() -> None:
+    """A free color stays. A color of a class is replaced, also if 255 classes have all shades of gray but one."""
+    palette = [value for row in range(256) for value in (row, row, row)]
+    assert with_ignored_color(palette, 3, 255) == bytes(palette)
+    palette[:3] = [255, 255, 255]
+    changed = with_ignored_color(palette, 1, 255)
+    assert changed[:-3] == bytes(palette[:-3])
+    assert changed[-3:] == bytes([254, 254, 254])
+    assert with_ignored_color(palette, 255, 255)[-3:] == bytes([0, 0, 0])

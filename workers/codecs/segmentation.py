@@ -17,7 +17,7 @@ from contracts.labelsets import LabelsetManifest
 from contracts.schemas import Color, LabelSchema
 from handsoff_shards import members
 from handsoff_shards.members import Files
-from handsoff_shards.writing import rounded, soft_label_planes
+from handsoff_shards.writing import rounded, soft_label_planes, with_ignored_color
 from models.arrays import IGNORE_INDEX
 from models.inversion.framing import Framing, reframe_masks
 from models.tasks.segmentation import SegmentationTask
@@ -216,20 +216,14 @@ def encode_mask(
 ) -> bytes:
     """Return class indices [height, width] as a palette PNG: exact values, and colors in any viewer.
 
-    `colors` are the colors of the first indices; the palette has the others. No class has the color of `ignore_index`:
-    an upload reads a palette by its colors if the classes have some.
+    `colors` are the colors of the first indices; the palette has the others. If some pixels are ignored, `ignore_index`
+    gets a color that no class has.
     """
     given = tuple(value for color in colors or () for value in color)
-    palette = bytearray(given + PALETTE[len(given) :])
+    palette = bytes(given + PALETTE[len(given) :])
     if ignore_index is not None:
-        palette[3 * ignore_index : 3 * ignore_index + 3] = _unused_color(colors or (), ignore_index)
-    return png.encode(indices, bytes(palette))
-
-
-def _unused_color(colors: Sequence[Color], index: int) -> bytes:
-    """Return the color of `index` in the palette, or of the next index whose color no class has."""
-    rows = [tuple(PALETTE[3 * row : 3 * row + 3]) for row in range(256)]
-    return bytes(next(row for row in rows[index:] + rows[:index] if row not in colors))
+        palette = with_ignored_color(palette, len(colors or ()), ignore_index)
+    return png.encode(indices, palette)
 
 
 def resized_mask(indices: Pixels, px: Px) -> Pixels:

@@ -147,6 +147,18 @@ def soft_label_planes(classes: NDArray[np.uint8], steps: NDArray[np.uint8]) -> N
     return np.concatenate([classes, steps]).reshape(-1, classes.shape[2])
 
 
+def with_ignored_color(palette: Sequence[int], num_classes: int, ignore_index: int) -> bytes:
+    """Return a palette (R, G, B of 256 colors) in which `ignore_index` has the color of no class.
+
+    An upload reads a palette by its colors if the classes have some, and would read ignored pixels as that class.
+    """
+    colors = [tuple(palette[3 * row : 3 * row + 3]) for row in range(256)]
+    grays = ((level,) * 3 for level in range(255, -1, -1))  # one is free: at most 255 classes
+    candidates = (colors[ignore_index], *grays)
+    colors[ignore_index] = next(each for each in candidates if each not in colors[:num_classes])
+    return bytes(value for color in colors for value in color)
+
+
 def _header(name: str, num_bytes: int) -> tarfile.TarInfo:
     """Return a header without clock and user: `TarInfo` starts with mtime 0 and owner 0."""
     header = tarfile.TarInfo(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import numpy as np
 import pytest
+from PIL import Image
 
 from handsoff_client import BatchFolder, HandsOff, InvalidInput, export
 from handsoff_client.api.resources import Labeling, Shard
@@ -29,15 +30,18 @@ OWN = {
 NAMES = ("photos/a.png", "photos/a.jpg", "b.png")
 
 
-def labeling_folder(folder: Path, names: tuple[str, ...] = NAMES) -> BatchFolder:
-    """Write a downloaded labeling of images of twice the size of their labels."""
+def labeling_folder(
+    folder: Path, names: tuple[str, ...] = NAMES, mask: bytes | None = None
+) -> BatchFolder:
+    """Write a downloaded labeling of images of twice the size of their labels. `mask` replaces those of all samples."""
     folder.mkdir()
     tar = io.BytesIO()
     with ShardWriter(tar) as shard:
         for index, name in enumerate(names):
             original = Original(name, 2 * PX, 2 * PX, (0, 0, 2 * PX, 2 * PX))
             facts = {"index": index, "score": 0.1, "original": original.json()}
-            shard.add(index, {**files_of(index), "json": json.dumps(facts).encode()})
+            files = {**files_of(index), "json": json.dumps(facts).encode()}
+            shard.add(index, files | ({"mask.png": mask} if mask else {}))
     data = tar.getvalue()
     listed = {
         "index": 0,
@@ -103,6 +107,21 @@ def test_labels_are_written_at_the_size_of_the_originals(tmp_path: Path) -> None
     assert np.array_equal(depth, sample.depth.repeat(2, axis=0).repeat(2, axis=1))
     points = json.loads((tmp_path / "out/keypoints/photos/a.json").read_bytes())["keypoints"]
     assert points[0] == {"name": "left", "x": 3.0, "y": 4.5, "visibility": 2}
+
+
+def test_ignored_pixels_of_originals_have_the_color_of_no_class(tmp_path: Path) -> None:
+    """Even if a class has the color that the usual palette gives to 255: an upload reads palettes by their colors."""
+    mask = Image.fromarray(np.full((PX, PX), 255, np.uint8))
+    mask.putpalette([10, 20, 30] * 256)
+    file = io.BytesIO()
+    mask.save(file, "PNG")
+    folder = labeling_folder(tmp_path / "labels", mask=file.getvalue())
+    write_originals(folder, tmp_path / "out")
+    with Image.open(tmp_path / "out/masks/b.png") as written:
+        palette = np.array(written.getpalette()).reshape(-1, 3).tolist()
+        assert np.unique(np.asarray(written)).tolist() == [255]
+    assert palette[:3] == [[10, 20, 30]] * 3
+    assert palette[255] != [10, 20, 30]
 
 
 @pytest.mark.parametrize("name", ["../a.png", "/a.png", "C:\\a.png"])

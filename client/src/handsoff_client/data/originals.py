@@ -14,6 +14,7 @@ from handsoff_shards.labels import Labels
 from handsoff_shards.members import KEYPOINTS, MASK
 from handsoff_shards.originals import Original, on_original, points_on_original
 from handsoff_shards.reading import Entry, Exported, samples_of
+from handsoff_shards.writing import with_ignored_color
 
 STEM = "<stem>"
 
@@ -58,7 +59,10 @@ def _files(exported: Exported, original: Original, labels: Labels) -> Iterator[E
     sample = exported.sample
     if sample.mask is not None:
         mask = on_original(sample.mask, original, labels.ignore_index)
-        yield f"masks/{STEM}.png", _png(Image.fromarray(mask), _palette(exported.files[MASK]))
+        yield (
+            f"masks/{STEM}.png",
+            _png(Image.fromarray(mask), _palette(exported.files[MASK], labels)),
+        )
     if sample.keypoints is not None:
         moved = points_on_original(sample.keypoints, original, exported.size)
         named = json.loads(exported.files[KEYPOINTS])["keypoints"]
@@ -73,12 +77,17 @@ def _files(exported: Exported, original: Original, labels: Labels) -> Iterator[E
         yield f"depth/{STEM}.png", _png(Image.fromarray(depth.astype(np.uint16)))
 
 
-def _palette(mask: bytes) -> list[int] | None:
+def _palette(mask: bytes, labels: Labels) -> bytes | None:
+    """Return the palette of a mask. Ignored pixels, such as those outside of the label, have the color of no class."""
     with Image.open(io.BytesIO(mask)) as image:
-        return image.getpalette() if image.mode == "P" else None
+        palette = image.getpalette() if image.mode == "P" else None
+    if palette is None:
+        return None
+    padded = palette + [0] * (3 * 256 - len(palette))
+    return with_ignored_color(padded, len(labels.classes), labels.ignore_index)
 
 
-def _png(image: Image.Image, palette: list[int] | None = None) -> bytes:
+def _png(image: Image.Image, palette: bytes | None = None) -> bytes:
     if palette is not None:
         image.putpalette(palette)
     buffer = io.BytesIO()

@@ -77,7 +77,7 @@ LABEL_FIELDS: Table = {
         "How many most probable classes of each pixel are kept with their probabilities (1 to 8); null for none.", 3
     ),
     "ignore_above": Described(
-        "Pixels with a higher uncertainty, in nats from 0 to 1, are ignored in the mask; null ignores none.", 0.2
+        "Pixels with a higher uncertainty, in nats from 0 to 1, are ignored in the mask; null ignores none.", 0.02
     ),
     "num_shards": Described("Number of shards.", 40),
     "render_version": Described("Increases when the same request would give other bytes.", 5),

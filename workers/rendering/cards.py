@@ -135,7 +135,7 @@ def _options(request: BatchRequest, manifest: BatchManifest) -> Iterator[str]:
         yield (
             f"Ignored: {manifest.ignored_pixels / total:.2%} of the pixels, those with an uncertainty above"
             f" {request.ignore_above:g} nats. Their mask value is {request.labels.ignore_index}; no class counts them."
-            " Exports as COCO and YOLO have no object there; readers of YOLO take them for background."
+            " Exports as COCO and YOLO have no object there, so most of their readers take them for background."
         )
     if request.soft_labels is not None:
         yield (

@@ -252,5 +252,5 @@ def _add_mask_options(command: argparse.ArgumentParser) -> None:
         "--ignore-above",
         type=float,
         metavar="NATS",
-        help="masks ignore pixels with a higher uncertainty, such as 0.2",
+        help="masks ignore pixels with a higher uncertainty, such as 0.02",
     )

@@ -16,6 +16,10 @@ from models.arrays import FeatureMaps
 STEPS = 255  # steps of a probability of 1
 
 KeptBytes = UInt8[Tensor, "batch kept height width"]
+# Of one image.
+ClassMaps = Float[Tensor, "classes height width"]
+Planes = Float[Tensor, "kept height width"]
+PlaneBytes = UInt8[Tensor, "kept height width"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,10 @@ class SoftLabels:
             raise ValueError(
                 f"expected 1 to {probabilities.shape[1]} kept classes, the number of classes, got {kept}"
             )
-        # Image by image: a copy of all maps would be 80 MB per image of 1024 px with 19 classes.
-        parts = [_most_probable(image, kept) for image in probabilities]
-        classes, values = (torch.stack(each) for each in zip(*parts, strict=True))
-        return cls(classes, _quantized(values))
+        # Image by image: copies of all maps would be 80 MB each for every image of 1024 px with 19 classes.
+        parts = [_kept(image, kept) for image in probabilities]
+        classes, steps = (torch.stack(each) for each in zip(*parts, strict=True))
+        return cls(classes, steps)
 
     @classmethod
     def in_labels(cls, labels: Mapping[str, Tensor]) -> "SoftLabels":
@@ -70,10 +74,8 @@ class SoftLabels:
         return spread.scatter_(1, self.classes.long(), kept)
 
 
-def _most_probable(
-    image: Float[Tensor, "classes height width"], kept: int
-) -> tuple[UInt8[Tensor, "kept height width"], Float[Tensor, "kept height width"]]:
-    """Return the most probable classes of each pixel of one image, and their probabilities, in order."""
+def _kept(image: ClassMaps, kept: int) -> tuple[PlaneBytes, PlaneBytes]:
+    """Return the most probable classes of each pixel of one image in order, and their probabilities in steps."""
     # `max` returns the first of equal values, as the mask does; `topk` and `sort` promise no order among them.
     left, classes, values = image.clone(), [], []
     for _ in range(kept):
@@ -81,10 +83,10 @@ def _most_probable(
         values.append(highest)
         classes.append(index.byte())
         left.scatter_(0, index[None], -1.0)  # below every probability
-    return torch.stack(classes), torch.stack(values)
+    return torch.stack(classes), _quantized(torch.stack(values))
 
 
-def _quantized(values: Float[Tensor, "batch kept height width"]) -> KeptBytes:
+def _quantized(values: Planes) -> PlaneBytes:
     """Return probabilities in steps, so that rounding never makes the kept classes more probable than 1 together.
 
     Each probability is rounded down, and the sum of all is rounded to nearest. The steps between both go to the most
@@ -92,6 +94,6 @@ def _quantized(values: Float[Tensor, "batch kept height width"]) -> KeptBytes:
     """
     scaled = values * STEPS
     floors = scaled.floor()
-    missing = scaled.sum(dim=1, keepdim=True).round() - floors.sum(dim=1, keepdim=True)
-    planes = torch.arange(values.shape[1], device=values.device)[:, None, None]
+    missing = scaled.sum(dim=0).round() - floors.sum(dim=0)
+    planes = torch.arange(len(values), device=values.device)[:, None, None]
     return (floors + (planes < missing)).clamp(0, STEPS).byte()

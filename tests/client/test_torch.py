@@ -70,6 +70,13 @@ def test_soft_labels_may_stay_small(tmp_path: Path) -> None:
     assert "soft_labels" not in sample
 
 
+def test_another_form_of_soft_labels_is_refused(batch_of_14: BatchFolder) -> None:
+    """Also by a dataset without soft labels, before any read."""
+    wrong: Any = "top-k"
+    with pytest.raises(ValueError, match="'dense' or 'topk', got 'top-k'"):
+        HandsOffDataset(batch_of_14.folder, soft=wrong)
+
+
 def test_ignored_pixels_have_no_loss(tmp_path: Path) -> None:
     """With `ignore_index` of the dataset, cross-entropy accepts the masks, and ignored pixels get no gradient."""
     data = HandsOffDataset(downloaded(tmp_path / "soft", 7).folder, shuffle=False, batch_size=3)

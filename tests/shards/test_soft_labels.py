@@ -51,6 +51,12 @@ def test_dense_probabilities_add_up_to_one(num_classes: int) -> None:
     assert (np.isclose(dense, rest, atol=1e-6).sum(axis=0) >= num_classes - 3).all()
 
 
+def test_soft_labels_of_more_classes_are_refused() -> None:
+    """A class beyond the schema comes from a damaged file."""
+    with pytest.raises(InvalidInput, match=r"of 3 classes, got class 4"):
+        SOFT.dense(3)
+
+
 def test_all_classes_leave_no_rest() -> None:
     """Nothing is shared when every class is kept."""
     steps = np.array([200, 50, 5], np.uint8)[:, None, None].repeat(PX, 1).repeat(PX, 2)

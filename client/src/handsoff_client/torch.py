@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import torch
 import torch.distributed
@@ -124,6 +124,8 @@ class HandsOffDataset(IterableDataset[Any]):
                 "expected batch_size of 1 or more, and real_share of 0 without `real` or between 0 and 1 with it, got"
                 f" batch_size {batch_size} and real_share {real_share}"
             )
+        if soft not in get_args(SoftAs):
+            raise ValueError(f"expected soft of 'dense' or 'topk', got {soft!r}")
         self.source = FolderSource(source) if isinstance(source, str | Path) else source
         self.batch_size = batch_size
         self.cursor = Cursor()

@@ -36,9 +36,14 @@ class SoftLabels:
     def dense(self, num_classes: int) -> NDArray[np.float32]:
         """Return the probability of every class, float32 [num_classes, height, width]; they add up to 1.
 
-        The rest is shared evenly among the classes that are not kept.
+        The rest is shared evenly among the classes that are not kept. Raises `InvalidInput` for fewer classes than the
+        soft labels have.
         """
         kept, height, width = self.classes.shape
+        if int(self.classes.max()) >= num_classes:
+            raise InvalidInput(
+                f"Expected soft labels of {num_classes} classes, got class {int(self.classes.max())}."
+            )
         rest = PROBABILITY_STEPS - self.steps.sum(axis=0, dtype=np.float32)
         spread = rest / np.float32(PROBABILITY_STEPS * max(num_classes - kept, 1))
         dense = np.broadcast_to(spread, (num_classes, height, width)).copy()

@@ -11,6 +11,8 @@ from models.labels.ensemble import Ensemble, EnsembleConfig
 from models.labels.label_generator import LabelGenerator
 from models.labels.training import train_ensemble
 from models.tasks.segmentation import SegmentationTask
+from models.tasks.soft_labels import SoftLabels
+from models.tasks.task import LabelOptions
 from models.tasks.task_set import Labels, TaskSet
 
 TASKS = TaskSet(SegmentationTask(5))
@@ -43,6 +45,20 @@ def test_labels_equal_those_of_the_cpu(generator: Generator, rank: int | None) -
     masks = [each.labels["segmentation"]["masks"] for each in (actual, expected)]
     differs = masks[0] != masks[1]
     assert differs.sum() <= 0.001 * differs.numel()
+
+
+def test_soft_labels_begin_with_the_mask_on_the_device(generator: Generator) -> None:
+    """Also among equal probabilities, where the device finds the lowest class first, as the CPU does."""
+    ensemble = Ensemble(EnsembleConfig(tap_channels=generator.config.tap_channels, tasks=TASKS))
+    fitted = LabelGenerator(generator.cuda(), ensemble.eval().cuda())
+    ws = generator.map(torch.randn(4, 16, device="cuda"))
+    plain = fitted.render(ws).labels["segmentation"]["masks"]
+    soft = SoftLabels.in_labels(
+        fitted.render(ws, LabelOptions(soft_labels=3)).labels["segmentation"]
+    )
+    assert torch.equal(soft.classes[:, 0], plain)
+    equal = SoftLabels.of(torch.full((1, 4, 8, 8), 0.25, device="cuda"), 3)
+    assert equal.classes.flatten(2)[0].T.unique(dim=0).tolist() == [[0, 1, 2]]
 
 
 def test_a_fit_runs_on_the_device(generator: Generator) -> None:

@@ -73,6 +73,14 @@ def test_a_certain_pixel_is_exact() -> None:
     assert soft.steps.flatten().tolist() == [255, 0]
 
 
+def test_classes_without_a_step_are_in_the_order_of_their_index() -> None:
+    """The order of tiny probabilities is noise, which would double the size of a file."""
+    pixels = torch.tensor([0.0005, 0.0001, 0.998, 0.0011, 0.0003]).view(1, 5, 1, 1)
+    soft = SoftLabels.of(pixels, 4)
+    assert soft.classes.flatten().tolist() == [2, 0, 1, 3]
+    assert soft.steps.flatten().tolist() == [255, 0, 0, 0]
+
+
 @pytest.mark.parametrize("kept", [0, 6])
 def test_a_wrong_number_of_classes_is_refused(kept: int) -> None:
     """The message names the limits and the number."""

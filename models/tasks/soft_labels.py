@@ -80,13 +80,16 @@ def _kept(image: ClassMaps, kept: int) -> tuple[PlaneBytes, PlaneBytes]:
     # `max` returns the first of equal values, as the mask does; `topk` and `sort` promise no order among them.
     first = image.max(dim=0, keepdim=True).indices
     # The others are ranked by whole steps: the order of probabilities near 0 is noise, which costs bytes in files.
-    left = (image * STEPS).floor().scatter_(0, first, 2.0 * STEPS)
-    classes = []
+    left = (image * STEPS).floor_().scatter_(0, first, 2.0 * STEPS)
+    classes, values = [], []
     for _ in range(kept):
-        classes.append(left.max(dim=0, keepdim=True).indices)
-        left.scatter_(0, classes[-1], -1.0)  # below every step
-    chosen = torch.cat(classes)
-    return chosen.byte(), _quantized(image.gather(0, chosen))
+        index = left.max(dim=0, keepdim=True).indices
+        left.scatter_(0, index, -1.0)  # below every step
+        values.append(image.gather(0, index))
+        classes.append(
+            index.byte()
+        )  # not the 8 bytes of an index: all planes are in memory at once
+    return torch.cat(classes), _quantized(torch.cat(values))
 
 
 def _quantized(values: Planes) -> PlaneBytes:
@@ -96,7 +99,7 @@ def _quantized(values: Planes) -> PlaneBytes:
     probable classes, one each: so the order remains, and no mass is lost when all classes are kept.
     """
     scaled = values * STEPS
-    floors = scaled.floor()
-    missing = scaled.sum(dim=0).round() - floors.sum(dim=0)
-    planes = torch.arange(len(values), device=values.device)[:, None, None]
-    return (floors + (planes < missing)).clamp(0, STEPS).byte()
+    total = scaled.sum(dim=0).round()
+    steps = scaled.floor_()
+    planes = torch.arange(len(steps), device=steps.device)[:, None, None]
+    return steps.add_(planes < total - steps.sum(dim=0)).clamp_(0, STEPS).byte()

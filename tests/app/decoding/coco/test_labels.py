@@ -182,3 +182,58 @@ def test_drawing_is_limited(tmp_path: Path) -> None:
     labels = CocoLabels(content, FILE, LABELS, Budget(10), Notices())
     with pytest.raises(Refused, match="at most 10 pixels to draw"):
         labels.draw_mask("a", (6, 4))
+
+
+def with_ignored(ignored: object, *annotations: dict[str, Any]) -> dict[str, Any]:
+    """Return a file whose image has the field `ignored`."""
+    content = coco(*annotations)
+    content["images"][0]["ignored"] = ignored
+    return content
+
+
+@pytest.mark.parametrize("runs", [[0, 4, 20], "04d0"])
+def test_the_ignored_pixels_of_an_image_have_no_class(tmp_path: Path, runs: object) -> None:
+    """Neither that of the object below them nor background; plain and compressed run lengths are read."""
+    ignored = {"size": [4, 6], "counts": runs}
+    content = read(tmp_path, with_ignored(ignored, {"segmentation": [SQUARE]}))
+    drawn = mask(content)
+    assert (drawn[:, 0] == 255).all()
+    assert np.bincount(drawn.ravel(), minlength=256)[[0, 1, 255]].tolist() == [8, 12, 4]
+
+
+@pytest.mark.parametrize("value", [None, True, 1, "yes", [1, 2], {"reason": "blurred"}, {}])
+def test_ignored_with_another_meaning_is_skipped(tmp_path: Path, value: object) -> None:
+    """Other tools may use the same name."""
+    content = read(tmp_path, with_ignored(value, {"segmentation": [SQUARE]}))
+    assert counts(mask(content)) == {0: 8, 1: 16}
+
+
+@pytest.mark.parametrize(
+    ("ignored", "message"),
+    [
+        ({"size": [6, 4], "counts": [24]}, r"photos/a.jpg \(ignored\).*expected size \[4, 6\]"),
+        ({"size": [4, 6], "counts": [3]}, "add up to 6 x 4"),
+        ({"size": [4, 6], "counts": "oops"}, "compressed runs"),
+    ],
+)
+def test_damaged_ignored_pixels_are_refused(tmp_path: Path, ignored: object, message: str) -> None:
+    """They would become background in silence."""
+    content = read(tmp_path, with_ignored(ignored, {"segmentation": [SQUARE]}))
+    with pytest.raises(Refused, match=message):
+        mask(content)
+
+
+def test_ignored_pixels_are_charged_to_the_budget(tmp_path: Path) -> None:
+    """They are drawn like a region, so a file of many costs no more than it may."""
+    ignored = {"size": [4, 6], "counts": [0, 4, 20]}
+    content = read(tmp_path, with_ignored(ignored, {"segmentation": [DOT]}))
+    labels = CocoLabels(content, FILE, LABELS, Budget(20), Notices())
+    with pytest.raises(Refused, match="at most 20 pixels to draw"):
+        labels.draw_mask("a", (6, 4))
+
+
+def test_runs_of_ignored_pixels_count_as_corners(tmp_path: Path) -> None:
+    """So the limit of a file holds for all its regions together."""
+    ignored = {"size": [4, 6], "counts": [0] * 1_001}
+    with pytest.raises(Refused, match="at most 1000 corners and runs in all regions, got 1005"):
+        read(tmp_path, with_ignored(ignored, {"segmentation": [SQUARE]}))

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from handsoff_client import BatchFolder, FolderSource, InvalidInput
-from handsoff_client.torch import HandsOffDataset, to_tv_tensors
+from handsoff_client.torch import HandsOffDataset, to_tensors, to_tv_tensors
 from tests.client.conftest import batch_folder, depth_of, mask_of
 from tests.shards.ignored_pixels import downloaded
 
@@ -68,6 +68,16 @@ def test_soft_labels_may_stay_small(tmp_path: Path) -> None:
     assert torch.equal(classes[0], sample["mask"])
     assert torch.allclose(probabilities.amax(dim=(1, 2)) * 255, torch.tensor([200.0, 50.0]))
     assert "soft_labels" not in sample
+
+
+def test_fields_select_soft_labels(tmp_path: Path) -> None:
+    """Only what is selected is returned, and `to_tensors` can leave soft labels out."""
+    folder = downloaded(tmp_path / "soft", 7)
+    for fields in (("mask",), ("soft_labels",), ("image", "soft_labels")):
+        sample = next(iter(HandsOffDataset(folder.folder, fields=fields)))
+        assert tuple(sample) == fields
+    plain = to_tensors(next(folder.samples()), folder.labels, soft=None)
+    assert not [name for name in plain if "soft" in name]
 
 
 def test_another_form_of_soft_labels_is_refused(batch_of_14: BatchFolder) -> None:

@@ -133,7 +133,9 @@ class HandsOffDataset(IterableDataset[Any]):
         """How many samples were dropped at the end of the last epoch: fewer than ranks."""
         self._seed, self._shuffle, self._tail = seed, shuffle, tail
         self._fields, self._transform, self._prefetch = fields, transform, prefetch_shards
-        self._soft: SoftAs = soft
+        # The maps of all classes are large: they are not made for a loop that does not read them.
+        is_read = fields is None or any(name.startswith("soft") for name in fields)
+        self._soft: SoftAs | None = soft if is_read else None
         self._real = real
         share = Fraction(real_share).limit_denominator(1_000)
         num_synthetic = num_samples_in(self.source.sizes)

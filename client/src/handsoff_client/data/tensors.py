@@ -16,8 +16,8 @@ SoftAs = Literal["dense", "topk"]
 _MAPS = {"mask", "depth", "uncertainty", "soft_labels", "soft_classes", "soft_probabilities"}
 
 
-def to_tensors(sample: Sample, labels: Labels, soft: SoftAs = "dense") -> TensorSample:
-    """Return a decoded sample as tensors. `HandsOffDataset` documents their shapes."""
+def to_tensors(sample: Sample, labels: Labels, soft: SoftAs | None = "dense") -> TensorSample:
+    """Return a decoded sample as tensors, without soft labels if `soft` is None. `HandsOffDataset` has their shapes."""
     tensors: TensorSample = {"image": torch.from_numpy(sample.image).permute(2, 0, 1).contiguous()}
     if sample.mask is not None:
         tensors["mask"] = torch.from_numpy(sample.mask).to(torch.int64)
@@ -25,7 +25,7 @@ def to_tensors(sample: Sample, labels: Labels, soft: SoftAs = "dense") -> Tensor
         depth = sample.depth.astype(np.float32) * np.float32(labels.depth.scale)
         tensors["depth"] = torch.from_numpy(depth)
         tensors["depth"][torch.from_numpy(sample.depth == labels.depth.unknown)] = torch.nan
-    if sample.soft_labels is not None:
+    if sample.soft_labels is not None and soft is not None:
         tensors |= _soft(sample.soft_labels, len(labels.classes), soft)
     for name in ("keypoints", "confidence", "uncertainty"):
         if (values := getattr(sample, name)) is not None:

@@ -81,14 +81,13 @@ def _kept(image: ClassMaps, kept: int) -> tuple[PlaneBytes, PlaneBytes]:
     first = image.max(dim=0, keepdim=True).indices
     # The others are ranked by whole steps: the order of probabilities near 0 is noise, which costs bytes in files.
     left = (image * STEPS).floor_().scatter_(0, first, 2.0 * STEPS)
+    # Classes as bytes: with the 8 bytes of an index, all planes together would be larger than the probabilities.
     classes, values = [], []
     for _ in range(kept):
         index = left.max(dim=0, keepdim=True).indices
         left.scatter_(0, index, -1.0)  # below every step
         values.append(image.gather(0, index))
-        classes.append(
-            index.byte()
-        )  # not the 8 bytes of an index: all planes are in memory at once
+        classes.append(index.byte())
     return torch.cat(classes), _quantized(torch.cat(values))
 
 

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     trust_network: bool = False
+    # How long an idle connection stays open: longer than clients and the usual proxies keep theirs.
+    keep_alive: timedelta = timedelta(seconds=75)
     public_url: str | None = None
     # Names separated by commas, added to loopback, `host` and the host of `public_url`; * allows any.
     allowed_hosts: str | None = None

@@ -11,7 +11,7 @@ from typing import IO, Protocol
 import httpx2
 
 from handsoff_client.errors import ChecksumMismatch, InvalidAnswer, Unreachable
-from handsoff_client.http.answers import Answer
+from handsoff_client.http.answers import Answer, open_response
 from handsoff_client.http.diagnosis import display_url, unreachable
 from handsoff_client.http.retries import RETRIED_STATUSES
 from handsoff_client.http.transport import Transport
@@ -133,7 +133,7 @@ def _pull(http: httpx2.Client, url: str, file: IO[bytes], num_bytes: int) -> _Fa
     except httpx2.InvalidURL as error:
         return _Failure(InvalidAnswer(f"Expected a link, got {url[:100]!a}: {error}."), True)
     try:
-        response = http.send(request, stream=True, follow_redirects=False)
+        response = open_response(http, request)
         with closing(response):
             if not response.is_success:
                 return _refused(response, file)

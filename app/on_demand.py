@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fastapi.concurrency import run_in_threadpool
 
 from app.services import Services
-from state import records
+from state import records, redis_keys
 from state.on_demand.kinds import ItemKind, Record, Ref
 from state.on_demand.ledger import OnDemandLedger
 
@@ -66,18 +66,24 @@ async def wait(
 
     `request_item` returns the record, or None after it has queued the item. It is called again after each news of the
     item and every two seconds: the claim may have been released because a worker died, or Redis may have lost its data.
-    Raises the kind's `not_ready` error after `seconds`, and the errors of `request_item`.
+    Raises the kind's `not_ready` error after `seconds` or when the process stops, and the errors of `request_item`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    record, item, last = await run_in_threadpool(request_item), kind.item(ref), None
-    while record is None:
-        left = deadline - loop.time()
-        if left <= 0:
-            raise kind.not_ready(ref)
-        if last is None:  # after the first call, because an item that is made needs no Redis
-            last = await services.listener.newest(item.owner)
-        else:
-            last = await services.listener.news(item, last, left)
-        record = await run_in_threadpool(request_item)
+    record = await run_in_threadpool(request_item)
+    if record is not None:  # needs no Redis
+        return record
+    item, listener = kind.item(ref), services.listener
+    news = redis_keys.news(item.owner)
+    newest = await run_in_threadpool(services.ledger.newest, news)
+    with listener.subscribed(news, newest) as subscription:
+        while record is None:
+            left = deadline - loop.time()
+            if left <= 0 or listener.is_stopping:
+                raise kind.not_ready(ref)
+            record = await run_in_threadpool(
+                request_item
+            )  # first: it may have been made before the subscription
+            if record is None:
+                await subscription.wait_for(lambda fields: fields.get("item") == item.name, left)
     return record

@@ -12,8 +12,6 @@ from typing import Self, cast
 
 import redis
 import structlog
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
 from redis.typing import EncodableT, FieldT
 
 from contracts.base import now
@@ -23,8 +21,12 @@ from contracts.jobs import JobRef, JobStatus, Live, Progress
 from contracts.kinds import RETENTION
 from state import redis_keys
 from state.keys import Noun
+from state.redis_calls import RedisCalls
 
 log = structlog.get_logger()
+
+TIMEOUT, BUDGET = timedelta(seconds=5), timedelta(seconds=15)
+"""The limits of a worker's calls: a job is worth a longer wait than a request."""
 
 _SAVED_WORK = "saved_work"
 """The field of a job's attempts with the number of the last attempt that stored work."""
@@ -37,17 +39,10 @@ class Ledger:
         self.redis = client
 
     @classmethod
-    def connect(cls, url: str) -> Self:
-        """Return a ledger on the Redis at `url`. Connects on first use. Each command times out within seconds."""
-        return cls(
-            redis.Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_connect_timeout=2,
-                socket_timeout=5,
-                retry=Retry(ExponentialBackoff(cap=0.5), retries=2),
-            )
-        )
+    def connect(cls, url: str, calls: RedisCalls | None = None) -> Self:
+        """Return a ledger on the Redis at `url`. Connects on first use. `calls` limits the time of each command."""
+        calls = calls or RedisCalls(timeout=TIMEOUT, budget=BUDGET)
+        return cls(calls.connect(url, decode_responses=True))
 
     # Live progress and events: for information.
 
@@ -93,7 +88,15 @@ class Ledger:
         with _optional("events", ref):
             newer = self.redis.xrange(redis_keys.events(ref), min=f"({after}", count=limit)
             entries = cast("list[tuple[str, dict[str, str]]]", newer)
-        return [read_entry(entry_id, fields) for entry_id, fields in entries]
+        return [event for entry in entries if (event := read_entry(*entry)) is not None]
+
+    def newest(self, stream_key: str) -> str:
+        """Return the id of the newest entry of a stream; the one before all entries without any, or without Redis."""
+        try:
+            entries = self.redis.xrevrange(stream_key, count=1)
+        except redis.RedisError:
+            return FIRST
+        return cast("list[tuple[str, object]]", entries)[0][0] if entries else FIRST
 
     def forget(self, ref: JobRef) -> None:
         """Remove all data of a job that is being deleted."""

@@ -32,7 +32,7 @@ class Ready(Model):
 
 
 @router.get("/livez")
-def is_alive() -> Alive:
+async def is_alive() -> Alive:  # needs no thread: all threads may be waiting for Redis or the store
     """Report that the process is alive; nothing else is checked."""
     return Alive()
 

@@ -17,6 +17,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.typing import KeyT, StreamIdT
 
 log = structlog.get_logger()
 
@@ -148,8 +149,8 @@ class Listener:
         if not listeners:
             await asyncio.sleep(_BLOCK_MILLISECONDS / 1_000)
             return
-        places = {
-            key: min((one.after for one in all_), key=_number) for key, all_ in listeners.items()
+        places: dict[KeyT, StreamIdT] = {
+            key: min((one.after for one in those), key=_number) for key, those in listeners.items()
         }
         streams = await self._redis.xread(places, count=_READ_COUNT, block=_BLOCK_MILLISECONDS)
         for key, entries in cast("list[tuple[str, list[Entry]]]", streams or []):

@@ -5,16 +5,18 @@ it, no job is lost. While Redis is down, methods that only inform (progress, eve
 (attempts, claims, the index, locks) raise `redis.RedisError`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
 import redis
 import structlog
+from pydantic import ValidationError
 from redis.typing import EncodableT, FieldT
 
-from contracts.base import now
+from contracts.base import Model, now
 from contracts.events import FIRST, MAX_EVENTS, Event, progress_entry, read_entry, status_entry
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobRef, JobStatus, Live, Progress
@@ -24,6 +26,8 @@ from state.keys import Noun
 from state.redis_calls import RedisCalls
 
 log = structlog.get_logger()
+
+M = TypeVar("M", bound=Model)
 
 TIMEOUT, BUDGET = timedelta(seconds=5), timedelta(seconds=15)
 """The limits of a worker's calls: a job is worth a longer wait than a request."""
@@ -74,13 +78,7 @@ class Ledger:
         fields: dict[str, str] = {}
         with _optional("live", ref):
             fields = cast("dict[str, str]", self.redis.hgetall(redis_keys.live(ref)))
-        return Live.model_validate(
-            {
-                "started_at": fields.get("started_at"),
-                "attempt": fields.get("attempt", 0),
-                "progress": _parse(fields.get("progress")),
-            }
-        )
+        return _read_live(ref, fields)
 
     def events(self, ref: JobRef, after: str = FIRST, limit: int = 100) -> list[Event]:
         """Return up to `limit` events after the one with id `after`, oldest first."""
@@ -211,10 +209,10 @@ class Ledger:
         self.redis.hdel(redis_keys.WORKERS, worker)
 
     def workers(self) -> list[Heartbeat]:
-        """Return the last heartbeat of every worker, including old ones."""
-        return [
-            Heartbeat.model_validate_json(text) for text in self.redis.hvals(redis_keys.WORKERS)
-        ]
+        """Return the last heartbeat of every worker, including old ones. Unreadable ones are skipped."""
+        beats = cast("dict[str, str]", self.redis.hgetall(redis_keys.WORKERS))
+        read = (read_or_skip(Heartbeat, text, worker=worker) for worker, text in beats.items())
+        return [beat for beat in read if beat is not None]
 
     def ping(self) -> None:
         """Raise `redis.RedisError` when Redis does not answer."""
@@ -230,5 +228,18 @@ def _optional(action: str, ref: JobRef) -> Iterator[None]:
         log.warning("redis is unavailable", skipped=action, job=str(ref), error=str(error))
 
 
-def _parse(progress: str | None) -> Progress | None:
-    return Progress.model_validate_json(progress) if progress else None
+def read_or_skip(model: type[M], text: str, **where: str) -> M | None:
+    """Return a value of Redis, or None when this version cannot read it: another one may have written it."""
+    try:
+        return model.from_stored(text)
+    except ValidationError as error:
+        log.warning("unreadable value skipped", model=model.__name__, error=str(error), **where)
+        return None
+
+
+def _read_live(ref: JobRef, fields: Mapping[str, str]) -> Live:
+    progress = fields.get("progress")
+    times = {name: fields[name] for name in ("started_at", "attempt") if name in fields}
+    live = read_or_skip(Live, json.dumps(times), job=str(ref)) or Live()
+    read = read_or_skip(Progress, progress, job=str(ref)) if progress else None
+    return live.model_copy(update={"progress": read})

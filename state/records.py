@@ -40,7 +40,7 @@ T = TypeVar("T", bound=JobManifest)
 def read(store: Store, key: str, model: type[M]) -> M | None:
     """Return a stored value, or None when there is no such object."""
     try:
-        return model.model_validate_json(store.get(key))
+        return model.from_stored(store.get(key))
     except FileNotFoundError:
         return None
 
@@ -54,7 +54,7 @@ def create(store: Store, key: str, value: M) -> M:
     """Store a value unless the key has one. Returns the stored value."""
     if store.create(key, _encode(value)):
         return value
-    return type(value).model_validate_json(store.get(key))
+    return type(value).from_stored(store.get(key))
 
 
 @dataclass(frozen=True)

@@ -38,11 +38,18 @@ def failing_within(seconds: float) -> Iterator[None]:
     assert time.monotonic() - started < seconds
 
 
+def transaction(client: "redis.Redis") -> None:
+    """Write in a transaction."""
+    with client.pipeline(transaction=True) as pipeline:
+        pipeline.set("a", "1")
+        pipeline.execute()
+
+
 def forms(client: "redis.Redis") -> list[Callable[[], object]]:
     """Return calls of each form that this service uses: a command, a transaction, RQ's reads."""
     return [
         client.ping,
-        lambda: client.pipeline(transaction=True).set("a", "1").execute(),
+        lambda: transaction(client),
         lambda: open_queue(client, "fit").get_job_ids(),
     ]
 

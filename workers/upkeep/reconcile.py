@@ -95,7 +95,9 @@ class Reconciler:
             self.machine.ledger.unlock(LOCK, self.name)
 
     def _repair(self) -> None:
-        purge(self.machine.redis)
+        """Do each step, whatever the others do: one unreadable value must not end the upkeep of everything."""
+        with _surviving("poison"):
+            purge(self.machine.redis)
         for name in QUEUE_NAMES:
             with _surviving("registries"):
                 clean_registries(self.machine, open_queue(self.machine.redis, name))
@@ -105,19 +107,28 @@ class Reconciler:
         checked_at = now()
         with _surviving("workers"):
             self._forget_dead_workers(checked_at)
-        queued = queued_rq_ids(self.machine)
-        with _surviving("items made on demand"):
-            rq_ids = {str(rq_id) for ids in queued.values() for rq_id in ids}
-            on_demand.free_lost_claims(self.machine, rq_ids)
+        queued: Queued | None = (
+            None  # unknown: a job that looks lost may be in a queue that cannot be read
+        )
+        with _surviving("queues"):
+            queued = queued_rq_ids(self.machine)
+        if queued is not None:
+            with _surviving("items made on demand"):
+                rq_ids = {str(rq_id) for ids in queued.values() for rq_id in ids}
+                on_demand.free_lost_claims(self.machine, rq_ids)
         for tenant in self.machine.store.children("tenants"):
-            with _surviving("indexes"):
-                self._rebuild_indexes(tenant)
-            with _surviving("uploads"):
-                discard_used(self.machine, tenant)
-            with _surviving("leftovers"):
-                leftovers.sweep(self.machine, tenant, self.name, checked_at)
-            with _surviving("streams"):
-                self._sweep_streams(tenant)
+            self._repair_tenant(tenant, queued, checked_at)
+
+    def _repair_tenant(self, tenant: str, queued: Queued | None, checked_at: datetime) -> None:
+        with _surviving("indexes"):
+            self._rebuild_indexes(tenant)
+        with _surviving("uploads"):
+            discard_used(self.machine, tenant)
+        with _surviving("leftovers"):
+            leftovers.sweep(self.machine, tenant, self.name, checked_at)
+        with _surviving("streams"):
+            self._sweep_streams(tenant)
+        if queued is not None:
             for job in self._unfinished(tenant):
                 self._repair_one(tenant, job, queued, checked_at)
 

@@ -18,13 +18,13 @@ MAX_WAIT_SECONDS = 30
 
 
 def find(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> Record | None:
-    """Return the item's record, or None. Needs no Redis."""
-    return records.read(services.store, kind.record_key(ref), kind.record_type)
+    """Return the item's record, or None: a damaged one is made again. Needs no Redis."""
+    return records.read_intact(services.store, kind.record_key(ref), kind.record_type)
 
 
 def exists(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> bool:
     """Return whether the item is made."""
-    return services.store.head(kind.record_key(ref)) is not None
+    return find(services, kind, ref) is not None
 
 
 def has_failed(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> bool:

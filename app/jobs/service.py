@@ -1,6 +1,7 @@
 """Creates, finds, lists, cancels and deletes jobs of every kind. Knows no HTTP."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -13,7 +14,7 @@ from app.http.paging import Page, read_page
 from app.services import Services
 from contracts.base import now
 from contracts.errors.conflicts import JobNotFinished
-from contracts.errors.tree import Gone, NotFound
+from contracts.errors.tree import Gone, NotFound, RecordDamaged
 from contracts.events import FIRST, Event
 from contracts.ids import plural_of
 from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Request
@@ -134,13 +135,15 @@ def cancel(services: Services, ref: JobRef) -> JobState:
 
 
 def delete(services: Services, ref: JobRef) -> None:
-    """Delete a job that has ended; its tombstone stays. Safe to repeat. Raises `JobNotFinished`."""
-    if records.is_deleted(services.store, ref):
-        _delete_objects(services, ref)
-        return
-    state = find(services, ref)
-    if not state.status.is_terminal:
-        raise JobNotFinished(ref.id, state.status)
+    """Delete a job that has ended, or whose record is damaged; its tombstone stays. Safe to repeat.
+
+    Raises `JobNotFinished`. If the job of a damaged record still runs, its worker stops at the tombstone.
+    """
+    if not records.is_deleted(services.store, ref):
+        with suppress(RecordDamaged):
+            state = find(services, ref)
+            if not state.status.is_terminal:
+                raise JobNotFinished(ref.id, state.status)
     _delete_objects(services, ref)
 
 

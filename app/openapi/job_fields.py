@@ -43,6 +43,9 @@ JOB_FIELDS: Table = {
     "items": Described("The objects of this page, newest first."),
     "has_more": Described("Whether there is a next page.", False),
     "next_cursor": Described("The value of `after` for the next page; null on the last page.", "Zml0XzAxOTIg"),
+    "damaged": Described(
+        "The ids between the objects of this page whose stored record cannot be read. DELETE removes them.", []
+    ),
     # Errors
     "Problem.type": Described("A stable URI of the kind of error.", "/problems/invalid_request"),
     "Problem.title": Described("The kind of error, as text.", "The request is not valid"),

@@ -22,6 +22,7 @@ HandsOffError
 │   ├── UploadIncomplete      409  upload_incomplete         the upload has fewer bytes than announced
 │   └── UploadUsed            409  upload_used               another job has already used the upload
 ├── Gone                      410  deleted                   the resource has been deleted
+├── RecordDamaged             500  record_damaged            the stored record cannot be read
 ├── ShardFailed               500  shard_failed              a stream shard could not be rendered
 ├── ExportFailed              500  export_failed             a batch could not be exported
 ├── TooLarge                  413  too_large                 a limit of size or number is exceeded
@@ -187,6 +188,21 @@ class Gone(HandsOffError):
         super().__init__(f"The {noun} '{name}' and its data have been deleted.")
         self.noun = noun
         self.name = name
+
+
+class RecordDamaged(HandsOffError):
+    """The record under `key` cannot be read. `is_torn`: it is not even JSON, as after a failed disk."""
+
+    code = "record_damaged"
+    title = "The stored record is damaged"
+
+    def __init__(self, key: str, *, is_torn: bool = False) -> None:
+        super().__init__(
+            f"Expected a record of this service in the store under '{key}', got something else. DELETE the resource, or"
+            " restore the record from a backup."
+        )
+        self.key = key
+        self.is_torn = is_torn
 
 
 class ShardFailed(HandsOffError):

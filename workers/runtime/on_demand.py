@@ -38,7 +38,7 @@ def make(
     ledger, item = OnDemandLedger(machine.ledger), kind.item(ref)
     log.info("item started", item=str(item), attempt=attempt)
     try:
-        if machine.store.head(kind.record_key(ref)) is None:
+        if records.read_intact(machine.store, kind.record_key(ref), kind.record_type) is None:
             _store_record(machine, kind, ref, work(ref))
     except NotNeeded:
         log.info("item not needed", item=str(item))

@@ -26,7 +26,7 @@ from rq.serializers import JSONSerializer
 
 from contracts.base import now
 from contracts.errors.jobs import WorkerLost
-from contracts.errors.tree import Unavailable
+from contracts.errors.tree import RecordDamaged, Unavailable
 from contracts.ids import RqId
 from contracts.jobs import JobRef, Request
 from contracts.kinds import QUEUE_NAMES, RETENTION
@@ -137,7 +137,7 @@ class Reconciler:
         with _surviving(f"job of {tenant}"):
             try:
                 self._repair_job(JobRef.parse(job), queued, checked_at)
-            except ValidationError:
+            except (ValidationError, RecordDamaged):
                 log.exception("unreadable job skipped", job=job)
                 self.ended.add(job)
 
@@ -156,7 +156,8 @@ class Reconciler:
         if not self.machine.ledger.try_lock(f"sweep:{tenant}", self.name, SWEEP_INTERVAL):
             return
         for stream_id in self.machine.store.children(keys.noun_prefix(tenant, "streams")):
-            streams.sweep(self.machine, StreamRef(tenant=tenant, id=stream_id))
+            with _surviving(f"stream {stream_id[:100]}"):
+                streams.sweep(self.machine, StreamRef(tenant=tenant, id=stream_id))
 
     def _unfinished(self, tenant: str) -> list[str]:
         """Return the references of all jobs that may not have ended, kind by kind, oldest first."""

@@ -2,7 +2,7 @@
 
 from contracts.ids import RqId
 from contracts.kinds import QueueName
-from state.queues import Call, open_queue, put
+from state.queues import Call, open_queue, put, withdraw
 from state.redis_calls import RedisCalls
 
 
@@ -15,6 +15,10 @@ class Queueing:
     def put(self, call: Call) -> None:
         """Append a call to its queue, with retries and finite TTLs."""
         put(self._redis, call)
+
+    def withdraw(self, queue: QueueName, job_id: str) -> None:
+        """Take the waiting entries of a job out of its queue."""
+        withdraw(self._redis, queue, job_id)
 
     def position(self, queue: QueueName, job_id: str) -> int | None:
         """Return the number of entries ahead of a job in its queue, or None if it is not queued."""

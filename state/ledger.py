@@ -29,8 +29,22 @@ log = structlog.get_logger()
 
 M = TypeVar("M", bound=Model)
 
-TIMEOUT, BUDGET = timedelta(seconds=5), timedelta(seconds=15)
-"""The limits of a worker's calls: a job is worth a longer wait than a request."""
+# The last event is published once, by the worker or, when Redis was away, by the reconciler.
+# KEYS: live data, claims, events. ARGV: whether it is late, limit and seconds of the events, the fields of the entry.
+_END = """
+local ended, last = false, redis.call('xrevrange', KEYS[3], '+', '-', 'COUNT', 1)[1]
+if last then
+    for i = 1, #last[2], 2 do
+        ended = ended or (last[2][i] == 'type' and last[2][i + 1] == 'completed')
+    end
+end
+local is_needed = ARGV[1] == '0' or last or redis.call('exists', KEYS[1]) == 1
+if is_needed and not ended then
+    redis.call('xadd', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, 4))
+    redis.call('expire', KEYS[3], ARGV[3])
+end
+redis.call('del', KEYS[1], KEYS[2])
+"""
 
 _SAVED_WORK = "saved_work"
 """The field of a job's attempts with the number of the last attempt that stored work."""
@@ -45,8 +59,7 @@ class Ledger:
     @classmethod
     def connect(cls, url: str, calls: RedisCalls | None = None) -> Self:
         """Return a ledger on the Redis at `url`. Connects on first use. `calls` limits the time of each command."""
-        calls = calls or RedisCalls(timeout=TIMEOUT, budget=BUDGET)
-        return cls(calls.connect(url, decode_responses=True))
+        return cls((calls or RedisCalls()).connect(url, decode_responses=True))
 
     # Live progress and events: for information.
 
@@ -54,7 +67,8 @@ class Ledger:
         """Record that a worker has started. Every shard of a batch does so; only the first start is published."""
         with _optional("record_start", ref):
             is_first = self.redis.hsetnx(redis_keys.live(ref), "started_at", now().isoformat())
-            self.redis.hset(redis_keys.live(ref), "attempt", str(attempt))
+            report = {"attempt": str(attempt), "reported_at": now().isoformat()}
+            self.redis.hset(redis_keys.live(ref), mapping=cast("dict[FieldT, EncodableT]", report))
             self.redis.expire(redis_keys.live(ref), RETENTION)
             if is_first:
                 self._publish(ref, status_entry(JobStatus.RUNNING, now()))
@@ -62,16 +76,22 @@ class Ledger:
     def report_progress(self, ref: JobRef, progress: Progress) -> None:
         """Publish the progress. Call it about once a second, not for every step."""
         with _optional("report_progress", ref):
-            self.redis.hset(redis_keys.live(ref), "progress", progress.model_dump_json())
+            report = {"progress": progress.model_dump_json(), "reported_at": now().isoformat()}
+            self.redis.hset(redis_keys.live(ref), mapping=cast("dict[FieldT, EncodableT]", report))
             self.redis.expire(redis_keys.live(ref), RETENTION)
             self._publish(ref, progress_entry(progress, now()))
 
     def publish_status(self, ref: JobRef, status: JobStatus) -> None:
         """Publish a new status. A terminal one ends the events and clears the live data."""
         with _optional("publish_status", ref):
-            self._publish(ref, status_entry(status, now()))
             if status.is_terminal:
-                self.redis.delete(redis_keys.live(ref), redis_keys.in_flight(ref))
+                self._publish_end(ref, status, is_late=False)
+            else:
+                self._publish(ref, status_entry(status, now()))
+
+    def publish_missing_end(self, ref: JobRef, status: JobStatus) -> None:
+        """Publish the end of a job if its events lack it: Redis was away when it ended. Raises `redis.RedisError`."""
+        self._publish_end(ref, status, is_late=True)
 
     def live(self, ref: JobRef) -> Live:
         """Return the live data of a job that has not ended; an empty `Live` when there is none."""
@@ -105,6 +125,12 @@ class Ledger:
                 redis_keys.in_flight(ref),
                 redis_keys.attempts(ref),
             )
+
+    def _publish_end(self, ref: JobRef, status: JobStatus, *, is_late: bool) -> None:
+        names = (redis_keys.live(ref), redis_keys.in_flight(ref), redis_keys.events(ref))
+        entry = [text for pair in status_entry(status, now()).items() for text in pair]
+        seconds = int(RETENTION.total_seconds())
+        self.redis.eval(_END, len(names), *names, int(is_late), MAX_EVENTS, seconds, *entry)
 
     def _publish(self, ref: JobRef, entry: dict[str, str]) -> None:
         key = redis_keys.events(ref)
@@ -214,6 +240,33 @@ class Ledger:
         read = (read_or_skip(Heartbeat, text, worker=worker) for worker, text in beats.items())
         return [beat for beat in read if beat is not None]
 
+    # Reconcilers.
+
+    def record_reconciler(self, name: str) -> None:
+        """Record that a reconciler is working or waiting for work, and forget those that stopped long ago."""
+        self.redis.zadd(redis_keys.RECONCILERS, {name: now().timestamp()})
+        oldest = (now() - RETENTION).timestamp()
+        self.redis.zremrangebyscore(redis_keys.RECONCILERS, "-inf", oldest)
+
+    def remove_reconciler(self, name: str) -> None:
+        """Remove a reconciler that has stopped."""
+        self.redis.zrem(redis_keys.RECONCILERS, name)
+
+    def count_reconcilers(self, within: timedelta) -> int:
+        """Return how many reconcilers did a step within a time."""
+        oldest = (now() - within).timestamp()
+        return int(self.redis.zcount(redis_keys.RECONCILERS, oldest, "+inf"))
+
+    def report_cancelled(self, ref: JobRef) -> None:
+        """Wake a reconciler for a job that was taken out of its queue."""
+        self.redis.rpush(redis_keys.CANCELLED, str(ref))
+        self.redis.ltrim(redis_keys.CANCELLED, -MAX_EVENTS, -1)
+
+    def next_cancelled(self, seconds: float) -> str | None:
+        """Wait for such a job and return its reference as text, or None after `seconds`."""
+        taken = self.redis.blpop([redis_keys.CANCELLED], timeout=seconds)
+        return cast("tuple[str, str]", taken)[1] if taken else None
+
     def ping(self) -> None:
         """Raise `redis.RedisError` when Redis does not answer."""
         self.redis.ping()
@@ -239,7 +292,9 @@ def read_or_skip(model: type[M], text: str, **where: str) -> M | None:
 
 def _read_live(ref: JobRef, fields: Mapping[str, str]) -> Live:
     progress = fields.get("progress")
-    times = {name: fields[name] for name in ("started_at", "attempt") if name in fields}
+    times = {
+        name: fields[name] for name in ("started_at", "attempt", "reported_at") if name in fields
+    }
     live = read_or_skip(Live, json.dumps(times), job=str(ref)) or Live()
     read = read_or_skip(Progress, progress, job=str(ref)) if progress else None
     return live.model_copy(update={"progress": read})

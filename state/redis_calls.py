@@ -18,6 +18,9 @@ from redis.retry import Retry
 
 T = TypeVar("T")
 
+TIMEOUT, BUDGET = timedelta(seconds=5), timedelta(seconds=15)
+"""The defaults are for workers: a job is worth a longer wait than a request."""
+
 _RETRIES = 2
 _LONGEST_BACKOFF_SECONDS = 0.5
 PAUSE = timedelta(seconds=1)
@@ -31,7 +34,7 @@ class RedisCalls(Retry):
     `budget` is spent.
     """
 
-    def __init__(self, timeout: timedelta, budget: timedelta) -> None:
+    def __init__(self, timeout: timedelta = TIMEOUT, budget: timedelta = BUDGET) -> None:
         super().__init__(ExponentialBackoff(cap=_LONGEST_BACKOFF_SECONDS), _RETRIES)
         self._timeout_seconds = timeout.total_seconds()
         self._budget_seconds = budget.total_seconds()

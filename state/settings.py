@@ -154,6 +154,11 @@ class Settings(BaseSettings):
 
     log_format: Literal["console", "json"] = "console"
 
+    @property
+    def reconciler_fresh(self) -> timedelta:
+        """How long a reconciler may do one step, such as the listing of a large bucket."""
+        return max(self.heartbeat_fresh, 4 * self.reconcile_interval)
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -26,6 +26,9 @@ JOB_FIELDS: Table = {
     "JobError.detail": Described("The reason, as a sentence.", "Not even one image fits the device."),
     "JobError.retryable": Described("Whether the same request may succeed if it is sent again.", False),
     "metrics": Described("The metrics; null before the job has succeeded."),
+    "is_stale": Described(
+        "Whether the progress is old and no live worker has the job. The reconciler will queue it again.", False
+    ),
     "links": Described(
         "URLs of this object and of related objects, by name.",
         {"self": "http://127.0.0.1:8000/v1/fits/fit_0192"},
@@ -82,12 +85,14 @@ JOB_FIELDS: Table = {
     # Health
     "Alive.status": Described("The process responds.", "alive"),
     "Ready.status": Described(
-        "`ready`; `degraded` if a queue other than `train` has no worker; `unready` without Redis or store.",
+        "`ready`; `degraded` if a queue other than `train` and `evaluate` has no worker, or if no reconciler runs;"
+        " `unready` without Redis or store.",
         "ready",
     ),
     "Ready.redis": Described("Whether Redis responds.", True),
     "Ready.store": Described("Whether the store can read and write objects.", True),
     "Ready.workers": Described("Number of live workers per queue.", {"fit": 1, "generate": 2, "cpu": 1, "train": 1}),
+    "Ready.reconcilers": Described("Number of live reconcilers. They repair lost jobs and end cancelled ones.", 2),
     # Generators and inverters
     "GeneratorView.id": Described("The id, or the name of a built-in generator.", "portraits-64"),
     "GeneratorView.name": Described("The display name.", "faces 256"),

@@ -49,6 +49,7 @@ ADDED: dict[str, Any] = {
     "conditions": [],
     "condition_samples": {},
     "training": None,
+    "is_stale": False,
 }
 """Fields of later versions, with their values for older data."""
 

@@ -42,8 +42,12 @@ async def endless_tar(
     """Yield the samples of some shards as one tar.
 
     `first` is the record of the first shard. Each further shard is requested once the previous one has been read.
+    Raises `ShardNotReady` when the process stops, which closes the connection: the tar has no end, so it is not taken
+    for a complete one.
     """
     for index in shards:
+        if services.listener.is_stopping:
+            raise ShardNotReady(request.id, index)
         record = (
             first if index == shards.start else await _wait_without_limit(services, request, index)
         )
@@ -59,7 +63,8 @@ async def _wait_without_limit(
         try:
             return await wait_for_shard(services, request, index, MAX_WAIT_SECONDS)
         except ShardNotReady:
-            continue
+            if services.listener.is_stopping:
+                raise
 
 
 async def _contents(store: Store, tar: Artefact) -> AsyncIterator[bytes]:

@@ -33,11 +33,17 @@ def has_failed(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> boo
 
 
 def require(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
-    """Queue an item that is not made. Raises the kind's `failed` error while one is reported, or `redis.RedisError`."""
-    failure = OnDemandLedger(services.ledger).failure(kind.item(ref))
-    if failure is not None:
-        raise kind.failed(ref, failure)
-    queue(services, kind, ref)
+    """Queue an item that is not made. Raises the kind's `failed` error while one is reported, or `redis.RedisError`.
+
+    A temporary failure is 503: the item is tried again as soon as it is no longer reported.
+    """
+    ledger, item = OnDemandLedger(services.ledger), kind.item(ref)
+    failure = ledger.failure(item)
+    if failure is None:
+        queue(services, kind, ref)
+        return
+    error = kind.failed(ref, failure)
+    raise error.retryable_after(ledger.failure_seconds(item)) if failure.retryable else error
 
 
 def queue(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:

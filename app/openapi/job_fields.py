@@ -62,6 +62,7 @@ JOB_FIELDS: Table = {
         "The id under which the service logged the request.",
         "0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
     ),
+    "Problem.retryable": Described("Whether the same request may succeed later; `Retry-After` says when.", True),
     "Problem.errors": Described("Each error with its location; long lists are shortened."),
     "Flaw.detail": Described("The expected value and the actual value.", "Expected a number of at least 1, got 0."),
     "Flaw.pointer": Described(

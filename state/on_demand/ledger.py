@@ -109,6 +109,11 @@ class OnDemandLedger:
         text = cast("str | None", self._redis.get(redis_keys.failure(str(item))))
         return read_or_skip(JobError, text, item=str(item)) if text else None
 
+    def failure_seconds(self, item: Item) -> float:
+        """Return how long the failure of an item is still reported. Then the item may be tried again."""
+        milliseconds = cast("int", self._redis.pttl(redis_keys.failure(str(item))))
+        return max(0, milliseconds) / 1_000
+
     def forget(self, owner: str) -> None:
         """Remove the claims of an owner that is being deleted, and wake the requests that wait."""
         for name in self.claims(owner):

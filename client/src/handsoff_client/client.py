@@ -60,7 +60,7 @@ class HandsOff:
             limits=LIMITS,
             trust_env=not is_loopback(self.url),
         )
-        self.transport = Transport(self._http, retries or Retries())
+        self.transport = Transport(self._http, retries or Retries.from_environment())
         self.generators = Generators(self.transport)
         self.inverters = Inverters(self.transport)
         self.labelsets = Labelsets(self.transport)

@@ -109,19 +109,21 @@ class _Failure:
 def _fetch(
     transport: Transport, url: str, file: IO[bytes], num_bytes: int, renew: Callable[[], str]
 ) -> None:
-    """Extend the file to `num_bytes`. An attempt that adds bytes resets the count of attempts."""
-    attempt = 0
+    """Extend the file to `num_bytes`. An attempt that adds bytes starts the attempts again."""
+    attempts = transport.retries.begin()
     while (before := file.tell()) < num_bytes:
         failure = _pull(transport.http, url, file, num_bytes)
-        attempt = 1 if file.tell() > before else attempt + 1
+        if file.tell() > before:
+            attempts.restart()
         if failure is None:
             continue
-        if failure.is_permanent or not transport.retries.is_left(attempt):
+        if failure.is_permanent or not attempts.are_left():
             raise failure.error
         if failure.is_expired:
+            attempts.count()
             url = renew()
         else:
-            transport.retries.pause(attempt, failure.error, failure.retry_after)
+            attempts.pause(failure.error, failure.retry_after)
 
 
 def _pull(http: httpx2.Client, url: str, file: IO[bytes], num_bytes: int) -> _Failure | None:

@@ -65,9 +65,8 @@ def _without(places: list[tuple[int | str, ...]], data: bytes | str) -> str:
     for *folders, name in places:
         here = value
         for step in folders:
-            if (isinstance(here, dict) and step in here) or (
-                isinstance(here, list) and isinstance(step, int)
-            ):
+            is_field = isinstance(here, dict) and step in here
+            if is_field or (isinstance(here, list) and isinstance(step, int)):
                 here = here[step]
         if isinstance(here, dict):
             here.pop(name, None)

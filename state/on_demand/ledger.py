@@ -111,7 +111,7 @@ class OnDemandLedger:
 
     def failure_seconds(self, item: Item) -> float:
         """Return how long the failure of an item is still reported. Then the item may be tried again."""
-        milliseconds = cast("int", self._redis.pttl(redis_keys.failure(str(item))))
+        milliseconds = self._redis.pttl(redis_keys.failure(str(item)))
         return max(0, milliseconds) / 1_000
 
     def forget(self, owner: str) -> None:

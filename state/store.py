@@ -5,7 +5,7 @@ A put is atomic: a reader gets the old object or the new one, never a part. It i
 object survives a power failure, in a folder too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -118,9 +118,8 @@ class Store:
         """
         with _translated_errors(key):
             obstore.rename(self.objects, key, new_key)
-        if self.folder is not None:
-            sync(self.folder / new_key)
-            sync(self.folder / key)  # its folder: the old name is gone
+        self._sync(new_key)
+        self._sync(key)  # its folder: the old name is gone
 
     def get(self, key: str) -> bytes:
         """Return the whole object. Raises `FileNotFoundError` when there is no such object."""
@@ -203,8 +202,14 @@ class Store:
         yield
         with suppress(OSError):  # deleted since, or the store of another user
             path.chmod(0o600)
+        self._sync(key, new_folders)
+
+    def _sync(self, key: str, new_folders: Iterable[Path] = ()) -> None:
+        """Write an object of a folder to the disk. Does nothing in a bucket, which does so itself."""
+        if self.folder is None:
+            return
         try:
-            sync(path, new_folders)
+            sync(self.folder / key, new_folders)
         except OSError as error:
             raise _unavailable(key, error) from error
 

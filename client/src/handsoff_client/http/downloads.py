@@ -17,6 +17,9 @@ from handsoff_client.http.retries import RETRIED_STATUSES
 from handsoff_client.http.transport import Transport
 from handsoff_shards.errors import HandsOffError, InvalidInput
 
+_MAX_RENEWALS = 5
+"""The most links for one piece of a file: if each is refused at once, the server's clock or secret is wrong."""
+
 EXPIRED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -109,21 +112,24 @@ class _Failure:
 def _fetch(
     transport: Transport, url: str, file: IO[bytes], num_bytes: int, renew: Callable[[], str]
 ) -> None:
-    """Extend the file to `num_bytes`. An attempt that adds bytes starts the attempts again."""
-    attempts = transport.retries.begin()
+    """Extend the file to `num_bytes`. An attempt that adds bytes starts the attempts again.
+
+    A link is renewed at once, and after a pause if new links are refused too.
+    """
+    attempts, renewals = transport.retries.begin(), 0
     while (before := file.tell()) < num_bytes:
         failure = _pull(transport.http, url, file, num_bytes)
         if file.tell() > before:
             attempts.restart()
+            renewals = 0
         if failure is None:
             continue
-        if failure.is_permanent or not attempts.are_left():
+        if failure.is_permanent or renewals == _MAX_RENEWALS or not attempts.are_left():
             raise failure.error
-        if failure.is_expired:
-            attempts.count()
-            url = renew()
-        else:
+        if not failure.is_expired or renewals:
             attempts.pause(failure.error, failure.retry_after)
+        if failure.is_expired:
+            url, renewals = renew(), renewals + 1
 
 
 def _pull(http: httpx2.Client, url: str, file: IO[bytes], num_bytes: int) -> _Failure | None:

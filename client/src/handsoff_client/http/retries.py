@@ -88,10 +88,6 @@ class Attempts:
         is_last = any(limit is not None and self._number >= limit for limit in limits)
         return not is_last and self._spent() < self._seconds
 
-    def count(self) -> None:
-        """Count an attempt that needs no pause."""
-        self._number += 1
-
     def pause(self, why: object, retry_after: str | None = None) -> None:
         """Log `why` and wait before the next attempt: not beyond the limit, but at least `Retry-After`."""
         left = self._seconds - self._spent()

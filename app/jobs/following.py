@@ -11,7 +11,8 @@ from app.services import Services
 from contracts.base import now
 from contracts.events import FIRST, Event, read_entry
 from contracts.jobs import JobRef
-from state import redis_keys
+from state import records, redis_keys
+from state.store import Store
 
 
 async def follow(services: Services, ref: JobRef, after: str | None) -> AsyncIterator[Event]:
@@ -57,16 +58,18 @@ async def wait_for_end(services: Services, state: JobState, seconds: int) -> Job
     deadline = loop.time() + seconds
     newest = await run_in_threadpool(services.ledger.newest, redis_keys.events(ref))
     with listener.subscribed(redis_keys.events(ref), newest) as subscription:
-        # Read again after the subscription: the job may have ended before it.
-        state = await run_in_threadpool(service.find, services, ref)
-        while not state.status.is_terminal and not listener.is_stopping:
-            left = deadline - loop.time()
-            if left <= 0:
+        while not listener.is_stopping and (left := deadline - loop.time()) > 0:
+            # The first look comes after the subscription: the job may have ended before it.
+            if await run_in_threadpool(_is_over, services.store, ref):
                 break
             await subscription.wait_for(_is_last, left)
             services.tenants.check(ref.tenant)
-            state = await run_in_threadpool(service.find, services, ref)
-    return state
+    return await run_in_threadpool(service.find, services, ref)
+
+
+def _is_over(store: Store, ref: JobRef) -> bool:
+    """Return whether no wait for a job makes sense. Costs two HEADs and needs no Redis: hundreds of requests ask."""
+    return records.has_ended(store, ref) or records.is_deleted(store, ref)
 
 
 def _is_last(fields: dict[str, str]) -> bool:

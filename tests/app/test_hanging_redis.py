@@ -15,7 +15,7 @@ from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
-from tests.hanging import StoppableRedis, stoppable_redis
+from tests.redis_server import StoppableRedis, stoppable_redis
 
 CLIENTS = 60
 """More requests than the app has threads (40)."""

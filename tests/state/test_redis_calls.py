@@ -11,7 +11,7 @@ import redis
 
 from state.queues import open_queue
 from state.redis_calls import PAUSE, RedisCalls
-from tests.hanging import StoppableRedis, stoppable_redis
+from tests.redis_server import StoppableRedis, stoppable_redis
 
 TIMEOUT = timedelta(seconds=0.5)
 

@@ -1,4 +1,4 @@
-"""A Redis that hangs: it accepts connections and answers nothing, as on a full disk or a machine that swaps."""
+"""A Redis for tests, which can hang: then it accepts connections and answers nothing, as on a machine that swaps."""
 
 import signal
 import subprocess
@@ -15,7 +15,7 @@ from examples.demo.stack import free_port
 
 
 class StoppableRedis:
-    """A Redis for one test, which the test can stop and continue."""
+    """A Redis that a test can stop and continue."""
 
     def __init__(self, url: str, server: "subprocess.Popen[bytes]") -> None:
         self.url = url
@@ -33,7 +33,7 @@ class StoppableRedis:
 
 @contextmanager
 def stoppable_redis(folder: Path) -> Iterator[StoppableRedis]:
-    """Start a Redis on a free loopback port."""
+    """Start a Redis with a password on a free loopback port. HANDSOFF_REDIS_SERVER chooses the server."""
     access = RedisAccess(free_port())
     with subprocess.Popen(access.command(folder), stdout=subprocess.DEVNULL) as server:
         try:

@@ -4,13 +4,16 @@ import argparse
 import ipaddress
 import sys
 from collections.abc import Sequence
-
-import uvicorn
+from contextlib import suppress
 
 from app.main import VERSION, create_app
+from app.serving import server_of
 from state.logs import configure_logs
 from state.private_files import keep_files_private
 from state.settings import Settings
+
+FAILED_START = 3
+"""The exit code of uvicorn when it cannot start, such as for a port in use."""
 
 
 def is_loopback(host: str) -> bool:
@@ -39,15 +42,10 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     keep_files_private()
     configure_logs(settings)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        timeout_graceful_shutdown=10,  # otherwise an open event stream delays the exit
-        access_log=False,  # `request_ids.py` logs the id and leaves out the query
-        server_header=False,
-    )
-    return 0
+    server = server_of(create_app(settings), settings)
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly end
+        server.run()
+    return 0 if server.started else FAILED_START
 
 
 def _parser() -> argparse.ArgumentParser:

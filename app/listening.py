@@ -1,90 +1,164 @@
-"""Waits asynchronously for a job's events and for news of items made on demand, without occupying a thread.
+"""Waits for entries of Redis streams: events of jobs, and news of items made on demand.
 
-Used by the live event stream, by `Prefer: wait` and by requests for an item.
+One reader per process, with one connection, reads the streams of all listeners and hands each its entries. A listener
+occupies neither a thread nor a connection. Entries only shorten a wait: callers also check the store and the clock.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextvars
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import cast
 
 import redis
+import structlog
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.typing import KeyT, StreamIdT
 
-from contracts.events import FIRST, Event, read_entry
-from contracts.jobs import JobRef
-from state import redis_keys
-from state.on_demand.ledger import Item
+log = structlog.get_logger()
 
-_BLOCK_MILLISECONDS = 2_000
+CHECK_SECONDS = 2.0
+"""The longest wait for entries. Then the caller checks the store: Redis may have lost an entry, or be away."""
 
-MAX_LISTENERS = 1_000
-"""Each listener needs a Redis connection. When all are in use, further ones poll every 2 s instead."""
+_BLOCK_MILLISECONDS = 100
+"""The longest read. Streams of new listeners are read from the next one on."""
+_PAUSE_SECONDS = 1.0
+"""The pause after a failed read."""
+_READ_COUNT = 100
+"""The most entries of one stream in one read."""
+_MAX_WAITING = 500
+"""A listener that takes no entries, such as a slow browser, is skipped from here on and continues later."""
 
-Entries = list[tuple[str, list[tuple[str, dict[str, str]]]]]
+Entry = tuple[str, dict[str, str]]
+"""The id of an entry, and its fields."""
+
+
+class Subscription:
+    """The entries of one stream after the id `after`, for one listener."""
+
+    def __init__(self, key: str, after: str) -> None:
+        self.key = key
+        self.after = after
+        """The id of the last entry that was handed over."""
+        self._waiting: deque[Entry] = deque()
+        self._changed = asyncio.Event()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes more entries."""
+        return len(self._waiting) < _MAX_WAITING
+
+    def offer(self, entries: Iterable[Entry]) -> None:
+        """Hand over entries in order. Those up to `after` are ignored."""
+        newer = [entry for entry in entries if _number(entry[0]) > _number(self.after)]
+        if newer:
+            self._waiting.extend(newer)
+            self.after = newer[-1][0]
+            self._changed.set()
+
+    def wake(self) -> None:
+        """End the present wait."""
+        self._changed.set()
+
+    async def next(self, seconds: float = CHECK_SECONDS) -> list[Entry]:
+        """Return the next entries; none after `seconds`, at most `CHECK_SECONDS`, or when the process stops."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, CHECK_SECONDS)):
+                await self._changed.wait()
+        self._changed.clear()
+        entries = list(self._waiting)
+        self._waiting.clear()
+        return entries
+
+    async def wait_for(self, is_wanted: Callable[[dict[str, str]], bool], seconds: float) -> None:
+        """Wait for an entry with the wanted fields, as long as `next` in all. Other entries do not prolong it."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + min(seconds, CHECK_SECONDS)
+        while (left := until - loop.time()) > 0:
+            entries = await self.next(left)
+            if not entries or any(is_wanted(fields) for _, fields in entries):
+                return
 
 
 class Listener:
-    """An asynchronous reader of Redis streams."""
+    """The reader of this process. Its methods belong to the event loop.
 
-    def __init__(self, redis_url: str) -> None:
+    It reads only while there are subscriptions. `is_stopping`: the process ends, and no request may wait any longer.
+    """
+
+    def __init__(self, redis_url: str, timeout: timedelta) -> None:
+        self.is_stopping = False
         self._redis: Redis = Redis.from_url(
-            redis_url, decode_responses=True, max_connections=MAX_LISTENERS
+            redis_url,
+            decode_responses=True,
+            socket_connect_timeout=timeout.total_seconds(),
+            socket_timeout=timeout.total_seconds() + _BLOCK_MILLISECONDS / 1_000,
+            retry=Retry(NoBackoff(), 0),
         )
+        self._subscriptions: set[Subscription] = set()
+        self._reading: asyncio.Task[None] | None = None
 
-    async def follow(self, ref: JobRef, after: str) -> AsyncIterator[Event | None]:
-        """Yield the events after the id `after`, endlessly; yield None after 2 s without an event.
-
-        On None the caller should check the store: Redis may have lost the expected event.
-        """
-        while True:
-            events = await self._next(ref, after)
-            for event in events:
-                after = event.id
-                yield event
-            if not events:
-                yield None
-
-    async def newest(self, owner: str) -> str:
-        """Return the id of an owner's newest entry."""
+    @contextmanager
+    def subscribed(self, key: str, after: str) -> Iterator[Subscription]:
+        """Yield the entries of a stream after the id `after`."""
+        subscription = Subscription(key, after)
+        self._subscriptions.add(subscription)
+        if self._reading is None or self._reading.done():
+            # Without the variables of this request, such as its id, which would appear in the log of the reader.
+            context = contextvars.Context()
+            self._reading = asyncio.create_task(self._read_all(), context=context)
         try:
-            entries = await self._redis.xrevrange(redis_keys.news(owner), count=1)
-        except redis.RedisError:
-            return FIRST
-        return cast("list[tuple[str, object]]", entries)[0][0] if entries else FIRST
+            yield subscription
+        finally:
+            self._subscriptions.discard(subscription)
 
-    async def news(self, item: Item, after: str, seconds: float) -> str:
-        """Wait for news of an item, at most `seconds` or 2 s. Return the id to continue after."""
-        loop = asyncio.get_running_loop()
-        # At most 2 s, because Redis may have lost the news; the caller then checks the store.
-        until = loop.time() + min(seconds, _BLOCK_MILLISECONDS / 1_000)
-        while (remaining := until - loop.time()) > 0:
-            key, block = redis_keys.news(item.owner), max(1, round(remaining * 1_000))
-            try:
-                streams = await self._redis.xread({key: after}, count=100, block=block)
-            except redis.RedisError:
-                await asyncio.sleep(remaining)
-                break
-            for _, entries in cast("Entries", streams or []):
-                after = entries[-1][0]
-                if any(fields["item"] == item.name for _, fields in entries):
-                    return after
-        return after
+    def stop(self) -> None:
+        """End all waits, and those that begin later."""
+        self.is_stopping = True
+        for subscription in self._subscriptions:
+            subscription.wake()
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connection."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
         await self._redis.aclose()
 
-    async def _next(self, ref: JobRef, after: str) -> list[Event]:
-        try:
-            streams = await self._redis.xread(
-                {redis_keys.events(ref): after}, count=100, block=_BLOCK_MILLISECONDS
-            )
-        # Redis is down: wait as long as a blocking read, so that the caller polls the store.
-        except redis.RedisError:
+    async def _read_all(self) -> None:
+        while self._subscriptions:
+            try:
+                await self._read()
+            except redis.RedisError as error:
+                log.warning("redis is unavailable", skipped="events", error=str(error))
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:  # the listeners poll the store meanwhile
+                log.exception("events could not be read")
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _read(self) -> None:
+        """Read all streams once, each from the place of the listener that is furthest behind."""
+        listeners = defaultdict(list)
+        for subscription in self._subscriptions:
+            if subscription.has_room:
+                listeners[subscription.key].append(subscription)
+        if not listeners:
             await asyncio.sleep(_BLOCK_MILLISECONDS / 1_000)
-            return []
-        return [
-            read_entry(entry_id, fields)
-            for _, entries in cast("Entries", streams or [])
-            for entry_id, fields in entries
-        ]
+            return
+        places: dict[KeyT, StreamIdT] = {
+            key: min((one.after for one in those), key=_number) for key, those in listeners.items()
+        }
+        streams = await self._redis.xread(places, count=_READ_COUNT, block=_BLOCK_MILLISECONDS)
+        for key, entries in cast("list[tuple[str, list[Entry]]]", streams or []):
+            for subscription in listeners[key]:
+                subscription.offer(entries)
+
+
+def _number(entry_id: str) -> tuple[int, int]:
+    """Return an id of a stream as numbers, which are ordered as Redis orders them."""
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence or 0)

@@ -20,6 +20,7 @@ from app.http.hosts import Hosts
 from app.http.problems import install_problem_handlers
 from app.http.request_ids import RequestIds
 from app.http.slow_bodies import SlowBodies
+from app.http.stopping import StoppingProblems
 from app.labelings import endpoints as labelings
 from app.labelsets import endpoints as labelsets
 from app.openapi.document import Api
@@ -107,6 +108,7 @@ def create_app(
     app.add_middleware(Heads)
     app.add_middleware(BodyLimitProblems)
     app.add_middleware(Hosts, settings=settings)
+    app.add_middleware(StoppingProblems)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
     # Body limits are set by router: uploads may be large, JSON may not.

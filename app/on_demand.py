@@ -9,7 +9,7 @@ from collections.abc import Callable
 from fastapi.concurrency import run_in_threadpool
 
 from app.services import Services
-from state import records
+from state import records, redis_keys
 from state.on_demand.kinds import ItemKind, Record, Ref
 from state.on_demand.ledger import OnDemandLedger
 
@@ -18,13 +18,13 @@ MAX_WAIT_SECONDS = 30
 
 
 def find(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> Record | None:
-    """Return the item's record, or None. Needs no Redis."""
-    return records.read(services.store, kind.record_key(ref), kind.record_type)
+    """Return the item's record, or None: a damaged one is made again. Needs no Redis."""
+    return records.read_intact(services.store, kind.record_key(ref), kind.record_type)
 
 
 def exists(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> bool:
     """Return whether the item is made."""
-    return services.store.head(kind.record_key(ref)) is not None
+    return find(services, kind, ref) is not None
 
 
 def has_failed(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> bool:
@@ -33,11 +33,17 @@ def has_failed(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> boo
 
 
 def require(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
-    """Queue an item that is not made. Raises the kind's `failed` error while one is reported, or `redis.RedisError`."""
-    failure = OnDemandLedger(services.ledger).failure(kind.item(ref))
-    if failure is not None:
-        raise kind.failed(ref, failure)
-    queue(services, kind, ref)
+    """Queue an item that is not made. Raises the kind's `failed` error while one is reported, or `redis.RedisError`.
+
+    A temporary failure is 503: the item is tried again as soon as it is no longer reported.
+    """
+    ledger, item = OnDemandLedger(services.ledger), kind.item(ref)
+    failure = ledger.failure(item)
+    if failure is None:
+        queue(services, kind, ref)
+        return
+    error = kind.failed(ref, failure)
+    raise error.retryable_after(ledger.failure_seconds(item)) if failure.retryable else error
 
 
 def queue(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
@@ -66,18 +72,24 @@ async def wait(
 
     `request_item` returns the record, or None after it has queued the item. It is called again after each news of the
     item and every two seconds: the claim may have been released because a worker died, or Redis may have lost its data.
-    Raises the kind's `not_ready` error after `seconds`, and the errors of `request_item`.
+    Raises the kind's `not_ready` error after `seconds` or when the process stops, and the errors of `request_item`.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
-    record, item, last = await run_in_threadpool(request_item), kind.item(ref), None
-    while record is None:
-        left = deadline - loop.time()
-        if left <= 0:
-            raise kind.not_ready(ref)
-        if last is None:  # after the first call, because an item that is made needs no Redis
-            last = await services.listener.newest(item.owner)
-        else:
-            last = await services.listener.news(item, last, left)
-        record = await run_in_threadpool(request_item)
+    record = await run_in_threadpool(request_item)
+    if record is not None:  # needs no Redis
+        return record
+    item, listener = kind.item(ref), services.listener
+    news = redis_keys.news(item.owner)
+    newest = await run_in_threadpool(services.ledger.newest, news)
+    with listener.subscribed(news, newest) as subscription:
+        while record is None:
+            left = deadline - loop.time()
+            if left <= 0 or listener.is_stopping:
+                raise kind.not_ready(ref)
+            record = await run_in_threadpool(
+                request_item
+            )  # first: it may have been made before the subscription
+            if record is None:
+                await subscription.wait_for(lambda fields: fields.get("item") == item.name, left)
     return record

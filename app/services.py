@@ -15,6 +15,7 @@ from app.tenants import Tenants, tenants_of
 from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind, Kinds
 from state.ledger import Ledger
+from state.redis_calls import RedisCalls
 from state.settings import Settings
 from state.store import Store
 
@@ -53,6 +54,8 @@ class Services:
         not valid in another app process.
         """
         url = settings.redis_url.get_secret_value()
+        timeout = settings.redis_timeout
+        calls = RedisCalls(timeout, budget=timeout)  # one breaker for the whole process
         secret = settings.link_secret
         store = store or Store.from_settings(settings)
         return cls(
@@ -60,9 +63,9 @@ class Services:
             kinds=Kinds(kinds),
             store=store,
             store_probe=StoreProbe(store),
-            ledger=Ledger.connect(url),
-            queueing=Queueing(url),
-            listener=Listener(url),
+            ledger=Ledger.connect(url, calls),
+            queueing=Queueing(url, calls),
+            listener=Listener(url, timeout),
             decoder=Decoder(settings, upload_tasks),
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
             secret=secret.get_secret_value().encode() if secret else secrets.token_bytes(32),

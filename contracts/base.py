@@ -1,12 +1,14 @@
 """The base of all models that cross a process: a frozen pydantic model that refuses unknown fields.
 
-Also the annotated types that several models share, so that each bound is written once.
+Values from Redis and the store are read with `from_stored`, because another version may have written them. Also the
+annotated types that several models share, so that each bound is written once.
 """
 
+import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 digest in lower-case hexadecimal."""
@@ -31,6 +33,22 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @classmethod
+    def from_stored(cls, data: bytes | str) -> Self:
+        """Return the value that a process of any version wrote as JSON.
+
+        Fields that this version does not know are left out: during an update old and new processes read each other's
+        values. Raises `ValidationError` for any other difference.
+        """
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_input=False)
+            unknown = [each["loc"] for each in problems if each["type"] == "extra_forbidden"]
+            if not unknown:
+                raise
+        return cls.model_validate_json(_without(unknown, data))
+
 
 class Artefact(Model):
     """A stored object, pinned by its digest."""
@@ -39,6 +57,20 @@ class Artefact(Model):
     sha256: Sha256
     num_bytes: Annotated[int, Field(ge=0)]
     media_type: str = "application/octet-stream"
+
+
+def _without(places: list[tuple[int | str, ...]], data: bytes | str) -> str:
+    """Return JSON without the fields at some places. A place of pydantic may also contain the name of a type."""
+    value = json.loads(data)
+    for *folders, name in places:
+        here = value
+        for step in folders:
+            is_field = isinstance(here, dict) and step in here
+            if is_field or (isinstance(here, list) and isinstance(step, int)):
+                here = here[step]
+        if isinstance(here, dict):
+            here.pop(name, None)
+    return json.dumps(value)
 
 
 def now() -> datetime:

@@ -36,16 +36,19 @@ def progress_entry(progress: Progress, at: Timestamp) -> dict[str, str]:
     return _entry("progress", at, progress.model_dump(mode="json"))
 
 
-def read_entry(entry_id: str, fields: Mapping[str, str]) -> Event:
-    """Return the event of an entry."""
-    return Event.model_validate(
-        {
-            "id": entry_id,
-            "type": fields["type"],
-            "at": fields["at"],
-            "data": json.loads(fields["data"]),
-        }
-    )
+def read_entry(entry_id: str, fields: Mapping[str, str]) -> Event | None:
+    """Return the event of an entry, or None for an entry that this version cannot read."""
+    try:
+        return Event.model_validate(
+            {
+                "id": entry_id,
+                "type": fields["type"],
+                "at": fields["at"],
+                "data": json.loads(fields["data"]),
+            }
+        )
+    except (KeyError, ValueError):
+        return None
 
 
 def _entry(kind: EventType, at: Timestamp, data: dict[str, Any]) -> dict[str, str]:

@@ -170,11 +170,15 @@ class Tombstone(Model):
 
 
 class Live(Model):
-    """The data in Redis about a job that has not ended. It may be lost."""
+    """The data in Redis about a job that has not ended. It may be lost.
+
+    `reported_at` is the time of the last report of a worker; None from version 0.1.0.
+    """
 
     started_at: Timestamp | None = None
     attempt: Annotated[int, Field(ge=0)] = 0
     progress: Progress | None = None
+    reported_at: Timestamp | None = None
 
 
 class JobEnvelope(Model, Generic[M]):
@@ -187,6 +191,7 @@ class JobEnvelope(Model, Generic[M]):
     started_at: Timestamp | None = None
     finished_at: Timestamp | None = None
     progress: Progress | None = None
+    is_stale: bool = False
     queue_position: Annotated[int, Field(ge=0)] | None = None
     attempt: Annotated[int, Field(ge=0)] = 0
     error: JobError | None = None

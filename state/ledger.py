@@ -5,26 +5,46 @@ it, no job is lost. While Redis is down, methods that only inform (progress, eve
 (attempts, claims, the index, locks) raise `redis.RedisError`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
 import redis
 import structlog
-from redis.backoff import ExponentialBackoff
-from redis.retry import Retry
+from pydantic import ValidationError
 from redis.typing import EncodableT, FieldT
 
-from contracts.base import now
+from contracts.base import Model, now
 from contracts.events import FIRST, MAX_EVENTS, Event, progress_entry, read_entry, status_entry
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobRef, JobStatus, Live, Progress
 from contracts.kinds import RETENTION
 from state import redis_keys
 from state.keys import Noun
+from state.redis_calls import RedisCalls
 
 log = structlog.get_logger()
+
+M = TypeVar("M", bound=Model)
+
+# The last event is published once, by the worker or, when Redis was away, by the reconciler.
+# KEYS: live data, claims, events. ARGV: whether it is late, limit and seconds of the events, the fields of the entry.
+_END = """
+local ended, last = false, redis.call('xrevrange', KEYS[3], '+', '-', 'COUNT', 1)[1]
+if last then
+    for i = 1, #last[2], 2 do
+        ended = ended or (last[2][i] == 'type' and last[2][i + 1] == 'completed')
+    end
+end
+local is_needed = ARGV[1] == '0' or last or redis.call('exists', KEYS[1]) == 1
+if is_needed and not ended then
+    redis.call('xadd', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, 4))
+    redis.call('expire', KEYS[3], ARGV[3])
+end
+redis.call('del', KEYS[1], KEYS[2])
+"""
 
 _SAVED_WORK = "saved_work"
 """The field of a job's attempts with the number of the last attempt that stored work."""
@@ -37,17 +57,9 @@ class Ledger:
         self.redis = client
 
     @classmethod
-    def connect(cls, url: str) -> Self:
-        """Return a ledger on the Redis at `url`. Connects on first use. Each command times out within seconds."""
-        return cls(
-            redis.Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_connect_timeout=2,
-                socket_timeout=5,
-                retry=Retry(ExponentialBackoff(cap=0.5), retries=2),
-            )
-        )
+    def connect(cls, url: str, calls: RedisCalls | None = None) -> Self:
+        """Return a ledger on the Redis at `url`. Connects on first use. `calls` limits the time of each command."""
+        return cls((calls or RedisCalls()).connect(url, decode_responses=True))
 
     # Live progress and events: for information.
 
@@ -55,7 +67,8 @@ class Ledger:
         """Record that a worker has started. Every shard of a batch does so; only the first start is published."""
         with _optional("record_start", ref):
             is_first = self.redis.hsetnx(redis_keys.live(ref), "started_at", now().isoformat())
-            self.redis.hset(redis_keys.live(ref), "attempt", str(attempt))
+            report = {"attempt": str(attempt), "reported_at": now().isoformat()}
+            self.redis.hset(redis_keys.live(ref), mapping=cast("dict[FieldT, EncodableT]", report))
             self.redis.expire(redis_keys.live(ref), RETENTION)
             if is_first:
                 self._publish(ref, status_entry(JobStatus.RUNNING, now()))
@@ -63,29 +76,29 @@ class Ledger:
     def report_progress(self, ref: JobRef, progress: Progress) -> None:
         """Publish the progress. Call it about once a second, not for every step."""
         with _optional("report_progress", ref):
-            self.redis.hset(redis_keys.live(ref), "progress", progress.model_dump_json())
+            report = {"progress": progress.model_dump_json(), "reported_at": now().isoformat()}
+            self.redis.hset(redis_keys.live(ref), mapping=cast("dict[FieldT, EncodableT]", report))
             self.redis.expire(redis_keys.live(ref), RETENTION)
             self._publish(ref, progress_entry(progress, now()))
 
     def publish_status(self, ref: JobRef, status: JobStatus) -> None:
         """Publish a new status. A terminal one ends the events and clears the live data."""
         with _optional("publish_status", ref):
-            self._publish(ref, status_entry(status, now()))
             if status.is_terminal:
-                self.redis.delete(redis_keys.live(ref), redis_keys.in_flight(ref))
+                self._publish_end(ref, status, is_late=False)
+            else:
+                self._publish(ref, status_entry(status, now()))
+
+    def publish_missing_end(self, ref: JobRef, status: JobStatus) -> None:
+        """Publish the end of a job if its events lack it: Redis was away when it ended. Raises `redis.RedisError`."""
+        self._publish_end(ref, status, is_late=True)
 
     def live(self, ref: JobRef) -> Live:
         """Return the live data of a job that has not ended; an empty `Live` when there is none."""
         fields: dict[str, str] = {}
         with _optional("live", ref):
             fields = cast("dict[str, str]", self.redis.hgetall(redis_keys.live(ref)))
-        return Live.model_validate(
-            {
-                "started_at": fields.get("started_at"),
-                "attempt": fields.get("attempt", 0),
-                "progress": _parse(fields.get("progress")),
-            }
-        )
+        return _read_live(ref, fields)
 
     def events(self, ref: JobRef, after: str = FIRST, limit: int = 100) -> list[Event]:
         """Return up to `limit` events after the one with id `after`, oldest first."""
@@ -93,7 +106,15 @@ class Ledger:
         with _optional("events", ref):
             newer = self.redis.xrange(redis_keys.events(ref), min=f"({after}", count=limit)
             entries = cast("list[tuple[str, dict[str, str]]]", newer)
-        return [read_entry(entry_id, fields) for entry_id, fields in entries]
+        return [event for entry in entries if (event := read_entry(*entry)) is not None]
+
+    def newest(self, stream_key: str) -> str:
+        """Return the id of the newest entry of a stream; the one before all entries without any, or without Redis."""
+        try:
+            entries = self.redis.xrevrange(stream_key, count=1)
+        except redis.RedisError:
+            return FIRST
+        return cast("list[tuple[str, object]]", entries)[0][0] if entries else FIRST
 
     def forget(self, ref: JobRef) -> None:
         """Remove all data of a job that is being deleted."""
@@ -104,6 +125,12 @@ class Ledger:
                 redis_keys.in_flight(ref),
                 redis_keys.attempts(ref),
             )
+
+    def _publish_end(self, ref: JobRef, status: JobStatus, *, is_late: bool) -> None:
+        names = (redis_keys.live(ref), redis_keys.in_flight(ref), redis_keys.events(ref))
+        entry = [text for pair in status_entry(status, now()).items() for text in pair]
+        seconds = int(RETENTION.total_seconds())
+        self.redis.eval(_END, len(names), *names, int(is_late), MAX_EVENTS, seconds, *entry)
 
     def _publish(self, ref: JobRef, entry: dict[str, str]) -> None:
         key = redis_keys.events(ref)
@@ -208,10 +235,37 @@ class Ledger:
         self.redis.hdel(redis_keys.WORKERS, worker)
 
     def workers(self) -> list[Heartbeat]:
-        """Return the last heartbeat of every worker, including old ones."""
-        return [
-            Heartbeat.model_validate_json(text) for text in self.redis.hvals(redis_keys.WORKERS)
-        ]
+        """Return the last heartbeat of every worker, including old ones. Unreadable ones are skipped."""
+        beats = cast("dict[str, str]", self.redis.hgetall(redis_keys.WORKERS))
+        read = (read_or_skip(Heartbeat, text, worker=worker) for worker, text in beats.items())
+        return [beat for beat in read if beat is not None]
+
+    # Reconcilers.
+
+    def record_reconciler(self, name: str) -> None:
+        """Record that a reconciler is working or waiting for work, and forget those that stopped long ago."""
+        self.redis.zadd(redis_keys.RECONCILERS, {name: now().timestamp()})
+        oldest = (now() - RETENTION).timestamp()
+        self.redis.zremrangebyscore(redis_keys.RECONCILERS, "-inf", oldest)
+
+    def remove_reconciler(self, name: str) -> None:
+        """Remove a reconciler that has stopped."""
+        self.redis.zrem(redis_keys.RECONCILERS, name)
+
+    def count_reconcilers(self, within: timedelta) -> int:
+        """Return how many reconcilers did a step within a time."""
+        oldest = (now() - within).timestamp()
+        return int(self.redis.zcount(redis_keys.RECONCILERS, oldest, "+inf"))
+
+    def report_cancelled(self, ref: JobRef) -> None:
+        """Wake a reconciler for a job that was taken out of its queue."""
+        self.redis.rpush(redis_keys.CANCELLED, str(ref))
+        self.redis.ltrim(redis_keys.CANCELLED, -MAX_EVENTS, -1)
+
+    def next_cancelled(self, seconds: float) -> str | None:
+        """Wait for such a job and return its reference as text, or None after `seconds`."""
+        taken = self.redis.blpop([redis_keys.CANCELLED], timeout=seconds)
+        return cast("tuple[str, str]", taken)[1] if taken else None
 
     def ping(self) -> None:
         """Raise `redis.RedisError` when Redis does not answer."""
@@ -227,5 +281,20 @@ def _optional(action: str, ref: JobRef) -> Iterator[None]:
         log.warning("redis is unavailable", skipped=action, job=str(ref), error=str(error))
 
 
-def _parse(progress: str | None) -> Progress | None:
-    return Progress.model_validate_json(progress) if progress else None
+def read_or_skip(model: type[M], text: str, **where: str) -> M | None:
+    """Return a value of Redis, or None when this version cannot read it: another one may have written it."""
+    try:
+        return model.from_stored(text)
+    except ValidationError as error:
+        log.warning("unreadable value skipped", model=model.__name__, error=str(error), **where)
+        return None
+
+
+def _read_live(ref: JobRef, fields: Mapping[str, str]) -> Live:
+    progress = fields.get("progress")
+    times = {
+        name: fields[name] for name in ("started_at", "attempt", "reported_at") if name in fields
+    }
+    live = read_or_skip(Live, json.dumps(times), job=str(ref)) or Live()
+    read = read_or_skip(Progress, progress, job=str(ref)) if progress else None
+    return live.model_copy(update={"progress": read})

@@ -4,6 +4,7 @@ The umask of a process may have any value (022 on most machines), so modes are s
 """
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,8 +30,11 @@ def make_private(folder: Path) -> None:
             folder.chmod(_FOLDER_MODE)
 
 
-def make_private_parents(path: Path, root: Path) -> None:
-    """Make the missing folders between `root` and `path`, with mode 0700. `root` is made with the default mode."""
+def make_private_parents(path: Path, root: Path) -> list[Path]:
+    """Make the missing folders between `root` and `path`, with mode 0700. `root` is made with the default mode.
+
+    Returns the new folders, which `sync` may write to the disk.
+    """
     missing = []
     for folder in path.parents:
         if folder == root or folder.is_dir():
@@ -39,3 +43,21 @@ def make_private_parents(path: Path, root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     for folder in reversed(missing):
         folder.mkdir(_FOLDER_MODE, exist_ok=True)
+    return missing
+
+
+def sync(path: Path, new_folders: Iterable[Path] = ()) -> None:
+    """Write a file or folder and its name to the disk (fsync), also the names of `new_folders`.
+
+    Without it, a power failure in the next half minute leaves an empty file under the final name, or none. Does nothing
+    if the file was deleted since. Raises `OSError`.
+    """
+    for each in dict.fromkeys((path, path.parent, *(folder.parent for folder in new_folders))):
+        try:
+            handle = os.open(each, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import redis
 from rq import Queue, Retry
+from rq.job import Job
+from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 
 from contracts.exports import ExportRef
+from contracts.ids import RqId
 from contracts.jobs import JobRef, Request, ShardRef
 from contracts.kinds import EXPORT, PILOT, SHARD, STREAM_SHARD, Argument, Kinds, QueueName, Task
 from contracts.streams import StreamShardRef
@@ -46,6 +49,24 @@ def put(connection: "redis.Redis", call: Call) -> None:
         description=call.argument,
         retry=Retry(max=len(intervals), interval=intervals),
     )
+
+
+def withdraw(connection: "redis.Redis", name: QueueName, owner: str) -> set[RqId]:
+    """Take the entries of a job that wait, for their turn or for a retry, out of a queue. Returns them.
+
+    An entry that a worker has taken meanwhile stays: the worker ends the job.
+    """
+    queue = open_queue(connection, name)
+    retries = ScheduledJobRegistry(queue=queue)
+    withdrawn = set()
+    for text in (*queue.get_job_ids(), *retries.get_job_ids(cleanup=False)):
+        rq_id = RqId.parse(text)
+        if rq_id is None or rq_id.owner != owner:
+            continue
+        if connection.lrem(queue.key, 0, text) or connection.zrem(retries.key, text):
+            connection.delete(Job.key_for(text))
+            withdrawn.add(rq_id)
+    return withdrawn
 
 
 def job_call(kinds: Kinds, request: Request, attempt: int) -> Call:

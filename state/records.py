@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import structlog
 from pydantic import ValidationError
 
 from contracts.base import Model, now
 from contracts.batches import ShardRecord
-from contracts.errors.tree import StoreUnavailable
+from contracts.errors.tree import RecordDamaged, StoreUnavailable
 from contracts.generators.generator import GeneratorManifest, StoredGenerator, StoredInverter
 from contracts.jobs import (
     Cancellation,
@@ -32,16 +33,30 @@ from state import keys
 from state.ledger import Ledger
 from state.store import Store
 
+log = structlog.get_logger()
+
 M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=Request)
 T = TypeVar("T", bound=JobManifest)
 
 
 def read(store: Store, key: str, model: type[M]) -> M | None:
-    """Return a stored value, or None when there is no such object."""
+    """Return a stored value, or None when there is no such object. Raises `RecordDamaged`."""
     try:
-        return model.model_validate_json(store.get(key))
+        return model.from_stored(store.get(key))
     except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        is_torn = error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
+        raise RecordDamaged(key, is_torn=is_torn) from error
+
+
+def read_intact(store: Store, key: str, model: type[M]) -> M | None:
+    """Return a stored value, or None when there is none or it is damaged: for values that are made again."""
+    try:
+        return read(store, key, model)
+    except RecordDamaged as error:
+        log.warning("damaged record skipped", key=key, error=str(error.__cause__))
         return None
 
 
@@ -51,10 +66,19 @@ def write(store: Store, key: str, value: Model) -> None:
 
 
 def create(store: Store, key: str, value: M) -> M:
-    """Store a value unless the key has one. Returns the stored value."""
+    """Store a value unless the key has one. Returns the stored value. A torn one is replaced: it never was complete."""
     if store.create(key, _encode(value)):
         return value
-    return type(value).model_validate_json(store.get(key))
+    try:
+        first = read(store, key, type(value))
+    except RecordDamaged as error:
+        if not error.is_torn:
+            raise
+        first = None
+    if first is None:
+        log.warning("torn or deleted record replaced", key=key)
+        write(store, key, value)
+    return first or value
 
 
 @dataclass(frozen=True)
@@ -91,21 +115,29 @@ def read_generator(store: Store, tenant: str, generator_id: str) -> StoredGenera
 
 
 def read_inverters(store: Store, tenant: str, generator_id: str) -> list[StoredInverter]:
-    """Return all inverters of a generator."""
+    """Return all inverters of a generator. Damaged ones are skipped."""
     objects = list(store.list(keys.inverters_prefix(tenant, generator_id)))
-    inverters = (read(store, info.key, StoredInverter) for info in objects)
+    inverters = (read_intact(store, info.key, StoredInverter) for info in objects)
     return [inverter for inverter in inverters if inverter is not None]
 
 
 def read_job(store: Store, kinds: Kinds, ref: JobRef) -> JobRecord | None:
-    """Return the record of a job of any kind, or None when there is no such job."""
+    """Return the record of a job of any kind, or None when there is no such job. Raises `RecordDamaged`."""
     kind = kinds.of(ref)
     request = read_request(store, ref, kind.request)
     if request is None:
         return None
     manifest = read_manifest(store, ref, kind.manifest)
-    cancellation = None if manifest else read(store, keys.job_cancel(ref), Cancellation)
+    cancellation = None if manifest else _read_cancellation(store, request)
     return JobRecord(request, cancellation, manifest)
+
+
+def _read_cancellation(store: Store, request: Request) -> Cancellation | None:
+    """Return the cancellation of a job. A damaged one cancels too: that it exists is the fact."""
+    try:
+        return read(store, keys.job_cancel(request.ref), Cancellation)
+    except RecordDamaged:
+        return Cancellation(requested_at=request.created_at)
 
 
 def has_ended(store: Store, ref: JobRef) -> bool:
@@ -188,7 +220,7 @@ def _mark(store: Store, tombstone_key: str, tombstone: Tombstone, first: str) ->
         if store.create(tombstone_key, _encode(tombstone)):
             return True
         return read(store, tombstone_key, Tombstone) is not None
-    except ValidationError:
+    except RecordDamaged:
         # An earlier delete on a full disk, or an interrupted one, renamed the request to it.
         return False
     except StoreUnavailable:

@@ -11,8 +11,15 @@ WORKERS = "handsoff:workers"
 """Hash: worker name -> its last heartbeat (JSON)."""
 
 
+RECONCILERS = "handsoff:reconcilers"
+"""Sorted set: the name of a reconciler -> the time of its last step."""
+
+CANCELLED = "handsoff:cancelled"
+"""List: jobs that were taken out of their queue. A reconciler takes each one and ends it at once."""
+
+
 def live(ref: JobRef) -> str:
-    """Hash: started_at, attempt, progress of a job that has not ended."""
+    """Hash: started_at, attempt, progress, reported_at of a job that has not ended."""
     return f"handsoff:live:{ref}"
 
 

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
 
     # Redis and the store.
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    redis_timeout: timedelta = timedelta(
+        seconds=2
+    )  # of the app; it then fails or answers without Redis
     store_url: str = "file:///var/lib/handsoff"
     store_endpoint: str | None = None
     store_public_endpoint: str | None = None  # the address for callers, if it differs
@@ -59,6 +62,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     trust_network: bool = False
+    # How long an idle connection stays open: longer than clients and the usual proxies keep theirs.
+    keep_alive: timedelta = timedelta(seconds=75)
     public_url: str | None = None
     # Names separated by commas, added to loopback, `host` and the host of `public_url`; * allows any.
     allowed_hosts: str | None = None
@@ -148,6 +153,11 @@ class Settings(BaseSettings):
     keep_interval: timedelta = timedelta(minutes=1)
 
     log_format: Literal["console", "json"] = "console"
+
+    @property
+    def reconciler_fresh(self) -> timedelta:
+        """How long a reconciler may do one step, such as the listing of a large bucket."""
+        return max(self.heartbeat_fresh, 4 * self.reconcile_interval)
 
     @classmethod
     def settings_customise_sources(

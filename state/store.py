@@ -1,10 +1,11 @@
 """The object store behind one small class: put, create, get, list, head, delete, sign.
 
 Keys in, bytes and `ObjectInfo` out. The URL chooses `file://`, `memory://`, `s3://`, `gs://` or `az://`.
-A put is atomic: a reader gets the old object or the new one, never a part.
+A put is atomic: a reader gets the old object or the new one, never a part. It is also durable: once it returns, the
+object survives a power failure, in a folder too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, ObjectStore, S3Store
 
 from contracts.errors.tree import StoreUnavailable
-from state.private_files import make_private, make_private_parents
+from state.private_files import make_private, make_private_parents, sync
 from state.sending import Target, sending
 from state.settings import Settings
 
@@ -117,6 +118,8 @@ class Store:
         """
         with _translated_errors(key):
             obstore.rename(self.objects, key, new_key)
+        self._sync(new_key)
+        self._sync(key)  # its folder: the old name is gone
 
     def get(self, key: str) -> bytes:
         """Return the whole object. Raises `FileNotFoundError` when there is no such object."""
@@ -184,18 +187,31 @@ class Store:
 
     @contextmanager
     def _private(self, key: str) -> Iterator[None]:
-        """Make an object that the block writes to a folder private: its folders before the block, its file after it."""
+        """Make an object that the block writes to a folder private and durable.
+
+        Its folders are made before the block. After it the file gets its mode, and file and names are on the disk.
+        """
         if self.folder is None:
             yield
             return
         path = self.folder / key
         try:
-            make_private_parents(path, self.folder)
+            new_folders = make_private_parents(path, self.folder)
         except OSError as error:  # most likely a full disk
             raise _unavailable(key, error) from error
         yield
         with suppress(OSError):  # deleted since, or the store of another user
             path.chmod(0o600)
+        self._sync(key, new_folders)
+
+    def _sync(self, key: str, new_folders: Iterable[Path] = ()) -> None:
+        """Write an object of a folder to the disk. Does nothing in a bucket, which does so itself."""
+        if self.folder is None:
+            return
+        try:
+            sync(self.folder / key, new_folders)
+        except OSError as error:
+            raise _unavailable(key, error) from error
 
 
 def _open_s3(settings: Settings, endpoint: str | None) -> S3Store:

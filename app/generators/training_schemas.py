@@ -51,7 +51,9 @@ def show_training(services: Services, state: JobState, links: Links) -> Training
         return None
     report = manifest.training if manifest else None
     if report is None:  # it runs, or it ended without a result: the last report stays
-        report = records.read(services.store, keys.training_report(state.ref), TrainingReport)
+        report = records.read_intact(
+            services.store, keys.training_report(state.ref), TrainingReport
+        )
     if report is None:
         return TrainingView(options=request.training)
     snapshots = [

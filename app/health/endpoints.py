@@ -1,5 +1,7 @@
 """`/livez` and `/readyz`: whether the process is alive and can serve requests."""
 
+from collections import Counter
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
 
@@ -23,42 +25,68 @@ class Alive(Model):
 
 
 class Ready(Model):
-    """`degraded`: requests are accepted, but some queue has no worker. `store`: it can be read and written."""
+    """`degraded`: requests are accepted, but some queue has no worker, or no reconciler repairs what fails.
+
+    `store`: it can be read and written.
+    """
 
     status: Readiness
     redis: bool
     store: bool
     workers: dict[str, int]
+    reconcilers: int
+
+
+@dataclass(frozen=True)
+class _Processes:
+    """The fresh workers of each queue, and the fresh reconcilers."""
+
+    workers: dict[str, int]
+    reconcilers: int
+
+    @property
+    def are_complete(self) -> bool:
+        """Whether everything that a caller may request is done, and repaired when it fails."""
+        needed = (queue for queue in QUEUE_NAMES if queue not in OPTIONAL_QUEUES)
+        return self.reconcilers > 0 and all(map(self.workers.get, needed))
 
 
 @router.get("/livez")
-def is_alive() -> Alive:
+async def is_alive() -> Alive:  # needs no thread: all threads may be waiting for Redis or the store
     """Report that the process is alive; nothing else is checked."""
     return Alive()
 
 
 @router.get("/readyz")
 def is_ready(response: Response, services: ServicesDep) -> Ready:
-    """Report whether requests can be served: 503 without Redis or the store, `degraded` without fresh workers."""
-    workers = _count_workers(services)
+    """Report whether requests can be served: 503 without Redis or the store.
+
+    `degraded` without fresh workers of every queue that is needed, or without a fresh reconciler.
+    """
+    processes = _count_processes(services)
     store = services.store_probe.is_usable()
     status: Readiness = "ready"
-    if workers is None or not store:
+    if processes is None or not store:
         status = "unready"
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    elif not all(workers.get(queue) for queue in QUEUE_NAMES if queue not in OPTIONAL_QUEUES):
+    elif not processes.are_complete:
         status = "degraded"
-    return Ready(status=status, redis=workers is not None, store=store, workers=workers or {})
+    return Ready(
+        status=status,
+        redis=processes is not None,
+        store=store,
+        workers=processes.workers if processes else {},
+        reconcilers=processes.reconcilers if processes else 0,
+    )
 
 
-def _count_workers(services: Services) -> dict[str, int] | None:
-    """Count the fresh workers of each queue; return None if Redis does not respond."""
+def _count_processes(services: Services) -> _Processes | None:
+    """Count the fresh processes; return None if Redis does not respond."""
+    settings, counts = services.settings, Counter[str]()
     try:
-        beats = services.ledger.workers()
+        for beat in services.ledger.workers():
+            counts[beat.queue] += beat.is_fresh(now(), settings.heartbeat_fresh)
+        reconcilers = services.ledger.count_reconcilers(settings.reconciler_fresh)
     except redis.RedisError:
         return None
-    counts: dict[str, int] = {}
-    for beat in beats:
-        if beat.is_fresh(now(), services.settings.heartbeat_fresh):
-            counts[beat.queue] = counts.get(beat.queue, 0) + 1
-    return counts
+    return _Processes({queue: count for queue, count in counts.items() if count}, reconcilers)

@@ -113,7 +113,7 @@ def _check_replay(stored: Idempotency | None, requested: Idempotency | None) -> 
 
 def _reserved_id(services: Services, tenant: str, prefix: str, idempotency: Idempotency) -> str:
     key = keys.idempotency(tenant, idempotency.key)
-    reservation = records.read(services.store, key, Reservation)
+    reservation = records.read_intact(services.store, key, Reservation)
     # An expired key may be used for a new request.
     if reservation is None or now() - reservation.created_at > services.settings.idempotency_ttl:
         reservation = Reservation(id=new_id(prefix), created_at=now())

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 import redis
+import structlog
+from pydantic import ValidationError
 
 from app.http.signing import is_signed, signature
 from app.services import Services
 from contracts.base import Model
-from contracts.errors.tree import InvalidCursor
+from contracts.errors.tree import InvalidCursor, RecordDamaged
 from state import keys, records
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -22,11 +26,12 @@ _READ_AHEAD = 50
 
 
 class Page(Model, Generic[T]):
-    """One page of a list. `next_cursor` is set while `has_more` is true."""
+    """One page of a list. `next_cursor` is set while `has_more` is true. `damaged`: ids whose record cannot be read."""
 
     items: tuple[T, ...]
     has_more: bool
     next_cursor: str | None = None
+    damaged: tuple[str, ...] = ()
 
 
 def read_page(
@@ -46,8 +51,17 @@ def read_page(
     scope = f"{tenant}/{noun}?{filters}"
     before = _decode_cursor(services.secret, scope, after) if after else None
     matches: list[tuple[str, T]] = []
+    damaged: list[str] = []
     for item_id in _ids(services, tenant, noun, before):
-        item = load(item_id)
+        try:
+            item = load(item_id)
+        except (
+            RecordDamaged,
+            ValidationError,
+        ) as error:  # one damaged record must not hide the others
+            log.warning("damaged record skipped", noun=noun, id=item_id, error=str(error))
+            damaged.append(item_id)
+            continue
         if item is not None:
             matches.append((item_id, item))
         if len(matches) > limit:  # one more than a page shows that there is a next page
@@ -55,7 +69,12 @@ def read_page(
     shown = matches[:limit]
     has_more = len(matches) > limit
     cursor = _encode_cursor(services.secret, scope, shown[-1][0]) if has_more else None
-    return Page(items=tuple(item for _, item in shown), has_more=has_more, next_cursor=cursor)
+    return Page(
+        items=tuple(item for _, item in shown),
+        has_more=has_more,
+        next_cursor=cursor,
+        damaged=tuple(damaged),
+    )
 
 
 def _ids(services: Services, tenant: str, noun: keys.Noun, before: str | None) -> Iterator[str]:

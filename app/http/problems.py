@@ -53,6 +53,7 @@ class Problem(Model):
     detail: str
     code: str = Field(examples=["invalid_request"])
     request_id: str
+    retryable: bool = False
     errors: tuple[Flaw, ...] = ()
 
 
@@ -69,7 +70,13 @@ def install_problem_handlers(app: FastAPI) -> None:
 def respond(request: Request, error: HandsOffError) -> Response:
     """Return the response for an error of the tree."""
     response = _respond(
-        request, error.status, error.code, error.title, detail=error.detail, flaws=error.flaws
+        request,
+        error.status,
+        error.code,
+        error.title,
+        detail=error.detail,
+        flaws=error.flaws,
+        retryable=error.retry_after_seconds is not None,
     )
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
@@ -204,6 +211,7 @@ def _respond(
     *,
     detail: str,
     flaws: Sequence[Flaw] = (),
+    retryable: bool = False,
 ) -> Response:
     problem = Problem(
         type=f"/problems/{code}",
@@ -212,6 +220,7 @@ def _respond(
         detail=_cut(detail, _MAX_DETAIL_BYTES),
         code=code,
         request_id=request.scope.get("state", {}).get("request_id", ""),
+        retryable=retryable,
     )
     return Response(_with_flaws(problem, flaws), status_code=status, media_type=MEDIA_TYPE)
 

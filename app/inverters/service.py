@@ -50,8 +50,8 @@ def _pin(services: Services, tenant: str, generator_id: str) -> PinnedGenerator:
 
 def delete(services: Services, ref: JobRef) -> None:
     """Delete a training that has ended, and its inverter, which later fits can no longer use."""
-    request = records.read_request(services.store, ref, InverterRequest)
-    manifest = records.read_manifest(services.store, ref, InverterManifest)
+    request = records.read_intact(services.store, keys.job_request(ref), InverterRequest)
+    manifest = records.read_intact(services.store, keys.job_manifest(ref), InverterManifest)
     if request is not None and manifest is not None:
         _delete_inverter(services, request, manifest)
     jobs.delete(services, ref)

@@ -1,7 +1,8 @@
 """Creates, finds, lists, cancels and deletes jobs of every kind. Knows no HTTP."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,10 +14,11 @@ from app.http.paging import Page, read_page
 from app.services import Services
 from contracts.base import now
 from contracts.errors.conflicts import JobNotFinished
-from contracts.errors.tree import Gone, NotFound
+from contracts.errors.tree import Gone, NotFound, RecordDamaged
 from contracts.events import FIRST, Event
 from contracts.ids import plural_of
 from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Request
+from contracts.kinds import QueueName
 from state import keys, records
 from state.on_demand.ledger import OnDemandLedger
 from state.queues import Call, job_call
@@ -36,6 +38,7 @@ class JobState:
     record: JobRecord
     live: Live
     queue_position: int | None = None
+    is_stale: bool = False
 
     @property
     def status(self) -> JobStatus:
@@ -83,10 +86,10 @@ def find(services: Services, ref: JobRef) -> JobState:
     if record is None:
         raise _absence(services, ref)
     live = services.ledger.live(ref) if record.manifest is None else Live()
-    state = JobState(ref, record, live)
+    state = JobState(ref, record, live, is_stale=_is_stale(services, ref, live))
     if state.status is not JobStatus.QUEUED:
         return state
-    return JobState(ref, record, live, _queue_position(services, record.request))
+    return replace(state, queue_position=_queue_position(services, record.request))
 
 
 def list_page(
@@ -107,7 +110,8 @@ def list_page(
         record = records.read_job(services.store, services.kinds, ref)
         if record is None or not only(record.request):
             return None
-        state = JobState(ref, record, Live() if record.manifest else services.ledger.live(ref))
+        live = Live() if record.manifest else services.ledger.live(ref)
+        state = JobState(ref, record, live, is_stale=_is_stale(services, ref, live))
         return show(state) if status in (None, state.status) else None
 
     return read_page(
@@ -130,17 +134,20 @@ def cancel(services: Services, ref: JobRef) -> JobState:
     state = find(services, ref)
     if not state.status.is_terminal:  # it may have ended since: no event follows the end
         services.ledger.publish_status(ref, JobStatus.CANCELLING)
+        _withdraw(services, state.record.request)
     return state
 
 
 def delete(services: Services, ref: JobRef) -> None:
-    """Delete a job that has ended; its tombstone stays. Safe to repeat. Raises `JobNotFinished`."""
-    if records.is_deleted(services.store, ref):
-        _delete_objects(services, ref)
-        return
-    state = find(services, ref)
-    if not state.status.is_terminal:
-        raise JobNotFinished(ref.id, state.status)
+    """Delete a job that has ended, or whose record is damaged; its tombstone stays. Safe to repeat.
+
+    Raises `JobNotFinished`. If the job of a damaged record still runs, its worker stops at the tombstone.
+    """
+    if not records.is_deleted(services.store, ref):
+        with suppress(RecordDamaged):
+            state = find(services, ref)
+            if not state.status.is_terminal:
+                raise JobNotFinished(ref.id, state.status)
     _delete_objects(services, ref)
 
 
@@ -206,9 +213,34 @@ def _absence(services: Services, ref: JobRef) -> Exception:
     return NotFound(ref.kind, ref.id)
 
 
-def _queue_position(services: Services, request: Request) -> int | None:
-    queue = services.kinds.of(request.ref).task_for(request).queue_for(request)
+def _withdraw(services: Services, request: Request) -> None:
+    """Take a cancelled job out of its queue, and wake a reconciler, which ends it if no worker has it."""
     try:
-        return services.queueing.position(queue, request.id)
+        services.queueing.withdraw(_queue_of(services, request), request.id)
+        services.ledger.report_cancelled(request.ref)
+    except redis.RedisError as error:
+        log.warning("cancelled but still queued", job=str(request.ref), error=str(error))
+
+
+def _queue_position(services: Services, request: Request) -> int | None:
+    try:
+        return services.queueing.position(_queue_of(services, request), request.id)
     except redis.RedisError:
         return None
+
+
+def _queue_of(services: Services, request: Request) -> QueueName:
+    return services.kinds.of(request.ref).task_for(request).queue_for(request)
+
+
+def _is_stale(services: Services, ref: JobRef, live: Live) -> bool:
+    """Return whether the progress is old and no live worker has the job. Some steps take minutes."""
+    at, fresh = now(), services.settings.heartbeat_fresh
+    if live.reported_at is None or at - live.reported_at < fresh:
+        return False
+    try:
+        beats = services.ledger.workers()
+    except redis.RedisError:
+        return False  # unknown
+    jobs = (beat.job for beat in beats if beat.job and beat.is_fresh(at, fresh))
+    return not any(f"{job}/".startswith(f"{ref}/") for job in jobs)

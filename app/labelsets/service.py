@@ -1,6 +1,7 @@
 """Decodes uploads in a child process and stores them as immutable labelsets. Knows no HTTP."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ from app.http.paging import Page, read_page
 from app.services import Services
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of_file
-from contracts.errors.tree import Gone, InvalidUpload, NotFound
+from contracts.errors.tree import Gone, InvalidUpload, NotFound, RecordDamaged
 from contracts.ids import new_id
 from contracts.jobs import Idempotency
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
@@ -115,7 +116,8 @@ def delete(services: Services, tenant: str, labelset_id: str) -> None:
     tombstone_key = keys.tombstone(tenant, "labelsets", labelset_id)
     # A deleted labelset has a tombstone; without one it must exist.
     if services.store.head(tombstone_key) is None:
-        find(services, tenant, labelset_id)
+        with suppress(RecordDamaged):
+            find(services, tenant, labelset_id)
     prefix = keys.resource_prefix(tenant, "labelsets", labelset_id)
     records.delete_objects(
         services.store,

@@ -26,6 +26,9 @@ JOB_FIELDS: Table = {
     "JobError.detail": Described("The reason, as a sentence.", "Not even one image fits the device."),
     "JobError.retryable": Described("Whether the same request may succeed if it is sent again.", False),
     "metrics": Described("The metrics; null before the job has succeeded."),
+    "is_stale": Described(
+        "Whether the progress is old and no live worker has the job. The reconciler will queue it again.", False
+    ),
     "links": Described(
         "URLs of this object and of related objects, by name.",
         {"self": "http://127.0.0.1:8000/v1/fits/fit_0192"},
@@ -43,6 +46,9 @@ JOB_FIELDS: Table = {
     "items": Described("The objects of this page, newest first."),
     "has_more": Described("Whether there is a next page.", False),
     "next_cursor": Described("The value of `after` for the next page; null on the last page.", "Zml0XzAxOTIg"),
+    "damaged": Described(
+        "The ids between the objects of this page whose stored record cannot be read. DELETE removes them.", []
+    ),
     # Errors
     "Problem.type": Described("A stable URI of the kind of error.", "/problems/invalid_request"),
     "Problem.title": Described("The kind of error, as text.", "The request is not valid"),
@@ -56,6 +62,7 @@ JOB_FIELDS: Table = {
         "The id under which the service logged the request.",
         "0192f0c1a5b37c8e9d1f2a3b4c5d6e7f",
     ),
+    "Problem.retryable": Described("Whether the same request may succeed later; `Retry-After` says when.", True),
     "Problem.errors": Described("Each error with its location; long lists are shortened."),
     "Flaw.detail": Described("The expected value and the actual value.", "Expected a number of at least 1, got 0."),
     "Flaw.pointer": Described(
@@ -79,12 +86,14 @@ JOB_FIELDS: Table = {
     # Health
     "Alive.status": Described("The process responds.", "alive"),
     "Ready.status": Described(
-        "`ready`; `degraded` if a queue other than `train` has no worker; `unready` without Redis or store.",
+        "`ready`; `degraded` if a queue other than `train` and `evaluate` has no worker, or if no reconciler runs;"
+        " `unready` without Redis or store.",
         "ready",
     ),
     "Ready.redis": Described("Whether Redis responds.", True),
     "Ready.store": Described("Whether the store can read and write objects.", True),
     "Ready.workers": Described("Number of live workers per queue.", {"fit": 1, "generate": 2, "cpu": 1, "train": 1}),
+    "Ready.reconcilers": Described("Number of live reconcilers. They repair lost jobs and end cancelled ones.", 2),
     # Generators and inverters
     "GeneratorView.id": Described("The id, or the name of a built-in generator.", "portraits-64"),
     "GeneratorView.name": Described("The display name.", "faces 256"),

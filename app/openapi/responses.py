@@ -84,6 +84,8 @@ def add_errors(method: str, operation: Operation, kinds: frozenset[str]) -> None
     by_status: dict[int, list[str]] = defaultdict(list)
     for error in dict.fromkeys(_errors_of(method, operation, kinds)):
         by_status[error.status].append(f"`{error.code}`: {error.title}.")
+        if issubclass(error, ShardFailed | ExportFailed):
+            by_status[503].append(f"`{error.code}`: {error.title} now; it is tried again.")
     if operation["operationId"] == "read_file":
         by_status[416].append("The object has no bytes in this `Range`.")
     for status in sorted(by_status):

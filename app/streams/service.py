@@ -17,7 +17,7 @@ from app.services import Services
 from app.streams.schemas import StreamCreate
 from contracts.base import now
 from contracts.batches import ShardRecord
-from contracts.errors.tree import Gone, InvalidRequest, NotFound
+from contracts.errors.tree import Gone, InvalidRequest, NotFound, RecordDamaged
 from contracts.jobs import Idempotency
 from contracts.streams import StreamRef, StreamRequest, StreamShardRef, shards_ahead
 from state import keys, records
@@ -83,7 +83,7 @@ def list_page(
 
 def delete(services: Services, ref: StreamRef) -> None:
     """Delete a stream and its shards; a tombstone stays. Deleting twice changes nothing."""
-    with suppress(Gone):
+    with suppress(Gone, RecordDamaged):
         find(services, ref)
     records.delete_objects(
         services.store,

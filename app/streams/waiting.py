@@ -1,8 +1,10 @@
 """The wait for a shard of a stream, and a stream as one tar."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
+import redis
 from fastapi.concurrency import run_in_threadpool
 
 from app import on_demand
@@ -11,11 +13,13 @@ from app.services import Services
 from app.streams import service
 from contracts.base import Artefact
 from contracts.batches import ShardRecord
-from contracts.errors.tree import ShardNotReady
+from contracts.errors.tree import HandsOffError, ShardNotReady
 from contracts.streams import StreamRequest, StreamShardRef
 from state.on_demand.kinds import STREAM_SHARDS
 from state.store import Store
 
+_PAUSE_SECONDS = 1.0
+"""The pause after a failure, before the shard is requested again."""
 _BLOCK_BYTES = 512
 _LAST_RECORD_BYTES = 10_240
 """A tar ends with two blocks of zeros, padded with zeros to a multiple of this size."""
@@ -42,8 +46,12 @@ async def endless_tar(
     """Yield the samples of some shards as one tar.
 
     `first` is the record of the first shard. Each further shard is requested once the previous one has been read.
+    Raises `ShardNotReady` when the process stops, which closes the connection: the tar has no end, so it is not taken
+    for a complete one.
     """
     for index in shards:
+        if services.listener.is_stopping:
+            raise ShardNotReady(request.id, index)
         record = (
             first if index == shards.start else await _wait_without_limit(services, request, index)
         )
@@ -55,11 +63,15 @@ async def endless_tar(
 async def _wait_without_limit(
     services: Services, request: StreamRequest, index: int
 ) -> ShardRecord:
+    """Return the record of a shard, whatever time it takes. A temporary failure of any kind does not end the tar."""
     while True:
         try:
             return await wait_for_shard(services, request, index, MAX_WAIT_SECONDS)
-        except ShardNotReady:
-            continue
+        except (HandsOffError, redis.RedisError) as error:
+            is_temporary = getattr(error, "retry_after_seconds", 1) is not None
+            if services.listener.is_stopping or not is_temporary:
+                raise
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _contents(store: Store, tar: Artefact) -> AsyncIterator[bytes]:

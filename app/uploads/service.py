@@ -6,6 +6,7 @@ digest.
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,13 @@ from app.http.idempotency import Created, create_once, idempotency_of
 from app.services import Services
 from contracts.base import Artefact, now
 from contracts.errors.conflicts import UploadIncomplete, UploadUsed
-from contracts.errors.tree import InvalidRequest, InvalidUpload, NotFound, TooLarge
+from contracts.errors.tree import (
+    InvalidRequest,
+    InvalidUpload,
+    NotFound,
+    RecordDamaged,
+    TooLarge,
+)
 from contracts.ids import new_id
 from contracts.jobs import JobRef
 from contracts.uploads import UploadClaim, UploadManifest
@@ -146,9 +153,10 @@ def claim_for(services: Services, ref: JobRef, upload_id: str) -> Artefact:
 
 def delete(services: Services, tenant: str, upload_id: str) -> None:
     """Delete an upload that no job uses. Raises `NotFound`, or `UploadUsed`: the end of its job deletes it."""
-    upload = find(services, tenant, upload_id)
-    if upload.used_by is not None:
-        raise UploadUsed(upload_id, upload.used_by)
+    with suppress(RecordDamaged):
+        upload = find(services, tenant, upload_id)
+        if upload.used_by is not None:
+            raise UploadUsed(upload_id, upload.used_by)
     delete_upload(services.store, tenant, upload_id)
 
 

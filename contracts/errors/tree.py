@@ -22,8 +22,9 @@ HandsOffError
 │   ├── UploadIncomplete      409  upload_incomplete         the upload has fewer bytes than announced
 │   └── UploadUsed            409  upload_used               another job has already used the upload
 ├── Gone                      410  deleted                   the resource has been deleted
-├── ShardFailed               500  shard_failed              a stream shard could not be rendered
-├── ExportFailed              500  export_failed             a batch could not be exported
+├── RecordDamaged             500  record_damaged            the stored record cannot be read
+├── ShardFailed               500  shard_failed              a stream shard could not be rendered; 503: for now
+├── ExportFailed              500  export_failed             a batch could not be exported; 503: for now
 ├── TooLarge                  413  too_large                 a limit of size or number is exceeded
 ├── Unavailable               503  unavailable               a service or resource is temporarily unavailable
 │   ├── ExportNotReady        503  export_not_ready          an export is still being made
@@ -42,8 +43,9 @@ HandsOffError
 The subclasses of `Conflict` are in `conflicts.py`, those of `JobFailed` in `jobs.py`, all others here.
 """
 
+import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from contracts.base import Model
 from contracts.ids import plural_of
@@ -61,7 +63,7 @@ class HandsOffError(Exception):
     """The base class. `detail` names the expected value, the actual value and the remedy."""
 
     code: ClassVar[str] = "internal"
-    status: ClassVar[int] = 500
+    status: int = 500
     title: ClassVar[str] = "Internal server error"
     retry_after_seconds: int | None = None
 
@@ -69,6 +71,11 @@ class HandsOffError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.flaws = tuple(flaws)
+
+    def retryable_after(self, seconds: float) -> Self:
+        """Return the error as a temporary one: 503, to be sent again after some seconds."""
+        self.status, self.retry_after_seconds = 503, max(1, math.ceil(seconds))
+        return self
 
 
 class InvalidRequest(HandsOffError):
@@ -187,6 +194,19 @@ class Gone(HandsOffError):
         super().__init__(f"The {noun} '{name}' and its data have been deleted.")
         self.noun = noun
         self.name = name
+
+
+class RecordDamaged(HandsOffError):
+    """The record under `key` cannot be read. `is_torn`: it is not even JSON, as after a failed disk."""
+
+    code = "record_damaged"
+    title = "The stored record is damaged"
+
+    def __init__(self, key: str, *, is_torn: bool = False) -> None:
+        super().__init__(
+            f"Expected a record of this service under '{key}', got something else. DELETE the resource, or restore it."
+        )
+        self.key, self.is_torn = key, is_torn
 
 
 class ShardFailed(HandsOffError):

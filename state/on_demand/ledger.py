@@ -16,7 +16,7 @@ from contracts.base import Model, Timestamp, now
 from contracts.jobs import JobError
 from contracts.kinds import RETENTION
 from state import redis_keys
-from state.ledger import Ledger
+from state.ledger import Ledger, read_or_skip
 
 MAX_NEWS = 100
 """The most news of one owner. A request that misses one reads the store two seconds later."""
@@ -73,16 +73,16 @@ class OnDemandLedger:
         return bool(is_new)
 
     def claim_of(self, item: Item) -> Claim | None:
-        """Return the claim on an item, or None."""
+        """Return the claim on an item, or None. An unreadable claim is None; the reconciler releases it."""
         text = cast("str | None", self._redis.hget(redis_keys.claims(item.owner), item.name))
-        return Claim.model_validate_json(text) if text else None
+        return read_or_skip(Claim, text, item=str(item)) if text else None
 
-    def claims(self, owner: str) -> dict[str, Claim]:
-        """Return the claims on an owner's items, by name."""
+    def claims(self, owner: str) -> dict[str, Claim | None]:
+        """Return the claims on an owner's items, by name. None is a claim that this version cannot read."""
         fields = cast("dict[str, str]", self._redis.hgetall(redis_keys.claims(owner)))
-        return {name: Claim.model_validate_json(text) for name, text in fields.items()}
+        return {name: read_or_skip(Claim, text, owner=owner) for name, text in fields.items()}
 
-    def all_claims(self) -> dict[Item, Claim]:
+    def all_claims(self) -> dict[Item, Claim | None]:
         """Return the claims of all owners of all tenants."""
         owners = cast("set[str]", self._redis.smembers(redis_keys.CLAIM_OWNERS))
         return {
@@ -107,7 +107,12 @@ class OnDemandLedger:
     def failure(self, item: Item) -> JobError | None:
         """Return the error that is reported for the item, or None."""
         text = cast("str | None", self._redis.get(redis_keys.failure(str(item))))
-        return JobError.model_validate_json(text) if text else None
+        return read_or_skip(JobError, text, item=str(item)) if text else None
+
+    def failure_seconds(self, item: Item) -> float:
+        """Return how long the failure of an item is still reported. Then the item may be tried again."""
+        milliseconds = self._redis.pttl(redis_keys.failure(str(item)))
+        return max(0, milliseconds) / 1_000
 
     def forget(self, owner: str) -> None:
         """Remove the claims of an owner that is being deleted, and wake the requests that wait."""

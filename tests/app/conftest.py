@@ -1,5 +1,6 @@
 """Fixtures of the app: a real Redis, a memory store, a generator of 32 x 32 px."""
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,12 +10,12 @@ from dataclasses import replace
 import httpx2
 import pytest
 import redis
-import uvicorn
 from fastapi import FastAPI
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.main import create_app
+from app.serving import server_of
 from app.tenants import OneTenant
 from contracts.base import Artefact, now
 from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
@@ -49,14 +50,12 @@ def serving(app: FastAPI) -> Iterator[httpx2.Client]:
         listener.bind(("127.0.0.1", 0))
         # Connections wait in the backlog until the server accepts them, so no polling is needed.
         listener.listen()
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", ws="none"))
+        server = server_of(app, app.state.services.settings)
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         host, port = listener.getsockname()
-        # uvicorn closes idle connections after 5 s, which is the client's default too: a request at that moment fails.
-        limits = httpx2.Limits(keepalive_expiry=2)
-        address = f"http://{host}:{port}"
-        with httpx2.Client(base_url=address, timeout=60, limits=limits) as client:
+        with httpx2.Client(base_url=f"http://{host}:{port}", timeout=60) as client:
             yield client
         server.should_exit = True
         thread.join()

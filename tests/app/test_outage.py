@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -16,10 +17,12 @@ from contracts.generators.generator import StoredGenerator
 from contracts.ids import DEFAULT_TENANT
 from state import keys, records
 from state.ledger import Ledger
+from state.redis_calls import RedisCalls
 from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import serving
 
+SECOND = timedelta(seconds=1)
 NOWHERE = "redis://127.0.0.1:9/0"
 
 
@@ -68,7 +71,7 @@ def test_a_stored_request_is_a_job_even_if_it_is_not_queued(
 ) -> None:
     """When Redis fails after the request is stored, the job exists; the reconciler will queue it."""
     services = Services.from_settings(settings, store)
-    broken = dataclasses.replace(services, queueing=Queueing(NOWHERE))
+    broken = dataclasses.replace(services, queueing=Queueing(NOWHERE, RedisCalls(SECOND, SECOND)))
     body = FitCreate(generator=generator.id, labelset=labelset_id)
     created = service.create(broken, DEFAULT_TENANT, body, None)
     assert records.read_request(store, created.value.ref, FitRequest) is not None

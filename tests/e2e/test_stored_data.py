@@ -52,6 +52,7 @@ ADDED: dict[str, Any] = {
     "ignore_above": None,
     "ignored_pixels": 0,
     "training": None,
+    "is_stale": False,
 }
 """Fields of later versions, with their values for older data."""
 

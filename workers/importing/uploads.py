@@ -5,9 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import structlog
+from pydantic import ValidationError
 
 from contracts.base import Artefact, now
 from contracts.errors.jobs import InputMissing, UploadDamaged
+from contracts.errors.tree import RecordDamaged
 from contracts.jobs import JobRef
 from contracts.uploads import UploadClaim, UploadManifest
 from state import keys, records
@@ -46,7 +48,14 @@ def fetch(run: Run, upload: Artefact, path: Path) -> None:
 def discard_used(machine: Machine, tenant: str) -> None:
     """Delete every upload whose job has ended, and every unused upload that is older than `upload_ttl`."""
     for upload_id in machine.store.children(keys.noun_prefix(tenant, "uploads")):
-        if _is_unneeded(machine.store, tenant, upload_id, machine.settings.upload_ttl):
+        try:
+            is_unneeded = _is_unneeded(
+                machine.store, tenant, upload_id, machine.settings.upload_ttl
+            )
+        except (RecordDamaged, ValidationError):
+            log.exception("damaged upload skipped", upload=upload_id)
+            continue
+        if is_unneeded:
             delete_upload(machine.store, tenant, upload_id)
             log.info("upload deleted", upload=upload_id)
 

@@ -19,7 +19,7 @@ from rq.exceptions import AbandonedJobError
 
 from contracts.base import now
 from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory, WorkerLost
-from contracts.errors.tree import HandsOffError
+from contracts.errors.tree import HandsOffError, RecordDamaged
 from contracts.jobs import JobError, JobManifest, JobRef, JobStatus, Progress, Request
 from state import records
 from workers.runtime.machine import Machine
@@ -177,6 +177,7 @@ def reason_of(error: BaseException) -> JobError:
     if isinstance(error, JobFailed):
         return JobError(code=error.code, detail=error.detail, retryable=error.is_retryable)
     if isinstance(error, HandsOffError):
-        return JobError(code=error.code, detail=error.detail, retryable=True)
+        is_retryable = not isinstance(error, RecordDamaged)
+        return JobError(code=error.code, detail=error.detail, retryable=is_retryable)
     detail = f"The worker failed ({type(error).__name__}). Send the request again."
     return JobError(code=JobFailed.code, detail=detail, retryable=True)

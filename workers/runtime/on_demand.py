@@ -38,7 +38,7 @@ def make(
     ledger, item = OnDemandLedger(machine.ledger), kind.item(ref)
     log.info("item started", item=str(item), attempt=attempt)
     try:
-        if machine.store.head(kind.record_key(ref)) is None:
+        if records.read_intact(machine.store, kind.record_key(ref), kind.record_type) is None:
             _store_record(machine, kind, ref, work(ref))
     except NotNeeded:
         log.info("item not needed", item=str(item))
@@ -63,12 +63,13 @@ def fail_for_good(
 def free_lost_claims(machine: Machine, rq_ids: Collection[str]) -> None:
     """Free the items of all kinds whose call is in no queue; the requests that wait queue them again.
 
-    `rq_ids` are the calls that are waiting or running. A young claim stays: its call may not be queued yet.
+    `rq_ids` are the calls that are waiting or running. A young claim stays: its call may not be queued yet. An
+    unreadable claim is freed: nothing else would end it.
     """
     ledger = OnDemandLedger(machine.ledger)
     for item, claim in ledger.all_claims().items():
-        is_old = now() - claim.at > machine.settings.heartbeat_interval
-        if is_old and claim.rq_id not in rq_ids:
+        is_young = claim is not None and now() - claim.at <= machine.settings.heartbeat_interval
+        if not is_young and (claim is None or claim.rq_id not in rq_ids):
             log.warning("claim freed", item=str(item))
             ledger.release(item)
 

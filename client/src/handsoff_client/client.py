@@ -24,6 +24,12 @@ from handsoff_client.http.transport import DEFAULT_TIMEOUT, Transport
 URL_VARIABLE = "HANDSOFF_URL"
 DEFAULT_URL = "http://127.0.0.1:8000"
 
+IDLE_SECONDS = 3.0
+"""How long an unused connection stays open: shorter than any server's limit, so that no request meets a closed one."""
+LIMITS = httpx2.Limits(
+    max_connections=100, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS
+)
+
 
 class HandsOff:
     """A connection to a service.
@@ -49,9 +55,12 @@ class HandsOff:
         """
         self.url = service_url(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
         self._http = http or httpx2.Client(
-            base_url=self.url, timeout=DEFAULT_TIMEOUT, trust_env=not is_loopback(self.url)
+            base_url=self.url,
+            timeout=DEFAULT_TIMEOUT,
+            limits=LIMITS,
+            trust_env=not is_loopback(self.url),
         )
-        self.transport = Transport(self._http, retries or Retries())
+        self.transport = Transport(self._http, retries or Retries.from_environment())
         self.generators = Generators(self.transport)
         self.inverters = Inverters(self.transport)
         self.labelsets = Labelsets(self.transport)

@@ -23,6 +23,7 @@ HandsOffError
 │   │   ├── UploadIncomplete     upload_incomplete      announced bytes are missing
 │   │   └── UploadUsed           upload_used            an upload can be used for one job
 │   ├── Gone                     deleted                the resource was deleted
+│   ├── RecordDamaged            record_damaged         the service cannot read a stored record
 │   ├── ShardFailed              shard_failed           a shard of a stream could not be rendered
 │   ├── ExportFailed             export_failed          a batch could not be exported
 │   ├── TooLarge                 too_large              a limit of size or number is exceeded

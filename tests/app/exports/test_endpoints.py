@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -197,6 +198,17 @@ def test_a_large_batch_is_refused(
     answer = client.get(f"/v1/batches/{batch_id}/export?format=coco")
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert "handsoff export" in answer.json()["detail"]
+
+
+def test_a_temporary_failure_of_an_export_is_503(
+    client: httpx2.Client, ledger: Ledger, coco: ExportRef
+) -> None:
+    """The store was away, for example. `curl --retry` and the client ask again."""
+    error = JobError(code="store_unavailable", detail="The store failed.", retryable=True)
+    OnDemandLedger(ledger).fail(EXPORTS.item(coco), error, timedelta(seconds=20))
+    answer = client.get(f"/v1/batches/{coco.batch.id}/export?format=coco")
+    assert (answer.status_code, answer.json()["code"]) == (503, "export_failed")
+    assert 0 < int(answer.headers["Retry-After"]) <= 20
 
 
 def test_a_failed_export_is_a_problem(

@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 
 from app.http.problems import MAX_PROBLEM_BYTES, install_problem_handlers
+from app.services import Services
 from contracts.ids import new_id
 from state.settings import Settings
 from tests.app.conftest import serving
@@ -130,9 +131,12 @@ def test_an_unknown_address_or_method_refers_to_the_docs(client: httpx2.Client) 
 
 @pytest.mark.parametrize(("number", "status"), [(errno.ENOSPC, 503), (errno.EPERM, 500)])
 @pytest.mark.parametrize("is_wrapped", [False, True])
-def test_a_full_disk_is_503(number: int, status: int, is_wrapped: bool) -> None:  # noqa: FBT001
+def test_a_full_disk_is_503(
+    settings: Settings, number: int, status: int, *, is_wrapped: bool
+) -> None:
     """A full disk gives 503, also if FastAPI reports a bad body; other OS errors give 500."""
     app = FastAPI()
+    app.state.services = Services.from_settings(settings)
     install_problem_handlers(app)
 
     @app.get("/")

@@ -8,9 +8,11 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from contracts.base import now
+from contracts.heartbeats import Heartbeat
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, Progress
-from state import keys, records
+from state import keys, records, redis_keys
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -140,3 +142,40 @@ def test_the_links_of_an_answer_work(
     links = client.get(f"/v1/fits/{ref.id}").json()["links"]
     assert client.get(links["self"]).status_code == 200
     assert client.get(links["events"]).status_code == 200
+
+
+def test_old_progress_of_a_dead_worker_is_stale(
+    client: httpx2.Client, ref: JobRef, ledger: Ledger, settings: Settings
+) -> None:
+    """Nothing has reported for a while, and no live worker has the job. The list says so too."""
+    ledger.record_start(ref, 1)
+    assert client.get(f"/v1/fits/{ref.id}").json()["is_stale"] is False
+    long_ago = now() - settings.heartbeat_fresh
+    ledger.redis.hset(redis_keys.live(ref), "reported_at", long_ago.isoformat())
+    assert client.get(f"/v1/fits/{ref.id}").json()["is_stale"] is True
+    assert client.get("/v1/fits").json()["items"][0]["is_stale"] is True
+
+
+@pytest.mark.parametrize("part", ["", "/17"])
+def test_old_progress_of_a_live_worker_is_not_stale(
+    client: httpx2.Client, ref: JobRef, ledger: Ledger, settings: Settings, part: str
+) -> None:
+    """A step may take minutes; the heartbeat names the job, or a part of it."""
+    long_ago = now() - settings.heartbeat_fresh
+    ledger.redis.hset(redis_keys.live(ref), "reported_at", long_ago.isoformat())
+    beat = Heartbeat(
+        worker="w", queue="fit", state="busy", at=now(), device="cpu", job=f"{ref}{part}"
+    )
+    ledger.record_heartbeat(beat)
+    assert client.get(f"/v1/fits/{ref.id}").json()["is_stale"] is False
+
+
+def test_a_cancelled_job_leaves_its_queue(
+    client: httpx2.Client, ref: JobRef, ledger: Ledger, queued: Callable[[str], list[str]]
+) -> None:
+    """The jobs behind it move up, and a reconciler is woken to end it."""
+    assert queued("fit") == [f"{ref.id}-1"]
+    client.post(f"/v1/fits/{ref.id}/cancel")
+    assert queued("fit") == []
+    assert ledger.next_cancelled(1) == str(ref)
+    assert not list(ledger.redis.scan_iter(f"rq:job:{ref.id}*"))

@@ -6,6 +6,7 @@ import tarfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -192,6 +193,32 @@ def test_a_failed_shard_is_a_problem(
     assert (answer.status_code, answer.json()["code"]) == (500, "shard_failed")
     assert "acceptance_too_low" in answer.json()["detail"]
     assert queued("generate") == []
+
+
+def test_a_temporary_failure_of_a_shard_is_503(
+    client: httpx2.Client, stream_id: str, ledger: Ledger
+) -> None:
+    """A reader asks again when the shard is tried again, instead of ending the training."""
+    error = JobError(code="worker_lost", detail="The worker died.", retryable=True)
+    OnDemandLedger(ledger).fail(item(stream_id, 0), error, timedelta(seconds=20))
+    answer = client.get(f"/v1/streams/{stream_id}/shards/0?wait=30")
+    assert (answer.status_code, answer.json()["code"]) == (503, "shard_failed")
+    assert answer.json()["retryable"] is True
+    assert 0 < int(answer.headers["Retry-After"]) <= 20
+
+
+def test_a_temporary_failure_does_not_end_a_tar(
+    client: httpx2.Client, stream_id: str, ledger: Ledger, render: Render
+) -> None:
+    """The next shard fails for a second; the reader waits and gets all samples."""
+    render(stream_id, 0)
+    error = JobError(code="worker_lost", detail="The worker died.", retryable=True)
+    OnDemandLedger(ledger).fail(item(stream_id, 1), error, timedelta(seconds=1))
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.get, f"/v1/streams/{stream_id}/tar?shards=2")
+        until(lambda: OnDemandLedger(ledger).failure(item(stream_id, 1)) is None)
+        render(stream_id, 1)
+        assert answer.result().content.count(b"000000007.json") == 1
 
 
 def test_a_request_that_waits_queues_a_released_shard_again(

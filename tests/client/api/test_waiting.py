@@ -20,4 +20,4 @@ from handsoff_client.api.waiting import poll
 )
 def test_the_wait_of_a_request_is_rounded_up(timeout: timedelta | None, seconds: int) -> None:
     """Rounded down, the last second would be spent on many requests without a wait."""
-    assert poll(lambda wait: wait, ShardNotReady, timeout) == seconds
+    assert poll(lambda wait, _: wait, ShardNotReady, timeout) == seconds

@@ -192,7 +192,7 @@ def test_an_error_is_one_line_and_an_exit_code(
     beginning: str,
 ) -> None:
     """The line states the expectation and the next step. There is never a traceback."""
-    monkeypatch.setattr("handsoff_client.http.retries.Retries.pause", lambda *_: None)
+    monkeypatch.setattr("handsoff_client.http.retries.Attempts.pause", lambda *_: None)
     ended, out, message = run(*words)
     assert (ended, out) == (code, "")
     assert message.startswith(beginning)

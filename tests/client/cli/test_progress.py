@@ -119,3 +119,9 @@ def test_a_log_has_a_line_for_each_stage() -> None:
     lines = target.getvalue().splitlines()
     assert [text.partition(": ")[2].split()[1] for text in lines] == ["inverting", "training"]
     assert "\x1b" not in target.getvalue()
+
+
+def test_old_progress_is_marked() -> None:
+    """The worker has died: the time left would be wrong for as long as no other has taken over."""
+    fit = at("inversion", 1, 2, 5.0, is_stale=True)
+    assert describe(fit)[1].endswith("1/2  no news from the worker")

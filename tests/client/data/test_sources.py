@@ -1,12 +1,48 @@
 """The sources of a dataset's shards."""
 
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+import redis
+from pydantic import SecretStr
+from rq import Queue
+from rq.serializers import JSONSerializer
 
+from app.main import create_app
+from app.serving import server_of
 from handsoff_client import Gone, HandsOff, ShardCache, StreamSource
+from state.settings import Settings
+from state.store import Store
+from tests.app.conftest import SECRET
 from tests.app.streams.conftest import Render
+
+
+@contextmanager
+def restarted(settings: Settings, store: Store, port: int) -> Iterator[None]:
+    """Serve an app on a port, and stop it as SIGTERM does."""
+    own = settings.model_copy(update={"link_secret": SecretStr(SECRET.decode())})
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        server = server_of(create_app(own, store), own)
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield
+        server.should_exit = True
+        thread.join()
+
+
+def wait_until_queued(settings: Settings, stream_id: str) -> None:
+    """Return when a shard of the stream is queued."""
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as connection:
+        queue = Queue("generate", connection=connection, serializer=JSONSerializer)
+        deadline = time.monotonic() + 60
+        while not any(rq_id.startswith(stream_id) for rq_id in queue.job_ids):
+            assert time.monotonic() < deadline
 
 
 def test_a_cached_shard_needs_no_service(
@@ -68,3 +104,31 @@ def test_a_stream_with_options_of_masks_has_other_samples(
     ]
     assert len(set(identities)) == len(options)
     assert identities[: len(options)] == identities[len(options) :]
+
+
+def test_a_training_loop_survives_a_restart_of_everything(
+    handsoff: HandsOff,
+    finished_fit_id: str,
+    *,
+    settings: Settings,
+    store: Store,
+    render: Render,
+    tmp_path: Path,
+) -> None:
+    """The app stops while a shard is waited for, and Redis loses its data. The next shard arrives after the restart."""
+    stream = handsoff.streams.create(fit=finished_fit_id, shard_size=2)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with restarted(settings, store, port):
+        source = StreamSource(f"http://127.0.0.1:{port}", stream.id, cache=ShardCache(tmp_path))
+        reading = Thread(target=source.path, args=(0,))
+        reading.start()
+        wait_until_queued(settings, stream.id)
+    assert reading.is_alive()  # the answer of the stopping app did not end it
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as connection:
+        connection.flushall()
+    with restarted(settings, store, port):
+        wait_until_queued(settings, stream.id)  # asked for again
+        render(stream.id, 0)
+        reading.join(60)
+    assert source.path(0).exists()

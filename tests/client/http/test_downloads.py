@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from handsoff_client import ChecksumMismatch, Gone, ShardCache, Unreachable
+from handsoff_client import ChecksumMismatch, Gone, InvalidLink, ShardCache, Unreachable
 from handsoff_client.http.downloads import download
 from tests.client.conftest import Service, problem
 
@@ -32,7 +32,7 @@ def part(data: bytes) -> httpx2.Response:
     return httpx2.Response(206, stream=httpx2.ByteStream(data))
 
 
-def fetch(service: Service, target: Path, *, attempts: int = 3) -> Path:
+def fetch(service: Service, target: Path, *, attempts: int | None = 3) -> Path:
     """Download the file of these tests."""
     return download(
         service.client(attempts=attempts).transport,
@@ -78,6 +78,15 @@ def test_an_expired_link_is_renewed(service: Service, tmp_path: Path) -> None:
     service.answers = [problem(403, "invalid_link"), part(DATA)]
     fetch(service, tmp_path / "file")
     assert [request.url.query for request in service.requests] == [b"old", b"new"]
+
+
+def test_links_that_are_all_refused_end_the_download(service: Service, tmp_path: Path) -> None:
+    """The server's clock or secret is wrong: a few links are tried, with pauses, not as many as fit in minutes."""
+    service.answers = [problem(403, "invalid_link") for _ in range(9)]
+    with pytest.raises(InvalidLink):
+        fetch(service, tmp_path / "file", attempts=None)
+    assert len(service.requests) == 6
+    assert len(service.waits) == 4
 
 
 def test_a_deleted_file_is_not_retried(service: Service, tmp_path: Path) -> None:

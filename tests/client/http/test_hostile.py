@@ -241,7 +241,7 @@ def test_an_odd_link_is_an_error(service: Service, tmp_path: Path, url: str) -> 
 def test_an_interrupted_answer_names_the_address(service: Service) -> None:
     """The message has it for every kind of connection error."""
     broken = httpx2.RemoteProtocolError("gone", request=httpx2.Request("GET", "http://service/"))
-    service.answers = [broken]
+    service.answers = [broken, broken]  # a closed connection is replaced once
     with pytest.raises(Unreachable, match="http://service does not answer with HTTP"):
         service.client(attempts=1).fits.get("fit_1")
 

@@ -195,7 +195,7 @@ def test_the_claim_of_a_lost_call_is_freed(
         scene.machine.settings.model_dump() | {"heartbeat_interval": timedelta(0)}
     )
     Reconciler(dataclasses.replace(scene.machine, settings=hurried)).reconcile()
-    claims = {each: claim.rq_id for each, claim in items.all_claims().items()}
+    claims = {each: claim.rq_id for each, claim in items.all_claims().items() if claim}
     assert claims == {item(barren.ref, 1): kept}
 
 

@@ -79,7 +79,11 @@ class Jobs(Generic[J_co]):
             left = POLL_SECONDS if deadline is None else max(0.0, deadline - start)
             seconds = math.ceil(min(POLL_SECONDS, left))
             prefer = {"Prefer": f"wait={seconds}"}
-            job = self._parse(self._transport.call(self._operations.get, job_id, headers=prefer))
+            within = None if deadline is None else left
+            answer = self._transport.call(
+                self._operations.get, job_id, headers=prefer, within=within
+            )
+            job = self._parse(answer)
             if watch:
                 watch(job)
             if job.has_ended:

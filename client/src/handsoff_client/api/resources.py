@@ -50,7 +50,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """The fields of every job. `metrics` depends on the kind of job."""
+    """The fields of every job. `metrics` depends on the kind of job; `is_stale`: its worker has stopped reporting."""
 
     id: str
     kind: str
@@ -59,6 +59,7 @@ class Job:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     progress: Progress | None = None
+    is_stale: bool = False
     queue_position: int | None = None
     attempt: int = 0
     error: Failure | None = None

@@ -112,10 +112,9 @@ class ShardedJobs(Jobs[S_co]):
         if instances:
             params["instances"] = "true"
 
-        def ask(wait: int) -> Archive:
-            answer = self._transport.call(
-                self._of_shards.export, job_id, params=params | {"wait": wait}
-            )
+        def ask(wait: int, left: float | None) -> Archive:
+            query = params | {"wait": wait}
+            answer = self._transport.call(self._of_shards.export, job_id, params=query, within=left)
             return parse(Archive, answer)
 
         return poll(ask, ExportNotReady, timeout)

@@ -74,9 +74,10 @@ class Streams:
         Raises `ShardFailed`, and `ShardNotReady` after `timeout` (default: no timeout).
         """
 
-        def ask(wait: int) -> Shard:
+        def ask(wait: int, left: float | None) -> Shard:
             operation = GET_SHARD_RECORD.of_shard(index)
-            return parse(Shard, self._transport.call(operation, stream_id, params={"wait": wait}))
+            answer = self._transport.call(operation, stream_id, params={"wait": wait}, within=left)
+            return parse(Shard, answer)
 
         return poll(ask, ShardNotReady, timeout)
 

@@ -94,6 +94,8 @@ def describe(job: Job, schedule: Schedule | None = None) -> tuple[str, str]:
     schedule = schedule or Schedule()
     stages = schedule.stages(job)
     parts = [f"{_position(stages)}{progress.stage:<12} {_bar(progress.done, progress.total)}"]
+    if job.is_stale:  # the times left are as old as the report
+        return progress.stage, f"{parts[0]}  no news from the worker"
     if progress.eta_seconds is not None:
         parts.append(f"{_clock(progress.eta_seconds)} left")
     total_seconds = schedule.seconds_left(job)

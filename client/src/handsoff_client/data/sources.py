@@ -16,8 +16,13 @@ from handsoff_client.data.order import EvenSizes
 from handsoff_client.http.retries import Retries
 from handsoff_shards.labels import Labels
 
-PATIENT = Retries(first_attempts=Retries.attempts)
-"""For an address that has answered before: a training loop waits for a service that is temporarily away."""
+PATIENT_SECONDS = 3_600.0
+"""How long a training loop of days waits for a service that is away, unless `HANDSOFF_RETRY_SECONDS` is set."""
+
+
+def _patient() -> Retries:
+    """Return the retries for an address that has answered before."""
+    return Retries.from_environment(seconds=PATIENT_SECONDS, first_attempts=None)
 
 
 class ShardSource(Protocol):
@@ -75,7 +80,7 @@ class BatchSource:
         listed = self._shards[shard]
 
         def fetch(target: Path) -> Path:
-            with HandsOff(self._url, retries=PATIENT) as client:
+            with HandsOff(self._url, retries=_patient()) as client:
                 return client.sharded(self._batch_id).fetch(self._batch_id, listed, target)
 
         return self._cache.path(listed.sha256, fetch)
@@ -116,7 +121,7 @@ class StreamSource:
         cached = self._cache.find(name)
         if cached is not None:
             return cached
-        with HandsOff(self._url, retries=PATIENT) as client:
+        with HandsOff(self._url, retries=_patient()) as client:
             listed = client.streams.shard(self._stream_id, shard)
             path = self._cache.path(
                 listed.sha256, lambda target: client.streams.fetch(self._stream_id, listed, target)

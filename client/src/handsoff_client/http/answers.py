@@ -81,8 +81,22 @@ def receive(http: httpx2.Client, request: httpx2.Request) -> Answer:
 
     Raises `httpx2.HTTPError` without an answer, `InvalidAnswer` when the answer exceeds a limit.
     """
-    with closing(http.send(request, stream=True, follow_redirects=False)) as response:
+    with closing(open_response(http, request)) as response:
         return Answer.read(response)
+
+
+def open_response(http: httpx2.Client, request: httpx2.Request) -> httpx2.Response:
+    """Send a request and return the response with its body unread. Redirects are not followed.
+
+    A server may close an idle connection at the moment when a request uses it. A GET is then sent once more, on a new
+    connection. Other requests are not: the caller knows whether they can be repeated. Raises `httpx2.HTTPError`.
+    """
+    try:
+        return http.send(request, stream=True, follow_redirects=False)
+    except httpx2.RemoteProtocolError:
+        if request.method != "GET":
+            raise
+        return http.send(request, stream=True, follow_redirects=False)
 
 
 def _read(response: httpx2.Response) -> bytes:

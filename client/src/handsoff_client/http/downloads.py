@@ -11,11 +11,14 @@ from typing import IO, Protocol
 import httpx2
 
 from handsoff_client.errors import ChecksumMismatch, InvalidAnswer, Unreachable
-from handsoff_client.http.answers import Answer
+from handsoff_client.http.answers import Answer, open_response
 from handsoff_client.http.diagnosis import display_url, unreachable
 from handsoff_client.http.retries import RETRIED_STATUSES
 from handsoff_client.http.transport import Transport
 from handsoff_shards.errors import HandsOffError, InvalidInput
+
+_MAX_RENEWALS = 5
+"""The most links for one piece of a file: if each is refused at once, the server's clock or secret is wrong."""
 
 EXPIRED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
@@ -109,19 +112,24 @@ class _Failure:
 def _fetch(
     transport: Transport, url: str, file: IO[bytes], num_bytes: int, renew: Callable[[], str]
 ) -> None:
-    """Extend the file to `num_bytes`. An attempt that adds bytes resets the count of attempts."""
-    attempt = 0
+    """Extend the file to `num_bytes`. An attempt that adds bytes starts the attempts again.
+
+    A link is renewed at once, and after a pause if new links are refused too.
+    """
+    attempts, renewals = transport.retries.begin(), 0
     while (before := file.tell()) < num_bytes:
         failure = _pull(transport.http, url, file, num_bytes)
-        attempt = 1 if file.tell() > before else attempt + 1
+        if file.tell() > before:
+            attempts.restart()
+            renewals = 0
         if failure is None:
             continue
-        if failure.is_permanent or not transport.retries.is_left(attempt):
+        if failure.is_permanent or renewals == _MAX_RENEWALS or not attempts.are_left():
             raise failure.error
+        if not failure.is_expired or renewals:
+            attempts.pause(failure.error, failure.retry_after)
         if failure.is_expired:
-            url = renew()
-        else:
-            transport.retries.pause(attempt, failure.error, failure.retry_after)
+            url, renewals = renew(), renewals + 1
 
 
 def _pull(http: httpx2.Client, url: str, file: IO[bytes], num_bytes: int) -> _Failure | None:
@@ -133,7 +141,7 @@ def _pull(http: httpx2.Client, url: str, file: IO[bytes], num_bytes: int) -> _Fa
     except httpx2.InvalidURL as error:
         return _Failure(InvalidAnswer(f"Expected a link, got {url[:100]!a}: {error}."), True)
     try:
-        response = http.send(request, stream=True, follow_redirects=False)
+        response = open_response(http, request)
         with closing(response):
             if not response.is_success:
                 return _refused(response, file)

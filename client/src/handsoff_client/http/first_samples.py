@@ -7,7 +7,7 @@ from contextlib import closing
 
 import httpx2
 
-from handsoff_client.http.answers import ANSWER_SECONDS, Answer
+from handsoff_client.http.answers import ANSWER_SECONDS, Answer, open_response
 from handsoff_client.http.diagnosis import display_url, unreachable
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.members import Files, split_name
@@ -23,7 +23,7 @@ def first_samples(http: httpx2.Client, url: str, count: int) -> list[tuple[str, 
     """
     request = http.build_request("GET", url, headers={"Accept-Encoding": "identity"})
     try:
-        with closing(http.send(request, stream=True, follow_redirects=False)) as response:
+        with closing(open_response(http, request)) as response:
             if not response.is_success:
                 raise Answer.read(response).error()
             return _take(_Body(response), count)

@@ -195,6 +195,13 @@ class Gone(ServiceError):
     known_status = 410
 
 
+class RecordDamaged(ServiceError):
+    """The service cannot read a stored record. Delete the resource, or restore it from a backup."""
+
+    known_code = "record_damaged"
+    known_status = 500
+
+
 class ShardFailed(ServiceError):
     """A shard of a stream could not be rendered. The message says why."""
 

@@ -11,7 +11,7 @@ from handsoff_client.errors import InvalidAnswer
 from handsoff_client.http.answers import Answer, receive
 from handsoff_client.http.diagnosis import is_refused, unreachable
 from handsoff_client.http.operations import Operation
-from handsoff_client.http.retries import RETRIED_STATUSES, Retries
+from handsoff_client.http.retries import RETRIED_STATUSES, Attempts, Retries
 from handsoff_client.http.service_errors import ExportNotReady, RequestInProgress, ShardNotReady
 from handsoff_shards.errors import HandsOffError
 
@@ -34,12 +34,13 @@ class Transport:
         resource_id: str = "",
         *,
         headers: Mapping[str, str] | None = None,
+        within: float | None = None,
         **content: Any,  # noqa: ANN401 - passed through to httpx2
     ) -> Any:  # noqa: ANN401 - the JSON of the answer
         """Return the JSON of a successful answer, None for an empty one.
 
         `content` is `json`, `params` or `files` of httpx2. All attempts share one Idempotency-Key, so a retried POST
-        creates nothing twice.
+        creates nothing twice. They end after `within` seconds if the caller has a limit.
         """
         all_headers = dict(headers or {})
         if operation.method == "POST":
@@ -50,7 +51,7 @@ class Transport:
             path = operation.at(resource_id)
             return self.http.build_request(operation.method, path, headers=all_headers, **content)
 
-        return self._ask(build).json()
+        return self._ask(build, within).json()
 
     def send(self, url: str, file: Path) -> None:
         """Upload a file to a signed link. Every attempt sends it from the start."""
@@ -70,19 +71,19 @@ class Transport:
         except httpx2.InvalidURL as error:
             raise InvalidAnswer(f"Expected a link, got {url[:100]!a}: {error}.") from error
 
-    def _ask(self, build: Callable[[], httpx2.Request]) -> Answer:
+    def _ask(self, build: Callable[[], httpx2.Request], within: float | None = None) -> Answer:
         """Return a successful answer, after retries if needed. Raises a `ServiceError`, or `Unreachable`."""
-        attempt = 1
+        attempts = self.retries.begin(within)
         while True:
             answer, error = self._try(build())
             if answer is not None and answer.is_success:
+                attempts.note_success()
                 return answer
             assert error is not None
-            if not self._may_retry(attempt, answer, error):
+            if not self._may_retry(attempts, answer, error):
                 raise error
             after = answer.headers.get("Retry-After") if answer is not None else None
-            self.retries.pause(attempt, error, after)
-            attempt += 1
+            attempts.pause(error, after)
 
     def _try(self, request: httpx2.Request) -> tuple[Answer | None, HandsOffError | None]:
         """Return the answer, None without one, and its error, None for a success."""
@@ -93,11 +94,11 @@ class Transport:
         self._has_answered = True
         return answer, None if answer.is_success else answer.error()
 
-    def _may_retry(self, attempt: int, answer: Answer | None, error: HandsOffError) -> bool:
+    def _may_retry(self, attempts: Attempts, answer: Answer | None, error: HandsOffError) -> bool:
         if answer is None:
             is_first = not self._has_answered and is_refused(error.__cause__)
-            return self.retries.is_left(attempt, is_first_contact=is_first)
-        return self.retries.is_left(attempt) and _may_help(answer)
+            return attempts.are_left(is_first_contact=is_first)
+        return attempts.are_left() and _may_help(answer)
 
 
 def _may_help(answer: Answer) -> bool:

@@ -28,7 +28,7 @@ from examples.portraits.splits import seed_of
 from models.generators.stylegan2.generator import Generator
 from models.labels.label_generator import LabelGenerator
 from workers.codecs.registry import TASKS
-from workers.fitting.estimates import estimate
+from workers.fitting.estimates import cross_validate
 from workers.fitting.pairs import Pairs
 from workers.fitting.scoring import Scorer
 from workers.fitting.trainer import Trainer
@@ -109,8 +109,9 @@ def main() -> None:
     for draw, count in product(range(options.draws), options.sizes):
         labelled = Portraits.read(codes, "labelled", draw, LARGEST).subset(count, seed=draw)
         trainer = _trainer(generator, labelled, seed=draw)
-        estimated = estimate(trainer, _ignore)
-        assert estimated is not None
+        validation = cross_validate(trainer, _ignore)
+        assert validation is not None
+        estimated = validation.estimate
         ensemble = trainer.train(trainer.options, _ignore)
         measured = _score(LabelGenerator(generator, ensemble), heldout)
         predicted.append(Figures.of(estimated))
@@ -167,7 +168,7 @@ def _score(label_generator: LabelGenerator, heldout: Portraits) -> TaskMetrics:
     for chosen in torch.arange(len(pairs)).split(MICRO_BATCH):
         places = chosen.tolist()
         rendered = label_generator.render(heldout.ws[chosen])
-        scorer.add(rendered, pairs.label_tensors(places))
+        scorer.add(rendered.labels, pairs.label_tensors(places))
     return scorer.metrics()
 
 

@@ -49,6 +49,9 @@ ADDED: dict[str, Any] = {
     "conditions": [],
     "condition_samples": {},
     "training": None,
+    "comparison": None,
+    "generated": None,
+    "warnings": [],
 }
 """Fields of later versions, with their values for older data."""
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from contracts.batches import BatchManifest
-from contracts.fits.metrics import Estimate, TaskMetrics
+from contracts.fits.metrics import Estimate, TaskMetrics, TraitShare
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import Color, LabelSchema
 from handsoff_shards import members
@@ -73,6 +73,15 @@ class SegmentationCodec(TaskCodec):
     def is_empty(self, label: Array) -> bool:
         return not (label != IGNORE_INDEX).any()
 
+    def trait_names(self, labels: LabelSchema) -> Sequence[str]:
+        return labels.classes
+
+    def trait_amounts(self, label: Array, labels: LabelSchema) -> Sequence[float]:
+        """Return the share of each class in the labelled pixels."""
+        known = label[label != IGNORE_INDEX]
+        pixels = np.bincount(known, minlength=labels.num_classes)
+        return [float(share) for share in pixels / len(known)]
+
     def fields(self, labels: TaskLabels, index: int) -> Fields:
         return {"mask": as_array(labels["masks"][index])}
 
@@ -119,6 +128,13 @@ class SegmentationCodec(TaskCodec):
             return []
         ious = [_iou(predicted[labelled] == one, truth[labelled] == one) for one in classes]
         return [f"mIoU {fmean(ious):.2f}"]
+
+    def compared_shares(self, name: str, share: TraitShare, num_samples: int) -> str:
+        return (
+            f"class {name}: {share.generated:.2%} of the pixels of {num_samples} generated samples, but"
+            f" {share.labelled:.2%} of the labelled images (in {share.generated_images:.0%} and"
+            f" {share.labelled_images:.0%} of the images)"
+        )
 
     def rare(self, labelset: LabelsetManifest) -> tuple[str, Mapping[str, int]]:
         return "class", dict(zip(labelset.labels.classes, labelset.class_images, strict=True))

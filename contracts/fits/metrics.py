@@ -85,7 +85,8 @@ class ImageEstimate(WithParts):
 class Estimate(TaskMetrics):
     """Cross-validated label quality: every image is scored by a smaller ensemble trained on the other folds.
 
-    A class in fewer than two images has no IoU and counts as 0 in `miou`.
+    A class in fewer than two images has no IoU. In `miou` it counts as half of the others' mean if it has one image,
+    and as 0 if it has none.
     `confusion[truth][predicted]` counts pixels of the labelled images; `worst_images` starts with the worst.
     """
 

@@ -39,6 +39,11 @@ from workers.codecs.task import (
 
 MIN_SCORED_IMAGES = 2
 """A class in a single image is never in training when that image is scored."""
+LONE_SHARE = 0.5
+"""The IoU of a class with a single labelled image, as a share of the other classes' mean IoU.
+
+TODO
+"""
 WEAK_IOU = 0.5
 OFTEN = 0.2
 """Advice names a class that is predicted for this share of another class's pixels."""
@@ -226,15 +231,22 @@ def colored(indices: Pixels, labels: LabelSchema) -> Pixels:
 
 
 def without_unscored(metrics: Mapping[str, Any], class_images: Mapping[str, int]) -> dict[str, Any]:
-    """Return the measures without the IoU of classes in fewer than two images; they count as 0 in the mean.
+    """Return the measures without the IoU of classes in fewer than two images, which cross-validation cannot score.
 
-    Such a class is hardly learned. Without these zeros, the mean would be 15 points too high on portraits.
+    In the mean, a class without images counts as 0, because nothing teaches it. One with a single image counts as
+    `LONE_SHARE` of the scored classes' mean.
     """
-    class_iou = {
-        name: metrics["class_iou"][name] if count >= MIN_SCORED_IMAGES else None
+    scored = {
+        name: metrics["class_iou"][name] or 0.0
         for name, count in class_images.items()
+        if count >= MIN_SCORED_IMAGES
     }
-    return {**metrics, "class_iou": class_iou, "miou": fmean(i or 0.0 for i in class_iou.values())}
+    lone = LONE_SHARE * fmean(scored.values()) if scored else 0.0
+    counted = [scored.get(name, lone if count else 0.0) for name, count in class_images.items()]
+    class_iou = {
+        name: metrics["class_iou"][name] if name in scored else None for name in class_images
+    }
+    return {**metrics, "class_iou": class_iou, "miou": fmean(counted)}
 
 
 def _color(row: Pixels) -> Color:

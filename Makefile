@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-estimates bench-recipes bench-streams bench-labelings bench-downstream gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-downstream gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -135,7 +135,7 @@ class Faces:
             labels=tuple({"segmentation": mask} for mask in masks),
             schema=self._schema,
             codecs=codecs_of(TASKS, self._schema),
-            px=faces.masks.shape[1:],
+            px=(masks.shape[1], masks.shape[2]),
         )
         return LabelledImages(faces.images, pairs)
 

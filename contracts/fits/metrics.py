@@ -85,8 +85,8 @@ class ImageEstimate(WithParts):
 class Estimate(TaskMetrics):
     """Cross-validated label quality: every image is scored by a smaller ensemble trained on the other folds.
 
-    A class in fewer than two images has no IoU. In `miou` it counts as half of the others' mean if it has one image,
-    and as 0 if it has none.
+    A class in fewer than two images has no IoU. In `miou` it counts as 0 without an image; with one image it counts
+    like the scored classes in two to four images, without such classes as half of the mean of the others.
     `confusion[truth][predicted]` counts pixels of the labelled images; `worst_images` starts with the worst.
     """
 

@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-recipes bench-streams bench-labelings bench-downstream gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-downstream gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -150,6 +150,9 @@ bench-families: $(READY) ## Compare StyleGAN2 with diffusion at 32 px and equal 
 
 bench-inversion: $(READY) ## Compare the settings of the inversion (hours; BENCH=--quick for the main rows)
 	@$(BIN)/python -m benchmarks.inversion $(BENCH)
+
+bench-estimates: $(READY) ## Compare a fit's estimate with its true quality (20 minutes of one core; BENCH="--faces FOLDER --faces-generator FOLDER")
+	@$(BIN)/python -m benchmarks.labels.estimates $(BENCH)
 
 bench-recipes: $(READY) ## Compare recipes of adversarial training at equal processor time (an hour; BENCH="--data FOLDER" for real faces)
 	@$(BIN)/python -m benchmarks.training.recipes $(BENCH)

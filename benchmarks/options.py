@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 BUILTIN = Path("assets/generators/portraits-64")
+BUILTIN_DIFFUSION = Path("assets/generators/portraits-64-diffusion")
 CACHE = Path("build/benchmarks")
 
 

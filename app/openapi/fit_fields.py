@@ -101,6 +101,49 @@ FIT_FIELDS: Table = {
     "training": Described("Scores on the training images: too optimistic."),
     "heldout": Described("Scores on the validation labelset; null without one."),
     "FitMetrics.estimate": Described("Cross-validated scores; null if the request disabled them."),
+    "FitMetrics.comparison": Described(
+        "The fit's labels against a small network of the labelled images alone; null without an estimate.",
+    ),
+    "FitMetrics.generated": Described(
+        "Shares of classes and keypoints in generated samples; null without an estimate, or if samples take too long.",
+    ),
+    "FitMetrics.warnings": Described(
+        "Where generated pairs would teach a network badly, the most important first.",
+        ["class hat: 0.05% of the pixels of 64 generated samples, but 2.00% of the labelled images"],
+    ),
+    "RealComparison.num_images": Described("Number of compared images.", 10),
+    "RealComparison.fit": Described("Mean score of the fit's labels: 1 is perfect.", 0.61),
+    "RealComparison.real": Described("Mean score of the network trained on the labelled images alone.", 0.66),
+    "RealComparison.low": Described("Lower end of the 95% interval of the mean of fit - real.", -0.08),
+    "RealComparison.high": Described("Upper end of the 95% interval of the mean of fit - real.", -0.02),
+    "predicts_harm": Described("Whether the interval lies below 0: generated pairs alone will probably harm.", True),
+    "GeneratedShares.num_samples": Described("Number of labelled samples; fewer if the generator is slow.", 64),
+    "GeneratedShares.truncation": Described("Truncation psi of the samples.", 0.7),
+    "GeneratedShares.tasks": Described(
+        "The shares of each class or keypoint, by task and name.",
+        {
+            "segmentation": {
+                "hat": {
+                    "labelled": 0.02,
+                    "generated": 0.0005,
+                    "labelled_images": 0.25,
+                    "generated_images": 0.016,
+                    "is_low": True,
+                }
+            }
+        },
+    ),
+    "TraitShare.labelled": Described(
+        "A class's share of the pixels of the labelled images; the share of images in which a keypoint is visible.",
+        0.02,
+    ),
+    "TraitShare.generated": Described("The same share in generated samples.", 0.0005),
+    "labelled_images": Described("Share of the labelled images with the class or visible keypoint.", 0.25),
+    "generated_images": Described("Share of the generated samples with it.", 0.016),
+    "is_low": Described(
+        "Whether the generated share is less than half of the labelled one, with 95% confidence.",
+        True,
+    ),
     "advice": Described("How to improve the labels, the most useful advice first.", ["class hat has 3 images; add 5"]),
     "FitMetrics.framing": Described(
         "The part of the images that matches the generator's framing; null for the whole image.",

@@ -11,7 +11,7 @@ from benchmarks.downstream.domain import Domain
 from benchmarks.downstream.networks import Networks
 from benchmarks.downstream.real_data import Photographs, Portraits
 from models.downstream.options import DownstreamOptions
-from workers.evaluating.training import fastest_precision
+from workers.fitting.downstream import fastest_precision
 
 BUILTIN = Path("assets/generators/portraits-64-diffusion")
 PHOTOGRAPHS: dict[str, Callable[[Path], Photographs]] = {

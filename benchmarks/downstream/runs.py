@@ -18,7 +18,7 @@ from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs
 from models.downstream.training import Plan, train
 from workers.evaluating.scoring import ImageScores, score_network
-from workers.evaluating.training import mirror_swaps
+from workers.fitting.downstream import mirror_swaps
 
 Key = tuple[ArmName, int]
 """An arm and its number of synthetic pairs."""

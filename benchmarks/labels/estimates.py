@@ -1,88 +1,42 @@
 """`python -m benchmarks.labels.estimates`: compare a fit's estimate of its label quality with the true quality.
 
-Fits use 8 to 50 inverted portraits. Each has the cross-validated estimate that the service reports, and its score on
-held-out inverted portraits. The last line is JSON.
+Each fit has the cross-validated estimate that the service reports, and its score on held-out images. The estimate is
+compared with the best constant: for each fit, the mean truth of the others, which no owner of a fit knows. With the
+folder of real faces and a diffusion model of them, fits of both domains are judged together. The last line is JSON.
 """
 
 import argparse
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from benchmarks.defaults import ensemble_options, inversion_options
-from benchmarks.inversion.codes import CodeStore, Networks
+from benchmarks.defaults import ensemble_options
+from benchmarks.labels.estimate_domains import Domain, LabelledImages, open_domains
 from benchmarks.labels.quality import MICRO_BATCH
-from benchmarks.options import network_parser
+from benchmarks.options import BUILTIN_DIFFUSION, network_parser
 from contracts.fits.metrics import TaskMetrics
-from contracts.schemas import LabelSchema
-from examples.portraits.classes import IMAGE_PX
-from examples.portraits.labelset import MASKS_SCHEMA, OTHER_SCHEMAS, stratified_indices
-from examples.portraits.many import render_many
-from examples.portraits.splits import seed_of
-from models.generators.stylegan2.generator import Generator
 from models.labels.label_generator import LabelGenerator
-from workers.codecs.registry import TASKS
-from workers.fitting.estimates import estimate
-from workers.fitting.pairs import Pairs
+from workers.fitting.estimates import cross_validate
 from workers.fitting.scoring import Scorer
 from workers.fitting.trainer import Trainer
 from workers.runtime.micro_batches import MicroBatches
 
-SCHEMA = LabelSchema.model_validate(MASKS_SCHEMA | OTHER_SCHEMAS)
-LARGEST = 50
-"""Size of the sets from which smaller sets are drawn. The quality benchmark caches codes for sets of this size."""
-SIZES = (8, 12, 16, 24, 36, 50)
-
-
-@dataclass(frozen=True)
-class Portraits:
-    """Inverted portraits with their images and exact labels."""
-
-    ws: Tensor
-    pairs: Pairs
-
-    @classmethod
-    def read(cls, codes: CodeStore, split: str, draw: int, count: int) -> "Portraits":
-        """Read the stratified set of a split."""
-        seed = seed_of(split, draw)
-        indices = stratified_indices(seed, count)
-        truth = list(render_many(seed, indices))
-        pairs = Pairs(
-            names=tuple(str(index) for index in indices),
-            images=tuple(one.image for one in truth),
-            labels=tuple(
-                {"segmentation": one.mask, "keypoints": one.keypoints, "depth": one.depth}
-                for one in truth
-            ),
-            schema=SCHEMA,
-            codecs=TASKS,
-            px=(IMAGE_PX, IMAGE_PX),
-        )
-        return cls(codes.labelled(split, draw, count).ws, pairs)
-
-    def subset(self, count: int, seed: int) -> "Portraits":
-        """Return `count` of them drawn at random, because a user's images are not stratified."""
-        chosen = np.random.default_rng(seed).permutation(len(self.pairs))[:count].tolist()
-        pairs = Pairs(
-            names=tuple(self.pairs.names[place] for place in chosen),
-            images=tuple(self.pairs.images[place] for place in chosen),
-            labels=tuple(self.pairs.labels[place] for place in chosen),
-            schema=self.pairs.schema,
-            codecs=self.pairs.codecs,
-            px=self.pairs.px,
-        )
-        return Portraits(self.ws[chosen], pairs)
+SIZES = (16, 32)
+NUM_DRAWS = 10_000
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Figures:
-    """The main metric of each task."""
+    """The main metric of each task; NaN for one without data."""
 
     miou: float
     pck: float
@@ -90,69 +44,115 @@ class Figures:
 
     @classmethod
     def of(cls, metrics: TaskMetrics) -> "Figures":
-        """Return NaN for a metric without data."""
+        """Return the figures of one score."""
         pck = metrics.keypoints.pck if metrics.keypoints else None
         absrel = metrics.depth.absrel if metrics.depth else None
         values = (metrics.miou, pck, absrel)
         return cls(*(float("nan") if value is None else round(value, 4) for value in values))
 
 
+@dataclass(frozen=True)
+class Judged:
+    """One fit: its domain, its estimate and its truth. `classes` are (estimated IoU, true IoU) of each scored class."""
+
+    domain: str
+    predicted: Figures
+    true: Figures
+    classes: list[tuple[float, float]]
+
+
 def main() -> None:
-    """Run one fit for every size and draw. Print the summary as one line of JSON."""
+    """Run one fit for every domain, size and draw. Print the summary as one line of JSON."""
     options = _parse()
-    codes = CodeStore(options.folder, Networks.read(options.generator), inversion_options())
-    generator = codes.networks.generator
-    heldout = Portraits.read(codes, "heldout", 0, options.heldout)
-    predicted: list[Figures] = []
-    true: list[Figures] = []
-    classes: list[tuple[float, float]] = []
-    for draw, count in product(range(options.draws), options.sizes):
-        labelled = Portraits.read(codes, "labelled", draw, LARGEST).subset(count, seed=draw)
-        trainer = _trainer(generator, labelled, seed=draw)
-        estimated = estimate(trainer, _ignore)
-        assert estimated is not None
-        ensemble = trainer.train(trainer.options, _ignore)
-        measured = _score(LabelGenerator(generator, ensemble), heldout)
-        predicted.append(Figures.of(estimated))
-        true.append(Figures.of(measured))
-        classes += _by_class(estimated, measured)
-        line = {"labels": count, "predicted": asdict(predicted[-1]), "true": asdict(true[-1])}
-        print(json.dumps(line), file=sys.stderr, flush=True)
-    summary = {
-        name: compare(_column(predicted, name), _column(true, name)) for name in asdict(true[0])
-    }
-    summary["class_iou"] = compare(*np.array(classes).T)
-    print(json.dumps({"benchmark": "estimates", "fits": len(true), **summary}))
+    fits = []
+    for domain in open_domains(options):
+        heldout = domain.heldout(options.heldout)
+        for draw, count in product(range(options.draws), options.sizes):
+            fits.append(
+                _judge(domain, domain.labelled(draw).subset(count, seed=draw), draw, heldout)
+            )
+            print(json.dumps({"labels": count, **_line(fits[-1])}), file=sys.stderr, flush=True)
+    print(json.dumps({"benchmark": "estimates", **summary(fits)}))
 
 
-def compare(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> dict[str, float]:
-    """Return the mean absolute gap of the prediction and of the best constant (the true median), and Spearman's rho."""
-    constant = np.abs(true - np.median(true)).mean()
+def summary(fits: list[Judged]) -> dict[str, Any]:
+    """Return how far the estimates are from the truth, of all fits together."""
+    domains = Counter(fit.domain for fit in fits)
+    classes = np.array([pair for fit in fits for pair in fit.classes])
     return {
-        "mean_gap": round(float(np.abs(predicted - true).mean()), 4),
+        "fits": len(fits),
+        "domains": dict(domains),
+        **{
+            name: compare(
+                np.array([getattr(fit.predicted, name) for fit in fits]),
+                np.array([getattr(fit.true, name) for fit in fits]),
+            )
+            for name in asdict(fits[0].true)
+        },
+        "class_iou": compare(*classes.T),
+    }
+
+
+def compare(predicted: Values, true: Values) -> dict[str, Any] | None:
+    """Return the mean absolute gap of the prediction and of the best constant, and Spearman's rho; None below 3 fits.
+
+    `constant_gap`: each fit is predicted by the mean truth of the others. `gain` is constant_gap - mean_gap with its
+    95% interval, a bootstrap over fits (paired: both gaps of a fit are drawn together).
+    """
+    known = ~(np.isnan(predicted) | np.isnan(true))
+    predicted, true = predicted[known], true[known]
+    if len(true) < 3:
+        return None
+    others = (true.sum() - true) / (len(true) - 1)
+    gaps, constant_gaps = np.abs(predicted - true), np.abs(others - true)
+    chosen = np.random.default_rng(0).integers(0, len(true), (NUM_DRAWS, len(true)))
+    gains = (constant_gaps - gaps)[chosen].mean(axis=1)
+    return {
+        "mean_gap": round(float(gaps.mean()), 4),
         "mean_error": round(float((predicted - true).mean()), 4),
-        "constant_gap": round(float(constant), 4),
+        "constant_gap": round(float(constant_gaps.mean()), 4),
+        "gain": round(float((constant_gaps - gaps).mean()), 4),
+        "gain_interval": [round(float(end), 4) for end in np.quantile(gains, [0.025, 0.975])],
         "spearman": round(float(np.corrcoef(_ranks(predicted), _ranks(true))[0, 1]), 3),
     }
 
 
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ranks(values: Values) -> Values:
     """Return the rank of each value. Equal values share their mean rank."""
     below = (values[None] < values[:, None]).sum(axis=1)
     equal = (values[None] == values[:, None]).sum(axis=1)
     return np.asarray(below + (equal - 1) / 2, dtype=np.float64)
 
 
-def _trainer(generator: Generator, labelled: Portraits, *, seed: int) -> Trainer:
-    return Trainer(
-        generator=generator,
+def _judge(domain: Domain, labelled: LabelledImages, seed: int, heldout: LabelledImages) -> Judged:
+    trainer = Trainer(
+        generator=domain.generator,
         pairs=labelled.pairs,
-        codes=labelled.ws,
+        codes=labelled.codes,
         options=ensemble_options(),
         seed=seed,
         micro_batches=MicroBatches(MICRO_BATCH),
         digest="",
     )
+    validation = cross_validate(trainer, _ignore)
+    assert validation is not None
+    ensemble = trainer.train(trainer.options, _ignore)
+    measured = _score(LabelGenerator(domain.generator, ensemble), heldout)
+    estimated = validation.estimate
+    return Judged(
+        domain.name,
+        Figures.of(estimated),
+        Figures.of(measured),
+        _by_class(estimated, measured),
+    )
+
+
+def _line(fit: Judged) -> dict[str, Any]:
+    return {
+        "domain": fit.domain,
+        "predicted": asdict(fit.predicted),
+        "true": asdict(fit.true),
+    }
 
 
 def _by_class(predicted: TaskMetrics, true: TaskMetrics) -> list[tuple[float, float]]:
@@ -161,18 +161,13 @@ def _by_class(predicted: TaskMetrics, true: TaskMetrics) -> list[tuple[float, fl
     return [(one, other) for one, other in both if one is not None and other is not None]
 
 
-def _score(label_generator: LabelGenerator, heldout: Portraits) -> TaskMetrics:
+def _score(label_generator: LabelGenerator, heldout: LabelledImages) -> TaskMetrics:
     pairs = heldout.pairs
     scorer = Scorer(pairs.codecs, pairs.schema, pairs.px)
     for chosen in torch.arange(len(pairs)).split(MICRO_BATCH):
-        places = chosen.tolist()
-        rendered = label_generator.render(heldout.ws[chosen])
-        scorer.add(rendered, pairs.label_tensors(places))
+        rendered = label_generator.render(heldout.codes[chosen])
+        scorer.add(rendered.labels, pairs.label_tensors(chosen.tolist()))
     return scorer.metrics()
-
-
-def _column(figures: list[Figures], name: str) -> NDArray[np.float64]:
-    return np.array([getattr(one, name) for one in figures])
 
 
 def _ignore(done: int, total: int) -> None:
@@ -181,9 +176,17 @@ def _ignore(done: int, total: int) -> None:
 
 def _parse() -> argparse.Namespace:
     parser = network_parser("benchmarks.labels.estimates", __doc__)
-    parser.add_argument("--draws", type=int, default=2)
+    parser.set_defaults(generator=BUILTIN_DIFFUSION)
+    parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--heldout", type=int, default=200)
+    parser.add_argument("--faces", type=Path, help="folder of real faces; skipped if missing")
+    parser.add_argument(
+        "--faces-generator",
+        type=Path,
+        default=Path("faces"),
+        help="folder of their diffusion model",
+    )
     return parser.parse_args()
 
 

@@ -85,7 +85,8 @@ class ImageEstimate(WithParts):
 class Estimate(TaskMetrics):
     """Cross-validated label quality: every image is scored by a smaller ensemble trained on the other folds.
 
-    A class in fewer than two images has no IoU and counts as 0 in `miou`.
+    A class in fewer than two images has no IoU. In `miou` it counts as 0 without an image; with one image it counts
+    like the scored classes in two to four images, without such classes as half of the mean of the others.
     `confusion[truth][predicted]` counts pixels of the labelled images; `worst_images` starts with the worst.
     """
 
@@ -105,12 +106,52 @@ class ImagePart(Model):
     bottom: float
 
 
+class TraitShare(Model):
+    """How much of the labelled images and of generated samples one class or keypoint has.
+
+    `labelled` and `generated` are shares of the pixels for a class, and of the images in which it is visible for a
+    keypoint; `labelled_images` and `generated_images` are shares of the images with it. `is_low`: the generated share
+    is less than half of the labelled one with 95% confidence.
+    """
+
+    labelled: float
+    generated: float
+    labelled_images: float
+    generated_images: float
+    is_low: bool
+
+
+class GeneratedShares(Model):
+    """Classes and keypoints in unfiltered samples of the fit, by task and name; their seed is no caller's."""
+
+    num_samples: int
+    truncation: float
+    tasks: dict[str, dict[str, TraitShare]]
+
+
+class RealComparison(Model):
+    """The fit's labels against those of a small network that trained on the labelled images alone.
+
+    Both label the same `num_images` images, which they have not seen. `fit` and `real` are their mean scores over
+    images and tasks, 1 for perfect labels; `low` to `high` is the 95% interval of the mean of fit - real.
+    `predicts_harm`: the interval is below 0, so generated pairs alone will probably teach less than labelled images do.
+    """
+
+    num_images: int
+    fit: float
+    real: float
+    low: float
+    high: float
+    predicts_harm: bool
+
+
 class FitMetrics(Model):
     """The quality of a fit. `training_miou` is on the images it trained on, so it is too high for other images.
 
     `framing` is the part of the images that is framed like the generator's samples, none for the whole image; with the
     option `framing: center` it is the part that the fit used.
-    `estimate` needs no further labelled images; `advice` says how to improve it.
+    `estimate` needs no further labelled images; `advice` says how to improve it. `warnings` say where generated pairs
+    would teach badly, by `comparison` and by `generated`, the shares of classes in generated samples.
     `min_tap_px`: the fit reads the generator's features of this many pixels and more.
     `perceptual_sha256` are the mounted weights of the inversion's perceptual distance; none without them.
     """
@@ -121,6 +162,9 @@ class FitMetrics(Model):
     training: TaskMetrics | None = None
     heldout: HeldOut | None = None
     estimate: Estimate | None = None
+    comparison: RealComparison | None = None
+    generated: GeneratedShares | None = None
+    warnings: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
     framing: ImagePart | None = None
     min_tap_px: int = 0

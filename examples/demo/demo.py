@@ -90,6 +90,8 @@ class Demo:
             f"fitted masks, keypoints and depth: held-out mIoU {scores['miou']:.3f}, PCK {pck:.3f},"
         )
         self.print_step(f"relative depth error {absrel:.1%}; demo/fit.png shows each image")
+        for line in fit["metrics"]["warnings"]:
+            self.console.print(f"  [yellow]warning: {line}[/]")
         for line in fit["metrics"]["advice"][:MAX_ADVICE]:
             self.console.print(f"  [dim]advice: {line}[/]")
         return fit

@@ -53,6 +53,9 @@ ADDED: dict[str, Any] = {
     "ignored_pixels": 0,
     "training": None,
     "is_stale": False,
+    "comparison": None,
+    "generated": None,
+    "warnings": [],
 }
 """Fields of later versions, with their values for older data."""
 

@@ -1,6 +1,6 @@
 """Keypoints between bytes, arrays and pictures: [k, 3] float32 of x and y in pixels and COCO's visibility."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from contracts.batches import BatchManifest
-from contracts.fits.metrics import Estimate, KeypointMetrics, TaskMetrics
+from contracts.fits.metrics import Estimate, KeypointMetrics, TaskMetrics, TraitShare
 from contracts.labelsets import LabelsetManifest, StoredKeypoints
 from contracts.schemas import Color, KeypointSchema, LabelSchema
 from handsoff_shards import members
@@ -72,6 +72,13 @@ class KeypointCodec(TaskCodec):
     def is_empty(self, label: Array) -> bool:
         return not label[:, 2].any()
 
+    def trait_names(self, labels: LabelSchema) -> Sequence[str]:
+        return _schema(labels).names
+
+    def trait_amounts(self, label: Array, labels: LabelSchema) -> Sequence[float]:
+        """Return 1 for each visible point, 0 for the others."""
+        return [float(visibility > 1) for visibility in label[:, 2]]
+
     def fields(self, labels: TaskLabels, index: int) -> Fields:
         return {name: as_array(labels[name][index]) for name in ("points", "visibility")}
 
@@ -113,6 +120,12 @@ class KeypointCodec(TaskCodec):
             return []
         off = predicted[labelled, :2] - truth[labelled, :2]
         return [f"keypoints {np.hypot(*off.T).mean():.1f} px off"]
+
+    def compared_shares(self, name: str, share: TraitShare, num_samples: int) -> str:
+        return (
+            f"keypoint {name}: visible in {share.generated:.0%} of {num_samples} generated samples, but in"
+            f" {share.labelled:.0%} of the labelled images"
+        )
 
     def rare(self, labelset: LabelsetManifest) -> tuple[str, Mapping[str, int]]:
         names = _schema(labelset.labels).names

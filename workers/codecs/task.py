@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from contracts.batches import BatchManifest
-from contracts.fits.metrics import Estimate, TaskMetrics
+from contracts.fits.metrics import Estimate, TaskMetrics, TraitShare
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import Color, LabelSchema
 from handsoff_shards.members import Files
@@ -85,6 +85,14 @@ class TaskCodec(ABC):
     def is_empty(self, label: Array) -> bool:
         """Return whether the label has no labelled pixel and no labelled point."""
 
+    def trait_names(self, labels: LabelSchema) -> Sequence[str]:
+        """Return the names of the classes or keypoints, of which an image may have more or less; none by default."""
+        return ()
+
+    def trait_amounts(self, label: Array, labels: LabelSchema) -> Sequence[float]:
+        """Return how much of an image that is not empty each trait has, from 0 to 1."""
+        return ()
+
     # Rendered labels
 
     @abstractmethod
@@ -146,6 +154,10 @@ class TaskCodec(ABC):
     def agreement(self, predicted: Array, truth: Array) -> list[str]:
         """Return lines on the agreement of a predicted label with the truth."""
         return []
+
+    def compared_shares(self, name: str, share: TraitShare, num_samples: int) -> str:
+        """Return the sentence part that compares the shares of a class or keypoint in samples and labelled images."""
+        return ""
 
     def rare(self, labelset: LabelsetManifest) -> tuple[str, Mapping[str, int]]:
         """Return the noun ("class") and the number of labelled images by name, from which rare ones are advised."""

@@ -31,8 +31,8 @@ from workers.evaluating.html import render_html
 from workers.evaluating.plots import plot_files
 from workers.evaluating.reporting import build_report
 from workers.evaluating.scoring import ImageScores
-from workers.evaluating.training import network_px
 from workers.evaluating.units import Materials, Trainer, UnitKeeper
+from workers.fitting.downstream import network_px
 from workers.fitting.perceptual_ports import read_mounted
 from workers.rendering.label_generators import read_fit
 from workers.runtime import jobs

@@ -17,7 +17,7 @@ from models.tasks.task_set import TaskSet
 from state import keys, records
 from workers.evaluating.gathering import first_pairs
 from workers.evaluating.scoring import ImageScores, score_network
-from workers.evaluating.training import fastest_precision, mirror_swaps
+from workers.fitting.downstream import fastest_precision, mirror_swaps
 from workers.runtime.jobs import Deleted, Run
 from workers.runtime.pulse import Drained
 

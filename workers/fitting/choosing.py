@@ -7,8 +7,7 @@ ensemble overfits to them (benchmarks/LOG.md). Only the labelled images show whi
 from collections.abc import Callable
 from dataclasses import replace
 
-from contracts.fits.metrics import Estimate
-from workers.fitting.estimates import estimate, overall
+from workers.fitting.estimates import CrossValidation, cross_validate, overall
 from workers.fitting.trainer import Trainer
 
 CANDIDATES_PX = (0, 16)
@@ -16,19 +15,19 @@ CANDIDATES_PX = (0, 16)
 
 def choose_features(
     trainer: Trainer, on_step: Callable[[int, int], None]
-) -> tuple[Trainer, Estimate | None]:
-    """Return the trainer with the better choice and its estimate; without an estimate, all features."""
+) -> tuple[Trainer, CrossValidation | None]:
+    """Return the trainer with the better choice and its cross-validation; without one, all features."""
     trainers = [
         replace(trainer, options=replace(trainer.options, min_tap_px=px)) for px in CANDIDATES_PX
     ]
-    estimated = []
+    validated = []
     for number, candidate in enumerate(trainers):
 
         def step(done: int, total: int, number: int = number) -> None:
             on_step(number * total + done, len(trainers) * total)
 
-        quality = estimate(candidate, step)
-        if quality is None:
+        validation = cross_validate(candidate, step)
+        if validation is None:
             return trainers[0], None
-        estimated.append((candidate, quality))
-    return max(estimated, key=lambda pair: overall(trainer.pairs.codecs, pair[1]))
+        validated.append((candidate, validation))
+    return max(validated, key=lambda pair: overall(trainer.pairs.codecs, pair[1].estimate))

@@ -4,7 +4,7 @@ All images are inverted already, so a fold costs only the training of an ensembl
 `MAX_MEMBERS` members and `MAX_STEPS` steps. Each image is labelled by the ensemble that never saw its label.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor
 from contracts.fits.metrics import Estimate, ImageEstimate, TaskMetrics
 from models.labels.cross_validation import deal_folds, num_folds
 from models.labels.label_generator import LabelGenerator
+from models.tasks.task import TaskLabels
 from workers.codecs.task import CrossValidated, TaskCodec
 from workers.fitting.pairs import Pairs
 from workers.fitting.scoring import Scorer
@@ -25,8 +26,20 @@ MAX_STEPS = 500
 MAX_WORST = 5
 
 
-def estimate(trainer: Trainer, on_step: Callable[[int, int], None]) -> Estimate | None:
-    """Return the cross-validated score of every task and the images with the worst labels; None for a single image.
+@dataclass(frozen=True)
+class CrossValidation:
+    """The estimate of a fit, the images that each fold held out, and the quality of each image's labels.
+
+    A quality is the mean over the tasks, 1 for perfect labels.
+    """
+
+    estimate: Estimate
+    folds: Sequence[Sequence[int]]
+    qualities: Sequence[float]
+
+
+def cross_validate(trainer: Trainer, on_step: Callable[[int, int], None]) -> CrossValidation | None:
+    """Return the cross-validated score of every task and image; None for a single image.
 
     `on_step(done, total)` is called after every step of all folds' trainings.
     """
@@ -49,19 +62,23 @@ def estimate(trainer: Trainer, on_step: Callable[[int, int], None]) -> Estimate 
         others = [index for index in range(len(pairs)) if index not in held_out]
         ensemble = trainer.train(options, _steps(on_step, number, len(folds)), others)
         scorer = _FoldScorer(LabelGenerator(trainer.generator, ensemble), trainer)
-        images += [scorer.add(index, total) for index in held_out]
+        images += [(index, scorer.add(index, total)) for index in held_out]
     fields: dict[str, Any] = {}
     for codec in pairs.codecs:
         trait_images = presence[codec.name].sum(dim=0).tolist()
         result = CrossValidated(total.values(codec.name), trait_images)
         fields |= codec.estimated(result, pairs.schema)
-    return Estimate(
+    by_index = dict(images)
+    qualities = [_quality(pairs.codecs, by_index[index]) for index in range(len(pairs))]
+    worst = sorted(by_index, key=qualities.__getitem__)[:MAX_WORST]
+    estimate = Estimate(
         **fields,
         num_folds=len(folds),
         num_members=options.num_members,
         num_steps=options.steps,
-        worst_images=tuple(sorted(images, key=lambda one: _quality(pairs.codecs, one))[:MAX_WORST]),
+        worst_images=tuple(by_index[index] for index in worst),
     )
+    return CrossValidation(estimate, [fold.tolist() for fold in folds], qualities)
 
 
 def _steps(
@@ -93,8 +110,15 @@ class _FoldScorer:
         rendered = self.label_generator.render(codes[index : index + 1])
         own = Scorer(pairs.codecs, pairs.schema, pairs.px)
         for scorer in (own, total):
-            scorer.add(rendered, pairs.label_tensors([index]))
+            scorer.add(rendered.labels, pairs.label_tensors([index]))
         return _headlines(pairs.codecs, pairs.names[index], own.metrics())
+
+
+def quality_of(pairs: Pairs, index: int, predicted: Mapping[str, TaskLabels]) -> float:
+    """Return the quality of predicted labels of one image: the mean over the tasks, 1 for perfect labels."""
+    scorer = Scorer(pairs.codecs, pairs.schema, pairs.px)
+    scorer.add(predicted, pairs.label_tensors([index]))
+    return overall(pairs.codecs, scorer.metrics())
 
 
 def overall(codecs: Sequence[TaskCodec], metrics: TaskMetrics) -> float:

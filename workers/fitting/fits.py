@@ -6,15 +6,17 @@ from functools import partial
 
 from contracts.errors.jobs import JobFailed
 from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
-from contracts.fits.metrics import Estimate
+from contracts.fits.metrics import RealComparison
 from contracts.jobs import JobRef
 from contracts.labelsets import LabelsetManifest
 from models.inversion.framing import Framing
 from models.labels.label_generator import LabelGenerator
 from state.store import Store
 from workers.codecs.task import TaskCodec
+from workers.fitting.checks.comparison import compare
+from workers.fitting.checks.samples import sample_shares
 from workers.fitting.choosing import choose_features
-from workers.fitting.estimates import estimate
+from workers.fitting.estimates import CrossValidation, cross_validate
 from workers.fitting.inverting import FitInverter
 from workers.fitting.labelling import Labelled, label_codes
 from workers.fitting.options import training_options
@@ -55,8 +57,12 @@ def _fit(run: Run) -> FitManifest:
         digest=request.generator.digest,
     )
     trainer, estimated = _estimate(run, request, trainer)
+    comparison = _compare(run, trainer, estimated)
     ensemble = trainer.train(trainer.options, run.steps("training"))
     label_generator = LabelGenerator(inverter.generator, ensemble)
+    generated = None
+    if request.options.estimate:
+        generated = sample_shares(run, label_generator, pairs, request.generator.digest)
     training = label_codes(
         run,
         "labelling",
@@ -69,7 +75,9 @@ def _fit(run: Run) -> FitManifest:
         labelset=labelset,
         training=training,
         heldout=_label_heldout(run, images, inverter, label_generator),
-        estimate=estimated,
+        estimate=estimated.estimate if estimated else None,
+        comparison=comparison,
+        generated=generated,
         min_tap_px=trainer.options.min_tap_px,
         framing=images.framing,
         perceptual_sha256=inverter.perceptual_sha256,
@@ -108,15 +116,26 @@ def _check_labelled(pairs: Pairs) -> None:
         )
 
 
-def _estimate(run: Run, request: FitRequest, trainer: Trainer) -> tuple[Trainer, Estimate | None]:
-    """Return the trainer with the chosen features, and the estimated quality of its labels."""
+def _estimate(
+    run: Run, request: FitRequest, trainer: Trainer
+) -> tuple[Trainer, CrossValidation | None]:
+    """Return the trainer with the chosen features, and the cross-validation of its labels."""
     if not request.options.estimate:
         return trainer, None
     # `run.steps` would enter the stage even for a single image, which has no step.
     step = partial(run.step, "estimating")
     if request.options.ensemble.min_tap_px is None:
         return choose_features(trainer, step)
-    return trainer, estimate(trainer, step)
+    return trainer, cross_validate(trainer, step)
+
+
+def _compare(
+    run: Run, trainer: Trainer, validation: CrossValidation | None
+) -> RealComparison | None:
+    """Return the fit's labels against a network of the labelled images alone; None without an estimate."""
+    if validation is None:
+        return None
+    return compare(trainer, validation, run.machine.device, partial(run.step, "comparing"))
 
 
 def _label_heldout(

@@ -105,7 +105,7 @@ def label_codes(
     largest = batches.max_size(label_generator.image_bytes)
     for rendered in batches.run("labelling", digest, images, work, largest=largest):
         indices = range(num_done, num_done + len(rendered))
-        scorer.add(rendered, pairs.label_tensors(indices))
+        scorer.add(rendered.labels, pairs.label_tensors(indices))
         labels = predicted(pairs.codecs, rendered)
         kept.update({index: labels[index - num_done] for index in indices if index in shown})
         num_done += len(rendered)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from contracts.base import Artefact, now
 from contracts.digests import digest_of
 from contracts.fits.fit import FitManifest, FitRequest
-from contracts.fits.metrics import Estimate, FitMetrics, HeldOut, ImagePart
+from contracts.fits.metrics import (
+    Estimate,
+    FitMetrics,
+    GeneratedShares,
+    HeldOut,
+    ImagePart,
+    RealComparison,
+)
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
@@ -18,6 +25,7 @@ from models.serialization import pack, pack_network
 from state import keys
 from state.store import Store
 from workers.fitting.advice import advise
+from workers.fitting.checks.warnings import warn
 from workers.fitting.labelling import Labelled, sheet_title
 from workers.fitting.sheets import encode_sheet, legend_of
 from workers.runtime.artefacts import write_artefact, write_weights
@@ -32,6 +40,8 @@ class FitQuality:
     training: Labelled
     heldout: Labelled | None
     estimate: Estimate | None
+    comparison: RealComparison | None
+    generated: GeneratedShares | None
     min_tap_px: int
     framing: Framing
     perceptual_sha256: str | None
@@ -105,6 +115,9 @@ def _metrics(
         training=training.metrics,
         heldout=None if quality.heldout is None else _heldout_metrics(quality.heldout),
         estimate=quality.estimate,
+        comparison=quality.comparison,
+        generated=quality.generated,
+        warnings=warn(training.pairs.codecs, quality.comparison, quality.generated),
         advice=(framing, *advice) if framing else advice,
         framing=_part(quality.framing),
         min_tap_px=quality.min_tap_px,

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from contracts.fits.metrics import TaskMetrics
 from contracts.schemas import LabelSchema
-from models.labels.label_generator import Rendered
+from models.tasks.task import TaskLabels
 from models.tasks.task_set import Labels
 from workers.codecs.task import Px, TaskCodec
 
@@ -19,10 +19,10 @@ class Scorer:
         self._codecs, self._labels = codecs, labels
         self._scores = {codec.name: codec.task(labels).score(px) for codec in codecs}
 
-    def add(self, rendered: Rendered, truth: Labels) -> None:
-        """Add images with their true labels."""
+    def add(self, predicted: Mapping[str, TaskLabels], truth: Labels) -> None:
+        """Add the labels of some images, by task, with their true labels."""
         for task, score in self._scores.items():
-            score.add(rendered.labels[task], truth[task])
+            score.add(predicted[task], truth[task])
 
     def values(self, task: str) -> Mapping[str, Tensor]:
         """Return all measures of one task."""

@@ -11,7 +11,14 @@ from handsoff_client.cli.stages import Schedule, schedule_from
 from handsoff_client.http.parsing import parse
 from tests.client.conftest import job
 
-SECONDS = {"inverting": 10.0, "estimating": 20.0, "training": 40.0, "labelling": 5.0}
+SECONDS = {
+    "inverting": 10.0,
+    "estimating": 20.0,
+    "comparing": 8.0,
+    "training": 40.0,
+    "sampling": 2.0,
+    "labelling": 5.0,
+}
 
 
 class Terminal(io.StringIO):
@@ -31,16 +38,16 @@ def test_progress_is_one_line() -> None:
     """It has the stage, a bar, a count, and the time left. A queued job has a position."""
     schedule = Schedule(SECONDS)
     _, text = describe(at("training", 5, 20, 60.0), schedule)
-    assert text == "3/4 training     █████░░░░░░░░░░░░░░░ 5/20  1:00 left, about 1:10 in total"
+    assert text == "4/6 training     █████░░░░░░░░░░░░░░░ 5/20  1:00 left, about 1:14 in total"
     _, text = describe(at("labelling", 1, 2), schedule)
-    assert text == "4/4 labelling    ██████████░░░░░░░░░░ 1/2"
+    assert text == "6/6 labelling    ██████████░░░░░░░░░░ 1/2"
     assert describe(parse(Fit, job("fit", "queued", queue_position=3)))[0] == "queued (position 3)"
 
 
 @pytest.mark.parametrize(
     ("more", "names"),
     [
-        ({}, ("inverting", "estimating", "training", "labelling")),
+        ({}, ("inverting", "estimating", "comparing", "training", "sampling", "labelling")),
         ({"options": {"estimate": False}}, ("inverting", "training", "labelling")),
         (
             {"validation_labelset": {"id": "l", "digest": "0"}, "options": {"estimate": False}},
@@ -67,7 +74,7 @@ def test_an_unknown_stage_is_shown() -> None:
 
 @pytest.mark.parametrize(
     ("done", "eta", "left"),
-    [(0, 20.0, 65.0), (10, 20.0, 110.0), (19, None, None), (20, 0.0, None)],
+    [(0, 20.0, 75.0), (10, 20.0, 130.0), (19, None, None), (20, 0.0, None)],
 )
 def test_the_total_time_follows_the_pace_of_the_stage(
     done: int, eta: float | None, left: float | None
@@ -102,7 +109,8 @@ def test_a_terminal_shows_the_stages_once_and_redraws_a_line(
     with bar(target) as watch:
         for done in range(3):
             watch(at("training", done, 3, 60.0))
-    assert target.getvalue().count("stages: inverting, estimating, training, labelling\n") == 1
+    stages = "stages: inverting, estimating, comparing, training, sampling, labelling\n"
+    assert target.getvalue().count(stages) == 1
     drawn = target.getvalue().split("\r\x1b[K")[2:]
     assert len(drawn) == 3
     assert all(len(line.rstrip("\n")) <= 59 for line in drawn)

@@ -51,6 +51,15 @@ def test_advice_is_a_list() -> None:
     ]
 
 
+def test_warnings_come_before_the_advice() -> None:
+    """They say where generated pairs would teach badly."""
+    metrics = {"warnings": ["class hat is rare."], "advice": ["Label more hats."]}
+    assert blocks(metrics=metrics)[-2:] == [
+        ["warnings", "  - class hat is rare."],
+        ["advice", "  - Label more hats."],
+    ]
+
+
 def test_each_class_has_its_iou() -> None:
     """Held-out images and the estimate have a column each. A missing score is a dash."""
     metrics = {

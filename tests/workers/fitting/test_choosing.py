@@ -14,6 +14,7 @@ from tests.workers.scene import CONFIG, LABELS, PX, QUICK, Scene
 from workers.codecs.registry import TASKS
 from workers.fitting import choosing, fits
 from workers.fitting.choosing import choose_features
+from workers.fitting.estimates import CrossValidation
 from workers.fitting.pairs import Pairs
 from workers.fitting.trainer import Trainer
 from workers.runtime.micro_batches import MicroBatches
@@ -70,10 +71,13 @@ def test_the_better_estimate_decides(
 ) -> None:
     """The mean over the tasks decides; a tie means all features. The estimate of the chosen features is reported."""
     estimates = {0: all_features, 16: fine_features}
-    monkeypatch.setattr(choosing, "estimate", lambda one, _: estimates[one.options.min_tap_px])
-    chosen, estimated = choose_features(trainer, lambda *_: None)
+    validations = {px: CrossValidation(one, [], []) for px, one in estimates.items()}
+    monkeypatch.setattr(
+        choosing, "cross_validate", lambda one, _: validations[one.options.min_tap_px]
+    )
+    chosen, validation = choose_features(trainer, lambda *_: None)
     assert chosen.options.min_tap_px == expected
-    assert estimated == estimates[expected]
+    assert validation == validations[expected]
 
 
 @pytest.mark.parametrize(("num_images", "choices"), [(4, {0, 16}), (1, {0})])

@@ -41,7 +41,7 @@ def test_held_out_images_get_the_labels_of_their_fit(scene: Scene) -> None:
     scorer = Scorer(pairs.codecs, pairs.schema, pairs.px)
     expressions: list[Expression] = []
     for part in open_labeler(scene, fit).label(pairs, ignore_step):
-        scorer.add(part.rendered, pairs.label_tensors(part.indices))
+        scorer.add(part.rendered.labels, pairs.label_tensors(part.indices))
         expressions += part.expressions
     metrics = scene.fit_manifest(fit.ref).metrics
     assert metrics is not None

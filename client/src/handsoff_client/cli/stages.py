@@ -15,7 +15,9 @@ Seconds = Mapping[str, float]
 FIT_SECONDS: Seconds = {
     "inverting": 96.0,
     "estimating": 163.0,
+    "comparing": 80.0,
     "training": 136.0,
+    "sampling": 10.0,
     "labelling": 3.0,
     "inverting held-out": 96.0,
     "labelling held-out": 3.0,
@@ -135,7 +137,9 @@ def _plan(job: Job) -> tuple[str, ...]:
     options = job.json.get("options")
     estimates = not isinstance(options, Mapping) or options.get("estimate", True)
     heldout = ("inverting held-out", "labelling held-out") if job.validation_labelset else ()
-    return ("inverting", *(("estimating",) if estimates else ()), "training", "labelling", *heldout)
+    checks = ("estimating", "comparing") if estimates else ()
+    samples = ("sampling",) if estimates else ()
+    return ("inverting", *checks, "training", *samples, "labelling", *heldout)
 
 
 def _evaluation_plan(evaluation: Evaluation) -> tuple[str, ...]:

@@ -142,7 +142,8 @@ def job(item: Job) -> str:
     if not isinstance(item, Fit):
         return lines
     metrics = item.metrics or {}
-    return _blocks(lines, _class_scores(metrics), _bullets("advice", metrics.get("advice") or ()))
+    sentences = (_bullets(title, metrics.get(title) or ()) for title in ("warnings", "advice"))
+    return _blocks(lines, _class_scores(metrics), *sentences)
 
 
 def folder(item: BatchFolder) -> str:

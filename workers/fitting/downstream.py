@@ -1,4 +1,4 @@
-"""Settings of an evaluation's trainings: the size of the images, what a mirror exchanges, and the precision."""
+"""Settings of small networks that train on labelled images, in evaluations and beside a fit's estimate."""
 
 import torch
 
@@ -27,9 +27,9 @@ def mirror_swaps(labels: LabelSchema) -> Swaps | None:
     return known if len(known) == len(swaps) else None
 
 
-def network_px(image_px: tuple[int, int]) -> tuple[int, int]:
-    """Return the height and width at which an evaluation reads images: at most `MAX_PX` on the longer side."""
-    scale = min(1.0, MAX_PX / max(image_px))
+def network_px(image_px: tuple[int, int], max_px: int = MAX_PX) -> tuple[int, int]:
+    """Return the height and width at which a network reads images: at most `max_px` on the longer side."""
+    scale = min(1.0, max_px / max(image_px))
     return max(round(image_px[0] * scale), 1), max(round(image_px[1] * scale), 1)
 
 

@@ -11,7 +11,7 @@ from models.downstream.training import Plan, train
 from models.inversion.squeezenet import SqueezeNet
 from tests.models.downstream.shapes import TASKS, shapes
 from workers.evaluating.scoring import score_network
-from workers.evaluating.training import mirror_swaps, network_px
+from workers.fitting.downstream import mirror_swaps, network_px
 from workers.fitting.perceptual_ports import read_mounted
 
 # Beside the checkout, or beside a folder that contains it.

@@ -46,7 +46,7 @@ class Generated:
     def pairs(self, masks: Tensor | None = None) -> Pairs:
         """Return the samples with their masks, or with others."""
         masks = self.masks if masks is None else masks
-        return Pairs.of(self.images, Labels(tuple(masks.shape[1:]), segmentation=masks))
+        return Pairs.of(self.images, Labels((masks.shape[1], masks.shape[2]), segmentation=masks))
 
 
 @dataclass(frozen=True)

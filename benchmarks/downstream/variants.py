@@ -118,7 +118,7 @@ def _measure(domain: Domain, labels: int, options: Namespace) -> Scores:
         labelled = _Once(partial(_labelled, runs, draw, labels, options.synthetic))
         for seed in range(options.seeds):
             name = f"{labels}-{draw}-real-0-{seed}"
-            scores["real"].append(_miou(runs.trained(name, lambda real=real: real, seed)))
+            scores["real"].append(_miou(runs.trained(name, partial(_itself, real), seed)))
             for variant in options.variants:
                 # The same networks as those of `benchmarks.downstream`, which are not trained again.
                 arm = "mixed" if variant == HARD else variant.replace("%", "")
@@ -146,6 +146,10 @@ def _labelled(runs: Runs, draw: int, labels: int, count: int) -> Labelled:
     # One task: the outputs are the logits of its classes.
     parts = [(one.softmax(dim=1) * 255).round().byte() for one in network.outputs(generated.images)]
     return Labelled(generated, torch.cat(parts))
+
+
+def _itself(pairs: Pairs) -> Pairs:
+    return pairs
 
 
 def _mixed(real: Pairs, labelled: _Once, variant: str) -> Pairs:

@@ -47,6 +47,9 @@ class Noise:
     def networks(self) -> tuple[BuiltNetwork, ...]:
         return ()
 
+    def load_networks(self, weights: Mapping[str, Mapping[str, Tensor]]) -> None:
+        raise NotImplementedError
+
     def state_dict(self) -> dict[str, Any]:
         return {"mean": self.mean}
 

@@ -35,6 +35,8 @@ _MAX_WAITING = 500
 
 Entry = tuple[str, dict[str, str]]
 """The id of an entry, and its fields."""
+Streams = list[tuple[str, list[Entry]]]
+"""Keys, and the entries of each."""
 
 
 class Subscription:
@@ -158,22 +160,21 @@ class Listener:
             key: min((one.after for one in those), key=_number) for key, those in listeners.items()
         }
         try:
-            streams = await self._redis.xread(places, count=_READ_COUNT, block=_BLOCK_MILLISECONDS)
+            read = await self._redis.xread(places, count=_READ_COUNT, block=_BLOCK_MILLISECONDS)
+            streams = cast("Streams", read or [])
         except redis.ResponseError:  # one of the keys holds no stream
             streams = await self._read_separately(places)
-        for key, entries in cast("list[tuple[str, list[Entry]]]", streams or []):
+        for key, entries in streams:
             for subscription in listeners[key]:
                 subscription.offer(entries)
 
-    async def _read_separately(
-        self, places: Mapping[KeyT, StreamIdT]
-    ) -> list[tuple[str, list[Entry]]]:
+    async def _read_separately(self, places: Mapping[KeyT, StreamIdT]) -> Streams:
         """Read the streams one by one, without waiting. A key that cannot be read hides no other."""
-        streams: list[tuple[str, list[Entry]]] = []
+        streams: Streams = []
         for key, place in places.items():
             try:
                 read = await self._redis.xread({key: place}, count=_READ_COUNT)
-                streams += cast("list[tuple[str, list[Entry]]]", read or [])
+                streams += cast("Streams", read or [])
             except redis.ResponseError as error:
                 log.warning("unreadable events skipped", key=key, error=str(error))
         await asyncio.sleep(_PAUSE_SECONDS)

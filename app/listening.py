@@ -7,7 +7,7 @@ occupies neither a thread nor a connection. Entries only shorten a wait: callers
 import asyncio
 import contextvars
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import cast
@@ -35,6 +35,8 @@ _MAX_WAITING = 500
 
 Entry = tuple[str, dict[str, str]]
 """The id of an entry, and its fields."""
+Streams = list[tuple[str, list[Entry]]]
+"""Keys, and the entries of each."""
 
 
 class Subscription:
@@ -123,14 +125,19 @@ class Listener:
             subscription.wake()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """End all waits and close the connection.
+
+        The flag ends the reader: redis-py loses a cancellation now and then, because `asyncio.wait_for` does before
+        Python 3.12.
+        """
+        self.stop()
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait([self._reading])
         await self._redis.aclose()
 
     async def _read_all(self) -> None:
-        while self._subscriptions:
+        while self._subscriptions and not self.is_stopping:
             try:
                 await self._read()
             except redis.RedisError as error:
@@ -152,10 +159,26 @@ class Listener:
         places: dict[KeyT, StreamIdT] = {
             key: min((one.after for one in those), key=_number) for key, those in listeners.items()
         }
-        streams = await self._redis.xread(places, count=_READ_COUNT, block=_BLOCK_MILLISECONDS)
-        for key, entries in cast("list[tuple[str, list[Entry]]]", streams or []):
+        try:
+            read = await self._redis.xread(places, count=_READ_COUNT, block=_BLOCK_MILLISECONDS)
+            streams = cast("Streams", read or [])
+        except redis.ResponseError:  # one of the keys holds no stream
+            streams = await self._read_separately(places)
+        for key, entries in streams:
             for subscription in listeners[key]:
                 subscription.offer(entries)
+
+    async def _read_separately(self, places: Mapping[KeyT, StreamIdT]) -> Streams:
+        """Read the streams one by one, without waiting. A key that cannot be read hides no other."""
+        streams: Streams = []
+        for key, place in places.items():
+            try:
+                read = await self._redis.xread({key: place}, count=_READ_COUNT)
+                streams += cast("Streams", read or [])
+            except redis.ResponseError as error:
+                log.warning("unreadable events skipped", key=key, error=str(error))
+        await asyncio.sleep(_PAUSE_SECONDS)
+        return streams
 
 
 def _number(entry_id: str) -> tuple[int, int]:

@@ -101,6 +101,35 @@ def test_a_wait_ends_without_redis(url: str) -> None:
     run(scene())
 
 
+def test_a_key_that_holds_no_stream_hides_no_other(ledger: Ledger, url: str) -> None:
+    """All streams are read in one command, which fails as a whole. Then they are read one by one."""
+    ledger.redis.set("damaged", "x")
+    ids = add(ledger, "a", range(150))
+
+    async def scene() -> None:
+        listener = Listener(url, SECOND)
+        with listener.subscribed("damaged", FIRST):
+            entries = await take(listener, "a", 150)
+            assert [entry_id for entry_id, _ in entries] == ids
+        await listener.close()
+
+    run(scene())
+
+
+def test_closing_ends_the_reader_whatever_is_still_subscribed(url: str) -> None:
+    """Many times: a cancellation of redis-py may get lost, and then the process would never end."""
+
+    async def scene() -> None:
+        for yields in range(40):
+            listener = Listener(url, SECOND)
+            with listener.subscribed("silent", FIRST):
+                for _ in range(yields):
+                    await asyncio.sleep(0)
+                await asyncio.wait_for(listener.close(), 5)
+
+    run(scene())
+
+
 def test_stopping_ends_all_waits(url: str) -> None:
     """They end at once, without entries."""
 

@@ -21,8 +21,13 @@ from contracts.generators.training import TrainingReport, TrainingSnapshot
 from models.generators.training import GeneratorTraining
 from workers.runtime.weights import write_network
 from workers.training.generator_recipes import Recipe
-from workers.training.save_timer import SaveTimer
-from workers.training.snapshots import encode_grid, finite_networks, pack_state, unpack_state
+from workers.training.snapshots import (
+    SaveTimer,
+    encode_grid,
+    finite_networks,
+    pack_state,
+    unpack_state,
+)
 from workers.training.training_options import InputError
 from workers.training.training_progress import TrainingProgress, print_line
 

@@ -17,8 +17,13 @@ from models.serialization import pack_network
 from state import keys, records
 from workers.importing.storing import PackedNetwork, store_sample
 from workers.runtime.jobs import Run
-from workers.training.save_timer import SaveTimer
-from workers.training.snapshots import encode_grid, finite_networks, pack_state, unpack_state
+from workers.training.snapshots import (
+    SaveTimer,
+    encode_grid,
+    finite_networks,
+    pack_state,
+    unpack_state,
+)
 
 STAGE = "training"
 

@@ -178,14 +178,13 @@ def _of_generator(generator: Generator) -> dict[str, object]:
 
 def _of_training(training: Training) -> dict[str, object]:
     newest = training.snapshots[-1] if training.snapshots else None
-    distances = ", ".join(f"{each.images_seen:,}: {each.fd:.3f}" for each in training.snapshots)
     return {
         "images": "; ".join(training.facts),
         "advice": "; ".join(training.warnings),
         "images_seen": training.images_seen,
         "images_per_second": training.images_per_second,
         "seconds_left": training.seconds_left,
-        "distances": distances,
+        "distances": ", ".join(f"{s.images_seen:,}: {s.fd:.3f}" for s in training.snapshots),
         "best_images_seen": training.best_images_seen,
         "newest_sheet": newest and newest.sheet.url,
     }

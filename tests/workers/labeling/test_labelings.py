@@ -116,11 +116,13 @@ def test_a_labeling_continues_after_a_crash(scene: Scene, monkeypatch: pytest.Mo
     labelled: list[int] = []
     label = Labeler.label
 
-    def counted(self: Labeler, images: object, on_step: Callable[[str, int, int], None]) -> object:
+    def counted(
+        self: Labeler, images: object, on_step: Callable[[str, int, int], None], *options: object
+    ) -> object:
         labelled.append(len(images))  # type: ignore[arg-type]
         if len(labelled) == 2:
             raise Drained
-        return label(self, images, on_step)  # type: ignore[arg-type]
+        return label(self, images, on_step, *options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Labeler, "label", counted)
     with pytest.raises(Drained):
@@ -139,9 +141,9 @@ def test_a_cancelled_labeling_stops_between_micro_batches(
     request = request_labeling(scene, scene.fit(), pictures(3))
     label = Labeler.label
 
-    def cancelled(self: Labeler, images: object, on_step: object) -> object:
+    def cancelled(self: Labeler, images: object, on_step: object, *options: object) -> object:
         scene.cancel(request.ref)
-        return label(self, images, on_step)  # type: ignore[arg-type]
+        return label(self, images, on_step, *options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Labeler, "label", cancelled)
     manifest = run(scene, request)

@@ -92,10 +92,8 @@ class SegmentationCodec(TaskCodec):
 
     def fields(self, labels: TaskLabels, index: int) -> Fields:
         """Return the mask, and what the options of the rendering add (see `ClassVotes.refined`)."""
-        names = [name for name in OPTIONAL_FIELDS if name in labels]
-        return {"mask": as_array(labels["masks"][index])} | {
-            name: as_array(labels[name][index]) for name in names
-        }
+        names = {"mask": "masks"} | {name: name for name in OPTIONAL_FIELDS if name in labels}
+        return {field: as_array(labels[name][index]) for field, name in names.items()}
 
     def predicted(self, labels: TaskLabels, index: int) -> Array:
         return as_array(labels["masks"][index])

@@ -11,7 +11,7 @@ MIN_SCORED_IMAGES = 2
 LONE_SHARE = 0.5
 """The IoU of a class with a single labelled image, as a share of the scored classes' mean IoU.
 
-Measured on portraits: .72 to .79 with a diffusion generator; with StyleGAN2 .34 and .44 for classes in two images.
+Measured on portraits: .67 to .75 with a diffusion generator; with StyleGAN2 .30 and .39 for classes in two images.
 """
 
 

@@ -24,6 +24,7 @@ from models.tasks.segmentation import SegmentationTask
 from models.tasks.task import TaskLabels
 from workers.codecs import png
 from workers.codecs.images import PALETTE, Pixels
+from workers.codecs.lone_classes import without_unscored
 from workers.codecs.markdown import number, share, table
 from workers.codecs.task import (
     FEW_IMAGES,
@@ -38,13 +39,6 @@ from workers.codecs.task import (
     floats_by_name,
 )
 
-MIN_SCORED_IMAGES = 2
-"""A class in a single image is never in training when that image is scored."""
-LONE_SHARE = 0.5
-"""The IoU of a class with a single labelled image, as a share of the scored classes' mean IoU.
-
-Measured on portraits: .72 to .79 with a diffusion generator; with StyleGAN2 .34 and .44 for classes in two images.
-"""
 WEAK_IOU = 0.5
 OFTEN = 0.2
 """Advice names a class that is predicted for this share of another class's pixels."""
@@ -261,33 +255,6 @@ def class_colors(labels: LabelSchema) -> Pixels:
 def colored(indices: Pixels, labels: LabelSchema) -> Pixels:
     """Return class indices [height, width] in the classes' colors."""
     return class_colors(labels)[indices]
-
-
-def without_unscored(metrics: Mapping[str, Any], class_images: Mapping[str, int]) -> dict[str, Any]:
-    """Return the measures without the IoU of classes in fewer than two images, which cross-validation cannot score.
-
-    In the mean, a class without images counts as 0, because nothing teaches it; one with a single image counts like the
-    rare classes that are scored, or as `LONE_SHARE` of the scored classes' mean if none of them is rare.
-    """
-    scored = {
-        name: metrics["class_iou"][name] or 0.0
-        for name, count in class_images.items()
-        if count >= MIN_SCORED_IMAGES
-    }
-    lone = _lone_iou(scored, class_images)
-    counted = [scored.get(name, lone if count else 0.0) for name, count in class_images.items()]
-    class_iou = {
-        name: metrics["class_iou"][name] if name in scored else None for name in class_images
-    }
-    return {**metrics, "class_iou": class_iou, "miou": fmean(counted)}
-
-
-def _lone_iou(scored: Mapping[str, float], class_images: Mapping[str, int]) -> float:
-    """Return the expected IoU of a class in a single image."""
-    if not scored:
-        return 0.0
-    rare = [iou for name, iou in scored.items() if class_images[name] < FEW_IMAGES]
-    return fmean(rare) if rare else LONE_SHARE * fmean(scored.values())
 
 
 def _color(row: Pixels) -> Color:

@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from contracts.schemas import LabelSchema
@@ -15,7 +14,6 @@ from workers.codecs.segmentation import (
     decode_mask,
     encode_mask,
     resized_mask,
-    without_unscored,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -76,22 +74,6 @@ def test_the_score_of_an_image_is_the_mean_over_its_classes() -> None:
     assert CODEC.agreement(right, truth) == ["mIoU 1.00"]
     assert CODEC.agreement(half, truth) == ["mIoU 0.50"]
     assert CODEC.agreement(right, ignored) == []
-
-
-@pytest.mark.parametrize(("num_hair", "lone"), [(2, 0.6), (9, 0.35)])
-def test_a_class_without_a_score_counts_by_its_images(num_hair: int, lone: float) -> None:
-    """Cross-validation cannot score one image: it counts like rare classes, else as half of all; no image as 0."""
-    pooled = {"miou": 0.4, "class_iou": {"skin": 0.8, "hair": 0.6, "hat": 0.0, "cap": None}}
-    images = {"skin": 9, "hair": num_hair, "hat": 1, "cap": 0}
-    scored = without_unscored(pooled, images)
-    assert scored["class_iou"] == {"skin": 0.8, "hair": 0.6, "hat": None, "cap": None}
-    assert scored["miou"] == pytest.approx((0.8 + 0.6 + lone + 0) / 4)
-
-
-def test_without_any_scored_class_the_mean_is_zero() -> None:
-    """A single image of each class says nothing."""
-    scored = without_unscored({"miou": None, "class_iou": {"skin": None}}, {"skin": 1})
-    assert scored["miou"] == 0.0
 
 
 def test_a_mask_of_ignored_pixels_is_an_empty_label() -> None:

@@ -5,7 +5,7 @@ never saw the class. So rare traits are distributed first, one to each fold (ite
 "On the stratification of multi-label data", ECML 2011).
 
 Measured (LOG.md, "Does a fit's own estimate predict its label quality?" and "The estimate of a whole fit"): the IoU of
-a class is 0.049 from the truth, rank correlation 0.96; the mIoU of 12 fits of portraits and faces is 0.023 from it.
+a class is 0.049 from the truth, rank correlation 0.96; the mIoU of 13 fits of portraits and faces is 0.024 from it.
 """
 
 import torch

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
+import redis
+import structlog
 from fastapi import Depends, Header, HTTPException, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import ServerSentEvent
@@ -20,8 +22,11 @@ from app.jobs.following import completed_event, find_ended, follow, wait_for_end
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import Model
+from contracts.errors.tree import HandsOffError
 from contracts.events import Event
 from contracts.jobs import JobEnvelope, JobRef, JobStatus, Request
+
+log = structlog.get_logger()
 
 V = TypeVar("V", bound=JobEnvelope[Any])
 
@@ -135,5 +140,13 @@ async def _only(event: Event) -> AsyncIterator[Event]:
 
 
 async def _stream(events: AsyncIterator[Event]) -> EventStream:
-    async for event in events:
-        yield ServerSentEvent(id=event.id, event=event.type, data=event)
+    """Yield the events as they are sent. A failure ends the stream: its response has begun, so no error can be sent.
+
+    A raised error would close the connection after a complete response, when the caller may send the next request on
+    it. The listener reconnects, and then gets the error.
+    """
+    try:
+        async for event in events:
+            yield ServerSentEvent(id=event.id, event=event.type, data=event)
+    except (HandsOffError, HTTPException, redis.RedisError, OSError) as error:
+        log.warning("event stream ended early", reason=str(error))

@@ -1,7 +1,10 @@
 """`--help` of every command prints its usage and does nothing else."""
 
-import subprocess
+import multiprocessing
+import os
+import runpy
 import sys
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -30,21 +33,52 @@ def commands() -> list[str]:
     return [name for name in names if name not in NO_COMMANDS]
 
 
+HEAVY = ["torch", "fastapi", "pydantic", "rq", "obstore", "PIL.Image", "structlog"]
+"""Libraries that the process which all commands are forked from has imported: each import of torch takes seconds."""
+
+
+@pytest.fixture(scope="module")
+def forked() -> ForkServerContext:
+    """Return a context whose processes begin with the heavy libraries, and with nothing of ours."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(HEAVY)
+    return context
+
+
+def run_help(name: str, folder: Path, outputs: Path) -> None:
+    """Run a command with `--help` in a folder; `outputs` gets its standard output and error."""
+    for descriptor, stream in ((1, "out"), (2, "err")):
+        os.dup2(os.open(outputs / stream, os.O_WRONLY | os.O_CREAT), descriptor)
+    os.chdir(folder)
+    os.environ["HANDSOFF_PORT"] = "wrong"
+    sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "client/src")]
+    sys.argv = [name, "--help"]
+    if name.startswith("client/"):
+        runpy.run_path(str(REPOSITORY / name), run_name="__main__")
+    else:
+        module = name.removesuffix(".py").removesuffix("/__main__").replace("/", ".")
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", commands())
-def test_help_only_prints_the_usage(name: str, tmp_path: Path) -> None:
+def test_help_only_prints_the_usage(name: str, forked: ForkServerContext, tmp_path: Path) -> None:
     """Usage is on standard output. Nothing is on standard error, no file is written, no setting is read."""
-    module = name.removesuffix(".py").removesuffix("/__main__").replace("/", ".")
-    run = [str(REPOSITORY / name)] if name.startswith("client/") else ["-m", module]
-    environment = {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/client/src", "HANDSOFF_PORT": "wrong"}
-    result = subprocess.run(
-        [sys.executable, *run, "--help"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith("usage: ")
-    assert list(tmp_path.iterdir()) == []
+    folder, outputs = tmp_path / "empty", tmp_path / "outputs"
+    folder.mkdir()
+    outputs.mkdir()
+    process = forked.Process(target=run_help, args=(name, folder, outputs))
+    process.start()
+    process.join()
+    assert (process.exitcode, (outputs / "err").read_text()) == (0, "")
+    assert (outputs / "out").read_text().startswith("usage: ")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_command_that_fails_is_noticed(forked: ForkServerContext, tmp_path: Path) -> None:
+    """A file that is no command ends with an error, and its message is kept."""
+    process = forked.Process(target=run_help, args=("app/no_command.py", tmp_path, tmp_path))
+    process.start()
+    process.join()
+    assert process.exitcode == 1
+    assert "No module named app.no_command" in (tmp_path / "err").read_text()

@@ -26,6 +26,17 @@ from workers.runtime.machine import Machine
 
 log = structlog.get_logger()
 
+FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    TypeError,
+    ValueError,
+)
+"""Errors of a program, which the same request meets again. A training loop must not wait for hours on them."""
+
 R = TypeVar("R", bound=Request)
 
 CHECK_EVERY_SECONDS = 1.0
@@ -167,7 +178,7 @@ def failed(
 
 
 def reason_of(error: BaseException) -> JobError:
-    """Return a failure as code and text. An unexpected error counts as retryable."""
+    """Return a failure as code and text. Failures of the machine are retryable, those of its programs are not."""
     if isinstance(error, AbandonedJobError):
         error = WorkerLost("The worker died on every attempt; see its log. Send the request again.")
     if isinstance(error, torch.OutOfMemoryError):  # raised outside micro-batches
@@ -179,5 +190,7 @@ def reason_of(error: BaseException) -> JobError:
     if isinstance(error, HandsOffError):
         is_retryable = not isinstance(error, RecordDamaged)
         return JobError(code=error.code, detail=error.detail, retryable=is_retryable)
-    detail = f"The worker failed ({type(error).__name__}). Send the request again."
-    return JobError(code=JobFailed.code, detail=detail, retryable=True)
+    is_retryable = not isinstance(error, FAULTS)
+    advice = "Send the request again." if is_retryable else "Its log says why; report it."
+    detail = f"The worker failed ({type(error).__name__}). {advice}"
+    return JobError(code=JobFailed.code, detail=detail, retryable=is_retryable)

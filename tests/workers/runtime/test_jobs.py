@@ -126,3 +126,20 @@ def test_networks_too_large_for_the_device_are_out_of_memory(scene: Scene, fit: 
     error = scene.fit_manifest(fit.ref).error
     assert error is not None
     assert (error.code, error.retryable) == ("out_of_memory", False)
+
+
+@pytest.mark.parametrize(
+    ("error", "retryable"),
+    [
+        (ConnectionResetError("the store went away"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), True),
+        (ValueError("expected 3 channels, got 4"), False),
+        (KeyError("masks"), False),
+    ],
+    ids=["store", "device", "value", "key"],
+)
+def test_only_failures_of_the_machine_are_retryable(error: Exception, retryable: bool) -> None:  # noqa: FBT001 - a case
+    """The same request would meet a fault of the program again."""
+    reason = jobs.reason_of(error)
+    assert reason.retryable is retryable
+    assert type(error).__name__ in reason.detail

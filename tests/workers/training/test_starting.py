@@ -29,17 +29,15 @@ def weights_of(machine: Machine, manifest: GeneratorManifest) -> torch.Tensor:
 
 @pytest.mark.parametrize("family", ["stylegan2", "diffusion"])
 def test_a_training_starts_from_another_generator(machine: Machine, family: str) -> None:
-    """After one step its weights are near those of the start; a random start is far away."""
+    """After one step its weights are near those of the start, although its seed is another one."""
     options = {"family": family, "images": 8, "snapshot_images": 8}
     options |= {"inverter_images": 0} if family == "stylegan2" else {"inverter_images": None}
     first = run(machine, request_training(machine, zipped(image_files()), **options))
     assert first.generator is not None, first.error
     start = {"start_from": first.generator.id, "seed": 5}
     warm = run(machine, request_training(machine, zipped(image_files()), **options, **start))
-    cold = run(machine, request_training(machine, zipped(image_files()), **options, seed=5))
     begun = weights_of(machine, first)
-    near, far = ((weights_of(machine, one) - begun).norm() for one in (warm, cold))
-    assert near < 0.2 * far
+    assert (weights_of(machine, warm) - begun).norm() < 0.1 * begun.norm()
     assert warm.generator is not None
     assert warm.generator.source.endswith(f"starting from '{first.generator.id}'")
 

@@ -87,9 +87,8 @@ async def wait(
             left = deadline - loop.time()
             if left <= 0 or listener.is_stopping:
                 raise kind.not_ready(ref)
-            record = await run_in_threadpool(
-                request_item
-            )  # first: it may have been made before the subscription
+            # Before the first wait too: the item may have been made before the subscription.
+            record = await run_in_threadpool(request_item)
             if record is None:
                 await subscription.wait_for(lambda fields: fields.get("item") == item.name, left)
     return record

@@ -47,9 +47,8 @@ class Settings(BaseSettings):
 
     # Redis and the store.
     redis_url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
-    redis_timeout: timedelta = timedelta(
-        seconds=2
-    )  # of the app; it then fails or answers without Redis
+    # Of the app: then a request fails, or is answered without Redis.
+    redis_timeout: timedelta = timedelta(seconds=2)
     store_url: str = "file:///var/lib/handsoff"
     store_endpoint: str | None = None
     store_public_endpoint: str | None = None  # the address for callers, if it differs

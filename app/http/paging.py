@@ -55,10 +55,8 @@ def read_page(
     for item_id in _ids(services, tenant, noun, before):
         try:
             item = load(item_id)
-        except (
-            RecordDamaged,
-            ValidationError,
-        ) as error:  # one damaged record must not hide the others
+        # One damaged record must not hide the others.
+        except (RecordDamaged, ValidationError) as error:
             log.warning("damaged record skipped", noun=noun, id=item_id, error=str(error))
             damaged.append(item_id)
             continue

@@ -39,10 +39,6 @@ class Generated:
     uncertainty: Tensor  # float16 [n, h, w]
     scores: Tensor  # float32 [n]
 
-    def first(self, count: int) -> "Generated":
-        """Return the first samples."""
-        return Generated(**{name: value[:count] for name, value in vars(self).items()})
-
     def pairs(self, masks: Tensor | None = None) -> Pairs:
         """Return the samples with their masks, or with others."""
         masks = self.masks if masks is None else masks
@@ -85,7 +81,10 @@ class Domain:
 
     def direct(self, draw: int, labels: int) -> ImageScores:
         """Return the scores of the fit's labels of the inverted held-out images."""
-        fitted, codes = self._fit(draw, labels), self._codes("heldout", self.heldout)
+        fitted, codes = (
+            self._fit(draw, labels),
+            self._codes(f"heldout-{len(self.heldout)}", self.heldout),
+        )
         batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
         return score_batches(batches, self.heldout.labels, self.tasks)
 

@@ -1,7 +1,6 @@
 """The networks of a downstream benchmark: a generator of any family with its inverter, read from a folder."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +16,6 @@ from models.generators.stylegan2.inversion.inverter import StyleGan2Inverter
 from models.inversion.inverter import Inverter
 from models.precision import has_fast_bfloat16
 from workers.runtime.weights import read_network
-
-DIFFUSION_FIELD = "noise_levels"
-"""A field that the configuration of a diffusion model has, and that of a StyleGAN2 lacks."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,7 @@ class Networks:
     @classmethod
     def read(cls, folder: Path) -> "Networks":
         """Read `generator.*`, and for a StyleGAN2 `inverter.*` and `discriminator.*`."""
-        if DIFFUSION_FIELD in json.loads((folder / "generator.json").read_bytes()):
+        if not (folder / "inverter.json").exists():  # a diffusion model needs none
             return cls._read_diffusion(folder)
         read = StyleGan2Networks.read(folder)
         tools = Tools.of(read.generator, read.encoder, read.distance)

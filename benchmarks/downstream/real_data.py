@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from benchmarks.inversion.faces import read_pixels, read_split
 from benchmarks.segmenter.renderings import render_pairs
 from contracts.schemas import LabelSchema
 from examples.portraits.classes import CLASS_NAMES
@@ -96,10 +96,10 @@ class Photographs:
 
     @cached_property
     def heldout(self) -> Pairs:
-        return self._read(self._split(self.heldout_split))
+        return self._read(read_split(self.folder, self.heldout_split))
 
     def labelled(self, draw: int, count: int) -> Pairs:
-        names = self._split("label_train_50")
+        names = read_split(self.folder, "label_train_50")
         if count > len(names):
             raise ValueError(f"expected at most {len(names)} labels of {self.name}, got {count}")
         rng = torch.Generator().manual_seed(draw)
@@ -107,19 +107,16 @@ class Photographs:
         return self._read([names[index] for index in order][:count])
 
     def oracle(self, count: int) -> Pairs | None:
-        heldout = {*self._split(self.heldout_split), *self._split("label_val")}
+        splits = (read_split(self.folder, name) for name in (self.heldout_split, "label_val"))
+        heldout = {name for split in splits for name in split}
         labelled = sorted(path.stem for path in (self.folder / self.masks).glob("*.png"))
         names = [name for name in labelled if name not in heldout]
         return self._read(names) if len(names) > count else None
 
-    def _split(self, split: str) -> list[str]:
-        names: list[str] = json.loads((self.folder / "split.json").read_text())[split]
-        return names
-
     def _read(self, names: list[str]) -> Pairs:
-        images = [_pixels(self.folder / self.images / f"{name}.jpg", "RGB") for name in names]
-        masks = [_pixels(self.folder / self.masks / f"{name}.png", "L") for name in names]
-        return as_pairs(torch.stack(images), torch.stack(masks))
+        images = [read_pixels(self.folder / self.images / f"{name}.jpg", "RGB") for name in names]
+        masks = [read_pixels(self.folder / self.masks / f"{name}.png", "L") for name in names]
+        return as_pairs(torch.from_numpy(np.stack(images)), torch.from_numpy(np.stack(masks)))
 
 
 def as_pairs(images: Tensor, masks: Tensor) -> Pairs:
@@ -132,8 +129,3 @@ def _rendered(split: str, draw: int, count: int) -> Pairs:
     seed = seed_of(split, draw)
     rendered = render_pairs(seed, stratified_indices(seed, count))
     return as_pairs(torch.from_numpy(rendered.images), torch.from_numpy(rendered.masks))
-
-
-def _pixels(path: Path, mode: str) -> Tensor:
-    with Image.open(path) as image:
-        return torch.from_numpy(np.array(image.convert(mode)))

@@ -40,16 +40,19 @@ class Runs:
                 self._kept(f"{labels}-{draw}-direct", lambda: self.domain.direct(draw, labels))
             ]
         }
-        for arm, count, pairs in self._arms(labels, draw):
+        oracle = self.domain.data.oracle(labels)
+        for arm, count, pairs in self._arms(labels, draw, oracle):
             # The oracle does not depend on the draw, so it is trained once.
-            where = "all" if arm == "oracle" else f"{labels}-{draw}"
+            where = f"{len(oracle)}-all" if arm == "oracle" and oracle else f"{labels}-{draw}"
             found[arm, count] = [
                 self.trained(f"{where}-{arm}-{count}-{seed}", pairs, seed)
                 for seed in range(self.num_seeds)
             ]
         return found
 
-    def _arms(self, labels: int, draw: int) -> Iterator[tuple[ArmName, int, Callable[[], Pairs]]]:
+    def _arms(
+        self, labels: int, draw: int, oracle: Pairs | None
+    ) -> Iterator[tuple[ArmName, int, Callable[[], Pairs]]]:
         """Yield every trained arm with the function that makes its pairs, the cheapest first."""
 
         def real() -> Pairs:
@@ -66,7 +69,6 @@ class Runs:
         for count in self.synthetic:
             yield "synthetic", count, partial(synthetic, count)
             yield "mixed", count, partial(mixed, count)
-        oracle = self.domain.data.oracle(labels)
         if oracle is not None:
             yield "oracle", 0, lambda: oracle
 

@@ -27,8 +27,8 @@ def read_faces(folder: Path, split: str, count: int) -> Faces:
     """Return the first `count` faces of a split. Raises `FileNotFoundError` when the data is missing."""
     names = read_split(folder, SPLITS[split])[:count]
     classes = json.loads((folder / "meta.json").read_text())["classes8"]
-    images = [_pixels(image_path(folder, name), "RGB") for name in names]
-    masks = [_pixels(mask_path(folder, name), "L") for name in names]
+    images = [read_pixels(image_path(folder, name), "RGB") for name in names]
+    masks = [read_pixels(mask_path(folder, name), "L") for name in names]
     return Faces(to_input(np.stack(images)), torch.from_numpy(np.stack(masks)).long(), len(classes))
 
 
@@ -48,6 +48,7 @@ def mask_path(folder: Path, name: str) -> Path:
     return folder / "mask8_64" / f"{name}.png"
 
 
-def _pixels(path: Path, mode: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+def read_pixels(path: Path, mode: str) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
+    """Return an image as bytes, [h, w, 3] in mode RGB and [h, w] in mode L."""
     with Image.open(path) as image:
         return np.array(image.convert(mode))

@@ -1,5 +1,7 @@
 """Fixtures of the worker tests: a machine on the run's Redis, and a scene with a published generator."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,15 @@ from state.settings import Settings
 from state.store import Store
 from tests.workers.scene import Scene, open_machine
 from workers.runtime.machine import Machine
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Remove RQ's signal handlers after the test."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

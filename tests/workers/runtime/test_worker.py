@@ -1,8 +1,6 @@
 """Our RQ worker: what it runs, what it refuses, and how it ends."""
 
 import dataclasses
-import signal
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,14 +17,7 @@ from tests.workers.scene import Scene
 from workers.runtime.machine import Machine
 from workers.runtime.worker import Worker
 
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Remove RQ's signal handlers after the test."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals")
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Worker and reconciler with data of another version in Redis, during an update of the service."""
 
-import signal
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -18,14 +16,7 @@ from tests.workers.scene import Scene
 from workers.runtime.worker import Worker
 from workers.upkeep.reconcile import Reconciler
 
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Remove RQ's signal handlers after the test."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -1,7 +1,5 @@
 """An update of the service: calls that an older version queued, under names of functions that no longer exist."""
 
-import signal
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,14 +12,7 @@ from tests.workers.scene import Scene
 from workers.runtime.worker import Worker
 from workers.upkeep.reconcile import Reconciler
 
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """Remove RQ's signal handlers after the test."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals")
 
 
 def test_a_job_that_version_0_1_queued_is_done(scene: Scene) -> None:

@@ -20,8 +20,7 @@ def poll(
     """Call `ask` until it does not raise `not_ready`, and return its result.
 
     `ask` gets the number of seconds that the service may hold the request, and those that are left for retries (None:
-    any). Raises `not_ready` after `timeout`, rounded
-    up to full seconds (default: no timeout).
+    any). Raises `not_ready` after `timeout`, rounded up to full seconds (default: no timeout).
     """
     deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
     while True:

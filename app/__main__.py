@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from app.main import VERSION, create_app
 from app.serving import server_of
-from state.logs import configure_logs
-from state.private_files import keep_files_private
+from state.process.logs import configure_logs
+from state.process.private_files import keep_files_private
 from state.settings import Settings
 
 FAILED_START = 3

@@ -14,6 +14,7 @@ from app.exports import endpoints as exports
 from app.files import endpoints as files
 from app.generators import endpoints as generators
 from app.health import endpoints as health
+from app.health import metrics
 from app.http.body_limits import BodyLimitProblems
 from app.http.heads import Heads
 from app.http.hosts import Hosts
@@ -31,8 +32,8 @@ from app.tenants import Tenants
 from app.uploads import endpoints as uploads
 from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind
+from state.process.spooling import sweep
 from state.settings import Settings
-from state.spooling import sweep
 from state.store import Store
 
 VERSION = "0.1.0"
@@ -117,7 +118,7 @@ def create_app(
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
     of_kinds = [_router_of(kind) for kind in kinds]
-    others = [room.router for room in (exports, streams, files, health, pages)]
+    others = [room.router for room in (exports, streams, files, health, metrics, pages)]
     for router in (uploads.router, *of_kinds, *others):
         app.include_router(router, max_body_size=settings.max_json_bytes)
     return app

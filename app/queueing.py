@@ -2,7 +2,7 @@
 
 from contracts.ids import RqId
 from contracts.kinds import QueueName
-from state.queues import Call, open_queue, put, withdraw
+from state.queues import Call, Load, load, open_queue, put, withdraw
 from state.redis_calls import RedisCalls
 
 
@@ -27,6 +27,10 @@ class Queueing:
             if rq_id is not None and rq_id.owner == job_id:
                 return position
         return None
+
+    def load(self, queue: QueueName) -> Load:
+        """Return the number of entries of a queue and the wait of the first one."""
+        return load(self._redis, queue)
 
     def close(self) -> None:
         """Close the connections."""

@@ -35,6 +35,7 @@ def server_of(app: FastAPI, settings: Settings) -> Server:
         timeout_keep_alive=int(settings.keep_alive.total_seconds()),
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,  # `request_ids.py` logs the id and leaves out the query
+        log_config=None,  # `state/process/logs.py` gives its lines the form of ours
         server_header=False,
         ws="none",
     )

@@ -4,18 +4,30 @@ The app, the workers and the reconciler all queue through this file. `contracts/
 """
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
 
 import redis
 from rq import Queue, Retry
 from rq.job import Job
-from rq.registry import ScheduledJobRegistry
+from rq.registry import ScheduledJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
+from contracts.base import now
 from contracts.exports import ExportRef
 from contracts.ids import RqId
 from contracts.jobs import JobRef, Request, ShardRef
 from contracts.kinds import EXPORT, PILOT, SHARD, STREAM_SHARD, Argument, Kinds, QueueName, Task
 from contracts.streams import StreamShardRef
+
+
+@dataclass(frozen=True)
+class Load:
+    """The entries of a queue, and for how long the first one has waited, in seconds."""
+
+    waiting: int
+    running: int
+    oldest_seconds: float
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,22 @@ class Call:
 def open_queue(connection: "redis.Redis", name: QueueName) -> Queue:
     """Return a queue with the JSON serializer. With RQ's default, pickle, a client of Redis could run code here."""
     return Queue(name, connection=connection, serializer=JSONSerializer)
+
+
+def load(connection: "redis.Redis", name: QueueName) -> Load:
+    """Return the load of a queue; its cost does not depend on the number of entries. Retries count as waiting."""
+    queue = open_queue(connection, name)
+    retries = ScheduledJobRegistry(queue=queue).get_job_count(cleanup=False)
+    running = StartedJobRegistry(queue=queue).get_job_count(cleanup=False)
+    return Load(queue.count + retries, running, _waited_seconds(connection, queue))
+
+
+def _waited_seconds(connection: "redis.Redis", queue: Queue) -> float:
+    for first in queue.get_job_ids(0, 1):
+        enqueued = cast("bytes | None", connection.hget(Job.key_for(first), "enqueued_at"))
+        if enqueued:
+            return max(0.0, (now() - datetime.fromisoformat(enqueued.decode())).total_seconds())
+    return 0.0
 
 
 def put(connection: "redis.Redis", call: Call) -> None:

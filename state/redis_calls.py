@@ -16,6 +16,8 @@ from redis.backoff import ExponentialBackoff
 from redis.connection import Connection
 from redis.retry import Retry
 
+from state.process.metrics import REDIS_ERRORS
+
 T = TypeVar("T")
 
 TIMEOUT, BUDGET = timedelta(seconds=5), timedelta(seconds=15)
@@ -61,8 +63,8 @@ class RedisCalls(Retry):
     @contextmanager
     def connecting(self) -> Iterator[None]:
         """Connect in the block. Raises `redis.ConnectionError` at once while Redis hangs."""
-        self._admit()
-        with self._noting_timeouts():
+        with self._noting_errors():
+            self._admit()
             yield
 
     def call_with_retry(
@@ -81,7 +83,7 @@ class RedisCalls(Retry):
             is_allowed = is_retryable is None or is_retryable(error)
             return is_allowed and time.monotonic() < deadline
 
-        with self._noting_timeouts():
+        with self._noting_errors():
             result = super().call_with_retry(do, fail, may_repeat, with_failure_count)
         self._reopens_at = 0.0
         return result
@@ -96,12 +98,15 @@ class RedisCalls(Retry):
                 self._reopens_at = at + self._budget_seconds + PAUSE.total_seconds()
 
     @contextmanager
-    def _noting_timeouts(self) -> Iterator[None]:
+    def _noting_errors(self) -> Iterator[None]:
+        """Count errors of Redis, and open the breaker after a timeout."""
         self._thread.is_busy = True
         try:
             yield
-        except (redis.TimeoutError, TimeoutError):
-            self._reopens_at = time.monotonic() + PAUSE.total_seconds()
+        except (redis.RedisError, TimeoutError) as error:
+            REDIS_ERRORS.labels(type(error).__name__).inc()
+            if isinstance(error, redis.TimeoutError | TimeoutError):
+                self._reopens_at = time.monotonic() + PAUSE.total_seconds()
             raise
         finally:
             self._thread.is_busy = False

@@ -151,6 +151,14 @@ class Settings(BaseSettings):
     max_attempts: Count = 3
     keep_interval: timedelta = timedelta(minutes=1)
 
+    # A worker ends after this many jobs, or once its process needs more memory; its supervisor starts it again.
+    max_jobs_per_worker: Count | None = None
+    max_worker_bytes: Count | None = None
+
+    # Where a worker publishes its figures for Prometheus. The app does so on its own port.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+
     log_format: Literal["console", "json"] = "console"
 
     @property

@@ -19,7 +19,8 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, ObjectStore, S3Store
 
 from contracts.errors.tree import StoreUnavailable
-from state.private_files import make_private, make_private_parents, sync
+from state.process.metrics import STORE_ERRORS
+from state.process.private_files import make_private, make_private_parents, sync
 from state.sending import Target, sending
 from state.settings import Settings
 
@@ -240,6 +241,7 @@ def _translated_errors(key: str) -> Iterator[None]:
 
 
 def _unavailable(key: str, error: Exception) -> StoreUnavailable:
+    STORE_ERRORS.labels(type(error).__name__).inc()
     return StoreUnavailable(
         f"The object store failed on '{key}' ({type(error).__name__}). Retry later;"
         " the cause is in the server's log."

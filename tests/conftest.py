@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from state.ledger import Ledger
-from state.logs import configure_logs
+from state.process.logs import configure_logs
 from state.settings import Settings
 from state.store import Store
 from tests.redis_server import stoppable_redis

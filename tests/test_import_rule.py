@@ -58,7 +58,7 @@ WORKER_CROSSINGS = {
     "workers.training.crossing": "workers.rendering.cards",
     "workers.runtime.crossing": "workers.importing.uploads",
     "workers.families.crossing": "workers.runtime.machine",
-    "workers.codecs.crossing": "workers.runtime.values",
+    "workers.codecs.crossing": "workers.runtime.weights",
     "workers.checkpoints.stylegan2.crossing": "workers.families.table",
     "workers.checkpoints.stylegan2.crossing_store": "state.keys",
     "workers.checkpoints.files.crossing": "workers.checkpoints.stylegan2.filters",

@@ -18,7 +18,7 @@ from contracts.errors.tree import ForeignHost, ForeignOrigin, HandsOffError
 from state.settings import Settings
 
 ANY = "*"
-_ALWAYS_OPEN = frozenset({"/livez", "/readyz"})
+_ALWAYS_OPEN = frozenset({"/livez", "/readyz", "/metrics"})
 """Health probes use the container's address, and these responses contain no user data."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -18,7 +18,7 @@ from app.labelings.schemas import LabelingCreate, LabelingForm
 from app.labelsets.forms import Fields, Form, FormLimits, receive_form
 from app.messages import printable
 from contracts.errors.tree import Flaw, InvalidRequest, InvalidUpload
-from state.spooling import make_spool_folder
+from state.process.spooling import make_spool_folder
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_NAME_BYTES = 200

@@ -35,7 +35,7 @@ from app.labelsets.schemas import (
 )
 from app.labelsets.service import Upload
 from contracts.ids import LabelsetId
-from state.spooling import make_spool_folder
+from state.process.spooling import make_spool_folder
 
 router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
 

@@ -29,8 +29,8 @@ from contracts.ids import new_id
 from contracts.jobs import JobRef
 from contracts.uploads import UploadClaim, UploadManifest
 from state import keys, records
+from state.process.spooling import spool_folder
 from state.settings import MiB
-from state.spooling import spool_folder
 from state.uploads import delete_upload, uploaded_bytes
 
 

@@ -47,7 +47,7 @@ def run_limited(
     """Run `python -m` with the arguments and return the exit status; a negative one is a signal.
 
     `folder` is the child's folder for temporary files and its output; its time stays new, so that no sweep of abandoned
-    folders (`state/spooling.py`) deletes it. `on_wait` is called about once a second; if it
+    folders (`state/process/spooling.py`) deletes it. `on_wait` is called about once a second; if it
     raises, the child is ended. Raises `TooSlow`.
     """
 

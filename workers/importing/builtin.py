@@ -28,8 +28,7 @@ from workers.families.family import Family, family_named
 from workers.importing.describing import describe
 from workers.runtime.artefacts import write_weights
 from workers.runtime.machine import Machine
-from workers.runtime.values import BAD_VALUES_REMEDY, first_flaw
-from workers.runtime.weights import read_network
+from workers.runtime.weights import BAD_VALUES_REMEDY, first_flaw, read_network
 
 log = structlog.get_logger()
 

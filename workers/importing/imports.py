@@ -17,7 +17,7 @@ from contracts.generators.generator import (
 from contracts.generators.import_options import NO_OPTIONS
 from contracts.jobs import JobRef, JobStatus
 from state import keys, records
-from state.spooling import spool_folder
+from state.process.spooling import spool_folder
 from state.uploads import delete_upload
 from workers.families.family import family_named
 from workers.importing.converting import CHECKPOINT, convert

@@ -19,7 +19,7 @@ from contracts.labelings import (
     labeling_manifest,
 )
 from state import keys, records
-from state.spooling import spool_folder
+from state.process.spooling import spool_folder
 from state.uploads import delete_upload
 from workers.importing.uploads import fetch
 from workers.labeling.labeler import Labeler

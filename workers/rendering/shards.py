@@ -29,6 +29,7 @@ from workers.codecs.task import TaskCodec, codecs_of
 from workers.rendering.pilots import read_threshold
 from workers.rendering.rendering import Renderer
 from workers.runtime.machine import Machine
+from workers.runtime.metrics import CANDIDATES, SAMPLES
 
 TAR_TYPE = "application/x-tar"
 
@@ -66,6 +67,8 @@ def render_shard(
 
     samples = renderer.draw(spec.samples, threshold, on_drawn=count)
     tar = _store_tar(machine, spec, shard, samples)
+    SAMPLES.inc(shard.num_samples)
+    CANDIDATES.inc(shard.num_candidates)
     return ShardRecord(
         index=spec.index,
         tar=tar,

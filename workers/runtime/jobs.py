@@ -23,6 +23,7 @@ from contracts.errors.tree import HandsOffError, RecordDamaged
 from contracts.jobs import JobError, JobManifest, JobRef, JobStatus, Progress, Request
 from state import records
 from workers.runtime.machine import Machine
+from workers.runtime.metrics import JOBS, STAGE_SECONDS
 
 log = structlog.get_logger()
 
@@ -107,8 +108,16 @@ class Run:
     def _enter(self, stage: str, done: int = 0) -> None:
         at = time.monotonic()
         if stage != self._stage:
+            self.leave_stage()
             self._stage, self._stage_began, self._done_before = stage, at, done
         self.stage_seconds[stage] = at - self._stage_began
+
+    def leave_stage(self) -> None:
+        """Add the time of the present stage to the metrics."""
+        if self._stage:
+            seconds = time.monotonic() - self._stage_began
+            STAGE_SECONDS.labels(self.ref.kind, self._stage).observe(seconds)
+            self._stage = ""
 
     def _progress(self, done: int, total: int) -> Progress:
         """Return the progress. The remaining time follows from this run's own work alone."""
@@ -129,6 +138,7 @@ def perform(
     try:
         run.check_cancelled()
         manifest = work(run)
+        run.leave_stage()
         run.check_cancelled()
     except Cancelled:
         manifest = cancelled(machine, ref, run.started_at)
@@ -139,6 +149,7 @@ def perform(
     # The work may have failed because the job was being deleted: the request is deleted first.
     if manifest is not None and not records.is_deleted(machine.store, ref):
         stored = records.finish(machine.store, machine.ledger, ref, manifest)
+        JOBS.labels(ref.kind, stored.status.value).inc()
         log.info("job ended", job=str(ref), status=stored.status.value)
 
 
@@ -160,7 +171,8 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
     else:
         log.error("job failed for good", job=str(ref), error=repr(error))
         manifest = failed(machine, ref, error, started_at)
-    records.finish(machine.store, machine.ledger, ref, manifest)
+    stored = records.finish(machine.store, machine.ledger, ref, manifest)
+    JOBS.labels(ref.kind, stored.status.value).inc()
 
 
 def cancelled(machine: Machine, ref: JobRef, started_at: datetime | None) -> JobManifest:

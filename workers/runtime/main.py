@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import torch
 
 from contracts.kinds import KINDS, QUEUE_NAMES, Kind, QueueName
-from state.logs import configure_logs
-from state.private_files import keep_files_private
+from state.process.logs import configure_logs
+from state.process.private_files import keep_files_private
+from state.process.spooling import sweep
 from state.settings import Settings
-from state.spooling import sweep
 from workers.families.family import Family
 from workers.families.table import FAMILIES
 from workers.importing.builtin import publish_all
 from workers.runtime.functions import check_functions
 from workers.runtime.machine import Machine
+from workers.runtime.metrics import publish
 from workers.runtime.worker import Worker
 from workers.upkeep.reconcile import Reconciler
 
@@ -31,6 +32,7 @@ def main(kinds: tuple[Kind, ...] = KINDS, families: Sequence[Family] = FAMILIES)
     _set_threads(settings)
     machine = Machine.from_settings(_suited(settings, queue), families, kinds)
     check_functions(machine.kinds)
+    publish(settings)
     if queue is None:
         Reconciler(machine).run()
     else:

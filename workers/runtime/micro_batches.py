@@ -8,6 +8,7 @@ import structlog
 import torch
 
 from contracts.errors.jobs import OutOfMemory
+from workers.runtime.metrics import OUT_OF_MEMORY
 
 log = structlog.get_logger()
 
@@ -75,6 +76,7 @@ class MicroBatches:
 
 
 def _halved(name: str, size: int) -> int:
+    OUT_OF_MEMORY.labels(name).inc()
     if size == 1:
         raise OutOfMemory(
             f"Out of memory while {name}: one image at a time does not fit the device."

@@ -4,10 +4,12 @@ RQ's `SimpleWorker` runs jobs in its process and sends no heartbeat during a job
 twice. A second SIGTERM fails the running job. Both are fixed here (docs/decisions/0002).
 """
 
+import resource
 import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -52,6 +54,12 @@ def end_after_last_retry(machine: Machine, job: Job, error: BaseException) -> No
         log.exception("a failure could not be recorded", rq_id=job.id)
 
 
+def resident_bytes() -> int:
+    """Return the memory of this process that is not swapped out (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
 class Worker(SimpleWorker):
     """Takes jobs from one queue until it is asked to stop."""
 
@@ -70,6 +78,7 @@ class Worker(SimpleWorker):
         )
         self._queue_name = queue
         self._machine = machine
+        self._num_jobs = 0
         self._running: tuple[Job, Execution] | None = None
 
     def run(self) -> None:
@@ -95,6 +104,7 @@ class Worker(SimpleWorker):
             log.exception("a job could not be run", rq_id=job.id)
             drop(self.connection, job.id, repr(error))
         self.set_state(WorkerStatus.IDLE)
+        self._stop_if_worn()
 
     def _execute(self, job: MachineJob, queue: Queue) -> None:
         job.forget_dependents()
@@ -141,6 +151,15 @@ class Worker(SimpleWorker):
             yield
         finally:
             self._running = None
+
+    def _stop_if_worn(self) -> None:
+        """Stop after the number of jobs or at the memory in the settings: leaks must not grow for ever."""
+        settings, self._num_jobs = self._machine.settings, self._num_jobs + 1
+        most_jobs, most_bytes = settings.max_jobs_per_worker, settings.max_worker_bytes
+        memory = resident_bytes() if most_bytes else 0
+        if (most_jobs and self._num_jobs >= most_jobs) or (most_bytes and memory > most_bytes):
+            log.info("worker ends to be started again", jobs=self._num_jobs, memory_bytes=memory)
+            self._stop_requested = True
 
     def send_heartbeat(self) -> None:
         """Send one heartbeat. When Redis cannot be reached, the next heartbeat tries again."""

@@ -17,7 +17,7 @@ from contracts.generators.inverters import InverterOptions
 from contracts.generators.training import TrainingOptions, TrainingReport
 from contracts.jobs import JobRef, JobStatus
 from state import records
-from state.spooling import spool_folder
+from state.process.spooling import spool_folder
 from workers.families.family import Family, TrainingImages, family_named
 from workers.importing.imports import discard_original
 from workers.importing.storing import store_generator

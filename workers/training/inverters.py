@@ -27,7 +27,7 @@ from workers.runtime.artefacts import read_generator, store_inverter
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
 from workers.runtime.pulse import Drained
-from workers.runtime.values import first_flaw
+from workers.runtime.weights import first_flaw
 
 STAGE = "training"
 

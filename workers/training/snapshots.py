@@ -17,7 +17,7 @@ from torch.nn.functional import avg_pool2d
 from models.adversarial.frechet import frechet_distance, random_features
 from models.generators.stylegan2.config import DiscriminatorConfig
 from models.generators.training import BuiltNetwork, GeneratorTraining
-from workers.runtime.values import first_flaw
+from workers.runtime.weights import first_flaw
 from workers.training.images.sources import ImageSource
 
 NUM_GRID_SAMPLES = 64

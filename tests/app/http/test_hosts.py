@@ -71,7 +71,7 @@ def test_a_foreign_host_is_refused_at_every_address(client: httpx2.Client, path:
     assert client.get(path, headers={"Host": "evil.example"}).status_code == 421
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
 def test_health_probes_may_use_any_host(client: httpx2.Client, path: str) -> None:
     """A supervisor uses the container's address."""
     assert client.get(path, headers={"Host": "10.42.0.17:8000"}).status_code == 200

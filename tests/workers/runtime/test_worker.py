@@ -11,6 +11,7 @@ from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
+from contracts.ids import new_id
 from contracts.jobs import JobStatus as Status
 from state.queues import job_call, open_queue, put
 from tests.workers.scene import Scene
@@ -94,3 +95,23 @@ def test_a_heartbeat_is_in_the_ledger(scene: Scene, worker: Worker) -> None:
     (beat,) = scene.machine.ledger.workers()
     assert (beat.queue, beat.state, beat.device) == ("fit", "idle", "cpu")
     assert beat.is_fresh(beat.at, timedelta(seconds=1))
+
+
+def queue_fits(scene: Scene, count: int) -> None:
+    """Queue fits that fail at once: their labelset does not exist."""
+    missing = scene.add_labelset().model_copy(update={"id": new_id("labelset")})
+    for _ in range(count):
+        fit = scene.request_fit(labelset=missing)
+        put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
+
+
+@pytest.mark.parametrize(
+    ("limit", "left"), [({"max_jobs_per_worker": 2}, 1), ({"max_worker_bytes": 1}, 2), ({}, 0)]
+)
+def test_a_worn_worker_ends_after_a_job(scene: Scene, limit: dict[str, int], left: int) -> None:
+    """Its supervisor starts a fresh one; the entries that it leaves stay in the queue."""
+    settings = scene.machine.settings.model_copy(update=limit)
+    machine = dataclasses.replace(scene.machine, settings=settings)
+    queue_fits(scene, 3)
+    Worker("fit", machine).work(burst=True)
+    assert open_queue(machine.redis, "fit").count == left

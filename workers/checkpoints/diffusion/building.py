@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from models.generators.diffusion.config import DiffusionConfig
 from models.generators.diffusion.unet import build_unet
 from workers.checkpoints.checkpoint import DOWNLOAD_AGAIN, BadValues, Recognized
-from workers.runtime.values import first_flaw
+from workers.runtime.weights import first_flaw
 
 MAX_PARAMETERS = 600_000_000
 """The unconditional 256 px network of guided-diffusion has 552,000,000."""

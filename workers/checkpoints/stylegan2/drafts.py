@@ -25,7 +25,7 @@ from workers.checkpoints.stylegan2.substitutes import (
     Substitute,
     with_measured_mean_w,
 )
-from workers.runtime.values import BAD_VALUES_REMEDY, flaw_of
+from workers.runtime.weights import BAD_VALUES_REMEDY, flaw_of
 
 NameTable = Iterable[tuple[str, Callable[..., str]]]
 """Regular expressions of our names => functions that return a format's name. Groups of digits arrive as integers."""

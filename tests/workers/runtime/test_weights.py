@@ -1,4 +1,4 @@
-"""Promises of `workers.runtime.values`: networks with impossible weights are refused."""
+"""Promises of `workers.runtime.weights`: networks with impossible weights are refused."""
 
 import io
 import json
@@ -28,8 +28,7 @@ from workers.checkpoints.stylegan2.rosinality import DISCRIMINATOR_NAMES
 from workers.importing import imports
 from workers.importing.builtin import publish, publish_all
 from workers.runtime.machine import Machine
-from workers.runtime.values import MAX_MAGNITUDE, flaw_of
-from workers.runtime.weights import write_network
+from workers.runtime.weights import MAX_MAGNITUDE, flaw_of, write_network
 
 BAD = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf, "3e+08": 3e8, "-2e+06": -2e6}
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from state.spooling import spool_folder, sweep
+from state.process.spooling import spool_folder, sweep
 
 
 def test_the_folder_is_deleted_after_the_block() -> None:

@@ -16,8 +16,8 @@ import pytest
 
 from contracts.batches import BatchRequest
 from state import keys, records
+from state.process.spooling import spool_folder
 from state.settings import Settings
-from state.spooling import spool_folder
 from state.store import Store
 
 

@@ -1,37 +1,27 @@
-"""`python -m app`: serves the API, on loopback only until API keys exist."""
+"""`python -m app`: serves the API, on loopback only until API keys exist. `python -m app doctor` looks for faults."""
 
 import argparse
-import ipaddress
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from app.binding import may_bind
+from app.doctor import examination
 from app.main import VERSION, create_app
 from app.serving import server_of
 from state.process.logs import configure_logs
 from state.process.private_files import keep_files_private
 from state.settings import Settings
 
+DOCTOR = "doctor"
 FAILED_START = 3
 """The exit code of uvicorn when it cannot start, such as for a port in use."""
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def may_bind(settings: Settings) -> bool:
-    """Return whether the host is loopback or the operator trusts the network."""
-    return settings.trust_network or is_loopback(settings.host)
-
-
 def main(words: Sequence[str] | None = None) -> int:
     """Read the command line and the environment, and serve until stopped. Return 2 for a refused host."""
-    _parser().parse_args(words)
+    if _parser().parse_args(words).command == DOCTOR:
+        return examination.main()
     settings = Settings()
     if not may_bind(settings):
         sys.stderr.write(
@@ -49,12 +39,19 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Build a parser with only --help and --version: the environment configures the process."""
+    """Build a parser with few words: the environment configures the process."""
     parser = argparse.ArgumentParser(
         prog="python -m app",
         description="Serve the API. Settings come from HANDSOFF_... variables; .env.example lists them.",
     )
     parser.add_argument("--version", action="version", version=f"handsoff {VERSION}")
+    parser.add_argument(
+        "command",
+        nargs="?",
+        choices=[DOCTOR],
+        help="look for faults in settings, Redis, store, disks, clocks and device, and say what to mend;"
+        " exit with 1 if there is one",
+    )
     return parser
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.__main__ import is_loopback, main, may_bind
+from app.__main__ import main
+from app.binding import is_loopback, may_bind
 from app.main import create_app
 from contracts.kinds import FIT
 from state.settings import Settings

@@ -1,8 +1,12 @@
-"""Starts a worker process (settings, log, threads, machine), which serves one queue or reconciles until stopped."""
+"""Starts a worker process (settings, log, threads, machine), which serves one queue or reconciles until stopped.
+
+Or it is the doctor, which checks the device and ends.
+"""
 
 import argparse
 import os
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 
@@ -18,14 +22,20 @@ from workers.runtime.functions import check_functions
 from workers.runtime.machine import Machine
 from workers.runtime.metrics import publish
 from workers.runtime.worker import Worker
+from workers.upkeep import doctor
 from workers.upkeep.reconcile import Reconciler
 
-RECONCILE = "reconcile"
+RECONCILE: Literal["reconcile"] = "reconcile"
+DOCTOR: Literal["doctor"] = "doctor"
 
 
 def main(kinds: tuple[Kind, ...] = KINDS, families: Sequence[Family] = FAMILIES) -> None:
     """Read the command line and the environment, and work until stopped."""
-    queue = _parse_queue()
+    chosen = _parse_word()
+    if chosen == "doctor":
+        doctor.main()
+        return
+    queue: QueueName | None = None if chosen == "reconcile" else chosen
     settings = Settings()
     keep_files_private()
     configure_logs(settings)
@@ -41,14 +51,16 @@ def main(kinds: tuple[Kind, ...] = KINDS, families: Sequence[Family] = FAMILIES)
         Worker(queue, machine).run()
 
 
-def _parse_queue() -> QueueName | None:
-    """Return the queue to serve, or None for the reconciler."""
+def _parse_word() -> QueueName | Literal["reconcile", "doctor"]:
+    """Return what this process is: the worker of a queue, the reconciler, or the doctor."""
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument(
-        "queue", choices=[*QUEUE_NAMES, RECONCILE], help="one queue, or the reconciler"
+        "queue",
+        choices=[*QUEUE_NAMES, RECONCILE, DOCTOR],
+        help="one queue, the reconciler, or the doctor, which checks the device and its kernels",
     )
-    chosen = parser.parse_args().queue
-    return None if chosen == RECONCILE else chosen
+    chosen: QueueName | Literal["reconcile", "doctor"] = parser.parse_args().queue
+    return chosen
 
 
 def _suited(settings: Settings, queue: QueueName | None) -> Settings:

@@ -1,14 +1,14 @@
 """The ledger: this service's data in Redis, beside the queues.
 
-Live progress, events, attempts, claimed shards, the listing index, heartbeats. None of it is a fact: when Redis loses
+Live progress, events, attempts, the listing index, heartbeats. None of it is a fact: when Redis loses
 it, no job is lost. While Redis is down, methods that only inform (progress, events) do nothing; methods that decide
-(attempts, claims, the index, locks) raise `redis.RedisError`.
+(attempts, the index, locks) raise `redis.RedisError`.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Self, TypeVar, cast
 
 import redis
@@ -30,9 +30,10 @@ log = structlog.get_logger()
 M = TypeVar("M", bound=Model)
 
 # The last event is published once, by the worker or, when Redis was away, by the reconciler.
-# KEYS: live data, claims, events. ARGV: whether it is late, limit and seconds of the events, the fields of the entry.
+# KEYS: live data, events, other keys of the job. ARGV: whether it is late, limit and seconds of the events, the fields
+# of the entry.
 _END = """
-local ended, last = false, redis.call('xrevrange', KEYS[3], '+', '-', 'COUNT', 1)[1]
+local ended, last = false, redis.call('xrevrange', KEYS[2], '+', '-', 'COUNT', 1)[1]
 if last then
     for i = 1, #last[2], 2 do
         ended = ended or (last[2][i] == 'type' and last[2][i + 1] == 'completed')
@@ -40,10 +41,10 @@ if last then
 end
 local is_needed = ARGV[1] == '0' or last or redis.call('exists', KEYS[1]) == 1
 if is_needed and not ended then
-    redis.call('xadd', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, 4))
-    redis.call('expire', KEYS[3], ARGV[3])
+    redis.call('xadd', KEYS[2], 'MAXLEN', '~', ARGV[2], '*', unpack(ARGV, 4))
+    redis.call('expire', KEYS[2], ARGV[3])
 end
-redis.call('del', KEYS[1], KEYS[2])
+redis.call('del', KEYS[1], unpack(KEYS, 3))
 """
 
 _SAVED_WORK = "saved_work"
@@ -124,10 +125,17 @@ class Ledger:
                 redis_keys.events(ref),
                 redis_keys.in_flight(ref),
                 redis_keys.attempts(ref),
+                redis_keys.finished_shards(ref),
             )
 
     def _publish_end(self, ref: JobRef, status: JobStatus, *, is_late: bool) -> None:
-        names = (redis_keys.live(ref), redis_keys.in_flight(ref), redis_keys.events(ref))
+        names = (
+            redis_keys.live(ref),
+            redis_keys.events(ref),
+            redis_keys.in_flight(ref),
+            redis_keys.finished_shards(ref),
+            redis_keys.attempts(ref),
+        )
         entry = [text for pair in status_entry(status, now()).items() for text in pair]
         seconds = int(RETENTION.total_seconds())
         self.redis.eval(_END, len(names), *names, int(is_late), MAX_EVENTS, seconds, *entry)
@@ -138,7 +146,7 @@ class Ledger:
         self.redis.xadd(key, fields, maxlen=MAX_EVENTS, approximate=True)
         self.redis.expire(key, RETENTION)
 
-    # Attempts and claimed shards: they decide which calls are queued.
+    # Attempts: they decide which calls are queued (claims on shards: `state/batches/shards.py`).
 
     def next_attempt(self, ref: JobRef, part: str = "job") -> int:
         """Count an attempt of a job, or of one `part` of it, and return its number, from 1."""
@@ -164,24 +172,6 @@ class Ledger:
 
     def _attempt(self, ref: JobRef) -> int:
         return int(cast("str | None", self.redis.hget(redis_keys.attempts(ref), "job")) or 0)
-
-    def claim_shards(self, ref: JobRef, shards: Iterable[int]) -> list[int]:
-        """Claim shards. Returns those that had no claim; the caller queues them."""
-        at = now().timestamp()
-        key = redis_keys.in_flight(ref)
-        claimed = [index for index in shards if self.redis.zadd(key, {str(index): at}, nx=True)]
-        self.redis.expire(key, RETENTION)
-        return claimed
-
-    def release_shard(self, ref: JobRef, index: int) -> None:
-        """End the claim on a shard: it is rendered, or its call is lost."""
-        self.redis.zrem(redis_keys.in_flight(ref), str(index))
-
-    def shards_in_flight(self, ref: JobRef) -> dict[int, datetime]:
-        """Return when each claimed shard was claimed, by index."""
-        entries = self.redis.zrange(redis_keys.in_flight(ref), 0, -1, withscores=True)
-        claims = cast("list[tuple[str, float]]", entries)
-        return {int(index): datetime.fromtimestamp(at, UTC) for index, at in claims}
 
     def try_lock(self, name: str, owner: str, ttl: timedelta) -> bool:
         """Take a lock for at most `ttl`. Returns False while another owner holds it."""

@@ -38,6 +38,11 @@ def in_flight(ref: JobRef) -> str:
     return f"handsoff:in-flight:{ref}"
 
 
+def finished_shards(ref: JobRef) -> str:
+    """String: one bit for each shard of a batch that has not ended; set once the shard's record is stored."""
+    return f"handsoff:finished:{ref}"
+
+
 # Items made on demand (`state/on_demand`).
 
 CLAIM_OWNERS = "handsoff:on-demand:owners"

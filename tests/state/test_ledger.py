@@ -65,19 +65,10 @@ def test_progress_is_skipped_while_redis_is_down(offline_ledger: Ledger) -> None
     assert offline_ledger.events(REF) == []
 
 
-def test_claims_fail_while_redis_is_down(offline_ledger: Ledger) -> None:
+def test_attempts_fail_while_redis_is_down(offline_ledger: Ledger) -> None:
     """A method that decides which process works raises an error."""
     with pytest.raises(redis.RedisError):
-        offline_ledger.claim_shards(REF, [1])
-
-
-def test_a_shard_is_claimed_once(ledger: Ledger) -> None:
-    """A claimed shard is not claimed again before its release."""
-    assert ledger.claim_shards(REF, [0, 1]) == [0, 1]
-    assert ledger.claim_shards(REF, [1, 2]) == [2]
-    ledger.release_shard(REF, 1)
-    assert ledger.claim_shards(REF, [1]) == [1]
-    assert set(ledger.shards_in_flight(REF)) == {0, 1, 2}
+        offline_ledger.next_attempt(REF)
 
 
 def test_attempts_are_counted_by_part(ledger: Ledger) -> None:

@@ -7,17 +7,11 @@ from contracts.batches import BatchRequest, ShardRecord
 from contracts.heartbeats import Heartbeat
 from contracts.kinds import PILOT, SHARD
 from state import keys, records
+from state.batches.shards import BatchShards
 from state.ledger import Ledger
-from state.planning import next_calls, shards_to_queue
+from state.planning import next_calls
 from state.settings import Settings
 from state.store import Store
-
-
-def test_the_lowest_shards_come_first() -> None:
-    """Shards that are neither done nor in flight are planned in order, up to the limit."""
-    assert shards_to_queue(6, done={0, 3}, in_flight={1}, room=2) == [2, 4]
-    assert shards_to_queue(6, done={0, 3}, in_flight={1}, room=9) == [2, 4, 5]
-    assert shards_to_queue(6, done=(), in_flight=(), room=0) == []
 
 
 def test_a_batch_begins_with_two_shards(
@@ -49,7 +43,7 @@ def test_a_finished_shard_is_followed_by_the_next(
     """When a shard is recorded and released, the next one is queued."""
     next_calls(store, ledger, batch_request, settings)
     records.write(store, keys.shard_record(batch_request.ref, 0), shard_record(0))
-    ledger.release_shard(batch_request.ref, 0)
+    BatchShards(store, ledger, batch_request).finish(0)
     (call,) = next_calls(store, ledger, batch_request, settings)
     assert call.argument == f"{batch_request.ref}/2"
 

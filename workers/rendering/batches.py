@@ -13,6 +13,7 @@ from contracts.ids import RqId
 from contracts.jobs import JobRef, ShardRef
 from contracts.kinds import PILOT
 from state import keys, records
+from state.batches.shards import BatchShards
 from state.planning import next_calls
 from state.queues import put
 from workers.rendering.cards import store_card
@@ -40,11 +41,18 @@ def queue_next(machine: Machine, request: BatchRequest) -> None:
         put(machine.redis, call)
 
 
-def completed(machine: Machine, request: BatchRequest) -> BatchManifest | None:
-    """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None."""
-    if len(records.finished_shards(machine.store, request.ref)) < request.num_shards:
+def completed(machine: Machine, request: BatchRequest, num_finished: int) -> BatchManifest | None:
+    """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None.
+
+    Redis counts the shards. The store confirms the last count: without a record, a shard is rendered again.
+    """
+    if num_finished < request.num_shards:
         return None
-    manifest = batch_manifest(request, records.shard_records(machine.store, request.ref))
+    stored = records.shard_records(machine.store, request.ref)
+    if len(stored) < request.num_shards:
+        BatchShards(machine.store, machine.ledger, request).correct(stored)
+        return None
+    manifest = batch_manifest(request, stored)
     card = store_card(machine.store, machine.tasks, request, manifest)
     return manifest.model_copy(update={"card": card})
 
@@ -57,16 +65,17 @@ def repair(
     `rq_ids` are the batch's entries in the queues at `checked_at`.
     """
     ref = request.ref
-    manifest = completed(machine, request)
+    shards = BatchShards(machine.store, machine.ledger, request)
+    manifest = completed(machine, request, shards.count())
     if manifest is not None:
         records.finish(machine.store, machine.ledger, ref, manifest)
     if manifest is not None or any(one.part == PILOT.part for one in rq_ids):
         return
     queued = {one.shard for one in rq_ids}
-    for index, claimed_at in machine.ledger.shards_in_flight(ref).items():
+    for index, claimed_at in shards.in_flight().items():
         is_old = checked_at - claimed_at > machine.settings.heartbeat_interval
         if index not in queued and is_old:
-            machine.ledger.release_shard(ref, index)
+            shards.release(index)
     queue_next(machine, request)
 
 
@@ -80,14 +89,17 @@ def _render(run: Run, index: int) -> BatchManifest | None:
     request = run.read_request(BatchRequest)
     if run.machine.store.head(keys.shard_record(run.ref, index)) is None:
         store_record(run.machine.store, run.ref, _render_shard(run, request, index))
-    run.machine.ledger.release_shard(run.ref, index)
-    queue_next(run.machine, request)
-    return completed(run.machine, request)
+    shards = BatchShards(run.machine.store, run.machine.ledger, request)
+    manifest = completed(run.machine, request, shards.finish(index))
+    if manifest is None:
+        queue_next(run.machine, request)
+    return manifest
 
 
 def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
     """Render and store the tar of one shard. The caller writes the record."""
-    num_before = len(records.finished_shards(run.machine.store, run.ref)) * request.shard_size
+    shards = BatchShards(run.machine.store, run.machine.ledger, request)
+    num_before = shards.count() * request.shard_size
 
     def num_done(num_samples: int) -> int:
         return min(num_before + num_samples, request.n)

@@ -11,11 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks.counting import CountedStore
 from contracts.batches import BatchRequest, Pilot, ShardRecord
 from contracts.fits.fit import FitRequest
 from contracts.jobs import JobStatus, ShardRef
 from contracts.schemas import LabelSchema
 from state import keys, records
+from state.batches.shards import BatchShards
 from state.queues import open_queue
 from tests.workers.scene import ALL_TASKS, Scene, candidates, equal_pixels
 from workers.rendering import batches
@@ -195,6 +197,34 @@ def test_a_finished_shard_queues_the_next(scene: Scene, fit: FitRequest) -> None
     assert len(queued(scene)) == scene.machine.settings.shards_in_flight_per_worker
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     assert [rq_id.split("-")[1] for rq_id in queued(scene)] == ["000000", "000001", "000002"]
+
+
+def test_a_finished_shard_lists_nothing(scene: Scene, fit: FitRequest) -> None:
+    """Its requests to the store do not grow with the batch: Redis counts the finished shards."""
+    costs = []
+    for num_shards in (5, 10, 2_000):  # the first one loads the networks
+        store = CountedStore(scene.machine.store.objects)
+        one = Scene(dataclasses.replace(scene.machine, store=store))
+        batch = one.request_batch(fit, n=num_shards, shard_size=1)
+        batches.queue_next(one.machine, batch)
+        BatchShards(store, one.machine.ledger, batch).correct(range(2, num_shards))
+        with store.counting() as requests:
+            batches.run_shard(one.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
+        costs.append(requests)
+    assert costs[1] == costs[2]
+    assert costs[1]["list"] == 0
+
+
+def test_a_shard_without_its_record_is_rendered_again(scene: Scene, fit: FitRequest) -> None:
+    """Redis counts it as finished; the store does not confirm it at the end, so it returns to the queue."""
+    batch = scene.request_batch(fit, n=12, shard_size=4)
+    for index in (0, 1):
+        batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=index)), 1)
+    scene.machine.store.delete(keys.shard_record(batch.ref, 1))
+    scene.machine.redis.delete(open_queue(scene.machine.redis, "generate").key)
+    batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=2)), 1)
+    assert not records.has_ended(scene.machine.store, batch.ref)
+    assert [rq_id.split("-")[1] for rq_id in queued(scene)] == ["000001"]
 
 
 def test_a_cancelled_batch_ends_at_its_next_shard(scene: Scene, fit: FitRequest) -> None:

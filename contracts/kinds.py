@@ -32,7 +32,7 @@ OPTIONAL_QUEUES: tuple[QueueName, ...] = ("train", "evaluate")
 """Without a worker of these, a service is ready: their jobs wait."""
 
 RETENTION = timedelta(days=7)
-"""How long Redis keeps the data of a job: RQ's and ours expire together."""
+"""How long Redis keeps the data of a job: waiting entries of RQ and our own expire together."""
 
 
 class Argument(Protocol):

@@ -4,7 +4,7 @@ The app, the workers and the reconciler all queue through this file. `contracts/
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 import redis
@@ -19,6 +19,9 @@ from contracts.ids import RqId
 from contracts.jobs import JobRef, Request, ShardRef
 from contracts.kinds import EXPORT, PILOT, SHARD, STREAM_SHARD, Argument, Kinds, QueueName, Task
 from contracts.streams import StreamShardRef
+
+FAILURES_KEPT = timedelta(days=1)
+"""How long Redis keeps a failed entry with its traceback, for people: the manifest has the facts."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,10 @@ def _waited_seconds(connection: "redis.Redis", queue: Queue) -> float:
 
 
 def put(connection: "redis.Redis", call: Call) -> None:
-    """Add a call to the end of its queue, with the task's retries, timeout and TTL."""
+    """Add a call to the end of its queue, with the task's retries, timeout and TTL.
+
+    RQ deletes it as soon as it has succeeded: kept for days, finished calls would fill Redis (7 kB each).
+    """
     task = call.task
     ttl = int(task.ttl.total_seconds())
     intervals = [int(interval.total_seconds()) for interval in task.retry_after]
@@ -72,8 +78,8 @@ def put(connection: "redis.Redis", call: Call) -> None:
         job_id=call.rq_id,
         timeout=int(task.timeout.total_seconds()),
         ttl=ttl,
-        result_ttl=ttl,
-        failure_ttl=ttl,
+        result_ttl=0,
+        failure_ttl=int(FAILURES_KEPT.total_seconds()),
         description=call.argument,
         retry=Retry(max=len(intervals), interval=intervals),
     )

@@ -117,8 +117,9 @@ def test_valkey_does_not_use_a_volume_of_redis() -> None:
 
 
 def test_redis_does_not_evict() -> None:
-    """It persists to a volume, and refuses writes instead of evicting keys."""
+    """It persists to a volume, and refuses writes at its limit of memory instead of evicting keys."""
     command = " ".join(BASE_SERVICES["redis"]["command"])
+    assert "--maxmemory 1gb" in command
     assert "--appendonly yes" in command
     assert "--maxmemory-policy noeviction" in command
     assert BASE_SERVICES["redis"]["networks"] == ["inside"]

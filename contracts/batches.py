@@ -5,7 +5,7 @@ Its request, the record of each shard, and the manifest as a pure function of bo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -156,12 +156,18 @@ class ShardRecord(Model):
     render_seconds: float
 
 
+class ShardPageRef(Artefact):
+    """A stored page of shard records."""
+
+    num_shards: Annotated[int, Field(ge=1)]
+
+
 class BatchManifest(JobManifest):
     """`batches/{id}/manifest.json`. Class counts are by class index. A batch that did not succeed has no shards.
 
     `labels` is the meaning of the labels: classes and palette, keypoints and skeleton, depth scale and unit. `card` is
     a dataset card in Markdown, for people. `condition` is the requested share of each condition, `condition_samples`
-    the number of its samples.
+    the number of its samples. The records of more than `SHARDS_PER_PAGE` shards are in `pages` instead of `shards`.
     """
 
     kind: Literal["batch"] = "batch"
@@ -180,6 +186,22 @@ class BatchManifest(JobManifest):
     render_seconds: float = 0.0
     card: Artefact | None = None
     shards: tuple[ShardRecord, ...] = ()
+    pages: tuple[ShardPageRef, ...] = ()
+
+    @property
+    def num_shards(self) -> int:
+        """The number of shards, in the manifest or in its pages."""
+        return len(self.shards) + sum(page.num_shards for page in self.pages)
+
+
+SHARDS_PER_PAGE = 1_000
+"""A batch is polled, and each poll reads its manifest: with 100,000 records it would have 80 MB."""
+
+
+class ShardPage(Model):
+    """`batches/{id}/pages/{sha256}.json`: the records of `SHARDS_PER_PAGE` shards in order, or of the rest."""
+
+    shards: tuple[ShardRecord, ...]
 
 
 def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) -> BatchManifest:
@@ -193,31 +215,60 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
             f"expected the records of all shards of '{request.id}', got none of shards {missing[:10]}"
         )
     shards = tuple(records[index] for index in range(request.num_shards))
-    num_samples = sum(shard.num_samples for shard in shards)
-    return BatchManifest(
-        status=JobStatus.SUCCEEDED,
-        labels=request.labels,
-        started_at=min(shard.started_at for shard in shards),
-        finished_at=max(shard.finished_at for shard in shards),
-        num_samples=num_samples,
-        num_candidates=sum(shard.num_candidates for shard in shards),
-        num_bytes=sum(shard.tar.num_bytes for shard in shards),
-        class_pixels=_add(shard.class_pixels for shard in shards),
-        class_images=_add(shard.class_images for shard in shards),
-        candidate_class_images=_add(shard.candidate_class_images for shard in shards),
-        ignored_pixels=sum(shard.ignored_pixels for shard in shards),
-        condition=request.condition,
-        condition_samples={
-            name: sum(shard.condition_samples.get(name, 0) for shard in shards)
-            for name in request.condition or {}
-        },
-        mean_score=sum(shard.mean_score * shard.num_samples for shard in shards) / num_samples,
-        threshold=shards[0].threshold,
-        render_seconds=sum(shard.render_seconds for shard in shards),
-        shards=shards,
-    )
+    totals = BatchTotals(request)
+    for shard in shards:
+        totals.add(shard)
+    return totals.manifest(shards=shards)
 
 
-def _add(counts: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
-    """Add counts class by class."""
-    return tuple(sum(column) for column in zip(*counts, strict=True))
+class BatchTotals:
+    """Adds up the records of a batch, in the order of the shards. They need not be in memory together."""
+
+    def __init__(self, request: BatchRequest) -> None:
+        self._request = request
+        self._first: ShardRecord | None = None
+        self._sums: Counter[str] = Counter()
+        self._classes: dict[str, list[int]] = {}
+        self._conditions: Counter[str] = Counter()
+        self._score = self._seconds = 0.0
+        self._times: list[Timestamp] = []
+
+    def add(self, shard: ShardRecord) -> None:
+        """Add the next shard."""
+        self._first = self._first or shard
+        self._sums["num_samples"] += shard.num_samples
+        self._sums["num_candidates"] += shard.num_candidates
+        self._sums["num_bytes"] += shard.tar.num_bytes
+        self._sums["ignored_pixels"] += shard.ignored_pixels
+        for name in ("class_pixels", "class_images", "candidate_class_images"):
+            counts: tuple[int, ...] = getattr(shard, name)
+            before = self._classes.get(name, [0] * len(counts))
+            self._classes[name] = [a + b for a, b in zip(before, counts, strict=True)]
+        self._conditions.update(shard.condition_samples)
+        self._score += shard.mean_score * shard.num_samples
+        self._seconds += shard.render_seconds
+        times = (*self._times, shard.started_at, shard.finished_at)
+        self._times = [min(times), max(times)]
+
+    def manifest(
+        self, *, shards: tuple[ShardRecord, ...] = (), pages: tuple[ShardPageRef, ...] = ()
+    ) -> BatchManifest:
+        """Return the manifest of a finished batch, with its records or the pages of them."""
+        assert self._first is not None, "a batch has at least one shard"
+        return BatchManifest(
+            status=JobStatus.SUCCEEDED,
+            labels=self._request.labels,
+            started_at=self._times[0],
+            finished_at=self._times[1],
+            **self._sums,
+            **{name: tuple(counts) for name, counts in self._classes.items()},
+            condition=self._request.condition,
+            condition_samples={
+                name: self._conditions[name] for name in self._request.condition or {}
+            },
+            mean_score=self._score / self._sums["num_samples"],
+            threshold=self._first.threshold,
+            render_seconds=self._seconds,
+            shards=shards,
+            pages=pages,
+        )

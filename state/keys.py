@@ -41,6 +41,7 @@ tenants/{tenant}/
 │   ├── cancel.json                              A
 │   ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
 │   ├── shards/{k}.json                          W  the record; the first one stays
+│   ├── pages/{sha256}.json                      W  records of a large batch, content-addressed
 │   ├── cards/{sha256}.md                        W  the dataset card, content-addressed
 │   ├── manifest.json                            W  last; pins the digests of the records and the card
 │   ├── exports/{variant}/{sha256}.zip           W  content-addressed; made on demand
@@ -226,9 +227,9 @@ def pilot(tenant: str, fit_id: str, truncation: float, condition: str | None = N
     return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{name}.json"
 
 
-def batch_card(batch: JobRef, sha256: str) -> str:
-    """Return the key of the dataset card of a batch."""
-    return f"{job_prefix(batch)}/cards/{sha256}.md"
+def batch_file(batch: JobRef, folder: Literal["cards", "pages"], sha256: str) -> str:
+    """Return the key of the dataset card of a batch, or of a page of its records."""
+    return f"{job_prefix(batch)}/{folder}/{sha256}.{'md' if folder == 'cards' else 'json'}"
 
 
 def export_zip(export: ExportRef, sha256: str) -> str:

@@ -116,8 +116,8 @@ class Settings(BaseSettings):
     max_evaluation_steps: Count = 500_000
 
     # Limits of a batch.
-    max_batch_samples: Count = 1_000_000
-    max_batch_shards: Count = 4_096
+    max_batch_samples: Count = 25_600_000
+    max_batch_shards: Count = 100_000
     shard_size: Count = 256
 
     # The largest batch that is exported. Annotations stay in memory until the end of the archive.

@@ -3,11 +3,18 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from fastapi.concurrency import run_in_threadpool
 
 from app.batches import service
-from app.batches.schemas import BatchCreate, BatchView, ShardList, show_batch, show_shards
+from app.batches.schemas import (
+    BatchCreate,
+    BatchView,
+    ShardList,
+    ShardQuery,
+    show_batch,
+    show_shards,
+)
 from app.http.json_bodies import JsonRoute
 from app.http.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, WaitSeconds
 from app.jobs.endpoints import answer_create
@@ -49,12 +56,21 @@ JobRoutes(
 
 
 @router.get("/{batch_id}/shards")
-def list_shards(ref: RefDep, services: ServicesDep, links: LinksDep) -> ShardList:
-    """List the shards and the dataset card of a batch: size, digest and a signed link that needs no API key."""
-    return show_shards(ref.id, service.read_manifest(services, ref), links)
+def list_shards(
+    ref: RefDep, services: ServicesDep, links: LinksDep, query: Annotated[ShardQuery, Query()]
+) -> ShardList:
+    """List the shards and the dataset card of a batch: size, digest and a signed link that needs no API key.
+
+    A batch of more than 4,096 shards needs `limit`.
+    """
+    manifest = service.read_manifest(services, ref)
+    return show_shards(ref.id, manifest, service.read_shards(services, manifest, query), links)
 
 
 @router.get("/{batch_id}/manifest")
 def get_batch_manifest(ref: RefDep, services: ServicesDep) -> BatchManifest:
-    """Return the stored manifest: every shard with its digest and the counts of its samples and classes."""
+    """Return the stored manifest: every shard with its digest and the counts of its samples and classes.
+
+    With more than 1,000 shards it has only the digests of the pages that hold them.
+    """
     return service.read_manifest(services, ref)

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+from fastapi import Query
 from pydantic import ConfigDict, Field
 
 from app.http.links import Links
@@ -109,13 +110,30 @@ class CardView(Model):
     expires_at: Timestamp
 
 
+MAX_LISTED = 4_096
+"""The most shards in one answer: each has a signed link, and this many take 2 MB."""
+
+
+class ShardQuery(Model):
+    """The query of a list of shards."""
+
+    after: Annotated[
+        int | None, Query(ge=0, description="Only shards after the one with this index")
+    ] = None
+    limit: Annotated[
+        int | None,
+        Query(ge=1, le=MAX_LISTED, description="The most shards in the answer. Default: all"),
+    ] = None
+
+
 class ShardList(Model):
-    """The shards of a batch, in order, and its dataset card."""
+    """The shards of a batch, in order, and its dataset card. For the next page, set `after` to the last index."""
 
     batch: str
     num_samples: int
     card: CardView | None
     items: tuple[ShardView, ...]
+    has_more: bool = False
 
 
 def show_batch(state: JobState, exchange: Exchange) -> BatchView:
@@ -128,7 +146,7 @@ def show_batch(state: JobState, exchange: Exchange) -> BatchView:
     for name in ("shards", "manifest"):
         common["links"][name] = links.resource("batches", request.id, name)
     fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
-    metrics = _metrics(request, manifest) if manifest and manifest.shards else None
+    metrics = _metrics(request, manifest) if manifest and manifest.num_samples else None
     return BatchView.model_validate(
         {**common, **fields, "num_shards": request.num_shards, "metrics": metrics}
     )
@@ -147,13 +165,16 @@ def show_shard(shard: ShardRecord | LabelledShard, links: Links) -> ShardView:
     )
 
 
-def show_shards(batch_id: str, manifest: BatchManifest, links: Links) -> ShardList:
-    """Return the views of all shards and of the card, with signed links."""
+def show_shards(
+    batch_id: str, manifest: BatchManifest, shards: tuple[ShardRecord, ...], links: Links
+) -> ShardList:
+    """Return the views of some shards and of the card, with signed links."""
     return ShardList(
         batch=batch_id,
         num_samples=manifest.num_samples,
         card=_show_card(manifest.card, links) if manifest.card else None,
-        items=tuple(show_shard(shard, links) for shard in manifest.shards),
+        items=tuple(show_shard(shard, links) for shard in shards),
+        has_more=bool(shards) and shards[-1].index + 1 < manifest.num_shards,
     )
 
 

@@ -1,16 +1,17 @@
 """Checks a new batch, resolves its defaults, and queues its first shards. Knows no HTTP."""
 
 from app import recipes
-from app.batches.schemas import BatchCreate
+from app.batches.schemas import MAX_LISTED, BatchCreate, ShardQuery
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import now
-from contracts.batches import BatchManifest, BatchRequest
+from contracts.batches import BatchManifest, BatchRequest, ShardRecord
 from contracts.errors.conflicts import NotRendered
-from contracts.errors.tree import InvalidRequest
+from contracts.errors.tree import Flaw, InvalidRequest
 from contracts.jobs import Idempotency, JobRef, JobStatus
+from state.batches.pages import shards_of
 from state.planning import next_calls
 from state.settings import Settings
 
@@ -44,6 +45,21 @@ def read_manifest(services: Services, ref: JobRef) -> BatchManifest:
     return manifest
 
 
+def read_shards(
+    services: Services, manifest: BatchManifest, query: ShardQuery
+) -> tuple[ShardRecord, ...]:
+    """Return the shards that a query selects. Raises `InvalidRequest` without a limit for too many."""
+    start = 0 if query.after is None else query.after + 1
+    stop = manifest.num_shards if query.limit is None else start + query.limit
+    if stop - start > MAX_LISTED:
+        detail = (
+            f"Expected a limit of at most {MAX_LISTED} for a batch of {manifest.num_shards} shards, got none; set"
+            " 'limit', and 'after' to the last index of the previous page."
+        )
+        raise InvalidRequest(detail, flaws=[Flaw(pointer="limit", detail=detail)])
+    return tuple(shards_of(services.store, manifest, start, stop))
+
+
 def _resolve(
     services: Services, ref: JobRef, body: BatchCreate, idempotency: Idempotency | None
 ) -> BatchRequest:
@@ -61,7 +77,7 @@ def _resolve(
 
 
 def _check_size(request: BatchRequest, settings: Settings) -> None:
-    """Raise `InvalidRequest` for too many samples or shards. After each shard, a worker lists all others."""
+    """Raise `InvalidRequest` for too many samples or shards: the worker of the last shard reads all records."""
     n, num_shards = request.n, request.num_shards
     if n > settings.max_batch_samples:
         detail = f"Expected at most {settings.max_batch_samples} samples, got {n}; create several batches."

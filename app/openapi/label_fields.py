@@ -105,7 +105,17 @@ LABEL_FIELDS: Table = {
     "shards": Described("All shards, in order."),
     "tar": Described("The tar of the shard in the store."),
     "index": Described("Index of the shard, from 0.", 0),
-    "ShardList.items": Described("All shards with links, in order."),
+    "ShardList.items": Described("The shards with links, in order: all of them without `limit`."),
+    "ShardList.has_more": Described("Whether there are shards after these.", False),
+    "BatchManifest.shards": Described("All shards, in order; empty if there are `pages`."),
+    "BatchManifest.pages": Described(
+        "With more than 1,000 shards, the stored pages of their records. `GET .../shards` lists the shards."
+    ),
+    "ShardPageRef.key": Described(
+        "The key of the page in the store.", "tenants/default/batches/b/pages/0.json"
+    ),
+    "ShardPageRef.media_type": Described("The media type of the page.", "application/json"),
+    "ShardPageRef.num_shards": Described("Number of shards in the page.", 1_000),
     "batch": Described("The batch.", example_id("batch")),
     "ExportView.batch": Described("The batch or the labeling.", example_id("batch")),
     "format": Described("The export format.", "coco"),

@@ -56,6 +56,8 @@ ADDED: dict[str, Any] = {
     "comparison": None,
     "generated": None,
     "warnings": [],
+    "has_more": False,
+    "pages": [],
 }
 """Fields of later versions, with their values for older data."""
 

@@ -75,7 +75,17 @@ def test_only_a_shard_with_a_record_is_finished(
     store.put(keys.shard_tar(ref, 1, "0" * 64), b"tar")
     records.write(store, keys.shard_record(ref, 3), shard_record(3))
     assert records.finished_shards(store, ref) == {3}
-    assert records.shard_records(store, ref) == {3: shard_record(3)}
+
+
+def test_many_records_are_read_in_order(
+    store: Store, batch_request: BatchRequest, shard_record: Callable[[int], ShardRecord]
+) -> None:
+    """A missing one is None."""
+    stored_keys = [keys.shard_record(batch_request.ref, index) for index in range(5)]
+    for index in (4, 2, 0, 1):
+        records.write(store, stored_keys[index], shard_record(index))
+    expected = [None if index == 3 else shard_record(index) for index in range(5)]
+    assert records.read_all(store, stored_keys, ShardRecord) == expected
 
 
 def delete(store: Store, ref: JobRef) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 
-from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
+from contracts.batches import BatchManifest, BatchRequest, ShardRecord
 from contracts.ids import RqId
 from contracts.jobs import JobRef, ShardRef
 from contracts.kinds import PILOT
 from state import keys, records
+from state.batches.pages import store_pages
 from state.batches.shards import BatchShards
 from state.planning import next_calls
 from state.queues import put
@@ -48,11 +49,12 @@ def completed(machine: Machine, request: BatchRequest, num_finished: int) -> Bat
     """
     if num_finished < request.num_shards:
         return None
-    stored = records.shard_records(machine.store, request.ref)
-    if len(stored) < request.num_shards:
-        BatchShards(machine.store, machine.ledger, request).correct(stored)
+    store = machine.store
+    manifest = store_pages(store, request, on_page=machine.pulse.beat)
+    if manifest is None:
+        finished = records.finished_shards(store, request.ref)
+        BatchShards(store, machine.ledger, request).correct(finished)
         return None
-    manifest = batch_manifest(request, stored)
     card = store_card(machine.store, machine.tasks, request, manifest)
     return manifest.model_copy(update={"card": card})
 

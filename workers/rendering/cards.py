@@ -22,9 +22,15 @@ from workers.rendering.licenses import license_facts
 
 CARD_TYPE = "text/markdown"
 
-SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
 MAX_CONDITIONS = 50
-LARGEST = "1M<n<10M"
+LARGEST = "10M<n<100M"
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ def store_card(
     codecs = codecs_of(tasks, request.labels)
     text = card(codecs, request, manifest, _origin(store, request)).encode()
     sha256 = sha256_of(text)
-    key = keys.batch_card(request.ref, sha256)
+    key = keys.batch_file(request.ref, "cards", sha256)
     store.put(key, text)
     return Artefact(key=key, sha256=sha256, num_bytes=len(text), media_type=CARD_TYPE)
 

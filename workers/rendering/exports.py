@@ -3,22 +3,23 @@
 `handsoff_shards` writes the formats. The key of the archive contains its digest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from contracts.base import Artefact, now
-from contracts.batches import BatchManifest
+from contracts.batches import BatchManifest, ShardRecord
 from contracts.digests import sha256_of_file
 from contracts.errors.jobs import InputMissing
 from contracts.exports import ExportRecord, ExportRef
-from contracts.labelings import LabelingManifest
+from contracts.labelings import LabelingManifest, LabelledShard
 from contracts.schemas import LabelSchema
 from handsoff_shards.formats import files_of, write_zip
 from handsoff_shards.labels import DepthLabels, KeypointLabels, Labels
 from handsoff_shards.reading import Entry, ShardSet
 from state import keys, records
+from state.batches.pages import shards_of
 from state.on_demand.kinds import EXPORTS
 from workers.runtime import on_demand
 from workers.runtime.artefacts import fetch_artefact
@@ -95,7 +96,10 @@ def _download(
     machine: Machine, manifest: BatchManifest | LabelingManifest, folder: Path
 ) -> Iterator[Path]:
     """Yield the shards as files. Each is deleted before the next is downloaded."""
-    for shard in manifest.shards:
+    shards: Iterable[ShardRecord | LabelledShard] = manifest.shards
+    if isinstance(manifest, BatchManifest):
+        shards = shards_of(machine.store, manifest)
+    for shard in shards:
         path = folder / f"{shard.index:06d}.tar"
         fetch_artefact(machine.store, shard.tar, path)
         yield path

@@ -89,7 +89,7 @@ def test_values_out_of_range_are_refused(
 def test_a_batch_of_too_many_shards_is_refused(
     client: httpx2.Client, finished_fit_id: str, settings: Settings
 ) -> None:
-    """Each finished shard lists all others, so their number is limited. The error says how many there would be."""
+    """The worker of the last shard reads all records, so there is a limit. The error says how many there would be."""
     n = settings.max_batch_shards + 1
     body = {"fit": finished_fit_id, "n": n, "shard_size": 1}
     answer = client.post("/v1/batches", json=body)

@@ -266,11 +266,12 @@ class Card:
 
 @dataclass(frozen=True)
 class ShardList:
-    """All shards of a batch or a labeling, in order, and the dataset card of a batch."""
+    """The shards of a batch or a labeling, in order, and the dataset card of a batch. `has_more`: it is one page."""
 
     num_samples: int
     items: tuple[Shard, ...]
     card: Card | None = None
+    has_more: bool = False
 
 
 @dataclass(frozen=True)

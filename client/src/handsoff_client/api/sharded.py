@@ -1,7 +1,8 @@
 """The operations of jobs with shards, which are batches and labelings: list, download and export the shards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -20,6 +21,8 @@ from handsoff_client.http.transport import Transport
 from handsoff_shards.members import Files
 
 PARALLEL_DOWNLOADS = 4
+SHARDS_PER_PAGE = 1_000
+"""Each shard of a list has a signed link of 500 bytes. Labelings and older services answer all shards at once."""
 CARD_FILE = "README.md"
 """Hugging Face reads a dataset card from this file."""
 
@@ -60,7 +63,8 @@ class ShardedJobs(Jobs[S_co]):
         """Download one shard to `target` and verify it. An expired link is renewed."""
 
         def renew() -> str:
-            return self.shards(job_id)[shard.index].url
+            listed = self._page(job_id, shard.index).items
+            return next(one.url for one in listed if one.index == shard.index)
 
         return download_listed(self._transport, shard, target, renew=renew)
 
@@ -91,8 +95,10 @@ class ShardedJobs(Jobs[S_co]):
     def first_samples(self, job_id: str, count: int) -> list[tuple[str, Files]]:
         """Return key and files of the first samples for a preview. Only these are downloaded, without a check."""
         samples: list[tuple[str, Files]] = []
-        for shard in self.shards(job_id):
-            if len(samples) < count:
+        for page in self._pages(job_id):
+            for shard in page.items:
+                if len(samples) >= count:
+                    return samples
                 samples += first_samples(self._transport.http, shard.url, count - len(samples))
         return samples
 
@@ -135,16 +141,33 @@ class ShardedJobs(Jobs[S_co]):
         return download_listed(self._transport, archive, target, renew=renew)
 
     def _list(self, job_id: str) -> ShardList:
-        listed = parse(ShardList, self._transport.call(self._of_shards.shards, job_id))
-        indices = [shard.index for shard in listed.items]
-        if indices != list(range(len(indices))):
+        """Return all shards."""
+        *_, last = pages = list(self._pages(job_id))
+        return replace(last, items=tuple(shard for page in pages for shard in page.items))
+
+    def _pages(self, job_id: str) -> Iterator[ShardList]:
+        """Yield the shards page by page."""
+        page = self._page(job_id, 0)
+        yield page
+        while page.has_more:
+            page = self._page(job_id, page.items[-1].index + 1)
+            yield page
+
+    def _page(self, job_id: str, first: int) -> ShardList:
+        """Return the page that starts with the shard `first`. A service without pages answers all shards."""
+        params = {"limit": SHARDS_PER_PAGE} | ({"after": first - 1} if first else {})
+        answer = self._transport.call(self._of_shards.shards, job_id, params=params)
+        page = parse(ShardList, answer)
+        items = tuple(shard for shard in page.items if shard.index >= first)
+        indices = [shard.index for shard in items]
+        if indices != list(range(first, first + len(indices))) or (page.has_more and not items):
             raise InvalidAnswer(
-                f"Expected the shards of {job_id} in order from 0, got {indices[:10]}."
+                f"Expected the shards of {job_id} in order from {first}, got {indices[:10]}."
             )
-        return listed
+        return replace(page, items=items)
 
     def _fetch_card(self, job_id: str, card: Card, target: Path) -> None:
         def renew() -> str:
-            return (self._list(job_id).card or card).url
+            return (self._page(job_id, 0).card or card).url
 
         download_listed(self._transport, card, target, renew=renew)

@@ -75,6 +75,8 @@ Noun = str
 SampleSuffix = Literal["png", "safetensors"]
 
 PROBE = "probe.json"
+MANIFEST = "manifest.json"
+TOMBSTONE = "tombstone.json"
 
 
 def tenant_prefix(tenant: str) -> str:
@@ -99,12 +101,12 @@ def resource_prefix(tenant: str, noun: Noun, resource_id: str) -> str:
 
 def manifest(tenant: str, noun: Noun, resource_id: str) -> str:
     """Return the key of the manifest. A resource with a manifest is complete."""
-    return f"{resource_prefix(tenant, noun, resource_id)}/manifest.json"
+    return f"{resource_prefix(tenant, noun, resource_id)}/{MANIFEST}"
 
 
 def tombstone(tenant: str, noun: Noun, resource_id: str) -> str:
     """Return the key of the tombstone. A resource with a tombstone is deleted."""
-    return f"{resource_prefix(tenant, noun, resource_id)}/tombstone.json"
+    return f"{resource_prefix(tenant, noun, resource_id)}/{TOMBSTONE}"
 
 
 def idempotency_prefix(tenant: str) -> str:
@@ -200,7 +202,7 @@ def job_cancel(ref: JobRef) -> str:
 
 def job_manifest(ref: JobRef) -> str:
     """Return the key of the manifest, which says how the job ended."""
-    return f"{job_prefix(ref)}/manifest.json"
+    return f"{job_prefix(ref)}/{MANIFEST}"
 
 
 def job_scratch(ref: JobRef) -> str:
@@ -210,7 +212,7 @@ def job_scratch(ref: JobRef) -> str:
 
 def job_tombstone(ref: JobRef) -> str:
     """Return the key of the tombstone."""
-    return f"{job_prefix(ref)}/tombstone.json"
+    return f"{job_prefix(ref)}/{TOMBSTONE}"
 
 
 def attempt(fit: JobRef, attempt_id: str, name: str) -> str:

@@ -31,6 +31,7 @@ from contracts.jobs import (
 from contracts.kinds import Kinds
 from state import keys
 from state.ledger import Ledger
+from state.leftovers.plan import plan_sweep
 from state.store import Store
 
 log = structlog.get_logger()
@@ -158,10 +159,14 @@ def is_deleted(store: Store, ref: JobRef) -> bool:
 
 
 def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: T) -> T:
-    """End a job: store the manifest, publish the status, delete scratch files. Returns the stored manifest."""
+    """End a job: store the manifest, publish the status, delete scratch files, plan a sweep.
+
+    Returns the stored manifest.
+    """
     stored = create(store, keys.job_manifest(ref), manifest)
     ledger.publish_status(ref, JobStatus(stored.status))
     clear_scratch(store, ref)
+    plan_sweep(ledger, keys.job_prefix(ref), is_over=True)
     return stored
 
 
@@ -207,6 +212,7 @@ def delete_objects(store: Store, prefix: str, *, tombstone_key: str, first: str)
     for info in list(store.list(prefix)):
         if info.key != tombstone_key:
             store.delete(info.key)
+    store.discard_unfinished(prefix)
     if not is_marked:
         # Another process may have filled the disk again. The renamed object still marks the deletion.
         with suppress(StoreUnavailable):

@@ -17,6 +17,12 @@ RECONCILERS = "handsoff:reconcilers"
 CANCELLED = "handsoff:cancelled"
 """List: jobs that were taken out of their queue. A reconciler takes each one and ends it at once."""
 
+SWEEPS = "handsoff:sweeps"
+"""Sorted set: the prefixes of resources in the store -> the time of their next sweep."""
+
+SWEEPS_MARK = "handsoff:sweeps-whole"
+"""String: exists once every resource was added to the sweeps."""
+
 
 def live(ref: JobRef) -> str:
     """Hash: started_at, attempt, progress, reported_at of a job that has not ended."""

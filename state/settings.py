@@ -149,6 +149,8 @@ class Settings(BaseSettings):
     watchdog: timedelta = timedelta(minutes=10)
     reconcile_interval: timedelta = timedelta(seconds=15)
     max_attempts: Count = 3
+    # Unfinished objects of killed workers, and objects that no record names, are deleted after this time.
+    orphan_age: timedelta = timedelta(hours=1)
     keep_interval: timedelta = timedelta(minutes=1)
 
     # A worker ends after this many jobs, or once its process needs more memory; its supervisor starts it again.

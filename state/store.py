@@ -19,6 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import AzureStore, GCSStore, LocalStore, MemoryStore, ObjectStore, S3Store
 
 from contracts.errors.tree import StoreUnavailable
+from state.leftovers.staging import discard_staged
 from state.process.metrics import STORE_ERRORS
 from state.process.private_files import make_private, make_private_parents, sync
 from state.sending import Target, sending
@@ -63,7 +64,7 @@ class Store:
         if url.startswith("file://"):
             folder = Path(url2pathname(urlsplit(url).path))
             make_private(folder)
-            return cls(LocalStore.from_url(url), folder=folder)
+            return cls(LocalStore.from_url(url, automatic_cleanup=True), folder=folder)
         if url.startswith("s3://"):
             public = settings.store_public_endpoint
             return cls(
@@ -172,6 +173,19 @@ class Store:
         """Delete an object. Does nothing when there is no such object."""
         with _translated_errors(key), suppress(FileNotFoundError):
             obstore.delete(self.objects, key)
+
+    def discard_unfinished(self, prefix: str, before: datetime | None = None) -> int:
+        """Delete what killed processes have written of objects below `prefix`, and empty folders.
+
+        With `before`, only what was not written to since. Returns how many unfinished objects remain. A bucket keeps
+        them: obstore cannot list or abort its uploads, so it needs a lifecycle rule.
+        """
+        if self.folder is None:
+            return 0
+        try:
+            return discard_staged(self.folder / prefix, before)
+        except OSError as error:
+            raise _unavailable(prefix, error) from error
 
     def sign(
         self, key: str, expires_in: timedelta, method: Literal["GET", "PUT"] = "GET"

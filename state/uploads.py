@@ -15,5 +15,7 @@ def uploaded_bytes(upload: UploadManifest) -> Artefact:
 def delete_upload(store: Store, tenant: str, upload_id: str) -> None:
     """Delete an upload, its manifest first: when the process ends in between, the rest belongs to no upload."""
     store.delete(keys.manifest(tenant, "uploads", upload_id))
-    for info in list(store.list(keys.resource_prefix(tenant, "uploads", upload_id))):
+    prefix = keys.resource_prefix(tenant, "uploads", upload_id)
+    for info in list(store.list(prefix)):
         store.delete(info.key)
+    store.discard_unfinished(prefix)

@@ -15,9 +15,10 @@ from contracts.base import Model, Timestamp, now
 from contracts.digests import digest_of, sha256_of
 from contracts.errors.conflicts import RequestInProgress
 from contracts.errors.tree import IdempotencyMismatch
-from contracts.ids import new_id, prefix_of, uuid7_hex
+from contracts.ids import new_id, plural_of, prefix_of, uuid7_hex
 from contracts.jobs import Idempotency
 from state import keys, records
+from state.leftovers.plan import plan_sweep
 
 
 class Repeatable(Protocol):
@@ -78,6 +79,8 @@ def create_once(
             _check_replay(earlier.idempotency, idempotency)
             return Created(earlier, is_replay=True)
         services.tenants.admit(tenant, prefix, store=services.store, ledger=services.ledger)
+        new_prefix = keys.resource_prefix(tenant, plural_of(prefix), reserved_id)
+        plan_sweep(services.ledger, new_prefix, is_over=False)  # of what a killed app leaves
         return Created(make(reserved_id), is_replay=False)
 
 

@@ -20,6 +20,7 @@ from contracts.ids import plural_of
 from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Request
 from contracts.kinds import QueueName
 from state import keys, records
+from state.leftovers.plan import plan_sweep
 from state.on_demand.ledger import OnDemandLedger
 from state.queues import Call, job_call
 from state.records import JobRecord
@@ -198,6 +199,7 @@ def _delete_objects(services: Services, ref: JobRef) -> None:
         tombstone_key=keys.job_tombstone(ref),
         first=keys.job_request(ref),
     )
+    plan_sweep(services.ledger, keys.job_prefix(ref), is_over=True)  # of what a worker still writes
     try:
         services.ledger.forget(ref)
         OnDemandLedger(services.ledger).forget(str(ref))

@@ -21,6 +21,7 @@ from contracts.errors.tree import Gone, InvalidRequest, NotFound, RecordDamaged
 from contracts.jobs import Idempotency
 from contracts.streams import StreamRef, StreamRequest, StreamShardRef, shards_ahead
 from state import keys, records
+from state.leftovers.plan import plan_sweep
 from state.on_demand.kinds import STREAM_SHARDS
 from state.on_demand.ledger import OnDemandLedger
 from state.planning import needs_pilot
@@ -91,6 +92,7 @@ def delete(services: Services, ref: StreamRef) -> None:
         tombstone_key=keys.stream_tombstone(ref),
         first=keys.stream_request(ref),
     )
+    plan_sweep(services.ledger, keys.stream_prefix(ref), is_over=True)
     StreamReaders(services.ledger).forget(ref)
     OnDemandLedger(services.ledger).forget(str(ref))
     services.ledger.index_remove(ref.tenant, "streams", ref.id)

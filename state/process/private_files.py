@@ -6,12 +6,14 @@ The umask of a process may have any value (022 on most machines), so modes are s
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 PRIVATE_UMASK = 0o077
 """The umask that each process of this service sets at its start."""
 
 _FOLDER_MODE = 0o700
+_MAKE_ATTEMPTS = 10
 
 
 def keep_files_private() -> None:
@@ -33,16 +35,17 @@ def make_private(folder: Path) -> None:
 def make_private_parents(path: Path, root: Path) -> list[Path]:
     """Make the missing folders between `root` and `path`, with mode 0700. `root` is made with the default mode.
 
-    Returns the new folders, which `sync` may write to the disk.
+    Returns the new folders, which `sync` may write to the disk. Another process may delete an empty folder at the same
+    moment; then they are made again.
     """
-    missing = []
-    for folder in path.parents:
-        if folder == root or folder.is_dir():
+    missing: list[Path] = []
+    for _ in range(_MAKE_ATTEMPTS):
+        missing = [*takewhile(lambda folder: folder != root and not folder.is_dir(), path.parents)]
+        root.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            for folder in reversed(missing):
+                folder.mkdir(_FOLDER_MODE, exist_ok=True)
             break
-        missing.append(folder)
-    root.mkdir(parents=True, exist_ok=True)
-    for folder in reversed(missing):
-        folder.mkdir(_FOLDER_MODE, exist_ok=True)
     return missing
 
 

@@ -88,9 +88,9 @@ def _label_shards(run: Run, request: LabelingRequest, folder: Path, unpacked: Un
             on_wait=partial(report, 0.0),
         )
         record = label_shard(store, request, labeler, index, images, on_share=report)
-        run.check_cancelled()
-        store_record(store, request, record)
+        store_record(store, request, record)  # before the next step, where the worker may stop
         run.machine.ledger.record_saved_work(run.ref)
+        run.check_ended()
         num_done += len(names)
 
 

@@ -75,7 +75,14 @@ def label_shard(
 
 
 def store_record(store: Store, request: LabelingRequest, record: LabelingShardRecord) -> None:
-    """Store the record unless the shard has one; then delete the later tar."""
+    """Store the record unless the shard has one; then delete the later tar.
+
+    If the labeling was deleted meanwhile, neither stays.
+    """
+    if records.is_deleted(store, request.ref):
+        if record.tar is not None:
+            store.delete(record.tar.key)
+        return
     first = records.create(store, keys.shard_record(request.ref, record.index), record)
     if record.tar is not None and first.tar != record.tar:
         store.delete(record.tar.key)

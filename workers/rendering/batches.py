@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 
-from contracts.batches import BatchManifest, BatchRequest, ShardRecord
+from contracts.batches import BatchManifest, BatchRequest
 from contracts.ids import RqId
 from contracts.jobs import JobRef, ShardRef
 from contracts.kinds import PILOT
@@ -90,7 +90,7 @@ def _measure(run: Run) -> None:
 def _render(run: Run, index: int) -> BatchManifest | None:
     request = run.read_request(BatchRequest)
     if run.machine.store.head(keys.shard_record(run.ref, index)) is None:
-        store_record(run.machine.store, run.ref, _render_shard(run, request, index))
+        _render_shard(run, request, index)
     shards = BatchShards(run.machine.store, run.machine.ledger, request)
     manifest = completed(run.machine, request, shards.finish(index))
     if manifest is None:
@@ -98,8 +98,8 @@ def _render(run: Run, index: int) -> BatchManifest | None:
     return manifest
 
 
-def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
-    """Render and store the tar of one shard. The caller writes the record."""
+def _render_shard(run: Run, request: BatchRequest, index: int) -> None:
+    """Render one shard, and store its tar and its record."""
     shards = BatchShards(run.machine.store, run.machine.ledger, request)
     num_before = shards.count() * request.shard_size
 
@@ -112,6 +112,7 @@ def _render_shard(run: Run, request: BatchRequest, index: int) -> ShardRecord:
         ShardSpec(run.ref, index, request.samples(index)),
         on_step=lambda done: run.step("rendering", num_done(done), request.n),
     )
+    # before the next step: a worker that stops there must not leave a tar without its record
+    store_record(run.machine.store, run.ref, record)
     # a small shard takes less than the second between steps
-    run.report_progress("rendering", num_done(record.num_samples), request.n)
-    return record
+    run.report_stored("rendering", num_done(record.num_samples), request.n)

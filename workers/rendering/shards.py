@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
 from contracts.ids import uuid7_hex
+from contracts.jobs import JobRef
 from contracts.streams import ShardOwner
 from handsoff_shards.members import Files
 from models.tasks.task import LabelOptions
@@ -87,10 +88,15 @@ def render_shard(
     )
 
 
-def store_record(store: Store, owner: ShardOwner, record: ShardRecord) -> None:
-    """Store the record unless the shard has one; then delete the tar of this later rendering."""
-    key = keys.shard_record(owner, record.index)
-    first = records.create(store, key, record)
+def store_record(store: Store, owner: JobRef, record: ShardRecord) -> None:
+    """Store the record of a batch's shard unless it has one; then delete the tar of this later rendering.
+
+    If the batch was deleted meanwhile, neither stays.
+    """
+    if records.is_deleted(store, owner):
+        store.delete(record.tar.key)
+        return
+    first = records.create(store, keys.shard_record(owner, record.index), record)
     if first.tar.key != record.tar.key:
         store.delete(record.tar.key)
 

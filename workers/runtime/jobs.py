@@ -21,7 +21,8 @@ from contracts.base import now
 from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory, WorkerLost
 from contracts.errors.tree import HandsOffError, RecordDamaged
 from contracts.jobs import JobError, JobManifest, JobRef, JobStatus, Progress, Request
-from state import records
+from state import keys, records
+from state.leftovers.plan import plan_sweep
 from workers.runtime.machine import Machine
 from workers.runtime.metrics import JOBS, STAGE_SECONDS
 
@@ -79,6 +80,10 @@ class Run:
     def check_cancelled(self) -> None:
         """Raise when the work must stop: `Cancelled`, `Overtaken`, `Deleted` or `Drained`."""
         self.machine.pulse.beat()
+        self.check_ended()
+
+    def check_ended(self) -> None:
+        """Raise when nothing more may be written: `Cancelled`, `Overtaken` or `Deleted`."""
         self._checked_at = time.monotonic()
         if records.is_deleted(self.machine.store, self.ref):
             raise Deleted
@@ -96,8 +101,13 @@ class Run:
 
     def report_progress(self, stage: str, done: int, total: int) -> None:
         """Check whether to stop (see `check_cancelled`), and publish the progress."""
+        self.machine.pulse.beat()
+        self.report_stored(stage, done, total)
+
+    def report_stored(self, stage: str, done: int, total: int) -> None:
+        """Publish the progress of work that is stored. A stopping worker goes on: the end of the job may follow."""
         self._enter(stage, done)
-        self.check_cancelled()
+        self.check_ended()
         self.machine.ledger.report_progress(self.ref, self._progress(done, total))
 
     def steps(self, stage: str) -> Callable[[int, int], None]:
@@ -133,13 +143,14 @@ def perform(
     if records.is_deleted(machine.store, ref) or records.has_ended(machine.store, ref):
         return
     run = Run(machine, ref)
+    plan_sweep(machine.ledger, keys.job_prefix(ref), is_over=False)
     machine.ledger.record_start(ref, attempt)
     log.info("job started", job=str(ref), attempt=attempt)
     try:
         run.check_cancelled()
         manifest = work(run)
         run.leave_stage()
-        run.check_cancelled()
+        run.check_ended()  # a worker that is stopping still stores the finished result
     except Cancelled:
         manifest = cancelled(machine, ref, run.started_at)
     except (Overtaken, Deleted):

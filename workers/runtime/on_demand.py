@@ -9,7 +9,8 @@ import structlog
 
 from contracts.base import now
 from contracts.errors.jobs import JobFailed
-from state import records
+from state import keys, records
+from state.leftovers.plan import plan_sweep
 from state.on_demand.kinds import ItemKind, Record, Ref
 from state.on_demand.ledger import OnDemandLedger
 from workers.runtime.jobs import reason_of
@@ -37,6 +38,8 @@ def make(
     ref = kind.parse(argument)
     ledger, item = OnDemandLedger(machine.ledger), kind.item(ref)
     log.info("item started", item=str(item), attempt=attempt)
+    owner_prefix = kind.tombstone_key(ref).removesuffix(f"/{keys.TOMBSTONE}")
+    plan_sweep(machine.ledger, owner_prefix, is_over=False)
     try:
         if records.read_intact(machine.store, kind.record_key(ref), kind.record_type) is None:
             _store_record(machine, kind, ref, work(ref))

@@ -21,6 +21,7 @@ from contracts.jobs import JobRef, JobStatus
 from models.generators.training import BuiltNetwork
 from models.serialization import pack_network
 from state import keys
+from state.leftovers.plan import plan_sweep
 from workers.families.family import Family, InverterTraining, find_family
 from workers.runtime import jobs
 from workers.runtime.artefacts import read_generator, store_inverter
@@ -139,4 +140,6 @@ def store_encoder(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -
         raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
     tensors, config = pack_network(encoder.network, dict(encoder.config))
     run.check_cancelled()  # a job that is cancelled by now leaves no inverter behind
+    generator_prefix = keys.resource_prefix(generator.tenant, "generators", generator.id)
+    plan_sweep(run.machine.ledger, generator_prefix, is_over=False)
     return store_inverter(run.machine.store, generator, tensors, config)

@@ -63,5 +63,6 @@ def _delete_objects(store: Store, tenant: str, noun: keys.Noun, resource_id: str
     leftovers = [each.key for each in objects if each.key != tombstone]
     for key in leftovers:
         store.delete(key)
+    store.discard_unfinished(keys.resource_prefix(tenant, noun, resource_id))
     if leftovers:
         log.info("leftovers deleted", resource=resource_id, num_objects=len(leftovers))

@@ -37,7 +37,7 @@ from workers.runtime.jobs import cancelled, failed
 from workers.runtime.machine import Machine
 from workers.runtime.poison import purge
 from workers.runtime.pulse import show_life
-from workers.upkeep import leftovers
+from workers.upkeep import leftovers, orphans
 from workers.upkeep.queues import Queued, clean_registries, drop_poison, queued_rq_ids
 
 log = structlog.get_logger()
@@ -145,6 +145,8 @@ class Reconciler:
             with _surviving("items made on demand"):
                 rq_ids = {str(rq_id) for ids in queued.values() for rq_id in ids}
                 on_demand.free_lost_claims(self.machine, rq_ids)
+        with _surviving("orphans"):
+            orphans.sweep(self.machine, checked_at)
         for tenant in self.machine.store.children("tenants"):
             self._repair_tenant(tenant, queued, checked_at)
 

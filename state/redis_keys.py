@@ -24,6 +24,11 @@ SWEEPS_MARK = "handsoff:sweeps-whole"
 """String: exists once every resource was added to the sweeps."""
 
 
+def store_waits(call: str) -> str:
+    """String: the seconds that a call has waited for the store so far."""
+    return f"handsoff:store-waits:{call}"
+
+
 def live(ref: JobRef) -> str:
     """Hash: started_at, attempt, progress, reported_at of a job that has not ended."""
     return f"handsoff:live:{ref}"

@@ -149,6 +149,8 @@ class Settings(BaseSettings):
     watchdog: timedelta = timedelta(minutes=10)
     reconcile_interval: timedelta = timedelta(seconds=15)
     max_attempts: Count = 3
+    # How long work waits in all for a store that is full, read-only or away, before it fails.
+    store_patience: timedelta = timedelta(hours=6)
     # Unfinished objects of killed workers, and objects that no record names, are deleted after this time.
     orphan_age: timedelta = timedelta(hours=1)
     keep_interval: timedelta = timedelta(minutes=1)

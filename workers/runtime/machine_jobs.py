@@ -3,20 +3,26 @@
 from typing import Any, ClassVar, Self, cast
 
 import redis
+import structlog
 from rq import Queue, Retry
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from contracts.errors.tree import StoreUnavailable
 from contracts.ids import RqId
 from contracts.kinds import Kinds
+from state import keys
+from state.capacity.patience import StorePatience, is_trouble_of_the_store
 from workers.runtime.functions import import_function
 from workers.runtime.machine import Machine
 from workers.runtime.poison import Poison, check_size, checked, drop, is_readable
 from workers.runtime.pulse import Drained
 
-MAX_DRAINS = 1_000_000
-"""RQ counts every return to the queue. A drained job has not failed, so the limit is out of reach."""
+log = structlog.get_logger()
+
+MAX_RETURNS = 1_000_000
+"""RQ counts every return to the queue. Such a job has not failed, so the limit is out of reach."""
 
 
 class MachineJob(Job):
@@ -59,17 +65,35 @@ class MachineJob(Job):
             raise Poison(f"RQ cannot read it ({repr(error)[:300]})") from error
 
     def perform(self) -> Retry | None:
-        """Run the job. Returns a `Retry` when the worker was asked to stop: the job returns to the queue's front."""
+        """Run the job. Returns a `Retry` when the job returns to its queue without a failed attempt.
+
+        The worker was asked to stop: at once, to the front. The store failed: after a wait.
+        """
         task = self.kinds.task_of(self.func_name)
         if task is None:
             raise PermissionError(
                 f"expected the function of a task in contracts/kinds.py, got {self.func_name!r}"
             )
-        run = import_function(task.function)
+        run, machine = import_function(task.function), self.machine
+        call = f"{task.part}:{self.args[0]}"
+        patience = StorePatience(machine.ledger, machine.settings.store_patience)
         try:
-            run(self.machine, self.args[0], self._attempt())
+            if patience.has_waited(call):
+                machine.store.put(
+                    keys.PROBE, b"{}"
+                )  # before hours of work for a store that is still full
+            run(machine, self.args[0], self._attempt())
         except Drained:
-            return Retry(max=MAX_DRAINS, enqueue_at_front=True)
+            return Retry(max=MAX_RETURNS, enqueue_at_front=True)
+        except (StoreUnavailable, OSError) as error:
+            wait = patience.next_wait(call) if is_trouble_of_the_store(error) else None
+            if wait is None:
+                raise
+            log.warning(
+                "waits for the store", rq_id=self.id, seconds=wait.seconds, error=str(error)
+            )
+            return Retry(max=MAX_RETURNS, interval=wait.seconds)
+        patience.forget(call)
         return None
 
     def forget_dependents(self) -> None:

@@ -5,7 +5,7 @@ Its request, the record of each shard, and the manifest as a pure function of bo
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -98,6 +98,8 @@ class BatchRequest(Recipe, Request):
     kind: Literal["batch"] = "batch"
     id: BatchId
     n: Annotated[int, Field(ge=1)]
+    resumes: tuple[BatchId, ...] = ()
+    """The batch that this one continues, then those which that one continued: their finished shards are adopted."""
 
     @property
     def num_shards(self) -> int:
@@ -163,7 +165,9 @@ class ShardPageRef(Artefact):
 
 
 class BatchManifest(JobManifest):
-    """`batches/{id}/manifest.json`. Class counts are by class index. A batch that did not succeed has no shards.
+    """`batches/{id}/manifest.json`. Class counts are by class index.
+
+    A batch that failed or was cancelled has the shards that were finished when it ended. Their indices may have gaps.
 
     `labels` is the meaning of the labels: classes and palette, keypoints and skeleton, depth scale and unit. `card` is
     a dataset card in Markdown, for people. `condition` is the requested share of each condition, `condition_samples`
@@ -221,6 +225,16 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
     return totals.manifest(shards=shards)
 
 
+def with_finished_shards(
+    request: BatchRequest, ended: BatchManifest, shards: Sequence[ShardRecord]
+) -> BatchManifest:
+    """Return the manifest of a batch that failed or was cancelled, with the shards that are finished, in order."""
+    totals = BatchTotals(request)
+    for shard in shards:
+        totals.add(shard)
+    return totals.added_to(ended, shards=tuple(shards))
+
+
 class BatchTotals:
     """Adds up the records of a batch, in the order of the shards. They need not be in memory together."""
 
@@ -272,3 +286,16 @@ class BatchTotals:
             shards=shards,
             pages=pages,
         )
+
+    def added_to(
+        self,
+        ended: BatchManifest,
+        *,
+        shards: tuple[ShardRecord, ...] = (),
+        pages: tuple[ShardPageRef, ...] = (),
+    ) -> BatchManifest:
+        """Return the manifest of a batch that failed or was cancelled, with its finished shards, if it has any."""
+        if self._first is None:
+            return ended
+        kept = {name: getattr(ended, name) for name in JobManifest.model_fields}
+        return self.manifest(shards=shards, pages=pages).model_copy(update=kept)

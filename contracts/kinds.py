@@ -103,6 +103,8 @@ class Kind:
             in parts.
         repair: the worker function `(machine, request, rq_ids, checked_at)` that repairs an unfinished job, dotted.
             None for a job that is one call: the reconciler queues it again when no queue contains it.
+        end: the worker function `(machine, ref, manifest)` that returns the manifest of a job that failed or was
+            cancelled, with the results that are finished, dotted. None for a job that has none.
         room: the module whose `router` is added to the app. Default: `app.{noun}.endpoints`.
     """
 
@@ -111,6 +113,7 @@ class Kind:
     manifest: type[JobManifest]
     tasks: tuple[Task, ...]
     repair: str | None = None
+    end: str | None = None
     room: str = ""
 
     @property
@@ -194,6 +197,7 @@ BATCH = Kind(
     BatchManifest,
     (SHARD, PILOT, EXPORT),
     repair="workers.rendering.batches.repair",
+    end="workers.rendering.batches.keep_finished",
 )
 LABELING = Kind(
     "labeling",
@@ -257,7 +261,7 @@ class Kinds:
         """All worker functions of the rows, dotted."""
         functions = [task.function for _, task in self._tasks.values()]
         functions += [task.on_failure for _, task in self._tasks.values()]
-        functions += [kind.repair for kind in self if kind.repair is not None]
+        functions += [one for kind in self for one in (kind.repair, kind.end) if one is not None]
         return tuple(dict.fromkeys(functions))
 
     def task_of(self, function: object) -> Task | None:

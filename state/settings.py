@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     store_access_key_id: str | None = None
     store_secret_access_key: SecretStr | None = None
     store_allow_http: bool = False
+    # Of the disk of a folder: with less, the app accepts no new work.
+    min_free_bytes: Annotated[int, Field(ge=0)] = 1024 * MiB
 
     # The API. It listens on loopback only, unless the operator trusts the network: there are no API keys yet.
     host: str = "127.0.0.1"

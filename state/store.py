@@ -5,6 +5,7 @@ A put is atomic: a reader gets the old object or the new one, never a part. It i
 object survives a power failure, in a folder too.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -123,6 +124,14 @@ class Store:
         self._sync(new_key)
         self._sync(key)  # its folder: the old name is gone
 
+    def copy(self, key: str, new_key: str) -> None:
+        """Copy an object. In a folder both share their bytes (a hard link), so it needs no space.
+
+        Raises `FileNotFoundError` when there is no such object.
+        """
+        with _translated_errors(key), self._private(new_key):
+            obstore.copy(self.objects, key, new_key)
+
     def get(self, key: str) -> bytes:
         """Return the whole object. Raises `FileNotFoundError` when there is no such object."""
         with _translated_errors(key):
@@ -177,7 +186,7 @@ class Store:
     def discard_unfinished(self, prefix: str, before: datetime | None = None) -> int:
         """Delete what killed processes have written of objects below `prefix`, and empty folders.
 
-        With `before`, only what was not written to since. Returns how many unfinished objects remain. A bucket keeps
+        With `before`, only files without a later write. Returns how many unfinished objects remain. A bucket keeps
         them: obstore cannot list or abort its uploads, so it needs a lifecycle rule.
         """
         if self.folder is None:
@@ -186,6 +195,15 @@ class Store:
             return discard_staged(self.folder / prefix, before)
         except OSError as error:
             raise _unavailable(prefix, error) from error
+
+    def free_bytes(self) -> int | None:
+        """Return the free space of the disk of a folder, for this user; None for a bucket."""
+        if self.folder is None:
+            return None
+        try:
+            return shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise _unavailable(str(self.folder), error) from error
 
     def sign(
         self, key: str, expires_in: timedelta, method: Literal["GET", "PUT"] = "GET"

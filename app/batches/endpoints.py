@@ -42,6 +42,21 @@ async def create_batch(
     return await answer_create(exchange, batch, wait_seconds, show_batch)
 
 
+@router.post("/{batch_id}/resume", status_code=HTTPStatus.ACCEPTED)
+async def resume_batch(
+    ref: RefDep,
+    exchange: ExchangeDep,
+    wait_seconds: WaitSeconds,
+    idempotency_key: IdempotencyKey = None,
+) -> BatchView:
+    """Create a batch that continues one that failed or was cancelled: same request, finished shards are adopted.
+
+    The earlier batch does not change and can be deleted at any time.
+    """
+    batch = await run_in_threadpool(service.resume, exchange.services, ref, idempotency_key)
+    return await answer_create(exchange, batch, wait_seconds, show_batch)
+
+
 JobRoutes(
     BATCH,
     BatchView,
@@ -61,9 +76,10 @@ def list_shards(
 ) -> ShardList:
     """List the shards and the dataset card of a batch: size, digest and a signed link that needs no API key.
 
-    A batch of more than 4,096 shards needs `limit`.
+    A batch that failed or was cancelled has the shards that were finished, and no card. A batch of more than 4,096
+    shards needs `limit`.
     """
-    manifest = service.read_manifest(services, ref)
+    manifest = service.read_finished(services, ref)
     return show_shards(ref.id, manifest, service.read_shards(services, manifest, query), links)
 
 
@@ -73,4 +89,4 @@ def get_batch_manifest(ref: RefDep, services: ServicesDep) -> BatchManifest:
 
     With more than 1,000 shards it has only the digests of the pages that hold them.
     """
-    return service.read_manifest(services, ref)
+    return service.read_finished(services, ref)

@@ -1,5 +1,6 @@
 """The body of `POST /v1/batches`, and the views of a batch and its shards."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -72,7 +73,7 @@ class BatchMetrics(Model):
 
 
 class BatchView(JobEnvelope[BatchMetrics]):
-    """A batch of labelled samples. Its shards can be read once it has succeeded."""
+    """A batch of labelled samples. Its shards can be read once it has ended, also if it did not succeed."""
 
     kind: Literal["batch"] = "batch"
     fit: PinnedFit
@@ -88,6 +89,7 @@ class BatchView(JobEnvelope[BatchMetrics]):
     condition: ConditionShares | None
     soft_labels: int | None
     ignore_above: float | None
+    resumes: str | None
 
 
 class ShardView(Model):
@@ -126,6 +128,14 @@ class ShardQuery(Model):
     ] = None
 
 
+@dataclass(frozen=True)
+class ShardRecords:
+    """The records of some shards. `has_more`: there are shards after them."""
+
+    items: tuple[ShardRecord, ...]
+    has_more: bool
+
+
 class ShardList(Model):
     """The shards of a batch, in order, and its dataset card. For the next page, set `after` to the last index."""
 
@@ -143,9 +153,10 @@ def show_batch(state: JobState, exchange: Exchange) -> BatchView:
     assert isinstance(manifest, BatchManifest | None)
     links = exchange.links
     common = envelope(state, links)
-    for name in ("shards", "manifest"):
+    for name in ("shards", "manifest", "resume"):
         common["links"][name] = links.resource("batches", request.id, name)
     fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    fields["resumes"] = next(iter(request.resumes), None)
     metrics = _metrics(request, manifest) if manifest and manifest.num_samples else None
     return BatchView.model_validate(
         {**common, **fields, "num_shards": request.num_shards, "metrics": metrics}
@@ -166,15 +177,15 @@ def show_shard(shard: ShardRecord | LabelledShard, links: Links) -> ShardView:
 
 
 def show_shards(
-    batch_id: str, manifest: BatchManifest, shards: tuple[ShardRecord, ...], links: Links
+    batch_id: str, manifest: BatchManifest, shards: ShardRecords, links: Links
 ) -> ShardList:
     """Return the views of some shards and of the card, with signed links."""
     return ShardList(
         batch=batch_id,
         num_samples=manifest.num_samples,
         card=_show_card(manifest.card, links) if manifest.card else None,
-        items=tuple(show_shard(shard, links) for shard in shards),
-        has_more=bool(shards) and shards[-1].index + 1 < manifest.num_shards,
+        items=tuple(show_shard(shard, links) for shard in shards.items),
+        has_more=shards.has_more,
     )
 
 

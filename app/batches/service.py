@@ -1,17 +1,19 @@
 """Checks a new batch, resolves its defaults, and queues its first shards. Knows no HTTP."""
 
 from app import recipes
-from app.batches.schemas import MAX_LISTED, BatchCreate, ShardQuery
+from app.batches.schemas import MAX_LISTED, BatchCreate, ShardQuery, ShardRecords
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import now
-from contracts.batches import BatchManifest, BatchRequest, ShardRecord
-from contracts.errors.conflicts import NotRendered
+from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest
+from contracts.errors.conflicts import NotRendered, NotResumable
 from contracts.errors.tree import Flaw, InvalidRequest
+from contracts.fits.fit import FitManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
-from state.batches.pages import shards_of
+from state import records
+from state.batches.pages import place_after, shards_of
 from state.planning import next_calls
 from state.settings import Settings
 
@@ -36,20 +38,47 @@ def create(
     )
 
 
+def resume(services: Services, ref: JobRef, key: str | None) -> Created[JobState]:
+    """Create a batch with the request of one that failed or was cancelled: it adopts the finished shards.
+
+    Raises `NotFound`, `Gone` or `NotResumable`.
+    """
+    idempotency = idempotency_of(key, "batches", {"resume": ref.id})
+    return jobs.create(
+        services,
+        ref.tenant,
+        "batch",
+        idempotency=idempotency,
+        resolve=lambda new: _resume(services, new, ref, idempotency),
+        calls=lambda request: next_calls(
+            services.store, services.ledger, request, services.settings
+        ),
+    )
+
+
 def read_manifest(services: Services, ref: JobRef) -> BatchManifest:
     """Return the manifest of a batch that has succeeded. Raises `NotRendered` for any other."""
+    manifest = read_finished(services, ref)
+    if manifest.status is not JobStatus.SUCCEEDED:
+        raise NotRendered(ref.id, manifest.status)
+    return manifest
+
+
+def read_finished(services: Services, ref: JobRef) -> BatchManifest:
+    """Return the manifest of a batch that has shards. It may have failed or been cancelled before all were finished.
+
+    Raises `NotRendered` for a batch that has not ended, or has no shard.
+    """
     state = jobs.find(services, ref)
     manifest = state.record.manifest
-    if state.status is not JobStatus.SUCCEEDED or not isinstance(manifest, BatchManifest):
+    if not isinstance(manifest, BatchManifest) or not manifest.num_shards:
         raise NotRendered(ref.id, state.status)
     return manifest
 
 
-def read_shards(
-    services: Services, manifest: BatchManifest, query: ShardQuery
-) -> tuple[ShardRecord, ...]:
+def read_shards(services: Services, manifest: BatchManifest, query: ShardQuery) -> ShardRecords:
     """Return the shards that a query selects. Raises `InvalidRequest` without a limit for too many."""
-    start = 0 if query.after is None else query.after + 1
+    start = 0 if query.after is None else place_after(services.store, manifest, query.after)
     stop = manifest.num_shards if query.limit is None else start + query.limit
     if stop - start > MAX_LISTED:
         detail = (
@@ -57,7 +86,8 @@ def read_shards(
             " 'limit', and 'after' to the last index of the previous page."
         )
         raise InvalidRequest(detail, flaws=[Flaw(pointer="limit", detail=detail)])
-    return tuple(shards_of(services.store, manifest, start, stop))
+    items = tuple(shards_of(services.store, manifest, start, stop))
+    return ShardRecords(items, has_more=bool(items) and stop < manifest.num_shards)
 
 
 def _resolve(
@@ -74,6 +104,32 @@ def _resolve(
     )
     _check_size(request, services.settings)
     return request
+
+
+def _resume(
+    services: Services, new: JobRef, ref: JobRef, idempotency: Idempotency | None
+) -> BatchRequest:
+    """Return the request of the batch that continues `ref`. Raises `NotFound`, `Gone` or `NotResumable`."""
+    state = jobs.find(services, ref)
+    request = state.record.request
+    assert isinstance(request, BatchRequest)
+    if state.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
+        advice = "it has all samples" if state.status is JobStatus.SUCCEEDED else "wait for its end"
+        raise NotResumable(ref.id, f"which is {state.status}: {advice}")
+    if request.render_version != RENDER_VERSION:
+        raise NotResumable(ref.id, "which an earlier version rendered: create a new batch")
+    fit = JobRef(tenant=ref.tenant, id=request.fit.id)
+    manifest = records.read_manifest(services.store, fit, FitManifest)
+    if manifest is None or manifest.digest != request.fit.digest:
+        raise NotResumable(ref.id, f"whose fit '{fit.id}' was deleted: create a new batch")
+    return request.model_copy(
+        update={
+            "id": new.id,
+            "created_at": now(),
+            "idempotency": idempotency,
+            "resumes": (request.id, *request.resumes),
+        }
+    )
 
 
 def _check_size(request: BatchRequest, settings: Settings) -> None:

@@ -9,8 +9,10 @@ import redis
 from fastapi import APIRouter, Response
 
 from app.http.requests import ServicesDep
+from app.room import check_room
 from app.services import Services
 from contracts.base import Model, now
+from contracts.errors.tree import Unavailable
 from contracts.kinds import OPTIONAL_QUEUES, QUEUE_NAMES
 
 router = APIRouter(tags=["health"])
@@ -27,12 +29,14 @@ class Alive(Model):
 class Ready(Model):
     """`degraded`: requests are accepted, but some queue has no worker, or no reconciler repairs what fails.
 
-    `store`: it can be read and written.
+    `store`: it can be read and written. `has_room`: its disk has enough free space to accept work; without it, requests
+    for work get 503.
     """
 
     status: Readiness
     redis: bool
     store: bool
+    has_room: bool
     workers: dict[str, int]
     reconcilers: int
 
@@ -61,23 +65,34 @@ async def is_alive() -> Alive:  # needs no thread: all threads may be waiting fo
 def is_ready(response: Response, services: ServicesDep) -> Ready:
     """Report whether requests can be served: 503 without Redis or the store.
 
-    `degraded` without fresh workers of every queue that is needed, or without a fresh reconciler.
+    `degraded` without fresh workers of every queue that is needed, without a fresh reconciler, or without free space in
+    the store.
     """
     processes = _count_processes(services)
-    store = services.store_probe.is_usable()
+    store, has_room = services.store_probe.is_usable(), _has_room(services)
     status: Readiness = "ready"
     if processes is None or not store:
         status = "unready"
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    elif not processes.are_complete:
+    elif not (processes.are_complete and has_room):
         status = "degraded"
     return Ready(
         status=status,
         redis=processes is not None,
         store=store,
+        has_room=has_room,
         workers=processes.workers if processes else {},
         reconcilers=processes.reconcilers if processes else 0,
     )
+
+
+def _has_room(services: Services) -> bool:
+    """Return whether new work is accepted: reads and deletions go on without it."""
+    try:
+        check_room(services.store, services.settings)
+    except Unavailable:
+        return False
+    return True
 
 
 def _count_processes(services: Services) -> _Processes | None:

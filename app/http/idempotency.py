@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Generic, Protocol, TypeVar
 
+from app.room import check_room
 from app.services import Services
 from contracts.base import Model, Timestamp, now
 from contracts.digests import digest_of, sha256_of
@@ -70,8 +71,9 @@ def create_once(
     Every resource that a caller creates is created here, so the tenant's limits are checked here.
 
     Raises `RequestInProgress` while another request with the key is processed, `IdempotencyMismatch` when the key
-    was used for another body or kind of resource, and `redis.RedisError` when Redis does not respond; nothing is stored
-    then. Also raises what the tenant's limits, `find` and `make` raise.
+    was used for another body or kind of resource, `Unavailable` when the disk of the store is nearly full, and
+    `redis.RedisError` when Redis does not respond; nothing is stored then. Also raises what the tenant's limits, `find`
+    and `make` raise.
     """
     with _reserve(services, tenant, prefix, idempotency, lock_ttl) as reserved_id:
         earlier = find(reserved_id)
@@ -79,6 +81,7 @@ def create_once(
             _check_replay(earlier.idempotency, idempotency)
             return Created(earlier, is_replay=True)
         services.tenants.admit(tenant, prefix, store=services.store, ledger=services.ledger)
+        check_room(services.store, services.settings)
         new_prefix = keys.resource_prefix(tenant, plural_of(prefix), reserved_id)
         plan_sweep(services.ledger, new_prefix, is_over=False)  # of what a killed app leaves
         return Created(make(reserved_id), is_replay=False)

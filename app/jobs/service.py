@@ -11,6 +11,7 @@ import structlog
 
 from app.http.idempotency import RESERVING, Created, create_once
 from app.http.paging import Page, read_page
+from app.room import check_room, expected_bytes
 from app.services import Services
 from contracts.base import now
 from contracts.errors.conflicts import JobNotFinished
@@ -64,6 +65,7 @@ def create(
 
     def make(job_id: str) -> Request:
         request = resolve(JobRef(tenant=tenant, id=job_id))
+        check_room(services.store, services.settings, expected_bytes(services.store, request))
         _submit(
             services, request, lambda: calls(request) if calls else _job_calls(services, request)
         )

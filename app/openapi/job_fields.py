@@ -25,7 +25,7 @@ JOB_FIELDS: Table = {
     "JobError.code": Described("A stable code for the kind of failure.", "out_of_memory"),
     "JobError.detail": Described("The reason, as a sentence.", "Not even one image fits the device."),
     "JobError.retryable": Described("Whether the same request may succeed if it is sent again.", False),
-    "metrics": Described("The metrics; null before the job has succeeded."),
+    "metrics": Described("The metrics; null before the job has results."),
     "is_stale": Described(
         "Whether the progress is old and no live worker has the job. The reconciler will queue it again.", False
     ),
@@ -86,12 +86,13 @@ JOB_FIELDS: Table = {
     # Health
     "Alive.status": Described("The process responds.", "alive"),
     "Ready.status": Described(
-        "`ready`; `degraded` if a queue other than `train` and `evaluate` has no worker, or if no reconciler runs;"
-        " `unready` without Redis or store.",
+        "`ready`; `degraded` if a queue other than `train` and `evaluate` has no worker, no reconciler runs, or the"
+        " disk is nearly full; `unready` without Redis or store.",
         "ready",
     ),
     "Ready.redis": Described("Whether Redis responds.", True),
     "Ready.store": Described("Whether the store can read and write objects.", True),
+    "Ready.has_room": Described("Whether the disk of the store has enough free space to accept new work.", True),
     "Ready.workers": Described("Number of live workers per queue.", {"fit": 1, "generate": 2, "cpu": 1, "train": 1}),
     "Ready.reconcilers": Described("Number of live reconcilers. They repair lost jobs and end cancelled ones.", 2),
     # Generators and inverters

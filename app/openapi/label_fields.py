@@ -79,6 +79,10 @@ LABEL_FIELDS: Table = {
     "ignore_above": Described(
         "Pixels with a higher uncertainty, in nats from 0 to 1, are ignored in the mask; null ignores none.", 0.02
     ),
+    "resumes": Described(
+        "The failed or cancelled batch that this one continues; null for a batch of its request alone.",
+        example_id("batch"),
+    ),
     "num_shards": Described("Number of shards.", 40),
     "render_version": Described("Increases when the same request would give other bytes.", 5),
     "StreamView.id": Described("The id.", example_id("stream")),
@@ -97,17 +101,21 @@ LABEL_FIELDS: Table = {
     "BatchMetrics.ignored_pixels": Described("Pixels that the masks ignore; no class counts them.", 12_000),
     "BatchManifest.ignored_pixels": Described("Pixels that the masks ignore; no class counts them.", 12_000),
     "ShardRecord.ignored_pixels": Described("Pixels that the masks ignore; no class counts them.", 1_200),
-    "BatchManifest.labels": Described("The label schema; null if the batch did not succeed."),
+    "BatchManifest.labels": Described("The label schema; null if the batch has no shards."),
     "class_pixels": Described("Pixels of each class, by class index.", [3_000, 1_096]),
     "class_images": Described("Kept samples in which each class occurs, by class index.", [256, 255]),
     "candidate_class_images": Described("Candidates in which each class occurs, by class index.", [284, 282]),
     "card": Described("The dataset card (Markdown); null for older batches without a card."),
-    "shards": Described("All shards, in order."),
+    "shards": Described("All shards, in order; the finished ones if the batch did not succeed."),
     "tar": Described("The tar of the shard in the store."),
     "index": Described("Index of the shard, from 0.", 0),
-    "ShardList.items": Described("The shards with links, in order: all of them without `limit`."),
+    "ShardList.items": Described(
+        "The shards with links, in order: all of them without `limit`. Only the finished ones of a failed batch."
+    ),
     "ShardList.has_more": Described("Whether there are shards after these.", False),
-    "BatchManifest.shards": Described("All shards, in order; empty if there are `pages`."),
+    "BatchManifest.shards": Described(
+        "All shards, in order; the finished ones if the batch did not succeed. Empty if there are `pages`."
+    ),
     "BatchManifest.pages": Described(
         "With more than 1,000 shards, the stored pages of their records. `GET .../shards` lists the shards."
     ),

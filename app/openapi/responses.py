@@ -16,6 +16,7 @@ from contracts.errors.conflicts import (
     GeneratorNotReady,
     JobNotFinished,
     NotRendered,
+    NotResumable,
     RequestInProgress,
     UploadIncomplete,
     UploadUsed,
@@ -46,6 +47,7 @@ Operation = dict[str, Any]
 Errors = tuple[type[HandsOffError], ...]
 
 HEALTH = frozenset({"is_alive", "is_ready"})
+_CREATE_VERBS = frozenset({"create", "resume"})
 _CREATES: Errors = (RequestInProgress, IdempotencyMismatch)
 _OF_FILES = ("Accept-Ranges", "Content-Disposition")
 _CHANGES = frozenset({"post", "put", "patch", "delete"})
@@ -57,6 +59,7 @@ _OTHERS: dict[str, Errors] = {
     "create_inverter": (GeneratorNotReady,),
     "create_fit": (GeneratorNotReady,),
     "create_batch": (FitNotReady,),
+    "resume_batch": (NotResumable,),
     "create_stream": (FitNotReady,),
     "create_evaluation": (FitNotReady,),
     "put_content": (InvalidLink, InvalidUpload, UploadUsed),
@@ -97,7 +100,7 @@ def add_successes(operation: Operation, kinds: frozenset[str]) -> None:
     """Add the other successes of an operation, and the headers of every response."""
     name, answers = operation["operationId"], operation["responses"]
     verb, _, noun = name.partition("_")
-    if verb in {"create", "cancel"} and noun in kinds:
+    if verb in {"create", "resume", "cancel"} and noun in kinds:
         answers["200"] = {**answers["202"], "description": "The job has ended"}
         answers["202"]["description"] = "The job is queued, running, or stopping"
     if verb == "get" and noun in kinds:
@@ -130,7 +133,7 @@ def _errors_of(
         (has_id, (NotFound,)),
         (has_id and "upload_id" not in parameters, (Gone,)),
         ("after" in parameters and "events" not in name, (InvalidCursor,)),
-        (verb == "create", _CREATES),
+        (verb in _CREATE_VERBS, _CREATES),
         (True, _OTHERS.get(name, ())),
         (verb == "delete" and noun in kinds, (JobNotFinished,)),
     )
@@ -144,9 +147,9 @@ def _headers(name: str, status: int, kinds: frozenset[str]) -> Iterator[str]:
     is_shown = is_job and verb == "get" and status in {200, 304}
     rules = (
         (True, ("X-Request-Id",)),
-        (is_success and verb == "create", ("Location", "Idempotent-Replayed")),
-        (is_success and is_job and verb in {"create", "get"}, ("Preference-Applied",)),
-        (is_job and verb in {"create", "cancel"} and status in {200, 202}, ("Retry-After",)),
+        (is_success and verb in _CREATE_VERBS, ("Location", "Idempotent-Replayed")),
+        (is_success and is_job and verb in {*_CREATE_VERBS, "get"}, ("Preference-Applied",)),
+        (is_job and verb in {*_CREATE_VERBS, "cancel"} and status in {200, 202}, ("Retry-After",)),
         (is_shown, ("ETag", "Cache-Control", "Retry-After")),
         (is_success and verb == "list" and "events" not in name, ("Link",)),
         (status == HTTPStatus.TEMPORARY_REDIRECT, ("Location", "Cache-Control")),

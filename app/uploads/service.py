@@ -15,6 +15,7 @@ from typing import IO
 from fastapi.concurrency import run_in_threadpool
 
 from app.http.idempotency import Created, create_once, idempotency_of
+from app.room import check_room
 from app.services import Services
 from contracts.base import Artefact, now
 from contracts.errors.conflicts import UploadIncomplete, UploadUsed
@@ -64,6 +65,7 @@ def announce(
     idempotency = idempotency_of(key, "uploads", [num_bytes, sha256])
 
     def make(upload_id: str) -> UploadManifest:
+        check_room(services.store, services.settings, num_bytes)
         manifest = UploadManifest(
             tenant=tenant,
             id=upload_id,

@@ -99,6 +99,19 @@ class NotRendered(Conflict):
         self.job_status = job_status
 
 
+class NotResumable(Conflict):
+    """The batch cannot be resumed: it has not ended, has succeeded, or what it was rendered with is gone."""
+
+    code = "not_resumable"
+    title = "The batch cannot be resumed"
+
+    def __init__(self, batch_id: str, reason: str) -> None:
+        super().__init__(
+            f"Expected a batch that failed or was cancelled, got '{batch_id}', {reason}."
+        )
+        self.batch_id = batch_id
+
+
 class RequestInProgress(Conflict):
     """Another request with the same Idempotency-Key is still being processed."""
 

@@ -17,6 +17,7 @@ HandsOffError
 │   ├── GeneratorNotReady     409  generator_not_ready       a fit needs a generator whose import has succeeded
 │   ├── JobNotFinished        409  job_not_finished          only a job that has ended can be deleted
 │   ├── NotRendered           409  not_rendered              the job has no results yet
+│   ├── NotResumable          409  not_resumable             only a batch that failed or was cancelled can be resumed
 │   ├── NotTrained            409  not_trained               only a training can be ended early with a result
 │   ├── RequestInProgress     409  request_in_progress       the same Idempotency-Key is being processed
 │   ├── UploadIncomplete      409  upload_incomplete         the upload has fewer bytes than announced
@@ -174,8 +175,7 @@ class NotFound(HandsOffError):
     title = "The resource does not exist"
 
     def __init__(self, noun: str, name: str) -> None:
-        plural = plural_of(noun)
-        advice = f"GET /v1/{plural} lists the existing ones."
+        advice = f"GET /v1/{plural_of(noun)} lists the existing ones."
         if noun == "upload":  # uploads have no list: they are deleted once they are used
             advice = "Announce one with POST /v1/uploads."
         super().__init__(f"The {noun} '{name}' does not exist. {advice}")

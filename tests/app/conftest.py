@@ -18,7 +18,12 @@ from app.main import create_app
 from app.serving import server_of
 from app.tenants import OneTenant
 from contracts.base import Artefact, now
-from contracts.batches import BatchManifest, BatchRequest, ShardRecord, batch_manifest
+from contracts.batches import (
+    BatchManifest,
+    BatchRequest,
+    batch_manifest,
+    with_finished_shards,
+)
 from contracts.digests import sha256_of
 from contracts.errors.tree import InvalidLink
 from contracts.fits.fit import FitManifest
@@ -31,13 +36,14 @@ from contracts.generators.generator import (
     Weights,
 )
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.jobs import JobRef, JobStatus
+from contracts.jobs import JobError, JobRef, JobStatus
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.schemas import LabelSchema
 from state import keys, records
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from tests.app.shards import stored_shard
 from tests.app.uploading import CLASSES
 
 SECRET = b"the secret that signs links in these tests"
@@ -245,37 +251,34 @@ def finish_batch(store: Store, ledger: Ledger) -> Callable[[str], BatchManifest]
     """Return a function that finishes a batch as workers do, with placeholder bytes as shards."""
 
     def finish(batch_id: str) -> BatchManifest:
-        ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-        request = records.read_request(store, ref, BatchRequest)
-        assert request is not None
-        shards = {k: _shard(store, request, k) for k in range(request.num_shards)}
+        request = _batch_request(store, batch_id)
+        shards = {k: stored_shard(store, request, k) for k in range(request.num_shards)}
         manifest = batch_manifest(request, shards)
-        records.finish(store, ledger, ref, manifest)
-        return manifest
+        return records.finish(store, ledger, request.ref, manifest)
 
     return finish
 
 
+@pytest.fixture
+def fail_batch(store: Store, ledger: Ledger) -> Callable[[str], None]:
+    """Return a function that lets a batch fail as a worker does, when its shards 0 and 2 are finished."""
+
+    def fail(batch_id: str) -> None:
+        request = _batch_request(store, batch_id)
+        error = JobError(code="worker_lost", detail="The worker died.", retryable=True)
+        ended = records.ended_without_result(BatchManifest, JobStatus.FAILED, None, error)
+        shards = {k: stored_shard(store, request, k) for k in (0, 2)}
+        records.finish(store, ledger, request.ref, with_finished_shards(request, ended, shards))
+
+    return fail
+
+
+def _batch_request(store: Store, batch_id: str) -> BatchRequest:
+    ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
+    request = records.read_request(store, ref, BatchRequest)
+    assert request is not None
+    return request
+
+
 def _artefact(name: str) -> Artefact:
     return Artefact(key=name, sha256=sha256_of(name.encode()), num_bytes=1)
-
-
-def _shard(store: Store, request: BatchRequest, index: int) -> ShardRecord:
-    data = f"shard {index}".encode() * 100
-    key = keys.shard_tar(request.ref, index, sha256_of(data))
-    store.put(key, data)
-    num_samples = len(request.samples(index))
-    return ShardRecord(
-        index=index,
-        tar=Artefact(key=key, sha256=sha256_of(data), num_bytes=len(data)),
-        num_samples=num_samples,
-        num_candidates=2 * num_samples,
-        class_pixels=(10, 5, 1),
-        class_images=(num_samples, num_samples, 1),
-        candidate_class_images=(2 * num_samples, 2 * num_samples, 2),
-        mean_score=0.5,
-        threshold=None,
-        started_at=now(),
-        finished_at=now(),
-        render_seconds=0.1,
-    )

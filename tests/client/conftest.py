@@ -24,6 +24,7 @@ from handsoff_shards.writing import ShardWriter
 from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
     client,
     conditional,
+    fail_batch,
     finish_batch,
     finish_fit,
     finished_fit_id,

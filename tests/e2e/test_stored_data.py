@@ -51,6 +51,7 @@ ADDED: dict[str, Any] = {
     "soft_labels": None,
     "ignore_above": None,
     "ignored_pixels": 0,
+    "resumes": None,
     "training": None,
     "is_stale": False,
     "comparison": None,

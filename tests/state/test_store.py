@@ -82,6 +82,24 @@ def test_a_block_that_fails_leaves_no_object(any_store: Store, tmp_path: Path) -
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_a_copy_survives_its_original(any_store: Store) -> None:
+    """It has the same bytes, and a missing object cannot be copied."""
+    any_store.put("a/b", b"content")
+    any_store.copy("a/b", "c/d")
+    any_store.delete("a/b")
+    assert any_store.get("c/d") == b"content"
+    with pytest.raises(FileNotFoundError):
+        any_store.copy("a/b", "e")
+
+
+def test_a_copy_in_a_folder_needs_no_space(tmp_path: Path) -> None:
+    """Both names have one file, so a batch can be resumed on a full disk."""
+    store = Store.from_settings(Settings(store_url=tmp_path.as_uri()))
+    store.put("a", b"content")
+    store.copy("a", "b/c")
+    assert (tmp_path / "a").samefile(tmp_path / "b/c")
+
+
 def test_put_replaces(any_store: Store) -> None:
     """A second put replaces the object."""
     any_store.put("a", b"old")

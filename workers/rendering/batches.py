@@ -13,10 +13,11 @@ from contracts.ids import RqId
 from contracts.jobs import JobRef, ShardRef
 from contracts.kinds import PILOT
 from state import keys, records
-from state.batches.pages import store_pages
+from state.batches.pages import store_finished, store_pages
 from state.batches.shards import BatchShards
 from state.planning import next_calls
 from state.queues import put
+from workers.rendering.adoption import adopt_shard
 from workers.rendering.cards import store_card
 from workers.rendering.pilots import measure_pilot
 from workers.rendering.shards import ShardSpec, render_shard, store_record
@@ -59,6 +60,14 @@ def completed(machine: Machine, request: BatchRequest, num_finished: int) -> Bat
     return manifest.model_copy(update={"card": card})
 
 
+def keep_finished(machine: Machine, ref: JobRef, ended: BatchManifest) -> BatchManifest:
+    """Return the manifest of a batch that failed or was cancelled, with its finished shards: they stay readable."""
+    request = records.read_request(machine.store, ref, BatchRequest)
+    if request is None:
+        return ended
+    return store_finished(machine.store, request, ended)
+
+
 def repair(
     machine: Machine, request: BatchRequest, rq_ids: Collection[RqId], checked_at: datetime
 ) -> None:
@@ -99,14 +108,14 @@ def _render(run: Run, index: int) -> BatchManifest | None:
 
 
 def _render_shard(run: Run, request: BatchRequest, index: int) -> None:
-    """Render one shard, and store its tar and its record."""
+    """Adopt or render one shard, and store its tar and its record."""
     shards = BatchShards(run.machine.store, run.machine.ledger, request)
     num_before = shards.count() * request.shard_size
 
     def num_done(num_samples: int) -> int:
         return min(num_before + num_samples, request.n)
 
-    record = render_shard(
+    record = adopt_shard(run.machine.store, request, index) or render_shard(
         run.machine,
         request,
         ShardSpec(run.ref, index, request.samples(index)),

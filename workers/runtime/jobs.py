@@ -20,9 +20,18 @@ from rq.exceptions import AbandonedJobError
 from contracts.base import now
 from contracts.errors.jobs import InputMissing, JobFailed, OutOfMemory, WorkerLost
 from contracts.errors.tree import HandsOffError, RecordDamaged
-from contracts.jobs import JobError, JobManifest, JobRef, JobStatus, Progress, Request
+from contracts.jobs import (
+    JobError,
+    JobManifest,
+    JobRef,
+    JobStatus,
+    Progress,
+    Request,
+    TerminalStatus,
+)
 from state import keys, records
 from state.leftovers.plan import plan_sweep
+from workers.runtime.functions import import_function
 from workers.runtime.machine import Machine
 from workers.runtime.metrics import JOBS, STAGE_SECONDS
 
@@ -188,16 +197,30 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
 
 def cancelled(machine: Machine, ref: JobRef, started_at: datetime | None) -> JobManifest:
     """Return the manifest of a job that was cancelled."""
-    kind = machine.kinds.of(ref)
-    return records.ended_without_result(kind.manifest, JobStatus.CANCELLED, started_at)
+    return _ended(machine, ref, JobStatus.CANCELLED, started_at)
 
 
 def failed(
     machine: Machine, ref: JobRef, error: BaseException, started_at: datetime | None
 ) -> JobManifest:
     """Return the manifest of a job that failed."""
-    kind, reason = machine.kinds.of(ref), reason_of(error)
-    return records.ended_without_result(kind.manifest, JobStatus.FAILED, started_at, reason)
+    return _ended(machine, ref, JobStatus.FAILED, started_at, reason_of(error))
+
+
+def _ended(
+    machine: Machine,
+    ref: JobRef,
+    status: TerminalStatus,
+    started_at: datetime | None,
+    error: JobError | None = None,
+) -> JobManifest:
+    """Return the manifest of a job that did not succeed, with its finished results if its kind has any."""
+    kind = machine.kinds.of(ref)
+    manifest = records.ended_without_result(kind.manifest, status, started_at, error)
+    if kind.end is None:
+        return manifest
+    kept: JobManifest = import_function(kind.end)(machine, ref, manifest)
+    return kept
 
 
 def reason_of(error: BaseException) -> JobError:

@@ -18,6 +18,7 @@ HandsOffError
 │   │   ├── FitNotReady          fit_not_ready          batches and streams need a succeeded fit
 │   │   ├── JobNotFinished       job_not_finished       a job can be deleted only after its end
 │   │   ├── NotRendered          not_rendered           the job has not produced the result
+│   │   ├── NotResumable         not_resumable          only a batch that failed or was cancelled can be resumed
 │   │   ├── NotTrained           not_trained            only a training can be ended early with a result
 │   │   ├── RequestInProgress    request_in_progress    the same request is in progress
 │   │   ├── UploadIncomplete     upload_incomplete      announced bytes are missing

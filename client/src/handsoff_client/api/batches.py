@@ -12,6 +12,7 @@ from handsoff_client.http.operations import (
     GET_BATCH_MANIFEST,
     GET_EXPORT_RECORD,
     LIST_SHARDS,
+    RESUME_BATCH,
 )
 from handsoff_client.http.transport import Transport
 
@@ -58,6 +59,14 @@ class Batches(ShardedJobs[Batch]):
             ignore_above=ignore_above,
             **more,
         )
+
+    def resume(self, batch_id: str) -> Batch:
+        """Queue a batch that continues one that failed or was cancelled, with the same request; return it.
+
+        It adopts the finished shards and renders the others. The earlier batch does not change, and may be deleted.
+        Raises `NotResumable` for a batch that has not ended or that succeeded.
+        """
+        return self._parse(self._transport.call(RESUME_BATCH, batch_id))
 
     def to_folder(
         self,

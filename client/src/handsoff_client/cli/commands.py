@@ -131,6 +131,14 @@ class Command(LabelCommands, EvaluationCommands):
             soft_labels=arguments.soft_labels,
             ignore_above=arguments.ignore_above,
         )
+        self._follow_batch(job)
+
+    def resume(self) -> None:
+        self._follow_batch(self._client.batches.resume(self._arguments.batch))
+
+    def _follow_batch(self, job: Batch) -> None:
+        """Print a new batch; wait for it and download it, as the command line requests."""
+        arguments = self._arguments
         self._print_new(job)
         if arguments.wait or arguments.out:
             after = f"wait {job.id} && handsoff download {job.id} --out {arguments.out}"

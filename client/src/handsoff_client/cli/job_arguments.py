@@ -143,15 +143,16 @@ def add_fit(commands: Commands) -> None:
 
 
 def add_batch(commands: Commands) -> None:
-    """Add `handsoff batch`, which generates labelled samples of a fit."""
+    """Add `handsoff batch`, which generates labelled samples of a fit, and `handsoff resume`."""
     command = add(commands, "batch", "generate labelled images with a fit")
     command.add_argument("fit", metavar="FIT", help="id of a succeeded fit")
     command.add_argument("-n", type=count, required=True, metavar="N", help="number of samples")
     _add_recipe(command)
-    _add_wait(command)
-    command.add_argument(
-        "--out", type=Path, metavar="DIR", help="wait, then download all shards to DIR"
-    )
+    _add_wait_and_out(command)
+    text = "continue a batch that failed or was cancelled as a new batch, which adopts its shards"
+    resume = add(commands, "resume", text)
+    resume.add_argument("batch", metavar="BATCH", help="id of a batch that failed or was cancelled")
+    _add_wait_and_out(resume)
 
 
 def add_label(commands: Commands) -> None:
@@ -201,6 +202,13 @@ def add_stream(commands: Commands) -> None:
     )
     command.add_argument(
         "--shards", type=count, default=1, metavar="N", help="number of shards (default: 1)"
+    )
+
+
+def _add_wait_and_out(command: argparse.ArgumentParser) -> None:
+    _add_wait(command)
+    command.add_argument(
+        "--out", type=Path, metavar="DIR", help="wait, then download all shards to DIR"
     )
 
 

@@ -41,6 +41,8 @@ STOP_TRAINING = Operation("POST", "/v1/generators/{id}/stop")
 LIST_SHARDS = Operation("GET", "/v1/batches/{id}/shards")
 GET_BATCH_MANIFEST = Operation("GET", "/v1/batches/{id}/manifest")
 
+RESUME_BATCH = Operation("POST", "/v1/batches/{id}/resume")
+
 GET_EXPORT_RECORD = Operation("GET", "/v1/batches/{id}/export/record")
 
 LIST_LABELING_SHARDS = Operation("GET", "/v1/labelings/{id}/shards")
@@ -96,6 +98,7 @@ OPERATIONS: tuple[Operation, ...] = (
     STOP_TRAINING,
     LIST_SHARDS,
     GET_BATCH_MANIFEST,
+    RESUME_BATCH,
     GET_EXPORT_RECORD,
     LIST_LABELING_SHARDS,
     GET_LABELING_MANIFEST,

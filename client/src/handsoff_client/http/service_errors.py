@@ -164,6 +164,12 @@ class NotRendered(Conflict):
     known_code = "not_rendered"
 
 
+class NotResumable(Conflict):
+    """Only a batch that failed or was cancelled can be resumed."""
+
+    known_code = "not_resumable"
+
+
 class NotTrained(Conflict):
     """Only a training can be ended early with a result."""
 

@@ -79,9 +79,7 @@ class MachineJob(Job):
         patience = StorePatience(machine.ledger, machine.settings.store_patience)
         try:
             if patience.has_waited(call):
-                machine.store.put(
-                    keys.PROBE, b"{}"
-                )  # before hours of work for a store that is still full
+                machine.store.put(keys.PROBE, b"{}")  # a store that is still full costs no work
             run(machine, self.args[0], self._attempt())
         except Drained:
             return Retry(max=MAX_RETURNS, enqueue_at_front=True)
@@ -89,10 +87,9 @@ class MachineJob(Job):
             wait = patience.next_wait(call) if is_trouble_of_the_store(error) else None
             if wait is None:
                 raise
-            log.warning(
-                "waits for the store", rq_id=self.id, seconds=wait.seconds, error=str(error)
-            )
-            return Retry(max=MAX_RETURNS, interval=wait.seconds)
+            seconds = int(wait.total_seconds())
+            log.warning("waits for the store", rq_id=self.id, seconds=seconds, error=str(error))
+            return Retry(max=MAX_RETURNS, interval=seconds)
         patience.forget(call)
         return None
 

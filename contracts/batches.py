@@ -5,7 +5,7 @@ Its request, the record of each shard, and the manifest as a pure function of bo
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -223,16 +223,6 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
     for shard in shards:
         totals.add(shard)
     return totals.manifest(shards=shards)
-
-
-def with_finished_shards(
-    request: BatchRequest, ended: BatchManifest, shards: Sequence[ShardRecord]
-) -> BatchManifest:
-    """Return the manifest of a batch that failed or was cancelled, with the shards that are finished, in order."""
-    totals = BatchTotals(request)
-    for shard in shards:
-        totals.add(shard)
-    return totals.added_to(ended, shards=tuple(shards))
 
 
 class BatchTotals:

@@ -22,7 +22,6 @@ from contracts.batches import (
     BatchManifest,
     BatchRequest,
     batch_manifest,
-    with_finished_shards,
 )
 from contracts.digests import sha256_of
 from contracts.errors.tree import InvalidLink
@@ -40,6 +39,7 @@ from contracts.jobs import JobError, JobRef, JobStatus
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.schemas import LabelSchema
 from state import keys, records
+from state.batches.pages import store_finished
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -267,8 +267,10 @@ def fail_batch(store: Store, ledger: Ledger) -> Callable[[str], None]:
         request = _batch_request(store, batch_id)
         error = JobError(code="worker_lost", detail="The worker died.", retryable=True)
         ended = records.ended_without_result(BatchManifest, JobStatus.FAILED, None, error)
-        shards = {k: stored_shard(store, request, k) for k in (0, 2)}
-        records.finish(store, ledger, request.ref, with_finished_shards(request, ended, shards))
+        for k in (0, 2):
+            key = keys.shard_record(request.ref, k)
+            records.write(store, key, stored_shard(store, request, k))
+        records.finish(store, ledger, request.ref, store_finished(store, request, ended))
 
     return fail
 

@@ -22,7 +22,7 @@ from contracts.batches import (
     PinnedFit,
     ShardRecord,
 )
-from contracts.jobs import JobEnvelope
+from contracts.jobs import JobEnvelope, JobStatus
 from contracts.labelings import LabelledShard
 from contracts.schemas import LabelSchema
 
@@ -144,6 +144,7 @@ class ShardList(Model):
     card: CardView | None
     items: tuple[ShardView, ...]
     has_more: bool = False
+    is_partial: bool = False
 
 
 def show_batch(state: JobState, exchange: Exchange) -> BatchView:
@@ -186,6 +187,7 @@ def show_shards(
         card=_show_card(manifest.card, links) if manifest.card else None,
         items=tuple(show_shard(shard, links) for shard in shards.items),
         has_more=shards.has_more,
+        is_partial=manifest.status is not JobStatus.SUCCEEDED,
     )
 
 

@@ -124,6 +124,7 @@ LABEL_FIELDS: Table = {
     ),
     "ShardPageRef.media_type": Described("The media type of the page.", "application/json"),
     "ShardPageRef.num_shards": Described("Number of shards in the page.", 1_000),
+    "ShardList.is_partial": Described("Whether shards are missing, because the batch did not succeed.", False),
     "batch": Described("The batch.", example_id("batch")),
     "ExportView.batch": Described("The batch or the labeling.", example_id("batch")),
     "format": Described("The export format.", "coco"),

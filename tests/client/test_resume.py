@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from contracts.batches import BatchManifest
-from handsoff_client import HandsOff, JobFailed, NotResumable
-from tests.client.conftest import Run
+from handsoff_client import HandsOff, InvalidAnswer, JobFailed, NotResumable
+from tests.client.conftest import Run, Service
 
 Fail = Callable[[str], None]
 Finish = Callable[[str], BatchManifest]
@@ -41,6 +41,19 @@ def test_the_finished_shards_are_downloaded(
         "shard-000000.tar",
         "shard-000002.tar",
     ]
+
+
+def test_a_missing_shard_is_an_error_in_a_batch_that_succeeded(service: Service) -> None:
+    """It is never left out silently: only the service says that a batch is incomplete."""
+    shard = {"num_samples": 1, "num_bytes": 1, "sha256": "0" * 64, "url": "http://service/0"}
+    shard |= {"expires_at": "2026-11-22T10:00:00Z"}
+    listed = {"num_samples": 2, "items": [shard | {"index": 0}, shard | {"index": 2}]}
+    service.answers = [httpx2.Response(200, json=listed)]
+    with pytest.raises(InvalidAnswer, match="in order from 0"):
+        service.client().batches.shards("batch_1")
+    service.answers = [httpx2.Response(200, json=listed | {"is_partial": True})]
+    shards = service.client().batches.shards("batch_1")
+    assert [one.index for one in shards] == [0, 2]
 
 
 def test_a_failed_batch_is_resumed(handsoff: HandsOff, failed_id: str) -> None:

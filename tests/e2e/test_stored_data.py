@@ -52,6 +52,7 @@ ADDED: dict[str, Any] = {
     "ignore_above": None,
     "ignored_pixels": 0,
     "resumes": None,
+    "is_partial": False,
     "training": None,
     "is_stale": False,
     "comparison": None,

@@ -8,9 +8,9 @@ import pytest
 from benchmarks.counting import CountedStore
 from contracts.batches import SHARDS_PER_PAGE, BatchManifest, BatchRequest, ShardRecord
 from contracts.ids import DEFAULT_TENANT
-from contracts.jobs import JobRef
+from contracts.jobs import JobRef, JobStatus
 from state import keys, records
-from state.batches.pages import shards_of, store_pages
+from state.batches.pages import shards_of, store_finished, store_pages
 from state.ledger import Ledger
 
 NUM_SHARDS = 4_200
@@ -120,3 +120,24 @@ def test_pages_hold_every_record(store: CountedStore, large: BatchRequest) -> No
     assert read(0, None) == list(range(NUM_SHARDS))
     assert read(999, 1_001) == [999, 1_000]
     assert read(4_199, 5_000) == [4_199]
+
+
+def test_a_failed_batch_of_many_shards_is_listed_in_pages(
+    client: httpx2.Client, store: CountedStore, large: BatchRequest, ledger: Ledger
+) -> None:
+    """Every third shard is missing. A page starts after an index, whether or not that shard exists."""
+    for index in range(0, NUM_SHARDS, 3):
+        store.delete(keys.shard_record(large.ref, index))
+    store.delete(keys.job_manifest(large.ref))
+    ended = records.ended_without_result(BatchManifest, JobStatus.CANCELLED, None)
+    manifest = store_finished(store, large, ended)
+    assert (manifest.num_shards, len(manifest.pages)) == (2_800, 3)
+    records.finish(store, ledger, large.ref, manifest)
+    for after, expected in ((2_999, [3_001, 3_002]), (3_001, [3_002, 3_004])):
+        query: dict[str, int] = {"after": after, "limit": 2}
+        page = client.get(f"/v1/batches/{large.id}/shards", params=query).json()
+        assert [shard["index"] for shard in page["items"]] == expected
+        assert (page["has_more"], page["is_partial"]) == (True, True)
+    last = client.get(f"/v1/batches/{large.id}/shards", params={"after": 4_196, "limit": 9}).json()
+    assert [shard["index"] for shard in last["items"]] == [4_198, 4_199]
+    assert not last["has_more"]

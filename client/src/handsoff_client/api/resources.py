@@ -266,12 +266,16 @@ class Card:
 
 @dataclass(frozen=True)
 class ShardList:
-    """The shards of a batch or a labeling, in order, and the dataset card of a batch. `has_more`: it is one page."""
+    """The shards of a batch or a labeling, in order, and the dataset card of a batch. `has_more`: it is one page.
+
+    `is_partial`: the batch did not succeed, so shards are missing.
+    """
 
     num_samples: int
     items: tuple[Shard, ...]
     card: Card | None = None
     has_more: bool = False
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Unlike `leftovers.py`, which removes resources that were never completed, this k
 the plan of sweeps contains: resources that were worked on, ended or deleted since their last sweep.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
 import structlog
@@ -21,8 +21,13 @@ MAX_VISITS = 50
 """The most resources of one round: each costs a listing, and the repair of jobs must not wait."""
 
 
-def sweep(machine: Machine, checked_at: datetime) -> None:
-    """Sweep the resources whose time has come. Nothing younger than `orphan_age` is deleted."""
+def sweep(
+    machine: Machine, checked_at: datetime, on_visit: Callable[[], object] = lambda: None
+) -> None:
+    """Sweep the resources whose time has come. Nothing younger than `orphan_age` is deleted.
+
+    `on_visit` is called before each resource: on a bucket, the sweep of a large one takes seconds.
+    """
     plan = SweepPlan(machine.ledger)
     oldest_kept = checked_at - machine.settings.orphan_age
     if not plan.is_complete():
@@ -30,6 +35,7 @@ def sweep(machine: Machine, checked_at: datetime) -> None:
         plan.mark_complete()
     busy = _busy(machine, checked_at)
     for prefix in plan.planned_before(oldest_kept, MAX_VISITS):
+        on_visit()
         if _sweep_resource(machine, prefix, oldest_kept, busy):
             plan.drop(prefix)
         else:

@@ -146,7 +146,7 @@ class Reconciler:
                 rq_ids = {str(rq_id) for ids in queued.values() for rq_id in ids}
                 on_demand.free_lost_claims(self.machine, rq_ids)
         with _surviving("orphans"):
-            orphans.sweep(self.machine, checked_at)
+            orphans.sweep(self.machine, checked_at, self._beat)
         for tenant in self.machine.store.children("tenants"):
             self._repair_tenant(tenant, queued, checked_at)
 

@@ -1,6 +1,8 @@
 """The records of a batch's shards in its manifest, or in pages beside it: a manifest is read with every poll."""
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from contracts.batches import (
     SHARDS_PER_PAGE,
@@ -13,6 +15,7 @@ from contracts.batches import (
 )
 from contracts.digests import sha256_of
 from contracts.errors.tree import RecordDamaged
+from contracts.jobs import JobStatus
 from state import keys, records
 from state.store import Store
 
@@ -39,6 +42,37 @@ def store_pages(
         pages.append(_store(store, request, ShardPage(shards=shards)))
         on_page()
     return totals.manifest(pages=tuple(pages))
+
+
+def store_finished(store: Store, request: BatchRequest, ended: BatchManifest) -> BatchManifest:
+    """Return the manifest of a batch that failed or was cancelled, with its finished shards; their pages are stored.
+
+    Damaged records are left out.
+    """
+    totals, pages, shards = BatchTotals(request), list[ShardPageRef](), list[ShardRecord]()
+    indices = sorted(records.finished_shards(store, request.ref))
+    for first in range(0, len(indices), SHARDS_PER_PAGE):
+        for shard in _read_intact(store, request, indices[first : first + SHARDS_PER_PAGE]):
+            totals.add(shard)
+            if len(shards) == SHARDS_PER_PAGE:
+                pages.append(_store(store, request, ShardPage(shards=tuple(shards))))
+                shards.clear()
+            shards.append(shard)
+    if pages:
+        pages.append(_store(store, request, ShardPage(shards=tuple(shards))))
+        shards.clear()
+    return totals.added_to(ended, shards=tuple(shards), pages=tuple(pages))
+
+
+def place_after(store: Store, manifest: BatchManifest, index: int) -> int:
+    """Return the place of the first shard after an index. Only a batch that did not succeed has gaps."""
+    if manifest.status is JobStatus.SUCCEEDED:
+        return index + 1
+
+    def index_at(place: int) -> int:
+        return next(shards_of(store, manifest, place, place + 1)).index
+
+    return bisect_right(range(manifest.num_shards), index, key=index_at)
 
 
 def shards_of(
@@ -68,6 +102,17 @@ def _read(store: Store, request: BatchRequest, indices: range) -> tuple[ShardRec
     stored = records.read_all(store, stored_keys, ShardRecord)
     shards = tuple(record for record in stored if record is not None)
     return shards if len(shards) == len(stored) else None
+
+
+def _read_intact(store: Store, request: BatchRequest, indices: Sequence[int]) -> list[ShardRecord]:
+    with ThreadPoolExecutor(records.READ_AT_ONCE) as pool:
+        stored = pool.map(
+            lambda index: records.read_intact(
+                store, keys.shard_record(request.ref, index), ShardRecord
+            ),
+            indices,
+        )
+        return [record for record in stored if record is not None]
 
 
 def _store(store: Store, request: BatchRequest, page: ShardPage) -> ShardPageRef:

@@ -17,7 +17,7 @@ _NAMED = {
     re.compile(r"(shards/[0-9]+)/[^/]+\.tar"): r"\1.json",
     re.compile(r"(exports/[^/]+)/[^/]+\.zip"): r"\1.json",
     re.compile(r"attempts/[^/]+/[^/]+"): "manifest.json",
-    re.compile(r"cards/[^/]+"): "manifest.json",
+    re.compile(r"(cards|pages)/[^/]+"): "manifest.json",
     re.compile(r"files/[^/]+/[^/]+"): "manifest.json",
 }
 """Which record names an object: both as the part of the key after the resource's prefix."""

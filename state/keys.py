@@ -4,6 +4,7 @@ probe.json                                       A  checks that the store takes 
 
 tenants/{tenant}/
 ├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key; swept once expired
+├── unlisted/{id}.json                           A  a new job that Redis could not list; the reconciler lists it
 ├── uploads/{id}/
 │   ├── manifest.json                            A  first: size and digest; deleted when the bytes are used
 │   ├── content                                  A  or the caller, through a signed link
@@ -119,9 +120,6 @@ def idempotency(tenant: str, key: str) -> str:
     return f"{idempotency_prefix(tenant)}/{sha256_of(key.encode())}.json"
 
 
-# Uploads.
-
-
 def upload_content(tenant: str, upload_id: str) -> str:
     """Return the key of the uploaded bytes."""
     return f"{resource_prefix(tenant, 'uploads', upload_id)}/content"
@@ -172,9 +170,6 @@ def inverter(tenant: str, generator_id: str, digest: str) -> str:
     return f"{inverters_prefix(tenant, generator_id)}/{digest}.json"
 
 
-# Labelsets.
-
-
 def labelset_file(
     tenant: str, labelset_id: str, sha256: str, suffix: Literal["png", "json", "npy"]
 ) -> str:
@@ -183,6 +178,11 @@ def labelset_file(
 
 
 # Jobs of every kind.
+
+
+def unlisted(ref: JobRef) -> str:
+    """Return the key of the note that a new job is not in the lists of Redis."""
+    return f"{noun_prefix(ref.tenant, 'unlisted')}/{ref.id}.json"
 
 
 def job_prefix(ref: JobRef) -> str:

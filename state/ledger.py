@@ -23,6 +23,7 @@ from contracts.jobs import JobRef, JobStatus, Live, Progress
 from contracts.kinds import RETENTION
 from state import redis_keys
 from state.keys import Noun
+from state.listing.statuses import StatusIndex, move
 from state.redis_calls import RedisCalls
 
 log = structlog.get_logger()
@@ -73,6 +74,7 @@ class Ledger:
             self.redis.expire(redis_keys.live(ref), RETENTION)
             if is_first:
                 self._publish(ref, status_entry(JobStatus.RUNNING, now()))
+                self.index_status(ref, JobStatus.RUNNING)
 
     def report_progress(self, ref: JobRef, progress: Progress) -> None:
         """Publish the progress. Call it about once a second, not for every step."""
@@ -89,6 +91,7 @@ class Ledger:
                 self._publish_end(ref, status, is_late=False)
             else:
                 self._publish(ref, status_entry(status, now()))
+                self.index_status(ref, status)
 
     def publish_missing_end(self, ref: JobRef, status: JobStatus) -> None:
         """Publish the end of a job if its events lack it: Redis was away when it ended. Raises `redis.RedisError`."""
@@ -139,6 +142,7 @@ class Ledger:
         entry = [text for pair in status_entry(status, now()).items() for text in pair]
         seconds = int(RETENTION.total_seconds())
         self.redis.eval(_END, len(names), *names, int(is_late), MAX_EVENTS, seconds, *entry)
+        self.index_status(ref, status)
 
     def _publish(self, ref: JobRef, entry: dict[str, str]) -> None:
         key = redis_keys.events(ref)
@@ -189,9 +193,15 @@ class Ledger:
         if ids:
             self.redis.zadd(redis_keys.index(tenant, noun), dict.fromkeys(ids, 0))
 
+    def index_status(self, ref: JobRef, status: JobStatus) -> None:
+        """Put a job into the list of all jobs, and into that of its status."""
+        with self.redis.pipeline(transaction=True) as pipeline:
+            move(pipeline, ref.tenant, ref.noun, ref.id, status)
+            pipeline.execute()
+
     def index_remove(self, tenant: str, noun: Noun, resource_id: str) -> None:
-        """Remove an id from the list."""
-        self.redis.zrem(redis_keys.index(tenant, noun), resource_id)
+        """Remove a resource that is deleted from the lists."""
+        StatusIndex(self.redis, tenant, noun).remove(resource_id, is_deleted=True)
 
     def index_page(self, tenant: str, noun: Noun, before: str | None, limit: int) -> list[str]:
         """Return up to `limit` ids older than `before`, newest first. Without `before`, start at the newest."""

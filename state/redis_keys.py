@@ -107,6 +107,30 @@ def index_mark(tenant: str, noun: Noun) -> str:
     return f"handsoff:index-whole:{tenant}:{noun}"
 
 
+def status_index(tenant: str, noun: Noun, status: str) -> str:
+    """Sorted set, all scores 0: the ids of one noun with a status, oldest first."""
+    return f"handsoff:index:{tenant}:{noun}:{status}"
+
+
+def status_mark(tenant: str, noun: Noun) -> str:
+    """String: exists while the lists by status are complete."""
+    return f"handsoff:index-statuses:{tenant}:{noun}"
+
+
+def deleted(tenant: str, noun: Noun) -> str:
+    """Sorted set: the deleted resources of one noun -> the time of the deletion."""
+    return f"handsoff:deleted:{tenant}:{noun}"
+
+
+def kept_streams(tenant: str) -> str:
+    """Set: the streams that may have shards in the store."""
+    return f"handsoff:kept-streams:{tenant}"
+
+
+CHECKED_SERVER = "handsoff:checked-server"
+"""String: the run of the Redis server whose lists were last compared with the store."""
+
+
 def lock(name: str) -> str:
     """String: the process that holds a lock, for work that only one process at a time may do."""
     return f"handsoff:lock:{name}"

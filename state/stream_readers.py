@@ -69,6 +69,18 @@ class StreamReaders:
         if names:
             self._redis.zrem(redis_keys.requested_at(stream), *names)
 
+    def kept_streams(self, tenant: str) -> list[str]:
+        """Return the ids of the streams that may have shards in the store."""
+        return sorted(cast("set[str]", self._redis.smembers(redis_keys.kept_streams(tenant))))
+
+    def note_shards(self, stream: StreamRef) -> None:
+        """Record that a stream may have shards in the store."""
+        self._redis.sadd(redis_keys.kept_streams(stream.tenant), stream.id)
+
+    def note_empty(self, stream: StreamRef) -> None:
+        """Record that a stream has no shards in the store."""
+        self._redis.srem(redis_keys.kept_streams(stream.tenant), stream.id)
+
     def forget(self, stream: StreamRef) -> None:
         """Remove the readers of a stream that is being deleted."""
         self._redis.delete(redis_keys.requested_at(stream), redis_keys.reading(stream))

@@ -15,7 +15,9 @@ from app.http.signing import is_signed, signature
 from app.services import Services
 from contracts.base import Model
 from contracts.errors.tree import InvalidCursor, RecordDamaged
+from contracts.jobs import JobStatus
 from state import keys, records
+from state.listing.statuses import StatusIndex
 
 log = structlog.get_logger()
 
@@ -42,9 +44,12 @@ def read_page(
     limit: int,
     after: str | None,
     filters: str = "",
+    status: JobStatus | None = None,
     load: Callable[[str], T | None],
 ) -> Page[T]:
     """Return the page after the cursor. `load` turns an id into an item, or None to leave it out.
+
+    `status` selects the list of jobs to read; `load` checks each.
 
     Raises `InvalidCursor` for a cursor of another list or other filters.
     """
@@ -52,7 +57,7 @@ def read_page(
     before = _decode_cursor(services.secret, scope, after) if after else None
     matches: list[tuple[str, T]] = []
     damaged: list[str] = []
-    for item_id in _ids(services, tenant, noun, before):
+    for item_id in _ids(services, tenant, noun, before, status):
         try:
             item = load(item_id)
         # One damaged record must not hide the others.
@@ -75,9 +80,17 @@ def read_page(
     )
 
 
-def _ids(services: Services, tenant: str, noun: keys.Noun, before: str | None) -> Iterator[str]:
-    """Yield the ids older than `before`, newest first: from the index, or from the store if Redis is down."""
+def _ids(
+    services: Services, tenant: str, noun: keys.Noun, before: str | None, status: JobStatus | None
+) -> Iterator[str]:
+    """Yield the ids older than `before`, newest first: from Redis, or from the store if Redis is down."""
     try:
+        of_status = StatusIndex(services.ledger.redis, tenant, noun)
+        if status is not None and of_status.is_complete:
+            while ids := of_status.page(status, before, _READ_AHEAD):
+                yield from ids
+                before = ids[-1]
+            return
         if not services.ledger.index_is_complete(tenant, noun):
             records.rebuild_index(services.store, services.ledger, tenant, noun)
         while ids := services.ledger.index_page(tenant, noun, before, _READ_AHEAD):

@@ -124,6 +124,7 @@ def list_page(
         limit=limit,
         after=after,
         filters=f"status={status or ''}",
+        status=status,
         load=load,
     )
 
@@ -161,19 +162,29 @@ def events(services: Services, ref: JobRef, *, after: str | None, limit: int) ->
 
 
 def _submit(services: Services, request: Request, calls: Callable[[], Iterable[Call]]) -> None:
-    """Store a request, then list and queue it. The job exists as soon as its request is stored.
+    """List a request, then store and queue it. The job exists as soon as its request is stored.
 
-    When Redis fails after that, the reconciler finds the request in the store and queues it.
+    When Redis fails after that, the reconciler finds the job in the list and queues it. A listed job without a request
+    is no job.
     """
     ref = request.ref
+    _list(services, ref)
     records.create(services.store, keys.job_request(ref), request)
     try:
-        services.ledger.index_add(ref.tenant, ref.noun, [ref.id])
         services.ledger.publish_status(ref, JobStatus.QUEUED)
         for call in calls():
             services.queueing.put(call)
     except redis.RedisError as error:
         log.warning("stored but not queued", job=str(ref), error=str(error))
+
+
+def _list(services: Services, ref: JobRef) -> None:
+    """List a new job in Redis, or leave a note in the store: the reconciler reads no other jobs."""
+    try:
+        services.ledger.index_status(ref, JobStatus.QUEUED)
+    except redis.RedisError as error:
+        log.warning("listed in the store", job=str(ref), error=str(error))
+        services.store.put(keys.unlisted(ref), b"{}")
 
 
 def _job_calls(services: Services, request: Request) -> list[Call]:

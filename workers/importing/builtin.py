@@ -21,7 +21,7 @@ from contracts.generators.generator import (
     Weights,
 )
 from contracts.ids import DEFAULT_TENANT
-from contracts.jobs import JobStatus
+from contracts.jobs import JobRef, JobStatus
 from state import keys, records
 from state.store import Store
 from workers.families.family import Family, family_named
@@ -77,7 +77,9 @@ def publish(machine: Machine, source: Path) -> None:
         _publish_inverter(machine.store, source, manifest.digest)
     _record(machine, manifest)
     if stored is None:
-        machine.ledger.index_add(DEFAULT_TENANT, "generators", [source.name])
+        machine.ledger.index_status(
+            JobRef(tenant=DEFAULT_TENANT, id=source.name), JobStatus.SUCCEEDED
+        )
         log.info("generator published", generator=source.name, digest=manifest.digest[:12])
 
 

@@ -33,7 +33,9 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 def run_shard(machine: Machine, argument: str, attempt: int) -> None:
     """Render one shard, unless its record exists or the stream has no readers."""
-    StreamReaders(machine.ledger).note_start(StreamShardRef.parse(argument))
+    shard, readers = StreamShardRef.parse(argument), StreamReaders(machine.ledger)
+    readers.note_start(shard)
+    readers.note_shards(shard.stream)
     on_demand.make(machine, STREAM_SHARDS, argument, attempt, partial(_render, machine))
 
 
@@ -44,8 +46,10 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
 
 def sweep(machine: Machine, stream: StreamRef) -> None:
     """Delete old shards, and objects that a late worker has stored for a deleted stream."""
-    objects = _objects_by_shard(machine, stream)
     readers = StreamReaders(machine.ledger)
+    if not readers.has_readers(stream):
+        readers.note_empty(stream)  # before the listing: a request meanwhile notes it again
+    objects = _objects_by_shard(machine, stream)
     if machine.store.head(keys.stream_tombstone(stream)) is not None:
         removed = list(objects)
     else:
@@ -60,6 +64,8 @@ def sweep(machine: Machine, stream: StreamRef) -> None:
         for each in sorted(objects[index], key=lambda each: not each.key.endswith(".json")):
             machine.store.delete(each.key)
     readers.forget_shards(stream, removed)
+    if len(removed) < len(objects):
+        readers.note_shards(stream)
 
 
 def shards_to_sweep(used_at: Mapping[int, datetime], at: datetime, settings: Settings) -> list[int]:

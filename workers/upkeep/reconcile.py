@@ -9,8 +9,10 @@ import signal
 import time
 import uuid
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from pydantic import ValidationError
@@ -22,13 +24,16 @@ from rq.serializers import JSONSerializer
 
 from contracts.base import now
 from contracts.errors.jobs import WorkerLost
-from contracts.errors.tree import RecordDamaged, Unavailable
+from contracts.errors.tree import NotFound, RecordDamaged, Unavailable
 from contracts.ids import RqId
 from contracts.jobs import JobRef, JobStatus, Request
 from contracts.kinds import QUEUE_NAMES, RETENTION
 from contracts.streams import StreamRef
 from state import keys, records
+from state.listing.statuses import UNREADABLE, StatusIndex
 from state.queues import job_call, open_queue, put, withdraw
+from state.records import JobRecord
+from state.stream_readers import StreamReaders
 from workers.importing.uploads import discard_used
 from workers.rendering import streams
 from workers.runtime import on_demand
@@ -38,6 +43,7 @@ from workers.runtime.machine import Machine
 from workers.runtime.poison import purge
 from workers.runtime.pulse import show_life
 from workers.upkeep import leftovers, orphans
+from workers.upkeep.indexes import check, index_of, is_other_server
 from workers.upkeep.queues import Queued, clean_registries, drop_poison, queued_rq_ids
 
 log = structlog.get_logger()
@@ -46,19 +52,19 @@ LOCK = "reconcile"
 LOCK_INTERVALS = 4
 """A reconciler that is killed in a round blocks the others for this many intervals. Two at once do no harm."""
 SWEEP_INTERVAL = timedelta(minutes=1)
-"""A sweep lists every shard of every stream, and a bucket charges for listing."""
+"""A sweep lists all shards of the streams that have some, and a bucket charges for listing."""
 LONGEST_WAIT_SECONDS = 1.0
 """The longest delay of a signal, and of the next attempt after an error."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Reconciler:
-    """The reconciler of one process. `ended` holds the references of the jobs that need no further check."""
+    """The reconciler of one process. `absent` holds the listed jobs that had no request in the last round."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.name = f"reconciler-{uuid.uuid4().hex}"
-        self.ended: set[str] = set()
+        self.absent: set[str] = set()
         self._beat_at = -math.inf
         self._retries = RQScheduler(
             QUEUE_NAMES, connection=machine.redis, serializer=JSONSerializer
@@ -147,12 +153,13 @@ class Reconciler:
                 on_demand.free_lost_claims(self.machine, rq_ids)
         with _surviving("orphans"):
             orphans.sweep(self.machine, checked_at, self._beat)
+        everything = is_other_server(self.machine)
         for tenant in self.machine.store.children("tenants"):
+            with _surviving("indexes"):
+                check(self.machine, tenant, self.name, everything=everything)
             self._repair_tenant(tenant, queued, checked_at)
 
     def _repair_tenant(self, tenant: str, queued: Queued | None, checked_at: datetime) -> None:
-        with _surviving("indexes"):
-            self._rebuild_indexes(tenant)
         with _surviving("uploads"):
             discard_used(self.machine, tenant)
         with _surviving("leftovers"):
@@ -160,18 +167,47 @@ class Reconciler:
         with _surviving("streams"):
             self._sweep_streams(tenant)
         if queued is not None:
-            for job in self._unfinished(tenant):
-                self._repair_one(tenant, job, queued, checked_at)
+            for kind in self.machine.kinds:
+                self._repair_kind(tenant, kind.noun, queued, checked_at)
 
-    def _repair_one(self, tenant: str, job: str, queued: Queued, checked_at: datetime) -> None:
-        """Repair one job. A job that cannot be read, or whose repair fails, does not stop the others."""
-        with _surviving(f"job of {tenant}"):
-            self._beat()
-            try:
-                self._repair_job(JobRef.parse(job), queued, checked_at)
-            except (ValidationError, RecordDamaged):
-                log.exception("unreadable job skipped", job=job)
-                self.ended.add(job)
+    def _repair_kind(
+        self, tenant: str, noun: keys.Noun, queued: Queued, checked_at: datetime
+    ) -> None:
+        """Repair the unfinished jobs of one kind. Their records are read together: one by one takes minutes.
+
+        A job that cannot be read, or whose repair fails, does not stop the others.
+        """
+        index = index_of(self.machine, tenant, noun)
+        jobs = index.unfinished()
+        with ThreadPoolExecutor(records.READ_AT_ONCE) as pool:
+            for job_id, read in zip(jobs, pool.map(partial(self._read, tenant), jobs), strict=True):
+                with _surviving(f"job of {tenant}"):
+                    self._beat()
+                    if isinstance(read, Exception):
+                        log.error("unreadable job skipped", job=job_id, error=str(read))
+                        index.fill({job_id: UNREADABLE})
+                    elif read is None:
+                        self._drop(index, JobRef(tenant=tenant, id=job_id))
+                    else:
+                        self._repair_job(read, queued, checked_at)
+
+    def _read(self, tenant: str, job_id: str) -> JobRecord | Exception | None:
+        try:
+            ref = JobRef(tenant=tenant, id=job_id)
+            return records.read_job(self.machine.store, self.machine.kinds, ref)
+        except (ValidationError, RecordDamaged, NotFound) as error:
+            return error
+
+    def _drop(self, index: StatusIndex, ref: JobRef) -> None:
+        """Remove a listed job without a request. The app may be about to store it, so it needs two rounds."""
+        records.clear_scratch(self.machine.store, ref)
+        if records.is_deleted(self.machine.store, ref):
+            index.remove(ref.id, is_deleted=True)
+        elif ref.id in self.absent:
+            index.remove(ref.id, is_deleted=False)
+            self.absent.discard(ref.id)
+        else:
+            self.absent.add(ref.id)
 
     def _forget_dead_workers(self, checked_at: datetime) -> None:
         """Remove workers that were killed long ago: they never removed themselves."""
@@ -179,36 +215,21 @@ class Reconciler:
             if not beat.is_fresh(checked_at, RETENTION):
                 self.machine.ledger.remove_worker(beat.worker)
 
-    def _rebuild_indexes(self, tenant: str) -> None:
-        for noun in self.machine.kinds.listed_nouns:
-            if not self.machine.ledger.index_is_complete(tenant, noun):
-                records.rebuild_index(self.machine.store, self.machine.ledger, tenant, noun)
-
     def _sweep_streams(self, tenant: str) -> None:
         if not self.machine.ledger.try_lock(f"sweep:{tenant}", self.name, SWEEP_INTERVAL):
             return
-        for stream_id in self.machine.store.children(keys.noun_prefix(tenant, "streams")):
+        for stream_id in StreamReaders(self.machine.ledger).kept_streams(tenant):
             with _surviving(f"stream {stream_id[:100]}"):
                 streams.sweep(self.machine, StreamRef(tenant=tenant, id=stream_id))
 
-    def _unfinished(self, tenant: str) -> list[str]:
-        """Return the references of all jobs that may not have ended, kind by kind, oldest first."""
-        jobs = [
-            f"{tenant}/{job_id}"
-            for kind in self.machine.kinds
-            for job_id in self.machine.store.children(keys.noun_prefix(tenant, kind.noun))
-        ]
-        return [job for job in jobs if job not in self.ended]
-
-    def _repair_job(self, ref: JobRef, all_queued: Queued, checked_at: datetime) -> None:
+    def _repair_job(self, record: JobRecord, all_queued: Queued, checked_at: datetime) -> None:
+        ref = record.request.ref
         queued, kind = all_queued.get(ref.id, set()), self.machine.kinds.of(ref)
-        record = records.read_job(self.machine.store, self.machine.kinds, ref)
-        if record is None or record.manifest or records.is_deleted(self.machine.store, ref):
+        if record.manifest or records.is_deleted(self.machine.store, ref):
             records.clear_scratch(self.machine.store, ref)
-            if record is not None and record.manifest is not None:
+            if record.manifest is not None:
                 status = JobStatus(record.manifest.status)
                 self.machine.ledger.publish_missing_end(ref, status)
-            self.ended.add(str(ref))
         elif checked_at - record.request.created_at < self.machine.settings.heartbeat_interval:
             pass  # the app stores a request before it queues it, and may be about to
         elif record.cancellation is not None:

@@ -96,4 +96,4 @@ def test_an_ended_batch_leaves_no_bits(
     shards = BatchShards(counted, ledger, batch_request)
     shards.claim(1)
     ledger.publish_status(batch_request.ref, JobStatus.SUCCEEDED)
-    assert ledger.redis.keys() == [f"handsoff:events:{batch_request.ref}"]
+    assert ledger.redis.keys(f"*{batch_request.ref}") == [f"handsoff:events:{batch_request.ref}"]

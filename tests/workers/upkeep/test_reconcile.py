@@ -97,6 +97,7 @@ def test_a_batch_whose_last_worker_died_is_completed(scene: Scene) -> None:
     batch = scene.request_batch(scene.fit(), n=4, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
     scene.machine.store.delete(keys.job_manifest(batch.ref))
+    scene.machine.ledger.index_status(batch.ref, JobStatus.RUNNING)
     older = batch.model_copy(update={"created_at": now() - timedelta(minutes=1)})
     records.write(scene.machine.store, keys.job_request(batch.ref), older)
     Reconciler(scene.machine).reconcile()

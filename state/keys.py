@@ -28,14 +28,17 @@ tenants/{tenant}/
 │   └── tombstone.json                           A
 ├── labelsets/{id}/
 │   ├── files/{sha256}.png | .json | .npy        A  images and labels, content-addressed
+│   ├── codes/{sha256}.state                     W  codes of some images; any writer has the same; swept
 │   ├── manifest.json                            A  last
 │   └── tombstone.json                           A
 ├── fits/{id}/
 │   ├── request.json                             A  first
 │   ├── cancel.json                              A
 │   ├── attempts/{uuid}/{name}                   W  one writer each
+│   ├── scratch/{name}                           W  states of its computations; deleted when the job ends
 │   ├── manifest.json                            W  last; names one attempt; the first one stays
 │   ├── pilots/{truncation}[-{condition}].json   W  the quantiles of uncertainty; the first one stays
+│   ├── pilots/{truncation}[-{condition}].state  W  the scores so far; deleted when the quantiles exist
 │   └── tombstone.json                           A
 ├── batches/{id}/
 │   ├── request.json                             A  first
@@ -175,6 +178,16 @@ def labelset_file(
 ) -> str:
     """Return the key of one image, mask or depth map, or of the keypoints of one image."""
     return f"{resource_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
+
+
+def labelset_codes_prefix(tenant: str, labelset_id: str) -> str:
+    """Return the prefix of the codes that fits have found for the images of a labelset."""
+    return f"{resource_prefix(tenant, 'labelsets', labelset_id)}/codes"
+
+
+def labelset_codes(tenant: str, labelset_id: str, digest: str) -> str:
+    """Return the key of the codes of some images. `digest` is that of the images and of the inversion's settings."""
+    return f"{labelset_codes_prefix(tenant, labelset_id)}/{digest}.state"
 
 
 # Jobs of every kind.

@@ -35,6 +35,11 @@ def pilot_key(request: Recipe) -> str:
     return keys.pilot(request.tenant, request.fit.id, request.truncation, request.condition_digest)
 
 
+def partial_pilot_key(request: Recipe) -> str:
+    """Return the key of the scores that a pilot has measured so far."""
+    return pilot_key(request).removesuffix(".json") + ".state"
+
+
 def next_calls(
     store: Store, ledger: Ledger, request: BatchRequest, settings: Settings
 ) -> list[Call]:

@@ -144,6 +144,9 @@ class Settings(BaseSettings):
         1_024 * MiB
     )  # of a fit's images; features of further ones are computed again
     perceptual_weights: Path | None = None
+    # Codes that fits keep beside a labelset, for later fits of it: how long, and how many bytes for each labelset.
+    codes_ttl: timedelta = timedelta(days=30)
+    max_codes_bytes: Count = 256 * MiB
     shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)
     heartbeat_fresh: timedelta = timedelta(seconds=30)

@@ -1,12 +1,12 @@
 """The state of a training as bytes, from which it continues exactly. Nothing is unpickled."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.serialization import pack, unpack
+from models.states import load_optimizer, optimizer_state, under
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,7 @@ def pack_state(step: int, module: nn.Module, optimizer: torch.optim.Optimizer, b
     """Return the state as the bytes of a safetensors file."""
     tensors = {f"network.{name}": one for name, one in module.state_dict().items()}
     tensors |= {f"best.{name}": one for name, one in best.weights.items()}
-    for number, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{name}": one for name, one in values.items()}
+    tensors |= {f"optimizer.{name}": one for name, one in optimizer_state(optimizer).items()}
     tensors["numbers"] = torch.tensor([step, best.step, best.loss], dtype=torch.float64)
     return pack(tensors)
 
@@ -34,14 +33,6 @@ def unpack_state(
     """Load a state into a network and its optimizer, and return the step and the best weights."""
     tensors = unpack(data)
     step, best_step, best_loss = tensors["numbers"].tolist()
-    module.load_state_dict(_under("network.", tensors))
-    values: dict[int, dict[str, Any]] = {}
-    for name, tensor in _under("optimizer.", tensors).items():
-        number, field = name.split(".", 1)
-        values.setdefault(int(number), {})[field] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": values})
-    return int(step), Best(best_loss, int(best_step), _under("best.", tensors))
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: one for name, one in tensors.items() if name.startswith(prefix)}
+    module.load_state_dict(under("network.", tensors))
+    load_optimizer(optimizer, under("optimizer.", tensors))
+    return int(step), Best(best_loss, int(best_step), under("best.", tensors))

@@ -12,6 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from models.arrays import Classes, Codes, Images, Scores
+from models.states import Resumption
 
 
 @dataclass(frozen=True)
@@ -56,3 +57,14 @@ class ConditionalInverter(Inverter, Protocol):
 
     def with_condition(self, condition: Classes) -> Inverter:
         """Return the inverter of the micro-batch whose images have these classes, [n], on the generator's device."""
+
+
+@runtime_checkable
+class ResumableInverter(Inverter, Protocol):
+    """An inverter that takes minutes. One that takes moments implements `Inverter` alone."""
+
+    def resuming(self, resumption: Resumption) -> Inverter:
+        """Return the inverter of one micro-batch that continues from a state.
+
+        Its `invert` raises `StateRefused` for a state of other images.
+        """

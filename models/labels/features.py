@@ -17,6 +17,7 @@ from torch import Tensor
 from models.arrays import Codes, PixelScores, Taps
 from models.generators.generator import Generator
 from models.labels.hypercolumns import gather
+from models.states import State, load_random_state, random_state
 from models.tasks.task import Places, Targets
 from models.tasks.task_set import Labels, TaskSet
 
@@ -40,6 +41,25 @@ class DrawnPixels:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A place in a sequence of rounds: the rounds before it, and torch's random states there.
+
+    The rounds that share a pass begin at one place, so that a continued sequence reads its images in the same company.
+    """
+
+    rounds: int
+    random: State
+
+    def restore(self, device: torch.device) -> None:
+        """Set torch's random states. At the start they stay as they are."""
+        if self.random:
+            load_random_state(self.random, device)
+
+
+START = Place(0, {})
+
+
+@dataclass(frozen=True)
 class _Round:
     """The images and pixels of a round, and the order in which they are shuffled."""
 
@@ -54,7 +74,7 @@ class LabelledFeatures:
     Hypercolumns have the generator's taps from `first_tap` on.
     Taps stay in memory if they fit into `cache_bytes`. Otherwise they are synthesized again: half of `cache_bytes` is
     for the taps of up to `most_images` images, the other half for the hypercolumns of several rounds, which share one
-    pass over the images. The drawn pixels do not depend on the cache.
+    pass over the images. The drawn pixels do not depend on the cache. `place` is where the present pass began.
     """
 
     def __init__(
@@ -72,18 +92,26 @@ class LabelledFeatures:
         self.generator, self.codes, self._first_tap = generator, codes, first_tap
         self._labels, self._tasks, self._weigh = labels, tasks, weigh
         self._cache_bytes = cache_bytes
+        self.place = START
         self._batch = min(most_images, synthesis_batch(generator, cache_bytes))
         # 16 images of 256 px do not fit into 1 GiB: training takes 626 s, with 4 GiB 346 s (LOG.md, "Fits at 256").
         fits = generator.layout.tap_bytes * len(codes) <= cache_bytes
         self._cache = self._synthesize_all() if fits else None
 
-    def rounds(self, count: int, *, images: int, pixels: int) -> Iterator[DrawnPixels]:
-        """Yield `count` rounds of `pixels` random pixels, shuffled, of at most `images` random images."""
+    def rounds(
+        self, count: int, *, images: int, pixels: int, place: Place = START
+    ) -> Iterator[DrawnPixels]:
+        """Yield `count` rounds of `pixels` random pixels, shuffled, of at most `images` random images.
+
+        `place` continues an earlier sequence of the same numbers: the rounds before it are left out.
+        """
+        place.restore(self.codes.device)
         at_once = 1
         if self._cache is None:
             # Rounds per pass: a fit of 50 images at 512 px takes 950 syntheses instead of 2,400.
             at_once = max(1, self._cache_bytes // 2 // (4 * self._channels * pixels))
-        for first in range(0, count, at_once):
+        for first in range(place.rounds, count, at_once):
+            self.place = Place(first, random_state(self.codes.device))
             number = min(at_once, count - first)
             rounds = [self._draw(images, pixels) for _ in range(number)]
             columns = self._read(rounds)  # one tensor per round, freed when it is yielded

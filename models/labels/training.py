@@ -8,24 +8,26 @@ The number of steps is fixed: the quality on 60 held-out portraits, measured dur
 by more than noise, so an early stop would only cost labels (benchmarks/LOG.md, "A fit in little memory").
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter
 
 import torch
 
 from models.arrays import Codes
 from models.generators.generator import Generator
 from models.labels.compact import compress
+from models.labels.course import Course
 from models.labels.drawing import labelled_pixels, pixel_weights
 from models.labels.ensemble import Ensemble, EnsembleConfig, EnsembleKind
-from models.labels.features import DrawnPixels, LabelledFeatures, synthesis_batch
+from models.labels.features import LabelledFeatures, synthesis_batch
+from models.states import AT_START, Resumption
 from models.tasks.keypoints import KeypointTask
 from models.tasks.segmentation import SegmentationTask
 from models.tasks.task import Scale
 from models.tasks.task_set import Labels, TaskSet
+
+OnStep = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +69,16 @@ def train_ensemble(
     tasks: TaskSet,
     options: EnsembleOptions,
     seed: int,
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: OnStep | None = None,
+    resumption: Resumption = AT_START,
 ) -> Ensemble:
     """Minimize the tasks' losses on drawn pixels of the labeled images: Adam with a cosine schedule.
 
     `on_step(done, total)` is called after every step; its exceptions pass through. The same seed on the same machine
-    gives the same ensemble.
+    gives the same ensemble, also when it continues from a state.
 
     Raises:
+        StateRefused: the state is not one of this training.
         ValueError: a task has no labels, or an image has no labeled pixel.
     """
     labels = labels.of(tasks).to(codes.device)
@@ -91,30 +95,27 @@ def train_ensemble(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         ensemble = Ensemble(config).to(codes.device)
-        scales = {task.name: task.scale(labels[task.name], options.balance) for task in tasks}
-        # [images, h, w] labels in units of the losses; features are read, and cached, by `data`
-        data = LabelledFeatures(
-            generator,
-            codes,
-            _standardize(labels, scales),
-            tasks,
-            weigh=partial(pixel_weights, tasks=tasks, scales=scales, shares=options.focus_shares),
-            first_tap=config.first_tap,
-            cache_bytes=options.cache_bytes,
-            most_images=options.images_per_round,
-        )
-        # One optimizer for all members: Adam treats every number separately, and no weight is shared.
-        optimizer = torch.optim.Adam(ensemble.parameters(), lr=options.learning_rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
-        for done, drawn in enumerate(_batches(data, options), start=1):
-            # columns [members, batch_pixels, channels]; the sum over members gives each its own gradient
-            loss = tasks.loss(ensemble(drawn.columns), drawn.targets)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+        course = Course(ensemble, steps=options.steps, learning_rate=options.learning_rate)
+        if resumption.state is not None:
+            course.load(resumption.state, codes.device)
             if on_step is not None:
-                on_step(done, options.steps)
+                on_step(course.step, options.steps)
+        scales = {task.name: task.scale(labels[task.name], options.balance) for task in tasks}
+        if course.step < options.steps:
+            # [images, h, w] labels in units of the losses; features are read, and cached, by `data`
+            data = LabelledFeatures(
+                generator,
+                codes,
+                _standardize(labels, scales),
+                tasks,
+                weigh=partial(
+                    pixel_weights, tasks=tasks, scales=scales, shares=options.focus_shares
+                ),
+                first_tap=config.first_tap,
+                cache_bytes=options.cache_bytes,
+                most_images=options.images_per_round,
+            )
+            _train(course, data, tasks, options, resumption=resumption, on_step=on_step)
         # The stored ensemble predicts in the labels' units: rendering knows no scales.
         _undo(scales, ensemble)
     if options.kind == "compact":
@@ -124,6 +125,27 @@ def train_ensemble(
             ensemble, generator, codes, rank=options.rank, seed=seed, micro_batch=batch
         )
     return ensemble.eval().requires_grad_(False)
+
+
+def _train(
+    course: Course,
+    data: LabelledFeatures,
+    tasks: TaskSet,
+    options: EnsembleOptions,
+    *,
+    resumption: Resumption,
+    on_step: OnStep | None,
+) -> None:
+    """Take the steps that are left."""
+    for drawn in course.batches(
+        data, images=options.images_per_round, batch_pixels=options.batch_pixels
+    ):
+        # columns [members, batch_pixels, channels]; the sum over members gives each its own gradient
+        course.advance(tasks.loss(course.ensemble(drawn.columns), drawn.targets))
+        # before the callback, whose exceptions end the training
+        resumption.offer(course.state, is_last=course.step == options.steps)
+        if on_step is not None:
+            on_step(course.step, options.steps)
 
 
 def _standardize(labels: Labels, scales: Mapping[str, Scale]) -> Labels:
@@ -142,25 +164,6 @@ def _undo(scales: Mapping[str, Scale], ensemble: Ensemble) -> None:
     biases = ensemble.config.tasks.split(ensemble.layer3.bias, dim=-1)
     for name, scale in scales.items():
         scale.undo(weights[name], biases[name])
-
-
-def _batches(data: LabelledFeatures, options: EnsembleOptions) -> Iterator[DrawnPixels]:
-    """Yield `steps` batches. A round gathers one batch per member, and every member sees each of them in turn."""
-    members, left = options.num_members, options.steps
-    rounds = data.rounds(
-        math.ceil(left / members),
-        images=options.images_per_round,
-        pixels=members * options.batch_pixels,
-    )
-    for drawn in rounds:
-        # [members * batch_pixels, ...] => [members, batch_pixels, ...]
-        once = drawn.each(lambda x: x.unflatten(0, (members, options.batch_pixels)))
-        # Turn t gives member m batch (m + t) mod members. Repeated twice, every turn is a slice without a copy:
-        # [members, batch_pixels, ...] => [2 members, ...]
-        twice = once.each(lambda x: torch.cat([x, x]))
-        for turn in range(min(members, left)):
-            yield twice.each(itemgetter(slice(turn, turn + members)))
-        left -= members
 
 
 def _check_labelled(labels: Labels, tasks: TaskSet) -> None:

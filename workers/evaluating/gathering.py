@@ -82,7 +82,8 @@ def generate_pairs(run: Run, request: EvaluationRequest, px: Px) -> Pairs:
     """
     machine, recipe = run.machine, _recipe(request)
     if recipe.filter is not None:
-        measure_pilot(machine, recipe, run.steps("pilot"))
+        step = run.steps("pilot")
+        measure_pilot(machine, recipe, step, run.found_first(step))
     count = request.options.most_synthetic
     renderer = Renderer(
         machine, request.tenant, request.fit, seed=request.seed, truncation=recipe.truncation

@@ -60,7 +60,12 @@ def cross_validate(trainer: Trainer, on_step: Callable[[int, int], None]) -> Cro
     for number, fold in enumerate(folds):
         held_out = fold.tolist()
         others = [index for index in range(len(pairs)) if index not in held_out]
-        ensemble = trainer.train(options, _steps(on_step, number, len(folds)), others)
+        ensemble = trainer.train(
+            options,
+            _steps(on_step, number, len(folds)),
+            others,
+            name=f"estimating-{options.min_tap_px}-{number}",
+        )
         scorer = _FoldScorer(LabelGenerator(trainer.generator, ensemble), trainer)
         images += [(index, scorer.add(index, total)) for index in held_out]
     fields: dict[str, Any] = {}

@@ -27,6 +27,8 @@ from workers.fitting.trainer import Trainer
 from workers.runtime import jobs
 from workers.runtime.jobs import Run
 from workers.runtime.machine import Machine
+from workers.saving.kept_codes import KeptCodes
+from workers.saving.saved_states import SavedStates
 
 
 def run(machine: Machine, argument: str, attempt: int) -> None:
@@ -45,7 +47,8 @@ def _fit(run: Run) -> FitManifest:
     images.framing = inverter.find_framing(pairs, is_requested=not is_as_uploaded(request))
     pairs = images.framed(pairs)
     _check_labelled(pairs)
-    inversion = inverter.invert(pairs, run.steps("inverting"))
+    kept = KeptCodes(run, request, request.labelset.id)
+    inversion = inverter.invert(pairs, run.steps("inverting"), kept)
     cache_bytes = run.machine.settings.feature_cache_bytes
     trainer = Trainer(
         generator=inverter.generator,
@@ -55,6 +58,7 @@ def _fit(run: Run) -> FitManifest:
         seed=request.seed,
         micro_batches=run.machine.micro_batches,
         digest=request.generator.digest,
+        states=SavedStates(run),
     )
     trainer, estimated = _estimate(run, request, trainer)
     comparison = _compare(run, trainer, estimated)
@@ -151,6 +155,10 @@ def _label_heldout(
         "labelling held-out",
         label_generator,
         pairs=pairs,
-        inversion=inverter.invert(pairs, run.steps("inverting held-out")),
+        inversion=inverter.invert(
+            pairs,
+            run.steps("inverting held-out"),
+            KeptCodes(run, images.request, pinned.id),
+        ),
         digest=inverter.digest,
     )

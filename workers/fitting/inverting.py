@@ -12,10 +12,16 @@ from contracts.fits.metrics import InvertedImage
 from models.generators.generator import Generator
 from models.inversion.detail import MIN_DETAIL, detail_shown
 from models.inversion.framing import MAX_IMAGES, Framing, find_framing, measure_framing
-from models.inversion.inverter import ConditionalInverter, Inverter
+from models.inversion.inverter import (
+    ConditionalInverter,
+    Inversion,
+    Inverter,
+    ResumableInverter,
+)
 from models.inversion.perceptual import PerceptualDistance, distances
 from models.inversion.spacing import EXACT_SPACING, SampleSpacing, measure_spacing
 from models.labels.label_generator import to_bytes
+from models.states import AT_START, Resumption
 from workers.codecs.images import Pixels
 from workers.families.family import find_family, load_generator
 from workers.fitting.pairs import Pairs
@@ -23,6 +29,7 @@ from workers.fitting.perceptual_ports import open_port
 from workers.runtime.artefacts import read_generator, read_inverter
 from workers.runtime.machine import Machine
 from workers.runtime.micro_batches import MicroBatches
+from workers.saving.kept_codes import KeptCodes, Measured
 
 
 class RealImages(Protocol):
@@ -147,11 +154,21 @@ class FitInverter:
         chosen = range(min(len(pairs), MAX_IMAGES))
         return find_framing(prior, pairs.image_tensor(chosen).to(self.generator.device))
 
-    def invert(self, images: RealImages, on_step: Callable[[int, int], None]) -> Inverted:
-        """Find the code of every image, micro-batch by micro-batch; `on_step(done, total)` counts image-steps."""
-        return Inverted.joined(list(self._parts(images, on_step)))
+    def invert(
+        self,
+        images: RealImages,
+        on_step: Callable[[int, int], None],
+        kept: KeptCodes | None = None,
+    ) -> Inverted:
+        """Find the code of every image, micro-batch by micro-batch; `on_step(done, total)` counts image-steps.
 
-    def _parts(self, real: RealImages, on_step: Callable[[int, int], None]) -> Iterator[Inverted]:
+        `kept` has the codes of earlier attempts and fits. Where inversion is exact it is not used.
+        """
+        return Inverted.joined(list(self._parts(images, on_step, kept)))
+
+    def _parts(
+        self, real: RealImages, on_step: Callable[[int, int], None], kept: KeptCodes | None
+    ) -> Iterator[Inverted]:
         num_finished = 0
 
         def work(chunk: Sequence[int]) -> Inverted:
@@ -159,21 +176,7 @@ class FitInverter:
                 effort = total // len(chunk)
                 on_step(num_finished * effort + done, len(real) * effort)
 
-            images = real.image_tensor(chunk).to(self.generator.device)
-            inversion = self._inverter_of(real, chunk).invert(
-                images, fails_below_db=self.spacing.fails_below_db, on_step=progress
-            )
-            distance = self._distances(inversion.reconstructions, images)
-            detail = detail_shown(inversion.reconstructions.clamp(-1, 1), images)
-            is_close = self.spacing.expresses(inversion.psnr_db, distance)
-            return Inverted(
-                inversion.codes,
-                tuple(to_bytes(inversion.reconstructions).numpy()),
-                tuple(inversion.psnr_db.tolist()),
-                tuple([None] * len(chunk) if distance is None else distance.tolist()),
-                tuple((is_close & (detail >= MIN_DETAIL)).tolist()),
-                tuple(self.spacing.expressibility(inversion.psnr_db, distance, detail).tolist()),
-            )
+            return self._invert_chunk(real, chunk, progress, kept)
 
         for part in self.micro_batches.run(
             "inverting",
@@ -184,6 +187,51 @@ class FitInverter:
         ):
             num_finished += len(part.codes)
             yield part
+
+    def _invert_chunk(
+        self,
+        real: RealImages,
+        chunk: Sequence[int],
+        on_step: Callable[[int, int], None],
+        kept: KeptCodes | None,
+    ) -> Inverted:
+        pixels = real.image_tensor(chunk)
+        images = pixels.to(self.generator.device)
+        inverter = self._inverter_of(real, chunk)
+        rendered: list[Tensor] = []
+
+        def invert(resumption: Resumption, on_step: Callable[[int, int], None]) -> Measured:
+            resuming = inverter
+            if isinstance(inverter, ResumableInverter):
+                resuming = inverter.resuming(resumption)
+            inversion = resuming.invert(
+                images, fails_below_db=self.spacing.fails_below_db, on_step=on_step
+            )
+            rendered.append(inversion.reconstructions)
+            return self._measured(inversion, images)
+
+        if kept is None or self.inverter.is_exact:
+            measured = invert(AT_START, on_step)
+        else:
+            measured = kept.codes_of(pixels, real.condition_tensor(chunk), invert, on_step)
+        if not rendered:
+            # Only the codes are kept: pixels take more space, and rendering them takes one step of hundreds.
+            with torch.no_grad():
+                rendered.append(self.generator.synthesize(measured.codes).images)
+        return Inverted(reconstructions=tuple(to_bytes(rendered[-1]).numpy()), **vars(measured))
+
+    def _measured(self, inversion: Inversion, images: Tensor) -> Measured:
+        """Return the codes of images, and how well their reconstructions match."""
+        distance = self._distances(inversion.reconstructions, images)
+        detail = detail_shown(inversion.reconstructions.clamp(-1, 1), images)
+        is_close = self.spacing.expresses(inversion.psnr_db, distance)
+        return Measured(
+            inversion.codes,
+            tuple(inversion.psnr_db.tolist()),
+            (None,) * len(images) if distance is None else tuple(distance.tolist()),
+            tuple((is_close & (detail >= MIN_DETAIL)).tolist()),
+            tuple(self.spacing.expressibility(inversion.psnr_db, distance, detail).tolist()),
+        )
 
     def _inverter_of(self, real: RealImages, chunk: Sequence[int]) -> Inverter:
         """Return the inverter of these images, which knows their conditions if it uses them."""

@@ -8,16 +8,19 @@ from torch import Tensor
 from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble
 from models.labels.training import EnsembleOptions, train_ensemble
+from models.states import AT_START, Resumption
 from models.tasks.task_set import TaskSet
 from workers.fitting.pairs import Pairs
 from workers.runtime.micro_batches import MicroBatches
+from workers.saving.saved_states import SavedStates
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trainer:
     """Trains ensembles on labelled images and their codes.
 
-    `options` are those of the fit's ensemble. `digest` is the generator's, the key of its micro-batch sizes.
+    `options` are those of the fit's ensemble. `digest` is the generator's, the key of its micro-batch sizes. With
+    `states`, a training continues from the state of an earlier attempt.
     """
 
     generator: Generator
@@ -27,16 +30,20 @@ class Trainer:
     seed: int
     micro_batches: MicroBatches
     digest: str
+    states: SavedStates | None = None
 
     def train(
         self,
         options: EnsembleOptions,
         on_step: Callable[[int, int], None],
         indices: Sequence[int] | None = None,
+        *,
+        name: str = "training",
     ) -> Ensemble:
         """Return an ensemble trained on the images of these indices, all by default.
 
         On a device with too little memory it trains on fewer images at a time, and caches fewer of their features.
+        `name` is that of its saved state: a training that an earlier attempt has finished is not repeated.
         """
         images = range(len(self.pairs)) if indices is None else indices
         largest = min(options.images_per_round, len(images))
@@ -44,16 +51,24 @@ class Trainer:
 
         def train(images_per_round: int) -> Ensemble:
             cache_bytes = options.cache_bytes * images_per_round // largest
-            return train_ensemble(
-                self.generator,
-                self.codes[list(images)],
-                labels,
-                tasks=TaskSet(*(one.task(self.pairs.schema) for one in self.pairs.codecs)),
-                options=replace(
-                    options, images_per_round=images_per_round, cache_bytes=cache_bytes
-                ),
-                seed=self.seed,
-                on_step=on_step,
-            )
+
+            def resumed(resumption: Resumption, on_step: Callable[[int, int], None]) -> Ensemble:
+                return train_ensemble(
+                    self.generator,
+                    self.codes[list(images)],
+                    labels,
+                    tasks=TaskSet(*(one.task(self.pairs.schema) for one in self.pairs.codecs)),
+                    options=replace(
+                        options, images_per_round=images_per_round, cache_bytes=cache_bytes
+                    ),
+                    seed=self.seed,
+                    on_step=on_step,
+                    resumption=resumption,
+                )
+
+            if self.states is None:
+                return resumed(AT_START, on_step)
+            # Other images per round draw other pixels, so their states have other names.
+            return self.states.of(f"{name}-{images_per_round}").resume(resumed, on_step)
 
         return self.micro_batches.shrinking("training", self.digest, train, largest=largest)

@@ -92,7 +92,8 @@ def repair(
 
 def _measure(run: Run) -> None:
     request = run.read_request(BatchRequest)
-    measure_pilot(run.machine, request, run.steps("pilot"))
+    step = run.steps("pilot")
+    measure_pilot(run.machine, request, step, run.found_first(step))
     queue_next(run.machine, request)
 
 

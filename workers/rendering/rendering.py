@@ -58,11 +58,14 @@ class Renderer:
 
     def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
         """Yield the sample of each candidate, in order."""
-        chunks = self._machine.micro_batches.run(
+        for samples in self.render_chunks(candidates):
+            yield from samples
+
+    def render_chunks(self, candidates: Sequence[Candidate]) -> Iterator[list[Sample]]:
+        """Yield the samples of each micro-batch of candidates, in order."""
+        return self._machine.micro_batches.run(
             "rendering", self._digest, candidates, self._render_chunk, largest=self._micro_batch
         )
-        for samples in chunks:
-            yield from samples
 
     def draw(
         self,

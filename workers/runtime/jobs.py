@@ -76,7 +76,8 @@ class Run:
         self._checked_at = 0.0
         self._stage = ""
         self._stage_began = time.monotonic()
-        self._done_before = 0
+        self._done = self._done_before = 0
+        self._is_found = False
         self.stage_seconds: dict[str, float] = {}
 
     def read_request(self, model: type[R]) -> R:
@@ -124,11 +125,28 @@ class Run:
         self._enter(stage)
         return lambda done, total: self.step(stage, done, total)
 
+    def found_first(self, on_step: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        """Return the callback; its first step reports work that was found, so no time follows from it."""
+        is_first = True
+
+        def step(done: int, total: int) -> None:
+            nonlocal is_first
+            self._is_found, is_first = is_first, False
+            try:
+                on_step(done, total)
+            finally:
+                self._is_found = False
+
+        return step
+
     def _enter(self, stage: str, done: int = 0) -> None:
         at = time.monotonic()
         if stage != self._stage:
             self.leave_stage()
             self._stage, self._stage_began, self._done_before = stage, at, done
+        elif self._is_found:
+            self._done_before += max(done - self._done, 0)
+        self._done = done
         self.stage_seconds[stage] = at - self._stage_began
 
     def leave_stage(self) -> None:

@@ -20,9 +20,9 @@ from contracts.digests import sha256_of
 from contracts.generators.training import TrainingReport, TrainingSnapshot
 from models.generators.training import GeneratorTraining
 from workers.runtime.weights import write_network
+from workers.saving.save_timer import SaveTimer
 from workers.training.generator_recipes import Recipe
 from workers.training.snapshots import (
-    SaveTimer,
     encode_grid,
     finite_networks,
     pack_state,

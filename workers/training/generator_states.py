@@ -17,8 +17,8 @@ from models.serialization import pack_network
 from state import keys, records
 from workers.importing.storing import PackedNetwork, store_sample
 from workers.runtime.jobs import Run
+from workers.saving.save_timer import SaveTimer
 from workers.training.snapshots import (
-    SaveTimer,
     encode_grid,
     finite_networks,
     pack_state,

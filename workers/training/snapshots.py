@@ -1,11 +1,8 @@
 """Snapshots of a generator's training: samples, their distance to the images, and the state to resume from."""
 
 import io
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -31,9 +28,6 @@ FEATURE_CHANNELS = (128, 128, 96, 48, 16)
 
 MIN_BASE_PX = 4
 
-LONGEST_SHARE = 0.05
-"""Of the time, at most, is spent on saving states: large networks are saved less often than every interval."""
-
 
 class Diverged(Exception):
     """A loss, a sample or a weight is not finite. The best snapshot before it stays usable."""
@@ -41,29 +35,6 @@ class Diverged(Exception):
 
 class OtherNetworks(Exception):
     """A saved state is of other networks than those of the training."""
-
-
-class SaveTimer:
-    """Measures how long saving a state takes, and when the next one is due: every interval, or less often."""
-
-    def __init__(self, interval: timedelta) -> None:
-        self._interval = interval.total_seconds()
-        self._saved_at = time.monotonic()
-        self._took = 0.0
-
-    @property
-    def is_due(self) -> bool:
-        """Whether the next state should be saved."""
-        wait = max(self._interval, self._took / LONGEST_SHARE)
-        return time.monotonic() - self._saved_at >= wait
-
-    @contextmanager
-    def saving(self) -> Iterator[None]:
-        """Measure the time of saving a state inside a `with` block."""
-        began = time.monotonic()
-        yield
-        self._saved_at = time.monotonic()
-        self._took = self._saved_at - began
 
 
 class Losses:

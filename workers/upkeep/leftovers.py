@@ -1,15 +1,17 @@
-"""Removes leftovers: incomplete labelsets, remains of interrupted deletions, expired Idempotency-Keys.
+"""Removes leftovers: incomplete labelsets, remains of interrupted deletions, expired Idempotency-Keys, old codes.
 
 A resource exists once its request, or a labelset's manifest, is written. When the app is killed before that, or during
 a deletion, a user's images would stay in the store forever, in no list and under an unknown id.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import structlog
 
 from state import keys
-from state.store import Store
+from state.settings import Settings
+from state.store import ObjectInfo, Store
 from workers.runtime.machine import Machine
 
 log = structlog.get_logger()
@@ -35,6 +37,32 @@ def sweep(machine: Machine, tenant: str, owner: str, checked_at: datetime) -> No
                 is_labelset and _is_abandoned(store, tenant, resource_id, oldest_kept)
             ):
                 _delete_objects(store, tenant, noun, resource_id)
+            elif is_labelset:
+                _sweep_codes(machine, tenant, resource_id, checked_at)
+
+
+def codes_to_sweep(codes: Iterable[ObjectInfo], at: datetime, settings: Settings) -> list[str]:
+    """Return the keys of kept codes that are too old, and of the oldest ones beyond the limit of bytes.
+
+    Any of them may go at any time: a fit that needs them inverts its images again.
+    """
+    removed, num_bytes = [], 0
+    for each in sorted(codes, key=lambda each: each.modified_at, reverse=True):
+        num_bytes += each.num_bytes
+        is_old = at - each.modified_at > settings.codes_ttl
+        if is_old or num_bytes > settings.max_codes_bytes:
+            removed.append(each.key)
+    return removed
+
+
+def _sweep_codes(machine: Machine, tenant: str, labelset_id: str, at: datetime) -> None:
+    """Bound the codes that fits have kept beside one labelset."""
+    codes = machine.store.list(keys.labelset_codes_prefix(tenant, labelset_id))
+    removed = codes_to_sweep(codes, at, machine.settings)
+    for key in removed:
+        machine.store.delete(key)
+    if removed:
+        log.info("kept codes deleted", labelset=labelset_id, num_objects=len(removed))
 
 
 def _delete_expired_reservations(store: Store, tenant: str, oldest_kept: datetime) -> None:

@@ -154,7 +154,7 @@ def test_the_state_is_saved_between_two_snapshots(
     """A training that ends in its third step continues after the second one, as if uninterrupted."""
     once, twice = tmp_path / "once", tmp_path / "twice"
     monkeypatch.setattr("workers.training.generator_folder.KEEP_INTERVAL", timedelta(0))
-    monkeypatch.setattr("workers.training.snapshots.LONGEST_SHARE", math.inf)
+    monkeypatch.setattr("workers.saving.save_timer.LONGEST_SHARE", math.inf)
     rare = ("--snapshot-images", "1000")
     train(images, once, 16, *rare, family="stylegan2")
     step, seen = AdversarialTraining.step, list[int]()

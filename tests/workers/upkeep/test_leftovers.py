@@ -8,6 +8,7 @@ from contracts.base import now
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Tombstone
 from state import keys, records
+from state.store import ObjectInfo
 from workers.runtime.machine import Machine
 from workers.upkeep import leftovers
 
@@ -65,6 +66,29 @@ def test_the_reservation_of_a_valid_key_is_kept(machine: Machine) -> None:
     machine.store.put(key, b"{}")
     leftovers.sweep(machine, DEFAULT_TENANT, "me", now())
     assert machine.store.head(key) is not None
+
+
+def test_old_codes_of_a_labelset_are_deleted(machine: Machine) -> None:
+    """They are kept for a month, and the labelset itself for ever."""
+    manifest = keys.manifest(DEFAULT_TENANT, "labelsets", LABELSET)
+    code = keys.labelset_codes(DEFAULT_TENANT, LABELSET, "0" * 64)
+    for key in (manifest, code):
+        machine.store.put(key, b"{}")
+    for days, is_kept in ((29, True), (31, False)):
+        leftovers.sweep(machine, DEFAULT_TENANT, f"on day {days}", now() + timedelta(days=days))
+        assert (machine.store.head(code) is not None) is is_kept
+        machine.ledger.unlock(f"leftovers:{DEFAULT_TENANT}", f"on day {days}")
+    assert machine.store.head(manifest) is not None
+
+
+def test_the_newest_codes_are_kept_up_to_a_size(machine: Machine) -> None:
+    """Four objects of 100 bytes, and room for 250."""
+    settings = machine.settings.model_copy(update={"max_codes_bytes": 250})
+    at = now()
+    codes = [
+        ObjectInfo(str(hours), 100, at - timedelta(hours=hours), None) for hours in (2, 4, 1, 3)
+    ]
+    assert leftovers.codes_to_sweep(codes, at, settings) == ["3", "4"]
 
 
 def test_it_sweeps_once_per_interval(machine: Machine) -> None:

@@ -22,6 +22,7 @@ from models.downstream.training import Plan, train
 from models.tasks.task import TaskLabels
 from models.tasks.task_set import TaskSet
 from workers.codecs.images import resized_image
+from workers.fitting.checks.compared_folds import ComparedFolds
 from workers.fitting.downstream import fastest_precision, mirror_swaps, network_px
 from workers.fitting.estimates import CrossValidation, quality_of
 from workers.fitting.pairs import Pairs
@@ -34,6 +35,7 @@ MAX_SECONDS = 60.0
 MIN_IMAGES = 4
 STEPS_SHARE = 5
 """The network takes a fifth of the steps of the fit's ensemble, by default 300."""
+STATE = "comparing"
 CONFIDENCE = 0.95
 NUM_DRAWS = 20_000
 
@@ -61,7 +63,11 @@ class RealNetwork:
         return TaskSet(*(codec.task(self.pairs.schema) for codec in self.pairs.codecs))
 
     def labels(
-        self, training: Sequence[int], held_out: Sequence[int], on_step: OnStep
+        self,
+        training: Sequence[int],
+        held_out: Sequence[int],
+        on_step: OnStep,
+        folds: ComparedFolds,
     ) -> list[Mapping[str, TaskLabels]]:
         """Return the labels of the held-out images, one by one, by a network that trained on the others."""
         plan = Plan(
@@ -77,7 +83,12 @@ class RealNetwork:
             swaps=mirror_swaps(self.pairs.schema),
             device=self.device,
         )
-        network = train(plan, on_step=on_step)
+        network = folds.train(
+            lambda state, should_stop, on_step: train(
+                plan, state=state, should_stop=should_stop, on_step=on_step
+            ),
+            on_step,
+        )
         images = self._examples(held_out).images
         return [one for image in images.split(1) for one in network.predict(image)]
 
@@ -92,22 +103,29 @@ def compare(
 ) -> RealComparison | None:
     """Return the scores of both on the first folds of a cross-validation; None for too few images or labels.
 
-    `on_step(done, total)` counts the steps of all folds.
+    `on_step(done, total)` counts the steps of all folds. With the states of the trainer, folds that an earlier attempt
+    has finished are not repeated.
     """
     pairs, steps = _shrunk(trainer.pairs), max(trainer.options.steps // STEPS_SHARE, 1)
     network = RealNetwork(pairs, trainer.seed, device, steps)
-    real: dict[int, float] = {}
-    began = time.monotonic()
+    saved = trainer.states.of(STATE) if trainer.states else None
+    folds = ComparedFolds(saved)
+    began = time.monotonic() - folds.seconds
     for number, held_out in enumerate(validation.folds):
+        step = partial(_report, on_step, number, len(validation.folds))
+        if saved is not None and folds.has(held_out):
+            saved.found_first(step)(steps, steps)
+            continue
+        if number > 1 and folds.seconds * (number + 1) / number > MAX_SECONDS:
+            break
         others = [index for index in range(len(pairs)) if index not in held_out]
         if not _has_every_task(pairs, others):
             return None
-        step = partial(_report, on_step, number, len(validation.folds))
-        for index, labels in zip(held_out, network.labels(others, held_out, step), strict=True):
-            real[index] = quality_of(pairs, index, labels)
-        taken = time.monotonic() - began
-        if number > 0 and taken * (number + 2) / (number + 1) > MAX_SECONDS:
-            break
+        labels = network.labels(others, held_out, step, folds)
+        pairwise = zip(held_out, labels, strict=True)
+        qualities = {index: quality_of(pairs, index, one) for index, one in pairwise}
+        folds.add(qualities, time.monotonic() - began)
+    real = folds.qualities
     if len(real) < MIN_IMAGES:
         return None
     return _compared([validation.qualities[index] for index in real], list(real.values()))

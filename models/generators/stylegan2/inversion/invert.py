@@ -32,6 +32,7 @@ from models.generators.stylegan2.inversion.refinement import (
 from models.inversion.inverter import Inversion
 from models.inversion.perceptual import PerceptualDistance
 from models.inversion.psnr import psnr_db
+from models.states import AT_START, Resumption
 
 NUM_CANDIDATES = (
     64  # a restart begins at the one of these samples that is most similar to the image
@@ -77,17 +78,24 @@ def invert(
     condition: Classes | None = None,
     fails_below_db: float = -math.inf,
     on_step: Callable[[int, int], None] | None = None,
+    resumption: Resumption = AT_START,
 ) -> Inversion:
-    """Find a code for every image, `micro_batch` images at a time; results do not depend on the other images.
+    """Find a code for every image, `micro_batch` images at a time; other images change a result only by rounding.
 
-    `condition` is the class of each image, for a class-conditional generator.
+    `condition` is the class of each image, for a class-conditional generator. `resumption` needs a single micro-batch;
+    restarts are not part of its states, so they are repeated.
     An image whose reconstruction stays below `fails_below_db` gets `options.restarts` other starts and keeps the best.
     `on_step(done, total)` counts image-steps; its exceptions pass through.
 
     Raises:
         ValueError: the images have another size than the generator's, or the generator does not have a class.
+        StateRefused: the state is one of other images.
     """
     _check_size(tools.generator, images)
+    if resumption.state is not None and len(images) > options.micro_batch:
+        raise ValueError(
+            f"expected one micro-batch to resume, got {len(images)} images of at most {options.micro_batch} at once"
+        )
     # image-steps of one image, restarts included: the unit of progress
     effort, parts = (1 + options.restarts) * options.steps, []
     for first in range(0, len(images), options.micro_batch):
@@ -99,7 +107,9 @@ def invert(
                 on_step(first * effort + done, len(images) * effort)
 
         target = _Target(batch, classes)
-        parts.append(_invert(tools, target, options, fails_below_db, progress))
+        parts.append(
+            _invert(tools, target, options, fails_below_db, on_step=progress, resumption=resumption)
+        )
         progress(len(batch) * effort)
     return Inversion(
         torch.cat([part.codes for part in parts]),
@@ -136,7 +146,9 @@ def _invert(
     target: _Target,
     options: InversionOptions,
     fails_below_db: float,
+    *,
     on_step: Callable[[int], None],
+    resumption: Resumption,
 ) -> Inversion:
     """Invert one micro-batch: a first attempt for all images, then others for those that failed."""
     images = target.images
@@ -148,7 +160,7 @@ def _invert(
         images, start, prior=prior, perceptual=tools.perceptual, options=options
     )
     # 2. refinement of all images at once
-    best = refine(tools.generator, objective, start, on_step)
+    best = refine(tools.generator, objective, start, on_step, resumption)
     # 3. restarts, only for images that failed, and none by default: two restarts for every image took three times as
     # long and improved none of 8 renderings (decision 0010)
     for attempt in range(1, options.restarts + 1):

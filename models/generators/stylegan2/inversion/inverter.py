@@ -9,6 +9,7 @@ from models.arrays import Classes, Images
 from models.generators.stylegan2.inversion.invert import Tools, invert
 from models.generators.stylegan2.inversion.refinement import InversionOptions
 from models.inversion.inverter import Inversion
+from models.states import AT_START, Resumption
 
 # The peak memory of a step per image, in units of its taps' bytes: activations and gradients of the backward pass.
 # Measured: 7.6 at 64 px; at 256 px 7.9 for the first image and 4.9 for each further one; 11.4 at 64 px with the
@@ -24,6 +25,7 @@ class StyleGan2Inverter:
     tools: Tools
     options: InversionOptions
     condition: Classes | None = None
+    resumption: Resumption = AT_START
 
     @property
     def is_exact(self) -> bool:
@@ -36,6 +38,9 @@ class StyleGan2Inverter:
 
     def with_condition(self, condition: Classes) -> "StyleGan2Inverter":
         return replace(self, condition=condition)
+
+    def resuming(self, resumption: Resumption) -> "StyleGan2Inverter":
+        return replace(self, resumption=resumption)
 
     def invert(
         self,
@@ -53,4 +58,5 @@ class StyleGan2Inverter:
             condition=self.condition,
             fails_below_db=fails_below_db,
             on_step=on_step,
+            resumption=self.resumption,
         )

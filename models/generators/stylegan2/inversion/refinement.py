@@ -19,6 +19,7 @@ from models.arrays import Images, Scores, StyleCodes, Taps
 from models.generators.stylegan2.generator import Generator
 from models.generators.stylegan2.inversion.prior import CodePrior
 from models.inversion.perceptual import PerceptualDistance
+from models.states import AT_START, Resumption, State, StateRefused, check
 
 RAMP_UP, RAMP_DOWN = 0.05, 0.25  # shares of the steps (StyleGAN2, arXiv 1912.04958, appendix D)
 # An iterate counts as progress when it lowers the image's loss by more than this share.
@@ -26,6 +27,10 @@ STALL_TOLERANCE = 0.02
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # the defaults of Adam (arXiv 1412.6980, algorithm 1)
 
 Chosen = Int[Tensor, " chosen"]
+
+# The tensors of a course: with a row for each image that is still refined, and for all images.
+OF_STAYING = ("staying", "ws", "means", "squares")
+OF_ALL = ("best", "best_losses", "ends", "mark", "marked_at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,10 +133,20 @@ def refine(
     objective: Objective,
     start: StyleCodes,
     on_step: Callable[[int], None] | None = None,
+    resumption: Resumption = AT_START,
 ) -> Refined:
-    """Return each image's iterate with the smallest loss, the start included; `on_step` gets the image-steps done."""
+    """Return each image's iterate with the smallest loss, the start included; `on_step` gets the image-steps done.
+
+    Raises `StateRefused` if the state is one of other images.
+    """
     course = _Course(start, objective)
-    for step in range(1, course.total + 1):
+    if resumption.state is not None:
+        course.load(resumption.state)
+        if on_step is not None:
+            on_step(course.image_steps(course.step))
+    # All images may have ended early.
+    last = course.total if len(course.staying) else 0
+    for step in range(course.step + 1, last + 1):
         ws = course.ws.requires_grad_(True)
         losses = course.objective.losses(generator.synthesize(ws).images, ws)
         # The sum over images: row i of the gradient is that of loss i alone.
@@ -139,6 +154,9 @@ def refine(
         course.judge(losses.detach(), step)
         course.move(gradients, step)
         course.drop_ended(step)
+        course.step = step
+        # before the callback, whose exceptions end the refinement
+        resumption.offer(course.state)
         if on_step is not None:
             on_step(course.image_steps(step))
         if not len(course.staying):
@@ -167,7 +185,7 @@ class _Course:
     def __init__(self, start: StyleCodes, objective: Objective) -> None:
         count, device = len(start), start.device
         self.objective = objective
-        self.total = max(objective.options.steps, 1)
+        self.total, self.step = max(objective.options.steps, 1), 0
         self.staying = torch.arange(count, device=device)
         self.ws = start.clone()
         # Adam's first and second moments, [staying, num_ws, w_dim]
@@ -221,3 +239,24 @@ class _Course:
     def image_steps(self, step: int) -> int:
         """Return the steps done by all images together; an image that left counts as having done all."""
         return step * len(self.staying) + self.total * (len(self.ends) - len(self.staying))
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the state between two steps; targets and anchors follow from the images."""
+        tensors = {name: getattr(self, name) for name in (*OF_STAYING, *OF_ALL)}
+        return {**tensors, "step": torch.tensor(self.step)}
+
+    def load(self, state: State) -> None:
+        """Continue from a state of the same images. Raises `StateRefused`, before anything is changed."""
+        count = len(state["staying"]) if "staying" in state else 0
+        expected = self.state()
+        check(state, {**expected, **{name: expected[name][:count] for name in OF_STAYING}})
+        staying, step = state["staying"], int(state["step"])
+        if not 0 < step <= self.total or not bool(
+            ((staying >= 0) & (staying < len(self.ws))).all()
+        ):
+            raise StateRefused(f"expected a step from 1 to {self.total}, got {step}")
+        for name in (*OF_STAYING, *OF_ALL):
+            setattr(self, name, state[name].to(self.ws.device))
+        self.step = step
+        if count < len(self.best):
+            self.objective = self.objective.of(self.staying)

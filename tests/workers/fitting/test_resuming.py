@@ -1,0 +1,258 @@
+"""A fit whose worker was killed or stopped continues where it was, and ends with the same label generator."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from contracts.fits.fit import FitRequest, PinnedLabelset
+from contracts.fits.metrics import FitMetrics
+from contracts.jobs import JobStatus
+from state import keys, records
+from tests.workers.scene import QUICK, Scene
+from workers.fitting import fits
+from workers.runtime import jobs
+from workers.runtime.jobs import Run
+from workers.runtime.micro_batches import MicroBatches
+from workers.runtime.pulse import Drained
+from workers.saving import saved_states
+
+WHOLE = QUICK.model_copy(update={"estimate": True})
+"""Four images in one micro-batch, four folds, a comparison of four folds."""
+
+FOUND = {
+    "inverting": {16},
+    "estimating": {20, 40, 60, 80},
+    "comparing": {4, 8, 12, 16},
+    "training": {20},
+}
+"""The steps that a stage reports if it was finished: one for each micro-batch, fold or training."""
+
+PLACES = {
+    ("inverting", 8): {"inverting": {8, 12, 16}},
+    ("estimating", 45): {"estimating": {20, 40, *range(45, 81)}},
+    # A killed worker loses the fold that it compared.
+    ("comparing", 6): {"comparing": {4, *range(5, 17)}},
+    ("training", 13): {"training": set(range(13, 21))},
+    ("labelling", 4): {},
+    ("inverting held-out", 4): {"inverting held-out": {4, 6, 8}},
+}
+"""Where a worker is killed, and the steps that the next one reports in this stage."""
+
+
+class Killed(BaseException):
+    """The process of a worker ends."""
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Save a state after every step. Returns the list of all steps, as they happen."""
+    monkeypatch.setattr(saved_states, "INTERVAL", timedelta(0))
+    monkeypatch.setattr(saved_states, "LONGEST_SHARE", math.inf)
+    return watch(monkeypatch, lambda *_: None)
+
+
+def watch(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[str, int], None]
+) -> list[tuple[str, int]]:
+    """Call `act` after every step of a run. Returns the list of all steps, as they happen."""
+    seen: list[tuple[str, int]] = []
+    step = Run.step
+
+    def watched(self: Run, stage: str, done: int, total: int) -> None:
+        step(self, stage, done, total)
+        seen.append((stage, done))
+        act(stage, done)
+
+    monkeypatch.setattr(Run, "step", watched)
+    return seen
+
+
+def killing(stage: str, done: int) -> Callable[[str, int], None]:
+    """Return an action that ends the process once, at this step of a stage."""
+    left = [(stage, done)]
+
+    def kill(stage: str, done: int) -> None:
+        if (stage, done) in left:
+            left.clear()
+            raise Killed
+
+    return kill
+
+
+def result_of(scene: Scene, fit: FitRequest) -> tuple[str | None, FitMetrics]:
+    """Return the label generator's digest and the metrics without the times."""
+    manifest = scene.fit_manifest(fit.ref)
+    assert manifest.status is JobStatus.SUCCEEDED, manifest.error
+    assert manifest.metrics is not None
+    return manifest.digest, manifest.metrics.model_copy(update={"stage_seconds": {}})
+
+
+def scratch_of(scene: Scene, fit: FitRequest) -> list[str]:
+    """Return the names of the saved states."""
+    prefix = keys.job_scratch(fit.ref)
+    return sorted(one.key.removeprefix(f"{prefix}/") for one in scene.machine.store.list(prefix))
+
+
+def codes_of(scene: Scene, labelset: PinnedLabelset) -> list[str]:
+    """Return the keys of the kept codes of a labelset."""
+    prefix = keys.labelset_codes_prefix("default", labelset.id)
+    return [one.key for one in scene.machine.store.list(prefix)]
+
+
+def forget_codes(scene: Scene, *labelsets: PinnedLabelset) -> None:
+    """Delete the kept codes."""
+    for labelset in labelsets:
+        for key in codes_of(scene, labelset):
+            scene.machine.store.delete(key)
+
+
+@pytest.mark.parametrize(("stage", "done"), PLACES, ids=str)
+def test_a_killed_fit_continues_and_ends_the_same(
+    scene: Scene,
+    steps: list[tuple[str, int]],
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    done: int,
+) -> None:
+    """No finished step is repeated, the result is the same bit for bit, and no state is left."""
+    labelset, heldout = scene.add_labelset(), scene.add_labelset(2)
+    once, twice = (
+        scene.request_fit(WHOLE, labelset=labelset, validation=heldout) for _ in range(2)
+    )
+    fits.run(scene.machine, str(once.ref), 1)
+    stages = list(dict.fromkeys(name for name, _ in steps))
+    forget_codes(scene, labelset, heldout)
+    seen = watch(monkeypatch, killing(stage, done))
+    with pytest.raises(Killed):
+        fits.run(scene.machine, str(twice.ref), 1)
+    seen.clear()
+    fits.run(scene.machine, str(twice.ref), 2)
+    assert result_of(scene, twice) == result_of(scene, once)
+    before = stages[: stages.index(stage)]
+    expected = {name: FOUND[name] for name in before if name in FOUND} | PLACES[stage, done]
+    assert {name: {one for at, one in seen if at == name} for name in expected} == expected
+    assert scratch_of(scene, twice) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "done", "continues"),
+    [
+        ("inverting", 8, {12, 16}),
+        ("estimating", 45, {20, 40, *range(46, 81)}),
+        ("comparing", 6, {4, *range(6, 17)}),
+        ("training", 13, set(range(14, 21))),
+    ],
+)
+def test_a_stopped_worker_loses_nothing(
+    scene: Scene,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+    done: int,
+    continues: set[int],
+) -> None:
+    """No state is due by then. SIGTERM saves one at the next step, and the next attempt continues behind it."""
+    labelset = scene.add_labelset()
+    once, twice = (scene.request_fit(WHOLE, labelset=labelset) for _ in range(2))
+    fits.run(scene.machine, str(once.ref), 1)
+    forget_codes(scene, labelset)
+    pulse = scene.machine.pulse
+    seen = watch(monkeypatch, lambda *at: pulse.drain() if at == (stage, done) else None)
+    with pytest.raises(Drained):
+        fits.run(scene.machine, str(twice.ref), 1)
+    assert max(number for name, number in seen if name == stage) == done
+    pulse.is_draining = False
+    monkeypatch.undo()
+    seen = watch(monkeypatch, lambda *_: None)
+    fits.run(scene.machine, str(twice.ref), 2)
+    assert {number for name, number in seen if name == stage} == continues
+    assert result_of(scene, twice) == result_of(scene, once)
+
+
+def inverted_steps(
+    scene: Scene, fit: FitRequest, monkeypatch: pytest.MonkeyPatch
+) -> tuple[set[int], str | None]:
+    """Run a fit; return its steps of the inversion, and the digest of its codes."""
+    with monkeypatch.context() as patched:
+        seen = watch(patched, lambda *_: None)
+        fits.run(scene.machine, str(fit.ref), 1)
+    latents = scene.fit_manifest(fit.ref).latents
+    assert latents is not None
+    return {done for stage, done in seen if stage == "inverting"}, latents.sha256
+
+
+def test_a_later_fit_reuses_the_codes(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same images, generator and inversion, whatever its ensemble and seed; other images, other codes."""
+    labelset = scene.add_labelset()
+    ensemble = QUICK.ensemble.model_copy(update={"num_members": 3})
+    inversion = QUICK.inversion.model_copy(update={"learning_rate": 0.01})
+    first, reusing, other = (
+        scene.request_fit(QUICK.model_copy(update=changes), labelset=labelset)
+        for changes in ({}, {"ensemble": ensemble}, {"inversion": inversion})
+    )
+    steps, codes = inverted_steps(scene, first, monkeypatch)
+    assert steps == {4, 8, 12, 16}
+    assert inverted_steps(scene, reusing, monkeypatch) == ({16}, codes)
+    steps, other_codes = inverted_steps(scene, other, monkeypatch)
+    assert (steps, other_codes == codes) == ({4, 8, 12, 16}, False)
+    assert len(codes_of(scene, labelset)) == 2
+
+
+def test_a_cached_inversion_takes_no_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The remaining time follows from the images that are inverted, not from those whose codes were kept."""
+    machine = dataclasses.replace(scene.machine, micro_batches=MicroBatches(2))
+    scene = Scene(machine)
+    labelset = scene.add_labelset()
+    first, second = (scene.request_fit(labelset=labelset) for _ in range(2))
+    fits.run(machine, str(first.ref), 1)
+    scene.machine.store.delete(codes_of(scene, labelset)[0])
+    monkeypatch.setattr(jobs, "CHECK_EVERY_SECONDS", 0.0)
+    fits.run(machine, str(second.ref), 1)
+    events = machine.ledger.events(second.ref, limit=1_000)
+    shown = [
+        one.data for one in events if one.type == "progress" and one.data["stage"] == "inverting"
+    ]
+    found = [one for one in shown if one["done"] in (8, 16) and one["eta_seconds"] is None]
+    assert len(found) == 1
+
+
+def test_damaged_codes_are_found_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The images are inverted to the same codes; the log names the object."""
+    labelset = scene.add_labelset()
+    first, second = (scene.request_fit(labelset=labelset) for _ in range(2))
+    _, codes = inverted_steps(scene, first, monkeypatch)
+    (key,) = codes_of(scene, labelset)
+    scene.machine.store.put(key, scene.machine.store.get(key)[:-1])
+    with capture_logs() as logs:
+        assert inverted_steps(scene, second, monkeypatch) == ({4, 8, 12, 16}, codes)
+    assert [one["key"] for one in logs if one["event"] == "damaged state left out"] == [key]
+
+
+def test_a_deleted_labelset_has_no_codes(scene: Scene) -> None:
+    """A delete removes them, and a fit that is running meanwhile stores none."""
+    labelset = scene.add_labelset()
+    first, second = (scene.request_fit(labelset=labelset) for _ in range(2))
+    fits.run(scene.machine, str(first.ref), 1)
+    assert len(codes_of(scene, labelset)) == 1
+    manifest = keys.manifest("default", "labelsets", labelset.id)
+    kept = scene.machine.store.get(manifest)
+    prefix = keys.resource_prefix("default", "labelsets", labelset.id)
+    images = {
+        one.key: scene.machine.store.get(one.key)
+        for one in scene.machine.store.list(f"{prefix}/files")
+    }
+    records.delete_objects(
+        scene.machine.store,
+        prefix,
+        tombstone_key=keys.tombstone("default", "labelsets", labelset.id),
+        first=manifest,
+    )
+    assert codes_of(scene, labelset) == []
+    for key, data in {manifest: kept, **images}.items():  # the fit has read them before
+        scene.machine.store.put(key, data)
+    fits.run(scene.machine, str(second.ref), 1)
+    assert result_of(scene, second)[0] is not None
+    assert codes_of(scene, labelset) == []

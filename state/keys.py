@@ -37,8 +37,7 @@ tenants/{tenant}/
 │   ├── attempts/{uuid}/{name}                   W  one writer each
 │   ├── scratch/{name}                           W  states of its computations; deleted when the job ends
 │   ├── manifest.json                            W  last; names one attempt; the first one stays
-│   ├── pilots/{truncation}[-{condition}].json   W  the quantiles of uncertainty; the first one stays
-│   ├── pilots/{truncation}[-{condition}].state  W  the scores so far; deleted when the quantiles exist
+│   ├── pilots/{truncation}[-{condition}].json   W  the quantiles of uncertainty; the first one stays; before it .state
 │   └── tombstone.json                           A
 ├── batches/{id}/
 │   ├── request.json                             A  first
@@ -180,14 +179,9 @@ def labelset_file(
     return f"{resource_prefix(tenant, 'labelsets', labelset_id)}/files/{sha256}.{suffix}"
 
 
-def labelset_codes_prefix(tenant: str, labelset_id: str) -> str:
+def labelset_codes(tenant: str, labelset_id: str) -> str:
     """Return the prefix of the codes that fits have found for the images of a labelset."""
     return f"{resource_prefix(tenant, 'labelsets', labelset_id)}/codes"
-
-
-def labelset_codes(tenant: str, labelset_id: str, digest: str) -> str:
-    """Return the key of the codes of some images. `digest` is that of the images and of the inversion's settings."""
-    return f"{labelset_codes_prefix(tenant, labelset_id)}/{digest}.state"
 
 
 # Jobs of every kind.
@@ -270,9 +264,6 @@ def evaluation_unit(evaluation: JobRef, name: str) -> str:
 def evaluation_file(evaluation: JobRef, sha256: str, name: str) -> str:
     """Return the key of one file of the report."""
     return f"{job_prefix(evaluation)}/files/{sha256}/{name}"
-
-
-# Streams.
 
 
 def stream_prefix(stream: StreamRef) -> str:

@@ -71,7 +71,8 @@ class KeptCodes:
     def __init__(self, run: Run, request: FitRequest, labelset_id: str) -> None:
         self._run, self._states = run, SavedStates(run)
         self._store = run.machine.store
-        self._tenant, self._labelset_id = request.tenant, labelset_id
+        self._prefix = keys.labelset_codes(request.tenant, labelset_id)
+        self._tombstone = keys.tombstone(request.tenant, "labelsets", labelset_id)
         options = request.options.inversion.model_dump(mode="json")
         pinned = [request.generator.digest, request.inverter_digest]
         self._settings = [INVERSION_VERSION, *pinned, options]
@@ -85,7 +86,7 @@ class KeptCodes:
     ) -> Measured:
         """Return the stored codes of a chunk of images on the CPU, or those of `invert`, which are stored."""
         digest = self._digest(images, condition)
-        key = keys.labelset_codes(self._tenant, self._labelset_id, digest)
+        key = f"{self._prefix}/{digest}.state"
         state = read_checked(self._store, key)
         if state is not None:
             total = int(state["image_steps"])
@@ -106,9 +107,8 @@ class KeptCodes:
 
     def _save(self, key: str, codes: State) -> None:
         """Store codes, unless their labelset is being deleted. A store that fails does not fail the fit."""
-        tombstone = keys.tombstone(self._tenant, "labelsets", self._labelset_id)
         try:
-            if self._store.head(tombstone) is None:
+            if self._store.head(self._tombstone) is None:
                 self._store.put(key, checked(codes))
                 self._run.machine.ledger.record_saved_work(self._run.ref)
         except StoreUnavailable as error:

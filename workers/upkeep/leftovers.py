@@ -57,7 +57,7 @@ def codes_to_sweep(codes: Iterable[ObjectInfo], at: datetime, settings: Settings
 
 def _sweep_codes(machine: Machine, tenant: str, labelset_id: str, at: datetime) -> None:
     """Bound the codes that fits have kept beside one labelset."""
-    codes = machine.store.list(keys.labelset_codes_prefix(tenant, labelset_id))
+    codes = machine.store.list(keys.labelset_codes(tenant, labelset_id))
     removed = codes_to_sweep(codes, at, machine.settings)
     for key in removed:
         machine.store.delete(key)

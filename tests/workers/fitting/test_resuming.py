@@ -99,7 +99,7 @@ def scratch_of(scene: Scene, fit: FitRequest) -> list[str]:
 
 def codes_of(scene: Scene, labelset: PinnedLabelset) -> list[str]:
     """Return the keys of the kept codes of a labelset."""
-    prefix = keys.labelset_codes_prefix("default", labelset.id)
+    prefix = keys.labelset_codes("default", labelset.id)
     return [one.key for one in scene.machine.store.list(prefix)]
 
 

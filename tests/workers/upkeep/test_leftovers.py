@@ -71,7 +71,7 @@ def test_the_reservation_of_a_valid_key_is_kept(machine: Machine) -> None:
 def test_old_codes_of_a_labelset_are_deleted(machine: Machine) -> None:
     """They are kept for a month, and the labelset itself for ever."""
     manifest = keys.manifest(DEFAULT_TENANT, "labelsets", LABELSET)
-    code = keys.labelset_codes(DEFAULT_TENANT, LABELSET, "0" * 64)
+    code = f"{keys.labelset_codes(DEFAULT_TENANT, LABELSET)}/0.state"
     for key in (manifest, code):
         machine.store.put(key, b"{}")
     for days, is_kept in ((29, True), (31, False)):

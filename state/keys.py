@@ -9,55 +9,36 @@ tenants/{tenant}/
 │   ├── manifest.json                            A  first: size and digest; deleted when the bytes are used
 │   ├── content                                  A  or the caller, through a signed link
 │   └── claim.json                               A  the job that uses the bytes; the first one stays
-├── generators/{id}/
+├── {jobs}/{id}/                                    of every kind of job:
 │   ├── request.json                             A  first (W for a built-in generator)
 │   ├── cancel.json                              A
+│   ├── scratch/{name}                           W  states to continue from; deleted when the job ends
+│   ├── manifest.json                            W  last; names or pins the other objects; the first one stays
+│   └── tombstone.json                           A
+├── generators/{id}/
 │   ├── weights/{sha256}.safetensors | .json     W  content-addressed; also of inverters
 │   ├── samples/{sha256}.png | .safetensors      W  sheets; mean and standard deviation of the samples
 │   ├── stop.json                                A  end the training with its best snapshot
 │   ├── training.json                            W  the report of a running training
-│   ├── scratch/{name}                           W  its last checkpoint; deleted when the job ends
-│   ├── inverters/{digest}.json                  W  a `StoredInverter`; the first one stays
-│   ├── manifest.json                            W  last; the first one stays
-│   └── tombstone.json                           A
-├── inverters/{id}/
-│   ├── request.json                             A  first
-│   ├── cancel.json                              A
-│   ├── scratch/{name}                           W  the last checkpoint; deleted when the job ends
-│   ├── manifest.json                            W  last; the first one stays
-│   └── tombstone.json                           A
+│   └── inverters/{digest}.json                  W  a `StoredInverter`; the first one stays
 ├── labelsets/{id}/
 │   ├── files/{sha256}.png | .json | .npy        A  images and labels, content-addressed
 │   ├── codes/{sha256}.state                     W  codes of some images; any writer has the same; swept
 │   ├── manifest.json                            A  last
 │   └── tombstone.json                           A
 ├── fits/{id}/
-│   ├── request.json                             A  first
-│   ├── cancel.json                              A
 │   ├── attempts/{uuid}/{name}                   W  one writer each
-│   ├── scratch/{name}                           W  states of its computations; deleted when the job ends
-│   ├── manifest.json                            W  last; names one attempt; the first one stays
-│   ├── pilots/{truncation}[-{condition}].json   W  the quantiles of uncertainty; the first one stays; before it .state
-│   └── tombstone.json                           A
+│   └── pilots/{truncation}[-{condition}].json   W  the quantiles of uncertainty; the first one stays; before it .state
 ├── batches/{id}/
-│   ├── request.json                             A  first
-│   ├── cancel.json                              A
 │   ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
 │   ├── shards/{k}.json                          W  the record; the first one stays
 │   ├── pages/{sha256}.json                      W  records of a large batch, content-addressed
 │   ├── cards/{sha256}.md                        W  the dataset card, content-addressed
-│   ├── manifest.json                            W  last; pins the digests of the records and the card
 │   ├── exports/{variant}/{sha256}.zip           W  content-addressed; made on demand
-│   ├── exports/{variant}.json                   W  the record of an export; the first one stays
-│   └── tombstone.json                           A
+│   └── exports/{variant}.json                   W  the record of an export; the first one stays
 ├── evaluations/{id}/
-│   ├── request.json                             A  first
-│   ├── cancel.json                              A
 │   ├── units/{name}.npz                         W  the scores of one training; the first one stays
-│   ├── scratch/{name}                           W  the state of a training that stopped; deleted when the job ends
-│   ├── files/{sha256}/{name}                    W  the report and its pictures, content-addressed
-│   ├── manifest.json                            W  last; the first one stays
-│   └── tombstone.json                           A
+│   └── files/{sha256}/{name}                    W  the report and its pictures, content-addressed
 └── streams/{id}/
     ├── request.json                             A  first
     ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts

@@ -14,6 +14,7 @@ from tests.workers.scene import Scene
 from workers.rendering import batches, pilots
 from workers.runtime.micro_batches import MicroBatches
 from workers.runtime.pulse import Drained
+from workers.saving.saved_states import checked, read_checked
 
 NUM_SAMPLES = 40
 
@@ -107,9 +108,9 @@ def test_scores_that_cannot_be_used_are_measured_again(
     if damage == "cut":
         store.put(key, store.get(key)[:40])
     else:
-        state = pilots.read_checked(store, key)
+        state = read_checked(store, key)
         assert state is not None
-        store.put(key, pilots.checked({**state, "fit": state["fit"] + 1}))
+        store.put(key, checked({**state, "fit": state["fit"] + 1}))
     assert measure(scene, batch) == [8, 16, 24, 32, 40]
 
 

@@ -17,7 +17,7 @@ from contracts.jobs import JobManifest, JobStatus, Request, StoredRequest
 from contracts.schemas import LabelSchema
 
 RENDER_VERSION = 5
-"""Increased whenever the same request renders other labels, other candidates or other bytes."""
+"""Increased whenever the same request renders other labels, other candidates or other bytes on the same machine."""
 
 ImageFormat = Literal["png", "jpeg"]
 Truncation = Annotated[float, Field(gt=0, le=1)]

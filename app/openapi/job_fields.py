@@ -34,7 +34,7 @@ JOB_FIELDS: Table = {
         {"self": "http://127.0.0.1:8000/v1/fits/fit_0192"},
     ),
     "stage_seconds": Described("Duration of each stage in seconds, by name.", {"inversion": 41.2}),
-    "seed": Described("The random seed. The same request with the same seed gives the same result.", 7),
+    "seed": Described("The random seed. The same request with the same seed gives the same result, up to rounding.", 7),
     "digest": Described("The SHA-256 digest that later requests pin; null before the job has succeeded.", DIGEST),
     # Events
     "EventPage.items": Described("The events, oldest first."),

@@ -83,7 +83,7 @@ class LabelGenerator:
 
     @torch.no_grad()
     def render(self, codes: Codes, options: LabelOptions = AS_ALWAYS) -> Rendered:
-        """Return images and labels of codes; each sample is independent of the others.
+        """Return images and labels of codes; the number of samples changes each one only by rounding.
 
         Raise ValueError for options when the ensemble has no masks.
         """

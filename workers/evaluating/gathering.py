@@ -1,6 +1,6 @@
 """The pairs of an evaluation at the size of its networks: real ones from labelsets, generated ones from the fit.
 
-Generated pairs are those of a batch with the same seed and options: pair i depends on the seed and i alone.
+Generated pairs are those of a batch with the same seed and options, up to rounding: pair i depends on the seed and i.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """From candidates to labelled samples: code, image, label and uncertainty, rendered in micro-batches.
 
-Seed and index alone decide which candidate becomes sample i (`models/sampling.py`); micro-batch, shard and worker do
-not matter.
+Seed and index alone decide which candidate becomes sample i (`models/sampling.py`); micro-batch, shard and worker
+change it only by rounding, and the choice only for a candidate at the threshold of a filter (decision 0035).
 """
 
 from collections.abc import Callable, Iterator, Sequence

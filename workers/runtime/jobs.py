@@ -103,10 +103,14 @@ class Run:
             raise Cancelled
 
     def step(self, stage: str, done: int, total: int) -> None:
-        """Mark a step. About once a second, and at the last step, also report it (see `report_progress`)."""
+        """Mark a step. About once a second, for found work and at the last step, report it (see `report_progress`)."""
         self.machine.pulse.beat()
         self._enter(stage, done)
-        if done == total or time.monotonic() - self._checked_at >= CHECK_EVERY_SECONDS:
+        if (
+            self._is_found
+            or done == total
+            or time.monotonic() - self._checked_at >= CHECK_EVERY_SECONDS
+        ):
             self.report_progress(stage, done, total)
 
     def report_progress(self, stage: str, done: int, total: int) -> None:

@@ -2,8 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
+from itertools import takewhile
 
 import pytest
 from structlog.testing import capture_logs
@@ -40,19 +42,22 @@ PLACES = {
     ("labelling", 4): {},
     ("inverting held-out", 4): {"inverting held-out": {4, 6, 8}},
 }
-"""Where a worker is killed, and the steps that the next one reports in this stage."""
+"""Where a worker is killed, in this order, and the steps that the next one reports in this stage."""
+
+STOPS = {
+    ("inverting", 8): {"inverting": {12, 16}},
+    ("estimating", 45): {"estimating": {20, 40, *range(46, 81)}},
+    ("comparing", 6): {"comparing": {4, *range(6, 17)}},
+    ("training", 13): {"training": set(range(14, 21))},
+}
+"""Likewise for a worker that is stopped: it ends at its next step, whose state is saved."""
+
+Places = Mapping[tuple[str, int], Mapping[str, set[int]]]
+Act = Callable[[str, int], None]
 
 
 class Killed(BaseException):
     """The process of a worker ends."""
-
-
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """Save a state after every step. Returns the list of all steps, as they happen."""
-    monkeypatch.setattr(saved_states, "INTERVAL", timedelta(0))
-    monkeypatch.setattr(saved_states, "LONGEST_SHARE", math.inf)
-    return watch(monkeypatch, lambda *_: None)
 
 
 def watch(
@@ -71,16 +76,21 @@ def watch(
     return seen
 
 
-def killing(stage: str, done: int) -> Callable[[str, int], None]:
-    """Return an action that ends the process once, at this step of a stage."""
-    left = [(stage, done)]
+def once_at(place: tuple[str, int] | None, act: Callable[[], None]) -> Act:
+    """Return a callback that calls `act` at the first occurrence of a step."""
+    left = [place]
 
-    def kill(stage: str, done: int) -> None:
+    def call(stage: str, done: int) -> None:
         if (stage, done) in left:
             left.clear()
-            raise Killed
+            act()
 
-    return kill
+    return call
+
+
+def kill() -> None:
+    """End the process."""
+    raise Killed
 
 
 def result_of(scene: Scene, fit: FitRequest) -> tuple[str | None, FitMetrics]:
@@ -110,66 +120,60 @@ def forget_codes(scene: Scene, *labelsets: PinnedLabelset) -> None:
             scene.machine.store.delete(key)
 
 
-@pytest.mark.parametrize(("stage", "done"), PLACES, ids=str)
-def test_a_killed_fit_continues_and_ends_the_same(
+def reported(steps: list[tuple[str, int]], stage: str) -> set[int]:
+    """Return the steps of one stage."""
+    return {done for name, done in steps if name == stage}
+
+
+def run_interrupted(
     scene: Scene,
-    steps: list[tuple[str, int]],
+    fit: FitRequest,
+    places: Places,
+    act: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
-    stage: str,
-    done: int,
 ) -> None:
-    """No finished step is repeated, the result is the same bit for bit, and no state is left."""
+    """Run attempt after attempt, each interrupted at its place, and check the steps that each one reports."""
+    before: tuple[str, int] | None = None
+    for attempt, place in enumerate([*places, None], start=1):
+        with monkeypatch.context() as patched:
+            seen = watch(patched, once_at(place, act))
+            with nullcontext() if place is None else pytest.raises((Killed, Drained)):
+                fits.run(scene.machine, str(fit.ref), attempt)
+        scene.machine.pulse.is_draining = False
+        if before is not None:
+            earlier = takewhile(before[0].__ne__, FOUND)
+            expected = {name: FOUND[name] for name in earlier} | dict(places[before])
+            assert {name: reported(seen, name) for name in expected} == expected, before
+        before = place
+
+
+def test_a_fit_that_is_killed_again_and_again_ends_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No saved step is repeated, the result is the same bit for bit, and no state is left."""
+    monkeypatch.setattr(saved_states, "INTERVAL", timedelta(0))
+    monkeypatch.setattr(saved_states, "LONGEST_SHARE", math.inf)
     labelset, heldout = scene.add_labelset(), scene.add_labelset(2)
-    once, twice = (
+    once, killed = (
         scene.request_fit(WHOLE, labelset=labelset, validation=heldout) for _ in range(2)
     )
     fits.run(scene.machine, str(once.ref), 1)
-    stages = list(dict.fromkeys(name for name, _ in steps))
     forget_codes(scene, labelset, heldout)
-    seen = watch(monkeypatch, killing(stage, done))
-    with pytest.raises(Killed):
-        fits.run(scene.machine, str(twice.ref), 1)
-    seen.clear()
-    fits.run(scene.machine, str(twice.ref), 2)
-    assert result_of(scene, twice) == result_of(scene, once)
-    before = stages[: stages.index(stage)]
-    expected = {name: FOUND[name] for name in before if name in FOUND} | PLACES[stage, done]
-    assert {name: {one for at, one in seen if at == name} for name in expected} == expected
-    assert scratch_of(scene, twice) == []
+    run_interrupted(scene, killed, PLACES, kill, monkeypatch)
+    assert result_of(scene, killed) == result_of(scene, once)
+    assert scratch_of(scene, killed) == []
 
 
-@pytest.mark.parametrize(
-    ("stage", "done", "continues"),
-    [
-        ("inverting", 8, {12, 16}),
-        ("estimating", 45, {20, 40, *range(46, 81)}),
-        ("comparing", 6, {4, *range(6, 17)}),
-        ("training", 13, set(range(14, 21))),
-    ],
-)
-def test_a_stopped_worker_loses_nothing(
-    scene: Scene,
-    monkeypatch: pytest.MonkeyPatch,
-    stage: str,
-    done: int,
-    continues: set[int],
+def test_a_fit_that_is_stopped_again_and_again_loses_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No state is due by then. SIGTERM saves one at the next step, and the next attempt continues behind it."""
+    """No state is due by then: SIGTERM saves one at the next step."""
     labelset = scene.add_labelset()
-    once, twice = (scene.request_fit(WHOLE, labelset=labelset) for _ in range(2))
+    once, stopped = (scene.request_fit(WHOLE, labelset=labelset) for _ in range(2))
     fits.run(scene.machine, str(once.ref), 1)
     forget_codes(scene, labelset)
-    pulse = scene.machine.pulse
-    seen = watch(monkeypatch, lambda *at: pulse.drain() if at == (stage, done) else None)
-    with pytest.raises(Drained):
-        fits.run(scene.machine, str(twice.ref), 1)
-    assert max(number for name, number in seen if name == stage) == done
-    pulse.is_draining = False
-    monkeypatch.undo()
-    seen = watch(monkeypatch, lambda *_: None)
-    fits.run(scene.machine, str(twice.ref), 2)
-    assert {number for name, number in seen if name == stage} == continues
-    assert result_of(scene, twice) == result_of(scene, once)
+    run_interrupted(scene, stopped, STOPS, scene.machine.pulse.drain, monkeypatch)
+    assert result_of(scene, stopped) == result_of(scene, once)
 
 
 def inverted_steps(

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from rq.job import Job, JobStatus
@@ -13,10 +14,13 @@ from rq.serializers import JSONSerializer
 from contracts.errors.tree import StoreUnavailable
 from contracts.fits.fit import FitRequest
 from contracts.jobs import JobStatus as Status
+from contracts.jobs import ShardRef
 from contracts.kinds import FIT
 from state import records
-from state.queues import Call, job_call, open_queue, put
-from tests.state.test_full_disk import FullStore
+from state.queues import Call, job_call, open_queue, put, shard_call
+from state.settings import Settings
+from state.store import Store
+from tests.state.test_full_disk import FullStore, fill, mounted
 from tests.workers.scene import Scene
 from workers.runtime.machine import Machine
 from workers.runtime.worker import Worker
@@ -55,7 +59,7 @@ def fetch(machine: Machine, call: Call) -> Job:
 
 def end_wait(machine: Machine, call: Call) -> None:
     """Put a waiting call back into its queue, as the reconciler does after the wait."""
-    queue = open_queue(machine.redis, "fit")
+    queue = open_queue(machine.redis, call.queue)
     registry = ScheduledJobRegistry(queue=queue)
     assert call.rq_id in registry.get_job_ids(cleanup=False)
     registry.remove(call.rq_id)
@@ -111,3 +115,23 @@ def test_the_patience_ends(scene: Scene) -> None:
     with pytest.raises(StoreUnavailable), full():
         scene.machine.store.put("any", b"")
     assert not records.has_ended(scene.machine.store, fit.ref)
+
+
+def test_a_batch_survives_a_full_disk(machine: Machine, tmp_path: Path) -> None:
+    """A real one: its shard waits, nothing half-written remains, and it is rendered when there is space."""
+    with mounted(tmp_path / "disk", "16m") as disk:
+        store = Store.from_settings(Settings(store_url=(disk / "store").as_uri()))
+        scene = Scene(dataclasses.replace(machine, store=store))
+        scene.publish_generator(tmp_path)
+        batch = scene.request_batch(scene.fit(), n=4, shard_size=4)
+        call = shard_call(ShardRef(batch=batch.ref, index=0), 1)
+        put(machine.redis, call)
+        worker = Worker("generate", scene.machine)
+        fill(disk / "filler")
+        worker.work(burst=True)
+        assert list(disk.rglob("*.tar*")) == []
+        assert fetch(machine, call).get_status() is JobStatus.SCHEDULED
+        (disk / "filler").unlink()
+        end_wait(machine, call)
+        worker.work(burst=True)
+        assert scene.batch_manifest(batch.ref).num_samples == 4

@@ -5,11 +5,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from fastapi.concurrency import run_in_threadpool
 
 from app.services import Services
 from state import records, redis_keys
+from state.admission.admission import Level
+from state.admission.costs import Cost
 from state.on_demand.kinds import ItemKind, Record, Ref
 from state.on_demand.ledger import OnDemandLedger
 
@@ -32,24 +35,39 @@ def has_failed(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> boo
     return OnDemandLedger(services.ledger).failure(kind.item(ref)) is not None
 
 
-def require(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
-    """Queue an item that is not made. Raises the kind's `failed` error while one is reported, or `redis.RedisError`.
+def require(
+    services: Services, kind: ItemKind[Ref, Record], ref: Ref, cost: Cost | None = None
+) -> None:
+    """Queue an item that is not made, for a caller who waits.
 
-    A temporary failure is 503: the item is tried again as soon as it is no longer reported.
+    Raises the kind's `failed` error while one is reported, or `redis.RedisError`. A temporary failure is 503: the item
+    is tried again as soon as it is no longer reported.
     """
     ledger, item = OnDemandLedger(services.ledger), kind.item(ref)
     failure = ledger.failure(item)
     if failure is None:
-        queue(services, kind, ref)
+        queue(services, kind, ref, "awaited", cost)
         return
     error = kind.failed(ref, failure)
     raise error.retryable_after(ledger.failure_seconds(item)) if failure.retryable else error
 
 
-def queue(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
-    """Queue an item unless it is claimed: the claim in Redis prevents that two requests queue it twice."""
+def queue(
+    services: Services,
+    kind: ItemKind[Ref, Record],
+    ref: Ref,
+    level: Level,
+    cost: Cost | None = None,
+) -> None:
+    """Queue an item unless it is claimed: the claim in Redis prevents that two requests queue it twice.
+
+    An item of the look-ahead is moved to those that callers wait for when the level says so. `cost` is its prediction.
+    """
     ledger, item = OnDemandLedger(services.ledger), kind.item(ref)
-    if ledger.claim_of(item) is not None:
+    claim = ledger.claim_of(item)
+    if claim is not None:
+        if level == "awaited":
+            services.queueing.admission.promote(replace(kind.call(ref, 0), rq_id=claim.rq_id), cost)
         return
     call = kind.call(ref, ledger.next_number(item.owner))
     if not ledger.claim(item, call.rq_id):
@@ -57,7 +75,7 @@ def queue(services: Services, kind: ItemKind[Ref, Record], ref: Ref) -> None:
     if exists(services, kind, ref):  # made and released since the caller read the store
         ledger.release(item)
     else:
-        services.queueing.put(call)
+        services.queueing.admission.put(call, level, cost)
 
 
 async def wait(

@@ -1,37 +1,68 @@
-"""The app's connection to the queues: adds calls, and finds the position of a job."""
+"""The app's access to the queues: the admission, and the limit of what may wait there."""
 
-from contracts.ids import RqId
-from contracts.kinds import QueueName
-from state.queues import Call, Load, load, open_queue, put, withdraw
+import math
+from dataclasses import replace
+from datetime import timedelta
+
+from contracts.errors.limits import QueueFull
+from contracts.kinds import Kinds, QueueName
+from state.admission.admission import Admission
+from state.admission.costs import Cost
+from state.ledger import Ledger
+from state.queues import Load, load
 from state.redis_calls import RedisCalls
+from state.settings import Settings
+
+_LONGEST_RETRY = timedelta(hours=1)
+_GB = 1_000_000_000
 
 
 class Queueing:
     """The queues. `calls` limits the time of each command. Every method may raise `redis.RedisError`."""
 
-    def __init__(self, redis_url: str, calls: RedisCalls) -> None:
-        self._redis = calls.connect(redis_url)
+    def __init__(
+        self, redis_url: str, calls: RedisCalls, settings: Settings, kinds: Kinds | None = None
+    ) -> None:
+        self._ledger = Ledger.connect(redis_url, calls)
+        self._jobs = calls.connect(redis_url)
+        self.admission = Admission(
+            self._ledger, self._jobs, kinds or Kinds(), settings.heartbeat_fresh
+        )
 
-    def put(self, call: Call) -> None:
-        """Append a call to its queue, with retries and finite TTLs."""
-        put(self._redis, call)
+    def check_room(self, settings: Settings, queue: QueueName, cost: Cost) -> None:
+        """Raise `QueueFull` if work of this predicted cost may not wait too. Anything may wait alone.
 
-    def withdraw(self, queue: QueueName, job_id: str) -> None:
-        """Take the waiting entries of a job out of its queue."""
-        withdraw(self._redis, queue, job_id)
-
-    def position(self, queue: QueueName, job_id: str) -> int | None:
-        """Return the number of entries ahead of a job in its queue, or None if it is not queued."""
-        for position, text in enumerate(open_queue(self._redis, queue).job_ids):
-            rq_id = RqId.parse(text)
-            if rq_id is not None and rq_id.owner == job_id:
-                return position
-        return None
+        Requests at the same time may pass together.
+        """
+        waiting = self.admission.backlog(queue)
+        if waiting.seconds <= 0:
+            return
+        workers = max(1, self.admission.count_workers(queue))
+        limit = settings.max_queued_time.total_seconds()
+        seconds = (waiting.seconds + cost.seconds) / workers
+        num_bytes = waiting.num_bytes + cost.num_bytes
+        if seconds > limit:
+            what = f"{limit / 3600:.3g} hours of work for each worker, this would be {seconds / 3600:.3g}"
+            raise _full(queue, what, seconds - limit)
+        if num_bytes > settings.max_queued_bytes:
+            most = settings.max_queued_bytes
+            what = f"{most / _GB:.3g} GB of results, this would be {num_bytes / _GB:.3g}"
+            share = (num_bytes - most) / waiting.num_bytes if waiting.num_bytes else 1
+            raise _full(queue, what, share * waiting.seconds / workers)
 
     def load(self, queue: QueueName) -> Load:
-        """Return the number of entries of a queue and the wait of the first one."""
-        return load(self._redis, queue)
+        """Return the number of entries of a queue, and the wait of the first one that RQ has."""
+        of_rq = load(self._jobs, queue)
+        return replace(of_rq, waiting=of_rq.waiting + self.admission.count_waiting(queue))
 
     def close(self) -> None:
         """Close the connections."""
-        self._redis.close()
+        self._ledger.redis.close()
+        self._jobs.close()
+
+
+def _full(queue: QueueName, what: str, seconds: float) -> QueueFull:
+    """Return the error; `seconds` is the predicted time until there is room."""
+    error = QueueFull(queue, what)
+    error.retry_after_seconds = max(1, math.ceil(min(seconds, _LONGEST_RETRY.total_seconds())))
+    return error

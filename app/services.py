@@ -60,11 +60,11 @@ class Services:
         store = store or Store.from_settings(settings)
         return cls(
             settings=settings,
-            kinds=Kinds(kinds),
+            kinds=(registry := Kinds(kinds)),
             store=store,
             store_probe=StoreProbe(store),
             ledger=Ledger.connect(url, calls),
-            queueing=Queueing(url, calls),
+            queueing=Queueing(url, calls, settings, registry),
             listener=Listener(url, timeout),
             decoder=Decoder(settings, upload_tasks),
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),

@@ -65,6 +65,7 @@ class Task:
         on_failure: the function `(machine, argument, error)` that is called after the last retry, dotted.
         retry_after: the wait before each retry.
         ttl: how long Redis keeps an entry.
+        former_queues: where older versions queued it. Entries there are still run.
     """
 
     function: str
@@ -76,6 +77,7 @@ class Task:
     on_failure: str = "workers.runtime.jobs.fail_for_good"
     retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(seconds=60))
     ttl: timedelta = RETENTION
+    former_queues: tuple[QueueName, ...] = ()
 
     def queue_for(self, request: Request | None = None) -> QueueName:
         """Return the queue of an entry. A task that chooses by the request needs one."""
@@ -83,7 +85,9 @@ class Task:
 
     def may_wait_in(self, queue: str) -> bool:
         """Return whether a queue may contain entries of this task."""
-        return queue == self.queue if isinstance(self.queue, str) else queue in QUEUE_NAMES
+        if isinstance(self.queue, str):
+            return queue in (self.queue, *self.former_queues)
+        return queue in QUEUE_NAMES
 
     def rq_id(self, argument: Argument, number: int) -> RqId:
         """Return the id of an entry."""
@@ -183,7 +187,15 @@ INVERTER = Kind(
     "inverter",
     InverterRequest,
     InverterManifest,
-    (Task("workers.training.inverters.run", "fit", timedelta(hours=48)),),
+    # It takes hours, and fits must not wait behind it.
+    (
+        Task(
+            "workers.training.inverters.run",
+            "train",
+            timedelta(hours=48),
+            former_queues=("fit",),
+        ),
+    ),
 )
 FIT = Kind(
     "fit",

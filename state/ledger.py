@@ -177,6 +177,13 @@ class Ledger:
     def _attempt(self, ref: JobRef) -> int:
         return int(cast("str | None", self.redis.hget(redis_keys.attempts(ref), "job")) or 0)
 
+    def claim_shard(self, ref: JobRef, index: int) -> int:
+        """Record that a shard is handed to RQ now. Returns the number of this attempt."""
+        key = redis_keys.in_flight(ref)
+        self.redis.zadd(key, {str(index): now().timestamp()})
+        self.redis.expire(key, RETENTION)
+        return self.next_attempt(ref, f"shard-{index:06d}")
+
     def try_lock(self, name: str, owner: str, ttl: timedelta) -> bool:
         """Take a lock for at most `ttl`. Returns False while another owner holds it."""
         return bool(self.redis.set(redis_keys.lock(name), owner, nx=True, px=ttl))

@@ -1,26 +1,20 @@
-"""Plans the next calls of a batch: which shards to claim, and whether the pilot comes first.
+"""Plans a batch: whether its pilot comes first, and which shards are let in, with their predicted cost.
 
-The app calls it for a new batch, a worker after each shard, the reconciler after a worker has died.
+The app calls it for a new batch, a worker after a pilot, the reconciler after work was lost.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
-from contracts.base import now
 from contracts.batches import BatchRequest, Recipe
-from contracts.kinds import SHARD
 from state import keys
-from state.batches.shards import BatchShards
+from state.admission.admission import Admission
+from state.admission.costs import Cost, Costs
 from state.ledger import Ledger
-from state.queues import Call, pilot_call, shard_call
-from state.settings import Settings
+from state.queues import pilot_call
 from state.store import Store
 
 _PILOT_LOCK = timedelta(minutes=1)
-
-
-def max_in_flight(num_workers: int, settings: Settings) -> int:
-    """Return how many shards of one batch may be in flight: a few for each worker, for at least one worker."""
-    return settings.shards_in_flight_per_worker * max(1, num_workers)
 
 
 def needs_pilot(store: Store, request: Recipe) -> bool:
@@ -40,24 +34,28 @@ def partial_pilot_key(request: Recipe) -> str:
     return pilot_key(request).removesuffix(".json") + ".state"
 
 
-def next_calls(
-    store: Store, ledger: Ledger, request: BatchRequest, settings: Settings
-) -> list[Call]:
-    """Return the next calls of a batch: the pilot first, then a few shards. Claims these shards."""
+def shard_cost(costs: Costs, request: Recipe) -> Cost:
+    """Return the predicted cost of a shard of a batch or a stream. A batch may be smaller than its shards."""
+    n = request.n if isinstance(request, BatchRequest) else request.shard_size
+    return costs.of_samples(request.fit.id, min(n, request.shard_size))
+
+
+def batch_cost(costs: Costs, request: BatchRequest) -> Cost:
+    """Return the predicted cost of a whole batch."""
+    return costs.of_samples(request.fit.id, request.n)
+
+
+def queue_batch(
+    store: Store,
+    ledger: Ledger,
+    admission: Admission,
+    request: BatchRequest,
+    shards: Collection[int] | None = None,
+) -> None:
+    """Queue shards of a batch, by default all. While a pilot is needed, queue only that: it queues all shards."""
     ref = request.ref
-    if needs_pilot(store, request):
-        if not ledger.try_lock(f"pilot:{ref}", "queued", _PILOT_LOCK):
-            return []
-        return [pilot_call(ref, ledger.next_attempt(ref, "pilot"))]
-    most = max_in_flight(_count_live_workers(ledger, settings), settings)
-    claimed = BatchShards(store, ledger, request).claim(most)
-    return [shard_call(shard, attempt) for shard, attempt in claimed]
-
-
-def _count_live_workers(ledger: Ledger, settings: Settings) -> int:
-    """Return how many workers of the rendering queue are alive."""
-    at = now()
-    return sum(
-        heartbeat.queue == SHARD.queue and heartbeat.is_fresh(at, settings.heartbeat_fresh)
-        for heartbeat in ledger.workers()
-    )
+    if not needs_pilot(store, request):
+        chosen = range(request.num_shards) if shards is None else shards
+        admission.put_shards(ref, chosen, shard_cost(admission.costs, request))
+    elif ledger.try_lock(f"pilot:{ref}", "queued", _PILOT_LOCK):
+        admission.put(pilot_call(ref, ledger.next_attempt(ref, "pilot")))

@@ -1,6 +1,6 @@
 """The queues: `Call` is one entry; a function for each task builds its calls, and `put` adds a call to RQ.
 
-The app, the workers and the reconciler all queue through this file. `contracts/kinds.py` has the table of tasks.
+`contracts/kinds.py` has the table of tasks. Work waits in the admission first (`state/admission`), which calls `put`.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from typing import cast
 
 import redis
 from rq import Queue, Retry
+from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.registry import ScheduledJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -85,11 +86,29 @@ def put(connection: "redis.Redis", call: Call) -> None:
     )
 
 
-def withdraw(connection: "redis.Redis", name: QueueName, owner: str) -> set[RqId]:
-    """Take the entries of a job that wait, for their turn or for a retry, out of a queue. Returns them.
+@dataclass(frozen=True)
+class QueueLists:
+    """RQ's names for the entries of a queue: a list of the waiting ones, one of popped ones, the running ones."""
 
-    An entry that a worker has taken meanwhile stays: the worker ends the job.
-    """
+    waiting: str
+    popped: str
+    running: str
+
+
+def lists_of(name: QueueName) -> QueueLists:
+    """Return the names of RQ's keys for a queue."""
+    waiting = f"{Queue.redis_queue_namespace_prefix}{name}"
+    popped = IntermediateQueue.get_intermediate_queue_key(waiting)
+    return QueueLists(waiting, popped, StartedJobRegistry.key_template.format(name))
+
+
+def is_added(connection: "redis.Redis", rq_id: str) -> bool:
+    """Return whether RQ has or had an entry. RQ writes its data and its place in the queue in one step."""
+    return bool(connection.exists(Job.key_for(rq_id)))
+
+
+def withdraw(connection: "redis.Redis", name: QueueName, owner: str) -> set[RqId]:
+    """Take the entries of a job that wait in RQ, for their turn or for a retry, out of a queue. Returns them."""
     queue = open_queue(connection, name)
     retries = ScheduledJobRegistry(queue=queue)
     withdrawn = set()
@@ -109,12 +128,12 @@ def job_call(kinds: Kinds, request: Request, attempt: int) -> Call:
 
 
 def pilot_call(batch: JobRef, attempt: int) -> Call:
-    """Return the call that measures the fit's uncertainty at the batch's truncation, then queues the first shards."""
+    """Return the call that measures the fit's uncertainty at the batch's truncation, then queues the shards."""
     return _call(PILOT, batch, attempt)
 
 
 def shard_call(shard: ShardRef, attempt: int) -> Call:
-    """Return the call that renders one shard, then queues the next."""
+    """Return the call that renders one shard."""
     return _call(SHARD, shard, attempt)
 
 

@@ -4,6 +4,7 @@ Data under these keys may be lost: it is rebuilt from the store or from the next
 """
 
 from contracts.jobs import JobRef
+from contracts.kinds import QueueName
 from contracts.streams import StreamRef
 from state.keys import Noun
 
@@ -93,8 +94,17 @@ def requested_at(stream: StreamRef) -> str:
     return f"handsoff:asked-at:{stream}"
 
 
-WAITED_FOR = "handsoff:waited-for"
-"""Sorted set: the ids in the queue that readers wait for -> since when. They stay ahead of all other entries."""
+# The admission before RQ (`state/admission`).
+
+
+def admission(queue: QueueName) -> str:
+    """Prefix of the keys that hold the waiting work of a queue."""
+    return f"handsoff:admission:{queue}"
+
+
+def average(name: str) -> str:
+    """String: a running average of measurements, such as the seconds of a sample of one fit."""
+    return f"handsoff:average:{name}"
 
 
 def index(tenant: str, noun: Noun) -> str:

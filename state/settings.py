@@ -122,6 +122,10 @@ class Settings(BaseSettings):
     max_batch_shards: Count = 100_000
     shard_size: Count = 256
 
+    # Limits of what waits in one queue, as predicted: its time for each worker, and its results together.
+    max_queued_time: timedelta = timedelta(days=7)
+    max_queued_bytes: Count = 1024 * 1024 * MiB
+
     # The largest batch that is exported. Annotations stay in memory until the end of the archive.
     max_export_samples: Count = 20_000
 
@@ -147,7 +151,6 @@ class Settings(BaseSettings):
     # Codes that fits keep beside a labelset, for later fits of it: how long, and how many bytes for each labelset.
     codes_ttl: timedelta = timedelta(days=30)
     max_codes_bytes: Count = 256 * MiB
-    shards_in_flight_per_worker: Count = 2
     heartbeat_interval: timedelta = timedelta(seconds=5)
     heartbeat_fresh: timedelta = timedelta(seconds=30)
     alive_path: Path | None = None  # touched with every heartbeat, for a container's health check

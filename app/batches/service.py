@@ -1,4 +1,6 @@
-"""Checks a new batch, resolves its defaults, and queues its first shards. Knows no HTTP."""
+"""Checks a new batch, resolves its defaults, and queues its shards. Knows no HTTP."""
+
+from functools import partial
 
 from app import recipes
 from app.batches.schemas import MAX_LISTED, BatchCreate, ShardQuery, ShardRecords
@@ -14,17 +16,18 @@ from contracts.fits.fit import FitManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from state import records
 from state.batches.pages import place_after, shards_of
-from state.planning import next_calls
+from state.planning import batch_cost, queue_batch
 from state.settings import Settings
 
 
 def create(
     services: Services, tenant: str, body: BatchCreate, key: str | None
 ) -> Created[JobState]:
-    """Create a batch and queue its first shards, or return the one of the Idempotency-Key.
+    """Create a batch and queue its shards, or return the one of the Idempotency-Key.
 
-    Raises `InvalidRequest` or `FitNotReady`.
+    Raises `InvalidRequest`, `FitNotReady` or `QueueFull`.
     """
+    admission = services.queueing.admission
     idempotency = idempotency_of(key, "batches", body.for_fingerprint())
     return jobs.create(
         services,
@@ -32,17 +35,17 @@ def create(
         "batch",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
-        calls=lambda request: next_calls(
-            services.store, services.ledger, request, services.settings
-        ),
+        queue=partial(queue_batch, services.store, services.ledger, admission),
+        cost=partial(batch_cost, admission.costs),
     )
 
 
 def resume(services: Services, ref: JobRef, key: str | None) -> Created[JobState]:
     """Create a batch with the request of one that failed or was cancelled: it adopts the finished shards.
 
-    Raises `NotFound`, `Gone` or `NotResumable`.
+    Raises `NotFound`, `Gone`, `NotResumable` or `QueueFull`.
     """
+    admission = services.queueing.admission
     idempotency = idempotency_of(key, "batches", {"resume": ref.id})
     return jobs.create(
         services,
@@ -50,9 +53,8 @@ def resume(services: Services, ref: JobRef, key: str | None) -> Created[JobState
         "batch",
         idempotency=idempotency,
         resolve=lambda new: _resume(services, new, ref, idempotency),
-        calls=lambda request: next_calls(
-            services.store, services.ledger, request, services.settings
-        ),
+        queue=partial(queue_batch, services.store, services.ledger, admission),
+        cost=partial(batch_cost, admission.costs),
     )
 
 

@@ -56,6 +56,7 @@ async def wait_for_end(services: Services, state: JobState, seconds: int) -> Job
         return state
     loop, listener, ref = asyncio.get_running_loop(), services.listener, state.ref
     deadline = loop.time() + seconds
+    await run_in_threadpool(service.note_wait, services, state.record.request, seconds)
     newest = await run_in_threadpool(services.ledger.newest, redis_keys.events(ref))
     with listener.subscribed(redis_keys.events(ref), newest) as subscription:
         while not listener.is_stopping and (left := deadline - loop.time()) > 0:

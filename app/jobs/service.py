@@ -1,9 +1,10 @@
 """Creates, finds, lists, cancels and deletes jobs of every kind. Knows no HTTP."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 import redis
@@ -21,9 +22,10 @@ from contracts.ids import plural_of
 from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Request
 from contracts.kinds import QueueName
 from state import keys, records
+from state.admission.costs import Cost
 from state.leftovers.plan import plan_sweep
 from state.on_demand.ledger import OnDemandLedger
-from state.queues import Call, job_call
+from state.queues import job_call
 from state.records import JobRecord
 
 log = structlog.get_logger()
@@ -55,20 +57,21 @@ def create(
     *,
     idempotency: Idempotency | None,
     resolve: Callable[[JobRef], R],
-    calls: Callable[[R], Iterable[Call]] | None = None,
+    queue: Callable[[R], None] | None = None,
+    cost: Callable[[R], Cost] | None = None,
     lock_ttl: timedelta = RESERVING,
 ) -> Created[JobState]:
-    """Store the request that `resolve` returns and queue its first `calls`, or return the job of the Idempotency-Key.
+    """Store the request that `resolve` returns and let it wait with `queue`, or return the job of the Idempotency-Key.
 
-    Without `calls`, one call does the whole job. After an error of `resolve` or `create_once` nothing is stored.
+    Without `queue`, one call does the whole job. `cost` predicts what the job costs, by default as earlier ones of its
+    task. Raises `QueueFull`. After an error of `resolve` or `create_once` nothing is stored.
     """
 
     def make(job_id: str) -> Request:
         request = resolve(JobRef(tenant=tenant, id=job_id))
         check_room(services.store, services.settings, expected_bytes(services.store, request))
-        _submit(
-            services, request, lambda: calls(request) if calls else _job_calls(services, request)
-        )
+        _check_queue(services, request, lambda: cost(request) if cost else None)
+        _submit(services, request, lambda: (queue or partial(_queue_job, services))(request))
         return request
 
     created = create_once(
@@ -161,7 +164,24 @@ def events(services: Services, ref: JobRef, *, after: str | None, limit: int) ->
     return services.ledger.events(ref, after or FIRST, limit)
 
 
-def _submit(services: Services, request: Request, calls: Callable[[], Iterable[Call]]) -> None:
+def _check_queue(services: Services, request: Request, predict: Callable[[], Cost | None]) -> None:
+    """Raise `QueueFull` if too much waits in the request's queue. Without Redis, the request waits in the store."""
+    task = services.kinds.of(request.ref).task_for(request)
+    queue, costs = task.queue_for(request), services.queueing.admission.costs
+    try:
+        cost = predict() or costs.of_entry(task, queue)
+        services.queueing.check_room(services.settings, queue, cost)
+    except redis.RedisError as error:
+        log.warning("limit of the queue not checked", job=str(request.ref), error=str(error))
+
+
+def note_wait(services: Services, request: Request, seconds: float) -> None:
+    """Count a job among those that callers wait for, for some seconds."""
+    with suppress(redis.RedisError):
+        services.queueing.admission.await_job(_queue_of(services, request), request.id, seconds)
+
+
+def _submit(services: Services, request: Request, queue: Callable[[], None]) -> None:
     """List a request, then store and queue it. The job exists as soon as its request is stored.
 
     When Redis fails after that, the reconciler finds the job in the list and queues it. A listed job without a request
@@ -172,8 +192,7 @@ def _submit(services: Services, request: Request, calls: Callable[[], Iterable[C
     records.create(services.store, keys.job_request(ref), request)
     try:
         services.ledger.publish_status(ref, JobStatus.QUEUED)
-        for call in calls():
-            services.queueing.put(call)
+        queue()
     except redis.RedisError as error:
         log.warning("stored but not queued", job=str(ref), error=str(error))
 
@@ -187,9 +206,10 @@ def _list(services: Services, ref: JobRef) -> None:
         services.store.put(keys.unlisted(ref), b"{}")
 
 
-def _job_calls(services: Services, request: Request) -> list[Call]:
-    """Return the one call that does a whole job."""
-    return [job_call(services.kinds, request, services.ledger.next_attempt(request.ref))]
+def _queue_job(services: Services, request: Request) -> None:
+    """Queue the one call that does a whole job."""
+    attempt = services.ledger.next_attempt(request.ref)
+    services.queueing.admission.put(job_call(services.kinds, request, attempt))
 
 
 def _find_existing(services: Services, ref: JobRef) -> Request | None:
@@ -231,7 +251,7 @@ def _absence(services: Services, ref: JobRef) -> Exception:
 def _withdraw(services: Services, request: Request) -> None:
     """Take a cancelled job out of its queue, and wake a reconciler, which ends it if no worker has it."""
     try:
-        services.queueing.withdraw(_queue_of(services, request), request.id)
+        services.queueing.admission.withdraw(_queue_of(services, request), request.id)
         services.ledger.report_cancelled(request.ref)
     except redis.RedisError as error:
         log.warning("cancelled but still queued", job=str(request.ref), error=str(error))
@@ -239,7 +259,9 @@ def _withdraw(services: Services, request: Request) -> None:
 
 def _queue_position(services: Services, request: Request) -> int | None:
     try:
-        return services.queueing.position(_queue_of(services, request), request.id)
+        return services.queueing.admission.position(
+            _queue_of(services, request), request.tenant, request.id
+        )
     except redis.RedisError:
         return None
 

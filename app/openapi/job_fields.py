@@ -19,7 +19,7 @@ JOB_FIELDS: Table = {
     "Progress.done": Described("Finished part of the stage, in the stage's unit.", 4),
     "Progress.total": Described("Size of the stage, in the same unit.", 16),
     "Progress.eta_seconds": Described("Estimated seconds until the stage ends; null while unknown.", 42.0),
-    "queue_position": Described("Number of jobs ahead of this one; null once it runs.", 0),
+    "queue_position": Described("About how many jobs of yours are ahead of this one; null once it runs.", 0),
     "attempt": Described("How many times a worker has started the job.", 1),
     "error": Described("Why the job failed; null if it did not."),
     "JobError.code": Described("A stable code for the kind of failure.", "out_of_memory"),

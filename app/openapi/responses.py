@@ -21,6 +21,7 @@ from contracts.errors.conflicts import (
     UploadIncomplete,
     UploadUsed,
 )
+from contracts.errors.limits import QueueFull
 from contracts.errors.tree import (
     ExportFailed,
     ExportNotReady,
@@ -134,6 +135,7 @@ def _errors_of(
         (has_id and "upload_id" not in parameters, (Gone,)),
         ("after" in parameters and "events" not in name, (InvalidCursor,)),
         (verb in _CREATE_VERBS, _CREATES),
+        (verb == "create" and noun in kinds, (QueueFull,)),
         (True, _OTHERS.get(name, ())),
         (verb == "delete" and noun in kinds, (JobNotFinished,)),
     )

@@ -21,10 +21,11 @@ from contracts.errors.tree import Gone, InvalidRequest, NotFound, RecordDamaged
 from contracts.jobs import Idempotency
 from contracts.streams import StreamRef, StreamRequest, StreamShardRef, shards_ahead
 from state import keys, records
+from state.admission.costs import Cost
 from state.leftovers.plan import plan_sweep
 from state.on_demand.kinds import STREAM_SHARDS
 from state.on_demand.ledger import OnDemandLedger
-from state.planning import needs_pilot
+from state.planning import needs_pilot, shard_cost
 from state.stream_readers import StreamReaders
 
 log = structlog.get_logger()
@@ -109,7 +110,7 @@ def check_shard(request: StreamRequest, index: int) -> None:
 
 
 def request_shard(services: Services, request: StreamRequest, index: int) -> ShardRecord | None:
-    """Return the record of a shard, or None after queueing the shard ahead of all look-ahead shards.
+    """Return the record of a shard, or None after queueing the shard among those that callers wait for.
 
     Also queues the next shards. Raises `ShardFailed`, `Gone` when the stream was deleted, and `redis.RedisError` when
     the shard is not rendered and Redis does not answer. A rendered shard needs no Redis.
@@ -125,8 +126,7 @@ def request_shard(services: Services, request: StreamRequest, index: int) -> Sha
     if services.store.head(keys.stream_tombstone(request.ref)) is not None:
         raise Gone("stream", request.id)
     _note_request(services, shard)
-    on_demand.require(services, STREAM_SHARDS, shard)
-    StreamReaders(services.ledger).put_first(shard)
+    on_demand.require(services, STREAM_SHARDS, shard, _cost(services, request))
     _look_ahead(services, request, index)
     return None
 
@@ -137,7 +137,7 @@ def _note_request(services: Services, shard: StreamShardRef) -> None:
 
 
 def _look_ahead(services: Services, request: StreamRequest, index: int) -> None:
-    """Queue the next shards at the end of the queue.
+    """Queue the next shards behind those that callers wait for.
 
     Queues none before the filter's pilot is measured: otherwise each shard would measure it.
     """
@@ -154,7 +154,11 @@ def _look_ahead(services: Services, request: StreamRequest, index: int) -> None:
         shard = StreamShardRef(stream=request.ref, index=other)
         is_made = on_demand.exists(services, STREAM_SHARDS, shard)
         if not is_made and not on_demand.has_failed(services, STREAM_SHARDS, shard):
-            on_demand.queue(services, STREAM_SHARDS, shard)
+            on_demand.queue(services, STREAM_SHARDS, shard, "ahead", _cost(services, request))
+
+
+def _cost(services: Services, request: StreamRequest) -> Cost:
+    return shard_cost(services.queueing.admission.costs, request)
 
 
 def _resolve(

@@ -29,6 +29,7 @@ HandsOffError
 ├── TooLarge                  413  too_large                 a limit of size or number is exceeded
 ├── Unavailable               503  unavailable               a service or resource is temporarily unavailable
 │   ├── ExportNotReady        503  export_not_ready          an export is still being made
+│   ├── QueueFull             503  queue_full                too much work waits in the queue of the job
 │   ├── QueueUnavailable      503  queue_unavailable         Redis does not respond; nothing was stored
 │   ├── ShardNotReady         503  shard_not_ready           a stream shard is still being rendered
 │   └── StoreUnavailable      503  store_unavailable         the object store does not respond
@@ -41,7 +42,8 @@ HandsOffError
     ├── UploadDamaged         500  upload_damaged            the stored bytes differ from the announced ones
     └── WorkerLost            500  worker_lost               the worker died on every attempt
 
-The subclasses of `Conflict` are in `conflicts.py`, those of `JobFailed` in `jobs.py`, all others here.
+The subclasses of `Conflict` are in `conflicts.py`, those of `JobFailed` in `jobs.py`, `QueueFull` in `limits.py`, the
+others here.
 """
 
 import math

@@ -6,7 +6,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from examples.demo.progress import working
-from examples.demo.stack import REPOSITORY, TRAINING_WORKERS, Stack, free_port, is_free
+from examples.demo.stack import ALL_WORKERS, REPOSITORY, Stack, free_port, is_free
 
 FOLDER = REPOSITORY / "var"
 PORT = 8000
@@ -26,8 +26,8 @@ def serve(port: int | None = None) -> None:
             f"expected a free port, got {port}, which is in use; stop its process or choose another port"
         )
     with Stack(FOLDER, port=port or (PORT if is_free(PORT) else free_port())) as stack:
-        with working(console, "starting Redis, the app and five workers"):
-            stack.start(TRAINING_WORKERS)
+        with working(console, "starting Redis, the app and six workers"):
+            stack.start(ALL_WORKERS)
         console.print(f"The service runs at {stack.address}. API: {stack.address}/docs")
         console.print("Data and logs are in var/. Run in another terminal, in this folder:\n")
         console.print(curl_lines(stack.address), markup=False)

@@ -21,9 +21,10 @@ from examples.demo.redis_access import LOOPBACK, RedisAccess
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKERS = ("fit", "generate", "cpu", "reconcile")
 TRAINING_WORKERS = (*WORKERS, "train")
-"""Those of a service that also trains generators."""
+"""Those of a service that also trains generators and inverters."""
 EVALUATING_WORKERS = (*WORKERS, "evaluate")
 """Those of a service that also compares generated pairs with real ones."""
+ALL_WORKERS = (*TRAINING_WORKERS, "evaluate")
 
 START_SECONDS = 120
 STOP_SECONDS = 60

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import cast
 
 import httpx2
 import pytest
@@ -36,9 +37,11 @@ from contracts.generators.generator import (
 )
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobError, JobRef, JobStatus
+from contracts.kinds import Kinds, QueueName
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from contracts.schemas import LabelSchema
 from state import keys, records
+from state.admission.admission import Admission
 from state.batches.pages import store_finished
 from state.ledger import Ledger
 from state.settings import Settings
@@ -113,13 +116,15 @@ def blocking(served: tuple[FastAPI, httpx2.Client], client: httpx2.Client) -> It
 
 @pytest.fixture
 def queued(settings: Settings, ledger: Ledger) -> Callable[[str], list[str]]:
-    """Return a function that returns the RQ job ids of a queue."""
+    """Return a function that returns the ids of a queue: those that RQ has, then those of the calls that wait."""
 
     def ids(queue: str) -> list[str]:
         connection = redis.Redis.from_url(settings.redis_url.get_secret_value())
         job_ids = Queue(queue, connection=connection, serializer=JSONSerializer).job_ids
+        admission = Admission(ledger, connection, Kinds(), settings.heartbeat_fresh)
+        waiting = [str(rq_id) for rq_id in admission.waiting(cast("QueueName", queue)).rq_ids]
         connection.close()
-        return job_ids
+        return [*job_ids, *waiting]
 
     return ids
 

@@ -71,7 +71,8 @@ def test_a_stored_request_is_a_job_even_if_it_is_not_queued(
 ) -> None:
     """When Redis fails after the request is stored, the job exists; the reconciler will queue it."""
     services = Services.from_settings(settings, store)
-    broken = dataclasses.replace(services, queueing=Queueing(NOWHERE, RedisCalls(SECOND, SECOND)))
+    queueing = Queueing(NOWHERE, RedisCalls(SECOND, SECOND), settings)
+    broken = dataclasses.replace(services, queueing=queueing)
     body = FitCreate(generator=generator.id, labelset=labelset_id)
     created = service.create(broken, DEFAULT_TENANT, body, None)
     assert records.read_request(store, created.value.ref, FitRequest) is not None

@@ -5,7 +5,8 @@ from typing import TypeVar
 import httpx2
 import pytest
 
-import contracts.errors.conflicts  # noqa: F401 - defines a part of the tree
+import contracts.errors.conflicts
+import contracts.errors.limits  # noqa: F401 - likewise
 import handsoff_client
 from contracts.errors.jobs import JobFailed
 from contracts.errors.tree import HandsOffError

@@ -10,7 +10,7 @@ from pydantic import Field
 from contracts.errors.tree import NotFound
 from contracts.ids import DEFAULT_TENANT, id_pattern, new_id
 from contracts.jobs import JobManifest, JobRef, Request
-from contracts.kinds import BATCH, FIT, KINDS, SHARD, Kind, Kinds, Task
+from contracts.kinds import BATCH, FIT, GENERATOR, INVERTER, KINDS, SHARD, Kind, Kinds, Task
 
 
 class ToyRequest(Request):
@@ -73,6 +73,18 @@ def test_the_queue_may_depend_on_the_request() -> None:
     assert all(TASK.may_wait_in(queue) for queue in queues)
     assert not TASK.may_wait_in("elsewhere")
     assert not SHARD.may_wait_in("cpu")
+
+
+def test_trainings_have_another_queue_than_fits() -> None:
+    """Fits do not wait behind them. An older version queued trainings of inverters with the fits; these still run."""
+    trainings = (GENERATOR.tasks[1], INVERTER.tasks[0])
+    assert {task.queue for task in trainings} == {"train"}
+    assert [kind.name for kind in KINDS for task in kind.tasks if task.queue == "fit"] == [
+        "fit",
+        "labeling",
+    ]
+    assert INVERTER.tasks[0].may_wait_in("fit")
+    assert not INVERTER.tasks[0].may_wait_in("generate")
 
 
 def test_an_argument_of_another_kind_is_refused() -> None:

@@ -11,7 +11,7 @@ import pytest
 from examples.demo.demo import render_labelset
 from examples.demo.plain_client import PlainClient
 from examples.demo.redis_access import LOOPBACK
-from examples.demo.stack import Stack, free_port, wait_until_listening
+from examples.demo.stack import TRAINING_WORKERS, Stack, free_port, wait_until_listening
 
 BUCKET = "handsoff"
 ACCESS_KEY, SECRET_KEY = "an-access-key", "a-secret-key"
@@ -28,7 +28,7 @@ def stack(
         if request.param == "s3":
             settings |= opened.enter_context(s3_server(folder))
         stack = opened.enter_context(Stack(folder, settings=settings))
-        stack.start()
+        stack.start(TRAINING_WORKERS)
         yield stack
 
 

@@ -1,67 +1,85 @@
-"""The plan of a batch: which calls are queued next."""
+"""The plan of a batch: its pilot or its shards, and their predicted cost."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from contracts.base import now
-from contracts.batches import BatchRequest, ShardRecord
-from contracts.heartbeats import Heartbeat
-from contracts.kinds import PILOT, SHARD
-from state import keys, records
-from state.batches.shards import BatchShards
+import pytest
+import redis
+
+from contracts.batches import BatchRequest
+from contracts.kinds import Kinds
+from state import keys, redis_keys
+from state.admission.admission import Admission
+from state.admission.costs import Cost
 from state.ledger import Ledger
-from state.planning import next_calls
+from state.planning import batch_cost, queue_batch, shard_cost
 from state.settings import Settings
 from state.store import Store
 
 
-def test_a_batch_begins_with_two_shards(
-    store: Store, ledger: Ledger, settings: Settings, batch_request: BatchRequest
+@pytest.fixture
+def admission(ledger: Ledger, settings: Settings) -> Iterator[Admission]:
+    """Return the admission of an empty Redis."""
+    jobs = redis.Redis.from_url(settings.redis_url.get_secret_value())
+    yield Admission(ledger, jobs, Kinds(), settings.heartbeat_fresh)
+    jobs.close()
+
+
+def waiting(admission: Admission, request: BatchRequest) -> list[int]:
+    """Return the shards of a batch that wait."""
+    ranges = admission.waiting("generate").shards.get(request.id, [])
+    return [index for each in ranges for index in each]
+
+
+def handed(ledger: Ledger, request: BatchRequest) -> set[int]:
+    """Return the shards of a batch that were handed to RQ."""
+    key = redis_keys.in_flight(request.ref)
+    return {index for index in range(request.num_shards) if ledger.redis.zscore(key, str(index))}
+
+
+def test_all_shards_wait_at_once(
+    store: Store, ledger: Ledger, admission: Admission, batch_request: BatchRequest
 ) -> None:
-    """Without workers, two shards are queued; a second call queues no more."""
-    calls = next_calls(store, ledger, batch_request, settings)
-    assert [call.argument for call in calls] == [f"{batch_request.ref}/{k}" for k in (0, 1)]
-    assert next_calls(store, ledger, batch_request, settings) == []
+    """Those that RQ has no room for are one entry; the first two were handed over."""
+    queue_batch(store, ledger, admission, batch_request)
+    assert waiting(admission, batch_request) == list(range(2, batch_request.num_shards))
+    assert handed(ledger, batch_request) == {0, 1}
 
 
-def test_more_workers_take_more_shards(
-    store: Store, ledger: Ledger, settings: Settings, batch_request: BatchRequest
+def test_only_the_given_shards_are_queued(
+    store: Store, ledger: Ledger, admission: Admission, batch_request: BatchRequest
 ) -> None:
-    """Two live rendering workers have four shards in flight."""
-    for name in ("one", "two"):
-        heartbeat = Heartbeat(worker=name, queue="generate", state="idle", at=now(), device="cpu")
-        ledger.record_heartbeat(heartbeat)
-    assert len(next_calls(store, ledger, batch_request, settings)) == 4
-
-
-def test_a_finished_shard_is_followed_by_the_next(
-    store: Store,
-    ledger: Ledger,
-    settings: Settings,
-    batch_request: BatchRequest,
-    shard_record: Callable[[int], ShardRecord],
-) -> None:
-    """When a shard is recorded and released, the next one is queued."""
-    next_calls(store, ledger, batch_request, settings)
-    records.write(store, keys.shard_record(batch_request.ref, 0), shard_record(0))
-    BatchShards(store, ledger, batch_request).finish(0)
-    (call,) = next_calls(store, ledger, batch_request, settings)
-    assert call.argument == f"{batch_request.ref}/2"
+    """The reconciler queues those that were lost."""
+    queue_batch(store, ledger, admission, batch_request, [0, 2])
+    assert handed(ledger, batch_request) == {0, 2}
+    assert waiting(admission, batch_request) == []
 
 
 def test_a_filter_needs_a_pilot_first(
-    store: Store, ledger: Ledger, settings: Settings, filtered_request: BatchRequest
+    store: Store, ledger: Ledger, admission: Admission, filtered_request: BatchRequest
 ) -> None:
     """Before the fit's uncertainty is measured, only the pilot is queued, once."""
-    (call,) = next_calls(store, ledger, filtered_request, settings)
-    assert call.task is PILOT
-    assert next_calls(store, ledger, filtered_request, settings) == []
+    for _ in range(2):
+        queue_batch(store, ledger, admission, filtered_request)
+    assert ledger.redis.lrange("rq:queue:generate", 0, -1) == [f"{filtered_request.id}-pilot-1"]
+    assert waiting(admission, filtered_request) == []
 
 
 def test_shards_follow_the_pilot(
-    store: Store, ledger: Ledger, settings: Settings, filtered_request: BatchRequest
+    store: Store, ledger: Ledger, admission: Admission, filtered_request: BatchRequest
 ) -> None:
     """Once the measurement is in the store, the shards are queued."""
     fit_id = filtered_request.fit.id
     store.put(keys.pilot(filtered_request.tenant, fit_id, 0.7), b"{}")
-    calls = next_calls(store, ledger, filtered_request, settings)
-    assert {call.task for call in calls} == {SHARD}
+    queue_batch(store, ledger, admission, filtered_request)
+    assert handed(ledger, filtered_request) == {0, 1}
+
+
+def test_a_batch_costs_what_its_samples_cost(
+    admission: Admission, batch_request: BatchRequest
+) -> None:
+    """Measured shards of its fit decide; a batch may be smaller than its shards."""
+    admission.costs.note_samples(batch_request.fit.id, 10, Cost(seconds=5, num_bytes=1_000))
+    assert batch_cost(admission.costs, batch_request).seconds == batch_request.n * 0.5
+    assert batch_cost(admission.costs, batch_request).num_bytes == batch_request.n * 100
+    small = batch_request.model_copy(update={"n": 2, "shard_size": 256})
+    assert shard_cost(admission.costs, small).seconds == 1.0

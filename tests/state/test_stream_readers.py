@@ -1,4 +1,4 @@
-"""The readers of streams and their calls in the queue, on a real Redis."""
+"""The readers of streams, on a real Redis."""
 
 from datetime import timedelta
 
@@ -6,16 +6,13 @@ import pytest
 
 from contracts.base import now
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.streams import StreamRef, StreamShardRef
+from contracts.streams import StreamRef
 from state import redis_keys
 from state.ledger import Ledger
-from state.on_demand.kinds import STREAM_SHARDS
-from state.on_demand.ledger import OnDemandLedger
 from state.stream_readers import StreamReaders
 
 STREAM = StreamRef(tenant=DEFAULT_TENANT, id=new_id("stream"))
 MINUTE = timedelta(minutes=1)
-QUEUE = "rq:queue:generate"
 
 
 @pytest.fixture
@@ -46,19 +43,3 @@ def test_the_last_request_of_each_shard_is_kept(readers: StreamReaders) -> None:
     assert list(readers.requested_at(STREAM)) == [3]
     readers.forget(STREAM)
     assert (readers.requested_at(STREAM), readers.has_readers(STREAM)) == ({}, False)
-
-
-def test_requested_calls_go_first_in_their_order(readers: StreamReaders, ledger: Ledger) -> None:
-    """A call that returns to the queue because its worker died goes first again."""
-    shards = [StreamShardRef(stream=STREAM, index=index) for index in range(3)]
-    for shard in shards:
-        OnDemandLedger(ledger).claim(STREAM_SHARDS.item(shard), f"call-{shard.index}")
-        ledger.redis.rpush(QUEUE, f"call-{shard.index}")
-    for index in (1, 2, 1):
-        readers.put_first(shards[index])
-    assert ledger.redis.lrange(QUEUE, 0, -1) == ["call-1", "call-2", "call-0"]
-    assert ledger.redis.lpop(QUEUE) == "call-1"
-    readers.note_start(shards[1])
-    ledger.redis.rpush(QUEUE, "call-1")
-    readers.put_first(shards[1])
-    assert ledger.redis.lrange(QUEUE, 0, -1) == ["call-2", "call-1", "call-0"]

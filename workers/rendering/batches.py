@@ -1,7 +1,7 @@
 """Renders a batch: its pilot if it filters, then one shard after another until all records exist, then the manifest.
 
-Each call from the queue does one piece and queues the next pieces. A piece may run twice: the first record of a shard,
-the first pilot and the first manifest count.
+Each call from the queue does one piece. The other shards wait in the admission, as one entry. A piece may run twice:
+the first record of a shard, the first pilot and the first manifest count.
 """
 
 from collections.abc import Collection
@@ -11,12 +11,11 @@ from functools import partial
 from contracts.batches import BatchManifest, BatchRequest
 from contracts.ids import RqId
 from contracts.jobs import JobRef, ShardRef
-from contracts.kinds import PILOT
+from contracts.kinds import PILOT, SHARD
 from state import keys, records
 from state.batches.pages import store_finished, store_pages
 from state.batches.shards import BatchShards
-from state.planning import next_calls
-from state.queues import put
+from state.planning import queue_batch
 from workers.rendering.adoption import adopt_shard
 from workers.rendering.cards import store_card
 from workers.rendering.pilots import measure_pilot
@@ -27,26 +26,25 @@ from workers.runtime.machine import Machine
 
 
 def run_pilot(machine: Machine, argument: str, attempt: int) -> None:
-    """Measure the batch's pilot, then queue its first shards."""
+    """Measure the batch's pilot, then queue its shards."""
     jobs.perform(machine, JobRef.parse(argument), attempt, _measure)
 
 
 def run_shard(machine: Machine, argument: str, attempt: int) -> None:
-    """Render one shard, then queue the next, or end the batch."""
+    """Render one shard; after the last one, end the batch."""
     shard = ShardRef.parse(argument)
     jobs.perform(machine, shard.batch, attempt, partial(_render, index=shard.index))
 
 
-def queue_next(machine: Machine, request: BatchRequest) -> None:
-    """Queue the next pieces of the batch."""
-    for call in next_calls(machine.store, machine.ledger, request, machine.settings):
-        put(machine.redis, call)
+def queue(machine: Machine, request: BatchRequest, shards: Collection[int] | None = None) -> None:
+    """Queue shards of the batch, by default all, or its pilot."""
+    queue_batch(machine.store, machine.ledger, machine.admission, request, shards)
 
 
 def completed(machine: Machine, request: BatchRequest, num_finished: int) -> BatchManifest | None:
     """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None.
 
-    Redis counts the shards. The store confirms the last count: without a record, a shard is rendered again.
+    Redis counts the shards. The store confirms the last count: without a record, a shard is queued again.
     """
     if num_finished < request.num_shards:
         return None
@@ -55,6 +53,7 @@ def completed(machine: Machine, request: BatchRequest, num_finished: int) -> Bat
     if manifest is None:
         finished = records.finished_shards(store, request.ref)
         BatchShards(store, machine.ledger, request).correct(finished)
+        queue(machine, request, sorted(set(range(request.num_shards)) - finished))
         return None
     card = store_card(machine.store, machine.tasks, request, manifest)
     return manifest.model_copy(update={"card": card})
@@ -71,9 +70,10 @@ def keep_finished(machine: Machine, ref: JobRef, ended: BatchManifest) -> BatchM
 def repair(
     machine: Machine, request: BatchRequest, rq_ids: Collection[RqId], checked_at: datetime
 ) -> None:
-    """Complete a finished batch, free claims on shards that no queue holds, and queue the next pieces.
+    """Complete a finished batch, or queue its shards that are neither rendered nor queued.
 
-    `rq_ids` are the batch's entries in the queues at `checked_at`.
+    `rq_ids` are the batch's entries in the queues at `checked_at`. A shard waits, is handed to RQ, and then gets its
+    record: they are read in this order, so none is missed. One that was handed over since `checked_at` is not lost.
     """
     ref = request.ref
     shards = BatchShards(machine.store, machine.ledger, request)
@@ -82,19 +82,18 @@ def repair(
         records.finish(machine.store, machine.ledger, ref, manifest)
     if manifest is not None or any(one.part == PILOT.part for one in rq_ids):
         return
-    queued = {one.shard for one in rq_ids}
-    for index, claimed_at in shards.in_flight().items():
-        is_old = checked_at - claimed_at > machine.settings.heartbeat_interval
-        if index not in queued and is_old:
-            shards.release(index)
-    queue_next(machine, request)
+    queued = {one.shard for one in rq_ids if one.shard is not None}
+    waiting = machine.admission.waiting_shards(SHARD.queue_for(), request.id)
+    lost = shards.lost(queued, waiting, checked_at - machine.settings.heartbeat_interval)
+    if lost:
+        queue(machine, request, lost)
 
 
 def _measure(run: Run) -> None:
     request = run.read_request(BatchRequest)
     step = run.steps("pilot")
     measure_pilot(run.machine, request, step, run.found_first(step))
-    queue_next(run.machine, request)
+    queue(run.machine, request)
 
 
 def _render(run: Run, index: int) -> BatchManifest | None:
@@ -102,10 +101,7 @@ def _render(run: Run, index: int) -> BatchManifest | None:
     if run.machine.store.head(keys.shard_record(run.ref, index)) is None:
         _render_shard(run, request, index)
     shards = BatchShards(run.machine.store, run.machine.ledger, request)
-    manifest = completed(run.machine, request, shards.finish(index))
-    if manifest is None:
-        queue_next(run.machine, request)
-    return manifest
+    return completed(run.machine, request, shards.finish(index))
 
 
 def _render_shard(run: Run, request: BatchRequest, index: int) -> None:

@@ -7,11 +7,13 @@ record counts.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from redis.exceptions import RedisError
 
 from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
@@ -21,6 +23,7 @@ from contracts.streams import ShardOwner
 from handsoff_shards.members import Files
 from models.tasks.task import LabelOptions
 from state import keys, records
+from state.admission.costs import Cost, Costs
 from state.store import Store
 from workers.codecs.packing import Packer
 from workers.codecs.samples import Sample
@@ -70,7 +73,7 @@ def render_shard(
     tar = _store_tar(machine, spec, shard, samples)
     SAMPLES.inc(shard.num_samples)
     CANDIDATES.inc(shard.num_candidates)
-    return ShardRecord(
+    record = ShardRecord(
         index=spec.index,
         tar=tar,
         num_samples=shard.num_samples,
@@ -86,6 +89,10 @@ def render_shard(
         finished_at=now(),
         render_seconds=time.monotonic() - clock,
     )
+    with suppress(RedisError):  # for predictions only
+        cost = Cost(record.render_seconds, tar.num_bytes)
+        Costs(machine.ledger).note_samples(recipe.fit.id, record.num_samples, cost)
+    return record
 
 
 def store_record(store: Store, owner: JobRef, record: ShardRecord) -> None:

@@ -33,9 +33,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 def run_shard(machine: Machine, argument: str, attempt: int) -> None:
     """Render one shard, unless its record exists or the stream has no readers."""
-    shard, readers = StreamShardRef.parse(argument), StreamReaders(machine.ledger)
-    readers.note_start(shard)
-    readers.note_shards(shard.stream)
+    StreamReaders(machine.ledger).note_shards(StreamShardRef.parse(argument).stream)
     on_demand.make(machine, STREAM_SHARDS, argument, attempt, partial(_render, machine))
 
 

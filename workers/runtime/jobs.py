@@ -10,11 +10,13 @@ deleted     tombstone.json existed: nothing more is written
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
 import structlog
 import torch
+from redis.exceptions import RedisError
 from rq.exceptions import AbandonedJobError
 
 from contracts.base import now
@@ -172,6 +174,7 @@ def perform(
 ) -> None:
     """Run `work` on a job that has not ended, and store its manifest. If `work` returns None, the job stays running."""
     if records.is_deleted(machine.store, ref) or records.has_ended(machine.store, ref):
+        _withdraw(machine, ref)
         return
     run = Run(machine, ref)
     plan_sweep(machine.ledger, keys.job_prefix(ref), is_over=False)
@@ -193,6 +196,7 @@ def perform(
         stored = records.finish(machine.store, machine.ledger, ref, manifest)
         JOBS.labels(ref.kind, stored.status.value).inc()
         log.info("job ended", job=str(ref), status=stored.status.value)
+        _withdraw(machine, ref)
 
 
 def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:
@@ -215,6 +219,15 @@ def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None
         manifest = failed(machine, ref, error, started_at)
     stored = records.finish(machine.store, machine.ledger, ref, manifest)
     JOBS.labels(ref.kind, stored.status.value).inc()
+    _withdraw(machine, ref)
+
+
+def _withdraw(machine: Machine, ref: JobRef) -> None:
+    """Remove what still waits of a job that has ended, such as the other shards of a failed batch."""
+    queue = machine.kinds.of(ref).tasks[0].queue
+    with suppress(RedisError):  # then each of them ends as soon as it starts
+        if isinstance(queue, str):
+            machine.admission.withdraw(queue, ref.id)
 
 
 def cancelled(machine: Machine, ref: JobRef, started_at: datetime | None) -> JobManifest:

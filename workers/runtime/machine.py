@@ -8,6 +8,7 @@ import redis
 import torch
 
 from contracts.kinds import KINDS, Kind, Kinds
+from state.admission.admission import Admission
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -61,6 +62,11 @@ class Machine:
             kinds=Kinds(kinds),
             tasks=tasks,
         )
+
+    @property
+    def admission(self) -> Admission:
+        """What waits before RQ's queues."""
+        return Admission(self.ledger, self.redis, self.kinds, self.settings.heartbeat_fresh)
 
     @property
     def loader(self) -> NetworkLoader:

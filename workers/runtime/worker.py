@@ -6,9 +6,10 @@ twice. A second SIGTERM fails the running job. Both are fixed here (docs/decisio
 
 import resource
 import socket
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -84,6 +85,7 @@ class Worker(SimpleWorker):
     def run(self) -> None:
         """Work until SIGTERM or SIGINT, and send heartbeats the whole time."""
         self.send_heartbeat()
+        self._pump()
         with repeating(self._machine.settings.heartbeat_interval, self.send_heartbeat):
             self.work(logging_level="WARNING")
         self._machine.ledger.remove_worker(self.name)
@@ -103,8 +105,16 @@ class Worker(SimpleWorker):
         except Exception as error:
             log.exception("a job could not be run", rq_id=job.id)
             drop(self.connection, job.id, repr(error))
+        self._pump()
         self.set_state(WorkerStatus.IDLE)
         self._stop_if_worn()
+
+    def _pump(self) -> None:
+        """Let the next entries into the queue. When Redis cannot be reached, the next heartbeat tries again."""
+        try:
+            self._machine.admission.pump(self._queue_name)
+        except RedisError as error:
+            log.warning("no entry handed over", error=str(error))
 
     def _execute(self, job: MachineJob, queue: Queue) -> None:
         job.forget_dependents()
@@ -113,7 +123,15 @@ class Worker(SimpleWorker):
             self._kept_alive(job, execution),
             self._machine.pulse.watched(self._machine.settings.watchdog),
         ):
-            self.perform_job(job, queue, execution)
+            began = time.monotonic()
+            if self.perform_job(job, queue, execution) and not self._stop_requested:
+                self._note_cost(job, time.monotonic() - began)
+
+    def _note_cost(self, job: MachineJob, seconds: float) -> None:
+        task = self._machine.kinds.task_of(job.func_name)
+        with suppress(RedisError):  # for predictions only
+            if task is not None:
+                self._machine.admission.costs.note_entry(task, seconds)
 
     def run_maintenance_tasks(self) -> None:
         """Remove the entries that RQ cannot read, then clean RQ's registries."""
@@ -169,6 +187,7 @@ class Worker(SimpleWorker):
                 self.maintain_heartbeats(*running)
             self._machine.ledger.record_heartbeat(self._heartbeat(running[0] if running else None))
             show_life(self._machine.settings.alive_path)
+            self._pump()  # a process may have died before it did so
         except RedisError as error:
             log.warning("no heartbeat sent", error=str(error))
 

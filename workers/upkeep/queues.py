@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 
+import structlog
+from redis.exceptions import ResponseError
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
@@ -18,8 +20,10 @@ from workers.runtime.machine import Machine
 from workers.runtime.machine_jobs import job_class_of
 from workers.runtime.worker import end_after_last_retry
 
+log = structlog.get_logger()
+
 Queued = Mapping[str, set[RqId]]
-"""The entries of all queues, by the id of the job or stream that they belong to."""
+"""The calls that wait in the admission or are in RQ's queues, by the id of the job or stream that they belong to."""
 
 
 def drop_poison(machine: Machine) -> None:
@@ -54,14 +58,29 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
             popped.set_first_seen(rq_id)
 
 
+def admit(machine: Machine) -> None:
+    """Hand waiting entries to RQ, in case a process died before it did so. Waiting work that cannot be read is dropped.
+
+    Jobs among it are queued again as lost.
+    """
+    for name in QUEUE_NAMES:
+        try:
+            machine.admission.pump(name)
+        except ResponseError:  # a key has another type, or a number is no number
+            log.exception("waiting work dropped", queue=name)
+            machine.admission.reset(name)
+
+
 def queued_rq_ids(machine: Machine) -> Queued:
     """Return the entries that are waiting, popped, running or scheduled. Ids that are not ours are skipped.
 
-    An entry moves through the lists during the reads. So they are read in the order of its moves, and the first list
-    again at the end, because a retry returns there. This way no entry is missed.
+    An entry moves through the lists during the reads. So they are read in the order of its moves, and RQ's first list
+    again at the end, because a retry returns there. This way no entry is missed. Shards that wait have no ids yet.
     """
     entries: defaultdict[str, set[RqId]] = defaultdict(set)
     for name in QUEUE_NAMES:
+        for rq_id in machine.admission.waiting(name).rq_ids:
+            entries[rq_id.owner].add(rq_id)
         queue = open_queue(machine.redis, name)
         for read in (
             queue.get_job_ids,

@@ -31,7 +31,7 @@ from contracts.kinds import QUEUE_NAMES, RETENTION
 from contracts.streams import StreamRef
 from state import keys, records
 from state.listing.statuses import UNREADABLE, StatusIndex
-from state.queues import job_call, open_queue, put, withdraw
+from state.queues import job_call, open_queue
 from state.records import JobRecord
 from state.stream_readers import StreamReaders
 from workers.importing.uploads import discard_used
@@ -44,7 +44,7 @@ from workers.runtime.poison import purge
 from workers.runtime.pulse import show_life
 from workers.upkeep import leftovers, orphans
 from workers.upkeep.indexes import check, index_of, is_other_server
-from workers.upkeep.queues import Queued, clean_registries, drop_poison, queued_rq_ids
+from workers.upkeep.queues import Queued, admit, clean_registries, drop_poison, queued_rq_ids
 
 log = structlog.get_logger()
 
@@ -139,6 +139,8 @@ class Reconciler:
         with _surviving("retries"):
             drop_poison(self.machine)
             self._retries.enqueue_scheduled_jobs()
+        with _surviving("admission"):
+            admit(self.machine)
         checked_at = now()
         with _surviving("workers"):
             self._forget_dead_workers(checked_at)
@@ -246,7 +248,7 @@ class Reconciler:
         """
         ref, machine = request.ref, self.machine
         queue = machine.kinds.of(ref).task_for(request).queue_for(request)
-        if set(queued) - withdraw(machine.redis, queue, ref.id):
+        if set(queued) - machine.admission.withdraw(queue, ref.id):
             return
         manifest = cancelled(machine, ref, machine.ledger.live(ref).started_at)
         records.finish(machine.store, machine.ledger, ref, manifest)
@@ -264,7 +266,7 @@ class Reconciler:
             records.finish(machine.store, machine.ledger, ref, manifest)
             return
         log.warning("lost job queued again", job=str(ref), attempt=attempt)
-        put(machine.redis, job_call(machine.kinds, request, attempt))
+        machine.admission.put(job_call(machine.kinds, request, attempt))
 
 
 @contextmanager

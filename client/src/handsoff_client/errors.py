@@ -30,6 +30,7 @@ HandsOffError
 │   ├── TooLarge                 too_large              a limit of size or number is exceeded
 │   └── Unavailable              unavailable            a part of the service does not answer; raised after retries
 │       ├── ExportNotReady       export_not_ready       the export of a batch is not finished
+│       ├── QueueFull            queue_full             too much work waits in the queue of the job
 │       ├── QueueUnavailable     queue_unavailable
 │       ├── ShardNotReady        shard_not_ready        the shard of a stream is not rendered yet
 │       └── StoreUnavailable     store_unavailable

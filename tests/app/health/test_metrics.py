@@ -12,6 +12,9 @@ from contracts.base import now
 from contracts.heartbeats import Heartbeat
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, ShardRef
+from contracts.kinds import Kinds
+from state.admission.admission import Admission
+from state.admission.costs import Cost
 from state.ledger import Ledger
 from state.queues import put, shard_call
 from state.settings import Settings
@@ -69,6 +72,17 @@ def test_a_queue_reports_its_load(
     assert found["handsoff_workers", "generate", "idle"] == 2
     assert 100 <= found["handsoff_heartbeat_age_seconds", "generate"] < 160
     assert found["handsoff_redis_up",] == 1
+
+
+def test_shards_that_wait_count_in_the_load(
+    client: httpx2.Client, settings: Settings, ledger: Ledger
+) -> None:
+    """An autoscaler sees the whole batch, although RQ has two of its shards."""
+    batch = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as connection:
+        admission = Admission(ledger, connection, Kinds(), settings.heartbeat_fresh)
+        admission.put_shards(batch, range(40), Cost(1))
+    assert figures(client)["handsoff_queue_waiting", "generate"] == 40
 
 
 def test_reconcilers_are_counted(client: httpx2.Client, ledger: Ledger) -> None:

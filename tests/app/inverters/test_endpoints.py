@@ -63,12 +63,12 @@ def test_a_training_is_accepted_and_queued(
     generator: StoredGenerator,
     queued: Callable[[str], list[str]],
 ) -> None:
-    """The request pins the generator by digest and has every option. One call is in the queue of fits."""
+    """The request pins the generator by digest and has every option. One call is in the queue of trainings."""
     request = records.read_request(store, ref, InverterRequest)
     assert request is not None
     assert (request.generator.digest, request.seed) == (generator.digest, 4)
     assert (request.options.num_images, request.options.batch) == (100, 16)
-    assert queued("fit") == [f"{ref.id}-1"]
+    assert queued("train") == [f"{ref.id}-1"]
     shown = client.get(f"/v1/inverters/{ref.id}").json()
     assert (shown["status"], shown["queue_position"]) == ("queued", 0)
 

@@ -2,6 +2,7 @@
 
 import contracts.errors.conflicts
 import contracts.errors.jobs
+import contracts.errors.limits
 import contracts.errors.tree
 from contracts.errors.tree import HandsOffError
 

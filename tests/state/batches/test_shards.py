@@ -1,13 +1,15 @@
 """The shards of a batch, counted in a real Redis and confirmed in the store."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from benchmarks.counting import CountedStore, num_bytes, num_commands
+from contracts.base import now
 from contracts.batches import BatchRequest, ShardRecord
 from contracts.jobs import JobStatus
-from state import keys, records
+from state import keys, records, redis_keys
 from state.batches.shards import BatchShards
 from state.ledger import Ledger
 
@@ -25,32 +27,32 @@ def sized(request: BatchRequest, num_shards: int) -> BatchRequest:
     return request.model_copy(update={"n": num_shards * request.shard_size})
 
 
-def claimed(shards: BatchShards, max_in_flight: int) -> list[int]:
-    """Claim shards and return their indices."""
-    return [shard.index for shard, _ in shards.claim(max_in_flight)]
+def test_lost_shards_are_those_that_nothing_has(
+    counted: CountedStore, ledger: Ledger, batch_request: BatchRequest, shard_record: Record
+) -> None:
+    """They are neither finished, nor waiting, nor queued, nor handed over a moment ago."""
+    request = sized(batch_request, 9)
+    ref, shards = request.ref, BatchShards(counted, ledger, request)
+    records.write(counted, keys.shard_record(ref, 0), shard_record(0))
+    shards.finish(0)
+    for index in (1, 2, 3):
+        ledger.claim_shard(ref, index)
+    ledger.redis.zadd(redis_keys.in_flight(ref), {"2": 1.0, "3": 1.0})
+    a_minute_ago = now() - timedelta(minutes=1)
+    assert shards.lost([3], [range(5, 7), range(7, 8)], a_minute_ago) == [2, 4, 8]
 
 
-def test_the_lowest_shards_come_first(
+def test_nothing_is_listed_while_nothing_is_lost(
     counted: CountedStore, ledger: Ledger, batch_request: BatchRequest
 ) -> None:
-    """Shards that are neither finished nor in flight are claimed in order, up to the limit."""
-    shards = BatchShards(counted, ledger, sized(batch_request, 20))
-    assert claimed(shards, 3) == [0, 1, 2]
-    assert claimed(shards, 3) == []
-    for index in (1, 2, 9):
-        shards.finish(index)
-    assert claimed(shards, 99) == [index for index in range(3, 20) if index != 9]
-    assert set(shards.in_flight()) == {0, *range(3, 20)} - {9}
-
-
-def test_a_shard_is_claimed_once(
-    counted: CountedStore, ledger: Ledger, batch_request: BatchRequest
-) -> None:
-    """A claimed shard is not claimed again before its release; then it is the next attempt."""
-    shards = BatchShards(counted, ledger, sized(batch_request, 2))
-    assert [attempt for _, attempt in shards.claim(2)] == [1, 1]
-    shards.release(1)
-    assert [(shard.index, attempt) for shard, attempt in shards.claim(2)] == [(1, 2)]
+    """A round of the reconciler costs no request for a batch that advances."""
+    request = sized(batch_request, 1_000)
+    shards = BatchShards(counted, ledger, request)
+    shards.correct(range(500))
+    ledger.claim_shard(request.ref, 500)
+    with counted.counting() as requests:
+        assert shards.lost([500], [range(501, 1_000)], now()) == []
+    assert requests == {}
 
 
 def test_bits_that_redis_lost_are_read_from_the_store(
@@ -65,7 +67,7 @@ def test_bits_that_redis_lost_are_read_from_the_store(
     ledger.redis.flushall()
     assert shards.finish(4) == 3
     ledger.redis.flushall()
-    assert claimed(shards, 9) == [2, 3]
+    assert shards.count() == 3
 
 
 @pytest.mark.parametrize("num_shards", [64, 100_000])
@@ -75,13 +77,13 @@ def test_a_finished_shard_costs_the_same_in_any_batch(
     """It costs no request to the store, few commands, and a bit that stays: the batch may have any size."""
     request = sized(batch_request, num_shards)
     shards = BatchShards(counted, ledger, request)
-    shards.correct(range(num_shards - 60))  # the last shards are the most expensive to find
-    shards.claim(2)
+    shards.correct(range(num_shards - 60))
+    ledger.claim_shard(request.ref, num_shards - 1)
     before, bytes_before = num_commands(ledger.redis), num_bytes(ledger.redis)
     with counted.counting() as requests:
         for index in range(num_shards - 60, num_shards - 10):
+            ledger.claim_shard(request.ref, index)
             shards.finish(index)
-            shards.claim(2)
             shards.count()
     assert requests == {}
     assert (num_commands(ledger.redis) - before) / 50 < 32
@@ -94,6 +96,7 @@ def test_an_ended_batch_leaves_no_bits(
 ) -> None:
     """After the last event Redis has no bit, no claim and no attempt of it."""
     shards = BatchShards(counted, ledger, batch_request)
-    shards.claim(1)
+    ledger.claim_shard(batch_request.ref, 0)
+    shards.count()
     ledger.publish_status(batch_request.ref, JobStatus.SUCCEEDED)
     assert ledger.redis.keys(f"*{batch_request.ref}") == [f"handsoff:events:{batch_request.ref}"]

@@ -17,12 +17,14 @@ from contracts.fits.fit import FitRequest
 from contracts.jobs import JobStatus, ShardRef
 from contracts.schemas import LabelSchema
 from state import keys, records
+from state.admission.costs import Cost
 from state.batches.shards import BatchShards
 from state.queues import open_queue
 from tests.workers.scene import ALL_TASKS, Scene, candidates, equal_pixels
 from workers.rendering import batches
 from workers.rendering.label_generators import open_generator
 from workers.runtime.micro_batches import MicroBatches
+from workers.runtime.worker import Worker
 
 
 @pytest.fixture
@@ -190,13 +192,35 @@ def test_a_finished_shard_reports_the_progress_of_its_batch(scene: Scene, fit: F
     assert (progress.stage, progress.done, progress.total) == ("rendering", 4, 7)
 
 
-def test_a_finished_shard_queues_the_next(scene: Scene, fit: FitRequest) -> None:
-    """Only a few shards are in flight at a time, however many the batch has."""
-    batch = scene.request_batch(fit, n=10, shard_size=1)
-    batches.queue_next(scene.machine, batch)
-    assert len(queued(scene)) == scene.machine.settings.shards_in_flight_per_worker
+@pytest.mark.usefixtures("signals")
+def test_a_worker_lets_the_next_shard_in(scene: Scene, fit: FitRequest) -> None:
+    """RQ has two shards at a time, however many the batch has, and one worker renders them all."""
+    batch = scene.request_batch(fit, n=5, shard_size=1)
+    batches.queue(scene.machine, batch)
+    assert [rq_id.split("-")[1] for rq_id in queued(scene)] == ["000000", "000001"]
+    Worker("generate", scene.machine).work(burst=True)
+    assert scene.batch_manifest(batch.ref).num_samples == 5
+
+
+def test_the_other_shards_of_a_failed_batch_leave(scene: Scene, fit: FitRequest) -> None:
+    """Its manifest is written, so they would end at once, one after another."""
+    batch = scene.request_batch(fit, n=9, drop_share=0.1, shard_size=1)
+    cost = Cost(1.0)
+    scene.machine.admission.put_shards(batch.ref, range(9), cost)
+    batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)  # has no pilot
+    assert scene.batch_manifest(batch.ref).status is JobStatus.FAILED
+    assert scene.machine.admission.waiting("generate").shards == {}
+    assert queued(scene) == []
+
+
+def test_a_shard_is_measured(scene: Scene, fit: FitRequest) -> None:
+    """The next batches of the fit are predicted from it."""
+    batch = scene.request_batch(fit, n=4, shard_size=4)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
-    assert [rq_id.split("-")[1] for rq_id in queued(scene)] == ["000000", "000001", "000002"]
+    shard = scene.batch_manifest(batch.ref).shards[0]
+    cost = scene.machine.admission.costs.of_samples(fit.id, 4)
+    assert cost.seconds == pytest.approx(shard.render_seconds)
+    assert cost.num_bytes == pytest.approx(shard.tar.num_bytes)
 
 
 def test_a_finished_shard_lists_nothing(scene: Scene, fit: FitRequest) -> None:
@@ -206,7 +230,7 @@ def test_a_finished_shard_lists_nothing(scene: Scene, fit: FitRequest) -> None:
         store = CountedStore(scene.machine.store.objects)
         one = Scene(dataclasses.replace(scene.machine, store=store))
         batch = one.request_batch(fit, n=num_shards, shard_size=1)
-        batches.queue_next(one.machine, batch)
+        batches.queue(one.machine, batch)
         BatchShards(store, one.machine.ledger, batch).correct(range(2, num_shards))
         with store.counting() as requests:
             batches.run_shard(one.machine, str(ShardRef(batch=batch.ref, index=0)), 1)
@@ -221,7 +245,6 @@ def test_a_shard_without_its_record_is_rendered_again(scene: Scene, fit: FitRequ
     for index in (0, 1):
         batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=index)), 1)
     scene.machine.store.delete(keys.shard_record(batch.ref, 1))
-    scene.machine.redis.delete(open_queue(scene.machine.redis, "generate").key)
     batches.run_shard(scene.machine, str(ShardRef(batch=batch.ref, index=2)), 1)
     assert not records.has_ended(scene.machine.store, batch.ref)
     assert [rq_id.split("-")[1] for rq_id in queued(scene)] == ["000001"]

@@ -9,7 +9,7 @@ from rq.registry import ScheduledJobRegistry
 from contracts.base import now
 from contracts.jobs import JobRef, JobStatus, Progress, ShardRef
 from state import keys, records, redis_keys
-from state.queues import job_call, open_queue, put, shard_call, withdraw
+from state.queues import job_call, open_queue, put, shard_call
 from tests.workers.scene import Scene
 from workers.runtime.worker import Worker
 from workers.upkeep.reconcile import Reconciler
@@ -18,7 +18,7 @@ from workers.upkeep.reconcile import Reconciler
 def cancel(scene: Scene, ref: JobRef) -> None:
     """Cancel a job of the queue `fit` as the app does."""
     scene.cancel(ref)
-    withdraw(scene.machine.redis, "fit", ref.id)
+    scene.machine.admission.withdraw("fit", ref.id)
     scene.machine.ledger.report_cancelled(ref)
 
 

@@ -74,7 +74,7 @@ def long_fit(scene: Scene, steps: int = 400) -> FitRequest:
 def long_batch(scene: Scene) -> BatchRequest:
     """Queue the first shards of a batch of some seconds."""
     batch = scene.request_batch(scene.fit(), n=1_600, shard_size=200)
-    batches.queue_next(scene.machine, batch)
+    batches.queue(scene.machine, batch)
     return batch
 
 
@@ -138,12 +138,12 @@ def test_a_training_resumes_after_the_death_of_its_worker(stack: Stack, scene: S
     training = request_inverter(scene, InverterOptions(num_images=400, batch=4))
     put(scene.machine.redis, job_call(scene.machine.kinds, training, 1))
     store, key = scene.machine.store, inverters.state_key(training.ref)
-    stack.start_worker("fit", "first")
+    stack.start_worker("train", "first")
     until(lambda: store.head(key) is not None, "a saved state")
     stack.kill("first")
     kept = int(unpack(store.get(key))["images_seen"])
     before = scene.machine.ledger.events(training.ref, limit=1_000)[-1].id
-    stack.start_worker("fit", "second")
+    stack.start_worker("train", "second")
     stack.start_worker("reconcile")
     assert end_of(scene, training.ref) is JobStatus.SUCCEEDED
     later = scene.machine.ledger.events(training.ref, before, limit=1_000)
@@ -187,7 +187,7 @@ def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None
         stack.start_worker("generate", name)
     until(lambda: len(scene.machine.ledger.workers()) == len(names), "both workers")
     shared = scene.request_batch(fit, n=120, shard_size=10, drop_share=0.5)
-    batches.queue_next(scene.machine, shared)
+    batches.queue(scene.machine, shared)
     assert end_of(scene, shared.ref) is JobStatus.SUCCEEDED
     assert all(shared.id in stack.log_of(name) for name in names)
     one, two = scene.shard_files(alone), scene.shard_files(shared)
@@ -217,7 +217,7 @@ def test_a_running_job_is_cancelled_between_two_steps(stack: Stack, scene: Scene
 def test_a_running_batch_is_cancelled(stack: Stack, scene: Scene) -> None:
     """It ends between two micro-batches of a shard. The rest is not rendered, and no call stays queued."""
     batch = scene.request_batch(scene.fit(), n=50_000, shard_size=25_000)
-    batches.queue_next(scene.machine, batch)
+    batches.queue(scene.machine, batch)
     stack.start_worker("generate")
     until(lambda: is_running(scene, batch.ref), "the batch to run")
     scene.cancel(batch.ref)
@@ -261,7 +261,7 @@ def test_a_long_job_keeps_its_worker(stack: Stack, scene: Scene) -> None:
 def test_a_batch_with_a_filter_starts_with_its_pilot(stack: Stack, scene: Scene) -> None:
     """The first call measures the threshold; shards are queued after it."""
     batch = scene.request_batch(scene.fit(), n=8, shard_size=4, drop_share=0.1)
-    batches.queue_next(scene.machine, batch)
+    batches.queue(scene.machine, batch)
     waiting = open_queue(scene.machine.redis, "generate").get_job_ids()
     assert waiting == [f"{batch.id}-pilot-1"]
     stack.start_worker("generate")

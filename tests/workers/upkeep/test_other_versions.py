@@ -42,7 +42,7 @@ def test_a_lost_fit_is_found_among_entries_of_another_version(scene: Scene, vers
     records.write(scene.machine.store, keys.job_request(older.ref), older)
     load(scene.machine.redis, version)
     Reconciler(scene.machine).reconcile()
-    assert f"{fit.id}-1" in open_queue(scene.machine.redis, "fit").get_job_ids()
+    assert str(*scene.machine.admission.waiting("fit").rq_ids) == f"{fit.id}-1"
 
 
 def test_readable_heartbeats_are_counted_beside_unreadable_ones(scene: Scene) -> None:

@@ -242,6 +242,12 @@ class ExportNotReady(Unavailable):
     known_code = "export_not_ready"
 
 
+class QueueFull(Unavailable):
+    """Too much work waits in the queue of the job."""
+
+    known_code = "queue_full"
+
+
 class QueueUnavailable(Unavailable):
     """The service's Redis does not answer."""
 

@@ -1,0 +1,267 @@
+"""The scripts of the admission. Redis runs each in one step; `admission.py` calls them, decision 0030 explains them.
+
+A flow is the waiting work of one owner (a job or a stream) in one queue: a hash with its facts, and a list of items. An
+item is a call (`C` and JSON) or a range of a batch's shards (`R first last`), which is handed over shard by shard.
+
+KEYS[1] is the prefix of the queue's keys. Under it:
+
+tenants                     set: the tenants with waiting work
+jobs:{level}:{tenant}       sorted set: flow -> virtual time at which its next item would be finished
+left:{level}:{tenant}       sorted set: flow without waiting items -> virtual finish of its last one
+clocks                      hash: the virtual times of tenants, shares and levels, in predicted seconds
+flow:{flow}, items:{flow}   the facts and the items of a flow
+until                       sorted set: flow that a caller waits for -> until when
+handing                     sorted set: item on its way to RQ -> since when
+backlog                     hash: the number of all that waits, and its predicted seconds and bytes
+"""
+
+_COMMON = """
+local P = KEYS[1]
+local LEVELS = {'awaited', 'ahead', 'others'}
+
+local function jobs(level, tenant) return P .. ':jobs:' .. level .. ':' .. tenant end
+local function left(level, tenant) return P .. ':left:' .. level .. ':' .. tenant end
+local function facts(flow) return P .. ':flow:' .. flow end
+local function items(flow) return P .. ':items:' .. flow end
+local function exact(number) return string.format('%.17g', number) end
+local function clock(name) return tonumber(redis.call('hget', P .. ':clocks', name) or '0') end
+local function set_clock(name, value) redis.call('hset', P .. ':clocks', name, exact(value)) end
+
+-- Return the number of entries that an item stands for.
+local function count(item)
+    local first, last = string.match(item, '^R (%d+) (%d+)$')
+    return first and tonumber(last) - tonumber(first) + 1 or 1
+end
+
+local function add_backlog(flow, number)
+    local each = redis.call('hmget', facts(flow), 'seconds', 'bytes')
+    redis.call('hincrby', P .. ':backlog', 'entries', number)
+    redis.call('hincrbyfloat', P .. ':backlog', 'seconds', exact(number * tonumber(each[1] or 0)))
+    redis.call('hincrbyfloat', P .. ':backlog', 'bytes', exact(number * tonumber(each[2] or 0)))
+end
+
+-- Let a flow with items compete. It continues behind its own last item, and gets no credit for the time without items.
+local function join(flow, level, tenant, seconds)
+    local last = tonumber(redis.call('zscore', left(level, tenant), flow) or '0')
+    redis.call('zrem', left(level, tenant), flow)
+    local start = math.max(clock('jobs:' .. level .. ':' .. tenant), last)
+    redis.call('zadd', jobs(level, tenant), exact(start + seconds), flow)
+    redis.call('sadd', P .. ':tenants', tenant)
+end
+
+-- Take a flow out of the competition. `finish` is the virtual finish of its last item that was handed over.
+local function leave(flow, level, tenant, finish)
+    redis.call('zrem', jobs(level, tenant), flow)
+    if finish > clock('jobs:' .. level .. ':' .. tenant) then
+        redis.call('zadd', left(level, tenant), exact(finish), flow)
+    end
+end
+
+-- Forget the virtual times of a tenant without waiting work, and of an empty queue.
+local function settle(tenant)
+    for _, level in ipairs(LEVELS) do
+        if redis.call('exists', jobs(level, tenant)) == 1 then return end
+    end
+    for _, level in ipairs(LEVELS) do
+        redis.call('del', left(level, tenant))
+        redis.call('hdel', P .. ':clocks', 'jobs:' .. level .. ':' .. tenant)
+    end
+    redis.call('srem', P .. ':tenants', tenant)
+    if redis.call('exists', P .. ':tenants') == 0 then
+        redis.call('del', P .. ':clocks', P .. ':backlog')
+    end
+end
+
+local function remove(flow)
+    redis.call('del', facts(flow), items(flow))
+    redis.call('zrem', P .. ':until', flow)
+end
+
+local function move(flow, level)
+    local known = redis.call('hmget', facts(flow), 'tenant', 'level', 'seconds')
+    if not known[1] or known[2] == level then return end
+    local tenant, seconds = known[1], tonumber(known[3])
+    local finish = tonumber(redis.call('zscore', jobs(known[2], tenant), flow) or '0')
+    leave(flow, known[2], tenant, finish - seconds)
+    redis.call('hset', facts(flow), 'level', level)
+    join(flow, level, tenant, seconds)
+end
+
+-- Add items to a flow, which begins to exist with the first one.
+local function put(flow, tenant, level, seconds, bytes, argument, first)
+    local is_new = redis.call('exists', facts(flow)) == 0
+    if is_new then
+        redis.call('hset', facts(flow), 'tenant', tenant, 'level', level, 'home', level,
+            'seconds', seconds, 'bytes', bytes, 'argument', argument)
+    end
+    for i = first, #ARGV do
+        redis.call('rpush', items(flow), ARGV[i])
+        add_backlog(flow, count(ARGV[i]))
+    end
+    if is_new then join(flow, level, tenant, tonumber(seconds)) end
+end
+"""
+
+PUT = (
+    _COMMON
+    + """
+-- ARGV: flow, tenant, level, predicted seconds and bytes of an entry, the argument of shards, items.
+put(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], 7)
+"""
+)
+
+PROMOTE = (
+    _COMMON
+    + """
+-- Move one item from a flow to another one. ARGV: the first flow, then those of `PUT` with one item.
+local tenant, level = unpack(redis.call('hmget', facts(ARGV[1]), 'tenant', 'level'))
+if not tenant or redis.call('lrem', items(ARGV[1]), 1, ARGV[8]) == 0 then return 0 end
+add_backlog(ARGV[1], -1)
+if redis.call('exists', items(ARGV[1])) == 0 then
+    redis.call('zrem', jobs(level, tenant), ARGV[1])
+    remove(ARGV[1])
+end
+put(ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], 8)
+return 1
+"""
+)
+
+AWAIT = (
+    _COMMON
+    + """
+-- Note that a caller waits for a flow. ARGV: flow, until when.
+if redis.call('exists', facts(ARGV[1])) == 0 then return 0 end
+move(ARGV[1], 'awaited')
+redis.call('zadd', P .. ':until', 'GT', ARGV[2], ARGV[1])
+return 1
+"""
+)
+
+WITHDRAW = (
+    _COMMON
+    + """
+-- Remove flows. ARGV: the flows. Returns their items.
+local removed = {}
+for _, flow in ipairs(ARGV) do
+    local tenant, level = unpack(redis.call('hmget', facts(flow), 'tenant', 'level'))
+    if tenant then
+        for _, item in ipairs(redis.call('lrange', items(flow), 0, -1)) do
+            add_backlog(flow, -count(item))
+            removed[#removed + 1] = item
+        end
+        redis.call('zrem', jobs(level, tenant), flow)
+        remove(flow)
+        settle(tenant)
+    end
+end
+return removed
+"""
+)
+
+PICK = (
+    _COMMON
+    + """
+-- Return the next entry to hand to RQ, or nil when RQ has enough. ARGV: RQ's list, intermediate list and registry of
+-- running jobs; how many entries RQ may have; now; when a pump that has not finished counts as dead; weight of readers.
+local capacity, now, weight = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
+local stale = redis.call('zrangebyscore', P .. ':handing', '-inf', ARGV[6], 'LIMIT', 0, 1)[1]
+if stale then
+    redis.call('zadd', P .. ':handing', ARGV[5], stale)
+    return {stale, 1}
+end
+
+local function has_room()
+    local busy = redis.call('llen', ARGV[1]) + redis.call('llen', ARGV[2])
+    busy = busy + redis.call('zcount', ARGV[3], ARGV[5], '+inf') + redis.call('zcard', P .. ':handing')
+    return busy < capacity
+end
+
+-- A tenant starts at its own virtual time, but not before that of the last one served: idle time earns nothing.
+local function next_tenant()
+    local best, earliest
+    for _, tenant in ipairs(redis.call('smembers', P .. ':tenants')) do
+        local start = math.max(clock('tenants'), clock('tenant:' .. tenant))
+        if not best or start < earliest or (start == earliest and tenant < best) then
+            best, earliest = tenant, start
+        end
+    end
+    return best, earliest
+end
+
+-- The two shares of a tenant: what readers wait for with the look-ahead of streams, and everything else.
+local function next_share(tenant)
+    local served = clock('shares:' .. tenant)
+    local readers = math.max(served, clock('readers:' .. tenant))
+    local others = math.max(served, clock('others:' .. tenant))
+    local is_awaited = redis.call('exists', jobs('awaited', tenant)) == 1
+    local have_readers = is_awaited or redis.call('exists', jobs('ahead', tenant)) == 1
+    local have_others = redis.call('exists', jobs('others', tenant)) == 1
+    if have_readers and (not have_others or readers <= others) then
+        return 'readers', is_awaited and 'awaited' or 'ahead', readers
+    end
+    return 'others', 'others', others
+end
+
+-- Advance the virtual time of a level: as if all its flows were served at once, each with an equal part.
+local function advance(level, tenant, seconds)
+    local name = 'jobs:' .. level .. ':' .. tenant
+    local at, rest = clock(name), seconds
+    while rest > 0 do
+        redis.call('zremrangebyscore', left(level, tenant), '-inf', exact(at + 1e-6)) -- sums are rounded
+        local number = redis.call('zcard', jobs(level, tenant)) + redis.call('zcard', left(level, tenant))
+        if number == 0 then break end
+        local first = redis.call('zrange', left(level, tenant), 0, 0, 'WITHSCORES')[2]
+        local step = rest
+        if first then step = math.min(rest, (tonumber(first) - at) * number) end
+        at, rest = at + step / number, rest - step
+    end
+    set_clock(name, at)
+end
+
+local function take(flow)
+    local item = redis.call('lpop', items(flow))
+    local first, last = string.match(item or '', '^R (%d+) (%d+)$')
+    if not first then return item end
+    if tonumber(first) < tonumber(last) then
+        redis.call('lpush', items(flow), 'R ' .. tonumber(first) + 1 .. ' ' .. last)
+    end
+    return 'S ' .. redis.call('hget', facts(flow), 'argument') .. ' ' .. first
+end
+
+local function charge(tenant, start, share, share_start, seconds)
+    set_clock('tenants', start)
+    set_clock('tenant:' .. tenant, start + seconds)
+    set_clock('shares:' .. tenant, share_start)
+    set_clock(share .. ':' .. tenant, share_start + seconds / (share == 'readers' and weight or 1))
+end
+
+for _, flow in ipairs(redis.call('zrangebyscore', P .. ':until', '-inf', ARGV[5])) do
+    redis.call('zrem', P .. ':until', flow)
+    move(flow, redis.call('hget', facts(flow), 'home') or 'others')
+end
+while has_room() do
+    local tenant, start = next_tenant()
+    if not tenant then return nil end
+    local share, level, share_start = next_share(tenant)
+    local flow, finish = unpack(redis.call('zrange', jobs(level, tenant), 0, 0, 'WITHSCORES'))
+    local seconds = flow and tonumber(redis.call('hget', facts(flow), 'seconds') or '0')
+    local item = flow and take(flow)
+    if item then
+        add_backlog(flow, -1)
+        charge(tenant, start, share, share_start, seconds)
+        redis.call('zadd', P .. ':handing', ARGV[5], item)
+        advance(level, tenant, seconds)
+    end
+    if flow and redis.call('exists', items(flow)) == 1 then
+        local begin = math.max(clock('jobs:' .. level .. ':' .. tenant), tonumber(finish))
+        redis.call('zadd', jobs(level, tenant), exact(begin + seconds), flow)
+    elseif flow then
+        leave(flow, level, tenant, tonumber(finish))
+        remove(flow)
+    end
+    settle(tenant)
+    if item then return {item, 0} end
+end
+return nil
+"""
+)

@@ -1,0 +1,130 @@
+"""The order of the admission, simulated: who waits how long beside whom."""
+
+from collections.abc import Callable
+
+import pytest
+
+from contracts.ids import RqId
+from contracts.streams import StreamRef
+from tests.state.admission.simulation import SHARD_SIZE, Simulation
+
+Simulate = Callable[[int], Simulation]
+
+
+def beside_batches(queue: Simulation, number: int = 200) -> None:
+    """Queue batches of 256, and let the workers work on some of them."""
+    for _ in range(number):
+        queue.batch(256)
+    for _ in range(5):
+        queue.step()
+
+
+def test_eight_pairs_wait_for_two_shards(simulate: Simulate) -> None:
+    """Beside 200 batches of the same tenant: the shard that runs, the one that RQ has, then the 8 pairs."""
+    queue = simulate(1)
+    beside_batches(queue)
+    began = queue.seconds
+    assert queue.finish(queue.batch(8)) - began <= 8 + 2 * SHARD_SIZE
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_a_batch_that_a_caller_waits_for_takes_twice_its_time(
+    simulate: Simulate, num_workers: int
+) -> None:
+    """256 pairs with `Prefer: wait` beside 200 batches of 256: at most twice the idle time, and two shards."""
+    queue = simulate(num_workers)
+    beside_batches(queue)
+    began = queue.seconds
+    assert queue.finish(queue.batch(256, wait=60)) - began <= 2 * 256 + 2 * SHARD_SIZE
+
+
+def test_a_long_batch_that_a_caller_waits_for_takes_twice_its_time(simulate: Simulate) -> None:
+    """Also with many shards: it gets two thirds of the worker."""
+    queue = simulate(1)
+    beside_batches(queue)
+    began = queue.seconds
+    batch = queue.batch(20 * SHARD_SIZE, wait=60)
+    assert queue.finish(batch) - began <= (2 * 20 + 2) * SHARD_SIZE
+
+
+def test_another_tenant_gets_half(simulate: Simulate) -> None:
+    """Its 256 pairs take at most twice the idle time and two shards, beside 200 batches of the first."""
+    queue = simulate(1)
+    beside_batches(queue)
+    began = queue.seconds
+    assert queue.finish(queue.batch(2 * 256, "another")) - began <= (2 * 2 + 2) * SHARD_SIZE
+
+
+def test_jobs_of_a_tenant_have_equal_parts(simulate: Simulate) -> None:
+    """Two long batches advance together; the first one had the workers and RQ's place alone for a moment."""
+    queue = simulate(2)
+    first, second = queue.batch(100 * 256), queue.batch(100 * 256)
+    for _ in range(60):
+        queue.step()
+    assert abs(queue.served[first] - queue.served[second]) <= 4 * SHARD_SIZE
+
+
+def test_many_short_jobs_do_not_stop_a_long_one(simulate: Simulate) -> None:
+    """A batch of 256 keeps its part beside batches of 8 that arrive all the time."""
+    queue = simulate(1)
+    long = queue.batch(256)
+    queue.step()  # the worker has the first shard; the next one competes
+    long = queue.batch(256)
+
+    def another(rq_id: RqId) -> None:
+        if rq_id.owner != long:
+            queue.batch(8)
+
+    queue.on_end = another
+    for _ in range(3):
+        queue.batch(8)
+    assert queue.finish(long) - 256 <= 5 * 256
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_batches_keep_a_third_beside_greedy_readers(simulate: Simulate, num_workers: int) -> None:
+    """Each of three readers requests the next shard and four more as soon as one is rendered."""
+    queue = simulate(num_workers)
+    streams = {(stream := queue.stream()).id: stream for _ in range(3)}
+    next_index = dict.fromkeys(streams, 0)
+
+    def read(stream: StreamRef) -> None:
+        next_index[stream.id] += 1
+        queue.read(stream, next_index[stream.id], ahead=next_index[stream.id] % 5 != 0)
+
+    queue.on_end = lambda rq_id: read(streams[rq_id.owner]) if rq_id.owner in streams else None
+    batch = queue.batch(1_000 * 256)
+    for stream in streams.values():
+        for _ in range(5):
+            read(stream)
+    for _ in range(120):
+        queue.step()
+    share = queue.served[batch] / queue.served.total()
+    assert 0.3 < share < 0.45
+
+
+def test_readers_alone_get_all_workers(simulate: Simulate) -> None:
+    """A part that the batches do not use is not lost, and no debt remains when they begin."""
+    queue = simulate(2)
+    stream = queue.stream()
+    for index in range(30):
+        queue.read(stream, index)
+    for _ in range(20):
+        queue.step()
+    assert queue.seconds == 10 * SHARD_SIZE
+    batch = queue.batch(10 * 256)
+    for _ in range(9):
+        queue.step()
+    assert 2 * SHARD_SIZE <= queue.served[batch] <= 3 * SHARD_SIZE
+
+
+@pytest.mark.parametrize("num_workers", [1, 4])
+def test_rq_has_one_entry_more_than_workers(simulate: Simulate, num_workers: int) -> None:
+    """However much waits: then the next one can still be chosen, and no worker waits for it."""
+    queue = simulate(num_workers)
+    for _ in range(20):
+        queue.batch(10 * 256)
+        assert queue.num_handed() <= num_workers + 1
+    for _ in range(50):
+        queue.step()
+        assert queue.num_handed() == num_workers + 1

@@ -47,7 +47,7 @@ PLACES = {
 STOPS = {
     ("inverting", 8): {"inverting": {12, 16}},
     ("estimating", 45): {"estimating": {20, 40, *range(46, 81)}},
-    ("comparing", 6): {"comparing": {4, *range(6, 17)}},
+    ("comparing", 6): {"comparing": {4, *range(7, 17)}},
     ("training", 13): {"training": set(range(14, 21))},
 }
 """Likewise for a worker that is stopped: it ends at its next step, whose state is saved."""

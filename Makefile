@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-downstream gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-downstream gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,12 @@ fuzz: $(READY_TEST) ## Fuzz the running service with schemathesis, over 5,000 ca
 	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install "$$(grep '^pip==' constraints.txt)" \
 	  && .venv/fuzz/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group fuzz; }
 	@$(BIN)/python -m tests.fuzz --program .venv/fuzz/bin/schemathesis $(FUZZ)
+
+chaos: $(READY_TEST) ## Run the service under 150 faults on both stores and audit every promise, under an hour (CHAOS="--seed 7 --store s3")
+	@$(BIN)/python -m benchmarks.chaos $(CHAOS)
+
+load: $(READY) ## Run 300 clients and 600 waiting requests against the service for 5 minutes (LOAD="--minutes 30" for a soak)
+	@$(BIN)/python -m benchmarks.load $(LOAD)
 
 diagrams: $(READY) ## Draw the diagrams of docs/ from their text: docs/data-flow.svg
 	@$(BIN)/python -m examples.drawing docs/data-flow.txt docs/data-flow.svg

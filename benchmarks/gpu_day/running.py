@@ -80,7 +80,7 @@ def _child(
     """Return the exit status (None: stopped after `seconds`) and the standard output."""
     with (
         log.open("w") as errors,
-        subprocess.Popen(  # noqa: S603 - the commands of `parts.py`
+        subprocess.Popen(
             [sys.executable, *part.arguments(out, dry_run=dry_run)],
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -14,6 +14,9 @@ from examples.demo.plain_client import PlainClient
 from examples.demo.stack import Stack
 from state.settings import Settings
 
+QUICK_OPTIONS = {"inversion": {"steps": 10}, "ensemble": {"steps": 60}, "estimate": False}
+"""Options of a fit that takes seconds. Its labels are poor."""
+
 
 @dataclass(frozen=True)
 class RunningService:
@@ -49,8 +52,7 @@ def running_service() -> Iterator[RunningService]:
 def quick_fit(client: PlainClient, folder: Path) -> str:
     """Fit a label generator of all three tasks with a few steps, enough for timing. Returns its id."""
     labelset = client.upload(render_labelset(folder, 4, "--all-truth"))
-    quick = {"inversion": {"steps": 10}, "ensemble": {"steps": 60}, "estimate": False}
-    fit = client.start_fit(generator="portraits-64", labelset=labelset, options=quick)
+    fit = client.start_fit(generator="portraits-64", labelset=labelset, options=QUICK_OPTIONS)
     client.succeed(f"/v1/fits/{fit}")
     return fit
 

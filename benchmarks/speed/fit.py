@@ -93,7 +93,7 @@ def _child(stage: str, px: int, labels: int, parsed: argparse.Namespace) -> dict
     for name in ("kind", "device", "inversion_steps", "ensemble_steps"):
         arguments += [f"--{name.replace('_', '-')}", str(getattr(parsed, name))]
     command = [sys.executable, "-m", "benchmarks.speed.fit", *arguments]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     figures: dict[str, float] = json.loads(done.stdout)
     return figures
 

@@ -147,7 +147,7 @@ def _peak_bytes(method: str, setting: Setting) -> int:
         "--only",
         method,
     ]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def methods_of(setting: Setting) -> dict[str, Callable[[], object]]:

@@ -13,10 +13,11 @@ CONFIGURATION = "redis.conf"
 
 @dataclass(frozen=True)
 class RedisAccess:
-    """A loopback port and a random password."""
+    """A loopback port and a random password. With `keeps_data` a killed server loses at most a second of writes."""
 
     port: int
     password: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    keeps_data: bool = False
 
     @property
     def url(self) -> str:
@@ -24,7 +25,7 @@ class RedisAccess:
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     def command(self, folder: Path) -> list[str]:
-        """Write the configuration into `folder` and return the command of a server without persistence.
+        """Write the configuration into `folder` and return the command of a server.
 
         The configuration holds the password; only its owner can read it.
         """
@@ -36,7 +37,7 @@ class RedisAccess:
             redis_server(),
             str(configuration),
             *("--port", str(self.port), "--bind", LOOPBACK),
-            *("--save", "", "--appendonly", "no"),
+            *("--save", "", "--appendonly", "yes" if self.keeps_data else "no"),
             *("--dir", str(folder)),
         ]
 

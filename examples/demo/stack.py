@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,10 +34,15 @@ class Stack:
     """Starts processes, and stops them in reverse order when the block ends."""
 
     def __init__(
-        self, folder: Path, *, settings: Mapping[str, str] | None = None, port: int | None = None
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        port: int | None = None,
+        redis: RedisAccess | None = None,
     ) -> None:
         self.folder = folder
-        self.redis = RedisAccess(free_port())
+        self.redis = redis or RedisAccess(free_port())
         self.port = port or free_port()
         self.address = f"http://{LOOPBACK}:{self.port}"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -73,18 +78,22 @@ class Stack:
         self._wait_until("workers", lambda: readiness(self.address) == "ready")
 
     def start_redis(self) -> None:
-        """Start Redis without persistence. The reconciler rebuilds its content from the store."""
-        self._start("redis", self.redis.command(self.folder.resolve()))
+        """Start Redis. It may lose its content: the reconciler rebuilds it from the store."""
+        self.start_process("redis", self.redis.command(self.folder.resolve()))
         self._wait_until("redis", self.redis.answers)
 
     def start_app(self) -> None:
         """Start the app and wait until it accepts requests."""
-        self._start("app", [sys.executable, "-m", "app"])
+        self.start_process("app", [sys.executable, "-m", "app"])
         self._wait_until("app", lambda: readiness(self.address) in {"ready", "degraded"})
 
     def start_worker(self, queue: str, name: str | None = None) -> None:
         """Start one worker of `queue`, or the reconciler. `name` distinguishes workers of the same queue."""
-        self._start(name or queue, [sys.executable, "-m", "workers", queue])
+        self.start_process(name or queue, self.worker_command(queue))
+
+    def worker_command(self, queue: str, module: str = "workers") -> list[str]:
+        """Return the command of a worker of `queue`. `module` replaces the worker, for tests."""
+        return [sys.executable, "-m", module, queue]
 
     def kill(self, name: str) -> None:
         """Send SIGKILL to a process, like a power failure."""
@@ -109,11 +118,15 @@ class Stack:
         path = self.folder / f"{name}.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-20:])
 
-    def restart_ended(self) -> list[str]:
-        """Restart the processes that have ended. Returns their names."""
-        ended = [name for name, process in self.processes.items() if process.poll() is not None]
+    def restart_ended(self, but: Collection[str] = ()) -> list[str]:
+        """Restart the processes that have ended, except those of `but`. Returns their names."""
+        ended = [
+            name
+            for name, process in list(self.processes.items())
+            if name not in but and process.poll() is not None
+        ]
         for name in ended:
-            self._start(name, self._commands[name])
+            self.start_process(name, self._commands[name])
         return ended
 
     def check(self) -> None:
@@ -124,7 +137,8 @@ class Stack:
                     f"{name} ended with status {process.returncode}:\n{self.log_of(name)}"
                 )
 
-    def _start(self, name: str, command: Sequence[str]) -> None:
+    def start_process(self, name: str, command: Sequence[str]) -> None:
+        """Start a process with a log file, such as another server that the service needs."""
         self._commands[name] = command
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(

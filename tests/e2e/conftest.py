@@ -1,20 +1,17 @@
 """The service as processes, once on a folder and once on a real S3 server. The same tests run on both."""
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from benchmarks.service.s3_server import S3Server
 from examples.demo.demo import render_labelset
 from examples.demo.plain_client import PlainClient
 from examples.demo.redis_access import LOOPBACK
 from examples.demo.stack import TRAINING_WORKERS, Stack, free_port, wait_until_listening
-
-BUCKET = "handsoff"
-ACCESS_KEY, SECRET_KEY = "an-access-key", "a-secret-key"
 
 
 @pytest.fixture(scope="module", params=["file", "s3"])
@@ -35,25 +32,16 @@ def stack(
 @contextmanager
 def s3_server(folder: Path) -> Iterator[dict[str, str]]:
     """Run `rclone serve s3` on loopback and yield its settings. A bucket is a folder."""
-    (folder / "s3" / BUCKET).mkdir(parents=True)
-    port = free_port()
-    command = [str(Path(sys.executable).with_name("rclone")), "serve", "s3", str(folder / "s3")]
-    options = ["--addr", f"{LOOPBACK}:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
+    server = S3Server(folder / "s3", free_port())
     with (
         (folder / "rclone.log").open("wb") as log,
-        subprocess.Popen([*command, *options], stdout=log, stderr=log) as server,
+        subprocess.Popen(server.command(), stdout=log, stderr=log) as process,
     ):
         try:
-            wait_until_listening(port)
-            yield {
-                "HANDSOFF_STORE_URL": f"s3://{BUCKET}",
-                "HANDSOFF_STORE_ENDPOINT": f"http://{LOOPBACK}:{port}",
-                "HANDSOFF_STORE_ACCESS_KEY_ID": ACCESS_KEY,
-                "HANDSOFF_STORE_SECRET_ACCESS_KEY": SECRET_KEY,
-                "HANDSOFF_STORE_ALLOW_HTTP": "true",
-            }
+            wait_until_listening(server.port)
+            yield server.settings()
         finally:
-            server.terminate()
+            process.terminate()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,81 @@
+"""Which objects of a store a record names. All others are left over: a tar of a killed worker, a part of an upload.
+
+Known by its place is a record of a resource that exists, such as `request.json`. Any other object is known because a
+record contains its key.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from state import keys
+from state.store import Store
+
+EXISTS_BY = {"labelsets": "manifest.json", "uploads": "manifest.json"}
+"""The record that makes a resource exist. For all other nouns it is `request.json`."""
+
+RECORDS = re.compile(
+    r"(request|cancel|manifest|stop|training|claim)\.json|content"
+    r"|(shards|pilots|inverters)/[^/]+\.json|exports/[^/]+\.json|units/[^/]+\.npz|scratch/[^/]+"
+)
+"""The objects of a resource that are known by their place."""
+
+SCRATCH = "scratch/"
+TOMBSTONE = "tombstone.json"
+MANIFEST = "manifest.json"
+
+
+def left_over(store: Store, found: Iterable[str]) -> list[str]:
+    """Return the keys that no record names. `found` are all keys of the store, also of parts of objects."""
+    resources: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+    unknown = []
+    for key in found:
+        match = re.fullmatch(r"tenants/([^/]+)/([^/]+)/([^/]+)/(.+)", key)
+        if match:
+            resources[match.groups()[:3]].add(match[4])
+        elif key != keys.PROBE and not re.fullmatch(r"tenants/[^/]+/idempotency/[^/]+\.json", key):
+            unknown.append(key)
+    named = set(_named(store, resources))
+    for resource, names in resources.items():
+        prefix = keys.resource_prefix(*resource)
+        placed = _placed(resource[1], names)
+        unknown += [
+            f"{prefix}/{name}"
+            for name in names
+            if name not in placed and not (placed and f"{prefix}/{name}" in named)
+        ]
+    return sorted(unknown)
+
+
+def _placed(noun: str, names: set[str]) -> set[str]:
+    """Return the names of one resource that are known by their place; none if the resource does not exist."""
+    if TOMBSTONE in names:
+        return {TOMBSTONE}
+    if EXISTS_BY.get(noun, "request.json") not in names:
+        return set()
+    placed = {name for name in names if RECORDS.fullmatch(name)}
+    has_ended = MANIFEST in names
+    return {name for name in placed if not (has_ended and name.startswith(SCRATCH))}
+
+
+def _named(store: Store, resources: Mapping[tuple[str, ...], set[str]]) -> Iterator[str]:
+    """Yield every key that a record of an existing resource contains."""
+    for resource, names in resources.items():
+        if TOMBSTONE in names:
+            continue
+        for name in _placed(resource[1], names):
+            if name.endswith(".json"):
+                data = store.get(f"{keys.resource_prefix(*resource)}/{name}")
+                yield from _keys_in(json.loads(data))
+
+
+def _keys_in(value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    """Yield the texts of a JSON value that are keys of objects."""
+    if isinstance(value, str):
+        if value.startswith("tenants/"):
+            yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _keys_in(item)

@@ -1,0 +1,197 @@
+"""One run of chaos on one store: calm preparation, customers under faults, the end of all faults, the audit."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from benchmarks.chaos.auditor import Evidence, Report, audit
+from benchmarks.chaos.calls import ANSWER_SECONDS, watched_client
+from benchmarks.chaos.customers import Market, customers
+from benchmarks.chaos.faults import Fault, missing_kinds, schedule
+from benchmarks.chaos.injecting import Injected, inject
+from benchmarks.chaos.inputs import FIT_OPTIONS, write_inputs
+from benchmarks.chaos.promises import JOBS, Diary, Recipe
+from benchmarks.chaos.world import ALL_QUEUES, World, open_world
+from contracts.base import now
+from contracts.ids import DEFAULT_TENANT
+from examples.demo.stack import readiness
+from handsoff_client.client import HandsOff
+from handsoff_client.errors import JobEnded, WaitTimeout
+from handsoff_client.http.service_errors import Gone, NotFound
+from state import redis_keys
+from state.store import Store
+from workers.families.table import FAMILIES
+from workers.runtime.machine import Machine
+from workers.upkeep import leftovers
+
+LISTED = ("generators", "labelsets", "fits", "batches", "labelings", "streams")
+START_SECONDS = 120.0
+DRAIN_SECONDS = 300.0
+"""How long all jobs may take to end after the last fault: a failed piece of work is repeated after 60 s."""
+LATER = timedelta(days=2)
+"""When an unfinished upload is swept: its Idempotency-Key has expired by then."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run: its store (`file` or `s3`), number of faults, least number of pairs, seed and the time for the faults.
+
+    `fixed` replaces the schedule of the seed.
+    """
+
+    store: str
+    faults: int
+    pairs: int
+    seed: int
+    seconds: float
+    queues: Sequence[str] = ALL_QUEUES
+    module: str = "workers"
+    customers: int = 4
+    fixed: tuple[Fault, ...] = ()
+
+    def schedule(self, world: World) -> tuple[Fault, ...]:
+        """Return the faults of the seed for a service, or the fixed ones."""
+        return self.fixed or schedule(
+            self.seed, self.faults, self.seconds, world.processes, world.other_targets
+        )
+
+
+@dataclass
+class Outcome:
+    """The result of a run."""
+
+    plan: Plan
+    injected: Injected
+    report: Report
+    left_out: list[str]
+    restarts: int
+    seconds: float
+    diary: Diary = field(repr=False)
+
+    @property
+    def has_kept_all(self) -> bool:
+        """Whether the audit found nothing, and the planned number of pairs was checked."""
+        return not any(self.report.findings.values()) and self.report.pairs >= self.plan.pairs
+
+
+def run(plan: Plan, folder: Path) -> Outcome:
+    """Run a plan in a new folder, which keeps the logs."""
+    began, diary = time.monotonic(), Diary()
+    with open_world(folder / "service", plan.store, plan.queues, plan.module) as world:
+        market = _prepare(world, folder, diary)
+        with customers(market, plan.customers, plan.seed):
+            injected = inject(world, plan.schedule(world), threading.Event())
+            world.calm()
+            _wait_for_pairs(diary, plan)
+        report = _examine(world, market)
+        left_out = missing_kinds(world.other_targets)
+        restarts = world.restarts
+    return Outcome(plan, injected, report, left_out, restarts, time.monotonic() - began, diary)
+
+
+def _prepare(world: World, folder: Path, diary: Diary) -> Market:
+    """Make the inputs, a generator and a fit, before the first fault."""
+    inputs = write_inputs(folder / "inputs")
+    downloads = folder / "downloads"
+    downloads.mkdir()
+    with watched_client(world.stack.address, diary) as client:
+        generator = client.generators.upload(inputs.checkpoint, name="tiny")
+        diary.accept("generators", generator.id)
+        client.generators.wait(generator.id, timeout=timedelta(seconds=START_SECONDS))
+        labelset = client.labelsets.upload(inputs.labelled)
+        diary.accept("labelsets", labelset.id)
+        fit = client.fits.create(generator=generator.id, labelset=labelset.id, options=FIT_OPTIONS)
+        diary.accept("fits", fit.id)
+        client.fits.wait(fit.id, timeout=timedelta(seconds=START_SECONDS))
+    return Market(world.stack.address, inputs, generator.id, fit.id, diary, downloads)
+
+
+def _wait_for_pairs(diary: Diary, plan: Plan) -> None:
+    """Let the customers go on until they have requested enough pairs."""
+    deadline = time.monotonic() + plan.seconds
+    while _requested_pairs(diary) < plan.pairs and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def _requested_pairs(diary: Diary) -> int:
+    batches = [promise for promise in diary.of("batches") if not promise.may_be_cancelled]
+    return diary.stream_samples + sum(batch.recipe.n for batch in batches if batch.recipe)
+
+
+def _examine(world: World, market: Market) -> Report:
+    """Wait until all jobs have ended, read everything again without faults, and audit."""
+    diary = market.diary
+    _wait_until_up(world)
+    with watched_client(world.stack.address, diary) as client:
+        unanswered = [*diary.open_calls(ANSWER_SECONDS), *_drain(client, diary)]
+        calm = dict(_calm_batches(client, diary))
+        calm_streams = dict(_calm_shards(client, diary))
+        listed = {noun: {one.id for one in getattr(client, noun).list()} for noun in LISTED}
+    _sweep(world)
+    evidence = Evidence(diary, listed, calm, calm_streams, _objects(world), tuple(unanswered))
+    return audit(Store.from_settings(world.settings), evidence)
+
+
+def _wait_until_up(world: World) -> None:
+    """Wait until the app answers. Workers of queues that jobs wait for start in the meantime."""
+    deadline = time.monotonic() + START_SECONDS
+    while readiness(world.stack.address) not in {"ready", "degraded"}:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"expected the app to be ready within {START_SECONDS:.0f} s")
+        time.sleep(0.2)
+
+
+def _drain(client: HandsOff, diary: Diary) -> Iterator[str]:
+    """Wait for the end of every accepted job. Yields those that do not end in time."""
+    deadline = time.monotonic() + DRAIN_SECONDS
+    for promise in list(diary.promises):
+        if promise.noun not in JOBS:
+            continue
+        left = timedelta(seconds=max(1.0, deadline - time.monotonic()))
+        try:
+            getattr(client, promise.noun).wait(promise.id, timeout=left)
+        except (JobEnded, Gone, NotFound):
+            continue  # the audit decides
+        except WaitTimeout as error:
+            yield str(error)
+
+
+def _calm_batches(client: HandsOff, diary: Diary) -> Iterator[tuple[Recipe, tuple[str, ...]]]:
+    """Make each recipe once more, without faults. Yields the digests of its shards."""
+    recipes = {promise.recipe for promise in diary.of("batches") if promise.recipe}
+    fits = {promise.id for promise in diary.of("fits")}
+    for recipe in sorted(recipes, key=str):
+        if recipe.fit not in fits or client.fits.get(recipe.fit).status != "succeeded":
+            continue
+        batch = client.batches.create(**recipe.arguments)
+        diary.accept("batches", batch.id, recipe)
+        try:
+            client.batches.wait(batch.id, timeout=timedelta(seconds=DRAIN_SECONDS))
+        except (JobEnded, WaitTimeout):
+            continue  # the audit counts it
+        yield recipe, tuple(shard.sha256 for shard in client.batches.shards(batch.id))
+
+
+def _calm_shards(client: HandsOff, diary: Diary) -> Iterator[tuple[tuple[str, int], str]]:
+    """Read each shard of a stream once more, without faults. Yields its digest."""
+    streams = {promise.id for promise in diary.of("streams")}
+    for stream, index in list(diary.stream_shards):
+        if stream in streams:
+            shard = client.streams.shard(stream, index, timeout=timedelta(seconds=ANSWER_SECONDS))
+            yield (stream, index), shard.sha256
+
+
+def _sweep(world: World) -> None:
+    """Do what the reconciler will have done in two days: delete unfinished uploads, whose keys have expired by then."""
+    machine = Machine.from_settings(world.settings, FAMILIES)
+    machine.ledger.redis.delete(redis_keys.lock(f"leftovers:{DEFAULT_TENANT}"))
+    leftovers.sweep(machine, DEFAULT_TENANT, "audit", now() + LATER)
+
+
+def _objects(world: World) -> list[str]:
+    """Return the keys of all files of the store, also of parts of objects that the store does not list."""
+    root = world.store_folder
+    return [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]

@@ -27,8 +27,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.chaos.running import Outcome, Plan, run
 from state.logs import configure_logs
+
+from benchmarks.chaos.running import Outcome, Plan, run
 from state.settings import Settings
 
 STORES = ("file", "s3")

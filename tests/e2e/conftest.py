@@ -10,7 +10,6 @@ import pytest
 from benchmarks.service.s3_server import S3Server
 from examples.demo.demo import render_labelset
 from examples.demo.plain_client import PlainClient
-from examples.demo.redis_access import LOOPBACK
 from examples.demo.stack import TRAINING_WORKERS, Stack, free_port, wait_until_listening
 
 

@@ -27,9 +27,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from state.logs import configure_logs
-
 from benchmarks.chaos.running import Outcome, Plan, run
+from state.process.logs import configure_logs
 from state.settings import Settings
 
 STORES = ("file", "s3")

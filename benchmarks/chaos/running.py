@@ -13,6 +13,7 @@ from benchmarks.chaos.customers import Market, customers
 from benchmarks.chaos.faults import Fault, missing_kinds, schedule
 from benchmarks.chaos.injecting import Injected, inject
 from benchmarks.chaos.inputs import FIT_OPTIONS, write_inputs
+from benchmarks.chaos.named_objects import left_over
 from benchmarks.chaos.promises import JOBS, Diary, Recipe
 from benchmarks.chaos.world import ALL_QUEUES, World, open_world
 from contracts.base import now
@@ -31,6 +32,8 @@ LISTED = ("generators", "labelsets", "fits", "batches", "labelings", "streams")
 START_SECONDS = 120.0
 DRAIN_SECONDS = 300.0
 """How long all jobs may take to end after the last fault: a failed piece of work is repeated after 60 s."""
+SWEEP_SECONDS = 60.0
+"""How long the reconcilers may take: four times the age at which leftovers are deleted."""
 LATER = timedelta(days=2)
 """When an unfinished upload is swept: its Idempotency-Key has expired by then."""
 
@@ -131,8 +134,10 @@ def _examine(world: World, market: Market) -> Report:
         calm_streams = dict(_calm_shards(client, diary))
         listed = {noun: {one.id for one in getattr(client, noun).list()} for noun in LISTED}
     _sweep(world)
+    store = Store.from_settings(world.settings)
+    _wait_for_sweeps(store, world)
     evidence = Evidence(diary, listed, calm, calm_streams, _objects(world), tuple(unanswered))
-    return audit(Store.from_settings(world.settings), evidence)
+    return audit(store, evidence)
 
 
 def _wait_until_up(world: World) -> None:
@@ -189,6 +194,13 @@ def _sweep(world: World) -> None:
     machine = Machine.from_settings(world.settings, FAMILIES)
     machine.ledger.redis.delete(redis_keys.lock(f"leftovers:{DEFAULT_TENANT}"))
     leftovers.sweep(machine, DEFAULT_TENANT, "audit", now() + LATER)
+
+
+def _wait_for_sweeps(store: Store, world: World) -> None:
+    """Wait until the reconcilers have deleted what killed workers left, or should have."""
+    deadline = time.monotonic() + SWEEP_SECONDS
+    while left_over(store, _objects(world)) and time.monotonic() < deadline:
+        time.sleep(1)
 
 
 def _objects(world: World) -> list[str]:

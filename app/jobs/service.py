@@ -226,13 +226,14 @@ def _new_state(request: Request) -> JobState:
 
 
 def _delete_objects(services: Services, ref: JobRef) -> None:
+    # first: it finishes a deletion that is interrupted, and deletes what a worker still writes
+    plan_sweep(services.ledger, keys.job_prefix(ref), is_over=True)
     records.delete_objects(
         services.store,
         keys.job_prefix(ref),
         tombstone_key=keys.job_tombstone(ref),
         first=keys.job_request(ref),
     )
-    plan_sweep(services.ledger, keys.job_prefix(ref), is_over=True)  # of what a worker still writes
     try:
         services.ledger.forget(ref)
         OnDemandLedger(services.ledger).forget(str(ref))

@@ -87,13 +87,13 @@ def delete(services: Services, ref: StreamRef) -> None:
     """Delete a stream and its shards; a tombstone stays. Deleting twice changes nothing."""
     with suppress(Gone, RecordDamaged):
         find(services, ref)
+    plan_sweep(services.ledger, keys.stream_prefix(ref), is_over=True)
     records.delete_objects(
         services.store,
         keys.stream_prefix(ref),
         tombstone_key=keys.stream_tombstone(ref),
         first=keys.stream_request(ref),
     )
-    plan_sweep(services.ledger, keys.stream_prefix(ref), is_over=True)
     StreamReaders(services.ledger).forget(ref)
     OnDemandLedger(services.ledger).forget(str(ref))
     services.ledger.index_remove(ref.tenant, "streams", ref.id)

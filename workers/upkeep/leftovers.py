@@ -1,7 +1,8 @@
-"""Removes leftovers: incomplete labelsets, remains of interrupted deletions, expired Idempotency-Keys, old codes.
+"""Removes leftovers of labelsets: incomplete ones, remains of interrupted deletions, old codes; and expired keys.
 
-A resource exists once its request, or a labelset's manifest, is written. When the app is killed before that, or during
-a deletion, a user's images would stay in the store forever, in no list and under an unknown id.
+A labelset exists once its manifest is written. When the app is killed before that, or during a deletion, a user's
+images would stay in the store forever, in no list and under an unknown id. `orphans.py` does the same for jobs and
+streams.
 """
 
 from collections.abc import Iterable
@@ -16,29 +17,26 @@ from workers.runtime.machine import Machine
 
 log = structlog.get_logger()
 
+LABELSETS = "labelsets"
 SWEEP_INTERVAL = timedelta(hours=1)
 MAX_REQUEST_DURATION = timedelta(hours=1)
 """Longer than the decoding and storing of the largest labelset."""
 
 
 def sweep(machine: Machine, tenant: str, owner: str, checked_at: datetime) -> None:
-    """Sweep once per interval, in one reconciler (`owner`) only: a sweep asks the store about every resource."""
+    """Sweep once per interval, in one reconciler (`owner`) only: a sweep asks the store about every labelset."""
     if not machine.ledger.try_lock(f"leftovers:{tenant}", owner, SWEEP_INTERVAL):
         return
     store = machine.store
     # Every older Idempotency-Key has expired, and every older request has ended.
     oldest_kept = checked_at - machine.settings.idempotency_ttl - MAX_REQUEST_DURATION
     _delete_expired_reservations(store, tenant, oldest_kept)
-    for noun in machine.kinds.listed_nouns:
-        for resource_id in store.children(keys.noun_prefix(tenant, noun)):
-            is_deleted = store.head(keys.tombstone(tenant, noun, resource_id)) is not None
-            is_labelset = noun == "labelsets"
-            if is_deleted or (
-                is_labelset and _is_abandoned(store, tenant, resource_id, oldest_kept)
-            ):
-                _delete_objects(store, tenant, noun, resource_id)
-            elif is_labelset:
-                _sweep_codes(machine, tenant, resource_id, checked_at)
+    for labelset_id in store.children(keys.noun_prefix(tenant, LABELSETS)):
+        is_deleted = store.head(keys.tombstone(tenant, LABELSETS, labelset_id)) is not None
+        if is_deleted or _is_abandoned(store, tenant, labelset_id, oldest_kept):
+            _delete_objects(store, tenant, labelset_id)
+        else:
+            _sweep_codes(machine, tenant, labelset_id, checked_at)
 
 
 def codes_to_sweep(codes: Iterable[ObjectInfo], at: datetime, settings: Settings) -> list[str]:
@@ -78,19 +76,19 @@ def _is_abandoned(store: Store, tenant: str, labelset_id: str, oldest_kept: date
     An upload that is sent again under its Idempotency-Key uses the same id and the same files. So the files are kept
     until the key has expired, plus the longest duration of a request.
     """
-    if store.head(keys.manifest(tenant, "labelsets", labelset_id)) is not None:
+    if store.head(keys.manifest(tenant, LABELSETS, labelset_id)) is not None:
         return False
-    files = store.list(keys.resource_prefix(tenant, "labelsets", labelset_id))
+    files = store.list(keys.resource_prefix(tenant, LABELSETS, labelset_id))
     return all(each.modified_at < oldest_kept for each in files)
 
 
-def _delete_objects(store: Store, tenant: str, noun: keys.Noun, resource_id: str) -> None:
-    """Delete all objects of a resource except its tombstone."""
-    tombstone = keys.tombstone(tenant, noun, resource_id)
-    objects = list(store.list(keys.resource_prefix(tenant, noun, resource_id)))
+def _delete_objects(store: Store, tenant: str, labelset_id: str) -> None:
+    """Delete all objects of a labelset except its tombstone."""
+    tombstone = keys.tombstone(tenant, LABELSETS, labelset_id)
+    objects = list(store.list(keys.resource_prefix(tenant, LABELSETS, labelset_id)))
     leftovers = [each.key for each in objects if each.key != tombstone]
     for key in leftovers:
         store.delete(key)
-    store.discard_unfinished(keys.resource_prefix(tenant, noun, resource_id))
+    store.discard_unfinished(keys.resource_prefix(tenant, LABELSETS, labelset_id))
     if leftovers:
-        log.info("leftovers deleted", resource=resource_id, num_objects=len(leftovers))
+        log.info("leftovers deleted", labelset=labelset_id, num_objects=len(leftovers))

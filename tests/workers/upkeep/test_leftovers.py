@@ -1,12 +1,14 @@
 """Leftovers of a killed app are removed; objects that a user can still see or complete are kept."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 
+from benchmarks.counting import CountedStore
 from contracts.base import now
 from contracts.ids import DEFAULT_TENANT, new_id
-from contracts.jobs import Tombstone
+from contracts.jobs import JobRef, Tombstone
 from state import keys, records
 from state.store import ObjectInfo
 from workers.runtime.machine import Machine
@@ -95,3 +97,20 @@ def test_it_sweeps_once_per_interval(machine: Machine) -> None:
     """A sweep asks the store about every resource, and a bucket charges for that."""
     assert not swept(machine)
     assert not swept(machine, days=2)
+
+
+def test_a_sweep_asks_nothing_about_jobs(machine: Machine) -> None:
+    """Its cost does not grow with the jobs that were ever made."""
+    store = CountedStore(machine.store.objects)
+    counted = dataclasses.replace(machine, store=store)
+    costs = []
+    for number in range(2):
+        with store.counting() as requests:
+            leftovers.sweep(counted, DEFAULT_TENANT, f"{number}", now())
+        costs.append(requests)
+        machine.ledger.unlock(f"leftovers:{DEFAULT_TENANT}", f"{number}")
+        for _ in range(9):
+            ref = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
+            store.put(keys.job_manifest(ref), b"{}")
+    assert costs[0] == costs[1]
+    assert costs[0].total() > 0

@@ -50,7 +50,7 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def test_a_killed_writer_leaves_a_file_that_no_list_shows(store: Store) -> None:
-    """So only the folder itself shows what has to be deleted."""
+    """Only the folder itself shows it."""
     left = kill_a_writer(store, TAR)
     assert left.name == "x.tar#1"
     assert left.stat().st_size > 0

@@ -9,14 +9,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Self, TypeVar, cast
+from typing import Self, cast
 
 import redis
 import structlog
-from pydantic import ValidationError
 from redis.typing import EncodableT, FieldT
 
-from contracts.base import Model, now
+from contracts.base import now
 from contracts.events import FIRST, MAX_EVENTS, Event, progress_entry, read_entry, status_entry
 from contracts.heartbeats import Heartbeat
 from contracts.jobs import JobRef, JobStatus, Live, Progress
@@ -25,10 +24,9 @@ from state import redis_keys
 from state.keys import Noun
 from state.listing.statuses import StatusIndex, move
 from state.redis_calls import RedisCalls
+from state.redis_values import read_or_skip
 
 log = structlog.get_logger()
-
-M = TypeVar("M", bound=Model)
 
 # The last event is published once, by the worker or, when Redis was away, by the reconciler.
 # KEYS: live data, events, other keys of the job. ARGV: whether it is late, limit and seconds of the events, the fields
@@ -286,15 +284,6 @@ def _optional(action: str, ref: JobRef) -> Iterator[None]:
         yield
     except redis.RedisError as error:
         log.warning("redis is unavailable", skipped=action, job=str(ref), error=str(error))
-
-
-def read_or_skip(model: type[M], text: str, **where: str) -> M | None:
-    """Return a value of Redis, or None when this version cannot read it: another one may have written it."""
-    try:
-        return model.from_stored(text)
-    except ValidationError as error:
-        log.warning("unreadable value skipped", model=model.__name__, error=str(error), **where)
-        return None
 
 
 def _read_live(ref: JobRef, fields: Mapping[str, str]) -> Live:

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.http.problems import respond
 from app.messages import quoted
-from contracts.errors.tree import ForeignHost, ForeignOrigin, HandsOffError
+from contracts.errors.foreign import ForeignHost, ForeignOrigin
+from contracts.errors.tree import HandsOffError
 from state.settings import Settings
 
 ANY = "*"

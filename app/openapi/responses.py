@@ -21,12 +21,11 @@ from contracts.errors.conflicts import (
     UploadIncomplete,
     UploadUsed,
 )
+from contracts.errors.foreign import ForeignHost, ForeignOrigin
 from contracts.errors.limits import QueueFull
 from contracts.errors.tree import (
     ExportFailed,
     ExportNotReady,
-    ForeignHost,
-    ForeignOrigin,
     Gone,
     HandsOffError,
     IdempotencyMismatch,

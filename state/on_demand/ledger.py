@@ -16,7 +16,8 @@ from contracts.base import Model, Timestamp, now
 from contracts.jobs import JobError
 from contracts.kinds import RETENTION
 from state import redis_keys
-from state.ledger import Ledger, read_or_skip
+from state.ledger import Ledger
+from state.redis_values import read_or_skip
 
 MAX_NEWS = 100
 """The most news of one owner. A request that misses one reads the store two seconds later."""

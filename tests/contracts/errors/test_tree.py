@@ -1,6 +1,7 @@
 """Tests of the error tree."""
 
 import contracts.errors.conflicts
+import contracts.errors.foreign
 import contracts.errors.jobs
 import contracts.errors.limits
 import contracts.errors.tree

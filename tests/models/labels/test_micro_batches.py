@@ -43,7 +43,7 @@ def sample(generator: Generator, indices: range) -> torch.Tensor:
         return generator.sample(draws, 0.7)
 
 
-@pytest.fixture(params=["stylegan2", "diffusion"])
+@pytest.fixture(scope="module", params=["stylegan2", "diffusion"])
 def label_generator(request: pytest.FixtureRequest) -> LabelGenerator:
     """A label generator of each family, with random weights of the generator."""
     torch.manual_seed(0)

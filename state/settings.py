@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     device: str = "auto"
     precision: Precision = "float32"  # of rendering; a fit always runs in float32
     cpu_threads: Count | None = None
+    # Of a process on an accelerator that several share. None: it may take all.
+    device_memory_bytes: Count | None = None
     max_warm_bytes: Count = 4096 * MiB
     micro_batch: Count = 16
     micro_batch_memory_bytes: Count = (

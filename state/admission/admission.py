@@ -1,4 +1,4 @@
-"""The admission: work waits here and is handed to RQ in a fair order, a few entries at a time (decision 0030).
+"""The admission: work waits here and is handed to RQ in a fair order, a few entries at a time (decision 0036).
 
 RQ's queue is a list: whatever is in it runs first come, first served. So RQ gets at most one entry more than its queue
 has workers, and the next one is chosen when an entry ends. Tenants have equal parts of the predicted device time. Of a

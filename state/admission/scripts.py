@@ -1,4 +1,4 @@
-"""The scripts of the admission. Redis runs each in one step; `admission.py` calls them, decision 0030 explains them.
+"""The scripts of the admission. Redis runs each in one step; `admission.py` calls them, decision 0036 explains them.
 
 A flow is the waiting work of one owner (a job or a stream) in one queue: a hash with its facts, and a list of items. An
 item is a call (`C` and JSON) or a range of a batch's shards (`R first last`), which is handed over shard by shard.

@@ -23,6 +23,7 @@ from workers.runtime.machine import Machine
 from workers.runtime.metrics import publish
 from workers.runtime.worker import Worker
 from workers.upkeep import doctor
+from workers.upkeep.device_memory import limit_device_memory
 from workers.upkeep.reconcile import Reconciler
 
 RECONCILE: Literal["reconcile"] = "reconcile"
@@ -42,6 +43,7 @@ def main(kinds: tuple[Kind, ...] = KINDS, families: Sequence[Family] = FAMILIES)
     _set_threads(settings)
     machine = Machine.from_settings(_suited(settings, queue), families, kinds)
     check_functions(machine.kinds)
+    limit_device_memory(machine.device, settings.device_memory_bytes, settings.max_warm_bytes)
     publish(settings)
     if queue is None:
         Reconciler(machine).run()

@@ -37,17 +37,19 @@ async def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-async def _tenant(request: Request, services: ServicesDep) -> str:
+async def tenant_of(request: Request) -> str:
     """Return the caller's tenant, which is not blocked."""
+    services = await _services(request)
     tenant = services.tenants.identify(request.headers)
     services.tenants.check(tenant)
     return tenant
 
 
-TenantDep = Annotated[str, Depends(_tenant)]
+TenantDep = Annotated[str, Depends(tenant_of)]
 
 
-async def _links(request: Request, services: ServicesDep) -> Links:
+async def _links(request: Request) -> Links:
+    services = await _services(request)
     settings = services.settings
     # Behind a proxy the request has the internal host.
     base_url = settings.public_url or str(request.base_url)
@@ -68,14 +70,10 @@ class Exchange:
     links: Links
 
 
-async def _exchange(
-    *,
-    request: Request,
-    response: Response,
-    services: ServicesDep,
-    tenant: TenantDep,
-    links: LinksDep,
-) -> Exchange:
+async def _exchange(request: Request, response: Response) -> Exchange:
+    """Return the exchange. It asks for nothing by `Depends`: FastAPI needs as long for four of them as for a route."""
+    services = await _services(request)
+    tenant, links = await tenant_of(request), await _links(request)
     return Exchange(request, response, services, tenant, links)
 
 

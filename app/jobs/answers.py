@@ -59,8 +59,11 @@ def with_status(response: Response, view: V) -> V:
     return view
 
 
-def conditional(exchange: Exchange, view: V) -> V | Response:
-    """Return the view with its `ETag`, or 304 if the caller has it. The tag ignores links, because they expire."""
+def conditional(exchange: Exchange, view: V) -> Response:
+    """Return the view with its `ETag`, or 304 if the caller has it. The tag ignores links, because they expire.
+
+    The view is checked already. FastAPI would check and encode it a second time.
+    """
     response = exchange.response
     etag = f'W/"{digest_of(view.model_dump(mode="json", exclude=_EXPIRING))[:32]}"'
     response.headers["ETag"] = etag
@@ -69,7 +72,11 @@ def conditional(exchange: Exchange, view: V) -> V | Response:
         response.headers["Retry-After"] = str(_retry_after(view))
     if etag in exchange.request.headers.get("If-None-Match", ""):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=dict(response.headers))
-    return view
+    return Response(
+        view.model_dump_json(by_alias=True),
+        media_type="application/json",
+        headers=dict(response.headers),
+    )
 
 
 def _retry_after(view: JobEnvelope[Any]) -> int:

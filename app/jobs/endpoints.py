@@ -70,13 +70,17 @@ async def answer_create(
     return with_status(exchange.response, created(exchange, view, is_replay=job.is_replay))
 
 
-async def answer_get(
-    exchange: Exchange, ref: JobRef, wait_seconds: int, show: Show[V]
-) -> V | Response:
+async def answer_get(exchange: Exchange, ref: JobRef, wait_seconds: int, show: Show[V]) -> Response:
     """Answer the job, or 304 if the caller has its current state. Raises `NotFound` or `Gone`."""
+    if wait_seconds == 0:  # one visit of a thread: most requests are such polls
+        return await run_in_threadpool(_answer_now, exchange, ref, show)
     state = await run_in_threadpool(service.find, exchange.services, ref)
     state = await wait_for_end(exchange.services, state, wait_seconds)
     return conditional(exchange, await run_in_threadpool(show, state, exchange))
+
+
+def _answer_now(exchange: Exchange, ref: JobRef, show: Show[V]) -> Response:
+    return conditional(exchange, show(service.find(exchange.services, ref), exchange))
 
 
 def answer_list(

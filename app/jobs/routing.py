@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.http.paging import Page
-from app.http.requests import ExchangeDep, ServicesDep, TenantDep, WaitSeconds
+from app.http.requests import ExchangeDep, ServicesDep, WaitSeconds, tenant_of
 from app.jobs import service
 from app.jobs.endpoints import (
     EventPage,
@@ -142,8 +142,8 @@ class JobRoutes(Generic[V]):
 def ref_of(kind: Kind) -> RefOf:
     """Return the dependency that reads the reference of a job from the path."""
 
-    async def reference(job_id: str, tenant: TenantDep) -> JobRef:
-        return JobRef(tenant=tenant, id=job_id)
+    async def reference(job_id: str, request: Request) -> JobRef:
+        return JobRef(tenant=await tenant_of(request), id=job_id)
 
     # FastAPI reads the type of the id from here, because it is known at run time only.
     reference.__annotations__["job_id"] = Annotated[kind.id_type, Path(alias=f"{kind.name}_id")]

@@ -21,7 +21,7 @@ UNFINISHED = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.CANCELLING)
 UNREADABLE = "unreadable"
 """The list of jobs whose record cannot be read: nothing repairs them, and a list of all jobs names them."""
 PRESENT = "present"
-"""The status of a resource that is no job. It has no list of its own."""
+"""The status of a resource that is no job. Only the list of all ids has it."""
 STATUSES = (*(status.value for status in JobStatus), UNREADABLE)
 
 _AT_ONCE = 1_000

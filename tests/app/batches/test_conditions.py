@@ -63,7 +63,7 @@ def test_a_condition_is_shown_as_shares(
 def test_an_invalid_condition_is_refused(
     client: httpx2.Client, finished_fit_id: str, condition: object, pointer: str, message: str
 ) -> None:
-    """The flaw says what is expected and what was sent."""
+    """The flaw names the expected and the sent value."""
     body = {"fit": finished_fit_id, "n": 4, "condition": condition}
     answer = client.post("/v1/batches", json=body)
     assert answer.status_code == 422, answer.text

@@ -27,8 +27,9 @@ def check_room(store: Store, settings: Settings, expected_bytes: float = 0) -> N
     if free is not None and free < needed:
         raise Unavailable(
             f"Expected {_size(needed)} of free space in the store"
-            f" ({_size(expected_bytes)} for this request, {_size(settings.min_free_bytes)} in reserve), got"
-            f" {_size(free)}. Delete batches, streams or exports that you no longer need, or retry later."
+            f" ({_size(expected_bytes)} for this request, {_size(settings.min_free_bytes)} in reserve by"
+            f" HANDSOFF_MIN_FREE_BYTES), got {_size(free)}. Delete batches or streams that you no longer need,"
+            " or retry later."
         ).retryable_after(RETRY_AFTER_SECONDS)
 
 

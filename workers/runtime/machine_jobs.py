@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Self, cast
 import redis
 import structlog
 from rq import Queue, Retry
+from rq.executions import Execution, ExecutionRegistry
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -93,6 +94,11 @@ class MachineJob(Job):
         patience.forget(call)
         return None
 
+    @property
+    def execution_registry(self) -> ExecutionRegistry:
+        """The runs of this job."""
+        return Executions(self.id, self.connection)
+
     def forget_dependents(self) -> None:
         """Delete the list of jobs that wait for this one. Ours have none, and RQ would queue any job of the list."""
         self.connection.delete(self.dependents_key)
@@ -102,6 +108,19 @@ class MachineJob(Job):
         rq_id = RqId.parse(self.id)
         assert rq_id is not None, self.id  # `checked` compared it
         return rq_id.number + len(self.retry_intervals or ()) - (self.retries_left or 0)
+
+
+class Executions(ExecutionRegistry):
+    """The runs of a job, also that of a killed worker.
+
+    For a minute after the end of its heartbeats, Redis has only the id of such a run. RQ raises `ValueError` then,
+    when it deletes the finished job: the run that succeeded would count as failed.
+    """
+
+    def get_executions(self, start: int = 0, end: int = -1) -> list[Execution]:
+        """Return the runs by their ids. Deleting them needs no more."""
+        ids = self.get_execution_ids(start, end)
+        return [Execution(each, self.job_id, self.connection) for each in ids]
 
 
 class TaskQueue(Queue):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from rq import Retry
 from rq.exceptions import NoSuchJobError
+from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
@@ -42,6 +43,20 @@ def test_it_runs_the_jobs_of_its_queue(scene: Scene, worker: Worker) -> None:
     """The job gets this process's machine; afterwards Redis has nothing of the call."""
     fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
+    worker.work(burst=True)
+    assert scene.fit_manifest(fit.ref).status is Status.SUCCEEDED
+    assert [key for key in scene.machine.redis.keys("rq:*") if fit.id.encode() in key] == []
+
+
+def test_a_job_of_a_killed_worker_succeeds(scene: Scene, worker: Worker) -> None:
+    """Redis still has the id of the first run, and nothing else of it: its heartbeats have ended."""
+    fit = scene.request_fit()
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
+    job = fetch(scene.machine, f"{fit.id}-1")
+    with scene.machine.redis.pipeline() as pipeline:
+        first = Execution.create(job, ttl=3_600, pipeline=pipeline)
+        pipeline.delete(first.key)
+        pipeline.execute()
     worker.work(burst=True)
     assert scene.fit_manifest(fit.ref).status is Status.SUCCEEDED
     assert [key for key in scene.machine.redis.keys("rq:*") if fit.id.encode() in key] == []

@@ -1,6 +1,5 @@
 """A fit whose worker was killed or stopped continues where it was, and ends with the same label generator."""
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -16,9 +15,7 @@ from contracts.jobs import JobStatus
 from state import keys, records
 from tests.workers.scene import QUICK, Scene
 from workers.fitting import fits
-from workers.runtime import jobs
 from workers.runtime.jobs import Run
-from workers.runtime.micro_batches import MicroBatches
 from workers.runtime.pulse import Drained
 from workers.saving import saved_states
 
@@ -203,25 +200,6 @@ def test_a_later_fit_reuses_the_codes(scene: Scene, monkeypatch: pytest.MonkeyPa
     steps, other_codes = inverted_steps(scene, other, monkeypatch)
     assert (steps, other_codes == codes) == ({4, 8, 12, 16}, False)
     assert len(codes_of(scene, labelset)) == 2
-
-
-def test_a_cached_inversion_takes_no_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The remaining time follows from the images that are inverted, not from those whose codes were kept."""
-    machine = dataclasses.replace(scene.machine, micro_batches=MicroBatches(2))
-    scene = Scene(machine)
-    labelset = scene.add_labelset()
-    first, second = (scene.request_fit(labelset=labelset) for _ in range(2))
-    fits.run(machine, str(first.ref), 1)
-    prefix = keys.labelset_codes("default", labelset.id)
-    newest = max(machine.store.list(prefix), key=lambda one: one.modified_at)
-    machine.store.delete(newest.key)  # of the second pair of images
-    monkeypatch.setattr(jobs, "CHECK_EVERY_SECONDS", 0.0)
-    fits.run(machine, str(second.ref), 1)
-    events = machine.ledger.events(second.ref, limit=1_000)
-    shown = [one.data for one in events if one.type == "progress"]
-    times = [(one["done"], one["eta_seconds"]) for one in shown if one["stage"] == "inverting"]
-    assert times[0] == (8, None)
-    assert [done for done, eta in times if eta is not None] == [10, 12, 14, 16, 16]
 
 
 def test_damaged_codes_are_found_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

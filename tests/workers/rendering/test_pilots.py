@@ -65,7 +65,7 @@ def pilot_of(scene: Scene, batch: BatchRequest) -> Pilot:
 
 @pytest.mark.usefixtures("saving")
 def test_a_killed_pilot_continues(scene: Scene, fit: FitRequest) -> None:
-    """Another batch of the fit renders only what is missing; quantiles are the same, and no scores stay."""
+    """Another batch of the fit renders only the missing samples; quantiles are the same, and no scores stay."""
     killed, other = (scene.request_batch(fit, drop_share=0.1) for _ in range(2))
     assert measure(scene, killed) == [8, 16, 24, 32, 40]
     whole = pilot_of(scene, killed)

@@ -55,7 +55,7 @@ def test_codes_are_found_with_all_their_bits(scene: Scene, fit: FitRequest) -> N
     assert vars(found) | {"codes": None} == vars(MEASURED) | {"codes": None}
 
 
-def test_whatever_decides_codes_is_in_their_key(scene: Scene, fit: FitRequest) -> None:
+def test_everything_that_decides_codes_is_in_their_key(scene: Scene, fit: FitRequest) -> None:
     """Other pixels, fewer images, a class, another option, encoder or generator: each is inverted."""
     invert = Inversion()
     find(scene, fit, invert, IMAGES)

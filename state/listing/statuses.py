@@ -6,7 +6,7 @@ reconciler, which corrects them; ended jobs never change. Every method may raise
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any, cast
 
@@ -130,11 +130,6 @@ class StatusIndex:
     def _forget(self, pipeline: Any, resource_id: str) -> None:  # noqa: ANN401 - as in `move`
         for key in (self._ids, *map(self._of, STATUSES)):
             pipeline.zrem(key, resource_id)
-
-    def deleted_within(self, age: timedelta) -> list[str]:
-        """Return the ids of resources that were deleted within a time."""
-        oldest = (now() - age).timestamp()
-        return cast("list[str]", self._redis.zrangebyscore(self._deleted, oldest, "+inf"))
 
     def complete(self, lock: str, owner: str) -> None:
         """Mark the lists as complete, unless Redis has lost its data since `owner` took the lock."""

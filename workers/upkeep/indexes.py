@@ -32,17 +32,17 @@ def index_of(machine: Machine, tenant: str, noun: keys.Noun) -> StatusIndex:
     return StatusIndex(machine.ledger.redis, tenant, noun)
 
 
-def is_other_server(machine: Machine) -> bool:
-    """Return whether Redis was restarted since its lists were compared, or is another server: it may have old data."""
+def unchecked_server(machine: Machine) -> str | None:
+    """Return the run of a Redis that was restarted, or is another one, since its lists were compared; else None.
+
+    It may have come back with an older file.
+    """
     connection = machine.ledger.redis
     try:
         run = str(cast("dict[str, str]", connection.info("server"))["run_id"])
     except (ResponseError, KeyError):  # an access list may forbid the command
-        return False
-    if connection.get(redis_keys.CHECKED_SERVER) == run:
-        return False
-    connection.set(redis_keys.CHECKED_SERVER, run)
-    return True
+        return None
+    return None if connection.get(redis_keys.CHECKED_SERVER) == run else run
 
 
 def check(machine: Machine, tenant: str, owner: str, *, everything: bool) -> None:

@@ -29,7 +29,7 @@ from contracts.ids import RqId
 from contracts.jobs import JobRef, JobStatus, Request
 from contracts.kinds import QUEUE_NAMES, RETENTION
 from contracts.streams import StreamRef
-from state import keys, records
+from state import keys, records, redis_keys
 from state.listing.statuses import UNREADABLE, StatusIndex
 from state.queues import job_call, open_queue
 from state.records import JobRecord
@@ -43,7 +43,7 @@ from workers.runtime.machine import Machine
 from workers.runtime.poison import purge
 from workers.runtime.pulse import show_life
 from workers.upkeep import leftovers, orphans
-from workers.upkeep.indexes import check, index_of, is_other_server
+from workers.upkeep.indexes import check, index_of, unchecked_server
 from workers.upkeep.queues import Queued, admit, clean_registries, drop_poison, queued_rq_ids
 
 log = structlog.get_logger()
@@ -155,11 +155,13 @@ class Reconciler:
                 on_demand.free_lost_claims(self.machine, rq_ids)
         with _surviving("orphans"):
             orphans.sweep(self.machine, checked_at, self._beat)
-        everything = is_other_server(self.machine)
+        server = unchecked_server(self.machine)
         for tenant in self.machine.store.children("tenants"):
             with _surviving("indexes"):
-                check(self.machine, tenant, self.name, everything=everything)
+                check(self.machine, tenant, self.name, everything=server is not None)
             self._repair_tenant(tenant, queued, checked_at)
+        if server is not None:  # after the comparisons: a store that is away ends the round before
+            self.machine.ledger.redis.set(redis_keys.CHECKED_SERVER, server)
 
     def _repair_tenant(self, tenant: str, queued: Queued | None, checked_at: datetime) -> None:
         with _surviving("uploads"):

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.counting import CountedStore
 from contracts.base import now
+from contracts.errors.tree import StoreUnavailable
 from contracts.fits.fit import FitRequest
 from contracts.ids import new_id
 from contracts.jobs import JobRef, JobStatus, Tombstone
@@ -82,6 +83,28 @@ def test_a_restarted_redis_is_compared_at_once(scene: Scene) -> None:
     fit = stored_fit(scene)
     scene.machine.ledger.redis.set(redis_keys.CHECKED_SERVER, "the run before")
     reconciler.reconcile()
+    assert waiting(scene) == [f"{fit.id}-1"]
+
+
+@dataclasses.dataclass(frozen=True)
+class AwayStore(CountedStore):
+    """A store that lists no fits."""
+
+    def children(self, prefix: str) -> tuple[str, ...]:
+        if prefix.endswith("/fits"):
+            raise StoreUnavailable("The store is away.")
+        return super().children(prefix)
+
+
+def test_a_comparison_that_failed_is_repeated(scene: Scene) -> None:
+    """The store was away in the first round after the restart of Redis: the next round compares again."""
+    Reconciler(scene.machine).reconcile()
+    fit = stored_fit(scene)
+    scene.machine.ledger.redis.set(redis_keys.CHECKED_SERVER, "the run before")
+    away = AwayStore(scene.machine.store.objects)
+    with pytest.raises(StoreUnavailable):
+        Reconciler(dataclasses.replace(scene.machine, store=away)).reconcile()
+    Reconciler(scene.machine).reconcile()
     assert waiting(scene) == [f"{fit.id}-1"]
 
 

@@ -5,7 +5,10 @@ and add up in Redis. When they exceed the patience of the settings, the call fai
 """
 
 import errno
+from contextlib import suppress
 from datetime import timedelta
+
+import redis
 
 from contracts.errors.tree import StoreUnavailable
 from contracts.kinds import RETENTION
@@ -26,7 +29,7 @@ def is_trouble_of_the_store(error: BaseException) -> bool:
 
 
 class StorePatience:
-    """How long each call has waited for the store. Every method may raise `redis.RedisError`."""
+    """How long each call has waited for the store. While Redis is down, no call has waited, and none can wait."""
 
     def __init__(self, ledger: Ledger, patience: timedelta) -> None:
         self._redis = ledger.redis
@@ -34,21 +37,25 @@ class StorePatience:
 
     def next_wait(self, call: str) -> timedelta | None:
         """Return how long a call waits before its next try; None when it has waited long enough. Counts the wait."""
-        waited = self._waited(call)
-        wait = min(max(waited, FIRST_WAIT), LONGEST_WAIT)
-        if waited + wait > self._patience:
-            return None
-        key = redis_keys.store_waits(call)
-        self._redis.set(key, int((waited + wait).total_seconds()), ex=RETENTION)
-        return wait
+        with suppress(redis.RedisError):
+            waited = self._waited(call)
+            wait = min(max(waited, FIRST_WAIT), LONGEST_WAIT)
+            if waited + wait <= self._patience:
+                key = redis_keys.store_waits(call)
+                self._redis.set(key, int((waited + wait).total_seconds()), ex=RETENTION)
+                return wait
+        return None
 
     def has_waited(self, call: str) -> bool:
         """Return whether the last try of a call met trouble of the store."""
-        return bool(self._waited(call))
+        with suppress(redis.RedisError):
+            return bool(self._waited(call))
+        return False
 
     def forget(self, call: str) -> None:
         """End the waits of a call: it has met no trouble."""
-        self._redis.delete(redis_keys.store_waits(call))
+        with suppress(redis.RedisError):  # the work is done: it must not count as failed
+            self._redis.delete(redis_keys.store_waits(call))
 
     def _waited(self, call: str) -> timedelta:
         return timedelta(seconds=int(self._redis.get(redis_keys.store_waits(call)) or 0))

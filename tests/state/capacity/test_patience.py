@@ -4,6 +4,7 @@ import errno
 from datetime import timedelta
 
 import pytest
+import redis
 
 from contracts.errors.tree import QueueUnavailable, StoreUnavailable
 from state.capacity.patience import (
@@ -44,6 +45,14 @@ def test_a_call_without_trouble_starts_again(ledger: Ledger) -> None:
     patience.forget("a")
     assert not patience.has_waited("a")
     assert patience.next_wait("a") == FIRST_WAIT
+
+
+def test_without_redis_nothing_waits() -> None:
+    """Finished work does not fail because its waits cannot be forgotten; the store's error is raised as it is."""
+    patience = StorePatience(Ledger(redis.Redis(port=9, decode_responses=True)), HOURS)
+    patience.forget("a")
+    assert not patience.has_waited("a")
+    assert patience.next_wait("a") is None
 
 
 @pytest.mark.parametrize(

@@ -55,11 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome = run(plan, folder / store)
         _print("\n".join(describe(outcome)))
         outcomes.append(outcome)
+    return finish(outcomes, folder, parsed.seed)
+
+
+def finish(outcomes: Sequence[Outcome], folder: Path, seed: int) -> int:
+    """Print the last line. Keep the folder if a promise was broken, and say how to repeat the run."""
     print(json.dumps(result(outcomes)))
     if all(outcome.has_kept_all for outcome in outcomes):
         shutil.rmtree(folder)
         return 0
-    _print(f"failed; repeat with --seed {parsed.seed}; logs and stores are in {folder}")
+    _print(f"failed; repeat with --seed {seed}; logs and stores are in {folder}")
     return 1
 
 

@@ -19,10 +19,13 @@ EXISTS_BY = {"labelsets": "manifest.json", "uploads": "manifest.json"}
 RECORDS = re.compile(
     r"(request|cancel|manifest|stop|training|claim)\.json|content"
     r"|(shards|pilots|inverters)/[^/]+\.json|exports/[^/]+\.json|units/[^/]+\.npz|scratch/[^/]+"
+    r"|(pilots|codes)/[^/]+\.state"
 )
 """The objects of a resource that are known by their place."""
 
 SCRATCH = "scratch/"
+PILOT_STATE = re.compile(r"(pilots/.+)\.state")
+"""A pilot that was interrupted. Its state is deleted when the pilot is stored."""
 TOMBSTONE = "tombstone.json"
 MANIFEST = "manifest.json"
 
@@ -56,8 +59,15 @@ def _placed(noun: str, names: set[str]) -> set[str]:
     if EXISTS_BY.get(noun, "request.json") not in names:
         return set()
     placed = {name for name in names if RECORDS.fullmatch(name)}
-    has_ended = MANIFEST in names
-    return {name for name in placed if not (has_ended and name.startswith(SCRATCH))}
+    return {name for name in placed if not _is_past(name, names)}
+
+
+def _is_past(name: str, names: set[str]) -> bool:
+    """Return whether an object was only of use before another one of the resource existed."""
+    state = PILOT_STATE.fullmatch(name)
+    if state:
+        return f"{state[1]}.json" in names
+    return name.startswith(SCRATCH) and MANIFEST in names
 
 
 def _named(store: Store, resources: Mapping[tuple[str, ...], set[str]]) -> Iterator[str]:

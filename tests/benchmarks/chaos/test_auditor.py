@@ -208,6 +208,16 @@ def test_an_object_that_no_record_names_is_found(audited: Audited, name: str) ->
     assert only(audited.audit(), "left_over") == [key]
 
 
+def test_the_state_of_a_pilot_is_left_over_once_the_pilot_exists(audited: Audited) -> None:
+    """Before, the next batch continues from it."""
+    pilot = keys.pilot(DEFAULT_TENANT, audited.fit.id, 0.7)
+    state = pilot.removesuffix(".json") + ".state"
+    audited.store.put(state, b"half")
+    assert not any(audited.audit().findings.values())
+    audited.store.put(pilot, b"{}")
+    assert only(audited.audit(), "left_over") == [state]
+
+
 def test_objects_of_a_deleted_job_are_found(audited: Audited) -> None:
     """A tombstone may be all that remains."""
     audited.promise.may_be_deleted = True

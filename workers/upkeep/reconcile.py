@@ -229,6 +229,9 @@ class Reconciler:
     def _repair_job(self, record: JobRecord, all_queued: Queued, checked_at: datetime) -> None:
         ref = record.request.ref
         queued, kind = all_queued.get(ref.id, set()), self.machine.kinds.of(ref)
+        is_waiting = bool(queued) and kind.repair is None
+        if is_waiting and record.manifest is None and record.cancellation is None:
+            return  # most unfinished jobs: no further request
         if record.manifest or records.is_deleted(self.machine.store, ref):
             records.clear_scratch(self.machine.store, ref)
             if record.manifest is not None:
@@ -240,7 +243,7 @@ class Reconciler:
             self._end_cancelled(record.request, queued)
         elif kind.repair is not None:
             import_function(kind.repair)(self.machine, record.request, queued, checked_at)
-        elif not queued:
+        else:
             self._requeue(record.request)
 
     def _end_cancelled(self, request: Request, queued: Collection[RqId]) -> None:

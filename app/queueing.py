@@ -50,6 +50,10 @@ class Queueing:
             share = (num_bytes - most) / waiting.num_bytes if waiting.num_bytes else 1
             raise _full(queue, what, share * waiting.seconds / workers)
 
+    def backlog_seconds(self, queue: QueueName) -> float:
+        """Return the predicted device time of all that waits in a queue."""
+        return self.admission.backlog(queue).seconds
+
     def load(self, queue: QueueName) -> Load:
         """Return the number of entries of a queue, and the wait of the first one that RQ has."""
         of_rq = load(self._jobs, queue)

@@ -77,8 +77,14 @@ class ServiceState(Collector):
             {(name,): load.running for name, load in loads.items()},
         )
         yield _gauge_by(
+            "queue_backlog_seconds",
+            "Predicted device time of the entries that wait, in all. Divide it by the number of workers.",
+            ("queue",),
+            {(name,): self._services.queueing.backlog_seconds(name) for name in QUEUE_NAMES},
+        )
+        yield _gauge_by(
             "queue_oldest_seconds",
-            "How long the first entry of the queue has waited; 0 for an empty queue.",
+            "How long the next entry to run has waited for a worker; 0 for an empty queue.",
             ("queue",),
             {(name,): load.oldest_seconds for name, load in loads.items()},
         )

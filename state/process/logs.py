@@ -11,7 +11,12 @@ from structlog.typing import Processor
 
 from state.settings import Settings
 
-_LIBRARIES = {"": logging.WARNING, "uvicorn": logging.INFO}
+_LIBRARIES = {
+    "": logging.WARNING,
+    "uvicorn": logging.INFO,
+    "rq": logging.WARNING,
+    "rq.worker": logging.WARNING,
+}
 """The lowest level of each logger that is written; "" is that of all others."""
 
 

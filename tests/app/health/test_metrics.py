@@ -77,12 +77,14 @@ def test_a_queue_reports_its_load(
 def test_shards_that_wait_count_in_the_load(
     client: httpx2.Client, settings: Settings, ledger: Ledger
 ) -> None:
-    """An autoscaler sees the whole batch, although RQ has two of its shards."""
+    """An autoscaler sees the whole batch, although RQ has two of its shards; the others are predicted 3 s each."""
     batch = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
     with redis.Redis.from_url(settings.redis_url.get_secret_value()) as connection:
         admission = Admission(ledger, connection, Kinds(), settings.heartbeat_fresh)
-        admission.put_shards(batch, range(40), Cost(1))
-    assert figures(client)["handsoff_queue_waiting", "generate"] == 40
+        admission.put_shards(batch, range(40), Cost(3))
+    found = figures(client)
+    assert found["handsoff_queue_waiting", "generate"] == 40
+    assert found["handsoff_queue_backlog_seconds", "generate"] == 38 * 3
 
 
 def test_reconcilers_are_counted(client: httpx2.Client, ledger: Ledger) -> None:

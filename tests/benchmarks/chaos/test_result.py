@@ -1,6 +1,7 @@
 """The end of a chaos run: one line for all stores; a failed run says its seed and keeps its logs."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,14 @@ KILL = Fault(1.0, "kill", "app", 0.0)
 FILL = Fault(2.0, "fill_disk", "disk", 4.0)
 
 
-def outcome_of(store: str, *, pairs: int = 100, **findings: list[str]) -> Outcome:
+def outcome_of(
+    store: str, *, pairs: int = 100, findings: Mapping[str, list[str]] | None = None
+) -> Outcome:
     """Return the outcome of a run with some findings."""
     return Outcome(
         Plan(store, faults=2, pairs=100, seed=7, seconds=10),
         Injected((KILL, FILL), ()),
-        Report(pairs=pairs, **findings),
+        Report(pairs=pairs, **(findings or {})),
         left_out=["slow_store"] if store == "file" else [],
         restarts=1,
         seconds=20.0,
@@ -54,7 +57,7 @@ def test_one_finding_fails_the_run(
     kind: str, logs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of any kind, on any store. The seed and the logs allow to repeat and to explain it."""
-    assert finish([outcome_of("file"), outcome_of("s3", **{kind: ["fit_1"]})], logs, 7) == 1
+    assert finish([outcome_of("file"), outcome_of("s3", findings={kind: ["fit_1"]})], logs, 7) == 1
     printed = capsys.readouterr()
     assert json.loads(printed.out)[kind] == 1
     assert "--seed 7" in printed.err
@@ -74,6 +77,8 @@ def test_kinds_that_no_store_got_are_named() -> None:
 
 def test_the_first_findings_are_printed() -> None:
     """All of them could be thousands of samples."""
-    lines = describe(outcome_of("file", lost=[f"sample {number}" for number in range(1_000)]))
+    lines = describe(
+        outcome_of("file", findings={"lost": [f"sample {number}" for number in range(1_000)]})
+    )
     assert "  lost: sample 9" in lines
     assert "  lost: and 990 more" in lines

@@ -16,7 +16,7 @@ def _reset() -> Iterator[None]:
     """Restore the log of the process after each test."""
     configured, root = structlog.get_config(), logging.getLogger()
     handlers = root.handlers
-    levels = {name: logging.getLogger(name).level for name in ("", "uvicorn")}
+    levels = {name: logging.getLogger(name).level for name in ("", "uvicorn", "rq", "rq.worker")}
     yield
     structlog.configure(**configured)
     root.handlers = handlers

@@ -32,6 +32,7 @@ SETTINGS = {
     "HANDSOFF_RECONCILE_INTERVAL": "PT1S",
     "HANDSOFF_WATCHDOG": "PT30S",
     "HANDSOFF_ORPHAN_AGE": "PT15S",  # longer than a process is frozen
+    "HANDSOFF_MIN_FREE_BYTES": "0",  # a full disk meets accepted jobs too
     "HANDSOFF_MAX_ATTEMPTS": "20",  # no job is to blame here: it must end with success
     "HANDSOFF_CPU_THREADS": "1",
     "HANDSOFF_MICRO_BATCH": "16",

@@ -5,7 +5,7 @@ annotated types that several models share, so that each bound is written once.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -77,3 +77,15 @@ def now() -> datetime:
     """Return the present time in UTC, to the millisecond. All records use it."""
     moment = datetime.now(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""How far the clock of another machine may be ahead."""
+
+
+def is_recent(at: datetime, checked_at: datetime, within: timedelta) -> bool:
+    """Return whether `at` lies at most `within` before `checked_at`.
+
+    A time far after it was noted while a clock was wrong, and is not recent: else its job would wait until then.
+    """
+    return -CLOCK_TOLERANCE <= checked_at - at <= within

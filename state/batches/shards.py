@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
+from contracts.base import is_recent, now
 from contracts.batches import BatchRequest
 from contracts.kinds import RETENTION
 from state import records, redis_keys
@@ -64,7 +65,9 @@ class BatchShards:
 
         The store's records are listed only when the numbers show that shards are missing.
         """
-        handed = {index for index, at in self.in_flight().items() if at >= oldest} | set(queued)
+        age = now() - oldest
+        handed = {index for index, at in self.in_flight().items() if is_recent(at, now(), age)}
+        handed |= set(queued)
         num_shards = self._request.num_shards
         if self.count() + sum(map(len, waiting)) + len(handed) >= num_shards:
             return []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 
 import structlog
 
-from contracts.base import now
+from contracts.base import is_recent, now
 from contracts.errors.jobs import JobFailed
 from state import keys, records
 from state.leftovers.plan import plan_sweep
@@ -71,7 +71,9 @@ def free_lost_claims(machine: Machine, rq_ids: Collection[str]) -> None:
     """
     ledger = OnDemandLedger(machine.ledger)
     for item, claim in ledger.all_claims().items():
-        is_young = claim is not None and now() - claim.at <= machine.settings.heartbeat_interval
+        is_young = claim is not None and is_recent(
+            claim.at, now(), machine.settings.heartbeat_interval
+        )
         if not is_young and (claim is None or claim.rq_id not in rq_ids):
             log.warning("claim freed", item=str(item))
             ledger.release(item)

@@ -1,8 +1,10 @@
 """The queues for the reconciler: drop entries that are no jobs, return those of dead workers, list all others."""
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -10,11 +12,18 @@ from redis.exceptions import ResponseError
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
-from rq.registry import FailedJobRegistry, ScheduledJobRegistry, StartedJobRegistry
+from rq.registry import (
+    BaseRegistry,
+    FailedJobRegistry,
+    ScheduledJobRegistry,
+    StartedJobRegistry,
+)
 from rq.serializers import JSONSerializer
 
+from contracts.base import CLOCK_TOLERANCE
 from contracts.ids import RqId
 from contracts.kinds import QUEUE_NAMES
+from state.capacity.patience import LONGEST_WAIT
 from state.queues import open_queue
 from workers.runtime.machine import Machine
 from workers.runtime.machine_jobs import job_class_of
@@ -48,6 +57,8 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
         return True
 
     started = StartedJobRegistry(queue=queue, job_class=job_class_of(machine.kinds))
+    _bound_waits(started, machine.settings.heartbeat_fresh)
+    _bound_waits(ScheduledJobRegistry(queue=queue), LONGEST_WAIT)
     started.cleanup(exception_handlers=[on_abandoned])
     FailedJobRegistry(queue=queue).cleanup()
     popped = queue.intermediate_queue
@@ -92,3 +103,15 @@ def queued_rq_ids(machine: Machine) -> Queued:
             for rq_id in filter(None, map(RqId.parse, read())):
                 entries[rq_id.owner].add(rq_id)
     return entries
+
+
+def _bound_waits(registry: BaseRegistry, longest: timedelta) -> None:
+    """Let no entry wait for longer than any does: a later time was noted while a clock was wrong.
+
+    The worker of a running job notes the time again with each heartbeat.
+    """
+    latest = time.time() + longest.total_seconds()
+    after = latest + CLOCK_TOLERANCE.total_seconds()
+    late = registry.connection.zrangebyscore(registry.key, f"({after}", "+inf")
+    if late:
+        registry.connection.zadd(registry.key, dict.fromkeys(late, latest), xx=True)

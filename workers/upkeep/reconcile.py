@@ -22,7 +22,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 
-from contracts.base import now
+from contracts.base import is_recent, now
 from contracts.errors.jobs import WorkerLost
 from contracts.errors.tree import NotFound, RecordDamaged, Unavailable
 from contracts.ids import RqId
@@ -237,7 +237,9 @@ class Reconciler:
             if record.manifest is not None:
                 status = JobStatus(record.manifest.status)
                 self.machine.ledger.publish_missing_end(ref, status)
-        elif checked_at - record.request.created_at < self.machine.settings.heartbeat_interval:
+        elif is_recent(
+            record.request.created_at, checked_at, self.machine.settings.heartbeat_interval
+        ):
             pass  # the app stores a request before it queues it, and may be about to
         elif record.cancellation is not None:
             self._end_cancelled(record.request, queued)

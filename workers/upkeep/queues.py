@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from typing import cast
 
 import structlog
 from redis.exceptions import ResponseError
@@ -57,8 +58,9 @@ def clean_registries(machine: Machine, queue: Queue) -> None:
         return True
 
     started = StartedJobRegistry(queue=queue, job_class=job_class_of(machine.kinds))
-    _bound_waits(started, machine.settings.heartbeat_fresh)
-    _bound_waits(ScheduledJobRegistry(queue=queue), LONGEST_WAIT)
+    fresh = machine.settings.heartbeat_fresh
+    _bound_waits(started, longest=fresh, instead=fresh)
+    _bound_waits(ScheduledJobRegistry(queue=queue), longest=LONGEST_WAIT, instead=timedelta(0))
     started.cleanup(exception_handlers=[on_abandoned])
     FailedJobRegistry(queue=queue).cleanup()
     popped = queue.intermediate_queue
@@ -105,13 +107,13 @@ def queued_rq_ids(machine: Machine) -> Queued:
     return entries
 
 
-def _bound_waits(registry: BaseRegistry, longest: timedelta) -> None:
-    """Let no entry wait for longer than any does: a later time was noted while a clock was wrong.
+def _bound_waits(registry: BaseRegistry, *, longest: timedelta, instead: timedelta) -> None:
+    """Let entries that would wait for longer than any does wait `instead`: they were noted while a clock was wrong.
 
     The worker of a running job notes the time again with each heartbeat.
     """
-    latest = time.time() + longest.total_seconds()
-    after = latest + CLOCK_TOLERANCE.total_seconds()
-    late = registry.connection.zrangebyscore(registry.key, f"({after}", "+inf")
-    if late:
-        registry.connection.zadd(registry.key, dict.fromkeys(late, latest), xx=True)
+    at = time.time()
+    latest = at + (longest + CLOCK_TOLERANCE).total_seconds()
+    late = registry.connection.zrangebyscore(registry.key, f"({latest}", "+inf")
+    for entry in cast("list[bytes]", late):
+        registry.connection.zadd(registry.key, {entry: at + instead.total_seconds()}, xx=True)

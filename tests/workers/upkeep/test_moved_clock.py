@@ -3,7 +3,6 @@
 import time
 from datetime import timedelta
 
-import pytest
 from rq.executions import Execution
 from rq.job import Job
 from rq.registry import ScheduledJobRegistry, StartedJobRegistry
@@ -35,31 +34,39 @@ def test_a_request_from_the_future_is_queued_again(scene: Scene) -> None:
     assert open_queue(scene.machine.redis, "fit").get_job_ids() == [f"{fit.id}-1"]
 
 
-@pytest.mark.parametrize("kind", [StartedJobRegistry, ScheduledJobRegistry])
-def test_a_call_does_not_wait_for_the_wrong_time(
-    scene: Scene, kind: type[StartedJobRegistry] | type[ScheduledJobRegistry]
-) -> None:
-    """Neither that of a killed worker nor one that waits for its next attempt."""
+def test_a_call_of_a_killed_worker_does_not_wait_for_the_wrong_time(scene: Scene) -> None:
+    """It counts as lost as soon as any other call of a killed worker."""
     redis, fit = scene.machine.redis, queued_fit(scene)
     queue = open_queue(redis, "fit")
-    rq_id, registry = f"{fit.id}-1", kind(queue=queue)
-    redis.lrem(queue.key, 0, rq_id)
-    entry = rq_id
-    if kind is StartedJobRegistry:
-        job = Job.fetch(rq_id, connection=redis, serializer=JSONSerializer)
-        with redis.pipeline() as pipeline:
-            entry = Execution.create(job, ttl=30, pipeline=pipeline).composite_key
-            pipeline.execute()
-    at = time.time()
-    redis.zadd(registry.key, {entry: at + HOUR.total_seconds()})
+    redis.lrem(queue.key, 0, f"{fit.id}-1")
+    job = Job.fetch(f"{fit.id}-1", connection=redis, serializer=JSONSerializer)
+    with redis.pipeline() as pipeline:
+        entry = Execution.create(job, ttl=30, pipeline=pipeline).composite_key
+        pipeline.execute()
+    running = StartedJobRegistry(queue=queue)
+    redis.zadd(running.key, {entry: time.time() + HOUR.total_seconds()})
     Reconciler(scene.machine).reconcile()
-    assert at < redis.zscore(registry.key, entry) <= time.time() + 300
+    until = redis.zscore(running.key, entry)
+    assert until is not None
+    assert until <= time.time() + scene.machine.settings.heartbeat_fresh.total_seconds()
+
+
+def test_a_retry_does_not_wait_for_the_wrong_time(scene: Scene) -> None:
+    """No call waits for an hour between two attempts, so it is due."""
+    redis, fit = scene.machine.redis, queued_fit(scene)
+    queue = open_queue(redis, "fit")
+    redis.lrem(queue.key, 0, f"{fit.id}-1")
+    retries = ScheduledJobRegistry(queue=queue)
+    redis.zadd(retries.key, {f"{fit.id}-1": time.time() + HOUR.total_seconds()})
+    Reconciler(scene.machine).reconcile()
+    due = redis.zscore(retries.key, f"{fit.id}-1")
+    assert queue.get_job_ids() == [f"{fit.id}-1"] or (due is not None and due <= time.time())
 
 
 def test_a_shard_claimed_in_the_future_is_lost(scene: Scene) -> None:
     """Its call is in no queue: the worker that claimed it was killed."""
     machine, batch = scene.machine, scene.request_batch(scene.fit(), n=8, shard_size=4)
     shards = BatchShards(machine.store, machine.ledger, batch)
-    claims = {0: now().timestamp(), 1: (now() + HOUR).timestamp()}
+    claims = {"0": now().timestamp(), "1": (now() + HOUR).timestamp()}
     machine.ledger.redis.zadd(redis_keys.in_flight(batch.ref), claims)
     assert shards.lost([], [], now() - timedelta(seconds=5)) == [1]

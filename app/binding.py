@@ -1,4 +1,4 @@
-"""Which addresses the app may listen on: loopback only until API keys exist, unless the operator trusts the network."""
+"""Which addresses the app may listen on: without API keys loopback only, unless the operator trusts the network."""
 
 import ipaddress
 
@@ -14,5 +14,5 @@ def is_loopback(host: str) -> bool:
 
 
 def may_bind(settings: Settings) -> bool:
-    """Return whether the host is loopback or the operator trusts the network."""
-    return settings.trust_network or is_loopback(settings.host)
+    """Return whether the host is loopback, callers need API keys, or the operator trusts the network."""
+    return settings.auth == "keys" or settings.trust_network or is_loopback(settings.host)

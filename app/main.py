@@ -22,6 +22,7 @@ from app.http.problems import install_problem_handlers
 from app.http.request_ids import RequestIds
 from app.http.slow_bodies import SlowBodies
 from app.http.stopping import StoppingProblems
+from app.keys import endpoints as keys
 from app.labelings import endpoints as labelings
 from app.labelsets import endpoints as labelsets
 from app.openapi.document import Api
@@ -83,6 +84,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         sweep()
+        await services.start()
         yield
         await services.close()
 
@@ -118,7 +120,7 @@ def create_app(
     for large in (generators.checkpoints, uploads.contents):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
     of_kinds = [_router_of(kind) for kind in kinds]
-    others = [room.router for room in (exports, streams, files, health, metrics, pages)]
+    others = [room.router for room in (exports, streams, files, keys, health, metrics, pages)]
     for router in (uploads.router, *of_kinds, *others):
         app.include_router(router, max_body_size=settings.max_json_bytes)
     return app

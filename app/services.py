@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from fastapi.concurrency import run_in_threadpool
+
+from app.access.table import KeyTable
 from app.admission import UploadsInFlight
 from app.decoding.parent import Decoder
 from app.decoding.protocol import TASKS
@@ -35,6 +38,7 @@ class Services:
     uploads_in_flight: UploadsInFlight
     secret: bytes
     families: tuple[GeneratorFamily, ...]
+    keys: KeyTable
     tenants: Tenants
 
     @classmethod
@@ -58,6 +62,7 @@ class Services:
         calls = RedisCalls(timeout, budget=timeout)  # one breaker for the whole process
         secret = settings.link_secret
         store = store or Store.from_settings(settings)
+        keys = KeyTable(store)
         return cls(
             settings=settings,
             kinds=(registry := Kinds(kinds)),
@@ -70,11 +75,18 @@ class Services:
             uploads_in_flight=UploadsInFlight(settings.max_uploads_in_flight),
             secret=secret.get_secret_value().encode() if secret else secrets.token_bytes(32),
             families=tuple(families),
-            tenants=tenants or tenants_of(settings),
+            keys=keys,
+            tenants=tenants or tenants_of(settings, keys),
         )
+
+    async def start(self) -> None:
+        """Begin what runs beside the requests. Without API keys that is nothing."""
+        if self.settings.auth == "keys":
+            await run_in_threadpool(self.keys.start)
 
     async def close(self) -> None:
         """Close every connection."""
+        await run_in_threadpool(self.keys.close)
         self.ledger.redis.close()
         self.queueing.close()
         await self.listener.close()

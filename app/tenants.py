@@ -1,11 +1,14 @@
 """Rules about tenants: who sends a request, and what each tenant may do. No other module decides either.
 
-Without API keys there is one tenant and no limit. `create_app` accepts other rules.
+Without API keys there is one tenant and no limit. `access/` has the rules of API keys. `create_app` accepts others.
 """
 
 from collections.abc import Mapping
 from typing import Protocol
 
+from app.access.rules import KeyedTenants
+from app.access.table import KeyTable
+from contracts.access.keys import Scope
 from contracts.ids import DEFAULT_TENANT
 from state.ledger import Ledger
 from state.settings import Settings
@@ -15,8 +18,11 @@ from state.store import Store
 class Tenants(Protocol):
     """The rules. Each method refuses by raising an error of `contracts/errors/tree.py`."""
 
-    def identify(self, headers: Mapping[str, str]) -> str:
-        """Return the tenant of a request. It runs in the event loop, so it must not wait for a network or a disk."""
+    def identify(self, headers: Mapping[str, str], scope: Scope) -> str:
+        """Return the tenant of a request that needs a scope.
+
+        It runs in the event loop, so it must not wait for a network or a disk.
+        """
 
     def check(self, tenant: str) -> None:
         """Refuse a tenant that is blocked. It must not wait either.
@@ -34,7 +40,7 @@ class Tenants(Protocol):
 class OneTenant:
     """One tenant, no limits."""
 
-    def identify(self, headers: Mapping[str, str]) -> str:
+    def identify(self, headers: Mapping[str, str], scope: Scope) -> str:
         """Return the default tenant."""
         return DEFAULT_TENANT
 
@@ -45,6 +51,6 @@ class OneTenant:
         """Accept every creation."""
 
 
-def tenants_of(settings: Settings) -> Tenants:  # noqa: ARG001 - no setting names a tenant
+def tenants_of(settings: Settings, keys: KeyTable) -> Tenants:
     """Return the rules that the operator chose."""
-    return OneTenant()
+    return KeyedTenants(keys) if settings.auth == "keys" else OneTenant()

@@ -33,12 +33,13 @@ BatchId = Annotated[str, Field(pattern=id_pattern("batch"))]
 LabelingId = Annotated[str, Field(pattern=id_pattern("labeling"))]
 EvaluationId = Annotated[str, Field(pattern=id_pattern("evaluation"))]
 StreamId = Annotated[str, Field(pattern=id_pattern("stream"))]
+KeyId = Annotated[str, Field(pattern=id_pattern("key"))]
 TenantId = Annotated[str, Field(pattern=rf"^{_NAME}$")]
 JobId = Annotated[str, Field(pattern=rf"^({_PREFIX}_{_HEX}|{_NAME})$")]
 """The id of a job of any kind. `contracts.kinds.Kinds` has the kinds."""
 
 DEFAULT_TENANT = "default"
-"""The only tenant until there are API keys."""
+"""The only tenant without API keys. It also owns the built-in generators, which all tenants may use."""
 
 
 def new_id(prefix: str) -> str:
@@ -50,6 +51,16 @@ def prefix_of(resource_id: str) -> str:
     """Return the prefix of an id, which is `generator` for the name of a built-in generator."""
     prefix, mark, _ = resource_id.partition("_")
     return prefix if mark else "generator"
+
+
+def is_built_in(resource_id: str) -> bool:
+    """Return whether an id is the name of a built-in generator."""
+    return "_" not in resource_id
+
+
+def owner_of(tenant: str, resource_id: str) -> str:
+    """Return the tenant that stores a resource: the caller's, or for a built-in generator the default one."""
+    return DEFAULT_TENANT if is_built_in(resource_id) else tenant
 
 
 def is_prefix(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Keys of the object store; every key is spelled here. A: written by the app. W: by workers and the reconciler.
 
 probe.json                                       A  checks that the store takes objects; its content never changes
+access/                                          A  API keys: state/access/paths.py
 
 tenants/{tenant}/
 ├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key; swept once expired

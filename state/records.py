@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from contracts.base import Model, now
 from contracts.errors.tree import RecordDamaged, StoreUnavailable
 from contracts.generators.generator import GeneratorManifest, StoredGenerator, StoredInverter
+from contracts.ids import owner_of
 from contracts.jobs import (
     Cancellation,
     JobError,
@@ -112,13 +113,24 @@ def read_manifest(store: Store, ref: JobRef, model: type[T]) -> T | None:
 
 
 def read_generator(store: Store, tenant: str, generator_id: str) -> StoredGenerator | None:
-    """Return an imported generator, or None when its import has not succeeded."""
-    manifest = read(store, keys.manifest(tenant, "generators", generator_id), GeneratorManifest)
+    """Return an imported or built-in generator, or None when its import has not succeeded."""
+    owner = owner_of(tenant, generator_id)
+    manifest = read(store, keys.manifest(owner, "generators", generator_id), GeneratorManifest)
     return manifest.generator if manifest is not None else None
 
 
 def read_inverters(store: Store, tenant: str, generator_id: str) -> list[StoredInverter]:
-    """Return all inverters of a generator. Damaged ones are skipped."""
+    """Return the inverters of a generator that a tenant may use: its own and built-in ones, without damaged ones."""
+    owner = owner_of(tenant, generator_id)
+    found = _inverters(store, tenant, generator_id)
+    if owner == tenant:
+        return found
+    shared = [each for each in _inverters(store, owner, generator_id) if each.is_built_in]
+    own = {each.digest for each in found}
+    return [*found, *(each for each in shared if each.digest not in own)]
+
+
+def _inverters(store: Store, tenant: str, generator_id: str) -> list[StoredInverter]:
     objects = list(store.list(keys.inverters_prefix(tenant, generator_id)))
     inverters = (read_intact(store, info.key, StoredInverter) for info in objects)
     return [inverter for inverter in inverters if inverter is not None]

@@ -59,7 +59,8 @@ class Settings(BaseSettings):
     # Of the disk of a folder: with less, the app accepts no new work.
     min_free_bytes: Annotated[int, Field(ge=0)] = 1024 * MiB
 
-    # The API. It listens on loopback only, unless the operator trusts the network: there are no API keys yet.
+    # The API. Without API keys it listens on loopback only, unless the operator trusts the network.
+    auth: Literal["none", "keys"] = "none"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     trust_network: bool = False

@@ -84,7 +84,7 @@ def _resolve(
         name=body.name,
         seed=body.seed,
         generator=generators.pin(generator),
-        inverter_digest=_inverter_digest(services, generator, body.inverter),
+        inverter_digest=_inverter_digest(services, ref.tenant, generator, body.inverter),
         labelset=_pin(labelset),
         validation_labelset=_pin(validation) if validation else None,
         labels=labels,
@@ -124,12 +124,13 @@ def _labelset(services: Services, tenant: str, labelset_id: str, pointer: str) -
 
 
 def _inverter_digest(
-    services: Services, generator: StoredGenerator, choice: InverterChoice
+    services: Services, tenant: str, generator: StoredGenerator, choice: InverterChoice
 ) -> str | None:
     """Return the digest of the chosen inverter, or None without one. Raises `InvalidRequest` for an unknown digest."""
     if choice == "none":
         return None
-    digests = [inverter.digest for inverter in generators.list_inverters(services, generator)]
+    inverters = generators.list_inverters(services, tenant, generator)
+    digests = [inverter.digest for inverter in inverters]
     if choice == "default":
         return digests[0] if digests else None
     if choice not in digests:

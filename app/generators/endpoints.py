@@ -24,7 +24,7 @@ checkpoints = APIRouter(prefix="/v1/generators", tags=["generators"])
 
 
 def _show(state: JobState, exchange: Exchange) -> GeneratorView:
-    inverters = service.list_inverters_of(exchange.services, state)
+    inverters = service.list_inverters_of(exchange.services, exchange.tenant, state)
     view = show_generator(state, inverters, exchange.links, exchange.services.families)
     shown = show_training(exchange.services, state, exchange.links)
     return view if shown is None else view.model_copy(update={"training": shown})

@@ -27,6 +27,7 @@ from contracts.generators.generator import (
     StoredGenerator,
     StoredInverter,
 )
+from contracts.ids import DEFAULT_TENANT, is_built_in, owner_of
 from contracts.jobs import Idempotency, JobRef
 from state import keys, records
 from state.settings import MiB
@@ -78,7 +79,7 @@ def find(services: Services, tenant: str, generator_id: str) -> StoredGenerator:
 
     Raises `NotFound`, `Gone`, `GeneratorNotReady`, or `InvalidRequest` for a family that the service does not have.
     """
-    state = jobs.find(services, JobRef(tenant=tenant, id=generator_id))
+    state = jobs.find(services, JobRef(tenant=owner_of(tenant, generator_id), id=generator_id))
     generator = _imported(state)
     if generator is None:
         raise GeneratorNotReady(generator_id, state.status)
@@ -97,30 +98,40 @@ def pin(generator: StoredGenerator) -> PinnedGenerator:
 
 def list_ids(services: Services, tenant: str) -> list[str]:
     """Return up to 20 ids of generators that can be fitted: built-in ones, then the newest ones."""
-    ids = reversed(services.store.children(keys.noun_prefix(tenant, "generators")))
+    own, of_default = (
+        services.store.children(keys.noun_prefix(owner, "generators"))
+        for owner in (tenant, DEFAULT_TENANT)
+    )
+    ids = sorted({*own, *filter(is_built_in, of_default)}, reverse=True)
     ready = (
         each for each in ids if records.read_generator(services.store, tenant, each) is not None
     )
     return list(islice(ready, _MAX_LISTED))
 
 
-def list_inverters(services: Services, generator: StoredGenerator) -> list[StoredInverter]:
-    """Return the inverters of a generator, newest first."""
-    stored = records.read_inverters(services.store, generator.tenant, generator.id)
+def list_inverters(
+    services: Services, tenant: str, generator: StoredGenerator
+) -> list[StoredInverter]:
+    """Return the inverters of a generator that the tenant may use, newest first."""
+    stored = records.read_inverters(services.store, tenant, generator.id)
     matches = (inverter for inverter in stored if inverter.generator_digest == generator.digest)
     return sorted(matches, key=lambda inverter: inverter.created_at, reverse=True)
 
 
-def list_inverters_of(services: Services, state: JobState) -> list[StoredInverter]:
+def list_inverters_of(services: Services, tenant: str, state: JobState) -> list[StoredInverter]:
     """Return the inverters of a generator, newest first; none before its import has succeeded."""
     generator = _imported(state)
-    return list_inverters(services, generator) if generator is not None else []
+    return list_inverters(services, tenant, generator) if generator is not None else []
 
 
 def delete(services: Services, ref: JobRef) -> None:
-    """Delete an uploaded generator whose import has ended. Raises `BuiltIn` for a built-in one, `JobNotFinished`."""
+    """Delete an uploaded generator whose import has ended. Raises `BuiltIn` for a built-in one, `JobNotFinished`.
+
+    A damaged built-in generator can be deleted, and is published again, if it has no other tenants.
+    """
     request = records.read_intact(services.store, keys.job_request(ref), GeneratorRequest)
-    if request is not None and request.original is None:
+    is_shared = is_built_in(ref.id) and services.settings.auth == "keys"
+    if request.original is None if request is not None else is_shared:
         raise BuiltIn("generator", ref.id)
     jobs.delete(services, ref)
 

@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from app.http.requests import ServicesDep
+from app.http.requests import KNOWN_CALLER, ServicesDep
 from app.services import Services
 from contracts.base import now
 from contracts.heartbeats import Heartbeat
@@ -19,9 +19,12 @@ from state.process.metrics import REGISTRY
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/metrics")
+@router.get("/metrics", dependencies=[KNOWN_CALLER])
 def read_metrics(services: ServicesDep) -> Response:
-    """Answer in the text format of Prometheus. Without Redis, `handsoff_redis_up` is 0 and its gauges are missing."""
+    """Answer in the text format of Prometheus. Without Redis, `handsoff_redis_up` is 0 and its gauges are missing.
+
+    With API keys it needs one with the scope `read`: behind a proxy, every caller seems to be on this machine.
+    """
     of_service = CollectorRegistry()
     of_service.register(ServiceState(services))
     return Response(

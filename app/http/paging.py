@@ -4,7 +4,9 @@ The cursor is opaque and signed: it is valid only for the list and filters that 
 """
 
 import base64
-from collections.abc import Callable, Iterator
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Generic, TypeVar
 
 import redis
@@ -15,6 +17,7 @@ from app.http.signing import is_signed, signature
 from app.services import Services
 from contracts.base import Model
 from contracts.errors.tree import InvalidCursor, RecordDamaged
+from contracts.ids import DEFAULT_TENANT, is_built_in
 from contracts.jobs import JobStatus
 from state import keys, records
 from state.listing.statuses import StatusIndex
@@ -53,16 +56,39 @@ def read_page(
 
     Raises `InvalidCursor` for a cursor of another list or other filters.
     """
+
+    def ids(before: str | None) -> Iterator[str]:
+        own = _ids(services, tenant, noun, before, status)
+        if noun != "generators" or tenant == DEFAULT_TENANT:
+            return own
+        return _descending(own, _built_in(services, before))
+
     scope = f"{tenant}/{noun}?{filters}"
-    before = _decode_cursor(services.secret, scope, after) if after else None
+    return page_of(services.secret, scope, ids, limit=limit, after=after, load=load)
+
+
+def page_of(
+    secret: bytes,
+    scope: str,
+    ids: Callable[[str | None], Iterable[str]],
+    *,
+    limit: int,
+    after: str | None,
+    load: Callable[[str], T | None],
+) -> Page[T]:
+    """Return the page after the cursor of any list. `ids` yields those before an id, or all, in descending order.
+
+    `scope` names the tenant, the list and its filters. Raises `InvalidCursor` for a cursor of another scope.
+    """
+    before = _decode_cursor(secret, scope, after) if after else None
     matches: list[tuple[str, T]] = []
     damaged: list[str] = []
-    for item_id in _ids(services, tenant, noun, before, status):
+    for item_id in ids(before):
         try:
             item = load(item_id)
         # One damaged record must not hide the others.
         except (RecordDamaged, ValidationError) as error:
-            log.warning("damaged record skipped", noun=noun, id=item_id, error=str(error))
+            log.warning("damaged record skipped", list=scope, id=item_id, error=str(error))
             damaged.append(item_id)
             continue
         if item is not None:
@@ -71,13 +97,25 @@ def read_page(
             break
     shown = matches[:limit]
     has_more = len(matches) > limit
-    cursor = _encode_cursor(services.secret, scope, shown[-1][0]) if has_more else None
+    cursor = _encode_cursor(secret, scope, shown[-1][0]) if has_more else None
     return Page(
         items=tuple(item for _, item in shown),
         has_more=has_more,
         next_cursor=cursor,
         damaged=tuple(damaged),
     )
+
+
+def _built_in(services: Services, before: str | None) -> Iterator[str]:
+    """Yield the names of the built-in generators before a name, in descending order."""
+    stored = _ids(services, DEFAULT_TENANT, "generators", before, None)
+    return (each for each in stored if is_built_in(each))
+
+
+def _descending(own: Iterable[str], others: Iterable[str]) -> Iterator[str]:
+    """Yield the ids of two descending lists in descending order, each once."""
+    for each, _ in groupby(heapq.merge(own, others, reverse=True)):
+        yield each
 
 
 def _ids(

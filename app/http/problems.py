@@ -80,6 +80,7 @@ def respond(request: Request, error: HandsOffError) -> Response:
     )
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
+    response.headers.update(error.headers)
     return response
 
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Query, Request, Response
 from app.http.links import Links
 from app.http.paging import Page
 from app.services import Services
+from contracts.access.keys import Scope
 from contracts.base import Model
 
 
@@ -37,15 +38,23 @@ async def _services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(_services)]
 
 
-async def tenant_of(request: Request) -> str:
-    """Return the caller's tenant, which is not blocked."""
-    services = await _services(request)
-    tenant = services.tenants.identify(request.headers)
+def identify(request: Request, services: Services, scope: Scope) -> str:
+    """Return the caller's tenant, which is not blocked. Raises `Unauthorized`, or `Forbidden` without the scope."""
+    tenant = services.tenants.identify(request.headers, scope)
     services.tenants.check(tenant)
     return tenant
 
 
+async def tenant_of(request: Request) -> str:
+    """Return the tenant of a caller that may read, or for other methods than GET, change something."""
+    services = await _services(request)
+    return identify(request, services, "read" if request.method == "GET" else "write")
+
+
 TenantDep = Annotated[str, Depends(tenant_of)]
+
+KNOWN_CALLER = Depends(tenant_of)
+"""For a route that needs a caller and does not use its tenant."""
 
 
 async def _links(request: Request) -> Links:
@@ -125,7 +134,12 @@ def created(exchange: Exchange, view: V, *, is_replay: bool) -> V:
 
 def paged(exchange: Exchange, page: Page[T]) -> Page[T]:
     """Return the page and set `Link: rel=next` if there is another one."""
+    return next_link(exchange.request, exchange.response, page)
+
+
+def next_link(request: Request, response: Response, page: Page[T]) -> Page[T]:
+    """Return the page and set `Link: rel=next` of a response if there is another one."""
     if page.next_cursor:
-        url = exchange.request.url.include_query_params(after=page.next_cursor)
-        exchange.response.headers["Link"] = f'<{url}>; rel="next"'
+        url = request.url.include_query_params(after=page.next_cursor)
+        response.headers["Link"] = f'<{url}>; rel="next"'
     return page

@@ -27,6 +27,7 @@ from app.jobs.endpoints import (
     live_events,
 )
 from app.services import Services
+from contracts.ids import owner_of
 from contracts.jobs import JobEnvelope, JobRef
 from contracts.kinds import Kind
 
@@ -143,7 +144,7 @@ def ref_of(kind: Kind) -> RefOf:
     """Return the dependency that reads the reference of a job from the path."""
 
     async def reference(job_id: str, request: Request) -> JobRef:
-        return JobRef(tenant=await tenant_of(request), id=job_id)
+        return JobRef(tenant=owner_of(await tenant_of(request), job_id), id=job_id)
 
     # FastAPI reads the type of the id from here, because it is known at run time only.
     reference.__annotations__["job_id"] = Annotated[kind.id_type, Path(alias=f"{kind.name}_id")]

@@ -18,7 +18,7 @@ from contracts.base import now
 from contracts.errors.conflicts import JobNotFinished
 from contracts.errors.tree import Gone, NotFound, RecordDamaged
 from contracts.events import FIRST, Event
-from contracts.ids import plural_of
+from contracts.ids import owner_of, plural_of
 from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Request
 from contracts.kinds import QueueName
 from state import keys, records
@@ -109,10 +109,13 @@ def list_page(
     show: Callable[[JobState], T],
     only: Callable[[Request], bool] = lambda _: True,
 ) -> Page[T]:
-    """Return a page of the tenant's jobs of one kind whose requests pass `only`, newest first."""
+    """Return a page of the tenant's jobs of one kind whose requests pass `only`, newest first.
+
+    Generators include the built-in ones.
+    """
 
     def load(job_id: str) -> T | None:
-        ref = JobRef(tenant=tenant, id=job_id)
+        ref = JobRef(tenant=owner_of(tenant, job_id), id=job_id)
         record = records.read_job(services.store, services.kinds, ref)
         if record is None or not only(record.request):
             return None

@@ -20,6 +20,7 @@ from app.openapi.label_fields import LABEL_FIELDS
 from app.openapi.labeling_fields import LABELING_FIELDS
 from app.openapi.parameters import PARAMETERS, id_parameter
 from app.openapi.responses import add_errors, add_successes, header_components
+from app.openapi.security import SCHEMES, security_of
 from app.openapi.training_fields import TRAINING_FIELDS
 from contracts.kinds import Kinds
 
@@ -73,6 +74,7 @@ def describe(document: Json, kinds: frozenset[str]) -> Json:
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own: ours are problems
         schemas.pop(unused, None)
     document["components"]["headers"] = header_components()
+    document["components"]["securitySchemes"] = SCHEMES
     renamed = {old: _plain_name(old) for old in schemas if _plain_name(old) != old}
     for old, new in renamed.items():
         schemas[new] = {**schemas.pop(old), "title": new}
@@ -170,6 +172,7 @@ def _describe_operation(method: str, operation: Json, kinds: frozenset[str]) -> 
     if name == "is_ready":
         own = operation["responses"]["200"]
         operation["responses"]["503"] = {**own, "description": "Redis or the store does not answer"}
+    operation["security"] = security_of(method, operation)
     add_errors(method, operation, kinds)
     add_successes(operation, kinds)
 

@@ -53,6 +53,7 @@ ANSWER_HEADERS: Table = {
     "Preference-Applied": Described("The wait that was applied.", "wait=30"),
     "Accept-Ranges": Described("Range requests are supported, in bytes.", "bytes"),
     "Content-Range": Described("The range of bytes in this response.", "bytes 0-1023/1048576"),
+    "WWW-Authenticate": Described("Which API key is needed.", 'Bearer realm="handsoff", error="invalid_token"'),
     "Content-Disposition": Described("The file name to save it as.", 'attachment; filename="0.tar"'),
 }  # fmt: skip
 """By name."""

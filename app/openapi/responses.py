@@ -10,6 +10,8 @@ from typing import Any
 
 from app.http.problems import MEDIA_TYPE
 from app.openapi.parameters import ANSWER_HEADERS
+from app.openapi.security import OPEN
+from contracts.errors.access import Forbidden, Unauthorized
 from contracts.errors.conflicts import (
     BuiltIn,
     FitNotReady,
@@ -126,12 +128,13 @@ def _errors_of(
     rules: tuple[tuple[bool, Errors], ...] = (
         (True, (HandsOffError,)),
         (name not in HEALTH, (ForeignHost, StoreUnavailable, QueueUnavailable)),
+        (name not in OPEN, (Unauthorized, Forbidden)),
         (method in _CHANGES, (ForeignOrigin,)),
         (method in {"post", "put"}, (TooLarge,)),
         (has_body, (UnreadableBody, SlowBody)),
         (has_body or bool(parameters), (InvalidRequest,)),
         (has_id, (NotFound,)),
-        (has_id and "upload_id" not in parameters, (Gone,)),
+        (has_id and not parameters & {"upload_id", "key_id"}, (Gone,)),
         ("after" in parameters and "events" not in name, (InvalidCursor,)),
         (verb in _CREATE_VERBS, _CREATES),
         (verb == "create" and noun in kinds, (QueueFull,)),
@@ -156,6 +159,8 @@ def _headers(name: str, status: int, kinds: frozenset[str]) -> Iterator[str]:
         (status == HTTPStatus.TEMPORARY_REDIRECT, ("Location", "Cache-Control")),
         (name == "read_file" and status in {200, 206, 304}, ("ETag", "Cache-Control", *_OF_FILES)),
         (name == "read_file" and status in {206, 416}, ("Content-Range",)),
+        (status in {401, 403} and name not in OPEN, ("WWW-Authenticate",)),
+        (name == "issue_key" and is_success, ("Location",)),
         (status in {409, 503} and name not in HEALTH, ("Retry-After",)),
     )
     for applies, headers in rules:

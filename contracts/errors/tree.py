@@ -6,6 +6,8 @@ HandsOffError
 │   ├── UnreadableBody        400  unreadable_body           the body cannot be parsed
 │   ├── InvalidCursor         422  invalid_cursor            the cursor was not issued by this list
 │   └── IdempotencyMismatch   422  idempotency_mismatch      the key was used with another body
+├── Unauthorized              401  unauthorized              no API key, or one that is unknown, expired or revoked
+├── Forbidden                 403  forbidden                 the API key lacks a scope, or keys are not used
 ├── InvalidLink               403  invalid_link              the signed link is forged or has expired
 ├── SlowBody                  408  request_timeout           the body arrives too slowly
 ├── ForeignHost               421  foreign_host              the Host header names another service
@@ -42,12 +44,13 @@ HandsOffError
     ├── UploadDamaged         500  upload_damaged            the stored bytes differ from the announced ones
     └── WorkerLost            500  worker_lost               the worker died on every attempt
 
-The subclasses of `Conflict` are in `conflicts.py`, those of `JobFailed` in `jobs.py`, `QueueFull` in `limits.py`, the
-others here.
+The subclasses of `Conflict` are in `conflicts.py`, those of `JobFailed` in `jobs.py`, `QueueFull` in `limits.py`,
+`Unauthorized` and `Forbidden` in `access.py`, the others here.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 from contracts.base import Model
@@ -63,12 +66,16 @@ class Flaw(Model):
 
 
 class HandsOffError(Exception):
-    """The base class. `detail` names the expected value, the actual value and the remedy."""
+    """The base class. `detail` names the expected value, the actual value and the remedy.
+
+    `headers` are further headers of the response.
+    """
 
     code: ClassVar[str] = "internal"
     status: int = 500
     title: ClassVar[str] = "Internal server error"
     retry_after_seconds: int | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, detail: str, *, flaws: Sequence[Flaw] = ()) -> None:
         super().__init__(detail)

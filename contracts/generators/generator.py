@@ -122,9 +122,13 @@ class GeneratorManifest(JobManifest):
 
 
 class StoredInverter(Model):
-    """An encoder that starts an inversion, trained on the samples of the generator with `generator_digest`."""
+    """An encoder that starts an inversion, trained on the samples of the generator with `generator_digest`.
+
+    `is_built_in`: it was published with a built-in generator, so all tenants may use it.
+    """
 
     generator_digest: Sha256
     digest: Sha256
     created_at: Timestamp
     weights: Weights
+    is_built_in: bool = False

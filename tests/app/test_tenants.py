@@ -12,6 +12,7 @@ from fastapi import FastAPI, HTTPException
 
 from app.http.links import Links
 from app.main import create_app
+from contracts.access.keys import Scope
 from contracts.base import Artefact
 from contracts.digests import sha256_of
 from contracts.ids import new_id
@@ -35,7 +36,7 @@ class Keyed:
     max_bytes: int = 1_000_000
     blocked: set[str] = field(default_factory=set)
 
-    def identify(self, headers: Mapping[str, str]) -> str:
+    def identify(self, headers: Mapping[str, str], scope: Scope) -> str:
         tenants = {"Bearer key-of-ada": "ada", "Bearer key-of-bob": "bob"}
         tenant = tenants.get(headers.get("Authorization", ""))
         if tenant is None:

@@ -112,7 +112,8 @@ class FitInverter:
         family = find_family(machine.families, manifest)
         encoder = None
         if request.inverter_digest is not None:
-            encoder = read_inverter(store, manifest, request.inverter_digest).weights
+            digest = request.inverter_digest
+            encoder = read_inverter(store, request.tenant, manifest, digest).weights
         distance = family.open_distance(loader, manifest)
         port = open_port(loader, distance, options, mounted=machine.settings.perceptual_weights)
         generator = load_generator(loader, machine.families, manifest)

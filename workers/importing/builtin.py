@@ -1,4 +1,6 @@
-"""Publishes the built-in generators: every folder in `assets/generators/` becomes a generator of the default tenant.
+"""Publishes the built-in generators: every folder in `assets/generators/` becomes a generator that all tenants may use.
+
+The default tenant owns them, as before there were others.
 
 A folder contains generator.safetensors + .json; optional are discriminator and inverter pairs and about.json (license,
 source, family). Publishing is idempotent: weights are stored under their digest, the manifest is written last, and an
@@ -133,13 +135,17 @@ def _family(families: Sequence[Family], about: About) -> Family:
 def _publish_inverter(store: Store, source: Path, generator_digest: str) -> None:
     digest = _digest(source, "inverter")
     key = keys.inverter(DEFAULT_TENANT, source.name, digest)
-    if store.head(key) is not None:
+    stored = records.read_intact(store, key, StoredInverter)
+    if stored is not None:
+        if not stored.is_built_in:  # earlier versions had no such mark
+            records.write(store, key, stored.model_copy(update={"is_built_in": True}))
         return
     inverter = StoredInverter(
         generator_digest=generator_digest,
         digest=digest,
         created_at=now(),
         weights=_weights(store, source, "inverter"),
+        is_built_in=True,
     )
     records.create(store, key, inverter)
     log.info("inverter published", generator=source.name, digest=digest[:12])

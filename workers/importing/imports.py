@@ -56,7 +56,9 @@ def _import(run: Run) -> GeneratorManifest:
         warnings=converted.warnings,
     )
     if inverter is not None:
-        store_inverter(run.machine.store, stored, inverter.tensors, inverter.config_json)
+        store_inverter(
+            run.machine.store, stored.tenant, stored, inverter.tensors, inverter.config_json
+        )
     return GeneratorManifest(
         status=JobStatus.SUCCEEDED,
         started_at=run.started_at,

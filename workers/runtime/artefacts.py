@@ -25,16 +25,17 @@ def read_generator(store: Store, tenant: str, generator_id: str, digest: str) ->
     return manifest
 
 
-def read_inverter(store: Store, generator: StoredGenerator, digest: str) -> StoredInverter:
-    """Return the manifest of a pinned inverter of a generator. Raises `InputMissing` when it is gone."""
-    key = keys.inverter(generator.tenant, generator.id, digest)
-    manifest = records.read(store, key, StoredInverter)
-    if manifest is None:
-        raise InputMissing(
-            f"The request pins inverter {digest[:12]} of generator '{generator.id}', which is not in the store."
-            " Send a new request."
-        )
-    return manifest
+def read_inverter(
+    store: Store, tenant: str, generator: StoredGenerator, digest: str
+) -> StoredInverter:
+    """Return the manifest of a pinned inverter that the tenant may use. Raises `InputMissing` when it is gone."""
+    for inverter in records.read_inverters(store, tenant, generator.id):
+        if inverter.digest == digest:
+            return inverter
+    raise InputMissing(
+        f"The request pins inverter {digest[:12]} of generator '{generator.id}', which is not in the store."
+        " Send a new request."
+    )
 
 
 def read_artefact(store: Store, artefact: Artefact) -> bytes:
@@ -79,14 +80,17 @@ def write_weights(
 
 
 def store_inverter(
-    store: Store, generator: StoredGenerator, tensors: bytes, config: bytes
+    store: Store, tenant: str, generator: StoredGenerator, tensors: bytes, config: bytes
 ) -> StoredInverter:
-    """Store an inverter below its generator, where fits find it. If it exists already, the first manifest stays."""
+    """Store an inverter where the tenant's fits find it. If it exists already, the first manifest stays.
+
+    That of a built-in generator belongs to the tenant that trained it; no other tenant uses it.
+    """
     weights = write_weights(
         store,
         tensors,
         config,
-        lambda sha256, suffix: keys.weights(generator.tenant, generator.id, sha256, suffix),
+        lambda sha256, suffix: keys.weights(tenant, generator.id, sha256, suffix),
     )
     inverter = StoredInverter(
         generator_digest=generator.digest,
@@ -94,7 +98,7 @@ def store_inverter(
         created_at=now(),
         weights=weights,
     )
-    key = keys.inverter(generator.tenant, generator.id, inverter.digest)
+    key = keys.inverter(tenant, generator.id, inverter.digest)
     return records.create(store, key, inverter)
 
 

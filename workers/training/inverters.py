@@ -140,6 +140,7 @@ def store_encoder(run: Run, generator: StoredGenerator, encoder: BuiltNetwork) -
         raise JobFailed(f"Training diverged: {flaw}. Use a lower learning_rate.")
     tensors, config = pack_network(encoder.network, dict(encoder.config))
     run.check_cancelled()  # a job that is cancelled by now leaves no inverter behind
-    generator_prefix = keys.resource_prefix(generator.tenant, "generators", generator.id)
+    tenant = run.ref.tenant
+    generator_prefix = keys.resource_prefix(tenant, "generators", generator.id)
     plan_sweep(run.machine.ledger, generator_prefix, is_over=False)
-    return store_inverter(run.machine.store, generator, tensors, config)
+    return store_inverter(run.machine.store, tenant, generator, tensors, config)

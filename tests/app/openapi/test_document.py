@@ -124,13 +124,14 @@ def test_the_license_is_named(document: Json) -> None:
 
 ERRORS = "421 422 500 503"
 ANSWERS = {
-    "create_fit": f"200 202 400 403 408 409 413 {ERRORS}",
-    "get_batch": f"200 304 404 410 {ERRORS}",
-    "list_streams": f"200 {ERRORS}",
-    "cancel_fit": f"200 202 403 404 410 413 {ERRORS}",
+    "create_fit": f"200 202 400 401 403 408 409 413 {ERRORS}",
+    "get_batch": f"200 304 401 403 404 410 {ERRORS}",
+    "list_streams": f"200 401 403 {ERRORS}",
+    "cancel_fit": f"200 202 401 403 404 410 413 {ERRORS}",
     "read_file": f"200 206 304 403 410 416 {ERRORS}",
-    "read_shard": f"307 404 410 {ERRORS}",
-    "follow_fit": f"200 204 404 410 {ERRORS}",
+    "read_shard": f"307 401 403 404 410 {ERRORS}",
+    "follow_fit": f"200 204 401 403 404 410 {ERRORS}",
+    "rotate_key": f"200 400 401 403 404 408 413 {ERRORS}",
     "is_alive": "200 500",
 }
 HEADERS = {
@@ -140,7 +141,8 @@ HEADERS = {
     "cancel_fit": {"Retry-After"},
     "read_file": {"ETag", "Content-Range", "Accept-Ranges", "Content-Disposition"},
     "read_shard": {"Location", "Retry-After"},
-    "follow_fit": {"X-Request-Id"},
+    "follow_fit": {"X-Request-Id", "WWW-Authenticate"},
+    "rotate_key": {"WWW-Authenticate"},
     "is_alive": {"X-Request-Id"},
 }
 
@@ -154,6 +156,16 @@ def test_an_operation_names_every_status_and_header(document: Json, name: str) -
     named = {header for answer in answers.values() for header in answer["headers"]}
     assert HEADERS[name] <= named
     assert named <= set(document["components"]["headers"])
+
+
+def test_an_operation_names_its_key(document: Json) -> None:
+    """Each names the scope of the API key that it needs; health and signed links need none."""
+    security = {own["operationId"]: own["security"] for _, own in operations(document)}
+    assert security["list_fits"] == [{"apiKey": ["read"]}, {}]
+    assert security["cancel_fit"] == [{"apiKey": ["write"]}, {}]
+    assert security["list_keys"] == [{"apiKey": ["admin"]}]
+    assert security["read_file"] == security["is_alive"] == []
+    assert document["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
 
 
 def test_every_pattern_has_words(document: Json) -> None:

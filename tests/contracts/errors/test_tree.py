@@ -1,5 +1,6 @@
 """Tests of the error tree."""
 
+import contracts.errors.access
 import contracts.errors.conflicts
 import contracts.errors.foreign
 import contracts.errors.jobs

@@ -1,0 +1,88 @@
+"""`/v1/keys`: the API keys of the caller's tenant. Every operation needs a key with the scope `admin`."""
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from app.http.json_bodies import JsonRoute
+from app.http.paging import Page
+from app.http.requests import LinksDep, PageQuery, ServicesDep, identify, next_link
+from app.keys import service
+from app.keys.schemas import KeyCreate, KeyRotate, KeyView, NewKeyView, show_key, show_new_key
+from contracts.base import now
+from contracts.ids import KeyId
+
+router = APIRouter(route_class=JsonRoute, prefix="/v1/keys", tags=["keys"])
+
+
+async def _admin(request: Request, services: ServicesDep) -> str:
+    """Return the tenant of a caller that may manage its keys. Raises `Forbidden` without API keys."""
+    tenant = identify(request, services, "admin")
+    service.check_in_use(services)
+    return tenant
+
+
+AdminDep = Annotated[str, Depends(_admin)]
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+def issue_key(
+    body: KeyCreate, tenant: AdminDep, services: ServicesDep, links: LinksDep, response: Response
+) -> NewKeyView:
+    """Create a key for the caller's tenant. Its secret is shown only in this answer.
+
+    There is no `Idempotency-Key`: a repeated answer could not show the secret again.
+    """
+    view = show_new_key(*service.create(services, tenant, body), links, now())
+    response.headers["Location"] = view.links["self"]
+    return view
+
+
+@router.get("")
+def list_keys(
+    *,
+    tenant: AdminDep,
+    services: ServicesDep,
+    links: LinksDep,
+    query: Annotated[PageQuery, Query()],
+    request: Request,
+    response: Response,
+) -> Page[KeyView]:
+    """List the keys of the caller's tenant, newest first, without their secrets."""
+    page = service.list_page(
+        services,
+        tenant,
+        limit=query.limit,
+        after=query.after,
+        show=lambda key: show_key(key, service.last_use(services, key), links, now()),
+    )
+    return next_link(request, response, page)
+
+
+@router.get("/{key_id}")
+def get_key(key_id: KeyId, tenant: AdminDep, services: ServicesDep, links: LinksDep) -> KeyView:
+    """Return one key, without its secret."""
+    stored = service.find(services, tenant, key_id)
+    return show_key(stored, service.last_use(services, stored), links, now())
+
+
+@router.delete("/{key_id}", status_code=HTTPStatus.NO_CONTENT)
+def revoke_key(key_id: KeyId, tenant: AdminDep, services: ServicesDep) -> None:
+    """Revoke a key: within five seconds no process accepts it. Its record stays in the list."""
+    service.revoke(services, tenant, key_id)
+
+
+@router.post("/{key_id}/rotate")
+def rotate_key(
+    *,
+    key_id: KeyId,
+    body: KeyRotate | None = None,
+    tenant: AdminDep,
+    services: ServicesDep,
+    links: LinksDep,
+) -> NewKeyView:
+    """Give a key a new secret. The earlier ones stay valid for `grace_seconds`, a day by default."""
+    grace = timedelta(seconds=(body or KeyRotate()).grace_seconds)
+    return show_new_key(*service.rotate(services, tenant, key_id, grace), links, now())

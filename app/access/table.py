@@ -45,9 +45,15 @@ class _Table:
 class KeyTable:
     """The keys of the service. `find` is for the event loop; the other methods wait for the store."""
 
-    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float] = time.monotonic,
+        refresh_seconds: float = REFRESH_SECONDS,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._refresh_seconds = refresh_seconds
         self._reader = KeyReader(store)
         self._table = _Table()
         self._lock = threading.Lock()
@@ -115,7 +121,7 @@ class KeyTable:
                 self._stored_uses[key_id] = used_at
 
     def _run(self) -> None:
-        while not self._is_stopping.wait(REFRESH_SECONDS):
+        while not self._is_stopping.wait(self._refresh_seconds):
             self._try_refresh()
 
     def _try_refresh(self) -> None:

@@ -7,8 +7,8 @@ SCHEMES = {
     SCHEME: {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key, sent as `Authorization: Bearer KEY`. Without `HANDSOFF_AUTH=keys` no operation needs"
-        " one. Each operation names the scope that the key must have.",
+        "description": "An API key, sent as `Authorization: Bearer KEY`. Each operation names the scope that it needs."
+        " A service without `HANDSOFF_AUTH=keys` needs no key.",
     }
 }
 

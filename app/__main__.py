@@ -1,4 +1,7 @@
-"""`python -m app`: serves the API, on loopback only until API keys exist. `python -m app doctor` looks for faults."""
+"""`python -m app` serves the API, `python -m app doctor` looks for faults, `python -m app keys` manages API keys.
+
+Without API keys the API is served on loopback only.
+"""
 
 import argparse
 import sys
@@ -7,27 +10,32 @@ from contextlib import suppress
 
 from app.binding import may_bind
 from app.doctor import examination
+from app.keys import command as keys
 from app.main import VERSION, create_app
 from app.serving import server_of
 from state.process.logs import configure_logs
 from state.process.private_files import keep_files_private
 from state.settings import Settings
 
-DOCTOR = "doctor"
+DOCTOR, KEYS = "doctor", "keys"
 FAILED_START = 3
 """The exit code of uvicorn when it cannot start, such as for a port in use."""
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Read the command line and the environment, and serve until stopped. Return 2 for a refused host."""
-    if _parser().parse_args(words).command == DOCTOR:
+    arguments = _parser().parse_args(words)
+    if arguments.command == DOCTOR:
         return examination.main()
+    if arguments.command == KEYS:
+        return keys.main(arguments)
     settings = Settings()
     if not may_bind(settings):
         sys.stderr.write(
-            f"Expected a loopback address in HANDSOFF_HOST, got {settings.host}: the API has no keys yet, so it"
-            " binds to loopback only. Set HANDSOFF_HOST=127.0.0.1 and run your own authentication in front of it. If"
-            " only trusted callers can reach the port (a container), set HANDSOFF_TRUST_NETWORK=true.\n"
+            f"Expected a loopback address in HANDSOFF_HOST, got {settings.host}: without API keys the app binds to"
+            " loopback only. Set HANDSOFF_AUTH=keys (python -m app keys create NAME makes the first key), or"
+            " HANDSOFF_HOST=127.0.0.1. If only trusted callers can reach the port (a container), set"
+            " HANDSOFF_TRUST_NETWORK=true.\n"
         )
         return 2
     keep_files_private()
@@ -45,13 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve the API. Settings come from HANDSOFF_... variables; .env.example lists them.",
     )
     parser.add_argument("--version", action="version", version=f"handsoff {VERSION}")
-    parser.add_argument(
-        "command",
-        nargs="?",
-        choices=[DOCTOR],
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser(
+        DOCTOR,
         help="look for faults in settings, Redis, store, disks, clocks and device, and say what to mend;"
         " exit with 1 if there is one",
     )
+    keys.add_to(commands.add_parser(KEYS, help="create, list, rotate and revoke API keys"))
     return parser
 
 

@@ -12,7 +12,13 @@ from state.settings import ENV_PREFIX, Settings
 
 SUBJECT = "settings"
 OTHER_VARIABLES = frozenset(
-    {"HANDSOFF_URL", "HANDSOFF_CACHE", "HANDSOFF_RETRY_SECONDS", "HANDSOFF_REDIS_SERVER"}
+    {
+        "HANDSOFF_URL",
+        "HANDSOFF_API_KEY",
+        "HANDSOFF_CACHE",
+        "HANDSOFF_RETRY_SECONDS",
+        "HANDSOFF_REDIS_SERVER",
+    }
 )
 """Read by the client and the demo."""
 
@@ -46,7 +52,7 @@ def combinations(settings: Settings) -> list[Finding]:
     found = []
     if not may_bind(settings):
         text = f"HANDSOFF_HOST is {settings.host}: the app refuses every address but loopback"
-        mend = "Set HANDSOFF_HOST=127.0.0.1, or HANDSOFF_TRUST_NETWORK=true in a container."
+        mend = "Set HANDSOFF_AUTH=keys or HANDSOFF_HOST=127.0.0.1, or HANDSOFF_TRUST_NETWORK=true in a container."
         found.append(fault(SUBJECT, text, mend))
     if settings.link_secret is None:
         text = "HANDSOFF_LINK_SECRET is not set: links and cursors end with the app's process"

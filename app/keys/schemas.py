@@ -95,16 +95,16 @@ class NewKeyView(KeyView):
 
 def show_key(stored: StoredKey, use: KeyUse | None, links: Links, at: datetime) -> KeyView:
     """Return a key as the API shows it."""
-    key, newest = stored.key, stored.secrets[-1] if stored.secrets else None
+    key = stored.key
     return KeyView(
         id=key.id,
         tenant=key.tenant,
         name=key.name,
         scopes=key.scopes,
         status=stored.state(at),
-        prefix=newest.prefix if newest else "",
+        prefix=stored.prefix,
         created_at=key.created_at,
-        rotated_at=newest.created_at if newest and len(stored.secrets) > 1 else None,
+        rotated_at=stored.secrets[-1].created_at if len(stored.secrets) > 1 else None,
         expires_at=key.expires_at,
         last_used_at=use.used_at if use else None,
         links={

@@ -69,6 +69,11 @@ class StoredKey(Model):
     secrets: tuple[KeySecret, ...]
     is_revoked: bool
 
+    @property
+    def prefix(self) -> str:
+        """The public beginning of the newest secret; empty if no secret can be read."""
+        return self.secrets[-1].prefix if self.secrets else ""
+
     def state(self, at: datetime) -> KeyState:
         """Return the state of the key at a time."""
         if self.is_revoked:

@@ -60,7 +60,14 @@ def test_it_refuses_to_bind_beyond_loopback(
     """Without API keys any other address is refused, with the reason and the remedy."""
     monkeypatch.setenv("HANDSOFF_HOST", host)
     assert main([]) == 2
-    assert "loopback only" in capsys.readouterr().err
+    refusal = capsys.readouterr().err
+    assert "loopback only" in refusal
+    assert "HANDSOFF_AUTH=keys" in refusal
+
+
+def test_an_app_with_keys_may_bind_anywhere() -> None:
+    """Callers without a key get 401."""
+    assert may_bind(Settings(host="0.0.0.0", auth="keys"))
 
 
 def test_an_operator_may_trust_the_network() -> None:

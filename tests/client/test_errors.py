@@ -5,6 +5,7 @@ from typing import TypeVar
 import httpx2
 import pytest
 
+import contracts.errors.access
 import contracts.errors.conflicts
 import contracts.errors.limits  # noqa: F401 - likewise
 import handsoff_client

@@ -62,6 +62,11 @@ NOT_CALLED = {
     "GET /v1/evaluations/{}/events/live": "the client polls",
     "GET /v1/batches/{}/export": "the client reads the record, which has the digest too",
     "GET /v1/streams/{}/shards/{}": "the client reads the record, which has the digest too",
+    "POST /v1/keys": "for administrators",
+    "GET /v1/keys": "for administrators",
+    "GET /v1/keys/{}": "for administrators",
+    "DELETE /v1/keys/{}": "for administrators",
+    "POST /v1/keys/{}/rotate": "for administrators",
     "GET /v1/streams/{}/tar": "for curl, and loaders that read a pipe",
 }
 

@@ -17,6 +17,7 @@ from handsoff_client.api.resources import Batch, Labeling
 from handsoff_client.api.sharded import ShardedJobs
 from handsoff_client.api.streams import Streams
 from handsoff_client.http.addresses import is_loopback, service_url
+from handsoff_client.http.api_keys import KEY_VARIABLE, ApiKey
 from handsoff_client.http.contact import check_contact
 from handsoff_client.http.retries import Retries
 from handsoff_client.http.transport import DEFAULT_TIMEOUT, Transport
@@ -45,13 +46,15 @@ class HandsOff:
         self,
         url: str | None = None,
         *,
+        api_key: str | None = None,
         retries: Retries | None = None,
         http: httpx2.Client | None = None,
     ) -> None:
         """`url` is the address of the service (default: `HANDSOFF_URL`, or port 8000 of this machine).
 
-        `127.0.0.1:8000` and `http://127.0.0.1:8000/v1/` are accepted too. `http` replaces the connection and its base
-        URL, to use a proxy, headers, or a fake transport in tests. Raises `InvalidInput` for an invalid address.
+        `127.0.0.1:8000` and `http://127.0.0.1:8000/v1/` are accepted too. `api_key` is the key of a service that needs
+        one (default: `HANDSOFF_API_KEY`). `http` replaces the connection and its base URL, to use a proxy, headers, or
+        a fake transport in tests. Raises `InvalidInput` for an invalid address or key.
         """
         self.url = service_url(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
         self._http = http or httpx2.Client(
@@ -60,7 +63,10 @@ class HandsOff:
             limits=LIMITS,
             trust_env=not is_loopback(self.url),
         )
-        self.transport = Transport(self._http, retries or Retries.from_environment())
+        text = api_key or os.environ.get(KEY_VARIABLE)
+        self.transport = Transport(
+            self._http, retries or Retries.from_environment(), ApiKey(text) if text else None
+        )
         self.generators = Generators(self.transport)
         self.inverters = Inverters(self.transport)
         self.labelsets = Labelsets(self.transport)

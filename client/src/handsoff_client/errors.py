@@ -7,6 +7,8 @@ HandsOffError
 │   │   ├── UnreadableBody       unreadable_body        the service cannot read the body
 │   │   ├── InvalidCursor        invalid_cursor         the cursor does not belong to this list
 │   │   └── IdempotencyMismatch  idempotency_mismatch   the key was used before with another body
+│   ├── Unauthorized             unauthorized           no API key, or one that is not valid
+│   ├── Forbidden                forbidden              the API key lacks a scope
 │   ├── InvalidLink              invalid_link           the download link has expired
 │   ├── SlowBody                 request_timeout        the service received the body too slowly
 │   ├── ForeignHost              foreign_host           the service does not answer for the host of this URL

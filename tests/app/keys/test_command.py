@@ -28,7 +28,7 @@ def run(output: Output, *words: str) -> str:
 
 
 def test_a_created_key_is_accepted(table: KeyTable, capsys: Output) -> None:
-    """Standard output has only the secret. Without options the key is an admin of the default tenant, without an end."""
+    """Standard output has only the secret. By default the key is an admin of the default tenant, without an end."""
     text = run(capsys, "create", "first admin")
     table.refresh()
     key = table.find(text)

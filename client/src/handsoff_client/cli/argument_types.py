@@ -12,10 +12,11 @@ FOLDER_HELP = "folder, zip or tar of images/, their labels, and labelset.json"
 
 
 def add(commands: Commands, name: str, text: str) -> argparse.ArgumentParser:
-    """Add a subcommand with its description. `--url` and `--json` are accepted before and after the subcommand."""
+    """Add a subcommand with its description. `--url`, `--api-key` and `--json` are accepted before and after it."""
     description = f"{text[0].upper()}{text[1:]}."
     command = commands.add_parser(name, help=text, description=description, allow_abbrev=False)
-    command.add_argument("--url", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    for option in ("--url", "--api-key"):
+        command.add_argument(option, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     command.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )

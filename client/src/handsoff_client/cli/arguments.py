@@ -16,6 +16,7 @@ from handsoff_client.cli.job_arguments import (
     add_train,
 )
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
+from handsoff_client.http.api_keys import KEY_VARIABLE
 from handsoff_shards.formats import FORMATS
 
 LISTS = (
@@ -72,6 +73,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"handsoff {_version()}")
     parser.add_argument(
         "--url", help=f"address of the service (default: {URL_VARIABLE}, or {DEFAULT_URL})"
+    )
+    parser.add_argument(
+        "--api-key",
+        metavar="KEY",
+        help=f"API key of the service (default: {KEY_VARIABLE}, which other users of this machine cannot see)",
     )
     parser.add_argument(
         "--json", action="store_true", help="print complete answers, one line of JSON each"

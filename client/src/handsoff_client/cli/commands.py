@@ -39,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     arguments = build_parser().parse_args(words)
     try:
-        with HandsOff(arguments.url) as client:
+        with HandsOff(arguments.url, api_key=arguments.api_key) as client:
             Command(client, arguments).run()
     except HandsOffError as error:
         write_message(f"handsoff: {' '.join(str(error).split())}")

@@ -64,11 +64,19 @@ class BatchSource:
     No connection stays open: it would not survive the fork of a DataLoader's workers.
     """
 
-    def __init__(self, url: str, batch_id: str, *, cache: ShardCache | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        batch_id: str,
+        *,
+        api_key: str | None = None,
+        cache: ShardCache | None = None,
+    ) -> None:
         self._url = url
+        self._api_key = api_key
         self._batch_id = batch_id
         self._cache = cache or ShardCache()
-        with HandsOff(url) as client:
+        with HandsOff(url, api_key=api_key) as client:
             jobs = client.sharded(batch_id)
             self._shards = jobs.shards(batch_id)
             self.labels = jobs.get(batch_id).labels
@@ -80,7 +88,7 @@ class BatchSource:
         listed = self._shards[shard]
 
         def fetch(target: Path) -> Path:
-            with HandsOff(self._url, retries=_patient()) as client:
+            with HandsOff(self._url, api_key=self._api_key, retries=_patient()) as client:
                 return client.sharded(self._batch_id).fetch(self._batch_id, listed, target)
 
         return self._cache.path(listed.sha256, fetch)
@@ -98,13 +106,15 @@ class StreamSource:
         url: str,
         stream_id: str,
         *,
+        api_key: str | None = None,
         cache: ShardCache | None = None,
         max_cache_bytes: int = 8 * 1024**3,
     ) -> None:
         self._url = url
+        self._api_key = api_key
         self._stream_id = stream_id
         self._cache = cache or ShardCache(max_bytes=max_cache_bytes)
-        with HandsOff(url) as client:
+        with HandsOff(url, api_key=api_key) as client:
             stream = client.streams.get(stream_id)
         # The recipe decides all samples. A stream with an equal recipe has equal samples, and a state fits both.
         recipe = {name: stream.json[name] for name in _RECIPE}
@@ -121,7 +131,7 @@ class StreamSource:
         cached = self._cache.find(name)
         if cached is not None:
             return cached
-        with HandsOff(self._url, retries=_patient()) as client:
+        with HandsOff(self._url, api_key=self._api_key, retries=_patient()) as client:
             listed = client.streams.shard(self._stream_id, shard)
             path = self._cache.path(
                 listed.sha256, lambda target: client.streams.fetch(self._stream_id, listed, target)

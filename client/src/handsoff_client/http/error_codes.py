@@ -14,6 +14,7 @@ from handsoff_client.http.service_errors import (
     NotFound,
     ServiceError,
     TooLarge,
+    Unauthorized,
     Unavailable,
 )
 from handsoff_shards.errors import HandsOffError
@@ -37,6 +38,7 @@ JOB_ERRORS: dict[str, type[JobFailed]] = {kind.known_code: kind for kind in _lea
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
     HTTPStatus.BAD_REQUEST: InvalidRequest,
+    HTTPStatus.UNAUTHORIZED: Unauthorized,
     HTTPStatus.FORBIDDEN: InvalidLink,
     HTTPStatus.NOT_FOUND: NotFound,
     HTTPStatus.CONFLICT: Conflict,

@@ -92,6 +92,20 @@ class IdempotencyMismatch(InvalidRequest):
     known_code = "idempotency_mismatch"
 
 
+class Unauthorized(ServiceError):
+    """The service needs an API key, or does not accept this one: it is unknown, expired or revoked."""
+
+    known_code = "unauthorized"
+    known_status = 401
+
+
+class Forbidden(ServiceError):
+    """The API key lacks the scope that the request needs."""
+
+    known_code = "forbidden"
+    known_status = 403
+
+
 class InvalidLink(ServiceError):
     """The download link has expired."""
 

@@ -9,6 +9,7 @@ import httpx2
 
 from handsoff_client.errors import InvalidAnswer
 from handsoff_client.http.answers import Answer, receive
+from handsoff_client.http.api_keys import ApiKey
 from handsoff_client.http.diagnosis import is_refused, unreachable
 from handsoff_client.http.operations import Operation
 from handsoff_client.http.retries import RETRIED_STATUSES, Attempts, Retries
@@ -21,11 +22,17 @@ _NOT_READY = (ExportNotReady.known_code, ShardNotReady.known_code)
 
 
 class Transport:
-    """A connection to one service. `http` may be any httpx2 client, one with a fake transport in tests."""
+    """A connection to one service. `http` may be any httpx2 client, one with a fake transport in tests.
 
-    def __init__(self, http: httpx2.Client, retries: Retries) -> None:
+    Only `call` sends the API key: its paths belong to the service. `send` and `read` use signed links.
+    """
+
+    def __init__(
+        self, http: httpx2.Client, retries: Retries, api_key: ApiKey | None = None
+    ) -> None:
         self.http = http
         self.retries = retries
+        self._api_key = api_key
         self._has_answered = False
 
     def call(
@@ -42,7 +49,7 @@ class Transport:
         `content` is `json`, `params` or `files` of httpx2. All attempts share one Idempotency-Key, so a retried POST
         creates nothing twice. They end after `within` seconds if the caller has a limit.
         """
-        all_headers = dict(headers or {})
+        all_headers = {**(headers or {}), **(self._api_key.headers if self._api_key else {})}
         if operation.method == "POST":
             all_headers.setdefault("Idempotency-Key", uuid.uuid4().hex)
 

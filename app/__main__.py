@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve the API. Settings come from HANDSOFF_... variables; .env.example lists them.",
     )
     parser.add_argument("--version", action="version", version=f"handsoff {VERSION}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", metavar="[COMMAND]")
     commands.add_parser(
         DOCTOR,
         help="look for faults in settings, Redis, store, disks, clocks and device, and say what to mend;"

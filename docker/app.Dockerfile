@@ -31,5 +31,5 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --start-interval=1s \
     CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['HANDSOFF_PORT']), timeout=4); c.request('GET', '/livez'); sys.exit(c.getresponse().status != 200)"]
-# It binds to loopback unless HANDSOFF_TRUST_NETWORK is set. docker-compose.yml sets it and publishes the port on loopback only.
+# It binds to loopback unless HANDSOFF_AUTH=keys or HANDSOFF_TRUST_NETWORK is set. docker-compose.yml sets the latter and publishes the port on loopback only.
 ENTRYPOINT ["python", "-m", "app"]

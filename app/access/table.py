@@ -63,7 +63,7 @@ class KeyTable:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Read the keys, and go on in a thread of its own: the threads of requests may all be busy."""
+        """Read the keys, and go on in a separate thread: the threads of requests may all be busy."""
         self._try_refresh()
         self._thread = threading.Thread(target=self._run, name="keys", daemon=True)
         self._thread.start()

@@ -146,16 +146,16 @@ def _show_new(stored: StoredKey, text: str) -> None:
 
 
 def _name(text: str) -> str:
-    return _validated(KeyName, text)
+    return _validated(TypeAdapter(KeyName), text)
 
 
 def _tenant(text: str) -> str:
-    return _validated(TenantId, text)
+    return _validated(TypeAdapter(TenantId), text)
 
 
-def _validated(kind: object, text: str) -> str:
+def _validated(kind: TypeAdapter[str], text: str) -> str:
     try:
-        return str(TypeAdapter(kind).validate_python(text))
+        return kind.validate_python(text)
     except ValidationError as error:
         raise argparse.ArgumentTypeError(describe(error.errors()[0])) from None
 

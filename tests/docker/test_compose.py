@@ -79,7 +79,7 @@ def test_containers_stop_in_time_and_restart(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(BASE_SERVICES))
 def test_ports_are_published_only_on_loopback(name: str) -> None:
-    """There are no API keys yet, so no port is public."""
+    """API keys are off by default and need TLS in front, so no port is public."""
     assert all(port.startswith("127.0.0.1:") for port in BASE_SERVICES[name].get("ports", []))
 
 

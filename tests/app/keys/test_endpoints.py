@@ -128,7 +128,7 @@ def test_the_scheme_is_case_insensitive(client: httpx2.Client) -> None:
 
 
 def test_keys_work_without_redis(settings: Settings, store: Store, labelset_id: str) -> None:
-    """They are in the store and in memory, so what is only in the store is answered."""
+    """They are in the store and in memory, so requests that need only the store succeed."""
     _, text = key_records.create(store, DEFAULT_TENANT, name="x", scopes=SCOPES)
     away = settings.model_copy(update={"redis_url": SecretStr("redis://127.0.0.1:1/0")})
     with serving(create_app(away, store)) as client:

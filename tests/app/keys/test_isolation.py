@@ -92,7 +92,7 @@ def test_links_work_without_a_key(client: httpx2.Client) -> None:
 def test_built_in_generators_are_shared(
     client: httpx2.Client, bob: Headers, generator: StoredGenerator
 ) -> None:
-    """Every tenant finds, lists and cannot delete them, and sees what was published with them only."""
+    """Every tenant finds, lists and cannot delete them, and sees only published inverters."""
     path = f"/v1/generators/{generator.id}"
     assert client.get(path, headers=bob).json()["id"] == generator.id
     listed = client.get("/v1/generators", headers=bob).json()["items"]

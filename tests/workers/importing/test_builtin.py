@@ -48,6 +48,21 @@ def test_an_inverter_may_be_published_later(scene: Scene, tmp_path: Path) -> Non
     assert inverter.digest == inverter.weights.digest
 
 
+def test_an_inverter_of_an_earlier_version_is_marked(scene: Scene, tmp_path: Path) -> None:
+    """All tenants may use it from then on. Nothing else of it changes."""
+    store = scene.machine.store
+    add_inverter(tmp_path / GENERATOR)
+    publish(scene.machine, tmp_path / GENERATOR)
+    (published,) = read_inverters(store)
+    assert published is not None
+    assert records.read_inverters(store, "bob", GENERATOR) == [published]
+    key = keys.inverter(DEFAULT_TENANT, GENERATOR, published.digest)
+    records.write(store, key, published.model_copy(update={"is_built_in": False}))
+    assert records.read_inverters(store, "bob", GENERATOR) == []
+    publish(scene.machine, tmp_path / GENERATOR)
+    assert read_inverters(store) == [published]
+
+
 def test_a_name_never_changes_its_generator(scene: Scene, tmp_path: Path) -> None:
     """Fits pin it: a retrained generator in the same folder needs another name, and so does its inverter."""
     before = read_generator(scene.machine.store)

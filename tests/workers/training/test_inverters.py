@@ -2,6 +2,7 @@
 
 import pytest
 
+from contracts.errors.jobs import InputMissing
 from contracts.generators.inverters import InverterManifest, InverterRequest
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
@@ -9,6 +10,7 @@ from models.generators.stylegan2.inversion.training import EncoderTraining
 from state import keys, records
 from tests.workers.scene import GENERATOR, Scene
 from tests.workers.training.trained import request_inverter
+from workers.runtime.artefacts import read_inverter
 from workers.runtime.pulse import Drained
 from workers.training import inverters
 
@@ -43,6 +45,22 @@ def test_a_training_gives_the_generator_an_inverter(scene: Scene, trained: Inver
     assert outcome.inverter.generator_digest == trained.generator.digest
     assert outcome.metrics is not None
     assert set(outcome.metrics.losses) >= {"total", "code", "image"}
+
+
+def test_an_inverter_of_a_built_in_generator_belongs_to_its_tenant(scene: Scene) -> None:
+    """Its weights too. Fits of other tenants do not find it."""
+    store = scene.machine.store
+    request = request_inverter(scene).model_copy(update={"tenant": "bob"})
+    records.write(store, keys.job_request(request.ref), request)
+    inverters.run(scene.machine, str(request.ref), 1)
+    inverter = outcome_of(scene, request).inverter
+    assert inverter is not None, outcome_of(scene, request).error
+    assert all(half.key.startswith("tenants/bob/") for half in inverter.weights.halves)
+    generator = records.read_generator(store, "bob", GENERATOR)
+    assert generator is not None
+    assert read_inverter(store, "bob", generator, inverter.digest) == inverter
+    with pytest.raises(InputMissing):
+        read_inverter(store, DEFAULT_TENANT, generator, inverter.digest)
 
 
 def test_a_drained_training_resumes_at_its_step(

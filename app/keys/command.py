@@ -7,6 +7,7 @@ secret is the only text on standard output.
 import argparse
 import re
 import sys
+from contextlib import redirect_stdout
 from datetime import timedelta
 from typing import cast
 
@@ -19,7 +20,6 @@ from contracts.errors.tree import HandsOffError
 from contracts.ids import DEFAULT_TENANT, TenantId
 from state.access import key_records
 from state.access.key_records import KeyReader
-from state.process.logs import configure_logs
 from state.settings import Settings
 from state.store import Store
 
@@ -67,19 +67,20 @@ def add_to(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run one command. Returns the exit code."""
     settings = Settings()
-    configure_logs(settings)
     actions = {"create": _create, "list": _list, "rotate": _rotate, "revoke": _revoke}
     try:
-        actions[arguments.action](Store.from_settings(settings), arguments)
+        with redirect_stdout(sys.stderr):  # the log is written there
+            result = actions[arguments.action](Store.from_settings(settings), arguments)
     except (Refused, HandsOffError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    sys.stdout.write(result)
     if settings.auth != "keys":
         sys.stderr.write("HANDSOFF_AUTH is not 'keys' here: an app with this setting needs none.\n")
     return 0
 
 
-def _create(store: Store, arguments: argparse.Namespace) -> None:
+def _create(store: Store, arguments: argparse.Namespace) -> str:
     expires_at = None if arguments.days is None else now() + timedelta(days=arguments.days)
     stored, text = key_records.create(
         store,
@@ -88,30 +89,31 @@ def _create(store: Store, arguments: argparse.Namespace) -> None:
         scopes=arguments.scopes,
         expires_at=expires_at,
     )
-    _show_new(stored, text)
+    return _show_new(stored, text)
 
 
-def _rotate(store: Store, arguments: argparse.Namespace) -> None:
+def _rotate(store: Store, arguments: argparse.Namespace) -> str:
     stored = _find(store, arguments.key)
     state = stored.state(now())
     if state != "active":
         raise Refused(f"{stored.key.id} is {state} and stays so. Create a new key.")
-    _show_new(*key_records.rotate(store, stored, timedelta(hours=arguments.grace_hours)))
+    return _show_new(*key_records.rotate(store, stored, timedelta(hours=arguments.grace_hours)))
 
 
-def _revoke(store: Store, arguments: argparse.Namespace) -> None:
+def _revoke(store: Store, arguments: argparse.Namespace) -> str:
     stored = _find(store, arguments.key)
     key_records.revoke(store, stored.key.id)
     sys.stderr.write(f"{stored.key.id} ({stored.key.name}) is revoked.\n")
+    return ""
 
 
-def _list(store: Store, arguments: argparse.Namespace) -> None:
+def _list(store: Store, arguments: argparse.Namespace) -> str:
     rows = [
         _row(store, stored)
         for stored in KeyReader(store).read().values()
         if arguments.tenant in {None, stored.key.tenant}
     ]
-    sys.stdout.write("".join(f"{_COLUMNS.format(*row)}\n" for row in (_HEADINGS, *rows)))
+    return "".join(f"{_COLUMNS.format(*row)}\n" for row in (_HEADINGS, *rows))
 
 
 def _row(store: Store, stored: StoredKey) -> tuple[str, ...]:
@@ -137,12 +139,12 @@ def _find(store: Store, text: str) -> StoredKey:
     raise Refused("There is no such key. `python -m app keys list` shows all.")
 
 
-def _show_new(stored: StoredKey, text: str) -> None:
+def _show_new(stored: StoredKey, text: str) -> str:
     key = stored.key
     sys.stderr.write(
         f"{key.id}: tenant {key.tenant}, scopes {','.join(key.scopes)}. The secret is shown only now:\n"
     )
-    sys.stdout.write(f"{text}\n")
+    return f"{text}\n"
 
 
 def _name(text: str) -> str:

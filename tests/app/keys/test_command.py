@@ -1,5 +1,6 @@
 """`python -m app keys`: the operator's command on the store."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from app.__main__ import main
 from app.access.table import KeyTable
 from contracts.errors.access import Unauthorized
+from state.access import paths
 from state.settings import Settings
 from state.store import Store
 
@@ -34,6 +36,17 @@ def test_a_created_key_is_accepted(table: KeyTable, capsys: Output) -> None:
     key = table.find(text)
     assert (key.tenant, key.name, key.expires_at) == ("default", "first admin", None)
     assert key.scopes == ("read", "write", "admin")
+
+
+def test_a_damaged_key_does_not_disturb_the_output(table: KeyTable, capsys: Output) -> None:
+    """The log is on standard error, so that a script reads the secret only."""
+    other = run(capsys, "create", "other")
+    table.refresh()
+    store = Store.from_settings(Settings())
+    store.put(paths.key(table.find(other).id), b"{")
+    old = run(capsys, "create", "x")
+    new = run(capsys, "rotate", old.rpartition("_")[0])
+    assert re.fullmatch("hk_[0-9a-f]{12}_[0-9a-f]{64}", new)
 
 
 def test_options_limit_a_key(table: KeyTable, capsys: Output) -> None:

@@ -13,7 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
+from app.http.requests import identify
 from app.messages import quoted, shortened
+from contracts.access.keys import Scope
 from contracts.base import Model
 from contracts.errors.tree import InvalidRequest, TooLarge, UnreadableBody
 
@@ -63,13 +65,21 @@ def read_json(body: bytes) -> object:
 
 
 class JsonRoute(APIRoute):
-    """A route that parses JSON bodies by `read_json` instead of FastAPI's lenient parser."""
+    """A route that parses JSON bodies by `read_json` instead of FastAPI's lenient parser.
+
+    FastAPI reads a body before it asks who sends it. Here a caller is identified first.
+    """
+
+    scope: Scope = "write"
+    """The scope that a request with a body needs."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the route's handler, which receives a request with the strict parser."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
+            if request.method != "GET":
+                identify(request, request.app.state.services, self.scope)
             return await handle(_StrictRequest(request.scope, request.receive))
 
         return handle_strictly

@@ -11,10 +11,18 @@ from app.http.paging import Page
 from app.http.requests import LinksDep, PageQuery, ServicesDep, identify, next_link
 from app.keys import service
 from app.keys.schemas import KeyCreate, KeyRotate, KeyView, NewKeyView, show_key, show_new_key
+from contracts.access.keys import Scope
 from contracts.base import now
 from contracts.ids import KeyId
 
-router = APIRouter(route_class=JsonRoute, prefix="/v1/keys", tags=["keys"])
+
+class AdminRoute(JsonRoute):
+    """A route for administrators."""
+
+    scope: Scope = "admin"
+
+
+router = APIRouter(route_class=AdminRoute, prefix="/v1/keys", tags=["keys"])
 
 
 async def _admin(request: Request, services: ServicesDep) -> str:

@@ -95,6 +95,15 @@ def test_a_key_is_needed(client: httpx2.Client) -> None:
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="handsoff"'
 
 
+@pytest.mark.parametrize("path", ["fits", "keys", "uploads", "generators/tiny-32/inverters"])
+def test_a_body_is_not_read_without_a_key(client: httpx2.Client, path: str) -> None:
+    """A body that cannot be parsed is 401 too, and 400 or 422 only with a key."""
+    client.headers["Content-Type"] = "application/json"
+    assert client.post(f"/v1/{path}", content=b"{").status_code == 422
+    client.headers.pop("Authorization")
+    assert client.post(f"/v1/{path}", content=b"{").status_code == 401
+
+
 def revoked(issue: Issue, app: FastAPI, store: Store) -> Headers:
     """Return a key that is revoked."""
     stored, text = key_records.create(store, DEFAULT_TENANT, name="x", scopes=("read",))

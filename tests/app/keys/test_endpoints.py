@@ -72,6 +72,19 @@ def test_a_revoked_key_is_refused(client: httpx2.Client) -> None:
     assert client.post(created["links"]["rotate"]).json()["code"] == "forbidden"
 
 
+def test_another_process_learns_of_changes(
+    client: httpx2.Client, settings: Settings, store: Store
+) -> None:
+    """Its thread reads new keys and revocations. The wait ends with the answer; `REFRESH_SECONDS` limits it."""
+    with serving(create_app(settings, store)) as other:
+        created = issue_key(client)
+        other.headers |= bearer(created["secret"])
+        for status in (200, 401):
+            while other.get("/v1/labelsets").status_code != status:
+                pass
+            client.delete(created["links"]["self"])
+
+
 def test_a_rotation_keeps_the_old_secret_for_a_while(client: httpx2.Client) -> None:
     """A day without a body; with `grace_seconds` as long as that says."""
     created = issue_key(client)

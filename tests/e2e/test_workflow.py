@@ -21,7 +21,7 @@ def test_the_service_is_ready(client: PlainClient) -> None:
     """Redis, the store and a worker for each queue are ready."""
     ready = client.read("/readyz")
     assert ready["status"] == "ready"
-    assert ready["workers"] == {"cpu": 1, "fit": 1, "generate": 1}
+    assert ready["workers"] == {"cpu": 1, "fit": 1, "generate": 1, "train": 1}
 
 
 def test_a_labelset_reports_its_pixels_by_class(client: PlainClient, labelset: str) -> None:

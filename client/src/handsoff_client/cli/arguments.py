@@ -15,6 +15,7 @@ from handsoff_client.cli.job_arguments import (
     add_stream,
     add_train,
 )
+from handsoff_client.cli.labelsets.arguments import add_labelset
 from handsoff_client.client import DEFAULT_URL, URL_VARIABLE
 from handsoff_client.http.api_keys import KEY_VARIABLE
 from handsoff_shards.formats import FORMATS
@@ -37,6 +38,7 @@ A handful of labelled images in, an endless supply of labelled images out.
   handsoff generators                                  list the generators
   handsoff train ./images --px 64 --hours 2 --wait     train a generator from unlabelled images
   handsoff check ./pairs                               check labelled images without storing them
+  handsoff labelset from-cvat task.zip                 upload labels of CVAT, Label Studio, VOC, YOLO or Roboflow
   handsoff fit ./pairs --generator portraits-64 --wait upload labelled images, fit a label generator
   handsoff preview FIT                                 write a picture of the fit's results
   handsoff batch FIT -n 1000 --out ./data              generate and download 1000 labelled images
@@ -88,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_train(commands)
     add_inverter(commands)
     _add_check(commands)
+    add_labelset(commands)
     add_fit(commands)
     add_batch(commands)
     add_label(commands)

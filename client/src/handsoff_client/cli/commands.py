@@ -11,6 +11,7 @@ from handsoff_client.cli import tables
 from handsoff_client.cli.arguments import LISTS, build_parser
 from handsoff_client.cli.evaluation_commands import EvaluationCommands
 from handsoff_client.cli.label_commands import LabelCommands
+from handsoff_client.cli.labelsets.commands import LabelsetCommands
 from handsoff_client.cli.options import check_option_names, merged
 from handsoff_client.cli.runner import is_labelset
 from handsoff_client.cli.terminal import write_message
@@ -53,7 +54,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Command(LabelCommands, EvaluationCommands):
+class Command(LabelCommands, EvaluationCommands, LabelsetCommands):
     """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:
@@ -254,7 +255,7 @@ class Command(LabelCommands, EvaluationCommands):
         argument = {"show": "what", "preview": "what", "export": "batch"}.get(command)
         if argument is not None:
             return Path(getattr(self._arguments, argument)).is_dir()
-        return command == "check"
+        return command in ("check", "labelset")
 
     def _refuse(self, flaws: Sequence[Flaw], path: Path) -> None:
         """Write each flaw on its own line. Raises `InvalidInput` if there is one."""

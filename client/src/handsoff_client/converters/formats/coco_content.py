@@ -1,0 +1,153 @@
+"""The content of a COCO file: categories that are classes, annotations of each image, compressed run lengths."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from handsoff_client.converters.conversion import KeypointNames
+from handsoff_client.converters.sources import read_json
+from handsoff_shards.errors import InvalidInput
+
+Json = Mapping[str, Any]
+_MAX_DIGITS = 7
+"""Digits of 5 bits in the largest run that fits 32 bits."""
+
+
+class CocoContent:
+    """One COCO file. Raises `InvalidInput` for equal ids, and for annotations of unknown images or categories."""
+
+    def __init__(self, content: Json, file: str) -> None:
+        self.file = file
+        self.images: Sequence[Json] = self._list(content, "images")
+        self._categories: Sequence[Json] = self._list(content, "categories")
+        self._annotations: Sequence[Json] = self._list(content, "annotations")
+        self._by_image: dict[Any, list[Json]] = {image.get("id"): [] for image in self.images}
+        self._names = {one.get("id"): str(one.get("name", "")).strip() for one in self._categories}
+        self._check_ids()
+        for annotation in self._annotations:
+            self._place(annotation)
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """Return the categories that are classes, in order of id: no unused root category, no mere keypoints."""
+        if not any(
+            one.get("segmentation") or not one.get("keypoints") for one in self._annotations
+        ):
+            return []
+        used = {one.get("category_id") for one in self._annotations}
+        drawn = {
+            one.get("category_id")
+            for one in self._annotations
+            if one.get("segmentation") or not one.get("keypoints")
+        }
+        # Roboflow adds a category 0 of no object: the parent of all others.
+        parents = {one.get("supercategory") for one in self._categories}
+        names = []
+        for one in sorted(self._categories, key=lambda category: str(category.get("id")).zfill(20)):
+            is_root = one.get("id") not in used and one.get("name") in parents
+            only_points = bool(one.get("keypoints")) and one.get("id") not in drawn
+            if not is_root and not only_points:
+                names.append(self._names[one.get("id")])
+        return list(dict.fromkeys(names))
+
+    @cached_property
+    def keypoints(self) -> KeypointNames | None:
+        """Return the keypoints of the category that has labelled ones."""
+        used = {
+            one.get("category_id") for one in self._annotations if any(one.get("keypoints") or [])
+        }
+        found = {self._points_of(one) for one in self._categories if one.get("id") in used}
+        if len(found) > 1:
+            raise InvalidInput(
+                f"{self.file}: expected one category with keypoints, got {len(found)}. Export one of them."
+            )
+        return next(iter(found), None)
+
+    @cached_property
+    def crowds_only(self) -> frozenset[str]:
+        """Return the categories with only crowds: some tools mark every run-length mask as a crowd."""
+        single = {self.category_of(one) for one in self._annotations if not one.get("iscrowd")}
+        return frozenset(self._names.values()) - single
+
+    @cached_property
+    def point_offset(self) -> float:
+        """Return 0.5 if all labelled points have whole coordinates: then they are indices of pixels."""
+        for one in self._annotations:
+            numbers = one.get("keypoints") or []
+            for x, y, visibility in zip(numbers[0::3], numbers[1::3], numbers[2::3], strict=False):
+                if visibility and (x != int(x) or y != int(y)):
+                    return 0.0
+        return 0.5
+
+    def annotations_of(self, image: Json) -> Sequence[Json]:
+        return self._by_image[image.get("id")]
+
+    def category_of(self, annotation: Json) -> str:
+        return self._names[annotation.get("category_id")]
+
+    def _points_of(self, category: Json) -> KeypointNames:
+        names = tuple(map(str, category.get("keypoints") or ()))
+        lines = category.get("skeleton") or []
+        first = 0 if any(0 in line for line in lines) else 1
+        pairs = [(a - first, b - first) for a, b in lines]
+        if any(not 0 <= end < len(names) for pair in pairs for end in pair):
+            return KeypointNames(names)
+        return KeypointNames(names, tuple((names[a], names[b]) for a, b in pairs))
+
+    def _list(self, content: Json, key: str) -> list[Json]:
+        value = content.get(key)
+        if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+            raise InvalidInput(
+                f'{self.file}: expected a list of objects as "{key}", got none. Export it as COCO JSON.'
+            )
+        return value
+
+    def _check_ids(self) -> None:
+        for kind, items in (("images", self.images), ("categories", self._categories)):
+            repeated = [
+                one for one, count in Counter(item.get("id") for item in items).items() if count > 1
+            ]
+            if repeated:
+                raise InvalidInput(
+                    f"{self.file}: two {kind} have the id {repeated[0]}. Export the file again."
+                )
+
+    def _place(self, annotation: Json) -> None:
+        image, category = annotation.get("image_id"), annotation.get("category_id")
+        if image not in self._by_image or category not in self._names:
+            raise InvalidInput(
+                f"{self.file}: annotation {annotation.get('id')} refers to image {image} and category {category},"
+                " which the file does not have both. Export it again."
+            )
+        self._by_image[image].append(annotation)
+
+
+def read_coco(file: Path) -> CocoContent:
+    """Return the content of a COCO file. Raises `InvalidInput` for anything else."""
+    content = read_json(file)
+    if not isinstance(content, Mapping):
+        raise InvalidInput(
+            f"{file.name}: expected a JSON object with images and annotations. Export it as COCO JSON."
+        )
+    return CocoContent(content, file.name)
+
+
+def decompress(text: str) -> list[int]:
+    """Return COCO's compressed run lengths: 5 bits a letter from '0', lowest first, differences from the third on."""
+    counts: list[int] = []
+    value, digits = 0, 0
+    for letter in text:
+        code = ord(letter) - ord("0")
+        if not 0 <= code < 64 or digits == _MAX_DIGITS:
+            raise InvalidInput("the compressed run lengths are damaged. Export the file again.")
+        value |= (code & 0x1F) << (5 * digits)
+        digits += 1
+        if not code & 0x20:
+            value -= (1 << 5 * digits) if code & 0x10 else 0
+            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+            value, digits = 0, 0
+    if digits:
+        raise InvalidInput("the compressed run lengths end too early. Export the file again.")
+    return counts

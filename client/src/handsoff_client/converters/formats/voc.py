@@ -1,0 +1,169 @@
+"""Convert Pascal VOC folders: JPEGImages/, SegmentationClass/ (palette or color PNGs), ImageSets/, labelmap.txt.
+
+"Segmentation mask 1.1" of CVAT and exports of labelme have the same layout.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from handsoff_client.converters.conversion import (
+    Choices,
+    Conversion,
+    LabelledImage,
+    Notes,
+)
+from handsoff_client.converters.files import ImageFinder, by_stem, files_in, lines_of
+from handsoff_client.converters.formats.voc_boxes import convert_boxes
+from handsoff_client.converters.masks import MaskClasses, draw_mask, read_class_names, read_labelmap
+from handsoff_client.uploads.images import IMAGE_SUFFIXES
+from handsoff_shards.errors import InvalidInput
+
+TOOL = "Pascal VOC masks"
+MASK_FOLDERS = ("SegmentationClass", "SegmentationClassPNG")
+_LABEL_FOLDERS = (
+    *MASK_FOLDERS,
+    "SegmentationObject",
+    "SegmentationObjectPNG",
+    "SegmentationClassVisualization",
+    "SegmentationObjectVisualization",
+)
+VOC_CLASSES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
+    "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+
+
+def is_masks(path: Path) -> bool:
+    """Return whether a folder has masks in the layout of VOC."""
+    return _mask_folder(path) is not None
+
+
+def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
+    """Return the masks of a folder, or its boxes as masks if `choices` say so."""
+    if not path.is_dir():
+        raise InvalidInput(
+            f"expected a folder or zip with SegmentationClass/, got the file '{path.name}'."
+        )
+    folder = _mask_folder(path)
+    if folder is None:
+        return convert_boxes(path, choices)
+    notes = Notes()
+    root = folder.parent
+    classes = _classes(root, choices)
+    masks = by_stem(files_in(folder, ".png"), "masks")
+    listed = _listed(root, choices)
+    names = (
+        sorted(masks) if listed is None else [name for names in listed.values() for name in names]
+    )
+    split_of = {name: split for split, own in (listed or {}).items() for name in own}
+    for name in sorted(set(masks) - set(names)):
+        notes.add("masks that ImageSets/ does not list are left out", name)
+    finder = ImageFinder(choices.images or root)
+    files = _images(finder)
+    used: list[LabelledImage] = []
+    for name in dict.fromkeys(names):
+        image = _image(name, masks, files, choices, notes)
+        if image is not None:
+            mask = masks[name]
+            draw = partial(draw_mask, mask, classes, notes)
+            used.append(
+                LabelledImage(
+                    image, f"{folder.name}/{mask.name}", draw, None, split_of.get(name, "")
+                )
+            )
+    if listed is None:
+        _name_unused(files, used, finder, notes)
+    return Conversion(
+        tool=tool, images=used, notes=notes, classes=classes.names, colors=classes.colors
+    )
+
+
+def _mask_folder(path: Path) -> Path | None:
+    """Return the folder of masks. labelme has .npy files in SegmentationClass and the PNGs in"
+    " SegmentationClassPNG.
+    """
+    for name in MASK_FOLDERS:
+        for folder in sorted(one for one in path.rglob(name) if one.is_dir()):
+            if files_in(folder, ".png"):
+                return folder
+    return None
+
+
+def _classes(root: Path, choices: Choices) -> MaskClasses:
+    labelmap = next(
+        (one for one in (root / "labelmap.txt", root.parent / "labelmap.txt") if one.is_file()),
+        None,
+    )
+    if labelmap is not None:
+        return read_labelmap(labelmap, choices)
+    listed = root / "class_names.txt"
+    if listed.is_file():
+        return read_class_names(listed, choices)
+    if choices.classes is None:
+        raise InvalidInput(
+            f"expected the names of the classes in labelmap.txt (name:red,green,blue::) beside '{root.name}', got"
+            " no such file. Add it, or give --classes background,A,B in the order of the mask values (--classes"
+            " voc: the 20 classes of Pascal VOC)."
+        )
+    names = VOC_CLASSES if list(choices.classes) == ["voc"] else tuple(choices.classes)
+    return MaskClasses.of_indices(dict(enumerate(names)), "--classes", choices)
+
+
+def _listed(root: Path, choices: Choices) -> dict[str, list[str]] | None:
+    """Return the names in each list of ImageSets/Segmentation; None without lists. trainval repeats others."""
+    lists = (
+        files_in(root / "ImageSets" / "Segmentation", ".txt")
+        if (root / "ImageSets").is_dir()
+        else []
+    )
+    chosen = [one for one in lists if choices.split in (None, one.stem)]
+    if choices.split is not None and not chosen:
+        known = ", ".join(one.stem for one in lists) or "none"
+        raise InvalidInput(
+            f"expected a split of ImageSets/Segmentation ({known}), got '{choices.split}'."
+        )
+    if not lists:
+        return None
+    if len(chosen) > 1:
+        chosen = [one for one in chosen if one.stem != "trainval"]
+    return {one.stem: [Path(line.split()[0]).name for _, line in lines_of(one)] for one in chosen}
+
+
+def _images(finder: ImageFinder) -> Mapping[str, Path]:
+    """Return the photographs by name, without the masks."""
+    images = [
+        path
+        for path in finder.all
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not set(path.relative_to(finder.root).parts) & set(_LABEL_FOLDERS)
+    ]
+    return by_stem(images, "images")
+
+
+def _image(
+    name: str, masks: Mapping[str, Path], files: Mapping[str, Path], choices: Choices, notes: Notes
+) -> Path | None:
+    if name not in masks:
+        raise InvalidInput(
+            f"ImageSets/ lists '{name}', but SegmentationClass/{name}.png does not exist. Export the masks again,"
+            " or remove it from the list."
+        )
+    if name in files:
+        return files[name]
+    if not choices.skip_missing:
+        raise InvalidInput(
+            f"expected the image '{name}' (PNG, JPEG or WebP) of SegmentationClass/{name}.png, got none. Export"
+            " with images, give their folder with --images FOLDER, or use --skip-missing."
+        )
+    notes.add("annotations of missing images are left out", name)
+    return None
+
+
+def _name_unused(
+    files: Mapping[str, Path], used: Sequence[LabelledImage], finder: ImageFinder, notes: Notes
+) -> None:
+    known = {image.file for image in used}
+    for path in files.values():
+        if path not in known:
+            notes.add("images that no annotation mentions are left out", finder.shown(path))

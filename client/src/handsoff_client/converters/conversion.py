@@ -80,9 +80,7 @@ class KeypointNames:
 
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
-    """What a converter found. `tool` names the format. `classes` has the background first; it is empty without"
-    " masks.
-    """
+    """What a converter found. `tool` names the format. `classes` starts with the background; none without masks."""
 
     tool: str
     images: Sequence[LabelledImage]

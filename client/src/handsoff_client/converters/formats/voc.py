@@ -3,6 +3,7 @@
 "Segmentation mask 1.1" of CVAT and exports of labelme have the same layout.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -80,9 +81,7 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
 
 
 def _mask_folder(path: Path) -> Path | None:
-    """Return the folder of masks. labelme has .npy files in SegmentationClass and the PNGs in"
-    " SegmentationClassPNG.
-    """
+    """Return the folder of masks. labelme has arrays in SegmentationClass and PNGs in SegmentationClassPNG."""
     for name in MASK_FOLDERS:
         for folder in sorted(one for one in path.rglob(name) if one.is_dir()):
             if files_in(folder, ".png"):
@@ -127,7 +126,12 @@ def _listed(root: Path, choices: Choices) -> dict[str, list[str]] | None:
         return None
     if len(chosen) > 1:
         chosen = [one for one in chosen if one.stem != "trainval"]
-    return {one.stem: [Path(line.split()[0]).name for _, line in lines_of(one)] for one in chosen}
+    return {one.stem: [_listed_name(line) for _, line in lines_of(one)] for one in chosen}
+
+
+def _listed_name(line: str) -> str:
+    """Return the name in a line: without folder, quotes, and the flag of VOC's lists for one class."""
+    return Path(re.sub(r"\s+-?[01]$", "", line).strip('"')).name
 
 
 def _images(finder: ImageFinder) -> Mapping[str, Path]:

@@ -1,0 +1,205 @@
+"""Roboflow exports: the format is detected; COCO with splits, masks with _classes.csv, YOLO."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from handsoff_client.converters.formats.coco_content import decompress
+from handsoff_client.converters.formats.roboflow import convert
+from handsoff_shards.errors import InvalidInput
+from handsoff_shards.regions import run_lengths
+from tests.client.converters.conftest import TURNED, Export, Result, save_image, save_mask
+
+Convert = Callable[..., Result]
+LEFT = [0, 0, 4, 0, 4, 6, 0, 6]
+ROOT = {"id": 0, "name": "animals", "supercategory": "none"}
+CAT = {"id": 1, "name": "cat", "supercategory": "animals"}
+DOG = {"id": 3, "name": "dog", "supercategory": "animals"}
+
+
+def coco(
+    *annotations: dict[str, Any], categories: tuple[dict[str, Any], ...] = (ROOT, CAT, DOG)
+) -> str:
+    """Return a COCO file of one image a.png of 8 x 6."""
+    content = {
+        "images": [{"id": 0, "file_name": "a.png", "width": 8, "height": 6}],
+        "categories": categories,
+        "annotations": [
+            {"id": number, "image_id": 0, "category_id": 1, "iscrowd": 0} | one
+            for number, one in enumerate(annotations)
+        ],
+    }
+    return json.dumps(content)
+
+
+@pytest.fixture
+def of(export: Export, converted: Convert) -> Convert:
+    """Convert a COCO file with one image in the split train."""
+
+    def run(text: str, **choices: Any) -> Result:
+        folder = export({"train/_annotations.coco.json": text})
+        save_image(folder / "train" / "a.png")
+        return converted(convert, folder, **choices)
+
+    return run
+
+
+def test_coco_polygons(of: Convert) -> None:
+    """The unused root category is no class, ids may have gaps, the smaller object is in front."""
+    whole = [0, 0, 8, 0, 8, 6, 0, 6]
+    result = of(coco({"segmentation": [LEFT], "category_id": 3}, {"segmentation": [whole]}))
+    assert result.masks["a"] == [[2] * 4 + [1] * 4] * 6
+    assert result.schema["classes"] == ["background", "cat", "dog"]
+    assert result.conversion.tool == "Roboflow COCO"
+
+
+@pytest.mark.parametrize("is_compressed", [True, False])
+def test_coco_run_lengths(of: Convert, *, is_compressed: bool) -> None:
+    """Plain and compressed, down the columns."""
+    mask = np.zeros((6, 8), np.bool_)
+    mask[1:4, 2:7] = mask[5, 0] = True
+    text = run_lengths(mask)
+    counts = text if is_compressed else decompress(text)
+    result = of(coco({"segmentation": {"size": [6, 8], "counts": counts}}))
+    assert result.masks["a"] == mask.astype(int).tolist()
+
+
+def test_damaged_run_lengths_are_refused(of: Convert) -> None:
+    """The message names image and annotation."""
+    runs = {"size": [6, 8], "counts": "P"}
+    with pytest.raises(
+        InvalidInput, match=r"image a.png.*annotation 0: the compressed run lengths end too early"
+    ):
+        of(coco({"segmentation": runs}))
+    with pytest.raises(InvalidInput, match=r"run lengths of size \[6, 8\], got \[8, 6\]"):
+        of(coco({"segmentation": runs | {"size": [8, 6]}}))
+
+
+def test_crowds_are_ignored_pixels(of: Convert) -> None:
+    """Unless all regions of the class are crowds, because some tools mark every run-length mask."""
+    crowd = {"segmentation": [LEFT], "iscrowd": 1}
+    single = {"segmentation": [[4, 0, 8, 0, 8, 6, 4, 6]]}
+    assert of(coco(crowd, single)).masks["a"] == [[255] * 4 + [1] * 4] * 6
+    assert of(coco(crowd)).masks["a"] == [[1] * 4 + [0] * 4] * 6
+
+
+def test_coco_boxes_are_refused(of: Convert) -> None:
+    """An object detection project has only boxes."""
+    text = coco({"bbox": [0, 0, 4, 6], "segmentation": []})
+    with pytest.raises(InvalidInput, match="--boxes-as-masks"):
+        of(text)
+    assert of(text, boxes_as_masks=True).masks["a"] == [[1] * 4 + [0] * 4] * 6
+
+
+def test_coco_keypoints(of: Convert) -> None:
+    """Whole numbers are indices of pixels, so 0.5 is added; the skeleton counts from 1."""
+    face = {"id": 1, "name": "face", "keypoints": ["l", "r"], "skeleton": [[1, 2]]}
+    points = {"keypoints": [2, 3, 2, 0, 0, 0], "bbox": [0, 0, 4, 4]}
+    result = of(coco(points, categories=(face,)))
+    assert result.keypoints["a"][0] == {"name": "l", "x": 2.5, "y": 3.5, "visibility": 2}
+    assert result.schema["keypoints"] == {"names": ["l", "r"], "skeleton": [["l", "r"]]}
+    assert result.masks == {}
+    continuous = of(coco(points | {"keypoints": [2.25, 3, 2, 0, 0, 0]}, categories=(face,)))
+    assert continuous.keypoints["a"][0]["x"] == 2.25
+
+
+def test_an_image_without_annotations_is_background(of: Convert, export: Export) -> None:
+    """With a note."""
+    content = json.loads(coco({"segmentation": [LEFT]}))
+    content["images"].append({"id": 1, "file_name": "b.png", "width": 8, "height": 6})
+    save_image(export({}) / "train" / "b.png")
+    result = of(json.dumps(content))
+    assert result.masks["b"] == [[0] * 8] * 6
+    assert "without annotations count as background (b.png)" in result.notes
+
+
+def test_splits_are_matched_by_name_of_the_category(export: Export, converted: Convert) -> None:
+    """Two files may number the same category differently."""
+    moved = coco({"segmentation": [LEFT], "category_id": 5}, categories=(ROOT, CAT | {"id": 5}))
+    files = {"train/_annotations.coco.json": coco({"segmentation": [LEFT]})}
+    folder = export(files | {"valid/_annotations.coco.json": moved})
+    for split in ("train", "valid"):
+        save_image(folder / split / "a.png")
+    result = converted(convert, folder)
+    assert result.masks["train-a"] == result.masks["valid-a"] == [[1] * 4 + [0] * 4] * 6
+    with pytest.raises(InvalidInput, match="expected a split of train, valid, got 'test'"):
+        converted(convert, folder, split="test")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"category_id": 9}, "refers to image 0 and category 9"),
+        ({"image_id": 4}, "refers to image 4"),
+        ({"segmentation": [[0, 0, 1]]}, "at least 3 corners"),
+        ({"segmentation": [["x"] * 6]}, "expected numbers"),
+    ],
+)
+def test_wrong_annotations_are_refused(of: Convert, change: dict[str, Any], message: str) -> None:
+    """With the id of the annotation."""
+    with pytest.raises(InvalidInput, match=f"annotation 0.*{message}|{message}"):
+        of(coco({"segmentation": [LEFT]} | change))
+
+
+def test_a_turned_photograph_of_another_size(export: Export, converted: Convert) -> None:
+    """The annotated size must be the upright one."""
+    content = coco({"segmentation": [LEFT]}).replace("a.png", "a.jpg")
+    folder = export({"train/_annotations.coco.json": content})
+    save_image(folder / "train" / "a.jpg", (8, 6), TURNED)
+    with pytest.raises(InvalidInput, match="of the unturned photograph"):
+        converted(convert, folder)
+
+
+CSV = "\ufeffPixel Value, Class\r\n0, background\r\n1, cat\r\n4, dog\r\n"
+
+
+def test_masks_with_a_class_list(export: Export, converted: Convert) -> None:
+    """Values may have gaps; images and masks are beside each other."""
+    folder = export({"train/_classes.csv": CSV})
+    save_image(folder / "train" / "a.jpg", (2, 2))
+    save_mask(folder / "train" / "a_mask.png", [[0, 1], [4, 0]])
+    result = converted(convert, folder)
+    assert result.masks == {"a": [[0, 1], [2, 0]]}
+    assert result.schema["classes"] == ["background", "cat", "dog"]
+    save_mask(folder / "train" / "a_mask.png", [[0, 1], [2, 0]])
+    with pytest.raises(
+        InvalidInput, match="expected the values 0, 1, 4, 255, got 2 at column 0, row 1"
+    ):
+        converted(convert, folder)
+
+
+def test_masks_of_splits_have_one_class_list(export: Export, converted: Convert) -> None:
+    """Else a value would be two classes. An image without mask is an error."""
+    folder = export({"train/_classes.csv": CSV, "valid/_classes.csv": CSV.replace("dog", "bird")})
+    with pytest.raises(InvalidInput, match=r"valid/_classes.csv has other classes"):
+        converted(convert, folder)
+    folder = export({"valid/_classes.csv": CSV})
+    save_image(folder / "valid" / "a.jpg", (2, 2))
+    with pytest.raises(InvalidInput, match=r"the mask a_mask.png is missing"):
+        converted(convert, folder)
+
+
+def test_a_classification_export_is_refused(export: Export, converted: Convert) -> None:
+    """Its _classes.csv has another heading."""
+    with pytest.raises(InvalidInput, match="a classification project has no masks"):
+        converted(convert, export({"train/_classes.csv": "filename, cat\na.jpg, 1\n"}))
+
+
+def test_yolo_is_detected(export: Export, converted: Convert) -> None:
+    """By data.yaml."""
+    folder = export({"data.yaml": "names: [cat]\n", "train/labels/a.txt": "0 0 0 1 0 1 1"})
+    save_image(folder / "train" / "images" / "a.png")
+    assert converted(convert, folder).conversion.tool == "Roboflow YOLO segmentation"
+
+
+def test_no_or_several_formats_are_refused(export: Export, converted: Convert) -> None:
+    """The message lists what was searched."""
+    with pytest.raises(
+        InvalidInput, match=r"expected _annotations.coco.json, _classes.csv or data.yaml"
+    ):
+        converted(convert, export({"README.roboflow.txt": ""}))
+    with pytest.raises(InvalidInput, match="has several exports"):
+        converted(convert, export({"data.yaml": "", "train/_classes.csv": CSV}))

@@ -8,7 +8,7 @@ import pytest
 
 from handsoff_client.cli.commands import main
 from handsoff_client.cli.labelsets.arguments import SOURCES
-from handsoff_client.cli.labelsets.commands import CONVERTERS
+from handsoff_client.converters.converting import CONVERTERS
 from tests.client.conftest import Run
 from tests.client.converters.conftest import save_image
 

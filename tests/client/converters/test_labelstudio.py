@@ -185,13 +185,13 @@ def test_a_rotated_view_is_refused(of: Convert) -> None:
 
 
 def test_json_min_is_refused(of: Convert) -> None:
-    """It lacks what is needed; the message names the right export."""
+    """The message names the right export."""
     with pytest.raises(InvalidInput, match='Export the project as "JSON"'):
         of({"image": "a.png", "label": [{"points": LEFT}]})
 
 
 def test_text_results_are_noted(of: Convert) -> None:
-    """Choices and texts are no labels of pixels."""
+    """Choices and texts do not label pixels."""
     choice = {"id": "c", "type": "choices", "value": {"choices": ["good"]}}
     assert (
         "type 'choices' are not used"

@@ -196,7 +196,7 @@ def test_yolo_is_detected(export: Export, converted: Convert) -> None:
 
 
 def test_no_or_several_formats_are_refused(export: Export, converted: Convert) -> None:
-    """The message lists what was searched."""
+    """The message lists the files that it searched for."""
     with pytest.raises(
         InvalidInput, match=r"expected _annotations.coco.json, _classes.csv or data.yaml"
     ):

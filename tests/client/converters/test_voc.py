@@ -40,7 +40,7 @@ def test_palette_masks_with_void(export: Export, converted: Convert) -> None:
 def test_names_are_never_guessed(export: Export, converted: Convert) -> None:
     """Without a list of classes, the error says how to give one; voc stands for the usual ones."""
     folder = with_mask(export({}))
-    with pytest.raises(InvalidInput, match="--classes background,A,B"):
+    with pytest.raises(InvalidInput, match="--classes background"):
         converted(convert, folder)
     assert converted(convert, folder, classes=["voc"]).schema["classes"][1:3] == [
         "aeroplane",
@@ -84,7 +84,7 @@ def test_an_unknown_color_is_named(export: Export, converted: Convert) -> None:
 def test_a_wrong_labelmap_names_its_line(export: Export, converted: Convert, line: str) -> None:
     """Missing or repeated colors and names."""
     folder = with_mask(export({"labelmap.txt": f"background:0,0,0::\n{line}\n"}))
-    with pytest.raises(InvalidInput, match="labelmap.txt:2: "):
+    with pytest.raises(InvalidInput, match=r"labelmap.txt:2: "):
         converted(convert, folder)
 
 

@@ -1,6 +1,7 @@
 """YOLO segmentation and pose: shares, class numbers, missing and empty label files, keypoints."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,8 +95,26 @@ def test_splits_with_equal_names(export: Export, converted: Convert) -> None:
     assert sorted(converted(convert, folder).masks) == ["train-a", "valid-a"]
     chosen = converted(convert, folder, split="valid").conversion
     assert [image.split for image in chosen.images] == ["valid"]
-    with pytest.raises(InvalidInput, match="images of the split 'test'"):
+    with pytest.raises(InvalidInput, match=r"split 'test' \(there are train, valid\)"):
         converted(convert, folder, split="test")
+
+
+def test_images_in_another_folder(export: Export, converted: Convert, tmp_path: Path) -> None:
+    """Labels are found by name then, which must be unique."""
+    folder = export({"data.yaml": "names: [cat]\n", "labels/train/a.txt": f"0 {LEFT}"})
+    save_image(tmp_path / "photos" / "a.png")
+    result = converted(convert, folder, images=tmp_path / "photos")
+    assert result.masks["a"][0] == [1] * 4 + [0] * 4
+    export({"labels/val/a.txt": ""})
+    with pytest.raises(InvalidInput, match="two label files have the name 'a'"):
+        converted(convert, folder, images=tmp_path / "photos")
+
+
+def test_a_label_file_of_two_images_is_refused(of: Convert, export: Export) -> None:
+    """a.png and a.jpg: it is unknown which one was annotated."""
+    save_image(export({}) / "images" / "train" / "a.jpg")
+    with pytest.raises(InvalidInput, match=r"labels/train/a.txt belongs to a.jpg and a.png"):
+        of(f"0 {LEFT}")
 
 
 def test_a_turned_photograph_is_upright(export: Export, converted: Convert) -> None:

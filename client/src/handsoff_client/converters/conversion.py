@@ -17,6 +17,8 @@ Color = tuple[int, int, int]
 BACKGROUND = "background"
 IGNORE_INDEX = 255
 MAX_CLASSES = 255
+UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""Errors of Python for values of another type than a format has, such as text for a number."""
 MAX_EXAMPLES = 3
 """How many places a note names."""
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from handsoff_client.converters.conversion import (
     IGNORE_INDEX,
+    UNEXPECTED,
     Conversion,
     LabelledImage,
     Labels,
@@ -57,6 +58,10 @@ def write(conversion: Conversion, name: str, folder: Path | None) -> Written:
                 _save(folder, names[image.file], image.file, labels, palette_of(conversion))
         except InvalidInput as error:
             result.flaws.append(Flaw(str(error), file=image.place))
+            continue
+        except UNEXPECTED as error:
+            detail = f"the annotation has an unexpected form ({type(error).__name__}: {error}). Export it again."
+            result.flaws.append(Flaw(detail, file=image.place))
             continue
         _count(result, image, labels)
     if folder is not None and not result.flaws:

@@ -2,26 +2,18 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from handsoff_client.cli.runner import Runner
 from handsoff_client.cli.tables import labelset, table
 from handsoff_client.cli.terminal import write_message
 from handsoff_client.converters.conversion import Choices, Conversion
+from handsoff_client.converters.converting import convert
 from handsoff_client.converters.files import opened
 from handsoff_client.converters.folders import Written, write
-from handsoff_client.converters.formats import cvat, labelstudio, roboflow, voc, yolo
 from handsoff_client.converters.summary import class_rows, facts, headline
 from handsoff_shards.errors import InvalidInput
 
-CONVERTERS: Mapping[str, Callable[[Path, Choices], Conversion]] = {
-    "from-cvat": cvat.convert,
-    "from-labelstudio": labelstudio.convert,
-    "from-voc": voc.convert,
-    "from-yolo": yolo.convert,
-    "from-roboflow": roboflow.convert,
-}
 MAX_FLAWS = 20
 
 
@@ -52,7 +44,7 @@ class LabelsetCommands(Runner):
     def _convert(self, path: Path, folder: Path | None) -> tuple[Conversion, Written]:
         """Convert an export. Each flaw is a line. Raises `InvalidInput` if there is one, or no image."""
         arguments = self._arguments
-        conversion = CONVERTERS[arguments.source](path, self._choices())
+        conversion = convert(arguments.source, path, self._choices())
         written = write(conversion, arguments.name or arguments.export.resolve().stem, folder)
         for flaw in written.flaws[:MAX_FLAWS]:
             write_message(" ".join(str(flaw).split()))

@@ -114,7 +114,7 @@ class _Reader:
         name = image.get("name", "")
         shapes = sorted(
             (one for one in image if one.tag in _REGIONS),
-            key=lambda shape: int(shape.get("z_order") or 0),
+            key=lambda shape: int(_number(shape, "z_order", name, 0)),
         )  # sorted() keeps the document order of equal z_order
         for shape in image:
             self._check_kind(shape, name)
@@ -174,7 +174,7 @@ class _Reader:
             )
             center = (left + right) / 2, (top + bottom) / 2
             corners = box_corners(left, top, right, bottom)
-        return rotated(corners, float(shape.get("rotation") or 0), center)
+        return rotated(corners, _number(shape, "rotation", place, 0), center)
 
     def _mask(self, shape: Element, size: Size, place: str) -> Region:
         left, top, width, height = (
@@ -239,7 +239,9 @@ def _pairs(shape: Element, place: str) -> list[tuple[float, float]]:
     return pairs
 
 
-def _number(element: Element, key: str, place: str) -> float:
+def _number(element: Element, key: str, place: str, default: float | None = None) -> float:
+    if default is not None and not element.get(key):
+        return default
     try:
         return float(element.get(key, ""))
     except ValueError as error:

@@ -185,7 +185,7 @@ def _corners(result: Result, size: Size) -> Corners:
     if result.kind == "polygon":
         return _polygon(result) * share
     place = np.array([result.number("x"), result.number("y")]) * share
-    turn = float(result.value.get("rotation") or 0)
+    turn = result.number("rotation") if result.value.get("rotation") else 0.0
     if result.kind == "ellipse":
         radii = np.array([result.number("radiusX"), result.number("radiusY")]) * share
         return rotated(ellipse_corners(tuple(place), tuple(radii)), turn, tuple(place))

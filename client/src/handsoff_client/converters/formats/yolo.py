@@ -23,7 +23,7 @@ from handsoff_client.converters.conversion import (
     index_of,
 )
 from handsoff_client.converters.data_yaml import names_of, read_yaml
-from handsoff_client.converters.files import ImageFinder, files_in, lines_of
+from handsoff_client.converters.files import ImageFinder, by_stem, files_in, lines_of
 from handsoff_client.converters.formats.yolo_points import keypoints_of, points_of
 from handsoff_client.converters.regions import (
     Corners,
@@ -65,10 +65,16 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
     _check_count(file, content.get("nc"), names)
     keypoints, num_values = keypoints_of(content, file, choices, notes)
     classes = () if keypoints else class_list(list(names.values()), file.name, choices)
+    finder = ImageFinder(choices.images or root)
     facts = _Set(names, classes, keypoints, num_values)
-    used = list(_images(ImageFinder(choices.images or root), facts, choices, notes))
+    used = list(_images(root, finder, facts, choices, notes))
     if not used:
-        wish = f" of the split '{choices.split}'" if choices.split else ""
+        known = ", ".join(sorted({_split_of(finder.shown(one)) for one in finder.all} - {""}))
+        wish = (
+            f" of the split '{choices.split}' (there are {known or 'none'})"
+            if choices.split
+            else ""
+        )
         raise InvalidInput(
             f"expected images{wish} below '{root.name}' with labels/*.txt, got none."
         )
@@ -106,19 +112,20 @@ def _check_count(file: Path, count: object, names: Mapping[int, str]) -> None:
 
 
 def _images(
-    finder: ImageFinder, facts: _Set, choices: Choices, notes: Notes
+    root: Path, finder: ImageFinder, facts: _Set, choices: Choices, notes: Notes
 ) -> Iterator[LabelledImage]:
+    """Yield the images of the chosen split. Raises `InvalidInput` without a label file, or for a shared one."""
     missing: list[str] = []
-    files = sorted(finder.all)
-    for file in files:
+    label_files = _LabelFiles(root, is_apart=choices.images is not None)
+    for file in sorted(finder.all):
         split = _split_of(finder.shown(file))
         if choices.split not in (None, split):
             continue
-        labels = _label_file(file)
+        labels = label_files.find(file)
         if labels is None and not choices.missing_is_background:
             missing.append(finder.shown(file))
             continue
-        place = finder.shown(labels) if labels else finder.shown(file)
+        place = label_files.shown(labels) if labels else finder.shown(file)
         draw = partial(_draw, labels, facts, choices, notes)
         yield LabelledImage(file, place, draw, None, split)
     if missing:
@@ -127,15 +134,40 @@ def _images(
             f" labels/{Path(missing[0]).stem}.txt). Add an empty file for an image of the background only, or use"
             " --missing-is-background."
         )
-    _name_unused(finder, files, notes)
+    if choices.split is None:
+        for path in label_files.unused():
+            notes.add("label files without image are left out", path)
 
 
-def _name_unused(finder: ImageFinder, files: Sequence[Path], notes: Notes) -> None:
-    """Add a note about label files without image."""
-    used = {_label_file(file) for file in files}
-    for path in files_in(finder.root, ".txt"):
-        if "labels" in path.relative_to(finder.root).parts[:-1] and path not in used:
-            notes.add("label files without image are left out", finder.shown(path))
+class _LabelFiles:
+    """Finds the label file of an image, each one for one image. `is_apart`: images are in another folder."""
+
+    def __init__(self, root: Path, *, is_apart: bool) -> None:
+        self._root = root
+        self._files = [
+            one for one in files_in(root, ".txt") if "labels" in one.relative_to(root).parts[:-1]
+        ]
+        self._by_stem = by_stem(self._files, "label files") if is_apart else {}
+        self._image_of: dict[Path, Path] = {}
+
+    def find(self, image: Path) -> Path | None:
+        path = _label_file(image) or self._by_stem.get(image.stem)
+        if path is not None and self._image_of.setdefault(path, image) != image:
+            raise InvalidInput(
+                f"{self.shown(path)} belongs to {self._image_of[path].name} and {image.name}. Rename one image with"
+                " its labels."
+            )
+        return path
+
+    def shown(self, path: Path) -> str:
+        return (
+            path.relative_to(self._root).as_posix()
+            if path.is_relative_to(self._root)
+            else str(path)
+        )
+
+    def unused(self) -> list[str]:
+        return [self.shown(path) for path in self._files if path not in self._image_of]
 
 
 def _split_of(name: str) -> str:

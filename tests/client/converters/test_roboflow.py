@@ -56,6 +56,14 @@ def test_coco_polygons(of: Convert) -> None:
     assert result.conversion.tool == "Roboflow COCO"
 
 
+def test_a_root_named_as_its_class(of: Convert) -> None:
+    """The name is one class; an unused class that is its own parent stays a class."""
+    root, child = CAT | {"id": 0, "supercategory": "none"}, CAT | {"supercategory": "cat"}
+    bird = {"id": 2, "name": "bird", "supercategory": "bird"}
+    result = of(coco({"segmentation": [LEFT]}, categories=(root, child, bird)))
+    assert result.schema["classes"] == ["background", "cat", "bird"]
+
+
 @pytest.mark.parametrize("is_compressed", [True, False])
 def test_coco_run_lengths(of: Convert, *, is_compressed: bool) -> None:
     """Plain and compressed, down the columns."""

@@ -21,7 +21,13 @@ from handsoff_client.converters.conversion import (
     index_of,
 )
 from handsoff_client.converters.files import ImageFinder
-from handsoff_client.converters.formats.coco_content import CocoContent, Json, decompress, read_coco
+from handsoff_client.converters.formats.coco_content import (
+    CocoContent,
+    Json,
+    decompress,
+    is_only_points,
+    read_coco,
+)
 from handsoff_client.converters.regions import (
     Region,
     box_corners,
@@ -132,14 +138,14 @@ class _Reader:
 
     def _region(self, annotation: Json, size: Size) -> Region | None:
         segmentation = annotation.get("segmentation")
+        if is_only_points(annotation):
+            return None
         if isinstance(segmentation, Mapping):
             return _from_runs(segmentation, size)
         if segmentation:
             is_flat = all(isinstance(one, int | float) for one in segmentation)
             polygons = [segmentation] if is_flat else segmentation
             return fill([corners_of(_floats(one)) for one in polygons if one], size)
-        if self._keypoints is not None and annotation.get("keypoints"):
-            return None
         if not self.choices.boxes_as_masks:
             raise InvalidInput(
                 'the object has a box, but no region ("segmentation"). A box does not say which pixels belong to'

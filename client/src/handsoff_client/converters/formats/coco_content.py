@@ -32,18 +32,16 @@ class CocoContent:
     @cached_property
     def class_names(self) -> list[str]:
         """Return the categories that are classes, in order of id: no unused root category, no mere keypoints."""
-        if not any(
-            one.get("segmentation") or not one.get("keypoints") for one in self._annotations
-        ):
+        drawn = {one.get("category_id") for one in self._annotations if not is_only_points(one)}
+        if not drawn:
             return []
         used = {one.get("category_id") for one in self._annotations}
-        drawn = {
-            one.get("category_id")
-            for one in self._annotations
-            if one.get("segmentation") or not one.get("keypoints")
-        }
         # Roboflow adds a category 0 of no object: the parent of all others.
-        parents = {one.get("supercategory") for one in self._categories}
+        parents = {
+            one.get("supercategory")
+            for one in self._categories
+            if one.get("supercategory") != one.get("name")
+        }
         names = []
         for one in sorted(self._categories, key=lambda category: str(category.get("id")).zfill(20)):
             is_root = one.get("id") not in used and one.get("name") in parents
@@ -122,6 +120,18 @@ class CocoContent:
                 " which the file does not have both. Export it again."
             )
         self._by_image[image].append(annotation)
+
+
+def is_only_points(annotation: Json) -> bool:
+    """Return whether an object has keypoints and no region. A region that is only its box does not count."""
+    if not any(annotation.get("keypoints") or []):
+        return False
+    region, box = annotation.get("segmentation"), annotation.get("bbox") or []
+    if isinstance(region, list) and len(region) == 1 and len(box) == 4:
+        x, y, width, height = box
+        corners = {(x, y), (x + width, y), (x + width, y + height), (x, y + height)}
+        return set(zip(region[0][0::2], region[0][1::2], strict=True)) == corners
+    return not region
 
 
 def read_coco(file: Path) -> CocoContent:

@@ -12,7 +12,7 @@ from handsoff_client.converters.converting import CONVERTERS
 from tests.client.conftest import Run
 from tests.client.converters.conftest import save_image
 
-LEFT = "0 0 0.5 0 0.5 1 0 1"
+LEFT = "0 0 0.5 0 0.5 1 0.25 1 0 1"
 
 
 @pytest.fixture

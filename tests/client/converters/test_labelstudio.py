@@ -184,6 +184,14 @@ def test_a_rotated_view_is_refused(of: Convert) -> None:
         of(task(shape))
 
 
+def test_results_of_several_images_are_refused(of: Convert) -> None:
+    """One image in a task: else the labels of another image would be drawn."""
+    one = result("polygon", ["hair"], points=LEFT) | {"to_name": "front"}
+    other = result("polygon", ["eye"], "r2", points=LEFT) | {"to_name": "side"}
+    with pytest.raises(InvalidInput, match=r"of 2 images \(front, side\)"):
+        of(task(one, other))
+
+
 def test_json_min_is_refused(of: Convert) -> None:
     """The message names the right export."""
     with pytest.raises(InvalidInput, match='Export the project as "JSON"'):

@@ -36,6 +36,7 @@ def test_yolo_pose(tmp_path: Path, converted: Convert) -> None:
     out = export(batch, "yolo-pose", tmp_path / "yolo")
     result = converted(yolo.convert, out, keypoints=["left", "right"])
     exported = next(samples_of(batch.shards)).sample.keypoints
+    assert exported is not None
     for points in result.keypoints.values():
         found = [[one["x"], one["y"], one["visibility"]] for one in points]
         assert np.allclose(found, exported, atol=1e-4)

@@ -137,8 +137,7 @@ def test_images_without_mask_and_masks_without_image(export: Export, converted: 
     save_image(folder / "JPEGImages" / "b.png", (2, 2))
     choices = {"classes": ["background", "cat", "dog"]}
     assert (
-        "no annotation mentions are left out (JPEGImages/b.png)"
-        in converted(convert, folder, **choices).notes
+        "no annotation mentions are left out (b.png)" in converted(convert, folder, **choices).notes
     )
     save_mask(folder / "SegmentationClass" / "c.png", VALUES)
     with pytest.raises(InvalidInput, match="expected the image 'c'"):
@@ -153,6 +152,14 @@ def test_a_mask_of_another_size_is_refused(export: Export, converted: Convert) -
         InvalidInput, match="a mask of 4 x 2 pixels, the size of the upright image, got 2 x 2"
     ):
         converted(convert, folder, classes=["background", "cat", "dog"])
+
+
+def test_classes_without_background(export: Export, converted: Convert) -> None:
+    """If 0 has another name, every pixel belongs to a class: no background is added."""
+    folder = with_mask(export({}))
+    result = converted(convert, folder, classes=["road", "sky", "car"])
+    assert result.schema["classes"] == ["road", "sky", "car"]
+    assert result.masks["a"] == VALUES
 
 
 BOXES = (

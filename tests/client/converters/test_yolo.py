@@ -36,6 +36,12 @@ def test_polygons_are_shares(of: Convert) -> None:
     assert result.conversion.images[0].split == "train"
 
 
+def test_oriented_boxes_are_noted(of: Convert) -> None:
+    """They have the form of polygons. One object with more corners shows that they are outlines."""
+    assert "oriented boxes" in of(f"0 {LEFT}").notes
+    assert "oriented boxes" not in of(f"0 {LEFT}\n0 0 0 1 0 1 1 0.5 1 0 1").notes
+
+
 def test_class_numbers_with_gaps(of: Convert) -> None:
     """A map of names may leave numbers out; the classes of masks have none."""
     result = of(f"7 {LEFT}", "names:\n  3: cat\n  7: dog\n")

@@ -49,8 +49,13 @@ class MaskClasses:
 
     @classmethod
     def of_indices(cls, values: Mapping[int, str], where: str, choices: Choices) -> "MaskClasses":
-        """Return classes by value of the mask. 255 is ignored unless it has a name."""
+        """Return classes by value of the mask. 255 is ignored unless it has a name.
+
+        If 0 has a name and none is the background, every pixel belongs to an object: there is no background then.
+        """
         names = _names(list(values.values()), where, choices)
+        if 0 in values and not any(is_background(name) for name in values.values()):
+            names = names[1:]
         index = {value: _index(name, names, choices) for value, name in values.items()}
         return cls(names, {IGNORE_INDEX: IGNORE_INDEX, 0: 0} | index)
 

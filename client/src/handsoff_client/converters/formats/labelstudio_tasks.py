@@ -87,15 +87,24 @@ def results_of(annotation: Json, place: str, notes: Notes) -> list[Result]:
         labels.setdefault(str(one.get("id")), []).extend(
             value.get(kind) or [] if kind.endswith("labels") else []
         )
+    images = {str(one.get("to_name")) for one in listed if _kind(one) in KINDS}
+    if len(images) > 1:
+        raise InvalidInput(
+            f"{place}: it is of {len(images)} images ({', '.join(sorted(images))}). Give each task one image."
+        )
     results: dict[str, Result] = {}
     for one in listed:
-        kind = str(one.get("type", "")).removesuffix("labels")
+        kind = _kind(one)
         identity = str(one.get("id"))
         if kind in KINDS and (identity not in results):
             results[identity] = _result(one, kind, labels[identity], place)
         elif kind and kind not in KINDS:
             notes.add(f"results of the type '{one.get('type')}' are not used", place)
     return list(results.values())
+
+
+def _kind(one: Json) -> str:
+    return str(one.get("type", "")).removesuffix("labels")
 
 
 def _result(one: Json, kind: str, labels: list[str], place: str) -> Result:

@@ -54,30 +54,34 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
     classes = _classes(root, choices)
     masks = by_stem(files_in(folder, ".png"), "masks")
     listed = _listed(root, choices)
-    names = (
-        sorted(masks) if listed is None else [name for names in listed.values() for name in names]
-    )
-    split_of = {name: split for split, own in (listed or {}).items() for name in own}
-    for name in sorted(set(masks) - set(names)):
+    named = {"": sorted(masks)} if listed is None else listed
+    for name in sorted(set(masks).difference(*named.values())):
         notes.add("masks that ImageSets/ does not list are left out", name)
-    finder = ImageFinder(choices.images or root)
+    finder = ImageFinder(choices.images or _photographs(root))
     files = _images(finder)
-    used: list[LabelledImage] = []
-    for name in dict.fromkeys(names):
-        image = _image(name, masks, files, choices, notes)
-        if image is not None:
-            mask = masks[name]
-            draw = partial(draw_mask, mask, classes, notes)
-            used.append(
-                LabelledImage(
-                    image, f"{folder.name}/{mask.name}", draw, None, split_of.get(name, "")
-                )
-            )
+    used: dict[str, LabelledImage] = {}
+    for split, names in named.items():
+        for name in names:
+            image = _image(name, masks, files, choices, notes)
+            if image is not None:
+                draw = partial(draw_mask, masks[name], classes, notes)
+                place = f"{folder.name}/{masks[name].name}"
+                used.setdefault(name, LabelledImage(image, place, draw, None, split))
     if listed is None:
-        _name_unused(files, used, finder, notes)
+        _name_unused(files, list(used.values()), finder, notes)
     return Conversion(
-        tool=tool, images=used, notes=notes, classes=classes.names, colors=classes.colors
+        tool=tool,
+        images=list(used.values()),
+        notes=notes,
+        classes=classes.names,
+        colors=classes.colors,
     )
+
+
+def _photographs(root: Path) -> Path:
+    """Return JPEGImages/, or the whole folder without one."""
+    folder = root / "JPEGImages"
+    return folder if folder.is_dir() else root
 
 
 def _mask_folder(path: Path) -> Path | None:

@@ -40,6 +40,8 @@ SPLITS = ("train", "val", "valid", "test")
 TOLERANCE = 0.01
 """Shares may be this far outside 0 to 1: tools round. Larger ones are probably pixels."""
 
+_OBB_LENGTH = 9
+
 
 @dataclass(frozen=True)
 class _Set:
@@ -79,6 +81,7 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
             f"expected images{wish} below '{root.name}' with labels/*.txt, got none."
         )
     if classes:
+        _note_boxes(used, notes)
         notes.add(
             "YOLO does not say which object is in front: smaller ones are drawn over larger ones"
         )
@@ -89,6 +92,17 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
         classes=classes,
         keypoints=keypoints,
     )
+
+
+def _note_boxes(images: Sequence[LabelledImage], notes: Notes) -> None:
+    """Add a note if every object has 4 corners: oriented boxes (OBB) have the same form as polygons."""
+    files = {image.draw.args[0] for image in images if isinstance(image.draw, partial)}
+    lengths = {len(line.split()) for file in files if file for _, line in lines_of(file)}
+    if lengths == {_OBB_LENGTH}:
+        notes.add(
+            "every object has 4 corners; if they are oriented boxes (OBB) and not outlines, they do not show which"
+            " pixels belong to an object"
+        )
 
 
 def _yaml_file(path: Path) -> Path:

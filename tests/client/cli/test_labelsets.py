@@ -10,6 +10,7 @@ from handsoff_client.cli.commands import main
 from handsoff_client.cli.labelsets.arguments import SOURCES
 from handsoff_client.converters.converting import CONVERTERS
 from tests.client.conftest import Run
+from tests.client.converters import test_cvat
 from tests.client.converters.conftest import save_image
 
 LEFT = "0 0 0.5 0 0.5 1 0.25 1 0 1"
@@ -57,6 +58,26 @@ def test_labels_are_uploaded(run: Run, yolo: Path) -> None:
     assert "my pets" in printed
     assert "cat" in printed
     assert "note: YOLO does not say" in messages
+
+
+def test_colors_ignored_pixels_and_keypoints_are_uploaded(run: Run, tmp_path: Path) -> None:
+    """The service reads the palette, 255 and the points as the converter wrote them."""
+    polygons = (
+        test_cvat.polygon("cat", "0,0;4,0;4,6;0,6")
+        + test_cvat.polygon("dog", "0,0;8,0;8,1;0,1", 1)
+        + '<skeleton label="face"><points label="left" outside="0" occluded="1" points="2.5,3"/></skeleton>'
+    )
+    (tmp_path / "annotations.xml").write_text(test_cvat.xml(polygons))
+    save_image(tmp_path / "a.png")
+    words = ("labelset", "from-cvat", str(tmp_path), "--ignore-label", "dog")
+    code, printed, messages = run("--json", *words)
+    assert code == 0, messages
+    created = json.loads(printed)
+    counted = {one["name"]: one["num_pixels"] for one in created["classes"]}
+    assert counted == {"background": 20, "cat": 20}
+    assert created["ignored_pixels"] == 8
+    assert created["labels"]["colors"] == [[0, 0, 0], [255, 0, 0]]
+    assert created["labels"]["keypoints"]["names"] == ["left", "right"]
 
 
 def test_a_zip_is_written_as_a_folder(yolo: Path, tmp_path: Path, run: Run) -> None:

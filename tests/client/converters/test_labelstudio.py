@@ -147,8 +147,9 @@ def test_an_empty_annotation_is_background(of: Convert, export: Export) -> None:
     labelled = task(result("polygon", ["hair"], points=LEFT))
     assert of(labelled, empty).masks["b"] == [[0] * 8] * 6
     converted = of(labelled, unlabelled)
-    assert converted.conversion.images[0].file.name == "a.png"
+    assert [image.file.name for image in converted.conversion.images] == ["a.png"]
     assert "tasks without an annotation are left out" in converted.notes
+    assert len(of(labelled, unlabelled, missing_is_background=True).masks) == 2
 
 
 @pytest.mark.parametrize(

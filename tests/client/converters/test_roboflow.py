@@ -179,6 +179,16 @@ def test_masks_with_a_class_list(export: Export, converted: Convert) -> None:
         converted(convert, folder)
 
 
+def test_classes_change_the_order_of_masks(export: Export, converted: Convert) -> None:
+    """The names decide, and a name that the option lacks is an error."""
+    folder = export({"train/_classes.csv": CSV})
+    save_image(folder / "train" / "a.jpg", (2, 2))
+    save_mask(folder / "train" / "a_mask.png", [[0, 1], [4, 0]])
+    assert converted(convert, folder, classes=["dog", "cat"]).masks == {"a": [[0, 2], [1, 0]]}
+    with pytest.raises(InvalidInput, match="label 'dog' is not one of --classes cat"):
+        converted(convert, folder, classes=["cat"])
+
+
 def test_masks_of_splits_have_one_class_list(export: Export, converted: Convert) -> None:
     """Else a value would be two classes. An image without mask is an error."""
     folder = export({"train/_classes.csv": CSV, "valid/_classes.csv": CSV.replace("dog", "bird")})

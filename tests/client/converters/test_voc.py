@@ -139,6 +139,8 @@ def test_images_without_mask_and_masks_without_image(export: Export, converted: 
     assert (
         "no annotation mentions are left out (b.png)" in converted(convert, folder, **choices).notes
     )
+    result = converted(convert, folder, missing_is_background=True, **choices)
+    assert result.masks["b"] == [[0, 0], [0, 0]]
     save_mask(folder / "SegmentationClass" / "c.png", VALUES)
     with pytest.raises(InvalidInput, match="expected the image 'c'"):
         converted(convert, folder, **choices)

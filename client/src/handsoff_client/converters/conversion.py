@@ -55,6 +55,11 @@ class LabelledImage:
     split: str = ""
 
 
+def background(size: Size) -> Labels:
+    """Return the labels of an image without objects."""
+    return Labels(np.zeros(size[::-1], np.uint8))
+
+
 class Notes:
     """Sentences about ambiguous content, each with the places where it applies."""
 

@@ -151,7 +151,7 @@ def read_mask(path: Path, classes: MaskClasses, notes: Notes) -> Mask:
 
 
 def _names(names: list[str], where: str, choices: Choices) -> tuple[str, ...]:
-    listed = class_list(names, where, Choices(ignore_label=choices.ignore_label))
+    listed = class_list(names, where, choices)
     if not listed:
         raise InvalidInput(f"{where}: expected at least one class beside the background, got none.")
     return listed

@@ -52,6 +52,8 @@ def annotation_of(task: Json, place: str, choices: Choices, notes: Notes) -> Jso
         raise InvalidInput(
             f"{place}: expected one annotation, got {len(valid)} (annotators {names}). {advice}."
         )
+    if not listed and choices.missing_is_background:
+        return {"result": []}
     if not valid:
         text = (
             "drafts and predictions are no annotations: submit them"

@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from handsoff_client.converters.conversion import (
     Conversion,
     LabelledImage,
     Notes,
+    background,
+    is_background,
 )
 from handsoff_client.converters.files import ImageFinder, by_stem, files_in, lines_of
 from handsoff_client.converters.formats.voc_boxes import convert_boxes
@@ -67,11 +69,13 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
                 draw = partial(draw_mask, masks[name], classes, notes)
                 place = f"{folder.name}/{masks[name].name}"
                 used.setdefault(name, LabelledImage(image, place, draw, None, split))
+    images = list(used.values())
     if listed is None:
-        _name_unused(files, list(used.values()), finder, notes)
+        is_empty = choices.missing_is_background and is_background(classes.names[0])
+        images += _without_mask(files, images, finder, notes, is_empty=is_empty)
     return Conversion(
         tool=tool,
-        images=list(used.values()),
+        images=images,
         notes=notes,
         classes=classes.names,
         colors=classes.colors,
@@ -110,7 +114,8 @@ def _classes(root: Path, choices: Choices) -> MaskClasses:
             " voc: the 20 classes of Pascal VOC)."
         )
     names = VOC_CLASSES if list(choices.classes) == ["voc"] else tuple(choices.classes)
-    return MaskClasses.of_indices(dict(enumerate(names)), "--classes", choices)
+    order = Choices(ignore_label=choices.ignore_label)  # --classes are the values here
+    return MaskClasses.of_indices(dict(enumerate(names)), "--classes", order)
 
 
 def _listed(root: Path, choices: Choices) -> dict[str, list[str]] | None:
@@ -168,10 +173,18 @@ def _image(
     return None
 
 
-def _name_unused(
-    files: Mapping[str, Path], used: Sequence[LabelledImage], finder: ImageFinder, notes: Notes
-) -> None:
+def _without_mask(
+    files: Mapping[str, Path],
+    used: Sequence[LabelledImage],
+    finder: ImageFinder,
+    notes: Notes,
+    *,
+    is_empty: bool,
+) -> Iterator[LabelledImage]:
+    """Yield images without mask as background if they are empty. Otherwise add a note: they are left out."""
     known = {image.file for image in used}
     for path in files.values():
-        if path not in known:
+        if path not in known and is_empty:
+            yield LabelledImage(path, finder.shown(path), background)
+        elif path not in known:
             notes.add("images that no annotation mentions are left out", finder.shown(path))

@@ -33,6 +33,7 @@ def test_a_zip_is_unpacked_and_removed(tmp_path: Path) -> None:
         archive.writestr("../outside.txt", "text")
     with opened(tmp_path / "a.zip") as folder:
         assert [one.name for one in folder.rglob("*")] == ["outside.txt"]
+        assert folder.name == "a"
     assert not folder.exists()
     assert [one.name for one in tmp_path.iterdir()] == ["a.zip"]
 

@@ -30,7 +30,8 @@ def opened(path: Path) -> Iterator[Path]:
     if path.is_dir() or not zipfile.is_zipfile(path):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="handsoff-") as folder:
+    with tempfile.TemporaryDirectory(prefix="handsoff-") as temporary:
+        folder = Path(temporary, path.stem)  # the name is in messages
         try:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(folder)  # removes absolute paths and ".."
@@ -38,7 +39,7 @@ def opened(path: Path) -> Iterator[Path]:
             raise InvalidInput(
                 f"'{path}' cannot be unpacked ({error}). Export it again."
             ) from error
-        yield Path(folder)
+        yield folder
 
 
 def files_in(root: Path, *suffixes: str) -> list[Path]:

@@ -44,4 +44,5 @@ def headline(conversion: Conversion, written: Written) -> str:
     parts = [f"{written.num_masks} with a mask" if conversion.classes else ""]
     parts.append(f"{written.num_keypoints} with keypoints" if conversion.keypoints else "")
     parts.append(f"splits: {splits}" if splits else "")
-    return f"{conversion.tool}: {written.num_images} images; {'; '.join(filter(None, parts))}"
+    number = "1 image" if written.num_images == 1 else f"{written.num_images} images"
+    return f"{conversion.tool}: {number}; {'; '.join(filter(None, parts))}"

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.service.s3_server import S3Server
 from examples.demo.demo import render_labelset
 from examples.demo.plain_client import PlainClient
-from examples.demo.stack import TRAINING_WORKERS, Stack, free_port, wait_until_listening
+from examples.demo.stack import Stack, free_port, wait_until_listening
 
 
 @pytest.fixture(scope="module", params=["file", "s3"])
@@ -24,7 +24,7 @@ def stack(
         if request.param == "s3":
             settings |= opened.enter_context(s3_server(folder))
         stack = opened.enter_context(Stack(folder, settings=settings))
-        stack.start(TRAINING_WORKERS)
+        stack.start()
         yield stack
 
 

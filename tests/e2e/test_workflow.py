@@ -21,7 +21,7 @@ def test_the_service_is_ready(client: PlainClient) -> None:
     """Redis, the store and a worker for each queue are ready."""
     ready = client.read("/readyz")
     assert ready["status"] == "ready"
-    assert ready["workers"] == {"cpu": 1, "fit": 1, "generate": 1, "train": 1}
+    assert ready["workers"] == {"cpu": 1, "fit": 1, "generate": 1}
 
 
 def test_a_labelset_reports_its_pixels_by_class(client: PlainClient, labelset: str) -> None:
@@ -119,9 +119,10 @@ def uploaded_generator(client: PlainClient) -> str:
 
 
 def test_an_uploaded_checkpoint_is_fitted(
-    client: PlainClient, uploaded_generator: str, labelset: str
+    stack: Stack, client: PlainClient, uploaded_generator: str, labelset: str
 ) -> None:
     """With a trained inverter and a short fit, it renders samples of the generator's size."""
+    stack.start_worker("train")
     trained = client.start_inverter(uploaded_generator, options={"num_images": 32})
     inverter = client.succeed(f"/v1/inverters/{trained}")
     options = {"inversion": {"steps": 5}, "ensemble": {"steps": 20}}

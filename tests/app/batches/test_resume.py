@@ -72,7 +72,7 @@ def test_a_failed_batch_is_continued(client: httpx2.Client, failed_id: str) -> N
     assert (new["resumes"], old["resumes"]) == (failed_id, None)
     same = ("n", "seed", "shard_size", "fit", "truncation", "labels", "render_version")
     assert {name: new[name] for name in same} == {name: old[name] for name in same}
-    assert new["queue_position"] is not None
+    assert client.get(answer.headers["Location"]).json()["queue_position"] is not None
 
 
 def test_it_remembers_all_earlier_batches(

@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parse(arguments)
     configure_logs(Settings())
     logging.getLogger("handsoff_client").setLevel(logging.ERROR)  # its retries are expected here
+    if parsed.folder is not None:
+        parsed.folder.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="handsoff-chaos-", dir=parsed.folder))
     outcomes = []
     for store in parsed.store:

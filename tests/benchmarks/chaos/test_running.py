@@ -39,7 +39,7 @@ def test_a_run_with_workers_that_disagree_fails(tmp_path: Path) -> None:
     """Two workers render other bytes for the same request: the audit finds shards that differ, and nothing else."""
     module = "tests.benchmarks.chaos.broken_worker"
     queues = ("fit", "generate", "generate", "cpu", "reconcile")
-    plan = Plan("file", 0, 500, seed=1, seconds=20, queues=queues, customers=2, module=module)
+    plan = Plan("file", 0, 100, seed=1, seconds=8, queues=queues, customers=2, module=module)
     outcome = run(plan, tmp_path)
     assert not outcome.has_kept_all
     found = {kind for kind, findings in outcome.report.findings.items() if findings}

@@ -4,7 +4,6 @@ import errno
 from datetime import timedelta
 
 import pytest
-import redis
 
 from contracts.errors.tree import QueueUnavailable, StoreUnavailable
 from state.capacity.patience import (
@@ -14,8 +13,9 @@ from state.capacity.patience import (
     is_trouble_of_the_store,
 )
 from state.ledger import Ledger
+from state.redis_calls import RedisCalls
 
-HOURS = timedelta(hours=6)
+HOURS, SECOND = timedelta(hours=6), timedelta(seconds=1)
 
 
 def all_waits(patience: StorePatience, call: str) -> list[timedelta]:
@@ -49,7 +49,9 @@ def test_a_call_without_trouble_starts_again(ledger: Ledger) -> None:
 
 def test_without_redis_nothing_waits() -> None:
     """Finished work does not fail because its waits cannot be forgotten; the store's error is raised as it is."""
-    patience = StorePatience(Ledger(redis.Redis(port=9, decode_responses=True)), HOURS)
+    patience = StorePatience(
+        Ledger.connect("redis://127.0.0.1:9/0", RedisCalls(SECOND, SECOND)), HOURS
+    )
     patience.forget("a")
     assert not patience.has_waited("a")
     assert patience.next_wait("a") is None

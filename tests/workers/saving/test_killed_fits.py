@@ -6,8 +6,6 @@ Real processes, as in `tests/workers/upkeep/test_lost_workers.py`.
 import os
 import re
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,43 +13,25 @@ from contracts.jobs import JobStatus
 from examples.demo.stack import Stack
 from state import keys
 from state.queues import job_call, put
-from state.settings import Settings
 from tests.workers.scene import QUICK, Scene
-from tests.workers.upkeep.test_lost_workers import (
-    IMPATIENT,
+from tests.workers.upkeep.test_lost_workers import (  # noqa: F401 - fixtures
     WAIT_SECONDS,
     end_of,
     is_running,
     long_fit,
+    scene,
+    stack,
     until,
 )
-from workers.families.table import FAMILIES
-from workers.runtime.machine import Machine
 from workers.saving.saved_states import read_checked
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    """Return a Redis and a folder without workers. All processes are stopped after the test."""
-    with Stack(tmp_path, settings=IMPATIENT) as stack:
-        stack.start_redis()
-        yield stack
-
-
-@pytest.fixture
-def scene(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Return a scene in the stack's store and Redis."""
-    for name, value in stack.environment.items():
-        if name.startswith("HANDSOFF_"):
-            monkeypatch.setenv(name, value)
-    scene = Scene(Machine.from_settings(Settings(), FAMILIES))
-    scene.publish_generator(tmp_path)
-    return scene
-
-
-def test_a_fit_resumes_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
+def test_a_fit_resumes_after_the_death_of_its_worker(
+    stack: Stack,  # noqa: F811 - a fixture
+    scene: Scene,  # noqa: F811 - a fixture
+) -> None:
     """SIGKILL late in the training: another worker continues there, to the same bits as an uninterrupted fit."""
     ensemble = QUICK.ensemble.model_copy(update={"steps": 1_500})
     options, labelset = QUICK.model_copy(update={"ensemble": ensemble}), scene.add_labelset()
@@ -86,7 +66,10 @@ def test_a_fit_resumes_after_the_death_of_its_worker(stack: Stack, scene: Scene)
     assert scene.fit_manifest(killed.ref).digest == scene.fit_manifest(whole.ref).digest
 
 
-def test_a_fit_resumes_in_the_middle_of_its_inversion(stack: Stack, scene: Scene) -> None:
+def test_a_fit_resumes_in_the_middle_of_its_inversion(
+    stack: Stack,  # noqa: F811 - a fixture
+    scene: Scene,  # noqa: F811 - a fixture
+) -> None:
     """SIGTERM while the images are inverted: the next worker continues at the next step."""
     fit = long_fit(scene, steps=3_000)
     stack.start_worker("fit", "first")

@@ -1,4 +1,4 @@
-"""The road of `test_training.py` with a diffusion model, in a separate file, which runs beside it."""
+"""The training of `test_training.py` with a diffusion model, in a separate file, which runs beside it."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from examples.demo.stack import Stack
 from tests.e2e.test_training import (  # noqa: F401 - fixtures
     pairs,
     stack,
-    train_fit_and_batch,
+    train,
 )
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_folder_becomes_a_label_generator_without_an_inverter(
+def test_a_folder_becomes_a_generator_without_an_inverter(
     stack: Stack,  # noqa: F811 - a fixture
     pairs: Path,  # noqa: F811 - a fixture
 ) -> None:
-    """A training that is killed continues, and its generator can be fitted and rendered."""
-    train_fit_and_batch(stack, pairs, "diffusion", every=120)
+    """A training that is killed continues. `families/test_diffusion.py` fits and renders such generators."""
+    train(stack, pairs, "diffusion", every=120)

@@ -50,13 +50,18 @@ def wait_for_state(stack: Stack, generator: str, *, snapshots: int = 0) -> None:
 
 def test_a_folder_becomes_a_label_generator(stack: Stack, pairs: Path) -> None:
     """Three commands: train, fit, batch. After SIGKILL the training continues from its last saved state."""
-    train_fit_and_batch(stack, pairs, "stylegan2", every=40, more="inverter_images=16")
+    generator = train(stack, pairs, "stylegan2", every=40, more="inverter_images=16")
+    fit = handsoff(
+        stack,
+        *("fit", pairs, "--generator", generator, "--wait"),
+        *(word for option in QUICK_FIT.split() for word in ("--option", option)),
+    )
+    batch = handsoff(stack, "batch", fit, "-n", "4", "--wait")
+    assert json.loads(handsoff(stack, "--json", "show", batch))["status"] == "succeeded"
 
 
-def train_fit_and_batch(
-    stack: Stack, pairs: Path, family: str, *, every: int, more: str = ""
-) -> None:
-    """Train on 120 images with a kill on the way and a snapshot after `every` images; then fit and render a batch."""
+def train(stack: Stack, pairs: Path, family: str, *, every: int, more: str = "") -> str:
+    """Train on 120 images with a kill on the way and a snapshot after `every` images. Returns the generator's id."""
     options = f"batch=8 snapshot_images={every} {more}"
     generator = handsoff(
         stack,
@@ -74,13 +79,7 @@ def train_fit_and_batch(
     assert (shown["status"], training["images_seen"]) == ("succeeded", 120)
     assert [each["images_seen"] for each in training["snapshots"]] == [*range(every, 121, every)]
     assert len(shown["inverters"]) == (family == "stylegan2")
-    fit = handsoff(
-        stack,
-        *("fit", pairs, "--generator", generator, "--wait"),
-        *(word for option in QUICK_FIT.split() for word in ("--option", option)),
-    )
-    batch = handsoff(stack, "batch", fit, "-n", "4", "--wait")
-    assert json.loads(handsoff(stack, "--json", "show", batch))["status"] == "succeeded"
+    return generator
 
 
 def test_a_training_is_stopped_early_by_a_command(stack: Stack, pairs: Path) -> None:

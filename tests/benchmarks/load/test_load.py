@@ -25,7 +25,7 @@ def scene_of(answer: Answer) -> Scene:
 @pytest.mark.timeout(600)
 def test_a_healthy_service_has_no_errors(capsys: pytest.CaptureFixture[str]) -> None:
     """All kinds of clients are answered, and the waiters too once their job is cancelled."""
-    assert main(["--clients", "20", "--waiters", "30", "--minutes", "0.2"]) == 0
+    assert main(["--clients", "20", "--waiters", "30", "--minutes", "0.1"]) == 0
     printed = capsys.readouterr()
     line = json.loads(printed.out.splitlines()[-1])
     assert (line["clients"], line["waiters"], line["errors"], line["hung"]) == (20, 30, 0, 0)

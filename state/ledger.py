@@ -245,6 +245,10 @@ class Ledger:
         read = (read_or_skip(Heartbeat, text, worker=worker) for worker, text in beats.items())
         return [beat for beat in read if beat is not None]
 
+    def fresh_workers(self, within: timedelta) -> list[Heartbeat]:
+        """Return the last heartbeat of every worker that is younger than `within`: of those that are alive."""
+        return [beat for beat in self.workers() if beat.is_fresh(now(), within)]
+
     # Reconcilers.
 
     def record_reconciler(self, name: str) -> None:

@@ -83,7 +83,7 @@ def check_clock(name: str, its_time: datetime) -> Finding:
 
 def check_processes(ledger: Ledger, settings: Settings) -> list[Finding]:
     """Return the findings on workers and reconcilers. Nothing at all is normal before the first start."""
-    fresh = [one for one in ledger.workers() if one.is_fresh(now(), settings.heartbeat_fresh)]
+    fresh = ledger.fresh_workers(settings.heartbeat_fresh)
     queues = {one.queue for one in fresh}
     missing = [name for name in QUEUE_NAMES if name not in queues]
     needed = [name for name in missing if name not in OPTIONAL_QUEUES]

@@ -16,7 +16,7 @@ from state.store import Store
 PREFIX = "doctor"
 DATA = b"written by the doctor of HandsOff"
 GiB = 1024**3
-LOW_BYTES, FULL_BYTES = 10 * GiB, GiB
+LOW_BYTES = 10 * GiB
 LINK_SECONDS = 10
 
 
@@ -46,17 +46,18 @@ def check_disks(settings: Settings) -> list[Finding]:
         folder = Store.from_settings(settings).folder
         assert folder is not None
         folders[folder] = "the store"
-    return [check_disk(folder, purpose) for folder, purpose in folders.items()]
+    least = settings.min_free_bytes
+    return [check_disk(folder, purpose, least) for folder, purpose in folders.items()]
 
 
-def check_disk(folder: Path, purpose: str, low_bytes: int = LOW_BYTES) -> Finding:
-    """Return the finding on the free space of one folder."""
+def check_disk(folder: Path, purpose: str, least_bytes: int) -> Finding:
+    """Return the finding on the free space of one folder. Below `least_bytes` no work is accepted."""
     free = shutil.disk_usage(folder).free
     text = f"{free / GiB:.1f} GiB are free for {purpose} in {folder}"
     mend = "Free space, or move it to a larger disk. A batch of 10,000 pairs of 256 px takes about 2 GiB."
-    if free < min(FULL_BYTES, low_bytes):
+    if free < least_bytes:
         return fault("disk", text, mend)
-    return warning("disk", text, mend) if free < low_bytes else ok("disk", text)
+    return warning("disk", text, mend) if free < LOW_BYTES else ok("disk", text)
 
 
 def _reads_back(store: Store, key: str, url: str) -> Finding:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from app.http.requests import ServicesDep
 from app.room import check_room
 from app.services import Services
-from contracts.base import Model, now
+from contracts.base import Model
 from contracts.errors.tree import Unavailable
 from contracts.kinds import OPTIONAL_QUEUES, QUEUE_NAMES
 
@@ -99,9 +99,10 @@ def _count_processes(services: Services) -> _Processes | None:
     """Count the fresh processes; return None if Redis does not respond."""
     settings, counts = services.settings, Counter[str]()
     try:
-        for beat in services.ledger.workers():
-            counts[beat.queue] += beat.is_fresh(now(), settings.heartbeat_fresh)
+        counts.update(
+            beat.queue for beat in services.ledger.fresh_workers(settings.heartbeat_fresh)
+        )
         reconcilers = services.ledger.count_reconcilers(settings.reconciler_fresh)
     except redis.RedisError:
         return None
-    return _Processes({queue: count for queue, count in counts.items() if count}, reconcilers)
+    return _Processes(dict(counts), reconcilers)

@@ -52,7 +52,8 @@ class ServiceState(Collector):
         yield from gauges
 
     def _of_queues(self) -> Iterator[GaugeMetricFamily]:
-        fresh = self._fresh_workers()
+        ledger, settings = self._services.ledger, self._services.settings
+        beats, fresh = ledger.workers(), ledger.fresh_workers(settings.heartbeat_fresh)
         states = Counter((beat.queue, beat.state) for beat in fresh)
         loads = {name: self._services.queueing.load(name) for name in QUEUE_NAMES}
         yield _gauge_by(
@@ -65,7 +66,7 @@ class ServiceState(Collector):
             "heartbeat_age_seconds",
             "Age of the oldest heartbeat of the queue's workers, silent ones included.",
             ("queue",),
-            _oldest_beats(self._services.ledger.workers()),
+            _oldest_beats(beats),
         )
         yield _gauge_by(
             "queue_waiting",
@@ -105,10 +106,6 @@ class ServiceState(Collector):
     def _of_reconcilers(self) -> Iterator[GaugeMetricFamily]:
         count = self._services.ledger.count_reconcilers(self._services.settings.reconciler_fresh)
         yield _gauge("reconcilers", "Reconcilers that did a step recently.", count)
-
-    def _fresh_workers(self) -> list[Heartbeat]:
-        within = self._services.settings.heartbeat_fresh
-        return [beat for beat in self._services.ledger.workers() if beat.is_fresh(now(), within)]
 
 
 def _oldest_beats(beats: Iterable[Heartbeat]) -> dict[tuple[str, ...], float]:

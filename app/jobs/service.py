@@ -280,8 +280,8 @@ def _is_stale(services: Services, ref: JobRef, live: Live) -> bool:
     if live.reported_at is None or at - live.reported_at < fresh:
         return False
     try:
-        beats = services.ledger.workers()
+        beats = services.ledger.fresh_workers(fresh)
     except redis.RedisError:
         return False  # unknown
-    jobs = (beat.job for beat in beats if beat.job and beat.is_fresh(at, fresh))
+    jobs = (beat.job for beat in beats if beat.job)
     return not any(f"{job}/".startswith(f"{ref}/") for job in jobs)

@@ -150,10 +150,8 @@ class Admission:
 
     def count_workers(self, queue: QueueName) -> int:
         """Return how many workers of a queue are alive."""
-        at = now()
         return sum(
-            beat.queue == queue and beat.is_fresh(at, self._heartbeat_fresh)
-            for beat in self._ledger.workers()
+            beat.queue == queue for beat in self._ledger.fresh_workers(self._heartbeat_fresh)
         )
 
     def waiting_shards(self, queue: QueueName, batch: str) -> list[range]:

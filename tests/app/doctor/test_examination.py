@@ -152,14 +152,14 @@ def test_a_wrong_clock_is_found(sign: int) -> None:
 
 
 def test_a_full_disk_is_found(tmp_path: Path) -> None:
-    """Below the limit it is a warning that says where."""
-    finding = check_disk(tmp_path, "the store", low_bytes=10**6 * GiB)
-    assert finding.level == "warning"
+    """Below the reserve of the settings it is a fault that says where."""
+    finding = check_disk(tmp_path, "the store", least_bytes=10**6 * GiB)
+    assert finding.level == "fault"
     assert str(tmp_path) in finding.found
 
 
 def test_a_folder_that_cannot_be_written_is_found() -> None:
-    """Nobody can make a folder there."""
+    """No process can make a folder there."""
     findings = check_store(Settings(store_url="file:///proc/none"))
     assert "file:///proc/none cannot be used" in texts(findings, "fault")
 

@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-light image-check client-check export-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-downstream gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-long test-light image-check client-check export-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-downstream gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,8 +87,11 @@ demo: $(READY) ## Run the service on 16 labelled images and render 64 labelled i
 serve: $(READY) ## Start Redis, app and workers, and print the address and curl examples (PORT=9000 for another port)
 	@$(BIN)/python -m examples.demo serve $(if $(PORT),--port $(PORT))
 
-test: $(READY_TEST) ## Run all tests except those of gpu-test, image-check, client-check, export-check and fuzz, with up to 4 processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not gpu and not images and not wheels and not client_alone and not export_check and not fuzz"
+test: $(READY_TEST) ## Run all tests except those of test-long, gpu-test, image-check, client-check, export-check and fuzz, with up to 4 processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not gpu and not images and not wheels and not client_alone and not export_check and not fuzz and not long"
+
+test-long: $(READY_TEST) ## Run the longest tests: benchmarks that start a service, a second kind of training (5 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long
 
 test-light: $(READY_LIGHT) ## Run the tests of app, contracts, state, client and shards in an environment without torch (PYTHON=python3.13)
 	$(LIGHT)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/app tests/contracts tests/state tests/client tests/shards

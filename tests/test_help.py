@@ -1,6 +1,5 @@
 """`--help` of every command prints its usage and does nothing else."""
 
-import multiprocessing
 import os
 import runpy
 import sys
@@ -8,6 +7,8 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
+
+from tests.forked import forking, redirect
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROOMS = ("app", "workers", "examples", "benchmarks", "client/examples")
@@ -33,22 +34,16 @@ def commands() -> list[str]:
     return [name for name in names if name not in NO_COMMANDS]
 
 
-HEAVY = ["torch", "fastapi", "pydantic", "rq", "obstore", "PIL.Image", "structlog"]
-"""Libraries that the process which all commands are forked from has imported: each import of torch takes seconds."""
-
-
 @pytest.fixture(scope="module")
 def forked() -> ForkServerContext:
     """Return a context whose processes begin with the heavy libraries, and with nothing of ours."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(HEAVY)
-    return context
+    return forking()
 
 
 def run_help(name: str, folder: Path, outputs: Path) -> None:
     """Run a command with `--help` in a folder; `outputs` gets its standard output and error."""
     for descriptor, stream in ((1, "out"), (2, "err")):
-        os.dup2(os.open(outputs / stream, os.O_WRONLY | os.O_CREAT), descriptor)
+        redirect(descriptor, outputs / stream)
     os.chdir(folder)
     os.environ["HANDSOFF_PORT"] = "wrong"
     sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "client/src")]

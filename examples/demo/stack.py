@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import httpx2
 
@@ -30,6 +30,19 @@ START_SECONDS = 120
 STOP_SECONDS = 60
 
 
+class Child(Protocol):
+    """A child process, such as a `subprocess.Popen`."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
 class Stack:
     """Starts processes, and stops them in reverse order when the block ends."""
 
@@ -45,8 +58,8 @@ class Stack:
         self.redis = redis or RedisAccess(free_port())
         self.port = port or free_port()
         self.address = f"http://{LOOPBACK}:{self.port}"
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._commands: dict[str, Sequence[str]] = {}
+        self.processes: dict[str, Child] = {}
+        self.commands: dict[str, Sequence[str]] = {}
         self.environment = {
             **os.environ,
             "HANDSOFF_REDIS_URL": self.redis.url,
@@ -126,7 +139,7 @@ class Stack:
             if name not in but and process.poll() is not None
         ]
         for name in ended:
-            self.start_process(name, self._commands[name])
+            self.start_process(name, self.commands[name])
         return ended
 
     def check(self) -> None:
@@ -139,7 +152,7 @@ class Stack:
 
     def start_process(self, name: str, command: Sequence[str]) -> None:
         """Start a process with a log file, such as another server that the service needs."""
-        self._commands[name] = command
+        self.commands[name] = command
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command,

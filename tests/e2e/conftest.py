@@ -11,6 +11,7 @@ from benchmarks.service.s3_server import S3Server
 from examples.demo.demo import render_labelset
 from examples.demo.plain_client import PlainClient
 from examples.demo.stack import Stack, free_port, wait_until_listening
+from tests.forked import ForkedStack
 
 
 @pytest.fixture(scope="module", params=["file", "s3"])
@@ -23,7 +24,7 @@ def stack(
         settings = {"HANDSOFF_CPU_THREADS": "1"}
         if request.param == "s3":
             settings |= opened.enter_context(s3_server(folder))
-        stack = opened.enter_context(Stack(folder, settings=settings))
+        stack = opened.enter_context(ForkedStack(folder, settings=settings))
         stack.start()
         yield stack
 

@@ -1,4 +1,4 @@
-"""The training of `test_training.py` with a diffusion model, in a separate file, which runs beside it."""
+"""The training of `test_training.py` with a diffusion model, in a separate file."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.e2e.test_training import (  # noqa: F401 - fixtures
     train,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def test_a_folder_becomes_a_generator_without_an_inverter(

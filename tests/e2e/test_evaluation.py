@@ -12,6 +12,7 @@ import pytest
 from examples.demo.stack import EVALUATING_WORKERS, Stack
 from handsoff_client import Evaluation, HandsOff
 from tests.e2e.commands import OFTEN, TIMEOUT_SECONDS, command, handsoff, write_pairs
+from tests.forked import ForkedStack
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,7 @@ QUICK_FIT = "inversion.steps=1 ensemble.steps=30 ensemble.num_members=2 ensemble
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The service with a worker of the queue `evaluate`."""
-    with Stack(tmp_path_factory.mktemp("evaluating"), settings=OFTEN) as stack:
+    with ForkedStack(tmp_path_factory.mktemp("evaluating"), settings=OFTEN) as stack:
         stack.start(EVALUATING_WORKERS)
         yield stack
 

@@ -25,6 +25,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return render_labelset(tmp_path_factory.mktemp("portraits") / "labelled", 4)
 
 
+@pytest.mark.parametrize("stack", ["file"], indirect=True)
 def test_the_curl_lines_lead_to_a_shard(stack: Stack, tmp_path: Path) -> None:
     """The pasted lines produce labelled images. Only the steps of the fit are reduced."""
     for name in (".venv", "examples"):

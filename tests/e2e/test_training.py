@@ -14,6 +14,7 @@ import pytest
 from examples.demo.stack import TRAINING_WORKERS, Stack
 from handsoff_client import HandsOff
 from tests.e2e.commands import OFTEN, TIMEOUT_SECONDS, handsoff, write_pairs
+from tests.forked import ForkedStack
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ QUICK_FIT = "inversion.steps=1 ensemble.steps=300 ensemble.num_members=2 ensembl
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The service with a worker of the queue `train`, which saves its state often."""
-    with Stack(tmp_path_factory.mktemp("training"), settings=SAVING) as stack:
+    with ForkedStack(tmp_path_factory.mktemp("training"), settings=SAVING) as stack:
         stack.start(TRAINING_WORKERS)
         yield stack
 

@@ -9,7 +9,7 @@ from benchmarks.chaos.faults import Fault
 from benchmarks.chaos.running import Outcome, Plan, run
 from benchmarks.chaos.world import FEW_QUEUES
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 FAULTS = (
     Fault(at=0.5, kind="kill", target="generate", seconds=0.0),
@@ -20,6 +20,7 @@ FAULTS = (
 )
 
 
+@pytest.mark.slow
 def test_a_short_run_keeps_every_promise(tmp_path: Path) -> None:
     """A worker is killed, a reconciler frozen, Redis flushed and restarted, the app replaced."""
     plan = Plan("file", 5, 200, seed=1, seconds=10, queues=FEW_QUEUES, customers=2, fixed=FAULTS)
@@ -35,6 +36,7 @@ def test_a_short_run_keeps_every_promise(tmp_path: Path) -> None:
     assert line == dict.fromkeys(kinds, 0)
 
 
+@pytest.mark.long
 def test_a_run_with_workers_that_disagree_fails(tmp_path: Path) -> None:
     """Two workers render other bytes for the same request: the audit finds shards that differ, and nothing else."""
     module = "tests.benchmarks.chaos.broken_worker"

@@ -18,7 +18,7 @@ from benchmarks.gpu_day.running import Outcome, Place, finished, run
 HERE = Path(__file__).resolve()
 PLACE = Place("cpu", torch.__version__, dry_run=True)
 GPU = Place("NVIDIA H100", torch.__version__, dry_run=False)
-SLOW = ("precision", "service", "tests", "fit")
+LONG = ("precision", "service", "tests", "fit")
 
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -35,7 +35,7 @@ def scripted(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> Part:
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(part.name, marks=[pytest.mark.slow] * (part.name in SLOW)) for part in PARTS],
+    [pytest.param(part.name, marks=[pytest.mark.long] * (part.name in LONG)) for part in PARTS],
 )
 def test_a_dry_run_of_a_part_works_and_is_not_repeated(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -9,7 +9,7 @@ import pytest
 SMALL = ("--shards", "40", "--jobs", "3", "--large", "0")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_ends_with_a_line_of_counts() -> None:
     """A finished shard lists nothing, and leaves far less than 500 bytes in Redis."""
     command = [sys.executable, "-m", "benchmarks.service.growth", *SMALL]

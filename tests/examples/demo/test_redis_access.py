@@ -35,7 +35,7 @@ def test_a_client_without_the_password_is_refused(stack: Stack) -> None:
 
 def test_no_command_line_shows_the_password(stack: Stack) -> None:
     """The password is only in a file that its owner can read."""
-    command = stack.processes["redis"].args
+    command = stack.commands["redis"]
     assert isinstance(command, list)
     assert stack.redis.password not in " ".join(command)
     processes = subprocess.run(

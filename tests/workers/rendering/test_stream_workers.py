@@ -12,7 +12,12 @@ from state.on_demand.ledger import OnDemandLedger
 from state.stream_readers import StreamReaders
 from tests.workers.rendering.test_streams import READ, queue
 from tests.workers.scene import Scene
-from tests.workers.upkeep.test_lost_workers import scene, stack, until  # noqa: F401 - fixtures
+from tests.workers.upkeep.test_lost_workers import (  # noqa: F401 - fixtures
+    reconcile_until,
+    scene,
+    stack,
+    until,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -23,7 +28,7 @@ def test_a_shard_is_taken_over_from_a_dead_worker(
 ) -> None:
     """After SIGKILL in mid-shard, another worker renders the shard, and its claim ends."""
     batch = scene.request_batch(scene.fit())  # for its pinned fit
-    own = {"id": new_id("stream"), "created_at": now(), "shard_size": 400, "kind": "stream"}
+    own = {"id": new_id("stream"), "created_at": now(), "shard_size": 200, "kind": "stream"}
     recipe = batch.model_dump(exclude={"n", "kind", "resumes", *own})
     stream = StreamRequest.model_validate({"tenant": DEFAULT_TENANT, **recipe, **own})
     store, ledger = scene.machine.store, scene.machine.ledger
@@ -36,9 +41,9 @@ def test_a_shard_is_taken_over_from_a_dead_worker(
     key = keys.shard_record(stream.ref, 0)
     assert store.head(key) is None
     stack.start_worker("generate", "second")
-    stack.start_worker("reconcile")
-    until(lambda: store.head(key) is not None, "the shard")
+    reconcile_until(scene, lambda: store.head(key) is not None, "the shard")
     record = records.read(store, key, ShardRecord)
     assert record is not None
-    assert record.num_samples == 400
-    until(lambda: OnDemandLedger(ledger).all_claims() == {}, "the end of the claim")
+    assert record.num_samples == 200
+    claims = OnDemandLedger(ledger)
+    reconcile_until(scene, lambda: claims.all_claims() == {}, "the end of the claim")

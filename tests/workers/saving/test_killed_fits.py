@@ -12,13 +12,14 @@ import pytest
 from contracts.jobs import JobStatus
 from examples.demo.stack import Stack
 from state import keys
-from state.queues import job_call, put
 from tests.workers.scene import QUICK, Scene
 from tests.workers.upkeep.test_lost_workers import (  # noqa: F401 - fixtures
     WAIT_SECONDS,
     end_of,
     is_running,
     long_fit,
+    queue_impatiently,
+    reconciled_end_of,
     scene,
     stack,
     until,
@@ -36,7 +37,7 @@ def test_a_fit_resumes_after_the_death_of_its_worker(
     ensemble = QUICK.ensemble.model_copy(update={"steps": 1_500})
     options, labelset = QUICK.model_copy(update={"ensemble": ensemble}), scene.add_labelset()
     killed, whole = (scene.request_fit(options, labelset=labelset) for _ in range(2))
-    put(scene.machine.redis, job_call(scene.machine.kinds, killed, 1))
+    queue_impatiently(scene, killed)
     key = f"{keys.job_scratch(killed.ref)}/training-4.state"
 
     def saved_step() -> int:
@@ -49,9 +50,8 @@ def test_a_fit_resumes_after_the_death_of_its_worker(
     kept = saved_step()
     before = scene.machine.ledger.events(killed.ref, limit=1_000)[-1].id
     stack.start_worker("fit", "second")
-    stack.start_worker("reconcile")
     log = stack.folder / "second.log"
-    assert end_of(scene, killed.ref) is JobStatus.SUCCEEDED
+    assert reconciled_end_of(scene, killed.ref) is JobStatus.SUCCEEDED
     later = scene.machine.ledger.events(killed.ref, before, limit=1_000)
     steps = [one.data for one in later if one.type == "progress"]
     assert min(step["done"] for step in steps if step["stage"] == "training") == kept > 500
@@ -61,7 +61,7 @@ def test_a_fit_resumes_after_the_death_of_its_worker(
     until(lambda: not list(scene.machine.store.list(scratch)), "the states to be deleted")
     for one in list(scene.machine.store.list(keys.labelset_codes("default", labelset.id))):
         scene.machine.store.delete(one.key)
-    put(scene.machine.redis, job_call(scene.machine.kinds, whole, 1))
+    queue_impatiently(scene, whole)
     assert end_of(scene, whole.ref) is JobStatus.SUCCEEDED
     assert scene.fit_manifest(killed.ref).digest == scene.fit_manifest(whole.ref).digest
 

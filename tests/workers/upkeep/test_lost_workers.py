@@ -3,10 +3,13 @@
 Real processes with a folder as their store; the tests do the app's part (write the request, queue it).
 """
 
+import functools
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,12 +19,13 @@ from contracts.batches import BatchRequest
 from contracts.fits.fit import FitRequest
 from contracts.fits.options import InversionOptions, ResolvedFitOptions
 from contracts.generators.inverters import InverterOptions
-from contracts.jobs import JobRef, JobStatus, Live, ShardRef
+from contracts.jobs import JobRef, JobStatus, Live, Request, ShardRef
 from examples.demo.stack import Stack
 from models.serialization import unpack
 from state import keys, records
 from state.queues import job_call, open_queue, put
 from state.settings import Settings
+from tests.forked import ForkedStack
 from tests.workers.labeling.labeling_scene import pictures, request_labeling
 from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
 from tests.workers.training.trained import request_inverter
@@ -29,6 +33,7 @@ from workers.families.table import FAMILIES
 from workers.rendering import batches
 from workers.runtime.machine import Machine
 from workers.training import inverters
+from workers.upkeep.reconcile import Reconciler
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -46,7 +51,7 @@ IMPATIENT = {
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """Return a Redis and a folder without workers. All processes are stopped after the test."""
-    with Stack(tmp_path, settings=IMPATIENT) as stack:
+    with ForkedStack(tmp_path, settings=IMPATIENT) as stack:
         stack.start_redis()
         yield stack
 
@@ -62,18 +67,25 @@ def scene(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scen
     return scene
 
 
+def queue_impatiently(scene: Scene, request: Request) -> None:
+    """Queue a job that is retried after a second, not after ten."""
+    call = job_call(scene.machine.kinds, request, 1)
+    soon = (timedelta(seconds=1),) * len(call.task.retry_after)
+    put(scene.machine.redis, replace(call, task=replace(call.task, retry_after=soon)))
+
+
 def long_fit(scene: Scene, steps: int = 400) -> FitRequest:
     """Queue a fit of some seconds."""
     numbers = QUICK.inversion.model_dump() | {"steps": steps}
     options = ResolvedFitOptions(inversion=InversionOptions(**numbers), ensemble=QUICK.ensemble)
     fit = scene.request_fit(options)
-    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
+    queue_impatiently(scene, fit)
     return fit
 
 
 def long_batch(scene: Scene) -> BatchRequest:
     """Queue the first shards of a batch of some seconds."""
-    batch = scene.request_batch(scene.fit(), n=1_600, shard_size=200)
+    batch = scene.request_batch(scene.fit(), n=480, shard_size=40)
     batches.queue(scene.machine, batch)
     return batch
 
@@ -100,6 +112,27 @@ def end_of(scene: Scene, ref: JobRef) -> JobStatus:
     return record.status(Live())
 
 
+def reconcile_until(scene: Scene, condition: Callable[[], bool], event: str) -> None:
+    """Do the reconciler's rounds in this process until a condition is true."""
+    reconciler, due = Reconciler(scene.machine), 0.0
+
+    def holds() -> bool:
+        nonlocal due
+        if time.monotonic() >= due:
+            reconciler.reconcile()
+            due = time.monotonic() + scene.machine.settings.reconcile_interval.total_seconds()
+        return condition()
+
+    until(holds, event)
+
+
+def reconciled_end_of(scene: Scene, ref: JobRef) -> JobStatus:
+    """Do the reconciler's rounds in this process until a job has ended; return its status."""
+    ended = functools.partial(records.has_ended, scene.machine.store, ref)
+    reconcile_until(scene, ended, f"the end of {ref}")
+    return end_of(scene, ref)
+
+
 def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
     """SIGKILL during a fit: the reconciler gives the job to another worker."""
     fit = long_fit(scene)
@@ -108,35 +141,33 @@ def test_a_fit_survives_the_death_of_its_worker(stack: Stack, scene: Scene) -> N
     stack.kill("first")
     assert not records.has_ended(scene.machine.store, fit.ref)
     stack.start_worker("fit", "second")
-    stack.start_worker("reconcile")
-    assert end_of(scene, fit.ref) is JobStatus.SUCCEEDED
+    assert reconciled_end_of(scene, fit.ref) is JobStatus.SUCCEEDED
 
 
 def test_a_labeling_continues_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
     """SIGKILL between shards: another worker labels only the images of the others."""
-    labeling = request_labeling(scene, scene.fit(), pictures(24), shard_size=1)
-    put(scene.machine.redis, job_call(scene.machine.kinds, labeling, 1))
+    labeling = request_labeling(scene, scene.fit(), pictures(10), shard_size=1)
+    queue_impatiently(scene, labeling)
     store, ref = scene.machine.store, labeling.ref
     stack.start_worker("fit", "first")
     until(lambda: len(records.finished_shards(store, ref)) >= 2, "two labelled shards")
     stack.kill("first")
     kept = records.finished_shards(store, ref)
-    assert 2 <= len(kept) < 24
+    assert 2 <= len(kept) < 10
     before = {index: store.get(keys.shard_record(ref, index)) for index in kept}
     stack.start_worker("fit", "second")
-    stack.start_worker("reconcile")
-    assert end_of(scene, ref) is JobStatus.SUCCEEDED
+    assert reconciled_end_of(scene, ref) is JobStatus.SUCCEEDED
     assert before == {index: store.get(keys.shard_record(ref, index)) for index in kept}
     tars = [one.key for one in store.list(keys.shards_prefix(ref)) if one.key.endswith(".tar")]
     labelled = [int(key.split("/")[-2]) for key in tars]
     assert all(labelled.count(index) == 1 for index in kept)
-    assert set(labelled) == set(range(24))
+    assert set(labelled) == set(range(10))
 
 
 def test_a_training_resumes_after_the_death_of_its_worker(stack: Stack, scene: Scene) -> None:
     """SIGKILL during training: another worker continues from the saved state, not from the start."""
-    training = request_inverter(scene, InverterOptions(num_images=400, batch=4))
-    put(scene.machine.redis, job_call(scene.machine.kinds, training, 1))
+    training = request_inverter(scene, InverterOptions(num_images=160, batch=4))
+    queue_impatiently(scene, training)
     store, key = scene.machine.store, inverters.state_key(training.ref)
     stack.start_worker("train", "first")
     until(lambda: store.head(key) is not None, "a saved state")
@@ -144,8 +175,7 @@ def test_a_training_resumes_after_the_death_of_its_worker(stack: Stack, scene: S
     kept = int(unpack(store.get(key))["images_seen"])
     before = scene.machine.ledger.events(training.ref, limit=1_000)[-1].id
     stack.start_worker("train", "second")
-    stack.start_worker("reconcile")
-    assert end_of(scene, training.ref) is JobStatus.SUCCEEDED
+    assert reconciled_end_of(scene, training.ref) is JobStatus.SUCCEEDED
     later = scene.machine.ledger.events(training.ref, before, limit=1_000)
     assert min(event.data["done"] for event in later if event.type == "progress") > kept > 0
 
@@ -158,8 +188,7 @@ def test_a_batch_survives_the_death_of_its_worker(stack: Stack, scene: Scene) ->
     stack.kill("first")
     assert len(records.finished_shards(scene.machine.store, batch.ref)) < batch.num_shards
     stack.start_worker("generate", "second")
-    stack.start_worker("reconcile")
-    assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
+    assert reconciled_end_of(scene, batch.ref) is JobStatus.SUCCEEDED
     assert len(scene.shard_files(batch)) == 4 * batch.n
 
 
@@ -167,18 +196,17 @@ def test_a_batch_survives_the_loss_of_redis(stack: Stack, scene: Scene) -> None:
     """FLUSHALL during a batch: queues, claims and progress are lost, but no sample."""
     batch = long_batch(scene)
     stack.start_worker("generate")
-    stack.start_worker("reconcile")
     until(lambda: len(records.finished_shards(scene.machine.store, batch.ref)) >= 2, "two shards")
     scene.machine.redis.flushall()
     assert len(records.finished_shards(scene.machine.store, batch.ref)) < batch.num_shards
-    assert end_of(scene, batch.ref) is JobStatus.SUCCEEDED
+    assert reconciled_end_of(scene, batch.ref) is JobStatus.SUCCEEDED
     assert len(scene.shard_files(batch)) == 4 * batch.n
 
 
 def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None:
     """With other micro-batches and shards, they accept the same candidates as one worker alone, with equal labels."""
     fit = scene.fit()
-    alone = scene.request_batch(fit, n=120, shard_size=120, drop_share=0.5)
+    alone = scene.request_batch(fit, n=48, shard_size=48, drop_share=0.5)
     batches.run_pilot(scene.machine, str(alone.ref), 1)
     batches.run_shard(scene.machine, str(ShardRef(batch=alone.ref, index=0)), 1)
     names = ["first", "second"]
@@ -186,7 +214,7 @@ def test_two_workers_share_a_batch_and_agree(stack: Stack, scene: Scene) -> None
         stack.environment["HANDSOFF_MICRO_BATCH"] = str(micro_batch)
         stack.start_worker("generate", name)
     until(lambda: len(scene.machine.ledger.workers()) == len(names), "both workers")
-    shared = scene.request_batch(fit, n=120, shard_size=10, drop_share=0.5)
+    shared = scene.request_batch(fit, n=48, shard_size=6, drop_share=0.5)
     batches.queue(scene.machine, shared)
     assert end_of(scene, shared.ref) is JobStatus.SUCCEEDED
     assert all(shared.id in stack.log_of(name) for name in names)
@@ -245,13 +273,13 @@ def test_a_long_job_keeps_its_worker(stack: Stack, scene: Scene) -> None:
     """It runs twice as long as a heartbeat counts, and is started once: heartbeats keep it alive."""
     fit = long_fit(scene, steps=5_000)
     stack.start_worker("fit")
-    stack.start_worker("reconcile")
     until(lambda: is_running(scene, fit.ref), "the fit to run")
     started = scene.machine.ledger.live(fit.ref).started_at
     assert started is not None
     running = StartedJobRegistry(queue=open_queue(scene.machine.redis, "fit"))
     seconds = 2 * Settings().heartbeat_fresh.total_seconds()
-    until(lambda: time.time() - started.timestamp() > seconds, "twice `heartbeat_fresh`")
+    ends_at = started.timestamp() + seconds
+    reconcile_until(scene, lambda: time.time() > ends_at, "twice `heartbeat_fresh`")
     assert running.get_job_ids(cleanup=False) == [f"{fit.id}-1"]
     assert scene.machine.ledger.live(fit.ref).attempt == 1
     scene.cancel(fit.ref)

@@ -135,8 +135,8 @@ def _examine(world: World, market: Market) -> Report:
         listed = {noun: {one.id for one in getattr(client, noun).list()} for noun in LISTED}
     _sweep(world)
     store = Store.from_settings(world.settings)
-    _wait_for_sweeps(store, world)
-    evidence = Evidence(diary, listed, calm, calm_streams, _objects(world), tuple(unanswered))
+    objects = _swept_objects(store, world)
+    evidence = Evidence(diary, listed, calm, calm_streams, objects, tuple(unanswered))
     return audit(store, evidence)
 
 
@@ -196,11 +196,15 @@ def _sweep(world: World) -> None:
     leftovers.sweep(machine, DEFAULT_TENANT, "audit", now() + LATER)
 
 
-def _wait_for_sweeps(store: Store, world: World) -> None:
-    """Wait until the reconcilers have deleted what killed workers left, or should have."""
+def _swept_objects(store: Store, world: World) -> list[str]:
+    """Return the files of the store, once the reconcilers have deleted what killed workers left, or should have.
+
+    The files of a shard that a worker is sending, ahead of the readers of a stream, are no leftovers either.
+    """
     deadline = time.monotonic() + SWEEP_SECONDS
-    while left_over(store, _objects(world)) and time.monotonic() < deadline:
+    while left_over(store, objects := _objects(world)) and time.monotonic() < deadline:
         time.sleep(1)
+    return objects
 
 
 def _objects(world: World) -> list[str]:

@@ -4,7 +4,6 @@ Store, Redis and networks are real and small: a fit takes about a second.
 """
 
 import io
-import json
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ from state.store import Store
 from tests.workers.known_fits import known_fit
 from workers.codecs.depth import encode_depth
 from workers.codecs.images import Pixels, encode_image
-from workers.codecs.segmentation import decode_mask, encode_mask
+from workers.codecs.segmentation import encode_mask
 from workers.families.table import FAMILIES
 from workers.fitting import fits
 from workers.importing.builtin import publish
@@ -118,19 +117,6 @@ def open_machine(
         families=FAMILIES,
         kinds=Kinds(kinds),
     )
-
-
-def candidates(files: dict[str, bytes]) -> dict[str, tuple[int, int, int]]:
-    """Return the candidate (seed, index, attempt) of each sample of a batch's files."""
-    facts = {name: json.loads(data) for name, data in files.items() if name.endswith(".json")}
-    return {name: (fact["seed"], fact["index"], fact["attempt"]) for name, fact in facts.items()}
-
-
-def equal_pixels(first: dict[str, bytes], second: dict[str, bytes]) -> float:
-    """Return the share of label pixels that are equal in two batches' files."""
-    names = [name for name in first if name.endswith(".mask.png")]
-    same = [decode_mask(first[name]) == decode_mask(second[name]) for name in names]
-    return float(np.mean(same))
 
 
 @dataclass(frozen=True)

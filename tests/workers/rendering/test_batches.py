@@ -20,7 +20,8 @@ from state import keys, records
 from state.admission.costs import Cost
 from state.batches.shards import BatchShards
 from state.queues import open_queue
-from tests.workers.scene import ALL_TASKS, Scene, candidates, equal_pixels
+from tests.workers.scene import ALL_TASKS, Scene
+from tests.workers.shard_files import candidates, equal_pixels
 from workers.rendering import batches
 from workers.rendering.label_generators import open_generator
 from workers.runtime.micro_batches import MicroBatches

@@ -27,7 +27,8 @@ from state.queues import job_call, open_queue, put
 from state.settings import Settings
 from tests.forked import ForkedStack
 from tests.workers.labeling.labeling_scene import pictures, request_labeling
-from tests.workers.scene import QUICK, Scene, candidates, equal_pixels
+from tests.workers.scene import QUICK, Scene
+from tests.workers.shard_files import candidates, equal_pixels
 from tests.workers.training.trained import request_inverter
 from workers.families.table import FAMILIES
 from workers.rendering import batches

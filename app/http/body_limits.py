@@ -9,6 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.problems import MEDIA_TYPE, respond
 from contracts.errors.tree import TooLarge
 
+PAGE_TYPE = "text/html"
+"""An error page of the web page, which has the same facts as the problem."""
+
 
 class BodyLimitProblems:
     """ASGI middleware that rewrites a 413 response as problem+json unless it already is."""
@@ -34,6 +37,6 @@ class BodyLimitProblems:
 
 
 def _is_plain_refusal(message: Message) -> bool:
-    media_type = Headers(raw=message["headers"]).get("Content-Type")
+    media_type = Headers(raw=message["headers"]).get("Content-Type", "")
     is_too_large = message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return is_too_large and media_type != MEDIA_TYPE
+    return is_too_large and media_type.partition(";")[0] not in (MEDIA_TYPE, PAGE_TYPE)

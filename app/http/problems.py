@@ -4,7 +4,7 @@ Also the handlers that turn every exception into one. A response has at most 4 k
 """
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -59,12 +59,15 @@ class Problem(Model):
 
 def install_problem_handlers(app: FastAPI) -> None:
     """Make `app` answer every error with a problem."""
-    app.add_exception_handler(HandsOffError, _on_own_error)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
-    app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(redis.RedisError, _on_redis_error)
-    app.add_exception_handler(OSError, _on_os_error)
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _on_unexpected_error)
+
+
+def answer_of(request: Request, error: Exception) -> Response:
+    """Return the response for any error, as the handlers give it. For routes that answer errors in another format."""
+    handlers = (handler for kind, handler in _HANDLERS.items() if isinstance(error, kind))
+    return next(handlers, _on_unexpected_error)(request, error)
 
 
 def respond(request: Request, error: HandsOffError) -> Response:
@@ -94,7 +97,7 @@ def _on_own_error(request: Request, error: Exception) -> Response:
 def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     media_type = request.headers.get("Content-Type", "")
-    return respond(request, _invalid(error, media_type))
+    return respond(request, invalid_request(error, media_type))
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:
@@ -136,6 +139,16 @@ def _on_unexpected_error(request: Request, error: Exception) -> Response:
     return _respond(request, 500, HandsOffError.code, HandsOffError.title, detail=detail)
 
 
+_HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
+    HandsOffError: _on_own_error,
+    RequestValidationError: _on_validation_error,
+    HTTPException: _on_http_error,
+    redis.RedisError: _on_redis_error,
+    OSError: _on_os_error,
+}
+"""The handlers of all expected errors."""
+
+
 def _methods_at(request: Request) -> list[str]:
     """Return every method of an address. Starlette's `Allow` has only those of the first matching route."""
     path, methods = request.scope["path"], set()
@@ -162,7 +175,7 @@ def _advice(request: Request, status: HTTPStatus, error: HTTPException) -> str:
     return f"{error.detail.rstrip('.')}{cause}. /docs shows the body that '{path}' expects."
 
 
-def _invalid(error: RequestValidationError, media_type: str) -> InvalidRequest:
+def invalid_request(error: RequestValidationError, media_type: str) -> InvalidRequest:
     """Return the validation errors of a request as flaws in plain sentences."""
     flaws, in_body = [], []
     for one in error.errors():

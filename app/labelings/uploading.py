@@ -3,7 +3,8 @@
 import shutil
 import zipfile
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from app.http.requests import ServicesDep
 from app.labelings.schemas import LabelingCreate, LabelingForm
 from app.labelsets.forms import Fields, Form, FormLimits, receive_form
 from app.messages import printable
+from app.services import Services
 from contracts.errors.tree import Flaw, InvalidRequest, InvalidUpload
 from state.process.spooling import make_spool_folder
 
@@ -78,15 +80,8 @@ async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
         text = await read_body(request, settings.max_json_bytes)
         yield validated(LabelingCreate, read_json(text))
     elif media_type == "multipart/form-data":
-        limits = FormLimits(settings.max_labeling_images, settings.max_json_bytes)
-        with services.uploads_in_flight.one():
-            folder = await run_in_threadpool(make_spool_folder)
-            try:
-                form = await receive_form(request, folder, limits, FIELDS)
-                fields = validated(LabelingForm, form.texts)
-                yield ImagesFile(fields, await run_in_threadpool(_archive, form, folder))
-            finally:
-                await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+        async with received(request, services) as (form, folder):
+            yield await run_in_threadpool(as_images, form, form.texts, folder)
     else:
         raise InvalidRequest(
             f"Expected a form or JSON, got a body of {printable(media_type[:80])}. Send a form with 'fit' and 'archive'"
@@ -95,6 +90,26 @@ async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
 
 
 BodyDep = Annotated[Body, Depends(_body)]
+
+
+@asynccontextmanager
+async def received(
+    request: Request, services: Services, fields: Fields = FIELDS
+) -> AsyncIterator[tuple[Form, Path]]:
+    """Yield the form and the folder of its files, which is removed at the end of the block."""
+    settings = services.settings
+    limits = FormLimits(settings.max_labeling_images, settings.max_json_bytes)
+    with services.uploads_in_flight.one():
+        folder = await run_in_threadpool(make_spool_folder)
+        try:
+            yield await receive_form(request, folder, limits, fields), folder
+        finally:
+            await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+
+
+def as_images(form: Form, fields: Mapping[str, object], folder: Path) -> ImagesFile:
+    """Return the checked fields and the archive of images. Raises `RequestValidationError` or `InvalidUpload`."""
+    return ImagesFile(validated(LabelingForm, fields), _archive(form, folder))
 
 
 def _archive(form: Form, folder: Path) -> Path:

@@ -1,6 +1,5 @@
 """`/v1/labelsets`: upload labelled images, list them, delete them."""
 
-import shutil
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from app.decoding.parts import COCO_NAMES
-from app.decoding.protocol import SpooledFile
 from app.http.paging import Page
 from app.http.requests import (
     ExchangeDep,
@@ -24,7 +21,6 @@ from app.http.requests import (
 )
 from app.labelsets import service
 from app.labelsets.form_schema import FORM_BODY
-from app.labelsets.forms import Form, FormLimits, receive_form
 from app.labelsets.schemas import (
     LabelsetCheck,
     LabelsetSummary,
@@ -34,41 +30,19 @@ from app.labelsets.schemas import (
     show_summary,
 )
 from app.labelsets.service import Upload
+from app.labelsets.uploading import as_upload, received
 from contracts.ids import LabelsetId
-from state.process.spooling import make_spool_folder
 
 router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
 
 
 async def _upload(request: Request, services: ServicesDep) -> AsyncIterator[tuple[Upload, Path]]:
     """Yield the upload and the folder of its files, which is removed after the response."""
-    settings = services.settings
-    # An image, a mask, keypoints and depth for each entry, and one COCO file.
-    limits = FormLimits(4 * settings.max_labelset_images + 1, settings.max_json_bytes)
-    # The slot is held until the response, because decoding uses the files.
-    with services.uploads_in_flight.one():
-        folder = await run_in_threadpool(make_spool_folder)
-        try:
-            form = await receive_form(request, folder, limits)
-            yield _as_upload(form), folder
-        finally:
-            await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+    async with received(request, services) as (form, folder):
+        yield as_upload(form), folder
 
 
 UploadDep = Annotated[tuple[Upload, Path], Depends(_upload)]
-
-
-def _as_upload(form: Form) -> Upload:
-    """Return a form's files with the names that they would have in an archive."""
-    files = [
-        SpooledFile(name=f"{part}/{file.name}", path=file.path)
-        for part in ("images", "masks", "keypoints", "depth")
-        for file in form.files.get(part, ())
-    ]
-    annotations = form.files.get("annotations", ())
-    files += [SpooledFile(name=COCO_NAMES[0], path=file.path) for file in annotations]
-    archive = next((file.path for file in form.files.get("archive", ())), None)
-    return Upload(archive, files, form.schema_text)
 
 
 @router.post(

@@ -30,6 +30,7 @@ from app.pages import endpoints as pages
 from app.services import Services
 from app.streams import endpoints as streams
 from app.tenants import Tenants
+from app.ui import endpoints as ui
 from app.uploads import endpoints as uploads
 from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind
@@ -115,13 +116,17 @@ def create_app(
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
     # Body limits are set by router: uploads may be large, JSON may not.
-    for forms in (labelsets.router, labelings.images):
+    for forms in (labelsets.router, labelings.images, *(ui.UPLOADS if settings.ui else ())):
         app.include_router(forms, max_body_size=settings.max_upload_bytes)
-    for large in (generators.checkpoints, uploads.contents):
+    for large in (
+        generators.checkpoints,
+        uploads.contents,
+        *(ui.CHECKPOINTS if settings.ui else ()),
+    ):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
     of_kinds = [_router_of(kind) for kind in kinds]
     others = [room.router for room in (exports, streams, files, keys, health, metrics, pages)]
-    for router in (uploads.router, *of_kinds, *others):
+    for router in (uploads.router, *of_kinds, *others, *(ui.PAGES if settings.ui else ())):
         app.include_router(router, max_body_size=settings.max_json_bytes)
     return app
 

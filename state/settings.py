@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     trust_network: bool = False
+    ui: bool = True  # the web page under /ui
     # How long an idle connection stays open: longer than clients and the usual proxies keep theirs.
     keep_alive: timedelta = timedelta(seconds=75)
     public_url: str | None = None

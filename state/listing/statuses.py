@@ -86,6 +86,10 @@ class StatusIndex:
         page = self._redis.zrevrangebylex(self._of(status), top, "-", start=0, num=limit)
         return cast("list[str]", page)
 
+    def count(self, status: JobStatus) -> int:
+        """Return the number of jobs with a status."""
+        return cast("int", self._redis.zcard(self._of(status)))
+
     def unknown(self, ids: Iterable[str], *, are_jobs: bool) -> list[str]:
         """Return the ids that are in no list: Redis has lost them, or never had them."""
         lists = [self._deleted, *(map(self._of, STATUSES) if are_jobs else (self._ids,))]

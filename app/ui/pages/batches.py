@@ -1,0 +1,71 @@
+"""The pages of batches: what was rendered, the gallery of its samples, resume."""
+
+from fastapi import APIRouter, Response
+
+from app.batches import service
+from app.batches.schemas import BatchCreate, BatchView, show_batch
+from app.http.json_bodies import validated
+from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
+from app.ui.jobs import Facts, JobPages, ref_of
+from app.ui.pages.choices import fit_choices
+from app.ui.routing import PageRoute, see
+from app.ui.visits import Visit, VisitDep
+from contracts.exports import EXPORT_NEEDS
+from contracts.kinds import BATCH
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def _row(batch: BatchView) -> tuple[str, tuple[str, ...]]:
+    facts = [", ".join(batch.labels.tasks), f"seed {batch.seed}"]
+    if batch.metrics is not None and batch.metrics.num_samples < batch.n:
+        facts.append(f"{batch.metrics.num_samples:,} finished")
+    return f"{batch.n:,} samples", tuple(facts)
+
+
+def _facts(_visit: Visit, batch: BatchView) -> Facts:
+    tasks = set(batch.labels.tasks)
+    formats = [name for name, needs in EXPORT_NEEDS.items() if not needs or set(needs) & tasks]
+    return {"formats": formats}
+
+
+PAGES = JobPages(
+    BATCH,
+    title="Batches",
+    about="A batch is a finite number of new images with labels, in shards that training loops read.",
+    show=show_batch,
+    row=_row,
+    facts=_facts,
+)
+
+
+def _form(visit: Visit, form: FormState, status: int = 200) -> Response:
+    return visit.page("forms/batch.html", status, form=form, fits=fit_choices(visit))
+
+
+@router.get("/ui/batches/new", name="ui_new_batch")
+def show_form(visit: VisitDep, fit: str = "") -> Response:
+    """Show the form of a new batch."""
+    return _form(visit, FormState(values={"fit": fit} if fit else {}))
+
+
+@router.post("/ui/batches", name="ui_create_batch")
+def create(visit: VisitDep, fields: FieldsDep) -> Response:
+    """Create a batch as the API does."""
+
+    def create_batch() -> str:
+        body = validated(BatchCreate, body_of(fields, numbers=("condition",)))
+        batch = service.create(visit.services, visit.tenant, body, fields.get(ONCE))
+        return f"/ui/batches/{batch.value.ref.id}"
+
+    return answer(create_batch, lambda form, status: _form(visit, form, status), fields)
+
+
+@router.post("/ui/batches/{job_id}/resume", name="ui_resume_batch")
+def resume(job_id: str, visit: VisitDep, fields: FieldsDep) -> Response:
+    """Create a batch that adopts the finished shards of one that failed or was cancelled."""
+    batch = service.resume(visit.services, ref_of(visit, BATCH, job_id), fields.get(ONCE))
+    return see(f"/ui/batches/{batch.value.ref.id}")
+
+
+PAGES.add_to(router)

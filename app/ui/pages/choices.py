@@ -1,0 +1,57 @@
+"""The resources that a form offers: their ids, with a name and facts that tell them apart."""
+
+from dataclasses import dataclass
+
+from app.fits.schemas import show_fit
+from app.jobs import service as jobs
+from app.jobs.service import JobState
+from app.labelsets import service as labelsets
+from app.ui.formatting import ago, short
+from app.ui.visits import Visit
+from contracts.jobs import JobStatus
+from contracts.labelsets import LabelsetManifest
+
+MAX_CHOICES = 100
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One option of a list."""
+
+    id: str
+    text: str
+
+
+def labelset_choices(visit: Visit) -> list[Choice]:
+    """Return the newest labelsets."""
+
+    def show(labelset: LabelsetManifest) -> Choice:
+        about = f"{len(labelset.entries)} images, {', '.join(labelset.labels.tasks)}"
+        name = labelset.name or short(labelset.id)
+        return Choice(labelset.id, f"{name} – {about}, {ago(labelset.created_at)}")  # noqa: RUF001
+
+    page = labelsets.list_page(
+        visit.services, visit.tenant, limit=MAX_CHOICES, after=None, show=show
+    )
+    return list(page.items)
+
+
+def fit_choices(visit: Visit) -> list[Choice]:
+    """Return the newest fits that have succeeded."""
+
+    def show(state: JobState) -> Choice:
+        fit = show_fit(state, visit.exchange)
+        name = fit.name or short(fit.id)
+        about = f"{fit.generator.id}, {', '.join(fit.labels.tasks)}"
+        return Choice(fit.id, f"{name} – {about}, {ago(fit.created_at)}")  # noqa: RUF001
+
+    page = jobs.list_page(
+        visit.services,
+        visit.tenant,
+        "fit",
+        limit=MAX_CHOICES,
+        after=None,
+        status=JobStatus.SUCCEEDED,
+        show=show,
+    )
+    return list(page.items)

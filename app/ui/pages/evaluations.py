@@ -1,0 +1,85 @@
+"""The pages of evaluations: the verdict, the scores of each arm, and the report in a frame that runs no script."""
+
+from fastapi import APIRouter, HTTPException, Response
+
+from app.evaluations import service
+from app.evaluations.schemas import EvaluationCreate, EvaluationView, show_evaluation
+from app.http.json_bodies import validated
+from app.jobs import service as jobs
+from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
+from app.ui.jobs import Facts, JobPages, ref_of
+from app.ui.pages.choices import fit_choices, labelset_choices
+from app.ui.routing import PageRoute
+from app.ui.visits import Visit, VisitDep
+from contracts.evaluations.evaluation import EvaluationManifest
+from contracts.kinds import EVALUATION
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+"""The report has everything in one file. In the frame it runs no script and loads nothing."""
+_LISTS = ("options/synthetic_counts", "options/arms")
+
+
+def _row(evaluation: EvaluationView) -> tuple[str, tuple[str, ...]]:
+    facts = [", ".join(evaluation.labels.tasks), f"{evaluation.options.num_seeds} trainings an arm"]
+    return evaluation.name or "Evaluation", tuple(facts)
+
+
+def _facts(_visit: Visit, evaluation: EvaluationView) -> Facts:
+    return {"has_report": any(file.name == "report.html" for file in evaluation.files)}
+
+
+PAGES = JobPages(
+    EVALUATION,
+    title="Evaluations",
+    about="An evaluation measures on held-out real images whether generated pairs train better networks.",
+    show=show_evaluation,
+    row=_row,
+    facts=_facts,
+)
+
+
+def _form(visit: Visit, form: FormState, status: int = 200) -> Response:
+    return visit.page(
+        "forms/evaluation.html",
+        status,
+        form=form,
+        fits=fit_choices(visit),
+        labelsets=labelset_choices(visit),
+    )
+
+
+@router.get("/ui/evaluations/new", name="ui_new_evaluation")
+def show_form(visit: VisitDep, fit: str = "") -> Response:
+    """Show the form of a new evaluation."""
+    return _form(visit, FormState(values={"fit": fit} if fit else {}))
+
+
+@router.post("/ui/evaluations", name="ui_create_evaluation")
+def create(visit: VisitDep, fields: FieldsDep) -> Response:
+    """Create an evaluation as the API does."""
+
+    def create_evaluation() -> str:
+        body = validated(EvaluationCreate, body_of(fields, lists=_LISTS))
+        created = service.create(visit.services, visit.tenant, body, fields.get(ONCE))
+        return f"/ui/evaluations/{created.value.ref.id}"
+
+    return answer(create_evaluation, lambda form, status: _form(visit, form, status), fields)
+
+
+@router.get("/ui/evaluations/{job_id}/report", name="ui_evaluation_report")
+def read_report(job_id: str, visit: VisitDep) -> Response:
+    """Return the report as it is stored, with a policy that lets nothing in it run."""
+    manifest = jobs.find(visit.services, ref_of(visit, EVALUATION, job_id)).record.manifest
+    files = manifest.files if isinstance(manifest, EvaluationManifest) else {}
+    if "report.html" not in files:
+        raise HTTPException(404)
+    text = visit.services.store.get(files["report.html"].key)
+    headers = {"Content-Security-Policy": _REPORT_POLICY}
+    return Response(text, media_type="text/html", headers=headers)
+
+
+PAGES.add_to(router)

@@ -1,0 +1,159 @@
+"""The pages of fits: quality by class, the images that the fit finds hard, and the advice of its record."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Response
+
+from app.fits import service
+from app.fits.schemas import FitCreate, FitView, show_fit
+from app.generators import service as generators
+from app.http.json_bodies import validated
+from app.jobs import service as jobs
+from app.labelsets import service as labelsets
+from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
+from app.ui.jobs import Facts, JobPages, ref_of
+from app.ui.pages.choices import labelset_choices
+from app.ui.routing import PageRoute
+from app.ui.visits import Visit, VisitDep
+from contracts.errors.tree import Gone, NotFound, RecordDamaged
+from contracts.fits.fit import FitManifest
+from contracts.kinds import FIT
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The scores of one class: estimated by cross-validation, on held-out images, and its share in samples."""
+
+    index: int
+    name: str
+    estimate: float | None
+    heldout: float | None
+    labelled: float | None
+    generated: float | None
+    is_low: bool
+
+
+@dataclass(frozen=True)
+class Hard:
+    """A labelled image: its reconstruction, its estimated score, and its place in the labelset."""
+
+    name: str
+    place: int | None
+    psnr_db: float | None
+    is_expressible: bool
+    miou: float | None
+
+
+def _row(fit: FitView) -> tuple[str, tuple[str, ...]]:
+    facts = [fit.generator.id, ", ".join(fit.labels.tasks)]
+    estimate = fit.metrics.estimate if fit.metrics else None
+    if estimate is not None and estimate.miou is not None:
+        facts.append(f"estimated mIoU {estimate.miou:.2f}")
+    return fit.name or "Fit", tuple(facts)
+
+
+def _facts(visit: Visit, fit: FitView) -> Facts:
+    return {"quality": _quality(fit), "images": _hard_images(visit, fit)}
+
+
+def _quality(fit: FitView) -> list[Quality]:
+    metrics = fit.metrics
+    if metrics is None:
+        return []
+    estimate = metrics.estimate.class_iou if metrics.estimate else {}
+    heldout = metrics.heldout.class_iou if metrics.heldout else {}
+    shares = metrics.generated.tasks.get("segmentation", {}) if metrics.generated else {}
+    return [
+        Quality(
+            index=index,
+            name=name,
+            estimate=estimate.get(name),
+            heldout=heldout.get(name),
+            labelled=shares[name].labelled if name in shares else None,
+            generated=shares[name].generated if name in shares else None,
+            is_low=name in shares and shares[name].is_low,
+        )
+        for index, name in enumerate(fit.labels.classes)
+    ]
+
+
+def _hard_images(visit: Visit, fit: FitView) -> list[Hard]:
+    """Return the labelled images, those that the generator cannot express first, then the worst scores."""
+    if fit.metrics is None:
+        return []
+    places: dict[str, int] = {}
+    try:
+        labelset = labelsets.find(visit.services, visit.tenant, fit.labelset.id)
+        places = {entry.name: place for place, entry in enumerate(labelset.entries)}
+    except (NotFound, Gone, RecordDamaged):
+        pass  # it was deleted: the fit stays
+    worst = fit.metrics.estimate.worst_images if fit.metrics.estimate else ()
+    scores = {image.name: image.miou for image in worst}
+    images = [
+        Hard(
+            name=image.name,
+            place=places.get(image.name),
+            psnr_db=image.psnr_db,
+            is_expressible=image.is_expressible,
+            miou=scores.get(image.name),
+        )
+        for image in fit.metrics.images
+    ]
+    return sorted(images, key=lambda one: (one.is_expressible, one.miou is None, one.miou or 0))
+
+
+PAGES = JobPages(
+    FIT,
+    title="Fits",
+    about="A fit learns labels from your pairs. Once it has succeeded, it labels every image of its generator.",
+    show=show_fit,
+    row=_row,
+    facts=_facts,
+)
+
+
+def _form(visit: Visit, form: FormState, status: int = 200) -> Response:
+    return visit.page(
+        "forms/fit.html",
+        status,
+        form=form,
+        generators=generators.list_ids(visit.services, visit.tenant),
+        labelsets=labelset_choices(visit),
+    )
+
+
+@router.get("/ui/fits/new", name="ui_new_fit")
+def show_form(visit: VisitDep, labelset: str = "", generator: str = "") -> Response:
+    """Show the form of a new fit."""
+    given = {"labelset": labelset, "generator": generator}
+    return _form(visit, FormState(values={name: one for name, one in given.items() if one}))
+
+
+@router.post("/ui/fits", name="ui_create_fit")
+def create(visit: VisitDep, fields: FieldsDep) -> Response:
+    """Create a fit as the API does."""
+
+    def create_fit() -> str:
+        body: dict[str, Any] = body_of(fields)
+        fit = service.create(
+            visit.services, visit.tenant, validated(FitCreate, body), fields.get(ONCE)
+        )
+        return f"/ui/fits/{fit.value.ref.id}"
+
+    return answer(create_fit, lambda form, status: _form(visit, form, status), fields)
+
+
+@router.get("/ui/fits/{job_id}/sheet", name="ui_fit_sheet")
+def read_sheet(job_id: str, visit: VisitDep) -> Response:
+    """Return the picture of a fit: each image with its reconstruction, label and prediction."""
+    state = jobs.find(visit.services, ref_of(visit, FIT, job_id))
+    manifest = state.record.manifest
+    if not isinstance(manifest, FitManifest) or manifest.sheet is None:
+        raise HTTPException(404)
+    return Response(visit.services.store.get(manifest.sheet.key), media_type="image/png")
+
+
+PAGES.add_to(router)

@@ -1,0 +1,101 @@
+"""The pages of streams: the recipe, and how a training loop reads it."""
+
+import re
+
+import redis
+from fastapi import APIRouter, Response
+
+from app.http.json_bodies import validated
+from app.streams import service
+from app.streams.schemas import StreamCreate, show_stream
+from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
+from app.ui.jobs import PAGE_SIZE, AfterQuery
+from app.ui.pages.choices import fit_choices
+from app.ui.routing import PageRoute, see
+from app.ui.visits import Visit, VisitDep
+from contracts.errors.tree import NotFound
+from contracts.ids import id_pattern
+from contracts.streams import StreamRef
+from state.stream_readers import StreamReaders
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_ID = re.compile(id_pattern("stream"))
+
+
+@router.get("/ui/streams", name="ui_list_streams")
+def list_streams(visit: VisitDep, after: AfterQuery = None) -> Response:
+    """List the streams, newest first."""
+    page = service.list_page(
+        visit.services,
+        visit.tenant,
+        limit=PAGE_SIZE,
+        after=after or None,
+        show=lambda stream: show_stream(stream, visit.links),
+    )
+    return visit.page("streams/list.html", page=page)
+
+
+def _form(visit: Visit, form: FormState, status: int = 200) -> Response:
+    return visit.page("forms/stream.html", status, form=form, fits=fit_choices(visit))
+
+
+@router.get("/ui/streams/new", name="ui_new_stream")
+def show_form(visit: VisitDep, fit: str = "") -> Response:
+    """Show the form of a new stream."""
+    return _form(visit, FormState(values={"fit": fit} if fit else {}))
+
+
+@router.post("/ui/streams", name="ui_create_stream")
+def create(visit: VisitDep, fields: FieldsDep) -> Response:
+    """Create a stream as the API does."""
+
+    def create_stream() -> str:
+        body = validated(StreamCreate, body_of(fields, numbers=("condition",)))
+        created = service.create(visit.services, visit.tenant, body, fields.get(ONCE))
+        return f"/ui/streams/{created.value.id}"
+
+    return answer(create_stream, lambda form, status: _form(visit, form, status), fields)
+
+
+@router.get("/ui/streams/{stream_id}", name="ui_stream")
+def show(stream_id: str, visit: VisitDep) -> Response:
+    """Show one stream and its readers."""
+    ref = _ref(visit, stream_id)
+    view = show_stream(service.find(visit.services, ref), visit.links)
+    has_readers, requested = _readers(visit, ref)
+    return visit.page(
+        "streams/stream.html", stream=view, has_readers=has_readers, requested=requested
+    )
+
+
+@router.get("/ui/streams/{stream_id}/delete", name="ui_ask_delete_stream")
+def ask(stream_id: str, visit: VisitDep) -> Response:
+    """Ask before a stream is deleted."""
+    stream = service.find(visit.services, _ref(visit, stream_id))
+    back = f"/ui/streams/{stream.id}"
+    return visit.page("delete.html", noun="stream", name=stream.id, back=back)
+
+
+@router.post("/ui/streams/{stream_id}/delete", name="ui_delete_stream")
+def delete(stream_id: str, visit: VisitDep, _: FieldsDep) -> Response:
+    """Delete a stream and its shards."""
+    service.delete(visit.services, _ref(visit, stream_id))
+    return see("/ui/streams")
+
+
+def _ref(visit: Visit, stream_id: str) -> StreamRef:
+    if not _ID.fullmatch(stream_id):
+        raise NotFound("stream", stream_id[:80])
+    return StreamRef(tenant=visit.tenant, id=stream_id)
+
+
+def _readers(visit: Visit, ref: StreamRef) -> tuple[bool | None, list[int]]:
+    """Return whether the stream is read now, and the shards that were requested last; None without Redis."""
+    readers = StreamReaders(visit.services.ledger)
+    try:
+        requested = readers.requested_at(ref)
+        newest = sorted(requested, key=lambda index: requested[index], reverse=True)
+        return readers.has_readers(ref), newest[:10]
+    except redis.RedisError:
+        return None, []

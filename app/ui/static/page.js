@@ -1,0 +1,27 @@
+// Small helps for every page. Without this file all pages and forms work.
+
+// A file that is dragged over a field marks its place. The field itself accepts the drop.
+for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    const place = event.target.closest?.(".drop");
+    if (!place) return;
+    place.classList.toggle("over", kind === "dragenter" || kind === "dragover");
+    const input = place.querySelector("input");
+    if (kind === "dragover" && event.target !== input) event.preventDefault();
+    if (kind === "drop" && event.target !== input) {
+      event.preventDefault();
+      input.files = event.dataTransfer.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+  });
+}
+
+// A form is sent once: a second click would wait for the first answer in vain.
+document.addEventListener("submit", (event) => {
+  for (const button of event.target.querySelectorAll("button:not([type=button])")) {
+    setTimeout(() => { button.disabled = true; }, 0);
+  }
+});
+
+// A page from the browser's memory has disabled buttons and old progress.
+window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

@@ -1,0 +1,105 @@
+// The viewer: colors the classes of a mask, and shows, hides and enlarges layers. Without it, the labels are a picture.
+
+const viewer = document.getElementById("viewer");
+const image = document.getElementById("image");
+const overlay = document.getElementById("mask");
+const opacity = document.getElementById("opacity");
+const boxes = [...document.querySelectorAll("[data-class]")];
+const canvas = document.createElement("canvas");
+const zooms = ["fit", "1", "2", "4", "8"];
+let indices = null;
+let zoom = "fit";
+
+// The class of each pixel is the gray value of a picture.
+function readIndices(source) {
+  canvas.width = source.naturalWidth;
+  canvas.height = source.naturalHeight;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(source, 0, 0);
+  const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  indices = new Uint8Array(pixels.length / 4);
+  for (let place = 0; place < indices.length; place++) indices[place] = pixels[4 * place];
+}
+
+function draw() {
+  if (!indices) return;
+  const context = canvas.getContext("2d");
+  const pixels = context.createImageData(canvas.width, canvas.height);
+  const colors = new Array(256).fill(null);
+  for (const box of boxes) {
+    if (box.checked) colors[box.dataset.class] = box.dataset.color.split(",").map(Number);
+  }
+  const alpha = Math.round(2.55 * opacity.value);
+  for (let place = 0; place < indices.length; place++) {
+    const color = colors[indices[place]];
+    if (color) pixels.data.set([...color, alpha], 4 * place);
+  }
+  context.putImageData(pixels, 0, 0);
+}
+
+function setZoom(choice) {
+  zoom = choice;
+  const picture = document.querySelector(".picture");
+  const width = image.naturalWidth * Number(choice);
+  picture.style.width = choice === "fit" ? "100%" : `${width / (window.devicePixelRatio || 1)}px`;
+  for (const button of document.querySelectorAll("[data-zoom]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.zoom === choice));
+  }
+}
+
+function step(by) {
+  const place = zooms.indexOf(zoom) + by;
+  if (place >= 0 && place < zooms.length) setZoom(zooms[place]);
+}
+
+function toggle(box) {
+  document.getElementById(box.dataset.layer).hidden = !box.checked;
+}
+
+function open(id) {
+  document.getElementById(id)?.click();
+}
+
+const keys = {
+  ArrowLeft: () => open("before"),
+  ArrowRight: () => open("after"),
+  "+": () => step(1),
+  "-": () => step(-1),
+  0: () => setZoom("fit"),
+  u: () => open("show-heat"),
+};
+
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.matches("input:not([type=checkbox]), select, textarea");
+  const isScrolling = zoom !== "fit" && event.target.id === "stage" && event.key.startsWith("Arrow");
+  if (isTyping || isScrolling || event.ctrlKey || event.metaKey || event.altKey) return;
+  keys[event.key]?.();
+});
+
+document.getElementById("controls").hidden = false;
+document.getElementById("keys").hidden = false;
+opacity.addEventListener("input", draw);
+for (const box of boxes) {
+  box.hidden = false;
+  box.addEventListener("change", draw);
+}
+for (const box of document.querySelectorAll("[data-layer]")) box.addEventListener("change", () => toggle(box));
+for (const button of document.querySelectorAll("[data-zoom]")) {
+  button.addEventListener("click", () => setZoom(button.dataset.zoom));
+}
+
+if (overlay) {
+  const source = new Image();
+  source.addEventListener("load", () => {
+    readIndices(source);
+    canvas.className = "over";
+    canvas.id = "classes";
+    overlay.replaceWith(canvas);
+    draw();
+    viewer.dataset.ready = "true";
+  });
+  source.src = `${viewer.dataset.base}/indices`;
+} else {
+  opacity.closest(".field").hidden = true;
+  viewer.dataset.ready = "true";
+}

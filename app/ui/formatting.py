@@ -7,6 +7,8 @@ from contracts.base import now
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _SHORT_CHARACTERS = 6
+_EXACT_DB = 100
+"""More than any picture of 8 bits can show."""
 
 
 def ago(at: datetime) -> str:
@@ -56,6 +58,11 @@ def share(value: float) -> str:
     if percent and abs(percent) < 1:
         return f"{percent:.2g}%"
     return f"{percent:.0f}%"
+
+
+def decibels(psnr_db: float) -> str:
+    """Return the quality of a reconstruction. Families without inversion reconstruct exactly."""
+    return "exact" if psnr_db >= _EXACT_DB else f"{psnr_db:.1f} dB"
 
 
 def short(item_id: str) -> str:

@@ -30,7 +30,7 @@ _ID = re.compile(r"[a-z][a-z0-9]{0,30}_[0-9a-f]{32}|[a-z0-9][a-z0-9-]{0,62}")
 
 AfterQuery = Annotated[str | None, Query()]
 StatusQuery = Annotated[str, Query()]
-Facts = Mapping[str, object]
+Facts = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ _FILTERS = (
     formatting.size,
     formatting.score,
     formatting.share,
+    formatting.decibels,
     formatting.short,
     formatting.words,
 )

@@ -88,7 +88,7 @@ class StatusIndex:
 
     def count(self, status: JobStatus) -> int:
         """Return the number of jobs with a status."""
-        return cast("int", self._redis.zcard(self._of(status)))
+        return self._redis.zcard(self._of(status))
 
     def unknown(self, ids: Iterable[str], *, are_jobs: bool) -> list[str]:
         """Return the ids that are in no list: Redis has lost them, or never had them."""

@@ -49,10 +49,11 @@ def draw_depth(data: bytes) -> bytes:
     """Return depth as gray: near is bright. 0 means unknown, and is black."""
     with Image.open(io.BytesIO(data), formats=("PNG",)) as loaded:
         depth = loaded.convert("I")
-    values = [value for _, value in depth.getcolors(depth.width * depth.height) or () if value]
+    colors = depth.getcolors(depth.width * depth.height) or ()
+    values = [value for _, value in colors if isinstance(value, int) and value]
     nearest, farthest = (min(values), max(values)) if values else (0, 1)
     scale = 215 / max(farthest - nearest, 1)
-    shaded = depth.point(lambda value: value * -scale + (farthest * scale + 40))
+    shaded = depth.point(lambda value: value * -scale + (255 + nearest * scale))
     known = depth.point(lambda value: value * 255).convert("L")
     return _png(Image.composite(shaded.convert("L"), Image.new("L", depth.size), known))
 

@@ -1,7 +1,6 @@
 """The pages of fits: quality by class, the images that the fit finds hard, and the advice of its record."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response
 
@@ -137,7 +136,7 @@ def create(visit: VisitDep, fields: FieldsDep) -> Response:
     """Create a fit as the API does."""
 
     def create_fit() -> str:
-        body: dict[str, Any] = body_of(fields)
+        body = body_of(fields, lists=("options/tasks",))
         fit = service.create(
             visit.services, visit.tenant, validated(FitCreate, body), fields.get(ONCE)
         )

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 
 from app.labelsets import service
-from app.labelsets.forms import FIELDS, Form
+from app.labelsets.forms import FIELDS, Fields, Form
 from app.labelsets.schemas import show_check, show_labelset, show_summary
 from app.labelsets.service import Upload
 from app.labelsets.uploading import as_upload, received
@@ -27,7 +27,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 uploads = APIRouter(route_class=PageRoute, include_in_schema=False)
 """A separate router, because its bodies may be large."""
 
-_FIELDS = {**FIELDS, **dict.fromkeys(("name", "classes", TOKEN, ONCE), "text")}
+_FIELDS: Fields = {**FIELDS, **dict.fromkeys(("name", "classes", TOKEN, ONCE), "text")}
 _SHOWN_IMAGES = 60
 
 

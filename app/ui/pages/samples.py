@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Response
 from app.batches import service as batches
 from app.jobs import service as jobs
 from app.labelings import service as labelings
-from app.ui.formatting import score
+from app.ui.formatting import decibels, score
 from app.ui.images.pictures import Layer, picture
 from app.ui.images.tars import ShardIndexes
 from app.ui.jobs import ref_of
@@ -180,7 +180,7 @@ def _facts(gallery: Gallery, place: int, data: bytes | None) -> dict[str, str]:
         facts["uncertainty"] = score(stored["score"], 3)
     if gallery.images:
         image = gallery.images[place]
-        facts["reconstruction"] = f"{image.psnr_db:.1f} dB"
+        facts["reconstruction"] = decibels(image.psnr_db)
         facts["expressible"] = "yes" if image.is_expressible else "no: check its labels"
     return facts
 

@@ -41,7 +41,8 @@ function setZoom(choice) {
   zoom = choice;
   const picture = document.querySelector(".picture");
   const width = image.naturalWidth * Number(choice);
-  picture.style.width = choice === "fit" ? "100%" : `${width / (window.devicePixelRatio || 1)}px`;
+  const fitting = `min(100%, ${(74 * image.naturalWidth) / image.naturalHeight}vh)`;
+  picture.style.width = choice === "fit" ? fitting : `${width / (window.devicePixelRatio || 1)}px`;
   for (const button of document.querySelectorAll("[data-zoom]")) {
     button.setAttribute("aria-pressed", String(button.dataset.zoom === choice));
   }
@@ -76,6 +77,8 @@ document.addEventListener("keydown", (event) => {
   keys[event.key]?.();
 });
 
+if (image.complete) setZoom("fit");
+else image.addEventListener("load", () => setZoom("fit"));
 document.getElementById("controls").hidden = false;
 document.getElementById("keys").hidden = false;
 opacity.addEventListener("input", draw);

@@ -27,7 +27,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long test-light image-check client-check export-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-downstream gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-downstream gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,8 +87,8 @@ demo: $(READY) ## Run the service on 16 labelled images and render 64 labelled i
 serve: $(READY) ## Start Redis, app and workers, and print the address and curl examples (PORT=9000 for another port)
 	@$(BIN)/python -m examples.demo serve $(if $(PORT),--port $(PORT))
 
-test: $(READY_TEST) ## Run all tests except those of test-long, gpu-test, image-check, client-check, export-check and fuzz, with up to 4 processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not gpu and not images and not wheels and not client_alone and not export_check and not fuzz and not long"
+test: $(READY_TEST) ## Run all tests except those of test-long, gpu-test, image-check, client-check, export-check, browser-check and fuzz, with up to 4 processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not gpu and not images and not wheels and not client_alone and not export_check and not fuzz and not browser and not long"
 
 test-long: $(READY_TEST) ## Run the longest tests: benchmarks that start a service, a second kind of training (5 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long
@@ -104,6 +104,10 @@ client-check: $(READY_TEST) ## Use the client from an environment with only the 
 
 export-check: $(READY_TEST) ## Read exports with supervision and Ultralytics in separate environments (6 GB; skipped if they cannot be installed)
 	$(BIN)/python -m pytest -m export_check tests/shards
+
+browser-check: $(READY_TEST) ## Walk the web page with Chromium (apt-get install chromium): upload, fit, gallery, axe, phone, no script (20 minutes)
+	@$(INSTALL) --group browser
+	$(BIN)/python -m pytest -m browser tests/browser
 
 check: lint test image-check client-check ## Run all checks: format, lint, types, import rule, tests, containers, wheels
 

@@ -1,0 +1,67 @@
+"""A window of a browser on the page, and what went wrong in it."""
+
+import gzip
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_AXE = Path(__file__).with_name("axe") / "axe.min.js.gz"
+_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => {
+  console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
+});
+"""
+WIDE, PHONE = (1280, 800), (390, 844)
+
+
+class Visitor:
+    """One window. `troubles` are errors of scripts, errors in the console and violations of the policy."""
+
+    def __init__(
+        self,
+        browser: Any,
+        address: str,
+        *,
+        size: tuple[int, int] = WIDE,
+        scheme: str = "light",
+        has_scripts: bool = True,
+    ) -> None:
+        self.address = address
+        self.troubles: list[str] = []
+        self._context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            java_script_enabled=has_scripts,
+        )
+        self._context.add_init_script(_VIOLATIONS)
+        self.page = self._context.new_page()
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("console", self._note)
+
+    def open(self, path: str) -> Any:
+        """Open an address of the page, and return the window's page."""
+        self.page.goto(path if path.startswith("http") else f"{self.address}{path}")
+        return self.page
+
+    def flaws(self) -> list[str]:
+        """Return what axe finds on the open page: the rule, and the first element."""
+        self.page.evaluate(_axe())
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found["violations"]]
+
+    def width(self) -> int:
+        """Return the width of the content, which is more than the window's if it must be scrolled sideways."""
+        return int(self.page.evaluate("document.documentElement.scrollWidth"))
+
+    def close(self) -> None:
+        """Close the window."""
+        self._context.close()
+
+    def _note(self, message: Any) -> None:
+        if message.type == "error":
+            self.troubles.append(message.text)
+
+
+@cache
+def _axe() -> str:
+    return gzip.decompress(_AXE.read_bytes()).decode()

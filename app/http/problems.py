@@ -41,6 +41,7 @@ _MAX_PLACE_BYTES = 240
 # pydantic's error types for a body that is no object.
 _NO_OBJECT = {"missing", "model_attributes_type"}
 _MORE = " Only the first errors are listed."
+QUEUE_IS_SILENT = "The queue does not respond. Retry in a few seconds."
 _NO_FILE = "Expected UploadFile"  # FastAPI's message about a form field without a file name
 
 
@@ -123,7 +124,7 @@ def _on_http_error(request: Request, error: Exception) -> Response:
 
 def _on_redis_error(request: Request, error: Exception) -> Response:
     log.error("redis does not respond", error=str(error))
-    return respond(request, QueueUnavailable("The queue does not respond. Retry in a few seconds."))
+    return respond(request, QueueUnavailable(QUEUE_IS_SILENT))
 
 
 def _on_os_error(request: Request, error: Exception) -> Response:

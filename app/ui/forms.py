@@ -9,14 +9,18 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
 
+import redis
+import structlog
 from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.http.problems import invalid_request
+from app.http.problems import QUEUE_IS_SILENT, invalid_request
 from app.ui.routing import see
 from app.ui.visits import Visit, VisitDep, check_token
-from contracts.errors.tree import Flaw, HandsOffError, InvalidRequest
+from contracts.errors.tree import Flaw, HandsOffError, InvalidRequest, QueueUnavailable
 from contracts.ids import uuid7_hex
+
+log = structlog.get_logger()
 
 TOKEN, ONCE = "csrf", "once"
 """The fields of every form: the visitor's token, and the Idempotency-Key of what it creates."""
@@ -91,9 +95,12 @@ def answer(
     """Open the page of what `create` has created, or show the form `again` with the errors beside its fields."""
     try:
         return see(create())
+    except redis.RedisError as error:
+        log.warning("form not sent: redis does not respond", error=str(error))
+        state, status = failed(values, QueueUnavailable(QUEUE_IS_SILENT))
     except (HandsOffError, RequestValidationError) as error:
         state, status = failed(values, error)
-        return again(state, status)
+    return again(state, status)
 
 
 def failed(

@@ -60,3 +60,15 @@ def test_every_package_of_the_service_is_in_the_wheel() -> None:
     rooms = {path.parent.name for path in REPOSITORY.glob("*/__init__.py")} - excluded
     patterns = SERVICE["tool"]["setuptools"]["packages"]["find"]["include"]
     assert {f"{room}*" for room in rooms} == set(patterns)
+
+
+def test_every_file_of_the_app_is_in_the_wheel() -> None:
+    """Templates, styles and scripts are data of the package; a new folder needs a pattern."""
+    app = REPOSITORY / "app"
+    patterns = SERVICE["tool"]["setuptools"]["package-data"]["app"]
+    packed = {path for pattern in patterns for path in app.glob(pattern)}
+    data = {
+        path for path in app.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}
+    }
+    assert data - packed == set()
+    assert any(path.suffix == ".html" for path in data)

@@ -38,11 +38,14 @@ def draw_indices(data: bytes) -> bytes:
 
 
 def draw_heat(data: bytes) -> bytes:
-    """Return gray values as black, red, yellow and white; darker is more transparent."""
+    """Return gray values as black, red, yellow and white; darker is more transparent.
+
+    The root of the value is shown, because most uncertainty is far below the maximum. It is the same for all images.
+    """
     gray = _gray(data)
-    ramp = [_heat(value) for value in range(256)]
-    gray.putpalette(bytes(channel for color in ramp for channel in color))
-    return _png(gray, transparency=bytes(min(255, 2 * value) for value in range(256)))
+    shown = [round((255 * value) ** 0.5) for value in range(256)]
+    gray.putpalette(bytes(channel for value in shown for channel in _heat(value)))
+    return _png(gray, transparency=bytes(shown))
 
 
 def draw_depth(data: bytes) -> bytes:

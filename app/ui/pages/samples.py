@@ -161,7 +161,9 @@ def _shown(gallery: Gallery, place: int, read: Callable[[str], bytes | None]) ->
         "uncertainty": "uncertainty",
     }
     return Shown(
-        name=gallery.images[place].name if gallery.images else f"Sample {place}",
+        name=gallery.images[place].name
+        if gallery.images
+        else f"Sample {place + 1:,} of {gallery.total:,}",
         base=f"{gallery.href}/samples/{place}",
         size=(0, 0),
         layers=tuple(layer for layer, name in names.items() if read(name) is not None),
@@ -172,10 +174,10 @@ def _shown(gallery: Gallery, place: int, read: Callable[[str], bytes | None]) ->
 
 def _facts(gallery: Gallery, place: int, data: bytes | None) -> dict[str, str]:
     """Return what a sample says about itself, for people."""
-    facts = {"sample": f"{place + 1:,} of {gallery.total:,}"}
+    facts = {"image": f"{place + 1:,} of {gallery.total:,}"} if gallery.images else {}
     stored = json.loads(data) if data else {}
     if "seed" in stored:
-        facts["seed and index"] = f"{stored['seed']}, {stored.get('index', place)}"
+        facts["seed"] = f"{stored['seed']}, index {stored.get('index', place)}"
     if isinstance(stored.get("score"), int | float):
         facts["uncertainty"] = score(stored["score"], 3)
     if gallery.images:

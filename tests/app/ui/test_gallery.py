@@ -89,7 +89,7 @@ def test_every_sample_has_its_layers(client: httpx2.Client, batch_id: str) -> No
         assert pixel(client.get(f"{base}/mask"), (0, 7))[3] > 100
         assert pixel(client.get(f"{base}/mask"), (0, 0))[3] == 0
         assert pixel(client.get(f"{base}/indices"), (0, 7))[0] == 1 + place % 2
-        assert pixel(client.get(f"{base}/uncertainty"), (0, 0)) == (240, 0, 0, 160)
+        assert pixel(client.get(f"{base}/uncertainty"), (0, 0)) == (255, 174, 0, 143)
         assert client.get(f"{base}/depth").status_code == 404
 
 
@@ -103,7 +103,7 @@ def test_the_gallery_shows_samples_without_a_script(client: httpx2.Client, batch
         assert f'src="{address}"' in page.text
     assert f'href="{base}/3"' in page.text
     assert f'href="{base}/5"' in page.text
-    for fact in ("5 of 8", "seed and index 1, 4", "uncertainty 0.250", "skin", "hair"):
+    for fact in ("Sample 5 of 8", "seed 1, index 4", "uncertainty 0.250", "skin", "hair"):
         assert fact in words(page)
 
 

@@ -25,3 +25,8 @@ document.addEventListener("submit", (event) => {
 
 // A page from the browser's memory has disabled buttons and old progress.
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+// On a phone the name of the open page may lie outside the row of names.
+const here = document.querySelector(".side nav [aria-current]");
+const row = here?.closest("nav");
+if (row) row.scrollLeft = here.offsetLeft - row.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;

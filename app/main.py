@@ -18,7 +18,7 @@ from app.health import metrics
 from app.http.body_limits import BodyLimitProblems
 from app.http.heads import Heads
 from app.http.hosts import Hosts
-from app.http.problems import install_problem_handlers
+from app.http.problems import install_problem_handlers, respond
 from app.http.request_ids import RequestIds
 from app.http.slow_bodies import SlowBodies
 from app.http.stopping import StoppingProblems
@@ -31,6 +31,7 @@ from app.services import Services
 from app.streams import endpoints as streams
 from app.tenants import Tenants
 from app.ui import endpoints as ui
+from app.ui.routing import answer_error
 from app.uploads import endpoints as uploads
 from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind
@@ -110,7 +111,7 @@ def create_app(
         min_rate=settings.body_bytes_per_second,
     )
     app.add_middleware(Heads)
-    app.add_middleware(BodyLimitProblems)
+    app.add_middleware(BodyLimitProblems, answer=answer_error if settings.ui else respond)
     app.add_middleware(Hosts, settings=settings)
     app.add_middleware(StoppingProblems)
     app.add_middleware(RequestIds)

@@ -1,23 +1,27 @@
 """Turns FastAPI's plain 413 of its body limit into problem+json: that response bypasses the error handlers."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
-from fastapi import Request
+from fastapi import Request, Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.problems import MEDIA_TYPE, respond
-from contracts.errors.tree import TooLarge
+from contracts.errors.tree import HandsOffError, TooLarge
+
+Answer = Callable[[Request, HandsOffError], Response]
 
 PAGE_TYPE = "text/html"
 """An error page of the web page, which has the same facts as the problem."""
 
 
 class BodyLimitProblems:
-    """ASGI middleware that rewrites a 413 response as problem+json unless it already is."""
+    """ASGI middleware that rewrites a plain 413 response as problem+json, or as `answer` gives it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, answer: Answer = respond) -> None:
         self.app = app
+        self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_replaced = False
@@ -29,7 +33,7 @@ class BodyLimitProblems:
                 error = TooLarge(
                     "The body is larger than this address accepts. Send less data in one request."
                 )
-                await respond(Request(scope), error)(scope, receive, send)
+                await self._answer(Request(scope), error)(scope, receive, send)
             elif not is_replaced:
                 await send(message)
 

@@ -16,8 +16,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
-from app.http.problems import Problem, answer_of
-from app.ui.visits import KEY_COOKIE, identify, keep_cookies, open_visit, settings_use_keys
+from app.http.problems import Problem, answer_of, respond
+from app.ui.visits import KEY_COOKIE, PATH, identify, keep_cookies, open_visit, settings_use_keys
 from app.ui.visits import services_of as _services_of
 from contracts.errors.access import Forbidden, Unauthorized
 from contracts.errors.tree import HandsOffError
@@ -54,17 +54,28 @@ class PageRoute(APIRoute):
                 response = await handle(request)
             except _ERRORS as error:
                 response = await run_in_threadpool(_error_page, request, error)
-            for name, value in _HEADERS.items():
-                response.headers.setdefault(name, value)
-            keep_cookies(request, response)
-            return response
+            return _completed(request, response)
 
         return handle_page
+
+
+def answer_error(request: Request, error: HandsOffError) -> Response:
+    """Return the answer to an error before any route: a page for a page's address, else the problem of the API."""
+    if request.url.path.startswith(f"{PATH}/"):
+        return _completed(request, _error_page(request, error))
+    return respond(request, error)
 
 
 def see(path: str) -> Response:
     """Return the answer to a form: the browser opens another page."""
     return RedirectResponse(path, HTTPStatus.SEE_OTHER)
+
+
+def _completed(request: Request, response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    keep_cookies(request, response)
+    return response
 
 
 def _error_page(request: Request, error: Exception) -> Response:

@@ -103,7 +103,7 @@ def render(visitor: Visitor, fitted: str) -> str:
 
 def path_of(page: Any) -> str:
     """Return the path of the open page."""
-    return "/" + page.url.split("/", 3)[3]
+    return "/" + str(page.url).split("/", 3)[3]
 
 
 @pytest.fixture(scope="module")

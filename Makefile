@@ -17,6 +17,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install -c constraints.txt
 SERVER := -m examples.demo.redis_servers
+# Marks of tests that have a target of their own.
+OTHER_TARGETS := browser or client_alone or export_check or fuzz or gpu or images or long or wheels
 READY := .venv/.ready
 READY_TEST := .venv/.ready-test
 READY_LINT := .venv/.ready-lint
@@ -87,8 +89,8 @@ demo: $(READY) ## Run the service on 16 labelled images and render 64 labelled i
 serve: $(READY) ## Start Redis, app and workers, and print the address and curl examples (PORT=9000 for another port)
 	@$(BIN)/python -m examples.demo serve $(if $(PORT),--port $(PORT))
 
-test: $(READY_TEST) ## Run all tests except those of test-long, gpu-test, image-check, client-check, export-check, browser-check and fuzz, with up to 4 processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not gpu and not images and not wheels and not client_alone and not export_check and not fuzz and not browser and not long"
+test: $(READY_TEST) ## Run all tests except those of test-long and of the targets named -check, -test and fuzz, with up to 4 processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not ($(OTHER_TARGETS))"
 
 test-long: $(READY_TEST) ## Run the longest tests: benchmarks that start a service, a second kind of training (5 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long

@@ -17,8 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from app.http.problems import Problem, answer_of, respond
-from app.ui.visits import KEY_COOKIE, PATH, identify, keep_cookies, open_visit, settings_use_keys
-from app.ui.visits import services_of as _services_of
+from app.ui.visits import KEY_COOKIE, PATH, identify, keep_cookies, open_visit, uses_keys
 from contracts.errors.access import Forbidden, Unauthorized
 from contracts.errors.tree import HandsOffError
 
@@ -79,7 +78,7 @@ def _completed(request: Request, response: Response) -> Response:
 
 
 def _error_page(request: Request, error: Exception) -> Response:
-    if isinstance(error, Unauthorized) and settings_use_keys(_services_of(request)):
+    if isinstance(error, Unauthorized) and uses_keys(request):
         return _to_sign_in(request, error)
     answer = answer_of(request, error)
     if not answer.body:

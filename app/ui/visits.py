@@ -47,7 +47,7 @@ class Visit:
     @property
     def is_keyed(self) -> bool:
         """Whether the service uses API keys, so that a visitor can sign out."""
-        return self.services.settings.auth == "keys"
+        return uses_keys(self.exchange.request)
 
     def page(self, template: str, status: int = 200, **context: Any) -> Response:  # noqa: ANN401
         """Return a page, or a part of one."""
@@ -60,6 +60,11 @@ def services_of(request: Request) -> Services:
     services = request.app.state.services
     assert isinstance(services, Services)
     return services
+
+
+def uses_keys(request: Request) -> bool:
+    """Return whether callers of the service have API keys."""
+    return services_of(request).settings.auth == "keys"
 
 
 def open_visit(request: Request, tenant: str = "") -> Visit:
@@ -76,16 +81,11 @@ def identify(request: Request, scope: Scope) -> str:
     """Return the tenant of the visitor. Raises `Unauthorized` or `Forbidden`, like the API."""
     services, key = services_of(request), request.cookies.get(KEY_COOKIE)
     headers = request.headers
-    if key is not None and settings_use_keys(services):
+    if key is not None and uses_keys(request):
         headers = Headers({**headers, "authorization": f"Bearer {key}"})
     tenant = services.tenants.identify(headers, scope)
     services.tenants.check(tenant)
     return tenant
-
-
-def settings_use_keys(services: Services) -> bool:
-    """Return whether callers have API keys."""
-    return services.settings.auth == "keys"
 
 
 async def _visit(request: Request) -> Visit:

@@ -132,7 +132,7 @@ def test_the_gallery_has_labels(visitor: Visitor, road: Road) -> None:
 
 
 def test_classes_and_opacity_change_the_overlay(visitor: Visitor, road: Road) -> None:
-    """Without any class nothing is drawn; with the opacity at 0 nothing is seen; uncertainty is a layer of its own."""
+    """Without any class nothing is drawn; with the opacity at 0 nothing is seen; uncertainty is a separate layer."""
     page = visitor.open(f"{road.batch}/samples/0")
     page.wait_for_selector("#viewer[data-ready]")
     all_pixels = page.evaluate(DRAWN, "classes")

@@ -1,4 +1,4 @@
-"""The pages of batches: what was rendered, the gallery of its samples, resume."""
+"""The pages of batches: the counts of classes, the gallery of its samples, resume."""
 
 from fastapi import APIRouter, Response
 

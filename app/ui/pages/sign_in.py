@@ -8,7 +8,15 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.ui.forms import TOKEN
 from app.ui.routing import PageRoute, see
-from app.ui.visits import KEY_COOKIE, PATH, check_token, open_visit, services_of, set_cookie
+from app.ui.visits import (
+    KEY_COOKIE,
+    PATH,
+    check_token,
+    open_visit,
+    services_of,
+    set_cookie,
+    uses_keys,
+)
 from contracts.errors.access import Forbidden, Unauthorized
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -19,7 +27,7 @@ HOME = "/ui"
 @router.get("/ui/sign-in", name="ui_sign_in")
 def show_form(request: Request, target: Annotated[str, Query(alias="next")] = HOME) -> Response:
     """Ask for an API key."""
-    if services_of(request).settings.auth != "keys":
+    if not uses_keys(request):
         return see(HOME)
     return open_visit(request).page("sign_in.html", error="", next=_own(target))
 

@@ -1,4 +1,4 @@
-"""The files of the page: one style sheet, htmx, our scripts and the icon."""
+"""The files of the page: one style sheet, htmx, the scripts of this service and the icon."""
 
 from typing import Literal
 

@@ -97,7 +97,7 @@ def test_a_form_that_is_sent_twice_creates_one_job(client: httpx2.Client, labels
 def test_an_error_stands_beside_its_field(
     client: httpx2.Client, labelset_id: str, send: Send
 ) -> None:
-    """The form keeps what was entered, and nothing is created."""
+    """The form keeps its values, and nothing is created."""
     fields = {"generator": "unknown", "labelset": labelset_id, "seed": "-1", "name": "kept"}
     page = send("/ui/fits/new", fields, "/ui/fits")
     assert page.status_code == 422

@@ -1,4 +1,4 @@
-"""The page while Redis is down: it shows what the store has, and keeps what was entered."""
+"""The page while Redis is down: it shows what the store has, and forms keep their values."""
 
 from collections.abc import Iterator
 

@@ -164,7 +164,7 @@ def test_text_of_a_caller_is_never_markup(client: httpx2.Client, labelset_id: st
     ],
 )
 def test_what_does_not_exist_is_a_page(client: httpx2.Client, path: str) -> None:
-    """404 for people: what is missing, and a way back."""
+    """404 for people: the missing resource, and a way back."""
     page = client.get(path)
     assert page.status_code == 404
     assert "does not exist" in words(page)

@@ -16,8 +16,12 @@ from contracts.ids import BatchId, FitId
 from contracts.jobs import JobManifest, JobStatus, Request, StoredRequest
 from contracts.schemas import LabelSchema
 
-RENDER_VERSION = 5
+RENDER_VERSION = 6
 """Increased whenever the same request renders other labels, other candidates or other bytes on the same machine."""
+OLDEST_RENDER_VERSION = 5
+"""Requests from this version on still render the bytes of their own version."""
+PROVENANCE_VERSION = 6
+"""From this render version on, images state their provenance as XMP."""
 
 ImageFormat = Literal["png", "jpeg"]
 Truncation = Annotated[float, Field(gt=0, le=1)]
@@ -85,6 +89,11 @@ class Recipe(StoredRequest):
     condition: ConditionShares | None = None
     soft_labels: NumSoftLabels | None = None
     ignore_above: IgnoreAbove | None = None
+
+    @property
+    def states_provenance(self) -> bool:
+        """Whether images state their provenance. A request of an earlier version keeps the bytes of its shards."""
+        return self.render_version >= PROVENANCE_VERSION
 
     @property
     def condition_digest(self) -> str | None:

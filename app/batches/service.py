@@ -9,7 +9,7 @@ from app.jobs import service as jobs
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import now
-from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest
+from contracts.batches import OLDEST_RENDER_VERSION, BatchManifest, BatchRequest
 from contracts.errors.conflicts import NotRendered, NotResumable
 from contracts.errors.tree import Flaw, InvalidRequest
 from contracts.fits.fit import FitManifest
@@ -118,7 +118,7 @@ def _resume(
     if state.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
         advice = "it has all samples" if state.status is JobStatus.SUCCEEDED else "wait for its end"
         raise NotResumable(ref.id, f"which is {state.status}: {advice}")
-    if request.render_version != RENDER_VERSION:
+    if request.render_version < OLDEST_RENDER_VERSION:
         raise NotResumable(ref.id, "which an earlier version rendered: create a new batch")
     fit = JobRef(tenant=ref.tenant, id=request.fit.id)
     manifest = records.read_manifest(services.store, fit, FitManifest)

@@ -84,7 +84,11 @@ LABEL_FIELDS: Table = {
         example_id("batch"),
     ),
     "num_shards": Described("Number of shards.", 40),
-    "render_version": Described("Increases when the same request would give other bytes on the same machine.", 5),
+    "render_version": Described(
+        "Increases when the same request would give other bytes on the same machine. Images state their provenance"
+        " since 6.",
+        6,
+    ),
     "StreamView.id": Described("The id.", example_id("stream")),
     "StreamView.kind": Described("The kind of object."),
     "num_samples": Described("Number of kept samples.", 256),

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from structlog.testing import capture_logs
 
 from handsoff_client import BatchFolder, HandsOff, Retries
 from handsoff_client.api.resources import Batch, Shard
 from handsoff_client.cli.commands import main
 from handsoff_client.http.parsing import parse
+from handsoff_shards.provenance.record import Provenance
 from handsoff_shards.writing import ShardWriter
 from tests.app.conftest import (  # noqa: F401 - fixtures: the real app, over real HTTP
     client,
@@ -156,7 +158,7 @@ def files_of(index: int, mask: Mask | None = None) -> dict[str, bytes]:
     points = [{"name": "left", "x": 1.5, "y": 2.25, "visibility": 2, "confidence": 0.75}]
     points.append({"name": "right", "x": 7.0, "y": 0.5, "visibility": 1, "confidence": 0.5})
     return {
-        "png": png(Image.fromarray(np.full((PX, PX, 3), index, np.uint8))),
+        "png": png(Image.fromarray(np.full((PX, PX, 3), index, np.uint8)), provenance_of(index)),
         "mask.png": png(palette),
         "keypoints.json": json.dumps({"keypoints": points}).encode(),
         "depth.png": png(Image.fromarray(depth_of(index))),
@@ -165,10 +167,24 @@ def files_of(index: int, mask: Mask | None = None) -> dict[str, bytes]:
     }
 
 
-def png(image: Image.Image) -> bytes:
-    """Return an image as a PNG file."""
+def provenance_of(index: int) -> Provenance:
+    """Return what the image of a sample states."""
+    return Provenance(
+        fit="fit_0192f0c1a2b37c0080e5a1b2c3d4e5f6",
+        fit_digest="ab" * 32,
+        seed=7,
+        index=index,
+        attempt=0,
+    )
+
+
+def png(image: Image.Image, provenance: Provenance | None = None) -> bytes:
+    """Return an image as a PNG file, with its provenance as XMP, if given."""
+    texts = PngInfo()
+    if provenance is not None:
+        texts.add_itxt("XML:com.adobe.xmp", provenance.packet().decode())
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    image.save(buffer, "PNG", pnginfo=texts)
     return buffer.getvalue()
 
 

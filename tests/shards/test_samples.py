@@ -12,6 +12,7 @@ from contracts.schemas import LabelSchema
 from handsoff_client import BatchFolder, InvalidInput, ShardReader, decode_sample
 from handsoff_shards.decoding import decode_depth, decode_mask
 from handsoff_shards.members import split_name
+from handsoff_shards.tars import index_tar
 from tests.client.conftest import LABELS, depth_of, files_of, mask_of, png
 from workers.codecs.registry import TASKS
 from workers.codecs.samples import Sample as WorkerSample
@@ -79,7 +80,8 @@ def test_the_first_dot_ends_the_key(name: str, split: tuple[str, str]) -> None:
 def test_a_truncated_shard_and_a_link_are_refused(batch_of_14: BatchFolder, tmp_path: Path) -> None:
     """A shard has only complete plain files."""
     data = batch_of_14.path_of(0).read_bytes()
-    (tmp_path / "cut.tar").write_bytes(data[: len(data) // 2])
+    image = index_tar(batch_of_14.path_of(0))[1].files["png"]
+    (tmp_path / "cut.tar").write_bytes(data[: image.offset + image.num_bytes // 2])
     with tarfile.open(tmp_path / "link.tar", "w") as tar:
         link = tarfile.TarInfo("0.png")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"

@@ -38,12 +38,13 @@ def decode_image(data: bytes) -> Pixels:
         return np.asarray(image.convert("RGB"))
 
 
-def encode_image(pixels: Pixels, image_format: ImageFormat = "png") -> bytes:
-    """Return RGB [height, width, 3] as PNG or JPEG."""
+def encode_image(pixels: Pixels, image_format: ImageFormat = "png", xmp: bytes = b"") -> bytes:
+    """Return RGB [height, width, 3] as PNG or JPEG, with an XMP packet if one is given. Pixels do not depend on it."""
     if image_format == "png":
-        return png.encode(pixels)
+        return png.encode(pixels, xmp=xmp)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    options = {"xmp": xmp} if xmp else {}
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, **options)
     return buffer.getvalue()
 
 

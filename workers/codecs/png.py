@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _INDEXED = 0, 2, 3
 _UP = 2
+_XMP = b"XML:com.adobe.xmp" + bytes(5)
+"""Keyword of an XMP packet in iTXt, its end, then: not compressed, no language, no translated keyword."""
 
 
-def encode(pixels: NDArray[np.uint8] | NDArray[np.uint16], palette: bytes = b"") -> bytes:
+def encode(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16], palette: bytes = b"", xmp: bytes = b""
+) -> bytes:
     """Return a picture as PNG: [height, width, 3] of 8 bits, or grey [height, width] of 8 or 16 bits.
 
-    With a palette (R, G, B of each index), grey of 8 bits is written as indices into it. zlib and NumPy release
-    Python's lock, so pictures can be encoded on several threads.
+    With a palette (R, G, B of each index), grey of 8 bits is written as indices into it. `xmp` is a packet that is
+    stored in front of the pixels. zlib and NumPy release Python's lock, so pictures can be encoded on several threads.
     """
     is_rgb = pixels.ndim == 3
     if pixels.dtype not in (np.uint8, np.uint16) or (is_rgb and pixels.shape[2:] != (3,)):
@@ -38,6 +42,8 @@ def encode(pixels: NDArray[np.uint8] | NDArray[np.uint16], palette: bytes = b"")
     ]
     if palette:
         chunks.insert(1, (b"PLTE", palette))
+    if xmp:
+        chunks.insert(1, (b"iTXt", _XMP + xmp))
     return _SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 

@@ -7,9 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.batches import ImageFormat
+from contracts.batches import ImageFormat, PinnedFit
 from contracts.schemas import LabelSchema
 from handsoff_shards.members import FACTS, IMAGE_EXTENSION_OF, UNCERTAINTY, Files
+from handsoff_shards.provenance.record import Provenance
 from handsoff_shards.writing import encode_facts
 from workers.codecs.images import Pixels, encode_image, encode_uncertainty
 from workers.codecs.task import Fields, TaskCodec
@@ -46,10 +47,15 @@ class Sample:
     labels: Mapping[str, Fields]
 
     def encode(
-        self, codecs: Sequence[TaskCodec], labels: LabelSchema, image_format: ImageFormat
+        self,
+        codecs: Sequence[TaskCodec],
+        labels: LabelSchema,
+        image_format: ImageFormat,
+        fit: PinnedFit | None = None,
     ) -> Files:
-        """Return the sample's files by extension."""
-        files, facts = encode_labels(self, codecs, labels, image_format)
+        """Return the sample's files by extension. With a fit, the image states its provenance as XMP."""
+        xmp = b"" if fit is None else self._provenance(fit).packet()
+        files, facts = encode_labels(self, codecs, labels, image_format, xmp)
         if self.condition is not None:
             facts = {"condition": self.condition} | facts
         files[FACTS] = encode_facts(
@@ -62,12 +68,22 @@ class Sample:
         )
         return files
 
+    def _provenance(self, fit: PinnedFit) -> Provenance:
+        return Provenance(fit.id, fit.digest, self.seed, self.index, self.attempt)
+
 
 def encode_labels(
-    sample: Labelled, codecs: Sequence[TaskCodec], labels: LabelSchema, image_format: ImageFormat
+    sample: Labelled,
+    codecs: Sequence[TaskCodec],
+    labels: LabelSchema,
+    image_format: ImageFormat,
+    xmp: bytes = b"",
 ) -> tuple[dict[str, bytes], dict[str, object]]:
-    """Return the files of image, labels and uncertainty by extension, and the facts about the labels."""
-    files = {IMAGE_EXTENSION_OF[image_format]: encode_image(sample.image, image_format)}
+    """Return the files of image, labels and uncertainty by extension, and the facts about the labels.
+
+    `xmp` is a packet for the image alone.
+    """
+    files = {IMAGE_EXTENSION_OF[image_format]: encode_image(sample.image, image_format, xmp)}
     facts: dict[str, object] = {}
     for codec in codecs:
         fields = sample.labels[codec.name]

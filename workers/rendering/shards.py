@@ -147,6 +147,7 @@ class Shard:
         self._codecs = codecs
         self._labels = recipe.labels
         self._image_format = recipe.image_format
+        self._stated_fit = recipe.fit if recipe.states_provenance else None
         self._scores: dict[int, float] = {}
         self.num_candidates = 0
         self.conditions: Counter[int] = Counter()
@@ -181,7 +182,7 @@ class Shard:
 
     def encode(self, sample: Sample) -> Files:
         """Return a sample's files, as the recipe specifies them. Several threads call it at once."""
-        return sample.encode(self._codecs, self._labels, self._image_format)
+        return sample.encode(self._codecs, self._labels, self._image_format, self._stated_fit)
 
     def _class_pixels(self, sample: Sample) -> NDArray[np.int64]:
         masks = sample.labels.get(SegmentationCodec.name)

@@ -82,6 +82,7 @@ from handsoff_client.http.service_errors import (
 from handsoff_shards.decoding import SoftLabels, decode_depth, decode_image, decode_mask
 from handsoff_shards.errors import HandsOffError, InvalidInput
 from handsoff_shards.labels import Labels
+from handsoff_shards.provenance.record import Provenance
 from handsoff_shards.samples import Sample, decode_sample
 from handsoff_shards.tars import ShardReader
 
@@ -137,6 +138,7 @@ __all__ = [
     "NotResumable",
     "NotTrained",
     "OutOfMemory",
+    "Provenance",
     "QueueFull",
     "QueueUnavailable",
     "RecordDamaged",

@@ -53,8 +53,14 @@ class SoftLabels:
 
 def decode_image(data: bytes) -> NDArray[np.uint8]:
     """Return an RGB image as uint8 [height, width, 3]."""
+    return decode_picture(data)[0]
+
+
+def decode_picture(data: bytes) -> tuple[NDArray[np.uint8], bytes | None]:
+    """Return an RGB image as uint8 [height, width, 3], and its XMP packet, if any, as the file has it."""
     with Image.open(io.BytesIO(data)) as image:
-        return np.array(image.convert("RGB"))
+        xmp = image.info.get("xmp")
+        return np.array(image.convert("RGB")), xmp if isinstance(xmp, bytes) else None
 
 
 def decode_mask(data: bytes) -> NDArray[np.uint8]:

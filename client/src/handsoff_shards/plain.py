@@ -10,6 +10,7 @@ from PIL import Image
 
 from handsoff_shards.labels import Labels
 from handsoff_shards.members import MASK, SOFT_LABELS
+from handsoff_shards.provenance.xmp import MAX_PACKET_BYTES
 from handsoff_shards.reading import Entry, Exported, Format, ShardSet, samples_of
 from handsoff_shards.tasks import TASKS
 
@@ -113,7 +114,9 @@ def _as_jpeg(exported: Exported) -> bytes:
         return exported.image_bytes
     buffer = io.BytesIO()
     picture = Image.fromarray(exported.sample.image)
-    picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    xmp = exported.sample.xmp  # stays with the image in its new format
+    options = {"xmp": xmp} if xmp and len(xmp) <= MAX_PACKET_BYTES else {}
+    picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0, **options)
     return buffer.getvalue()
 
 

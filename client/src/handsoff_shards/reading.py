@@ -89,6 +89,11 @@ def samples_of(shards: ShardSet) -> Iterator[Exported]:
             reader.close()
 
 
+def is_image(name: str) -> bool:
+    """Whether a file of an export is an image, and not a label: it lies in `images/` or `JPEGImages/`."""
+    return not {"images", "JPEGImages"}.isdisjoint(name.split("/")[:-1])
+
+
 def objects_of(classes: Sequence[str]) -> dict[int, str]:
     """Return the classes that are objects by class index: all except the one named background."""
     return {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from handsoff_shards.decoding import (
     SoftLabels,
-    decode_image,
+    decode_picture,
     decode_soft_labels,
     decode_uncertainty,
 )
@@ -24,6 +24,7 @@ from handsoff_shards.members import (
     image_extension,
 )
 from handsoff_shards.originals import Original
+from handsoff_shards.provenance.record import Provenance
 from handsoff_shards.tasks import TASKS, Arrays, ShardTask
 
 
@@ -37,7 +38,7 @@ class Sample:
     [num], of each keypoint. depth: uint16 [height, width], as stored: `labels.DepthLabels` has scale, unit and the
     value for unknown. uncertainty: float32 [height, width] in nats, clipped at 1. facts: seed, index, score and others.
     condition: the class that was requested from a class-conditional generator.
-    labels: the arrays of further tasks, by the task's name.
+    labels: the arrays of further tasks, by the task's name. xmp: the metadata packet of the image file.
     """
 
     image: NDArray[np.uint8]
@@ -49,11 +50,20 @@ class Sample:
     soft_labels: SoftLabels | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Arrays] = field(default_factory=dict)
+    xmp: bytes | None = field(default=None, repr=False)
 
     @property
     def original(self) -> Original | None:
         """The file and the part of it that a labeling labelled; None for a generated image."""
         return Original.parse(self.facts)
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """The fit, seed and index that the image file states; None for a real image, or one of an earlier version.
+
+        Raises `InvalidInput` for a damaged statement.
+        """
+        return None if self.xmp is None else Provenance.parse(self.xmp)
 
     @property
     def condition(self) -> int | None:
@@ -77,7 +87,7 @@ def decode_sample(files: Files, tasks: Sequence[ShardTask] = TASKS) -> Sample:
     }
     own = {task: arrays for task, arrays in decoded.items() if arrays.keys() <= _FIELDS}
     steps, planes = files.get(UNCERTAINTY), files.get(SOFT_LABELS)
-    image = decode_image(files[extension])
+    image, xmp = decode_picture(files[extension])
     labels: dict[str, Any] = {name: one for arrays in own.values() for name, one in arrays.items()}
     return Sample(
         image=image,
@@ -85,5 +95,6 @@ def decode_sample(files: Files, tasks: Sequence[ShardTask] = TASKS) -> Sample:
         soft_labels=None if planes is None else decode_soft_labels(planes, len(image)),
         facts=json.loads(files[FACTS]) if FACTS in files else {},
         labels={task: arrays for task, arrays in decoded.items() if task not in own},
+        xmp=xmp,
         **labels,
     )

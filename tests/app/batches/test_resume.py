@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from contracts.batches import BatchManifest, BatchRequest
+from contracts.batches import OLDEST_RENDER_VERSION, BatchManifest, BatchRequest
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, JobStatus
 from state import keys, records
@@ -130,11 +130,11 @@ def test_a_batch_of_a_deleted_fit_is_not_resumed(
 def test_shards_of_another_version_are_not_mixed(
     client: httpx2.Client, failed_id: str, store: Store
 ) -> None:
-    """The same request renders other bytes today, so the samples would not belong together."""
+    """The same request would render other bytes than an early version, so the samples would not belong together."""
     ref = JobRef(tenant=DEFAULT_TENANT, id=failed_id)
     request = records.read_request(store, ref, BatchRequest)
     assert request is not None
-    older = request.model_copy(update={"render_version": request.render_version - 1})
+    older = request.model_copy(update={"render_version": OLDEST_RENDER_VERSION - 1})
     records.write(store, keys.job_request(ref), older)
     answer = client.post(f"/v1/batches/{failed_id}/resume")
     assert code_of(answer) == (409, "not_resumable")

@@ -104,8 +104,8 @@ image-check: $(READY_TEST) ## Run the install steps of the containers and build 
 client-check: $(READY_TEST) ## Use the client from an environment with only the client, against a running service
 	$(BIN)/python -m pytest -m client_alone tests/e2e
 
-export-check: $(READY_TEST) ## Read exports with supervision and Ultralytics in separate environments (6 GB; skipped if they cannot be installed)
-	$(BIN)/python -m pytest -m export_check tests/shards
+export-check: $(READY_TEST) ## Read exports with supervision, Ultralytics and mlcroissant in separate environments (6 GB; skipped if they cannot be installed)
+	$(BIN)/python -m pytest -m export_check tests/shards tests/workers/rendering
 
 browser-check: $(READY_TEST) ## Walk the web page with Chromium (apt-get install chromium): upload, fit, gallery, axe, phone, no script (20 minutes)
 	@$(INSTALL) --group browser

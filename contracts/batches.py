@@ -179,8 +179,9 @@ class BatchManifest(JobManifest):
     A batch that failed or was cancelled has the shards that were finished when it ended. Their indices may have gaps.
 
     `labels` is the meaning of the labels: classes and palette, keypoints and skeleton, depth scale and unit. `card` is
-    a dataset card in Markdown, for people. `condition` is the requested share of each condition, `condition_samples`
-    the number of its samples. The records of more than `SHARDS_PER_PAGE` shards are in `pages` instead of `shards`.
+    a dataset card in Markdown, for people, `croissant` a description in JSON-LD, for machines. `condition` is the
+    requested share of each condition, `condition_samples` the number of its samples. The records of more than
+    `SHARDS_PER_PAGE` shards are in `pages` instead of `shards`.
     """
 
     kind: Literal["batch"] = "batch"
@@ -198,6 +199,7 @@ class BatchManifest(JobManifest):
     threshold: float | None = None
     render_seconds: float = 0.0
     card: Artefact | None = None
+    croissant: Artefact | None = None
     shards: tuple[ShardRecord, ...] = ()
     pages: tuple[ShardPageRef, ...] = ()
 

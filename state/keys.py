@@ -34,7 +34,7 @@ tenants/{tenant}/
 │   ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
 │   ├── shards/{k}.json                          W  the record; the first one stays
 │   ├── pages/{sha256}.json                      W  records of a large batch, content-addressed
-│   ├── cards/{sha256}.md                        W  the dataset card, content-addressed
+│   ├── cards/{sha256}.md | .json                W  the dataset card, and its Croissant; content-addressed
 │   ├── exports/{variant}/{sha256}.zip           W  content-addressed; made on demand
 │   └── exports/{variant}.json                   W  the record of an export; the first one stays
 ├── evaluations/{id}/
@@ -218,9 +218,14 @@ def pilot(tenant: str, fit_id: str, truncation: float, condition: str | None = N
     return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{name}.json"
 
 
-def batch_file(batch: JobRef, folder: Literal["cards", "pages"], sha256: str) -> str:
-    """Return the key of the dataset card of a batch, or of a page of its records."""
-    return f"{job_prefix(batch)}/{folder}/{sha256}.{'md' if folder == 'cards' else 'json'}"
+def batch_file(
+    batch: JobRef,
+    folder: Literal["cards", "pages"],
+    sha256: str,
+    suffix: Literal["md", "json"] = "json",
+) -> str:
+    """Return the key of the dataset card of a batch, of its Croissant, or of a page of its records."""
+    return f"{job_prefix(batch)}/{folder}/{sha256}.{suffix}"
 
 
 def export_zip(export: ExportRef, sha256: str) -> str:

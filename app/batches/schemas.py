@@ -104,7 +104,7 @@ class ShardView(Model):
 
 
 class CardView(Model):
-    """The dataset card: Markdown with the front matter of Hugging Face. `url` is valid until `expires_at`."""
+    """A document about the whole batch: its dataset card or its Croissant. `url` is valid until `expires_at`."""
 
     num_bytes: int
     sha256: Sha256
@@ -137,11 +137,12 @@ class ShardRecords:
 
 
 class ShardList(Model):
-    """The shards of a batch, in order, and its dataset card. For the next page, set `after` to the last index."""
+    """The shards of a batch, in order, and its documents. For the next page, set `after` to the last index."""
 
     batch: str
     num_samples: int
     card: CardView | None
+    croissant: CardView | None = None
     items: tuple[ShardView, ...]
     has_more: bool = False
     is_partial: bool = False
@@ -185,6 +186,7 @@ def show_shards(
         batch=batch_id,
         num_samples=manifest.num_samples,
         card=_show_card(manifest.card, links) if manifest.card else None,
+        croissant=_show_card(manifest.croissant, links) if manifest.croissant else None,
         items=tuple(show_shard(shard, links) for shard in shards.items),
         has_more=shards.has_more,
         is_partial=manifest.status is not JobStatus.SUCCEEDED,

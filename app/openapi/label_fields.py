@@ -109,7 +109,12 @@ LABEL_FIELDS: Table = {
     "class_pixels": Described("Pixels of each class, by class index.", [3_000, 1_096]),
     "class_images": Described("Kept samples in which each class occurs, by class index.", [256, 255]),
     "candidate_class_images": Described("Candidates in which each class occurs, by class index.", [284, 282]),
-    "card": Described("The dataset card (Markdown); null for older batches without a card."),
+    "card": Described(
+        "The dataset card: Markdown with the front matter of Hugging Face; null for older batches without a card."
+    ),
+    "croissant": Described(
+        "The batch in Croissant, which is JSON-LD: shards with digests, and record sets; null for older batches."
+    ),
     "shards": Described("All shards, in order; the finished ones if the batch did not succeed."),
     "tar": Described("The tar of the shard in the store."),
     "index": Described("Index of the shard, from 0.", 0),

@@ -137,6 +137,27 @@ def test_the_card_describes_the_batch(world: World) -> None:  # noqa: F811 - a f
         assert line in text
 
 
+def test_the_croissant_names_the_shards(world: World) -> None:  # noqa: F811 - a fixture
+    """It has the digest in the manifest, and lists the downloaded shards with theirs."""
+    text = (world.folder.folder / "croissant.json").read_bytes()
+    manifest = world.handsoff.batches.manifest(world.batch_id)
+    assert hashlib.sha256(text).hexdigest() == manifest["croissant"]["sha256"]
+    listed = [one for one in json.loads(text)["distribution"] if "sha256" in one]
+    assert {one["contentUrl"]: one["sha256"] for one in listed} == {
+        shard.file: shard.sha256 for shard in world.folder.index.shards
+    }
+
+
+def test_a_downloaded_image_states_its_provenance(world: World) -> None:  # noqa: F811 - a fixture
+    """Fit, digest and seed are those of the batch, and the index is that of the sample."""
+    batch = world.folder.batch
+    for index, sample in enumerate(world.folder.samples()):
+        found = sample.provenance
+        assert found is not None
+        assert (found.fit, found.fit_digest) == (batch.fit.id, batch.fit.digest)
+        assert (found.seed, found.index) == (batch.seed, index)
+
+
 @pytest.mark.parametrize(
     ("name", "instances"), [*((name, False) for name in EXPORT_NEEDS), ("coco", True)]
 )

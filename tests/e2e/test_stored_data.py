@@ -60,6 +60,7 @@ ADDED: dict[str, Any] = {
     "warnings": [],
     "has_more": False,
     "pages": [],
+    "croissant": None,
 }
 """Fields of later versions, with their values for older data."""
 

@@ -1,9 +1,6 @@
 """Read exports with the programs of their formats, each in a separate environment (`make export-check`)."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +8,7 @@ import pytest
 
 from handsoff_shards.formats import files_of, write_folder
 from handsoff_shards.regions import find_parts
+from tests.environments import environment, run
 from tests.shards.consumers import CLASSES, mask_of, shard_set
 
 pytestmark = [pytest.mark.export_check, pytest.mark.timeout(3_600)]
@@ -21,29 +19,6 @@ SUPERVISION = ("supervision==0.31.2",)
 ULTRALYTICS = ("torch==2.14.1", "torchvision==0.29.1", "ultralytics==8.4.190")
 NUM_SAMPLES = 12
 OBJECTS = list(CLASSES[1:])
-
-
-def environment(folder: Path, packages: tuple[str, ...]) -> Path:
-    """Return the Python of an environment with these packages. Skip the test when they cannot be installed.
-
-    `EXPORT_CHECK_ENVIRONMENTS` names a folder that keeps environments between runs.
-    """
-    kept = os.environ.get("EXPORT_CHECK_ENVIRONMENTS")
-    place = (Path(kept) if kept else folder) / packages[-1]
-    python, ready = place / "bin" / "python", place / "ready"
-    if ready.exists():
-        return python
-    subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    index = os.environ.get("TORCH_INDEX")
-    extra = ["--extra-index-url", index] if index else []
-    done = subprocess.run(
-        [*install, *extra, *packages], check=False, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        pytest.skip(f"{packages[-1]} cannot be installed here: {done.stderr[-500:]}")
-    ready.touch()
-    return python
 
 
 @pytest.fixture(scope="module")
@@ -64,20 +39,6 @@ def exported(folder: Path, name: str, *, instances: bool = False) -> Path:
     return folder / name
 
 
-def run(python: Path, script: str, *words: Path | str) -> None:
-    """Run a script of this folder with another Python. From this process's environment it gets only PATH."""
-    home = str(Path(words[-1]).parent)
-    variables = {"PATH": os.defpath, "HOME": home, "YOLO_CONFIG_DIR": home, "YOLO_OFFLINE": "true"}
-    done = subprocess.run(
-        [python, SCRIPTS / script, *words],
-        env=variables,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-
-
 def counts_of(index: int) -> list[int]:
     """Return the number of connected parts of each class."""
     parts = [part.value for part in find_parts(mask_of(index), range(1, len(CLASSES)))]
@@ -87,7 +48,7 @@ def counts_of(index: int) -> list[int]:
 def test_supervision_reads_coco_exactly(supervision: Path, tmp_path: Path) -> None:
     """Classes are in order, each has one region, and the pixels are equal."""
     folder = exported(tmp_path, "coco")
-    run(supervision, "read_with_supervision.py", "coco", folder, tmp_path / "read.npz")
+    run(supervision, SCRIPTS / "read_with_supervision.py", "coco", folder, tmp_path / "read.npz")
     read = np.load(tmp_path / "read.npz")
     assert read["names"].tolist() == [*OBJECTS, "keypoints"]
     for index in range(NUM_SAMPLES):
@@ -100,7 +61,7 @@ def test_supervision_reads_coco_exactly(supervision: Path, tmp_path: Path) -> No
 def test_supervision_reads_instances(supervision: Path, tmp_path: Path) -> None:
     """There is one object for each connected part."""
     folder = exported(tmp_path, "coco", instances=True)
-    run(supervision, "read_with_supervision.py", "coco", folder, tmp_path / "read.npz")
+    run(supervision, SCRIPTS / "read_with_supervision.py", "coco", folder, tmp_path / "read.npz")
     read = np.load(tmp_path / "read.npz")
     for index in range(NUM_SAMPLES):
         assert read[f"{index:09d}.count"][:-1].tolist() == counts_of(index)
@@ -109,7 +70,7 @@ def test_supervision_reads_instances(supervision: Path, tmp_path: Path) -> None:
 def test_supervision_reads_yolo(supervision: Path, tmp_path: Path) -> None:
     """Classes are in order, and both splits have one object for each connected part."""
     folder = exported(tmp_path, "yolo-seg")
-    run(supervision, "read_with_supervision.py", "yolo", folder, tmp_path / "read.npz")
+    run(supervision, SCRIPTS / "read_with_supervision.py", "yolo", folder, tmp_path / "read.npz")
     read = np.load(tmp_path / "read.npz")
     assert read["names"].tolist() == OBJECTS
     for index in range(NUM_SAMPLES):
@@ -119,7 +80,9 @@ def test_supervision_reads_yolo(supervision: Path, tmp_path: Path) -> None:
 def test_ultralytics_accepts_every_label(ultralytics: Path, tmp_path: Path) -> None:
     """No file and no object is dropped, images without an object are backgrounds, splits are disjoint."""
     folder = exported(tmp_path, "yolo-seg")
-    run(ultralytics, "read_with_ultralytics.py", folder, "segment", tmp_path / "read.json")
+    run(
+        ultralytics, SCRIPTS / "read_with_ultralytics.py", folder, "segment", tmp_path / "read.json"
+    )
     read = json.loads((tmp_path / "read.json").read_text())
     assert read["names"] == OBJECTS
     assert not set(read["train"]) & set(read["val"])
@@ -130,7 +93,7 @@ def test_ultralytics_accepts_every_label(ultralytics: Path, tmp_path: Path) -> N
 def test_ultralytics_accepts_every_pose(ultralytics: Path, tmp_path: Path) -> None:
     """There is one object for each image with a labelled keypoint. Sample 2 has none."""
     folder = exported(tmp_path, "yolo-pose")
-    run(ultralytics, "read_with_ultralytics.py", folder, "pose", tmp_path / "read.json")
+    run(ultralytics, SCRIPTS / "read_with_ultralytics.py", folder, "pose", tmp_path / "read.json")
     read = json.loads((tmp_path / "read.json").read_text())
     expected = {f"{index:09d}": int(index != 2) for index in range(NUM_SAMPLES)}
     assert read["train"] | read["val"] == expected

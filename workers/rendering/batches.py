@@ -16,8 +16,11 @@ from state import keys, records
 from state.batches.pages import store_finished, store_pages
 from state.batches.shards import BatchShards
 from state.planning import queue_batch
+from workers.codecs.task import codecs_of
 from workers.rendering.adoption import adopt_shard
 from workers.rendering.cards import store_card
+from workers.rendering.croissant import store_croissant
+from workers.rendering.origins import origin_of
 from workers.rendering.pilots import measure_pilot
 from workers.rendering.shards import ShardSpec, render_shard, store_record
 from workers.runtime import jobs
@@ -42,7 +45,7 @@ def queue(machine: Machine, request: BatchRequest, shards: Collection[int] | Non
 
 
 def completed(machine: Machine, request: BatchRequest, num_finished: int) -> BatchManifest | None:
-    """Return the manifest of a batch whose shards all exist, with its dataset card stored, else None.
+    """Return the manifest of a batch whose shards all exist, with its card and its Croissant stored, else None.
 
     Redis counts the shards. The store confirms the last count: without a record, a shard is queued again.
     """
@@ -55,8 +58,14 @@ def completed(machine: Machine, request: BatchRequest, num_finished: int) -> Bat
         BatchShards(store, machine.ledger, request).correct(finished)
         queue(machine, request, sorted(set(range(request.num_shards)) - finished))
         return None
-    card = store_card(machine.store, machine.tasks, request, manifest)
-    return manifest.model_copy(update={"card": card})
+    sources = (
+        codecs_of(machine.tasks, request.labels),
+        request,
+        manifest,
+        origin_of(store, request),
+    )
+    documents = {"card": store_card(store, *sources), "croissant": store_croissant(store, *sources)}
+    return manifest.model_copy(update=documents)
 
 
 def keep_finished(machine: Machine, ref: JobRef, ended: BatchManifest) -> BatchManifest:

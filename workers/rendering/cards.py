@@ -5,20 +5,17 @@ Markdown with Hugging Face's front matter: `datasets` and the Hub read it as the
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from contracts.base import Artefact
 from contracts.batches import BatchManifest, BatchRequest
 from contracts.digests import sha256_of
-from contracts.fits.fit import FitManifest, FitRequest
 from contracts.fits.metrics import TaskMetrics
-from contracts.generators.generator import StoredGenerator
-from contracts.jobs import JobRef
-from state import keys, records
+from state import keys
 from state.store import Store
 from workers.codecs.markdown import number, table
-from workers.codecs.task import Row, TaskCodec, codecs_of
+from workers.codecs.task import Row, TaskCodec
 from workers.rendering.licenses import license_facts
+from workers.rendering.origins import Origin
 
 CARD_TYPE = "text/markdown"
 
@@ -33,23 +30,17 @@ MAX_CONDITIONS = 50
 LARGEST = "10M<n<100M"
 
 
-@dataclass(frozen=True)
-class Origin:
-    """The sources of a batch that still exist: a fit may be deleted once its batch is rendered."""
-
-    fit: FitRequest | None
-    outcome: FitManifest | None
-    generator: StoredGenerator | None
-
-
 def store_card(
-    store: Store, tasks: Sequence[TaskCodec], request: BatchRequest, manifest: BatchManifest
+    store: Store,
+    codecs: Sequence[TaskCodec],
+    request: BatchRequest,
+    manifest: BatchManifest,
+    origin: Origin,
 ) -> Artefact:
     """Store the card of a batch whose shards are all stored, and return its artefact."""
-    codecs = codecs_of(tasks, request.labels)
-    text = card(codecs, request, manifest, _origin(store, request)).encode()
+    text = card(codecs, request, manifest, origin).encode()
     sha256 = sha256_of(text)
-    key = keys.batch_file(request.ref, "cards", sha256)
+    key = keys.batch_file(request.ref, "cards", sha256, "md")
     store.put(key, text)
     return Artefact(key=key, sha256=sha256, num_bytes=len(text), media_type=CARD_TYPE)
 
@@ -75,15 +66,6 @@ def card(
         _section("Usage", *_usage(codecs)),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _origin(store: Store, request: BatchRequest) -> Origin:
-    ref = JobRef(tenant=request.tenant, id=request.fit.id)
-    fit = records.read_request(store, ref, FitRequest)
-    manifest = records.read_manifest(store, ref, FitManifest)
-    if fit is None or manifest is None:
-        return Origin(None, None, None)
-    return Origin(fit, manifest, records.read_generator(store, request.tenant, fit.generator.id))
 
 
 def _front_matter(codecs: Sequence[TaskCodec], request: BatchRequest, origin: Origin) -> str:

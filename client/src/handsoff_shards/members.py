@@ -27,10 +27,18 @@ FACTS = "json"
 
 UNCERTAINTY_STEPS_PER_NAT = 255
 
+SHARD_FILES = "shard-*.tar"
+"""Glob of the shards in a folder."""
+
 
 def key_of(index: int) -> str:
     """Return the key of the sample `index`: nine digits, because a key holds no dot."""
     return f"{index:09d}"
+
+
+def shard_file(index: int) -> str:
+    """Return the file name of a shard in a folder."""
+    return f"shard-{index:06d}.tar"
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from handsoff_client.errors import InvalidAnswer
 from handsoff_client.http.parsing import parse
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.labels import Labels
+from handsoff_shards.members import shard_file
 from handsoff_shards.reading import ShardSet, samples_of
 from handsoff_shards.samples import Sample
 
@@ -49,8 +50,7 @@ class BatchFolder:
         if index.exists() and cls.open(folder).job.id != job.id:
             raise InvalidInput(f"'{folder}' contains another batch. Give an empty folder.")
         stored = tuple(
-            StoredShard(f"shard-{s.index:06d}.tar", s.num_samples, s.num_bytes, s.sha256)
-            for s in shards
+            StoredShard(shard_file(s.index), s.num_samples, s.num_bytes, s.sha256) for s in shards
         )
         return cls(folder, BatchIndex(job.json, stored))
 

@@ -256,7 +256,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Card:
-    """The dataset card of a batch in Markdown. `url` is valid until `expires_at`."""
+    """A document about a batch: its dataset card or its Croissant. `url` is valid until `expires_at`."""
 
     num_bytes: int
     sha256: str
@@ -266,7 +266,7 @@ class Card:
 
 @dataclass(frozen=True)
 class ShardList:
-    """The shards of a batch or a labeling, in order, and the dataset card of a batch. `has_more`: it is one page.
+    """The shards of a batch or a labeling, in order, and the documents of a batch. `has_more`: it is one page.
 
     `is_partial`: the batch did not succeed, so shards are missing.
     """
@@ -274,6 +274,7 @@ class ShardList:
     num_samples: int
     items: tuple[Shard, ...]
     card: Card | None = None
+    croissant: Card | None = None
     has_more: bool = False
     is_partial: bool = False
 

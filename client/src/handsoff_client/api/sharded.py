@@ -25,6 +25,7 @@ SHARDS_PER_PAGE = 1_000
 """Each shard of a list has a signed link of 500 bytes. Labelings and older services answer all shards at once."""
 CARD_FILE = "README.md"
 """Hugging Face reads a dataset card from this file."""
+CROISSANT_FILE = "croissant.json"
 
 S_co = TypeVar("S_co", bound=Batch | Labeling, covariant=True)
 
@@ -75,7 +76,7 @@ class ShardedJobs(Jobs[S_co]):
     def download(
         self, job_id: str, folder: Path | str, *, watch: Callable[[int, int], None] | None = None
     ) -> BatchFolder:
-        """Download a job to a folder: its shards, `batch.json`, and the dataset card, if any, as `README.md`.
+        """Download a job to a folder: its shards, `batch.json`, and `README.md` and `croissant.json`, if it has them.
 
         `watch` is called with the number of downloaded shards and of all shards. Existing shards are kept, so an
         interrupted download continues where it stopped.
@@ -91,8 +92,7 @@ class ShardedJobs(Jobs[S_co]):
             for done, _ in enumerate(fetched, start=1):
                 if watch:
                     watch(done, len(shards))
-        if listed.card is not None:
-            self._fetch_card(job_id, listed.card, target.folder / CARD_FILE)
+        self._fetch_documents(job_id, listed, target.folder)
         target.save()
         return target
 
@@ -175,8 +175,16 @@ class ShardedJobs(Jobs[S_co]):
             )
         return replace(page, items=items)
 
-    def _fetch_card(self, job_id: str, card: Card, target: Path) -> None:
-        def renew() -> str:
-            return (self._page(job_id, 0).card or card).url
+    def _fetch_documents(self, job_id: str, listed: ShardList, folder: Path) -> None:
+        """Download the documents about the whole batch. Expired links are renewed."""
 
-        download_listed(self._transport, card, target, renew=renew)
+        def fetch(document: Card, file: str, renewed: Callable[[ShardList], Card | None]) -> None:
+            def renew() -> str:
+                return (renewed(self._page(job_id, 0)) or document).url
+
+            download_listed(self._transport, document, folder / file, renew=renew)
+
+        if listed.card is not None:
+            fetch(listed.card, CARD_FILE, lambda page: page.card)
+        if listed.croissant is not None:
+            fetch(listed.croissant, CROISSANT_FILE, lambda page: page.croissant)

@@ -50,6 +50,7 @@ HandsOffError
 ├── InvalidAnswer                the client cannot read the answer
 ├── WaitTimeout                  the timeout of `wait` has passed; the job continues
 ├── ChecksumMismatch             a download has another digest than the service said
+├── PushFailed                   the Hugging Face Hub did not accept a push
 └── InvalidInput                 a local file or folder is invalid; nothing was sent
 
 `service_errors.py` contains the subclasses of `ServiceError`, `handsoff_shards/errors.py` the root and `InvalidInput`,
@@ -144,3 +145,7 @@ class WaitTimeout(HandsOffError):
 
 class ChecksumMismatch(HandsOffError):
     """A download has another digest than the service said. The file was deleted."""
+
+
+class PushFailed(HandsOffError):
+    """The Hugging Face Hub did not accept a push. The message says what to do; it never has the token."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from handsoff_client.cli.argument_types import FOLDER_HELP, Commands, add, add_labels, count
 from handsoff_client.cli.evaluation_commands import add_evaluate
+from handsoff_client.cli.hub.commands import add_push
 from handsoff_client.cli.job_arguments import (
     add_batch,
     add_fit,
@@ -98,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate(commands)
     _add_download(commands)
     _add_export(commands)
+    add_push(commands)
     _add_preview(commands)
     _add_single(commands)
     return parser

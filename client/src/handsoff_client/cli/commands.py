@@ -10,6 +10,7 @@ from handsoff_client.api.resources import Batch, Labeling
 from handsoff_client.cli import tables
 from handsoff_client.cli.arguments import LISTS, build_parser
 from handsoff_client.cli.evaluation_commands import EvaluationCommands
+from handsoff_client.cli.hub.commands import HubCommands
 from handsoff_client.cli.label_commands import LabelCommands
 from handsoff_client.cli.labelsets.commands import LabelsetCommands
 from handsoff_client.cli.options import check_option_names, merged
@@ -54,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Command(LabelCommands, EvaluationCommands, LabelsetCommands):
+class Command(LabelCommands, EvaluationCommands, LabelsetCommands, HubCommands):
     """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:
@@ -252,7 +253,9 @@ class Command(LabelCommands, EvaluationCommands, LabelsetCommands):
     def _is_local(self) -> bool:
         """Return True when the subcommand needs no service, or contacts it later itself."""
         command: str = self._arguments.command
-        argument = {"show": "what", "preview": "what", "export": "batch"}.get(command)
+        argument = {"show": "what", "preview": "what", "export": "batch", "push": "batch"}.get(
+            command
+        )
         if argument is not None:
             return Path(getattr(self._arguments, argument)).is_dir()
         return command in ("check", "labelset")

@@ -65,10 +65,11 @@ class ExportRef(Model):
 
 
 class ExportRecord(Model):
-    """`exports/{variant}.json`: the archive of an export."""
+    """`exports/{variant}.json`: the archive of an export. `is_signed`: its images have Content Credentials."""
 
     format: ExportFormat
     instances: bool = False
     archive: Artefact
     num_files: Annotated[int, Field(ge=1)]
+    is_signed: bool = False
     finished_at: Timestamp

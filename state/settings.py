@@ -171,6 +171,11 @@ class Settings(BaseSettings):
     max_jobs_per_worker: Count | None = None
     max_worker_bytes: Count | None = None
 
+    # Of the workers of the queue `cpu`: exports of generated images are signed with this chain and key, both PEM.
+    c2pa_certificates: Path | None = None
+    c2pa_key: Path | None = None
+    c2pa_timestamp_url: str | None = None
+
     # Where a worker publishes its figures for Prometheus. The app does so on its own port.
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=1, le=65_535)] | None = None

@@ -24,7 +24,9 @@ def test_the_service_requires_its_common_group_and_the_client() -> None:
     assert set(SERVICE["project"]["dependencies"]) == group("state") | {CLIENT_REQUIREMENT}
 
 
-@pytest.mark.parametrize(("extra", "name"), [("app", "app"), ("worker", "workers")])
+@pytest.mark.parametrize(
+    ("extra", "name"), [("app", "app"), ("worker", "workers"), ("c2pa", "c2pa")]
+)
 def test_an_extra_equals_its_group(extra: str, name: str) -> None:
     """The extras of the wheel and the groups of the images list the same packages."""
     assert set(SERVICE["project"]["optional-dependencies"][extra]) == group(name)

@@ -1,6 +1,7 @@
 """Makes an export: the shards of a batch as one zip in a format that other tools read, stored with the batch.
 
-`handsoff_shards` writes the formats. The key of the archive contains its digest.
+`handsoff_shards` writes the formats. The key of the archive contains its digest. With the operator's key, generated
+images are signed (C2PA); images of a labeling are real and are not.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,6 +22,7 @@ from handsoff_shards.reading import Entry, ShardSet
 from state import keys, records
 from state.batches.pages import shards_of
 from state.on_demand.kinds import EXPORTS
+from workers.codecs.content_credentials import open_signer, signed
 from workers.runtime import on_demand
 from workers.runtime.artefacts import fetch_artefact
 from workers.runtime.machine import Machine
@@ -43,6 +45,7 @@ def _write_archive(machine: Machine, export: ExportRef) -> ExportRecord:
 
     Raises:
         InputMissing: the batch or one of its shards is gone.
+        SigningFailed: its images cannot be signed, as the operator requires.
         Drained: the worker is stopping.
     """
     kind = machine.kinds.of(export.batch)
@@ -57,13 +60,15 @@ def _write_archive(machine: Machine, export: ExportRef) -> ExportRecord:
         labels = labels_of(manifest.labels)
         shard_set = ShardSet(export.batch.id, labels, shards, manifest.finished_at)
         files = files_of(shard_set, export.format, instances=export.instances)
-        counter = _Counter(machine, files)
+        signer = open_signer(machine.settings) if isinstance(manifest, BatchManifest) else None
+        counter = _Counter(machine, files if signer is None else signed(files, signer))
         write_zip(counter, path)
         return ExportRecord(
             format=export.format,
             instances=export.instances,
             archive=_store_archive(machine, export, path),
             num_files=counter.num_files,
+            is_signed=signer is not None,
             finished_at=now(),
         )
 

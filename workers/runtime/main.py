@@ -15,6 +15,7 @@ from state.process.logs import configure_logs
 from state.process.private_files import keep_files_private
 from state.process.spooling import sweep
 from state.settings import Settings
+from workers.codecs.content_credentials import SigningFailed, open_signer
 from workers.families.family import Family
 from workers.families.table import FAMILIES
 from workers.importing.builtin import publish_all
@@ -43,6 +44,8 @@ def main(kinds: tuple[Kind, ...] = KINDS, families: Sequence[Family] = FAMILIES)
     _set_threads(settings)
     machine = Machine.from_settings(_suited(settings, queue), families, kinds)
     check_functions(machine.kinds)
+    if queue == "cpu":  # makes the exports
+        _check_signing(settings)
     limit_device_memory(machine.device, settings.device_memory_bytes, settings.max_warm_bytes)
     publish(settings)
     if queue is None:
@@ -63,6 +66,16 @@ def _parse_word() -> QueueName | Literal["reconcile", "doctor"]:
     )
     chosen: QueueName | Literal["reconcile", "doctor"] = parser.parse_args().queue
     return chosen
+
+
+def _check_signing(settings: Settings) -> None:
+    """End the process with one line if images of exports cannot be signed, as the settings require."""
+    try:
+        signer = open_signer(settings)
+        if signer is not None:
+            signer.check()
+    except SigningFailed as error:
+        raise SystemExit(f"Exports cannot be signed. {error}") from None
 
 
 def _suited(settings: Settings, queue: QueueName | None) -> Settings:

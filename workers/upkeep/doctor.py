@@ -13,9 +13,10 @@ from torch.nn import functional
 from models.precision import has_fast_bfloat16
 from state.process.findings import Finding, fault, ok, warning
 from state.settings import Settings
+from workers.codecs.content_credentials import SigningFailed, open_signer
 from workers.runtime.machine import choose_device
 
-SUBJECT = "device"
+SUBJECT, SIGNING = "device", "signing"
 TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 5e-2}
 """The largest error of a kernel, as a share of its largest output. TF32 has 10 bits."""
 
@@ -49,7 +50,21 @@ def examine(settings: Settings) -> list[Finding]:
         *_precision(settings, device),
         *_weights(settings),
     )
-    return [*kernels, *others, *map(check_library, LIBRARIES)]
+    signing = check_signing(settings)
+    return [*kernels, *others, *map(check_library, LIBRARIES), *signing]
+
+
+def check_signing(settings: Settings) -> list[Finding]:
+    """Return whether images of exports can be signed; nothing without a certificate and a key."""
+    try:
+        signer = open_signer(settings)
+        if signer is None:
+            return []
+        signer.check()
+    except SigningFailed as error:
+        mend = "The worker of the queue cpu needs both files and the package c2pa-python, else it does not start."
+        return [warning(SIGNING, f"exports cannot be signed ({error})", mend)]
+    return [ok(SIGNING, "exports are signed with Content Credentials")]
 
 
 def check_kernels(device: torch.device, dtype: torch.dtype) -> Finding:

@@ -35,6 +35,7 @@ def test_wrong_numbers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"device": "cuda:77"}, "fault", "HANDSOFF_DEVICE=cuda:77 cannot be used"),
         ({"perceptual_weights": "/nowhere"}, "fault", "HANDSOFF_PERCEPTUAL_WEIGHTS names /nowhere"),
         ({"cpu_threads": 1_000}, "warning", "HANDSOFF_CPU_THREADS is 1000"),
+        ({"c2pa_key": "/nowhere"}, "warning", "exports cannot be signed (Expected a certificate"),
     ],
 )
 def test_a_wrong_setting_is_found(setting: dict[str, object], level: str, found: str) -> None:

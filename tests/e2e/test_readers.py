@@ -132,6 +132,7 @@ def test_the_card_describes_the_batch(world: World) -> None:  # noqa: F811 - a f
         "| generator | tiny-32, digest",
         "| seed | 0 |",
         "Not measured.",
+        "| generated images compared, the first of the batch | 5 |",
         "head_top, chin",
     ):
         assert line in text

@@ -5,6 +5,7 @@ Markdown with Hugging Face's front matter: `datasets` and the Hub read it as the
 
 import json
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from contracts.base import Artefact
 from contracts.batches import BatchManifest, BatchRequest
@@ -14,6 +15,7 @@ from state import keys
 from state.store import Store
 from workers.codecs.markdown import number, table
 from workers.codecs.task import Row, TaskCodec
+from workers.rendering.closeness import NEAR_COPY, Closeness, measure_closeness
 from workers.rendering.licenses import license_facts
 from workers.rendering.origins import Origin
 
@@ -38,7 +40,8 @@ def store_card(
     origin: Origin,
 ) -> Artefact:
     """Store the card of a batch whose shards are all stored, and return its artefact."""
-    text = card(codecs, request, manifest, origin).encode()
+    closeness = measure_closeness(store, manifest, origin)
+    text = card(codecs, request, manifest, origin, closeness).encode()
     sha256 = sha256_of(text)
     key = keys.batch_file(request.ref, "cards", sha256, "md")
     store.put(key, text)
@@ -46,7 +49,11 @@ def store_card(
 
 
 def card(
-    codecs: Sequence[TaskCodec], request: BatchRequest, manifest: BatchManifest, origin: Origin
+    codecs: Sequence[TaskCodec],
+    request: BatchRequest,
+    manifest: BatchManifest,
+    origin: Origin,
+    closeness: Closeness | None = None,
 ) -> str:
     """Return the whole card. `codecs` are those of the batch's tasks."""
     labels = request.labels
@@ -58,6 +65,7 @@ def card(
         _section("Settings", table(("setting", "value"), _settings(request, manifest))),
         *_conditions(manifest),
         _section("Label quality", *_quality(codecs, origin)),
+        _section("Closeness to the labelled images", *_closeness(closeness)),
         _section(
             "Labels",
             *(text for one in codecs for text in one.card_text(labels, manifest)),
@@ -164,6 +172,26 @@ def _quality(codecs: Sequence[TaskCodec], origin: Origin) -> Iterator[str]:
         yield "Not measured."
         return
     yield table(("measure", "value"), [row for one in codecs for row in one.card_measures(scores)])
+
+
+def _closeness(found: Closeness | None) -> Iterator[str]:
+    if found is None:
+        yield "Not measured: the labelled images have been deleted."
+        return
+    rows: list[Row] = [
+        ("generated images compared, the first of the batch", len(found.samples)),
+        ("correlation with the nearest labelled image: median", number(median(found.samples))),
+        ("correlation with the nearest labelled image: highest", number(max(found.samples))),
+    ]
+    if len(found.labelled):
+        among = number(median(found.labelled)), number(max(found.labelled))
+        rows.append(("the same among the labelled images: median, highest", ", ".join(among)))
+    rows.append((f"near-copies, with a correlation of {NEAR_COPY} or more", found.num_copies))
+    yield table(("measure", "value"), rows)
+    yield (
+        "Thumbnails of 16 x 16 pixels are compared. This finds copies, also recompressed ones, but not the same person"
+        " or object in another view. The images that the generator was trained on are not compared."
+    )
 
 
 def _usage(codecs: Sequence[TaskCodec]) -> Iterator[str]:

@@ -129,7 +129,7 @@ def _facts(request: BatchRequest, manifest: BatchManifest, origin: Origin) -> Js
             " describe one sample."
         ),
         "identifier": request.id,
-        "url": PAPER,
+        "url": PAPER,  # required, and a batch has no public page
         "version": "1.0.0",
         "datePublished": manifest.finished_at.date().isoformat(),
         "creator": {"@type": "sc:Organization", "name": "HandsOff", "url": PAPER},

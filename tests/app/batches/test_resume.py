@@ -140,6 +140,20 @@ def test_shards_of_another_version_are_not_mixed(
     assert code_of(answer) == (409, "not_resumable")
 
 
+def test_a_batch_of_the_version_before_is_resumed(
+    client: httpx2.Client, failed_id: str, store: Store
+) -> None:
+    """It keeps its version, and with it the bytes of its shards, which are the same today."""
+    ref = JobRef(tenant=DEFAULT_TENANT, id=failed_id)
+    request = records.read_request(store, ref, BatchRequest)
+    assert request is not None
+    assert request.render_version > OLDEST_RENDER_VERSION
+    older = request.model_copy(update={"render_version": OLDEST_RENDER_VERSION})
+    records.write(store, keys.job_request(ref), older)
+    answer = client.post(f"/v1/batches/{failed_id}/resume")
+    assert (answer.status_code, answer.json()["render_version"]) == (202, OLDEST_RENDER_VERSION)
+
+
 def test_a_deleted_batch_is_not_resumed(client: httpx2.Client, failed_id: str) -> None:
     """The answer says that it was deleted."""
     client.delete(f"/v1/batches/{failed_id}")

@@ -93,20 +93,26 @@ def thumbnail(data: bytes, part: ImagePart | None = None) -> Thumbnail:
     """Return a picture as 16 x 16 x 3 numbers, averages of its pixels; of a part of it, where that is inside."""
     with Image.open(io.BytesIO(data)) as image:
         picture = image.convert("RGB")
-    box = None
-    if part is not None:
-        edges = (part.left, part.top, part.right, part.bottom)
-        sides = 2 * (picture.width, picture.height)
-        box = tuple(min(max(edge, 0), 1) * side for edge, side in zip(edges, sides, strict=True))
     size = (THUMBNAIL_PX, THUMBNAIL_PX)
+    box = None if part is None else _box(part, picture.size)
     return np.asarray(picture.resize(size, Image.Resampling.BOX, box), np.float64).ravel()
+
+
+def _box(part: ImagePart, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the edges of a part in pixels, without padding."""
+    left, top, right, bottom = (
+        min(max(edge, 0.0), 1.0) for edge in (part.left, part.top, part.right, part.bottom)
+    )
+    width, height = size
+    return left * width, top * height, right * width, bottom * height
 
 
 def _directions(thumbnails: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return each row without its mean, at length 1, so that products are correlations. An empty row stays zero."""
     centered = thumbnails - thumbnails.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centered, axis=1, keepdims=True)
-    return np.divide(centered, lengths, out=np.zeros_like(centered), where=lengths > 0)
+    directions: NDArray[np.float64] = np.zeros_like(centered)
+    return np.divide(centered, lengths, out=directions, where=lengths > 0)
 
 
 def _used_part(origin: Origin) -> ImagePart | None:

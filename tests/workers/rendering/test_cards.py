@@ -10,7 +10,8 @@ from contracts.jobs import JobStatus
 from contracts.schemas import LabelSchema
 from tests.contracts.conftest import batch_request  # noqa: F401 - a fixture
 from workers.codecs.registry import TASKS
-from workers.rendering.cards import Origin, card
+from workers.rendering.cards import card
+from workers.rendering.origins import Origin
 
 UNKNOWN = Origin(None, None, None)
 

@@ -58,6 +58,12 @@ class File:
             return bool(stored.lfs.sha256 == self._digest())
         return stored.blob_id == _git_id(self._bytes()) if stored.size == self.num_bytes else False
 
+    def is_damaged(self) -> bool:
+        """Whether a shard has another digest than `batch.json` says."""
+        if self.sha256 is None or isinstance(self.content, bytes):
+            return False
+        return sha256_of(self.content) != self.sha256
+
     def _digest(self) -> str:
         return self.sha256 or hashlib.sha256(self._bytes()).hexdigest()
 
@@ -141,8 +147,8 @@ class _Repository:
         from huggingface_hub import CommitOperationAdd  # noqa: PLC0415 - optional
 
         for file in files:
-            if file.sha256 is not None and sha256_of(Path(str(file.content))) != file.sha256:
-                raise ChecksumMismatch(f"'{file.content}' is damaged. Download the batch again.")
+            if file.is_damaged():
+                raise ChecksumMismatch(f"'{file.name}' is damaged. Download the batch again.")
         if files:
             operations = [CommitOperationAdd(file.name, file.content) for file in files]
             more = f" and {len(files) - 1} more" if len(files) > 1 else ""
@@ -154,6 +160,7 @@ def _api() -> "HfApi":
     """Return the API of the Hub with the user's token. Raises `PushFailed` without the package or a token."""
     try:
         import huggingface_hub  # noqa: PLC0415 - optional
+        from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415 - optional
     except ImportError:
         raise PushFailed(
             "The package huggingface_hub is missing. Install it: pip install huggingface_hub."
@@ -161,7 +168,7 @@ def _api() -> "HfApi":
     token = huggingface_hub.get_token()
     if token is None:
         raise PushFailed("No token of the Hugging Face Hub. Run `hf auth login`, or set HF_TOKEN.")
-    huggingface_hub.utils.disable_progress_bars()
+    disable_progress_bars()
     return huggingface_hub.HfApi(token=token, library_name="handsoff-client")
 
 

@@ -8,24 +8,23 @@ from pydantic import Field
 from app.fits import service as fits
 from app.generators import service as generators
 from app.services import Services
-from contracts.base import Model, Seed
+from app.targets import check_targets
+from contracts.base import Model, Seed, Truncation
 from contracts.batches import (
     RENDER_VERSION,
-    ConditionChoice,
-    ConditionShares,
     Filter,
     IgnoreAbove,
     ImageFormat,
     NumSoftLabels,
     PinnedFit,
-    Truncation,
-    resolve_condition,
 )
 from contracts.errors.conflicts import GeneratorNotReady
 from contracts.errors.tree import Gone, InvalidRequest, NotFound
 from contracts.generators.generator import PinnedGenerator
 from contracts.ids import FitId
 from contracts.jobs import JobRef
+from contracts.recipes.conditions import ConditionChoice, ConditionShares, resolve_condition
+from contracts.recipes.targets import Targets
 from contracts.schemas import LabelSchema
 
 POINTER = "/condition"
@@ -39,7 +38,8 @@ class RecipeCreate(Model):
     `condition` chooses the classes of a class-conditional generator: one, several with equal shares, or a weight for
     each. Without it the generator draws a class for every sample, all equally often. `soft_labels` keeps the most
     probable classes of each pixel with their probabilities. Pixels with an uncertainty above `ignore_above` are ignored
-    in the mask.
+    in the mask. `targets` say which share of the images contains a class, or move every image toward more or
+    less of it.
     """
 
     fit: FitId
@@ -51,26 +51,28 @@ class RecipeCreate(Model):
     condition: ConditionChoice | None = None
     soft_labels: NumSoftLabels | None = None
     ignore_above: IgnoreAbove | None = None
+    targets: Targets = ()
 
     def for_fingerprint(self) -> dict[str, Any]:
         """Return the body as JSON for the fingerprint of an Idempotency-Key.
 
         Without later options it is the body of earlier versions, so that their keys still match after an update.
         """
-        later = ("condition", *MASK_OPTIONS)
-        absent = {name for name in later if getattr(self, name) is None}
+        later = ("condition", "targets", *MASK_OPTIONS)
+        absent = {name for name in later if getattr(self, name) in (None, ())}
         return self.model_dump(mode="json", exclude=absent)
 
 
 def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
     """Return the fields of a `Recipe` with all defaults and the digest of the fit.
 
-    Raises `InvalidRequest` if the fit does not exist, its generator lacks a requested condition or its labels do not
-    support an option of masks, `FitNotReady` if the fit has not succeeded.
+    Raises `InvalidRequest` if the fit does not exist, its generator lacks a requested condition, its labels do not
+    support an option of masks or no sample can meet the targets, `FitNotReady` if the fit has not succeeded.
     """
     fit, manifest = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit))
     assert manifest.digest is not None
     check_mask_options(fit.labels, body.soft_labels, body.ignore_above)
+    check_targets(services, tenant, fit.generator, fit.labels, body.targets)
     return {
         "fit": PinnedFit(id=fit.id, digest=manifest.digest),
         "seed": body.seed,
@@ -83,6 +85,7 @@ def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
         "condition": _condition(services, tenant, fit.generator, body.condition),
         "soft_labels": body.soft_labels,
         "ignore_above": body.ignore_above,
+        "targets": body.targets,
     }
 
 

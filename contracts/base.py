@@ -19,6 +19,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**53)]
 Condition = Annotated[int, Field(ge=0, lt=2**31)]
 """A class of a class-conditional generator, which is the condition of a whole image. Masks have classes of pixels."""
 
+Truncation = Annotated[float, Field(gt=0, le=1)]
+"""Truncation psi of samples; 1 = none."""
+
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 
 Timestamp = AwareDatetime

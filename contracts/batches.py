@@ -10,10 +10,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Artefact, Condition, Model, Seed, Sha256, Timestamp
+from contracts.base import Artefact, Model, Seed, Sha256, Timestamp, Truncation
 from contracts.digests import digest_of
 from contracts.ids import BatchId, FitId
 from contracts.jobs import JobManifest, JobStatus, Request, StoredRequest
+from contracts.recipes.conditions import ConditionName, ConditionShares
+from contracts.recipes.targets import TargetResult, Targets, class_targets, directions_of
 from contracts.schemas import LabelSchema
 
 RENDER_VERSION = 6
@@ -24,42 +26,12 @@ PROVENANCE_VERSION = 6
 """From this render version on, images state their provenance as XMP."""
 
 ImageFormat = Literal["png", "jpeg"]
-Truncation = Annotated[float, Field(gt=0, le=1)]
 MAX_SOFT_LABELS = 8
 """Classes that a soft label keeps at most: the others of a pixel are hardly ever probable."""
 NumSoftLabels = Annotated[int, Field(ge=1, le=MAX_SOFT_LABELS)]
 """How many most probable classes of each pixel are stored with their probabilities."""
 IgnoreAbove = Annotated[float, Field(ge=0, lt=1)]
 """The highest uncertainty of a pixel, in nats, that keeps its class. Stored uncertainty is clipped at 1 nat."""
-ConditionName = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,8})$")]
-"""A condition as the name of a JSON field."""
-ConditionShares = dict[ConditionName, Annotated[float, Field(ge=0, le=1)]]
-"""The share of the samples of each condition."""
-ConditionChoice = (
-    Annotated[Condition, Field(strict=True)]
-    | Annotated[
-        tuple[Annotated[Condition, Field(strict=True)], ...],
-        Field(min_length=1, max_length=100_000),
-    ]
-    | Annotated[dict[ConditionName, Annotated[float, Field(gt=0, le=1e9)]], Field(min_length=1)]
-)
-"""What a caller may request: one condition, several with equal shares, or a weight for each."""
-
-
-def resolve_condition(choice: ConditionChoice | None) -> ConditionShares | None:
-    """Return the share of each condition, in order. Raises `ValueError` for a condition that is listed twice."""
-    if choice is None:
-        return None
-    if isinstance(choice, int):
-        return {str(choice): 1.0}
-    weights = choice if isinstance(choice, dict) else dict.fromkeys(map(str, choice), 1.0)
-    if len(weights) < len(choice):
-        [(repeated, _)] = Counter(choice).most_common(1)
-        raise ValueError(
-            f"expected different conditions, got {repeated} twice; give weights to draw one more often"
-        )
-    total = sum(weights.values())
-    return {name: weights[name] / total for name in sorted(weights, key=int)}
 
 
 class Filter(Model):
@@ -89,6 +61,7 @@ class Recipe(StoredRequest):
     condition: ConditionShares | None = None
     soft_labels: NumSoftLabels | None = None
     ignore_above: IgnoreAbove | None = None
+    targets: Targets = ()
 
     @property
     def states_provenance(self) -> bool:
@@ -96,9 +69,17 @@ class Recipe(StoredRequest):
         return self.render_version >= PROVENANCE_VERSION
 
     @property
-    def condition_digest(self) -> str | None:
-        """The digest of the condition's shares; None without a condition."""
+    def pilot_digest(self) -> str | None:
+        """The digest of what changes the samples beside the truncation: condition and directions; None without both."""
+        directions = [one.model_dump(mode="json") for one in directions_of(self.targets)]
+        if directions:
+            return digest_of({"condition": self.condition, "directions": directions})
         return None if self.condition is None else digest_of(self.condition)
+
+    @property
+    def has_class_targets(self) -> bool:
+        """Whether a target says which samples contain a class."""
+        return bool(class_targets(self.targets))
 
 
 class BatchRequest(Recipe, Request):
@@ -124,37 +105,22 @@ class BatchRequest(Recipe, Request):
         return range(shard * self.shard_size, min((shard + 1) * self.shard_size, self.n))
 
 
-class Pilot(Model):
-    """The uncertainty of a fit's samples at one truncation and one condition, measured once on a reserved seed.
-
-    `quantiles[k]` is the score below which k/1000 of the pilot samples lie, k from 0 to 1000.
-    """
-
-    fit_digest: Sha256
-    truncation: Truncation
-    condition: ConditionShares | None = None
-    num_samples: Annotated[int, Field(ge=1)]
-    quantiles: Annotated[tuple[float, ...], Field(min_length=1_001, max_length=1_001)]
-    measured_at: Timestamp
-
-    def threshold(self, drop_share: float) -> float:
-        """Return the highest score that is kept when the share `drop_share` is dropped."""
-        return self.quantiles[round((1 - drop_share) * 1_000)]
-
-
 class ShardRecord(Model):
     """`shards/{k}.json`: the tar of shard k, and statistics of its contents.
 
     `class_images` counts the kept samples in which each class occurs, `candidate_class_images` counts all candidates,
     so the manifest shows how a filter affects rare classes. All three counts are empty without masks.
     `condition_samples` counts the kept samples of each condition that occurs; empty for a recipe without conditions.
-    `ignored_pixels` counts the pixels of kept samples whose class is ignored; no class counts them.
+    `ignored_pixels` counts the pixels of kept samples whose class is ignored; no class counts them. With targets,
+    `num_codes` counts the codes that were drawn, and `target_images` the kept samples that contain each class of them.
     """
 
     index: Annotated[int, Field(ge=0)]
     tar: Artefact
     num_samples: Annotated[int, Field(ge=1)]
     num_candidates: Annotated[int, Field(ge=1)]
+    num_codes: Annotated[int, Field(ge=1)] | None = None
+    target_images: tuple[int, ...] = ()
     class_pixels: tuple[int, ...]
     class_images: tuple[int, ...]
     candidate_class_images: tuple[int, ...]
@@ -180,7 +146,8 @@ class BatchManifest(JobManifest):
 
     `labels` is the meaning of the labels: classes and palette, keypoints and skeleton, depth scale and unit. `card` is
     a dataset card in Markdown, for people, `croissant` a description in JSON-LD, for machines. `condition` is the
-    requested share of each condition, `condition_samples` the number of its samples. The records of more than
+    requested share of each condition, `condition_samples` the number of its samples. `targets` has the number of
+    samples that contain each class of the targets; for them `num_codes` codes were drawn. The records of more than
     `SHARDS_PER_PAGE` shards are in `pages` instead of `shards`.
     """
 
@@ -188,6 +155,8 @@ class BatchManifest(JobManifest):
     labels: LabelSchema | None = None
     num_samples: int = 0
     num_candidates: int = 0
+    num_codes: int | None = None
+    targets: tuple[TargetResult, ...] = ()
     num_bytes: int = 0
     class_pixels: tuple[int, ...] = ()
     class_images: tuple[int, ...] = ()
@@ -236,6 +205,9 @@ def batch_manifest(request: BatchRequest, records: Mapping[int, ShardRecord]) ->
     return totals.manifest(shards=shards)
 
 
+_COUNTS = ("class_pixels", "class_images", "candidate_class_images")
+
+
 class BatchTotals:
     """Adds up the records of a batch, in the order of the shards. They need not be in memory together."""
 
@@ -255,7 +227,8 @@ class BatchTotals:
         self._sums["num_candidates"] += shard.num_candidates
         self._sums["num_bytes"] += shard.tar.num_bytes
         self._sums["ignored_pixels"] += shard.ignored_pixels
-        for name in ("class_pixels", "class_images", "candidate_class_images"):
+        self._sums["num_codes"] += shard.num_codes or 0
+        for name in (*_COUNTS, "target_images"):
             counts: tuple[int, ...] = getattr(shard, name)
             before = self._classes.get(name, [0] * len(counts))
             self._classes[name] = [a + b for a, b in zip(before, counts, strict=True)]
@@ -275,8 +248,9 @@ class BatchTotals:
             labels=self._request.labels,
             started_at=self._times[0],
             finished_at=self._times[1],
-            **self._sums,
-            **{name: tuple(counts) for name, counts in self._classes.items()},
+            **self._sums | {"num_codes": self._sums["num_codes"] or None},
+            **{name: tuple(counts) for name, counts in self._classes.items() if name in _COUNTS},
+            targets=self._targets(),
             condition=self._request.condition,
             condition_samples={
                 name: self._conditions[name] for name in self._request.condition or {}
@@ -286,6 +260,13 @@ class BatchTotals:
             render_seconds=self._seconds,
             shards=shards,
             pages=pages,
+        )
+
+    def _targets(self) -> tuple[TargetResult, ...]:
+        requested = class_targets(self._request.targets)
+        return tuple(
+            TargetResult(**one.model_dump(), num_images=count)
+            for one, count in zip(requested, self._classes["target_images"], strict=True)
         )
 
     def added_to(

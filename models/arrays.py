@@ -17,6 +17,8 @@ OtherMaps = Float[Tensor, "batch other_channels other_height other_width"]
 Taps = list[Tensor]
 Latents = Float[Tensor, "batch z_dim"]
 StyleVectors = Float[Tensor, "batch w_dim"]
+# One vector that is added to the style vectors of all samples.
+Shift = Float[Tensor, " w_dim"]
 StyleCodes = Float[Tensor, "batch num_ws w_dim"]
 # One code per image; every family has its own further dimensions.
 Codes = Float[Tensor, "batch ..."]

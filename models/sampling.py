@@ -29,6 +29,7 @@ class Stream(IntEnum):
     PILOT = 1
     CONDITIONS = 2  # the classes of SAMPLES: latents are the same with and without classes
     PILOT_CONDITIONS = 3
+    TARGETS = 4  # the starts of the sequences that decide which samples must contain a class
 
     @property
     def conditions(self) -> "Stream":
@@ -42,6 +43,11 @@ class Candidate:
 
     index: int  # of the sample in its batch or stream
     attempt: int = 0  # 1 after the first rejection
+
+    @property
+    def next(self) -> "Candidate":
+        """The next attempt at the same sample."""
+        return Candidate(self.index, self.attempt + 1)
 
 
 @runtime_checkable  # beartype checks it in tests
@@ -101,7 +107,7 @@ class AcceptanceTooLow(Exception):
         self.index, self.max_attempts = index, max_attempts
         super().__init__(
             f"none of {max_attempts} candidates of sample {index} was accepted; filter less "
-            "(a smaller drop_share), or filter for samples that the generator makes more often"
+            "(a smaller drop_share), or set targets that the generator meets more often"
         )
 
 
@@ -142,25 +148,31 @@ def draw_accepted(
     *,
     micro_batch: int,
     max_attempts: int,
+    advance: Callable[[list[Candidate]], list[Candidate]] = list,
 ) -> Iterator[tuple[Candidate, Result]]:
     """Render candidates until every index has its first accepted one; yield them as they are accepted, not in order.
+
+    `advance` returns for each candidate itself or its next attempt that is worth rendering; the others are skipped.
+    `max_attempts` limits the rendered candidates of an index.
 
     Raises:
         AcceptanceTooLow: an index used up its attempts.
     """
     # Micro-batches stay full while candidates are left: a rejected one goes to the end of the queue with the next
     # attempt. The accepted attempt of an index does not depend on the order, as each candidate's latent is fixed.
-    waiting = deque(Candidate(index) for index in indices)
+    waiting = deque((Candidate(index), 1) for index in indices)
     while waiting:
         # As many as a micro-batch holds; the last ones may be fewer.
-        candidates = [waiting.popleft() for _ in range(min(micro_batch, len(waiting)))]
-        for candidate, result in zip(candidates, render(candidates), strict=True):
+        chosen = [waiting.popleft() for _ in range(min(micro_batch, len(waiting)))]
+        candidates = advance([candidate for candidate, _ in chosen])
+        tries = [number for _, number in chosen]
+        for candidate, number, result in zip(candidates, tries, render(candidates), strict=True):
             if accept(result):
                 yield candidate, result
-            elif candidate.attempt + 1 >= max_attempts:
+            elif number >= max_attempts:
                 raise AcceptanceTooLow(candidate.index, max_attempts)
             else:
-                waiting.append(Candidate(candidate.index, candidate.attempt + 1))
+                waiting.append((candidate.next, number + 1))
 
 
 def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDArray[np.float64]:
@@ -168,7 +180,7 @@ def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDA
     # numpy's Philox is Philox-4x64-10: a key of 2 words and a counter of 4. Word 0 of the counter (least significant)
     # counts blocks of 4 numbers, so the words of attempt and index stay the candidate's for any z_dim.
     pairs = (z_dim + 1) // 2  # an odd z_dim drops one normal
-    uniform = _uniforms(seed, candidate, 2 * pairs, stream)
+    uniform = uniforms(seed, candidate, 2 * pairs, stream)
     # r = sqrt(-2 ln u1), t = 2 pi u2 => r cos(t), r sin(t): all cosines first, then all sines
     radius, angle = np.sqrt(-2.0 * np.log(uniform[:pairs])), 2.0 * np.pi * uniform[pairs:]
     # float64 until `latents` rounds to float32, which hides differences in the last bit of log, sin and cos.
@@ -176,10 +188,10 @@ def _normals(seed: int, candidate: Candidate, z_dim: int, stream: Stream) -> NDA
 
 
 def _uniform(seed: int, index: int, stream: Stream) -> float:
-    return float(_uniforms(seed, Candidate(index), 1, stream)[0])
+    return float(uniforms(seed, Candidate(index), 1, stream)[0])
 
 
-def _uniforms(seed: int, candidate: Candidate, count: int, stream: Stream) -> NDArray[np.float64]:
+def uniforms(seed: int, candidate: Candidate, count: int, stream: Stream) -> NDArray[np.float64]:
     """Return uniform numbers between 0 and 1, both excluded."""
     # key = (seed, stream), counter = (0, 0, attempt, index): different for every candidate of every user's seed
     philox = np.random.Philox(

@@ -29,7 +29,8 @@ tenants/{tenant}/
 │   └── tombstone.json                           A
 ├── fits/{id}/
 │   ├── attempts/{uuid}/{name}                   W  one writer each
-│   └── pilots/{truncation}[-{condition}].json   W  the quantiles of uncertainty; the first one stays; before it .state
+│   ├── pilots/{truncation}[-{digest}].json      W  the quantiles of uncertainty; the first one stays; before it .state
+│   └── plans/{version}-{digest}.json            W  how candidates for targets are chosen; the first one stays
 ├── batches/{id}/
 │   ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
 │   ├── shards/{k}.json                          W  the record; the first one stays
@@ -209,13 +210,18 @@ def attempt(fit: JobRef, attempt_id: str, name: str) -> str:
     return f"{job_prefix(fit)}/attempts/{attempt_id}/{name}"
 
 
-def pilot(tenant: str, fit_id: str, truncation: float, condition: str | None = None) -> str:
+def pilot(tenant: str, fit_id: str, truncation: float, digest: str | None = None) -> str:
     """Return the key of a fit's uncertainty quantiles at one truncation, which is rounded to four decimals.
 
-    `condition` is the digest of the requested conditions, if there are any.
+    `digest` is that of the requested conditions and directions, if there are any.
     """
-    name = f"{truncation:.4f}" if condition is None else f"{truncation:.4f}-{condition}"
+    name = f"{truncation:.4f}" if digest is None else f"{truncation:.4f}-{digest}"
     return f"{resource_prefix(tenant, 'fits', fit_id)}/pilots/{name}.json"
+
+
+def target_plan(tenant: str, fit_id: str, version: int, digest: str) -> str:
+    """Return the key of the plan of some targets. `digest` is that of everything that decides the plan."""
+    return f"{resource_prefix(tenant, 'fits', fit_id)}/plans/{version}-{digest}.json"
 
 
 def batch_file(

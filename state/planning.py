@@ -7,6 +7,8 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from contracts.batches import BatchRequest, Recipe
+from contracts.digests import digest_of
+from contracts.recipes.pilots import PLAN_VERSION
 from state import keys
 from state.admission.admission import Admission
 from state.admission.costs import Cost, Costs
@@ -18,20 +20,34 @@ _PILOT_LOCK = timedelta(minutes=1)
 
 
 def needs_pilot(store: Store, request: Recipe) -> bool:
-    """Return whether the request has a filter and the store has no pilot of the fit at its truncation and condition."""
-    if request.filter is None:
-        return False
-    return store.head(pilot_key(request)) is None
+    """Return whether the request needs quantiles or a plan that the store does not have."""
+    needed = []
+    if request.filter is not None:
+        needed.append(pilot_key(request))
+    if request.targets:
+        needed.append(plan_key(request))
+    return any(store.head(key) is None for key in needed)
 
 
 def pilot_key(request: Recipe) -> str:
-    """Return the key of the pilot that the request's filter needs."""
-    return keys.pilot(request.tenant, request.fit.id, request.truncation, request.condition_digest)
+    """Return the key of the quantiles that the request's filter needs."""
+    return keys.pilot(request.tenant, request.fit.id, request.truncation, request.pilot_digest)
 
 
-def partial_pilot_key(request: Recipe) -> str:
-    """Return the key of the scores that a pilot has measured so far."""
+def pilot_samples_key(request: Recipe) -> str:
+    """Return the key of what a pilot has measured on its samples so far."""
     return pilot_key(request).removesuffix(".json") + ".state"
+
+
+def plan_key(request: Recipe) -> str:
+    """Return the key of the plan that the request's targets need."""
+    decisive = {
+        "truncation": f"{request.truncation:.4f}",
+        "condition": request.condition,
+        "drop_share": None if request.filter is None else request.filter.drop_share,
+        "targets": [target.model_dump(mode="json") for target in request.targets],
+    }
+    return keys.target_plan(request.tenant, request.fit.id, PLAN_VERSION, digest_of(decisive))
 
 
 def shard_cost(costs: Costs, request: Recipe) -> Cost:

@@ -15,8 +15,6 @@ from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
 from contracts.batches import (
     BatchManifest,
     BatchRequest,
-    ConditionName,
-    ConditionShares,
     Filter,
     ImageFormat,
     PinnedFit,
@@ -24,6 +22,8 @@ from contracts.batches import (
 )
 from contracts.jobs import JobEnvelope, JobStatus
 from contracts.labelings import LabelledShard
+from contracts.recipes.conditions import ConditionName, ConditionShares
+from contracts.recipes.targets import TargetResult, Targets
 from contracts.schemas import LabelSchema
 
 
@@ -55,10 +55,17 @@ class ClassPresence(Model):
     num_pixels: int
 
 
+class AchievedTarget(TargetResult):
+    """A class of the targets: the share of the samples that was requested and the share that contains it."""
+
+    achieved: float
+
+
 class BatchMetrics(Model):
     """The contents of a batch. `classes` shows how many samples of rare classes a filter has dropped.
 
-    `condition_samples` is the number of samples of each requested condition.
+    `condition_samples` is the number of samples of each requested condition. `targets` has each class of the targets.
+    `codes_per_sample` and `candidates_per_sample` are what a sample cost: drawn codes, and rendered ones.
     """
 
     num_samples: int
@@ -70,6 +77,9 @@ class BatchMetrics(Model):
     classes: tuple[ClassPresence, ...]
     ignored_pixels: int
     condition_samples: dict[ConditionName, int]
+    targets: tuple[AchievedTarget, ...]
+    codes_per_sample: float | None
+    candidates_per_sample: float
 
 
 class BatchView(JobEnvelope[BatchMetrics]):
@@ -89,6 +99,7 @@ class BatchView(JobEnvelope[BatchMetrics]):
     condition: ConditionShares | None
     soft_labels: int | None
     ignore_above: float | None
+    targets: Targets
     resumes: str | None
 
 
@@ -217,5 +228,16 @@ def _metrics(request: BatchRequest, manifest: BatchManifest) -> BatchMetrics:
         )
         for name, kept, candidates, num_pixels in counts
     )
-    fields = manifest.model_dump(include=set(BatchMetrics.model_fields) - {"classes"})
-    return BatchMetrics(classes=classes, **fields)
+    computed = {"classes", "targets"}
+    fields = manifest.model_dump(include=set(BatchMetrics.model_fields) - computed)
+    n = manifest.num_samples
+    return BatchMetrics(
+        classes=classes,
+        targets=tuple(
+            AchievedTarget(**one.model_dump(), achieved=one.num_images / n)
+            for one in manifest.targets
+        ),
+        codes_per_sample=None if manifest.num_codes is None else manifest.num_codes / n,
+        candidates_per_sample=manifest.num_candidates / n,
+        **fields,
+    )

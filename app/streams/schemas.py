@@ -7,7 +7,9 @@ from pydantic import ConfigDict
 from app.http.links import Links
 from app.recipes import RecipeCreate
 from contracts.base import Model, Seed, Timestamp
-from contracts.batches import ConditionShares, Filter, ImageFormat, PinnedFit
+from contracts.batches import Filter, ImageFormat, PinnedFit
+from contracts.recipes.conditions import ConditionShares
+from contracts.recipes.targets import Targets
 from contracts.schemas import LabelSchema
 from contracts.streams import StreamRequest
 
@@ -50,6 +52,7 @@ class StreamView(Model):
     condition: ConditionShares | None
     soft_labels: int | None
     ignore_above: float | None
+    targets: Targets
     links: dict[str, str]
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from contracts.base import Artefact, Model, Seed
-from contracts.batches import Filter, PinnedFit, Truncation
+from contracts.base import Artefact, Model, Seed, Truncation
+from contracts.batches import Filter, PinnedFit
 from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import EvaluationId

@@ -25,7 +25,8 @@ class GeneratorFamily:
     """`name` has no dash; `facts` parses the family's own fields.
 
     `has_inverters`: an encoder can be trained; `is_trainable`: a generator can be trained from images; `can_augment`:
-    its training has an augmentation; `needs_discriminator`: its training has a discriminator.
+    its training has an augmentation; `needs_discriminator`: its training has a discriminator; `is_steerable`: a
+    direction moves its codes (`models.generators.generator.Steerable`).
     """
 
     name: str
@@ -34,6 +35,7 @@ class GeneratorFamily:
     is_trainable: bool = False
     can_augment: bool = False
     needs_discriminator: bool = False
+    is_steerable: bool = False
 
     def includes(self, architecture: str) -> bool:
         """Return whether an architecture is the family or a variant of it ("stylegan2-resnet")."""
@@ -49,7 +51,12 @@ class StyleGan2Facts(Model):
 
 
 STYLEGAN2 = GeneratorFamily(
-    "stylegan2", StyleGan2Facts, is_trainable=True, can_augment=True, needs_discriminator=True
+    "stylegan2",
+    StyleGan2Facts,
+    is_trainable=True,
+    can_augment=True,
+    needs_discriminator=True,
+    is_steerable=True,
 )
 
 

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from models.arrays import Classes, Codes, Images, Taps
+from models.arrays import Classes, Codes, Images, Shift, StyleVectors, Taps
 from models.sampling import Draws
 
 
@@ -89,3 +89,19 @@ class Generator(Protocol):
     def parameters(self) -> Iterator[nn.Parameter]: ...
 
     def buffers(self) -> Iterator[Tensor]: ...
+
+
+@runtime_checkable
+class Steerable(Protocol):
+    """A generator whose codes cost little to sample, and are moved by adding one vector to each.
+
+    A model that makes the whole image while it samples, such as a diffusion model, is not one.
+    """
+
+    # codes => one vector per code
+    def vectors(self, codes: Codes) -> StyleVectors:
+        """Return the vector behind each code: linear functions of it predict the contents of the image."""
+
+    # codes and one vector => codes
+    def shifted(self, codes: Codes, shift: Shift) -> Codes:
+        """Return the codes with `shift` added to the vector of each."""

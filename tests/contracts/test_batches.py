@@ -7,14 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.base import now
-from contracts.batches import (
-    BatchRequest,
-    ConditionChoice,
-    Pilot,
-    ShardRecord,
-    batch_manifest,
-    resolve_condition,
-)
+from contracts.batches import BatchRequest, ShardRecord, batch_manifest
+from contracts.recipes.conditions import ConditionChoice, resolve_condition
+from contracts.recipes.pilots import Pilot
 
 
 def test_shards_divide_the_samples(batch_request: BatchRequest) -> None:

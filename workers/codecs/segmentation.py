@@ -107,12 +107,11 @@ class SegmentationCodec(TaskCodec):
 
     def facts(self, fields: Fields, labels: LabelSchema) -> dict[str, object]:
         """Return the share of each class in all pixels, and of ignored pixels if the options ignore some."""
-        size = fields["mask"].size
-        pixels = class_pixels(fields, labels.num_classes) / size
-        by_class = zip(labels.classes, pixels.tolist(), strict=True)
+        shares = class_shares(fields, labels.num_classes)
+        by_class = zip(labels.classes, shares.tolist(), strict=True)
         facts: dict[str, object] = {"class_fractions": rounded(dict(by_class))}
         if IGNORED in fields:
-            facts |= rounded({"ignored_fraction": ignored_pixels(fields) / size})
+            facts |= rounded({"ignored_fraction": ignored_pixels(fields) / fields["mask"].size})
         return facts
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
@@ -211,6 +210,12 @@ def class_pixels(fields: Fields | None, num_classes: int) -> NDArray[np.int64]:
     if fields is None:
         return np.zeros(0, dtype=np.int64)
     return np.bincount(fields["mask"].ravel(), minlength=IGNORE_INDEX + 1)[:num_classes]
+
+
+def class_shares(fields: Fields | None, num_classes: int) -> NDArray[np.float64]:
+    """Return the share of each class in all pixels of a sample; an empty array if it has no mask."""
+    pixels = class_pixels(fields, num_classes)
+    return pixels / (1 if fields is None else fields["mask"].size)
 
 
 def ignored_pixels(fields: Fields | None) -> int:

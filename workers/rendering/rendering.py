@@ -6,11 +6,15 @@ change it only by rounding, and the choice only for a candidate at the threshold
 
 from collections.abc import Callable, Iterator, Sequence
 
+import torch
 from torch import Tensor
 
-from contracts.batches import ConditionShares, PinnedFit
+from contracts.batches import PinnedFit
 from contracts.errors.jobs import AcceptanceTooLow
+from contracts.recipes.conditions import ConditionShares
 from models import sampling
+from models.arrays import Codes, Shift, StyleVectors
+from models.generators.generator import Steerable
 from models.labels.label_generator import Rendered
 from models.sampling import (
     Candidate,
@@ -19,22 +23,26 @@ from models.sampling import (
     draw_accepted,
     draw_conditions,
 )
+from models.targets.proposals import NoCodePasses, Proposals
 from models.tasks.task import LabelOptions
 from workers.codecs.samples import Sample
 from workers.rendering.label_generators import open_label_generator
+from workers.rendering.targeting import Targeting
 from workers.runtime.machine import Machine
 
 MAX_ATTEMPTS = 1_000
 """Candidates per sample: a filter that keeps only a tenth needs more than this once in 10^45 samples."""
+CODES_AT_ONCE = 256
+"""Codes that are sampled at once for their vectors."""
 
 
 class Renderer:
     """Renders the candidates of one seed at one truncation and condition with the label generator of one fit.
 
-    `options` are those of its masks.
+    `options` are those of its masks. `shift` is added to the vector of every code.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, each with a default beyond the first
         self,
         machine: Machine,
         tenant: str,
@@ -45,6 +53,7 @@ class Renderer:
         condition: ConditionShares | None = None,
         stream: Stream = Stream.SAMPLES,
         options: LabelOptions | None = None,
+        shift: Shift | None = None,
     ) -> None:
         self._machine = machine
         self._label_generator = open_label_generator(machine, tenant, fit)
@@ -55,6 +64,7 @@ class Renderer:
         self._stream = stream
         self._options = options or LabelOptions()
         self._shares = _by_number(condition)
+        self._shift = shift
 
     def render(self, candidates: Sequence[Candidate]) -> Iterator[Sample]:
         """Yield the sample of each candidate, in order."""
@@ -67,11 +77,23 @@ class Renderer:
             "rendering", self._digest, candidates, self._render_chunk, largest=self._micro_batch
         )
 
+    def vectors(self, candidates: Sequence[Candidate]) -> StyleVectors | None:
+        """Return the vectors behind the codes, on the CPU; None if codes are no cheaper than images."""
+        generator = self._label_generator.generator
+        if not isinstance(generator, Steerable):
+            return None
+        parts = [
+            generator.vectors(self._codes(candidates[start : start + CODES_AT_ONCE]))
+            for start in range(0, len(candidates), CODES_AT_ONCE)
+        ]
+        return torch.cat(parts).float().cpu()
+
     def draw(
         self,
         indices: Sequence[int],
         threshold: float | None,
         on_drawn: Callable[[list[Sample]], None],
+        targeting: Targeting | None = None,
     ) -> Iterator[Sample]:
         """Yield the accepted sample of each index as it is accepted. `on_drawn` gets every micro-batch of candidates.
 
@@ -83,23 +105,47 @@ class Renderer:
             on_drawn(samples)
             return samples
 
+        def accept(sample: Sample) -> bool:
+            is_certain = threshold is None or sample.score <= threshold
+            return is_certain and (targeting is None or targeting.accepts(sample))
+
         accepted = draw_accepted(
             indices,
             render,
-            lambda sample: threshold is None or sample.score <= threshold,
+            accept,
             micro_batch=self._micro_batch,
             max_attempts=MAX_ATTEMPTS,
+            advance=self._advance(targeting),
         )
         try:
             yield from (sample for _, sample in accepted)
-        except sampling.AcceptanceTooLow as error:
+        except (sampling.AcceptanceTooLow, NoCodePasses) as error:
             raise AcceptanceTooLow(f"Not every sample can be rendered: {error}.") from error
 
-    def _render_chunk(self, chunk: Sequence[Candidate]) -> list[Sample]:
+    def _advance(self, targeting: Targeting | None) -> Callable[[list[Candidate]], list[Candidate]]:
+        """Return the function that skips codes which hardly ever meet the targets."""
+        if targeting is None or not targeting.has_predictors:
+            return list
+
+        def vectors(candidates: Sequence[Candidate]) -> StyleVectors:
+            found = self.vectors(candidates)
+            assert found is not None, "a plan has predictors for such generators alone"
+            return found
+
+        return Proposals(vectors, targeting.passes).advance
+
+    def _codes(self, chunk: Sequence[Candidate]) -> Codes:
+        generator = self._label_generator.generator
         draws = CandidateDraws(self._seed, chunk, self._stream)
+        codes = generator.sample(draws, self._truncation, self._condition(chunk))
+        if self._shift is None:
+            return codes
+        assert isinstance(generator, Steerable), "the app refuses directions of other generators"
+        return generator.shifted(codes, self._shift)
+
+    def _render_chunk(self, chunk: Sequence[Candidate]) -> list[Sample]:
+        rendered = self._label_generator.render(self._codes(chunk), self._options)
         condition = self._condition(chunk)
-        codes = self._label_generator.generator.sample(draws, self._truncation, condition)
-        rendered = self._label_generator.render(codes, self._options)
         conditions = [None] * len(chunk) if condition is None else condition.tolist()
         return [
             self._sample(candidate, rendered, index, conditions[index])

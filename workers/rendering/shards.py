@@ -19,6 +19,7 @@ from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef
+from contracts.recipes.targets import class_targets
 from contracts.streams import ShardOwner
 from handsoff_shards.members import Files
 from models.tasks.task import LabelOptions
@@ -30,8 +31,10 @@ from workers.codecs.samples import Sample
 from workers.codecs.segmentation import SegmentationCodec, class_pixels, ignored_pixels
 from workers.codecs.tars import TarWriter
 from workers.codecs.task import TaskCodec, codecs_of
-from workers.rendering.pilots import read_threshold
+from workers.rendering.pilots import read_plan, read_threshold
+from workers.rendering.plans import shift_of_plan
 from workers.rendering.rendering import Renderer
+from workers.rendering.targeting import Targeting
 from workers.runtime.machine import Machine
 from workers.runtime.metrics import CANDIDATES, SAMPLES
 
@@ -53,6 +56,8 @@ def render_shard(
     """Render and store the tar of one shard. `on_step` gets the number of kept samples after each micro-batch."""
     started_at, clock = now(), time.monotonic()
     threshold = read_threshold(machine.store, recipe)
+    plan = read_plan(machine.store, recipe)
+    targeting = Targeting(recipe, plan) if plan is not None and plan.classes else None
     renderer = Renderer(
         machine,
         recipe.tenant,
@@ -61,15 +66,16 @@ def render_shard(
         truncation=recipe.truncation,
         condition=recipe.condition,
         options=LabelOptions(recipe.soft_labels, recipe.ignore_above),
+        shift=shift_of_plan(plan),
     )
-    shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels))
+    shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels), targeting)
 
     def count(samples: list[Sample]) -> None:
         for sample in samples:
             shard.count(sample)
         on_step(shard.num_samples)
 
-    samples = renderer.draw(spec.samples, threshold, on_drawn=count)
+    samples = renderer.draw(spec.samples, threshold, on_drawn=count, targeting=targeting)
     tar = _store_tar(machine, spec, shard, samples)
     SAMPLES.inc(shard.num_samples)
     CANDIDATES.inc(shard.num_candidates)
@@ -78,6 +84,8 @@ def render_shard(
         tar=tar,
         num_samples=shard.num_samples,
         num_candidates=shard.num_candidates,
+        num_codes=shard.num_codes or None,
+        target_images=tuple(shard.target_images.tolist()),
         class_pixels=tuple(shard.class_pixels.tolist()),
         class_images=tuple(shard.class_images.tolist()),
         candidate_class_images=tuple(shard.candidate_class_images.tolist()),
@@ -143,13 +151,19 @@ def _pack(
 class Shard:
     """Counts of a shard during rendering, for the accepted samples and for all candidates."""
 
-    def __init__(self, recipe: Recipe, codecs: Sequence[TaskCodec]) -> None:
+    def __init__(
+        self, recipe: Recipe, codecs: Sequence[TaskCodec], targeting: Targeting | None = None
+    ) -> None:
         self._codecs = codecs
+        self._targeting = targeting
         self._labels = recipe.labels
         self._image_format = recipe.image_format
         self._stated_fit = recipe.fit if recipe.states_provenance else None
         self._scores: dict[int, float] = {}
         self.num_candidates = 0
+        self.num_codes = 0
+        num_targets = len(class_targets(recipe.targets))
+        self.target_images = np.zeros(num_targets, dtype=np.int64)
         self.conditions: Counter[int] = Counter()
         self.class_pixels = np.zeros(self._labels.num_classes, dtype=np.int64)
         self.class_images = np.zeros(self._labels.num_classes, dtype=np.int64)
@@ -177,6 +191,9 @@ class Shard:
         self.class_images += pixels > 0
         self.ignored_pixels += ignored_pixels(sample.labels.get(SegmentationCodec.name))
         self._scores[sample.index] = sample.score
+        if self._targeting is not None:
+            self.num_codes += sample.attempt + 1
+            self.target_images += self._targeting.contained(sample)
         if sample.condition is not None:
             self.conditions[sample.condition] += 1
 

@@ -91,7 +91,7 @@ def _render(machine: Machine, shard: StreamShardRef) -> ShardRecord:
     if request is None or not StreamReaders(machine.ledger).has_readers(stream):
         raise NotNeeded
     watch = _Watch(machine, stream)
-    if request.filter is not None:
+    if request.filter is not None or request.targets:
         measure_pilot(machine, request, lambda *_: watch.step())
     spec = ShardSpec(stream, index, request.samples(index))
     return render_shard(machine, request, spec, on_step=lambda _: watch.step())

@@ -17,6 +17,7 @@ from models.arrays import (
     Images,
     Latents,
     OtherMaps,
+    Shift,
     StyleCodes,
     StyleVectors,
     Taps,
@@ -198,6 +199,14 @@ class Generator(nn.Module):
         classes = condition.to(self.device)
         center = None if truncation == 1.0 else self.mapping.class_means(classes)
         return self.map(z, truncation, classes=classes, center=center)
+
+    def vectors(self, codes: StyleCodes) -> StyleVectors:
+        """Return w: `sample` repeats it for every layer."""
+        return codes[:, 0]
+
+    def shifted(self, codes: StyleCodes, shift: Shift) -> StyleCodes:
+        """Add a direction in W to every layer's w."""
+        return codes + shift.to(codes)
 
     # normal latents => W+ codes
     def map(

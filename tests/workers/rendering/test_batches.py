@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 from benchmarks.counting import CountedStore
-from contracts.batches import BatchRequest, Pilot, ShardRecord
+from contracts.batches import BatchRequest, ShardRecord
 from contracts.fits.fit import FitRequest
 from contracts.jobs import JobStatus, ShardRef
+from contracts.recipes.pilots import Pilot
 from contracts.schemas import LabelSchema
 from state import keys, records
 from state.admission.costs import Cost

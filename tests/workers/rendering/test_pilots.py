@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.batches import BatchRequest, Pilot
+from contracts.batches import BatchRequest
 from contracts.fits.fit import FitRequest
+from contracts.recipes.pilots import Pilot
 from state import keys, records
-from state.planning import partial_pilot_key, pilot_key
+from state.planning import pilot_key, pilot_samples_key
 from tests.workers.scene import Scene
 from workers.rendering import batches, pilots
 from workers.runtime.micro_batches import MicroBatches
@@ -72,11 +73,11 @@ def test_a_killed_pilot_continues(scene: Scene, fit: FitRequest) -> None:
     scene.machine.store.delete(pilot_key(killed))
     with pytest.raises(Killed):
         measure(scene, killed, until=24)
-    assert scene.machine.store.head(partial_pilot_key(killed)) is not None
+    assert scene.machine.store.head(pilot_samples_key(killed)) is not None
     assert measure(scene, other) == [24, 32, 40]
     expected = whole.model_copy(update={"measured_at": other.created_at})
     assert pilot_of(scene, other) == expected
-    assert scene.machine.store.head(partial_pilot_key(killed)) is None
+    assert scene.machine.store.head(pilot_samples_key(killed)) is None
 
 
 def test_a_stopped_worker_loses_no_score(scene: Scene, fit: FitRequest) -> None:
@@ -104,7 +105,7 @@ def test_scores_that_cannot_be_used_are_measured_again(
     batch = scene.request_batch(fit, drop_share=0.1)
     with pytest.raises(Killed):
         measure(scene, batch, until=16)
-    key, store = partial_pilot_key(batch), scene.machine.store
+    key, store = pilot_samples_key(batch), scene.machine.store
     if damage == "cut":
         store.put(key, store.get(key)[:40])
     else:
@@ -121,7 +122,7 @@ def test_a_deleted_fit_gets_no_scores(scene: Scene, fit: FitRequest) -> None:
     scene.machine.store.put(keys.tombstone("default", "fits", fit.id), b"{}")
     with pytest.raises(Killed):
         measure(scene, batch, until=16)
-    assert scene.machine.store.head(partial_pilot_key(batch)) is None
+    assert scene.machine.store.head(pilot_samples_key(batch)) is None
 
 
 @pytest.mark.usefixtures("saving")

@@ -8,7 +8,7 @@ from pydantic import Field
 from app.fits import service as fits
 from app.generators import service as generators
 from app.services import Services
-from app.targets import check_targets
+from app.targets import resolve_targets
 from contracts.base import Model, Seed, Truncation
 from contracts.batches import (
     RENDER_VERSION,
@@ -72,7 +72,6 @@ def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
     fit, manifest = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit))
     assert manifest.digest is not None
     check_mask_options(fit.labels, body.soft_labels, body.ignore_above)
-    check_targets(services, tenant, fit.generator, fit.labels, body.targets)
     return {
         "fit": PinnedFit(id=fit.id, digest=manifest.digest),
         "seed": body.seed,
@@ -85,7 +84,7 @@ def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
         "condition": _condition(services, tenant, fit.generator, body.condition),
         "soft_labels": body.soft_labels,
         "ignore_above": body.ignore_above,
-        "targets": body.targets,
+        "targets": resolve_targets(services, fit, body.targets),
     }
 
 

@@ -1,54 +1,75 @@
-"""Checks the targets of a batch or a stream before it is created. Knows no HTTP.
+"""Checks the targets of a batch or a stream before it is created, and resolves their defaults. Knows no HTTP.
 
 Whether the generator meets them often enough is measured by the pilot, which a worker runs.
 """
 
 from collections.abc import Sequence
+from statistics import median
 
 from app.generators import service as generators
 from app.services import Services
 from contracts.errors.conflicts import GeneratorNotReady
 from contracts.errors.tree import Gone, InvalidRequest, NotFound
+from contracts.fits.fit import FitRequest
 from contracts.generators.families import family_of
-from contracts.generators.generator import PinnedGenerator
+from contracts.labelsets import LabelsetManifest
 from contracts.recipes.targets import (
+    DEFAULT_MIN_PIXELS,
     DirectionTarget,
     DistributionTarget,
     Target,
     class_names,
     groups_of,
 )
-from contracts.schemas import LabelSchema
+from state import keys, records
 
 POINTER = "/targets"
 _ROUNDING = 1e-9
 _MAX_NAMES = 20
 
 
-def check_targets(
-    services: Services,
-    tenant: str,
-    pinned: PinnedGenerator,
-    labels: LabelSchema,
-    targets: Sequence[Target],
-) -> None:
-    """Raise `InvalidRequest` for targets that no sample of the fit can meet, whatever its generator renders."""
+def resolve_targets(
+    services: Services, fit: FitRequest, targets: Sequence[Target]
+) -> tuple[Target, ...]:
+    """Return the targets of samples of a fit with all defaults.
+
+    Raises `InvalidRequest` for targets that no sample can meet, whatever the generator renders.
+    """
     if not targets:
-        return
-    if not labels.num_classes:
+        return ()
+    if not fit.labels.num_classes:
         detail = (
-            f"Expected no targets, because the fit has no masks, only {', '.join(labels.tasks)}. Leave them out, or"
-            " use a fit with masks."
+            f"Expected no targets, because the fit has no masks, only {', '.join(fit.labels.tasks)}. Leave them out,"
+            " or use a fit with masks."
         )
         raise InvalidRequest.at(POINTER, detail)
     for index, target in enumerate(targets):
-        _check_names(index, target, labels.classes)
+        _check_names(index, target, fit.labels.classes)
         _check_repeated(index, targets)
         _check_shares(index, target)
-    _check_room(targets)
     directions = [i for i, one in enumerate(targets) if isinstance(one, DirectionTarget)]
     if directions:
-        _check_family(services, tenant, pinned, directions[0])
+        _check_family(services, fit, directions[0])
+    least = _least_pixels(services, fit)
+    resolved = tuple(target.resolved(least) for target in targets)
+    _check_room(resolved)
+    return resolved
+
+
+def _least_pixels(services: Services, fit: FitRequest) -> dict[str, float]:
+    """Return for each class half of the median share of pixels in the labelled images that contain it."""
+    key = keys.manifest(fit.tenant, "labelsets", fit.labelset.id)
+    labelset = records.read(services.store, key, LabelsetManifest)
+    entries = [] if labelset is None else [one for one in labelset.entries if one.class_pixels]
+    least = {}
+    for index, name in enumerate(fit.labels.classes):
+        shares = [
+            one.class_pixels[index] / (one.height_px * one.width_px)
+            for one in entries
+            if one.class_pixels[index]
+        ]
+        least[name] = float(f"{median(shares) / 2:.3g}") if shares else DEFAULT_MIN_PIXELS
+    return least
 
 
 def _check_names(index: int, target: Target, classes: Sequence[str]) -> None:
@@ -100,15 +121,15 @@ def _check_room(targets: Sequence[Target]) -> None:
         raise InvalidRequest.at(POINTER, detail)
 
 
-def _check_family(services: Services, tenant: str, pinned: PinnedGenerator, index: int) -> None:
+def _check_family(services: Services, fit: FitRequest, index: int) -> None:
     try:
-        generator = generators.find(services, tenant, pinned.id)
+        generator = generators.find(services, fit.tenant, fit.generator.id)
     except (NotFound, Gone, GeneratorNotReady) as error:
         raise InvalidRequest.at(POINTER, error.detail) from None
     family = family_of(generator, services.families)
     if not family.is_steerable:
         detail = (
-            f"Expected no directions, because generator '{pinned.id}' of family {family.name} has no codes that can be"
-            " moved. Use a presence or a distribution, or a fit of a StyleGAN2 generator."
+            f"Expected no directions, because generator '{generator.id}' of family {family.name} has no codes that can"
+            " be moved. Use a presence or a distribution, or a fit of a StyleGAN2 generator."
         )
         raise InvalidRequest.at(f"{POINTER}/{index}", detail)

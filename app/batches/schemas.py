@@ -79,7 +79,7 @@ class BatchMetrics(Model):
     condition_samples: dict[ConditionName, int]
     targets: tuple[AchievedTarget, ...]
     codes_per_sample: float | None
-    candidates_per_sample: float
+    candidates_per_sample: float | None
 
 
 class BatchView(JobEnvelope[BatchMetrics]):
@@ -230,14 +230,14 @@ def _metrics(request: BatchRequest, manifest: BatchManifest) -> BatchMetrics:
     )
     computed = {"classes", "targets"}
     fields = manifest.model_dump(include=set(BatchMetrics.model_fields) - computed)
-    n = manifest.num_samples
+    n, has_targets = manifest.num_samples, manifest.num_codes is not None
     return BatchMetrics(
         classes=classes,
         targets=tuple(
             AchievedTarget(**one.model_dump(), achieved=one.num_images / n)
             for one in manifest.targets
         ),
-        codes_per_sample=None if manifest.num_codes is None else manifest.num_codes / n,
-        candidates_per_sample=manifest.num_candidates / n,
+        codes_per_sample=(manifest.num_codes or 0) / n if has_targets else None,
+        candidates_per_sample=manifest.num_candidates / n if has_targets else None,
         **fields,
     )

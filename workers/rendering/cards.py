@@ -11,9 +11,10 @@ from contracts.base import Artefact
 from contracts.batches import BatchManifest, BatchRequest
 from contracts.digests import sha256_of
 from contracts.fits.metrics import TaskMetrics
+from contracts.recipes.targets import directions_of
 from state import keys
 from state.store import Store
-from workers.codecs.markdown import number, table
+from workers.codecs.markdown import number, share, table
 from workers.codecs.task import Row, TaskCodec
 from workers.rendering.closeness import NEAR_COPY, Closeness, measure_closeness
 from workers.rendering.licenses import license_facts
@@ -64,6 +65,7 @@ def card(
         _section("Sources", table(("source", "value"), _sources(request, origin))),
         _section("Settings", table(("setting", "value"), _settings(request, manifest))),
         *_conditions(manifest),
+        *_targets(request, manifest),
         _section("Label quality", *_quality(codecs, origin)),
         _section("Closeness to the labelled images", *_closeness(closeness)),
         _section(
@@ -154,6 +156,29 @@ def _conditions(manifest: BatchManifest) -> Iterator[str]:
         table(("class", "requested share", "samples"), rows[:MAX_CONDITIONS]),
         *([more] if len(rows) > MAX_CONDITIONS else []),
     )
+
+
+def _targets(request: BatchRequest, manifest: BatchManifest) -> Iterator[str]:
+    """Yield the section on the targets of a batch that has some."""
+    if not request.targets:
+        return
+    texts = [
+        f"Every image is moved toward {one.kind} of {one.class_name}, by {one.strength:g} standard deviations."
+        for one in directions_of(request.targets)
+    ]
+    if manifest.targets:
+        n = manifest.num_samples
+        rows = [
+            (one.class_name, f"{one.min_pixels:.2%}", f"{one.images:.1%}", share(one.num_images, n))
+            for one in manifest.targets
+        ]
+        texts += [
+            "Shares are requested, not the generator's. Images whose codes look least like a class are never drawn.",
+            table(("class", "least share of pixels", "requested", "of images"), rows),
+            f"Drawn for each image: {(manifest.num_codes or 0) / n:.1f} codes, of which"
+            f" {manifest.num_candidates / n:.2f} were rendered.",
+        ]
+    yield _section("Targets", *texts)
 
 
 def _quality(codecs: Sequence[TaskCodec], origin: Origin) -> Iterator[str]:

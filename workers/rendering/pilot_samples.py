@@ -5,6 +5,7 @@ They are kept while they are measured, so a pilot that stops continues. Concurre
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import structlog
 import torch
 from torch import Tensor
@@ -100,7 +101,7 @@ class PilotSamples:
             class_shares(sample.labels.get(SegmentationCodec.name), self._num_classes)
             for sample in samples
         ]
-        return torch.tensor(rows, dtype=torch.float32).reshape(len(samples), -1)
+        return torch.from_numpy(np.stack(rows)).float()
 
     def _read(self) -> tuple[Tensor, Tensor]:
         state = read_checked(self._store, self._key)

@@ -83,7 +83,7 @@ def _fit(
     machine: Machine, recipe: Recipe, samples: PilotSamples, shift: Shift | None
 ) -> list[Fitted]:
     vectors = _vectors(machine, recipe, len(samples), shift)
-    return [fit_predictor(vectors, one.is_met(samples.shares)) for one in constraints_of(recipe)]
+    return [fit_predictor(vectors, samples.shares, one) for one in constraints_of(recipe)]
 
 
 def _kept_share(recipe: Recipe, samples: PilotSamples) -> float:

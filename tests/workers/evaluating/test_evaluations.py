@@ -20,7 +20,7 @@ from tests.workers.evaluating.conftest import QUICK, Evaluating
 from tests.workers.scene import ALL_TASKS, Scene
 from workers.evaluating import units
 from workers.evaluating.scoring import ImageScores
-from workers.rendering import pilots
+from workers.rendering import pilot_samples
 from workers.runtime import jobs
 from workers.runtime.artefacts import read_artefact
 from workers.runtime.jobs import Run
@@ -214,7 +214,7 @@ def test_a_filter_is_that_of_a_batch(
     evaluating: Evaluating, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The pilot of the fit is measured first, as for a batch."""
-    monkeypatch.setattr(pilots, "NUM_SAMPLES", 20)
+    monkeypatch.setattr(pilot_samples, "NUM_SAMPLES", 20)
     options = QUICK.model_copy(update={"filter": Filter(drop_share=0.5)})
     request = evaluating.request(options)
     evaluating.run(request)

@@ -12,7 +12,7 @@ from contracts.recipes.pilots import Pilot
 from state import keys, records
 from state.planning import pilot_key, pilot_samples_key
 from tests.workers.scene import Scene
-from workers.rendering import batches, pilots
+from workers.rendering import batches, pilot_samples, pilots
 from workers.runtime.micro_batches import MicroBatches
 from workers.runtime.pulse import Drained
 from workers.saving.saved_states import checked, read_checked
@@ -27,7 +27,7 @@ class Killed(BaseException):
 @pytest.fixture
 def scene(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Return a scene whose pilots have 40 samples, eight at once."""
-    monkeypatch.setattr(pilots, "NUM_SAMPLES", NUM_SAMPLES)
+    monkeypatch.setattr(pilot_samples, "NUM_SAMPLES", NUM_SAMPLES)
     return Scene(dataclasses.replace(scene.machine, micro_batches=MicroBatches(8)))
 
 
@@ -40,8 +40,8 @@ def fit(scene: Scene) -> FitRequest:
 @pytest.fixture
 def saving(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the scores of every micro-batch."""
-    monkeypatch.setattr(pilots, "INTERVAL", timedelta(0))
-    monkeypatch.setattr(pilots, "LONGEST_SHARE", math.inf)
+    monkeypatch.setattr(pilot_samples, "INTERVAL", timedelta(0))
+    monkeypatch.setattr(pilot_samples, "LONGEST_SHARE", math.inf)
 
 
 def measure(scene: Scene, batch: BatchRequest, *, until: int = NUM_SAMPLES) -> list[int]:

@@ -203,7 +203,7 @@ def test_a_filter_is_measured_with_the_first_shard(
     scene: Scene, stream: StreamRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream without readers needs no pilot."""
-    monkeypatch.setattr("workers.rendering.pilots.NUM_SAMPLES", 40)
+    monkeypatch.setattr("workers.rendering.pilot_samples.NUM_SAMPLES", 40)
     filtered = stream.model_copy(update={"filter": Filter(drop_share=0.5)})
     records.write(scene.machine.store, keys.stream_request(stream.ref), filtered)
     record = render(scene, filtered, 0)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from handsoff_client.api.batch_folders import BatchFolder
-from handsoff_client.api.jobs import ConditionChoice, Watch, condition_of, filter_by
+from handsoff_client.api.jobs import ConditionChoice, Targets, Watch, condition_of, filter_by
 from handsoff_client.api.resources import Batch
 from handsoff_client.api.sharded import ShardedJobs, ShardOperations
 from handsoff_client.http.operations import (
@@ -37,6 +37,7 @@ class Batches(ShardedJobs[Batch]):
         condition: ConditionChoice | None = None,
         soft_labels: int | None = None,
         ignore_above: float | None = None,
+        targets: Targets = (),
         **more: object,
     ) -> Batch:
         """Queue n samples of a fit. `drop_share` drops that share of the most uncertain candidates.
@@ -44,6 +45,9 @@ class Batches(ShardedJobs[Batch]):
         `condition` chooses classes of a class-conditional generator: one, several with equal shares, or weights.
         `soft_labels` keeps that many most probable classes of each pixel with their probabilities. Masks ignore the
         pixels with an uncertainty above `ignore_above`, in nats from 0 to 1.
+        `targets` say which share of the images contains a class, or move the images toward more or less of one:
+        `{"kind": "presence", "class_name": "hat", "images": 0.4}`, `{"kind": "distribution", "images": {"hat": 0.3,
+        "glasses": 0.3}}`, `{"kind": "more", "class_name": "hair", "strength": 1.5}`.
         `more` is sent unchanged: fields of a newer service that this client does not have yet.
         """
         return self._create(
@@ -57,6 +61,7 @@ class Batches(ShardedJobs[Batch]):
             condition=condition_of(condition),
             soft_labels=soft_labels,
             ignore_above=ignore_above,
+            targets=list(targets) or None,
             **more,
         )
 

@@ -22,6 +22,9 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Watch = Callable[[Job], None]
 """A function that gets every answer during a wait. `progress.bar` creates one that draws a progress bar."""
 
+Targets = Sequence[Mapping[str, object]]
+"""What the images must show, such as `[{"kind": "presence", "class_name": "hat", "images": 0.4}]`."""
+
 ConditionChoice = int | Sequence[int] | Mapping[int, float]
 """The classes of a class-conditional generator: one, several with equal shares, or a weight for each."""
 

@@ -203,6 +203,7 @@ class Batch(Labelled):
     num_shards: int
     labels: Labels
     condition: Mapping[str, float] | None = None
+    targets: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,6 +240,7 @@ class Stream:
     condition: Mapping[str, float] | None = None
     soft_labels: int | None = None
     ignore_above: float | None = None
+    targets: tuple[Json, ...] = ()
     json: Json = field(default_factory=dict, repr=False, compare=False)
 
 

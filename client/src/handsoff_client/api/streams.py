@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from handsoff_client.api.jobs import ConditionChoice, condition_of, filter_by, without_none
+from handsoff_client.api.jobs import ConditionChoice, Targets, condition_of, filter_by, without_none
 from handsoff_client.api.pages import items_of
 from handsoff_client.api.resources import Shard, Stream
 from handsoff_client.api.waiting import poll
@@ -39,6 +39,7 @@ class Streams:
         condition: ConditionChoice | None = None,
         soft_labels: int | None = None,
         ignore_above: float | None = None,
+        targets: Targets = (),
         **more: object,
     ) -> Stream:
         """Create a stream of a fit. A shard is rendered when it is requested. The fields are those of a batch."""
@@ -52,6 +53,7 @@ class Streams:
             condition=condition_of(condition),
             soft_labels=soft_labels,
             ignore_above=ignore_above,
+            targets=list(targets) or None,
             **more,
         )
         return parse(Stream, self._transport.call(CREATE_STREAM, json=body))

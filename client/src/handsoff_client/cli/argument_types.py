@@ -1,6 +1,7 @@
 """Shared parts of the command line: add a subcommand, and parse the values of arguments."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -95,3 +96,67 @@ def option(text: str) -> tuple[str, Any]:
         return parse_option(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def target(text: str) -> dict[str, object]:
+    """Parse a target of a batch or a stream: `hat=40%`, `hat>=2%=40%`, `hat=30%,glasses=20%` or `more:hair=1.5`."""
+    kind, mark, rest = text.partition(":")
+    try:
+        if mark and kind in ("more", "less"):
+            name, mark, strength = rest.partition("=")
+            return {
+                "kind": kind,
+                "class_name": _name(name),
+                "strength": float(strength) if mark else 1.0,
+            }
+        parts = [_class_share(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected a target such as hat=40%, hat>=2%=40%, hat=30%,glasses=20% or more:hair=1.5, got {text!r}"
+        ) from None
+    if len(parts) == 1:
+        [(name, images, least)] = parts
+        presence: dict[str, object] = {"kind": "presence", "class_name": name, "images": images}
+        return presence | ({} if least is None else {"min_pixels": least})
+    given = {name: least for name, _, least in parts if least is not None}
+    shares = {"kind": "distribution", "images": {name: images for name, images, _ in parts}}
+    return shares | ({"min_pixels": given} if given else {})
+
+
+def target_text(value: Mapping[str, Any]) -> str:
+    """Return a target as `--target` takes it."""
+    if value["kind"] in ("more", "less"):
+        return f"{value['kind']}:{value['class_name']}={value['strength']:g}"
+    images = value["images"]
+    shares = images if isinstance(images, Mapping) else {value["class_name"]: images}
+    least = value.get("min_pixels")
+    return ",".join(
+        f"{name}{_least_text(least[name] if isinstance(least, Mapping) else least)}={100 * share:.4g}%"
+        for name, share in shares.items()
+    )
+
+
+def _least_text(least: float | None) -> str:
+    return "" if least is None else f">={100 * least:.4g}%"
+
+
+def _class_share(text: str) -> tuple[str, float, float | None]:
+    """Return name, share of images and least share of pixels of `hat=40%`, `hat>=2%=40%`, `hat>=2%` (of all images)."""
+    name, mark, rest = text.partition(">=")
+    if not mark:
+        name, _, images = text.partition("=")
+        return _name(name), _share(images), None
+    least, mark, images = rest.partition("=")
+    return _name(name), _share(images) if mark else 1.0, _share(least)
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected the name of a class")
+    return text.strip()
+
+
+def _share(text: str) -> float:
+    """Return a share: `40%` or `0.4`."""
+    text = text.strip()
+    return round(float(text[:-1]) / 100, 12) if text.endswith("%") else float(text)

@@ -132,6 +132,7 @@ class Command(LabelCommands, EvaluationCommands, LabelsetCommands, HubCommands):
             condition=arguments.condition,
             soft_labels=arguments.soft_labels,
             ignore_above=arguments.ignore_above,
+            targets=arguments.target,
         )
         self._follow_batch(job)
 
@@ -162,6 +163,7 @@ class Command(LabelCommands, EvaluationCommands, LabelsetCommands, HubCommands):
                 condition=arguments.condition,
                 soft_labels=arguments.soft_labels,
                 ignore_above=arguments.ignore_above,
+                targets=arguments.target,
             )
             stream_id = stream.id
             self._print(stream.json, stream.id)

@@ -13,6 +13,7 @@ from handsoff_client.cli.argument_types import (
     image_px,
     names,
     option,
+    target,
 )
 
 
@@ -242,6 +243,15 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
         type=condition,
         metavar="CLASSES",
         help="classes of a class-conditional generator: 3, 0,3 (equal shares), or 0:0.7,3:0.3 (weights)",
+    )
+    command.add_argument(
+        "--target",
+        type=target,
+        action="append",
+        default=[],
+        metavar="TARGET",
+        help="what the images show: hat=40%% (of the images), hat>=2%%=40%% (with 2%% of their pixels),"
+        " hat=30%%,glasses=20%% (never both), more:hair=1.5 or less:hair=1.5; can be repeated",
     )
     _add_mask_options(command)
     command.add_argument("--format", choices=("png", "jpeg"), help="image format (default: png)")

@@ -17,7 +17,14 @@ from handsoff_client.api.resources import (
     Stream,
     Training,
 )
-from handsoff_client.cli.evaluation_tables import arm_scores, evaluation_facts, trainings
+from handsoff_client.cli.job_facts import (
+    arm_scores,
+    batch_facts,
+    evaluation_facts,
+    labeling_facts,
+    sample_facts,
+    trainings,
+)
 
 Row = Sequence[object]
 
@@ -93,7 +100,7 @@ def stream(item: Stream) -> str:
         seed=item.seed,
         truncation=item.truncation,
         drop_share=(item.filter or {}).get("drop_share"),
-        condition=_condition(item.condition),
+        **sample_facts(item),
         soft_labels=item.soft_labels,
         ignore_above=item.ignore_above,
         shard_size=item.shard_size,
@@ -132,8 +139,8 @@ def job(item: Job) -> str:
         error=item.error and f"{item.error.code}: {item.error.detail}",
         **(_of_generator(item) if isinstance(item, Generator) else {}),
         **(_of_fit(item) if isinstance(item, Fit) else {}),
-        **(_of_batch(item) if isinstance(item, Batch) else {}),
-        **(_of_labeling(item) if isinstance(item, Labeling) else {}),
+        **(batch_facts(item) if isinstance(item, Batch) else {}),
+        **(labeling_facts(item) if isinstance(item, Labeling) else {}),
         **(evaluation_facts(item) if isinstance(item, Evaluation) else {}),
     )
     if isinstance(item, Evaluation):
@@ -232,11 +239,6 @@ def _condition_counts(labels: CheckedLabels) -> str:
     return table(("CONDITION", "IMAGES"), rows) if rows else ""
 
 
-def _condition(shares: Mapping[str, float] | None) -> str:
-    """Return the share of each class as the option `--condition` takes it; empty without a condition."""
-    return ",".join(f"{number}:{share:.4g}" for number, share in (shares or {}).items())
-
-
 def _bullets(title: str, items: Sequence[str]) -> str:
     return "\n".join([title, *(f"  - {item}" for item in items)]) if items else ""
 
@@ -251,41 +253,6 @@ def _scores(where: str, scores: Mapping[str, Any]) -> dict[str, object]:
     keypoints, depth = scores.get("keypoints") or {}, scores.get("depth") or {}
     main = {"miou": scores.get("miou"), "pck": keypoints.get("pck"), "absrel": depth.get("absrel")}
     return {f"{where}_{name}": value for name, value in main.items()}
-
-
-def _of_batch(batch: Batch) -> dict[str, object]:
-    metrics = batch.metrics or {}
-    return {
-        "fit": batch.fit.id,
-        "samples": batch.n,
-        "shards": batch.num_shards,
-        "seed": batch.seed,
-        "condition": _condition(batch.condition),
-        **_mask_options(batch),
-        "bytes": metrics.get("num_bytes"),
-        "mean_score": metrics.get("mean_score"),
-    }
-
-
-def _mask_options(job: Batch | Labeling) -> dict[str, object]:
-    return {
-        "soft_labels": job.soft_labels,
-        "ignore_above": job.ignore_above,
-        "ignored_share": job.ignored_share,
-    }
-
-
-def _of_labeling(labeling: Labeling) -> dict[str, object]:
-    metrics = labeling.metrics or {}
-    return {
-        "fit": labeling.fit.id,
-        "name": labeling.name,
-        "images": metrics.get("num_images"),
-        **_mask_options(labeling),
-        "unreadable": metrics.get("num_unreadable"),
-        "not_expressible": metrics.get("num_inexpressible"),
-        "mean_uncertainty": metrics.get("mean_score"),
-    }
 
 
 def _lines(**values: object) -> str:

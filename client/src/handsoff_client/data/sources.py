@@ -141,7 +141,7 @@ class StreamSource:
 
 
 _RECIPE = ("fit", "seed", "truncation", "filter", "image_format", "shard_size", "render_version")
-_LATER = ("condition", "soft_labels", "ignore_above")
+_LATER = ("condition", "soft_labels", "ignore_above", "targets")
 
 
 def _identity(digests: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-downstream gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-downstream bench-targets gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -189,6 +189,9 @@ bench-fairness: $(READY) ## Measure requests beside 200 queued batches, and batc
 
 bench-downstream: $(READY) ## Compare networks trained on real, generated and mixed pairs (hours; BENCH="--labels 16 --draws 1" for less)
 	@$(BIN)/python -m benchmarks.downstream $(BENCH)
+
+bench-targets: $(READY) ## Measure targets on portraits: shares met, candidates of a rare class, directions (an hour; BENCH="--labels 16 --samples 150" for less)
+	@$(BIN)/python -m benchmarks.targets $(BENCH)
 
 train-portraits: $(READY) ## Train the built-in generator and its inverter into build/ (hours on 2 cores)
 	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2

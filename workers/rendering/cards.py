@@ -175,8 +175,10 @@ def _targets(request: BatchRequest, manifest: BatchManifest) -> Iterator[str]:
         texts += [
             "Shares are requested, not the generator's. Images whose codes look least like a class are never drawn.",
             table(("class", "least share of pixels", "requested", "of images"), rows),
-            f"Drawn for each image: {(manifest.num_codes or 0) / n:.1f} codes, of which"
-            f" {manifest.num_candidates / n:.2f} were rendered.",
+            (
+                f"Drawn for each image: {(manifest.num_codes or 0) / n:.1f} codes, of which"
+                f" {manifest.num_candidates / n:.2f} were rendered."
+            ),
         ]
     yield _section("Targets", *texts)
 

@@ -124,11 +124,11 @@ def _check_costs(
         f" {round(fit.frequency * num_samples):,}"
         for one, fit in zip(requested, fitted, strict=True)
     )
-    expected = "no limit of" if costs.worst == inf else f"about {costs.worst:,.0f}"
+    needed = "more than it can estimate" if costs.worst == inf else f"about {costs.worst:,.0f}"
     raise AcceptanceTooLow(
-        f"Expected targets that need at most {MAX_CANDIDATES_PER_SAMPLE} rendered candidates for each sample, but some"
-        f" samples need {expected} candidates. The pilot's {num_samples:,} samples contain {measured}. Request fewer"
-        " classes together or a smaller min_pixels, filter less, raise the truncation, or add a direction."
+        f"Expected targets that need at most {MAX_CANDIDATES_PER_SAMPLE} rendered candidates for each sample, but by the"
+        f" pilot some samples need {needed}. Its {num_samples:,} samples contain {measured}. Request fewer classes"
+        " together or a smaller min_pixels, filter less, raise the truncation, or add a direction."
     )
 
 

@@ -7,6 +7,7 @@ from contracts.batches import BatchManifest, BatchRequest, Filter
 from contracts.fits.fit import FitManifest
 from contracts.fits.metrics import FitMetrics, HeldOut
 from contracts.jobs import JobStatus
+from contracts.recipes.targets import DirectionTarget, PresenceTarget, TargetResult
 from contracts.schemas import LabelSchema
 from tests.contracts.conftest import batch_request  # noqa: F401 - a fixture
 from workers.codecs.registry import TASKS
@@ -49,6 +50,20 @@ def test_a_card_shows_the_cost_of_a_filter(
     text = card(TASKS[:1], request_with_bar, manifest, UNKNOWN)
     assert r"| 1 | skin \| hair | 10.0% | 20.0% | 100 |" in text
     assert "| dropped as uncertain | 10% |" in text
+
+
+def test_a_card_states_the_targets(request_with_bar: BatchRequest, manifest: BatchManifest) -> None:
+    """Requested and achieved shares, and the cost; a reader must know that frequencies are not the generator's."""
+    presence = PresenceTarget(kind="presence", class_name="background", images=0.4, min_pixels=0.02)
+    direction = DirectionTarget(kind="less", class_name="background", strength=1.5)
+    request = request_with_bar.model_copy(update={"targets": (presence, direction)})
+    result = TargetResult(class_name="background", min_pixels=0.02, images=0.4, num_images=28)
+    own = {"targets": (result,), "num_codes": 700}
+    text = card(TASKS[:1], request, manifest.model_copy(update=own), UNKNOWN)
+    assert "| background | 2.00% | 40.0% | 40.0% |" in text
+    assert "10.0 codes, of which 2.00 were rendered" in text
+    assert "toward less of background, by 1.5 standard deviations" in text
+    assert "## Targets" not in card(TASKS[:1], request_with_bar, manifest, UNKNOWN)
 
 
 def test_a_card_lists_the_conditions(

@@ -183,7 +183,7 @@ def test_targets_that_are_hardly_ever_met_fail_in_the_pilot(
     assert manifest.error is not None
     assert manifest.error.code == "acceptance_too_low"
     expected = {
-        "never": "The pilot's 64 samples contain 'left' (at least 99.90% of the pixels) in 0.",
+        "never": "Its 64 samples contain 'left' (at least 99.90% of the pixels) in 0.",
         "together": "none of the pilot's 64 samples is with 'left' and with 'right'",
     }
     assert expected[case] in manifest.error.detail

@@ -68,6 +68,8 @@ def _measured(
 ) -> PilotSamples:
     """Return the samples of a recipe's pilot. `keeps` keeps them after it, for other targets."""
     samples = PilotSamples(machine, recipe)
+    if samples.are_complete:  # those of an earlier plan
+        return samples
     samples.measure(pilot_renderer(machine, recipe, shift), on_step, on_found)
     if keeps:
         samples.keep()

@@ -126,7 +126,7 @@ def _check_costs(
     )
     needed = "more than it can estimate" if costs.worst == inf else f"about {costs.worst:,.0f}"
     raise AcceptanceTooLow(
-        f"Expected targets that need at most {MAX_CANDIDATES_PER_SAMPLE} rendered candidates for each sample, but by the"
+        f"Expected targets that need at most {MAX_CANDIDATES_PER_SAMPLE} candidates for each sample, but by the"
         f" pilot some samples need {needed}. Its {num_samples:,} samples contain {measured}. Request fewer classes"
         " together or a smaller min_pixels, filter less, raise the truncation, or add a direction."
     )

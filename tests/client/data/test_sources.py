@@ -1,5 +1,7 @@
 """The sources of a dataset's shards."""
 
+import hashlib
+import json
 import socket
 import time
 from collections.abc import Iterator
@@ -104,6 +106,25 @@ def test_a_stream_with_options_of_masks_has_other_samples(
     ]
     assert len(set(identities)) == len(options)
     assert identities[: len(options)] == identities[len(options) :]
+
+
+def test_targets_change_the_samples_of_a_stream(
+    handsoff: HandsOff, finished_fit_id: str, tmp_path: Path
+) -> None:
+    """Without targets the identity is that of earlier versions, so their states and caches stay valid."""
+    hair = {"kind": "presence", "class_name": "hair", "images": 0.4, "min_pixels": 0.1}
+    streams = [
+        handsoff.streams.create(fit=finished_fit_id, shard_size=2, targets=targets)
+        for targets in ([], [hair], [hair | {"images": 0.5}])
+    ]
+    identities = [
+        StreamSource(handsoff.url, stream.id, cache=ShardCache(tmp_path)).identity
+        for stream in streams
+    ]
+    assert len(set(identities)) == 3
+    names = ["fit", "seed", "truncation", "filter", "image_format", "shard_size", "render_version"]
+    earlier = json.dumps({name: streams[0].json[name] for name in names}, sort_keys=True)
+    assert identities[0] == hashlib.sha256(earlier.encode()).hexdigest()
 
 
 def test_a_training_loop_survives_a_restart_of_everything(

@@ -120,7 +120,7 @@ class StreamSource:
         recipe = {name: stream.json[name] for name in _RECIPE}
         # Absent without a value, so that states and caches of earlier versions stay valid.
         later = {name: stream.json.get(name) for name in _LATER}
-        recipe |= {name: value for name, value in later.items() if value is not None}
+        recipe |= {name: value for name, value in later.items() if value not in (None, [])}
         self.identity = _identity([json.dumps(recipe, sort_keys=True)])
         self.labels = stream.labels
         self.sizes = EvenSizes(stream.num_shards, stream.shard_size)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from models.generators.generator import Steerable
 from models.generators.stylegan2.config import Architecture, GeneratorConfig
 from models.generators.stylegan2.generator import Generator
 from models.generators.stylegan2.layers import modulated_conv
@@ -30,6 +31,15 @@ def test_a_grey_generator_renders_equal_channels(any_generator: Generator) -> No
     assert torch.equal(images[:, :1].expand(-1, 3, -1, -1), images)
     images.sum().backward()
     assert ws.grad is not None
+
+
+def test_a_shift_moves_the_vector_behind_every_layer(generator: Generator) -> None:
+    """So targets can predict from one vector, and a direction in it changes the whole image."""
+    assert isinstance(generator, Steerable)
+    codes, shift = generator.map(torch.randn(3, 16)), torch.randn(16)
+    moved = generator.shifted(codes, shift)
+    assert torch.equal(generator.vectors(moved), generator.vectors(codes) + shift)
+    assert torch.equal(moved, codes + shift)
 
 
 def test_truncation_zero_gives_the_mean_code(generator: Generator) -> None:

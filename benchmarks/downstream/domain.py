@@ -76,20 +76,20 @@ class Domain:
     def generated(self, draw: int, labels: int, count: int) -> Generated:
         """Return samples with the labels of the fit on one draw."""
         name = f"labels-{labels}-{draw}-{count}"
-        arrays = self._kept(name, lambda: self._label(self._fit(draw, labels), count))
+        arrays = self.kept(name, lambda: self._label(self.fit(draw, labels), count))
         return Generated(**arrays)
 
     def direct(self, draw: int, labels: int) -> ImageScores:
         """Return the scores of the fit's labels of the inverted held-out images."""
         fitted, codes = (
-            self._fit(draw, labels),
+            self.fit(draw, labels),
             self._codes(f"heldout-{len(self.heldout)}", self.heldout),
         )
         batches = (dict(fitted.render(part).labels) for part in codes.split(MICRO_BATCH))
         return score_batches(batches, self.heldout.labels, self.tasks)
 
     @functools.lru_cache(maxsize=1)  # noqa: B019 - one object lives as long as the process
-    def _fit(self, draw: int, count: int) -> LabelGenerator:
+    def fit(self, draw: int, count: int) -> LabelGenerator:
         """Fit with the default options, as the service does."""
         real, generator = self.real(draw, count), self.networks.generator
         ensemble = train_ensemble(
@@ -109,7 +109,7 @@ class Domain:
             parts = (pairs.images.float() / 127.5 - 1.0).split(MICRO_BATCH)
             return {"codes": torch.cat([self.networks.inverter.invert(one).codes for one in parts])}
 
-        return self._kept(f"codes-{name}", invert)["codes"]
+        return self.kept(f"codes-{name}", invert)["codes"]
 
     def _samples(self, count: int) -> Codes:
         """Return codes of untruncated samples."""
@@ -120,14 +120,14 @@ class Domain:
             draws = [CandidateDraws(SAMPLE_SEED, [Candidate(int(i)) for i in p]) for p in parts]
             return {"codes": torch.cat([generator.sample(one) for one in draws])}
 
-        return self._kept(f"samples-{count}", sample)["codes"]
+        return self.kept(f"samples-{count}", sample)["codes"]
 
     @torch.no_grad()
     def _label(self, fitted: LabelGenerator, count: int) -> dict[str, Tensor]:
         parts = list(_labelled(fitted, self._samples(count)))
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
-    def _kept(self, name: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    def kept(self, name: str, make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Return named tensors from the file of this name, which is made if it is missing."""
         path = self.folder / f"{self.name}-{self.networks.digest}" / f"{name}.npz"
         if not path.exists():

@@ -30,7 +30,6 @@ from contracts.labelsets import (
     StoredKeypoints,
     labelset_digest,
 )
-from contracts.recipes.targets import Target
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator
@@ -214,13 +213,7 @@ class Scene:
         return request
 
     def request_batch(
-        self,
-        fit: FitRequest,
-        *,
-        n: int = 8,
-        shard_size: int = 4,
-        drop_share: float | None = None,
-        targets: Sequence[Target] = (),
+        self, fit: FitRequest, *, n: int = 8, shard_size: int = 4, drop_share: float | None = None
     ) -> BatchRequest:
         """Store the request of a batch of a succeeded fit."""
         manifest = self.fit_manifest(fit.ref)
@@ -238,7 +231,6 @@ class Scene:
             shard_size=shard_size,
             render_version=RENDER_VERSION,
             labels=fit.labels,
-            targets=tuple(targets),
         )
         records.write(self.machine.store, keys.job_request(request.ref), request)
         return request

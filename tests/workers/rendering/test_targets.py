@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -57,6 +58,19 @@ def presence(min_pixels: float, images: float = 0.5) -> PresenceTarget:
     return PresenceTarget(kind="presence", class_name="left", images=images, min_pixels=min_pixels)
 
 
+def request(
+    scene: Scene,
+    fit: FitRequest,
+    *,
+    targets: Sequence[Target] = (),
+    **own: Any,
+) -> BatchRequest:
+    """Store the request of a batch with targets."""
+    batch = scene.request_batch(fit, **own).model_copy(update={"targets": tuple(targets)})
+    records.write(scene.machine.store, keys.job_request(batch.ref), batch)
+    return batch
+
+
 def run(scene: Scene, batch: BatchRequest) -> dict[str, bytes]:
     """Run the pilot and all shards of a batch; return its files."""
     batches.run_pilot(scene.machine, str(batch.ref), 1)
@@ -74,7 +88,7 @@ def left_shares(files: dict[str, bytes]) -> list[float]:
 def test_each_sample_meets_its_target(scene: Scene, fit: FitRequest, reached: Reached) -> None:
     """Exactly the assigned samples contain the class, and the manifest counts samples, candidates and codes."""
     least = reached(0.3)
-    batch = scene.request_batch(fit, n=12, targets=[presence(least)])
+    batch = request(scene, fit, n=12, targets=[presence(least)])
     shares = left_shares(run(scene, batch))
     assigned = [Assignment(batch.seed, [[0.5]]).of(index)[0] for index in range(12)]
     assert [share >= least - 1e-5 for share in shares] == assigned
@@ -90,10 +104,10 @@ def test_samples_do_not_depend_on_shards_or_micro_batches(
 ) -> None:
     """A batch in shards of 5 with 3 images at once, and a stream, have the candidates of one shard with 16."""
     targets = [presence(reached(0.3))]
-    whole = scene.request_batch(fit, n=10, shard_size=10, targets=targets)
+    whole = request(scene, fit, n=10, shard_size=10, targets=targets)
     expected = run(scene, whole)
     other = Scene(dataclasses.replace(scene.machine, micro_batches=MicroBatches(3)))
-    parts = other.request_batch(fit, n=10, shard_size=5, targets=targets)
+    parts = request(other, fit, n=10, shard_size=5, targets=targets)
     files = run(other, parts)
     assert candidates(files) == candidates(expected)
     assert equal_pixels(files, expected) > 0.99
@@ -115,9 +129,9 @@ def test_a_resumed_batch_has_the_same_samples(
 ) -> None:
     """One that adopts a finished shard equals one that was never interrupted."""
     targets = [presence(reached(0.3))]
-    whole = scene.request_batch(fit, n=8, targets=targets)
+    whole = request(scene, fit, n=8, targets=targets)
     expected = run(scene, whole)
-    stopped = scene.request_batch(fit, n=8, targets=targets)
+    stopped = request(scene, fit, n=8, targets=targets)
     batches.run_shard(scene.machine, str(ShardRef(batch=stopped.ref, index=0)), 1)
     again = stopped.model_copy(update={"id": new_id("batch"), "resumes": (stopped.id,)})
     records.write(scene.machine.store, keys.job_request(again.ref), again)
@@ -132,8 +146,8 @@ def test_a_plan_is_measured_once(scene: Scene, fit: FitRequest, reached: Reached
     least, store = reached(0.3), scene.machine.store
     seen: list[int] = []
     hook = scene.network(fit).blocks[0].register_forward_pre_hook(lambda *_: seen.append(1))
-    first = scene.request_batch(fit, targets=[presence(least)])
-    other = scene.request_batch(fit, targets=[presence(least, images=0.25)])
+    first = request(scene, fit, targets=[presence(least)])
+    other = request(scene, fit, targets=[presence(least, images=0.25)])
     for batch in (first, other):
         batches.run_pilot(scene.machine, str(batch.ref), 1)
         assert records.read(store, plan_key(batch), TargetPlan) is not None
@@ -141,7 +155,7 @@ def test_a_plan_is_measured_once(scene: Scene, fit: FitRequest, reached: Reached
     assert seen == []
     assert plan_key(first) != plan_key(other)
     before = store.get(plan_key(first))
-    again = scene.request_batch(fit, targets=[presence(least)])
+    again = request(scene, fit, targets=[presence(least)])
     batches.run_pilot(scene.machine, str(again.ref), 1)
     assert store.get(plan_key(again)) == before
 
@@ -156,7 +170,7 @@ def test_a_distribution_has_one_class_in_each_sample(
         images={"left": 0.25, "right": 0.5},
         min_pixels={"left": least, "right": 1 - reached(0.7)},
     )
-    batch = scene.request_batch(fit, n=8, targets=[target])
+    batch = request(scene, fit, n=8, targets=[target])
     run(scene, batch)
     achieved = {one.class_name: one.num_images for one in scene.batch_manifest(batch.ref).targets}
     assigned = [Assignment(batch.seed, [[0.25, 0.5]]).of(index) for index in range(8)]
@@ -176,7 +190,7 @@ def test_targets_that_are_hardly_ever_met_fail_in_the_pilot(
     targets: list[Target] = (
         [presence(0.999)] if case == "never" else [presence(reached(0.4), images=1.0), right]
     )
-    batch = scene.request_batch(fit, targets=targets)
+    batch = request(scene, fit, targets=targets)
     batches.run_pilot(scene.machine, str(batch.ref), 1)
     manifest = scene.batch_manifest(batch.ref)
     assert manifest.status is JobStatus.FAILED
@@ -196,11 +210,11 @@ def test_a_direction_moves_every_sample(scene: Scene, fit: FitRequest, reached: 
     means = {}
     for kind in ("less", "more"):
         target = DirectionTarget(kind=kind, class_name="left", strength=2)
-        batch = scene.request_batch(fit, n=8, targets=[target])
+        batch = request(scene, fit, n=8, targets=[target])
         shares = left_shares(run(scene, batch))
         means[kind] = sum(shares) / len(shares)
     assert means["more"] > means["less"]
-    filtered = scene.request_batch(fit, drop_share=0.5, targets=[target])
+    filtered = request(scene, fit, drop_share=0.5, targets=[target])
     plain = scene.request_batch(fit, drop_share=0.5)
     batches.run_pilot(scene.machine, str(filtered.ref), 1)
     assert pilot_samples_key(filtered) != pilot_samples_key(plain)
@@ -209,7 +223,7 @@ def test_a_direction_moves_every_sample(scene: Scene, fit: FitRequest, reached: 
 
 def test_a_batch_without_targets_has_no_counts_of_them(scene: Scene, fit: FitRequest) -> None:
     """Its records are as those of earlier versions."""
-    batch = scene.request_batch(fit, n=4)
+    batch = request(scene, fit, n=4)
     run(scene, batch)
     manifest = scene.batch_manifest(batch.ref)
     assert (manifest.targets, manifest.num_codes) == ((), None)

@@ -268,10 +268,7 @@ class Card:
 
 @dataclass(frozen=True)
 class ShardList:
-    """The shards of a batch or a labeling, in order, and the documents of a batch. `has_more`: it is one page.
-
-    `is_partial`: the batch did not succeed, so shards are missing.
-    """
+    """Shards in order, and a batch's documents. `has_more`: it is one page. `is_partial`: a failed batch lacks some."""
 
     num_samples: int
     items: tuple[Shard, ...]

@@ -60,7 +60,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     coded = CodeStore(options.folder, networks, inversion_options()).labelled(
         "labelled", 0, options.labels
     )
-    sampler = _sampler(networks, coded)
+    sampler = _sampler(networks, coded, options.fit_steps)
     _note("fit trained")
     pilot = sampler.pilot(options.pilot)
     _note("pilot measured")
@@ -84,12 +84,12 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     return result | {"directions": figures}
 
 
-def _sampler(networks: Networks, coded: Coded) -> Sampler:
+def _sampler(networks: Networks, coded: Coded, steps: int) -> Sampler:
     generator = networks.generator
     labels = Labels(label_px=generator.config.image_px, segmentation=coded.masks)
     tasks = TaskSet(SegmentationTask(len(CLASS_NAMES)))
     ensemble = train_ensemble(
-        generator, coded.ws, labels, tasks=tasks, options=ensemble_options(), seed=0
+        generator, coded.ws, labels, tasks=tasks, options=ensemble_options(steps=steps), seed=0
     )
     return Sampler(LabelGenerator(generator, ensemble), generator, len(CLASS_NAMES), SEED)
 
@@ -146,6 +146,7 @@ def _note(text: str) -> None:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = network_parser("benchmarks.targets", __doc__)
     parser.add_argument("--labels", type=int, default=50, help="labelled portraits of the fit")
+    parser.add_argument("--fit-steps", type=int, default=ensemble_options().steps)
     parser.add_argument("--pilot", type=int, default=2_000, help="samples of the pilot")
     parser.add_argument("--samples", type=int, default=500, help="samples with 40%% glasses")
     parser.add_argument("--rare", type=int, default=100, help="samples with a hat")

@@ -40,7 +40,19 @@ def test_a_target_is_one_text(text: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "hat", "=40%", "hat=", "hat=much", "hat>=%", "more:", "more:hair=", "less:=2"]
+    "text",
+    [
+        "",
+        "hat",
+        "=40%",
+        "hat=",
+        "hat=much",
+        "hat>=%",
+        "hat=1%,hat=2%",
+        "more:",
+        "more:hair=",
+        "less:=2",
+    ],
 )
 def test_another_text_is_refused(text: str) -> None:
     """The message shows all forms."""

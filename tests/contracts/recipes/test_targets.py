@@ -36,7 +36,7 @@ def test_a_default_is_that_of_the_class() -> None:
 
 def test_directions_have_no_classes_to_assign() -> None:
     """They move every sample, so samples are assigned only to the other targets."""
-    targets = [MORE, EITHER.resolved(LEAST)]
+    targets: list[Target] = [MORE, EITHER.resolved(LEAST)]
     assert [len(group) for group in groups_of(targets)] == [2]
     assert [one.class_name for one in class_targets(targets)] == ["hat", "glasses"]
 

@@ -110,6 +110,8 @@ def target(text: str) -> dict[str, object]:
                 "strength": float(strength) if mark else 1.0,
             }
         parts = [_class_share(part) for part in text.split(",")]
+        if len({name for name, _, _ in parts}) < len(parts):
+            raise ValueError("a class is named twice")  # noqa: TRY301 - one message for all flaws
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"expected a target such as hat=40%, hat>=2%=40%, hat=30%,glasses=20% or more:hair=1.5, got {text!r}"
@@ -119,7 +121,8 @@ def target(text: str) -> dict[str, object]:
         presence: dict[str, object] = {"kind": "presence", "class_name": name, "images": images}
         return presence | ({} if least is None else {"min_pixels": least})
     given = {name: least for name, _, least in parts if least is not None}
-    shares = {"kind": "distribution", "images": {name: images for name, images, _ in parts}}
+    by_name = {name: images for name, images, _ in parts}
+    shares: dict[str, object] = {"kind": "distribution", "images": by_name}
     return shares | ({"min_pixels": given} if given else {})
 
 

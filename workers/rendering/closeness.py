@@ -112,7 +112,8 @@ def _directions(thumbnails: NDArray[np.float64]) -> NDArray[np.float64]:
     centered = thumbnails - thumbnails.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(centered, axis=1, keepdims=True)
     directions: NDArray[np.float64] = np.zeros_like(centered)
-    return np.divide(centered, lengths, out=directions, where=lengths > 0)
+    np.divide(centered, lengths, out=directions, where=lengths > 0)
+    return directions
 
 
 def _used_part(origin: Origin) -> ImagePart | None:

@@ -88,7 +88,7 @@ def test_the_achieved_shares_are_shown() -> None:
     shown = tables.job(batch)
     assert "hat in 39.8%" in shown
     assert "candidates_per_sample  1.75" in shown
-    none = {"targets": [], "candidates_per_sample": None}
+    none: dict[str, object] = {"targets": [], "candidates_per_sample": None}
     plain = parse(Batch, job("batch", "succeeded", metrics=metrics | none))
     assert "candidates_per_sample" not in tables.job(plain)
 

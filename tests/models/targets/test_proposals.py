@@ -1,5 +1,7 @@
 """Promises of `models.targets.proposals`: the chosen attempt is the first that passes, whatever is asked together."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
@@ -12,7 +14,7 @@ PASSING = {0: (0, 30), 1: (5, 9), 2: (41,)}
 """The attempts of each sample that pass."""
 
 
-def vectors(candidates: list[Candidate]) -> Tensor:
+def vectors(candidates: Sequence[Candidate]) -> Tensor:
     """Return a vector of 1 for a candidate that passes, else 0."""
     return torch.tensor([[float(one.attempt in PASSING[one.index])] for one in candidates])
 

@@ -18,7 +18,8 @@ from contracts.streams import StreamRef, StreamRequest
 from models.targets.assignment import Assignment
 from state import keys, records
 from state.planning import pilot_samples_key, plan_key
-from tests.workers.scene import Scene, candidates, equal_pixels
+from tests.workers.scene import Scene
+from tests.workers.shard_files import candidates, equal_pixels
 from workers.rendering import batches, pilot_samples
 from workers.rendering.pilot_samples import PilotSamples, pilot_renderer
 from workers.rendering.shards import ShardSpec, render_shard

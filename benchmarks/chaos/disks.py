@@ -27,7 +27,7 @@ class Disk:
     def fill(self) -> None:
         """Take all free space with a file beside the store."""
         with (self.folder / BALLAST).open("ab") as ballast:
-            while (free := self._free_bytes()) > 0:
+            while (free := self.free_bytes()) > 0:
                 try:
                     os.posix_fallocate(ballast.fileno(), ballast.seek(0, os.SEEK_END), free)
                 except OSError as error:  # another process was faster
@@ -51,7 +51,8 @@ class Disk:
         """Accept writes again."""
         self._remount("rw")
 
-    def _free_bytes(self) -> int:
+    def free_bytes(self) -> int:
+        """Return what other files may still take."""
         state = os.statvfs(self.folder)
         return state.f_bavail * state.f_frsize
 

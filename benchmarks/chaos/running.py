@@ -83,7 +83,8 @@ class Outcome:
 def run(plan: Plan, folder: Path) -> Outcome:
     """Run a plan in a new folder, which keeps the logs."""
     began, diary = time.monotonic(), Diary()
-    with open_world(folder / "service", plan.store, plan.queues, plan.module) as world:
+    opened = open_world(folder / "service", plan.store, plan.queues, plan.module, plan.seconds)
+    with opened as world:
         market = _prepare(world, folder, diary)
         with customers(market, plan.customers, plan.seed):
             injected = inject(world, plan.schedule(world), threading.Event())
@@ -145,7 +146,10 @@ def _wait_until_up(world: World) -> None:
     deadline = time.monotonic() + START_SECONDS
     while readiness(world.stack.address) not in {"ready", "degraded"}:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"expected the app to be ready within {START_SECONDS:.0f} s")
+            raise TimeoutError(
+                f"expected the app to be ready within {START_SECONDS:.0f} s after the last fault; the disk has"
+                f" {world.disk.free_bytes():,} bytes free"
+            )
         time.sleep(0.2)
 
 

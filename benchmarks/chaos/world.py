@@ -23,7 +23,8 @@ from state.settings import Settings
 ALL_QUEUES = ("fit", "generate", "generate", "cpu", "train", "evaluate", "reconcile", "reconcile")
 FEW_QUEUES = ("fit", "generate", "cpu", "reconcile", "reconcile")
 S3 = "s3"
-DISK_BYTES = 1024 * 1024 * 1024
+DISK_BYTES, DISK_BYTES_PER_SECOND = 512 * 1024**2, 2 * 1024**2
+"""The size of the disk: customers make up to a megabyte per second, and only faults may fill it."""
 CHECK_SECONDS = 0.2
 
 SETTINGS = {
@@ -111,12 +112,20 @@ class World:
 
 @contextmanager
 def open_world(
-    folder: Path, store: str, queues: Sequence[str] = ALL_QUEUES, module: str = "workers"
+    folder: Path,
+    store: str,
+    queues: Sequence[str] = ALL_QUEUES,
+    module: str = "workers",
+    seconds: float = 0.0,
 ) -> Iterator[World]:
-    """Start the service on a `file` or `s3` store below `folder`. `module` is that of the worker processes."""
+    """Start the service on a `file` or `s3` store below `folder`, whose disk has room for `seconds` of faults.
+
+    `module` is that of the worker processes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    num_bytes = int(DISK_BYTES + DISK_BYTES_PER_SECOND * seconds)
     with ExitStack() as opened:
-        disk = opened.enter_context(small_disk(folder / "disk", DISK_BYTES))
+        disk = opened.enter_context(small_disk(folder / "disk", num_bytes))
         server, proxy, settings = S3Server(disk.folder / "s3", free_port()), None, dict(SETTINGS)
         if store == S3:
             proxy = opened.enter_context(slow_proxy(server.port))

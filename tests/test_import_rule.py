@@ -55,7 +55,7 @@ WORKER_CROSSINGS = {
     "workers.fitting.crossing": "workers.upkeep.leftovers",
     "workers.importing.crossing": "workers.fitting.estimates",
     "workers.rendering.crossing": "workers.upkeep.leftovers",
-    "workers.training.crossing": "workers.rendering.cards",
+    "workers.training.crossing": "workers.rendering.documents.cards",
     "workers.runtime.crossing": "workers.importing.uploads",
     "workers.families.crossing": "workers.runtime.machine",
     "workers.codecs.crossing": "workers.runtime.weights",

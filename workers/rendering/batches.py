@@ -18,9 +18,9 @@ from state.batches.shards import BatchShards
 from state.planning import queue_batch
 from workers.codecs.task import codecs_of
 from workers.rendering.adoption import adopt_shard
-from workers.rendering.cards import store_card
-from workers.rendering.croissant import store_croissant
-from workers.rendering.origins import origin_of
+from workers.rendering.documents.cards import store_card
+from workers.rendering.documents.croissant import store_croissant
+from workers.rendering.documents.origins import origin_of
 from workers.rendering.pilots import measure_pilot
 from workers.rendering.shards import ShardSpec, render_shard, store_record
 from workers.runtime import jobs

@@ -18,8 +18,8 @@ from tests.client.conftest import LABELS, files_of, tar_of
 from tests.contracts.conftest import batch_request, shard_record  # noqa: F401 - fixtures
 from tests.environments import environment, run
 from workers.codecs.registry import TASKS
-from workers.rendering.croissant import croissant
-from workers.rendering.origins import Origin
+from workers.rendering.documents.croissant import croissant
+from workers.rendering.documents.origins import Origin
 
 UNKNOWN = Origin(None, None, None)
 KINDS = ["image", "mask", "keypoints", "depth", "uncertainty", "facts"]

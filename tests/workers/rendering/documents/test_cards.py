@@ -11,8 +11,8 @@ from contracts.recipes.targets import DirectionTarget, PresenceTarget, TargetRes
 from contracts.schemas import LabelSchema
 from tests.contracts.conftest import batch_request  # noqa: F401 - a fixture
 from workers.codecs.registry import TASKS
-from workers.rendering.cards import card
-from workers.rendering.origins import Origin
+from workers.rendering.documents.cards import card
+from workers.rendering.documents.origins import Origin
 
 UNKNOWN = Origin(None, None, None)
 

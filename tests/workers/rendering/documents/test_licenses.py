@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.rendering.licenses import license_facts
+from workers.rendering.documents.licenses import license_facts
 
 
 @pytest.mark.parametrize(

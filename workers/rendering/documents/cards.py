@@ -16,9 +16,9 @@ from state import keys
 from state.store import Store
 from workers.codecs.markdown import number, share, table
 from workers.codecs.task import Row, TaskCodec
-from workers.rendering.closeness import NEAR_COPY, Closeness, measure_closeness
-from workers.rendering.licenses import license_facts
-from workers.rendering.origins import Origin
+from workers.rendering.documents.closeness import NEAR_COPY, Closeness, measure_closeness
+from workers.rendering.documents.licenses import license_facts
+from workers.rendering.documents.origins import Origin
 
 CARD_TYPE = "text/markdown"
 

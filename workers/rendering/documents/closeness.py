@@ -22,7 +22,7 @@ from handsoff_shards.members import IMAGE_EXTENSIONS, split_name
 from state import keys, records
 from state.batches.pages import shards_of
 from state.store import Store
-from workers.rendering.origins import Origin
+from workers.rendering.documents.origins import Origin
 from workers.runtime.artefacts import read_artefact
 
 THUMBNAIL_PX = 16

@@ -12,9 +12,9 @@ from contracts.fits.metrics import ImagePart
 from handsoff_shards.writing import ShardWriter
 from state.store import Store
 from tests.client.conftest import png
-from workers.rendering import closeness
-from workers.rendering.cards import _closeness
-from workers.rendering.closeness import NEAR_COPY, compare, thumbnail
+from workers.rendering.documents import closeness
+from workers.rendering.documents.cards import _closeness
+from workers.rendering.documents.closeness import NEAR_COPY, compare, thumbnail
 
 PX = 64
 

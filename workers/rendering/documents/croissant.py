@@ -22,7 +22,7 @@ from handsoff_shards.members import (
 from state import keys
 from state.store import Store
 from workers.codecs.task import TaskCodec
-from workers.rendering.origins import Origin
+from workers.rendering.documents.origins import Origin
 
 CROISSANT_TYPE = "application/ld+json"
 

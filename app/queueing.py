@@ -29,13 +29,14 @@ class Queueing:
             self._ledger, self._jobs, kinds or Kinds(), settings.heartbeat_fresh
         )
 
-    def check_room(self, settings: Settings, queue: QueueName, cost: Cost) -> None:
+    def check_room(self, settings: Settings, queue: QueueName, cost: Cost, tenant: str) -> None:
         """Raise `QueueFull` if work of this predicted cost may not wait too. Anything may wait alone.
 
+        A tenant whose own work needs less than its part of the limit is accepted: others cannot fill the queue for it.
         Requests at the same time may pass together.
         """
         waiting = self.admission.backlog(queue)
-        if waiting.seconds <= 0:
+        if waiting.seconds <= 0 or self._is_within_part(settings, queue, cost, tenant):
             return
         workers = max(1, self.admission.count_workers(queue))
         limit = settings.max_queued_time.total_seconds()
@@ -49,6 +50,19 @@ class Queueing:
             what = f"{most / _GB:.3g} GB of results, this would be {num_bytes / _GB:.3g}"
             share = (num_bytes - most) / waiting.num_bytes if waiting.num_bytes else 1
             raise _full(queue, what, share * waiting.seconds / workers)
+
+    def _is_within_part(
+        self, settings: Settings, queue: QueueName, cost: Cost, tenant: str
+    ) -> bool:
+        """Return whether a tenant has no more waiting than its part of the limits, beside tenants with waiting work."""
+        own = self.admission.backlog(queue, tenant)
+        num_tenants = self.admission.count_tenants(queue) + (own.seconds <= 0)
+        seconds = (own.seconds + cost.seconds) / max(1, self.admission.count_workers(queue))
+        num_bytes = own.num_bytes + cost.num_bytes
+        return (
+            seconds * num_tenants <= settings.max_queued_time.total_seconds()
+            and num_bytes * num_tenants <= settings.max_queued_bytes
+        )
 
     def backlog_seconds(self, queue: QueueName) -> float:
         """Return the predicted device time of all that waits in a queue."""

@@ -102,6 +102,10 @@ def admission(queue: QueueName) -> str:
     return f"handsoff:admission:{queue}"
 
 
+TENANT_PARTS = "handsoff:tenant-parts"
+"""Hash: tenant -> its weight and limits in all queues; without a row, weight 1 and no limit."""
+
+
 def average(name: str) -> str:
     """String: a running average of measurements, such as the seconds of a sample of one fit."""
     return f"handsoff:average:{name}"

@@ -173,7 +173,7 @@ def _check_queue(services: Services, request: Request, predict: Callable[[], Cos
     queue, costs = task.queue_for(request), services.queueing.admission.costs
     try:
         cost = predict() or costs.of_entry(task, queue)
-        services.queueing.check_room(services.settings, queue, cost)
+        services.queueing.check_room(services.settings, queue, cost, request.tenant)
     except redis.RedisError as error:
         log.warning("limit of the queue not checked", job=str(request.ref), error=str(error))
 

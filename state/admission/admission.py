@@ -1,8 +1,8 @@
 """The admission: work waits here and is handed to RQ in a fair order, a few entries at a time (decision 0036).
 
 RQ's queue is a list: whatever is in it runs first come, first served. So RQ gets at most one entry more than its queue
-has workers, and the next one is chosen when an entry ends. Tenants have equal parts of the predicted device time. Of a
-tenant's part, what callers wait for gets two thirds and everything else one third; each takes what the other does not
+has workers, and the next one is chosen when an entry ends. Tenants have parts of the predicted device time by their
+weights (`parts.py`), equal ones by default. Of a tenant's part, what callers wait for gets two thirds and everything else one third; each takes what the other does not
 use. Within these, jobs have equal parts, so a short job overtakes long ones that began to wait before it.
 
 A batch waits as one range of shards, however many it has. All of this may be lost: the reconciler rebuilds it from the
@@ -31,7 +31,8 @@ from state.admission.items import (
     read_rq_id,
     read_shard,
 )
-from state.admission.scripts import AWAIT, PICK, PROMOTE, PUT, WITHDRAW
+from state.admission.picking import PICK
+from state.admission.scripts import AWAIT, PROMOTE, PUT, WITHDRAW
 from state.ledger import Ledger
 from state.queues import Call, is_added, lists_of, put, shard_call, withdraw
 
@@ -163,12 +164,19 @@ class Admission:
         ranges = (read_range(item) for item in items)
         return [shards for shards in ranges if shards] + waiting.shards.get(batch, [])
 
-    def backlog(self, queue: QueueName) -> Cost:
-        """Return the predicted cost of everything that waits. What RQ has already is not counted."""
-        fields = self._redis.hgetall(f"{redis_keys.admission(queue)}:backlog")
-        texts = cast("dict[str, str]", fields)
-        seconds, num_bytes = (float(texts.get(name, 0)) for name in ("seconds", "bytes"))
-        return Cost(max(0.0, seconds), max(0.0, num_bytes))
+    def backlog(self, queue: QueueName, tenant: str | None = None) -> Cost:
+        """Return the predicted cost of all that waits, or of one tenant's. What RQ has already is not counted."""
+        of_tenant = f":{tenant}" if tenant else ""
+        names = [f"{what}{of_tenant}" for what in ("seconds", "bytes")]
+        texts = cast(
+            "list[str | None]", self._redis.hmget(f"{redis_keys.admission(queue)}:backlog", names)
+        )
+        seconds, num_bytes = (max(0.0, float(text or 0)) for text in texts)
+        return Cost(seconds, num_bytes)
+
+    def count_tenants(self, queue: QueueName) -> int:
+        """Return how many tenants have waiting work."""
+        return int(self._redis.scard(f"{redis_keys.admission(queue)}:tenants"))
 
     def count_waiting(self, queue: QueueName) -> int:
         """Return the number of entries that wait; each shard is one. What RQ has already is not counted."""
@@ -240,7 +248,8 @@ class Admission:
         return [flow for key in keys for flow in cast("list[str]", self._redis.zrange(key, 0, -1))]
 
     def _eval(self, script: str, queue: QueueName, *arguments: str | float) -> Any:  # noqa: ANN401
-        return self._redis.eval(script, 1, redis_keys.admission(queue), *arguments)
+        names = (redis_keys.admission(queue), redis_keys.TENANT_PARTS)
+        return self._redis.eval(script, len(names), *names, *arguments)
 
 
 def _owner(call: Call) -> str:

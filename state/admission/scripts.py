@@ -1,9 +1,11 @@
-"""The scripts of the admission. Redis runs each in one step; `admission.py` calls them, decision 0036 explains them.
+"""The scripts of the admission, and what they share with the one that picks (`picking.py`).
+
+Redis runs each in one step; `admission.py` calls them, decisions 0036 and 0041 explain them.
 
 A flow is the waiting work of one owner (a job or a stream) in one queue: a hash with its facts, and a list of items. An
 item is a call (`C` and JSON) or a range of a batch's shards (`R first last`), which is handed over shard by shard.
 
-KEYS[1] is the prefix of the queue's keys. Under it:
+KEYS[1] is the prefix of the queue's keys, KEYS[2] the hash of the tenants' parts (`parts.py`). Under the prefix:
 
 tenants                     set: the tenants with waiting work
 jobs:{level}:{tenant}       sorted set: flow -> virtual time at which its next item would be finished
@@ -12,10 +14,11 @@ clocks                      hash: the virtual times of tenants, shares and level
 flow:{flow}, items:{flow}   the facts and the items of a flow
 until                       sorted set: flow that a caller waits for -> until when
 handing                     sorted set: item on its way to RQ -> since when
-backlog                     hash: the number of all that waits, and its predicted seconds and bytes
+backlog                     hash: the number of all that waits, and its predicted seconds and bytes, also by tenant
+owners                      hash: owner with entries in RQ -> tenant and predicted seconds of one; of limited tenants
 """
 
-_COMMON = """
+COMMON = """
 local P = KEYS[1]
 local LEVELS = {'awaited', 'ahead', 'others'}
 
@@ -34,10 +37,13 @@ local function count(item)
 end
 
 local function add_backlog(flow, number)
-    local each = redis.call('hmget', facts(flow), 'seconds', 'bytes')
+    local each = redis.call('hmget', facts(flow), 'seconds', 'bytes', 'tenant')
     redis.call('hincrby', P .. ':backlog', 'entries', number)
-    redis.call('hincrbyfloat', P .. ':backlog', 'seconds', exact(number * tonumber(each[1] or 0)))
-    redis.call('hincrbyfloat', P .. ':backlog', 'bytes', exact(number * tonumber(each[2] or 0)))
+    for i, what in ipairs({'seconds', 'bytes'}) do
+        local added = exact(number * tonumber(each[i] or 0))
+        redis.call('hincrbyfloat', P .. ':backlog', what, added)
+        redis.call('hincrbyfloat', P .. ':backlog', what .. ':' .. (each[3] or ''), added)
+    end
 end
 
 -- Let a flow with items compete. It continues behind its own last item, and gets no credit for the time without items.
@@ -67,6 +73,7 @@ local function settle(tenant)
         redis.call('hdel', P .. ':clocks', 'jobs:' .. level .. ':' .. tenant)
     end
     redis.call('srem', P .. ':tenants', tenant)
+    redis.call('hdel', P .. ':backlog', 'seconds:' .. tenant, 'bytes:' .. tenant)
     if redis.call('exists', P .. ':tenants') == 0 then
         redis.call('del', P .. ':clocks', P .. ':backlog')
     end
@@ -103,7 +110,7 @@ end
 """
 
 PUT = (
-    _COMMON
+    COMMON
     + """
 -- ARGV: flow, tenant, level, predicted seconds and bytes of an entry, the argument of shards, items.
 put(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], 7)
@@ -111,7 +118,7 @@ put(ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], 7)
 )
 
 PROMOTE = (
-    _COMMON
+    COMMON
     + """
 -- Move one item from a flow to another one. ARGV: the first flow, then those of `PUT` with one item.
 local tenant, level = unpack(redis.call('hmget', facts(ARGV[1]), 'tenant', 'level'))
@@ -127,7 +134,7 @@ return 1
 )
 
 AWAIT = (
-    _COMMON
+    COMMON
     + """
 -- Note that a caller waits for a flow. ARGV: flow, until when.
 if redis.call('exists', facts(ARGV[1])) == 0 then return 0 end
@@ -138,7 +145,7 @@ return 1
 )
 
 WITHDRAW = (
-    _COMMON
+    COMMON
     + """
 -- Remove flows. ARGV: the flows. Returns their items.
 local removed = {}
@@ -155,113 +162,5 @@ for _, flow in ipairs(ARGV) do
     end
 end
 return removed
-"""
-)
-
-PICK = (
-    _COMMON
-    + """
--- Return the next entry to hand to RQ, or nil when RQ has enough. ARGV: RQ's list, intermediate list and registry of
--- running jobs; how many entries RQ may have; now; when a pump that has not finished counts as dead; weight of readers.
-local capacity, now, weight = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
-local stale = redis.call('zrangebyscore', P .. ':handing', '-inf', ARGV[6], 'LIMIT', 0, 1)[1]
-if stale then
-    redis.call('zadd', P .. ':handing', ARGV[5], stale)
-    return {stale, 1}
-end
-
-local function has_room()
-    local busy = redis.call('llen', ARGV[1]) + redis.call('llen', ARGV[2])
-    busy = busy + redis.call('zcount', ARGV[3], ARGV[5], '+inf') + redis.call('zcard', P .. ':handing')
-    return busy < capacity
-end
-
--- A tenant starts at its own virtual time, but not before that of the last one served: idle time earns nothing.
-local function next_tenant()
-    local best, earliest
-    for _, tenant in ipairs(redis.call('smembers', P .. ':tenants')) do
-        local start = math.max(clock('tenants'), clock('tenant:' .. tenant))
-        if not best or start < earliest or (start == earliest and tenant < best) then
-            best, earliest = tenant, start
-        end
-    end
-    return best, earliest
-end
-
--- The two shares of a tenant: what readers wait for with the look-ahead of streams, and everything else.
-local function next_share(tenant)
-    local served = clock('shares:' .. tenant)
-    local readers = math.max(served, clock('readers:' .. tenant))
-    local others = math.max(served, clock('others:' .. tenant))
-    local is_awaited = redis.call('exists', jobs('awaited', tenant)) == 1
-    local have_readers = is_awaited or redis.call('exists', jobs('ahead', tenant)) == 1
-    local have_others = redis.call('exists', jobs('others', tenant)) == 1
-    if have_readers and (not have_others or readers <= others) then
-        return 'readers', is_awaited and 'awaited' or 'ahead', readers
-    end
-    return 'others', 'others', others
-end
-
--- Advance the virtual time of a level: as if all its flows were served at once, each with an equal part.
-local function advance(level, tenant, seconds)
-    local name = 'jobs:' .. level .. ':' .. tenant
-    local at, rest = clock(name), seconds
-    while rest > 0 do
-        redis.call('zremrangebyscore', left(level, tenant), '-inf', exact(at + 1e-6)) -- sums are rounded
-        local number = redis.call('zcard', jobs(level, tenant)) + redis.call('zcard', left(level, tenant))
-        if number == 0 then break end
-        local first = redis.call('zrange', left(level, tenant), 0, 0, 'WITHSCORES')[2]
-        local step = rest
-        if first then step = math.min(rest, (tonumber(first) - at) * number) end
-        at, rest = at + step / number, rest - step
-    end
-    set_clock(name, at)
-end
-
-local function take(flow)
-    local item = redis.call('lpop', items(flow))
-    local first, last = string.match(item or '', '^R (%d+) (%d+)$')
-    if not first then return item end
-    if tonumber(first) < tonumber(last) then
-        redis.call('lpush', items(flow), 'R ' .. tonumber(first) + 1 .. ' ' .. last)
-    end
-    return 'S ' .. redis.call('hget', facts(flow), 'argument') .. ' ' .. first
-end
-
-local function charge(tenant, start, share, share_start, seconds)
-    set_clock('tenants', start)
-    set_clock('tenant:' .. tenant, start + seconds)
-    set_clock('shares:' .. tenant, share_start)
-    set_clock(share .. ':' .. tenant, share_start + seconds / (share == 'readers' and weight or 1))
-end
-
-for _, flow in ipairs(redis.call('zrangebyscore', P .. ':until', '-inf', ARGV[5])) do
-    redis.call('zrem', P .. ':until', flow)
-    move(flow, redis.call('hget', facts(flow), 'home') or 'others')
-end
-while has_room() do
-    local tenant, start = next_tenant()
-    if not tenant then return nil end
-    local share, level, share_start = next_share(tenant)
-    local flow, finish = unpack(redis.call('zrange', jobs(level, tenant), 0, 0, 'WITHSCORES'))
-    local seconds = flow and tonumber(redis.call('hget', facts(flow), 'seconds') or '0')
-    local item = flow and take(flow)
-    if item then
-        add_backlog(flow, -1)
-        charge(tenant, start, share, share_start, seconds)
-        redis.call('zadd', P .. ':handing', ARGV[5], item)
-        advance(level, tenant, seconds)
-    end
-    if flow and redis.call('exists', items(flow)) == 1 then
-        local begin = math.max(clock('jobs:' .. level .. ':' .. tenant), tonumber(finish))
-        redis.call('zadd', jobs(level, tenant), exact(begin + seconds), flow)
-    elseif flow then
-        leave(flow, level, tenant, tonumber(finish))
-        remove(flow)
-    end
-    settle(tenant)
-    if item then return {item, 0} end
-end
-return nil
 """
 )

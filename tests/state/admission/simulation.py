@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import cast
 
 import redis
 
@@ -42,6 +43,7 @@ class Simulation:
     on_end: Callable[[RqId], None] = lambda _: None
     _running: list[tuple[float, str]] = field(default_factory=list)
     _sizes: dict[str, int] = field(default_factory=dict)
+    _tenants: dict[str, str] = field(default_factory=dict)
     _left: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -58,6 +60,7 @@ class Simulation:
         ref = JobRef(tenant=tenant, id=new_id("batch"))
         number, size = -(-num_samples // SHARD_SIZE), min(num_samples, SHARD_SIZE)
         self._sizes[ref.id], self._left[ref.id] = size, number
+        self._tenants[ref.id] = tenant
         self.admission.put_shards(ref, range(number), Cost(seconds=size))
         if wait:
             self.admission.await_job(QUEUE, ref.id, wait)
@@ -97,9 +100,16 @@ class Simulation:
         self.on_end(rq_id)
         self.admission.pump(QUEUE)
 
-    def num_handed(self) -> int:
-        """Return how many entries RQ has."""
-        return int(self.jobs.llen(LISTS.waiting)) + int(self.jobs.zcard(LISTS.running))
+    def served_to(self, tenant: str) -> int:
+        """Return the seconds that the batches of a tenant have got."""
+        return sum(self.served[owner] for owner, each in self._tenants.items() if each == tenant)
+
+    def num_handed(self, tenant: str | None = None) -> int:
+        """Return how many entries RQ has, of all or of one tenant's batches."""
+        entries = cast("list[bytes]", self.jobs.lrange(LISTS.waiting, 0, -1))
+        entries += cast("list[bytes]", self.jobs.zrange(LISTS.running, 0, -1))
+        owners = [_owner(entry.decode()) for entry in entries]
+        return sum(tenant in {None, self._tenants.get(owner)} for owner in owners)
 
 
 def _owner(text: str) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from contracts.ids import RqId
+from contracts.ids import DEFAULT_TENANT, RqId
 from contracts.streams import StreamRef
+from state import redis_keys
+from state.admission.parts import Part, publish
 from tests.state.admission.simulation import SHARD_SIZE, Simulation
 
 Simulate = Callable[[int], Simulation]
@@ -53,6 +55,103 @@ def test_another_tenant_gets_half(simulate: Simulate) -> None:
     beside_batches(queue)
     began = queue.seconds
     assert queue.finish(queue.batch(2 * 256, "another")) - began <= (2 * 2 + 2) * SHARD_SIZE
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_two_tenants_share_equally(simulate: Simulate, num_workers: int) -> None:
+    """40 batches of one and a long batch of the other get the same time within 10%, once both wait."""
+    queue = simulate(num_workers)
+    for _ in range(40):
+        queue.batch(2 * SHARD_SIZE, "ada")
+    queue.batch(100 * SHARD_SIZE, "bob")
+    for _ in range(num_workers + 1):  # of ada, who was alone before
+        queue.step()
+    before = queue.served_to("ada")
+    for _ in range(60):
+        queue.step()
+    ada, bob = queue.served_to("ada") - before, queue.served_to("bob")
+    assert abs(ada - bob) <= 0.1 * bob
+
+
+def test_a_large_request_beside_200_batches_gets_half(simulate: Simulate) -> None:
+    """2,560 pairs of another tenant take twice the idle time, and two shards."""
+    queue = simulate(2)
+    beside_batches(queue)
+    began = queue.seconds
+    batch = queue.batch(2_560, "another")
+    assert queue.finish(batch) - began <= (2 * 2_560 / 2) + 2 * SHARD_SIZE
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_a_weight_of_two_gets_two_thirds(simulate: Simulate, num_workers: int) -> None:
+    """The weight multiplies the tenant's part."""
+    queue = simulate(num_workers)
+    publish(queue.ledger, {"ada": Part(weight=2)})
+    for tenant in ("bob", "ada"):
+        queue.batch(200 * SHARD_SIZE, tenant)
+    for _ in range(90):
+        queue.step()
+    assert queue.served_to("ada") / queue.served.total() == pytest.approx(2 / 3, abs=0.05)
+
+
+def test_a_tenant_alone_gets_all_workers(simulate: Simulate) -> None:
+    """Weights only divide what several tenants need: the time of one with a low weight is as without."""
+    queue = simulate(2)
+    publish(queue.ledger, {"ada": Part(weight=0.1)})
+    assert queue.finish(queue.batch(10 * SHARD_SIZE, "ada")) == 5 * SHARD_SIZE
+
+
+def test_a_limited_tenant_leaves_workers_free(simulate: Simulate) -> None:
+    """It has at most 600 s in RQ, so two shards of 256 s, however many workers are idle. Others get the rest."""
+    queue = simulate(4)
+    publish(queue.ledger, {"ada": Part(most_seconds=600)})
+    queue.batch(20 * SHARD_SIZE, "ada")
+    assert queue.num_handed() == 2
+    queue.batch(100 * SHARD_SIZE, "bob")
+    for _ in range(20):
+        queue.step()
+        assert queue.num_handed("ada") == 2
+        assert queue.num_handed() == 5
+
+
+def test_a_limit_admits_one_entry_always(simulate: Simulate) -> None:
+    """A shard that needs more than the limit alone is rendered, or its job would never end."""
+    queue = simulate(4)
+    publish(queue.ledger, {"ada": Part(most_seconds=1)})
+    assert queue.finish(queue.batch(3 * SHARD_SIZE, "ada")) == 3 * SHARD_SIZE
+
+
+def test_a_tenant_works_on_a_limited_number_of_jobs(simulate: Simulate) -> None:
+    """A second job waits until the first has ended, also if it is awaited; the first may use all workers."""
+    queue = simulate(3)
+    publish(queue.ledger, {"ada": Part(most_jobs=1)})
+    first = queue.batch(8 * SHARD_SIZE, "ada")
+    second = queue.batch(8, "ada", wait=60)
+    assert queue.num_handed("ada") == 4
+    queue.finish(first)
+    assert queue.served[second] == 0
+    queue.finish(second)
+
+
+def test_limits_end_with_their_rows(simulate: Simulate) -> None:
+    """The next pick follows the new parts, and keeps no account of the tenant."""
+    queue = simulate(3)
+    publish(queue.ledger, {"ada": Part(most_seconds=1)})
+    batch = queue.batch(20 * SHARD_SIZE, "ada")
+    assert queue.num_handed() == 1
+    publish(queue.ledger, {})
+    queue.step()
+    assert queue.num_handed() == 4
+    queue.finish(batch)
+    assert queue.ledger.redis.keys("handsoff:admission:*") == []
+
+
+@pytest.mark.parametrize("text", ["", "x", "nan - -", "-1 - -", "0 0 0 0", "1 x y"])
+def test_an_unreadable_part_counts_as_none(simulate: Simulate, text: str) -> None:
+    """Another program may write Redis."""
+    queue = simulate(1)
+    queue.ledger.redis.hset(redis_keys.TENANT_PARTS, DEFAULT_TENANT, text)
+    assert queue.finish(queue.batch(2 * SHARD_SIZE)) == 2 * SHARD_SIZE
 
 
 def test_jobs_of_a_tenant_have_equal_parts(simulate: Simulate) -> None:

@@ -2,8 +2,9 @@
 
 RQ's queue is a list: whatever is in it runs first come, first served. So RQ gets at most one entry more than its queue
 has workers, and the next one is chosen when an entry ends. Tenants have parts of the predicted device time by their
-weights (`parts.py`), equal ones by default. Of a tenant's part, what callers wait for gets two thirds and everything else one third; each takes what the other does not
-use. Within these, jobs have equal parts, so a short job overtakes long ones that began to wait before it.
+weights (`parts.py`), equal ones by default. Of a tenant's part, what callers wait for gets two thirds and everything
+else one third; each takes what the other does not use. Within these, jobs have equal parts, so a short job overtakes
+long ones that began to wait before it.
 
 A batch waits as one range of shards, however many it has. All of this may be lost: the reconciler rebuilds it from the
 store. Every method may raise `redis.RedisError`.

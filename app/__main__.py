@@ -1,4 +1,4 @@
-"""`python -m app` serves the API, `python -m app doctor` looks for faults, `python -m app keys` manages API keys.
+"""`python -m app` serves the API. Its commands `doctor`, `keys` and `tenants` are for the operator.
 
 Without API keys the API is served on loopback only.
 """
@@ -11,13 +11,14 @@ from contextlib import suppress
 from app.binding import may_bind
 from app.doctor import examination
 from app.keys import command as keys
+from app.limits import command as tenants
 from app.main import VERSION, create_app
 from app.serving import server_of
 from state.process.logs import configure_logs
 from state.process.private_files import keep_files_private
 from state.settings import Settings
 
-DOCTOR, KEYS = "doctor", "keys"
+DOCTOR, KEYS, TENANTS = "doctor", "keys", "tenants"
 FAILED_START = 3
 """The exit code of uvicorn when it cannot start, such as for a port in use."""
 
@@ -29,6 +30,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return examination.main()
     if arguments.command == KEYS:
         return keys.main(arguments)
+    if arguments.command == TENANTS:
+        return tenants.main(arguments)
     settings = Settings()
     if not may_bind(settings):
         sys.stderr.write(
@@ -60,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         " exit with 1 if there is one",
     )
     keys.add_to(commands.add_parser(KEYS, help="create, list, rotate and revoke API keys"))
+    tenants.add_to(commands.add_parser(TENANTS, help="list tenants and set their limits"))
     return parser
 
 

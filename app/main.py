@@ -9,6 +9,8 @@ from importlib import import_module
 
 from fastapi import APIRouter, FastAPI
 
+from app.audit import endpoints as audit
+from app.audit.trail import AuditTrail
 from app.decoding.protocol import TASKS
 from app.exports import endpoints as exports
 from app.files import endpoints as files
@@ -19,12 +21,14 @@ from app.http.body_limits import BodyLimitProblems
 from app.http.heads import Heads
 from app.http.hosts import Hosts
 from app.http.problems import install_problem_handlers, respond
+from app.http.rate_headers import RateHeaders
 from app.http.request_ids import RequestIds
 from app.http.slow_bodies import SlowBodies
 from app.http.stopping import StoppingProblems
 from app.keys import endpoints as keys
 from app.labelings import endpoints as labelings
 from app.labelsets import endpoints as labelsets
+from app.limits import endpoints as limits
 from app.openapi.document import Api
 from app.pages import endpoints as pages
 from app.services import Services
@@ -33,6 +37,8 @@ from app.tenants import Tenants
 from app.ui import endpoints as ui
 from app.ui.routing import answer_error
 from app.uploads import endpoints as uploads
+from app.usage import endpoints as usage
+from app.webhooks import endpoints as webhooks
 from contracts.generators.families import GENERATOR_FAMILIES, GeneratorFamily
 from contracts.kinds import KINDS, Kind
 from state.process.spooling import sweep
@@ -114,6 +120,8 @@ def create_app(
     app.add_middleware(BodyLimitProblems, answer=answer_error if settings.ui else respond)
     app.add_middleware(Hosts, settings=settings)
     app.add_middleware(StoppingProblems)
+    app.add_middleware(RateHeaders)
+    app.add_middleware(AuditTrail)
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
     # Body limits are set by router: uploads may be large, JSON may not.
@@ -126,7 +134,9 @@ def create_app(
     ):
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
     of_kinds = [_router_of(kind) for kind in kinds]
-    others = [room.router for room in (exports, streams, files, keys, health, metrics, pages)]
+    of_tenants = (webhooks, usage, keys, limits, audit)
+    rooms = (exports, streams, files, *of_tenants, health, metrics, pages)
+    others = [room.router for room in rooms]
     for router in (uploads.router, *of_kinds, *others, *(ui.PAGES if settings.ui else ())):
         app.include_router(router, max_body_size=settings.max_json_bytes)
     return app

@@ -105,6 +105,7 @@ _PATTERNS = {
     r"^(default|none|[0-9a-f]{64})$": "'default', 'none', or the digest of an inverter (64 hexadecimal digits)",
     r"^(0|[1-9][0-9]{0,8})$": "the number of a class as a name, such as '3'",
     r"^[0-9]{1,19}-[0-9]{1,19}$": "the id of an event, such as 1700000000000-0",
+    r"^[a-z0-9][a-z0-9-]{0,62}$": "a name of up to 63 lower-case letters, digits and hyphens",
     r"^[^\x00-\x1f\x7f]*$": "text without control characters",
 }
 """The API's patterns in words. A test checks that every pattern of the API is in this table."""

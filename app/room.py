@@ -49,10 +49,11 @@ def _bytes_of_batch(store: Store, request: BatchRequest) -> float:
         return 0
     num_pixels = fit.generator.height_px * fit.generator.width_px
     per_pixel = BYTES_PER_PIXEL[request.image_format] + (request.soft_labels or 0)
-    return _num_new_samples(store, request) * (num_pixels * per_pixel + BYTES_PER_SAMPLE)
+    return num_new_samples(store, request) * (num_pixels * per_pixel + BYTES_PER_SAMPLE)
 
 
-def _num_new_samples(store: Store, request: BatchRequest) -> int:
+def num_new_samples(store: Store, request: BatchRequest) -> int:
+    """Return how many samples of a batch are not adopted from an earlier one."""
     finished = set[int]()
     for batch_id in request.resumes:
         earlier = JobRef(tenant=request.tenant, id=batch_id)

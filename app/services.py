@@ -7,6 +7,8 @@ from typing import Self
 
 from fastapi.concurrency import run_in_threadpool
 
+from app.access.audit_log import AuditLog
+from app.access.rates import RequestRates
 from app.access.table import KeyTable
 from app.admission import UploadsInFlight
 from app.decoding.parent import Decoder
@@ -39,6 +41,8 @@ class Services:
     secret: bytes
     families: tuple[GeneratorFamily, ...]
     keys: KeyTable
+    rates: RequestRates
+    audit: AuditLog
     tenants: Tenants
 
     @classmethod
@@ -62,13 +66,15 @@ class Services:
         calls = RedisCalls(timeout, budget=timeout)  # one breaker for the whole process
         secret = settings.link_secret
         store = store or Store.from_settings(settings)
-        keys = KeyTable(store)
+        keys, registry = KeyTable(store), Kinds(kinds)
+        ledger = Ledger.connect(url, calls)
+        rates = RequestRates(ledger)
         return cls(
             settings=settings,
-            kinds=(registry := Kinds(kinds)),
+            kinds=registry,
             store=store,
             store_probe=StoreProbe(store),
-            ledger=Ledger.connect(url, calls),
+            ledger=ledger,
             queueing=Queueing(url, calls, settings, registry),
             listener=Listener(url, timeout),
             decoder=Decoder(settings, upload_tasks),
@@ -76,17 +82,23 @@ class Services:
             secret=secret.get_secret_value().encode() if secret else secrets.token_bytes(32),
             families=tuple(families),
             keys=keys,
-            tenants=tenants or tenants_of(settings, keys),
+            rates=rates,
+            audit=AuditLog(store),
+            tenants=tenants or tenants_of(settings, keys, rates, registry),
         )
 
     async def start(self) -> None:
         """Begin what runs beside the requests. Without API keys that is nothing."""
         if self.settings.auth == "keys":
             await run_in_threadpool(self.keys.start)
+            self.rates.start()
+            self.audit.start()
 
     async def close(self) -> None:
         """Close every connection."""
         await run_in_threadpool(self.keys.close)
+        await run_in_threadpool(self.rates.close)
+        await run_in_threadpool(self.audit.close)
         self.ledger.redis.close()
         self.queueing.close()
         await self.listener.close()

@@ -6,10 +6,12 @@ Without API keys there is one tenant and no limit. `access/` has the rules of AP
 from collections.abc import Mapping
 from typing import Protocol
 
+from app.access.rates import RequestRates
 from app.access.rules import KeyedTenants
 from app.access.table import KeyTable
 from contracts.access.keys import Scope
 from contracts.ids import DEFAULT_TENANT
+from contracts.kinds import Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
@@ -36,6 +38,17 @@ class Tenants(Protocol):
         It runs in a thread. Requests at the same time may pass together, so a limit can be exceeded by a few.
         """
 
+    def admit_work(
+        self,
+        tenant: str,
+        *,
+        pairs: int = 0,
+        upload_bytes: int = 0,
+        stored_bytes: float = 0,
+        store: Store,
+    ) -> None:
+        """Refuse pairs to render, bytes to receive, or results of some bytes to store. It runs in a thread too."""
+
 
 class OneTenant:
     """One tenant, no limits."""
@@ -50,7 +63,18 @@ class OneTenant:
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
         """Accept every creation."""
 
+    def admit_work(
+        self,
+        tenant: str,
+        *,
+        pairs: int = 0,
+        upload_bytes: int = 0,
+        stored_bytes: float = 0,
+        store: Store,
+    ) -> None:
+        """Accept all work."""
 
-def tenants_of(settings: Settings, keys: KeyTable) -> Tenants:
+
+def tenants_of(settings: Settings, keys: KeyTable, rates: RequestRates, kinds: Kinds) -> Tenants:
     """Return the rules that the operator chose."""
-    return KeyedTenants(keys) if settings.auth == "keys" else OneTenant()
+    return KeyedTenants(keys, rates, kinds) if settings.auth == "keys" else OneTenant()

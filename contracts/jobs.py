@@ -127,6 +127,13 @@ class Idempotency(Model):
     fingerprint: Sha256
 
 
+class Origin(Model):
+    """The HTTP request that created a resource: its id, and the W3C trace that it belongs to."""
+
+    request_id: str
+    traceparent: str | None = None
+
+
 class StoredRequest(Model):
     """`request.json`: the app writes it before it queues a call, with all defaults resolved. It never changes."""
 
@@ -134,10 +141,17 @@ class StoredRequest(Model):
     id: str
     created_at: Timestamp
     idempotency: Idempotency | None = None
+    origin: Origin | None = None
+
+
+ExpiresAfter = Annotated[int, Field(ge=60, le=3_660 * 86_400)]
+"""Seconds after the end of a job until it is deleted."""
 
 
 class Request(StoredRequest):
-    """The request of a job."""
+    """The request of a job. Without `expires_after_seconds` it is kept."""
+
+    expires_after_seconds: ExpiresAfter | None = None
 
     @property
     def ref(self) -> JobRef:
@@ -196,4 +210,5 @@ class JobEnvelope(Model, Generic[M]):
     attempt: Annotated[int, Field(ge=0)] = 0
     error: JobError | None = None
     metrics: M | None = None
+    kept_until: Timestamp | None = None
     links: dict[str, str] = Field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Keys of the object store; every key is spelled here. A: written by the app. W: by workers and the reconciler.
 
 probe.json                                       A  checks that the store takes objects; its content never changes
-access/                                          A  API keys: state/access/paths.py
+access/                                          A  keys, limits, audit log: state/access/paths.py, state/audit/
 
 tenants/{tenant}/
 ├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key; swept once expired
@@ -10,6 +10,7 @@ tenants/{tenant}/
 │   ├── manifest.json                            A  first: size and digest; deleted when the bytes are used
 │   ├── content                                  A  or the caller, through a signed link
 │   └── claim.json                               A  the job that uses the bytes; the first one stays
+├── usage/, webhooks/, ended/, deliveries/, due/, expiring/   state/usage, state/webhooks, state/retention
 ├── {jobs}/{id}/                                    of every kind of job:
 │   ├── request.json                             A  first (W for a built-in generator)
 │   ├── cancel.json                              A

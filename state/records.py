@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+import redis
 import structlog
 from pydantic import ValidationError
 
@@ -34,6 +35,7 @@ from state import keys
 from state.ledger import Ledger
 from state.leftovers.plan import plan_sweep
 from state.store import Store
+from state.webhooks.ends import note_end, wake
 
 log = structlog.get_logger()
 
@@ -175,8 +177,12 @@ def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: T) -> T:
 
     Returns the stored manifest.
     """
+    has_webhooks = note_end(store, ref)  # first: then no end is missed
     stored = create(store, keys.job_manifest(ref), manifest)
     ledger.publish_status(ref, JobStatus(stored.status))
+    if has_webhooks:
+        with suppress(redis.RedisError):  # then it is found a little later
+            wake(ledger, ref.tenant)
     clear_scratch(store, ref)
     plan_sweep(ledger, keys.job_prefix(ref), is_over=True)
     return stored
@@ -202,6 +208,12 @@ def read_all(store: Store, stored_keys: Iterable[str], model: type[M]) -> list[M
     """Return many stored values in order, read at the same time: one after another, a bucket would take minutes."""
     with ThreadPoolExecutor(READ_AT_ONCE) as pool:
         return list(pool.map(lambda key: read(store, key, model), stored_keys))
+
+
+def read_all_intact(store: Store, stored_keys: Iterable[str], model: type[M]) -> list[M | None]:
+    """Return many stored values in order, read at the same time; None for a missing or damaged one."""
+    with ThreadPoolExecutor(READ_AT_ONCE) as pool:
+        return list(pool.map(lambda key: read_intact(store, key, model), stored_keys))
 
 
 def finished_shards(store: Store, batch: JobRef) -> set[int]:

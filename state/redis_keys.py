@@ -18,6 +18,9 @@ RECONCILERS = "handsoff:reconcilers"
 CANCELLED = "handsoff:cancelled"
 """List: jobs that were taken out of their queue. A reconciler takes each one and ends it at once."""
 
+WEBHOOKS = "handsoff:webhooks"
+"""List: tenants with messages to send. The process that sends takes each one."""
+
 SWEEPS = "handsoff:sweeps"
 """Sorted set: the prefixes of resources in the store -> the time of their next sweep."""
 
@@ -104,6 +107,11 @@ def admission(queue: QueueName) -> str:
 
 TENANT_PARTS = "handsoff:tenant-parts"
 """Hash: tenant -> its weight and limits in all queues; without a row, weight 1 and no limit."""
+
+
+def requests(tenant: str, window: int) -> str:
+    """Counter: the requests of a tenant in one minute, of all app processes."""
+    return f"handsoff:requests:{tenant}:{window}"
 
 
 def average(name: str) -> str:

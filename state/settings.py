@@ -137,6 +137,10 @@ class Settings(BaseSettings):
     stream_shard_ttl: timedelta = timedelta(hours=1)
     stream_shards_kept: Count = 64
 
+    # Webhooks: the limit of one attempt, and allowed networks that are not public (10.0.0.0/8, separated by commas).
+    webhook_timeout: timedelta = timedelta(seconds=15)
+    webhook_networks: str | None = None
+
     # Workers.
     device: str = "auto"
     precision: Precision = "float32"  # of rendering; a fit always runs in float32

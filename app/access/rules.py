@@ -1,34 +1,41 @@
-"""The rules of a service with API keys: each request has one, and the key's tenant is the caller."""
+"""The rules of a service with API keys: each request has one, its tenant is the caller, and a tenant has limits."""
 
 from collections.abc import Mapping
-from contextvars import ContextVar
 
+from app.access.caller import CALLER, Caller
+from app.access.quotas import check_day, check_queued_jobs, check_stored_bytes
+from app.access.rates import CURRENT_RATE, RequestRates
 from app.access.table import KeyTable
 from contracts.access.keys import Scope
 from contracts.errors.access import Forbidden, Unauthorized
+from contracts.kinds import Kinds
 from state.ledger import Ledger
 from state.store import Store
 
-_CURRENT: ContextVar[str | None] = ContextVar("api_key", default=None)
-"""The key of the request in whose context the code runs. Long answers check it again and again."""
-
 
 class KeyedTenants:
-    """A tenant per API key. It sets no limits."""
+    """A tenant per API key, with the limits that the operator sets."""
 
-    def __init__(self, table: KeyTable) -> None:
+    def __init__(self, table: KeyTable, rates: RequestRates, kinds: Kinds) -> None:
         self._table = table
+        self._rates = rates
+        self._kinds = kinds
 
     def identify(self, headers: Mapping[str, str], scope: Scope) -> str:
-        """Return the tenant of the API key. Raises `Unauthorized`, `Forbidden` or `StoreUnavailable`."""
+        """Return the tenant of the API key, and count the request once, however often it is identified.
+
+        Raises `Unauthorized`, `TooManyRequests`, `Forbidden` or `StoreUnavailable`.
+        """
         text = _bearer(headers.get("Authorization", ""))
         key = self._table.find(text)
+        CALLER.set(Caller(key, text))
+        if CURRENT_RATE.get() is None:
+            self._rates.take(key.tenant, self._table.limits(key.tenant).requests_per_minute)
         if scope not in key.scopes:
             raise Forbidden(
                 f"Expected an API key with the scope '{scope}', got one with {', '.join(key.scopes)}. Use another key.",
                 scope=scope,
             )
-        _CURRENT.set(text)
         self._table.note_use(key.id)
         return key.tenant
 
@@ -37,12 +44,33 @@ class KeyedTenants:
 
         Signed links have no key and stay valid until they expire.
         """
-        text = _CURRENT.get()
-        if text is not None:
-            self._table.find(text)
+        caller = CALLER.get()
+        if caller is not None:
+            self._table.find(caller.text)
 
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
-        """Accept every creation."""
+        """Raise `QuotaExceeded` if too many jobs of the tenant wait, or it has stored too much."""
+        limits = self._table.limits(tenant)
+        if any(kind.name == prefix for kind in self._kinds):
+            check_queued_jobs(limits, tenant, self._kinds, ledger)
+        check_stored_bytes(limits, tenant, store)
+
+    def admit_work(
+        self,
+        tenant: str,
+        *,
+        pairs: int = 0,
+        upload_bytes: int = 0,
+        stored_bytes: float = 0,
+        store: Store,
+    ) -> None:
+        """Raise `QuotaExceeded` if this day's pairs or uploads, or the stored bytes, would exceed a limit."""
+        limits = self._table.limits(tenant)
+        if pairs:
+            check_day(limits, tenant, "pairs", pairs, store)
+        if upload_bytes:
+            check_day(limits, tenant, "upload_bytes", upload_bytes, store)
+        check_stored_bytes(limits, tenant, store, stored_bytes)
 
 
 def _bearer(header: str) -> str:

@@ -1,4 +1,4 @@
-"""The API keys in the memory of one app process. A thread reads them from the store every two seconds.
+"""The API keys and the limits of tenants in the memory of one app process. A thread reads them every two seconds.
 
 A request only looks into this table, so it waits for nothing and needs no Redis. A revocation holds on every process
 after the next reading, within five seconds. If the store does not answer, the last table is used for a minute.
@@ -15,11 +15,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from contracts.access.keys import ApiKey, KeySecret, KeyUse, StoredKey, digest_of_text
+from contracts.access.tenants import TenantLimits, TenantRecord
 from contracts.base import now
 from contracts.errors.access import Unauthorized
 from contracts.errors.tree import StoreUnavailable
 from state.access import key_records
 from state.access.key_records import KeyReader
+from state.access.tenant_records import NO_LIMITS, LimitReader
 from state.store import Store
 
 log = structlog.get_logger()
@@ -35,10 +37,11 @@ _JOIN_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class _Table:
-    """One reading: all keys, and each secret by its digest."""
+    """One reading: all keys, each secret by its digest, and the limits of tenants that have some."""
 
     keys: Mapping[str, StoredKey] = field(default_factory=dict)
     secrets: Mapping[str, tuple[StoredKey, KeySecret]] = field(default_factory=dict)
+    tenants: Mapping[str, TenantRecord] = field(default_factory=dict)
     read_at: float = -math.inf
 
 
@@ -55,6 +58,7 @@ class KeyTable:
         self._clock = clock
         self._refresh_seconds = refresh_seconds
         self._reader = KeyReader(store)
+        self._limit_reader = LimitReader(store)
         self._table = _Table()
         self._lock = threading.Lock()
         self._used: dict[str, datetime] = {}
@@ -95,6 +99,21 @@ class KeyTable:
         _check(stored, secret, now())
         return stored.key
 
+    def limits(self, tenant: str) -> TenantLimits:
+        """Return the limits of a tenant, as last read."""
+        record = self._table.tenants.get(tenant)
+        return NO_LIMITS if record is None else record.limits
+
+    @property
+    def stored_keys(self) -> Mapping[str, StoredKey]:
+        """All keys by id, as last read."""
+        return self._table.keys
+
+    @property
+    def limited_tenants(self) -> Mapping[str, TenantRecord]:
+        """The records of tenants with limits, as last read."""
+        return self._table.tenants
+
     def note_use(self, key_id: str) -> None:
         """Remember that a key was used now. The thread stores it later."""
         self._used[key_id] = now()
@@ -103,13 +122,13 @@ class KeyTable:
         """Read the keys from the store now, and return them by id. Raises `StoreUnavailable`."""
         with self._lock:
             started = self._clock()
-            found = self._reader.read()
+            found, tenants = self._reader.read(), self._limit_reader.read()
             secrets = {
                 secret.sha256: (stored, secret)
                 for stored in found.values()
                 for secret in stored.secrets
             }
-            self._table = _Table(found, secrets, started)
+            self._table = _Table(found, secrets, tenants, started)
         return found
 
     def store_uses(self, interval: timedelta = USE_INTERVAL) -> None:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from app.http.links import Links
 from app.http.requests import Exchange
-from app.jobs.answers import envelope
+from app.jobs.answers import NOT_SHOWN, envelope
 from app.jobs.service import JobState
 from app.recipes import RecipeCreate
 from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
@@ -20,7 +20,7 @@ from contracts.batches import (
     PinnedFit,
     ShardRecord,
 )
-from contracts.jobs import JobEnvelope, JobStatus
+from contracts.jobs import ExpiresAfter, JobEnvelope, JobStatus
 from contracts.labelings import LabelledShard
 from contracts.recipes.conditions import ConditionName, ConditionShares
 from contracts.recipes.targets import TargetResult, Targets
@@ -44,6 +44,7 @@ class BatchCreate(RecipeCreate):
     )
 
     n: Annotated[int, Field(ge=1)]
+    expires_after_seconds: ExpiresAfter | None = None
 
 
 class ClassPresence(Model):
@@ -168,7 +169,7 @@ def show_batch(state: JobState, exchange: Exchange) -> BatchView:
     common = envelope(state, links)
     for name in ("shards", "manifest", "resume"):
         common["links"][name] = links.resource("batches", request.id, name)
-    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    fields = request.model_dump(exclude={*NOT_SHOWN})
     fields["resumes"] = next(iter(request.resumes), None)
     metrics = _metrics(request, manifest) if manifest and manifest.num_samples else None
     return BatchView.model_validate(

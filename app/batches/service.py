@@ -35,6 +35,7 @@ def create(
         "batch",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
+        expires_after_seconds=body.expires_after_seconds,
         queue=partial(queue_batch, services.store, services.ledger, admission),
         cost=partial(batch_cost, admission.costs),
     )

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from app.http.links import Links
 from app.http.requests import Exchange
-from app.jobs.answers import envelope
+from app.jobs.answers import NOT_SHOWN, envelope
 from app.jobs.service import JobState
 from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
 from contracts.batches import PinnedFit
@@ -23,7 +23,7 @@ from contracts.evaluations.evaluation import (
 from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import FitId, LabelsetId
-from contracts.jobs import JobEnvelope, JobRef, JobStatus
+from contracts.jobs import ExpiresAfter, JobEnvelope, JobRef, JobStatus
 from contracts.schemas import LabelSchema
 from state import keys
 from state.store import Store
@@ -51,6 +51,12 @@ class EvaluationCreate(Model):
     seed: Seed = 0
     name: Annotated[str, Field(max_length=200)] = ""
     options: EvaluationOptions = EvaluationOptions()
+    expires_after_seconds: ExpiresAfter | None = None
+
+    def for_fingerprint(self) -> dict[str, Any]:
+        """Return the body as JSON for the fingerprint of an Idempotency-Key, without later options that are absent."""
+        absent = {"expires_after_seconds"} if self.expires_after_seconds is None else set[str]()
+        return self.model_dump(mode="json", exclude=absent)
 
 
 class ArmProgress(Model):
@@ -95,7 +101,7 @@ def show_evaluation(state: JobState, exchange: Exchange) -> EvaluationView:
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, EvaluationRequest)
     assert isinstance(manifest, EvaluationManifest | None)
-    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    fields = request.model_dump(exclude={*NOT_SHOWN})
     files = manifest.files if manifest else {}
     if state.status is JobStatus.SUCCEEDED:
         finished = {unit.name for unit in request.units}  # without a listing of the store

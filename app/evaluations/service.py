@@ -32,13 +32,14 @@ def create(
 
     Raises `InvalidRequest`, or `FitNotReady` when the fit has not succeeded.
     """
-    idempotency = idempotency_of(key, "evaluations", body.model_dump(mode="json"))
+    idempotency = idempotency_of(key, "evaluations", body.for_fingerprint())
     return jobs.create(
         services,
         tenant,
         "evaluation",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
+        expires_after_seconds=body.expires_after_seconds,
     )
 
 

@@ -1,12 +1,12 @@
 """The body of `POST /v1/fits`, and the view of a fit."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from app.http.links import SignedLink
 from app.http.requests import Exchange
-from app.jobs.answers import envelope
+from app.jobs.answers import NOT_SHOWN, envelope
 from app.jobs.service import JobState
 from contracts.base import Model, Seed, Sha256
 from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
@@ -14,7 +14,7 @@ from contracts.fits.metrics import FitMetrics
 from contracts.fits.options import FitOptions, ResolvedFitOptions
 from contracts.generators.generator import PinnedGenerator
 from contracts.ids import GeneratorId, LabelsetId
-from contracts.jobs import JobEnvelope
+from contracts.jobs import ExpiresAfter, JobEnvelope
 from contracts.schemas import LabelSchema
 
 InverterChoice = Annotated[str, Field(pattern=r"^(default|none|[0-9a-f]{64})$")]
@@ -49,6 +49,12 @@ class FitCreate(Model):
     seed: Seed = 0
     name: Annotated[str, Field(max_length=200)] = ""
     options: FitOptions = FitOptions()
+    expires_after_seconds: ExpiresAfter | None = None
+
+    def for_fingerprint(self) -> dict[str, Any]:
+        """Return the body as JSON for the fingerprint of an Idempotency-Key, without later options that are absent."""
+        absent = {"expires_after_seconds"} if self.expires_after_seconds is None else set[str]()
+        return self.model_dump(mode="json", exclude=absent)
 
 
 class FitView(JobEnvelope[FitMetrics]):
@@ -75,7 +81,7 @@ def show_fit(state: JobState, exchange: Exchange) -> FitView:
     request, manifest = state.record.request, state.record.manifest
     assert isinstance(request, FitRequest)
     assert isinstance(manifest, FitManifest | None)
-    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at"})
+    fields = request.model_dump(exclude={*NOT_SHOWN})
     sheet = manifest.sheet if manifest else None
     return FitView.model_validate(
         {

@@ -28,13 +28,14 @@ from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:
     """Create a fit and queue it, or return the one of the Idempotency-Key. Raises `InvalidRequest`."""
-    idempotency = idempotency_of(key, "fits", body.model_dump(mode="json"))
+    idempotency = idempotency_of(key, "fits", body.for_fingerprint())
     return jobs.create(
         services,
         tenant,
         "fit",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
+        expires_after_seconds=body.expires_after_seconds,
     )
 
 

@@ -12,8 +12,9 @@ from starlette.datastructures import FormData, UploadFile
 from app.generators.schemas import GeneratorCreate, GeneratorForm
 from app.generators.service import CheckpointFile
 from app.http.json_bodies import read_body, read_json, validated
-from app.http.requests import ServicesDep
+from app.http.requests import ServicesDep, TenantDep
 from app.messages import printable
+from app.uploads.receiving import receiving
 from contracts.errors.tree import InvalidRequest
 
 Body = GeneratorCreate | CheckpointFile
@@ -49,16 +50,18 @@ BODY_SCHEMA: dict[str, Any] = {
 """The request body in the OpenAPI document."""
 
 
-async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
+async def _body(request: Request, services: ServicesDep, tenant: TenantDep) -> AsyncIterator[Body]:
     """Yield the validated body. The file of a form is on disk until the answer is sent."""
     media_type = request.headers.get("Content-Type", "nothing").partition(";")[0]
     if media_type == "application/json":
         text = await read_body(request, services.settings.max_json_bytes)
         yield validated(GeneratorCreate, read_json(text))
     elif media_type == "multipart/form-data":
-        with services.uploads_in_flight.one():
-            async with request.form(max_files=1, max_fields=5) as form:
-                yield _as_checkpoint(form)
+        async with (
+            receiving(services, tenant, request),
+            request.form(max_files=1, max_fields=5) as form,
+        ):
+            yield _as_checkpoint(form)
     else:
         raise InvalidRequest(
             f"Expected a form or JSON, got a body of {media_type}. Send a form with 'file' and 'name' (curl -F"

@@ -8,6 +8,9 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+RECEIVED_BYTES = "received_bytes"
+"""The name of the number of bytes of the body so far, in the state of a request."""
+
 
 class SlowBodies:
     """ASGI middleware: 408 for a body that pauses for `idle` or arrives slower than `min_rate` bytes per second.
@@ -40,6 +43,7 @@ class SlowBodies:
             except TimeoutError:
                 raise self._too_slow(num_bytes, time.monotonic() - started) from None
             num_bytes += len(message.get("body", b""))
+            scope.setdefault("state", {})[RECEIVED_BYTES] = num_bytes
             is_body = message["type"] == "http.request" and message.get("more_body", False)
             self._check_rate(num_bytes, time.monotonic() - started, is_body=is_body)
             return message

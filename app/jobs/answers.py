@@ -1,5 +1,6 @@
 """Builds the answer for a job: status code, `Retry-After`, a weak `ETag`, and the fields of every kind."""
 
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -22,6 +23,9 @@ _EXPIRING: dict[str, Any] = {
 }
 """The fields of views that contain signed links."""
 
+NOT_SHOWN = ("tenant", "idempotency", "origin", "expires_after_seconds", "id", "created_at")
+"""The fields of a request that no view copies: they are not for callers, or `envelope` has them."""
+
 _MAX_RETRY_SECONDS = 15
 _AGE_PER_RETRY_SECOND = 10
 
@@ -41,12 +45,21 @@ def envelope(state: JobState, links: Links) -> dict[str, Any]:
         "queue_position": state.queue_position,
         "attempt": state.live.attempt,
         "error": manifest.error if manifest else None,
+        "kept_until": _kept_until(state),
         "links": {
             "self": links.resource(noun, request.id),
             "events": links.resource(noun, request.id, "events"),
             "cancel": links.resource(noun, request.id, "cancel"),
         },
     }
+
+
+def _kept_until(state: JobState) -> datetime | None:
+    """Return when a job that has ended is deleted, or None."""
+    seconds, manifest = state.record.request.expires_after_seconds, state.record.manifest
+    if manifest is None or seconds is None:
+        return None
+    return manifest.finished_at + timedelta(seconds=seconds)
 
 
 def with_status(response: Response, view: V) -> V:

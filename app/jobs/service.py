@@ -12,8 +12,10 @@ import structlog
 
 from app.http.idempotency import RESERVING, Created, create_once
 from app.http.paging import Page, read_page
-from app.room import check_room, expected_bytes
+from app.http.request_ids import current_origin
+from app.jobs.limits import check_queue, check_work, num_pairs
 from app.services import Services
+from contracts.accounts.usage import Usage
 from contracts.base import now
 from contracts.errors.conflicts import JobNotFinished
 from contracts.errors.tree import Gone, NotFound, RecordDamaged
@@ -23,12 +25,15 @@ from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, R
 from contracts.kinds import QueueName
 from state import keys, records
 from state.admission.costs import Cost
-from state.leftovers.plan import plan_sweep
-from state.on_demand.ledger import OnDemandLedger
+from state.leftovers.deleting import delete_job
 from state.queues import job_call
 from state.records import JobRecord
+from state.retention.expiry import mark as mark_expiry
+from state.usage.notes import note
 
 log = structlog.get_logger()
+
+_KEPT_KINDS = frozenset({"generator", "inverter"})
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Request)
@@ -50,7 +55,7 @@ class JobState:
         return self.record.status(self.live)
 
 
-def create(
+def create(  # noqa: PLR0913 - keyword-only, most with a default
     services: Services,
     tenant: str,
     kind: str,
@@ -60,17 +65,23 @@ def create(
     queue: Callable[[R], None] | None = None,
     cost: Callable[[R], Cost] | None = None,
     lock_ttl: timedelta = RESERVING,
+    expires_after_seconds: int | None = None,
 ) -> Created[JobState]:
     """Store the request that `resolve` returns and let it wait with `queue`, or return the job of the Idempotency-Key.
 
     Without `queue`, one call does the whole job. `cost` predicts what the job costs, by default as earlier ones of its
-    task. Raises `QueueFull`. After an error of `resolve` or `create_once` nothing is stored.
+    task. The job is deleted `expires_after_seconds` after its end, by default as the tenant's limits say. Raises
+    `QueueFull` or `QuotaExceeded`. After an error of `resolve` or `create_once` nothing is stored.
     """
 
     def make(job_id: str) -> Request:
-        request = resolve(JobRef(tenant=tenant, id=job_id))
-        check_room(services.store, services.settings, expected_bytes(services.store, request))
-        _check_queue(services, request, lambda: cost(request) if cost else None)
+        resolved = resolve(JobRef(tenant=tenant, id=job_id))
+        kept = expires_after_seconds or _default_expiry(services, resolved)
+        changes = {"origin": current_origin(), "expires_after_seconds": kept}
+        request = resolved.model_copy(update=changes)
+        check_work(services, request)
+        check_queue(services, request, lambda: cost(request) if cost else None)
+        note(services.store, tenant, Usage(requested_pairs=num_pairs(services, request)))
         _submit(services, request, lambda: (queue or partial(_queue_job, services))(request))
         return request
 
@@ -158,7 +169,7 @@ def delete(services: Services, ref: JobRef) -> None:
             state = find(services, ref)
             if not state.status.is_terminal:
                 raise JobNotFinished(ref.id, state.status)
-    _delete_objects(services, ref)
+    delete_job(services.store, services.ledger, ref)
 
 
 def events(services: Services, ref: JobRef, *, after: str | None, limit: int) -> list[Event]:
@@ -167,15 +178,11 @@ def events(services: Services, ref: JobRef, *, after: str | None, limit: int) ->
     return services.ledger.events(ref, after or FIRST, limit)
 
 
-def _check_queue(services: Services, request: Request, predict: Callable[[], Cost | None]) -> None:
-    """Raise `QueueFull` if too much waits in the request's queue. Without Redis, the request waits in the store."""
-    task = services.kinds.of(request.ref).task_for(request)
-    queue, costs = task.queue_for(request), services.queueing.admission.costs
-    try:
-        cost = predict() or costs.of_entry(task, queue)
-        services.queueing.check_room(services.settings, queue, cost, request.tenant)
-    except redis.RedisError as error:
-        log.warning("limit of the queue not checked", job=str(request.ref), error=str(error))
+def _default_expiry(services: Services, request: Request) -> int | None:
+    """Return how long the tenant's jobs are kept. Generators and inverters have no end by default."""
+    if request.ref.kind in _KEPT_KINDS:
+        return None
+    return services.keys.limits(request.tenant).expires_after_seconds
 
 
 def note_wait(services: Services, request: Request, seconds: float) -> None:
@@ -191,6 +198,8 @@ def _submit(services: Services, request: Request, queue: Callable[[], None]) -> 
     is no job.
     """
     ref = request.ref
+    if request.expires_after_seconds is not None:
+        mark_expiry(services.store, ref)
     _list(services, ref)
     records.create(services.store, keys.job_request(ref), request)
     try:
@@ -226,24 +235,6 @@ def _find_existing(services: Services, ref: JobRef) -> Request | None:
 def _new_state(request: Request) -> JobState:
     """Return the state of a new job. It depends only on the request, so a replay gets the same answer."""
     return JobState(request.ref, JobRecord(request, None, None), Live())
-
-
-def _delete_objects(services: Services, ref: JobRef) -> None:
-    # first: it finishes a deletion that is interrupted, and deletes what a worker still writes
-    plan_sweep(services.ledger, keys.job_prefix(ref), is_over=True)
-    records.delete_objects(
-        services.store,
-        keys.job_prefix(ref),
-        tombstone_key=keys.job_tombstone(ref),
-        first=keys.job_request(ref),
-    )
-    try:
-        services.ledger.forget(ref)
-        OnDemandLedger(services.ledger).forget(str(ref))
-        services.ledger.index_remove(ref.tenant, ref.noun, ref.id)
-    except redis.RedisError as error:
-        # The disk of Redis may be full. Lists skip ids that the store does not have.
-        log.warning("deleted but still in the index", job=str(ref), error=str(error))
 
 
 def _absence(services: Services, ref: JobRef) -> Exception:

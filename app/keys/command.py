@@ -14,11 +14,11 @@ from typing import cast
 from pydantic import TypeAdapter, ValidationError
 
 from app.messages import describe
-from contracts.access.keys import SCOPES, KeyName, Scope, StoredKey
+from contracts.access.keys import ALL_SCOPES, SCOPES, KeyName, Scope, StoredKey
 from contracts.base import now
 from contracts.errors.tree import HandsOffError
 from contracts.ids import DEFAULT_TENANT, TenantId
-from state.access import key_records
+from state.access import erasure, key_records
 from state.access.key_records import KeyReader
 from state.settings import Settings
 from state.store import Store
@@ -38,7 +38,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     create.add_argument("name", type=_name, help="a name for people")
     create.add_argument(
         "--tenant",
-        type=_tenant,
+        type=tenant_name,
         default=DEFAULT_TENANT,
         help=f"the tenant whose resources the key opens (default: {DEFAULT_TENANT})",
     )
@@ -47,7 +47,7 @@ def add_to(parser: argparse.ArgumentParser) -> None:
         type=_scopes,
         default=SCOPES,
         metavar="A,B,...",
-        help=f"what the key permits (default: {','.join(SCOPES)})",
+        help=f"what the key permits: {', '.join(ALL_SCOPES)} (default: {','.join(SCOPES)})",
     )
     create.add_argument("--days", type=_count, help="days until it expires (default: no end)")
     listing = commands.add_parser("list", help="list the keys, without their secrets")
@@ -81,6 +81,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _create(store: Store, arguments: argparse.Namespace) -> str:
+    if erasure.is_erased(store, arguments.tenant):
+        raise Refused(f"The tenant '{arguments.tenant}' is erased. Choose another name.")
     expires_at = None if arguments.days is None else now() + timedelta(days=arguments.days)
     stored, text = key_records.create(
         store,
@@ -151,7 +153,8 @@ def _name(text: str) -> str:
     return _validated(TypeAdapter(KeyName), text)
 
 
-def _tenant(text: str) -> str:
+def tenant_name(text: str) -> str:
+    """Return the name of a tenant. Raises `argparse.ArgumentTypeError`."""
     return _validated(TypeAdapter(TenantId), text)
 
 
@@ -164,8 +167,8 @@ def _validated(kind: TypeAdapter[str], text: str) -> str:
 
 def _scopes(text: str) -> tuple[Scope, ...]:
     names = text.split(",")
-    if not set(names) <= set(SCOPES):
-        raise argparse.ArgumentTypeError(f"expected some of {','.join(SCOPES)}, got {text!r}")
+    if not set(names) <= set(ALL_SCOPES):
+        raise argparse.ArgumentTypeError(f"expected some of {','.join(ALL_SCOPES)}, got {text!r}")
     return cast("tuple[Scope, ...]", tuple(names))
 
 

@@ -4,45 +4,42 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from app.http.json_bodies import JsonRoute
 from app.http.paging import Page
 from app.http.requests import LinksDep, PageQuery, ServicesDep, identify, next_link
 from app.keys import service
+from app.keys.administrators import AdminDep, AdminRoute
 from app.keys.schemas import KeyCreate, KeyRotate, KeyView, NewKeyView, show_key, show_new_key
-from contracts.access.keys import Scope
+from app.services import Services
+from contracts.access.keys import Scopes
 from contracts.base import now
 from contracts.ids import KeyId
-
-
-class AdminRoute(JsonRoute):
-    """A route for administrators."""
-
-    scope: Scope = "admin"
-
 
 router = APIRouter(route_class=AdminRoute, prefix="/v1/keys", tags=["keys"])
 
 
-async def _admin(request: Request, services: ServicesDep) -> str:
-    """Return the tenant of a caller that may manage its keys. Raises `Forbidden` without API keys."""
-    tenant = identify(request, services, "admin")
-    service.check_in_use(services)
-    return tenant
-
-
-AdminDep = Annotated[str, Depends(_admin)]
+def _check_scopes(request: Request, services: Services, scopes: Scopes) -> None:
+    """Raise `Forbidden` if a secret would permit what the caller itself may not: to operate the service."""
+    if "operator" in scopes:
+        identify(request, services, "operator")
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
 def issue_key(
-    body: KeyCreate, tenant: AdminDep, services: ServicesDep, links: LinksDep, response: Response
+    *,
+    body: KeyCreate,
+    tenant: AdminDep,
+    services: ServicesDep,
+    links: LinksDep,
+    request: Request,
+    response: Response,
 ) -> NewKeyView:
     """Create a key for the caller's tenant. Its secret is shown only in this answer.
 
     There is no `Idempotency-Key`: a repeated answer could not show the secret again.
     """
+    _check_scopes(request, services, body.scopes)
     view = show_new_key(*service.create(services, tenant, body), links, now())
     response.headers["Location"] = view.links["self"]
     return view
@@ -90,7 +87,9 @@ def rotate_key(
     tenant: AdminDep,
     services: ServicesDep,
     links: LinksDep,
+    request: Request,
 ) -> NewKeyView:
     """Give a key a new secret. The earlier ones stay valid for `grace_seconds`, a day by default."""
+    _check_scopes(request, services, service.find(services, tenant, key_id).key.scopes)
     grace = timedelta(seconds=(body or KeyRotate()).grace_seconds)
     return show_new_key(*service.rotate(services, tenant, key_id, grace), links, now())

@@ -13,8 +13,8 @@ _MAX_GRACE = timedelta(days=30)
 
 _NAME = Field(description="A name for people.", examples=["training cluster"])
 _SCOPES = Field(
-    description="What the key permits: `read` (GET and HEAD), `write` (all other methods), `admin` (`/v1/keys`). None"
-    " includes another.",
+    description="What the key permits: `read` (GET and HEAD), `write` (all other methods), `admin` (`/v1/keys`,"
+    " `/v1/audit`), `operator` (`/v1/tenants`). None includes another.",
     examples=[["read", "write"]],
 )
 _EXPIRES = Field(

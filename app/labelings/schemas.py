@@ -7,14 +7,14 @@ from pydantic import ConfigDict, Field
 from app.batches.schemas import ShardView, show_shard
 from app.http.links import Links
 from app.http.requests import Exchange
-from app.jobs.answers import envelope
+from app.jobs.answers import NOT_SHOWN, envelope
 from app.jobs.service import JobState
 from app.recipes import MASK_OPTIONS
 from contracts.base import Condition, Model
 from contracts.batches import IgnoreAbove, ImageFormat, NumSoftLabels, PinnedFit
 from contracts.generators.training import ImageFit
 from contracts.ids import FitId, UploadId
-from contracts.jobs import JobEnvelope
+from contracts.jobs import ExpiresAfter, JobEnvelope
 from contracts.labelings import (
     LabelingManifest,
     LabelingRequest,
@@ -38,13 +38,15 @@ class LabelingForm(Model):
     condition: Condition | None = None
     soft_labels: NumSoftLabels | None = None
     ignore_above: IgnoreAbove | None = None
+    expires_after_seconds: ExpiresAfter | None = None
 
     def for_fingerprint(self) -> dict[str, Any]:
         """Return the fields as JSON for the fingerprint of an Idempotency-Key.
 
         Without later options they are those of earlier versions, so that their keys still match after an update.
         """
-        absent = {name for name in MASK_OPTIONS if getattr(self, name) is None}
+        later = (*MASK_OPTIONS, "expires_after_seconds")
+        absent = {name for name in later if getattr(self, name) is None}
         return self.model_dump(mode="json", exclude=absent)
 
 
@@ -122,7 +124,7 @@ def show_labeling(state: JobState, exchange: Exchange) -> LabelingView:
     common = envelope(state, links)
     for name in ("shards", "manifest"):
         common["links"][name] = links.resource("labelings", request.id, name)
-    fields = request.model_dump(exclude={"tenant", "idempotency", "id", "created_at", "original"})
+    fields = request.model_dump(exclude={*NOT_SHOWN, "original"})
     metrics = _metrics(request, manifest) if manifest and manifest.shards else None
     return LabelingView.model_validate({**common, **fields, "metrics": metrics})
 

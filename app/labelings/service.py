@@ -97,6 +97,7 @@ def _submit(
         idempotency=idempotency,
         resolve=resolve,
         lock_ttl=_STORE_TIMEOUT,
+        expires_after_seconds=form.expires_after_seconds,
     )
 
 

@@ -14,11 +14,12 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.decoding.protocol import SpooledFile
 from app.http.json_bodies import read_body, read_json, validated
-from app.http.requests import ServicesDep
+from app.http.requests import ServicesDep, TenantDep
 from app.labelings.schemas import LabelingCreate, LabelingForm
 from app.labelsets.forms import Fields, Form, FormLimits, receive_form
 from app.messages import printable
 from app.services import Services
+from app.uploads.receiving import receiving
 from contracts.errors.tree import Flaw, InvalidRequest, InvalidUpload
 from state.process.spooling import make_spool_folder
 
@@ -72,7 +73,7 @@ BODY_SCHEMA: dict[str, Any] = {
 """The request body in the OpenAPI document."""
 
 
-async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
+async def _body(request: Request, services: ServicesDep, tenant: TenantDep) -> AsyncIterator[Body]:
     """Yield the validated body. The files of a form are on disk until the answer is sent."""
     settings = services.settings
     media_type = request.headers.get("Content-Type", "nothing").partition(";")[0]
@@ -80,7 +81,7 @@ async def _body(request: Request, services: ServicesDep) -> AsyncIterator[Body]:
         text = await read_body(request, settings.max_json_bytes)
         yield validated(LabelingCreate, read_json(text))
     elif media_type == "multipart/form-data":
-        async with received(request, services) as (form, folder):
+        async with received(request, services, tenant) as (form, folder):
             yield await run_in_threadpool(as_images, form, form.texts, folder)
     else:
         raise InvalidRequest(
@@ -94,12 +95,12 @@ BodyDep = Annotated[Body, Depends(_body)]
 
 @asynccontextmanager
 async def received(
-    request: Request, services: Services, fields: Fields = FIELDS
+    request: Request, services: Services, tenant: str, fields: Fields = FIELDS
 ) -> AsyncIterator[tuple[Form, Path]]:
     """Yield the form and the folder of its files, which is removed at the end of the block."""
     settings = services.settings
     limits = FormLimits(settings.max_labeling_images, settings.max_json_bytes)
-    with services.uploads_in_flight.one():
+    async with receiving(services, tenant, request):
         folder = await run_in_threadpool(make_spool_folder)
         try:
             yield await receive_form(request, folder, limits, fields), folder

@@ -36,9 +36,11 @@ from contracts.ids import LabelsetId
 router = APIRouter(prefix="/v1/labelsets", tags=["labelsets"])
 
 
-async def _upload(request: Request, services: ServicesDep) -> AsyncIterator[tuple[Upload, Path]]:
+async def _upload(
+    request: Request, services: ServicesDep, tenant: TenantDep
+) -> AsyncIterator[tuple[Upload, Path]]:
     """Yield the upload and the folder of its files, which is removed after the response."""
-    async with received(request, services) as (form, folder):
+    async with received(request, services, tenant) as (form, folder):
         yield as_upload(form), folder
 
 

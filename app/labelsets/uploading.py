@@ -13,19 +13,20 @@ from app.decoding.protocol import SpooledFile
 from app.labelsets.forms import FIELDS, Fields, Form, FormLimits, receive_form
 from app.labelsets.service import Upload
 from app.services import Services
+from app.uploads.receiving import receiving
 from state.process.spooling import make_spool_folder
 
 
 @asynccontextmanager
 async def received(
-    request: Request, services: Services, fields: Fields = FIELDS
+    request: Request, services: Services, tenant: str, fields: Fields = FIELDS
 ) -> AsyncIterator[tuple[Form, Path]]:
     """Yield the form and the folder of its files, which is removed at the end of the block."""
     settings = services.settings
     # An image, a mask, keypoints and depth for each entry, and one COCO file.
     limits = FormLimits(4 * settings.max_labelset_images + 1, settings.max_json_bytes)
     # The slot is held until the response, because decoding uses the files.
-    with services.uploads_in_flight.one():
+    async with receiving(services, tenant, request):
         folder = await run_in_threadpool(make_spool_folder)
         try:
             yield await receive_form(request, folder, limits, fields), folder

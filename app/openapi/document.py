@@ -22,6 +22,7 @@ from app.openapi.parameters import PARAMETERS, id_parameter
 from app.openapi.responses import add_errors, add_successes, header_components
 from app.openapi.security import SCHEMES, security_of
 from app.openapi.target_fields import TARGET_FIELDS
+from app.openapi.tenant_fields import TENANT_FIELDS
 from app.openapi.training_fields import TRAINING_FIELDS
 from contracts.kinds import Kinds
 
@@ -32,6 +33,7 @@ FIELDS: Table = {
     **TRAINING_FIELDS,
     **LABELING_FIELDS,
     **EVALUATION_FIELDS,
+    **TENANT_FIELDS,
     **TARGET_FIELDS,
 }
 

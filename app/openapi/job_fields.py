@@ -29,6 +29,11 @@ JOB_FIELDS: Table = {
     "is_stale": Described(
         "Whether the progress is old and no live worker has the job. The reconciler will queue it again.", False
     ),
+    "kept_until": Described("When the job is deleted with its results; null if it has not ended, or is kept.", MOMENT),
+    "expires_after_seconds": Described(
+        "Delete the job with its results this long after its end. Default: as the operator has set for the tenant.",
+        2_592_000,
+    ),
     "links": Described(
         "URLs of this object and of related objects, by name.",
         {"self": "http://127.0.0.1:8000/v1/fits/fit_0192"},

@@ -15,6 +15,10 @@ PARAMETERS: Table = {
     "list_events.after": Described("The id of your last event. Omit it for the first page.", "1700000000000-0"),
     "status": Described("Return only jobs with this status.", "succeeded"),
     "format": Described("The export format.", "coco"),
+    "tenant_id": Described("The name of the tenant.", "vision-team"),
+    "day": Described("Only entries of this day (UTC).", "2026-01-31"),
+    "since": Described("The first day (UTC). Default: 29 days before `until`.", "2026-01-01"),
+    "until": Described("The last day (UTC). Default: today.", "2026-01-31"),
     "wait": Described("Seconds to wait if the object is not ready.", 30),
     "start": Described("The first shard.", 0),
     "shards": Described("Number of shards. If omitted, the stream has no end.", 4),
@@ -54,6 +58,11 @@ ANSWER_HEADERS: Table = {
     "Accept-Ranges": Described("Range requests are supported, in bytes.", "bytes"),
     "Content-Range": Described("The range of bytes in this response.", "bytes 0-1023/1048576"),
     "WWW-Authenticate": Described("Which API key is needed.", 'Bearer realm="handsoff", error="invalid_token"'),
+    "RateLimit": Described(
+        "Requests that are left in this minute, and the seconds until the next one, if the tenant has a limit.",
+        '"requests";r=599;t=42',
+    ),
+    "RateLimit-Policy": Described("Requests in a window of seconds.", '"requests";q=600;w=60'),
     "Content-Disposition": Described("The file name to save it as.", 'attachment; filename="0.tar"'),
 }  # fmt: skip
 """By name."""

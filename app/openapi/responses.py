@@ -24,7 +24,7 @@ from contracts.errors.conflicts import (
     UploadUsed,
 )
 from contracts.errors.foreign import ForeignHost, ForeignOrigin
-from contracts.errors.limits import QueueFull
+from contracts.errors.limits import QueueFull, QuotaExceeded, TooManyRequests
 from contracts.errors.tree import (
     ExportFailed,
     ExportNotReady,
@@ -76,12 +76,16 @@ _OTHERS: dict[str, Errors] = {
     "get_export_record": (NotRendered, ExportFailed, ExportNotReady, TooLarge),
     "read_labeling_export": (NotRendered, ExportFailed, ExportNotReady, TooLarge),
     "get_labeling_archive": (NotRendered, ExportFailed, ExportNotReady, TooLarge),
-    "read_shard": (ShardFailed, ShardNotReady),
-    "get_shard_record": (ShardFailed, ShardNotReady),
-    "read_tar": (ShardFailed, ShardNotReady),
+    "read_shard": (ShardFailed, ShardNotReady, QuotaExceeded),
+    "get_shard_record": (ShardFailed, ShardNotReady, QuotaExceeded),
+    "read_tar": (ShardFailed, ShardNotReady, QuotaExceeded),
     "read_file": (InvalidLink, Gone),
 }
 """Errors of an operation beside those that follow from its method, parameters and body."""
+
+
+_NEVER_GONE = frozenset({"upload_id", "key_id", "tenant_id", "webhook_id"})
+"""Parameters of resources that leave no tombstone."""
 
 
 def add_errors(method: str, operation: Operation, kinds: frozenset[str]) -> None:
@@ -128,15 +132,15 @@ def _errors_of(
     rules: tuple[tuple[bool, Errors], ...] = (
         (True, (HandsOffError,)),
         (name not in HEALTH, (ForeignHost, StoreUnavailable, QueueUnavailable)),
-        (name not in OPEN, (Unauthorized, Forbidden)),
+        (name not in OPEN, (Unauthorized, Forbidden, TooManyRequests)),
         (method in _CHANGES, (ForeignOrigin,)),
         (method in {"post", "put"}, (TooLarge,)),
         (has_body, (UnreadableBody, SlowBody)),
         (has_body or bool(parameters), (InvalidRequest,)),
         (has_id, (NotFound,)),
-        (has_id and not parameters & {"upload_id", "key_id"}, (Gone,)),
+        (has_id and not parameters & _NEVER_GONE, (Gone,)),
         ("after" in parameters and "events" not in name, (InvalidCursor,)),
-        (verb in _CREATE_VERBS, _CREATES),
+        (verb in _CREATE_VERBS, (*_CREATES, QuotaExceeded)),
         (verb == "create" and noun in kinds, (QueueFull,)),
         (True, _OTHERS.get(name, ())),
         (verb == "delete" and noun in kinds, (JobNotFinished,)),
@@ -151,6 +155,7 @@ def _headers(name: str, status: int, kinds: frozenset[str]) -> Iterator[str]:
     is_shown = is_job and verb == "get" and status in {200, 304}
     rules = (
         (True, ("X-Request-Id",)),
+        (name not in OPEN and (is_success or status == 429), ("RateLimit", "RateLimit-Policy")),
         (is_success and verb in _CREATE_VERBS, ("Location", "Idempotent-Replayed")),
         (is_success and is_job and verb in {*_CREATE_VERBS, "get"}, ("Preference-Applied",)),
         (is_job and verb in {*_CREATE_VERBS, "cancel"} and status in {200, 202}, ("Retry-After",)),
@@ -160,8 +165,8 @@ def _headers(name: str, status: int, kinds: frozenset[str]) -> Iterator[str]:
         (name == "read_file" and status in {200, 206, 304}, ("ETag", "Cache-Control", *_OF_FILES)),
         (name == "read_file" and status in {206, 416}, ("Content-Range",)),
         (status in {401, 403} and name not in OPEN, ("WWW-Authenticate",)),
-        (name == "issue_key" and is_success, ("Location",)),
-        (status in {409, 503} and name not in HEALTH, ("Retry-After",)),
+        (name in {"issue_key", "add_webhook"} and is_success, ("Location",)),
+        (status in {409, 429, 503} and name not in HEALTH, ("Retry-After",)),
     )
     for applies, headers in rules:
         yield from headers if applies else ()

@@ -58,7 +58,7 @@ class StreamView(Model):
 
 def show_stream(request: StreamRequest, links: Links) -> StreamView:
     """Return the view of a stream."""
-    fields = request.model_dump(exclude={"tenant", "idempotency"})
+    fields = request.model_dump(exclude={"tenant", "idempotency", "origin"})
     addresses = {
         "self": links.resource("streams", request.id),
         "shard": links.resource("streams", request.id, "shards", "{k}"),

@@ -13,6 +13,7 @@ import structlog
 from app import on_demand, recipes
 from app.http.idempotency import Created, create_once, idempotency_of
 from app.http.paging import Page, read_page
+from app.http.request_ids import current_origin
 from app.services import Services
 from app.streams.schemas import StreamCreate
 from contracts.base import now
@@ -112,8 +113,9 @@ def check_shard(request: StreamRequest, index: int) -> None:
 def request_shard(services: Services, request: StreamRequest, index: int) -> ShardRecord | None:
     """Return the record of a shard, or None after queueing the shard among those that callers wait for.
 
-    Also queues the next shards. Raises `ShardFailed`, `Gone` when the stream was deleted, and `redis.RedisError` when
-    the shard is not rendered and Redis does not answer. A rendered shard needs no Redis.
+    Also queues the next shards. Raises `ShardFailed`, `QuotaExceeded` for a shard that is not rendered, `Gone` when the
+    stream was deleted, and `redis.RedisError` when the shard is not rendered and Redis does not answer. A rendered
+    shard needs no Redis.
     """
     services.tenants.check(request.tenant)  # an endless tar may outlive the tenant's permission
     shard = StreamShardRef(stream=request.ref, index=index)
@@ -125,6 +127,7 @@ def request_shard(services: Services, request: StreamRequest, index: int) -> Sha
         return record
     if services.store.head(keys.stream_tombstone(request.ref)) is not None:
         raise Gone("stream", request.id)
+    services.tenants.admit_work(request.tenant, pairs=request.shard_size, store=services.store)
     _note_request(services, shard)
     on_demand.require(services, STREAM_SHARDS, shard, _cost(services, request))
     _look_ahead(services, request, index)
@@ -170,6 +173,7 @@ def _resolve(
         id=ref.id,
         created_at=now(),
         idempotency=idempotency,
+        origin=current_origin(),
         **recipes.pin(services, ref.tenant, body),
     )
 

@@ -17,6 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from app.http.idempotency import Created, create_once, idempotency_of
 from app.room import check_room
 from app.services import Services
+from contracts.accounts.usage import Usage
 from contracts.base import Artefact, now
 from contracts.errors.conflicts import UploadIncomplete, UploadUsed
 from contracts.errors.tree import (
@@ -33,6 +34,7 @@ from state import keys, records
 from state.process.spooling import spool_folder
 from state.settings import MiB
 from state.uploads import delete_upload, uploaded_bytes
+from state.usage.notes import note
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Upload:
 def announce(
     services: Services, tenant: str, num_bytes: int, sha256: str, *, key: str | None
 ) -> Created[Upload]:
-    """Create an upload, or return the one that this Idempotency-Key created. Raises `TooLarge`."""
+    """Create an upload, or return the one that this Idempotency-Key created. Raises `TooLarge` or `QuotaExceeded`."""
     limit = services.settings.max_checkpoint_bytes
     if num_bytes > limit:
         raise TooLarge(
@@ -66,6 +68,10 @@ def announce(
 
     def make(upload_id: str) -> UploadManifest:
         check_room(services.store, services.settings, num_bytes)
+        services.tenants.admit_work(
+            tenant, upload_bytes=num_bytes, stored_bytes=num_bytes, store=services.store
+        )
+        note(services.store, tenant, Usage(uploaded_bytes=num_bytes))
         manifest = UploadManifest(
             tenant=tenant,
             id=upload_id,

@@ -23,6 +23,11 @@ RECORDS = re.compile(
 )
 """The objects of a resource that are known by their place."""
 
+OF_NO_RESOURCE = re.compile(
+    rf"{re.escape(keys.PROBE)}|tenants/[^/]+/(idempotency/[^/]+\.json|usage/.+\.json)"
+)
+"""The objects that belong to no resource: reserved keys, and what tenants used."""
+
 SCRATCH = "scratch/"
 PILOT_STATE = re.compile(r"(pilots/.+)\.state")
 """A pilot that was interrupted. Its state is deleted when the pilot is stored."""
@@ -36,9 +41,11 @@ def left_over(store: Store, found: Iterable[str]) -> list[str]:
     unknown = []
     for key in found:
         match = re.fullmatch(r"tenants/([^/]+)/([^/]+)/([^/]+)/(.+)", key)
+        if OF_NO_RESOURCE.fullmatch(key):
+            continue
         if match:
             resources[match.groups()[:3]].add(match[4])
-        elif key != keys.PROBE and not re.fullmatch(r"tenants/[^/]+/idempotency/[^/]+\.json", key):
+        else:
             unknown.append(key)
     named = set(_named(store, resources))
     for resource, names in resources.items():

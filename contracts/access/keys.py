@@ -15,13 +15,15 @@ from pydantic import Field
 from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import KeyId, TenantId
 
-Scope = Literal["read", "write", "admin"]
-"""What a key permits: GET and HEAD, all other methods, and `/v1/keys`. None includes another."""
+Scope = Literal["read", "write", "admin", "operator"]
+"""What a key permits: GET and HEAD, other methods, keys and log of its tenant, all tenants. None includes another."""
 
-SCOPES: tuple[Scope, ...] = get_args(Scope)
+ALL_SCOPES: tuple[Scope, ...] = get_args(Scope)
+SCOPES: tuple[Scope, ...] = ("read", "write", "admin")
+"""Those of a tenant. `operator` is for the operator of the service, so a key has it only on request."""
 
 KeyName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Scopes = Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(SCOPES))]
+Scopes = Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(ALL_SCOPES))]
 KeyState = Literal["active", "expired", "revoked"]
 
 _PREFIX_BYTES, _SECRET_BYTES = 6, 32

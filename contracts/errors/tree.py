@@ -28,6 +28,8 @@ HandsOffError
 ├── RecordDamaged             500  record_damaged            the stored record cannot be read
 ├── ShardFailed               500  shard_failed              a stream shard could not be rendered; 503: for now
 ├── ExportFailed              500  export_failed             a batch could not be exported; 503: for now
+├── TooManyRequests           429  too_many_requests         the tenant has used up its requests of this minute
+├── QuotaExceeded             429  quota_exceeded            a limit of the tenant is reached
 ├── TooLarge                  413  too_large                 a limit of size or number is exceeded
 ├── Unavailable               503  unavailable               a service or resource is temporarily unavailable
 │   ├── ExportNotReady        503  export_not_ready          an export is still being made
@@ -44,7 +46,8 @@ HandsOffError
     ├── UploadDamaged         500  upload_damaged            the stored bytes differ from the announced ones
     └── WorkerLost            500  worker_lost               the worker died on every attempt
 
-The subclasses of `Conflict` are in `conflicts.py`, those of `JobFailed` in `jobs.py`, `QueueFull` in `limits.py`,
+The subclasses of `Conflict` are in `conflicts.py`, those of `JobFailed` in `jobs.py`, `QueueFull`,
+`TooManyRequests` and `QuotaExceeded` in `limits.py`,
 `Unauthorized` and `Forbidden` in `access.py`, the others here.
 """
 

@@ -5,10 +5,12 @@ access/
 │   ├── secrets/{n}-{uuid}.json  A  the SHA-256 of a secret; a rotation adds one
 │   ├── key.json                 A  tenant, scopes and expiry; the key exists once this is stored
 │   └── revocation.json          A  the key is never valid again; the first one stays
-└── uses/{id}.json               A  the last use, accurate to some minutes
+├── uses/{id}.json               A  the last use, accurate to some minutes
+├── tenants/{tenant}/{uuid}.json A  the limits of a tenant; the newest one is valid
+└── erased/{tenant}.json         A  the tenant is erased
 """
 
-KEYS = "access/keys"
+KEYS, TENANTS = "access/keys", "access/tenants"
 KEY, REVOCATION = "key.json", "revocation.json"
 
 
@@ -41,3 +43,13 @@ def id_and_name(object_key: str) -> tuple[str, str]:
     """Return the id of the key and the name of the record in an object key below `KEYS`."""
     key_id, _, name = object_key.removeprefix(f"{KEYS}/").partition("/")
     return key_id, name
+
+
+def tenant_limits(tenant: str, uuid: str) -> str:
+    """Return the object key of limits of a tenant. The names sort by age."""
+    return f"{TENANTS}/{tenant}/{uuid}.json"
+
+
+def tenant_of_limits(object_key: str) -> str:
+    """Return the tenant in a key of `tenant_limits`."""
+    return object_key.removeprefix(f"{TENANTS}/").partition("/")[0]

@@ -6,6 +6,9 @@ after a change, and the reconciler with each round, so a lost Redis has it again
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
+
+from redis.typing import EncodableT, FieldT
 
 from state import redis_keys
 from state.ledger import Ledger
@@ -34,7 +37,7 @@ def publish(ledger: Ledger, parts: Mapping[str, Part]) -> None:
     with ledger.redis.pipeline(transaction=True) as pipeline:
         pipeline.delete(redis_keys.TENANT_PARTS)
         if rows:
-            pipeline.hset(redis_keys.TENANT_PARTS, mapping=rows)
+            pipeline.hset(redis_keys.TENANT_PARTS, mapping=cast("dict[FieldT, EncodableT]", rows))
         pipeline.execute()
 
 

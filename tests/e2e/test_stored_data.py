@@ -65,6 +65,7 @@ ADDED: dict[str, Any] = {
     "warnings": [],
     "has_more": False,
     "pages": [],
+    "kept_until": None,
     "croissant": None,
 }
 """Fields of later versions, with their values for older data."""

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from contracts.accounts.usage import Usage
 from contracts.base import Artefact, now
 from contracts.batches import BatchManifest, ShardRecord
 from contracts.digests import sha256_of_file
@@ -82,6 +83,7 @@ def _store_archive(machine: Machine, export: ExportRef, path: Path) -> Artefact:
         media_type=ZIP_TYPE,
     )
     machine.store.put(archive.key, path)
+    machine.usage.add(export.batch.tenant, Usage(written_bytes=archive.num_bytes))
     return archive
 
 

@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from redis.exceptions import RedisError
 
+from contracts.accounts.usage import Usage
 from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef
 from contracts.recipes.targets import class_targets
-from contracts.streams import ShardOwner
+from contracts.streams import ShardOwner, StreamRef
 from handsoff_shards.members import Files
 from models.tasks.task import LabelOptions
 from state import keys, records
@@ -97,10 +98,21 @@ def render_shard(
         finished_at=now(),
         render_seconds=time.monotonic() - clock,
     )
+    machine.usage.add(recipe.tenant, _usage(spec, record))
     with suppress(RedisError):  # for predictions only
         cost = Cost(record.render_seconds, tar.num_bytes)
         Costs(machine.ledger).note_samples(recipe.fit.id, record.num_samples, cost)
     return record
+
+
+def _usage(spec: ShardSpec, record: ShardRecord) -> Usage:
+    """Return what a shard used. Those of a batch were requested with it, those of a stream are requested one by one."""
+    is_of_stream = isinstance(spec.owner, StreamRef)
+    return Usage(
+        requested_pairs=record.num_samples if is_of_stream else 0,
+        pairs=record.num_samples,
+        written_bytes=record.tar.num_bytes,
+    )
 
 
 def store_record(store: Store, owner: JobRef, record: ShardRecord) -> None:

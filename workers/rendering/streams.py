@@ -21,7 +21,7 @@ from state.stream_readers import StreamReaders
 from workers.rendering.pilots import measure_pilot
 from workers.rendering.shards import ShardSpec, render_shard
 from workers.runtime import on_demand
-from workers.runtime.jobs import CHECK_EVERY_SECONDS
+from workers.runtime.jobs import CHECK_EVERY_SECONDS, bind_origin
 from workers.runtime.machine import Machine
 from workers.runtime.on_demand import NotNeeded
 
@@ -90,6 +90,7 @@ def _render(machine: Machine, shard: StreamShardRef) -> ShardRecord:
     request = records.read(machine.store, keys.stream_request(stream), StreamRequest)
     if request is None or not StreamReaders(machine.ledger).has_readers(stream):
         raise NotNeeded
+    bind_origin(request)
     watch = _Watch(machine, stream)
     if request.filter is not None or request.targets:
         measure_pilot(machine, request, lambda *_: watch.step())

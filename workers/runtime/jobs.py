@@ -29,6 +29,7 @@ from contracts.jobs import (
     JobStatus,
     Progress,
     Request,
+    StoredRequest,
     TerminalStatus,
 )
 from state import keys, records
@@ -68,6 +69,12 @@ class Deleted(Exception):
     """The job is deleted or being deleted."""
 
 
+def bind_origin(request: StoredRequest) -> None:
+    """Put the HTTP request that created a resource into the following lines of the log, until the entry ends."""
+    if request.origin is not None:
+        structlog.contextvars.bind_contextvars(**request.origin.model_dump(exclude_none=True))
+
+
 class Run:
     """One attempt at one job: its reference, the machine, and the steps it has taken."""
 
@@ -87,6 +94,7 @@ class Run:
         request = records.read_request(self.machine.store, self.ref, model)
         if request is None:
             raise InputMissing(f"The request of '{self.ref}' is gone.")
+        bind_origin(request)
         return request
 
     def check_cancelled(self) -> None:

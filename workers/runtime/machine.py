@@ -1,7 +1,7 @@
 """The machine that jobs run on: settings, store, ledger, queue connection, device, warm networks and pulse."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import redis
@@ -12,6 +12,7 @@ from state.admission.admission import Admission
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from state.usage.meter import UsageMeter
 from workers.codecs.registry import TASKS
 from workers.codecs.task import TaskCodec
 from workers.families.family import Family
@@ -36,6 +37,7 @@ class Machine:
     families: tuple[Family, ...]
     kinds: Kinds = Kinds()  # noqa: RUF009 - immutable
     tasks: Sequence[TaskCodec] = TASKS
+    usage: UsageMeter = field(default_factory=UsageMeter)
 
     @classmethod
     def from_settings(
@@ -67,6 +69,13 @@ class Machine:
     def admission(self) -> Admission:
         """What waits before RQ's queues."""
         return Admission(self.ledger, self.redis, self.kinds, self.settings.heartbeat_fresh)
+
+    @property
+    def device_class(self) -> str:
+        """The kind of device whose seconds are counted: the model of an accelerator, or `cpu`."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return self.device.type
 
     @property
     def loader(self) -> NetworkLoader:

@@ -1,5 +1,8 @@
 """RQ's jobs and queues, restricted to the tasks of `contracts/kinds.py`."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self, cast
 
 import redis
@@ -10,8 +13,10 @@ from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from contracts.accounts.usage import Usage
 from contracts.errors.tree import StoreUnavailable
 from contracts.ids import RqId
+from contracts.jobs import JobRef
 from contracts.kinds import Kinds
 from state import keys
 from state.capacity.patience import StorePatience, is_trouble_of_the_store
@@ -81,7 +86,8 @@ class MachineJob(Job):
         try:
             if patience.has_waited(call):
                 machine.store.put(keys.PROBE, b"{}")  # a store that is still full costs no work
-            run(machine, self.args[0], self._attempt())
+            with self._metered():
+                run(machine, self.args[0], self._attempt())
         except Drained:
             return Retry(max=MAX_RETURNS, enqueue_at_front=True)
         except (StoreUnavailable, OSError) as error:
@@ -93,6 +99,19 @@ class MachineJob(Job):
             return Retry(max=MAX_RETURNS, interval=seconds)
         patience.forget(call)
         return None
+
+    @contextmanager
+    def _metered(self) -> Iterator[None]:
+        """Count the seconds of the block for the job's tenant, also if it fails, and note its usage in the store."""
+        began, machine = time.monotonic(), self.machine
+        structlog.contextvars.clear_contextvars()  # the origin of the entry before
+        try:
+            yield
+        finally:
+            seconds = {machine.device_class: round(time.monotonic() - began, 3)}
+            tenant = JobRef.of_argument(self.args[0]).tenant
+            machine.usage.add(tenant, Usage(device_seconds=seconds))
+            machine.usage.store(machine.store)
 
     @property
     def execution_registry(self) -> ExecutionRegistry:

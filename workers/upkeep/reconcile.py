@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -28,31 +28,27 @@ from contracts.errors.tree import NotFound, RecordDamaged, Unavailable
 from contracts.ids import RqId
 from contracts.jobs import JobRef, JobStatus, Request
 from contracts.kinds import QUEUE_NAMES, RETENTION
-from contracts.streams import StreamRef
 from state import keys, records, redis_keys
 from state.listing.statuses import UNREADABLE, StatusIndex
 from state.queues import job_call, open_queue
 from state.records import JobRecord
-from state.stream_readers import StreamReaders
-from workers.importing.uploads import discard_used
-from workers.rendering import streams
 from workers.runtime import on_demand
 from workers.runtime.functions import import_function
 from workers.runtime.jobs import cancelled, failed
 from workers.runtime.machine import Machine
 from workers.runtime.poison import purge
 from workers.runtime.pulse import show_life
-from workers.upkeep import leftovers, orphans
+from workers.upkeep import orphans
 from workers.upkeep.indexes import check, index_of, unchecked_server
 from workers.upkeep.queues import Queued, admit, clean_registries, drop_poison, queued_rq_ids
+from workers.upkeep.tenants import TenantUpkeep
+from workers.webhooks.sender import WebhookSender
 
 log = structlog.get_logger()
 
 LOCK = "reconcile"
 LOCK_INTERVALS = 4
 """A reconciler that is killed in a round blocks the others for this many intervals. Two at once do no harm."""
-SWEEP_INTERVAL = timedelta(minutes=1)
-"""A sweep lists all shards of the streams that have some, and a bucket charges for listing."""
 LONGEST_WAIT_SECONDS = 1.0
 """The longest delay of a signal, and of the next attempt after an error."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -65,6 +61,8 @@ class Reconciler:
         self.machine = machine
         self.name = f"reconciler-{uuid.uuid4().hex}"
         self.absent: set[str] = set()
+        self._tenants = TenantUpkeep(machine, self.name)
+        self._webhooks = WebhookSender(machine, self.name)
         self._beat_at = -math.inf
         self._retries = RQScheduler(
             QUEUE_NAMES, connection=machine.redis, serializer=JSONSerializer
@@ -80,6 +78,7 @@ class Reconciler:
         settings, pause = self.machine.settings, 0.0
         interval = settings.reconcile_interval.total_seconds()
         next_round = time.monotonic() + interval
+        self._webhooks.start()
         while signal.sigtimedwait(STOP_SIGNALS, pause) is None:
             try:
                 pause = 0.0
@@ -96,6 +95,7 @@ class Reconciler:
             except Exception:  # the next round may succeed
                 log.exception("a round failed")
                 pause = LONGEST_WAIT_SECONDS
+        self._webhooks.stop()
         with suppress(RedisError):
             self.machine.ledger.remove_reconciler(self.name)
 
@@ -139,6 +139,8 @@ class Reconciler:
         with _surviving("retries"):
             drop_poison(self.machine)
             self._retries.enqueue_scheduled_jobs()
+        with _surviving("parts of tenants"):
+            self._tenants.publish_parts()
         with _surviving("admission"):
             admit(self.machine)
         checked_at = now()
@@ -164,12 +166,7 @@ class Reconciler:
             self.machine.ledger.redis.set(redis_keys.CHECKED_SERVER, server)
 
     def _repair_tenant(self, tenant: str, queued: Queued | None, checked_at: datetime) -> None:
-        with _surviving("uploads"):
-            discard_used(self.machine, tenant)
-        with _surviving("leftovers"):
-            leftovers.sweep(self.machine, tenant, self.name, checked_at)
-        with _surviving("streams"):
-            self._sweep_streams(tenant)
+        self._tenants.round(tenant, checked_at, _surviving)
         if queued is not None:
             for kind in self.machine.kinds:
                 self._repair_kind(tenant, kind.noun, queued, checked_at)
@@ -218,13 +215,6 @@ class Reconciler:
         for beat in self.machine.ledger.workers():
             if not beat.is_fresh(checked_at, RETENTION):
                 self.machine.ledger.remove_worker(beat.worker)
-
-    def _sweep_streams(self, tenant: str) -> None:
-        if not self.machine.ledger.try_lock(f"sweep:{tenant}", self.name, SWEEP_INTERVAL):
-            return
-        for stream_id in StreamReaders(self.machine.ledger).kept_streams(tenant):
-            with _surviving(f"stream {stream_id[:100]}"):
-                streams.sweep(self.machine, StreamRef(tenant=tenant, id=stream_id))
 
     def _repair_job(self, record: JobRecord, all_queued: Queued, checked_at: datetime) -> None:
         ref = record.request.ref

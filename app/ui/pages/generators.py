@@ -62,7 +62,6 @@ PAGES = JobPages(
     GENERATOR,
     title="Generators",
     about="A generator makes images of your domain. Import a checkpoint, or train one from unlabelled images.",
-    empty="The built-in generators appear once a worker has started.",
     show=_show,
     row=_row,
     delete=service.delete,
@@ -91,7 +90,7 @@ def show_training_form(visit: VisitDep) -> Response:
 @checkpoints.post("/ui/generators", name="ui_create_generator")
 async def create(request: Request, visit: VisitDep) -> Response:
     """Import a checkpoint or train a generator, as the API does."""
-    async with received(request, visit.services, _FIELDS) as (form, _):
+    async with received(request, visit.services, visit.tenant, _FIELDS) as (form, _):
         check_form(visit, form.texts)
         is_training = any(name in form.texts for name in _TRAINING)
         file = next(iter(form.files.get("file", ())), None)

@@ -28,7 +28,6 @@ PAGES = JobPages(
     LABELING,
     title="Labelings",
     about="A labeling labels your own unlabelled images by a fit, and ranks them by uncertainty.",
-    empty="A labeling needs a fit that has succeeded, and your images.",
     show=show_labeling,
     row=_row,
 )
@@ -48,7 +47,7 @@ def show_form(visit: VisitDep, fit: str = "") -> Response:
 async def create(request: Request, visit: VisitDep) -> Response:
     """Create a labeling as the API does."""
     fields = {**uploading.FIELDS, TOKEN: "text", ONCE: "text"}
-    async with uploading.received(request, visit.services, fields) as (form, folder):
+    async with uploading.received(request, visit.services, visit.tenant, fields) as (form, folder):
         check_form(visit, form.texts)
 
         def create_labeling() -> str:

@@ -53,7 +53,7 @@ def show_form(visit: VisitDep) -> Response:
 @uploads.post("/ui/labelsets/check", name="ui_check_labelset")
 async def check(request: Request, visit: VisitDep) -> Response:
     """Check the files that were chosen, and store nothing. Return the part of the page that shows the result."""
-    async with received(request, visit.services, _FIELDS) as (form, folder):
+    async with received(request, visit.services, visit.tenant, _FIELDS) as (form, folder):
         check_form(visit, form.texts)
         return await run_in_threadpool(_check, visit, form, folder)
 
@@ -61,7 +61,7 @@ async def check(request: Request, visit: VisitDep) -> Response:
 @uploads.post("/ui/labelsets", name="ui_create_labelset")
 async def create(request: Request, visit: VisitDep) -> Response:
     """Create a labelset as the API does."""
-    async with received(request, visit.services, _FIELDS) as (form, folder):
+    async with received(request, visit.services, visit.tenant, _FIELDS) as (form, folder):
         check_form(visit, form.texts)
 
         def create_labelset() -> str:

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Callable
+from datetime import date
 from typing import Self
 
 import httpx2
 
+from handsoff_client.account.usage import Usage, read_usage
 from handsoff_client.api.batches import Batches
 from handsoff_client.api.evaluations import Evaluations
 from handsoff_client.api.fits import Fits
@@ -75,6 +77,10 @@ class HandsOff:
         self.labelings = Labelings(self.transport)
         self.streams = Streams(self.transport)
         self.evaluations = Evaluations(self.transport)
+
+    def usage(self, since: date | None = None, until: date | None = None) -> Usage:
+        """Return what the tenant used, by day (UTC), and its limits. By default of the last 30 days."""
+        return read_usage(self.transport, since, until)
 
     def sharded(self, job_id: str) -> ShardedJobs[Batch | Labeling]:
         """Return the jobs of the kind of this id: labelings, or batches."""

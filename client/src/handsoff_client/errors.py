@@ -29,6 +29,8 @@ HandsOffError
 │   ├── RecordDamaged            record_damaged         the service cannot read a stored record
 │   ├── ShardFailed              shard_failed           a shard of a stream could not be rendered
 │   ├── ExportFailed             export_failed          a batch could not be exported
+│   ├── TooManyRequests          too_many_requests      the tenant has used up its requests of this minute
+│   ├── QuotaExceeded            quota_exceeded         a limit of the tenant is reached
 │   ├── TooLarge                 too_large              a limit of size or number is exceeded
 │   └── Unavailable              unavailable            a part of the service does not answer; raised after retries
 │       ├── ExportNotReady       export_not_ready       the export of a batch is not finished

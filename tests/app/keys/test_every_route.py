@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from contracts.access.keys import ALL_SCOPES
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of
 from contracts.generators.generator import GeneratorRequest, StoredGenerator
@@ -40,6 +41,13 @@ def uploaded_generator(store: Store, generator: StoredGenerator) -> str:
     return request.id
 
 
+def webhook_and_message(client: httpx2.Client) -> Ids:
+    """Create an address of webhooks and a message to it. Returns their ids."""
+    webhook = post(client, "/v1/webhooks", json={"url": "https://example.com/hook"})
+    sent = client.post(f"/v1/webhooks/{webhook}/test").json()
+    return {"webhook_id": webhook, "message_id": sent["id"]}
+
+
 @pytest.fixture
 def ids(
     *,
@@ -69,6 +77,7 @@ def ids(
         "evaluation_id": evaluation.id,
         "stream_id": stream_id,
         "key_id": post(client, "/v1/keys", json=key),
+        **webhook_and_message(client),
     }
 
 
@@ -146,13 +155,19 @@ def test_a_key_that_ended_is_refused(
         assert headers["Authorization"][-64:] not in answer.text
 
 
-@pytest.mark.parametrize("scope", ["read", "write", "admin"])
+@pytest.mark.parametrize("scope", ALL_SCOPES)
 def test_a_scope_is_needed(client: httpx2.Client, issue: Issue, scope: str) -> None:
     """A key with one scope is refused by all operations that need another."""
     headers = issue(scopes=(scope,))
 
     def needed(path: str, method: str) -> str:
-        return "admin" if path.startswith("/v1/keys") else {"get": "read"}.get(method, "write")
+        if path.startswith("/v1/tenants"):
+            return "operator"
+        return (
+            "admin"
+            if path.startswith(("/v1/keys", "/v1/audit"))
+            else {"get": "read"}.get(method, "write")
+        )
 
     refused = list(walk(client, headers, where=lambda *one: needed(*one) != scope))
     for name, answer in refused:

@@ -46,5 +46,5 @@ def walk(
 
 
 def names_one(path: str, _method: str) -> bool:
-    """Return whether an operation is about one resource."""
-    return "_id}" in path
+    """Return whether an operation is about one resource of a tenant. Operators see all tenants."""
+    return "_id}" in path and "{tenant_id}" not in path

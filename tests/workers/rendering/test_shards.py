@@ -3,7 +3,10 @@
 import pytest
 
 from contracts.batches import BatchRequest, ShardRecord
+from contracts.ids import new_id
+from contracts.streams import StreamRef
 from state import keys, records
+from state.usage import notes
 from tests.workers.scene import Scene
 from workers.rendering.shards import ShardSpec, render_shard, store_record
 
@@ -51,3 +54,20 @@ def test_an_unfinished_shard_leaves_no_object(scene: Scene, batch: BatchRequest)
     with pytest.raises(CancelledError):
         render_shard(scene.machine, batch, spec, on_step=cancel)
     assert stored(scene, batch) == set()
+
+
+def test_a_rendered_shard_is_usage(scene: Scene, batch: BatchRequest) -> None:
+    """Its pairs and bytes are in the next note of the worker. Those of a stream are requested by the rendering."""
+    meter, store = scene.machine.usage, scene.machine.store
+    meter.store(store)
+    before = notes.of_day(store, batch.tenant, notes.today())
+    record = rendered(scene, batch)
+    meter.store(store)
+    used = notes.of_day(store, batch.tenant, notes.today())
+    assert used.pairs - before.pairs == record.num_samples
+    assert used.written_bytes - before.written_bytes == record.tar.num_bytes
+    assert used.requested_pairs == 0
+    spec = ShardSpec(StreamRef(tenant=batch.tenant, id=new_id("stream")), 0, range(2))
+    render_shard(scene.machine, batch, spec, on_step=lambda _: None)
+    meter.store(store)
+    assert notes.of_day(store, batch.tenant, notes.today()).requested_pairs == 2

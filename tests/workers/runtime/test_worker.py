@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 import torch
 from rq import Retry
 from rq.exceptions import NoSuchJobError
@@ -14,7 +15,10 @@ from rq.serializers import JSONSerializer
 
 from contracts.ids import new_id
 from contracts.jobs import JobStatus as Status
+from contracts.jobs import Origin
+from state import keys, records
 from state.queues import job_call, open_queue, put
+from state.usage import notes
 from tests.workers.scene import Scene
 from workers.runtime.machine import Machine
 from workers.runtime.worker import Worker
@@ -130,3 +134,21 @@ def test_a_worn_worker_ends_after_a_job(scene: Scene, limit: dict[str, int], lef
     queue_fits(scene, 3)
     Worker("fit", machine).work(burst=True)
     assert open_queue(machine.redis, "fit").count == left
+
+
+def test_an_entry_is_counted_and_names_its_request(scene: Scene, worker: Worker) -> None:
+    """Its seconds are noted in the store for its tenant, and the log of the worker has the HTTP request."""
+    origin = Origin(
+        request_id="mine", traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    )
+    fit = scene.request_fit().model_copy(update={"origin": origin})
+    records.write(scene.machine.store, keys.job_request(fit.ref), fit)
+    put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
+    with structlog.testing.capture_logs(
+        processors=[structlog.contextvars.merge_contextvars]
+    ) as log:
+        worker.work(burst=True)
+    ended = next(line for line in log if line["event"] == "job ended")
+    assert (ended["request_id"], ended["traceparent"]) == ("mine", origin.traceparent)
+    used = notes.of_day(scene.machine.store, fit.tenant, notes.today())
+    assert 0 < used.device_seconds["cpu"] < 60

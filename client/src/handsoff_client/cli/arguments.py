@@ -4,6 +4,7 @@ import argparse
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from handsoff_client.cli.account.usage import add_usage
 from handsoff_client.cli.argument_types import FOLDER_HELP, Commands, add, add_labels, count
 from handsoff_client.cli.evaluation_commands import add_evaluate
 from handsoff_client.cli.hub.commands import add_push
@@ -102,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_push(commands)
     _add_preview(commands)
     _add_single(commands)
+    add_usage(commands)
     return parser
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.resources import Batch, Labeling
 from handsoff_client.cli import tables
+from handsoff_client.cli.account.usage import UsageCommands
 from handsoff_client.cli.arguments import LISTS, build_parser
 from handsoff_client.cli.evaluation_commands import EvaluationCommands
 from handsoff_client.cli.hub.commands import HubCommands
@@ -55,7 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Command(LabelCommands, EvaluationCommands, LabelsetCommands, HubCommands):
+class Command(LabelCommands, EvaluationCommands, LabelsetCommands, HubCommands, UsageCommands):
     """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:

@@ -28,6 +28,8 @@ GET_OPENAPI = Operation("GET", "/openapi.json")
 
 GET_READY = Operation("GET", "/readyz")
 
+GET_USAGE = Operation("GET", "/v1/usage")
+
 CREATE_LABELSET = Operation("POST", "/v1/labelsets")
 LIST_LABELSETS = Operation("GET", "/v1/labelsets")
 GET_LABELSET = Operation("GET", "/v1/labelsets/{id}")
@@ -89,6 +91,7 @@ EVALUATIONS = JobOperations.of("evaluations")
 
 OPERATIONS: tuple[Operation, ...] = (
     GET_READY,
+    GET_USAGE,
     CREATE_LABELSET,
     LIST_LABELSETS,
     GET_LABELSET,

@@ -236,6 +236,20 @@ class ExportFailed(ServiceError):
     known_status = 500
 
 
+class TooManyRequests(ServiceError):
+    """The tenant has used up its requests of this minute. Raised after retries."""
+
+    known_code = "too_many_requests"
+    known_status = 429
+
+
+class QuotaExceeded(ServiceError):
+    """A limit of the tenant is reached. `client.usage()` shows what is used."""
+
+    known_code = "quota_exceeded"
+    known_status = 429
+
+
 class TooLarge(ServiceError):
     """A limit of size or number is exceeded."""
 

@@ -13,7 +13,12 @@ from handsoff_client.http.api_keys import ApiKey
 from handsoff_client.http.diagnosis import is_refused, unreachable
 from handsoff_client.http.operations import Operation
 from handsoff_client.http.retries import RETRIED_STATUSES, Attempts, Retries
-from handsoff_client.http.service_errors import ExportNotReady, RequestInProgress, ShardNotReady
+from handsoff_client.http.service_errors import (
+    ExportNotReady,
+    QuotaExceeded,
+    RequestInProgress,
+    ShardNotReady,
+)
 from handsoff_shards.errors import HandsOffError
 
 DEFAULT_TIMEOUT = httpx2.Timeout(30, read=120)
@@ -111,7 +116,8 @@ class Transport:
 def _may_help(answer: Answer) -> bool:
     """Return True when the same request may succeed a little later."""
     code = answer.problem.get("code")
-    if code in _NOT_READY:  # no failure: `waiting.poll` asks again immediately
+    # Not ready is no failure: `waiting.poll` asks again immediately. A quota may be used up until midnight.
+    if code in {*_NOT_READY, QuotaExceeded.known_code}:
         return False
     return answer.status in RETRIED_STATUSES or code == RequestInProgress.known_code
 

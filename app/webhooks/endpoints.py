@@ -4,7 +4,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from app.http.json_bodies import JsonRoute
 from app.http.paging import Page
@@ -20,9 +20,17 @@ from app.webhooks.schemas import (
     show_new_webhook,
     show_webhook,
 )
-from contracts.accounts.webhooks import MessageId, WebhookId
+from contracts.accounts.webhooks import MessageId, WebhookEndpoint, WebhookId
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1/webhooks", tags=["webhooks"])
+
+
+def _find(webhook_id: WebhookId, exchange: ExchangeDep) -> WebhookEndpoint:
+    """Return the address in the path. Dependencies come before the body, so a foreign id is 404 with any body."""
+    return service.find(exchange.services, exchange.tenant, webhook_id)
+
+
+FoundDep = Annotated[WebhookEndpoint, Depends(_find)]
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -58,11 +66,9 @@ def get_webhook(webhook_id: WebhookId, exchange: ExchangeDep) -> WebhookView:
 
 
 @router.put("/{webhook_id}")
-def change_webhook(
-    webhook_id: WebhookId, body: WebhookCreate, exchange: ExchangeDep
-) -> WebhookView:
+def change_webhook(found: FoundDep, body: WebhookCreate, exchange: ExchangeDep) -> WebhookView:
     """Replace address, name and events. The secrets and the log stay."""
-    endpoint = service.change(exchange.services, exchange.tenant, webhook_id, body)
+    endpoint = service.change(exchange.services, found, body)
     return show_webhook(endpoint, exchange.links)
 
 

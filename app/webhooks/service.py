@@ -47,11 +47,9 @@ def find(services: Services, tenant: str, webhook_id: str) -> WebhookEndpoint:
     return endpoint
 
 
-def change(
-    services: Services, tenant: str, webhook_id: str, body: WebhookCreate
-) -> WebhookEndpoint:
-    """Replace address, name and events of an endpoint. Raises `NotFound`."""
-    endpoint = find(services, tenant, webhook_id).model_copy(update=body.model_dump())
+def change(services: Services, found: WebhookEndpoint, body: WebhookCreate) -> WebhookEndpoint:
+    """Replace address, name and events of an endpoint."""
+    endpoint = found.model_copy(update=body.model_dump())
     endpoints.write(services.store, endpoint)
     return endpoint
 

@@ -33,7 +33,7 @@ def sweep(machine: Machine, tenant: str, checked_at: datetime) -> None:
 
 
 def _due_at(machine: Machine, mark: Mark, checked_at: datetime) -> datetime | None:
-    """Return when a job is to be deleted, or None while it has not ended. The mark of no job is dropped."""
+    """Return when a job will be deleted, or None while it has not ended. The mark of no job is dropped."""
     with suppress(RecordDamaged):
         try:
             record = records.read_job(machine.store, machine.kinds, mark.ref)

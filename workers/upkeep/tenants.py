@@ -54,7 +54,7 @@ class TenantUpkeep:
         parts.publish(self._machine.ledger, published)
 
     def round(self, tenant: str, checked_at: datetime, surviving: Surviving) -> None:
-        """Do each step, whatever the others do. Of an erased tenant, delete what is left or was written since."""
+        """Do each step, whatever the others do. Of an erased tenant, delete the rest."""
         if tenant in self._erased:
             with surviving("erased tenant"):
                 erasure.delete_objects(self._machine.store, tenant)

@@ -51,7 +51,7 @@ def test_tenants_are_listed_page_by_page(
 
 def test_an_unknown_tenant_is_404(client: httpx2.Client, operator: Headers) -> None:
     """It has no key, no limits and no data."""
-    answer = client.get("/v1/tenants/nobody", headers=operator)
+    answer = client.get("/v1/tenants/unknown", headers=operator)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 

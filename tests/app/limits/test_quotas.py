@@ -42,7 +42,7 @@ def test_no_limit_is_set_at_first(client: httpx2.Client) -> None:
 def test_requests_in_a_minute_are_limited(
     client: httpx2.Client, limit: Limit, app: FastAPI, bob: Headers
 ) -> None:
-    """Each request counts once, also a POST. Every answer says what is left. Other tenants are not affected."""
+    """Each request counts once, also a POST. Every answer says the rest. Other tenants are not affected."""
     app.state.services.rates.clock = lambda: 600.0
     limit(requests_per_minute=3)
     assert client.get("/v1/fits").headers["RateLimit"] == '"requests";r=2;t=60'

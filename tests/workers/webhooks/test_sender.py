@@ -39,7 +39,7 @@ def end(machine: Machine, fit: FitRequest) -> None:
 
 
 def marks(machine: Machine) -> list[str]:
-    """Return what is noted or due."""
+    """Return all notes and marks."""
     prefixes = (paths.ended_prefix("default"), paths.due_prefix("default"))
     return [info.key for prefix in prefixes for info in machine.store.list(prefix)]
 
@@ -178,7 +178,7 @@ def test_both_secrets_sign_after_a_rotation(
 def test_a_deleted_endpoint_gets_nothing(
     sender: WebhookSender, machine: Machine, fit: FitRequest, add: Add, received: Received
 ) -> None:
-    """What was due for it is dropped."""
+    """Its pending messages are dropped."""
     endpoint, _ = add(), add()
     received.statuses = [500, 500]
     end(machine, fit)

@@ -12,7 +12,7 @@ from handsoff_client.http.transport import Transport
 
 @dataclass(frozen=True)
 class UsageDay:
-    """What was used on one day (UTC). `device_seconds` are by device: `cpu`, or the model of an accelerator."""
+    """Usage of one day (UTC). `device_seconds` are by device: `cpu`, or the model of an accelerator."""
 
     day: str
     requested_pairs: int
@@ -24,7 +24,7 @@ class UsageDay:
 
 @dataclass(frozen=True)
 class StoredBytes:
-    """What is in the store, as last counted."""
+    """All objects in the store, as last counted."""
 
     num_bytes: int
     num_objects: int
@@ -32,7 +32,7 @@ class StoredBytes:
 
 @dataclass(frozen=True)
 class Usage:
-    """The days with any usage, newest first; what is stored, if it was counted; and the limits by name."""
+    """The days with any usage, newest first; the stored bytes, if it was counted; and the limits by name."""
 
     items: tuple[UsageDay, ...]
     stored: StoredBytes | None = None

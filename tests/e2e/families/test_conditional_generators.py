@@ -171,7 +171,7 @@ def test_a_filter_has_the_threshold_of_its_classes(
     service: Service, fit: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each condition has its own pilot, and a filter does not change the shares: samples keep their class."""
-    monkeypatch.setattr("workers.rendering.pilots.NUM_SAMPLES", 40)
+    monkeypatch.setattr("workers.rendering.pilot_samples.NUM_SAMPLES", 40)
     half = {"n": 8, "filter": {"drop_share": 0.5}}
     choices: tuple[object, ...] = (None, 0, 3, [0, 3])
     ended = [render(service, fit, condition=choice, **half) for choice in choices]

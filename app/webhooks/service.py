@@ -1,6 +1,6 @@
 """Creates, changes, lists and deletes endpoints of webhooks, and redelivers messages. Knows no HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -63,20 +63,13 @@ def list_page(
     show: Callable[[WebhookEndpoint], T],
 ) -> Page[T]:
     """Return a page of the tenant's endpoints, newest first."""
-    ids = sorted(endpoints.ids(services.store, tenant), reverse=True)
 
     def load(webhook_id: str) -> T | None:
         endpoint = endpoints.read(services.store, tenant, webhook_id)
         return show(endpoint) if endpoint is not None else None
 
-    return page_of(
-        services.secret,
-        f"{tenant}/webhooks",
-        lambda before: (each for each in ids if not before or each < before),
-        limit=limit,
-        after=after,
-        load=load,
-    )
+    ids = endpoints.ids(services.store, tenant)
+    return _page(services, f"{tenant}/webhooks", ids, load, limit=limit, after=after)
 
 
 def delete(services: Services, tenant: str, webhook_id: str) -> None:
@@ -115,22 +108,13 @@ def list_deliveries(
     """Return a page of the messages to an endpoint, newest first. Raises `NotFound`."""
     find(services, tenant, webhook_id)
     listed = services.store.list(paths.deliveries(tenant, webhook_id))
-    ids = sorted(
-        (info.key.rpartition("/")[2].removesuffix(".json") for info in listed), reverse=True
-    )
 
     def load(message_id: str) -> T | None:
         delivery = deliveries.read(services.store, tenant, webhook_id, message_id)
         return show(delivery) if delivery is not None else None
 
-    return page_of(
-        services.secret,
-        f"{tenant}/webhooks/{webhook_id}",
-        lambda before: (each for each in ids if not before or each < before),
-        limit=limit,
-        after=after,
-        load=load,
-    )
+    ids = [info.key.rpartition("/")[2].removesuffix(".json") for info in listed]
+    return _page(services, f"{tenant}/webhooks/{webhook_id}", ids, load, limit=limit, after=after)
 
 
 def find_delivery(services: Services, tenant: str, webhook_id: str, message_id: str) -> Delivery:
@@ -155,3 +139,24 @@ def _wake(services: Services, tenant: str) -> None:
         wake(services.ledger, tenant)
     except redis.RedisError as error:
         log.warning("the message is found a little later", tenant=tenant, error=str(error))
+
+
+def _page(
+    services: Services,
+    scope: str,
+    ids: Iterable[str],
+    load: Callable[[str], T | None],
+    *,
+    limit: int,
+    after: str | None,
+) -> Page[T]:
+    """Return a page of the items with these ids, newest first."""
+    newest_first = sorted(ids, reverse=True)
+    return page_of(
+        services.secret,
+        scope,
+        lambda before: (each for each in newest_first if not before or each < before),
+        limit=limit,
+        after=after,
+        load=load,
+    )

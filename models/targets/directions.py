@@ -12,6 +12,17 @@ from models.arrays import Shift, StyleVectors
 from models.targets.constraints import ClassShares
 from models.targets.regression import Whitening, regress
 
+MIN_SLOPE = 1e-9
+"""The least change of a share for one standard deviation of the codes: below it there is only rounding."""
+
+
+class NoDirection(Exception):
+    """The share of a class, `number`, follows from no direction that keeps the other classes."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(f"the share of class {number} does not depend on the codes")
+
 
 def class_directions(
     vectors: StyleVectors, shares: ClassShares, classes: Sequence[int]
@@ -19,6 +30,9 @@ def class_directions(
     """Return the direction of each class: one standard deviation of the samples toward more of it.
 
     The step is measured in whitened coordinates, where it has length 1, so every direction is as far from the mean.
+
+    Raises:
+        NoDirection: a class is as large in every sample, such as one that never occurs.
     """
     whitening = Whitening.of(vectors.double())
     slopes = regress(vectors, shares).slopes  # [w_dim, classes]
@@ -40,5 +54,7 @@ def _direction(white: torch.Tensor, number: int) -> torch.Tensor:
     basis, sizes, _ = torch.linalg.svd(white[:, held], full_matrices=False)
     basis = basis[:, sizes > 1e-6 * max(float(sizes.max()), 1e-12)] if held else basis
     free = target - basis @ (basis.T @ target)
+    if float(free.norm()) <= MIN_SLOPE:
+        raise NoDirection(number)
     unit: torch.Tensor = free / free.norm()
     return unit

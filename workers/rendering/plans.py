@@ -19,7 +19,7 @@ from models.arrays import Shift, StyleVectors
 from models.sampling import Candidate
 from models.targets.constraints import Flags
 from models.targets.costs import Costs, costs_of
-from models.targets.directions import class_directions
+from models.targets.directions import NoDirection, class_directions
 from models.targets.predictor import Fitted, Predictor, fit_predictor
 from workers.rendering.pilot_samples import PilotSamples, pilot_renderer
 from workers.rendering.targeting import constraints_of
@@ -32,12 +32,22 @@ SURE_COUNT = 10
 
 
 def shift_of(machine: Machine, recipe: Recipe, plain: PilotSamples) -> Shift:
-    """Return the vector that the recipe's directions add to each code, learnt on samples without directions."""
+    """Return the vector that the recipe's directions add to each code, learnt on samples without directions.
+
+    Raises:
+        AcceptanceTooLow: the samples do not show how a class depends on the code.
+    """
     vectors = _vectors(machine, recipe.model_copy(update={"targets": ()}), len(plain))
     assert vectors is not None, "the app refuses directions of other generators"
     targets = directions_of(recipe.targets)
     classes = [recipe.labels.classes.index(one.class_name) for one in targets]
-    directions = class_directions(vectors, plain.shares, classes)
+    try:
+        directions = class_directions(vectors, plain.shares, classes)
+    except NoDirection as error:
+        raise AcceptanceTooLow(
+            f"Expected samples that differ in class '{recipe.labels.classes[error.number]}', but it has the same share"
+            f" in all {len(plain):,} samples of the pilot, so no direction can be learnt. Leave the direction out."
+        ) from error
     moves = [one.signed_strength * way for one, way in zip(targets, directions, strict=True)]
     return torch.stack(moves).sum(dim=0).float()
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.targets.constraints import Constraint, are_met
 from models.targets.costs import costs_of
-from models.targets.directions import class_directions
+from models.targets.directions import NoDirection, class_directions
 from models.targets.predictor import RECALL, Fitted, fit_predictor
 
 DIMENSIONS, RARE = 12, Constraint(1, 0.1)
@@ -91,6 +91,13 @@ def test_a_direction_changes_one_class() -> None:
     assert larger == pytest.approx(float(change[1]), rel=0.03)
     along = (vectors.double() @ torch.linalg.solve(torch.cov(vectors.double().T), direction)).std()
     assert float(along) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_class_that_never_occurs_has_no_direction() -> None:
+    """Its slopes are zero; a direction without a length would make every code NaN."""
+    shares = torch.tensor([[0.6, 0.0, 0.4]]).repeat(2_000, 1)
+    with pytest.raises(NoDirection, match="class 1"):
+        class_directions(vectors_of(0), shares, [1])
 
 
 def fitted(present: float, absent: float) -> Fitted:

@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True)
 class JobPages(Generic[V]):
-    """The pages of one kind: how it is called, what its list shows, and what its page shows beside the job.
+    """The pages of one kind: its name, the text of its list and of an empty one, and what its page shows.
 
     `row` returns the name of a job and its facts for a list. `facts` returns further values for its template.
     """
@@ -52,6 +52,7 @@ class JobPages(Generic[V]):
     kind: Kind
     title: str
     about: str
+    empty: str
     show: Callable[[JobState, Exchange], V]
     row: Callable[[V], tuple[str, tuple[str, ...]]]
     facts: Callable[[Visit, V], Facts] = lambda _visit, _view: {}

@@ -33,6 +33,7 @@ PAGES = JobPages(
     BATCH,
     title="Batches",
     about="A batch is a finite number of new images with labels, in shards that training loops read.",
+    empty="A batch needs a fit that has succeeded.",
     show=show_batch,
     row=_row,
     facts=_facts,

@@ -36,6 +36,7 @@ PAGES = JobPages(
     EVALUATION,
     title="Evaluations",
     about="An evaluation measures on held-out real images whether generated pairs train better networks.",
+    empty="An evaluation needs a fit that has succeeded, and labelled images that the fit has not learned from.",
     show=show_evaluation,
     row=_row,
     facts=_facts,

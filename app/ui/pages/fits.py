@@ -108,6 +108,7 @@ PAGES = JobPages(
     FIT,
     title="Fits",
     about="A fit learns labels from your pairs. Once it has succeeded, it labels every image of its generator.",
+    empty="A fit needs a labelset and a generator. The built-in generators are ready.",
     show=show_fit,
     row=_row,
     facts=_facts,

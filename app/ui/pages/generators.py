@@ -62,6 +62,7 @@ PAGES = JobPages(
     GENERATOR,
     title="Generators",
     about="A generator makes images of your domain. Import a checkpoint, or train one from unlabelled images.",
+    empty="The built-in generators appear once a worker has started.",
     show=_show,
     row=_row,
     delete=service.delete,

@@ -28,6 +28,7 @@ PAGES = JobPages(
     LABELING,
     title="Labelings",
     about="A labeling labels your own unlabelled images by a fit, and ranks them by uncertainty.",
+    empty="A labeling needs a fit that has succeeded, and your images.",
     show=show_labeling,
     row=_row,
 )

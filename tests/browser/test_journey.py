@@ -10,7 +10,7 @@ import pytest
 from examples.demo.demo import render_labelset
 from tests.browser.visitor import PHONE, WIDE, Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(2_400)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(5_400)]
 
 MINUTES = 60_000
 """In milliseconds, as Playwright counts."""
@@ -63,9 +63,9 @@ def upload(visitor: Visitor, folder: Path) -> str:
     assert classes is not None
     page.fill("#classes", classes[1].replace('"', "").replace("\n", " "))
     page.press("#classes", "Tab")
-    page.wait_for_selector("#checked .notice.good", timeout=5 * MINUTES)
+    page.wait_for_selector("#checked .notice.good")
     page.click("button.main")
-    page.wait_for_url("**/ui/labelsets/labelset_*", timeout=5 * MINUTES)
+    page.wait_for_url("**/ui/labelsets/labelset_*")
     return path_of(page)
 
 
@@ -172,7 +172,7 @@ def test_a_fit_is_cancelled(visitor: Visitor, road: Road) -> None:
     page.click("button.main")
     page.wait_for_selector("#progress")
     page.click("text=Cancel")
-    page.wait_for_selector("#progress .pill.cancelled", timeout=5 * MINUTES)
+    page.wait_for_selector("#progress .pill.cancelled")
 
 
 def test_errors_of_files_are_shown_at_once(visitor: Visitor, tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_errors_of_files_are_shown_at_once(visitor: Visitor, tmp_path: Path) -> 
     bad.write_bytes(b"no picture")
     page = visitor.open("/ui/labelsets/new")
     page.set_input_files("#images", bad)
-    page.wait_for_selector("#checked .notice.bad", timeout=MINUTES)
+    page.wait_for_selector("#checked .notice.bad")
     assert "Expected" in page.inner_text("#checked") or "face" in page.inner_text("#checked")
 
 

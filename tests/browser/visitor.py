@@ -11,6 +11,8 @@ addEventListener("securitypolicyviolation", (event) => {
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`);
 });
 """
+PATIENCE_MS = 10 * 60_000
+"""How long the browser waits for anything: a busy machine may have no time for the page for minutes."""
 WIDE, PHONE = (1280, 800), (390, 844)
 
 
@@ -34,6 +36,7 @@ class Visitor:
             java_script_enabled=has_scripts,
         )
         self._context.add_init_script(_VIOLATIONS)
+        self._context.set_default_timeout(PATIENCE_MS)
         self.page = self._context.new_page()
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.on("console", self._note)

@@ -32,7 +32,7 @@ pixel or brightened by a fifth 0.95, and the closest of 48 other portraits 0.91 
 
 MAX_SAMPLES, MAX_LABELLED = 256, 256
 MAX_BYTES = 64 * 1024**2
-"""The part of the first shard that is read: 40 images of 1024 px."""
+"""The part of the shards that is read: 40 images of 1024 px."""
 
 Thumbnail = NDArray[np.float64]
 
@@ -67,9 +67,8 @@ def measure_closeness(store: Store, manifest: BatchManifest, origin: Origin) -> 
             thumbnail(read_artefact(store, entry.image), part)
             for entry in labelset.entries[:MAX_LABELLED]
         ]
-        num_samples = min(MAX_SAMPLES, manifest.num_samples)
-        first = next(shards_of(store, manifest)).tar
-        samples = [thumbnail(data) for data in _first_images(store, first, num_samples)]
+        tars = (shard.tar for shard in shards_of(store, manifest))
+        samples = [thumbnail(data) for data in _first_images(store, tars)]
         return compare(samples, labelled)
     return None
 
@@ -124,16 +123,21 @@ def _used_part(origin: Origin) -> ImagePart | None:
 
 
 def _first_images(
-    store: Store, tar: Artefact, count: int, max_bytes: int = MAX_BYTES
+    store: Store, tars: Iterable[Artefact], max_bytes: int = MAX_BYTES
 ) -> Iterator[bytes]:
-    """Yield the images of the first samples of a tar, as far as its first bytes have them."""
-    is_large = tar.num_bytes > max_bytes
-    data = store.get_range(tar.key, 0, max_bytes) if is_large else store.get(tar.key)
-    num_found = 0
-    for name, content in _members(data):
-        if num_found < count and split_name(name)[1] in IMAGE_EXTENSIONS:
-            num_found += 1
-            yield content
+    """Yield the images of the first samples of a batch, as far as the first bytes of its tars have them."""
+    num_found, left = 0, max_bytes
+    for tar in tars:
+        data = store.get(tar.key) if tar.num_bytes <= left else store.get_range(tar.key, 0, left)
+        for name, content in _members(data):
+            if split_name(name)[1] in IMAGE_EXTENSIONS:
+                num_found += 1
+                yield content
+            if num_found == MAX_SAMPLES:
+                return
+        left -= len(data)
+        if left <= 0:
+            return
 
 
 def _members(data: bytes) -> Iterable[tuple[str, bytes]]:

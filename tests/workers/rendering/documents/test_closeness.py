@@ -81,19 +81,24 @@ def test_the_used_part_is_compared() -> None:
     assert np.allclose(thumbnail(whole, part), thumbnail(inner))
 
 
-def test_only_the_first_bytes_of_a_large_shard_are_read(store: Store) -> None:
-    """A sample that the cut leaves incomplete is skipped."""
+def stored_tar(store: Store, indices: range) -> Artefact:
+    """Store a shard of these pictures."""
     buffer = io.BytesIO()
     with ShardWriter(buffer) as shard:
-        for index in range(4):
+        for index in indices:
             shard.add(index, {"png": encoded(picture(index)), "mask.png": b"mask"})
-    data = buffer.getvalue()
-    store.put("tar", data)
-    tar = Artefact(key="tar", sha256="0" * 64, num_bytes=len(data))
-    assert len(list(closeness._first_images(store, tar, 3))) == 3
+    key, data = f"{indices.start}.tar", buffer.getvalue()
+    store.put(key, data)
+    return Artefact(key=key, sha256="0" * 64, num_bytes=len(data))
+
+
+def test_only_the_first_bytes_of_large_shards_are_read(store: Store) -> None:
+    """Small shards are read one after another. A sample that the cut leaves incomplete is skipped."""
+    tars = [stored_tar(store, range(2)), stored_tar(store, range(2, 4))]
+    expected = [encoded(picture(index)) for index in range(4)]
+    assert list(closeness._first_images(store, tars)) == expected
     cut = len(encoded(picture(0))) + 512 + 512 + 1024  # header, padding, header and mask
-    found = list(closeness._first_images(store, tar, 4, max_bytes=cut))
-    assert found == [encoded(picture(0))]
+    assert list(closeness._first_images(store, tars, max_bytes=cut)) == expected[:1]
 
 
 def test_a_deleted_labelset_is_stated() -> None:

@@ -29,7 +29,7 @@ def test_a_shard_is_taken_over_from_a_dead_worker(
     """After SIGKILL in mid-shard, another worker renders the shard, and its claim ends."""
     batch = scene.request_batch(scene.fit())  # for its pinned fit
     own = {"id": new_id("stream"), "created_at": now(), "shard_size": 200, "kind": "stream"}
-    recipe = batch.model_dump(exclude={"n", "kind", "resumes", *own})
+    recipe = batch.model_dump(exclude={"n", "kind", "resumes", "expires_after_seconds", *own})
     stream = StreamRequest.model_validate({"tenant": DEFAULT_TENANT, **recipe, **own})
     store, ledger = scene.machine.store, scene.machine.ledger
     records.write(store, keys.stream_request(stream.ref), stream)

@@ -116,8 +116,9 @@ class Transport:
 def _may_help(answer: Answer) -> bool:
     """Return True when the same request may succeed a little later."""
     code = answer.problem.get("code")
+    # A tuple, because the code may be any JSON value.
     # Not ready is no failure: `waiting.poll` asks again immediately. A quota may be used up until midnight.
-    if code in {*_NOT_READY, QuotaExceeded.known_code}:
+    if code in (*_NOT_READY, QuotaExceeded.known_code):
         return False
     return answer.status in RETRIED_STATUSES or code == RequestInProgress.known_code
 

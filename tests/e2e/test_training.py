@@ -83,6 +83,7 @@ def train(stack: Stack, pairs: Path, family: str, *, every: int, more: str = "")
     return generator
 
 
+@pytest.mark.long
 def test_a_training_is_stopped_early_by_a_command(stack: Stack, pairs: Path) -> None:
     """`handsoff stop` ends a training of hours with its best snapshot."""
     generator = handsoff(

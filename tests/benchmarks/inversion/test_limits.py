@@ -30,6 +30,7 @@ def write_stage(folder: Path, seed: int) -> str:
     return str(folder)
 
 
+@pytest.mark.long
 def test_the_table_has_every_generator_and_every_inversion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

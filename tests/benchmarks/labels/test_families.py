@@ -28,6 +28,7 @@ def test_figures_are_means_and_a_single_draw_has_no_deviation() -> None:
     assert summary(runs[:1])["heldout_miou_deviation"] is None
 
 
+@pytest.mark.long
 def test_a_run_continues_and_ends_with_a_line_of_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

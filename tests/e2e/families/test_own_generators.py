@@ -57,6 +57,7 @@ def test_a_fit_uses_the_inverter_of_the_operators_command(service: Service, trai
     assert [fit["inverter_digest"]] == [one["digest"] for one in inverters]
 
 
+@pytest.mark.long
 def test_a_guided_diffusion_file_is_imported_with_its_options(service: Service) -> None:
     """The form has the options as JSON. Without them, the import fails and names them."""
     data = (FIXTURES / "one-level-half.pt").read_bytes()

@@ -6,6 +6,7 @@ Without API keys there is one tenant and no limit. `access/` has the rules of AP
 from collections.abc import Mapping
 from typing import Protocol
 
+from app.access.quotas import Work
 from app.access.rates import RequestRates
 from app.access.rules import KeyedTenants
 from app.access.table import KeyTable
@@ -38,15 +39,7 @@ class Tenants(Protocol):
         It runs in a thread. Requests at the same time may pass together, so a limit can be exceeded by a few.
         """
 
-    def admit_work(
-        self,
-        tenant: str,
-        *,
-        pairs: int = 0,
-        upload_bytes: int = 0,
-        stored_bytes: float = 0,
-        store: Store,
-    ) -> None:
+    def admit_work(self, tenant: str, work: Work, store: Store) -> None:
         """Refuse pairs to render, bytes to receive, or results of some bytes to store. It runs in a thread too."""
 
 
@@ -63,15 +56,7 @@ class OneTenant:
     def admit(self, tenant: str, prefix: str, *, store: Store, ledger: Ledger) -> None:
         """Accept every creation."""
 
-    def admit_work(
-        self,
-        tenant: str,
-        *,
-        pairs: int = 0,
-        upload_bytes: int = 0,
-        stored_bytes: float = 0,
-        store: Store,
-    ) -> None:
+    def admit_work(self, tenant: str, work: Work, store: Store) -> None:
         """Accept all work."""
 
 

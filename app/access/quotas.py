@@ -4,6 +4,7 @@ Requests at the same time may pass together, so a limit can be exceeded by a few
 """
 
 import math
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 
@@ -22,6 +23,16 @@ from state.usage.stored import read_stored
 
 Amount = Literal["pairs", "upload_bytes"]
 """The amounts that are limited by day."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a request asks for: pairs to render, bytes that it sends, and predicted bytes of its results."""
+
+    pairs: int = 0
+    upload_bytes: int = 0
+    stored_bytes: float = 0.0
+
 
 _JOBS_RETRY = 30
 _STORED_RETRY = 3600

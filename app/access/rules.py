@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.access.caller import CALLER, Caller
-from app.access.quotas import check_day, check_queued_jobs, check_stored_bytes
+from app.access.quotas import Work, check_day, check_queued_jobs, check_stored_bytes
 from app.access.rates import CURRENT_RATE, RequestRates
 from app.access.table import KeyTable
 from contracts.access.keys import Scope
@@ -55,22 +55,14 @@ class KeyedTenants:
             check_queued_jobs(limits, tenant, self._kinds, ledger)
         check_stored_bytes(limits, tenant, store)
 
-    def admit_work(
-        self,
-        tenant: str,
-        *,
-        pairs: int = 0,
-        upload_bytes: int = 0,
-        stored_bytes: float = 0,
-        store: Store,
-    ) -> None:
+    def admit_work(self, tenant: str, work: Work, store: Store) -> None:
         """Raise `QuotaExceeded` if this day's pairs or uploads, or the stored bytes, would exceed a limit."""
         limits = self._table.limits(tenant)
-        if pairs:
-            check_day(limits, tenant, "pairs", pairs, store)
-        if upload_bytes:
-            check_day(limits, tenant, "upload_bytes", upload_bytes, store)
-        check_stored_bytes(limits, tenant, store, stored_bytes)
+        if work.pairs:
+            check_day(limits, tenant, "pairs", work.pairs, store)
+        if work.upload_bytes:
+            check_day(limits, tenant, "upload_bytes", work.upload_bytes, store)
+        check_stored_bytes(limits, tenant, store, work.stored_bytes)
 
 
 def _bearer(header: str) -> str:

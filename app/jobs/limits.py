@@ -5,6 +5,7 @@ from collections.abc import Callable
 import redis
 import structlog
 
+from app.access.quotas import Work
 from app.room import check_room, expected_bytes, num_new_samples
 from app.services import Services
 from contracts.batches import BatchRequest
@@ -14,13 +15,11 @@ from state.admission.costs import Cost
 log = structlog.get_logger()
 
 
-def check_work(services: Services, request: Request) -> None:
+def check_work(services: Services, request: Request, pairs: int) -> None:
     """Raise `Unavailable` without space for the results, or `QuotaExceeded` beyond a limit of the tenant."""
     store, num_bytes = services.store, expected_bytes(services.store, request)
     check_room(store, services.settings, num_bytes)
-    services.tenants.admit_work(
-        request.tenant, pairs=num_pairs(services, request), stored_bytes=num_bytes, store=store
-    )
+    services.tenants.admit_work(request.tenant, Work(pairs=pairs, stored_bytes=num_bytes), store)
 
 
 def num_pairs(services: Services, request: Request) -> int:

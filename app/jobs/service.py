@@ -79,9 +79,10 @@ def create(  # noqa: PLR0913 - keyword-only, most with a default
         kept = expires_after_seconds or _default_expiry(services, resolved)
         changes = {"origin": current_origin(), "expires_after_seconds": kept}
         request = resolved.model_copy(update=changes)
-        check_work(services, request)
+        pairs = num_pairs(services, request)
+        check_work(services, request, pairs)
         check_queue(services, request, lambda: cost(request) if cost else None)
-        note(services.store, tenant, Usage(requested_pairs=num_pairs(services, request)))
+        note(services.store, tenant, Usage(requested_pairs=pairs))
         _submit(services, request, lambda: (queue or partial(_queue_job, services))(request))
         return request
 

@@ -16,12 +16,11 @@ from app.decoding.protocol import SpooledFile
 from app.http.json_bodies import read_body, read_json, validated
 from app.http.requests import ServicesDep, TenantDep
 from app.labelings.schemas import LabelingCreate, LabelingForm
-from app.labelsets.forms import Fields, Form, FormLimits, receive_form
+from app.labelsets.forms import Fields, Form, FormLimits
+from app.labelsets.uploading import received_form
 from app.messages import printable
 from app.services import Services
-from app.uploads.receiving import receiving
 from contracts.errors.tree import Flaw, InvalidRequest, InvalidUpload
-from state.process.spooling import make_spool_folder
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 MAX_NAME_BYTES = 200
@@ -97,15 +96,11 @@ BodyDep = Annotated[Body, Depends(_body)]
 async def received(
     request: Request, services: Services, tenant: str, fields: Fields = FIELDS
 ) -> AsyncIterator[tuple[Form, Path]]:
-    """Yield the form and the folder of its files, which is removed at the end of the block."""
+    """Yield the form of a labeling, as `received_form`."""
     settings = services.settings
     limits = FormLimits(settings.max_labeling_images, settings.max_json_bytes)
-    async with receiving(services, tenant, request):
-        folder = await run_in_threadpool(make_spool_folder)
-        try:
-            yield await receive_form(request, folder, limits, fields), folder
-        finally:
-            await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+    async with received_form(request, services, tenant, limits, fields) as form_in_folder:
+        yield form_in_folder
 
 
 def as_images(form: Form, fields: Mapping[str, object], folder: Path) -> ImagesFile:

@@ -21,10 +21,19 @@ from state.process.spooling import make_spool_folder
 async def received(
     request: Request, services: Services, tenant: str, fields: Fields = FIELDS
 ) -> AsyncIterator[tuple[Form, Path]]:
-    """Yield the form and the folder of its files, which is removed at the end of the block."""
+    """Yield the form of a labelset, as `received_form`."""
     settings = services.settings
     # An image, a mask, keypoints and depth for each entry, and one COCO file.
     limits = FormLimits(4 * settings.max_labelset_images + 1, settings.max_json_bytes)
+    async with received_form(request, services, tenant, limits, fields) as form_in_folder:
+        yield form_in_folder
+
+
+@asynccontextmanager
+async def received_form(
+    request: Request, services: Services, tenant: str, limits: FormLimits, fields: Fields
+) -> AsyncIterator[tuple[Form, Path]]:
+    """Yield a form and the folder of its files, which is removed at the end of the block."""
     # The slot is held until the response, because decoding uses the files.
     async with receiving(services, tenant, request):
         folder = await run_in_threadpool(make_spool_folder)

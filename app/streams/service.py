@@ -11,6 +11,7 @@ import redis
 import structlog
 
 from app import on_demand, recipes
+from app.access.quotas import Work
 from app.http.idempotency import Created, create_once, idempotency_of
 from app.http.paging import Page, read_page
 from app.http.request_ids import current_origin
@@ -127,7 +128,8 @@ def request_shard(services: Services, request: StreamRequest, index: int) -> Sha
         return record
     if services.store.head(keys.stream_tombstone(request.ref)) is not None:
         raise Gone("stream", request.id)
-    services.tenants.admit_work(request.tenant, pairs=request.shard_size, store=services.store)
+    work = Work(pairs=request.shard_size)
+    services.tenants.admit_work(request.tenant, work, services.store)
     _note_request(services, shard)
     on_demand.require(services, STREAM_SHARDS, shard, _cost(services, request))
     _look_ahead(services, request, index)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
+from app.access.quotas import Work
 from app.http.slow_bodies import RECEIVED_BYTES
 from app.services import Services
 from contracts.accounts.usage import Usage
@@ -32,9 +33,8 @@ async def receiving(services: Services, tenant: str, request: Request) -> AsyncI
 
 
 def _admit(services: Services, tenant: str, num_bytes: int) -> None:
-    services.tenants.admit_work(
-        tenant, upload_bytes=num_bytes, stored_bytes=num_bytes, store=services.store
-    )
+    work = Work(upload_bytes=num_bytes, stored_bytes=num_bytes)
+    services.tenants.admit_work(tenant, work, services.store)
 
 
 def _count(services: Services, tenant: str, num_bytes: int) -> None:

@@ -14,6 +14,7 @@ from typing import IO
 
 from fastapi.concurrency import run_in_threadpool
 
+from app.access.quotas import Work
 from app.http.idempotency import Created, create_once, idempotency_of
 from app.room import check_room
 from app.services import Services
@@ -68,9 +69,8 @@ def announce(
 
     def make(upload_id: str) -> UploadManifest:
         check_room(services.store, services.settings, num_bytes)
-        services.tenants.admit_work(
-            tenant, upload_bytes=num_bytes, stored_bytes=num_bytes, store=services.store
-        )
+        work = Work(upload_bytes=num_bytes, stored_bytes=num_bytes)
+        services.tenants.admit_work(tenant, work, services.store)
         note(services.store, tenant, Usage(uploaded_bytes=num_bytes))
         manifest = UploadManifest(
             tenant=tenant,

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI, HTTPException
 
+from app.access.quotas import Work
 from app.http.links import Links
 from app.main import create_app
 from contracts.access.keys import Scope
@@ -54,7 +55,7 @@ class Keyed:
         if num_things >= self.max_things or num_bytes >= self.max_bytes:
             raise HTTPException(429, f"'{tenant}' has {num_things} {prefix}s of {num_bytes} bytes.")
 
-    def admit_work(self, tenant: str, *, store: Store, **_: float) -> None:
+    def admit_work(self, tenant: str, work: Work, store: Store) -> None:
         """Accept all work: the tests of this file limit creations."""
 
 

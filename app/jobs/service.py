@@ -76,7 +76,8 @@ def create(  # noqa: PLR0913 - keyword-only, most with a default
 
     def make(job_id: str) -> Request:
         resolved = resolve(JobRef(tenant=tenant, id=job_id))
-        kept = expires_after_seconds or _default_expiry(services, resolved)
+        own = expires_after_seconds or resolved.expires_after_seconds  # a resumed batch has one
+        kept = own or _default_expiry(services, resolved)
         changes = {"origin": current_origin(), "expires_after_seconds": kept}
         request = resolved.model_copy(update=changes)
         pairs = num_pairs(services, request)

@@ -75,6 +75,23 @@ def test_a_failed_batch_is_continued(client: httpx2.Client, failed_id: str) -> N
     assert client.get(answer.headers["Location"]).json()["queue_position"] is not None
 
 
+def test_a_continued_batch_expires_as_it_was_requested(
+    client: httpx2.Client,
+    finished_fit_id: str,
+    fail_batch: Callable[[str], None],
+    store: Store,
+) -> None:
+    """The time that the first request asked for is that of the new batch too."""
+    body = {"fit": finished_fit_id, "n": 40, "shard_size": 16, "expires_after_seconds": 3_600}
+    first = client.post("/v1/batches", json=body).json()["id"]
+    fail_batch(first)
+    again = client.post(f"/v1/batches/{first}/resume").json()["id"]
+    ref = JobRef(tenant=DEFAULT_TENANT, id=again)
+    request = records.read_request(store, ref, BatchRequest)
+    assert request is not None
+    assert request.expires_after_seconds == 3_600
+
+
 def test_it_remembers_all_earlier_batches(
     client: httpx2.Client, failed_id: str, store: Store, ledger: Ledger
 ) -> None:

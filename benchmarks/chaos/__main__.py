@@ -2,8 +2,8 @@
 
 Real processes, a `file://` store and an S3 server, one after the other. A seed decides when which process is killed,
 frozen or stopped, when Redis is flushed, the disk full or read-only, the store slow, the clock wrong, the memory gone.
-Customers upload, fit, make batches, read streams, export, cancel and delete. The last line is JSON. It counts faults,
-checked pairs and, all 0 if every promise was kept:
+Customers of two tenants upload, fit, make batches, read streams, export, cancel and delete. The last line is JSON. It
+counts faults, checked pairs and, all 0 if every promise was kept:
 
 lost        accepted jobs that failed or have no end, and samples that are missing
 duplicated  samples that exist twice, and jobs that one Idempotency-Key created twice
@@ -12,6 +12,7 @@ hung        calls without an answer in 60 s, and jobs without an end 300 s after
 unlisted    resources that are in no list
 left_over   objects that no record names
 http_500    answers with status 500
+foreign     resources of one tenant in an answer to the other
 
 With a finding the exit status is 1, and the logs are kept.
 """
@@ -82,11 +83,14 @@ def result(outcomes: Sequence[Outcome]) -> dict[str, int | list[str]]:
 def describe(outcome: Outcome) -> list[str]:
     """Return sentences about one run: its faults, the first findings of each kind, and refused calls."""
     kinds = Counter(fault.kind for fault in outcome.injected.faults)
-    refused = Counter(reason.split(":")[1].strip() for reason in outcome.diary.refused)
+    refused = Counter(
+        reason.split(":")[1].strip() for diary in outcome.diaries for reason in diary.refused
+    )
     lines = [
         f"{outcome.plan.store}: {outcome.seconds:.0f} s, {outcome.restarts} restarts, faults {dict(kinds)}",
-        f"  {len(outcome.diary.promises)} promises; calls that failed: {dict(refused)}",
+        f"  {sum(len(diary.promises) for diary in outcome.diaries)} promises; calls that failed: {dict(refused)}",
     ]
+    lines += [f"  {diary.tenant}: {diary.over_limits} answers 429" for diary in outcome.diaries]
     if outcome.injected.impossible:
         lines.append(f"  {len(outcome.injected.impossible)} faults were not possible when due")
     for kind, findings in outcome.report.findings.items():

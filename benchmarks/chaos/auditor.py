@@ -7,14 +7,13 @@ import hashlib
 import io
 import tarfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.chaos.named_objects import left_over
 from benchmarks.chaos.promises import JOBS, Diary, Promise, Recipe
 from contracts.batches import BatchManifest
 from contracts.errors.tree import RecordDamaged
-from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, JobStatus
 from contracts.kinds import Kinds
 from state import keys, records
@@ -23,14 +22,13 @@ from state.store import Store
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the audit compares with the store.
+    """What the audit of one tenant compares with the store.
 
     Args:
         diary: the promises, and the calls that went wrong.
         listed: the ids in the lists of the API, by noun.
         calm: the digests of the shards of each recipe, from batches made without faults.
         calm_streams: the digest of each shard of a stream, read again without faults.
-        objects: all keys in the store, also of parts of objects.
         unanswered: calls and jobs that got no answer or no end in time.
     """
 
@@ -38,7 +36,6 @@ class Evidence:
     listed: Mapping[str, Collection[str]]
     calm: Mapping[Recipe, tuple[str, ...]]
     calm_streams: Mapping[tuple[str, int], str]
-    objects: Collection[str]
     unanswered: tuple[str, ...] = ()
 
 
@@ -54,6 +51,7 @@ class Report:
     unlisted: list[str] = field(default_factory=list)
     left_over: list[str] = field(default_factory=list)
     http_500: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
 
     @property
     def findings(self) -> dict[str, list[str]]:
@@ -66,28 +64,33 @@ class Report:
         return {"pairs": self.pairs, **{name: len(found) for name, found in self.findings.items()}}
 
 
-def audit(store: Store, evidence: Evidence) -> Report:
-    """Compare all promises with the store."""
+def audit(store: Store, tenants: Sequence[Evidence], objects: Collection[str]) -> Report:
+    """Compare all promises to all tenants with the store. `objects` are its keys, also of parts of objects."""
+    report = Report(left_over=left_over(store, objects))
+    for evidence in tenants:
+        _audit_tenant(store, evidence, report)
+        others = [one.diary for one in tenants if one is not evidence]
+        report.foreign += _seen_of_others(evidence.diary, others)
+    return report
+
+
+def _audit_tenant(store: Store, evidence: Evidence, report: Report) -> None:
     diary = evidence.diary
-    report = Report(
-        pairs=diary.stream_samples,
-        different=list(diary.damaged),
-        hung=[*diary.hung, *evidence.unanswered],
-        http_500=list(diary.server_errors),
-        left_over=left_over(store, evidence.objects),
-    )
+    report.pairs += diary.stream_samples
+    report.different += diary.damaged
+    report.hung += [*diary.hung, *evidence.unanswered]
+    report.http_500 += diary.server_errors
     for promise in diary.promises:
         _audit_promise(store, promise, evidence, report)
     for shard, digests in diary.stream_shards.items():
         calm = evidence.calm_streams.get(shard)
         if len(digests | ({calm} if calm else set())) > 1:
             report.different.append(f"shard {shard[1]} of {shard[0]} had several digests")
-    report.duplicated += _created_twice(store, evidence.listed)
-    return report
+    report.duplicated += _created_twice(store, diary.tenant, evidence.listed)
 
 
 def _audit_promise(store: Store, promise: Promise, evidence: Evidence, report: Report) -> None:
-    tombstone = keys.tombstone(DEFAULT_TENANT, promise.noun, promise.id)
+    tombstone = keys.tombstone(evidence.diary.tenant, promise.noun, promise.id)
     if store.head(tombstone) is not None and promise.may_be_deleted:
         return
     if promise.is_deleted:
@@ -100,7 +103,7 @@ def _audit_promise(store: Store, promise: Promise, evidence: Evidence, report: R
 
 def _audit_job(store: Store, promise: Promise, evidence: Evidence, report: Report) -> None:
     """Check the end of a job. A failure is a loss: no job of the customers is to blame."""
-    ref = JobRef(tenant=DEFAULT_TENANT, id=promise.id)
+    ref = JobRef(tenant=evidence.diary.tenant, id=promise.id)
     try:
         record = records.read_job(store, Kinds(), ref)
     except RecordDamaged as damage:
@@ -162,12 +165,21 @@ def sample_indices(tar: bytes) -> Iterator[int]:
                 yield int(index)
 
 
-def _created_twice(store: Store, listed: Mapping[str, Iterable[str]]) -> Iterator[str]:
+def _seen_of_others(diary: Diary, others: Iterable[Diary]) -> Iterator[str]:
+    """Yield what a tenant got of another one: an answer about its resource, or an id in any answer."""
+    yield from diary.trespasses
+    for other in others:
+        for promise in other.promises:
+            if promise.id in diary.seen:
+                yield f"{promise.id} of {other.tenant} was in an answer to {diary.tenant}"
+
+
+def _created_twice(store: Store, tenant: str, listed: Mapping[str, Iterable[str]]) -> Iterator[str]:
     """Yield the jobs that one Idempotency-Key has created beside the first."""
     first: dict[str, str] = {}
     for noun in JOBS:
         for job_id in listed.get(noun, ()):
-            ref = JobRef(tenant=DEFAULT_TENANT, id=job_id)
+            ref = JobRef(tenant=tenant, id=job_id)
             request = records.read_request(store, ref, Kinds().of(ref).request)
             key = request.idempotency.key if request and request.idempotency else None
             if key is not None and first.setdefault(key, job_id) != job_id:

@@ -1,4 +1,4 @@
-"""A client whose every request is watched: no answer in time, and answers with 500, are noted in the diary."""
+"""A client whose every request is watched. The diary notes missing answers, answers 429 and 500, and ids in answers."""
 
 import threading
 from collections.abc import Iterator
@@ -33,6 +33,10 @@ class WatchedTransport(httpx2.BaseTransport):
                 raise
         if response.status_code == httpx2.codes.INTERNAL_SERVER_ERROR:
             self._diary.server_errors.append(f"{call}: {response.read().decode()[:500]}")
+        if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+            self._diary.over_limits += 1
+        if "json" in response.headers.get("Content-Type", ""):
+            self._diary.see(response.read().decode())
         return response
 
     def close(self) -> None:
@@ -41,7 +45,7 @@ class WatchedTransport(httpx2.BaseTransport):
 
 @contextmanager
 def watched_client(
-    address: str, diary: Diary, stopping: threading.Event | None = None
+    address: str, key: str, diary: Diary, stopping: threading.Event | None = None
 ) -> Iterator[HandsOff]:
     """Yield a client of the service. Its pauses between attempts end when `stopping` is set."""
     stopped = stopping or threading.Event()
@@ -56,5 +60,5 @@ def watched_client(
         sleep=pause,
     )
     http = httpx2.Client(base_url=address, timeout=TIMEOUT, transport=WatchedTransport(diary))
-    with HandsOff(address, retries=retries, http=http) as client:
+    with HandsOff(address, api_key=key, retries=retries, http=http) as client:
         yield client

@@ -1,13 +1,14 @@
-"""Customers of the service under chaos: they upload, fit, make batches, read streams, export, cancel and delete.
+"""Customers of a tenant under chaos: they upload, fit, make batches, read streams, export, cancel and delete.
 
-Each follows its own seed. A call may fail during a fault, but its answer must come. Accepted resources are noted.
+Each follows its own seed. A call may fail during a fault, but its answer must come. Accepted resources are noted. Now
+and then a customer asks for a resource of another tenant, which must not exist for it.
 """
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from benchmarks.chaos.inputs import FIT_OPTIONS, Inputs
 from benchmarks.chaos.promises import JOBS, Diary, Promise, Recipe
 from handsoff_client.client import HandsOff
 from handsoff_client.errors import ChecksumMismatch
+from handsoff_client.http.service_errors import NotFound
 from handsoff_shards.errors import HandsOffError
 
 PATIENCE = timedelta(seconds=30)
@@ -24,20 +26,26 @@ RECIPES = ((60, 16, None), (120, 50, None), (200, 64, 0.2), (30, 30, None), (250
 """Samples, samples per shard, and the share that a filter drops. Few, so that many batches can be compared."""
 SMALL = (24, 8, None)
 """The recipe for the fits that customers make, which are many."""
+FOREIGN = (*JOBS, "labelsets", "streams")
 STREAM_SHARD = 16
 STREAM_SHARDS = 40
 
 
 @dataclass(frozen=True)
 class Market:
-    """What all customers share: the inputs, a generator and a fit from calm times, and the diary."""
+    """What the customers of a tenant share: the inputs, a generator and a fit from calm times, and the diary.
+
+    `strangers` are the diaries of the other tenants.
+    """
 
     address: str
+    key: str
     inputs: Inputs
     generator: str
     fit: str
     diary: Diary
     folder: Path
+    strangers: tuple[Diary, ...] = ()
 
 
 @dataclass
@@ -145,6 +153,21 @@ class Customer:
             self.client.batches.get(batch.id)
             list(self.client.batches.events(batch.id))
 
+    def trespass(self) -> None:
+        """Ask for a resource of another tenant: the answer must be that of an id that never existed."""
+        noun = self.rng.choice(FOREIGN)
+        promises = [promise for diary in self.market.strangers for promise in diary.of(noun)]
+        if not promises:
+            return
+        resource_id = self.rng.choice(promises).id
+        actions = ("get", "delete", "cancel", "events") if noun in JOBS else ("get", "delete")
+        action = self.rng.choice(actions)
+        with suppress(NotFound):
+            answer = getattr(getattr(self.client, noun), action)(resource_id)
+            if action == "events":
+                list(answer)
+            self.market.diary.trespasses.append(f"{action} of {resource_id} was answered")
+
     def _request_batch(self, recipe: Recipe | None = None) -> Promise:
         if recipe is None:
             n, shard_size, drop_share = self.rng.choice(RECIPES)
@@ -174,23 +197,27 @@ ACTIONS: tuple[tuple[Callable[[Customer], None], int], ...] = (
     (Customer.cancel, 8),
     (Customer.delete, 8),
     (Customer.browse, 10),
+    (Customer.trespass, 5),
 )
 """What customers do, and how often."""
 
 
 @contextmanager
-def customers(market: Market, count: int, seed: int) -> Iterator[None]:
-    """Let customers act in threads until the end of the block. Each finishes what it does then."""
+def customers(markets: Sequence[Market], count: int, seed: int) -> Iterator[None]:
+    """Let `count` customers of each tenant act in threads until the end of the block. Then each finishes its action."""
     stopping = threading.Event()
 
-    def work(number: int) -> None:
-        with watched_client(market.address, market.diary, stopping) as client:
-            customer = Customer(client, market, random.Random(f"{seed}-{number}"))  # noqa: S311
+    def work(market: Market, number: int) -> None:
+        with watched_client(market.address, market.key, market.diary, stopping) as client:
+            rng = random.Random(f"{seed}-{market.diary.tenant}-{number}")  # noqa: S311
+            customer = Customer(client, market, rng)
             while not stopping.is_set():
                 customer.act()
 
-    with ThreadPoolExecutor(count) as pool:
-        working = [pool.submit(work, number) for number in range(count)]
+    with ThreadPoolExecutor(count * len(markets)) as pool:
+        working = [
+            pool.submit(work, market, number) for market in markets for number in range(count)
+        ]
         try:
             yield
         finally:

@@ -24,9 +24,10 @@ RECORDS = re.compile(
 """The objects of a resource that are known by their place."""
 
 OF_NO_RESOURCE = re.compile(
-    rf"{re.escape(keys.PROBE)}|tenants/[^/]+/(idempotency/[^/]+\.json|usage/.+\.json)"
+    rf"{re.escape(keys.PROBE)}|access/(keys|uses|tenants|audit)/.+\.jsonl?"
+    r"|tenants/[^/]+/(idempotency/[^/]+\.json|usage/.+\.json)"
 )
-"""The objects that belong to no resource: reserved keys, and what tenants used."""
+"""The objects that belong to no resource: API keys and limits, the audit log, reserved keys, what tenants used."""
 
 SCRATCH = "scratch/"
 PILOT_STATE = re.compile(r"(pilots/.+)\.state")

@@ -1,14 +1,18 @@
-"""What the service has promised to its callers: each accepted resource, and what the callers did with it since.
+"""What the service has promised to one tenant: each accepted resource, and what the callers did with it since.
 
 Threads share a `Diary`. The auditor compares it with the store at the end.
 """
 
+import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+IDS = re.compile(r"[a-z]+_[0-9a-f]{32}")
+"""The ids in an answer of the service."""
 
 JOBS = ("generators", "fits", "batches", "labelings")
 """The nouns whose resources end."""
@@ -44,8 +48,13 @@ class Promise:
 
 @dataclass
 class Diary:
-    """All promises, and all calls that were answered badly or not. Samples of streams: digest by (stream, shard)."""
+    """All promises to a tenant, and all calls that were answered badly or not.
 
+    `stream_shards` has the digests by (stream, shard), `over_limits` counts the answers 429, `seen` has the ids in all
+    answers, `trespasses` the answers that gave a caller something of another tenant.
+    """
+
+    tenant: str
     promises: list[Promise] = field(default_factory=list)
     stream_shards: dict[tuple[str, int], set[str]] = field(default_factory=dict)
     stream_samples: int = 0
@@ -53,6 +62,9 @@ class Diary:
     server_errors: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    over_limits: int = 0
+    seen: set[str] = field(default_factory=set)
+    trespasses: list[str] = field(default_factory=list)
     _open: dict[int, tuple[str, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _number: int = 0
@@ -69,6 +81,12 @@ class Diary:
         with self._lock:
             self.stream_shards.setdefault((stream, index), set()).add(digest)
             self.stream_samples += num_samples
+
+    def see(self, answer: str) -> None:
+        """Note the ids in an answer."""
+        found = IDS.findall(answer)
+        with self._lock:
+            self.seen.update(found)
 
     def of(self, noun: str) -> list[Promise]:
         """Return the promises of one noun that no caller has deleted or tried to delete."""

@@ -12,12 +12,11 @@ from benchmarks.chaos.calls import ANSWER_SECONDS, watched_client
 from benchmarks.chaos.customers import Market, customers
 from benchmarks.chaos.faults import Fault, missing_kinds, schedule
 from benchmarks.chaos.injecting import Injected, inject
-from benchmarks.chaos.inputs import FIT_OPTIONS, write_inputs
+from benchmarks.chaos.inputs import FIT_OPTIONS, Inputs, write_inputs
 from benchmarks.chaos.named_objects import left_over
 from benchmarks.chaos.promises import JOBS, Diary, Recipe
 from benchmarks.chaos.world import ALL_QUEUES, World, open_world
 from contracts.base import now
-from contracts.ids import DEFAULT_TENANT
 from examples.demo.stack import readiness
 from handsoff_client.client import HandsOff
 from handsoff_client.errors import JobEnded, WaitTimeout
@@ -42,7 +41,7 @@ LATER = timedelta(days=2)
 class Plan:
     """A run: its store (`file` or `s3`), number of faults, least number of pairs, seed and the time for the faults.
 
-    `fixed` replaces the schedule of the seed.
+    `customers` is the number for each tenant. `fixed` replaces the schedule of the seed.
     """
 
     store: str
@@ -52,7 +51,7 @@ class Plan:
     seconds: float
     queues: Sequence[str] = ALL_QUEUES
     module: str = "workers"
-    customers: int = 4
+    customers: int = 2
     fixed: tuple[Fault, ...] = ()
 
     def schedule(self, world: World) -> tuple[Fault, ...]:
@@ -72,7 +71,7 @@ class Outcome:
     left_out: list[str]
     restarts: int
     seconds: float
-    diary: Diary = field(repr=False)
+    diaries: tuple[Diary, ...] = field(repr=False)
 
     @property
     def has_kept_all(self) -> bool:
@@ -82,26 +81,30 @@ class Outcome:
 
 def run(plan: Plan, folder: Path) -> Outcome:
     """Run a plan in a new folder, which keeps the logs."""
-    began, diary = time.monotonic(), Diary()
+    began = time.monotonic()
     opened = open_world(folder / "service", plan.store, plan.queues, plan.module, plan.seconds)
     with opened as world:
-        market = _prepare(world, folder, diary)
-        with customers(market, plan.customers, plan.seed):
+        inputs = write_inputs(folder / "inputs")
+        diaries = tuple(Diary(tenant.name) for tenant in world.tenants)
+        markets = [_prepare(world, inputs, folder, diary, diaries) for diary in diaries]
+        with customers(markets, plan.customers, plan.seed):
             injected = inject(world, plan.schedule(world), threading.Event())
             world.calm()
-            _wait_for_pairs(diary, plan)
-        report = _examine(world, market)
+            _wait_for_pairs(diaries, plan)
+        report = _examine(world, markets)
         left_out = missing_kinds(world.other_targets)
         restarts = world.restarts
-    return Outcome(plan, injected, report, left_out, restarts, time.monotonic() - began, diary)
+    return Outcome(plan, injected, report, left_out, restarts, time.monotonic() - began, diaries)
 
 
-def _prepare(world: World, folder: Path, diary: Diary) -> Market:
-    """Make the inputs, a generator and a fit, before the first fault."""
-    inputs = write_inputs(folder / "inputs")
-    downloads = folder / "downloads"
-    downloads.mkdir()
-    with watched_client(world.stack.address, diary) as client:
+def _prepare(
+    world: World, inputs: Inputs, folder: Path, diary: Diary, diaries: Sequence[Diary]
+) -> Market:
+    """Make a generator and a fit of a tenant, before the first fault."""
+    downloads = folder / "downloads" / diary.tenant
+    downloads.mkdir(parents=True)
+    [key] = [tenant.key for tenant in world.tenants if tenant.name == diary.tenant]
+    with watched_client(world.stack.address, key, diary) as client:
         generator = client.generators.upload(inputs.checkpoint, name="tiny")
         diary.accept("generators", generator.id)
         client.generators.wait(generator.id, timeout=timedelta(seconds=START_SECONDS))
@@ -110,13 +113,15 @@ def _prepare(world: World, folder: Path, diary: Diary) -> Market:
         fit = client.fits.create(generator=generator.id, labelset=labelset.id, options=FIT_OPTIONS)
         diary.accept("fits", fit.id)
         client.fits.wait(fit.id, timeout=timedelta(seconds=START_SECONDS))
-    return Market(world.stack.address, inputs, generator.id, fit.id, diary, downloads)
+    strangers = tuple(other for other in diaries if other is not diary)
+    address = world.stack.address
+    return Market(address, key, inputs, generator.id, fit.id, diary, downloads, strangers)
 
 
-def _wait_for_pairs(diary: Diary, plan: Plan) -> None:
+def _wait_for_pairs(diaries: Sequence[Diary], plan: Plan) -> None:
     """Let the customers go on until they have requested enough pairs."""
     deadline = time.monotonic() + plan.seconds
-    while _requested_pairs(diary) < plan.pairs and time.monotonic() < deadline:
+    while sum(map(_requested_pairs, diaries)) < plan.pairs and time.monotonic() < deadline:
         time.sleep(0.5)
 
 
@@ -125,20 +130,24 @@ def _requested_pairs(diary: Diary) -> int:
     return diary.stream_samples + sum(batch.recipe.n for batch in batches if batch.recipe)
 
 
-def _examine(world: World, market: Market) -> Report:
+def _examine(world: World, markets: Sequence[Market]) -> Report:
     """Wait until all jobs have ended, read everything again without faults, and audit."""
-    diary = market.diary
     _wait_until_up(world)
-    with watched_client(world.stack.address, diary) as client:
+    evidence = [_evidence(market) for market in markets]
+    _sweep(world)
+    store = Store.from_settings(world.settings)
+    return audit(store, evidence, _swept_objects(store, world))
+
+
+def _evidence(market: Market) -> Evidence:
+    """Wait until all jobs of a tenant have ended, and read everything again without faults."""
+    diary = market.diary
+    with watched_client(market.address, market.key, diary) as client:
         unanswered = [*diary.open_calls(ANSWER_SECONDS), *_drain(client, diary)]
         calm = dict(_calm_batches(client, diary))
         calm_streams = dict(_calm_shards(client, diary))
         listed = {noun: {one.id for one in getattr(client, noun).list()} for noun in LISTED}
-    _sweep(world)
-    store = Store.from_settings(world.settings)
-    objects = _swept_objects(store, world)
-    evidence = Evidence(diary, listed, calm, calm_streams, objects, tuple(unanswered))
-    return audit(store, evidence)
+    return Evidence(diary, listed, calm, calm_streams, tuple(unanswered))
 
 
 def _wait_until_up(world: World) -> None:
@@ -196,8 +205,9 @@ def _calm_shards(client: HandsOff, diary: Diary) -> Iterator[tuple[tuple[str, in
 def _sweep(world: World) -> None:
     """Do what the reconciler will have done in two days: delete unfinished uploads, whose keys have expired by then."""
     machine = Machine.from_settings(world.settings, FAMILIES)
-    machine.ledger.redis.delete(redis_keys.lock(f"leftovers:{DEFAULT_TENANT}"))
-    leftovers.sweep(machine, DEFAULT_TENANT, "audit", now() + LATER)
+    for tenant in world.tenants:
+        machine.ledger.redis.delete(redis_keys.lock(f"leftovers:{tenant.name}"))
+        leftovers.sweep(machine, tenant.name, "audit", now() + LATER)
 
 
 def _swept_objects(store: Store, world: World) -> list[str]:

@@ -15,6 +15,8 @@ from benchmarks.chaos.clock import Clock
 from benchmarks.chaos.disks import Disk, small_disk
 from benchmarks.chaos.faults import CLOCK, DISK, MACHINE, STORE
 from benchmarks.chaos.slow_proxy import SlowProxy, slow_proxy
+from benchmarks.chaos.tenants import SETTINGS as TENANTS
+from benchmarks.chaos.tenants import Tenant, create_tenants
 from benchmarks.service.s3_server import S3Server
 from examples.demo.redis_access import RedisAccess
 from examples.demo.stack import Stack, free_port, wait_until_listening
@@ -51,6 +53,7 @@ class World:
     store_folder: Path
     proxy: SlowProxy | None
     clock: Clock | None
+    tenants: tuple[Tenant, ...]
     held: set[str] = field(default_factory=set)
     restarts: int = 0
 
@@ -126,7 +129,11 @@ def open_world(
     num_bytes = int(DISK_BYTES + DISK_BYTES_PER_SECOND * seconds)
     with ExitStack() as opened:
         disk = opened.enter_context(small_disk(folder / "disk", num_bytes))
-        server, proxy, settings = S3Server(disk.folder / "s3", free_port()), None, dict(SETTINGS)
+        server, proxy, settings = (
+            S3Server(disk.folder / "s3", free_port()),
+            None,
+            SETTINGS | TENANTS,
+        )
         if store == S3:
             proxy = opened.enter_context(slow_proxy(server.port))
             settings |= server.settings(proxy.port)
@@ -138,11 +145,11 @@ def open_world(
         settings |= clock.environment if clock else {}
         redis = RedisAccess(free_port(), keeps_data=True)
         stack = opened.enter_context(Stack(folder, settings=settings, redis=redis))
-        world = World(stack, disk, store_folder, proxy, clock)
-        opened.callback(world.calm)
         if store == S3:
             stack.start_process("rclone", server.command())
             wait_until_listening(server.port)
+        world = World(stack, disk, store_folder, proxy, clock, create_tenants(stack))
+        opened.callback(world.calm)
         _start(stack, queues, module)
         opened.enter_context(_supervised(world))
         yield world

@@ -42,7 +42,8 @@ class Audited:
             self.store.put(key, data)
         self.fit, self.batch = intact.fit, intact.batch
         recipe = Recipe(self.fit.id, n=8, seed=5, shard_size=4)
-        self.diary = Diary()
+        self.diary = Diary(DEFAULT_TENANT)
+        self.other = Diary("other")
         self.promise = self.diary.accept("batches", self.batch.id, recipe)
         self.diary.accept("fits", self.fit.id)
         twins = scene.batch_manifest(intact.twin.ref).shards
@@ -53,10 +54,11 @@ class Audited:
     def audit(self) -> Report:
         """Audit the store as it is now."""
         objects = [info.key for info in self.store.list("")]
-        return audit(
-            self.store,
-            Evidence(self.diary, self.listed, self.calm, {}, objects, self.unanswered),
-        )
+        tenants = [
+            Evidence(self.diary, self.listed, self.calm, {}, self.unanswered),
+            Evidence(self.other, {}, {}, {}),
+        ]
+        return audit(self.store, tenants, objects)
 
     def shard_key(self, index: int = 0) -> str:
         """Return the key of a shard of the batch."""
@@ -241,6 +243,23 @@ def test_calls_without_an_answer_and_server_errors_are_counted(audited: Audited)
     audited.diary.damaged.append("batch: another digest")
     counts = audited.audit().counts
     assert (counts["hung"], counts["http_500"], counts["different"]) == (2, 1, 1)
+
+
+def test_an_id_in_an_answer_to_another_tenant_is_foreign(audited: Audited) -> None:
+    """In a list, in events, or in a link. The tenant's own answers may have it."""
+    answer = f'{{"items": [{{"id": "{audited.batch.id}"}}]}}'
+    audited.diary.see(answer)
+    assert not any(audited.audit().findings.values())
+    audited.other.see(answer)
+    assert only(audited.audit(), "foreign") == [
+        f"{audited.batch.id} of {DEFAULT_TENANT} was in an answer to other"
+    ]
+
+
+def test_an_answer_about_a_resource_of_another_tenant_is_foreign(audited: Audited) -> None:
+    """The service must not even say that it exists."""
+    audited.other.trespasses.append("get of batch_1 was answered")
+    assert only(audited.audit(), "foreign") == ["get of batch_1 was answered"]
 
 
 def test_two_jobs_of_one_idempotency_key_are_found(audited: Audited) -> None:

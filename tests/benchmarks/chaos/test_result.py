@@ -28,7 +28,7 @@ def outcome_of(
         left_out=["slow_store"] if store == "file" else [],
         restarts=1,
         seconds=20.0,
-        diary=Diary(),
+        diaries=(Diary("alpha"), Diary("beta")),
     )
 
 
@@ -47,7 +47,16 @@ def test_a_run_that_kept_every_promise_leaves_nothing(
     """The exit status is 0, and the last line has the sums over both stores."""
     assert finish([outcome_of("file"), outcome_of("s3", pairs=150)], logs, 7) == 0
     assert not logs.exists()
-    kinds = ("lost", "duplicated", "different", "hung", "unlisted", "left_over", "http_500")
+    kinds = (
+        "lost",
+        "duplicated",
+        "different",
+        "hung",
+        "unlisted",
+        "left_over",
+        "http_500",
+        "foreign",
+    )
     line = json.loads(capsys.readouterr().out)
     assert line == {"faults": 4, "pairs": 250, **dict.fromkeys(kinds, 0)}
 

@@ -5,10 +5,20 @@ annotated types that several models share, so that each bound is written once.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Self
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import PydanticKnownError
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """A SHA-256 digest in lower-case hexadecimal."""
@@ -24,8 +34,27 @@ Truncation = Annotated[float, Field(gt=0, le=1)]
 
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 
-Timestamp = AwareDatetime
+_WRITTEN_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _read_text(kind: type[date], error: Literal["date_type", "datetime_type"]) -> BeforeValidator:
+    """Return a validator that refuses numbers, which pydantic reads as seconds since 1970."""
+    reader = TypeAdapter(kind)
+
+    def read(value: object) -> date:
+        is_text = isinstance(value, str) and _WRITTEN_DAY.match(value)
+        if not is_text and not isinstance(value, date):
+            raise PydanticKnownError(error)
+        return reader.validate_python(value)
+
+    return BeforeValidator(read)
+
+
+Timestamp = Annotated[AwareDatetime, _read_text(datetime, "datetime_type")]
 """A time with its offset. Times that we write are UTC."""
+
+Day = Annotated[date, _read_text(date, "date_type")]
+"""A day, written as YYYY-MM-DD."""
 
 
 class Model(BaseModel):

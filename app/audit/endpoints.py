@@ -1,6 +1,5 @@
 """`/v1/audit`: who changed what in the caller's tenant. It needs a key with the scope `admin`."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,6 +9,7 @@ from app.audit.schemas import AuditView
 from app.http.paging import Page
 from app.http.requests import PageQuery, ServicesDep, next_link
 from app.keys.administrators import AdminDep
+from contracts.base import Day
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"])
 class AuditQuery(PageQuery):
     """The query of the audit log."""
 
-    day: Annotated[date | None, Query(description="Only entries of this day (UTC)")] = None
+    day: Annotated[Day | None, Query(description="Only entries of this day (UTC)")] = None
 
 
 @router.get("")

@@ -1,5 +1,6 @@
 """Reads an upload's label schema: labelset.json or the form field, completed by the names of a COCO file."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,9 +61,9 @@ def read_schema(
     _check_names(declared, models, source)
     part = ""
     try:
-        upload = UploadSchema.model_validate({**derived, **declared})
+        upload = UploadSchema.model_validate_json(json.dumps({**derived, **declared}), strict=True)
         for part in upload.parts:
-            models[part].model_validate(upload.parts[part])
+            models[part].model_validate_json(json.dumps(upload.parts[part]), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         places = (*([part] if part else []), *place_of(first))

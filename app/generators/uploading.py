@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from app.generators.schemas import GeneratorCreate, GeneratorForm
 from app.generators.service import CheckpointFile
-from app.http.json_bodies import read_body, read_json, validated
+from app.http.json_bodies import read_body, read_json, validated, validated_json
 from app.http.requests import ServicesDep, TenantDep
 from app.messages import printable
 from app.uploads.receiving import receiving
@@ -55,7 +55,7 @@ async def _body(request: Request, services: ServicesDep, tenant: TenantDep) -> A
     media_type = request.headers.get("Content-Type", "nothing").partition(";")[0]
     if media_type == "application/json":
         text = await read_body(request, services.settings.max_json_bytes)
-        yield validated(GeneratorCreate, read_json(text))
+        yield validated_json(GeneratorCreate, text)
     elif media_type == "multipart/form-data":
         async with (
             receiving(services, tenant, request),

@@ -1,6 +1,7 @@
 """Parses the JSON of every request strictly: ambiguous input is refused.
 
-Duplicate names, NaN and Infinity, numbers beyond a float, other encodings than UTF-8 and deep nesting are errors.
+Duplicate names, NaN and Infinity, numbers beyond a float, other encodings than UTF-8 and deep nesting are errors. So
+are values of another type: `"3"` and `true` are no numbers.
 """
 
 import json
@@ -11,7 +12,9 @@ from typing import Any, NoReturn, TypeVar
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from starlette.types import Receive
+from starlette.types import Scope as StarletteScope
 
 from app.http.requests import identify
 from app.messages import quoted, shortened
@@ -23,6 +26,9 @@ M = TypeVar("M", bound=Model)
 
 MAX_DIGITS = 400
 """No valid request has a number this long. Python itself refuses integers of more than 4,300 digits."""
+
+MAX_WHOLE = 2**53
+"""Up to here a float is exact."""
 
 MAX_LEVELS = 32
 """No valid request is nested this deep."""
@@ -50,7 +56,7 @@ def read_json(body: bytes) -> object:
             text,
             object_pairs_hook=_object,
             parse_constant=_refuse_constant,
-            parse_float=_float,
+            parse_float=_number,
             parse_int=_int,
         )
     except RecursionError:  # the depth depends on the Python version
@@ -76,19 +82,29 @@ class JsonRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the route's handler, which receives a request with the strict parser."""
         handle = super().get_route_handler()
+        body = self.body_field
+        expected = TypeAdapter(body.field_info.annotation or Any) if body else None
 
         async def handle_strictly(request: Request) -> Response:
             if request.method != "GET":
                 identify(request, request.app.state.services, self.scope)
-            return await handle(_StrictRequest(request.scope, request.receive))
+            return await handle(_StrictRequest(request.scope, request.receive, expected))
 
         return handle_strictly
 
 
 class _StrictRequest(Request):
+    def __init__(
+        self, scope: StarletteScope, receive: Receive, expected: TypeAdapter[Any] | None
+    ) -> None:
+        super().__init__(scope, receive)
+        self._expected = expected
+
     async def json(self) -> Any:  # noqa: ANN401 - as in the overridden method
         if not hasattr(self, "_json"):
             self._json = read_json(await self.body())
+            if self._expected:
+                _check_types(self._expected, self._json)
         return self._json
 
 
@@ -124,10 +140,12 @@ def _refuse_constant(word: str) -> NoReturn:
     raise InvalidRequest.at("/", f"Expected a finite number, got {word}, which is not valid JSON.")
 
 
-def _float(text: str) -> float:
+def _number(text: str) -> float:
     _check_length(text)
-    # Python reads 1e999 as infinity without an error.
+    # Python reads 1e999 as infinity without an error. In JSON, 3.0 is the whole number 3.
     number = float(text)
+    if number.is_integer() and abs(number) <= MAX_WHOLE:
+        return int(number)
     if number in {float("inf"), float("-inf")}:
         raise InvalidRequest.at(
             "/", f"Expected a number up to 1e308, got {shortened(text, 40)}. Send a smaller one."
@@ -157,10 +175,36 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return text
 
 
+def validated_json(model: type[M], text: bytes) -> M:
+    """Return the model of a JSON body. Raises like `read_json`, and `RequestValidationError` like `validated`."""
+    value = read_json(text)
+    _check_types(TypeAdapter(model), value)
+    return validated(model, value)
+
+
 def validated(model: type[M], fields: object) -> M:
-    """Return the model of a body. Raises `RequestValidationError`, whose places are those of the body."""
+    """Return the model of a form, whose numbers are texts.
+
+    Raises `RequestValidationError`, whose places are those of the body.
+    """
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-        raise RequestValidationError(errors, body=fields) from error
+        raise _request_error(error, fields) from error
+
+
+def _check_types(expected: TypeAdapter[Any], value: object) -> None:
+    """Raise `RequestValidationError` for a value of another type. As in JSON, a list may be a tuple, a text a time.
+
+    Text that JSON cannot express, such as half a character, is refused later.
+    """
+    try:
+        expected.validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        if error.errors()[0]["type"] != "json_invalid":
+            raise _request_error(error, value) from error
+
+
+def _request_error(error: ValidationError, value: object) -> RequestValidationError:
+    errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+    return RequestValidationError(errors, body=value)

@@ -108,6 +108,8 @@ def _on_http_error(request: Request, error: Exception) -> Response:
         return _on_os_error(request, error.__cause__)
     if isinstance(error.__cause__, HandsOffError):  # refused by `read_json`
         return respond(request, error.__cause__)
+    if isinstance(error.__cause__, RequestValidationError):  # refused by a `JsonRoute`
+        return _on_validation_error(request, error.__cause__)
     status = HTTPStatus(error.status_code)
     # The live events raise 204, which has no body.
     if status < HTTPStatus.BAD_REQUEST:

@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
 from app.decoding.protocol import SpooledFile
-from app.http.json_bodies import read_body, read_json, validated
+from app.http.json_bodies import read_body, validated, validated_json
 from app.http.requests import ServicesDep, TenantDep
 from app.labelings.schemas import LabelingCreate, LabelingForm
 from app.labelsets.forms import Fields, Form, FormLimits
@@ -78,7 +78,7 @@ async def _body(request: Request, services: ServicesDep, tenant: TenantDep) -> A
     media_type = request.headers.get("Content-Type", "nothing").partition(";")[0]
     if media_type == "application/json":
         text = await read_body(request, settings.max_json_bytes)
-        yield validated(LabelingCreate, read_json(text))
+        yield validated_json(LabelingCreate, text)
     elif media_type == "multipart/form-data":
         async with received(request, services, tenant) as (form, folder):
             yield await run_in_threadpool(as_images, form, form.texts, folder)

@@ -1,6 +1,7 @@
 """Hooks of the fuzzer: half of the ids that it sends exist.
 
-schemathesis loads this file from `SCHEMATHESIS_HOOKS`. `HANDSOFF_FUZZ_IDS` has the ids as JSON.
+schemathesis loads this file from `SCHEMATHESIS_HOOKS`. `HANDSOFF_FUZZ_IDS` has the ids as JSON,
+`HANDSOFF_FUZZ_KEPT` those that are never sent: the fuzzer's own key and tenant.
 """
 
 import json
@@ -11,6 +12,7 @@ from zlib import crc32
 import schemathesis
 
 IDS: dict[str, str] = json.loads(os.environ["HANDSOFF_FUZZ_IDS"])
+KEPT: list[str] = json.loads(os.environ["HANDSOFF_FUZZ_KEPT"])
 _FIELDS = {
     "fit": "fit_id",
     "generator": "generator_id",
@@ -41,19 +43,25 @@ def before_call(_: Any, case: Any, __: Any) -> None:
 
     A case that must be refused keeps its values.
     """
+    _disable_waiting(case)
+    parameters = case.path_parameters or {}
+    parameters.update({name: IDS[name] for name, value in parameters.items() if value in KEPT})
+    if case.meta is not None and (
+        case.meta.generation.mode.value == "negative"
+        or "stateful" in str(case.meta.phase.name).lower()  # the fuzzer has just created these ids
+    ):
+        return
+    for name, value in parameters.items():
+        if name in IDS and _is_replaced(value):
+            parameters[name] = IDS[name]
+
+
+def _disable_waiting(case: Any) -> None:
     for name in [name for name in case.headers or {} if name.lower() == "prefer"]:
         del case.headers[name]
     if any(parameter.name == "wait" for parameter in case.operation.query):
-        case.query = {"wait": "0", **(case.query or {})}
-    if case.meta is not None and str(case.meta.generation.mode.value) == "negative":
-        return
-    if "wait" in (case.query or {}):
-        case.query = {**case.query, "wait": "0"}
-    if case.meta is not None and "stateful" in str(case.meta.phase.name).lower():
-        return  # the fuzzer has just created these ids
-    for name, value in (case.path_parameters or {}).items():
-        if name in IDS and _is_replaced(value):
-            case.path_parameters[name] = IDS[name]
+        is_refused = case.meta is not None and case.meta.generation.mode.value == "negative"
+        case.query = {"wait": "0"} | (case.query or {}) | ({} if is_refused else {"wait": "0"})
 
 
 for hook in (map_body, before_call):

@@ -27,14 +27,15 @@ from state.store import Store
 GENERATOR = "tiny-32"
 
 
-def create_objects(address: str, settings: Settings) -> dict[str, str]:
+def create_objects(address: str, key: str, settings: Settings) -> dict[str, str]:
     """Create one object of every kind; jobs have succeeded. Returns ids by the name of their path parameter."""
     store, ledger = (
         Store.from_settings(settings),
         Ledger.connect(settings.redis_url.get_secret_value()),
     )
     _publish_generator(store)
-    with httpx2.Client(base_url=address, timeout=60) as client:
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx2.Client(base_url=address, headers=headers, timeout=60) as client:
         labelset = _post(client, "/v1/labelsets", files=_pairs())
         fit = _post(client, "/v1/fits", json={"generator": GENERATOR, "labelset": labelset})
         _finish_fit(store, ledger, fit)
@@ -54,6 +55,9 @@ def create_objects(address: str, settings: Settings) -> dict[str, str]:
             "evaluation_id": _post(client, "/v1/evaluations", json=evaluation),
             "stream_id": _post(client, "/v1/streams", json={"fit": fit}),
             "upload_id": _post(client, "/v1/uploads", json=upload),
+            "key_id": _post(client, "/v1/keys", json={"name": "another", "scopes": ["read"]}),
+            "webhook_id": _post(client, "/v1/webhooks", json={"url": "https://example.com/"}),
+            "tenant_id": "another",
             "inverter_id": _post(client, f"/v1/generators/{GENERATOR}/inverters", json={}),
         }
 

@@ -132,6 +132,7 @@ def test_a_refusal_names_the_error(body: bytes, error: type[Exception], message:
         (b"1" * MAX_DIGITS, int("1" * MAX_DIGITS)),
         (rb'"\ud83d\ude00"', "\U0001f600"),
         (b"[1e308, -0.0, 1E-400]", [1e308, 0.0, 0.0]),
+        (b'{"seed": 3.0}', {"seed": 3}),
         (b"[" * 32 + b"]" * 32, None),
     ],
 )
@@ -146,3 +147,49 @@ def test_the_depth_limit_is_the_same_on_every_python() -> None:
     assert read_json(b"[" * 32 + b"]" * 32) is not None
     with pytest.raises(UnreadableBody, match="at most 32 levels"):
         read_json(b"[" * 33 + b"]" * 33)
+
+
+MISTYPED = [
+    ("text", "/v1/streams", {"fit": "fit_1", "seed": "3"}, "/seed", "a whole number"),
+    ("truth", "/v1/streams", {"fit": "fit_1", "shard_size": True}, "/shard_size", "a whole number"),
+    ("false", "/v1/streams", {"fit": "fit_1", "truncation": False}, "/truncation", "a number"),
+    ("nested", "/v1/fits", {"options": {"inversion": {"steps": "9"}}}, None, "a whole number"),
+    ("yes", "/v1/fits", {"options": {"estimate": "yes"}}, "/options/estimate", "true or false"),
+    ("one", "/v1/fits", {"options": {"estimate": 1}}, "/options/estimate", "true or false"),
+    ("rotation", "/v1/webhooks/webhook_1/rotate", {"grace_seconds": False}, None, "a whole number"),
+    (
+        "seconds",
+        "/v1/keys",
+        {"name": "a", "expires_at": 1_800_000_000},
+        "/expires_at",
+        "a date and",
+    ),
+    ("digits", "/v1/keys", {"name": "a", "expires_at": "1800000000"}, "/expires_at", "a date and"),
+    ("of a form", "/v1/labelings", {"fit": "fit_1", "seed": True}, None, "field"),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "expected"),
+    [case[1:] for case in MISTYPED],
+    ids=[case[0] for case in MISTYPED],
+)
+def test_a_value_of_another_type_is_refused(
+    client: httpx2.Client, path: str, body: Any, pointer: str | None, expected: str
+) -> None:
+    """No text becomes a number, no truth value becomes 1, and no number becomes a time."""
+    answer = client.post(path, json=body)
+    assert answer.status_code == 422
+    sentences = {error["pointer"]: error["detail"] for error in answer.json()["errors"]}
+    assert any(
+        expected in sentence
+        for place, sentence in sentences.items()
+        if pointer is None or place == pointer
+    ), sentences
+
+
+def test_a_number_may_be_whole_in_any_spelling(client: httpx2.Client) -> None:
+    """In JSON, 3.0 is 3, and a number with a fraction is none."""
+    whole = client.post("/v1/streams", content=b'{"seed": 3.0}', headers=JSON).json()["errors"]
+    assert [error["pointer"] for error in whole] == ["/fit"]
+    assert client.post("/v1/streams", json={"seed": 3.5}).json()["errors"][-1]["pointer"] == "/seed"

@@ -24,6 +24,9 @@ KEYED = [
 ]
 """Path, method and parameters of each operation that needs a key."""
 
+BODIES = {"/v1/webhooks/{webhook_id}": {"url": "https://example.com/"}}
+"""Valid bodies, by path, for operations with an id that need fields."""
+
 
 def walk(
     client: httpx2.Client,
@@ -39,7 +42,7 @@ def walk(
                 method,
                 path.format(**ids, shard=0),
                 params={name: value for name, value in QUERY.items() if name in parameters},
-                json=None if method == "get" else {},
+                json=None if method == "get" else BODIES.get(path, {}),
                 headers=headers,
             )
             yield f"{method} {path}", answer

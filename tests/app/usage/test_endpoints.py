@@ -65,3 +65,12 @@ def test_an_invalid_period_is_refused(client: httpx2.Client, query: str) -> None
     """Or empty, but never an error of the service."""
     answer = client.get(f"/v1/usage?{query}")
     assert answer.status_code == (200 if query == "until=0001-01-01" else 422)
+
+
+@pytest.mark.parametrize("day", ["0", "1769860800", "2026-02-30", "yesterday"])
+@pytest.mark.parametrize("address", ["/v1/usage?since=", "/v1/usage?until="])
+def test_a_day_is_a_date(client: httpx2.Client, address: str, day: str) -> None:
+    """A number would be read as seconds since 1970."""
+    answer = client.get(address + day)
+    assert answer.status_code == 422
+    assert "a date such as 2026-01-31" in answer.json()["errors"][0]["detail"]

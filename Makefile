@@ -29,7 +29,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-downstream bench-targets bench-longtail gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -186,6 +186,9 @@ bench-growth: $(READY) ## Count what shards, jobs and rounds cost as they grow t
 
 bench-fairness: $(READY) ## Measure requests beside 200 queued batches, and batches beside greedy readers (10 minutes; BENCH="--pairs 64" for fewer)
 	@$(BIN)/python -m benchmarks.service.fairness $(BENCH)
+
+bench-sharing: $(READY) ## Measure two tenants of one worker: waits beside queued batches, shares, throughput (20 minutes)
+	@$(BIN)/python -m benchmarks.service.sharing $(BENCH)
 
 bench-downstream: $(READY) ## Compare networks trained on real, generated and mixed pairs (hours; BENCH="--labels 16 --draws 1" for less)
 	@$(BIN)/python -m benchmarks.downstream $(BENCH)

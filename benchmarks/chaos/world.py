@@ -6,7 +6,7 @@ A supervisor thread restarts each process that ends, as an operator's would. `Ta
 import resource
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,8 @@ from benchmarks.chaos.clock import Clock
 from benchmarks.chaos.disks import Disk, small_disk
 from benchmarks.chaos.faults import CLOCK, DISK, MACHINE, STORE
 from benchmarks.chaos.slow_proxy import SlowProxy, slow_proxy
-from benchmarks.chaos.tenants import SETTINGS as TENANTS
-from benchmarks.chaos.tenants import Tenant, create_tenants
+from benchmarks.service.keyed_tenants import SETTINGS as KEYED
+from benchmarks.service.keyed_tenants import Tenant, create_tenant
 from benchmarks.service.s3_server import S3Server
 from examples.demo.redis_access import RedisAccess
 from examples.demo.stack import Stack, free_port, wait_until_listening
@@ -42,6 +42,12 @@ SETTINGS = {
     "HANDSOFF_LOG_FORMAT": "json",
 }
 """A worker counts as dead soon, so that many deaths fit into the time."""
+
+LIMITS: Mapping[str, Mapping[str, int]] = {
+    "alpha": {"weight": 2, "requests-per-minute": 3_000, "queued-jobs": 40},
+    "beta": {"weight": 1, "requests-per-minute": 600, "queued-jobs": 10, "jobs-in-workers": 2},
+}
+"""The tenants. The limits of the second one are reached: its customers get refusals beside the faults."""
 
 
 @dataclass
@@ -132,7 +138,7 @@ def open_world(
         server, proxy, settings = (
             S3Server(disk.folder / "s3", free_port()),
             None,
-            SETTINGS | TENANTS,
+            SETTINGS | KEYED,
         )
         if store == S3:
             proxy = opened.enter_context(slow_proxy(server.port))
@@ -148,11 +154,15 @@ def open_world(
         if store == S3:
             stack.start_process("rclone", server.command())
             wait_until_listening(server.port)
-        world = World(stack, disk, store_folder, proxy, clock, create_tenants(stack))
+        world = World(stack, disk, store_folder, proxy, clock, _tenants(stack))
         opened.callback(world.calm)
         _start(stack, queues, module)
         opened.enter_context(_supervised(world))
         yield world
+
+
+def _tenants(stack: Stack) -> tuple[Tenant, ...]:
+    return tuple(create_tenant(stack, name, limits) for name, limits in LIMITS.items())
 
 
 def _start(stack: Stack, queues: Sequence[str], module: str) -> None:

@@ -39,6 +39,7 @@ class RedisAccess:
             *("--port", str(self.port), "--bind", LOOPBACK),
             *("--save", "", "--appendonly", "yes" if self.keeps_data else "no"),
             *("--dir", str(folder)),
+            *("--stream-node-max-bytes", "1024"),  # as in Compose: the events of a small job fit
         ]
 
     def answers(self) -> bool:

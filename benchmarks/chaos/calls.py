@@ -36,7 +36,7 @@ class WatchedTransport(httpx2.BaseTransport):
         if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
             self._diary.over_limits += 1
         if "json" in response.headers.get("Content-Type", ""):
-            self._diary.see(response.read().decode())
+            self._diary.see(response.read().decode(), asked=call)
         return response
 
     def close(self) -> None:

@@ -82,9 +82,9 @@ class Diary:
             self.stream_shards.setdefault((stream, index), set()).add(digest)
             self.stream_samples += num_samples
 
-    def see(self, answer: str) -> None:
-        """Note the ids in an answer."""
-        found = IDS.findall(answer)
+    def see(self, answer: str, asked: str = "") -> None:
+        """Note the ids in an answer, but those that the call asked for: a refusal names them."""
+        found = set(IDS.findall(answer)) - set(IDS.findall(asked))
         with self._lock:
             self.seen.update(found)
 

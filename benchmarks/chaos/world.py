@@ -45,7 +45,7 @@ SETTINGS = {
 
 LIMITS: Mapping[str, Mapping[str, int]] = {
     "alpha": {"weight": 2, "requests-per-minute": 3_000, "queued-jobs": 40},
-    "beta": {"weight": 1, "requests-per-minute": 600, "queued-jobs": 10, "jobs-in-workers": 2},
+    "beta": {"weight": 1, "requests-per-minute": 200, "queued-jobs": 10, "jobs-in-workers": 2},
 }
 """The tenants. The limits of the second one are reached: its customers get refusals beside the faults."""
 

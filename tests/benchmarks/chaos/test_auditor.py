@@ -246,9 +246,10 @@ def test_calls_without_an_answer_and_server_errors_are_counted(audited: Audited)
 
 
 def test_an_id_in_an_answer_to_another_tenant_is_foreign(audited: Audited) -> None:
-    """In a list, in events, or in a link. The tenant's own answers may have it."""
+    """In a list, in events, or in a link. Its owner's answers may have it, and the refusal to one who asked for it."""
     answer = f'{{"items": [{{"id": "{audited.batch.id}"}}]}}'
     audited.diary.see(answer)
+    audited.other.see(answer, asked=f"GET /v1/batches/{audited.batch.id}")
     assert not any(audited.audit().findings.values())
     audited.other.see(answer)
     assert only(audited.audit(), "foreign") == [

@@ -8,7 +8,7 @@ from pydantic import Field
 from app.fits import service as fits
 from app.generators import service as generators
 from app.services import Services
-from app.targets import resolve_targets
+from app.targets import resolve_targets, warnings_of
 from contracts.base import Model, Seed, Truncation
 from contracts.batches import (
     RENDER_VERSION,
@@ -85,6 +85,7 @@ def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
         "soft_labels": body.soft_labels,
         "ignore_above": body.ignore_above,
         "targets": resolve_targets(services, fit, body.targets),
+        "warnings": warnings_of(body.targets, manifest.metrics),
     }
 
 

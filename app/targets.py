@@ -1,4 +1,4 @@
-"""Checks the targets of a batch or a stream before it is created, and resolves their defaults. Knows no HTTP.
+"""Checks the targets of a batch or a stream before it is created, resolves their defaults, and warns. Knows no HTTP.
 
 Whether the generator meets them often enough is measured by the pilot, which a worker runs.
 """
@@ -11,6 +11,7 @@ from app.services import Services
 from contracts.errors.conflicts import GeneratorNotReady
 from contracts.errors.tree import Gone, InvalidRequest, NotFound
 from contracts.fits.fit import FitRequest
+from contracts.fits.metrics import WEAK_IOU, FitMetrics, TaskMetrics
 from contracts.generators.families import family_of
 from contracts.labelsets import LabelsetManifest
 from contracts.recipes.targets import (
@@ -54,6 +55,33 @@ def resolve_targets(
     resolved = tuple(target.resolved(least) for target in targets)
     _check_room(resolved)
     return resolved
+
+
+def warnings_of(targets: Sequence[Target], metrics: FitMetrics | None) -> tuple[str, ...]:
+    """Return a warning for each class of the targets that the fit labels badly: its mistakes are selected too.
+
+    Held-out images say so, else the fit's estimate. A fit with neither gives no warning.
+    """
+    scores: TaskMetrics | None = None if metrics is None else metrics.heldout or metrics.estimate
+    if scores is None:
+        return ()
+    source = "estimated" if scores is (metrics and metrics.estimate) else "measured"
+    names = dict.fromkeys(name for target in targets for name in class_names(target))
+    return tuple(
+        _weakness(name, scores.class_iou.get(name), source)
+        for name in names
+        if (scores.class_iou.get(name) or 0.0) < WEAK_IOU
+    )
+
+
+def _weakness(name: str, iou: float | None, source: str) -> str:
+    found = "too few labelled images contain it for an estimate"
+    if iou is not None:
+        found = f"its {source} IoU is {iou:.2f}, below {WEAK_IOU}"
+    return (
+        f"The fit labels class '{name}' badly: {found}. Many of the samples that it labels with '{name}' may have none."
+        f" Look at some, or fit again with more labelled images that contain '{name}'."
+    )
 
 
 def _least_pixels(services: Services, fit: FitRequest) -> dict[str, float]:

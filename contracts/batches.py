@@ -48,7 +48,10 @@ class PinnedFit(Model):
 
 
 class Recipe(StoredRequest):
-    """Everything that decides the samples: the common part of batches and streams."""
+    """Everything that decides the samples: the common part of batches and streams.
+
+    `warnings` decide nothing. They say which targets rest on classes that the fit labels badly.
+    """
 
     fit: PinnedFit
     seed: Seed
@@ -62,6 +65,7 @@ class Recipe(StoredRequest):
     soft_labels: NumSoftLabels | None = None
     ignore_above: IgnoreAbove | None = None
     targets: Targets = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def states_provenance(self) -> bool:

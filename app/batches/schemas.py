@@ -101,6 +101,7 @@ class BatchView(JobEnvelope[BatchMetrics]):
     soft_labels: int | None
     ignore_above: float | None
     targets: Targets
+    warnings: tuple[str, ...]
     resumes: str | None
 
 

@@ -6,6 +6,8 @@ _PRESENCE = {"kind": "presence", "class_name": "hat", "images": 0.4, "min_pixels
 _RESULT = {"class_name": "hat", "images": 0.4, "min_pixels": 0.02, "num_images": 4_001}
 _KIND = "The kind of target: presence, distribution, more or less."
 _MIN_PIXELS = "A sample contains the class from this share of its pixels on; null for half of the labelled median."
+_WARNINGS = "The classes of the targets that the fit labels badly, one sentence each."
+_WARNING = "The fit labels class 'hat' badly: its estimated IoU is 0.31, below 0.5."
 
 TARGET_FIELDS: Table = {
     "targets": Described("What the samples must show; an empty list without targets.", [_PRESENCE]),
@@ -16,6 +18,8 @@ TARGET_FIELDS: Table = {
         "Each class of the targets, with its requested and its achieved share.",
         [_RESULT | {"achieved": 0.4001}],
     ),
+    "BatchView.warnings": Described(_WARNINGS, [_WARNING]),
+    "StreamView.warnings": Described(_WARNINGS, [_WARNING]),
     "PresenceTarget.kind": Described(_KIND, "presence"),
     "DistributionTarget.kind": Described(_KIND, "distribution"),
     "DirectionTarget.kind": Described(_KIND, "more"),

@@ -53,6 +53,7 @@ class StreamView(Model):
     soft_labels: int | None
     ignore_above: float | None
     targets: Targets
+    warnings: tuple[str, ...]
     links: dict[str, str]
 
 

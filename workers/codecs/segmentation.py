@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from contracts.batches import BatchManifest
-from contracts.fits.metrics import Estimate, TaskMetrics, TraitShare
+from contracts.fits.metrics import WEAK_IOU, Estimate, TaskMetrics, TraitShare
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import Color, LabelSchema
 from handsoff_shards import members
@@ -39,7 +39,6 @@ from workers.codecs.task import (
     floats_by_name,
 )
 
-WEAK_IOU = 0.5
 OFTEN = 0.2
 """Advice names a class that is predicted for this share of another class's pixels."""
 IGNORED, SOFT_CLASSES, SOFT_STEPS = OPTIONAL_FIELDS = ("ignored", "soft_classes", "soft_steps")

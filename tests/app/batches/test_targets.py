@@ -6,7 +6,8 @@ import httpx2
 import pytest
 
 from app.batches.schemas import BatchCreate
-from contracts.fits.fit import FitRequest
+from contracts.fits.fit import FitManifest, FitRequest
+from contracts.fits.metrics import Estimate, HeldOut
 from contracts.generators.generator import StoredGenerator
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
@@ -44,6 +45,16 @@ def change_fit(store: Store, fit_id: str, **fields: object) -> FitRequest:
     return request
 
 
+def change_metrics(store: Store, fit_id: str, **fields: object) -> None:
+    """Change the stored metrics of a fit."""
+    key = keys.job_manifest(JobRef(tenant=DEFAULT_TENANT, id=fit_id))
+    manifest = records.read(store, key, FitManifest)
+    assert manifest is not None
+    assert manifest.metrics is not None
+    metrics = manifest.metrics.model_copy(update=fields)
+    records.write(store, key, manifest.model_copy(update={"metrics": metrics}))
+
+
 @pytest.mark.parametrize("noun", ["batches", "streams"])
 @pytest.mark.parametrize("targets", [(HAT, MORE), ()], ids=["two", "none"])
 def test_targets_are_pinned_and_shown(
@@ -54,6 +65,27 @@ def test_targets_are_pinned_and_shown(
     assert answer.status_code in (201, 202), answer.text
     shown = client.get(f"/v1/{noun}/{answer.json()['id']}").json()
     assert shown["targets"] == list(targets)
+
+
+@pytest.mark.parametrize("noun", ["batches", "streams"])
+def test_a_class_that_the_fit_labels_badly_is_named(
+    client: httpx2.Client, store: Store, finished_fit_id: str, noun: str
+) -> None:
+    """By held-out images, else by the estimate; also a class that had too few images. Without either, no warning."""
+    assert send(client, finished_fit_id, HAT, noun=noun).json()["warnings"] == []
+    iou: dict[str, float | None] = {"skin": 0.51, "hair": 0.31}
+    estimate = Estimate(num_folds=2, num_members=1, num_steps=1, class_iou=iou)
+    change_metrics(store, finished_fit_id, estimate=estimate)
+    weak = send(client, finished_fit_id, HAT, MORE, noun=noun).json()
+    [warning] = client.get(f"/v1/{noun}/{weak['id']}").json()["warnings"]
+    assert "'hair'" in warning
+    assert "estimated IoU is 0.31, below 0.5" in warning
+    assert "more labelled images that contain 'hair'" in warning
+    change_metrics(store, finished_fit_id, estimate=estimate.model_copy(update={"class_iou": {}}))
+    assert "too few" in send(client, finished_fit_id, HAT, noun=noun).json()["warnings"][0]
+    heldout = HeldOut(num_images=4, reconstruction_psnr_db=30.0, images=(), class_iou={"hair": 0.5})
+    change_metrics(store, finished_fit_id, heldout=heldout)
+    assert send(client, finished_fit_id, HAT, noun=noun).json()["warnings"] == []
 
 
 def test_the_least_share_of_pixels_is_that_of_the_labelled_images(

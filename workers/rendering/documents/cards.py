@@ -162,7 +162,8 @@ def _targets(request: BatchRequest, manifest: BatchManifest) -> Iterator[str]:
     """Yield the section on the targets of a batch that has some."""
     if not request.targets:
         return
-    texts = [
+    texts = [f"**Warning.** {text}" for text in request.warnings]
+    texts += [
         f"Every image is moved toward {one.kind} of {one.class_name}, by {one.strength:g} standard deviations."
         for one in directions_of(request.targets)
     ]

@@ -191,11 +191,13 @@ class Labelled(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch(Labelled):
-    """A batch of labelled samples. Its shards can be read after success. `condition` has the share of each class."""
+class Recipe:
+    """What decides the samples of a batch or a stream. `condition` has the share of each class.
+
+    `warnings` name the classes of the targets that the fit labels badly.
+    """
 
     fit: Pinned
-    n: int
     seed: int
     truncation: float
     image_format: str
@@ -204,6 +206,14 @@ class Batch(Labelled):
     labels: Labels
     condition: Mapping[str, float] | None = None
     targets: tuple[Json, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch(Labelled, Recipe):
+    """A batch of labelled samples. Its shards can be read after success."""
+
+    n: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,24 +233,15 @@ class Labeling(Labelled):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stream:
+class Stream(Recipe):
     """Endless labelled samples: shard k contains the `shard_size` samples from k x `shard_size` on, for any k."""
 
     id: str
     created_at: datetime
-    fit: Pinned
-    seed: int
-    truncation: float
     filter: Json | None
-    image_format: str
-    shard_size: int
-    num_shards: int
     render_version: int
-    labels: Labels
-    condition: Mapping[str, float] | None = None
     soft_labels: int | None = None
     ignore_above: float | None = None
-    targets: tuple[Json, ...] = ()
     json: Json = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -15,6 +15,7 @@ def sample_facts(item: Batch | Stream) -> dict[str, object]:
     return {
         "condition": ",".join(f"{number}:{share:.4g}" for number, share in shares),
         "targets": " ".join(map(target_text, item.targets)),
+        "warnings": " ".join(item.warnings),
     }
 
 

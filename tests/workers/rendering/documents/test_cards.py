@@ -56,10 +56,12 @@ def test_a_card_states_the_targets(request_with_bar: BatchRequest, manifest: Bat
     """Requested and achieved shares, and the cost; a reader must know that frequencies are not the generator's."""
     presence = PresenceTarget(kind="presence", class_name="background", images=0.4, min_pixels=0.02)
     direction = DirectionTarget(kind="less", class_name="background", strength=1.5)
-    request = request_with_bar.model_copy(update={"targets": (presence, direction)})
+    own = {"targets": (presence, direction), "warnings": ("The fit labels it badly.",)}
+    request = request_with_bar.model_copy(update=own)
     result = TargetResult(class_name="background", min_pixels=0.02, images=0.4, num_images=28)
-    own = {"targets": (result,), "num_codes": 700}
-    text = card(TASKS[:1], request, manifest.model_copy(update=own), UNKNOWN)
+    achieved = manifest.model_copy(update={"targets": (result,), "num_codes": 700})
+    text = card(TASKS[:1], request, achieved, UNKNOWN)
+    assert "**Warning.** The fit labels it badly." in text
     assert "| background | 2.00% | 40.0% | 40.0% |" in text
     assert "10.0 codes, of which 2.00 were rendered" in text
     assert "toward less of background, by 1.5 standard deviations" in text

@@ -16,7 +16,6 @@ from contracts.batches import (
     IgnoreAbove,
     ImageFormat,
     NumSoftLabels,
-    PinnedFit,
 )
 from contracts.errors.conflicts import GeneratorNotReady
 from contracts.errors.tree import Gone, InvalidRequest, NotFound
@@ -63,17 +62,21 @@ class RecipeCreate(Model):
         return self.model_dump(mode="json", exclude=absent)
 
 
-def pin(services: Services, tenant: str, body: RecipeCreate) -> dict[str, Any]:
+def pin(
+    services: Services, tenant: str, body: RecipeCreate, *, may_wait: bool = False
+) -> dict[str, Any]:
     """Return the fields of a `Recipe` with all defaults and the digest of the fit.
+
+    With `may_wait` the fit may still be queued or running, and has no digest then. Its classes are known already.
 
     Raises `InvalidRequest` if the fit does not exist, its generator lacks a requested condition, its labels do not
     support an option of masks or no sample can meet the targets, `FitNotReady` if the fit has not succeeded.
     """
-    fit, manifest = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit))
-    assert manifest.digest is not None
+    find = fits.find_promising if may_wait else fits.find_ready
+    fit, pinned = find(services, JobRef(tenant=tenant, id=body.fit))
     check_mask_options(fit.labels, body.soft_labels, body.ignore_above)
     return {
-        "fit": PinnedFit(id=fit.id, digest=manifest.digest),
+        "fit": pinned,
         "seed": body.seed,
         "truncation": body.truncation,
         "filter": body.filter,

@@ -6,14 +6,14 @@ Its request, the record of each shard, and the manifest as a pure function of bo
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from contracts.base import Artefact, Model, Seed, Sha256, Timestamp, Truncation
 from contracts.digests import digest_of
 from contracts.ids import BatchId, FitId
-from contracts.jobs import JobManifest, JobStatus, Request, StoredRequest
+from contracts.jobs import JobManifest, JobRef, JobStart, JobStatus, Request, StoredRequest
 from contracts.recipes.conditions import ConditionName, ConditionShares
 from contracts.recipes.targets import TargetResult, Targets, class_targets, directions_of
 from contracts.schemas import LabelSchema
@@ -41,10 +41,20 @@ class Filter(Model):
 
 
 class PinnedFit(Model):
-    """The label generator of a batch: the fit's id and the digest of its label generator."""
+    """The label generator of a batch: the fit's id and the digest of its label generator.
+
+    Only a batch that waits for its fit has no digest.
+    """
 
     id: FitId
-    digest: Sha256
+    digest: Sha256 | None = None
+
+    @property
+    def known_digest(self) -> str:
+        """The digest. Raises `ValueError` while the fit has not succeeded."""
+        if self.digest is None:
+            raise ValueError(f"expected a fit that has succeeded, got '{self.id}' without a digest")
+        return self.digest
 
 
 class Recipe(StoredRequest):
@@ -94,6 +104,15 @@ class BatchRequest(Recipe, Request):
     n: Annotated[int, Field(ge=1)]
     resumes: tuple[BatchId, ...] = ()
     """The batch that this one continues, then those which that one continued: their finished shards are adopted."""
+
+    @property
+    def waits_for(self) -> JobRef | None:
+        """The fit that must succeed before the batch starts; None once it has."""
+        return None if self.fit.digest else JobRef(tenant=self.tenant, id=self.fit.id)
+
+    def started(self, start: JobStart) -> Self:
+        """Return the request with the digest of the fit that has succeeded."""
+        return self.model_copy(update={"fit": PinnedFit(id=self.fit.id, digest=start.digest)})
 
     @property
     def num_shards(self) -> int:

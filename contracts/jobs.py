@@ -158,6 +158,25 @@ class Request(StoredRequest):
         """The job's reference."""
         return JobRef(tenant=self.tenant, id=self.id)
 
+    @property
+    def waits_for(self) -> JobRef | None:
+        """The job that must succeed before this one starts; None once it has, and for most jobs."""
+        return None
+
+    def started(self, start: "JobStart") -> Self:
+        """Return the request of a job that waited for another one, with what the other one made."""
+        raise NotImplementedError(f"expected a job that waits for another one, got '{self.id}'")
+
+
+class JobStart(Model):
+    """`start.json`: a job that waited for another one may start. `digest` is that of what the other one made.
+
+    The first one stays. So the job does not change when the other one is deleted later.
+    """
+
+    digest: Sha256
+    started_at: Timestamp
+
 
 class JobManifest(Model):
     """The common fields of `manifest.json`: how and when a job ended. It is written last, and the first one stays."""

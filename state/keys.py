@@ -13,7 +13,7 @@ tenants/{tenant}/
 ├── usage/, webhooks/, ended/, deliveries/, due/, expiring/   state/usage, state/webhooks, state/retention
 ├── {jobs}/{id}/                                    of every kind of job:
 │   ├── request.json                             A  first (W for a built-in generator)
-│   ├── cancel.json                              A
+│   ├── cancel.json                              A     (start.json W: state/waiting)
 │   ├── scratch/{name}                           W  states to continue from; deleted when the job ends
 │   ├── manifest.json                            W  last; names or pins the other objects; the first one stays
 │   └── tombstone.json                           A

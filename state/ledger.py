@@ -82,6 +82,11 @@ class Ledger:
             self.redis.expire(redis_keys.live(ref), RETENTION)
             self._publish(ref, progress_entry(progress, now()))
 
+    def publish_progress(self, ref: JobRef, progress: Progress) -> None:
+        """Publish the progress of a job that no worker has."""
+        with _optional("publish_progress", ref):
+            self._publish(ref, progress_entry(progress, now()))
+
     def publish_status(self, ref: JobRef, status: JobStatus) -> None:
         """Publish a new status. A terminal one ends the events and clears the live data."""
         with _optional("publish_status", ref):
@@ -265,16 +270,6 @@ class Ledger:
         """Return how many reconcilers did a step within a time."""
         oldest = (now() - within).timestamp()
         return int(self.redis.zcount(redis_keys.RECONCILERS, oldest, "+inf"))
-
-    def report_cancelled(self, ref: JobRef) -> None:
-        """Wake a reconciler for a job that was taken out of its queue."""
-        self.redis.rpush(redis_keys.CANCELLED, str(ref))
-        self.redis.ltrim(redis_keys.CANCELLED, -MAX_EVENTS, -1)
-
-    def next_cancelled(self, seconds: float) -> str | None:
-        """Wait for such a job and return its reference as text, or None after `seconds`."""
-        taken = self.redis.blpop([redis_keys.CANCELLED], timeout=seconds)
-        return cast("tuple[str, str]", taken)[1] if taken else None
 
     def ping(self) -> None:
         """Raise `redis.RedisError` when Redis does not answer."""

@@ -24,6 +24,7 @@ from contracts.jobs import (
     JobError,
     JobManifest,
     JobRef,
+    JobStart,
     JobStatus,
     Live,
     Request,
@@ -35,6 +36,8 @@ from state import keys
 from state.ledger import Ledger
 from state.leftovers.plan import plan_sweep
 from state.store import Store
+from state.waiting import paths
+from state.waiting.attention import Attention
 from state.webhooks.ends import note_end, wake
 
 log = structlog.get_logger()
@@ -105,8 +108,15 @@ class JobRecord:
 
 
 def read_request(store: Store, ref: JobRef, model: type[R]) -> R | None:
-    """Return the request of a job of a known kind, or None when there is no such job."""
-    return read(store, keys.job_request(ref), model)
+    """Return the request of a job of a known kind, or None when there is no such job.
+
+    If the job waited for another one, it has what that one made, as soon as `start.json` says so.
+    """
+    request = read(store, keys.job_request(ref), model)
+    if request is None or request.waits_for is None:
+        return request
+    start = read(store, paths.start(ref), JobStart)
+    return request if start is None else request.started(start)
 
 
 def read_manifest(store: Store, ref: JobRef, model: type[T]) -> T | None:
@@ -180,8 +190,9 @@ def finish(store: Store, ledger: Ledger, ref: JobRef, manifest: T) -> T:
     has_webhooks = note_end(store, ref)  # first: then no end is missed
     stored = create(store, keys.job_manifest(ref), manifest)
     ledger.publish_status(ref, JobStatus(stored.status))
-    if has_webhooks:
-        with suppress(redis.RedisError):  # then it is found a little later
+    with suppress(redis.RedisError):  # then they are found a little later
+        Attention(ledger).wake_followers(ref)
+        if has_webhooks:
             wake(ledger, ref.tenant)
     clear_scratch(store, ref)
     plan_sweep(ledger, keys.job_prefix(ref), is_over=True)

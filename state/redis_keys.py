@@ -15,8 +15,8 @@ WORKERS = "handsoff:workers"
 RECONCILERS = "handsoff:reconcilers"
 """Sorted set: the name of a reconciler -> the time of its last step."""
 
-CANCELLED = "handsoff:cancelled"
-"""List: jobs that were taken out of their queue. A reconciler takes each one and ends it at once."""
+ATTENTION = "handsoff:attention"
+"""List: cancelled jobs, and those whose wait for another job is over. A reconciler takes each one at once."""
 
 WEBHOOKS = "handsoff:webhooks"
 """List: tenants with messages to send. The process that sends takes each one."""
@@ -46,6 +46,11 @@ def events(ref: JobRef) -> str:
 def attempts(ref: JobRef) -> str:
     """Hash: a job, or a part of it -> its number of attempts; and the last attempt that stored work."""
     return f"handsoff:attempts:{ref}"
+
+
+def followers(ref: JobRef) -> str:
+    """Set: the jobs that wait for the end of this one."""
+    return f"handsoff:followers:{ref}"
 
 
 def in_flight(ref: JobRef) -> str:

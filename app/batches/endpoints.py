@@ -35,7 +35,10 @@ async def create_batch(
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
 ) -> BatchView:
-    """Create a batch of n labelled samples. With `Prefer: wait=N`, wait up to N seconds for its end."""
+    """Create a batch of n labelled samples. With `Prefer: wait=N`, wait up to N seconds for its end.
+
+    The fit may still be queued or running: the batch starts when it succeeds, and fails when it does not.
+    """
     batch = await run_in_threadpool(
         service.create, exchange.services, exchange.tenant, body, idempotency_key
     )

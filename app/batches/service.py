@@ -4,9 +4,10 @@ from functools import partial
 
 from app import recipes
 from app.batches.schemas import MAX_LISTED, BatchCreate, ShardQuery, ShardRecords
+from app.fits import service as fits
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
-from app.jobs.service import JobState
+from app.jobs.service import JobState, wait_of
 from app.services import Services
 from contracts.base import now
 from contracts.batches import OLDEST_RENDER_VERSION, BatchManifest, BatchRequest
@@ -18,12 +19,15 @@ from state import records
 from state.batches.pages import place_after, shards_of
 from state.planning import batch_cost, queue_batch
 from state.settings import Settings
+from state.waiting.attention import Attention
 
 
 def create(
     services: Services, tenant: str, body: BatchCreate, key: str | None
 ) -> Created[JobState]:
     """Create a batch and queue its shards, or return the one of the Idempotency-Key.
+
+    With a fit that is queued or running, the batch waits for it; the reconciler starts or ends it.
 
     Raises `InvalidRequest`, `FitNotReady` or `QueueFull`.
     """
@@ -36,7 +40,7 @@ def create(
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
         expires_after_seconds=body.expires_after_seconds,
-        queue=partial(queue_batch, services.store, services.ledger, admission),
+        queue=partial(_queue, services),
         cost=partial(batch_cost, admission.costs),
     )
 
@@ -44,7 +48,7 @@ def create(
 def resume(services: Services, ref: JobRef, key: str | None) -> Created[JobState]:
     """Create a batch with the request of one that failed or was cancelled: it adopts the finished shards.
 
-    Raises `NotFound`, `Gone`, `NotResumable` or `QueueFull`.
+    Raises `NotFound`, `Gone`, `NotResumable`, `FitNotReady` or `QueueFull`.
     """
     admission = services.queueing.admission
     idempotency = idempotency_of(key, "batches", {"resume": ref.id})
@@ -54,7 +58,7 @@ def resume(services: Services, ref: JobRef, key: str | None) -> Created[JobState
         "batch",
         idempotency=idempotency,
         resolve=lambda new: _resume(services, new, ref, idempotency),
-        queue=partial(queue_batch, services.store, services.ledger, admission),
+        queue=partial(_queue, services),
         cost=partial(batch_cost, admission.costs),
     )
 
@@ -103,10 +107,24 @@ def _resolve(
         created_at=now(),
         idempotency=idempotency,
         n=body.n,
-        **recipes.pin(services, ref.tenant, body),
+        **recipes.pin(services, ref.tenant, body, may_wait=True),
     )
     _check_size(request, services.settings)
     return request
+
+
+def _queue(services: Services, request: BatchRequest) -> None:
+    """Queue the shards of a batch, or let the end of its fit wake a reconciler for it."""
+    fit = request.waits_for
+    if fit is None:
+        admission = services.queueing.admission
+        queue_batch(services.store, services.ledger, admission, request)
+        return
+    services.ledger.publish_progress(request.ref, wait_of(fit))
+    attention = Attention(services.ledger)
+    attention.follow(fit, request.ref)
+    if records.has_ended(services.store, fit):  # it may have ended before this line
+        attention.request(request.ref)
 
 
 def _resume(
@@ -122,12 +140,17 @@ def _resume(
     if request.render_version < OLDEST_RENDER_VERSION:
         raise NotResumable(ref.id, "which an earlier version rendered: create a new batch")
     fit = JobRef(tenant=ref.tenant, id=request.fit.id)
-    manifest = records.read_manifest(services.store, fit, FitManifest)
-    if manifest is None or manifest.digest != request.fit.digest:
-        raise NotResumable(ref.id, f"whose fit '{fit.id}' was deleted: create a new batch")
+    pinned = request.fit
+    if pinned.digest is None:  # it ended while it waited
+        _, pinned = fits.find_promising(services, fit)
+    else:
+        manifest = records.read_manifest(services.store, fit, FitManifest)
+        if manifest is None or manifest.digest != pinned.digest:
+            raise NotResumable(ref.id, f"whose fit '{fit.id}' was deleted: create a new batch")
     return request.model_copy(
         update={
             "id": new.id,
+            "fit": pinned,
             "created_at": now(),
             "idempotency": idempotency,
             "resumes": (request.id, *request.resumes),

@@ -10,7 +10,7 @@ from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
 from contracts.base import now
-from contracts.batches import RENDER_VERSION, PinnedFit
+from contracts.batches import RENDER_VERSION
 from contracts.errors.conflicts import GeneratorNotReady
 from contracts.errors.tree import Gone, InvalidRequest, NotFound
 from contracts.evaluations.evaluation import (
@@ -47,8 +47,7 @@ def _resolve(
     services: Services, ref: JobRef, body: EvaluationCreate, idempotency: Idempotency | None
 ) -> EvaluationRequest:
     """Return the request with all options resolved. Raises `InvalidRequest` when its report would be wrong."""
-    fit, manifest = fits.find_ready(services, JobRef(tenant=ref.tenant, id=body.fit))
-    assert manifest.digest is not None
+    fit, pinned = fits.find_ready(services, JobRef(tenant=ref.tenant, id=body.fit))
     options = _resolve_options(body.options, has_oracle=body.oracle_labelset is not None)
     inputs = _inputs(services, ref.tenant, fit, body)
     labels = labels_of(inputs)
@@ -65,7 +64,7 @@ def _resolve(
         idempotency=idempotency,
         name=body.name,
         seed=body.seed,
-        fit=PinnedFit(id=fit.id, digest=manifest.digest),
+        fit=pinned,
         labelset=_pin(inputs.training),
         heldout_labelset=_pin(inputs.heldout),
         oracle_labelset=_pin(inputs.oracle) if inputs.oracle else None,

@@ -11,6 +11,7 @@ from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
 from contracts.base import now
+from contracts.batches import PinnedFit
 from contracts.errors.conflicts import FitNotReady
 from contracts.errors.tree import Flaw, Gone, InvalidRequest, NotFound
 from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
@@ -39,21 +40,32 @@ def create(services: Services, tenant: str, body: FitCreate, key: str | None) ->
     )
 
 
-def find_ready(services: Services, ref: JobRef) -> tuple[FitRequest, FitManifest]:
-    """Return the request and the manifest of a fit that has succeeded.
+def find_ready(services: Services, ref: JobRef) -> tuple[FitRequest, PinnedFit]:
+    """Return the request of a fit that has succeeded, and its pin.
 
     Raises `InvalidRequest` when there is no such fit, and `FitNotReady` when it has not succeeded.
+    """
+    request, pinned = find_promising(services, ref)
+    if pinned.digest is None:
+        raise FitNotReady(ref.id, jobs.find(services, ref).status)
+    return request, pinned
+
+
+def find_promising(services: Services, ref: JobRef) -> tuple[FitRequest, PinnedFit]:
+    """Return the request of a fit that has succeeded or may succeed, and its pin: without a digest until then.
+
+    Raises `InvalidRequest` when there is no such fit, and `FitNotReady` when it will not succeed.
     """
     try:
         state = jobs.find(services, ref)
     except (NotFound, Gone) as error:
         raise InvalidRequest.at("/fit", error.detail) from None
     request, manifest = state.record.request, state.record.manifest
-    if state.status is not JobStatus.SUCCEEDED:
+    if state.status not in (JobStatus.SUCCEEDED, JobStatus.QUEUED, JobStatus.RUNNING):
         raise FitNotReady(ref.id, state.status)
     assert isinstance(request, FitRequest)
-    assert isinstance(manifest, FitManifest)
-    return request, manifest
+    assert isinstance(manifest, FitManifest | None)
+    return request, PinnedFit(id=ref.id, digest=manifest.digest if manifest else None)
 
 
 def _resolve(

@@ -40,7 +40,7 @@ def envelope(state: JobState, links: Links) -> dict[str, Any]:
         "created_at": request.created_at,
         "started_at": manifest.started_at if manifest else state.live.started_at,
         "finished_at": manifest.finished_at if manifest else None,
-        "progress": state.live.progress,
+        "progress": state.progress,
         "is_stale": state.is_stale,
         "queue_position": state.queue_position,
         "attempt": state.live.attempt,

@@ -21,7 +21,7 @@ from contracts.errors.conflicts import JobNotFinished
 from contracts.errors.tree import Gone, NotFound, RecordDamaged
 from contracts.events import FIRST, Event
 from contracts.ids import owner_of, plural_of
-from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Request
+from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Progress, Request
 from contracts.kinds import QueueName
 from state import keys, records
 from state.admission.costs import Cost
@@ -30,6 +30,7 @@ from state.queues import job_call
 from state.records import JobRecord
 from state.retention.expiry import mark as mark_expiry
 from state.usage.notes import note
+from state.waiting.attention import Attention
 
 log = structlog.get_logger()
 
@@ -53,6 +54,19 @@ class JobState:
     def status(self) -> JobStatus:
         """The status that the API shows."""
         return self.record.status(self.live)
+
+    @property
+    def progress(self) -> Progress | None:
+        """The progress that a worker has reported, or what a queued job waits for."""
+        other = self.record.request.waits_for
+        if other is not None and self.status is JobStatus.QUEUED:
+            return wait_of(other)
+        return self.live.progress
+
+
+def wait_of(other: JobRef) -> Progress:
+    """Return the progress of a job that waits for another one."""
+    return Progress(stage=f"waiting for {other.id}", done=0, total=0)
 
 
 def create(  # noqa: PLR0913 - keyword-only, most with a default
@@ -249,7 +263,7 @@ def _withdraw(services: Services, request: Request) -> None:
     """Take a cancelled job out of its queue, and wake a reconciler, which ends it if no worker has it."""
     try:
         services.queueing.admission.withdraw(_queue_of(services, request), request.id)
-        services.ledger.report_cancelled(request.ref)
+        Attention(services.ledger).request(request.ref)
     except redis.RedisError as error:
         log.warning("cancelled but still queued", job=str(request.ref), error=str(error))
 

@@ -15,7 +15,6 @@ from app.services import Services
 from app.uploads import service as uploads
 from app.uploads.service import Measured
 from contracts.base import now
-from contracts.batches import PinnedFit
 from contracts.digests import sha256_of_file
 from contracts.errors.conflicts import NotRendered
 from contracts.errors.tree import InvalidUpload
@@ -68,8 +67,7 @@ def _submit(
     """Pin the fit, then claim the upload whose id `upload` returns, and queue the job."""
 
     def resolve(ref: JobRef) -> LabelingRequest:
-        fit, manifest = fits.find_ready(services, JobRef(tenant=tenant, id=form.fit))
-        assert manifest.digest is not None
+        fit, pinned = fits.find_ready(services, JobRef(tenant=tenant, id=form.fit))
         recipes.check_condition(services, tenant, fit.generator, form.condition)
         recipes.check_mask_options(fit.labels, form.soft_labels, form.ignore_above)
         default_size = min(services.settings.shard_size, MAX_DEFAULT_SHARD_SIZE)
@@ -79,7 +77,7 @@ def _submit(
             created_at=now(),
             idempotency=idempotency,
             name=form.name,
-            fit=PinnedFit(id=fit.id, digest=manifest.digest),
+            fit=pinned,
             labels=fit.labels,
             original=uploads.claim_for(services, ref, upload()),
             aspect=form.aspect,

@@ -30,6 +30,9 @@ FIT_FIELDS: Table = {
     "PinnedGenerator.id": Described("The generator's id.", "portraits-64"),
     "PinnedLabelset.id": Described("The labelset's id.", example_id("labelset")),
     "PinnedFit.id": Described("The fit's id.", example_id("fit")),
+    "PinnedFit.digest": Described(
+        "SHA-256 of the fit's label generator; null while a batch waits for its fit.", "0" * 64
+    ),
     # Options
     "tasks": Described("Kinds of label: segmentation, keypoints, depth.", ["segmentation"]),
     "FitOptions.tasks": Described(

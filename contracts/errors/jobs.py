@@ -27,6 +27,13 @@ class OutOfMemory(JobFailed):
     title = "The device has too little memory"
 
 
+class FitFailed(JobFailed):
+    """The fit that a batch waited for did not succeed."""
+
+    code = "fit_failed"
+    title = "The fit did not succeed"
+
+
 class InputMissing(JobFailed):
     """An object that the request pins has been deleted, or has another digest."""
 

@@ -40,6 +40,7 @@ HandsOffError
 └── JobFailed                 500  job_failed                the error in a failed job's manifest
     ├── AcceptanceTooLow      500  acceptance_too_low        too few samples satisfy the request
     ├── OutOfMemory           500  out_of_memory             the device cannot hold even one image
+    ├── FitFailed             500  fit_failed                the fit that a batch waited for did not succeed
     ├── InputMissing          500  input_missing             an object that the request pins is missing
     ├── InvalidCheckpoint     500  invalid_checkpoint        the checkpoint cannot be imported
     ├── InvalidImages         500  invalid_images            no generator can be trained from the images

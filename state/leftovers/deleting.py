@@ -9,6 +9,7 @@ from state.ledger import Ledger
 from state.leftovers.plan import plan_sweep
 from state.on_demand.ledger import OnDemandLedger
 from state.store import Store
+from state.waiting.attention import Attention
 
 log = structlog.get_logger()
 
@@ -24,6 +25,7 @@ def delete_job(store: Store, ledger: Ledger, ref: JobRef) -> None:
         first=keys.job_request(ref),
     )
     try:
+        Attention(ledger).wake_followers(ref)
         ledger.forget(ref)
         OnDemandLedger(ledger).forget(str(ref))
         ledger.index_remove(ref.tenant, ref.noun, ref.id)

@@ -69,7 +69,7 @@ class Sample:
         return files
 
     def _provenance(self, fit: PinnedFit) -> Provenance:
-        return Provenance(fit.id, fit.digest, self.seed, self.index, self.attempt)
+        return Provenance(fit.id, fit.known_digest, self.seed, self.index, self.attempt)
 
 
 def encode_labels(

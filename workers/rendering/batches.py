@@ -17,6 +17,7 @@ from state.batches.pages import store_finished, store_pages
 from state.batches.shards import BatchShards
 from state.planning import queue_batch
 from workers.codecs.task import codecs_of
+from workers.rendering import waiting
 from workers.rendering.adoption import adopt_shard
 from workers.rendering.documents.cards import store_card
 from workers.rendering.documents.croissant import store_croissant
@@ -79,11 +80,16 @@ def keep_finished(machine: Machine, ref: JobRef, ended: BatchManifest) -> BatchM
 def repair(
     machine: Machine, request: BatchRequest, rq_ids: Collection[RqId], checked_at: datetime
 ) -> None:
-    """Complete a finished batch, or queue its shards that are neither rendered nor queued.
+    """Complete a finished batch, or queue its shards that are neither rendered nor queued. Start one that waited.
 
     `rq_ids` are the batch's entries in the queues at `checked_at`. A shard waits, is handed to RQ, and then gets its
     record: they are read in this order, so none is missed. One that was handed over since `checked_at` is not lost.
     """
+    if request.waits_for is not None:
+        started = waiting.start(machine, request, request.waits_for)
+        if started is not None:
+            queue(machine, started)
+        return
     ref = request.ref
     shards = BatchShards(machine.store, machine.ledger, request)
     manifest = completed(machine, request, shards.count())
@@ -92,8 +98,8 @@ def repair(
     if manifest is not None or any(one.part == PILOT.part for one in rq_ids):
         return
     queued = {one.shard for one in rq_ids if one.shard is not None}
-    waiting = machine.admission.waiting_shards(SHARD.queue_for(), request.id)
-    lost = shards.lost(queued, waiting, checked_at - machine.settings.heartbeat_interval)
+    in_admission = machine.admission.waiting_shards(SHARD.queue_for(), request.id)
+    lost = shards.lost(queued, in_admission, checked_at - machine.settings.heartbeat_interval)
     if lost:
         queue(machine, request, lost)
 

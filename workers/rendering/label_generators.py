@@ -44,10 +44,10 @@ def read_fit(machine: Machine, tenant: str, pinned: PinnedFit) -> tuple[FitReque
         request is None
         or manifest is None
         or manifest.ensemble is None
-        or manifest.digest != pinned.digest
+        or manifest.digest != pinned.known_digest
     ):
         raise InputMissing(
-            f"The request pins fit '{pinned.id}' with digest {pinned.digest[:12]}, which is not in the store."
+            f"The request pins fit '{pinned.id}' with digest {pinned.known_digest[:12]}, which is not in the store."
             " Send a new request with another fit."
         )
     return request, manifest

@@ -51,7 +51,7 @@ class PilotSamples:
         self._tombstone = keys.tombstone(recipe.tenant, "fits", recipe.fit.id)
         self._key = pilot_samples_key(recipe)
         self._num_classes = recipe.labels.num_classes
-        self._fit = torch.tensor(list(bytes.fromhex(recipe.fit.digest)), dtype=torch.uint8)
+        self._fit = torch.tensor(list(bytes.fromhex(recipe.fit.known_digest)), dtype=torch.uint8)
         interval = min(INTERVAL, machine.settings.keep_interval)
         self._timer = SaveTimer(interval, LONGEST_SHARE)
         self.scores, self.shares = self._read()

@@ -79,7 +79,7 @@ def _measured(
 def _quantiles(recipe: Recipe, samples: PilotSamples) -> Pilot:
     quantiles = np.quantile(samples.scores.numpy(), np.linspace(0, 1, NUM_QUANTILES))
     return Pilot(
-        fit_digest=recipe.fit.digest,
+        fit_digest=recipe.fit.known_digest,
         truncation=recipe.truncation,
         condition=recipe.condition,
         num_samples=len(samples),
@@ -105,7 +105,7 @@ def read_threshold(store: Store, recipe: Recipe) -> float | None:
         return None
     key = pilot_key(recipe)
     pilot = records.read(store, key, Pilot)
-    if pilot is None or pilot.fit_digest != recipe.fit.digest:
+    if pilot is None or pilot.fit_digest != recipe.fit.known_digest:
         raise InputMissing(f"The pilot '{key}' of the filter is gone. Send a new request.")
     return pilot.threshold(recipe.filter.drop_share)
 
@@ -120,6 +120,6 @@ def read_plan(store: Store, recipe: Recipe) -> TargetPlan | None:
         return None
     key = plan_key(recipe)
     plan = records.read(store, key, TargetPlan)
-    if plan is None or plan.fit_digest != recipe.fit.digest:
+    if plan is None or plan.fit_digest != recipe.fit.known_digest:
         raise InputMissing(f"The plan '{key}' of the targets is gone. Send a new request.")
     return plan

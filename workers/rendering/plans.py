@@ -74,7 +74,7 @@ def plan_targets(
         _check_costs(requested, fitted, costs, len(samples))
         _check_pairs(recipe, samples)
     return TargetPlan(
-        fit_digest=recipe.fit.digest,
+        fit_digest=recipe.fit.known_digest,
         classes=tuple(_planned(one, fit) for one, fit in zip(requested, fitted, strict=True)),
         shift=None if shift is None else tuple(shift.tolist()),
         candidates_per_sample=costs.mean,

@@ -57,7 +57,7 @@ class Renderer:
     ) -> None:
         self._machine = machine
         self._label_generator = open_label_generator(machine, tenant, fit)
-        self._digest = fit.digest
+        self._digest = fit.known_digest
         self._micro_batch = machine.micro_batches.max_size(self._label_generator.image_bytes)
         self._seed = seed
         self._truncation = truncation

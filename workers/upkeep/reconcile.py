@@ -32,6 +32,7 @@ from state import keys, records, redis_keys
 from state.listing.statuses import UNREADABLE, StatusIndex
 from state.queues import job_call, open_queue
 from state.records import JobRecord
+from state.waiting.attention import Attention
 from workers.runtime import on_demand
 from workers.runtime.functions import import_function
 from workers.runtime.jobs import cancelled, failed
@@ -72,7 +73,7 @@ class Reconciler:
     def run(self) -> None:
         """Repair every `reconcile_interval` until SIGTERM or SIGINT; a round is never interrupted.
 
-        Between the rounds, end cancelled jobs as soon as they leave their queue.
+        Between the rounds, end cancelled jobs as soon as they leave their queue, and start those whose wait is over.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         settings, pause = self.machine.settings, 0.0
@@ -100,15 +101,23 @@ class Reconciler:
             self.machine.ledger.remove_reconciler(self.name)
 
     def attend(self, seconds: float) -> None:
-        """Wait for a cancelled job, at most `seconds`, and end it unless a worker has it."""
-        job = self.machine.ledger.next_cancelled(seconds)
+        """Wait for a job that needs attention, at most `seconds`.
+
+        End a cancelled one unless a worker has it. Start one whose wait for another job is over.
+        """
+        job = Attention(self.machine.ledger).next(seconds)
         if job is None:
             return
-        with _surviving("cancelled job"):
+        with _surviving("job that needs attention"):
             ref = JobRef.parse(job)
             record = records.read_job(self.machine.store, self.machine.kinds, ref)
-            if record is not None and record.manifest is None and record.cancellation is not None:
+            if record is None or record.manifest is not None:
+                return
+            repair = self.machine.kinds.of(ref).repair
+            if record.cancellation is not None:
                 self._end_cancelled(record.request, queued_rq_ids(self.machine).get(ref.id, set()))
+            elif record.request.waits_for is not None and repair is not None:
+                import_function(repair)(self.machine, record.request, set(), now())
 
     def reconcile(self) -> None:
         """Do one round, unless another reconciler is doing one."""

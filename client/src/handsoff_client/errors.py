@@ -43,6 +43,7 @@ HandsOffError
 │   └── JobFailed                job_failed             the worker says why; each subclass has one `code` of the worker
 │       ├── AcceptanceTooLow     acceptance_too_low     hardly any sample satisfies the request
 │       ├── OutOfMemory          out_of_memory          the device cannot hold even one image
+│       ├── FitFailed            fit_failed             the fit that a batch waited for did not succeed
 │       ├── InputMissing         input_missing          an input of the request was deleted
 │       ├── InvalidCheckpoint    invalid_checkpoint     the file is not a supported generator
 │       ├── InvalidImages        invalid_images         no generator can be trained from the images
@@ -101,6 +102,12 @@ class OutOfMemory(JobFailed):
     """The worker's device cannot hold even one image."""
 
     known_code = "out_of_memory"
+
+
+class FitFailed(JobFailed):
+    """The fit that a batch waited for did not succeed."""
+
+    known_code = "fit_failed"
 
 
 class InputMissing(JobFailed):

@@ -50,13 +50,6 @@ def test_a_batch_with_a_filter_starts_with_a_pilot(
     assert queued("generate") == [f"{batch['id']}-pilot-1"]
 
 
-def test_a_batch_needs_a_fit_that_has_succeeded(client: httpx2.Client, fit_id: str) -> None:
-    """The answer is 409 while the fit is queued, and says so."""
-    answer = client.post("/v1/batches", json={"fit": fit_id, "n": 1})
-    assert (answer.status_code, answer.json()["code"]) == (409, "fit_not_ready")
-    assert "is queued" in answer.json()["detail"]
-
-
 def test_an_unknown_fit_is_refused(client: httpx2.Client) -> None:
     """The error names the field."""
     answer = client.post("/v1/batches", json={"fit": new_id("fit"), "n": 1})

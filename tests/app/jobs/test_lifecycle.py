@@ -16,6 +16,7 @@ from state import keys, records, redis_keys
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from state.waiting.attention import Attention
 
 Finish = Callable[[str], None]
 
@@ -177,5 +178,5 @@ def test_a_cancelled_job_leaves_its_queue(
     assert queued("fit") == [f"{ref.id}-1"]
     client.post(f"/v1/fits/{ref.id}/cancel")
     assert queued("fit") == []
-    assert ledger.next_cancelled(1) == str(ref)
+    assert Attention(ledger).next(1) == str(ref)
     assert not list(ledger.redis.scan_iter(f"rq:job:{ref.id}*"))

@@ -10,6 +10,7 @@ from contracts.base import now
 from contracts.jobs import JobRef, JobStatus, Progress, ShardRef
 from state import keys, records, redis_keys
 from state.queues import job_call, open_queue, put, shard_call
+from state.waiting.attention import Attention
 from tests.workers.scene import Scene
 from workers.runtime.worker import Worker
 from workers.upkeep.reconcile import Reconciler
@@ -19,7 +20,7 @@ def cancel(scene: Scene, ref: JobRef) -> None:
     """Cancel a job of the queue `fit` as the app does."""
     scene.cancel(ref)
     scene.machine.admission.withdraw("fit", ref.id)
-    scene.machine.ledger.report_cancelled(ref)
+    Attention(scene.machine.ledger).request(ref)
 
 
 def test_a_cancelled_job_ends_at_once(scene: Scene) -> None:
@@ -74,9 +75,9 @@ def test_a_job_that_a_worker_has_is_left_to_it(scene: Scene) -> None:
 @pytest.mark.parametrize("text", ["", "rubbish", "default/fit_1", "default/other_" + "0" * 32])
 def test_an_unreadable_wake_up_ends_nothing(scene: Scene, text: str) -> None:
     """Anything may be in the list; the reconciler logs it and goes on."""
-    scene.machine.redis.rpush(redis_keys.CANCELLED, text)
+    scene.machine.redis.rpush(redis_keys.ATTENTION, text)
     Reconciler(scene.machine).attend(1)
-    assert scene.machine.redis.llen(redis_keys.CANCELLED) == 0
+    assert scene.machine.redis.llen(redis_keys.ATTENTION) == 0
 
 
 def test_the_last_event_is_published_when_redis_was_away(scene: Scene) -> None:

@@ -96,7 +96,7 @@ def _front_matter(codecs: Sequence[TaskCodec], request: BatchRequest, origin: Or
 
 
 def _sources(request: BatchRequest, origin: Origin) -> Iterator[Row]:
-    yield "fit", f"{request.fit.id}, digest {request.fit.digest[:12]}"
+    yield "fit", f"{request.fit.id}, digest {request.fit.known_digest[:12]}"
     if origin.fit is None:
         yield "generator, labelset", "unknown: the fit has been deleted"
         return

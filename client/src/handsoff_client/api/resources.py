@@ -83,10 +83,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Pinned:
-    """An input of a job, by id and digest."""
+    """An input of a job, by id and digest. A batch that waits for its fit has no digest of it."""
 
     id: str
-    digest: str
+    digest: str | None
 
 
 @dataclass(frozen=True)

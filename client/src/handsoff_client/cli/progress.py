@@ -88,8 +88,7 @@ def describe(job: Job, schedule: Schedule | None = None) -> tuple[str, str]:
     """Return the stage of a job, and the line: stage, bar, count, time left for the stage and for the job."""
     progress = job.progress
     if progress is None or job.status != "running":
-        is_waiting = job.status == "queued" and job.queue_position is not None
-        stage = f"{job.status} (position {job.queue_position})" if is_waiting else job.status
+        stage = job.status if job.status != "queued" else _queued(job)
         return stage, stage
     schedule = schedule or Schedule()
     stages = schedule.stages(job)
@@ -102,6 +101,13 @@ def describe(job: Job, schedule: Schedule | None = None) -> tuple[str, str]:
     if stages.later and total_seconds is not None:
         parts[-1] += f", about {_clock(total_seconds)} in total"
     return progress.stage, "  ".join(parts)
+
+
+def _queued(job: Job) -> str:
+    """Return what a queued job waits for: another job, or its turn."""
+    if job.progress is not None:
+        return f"queued ({job.progress.stage})"
+    return "queued" if job.queue_position is None else f"queued (position {job.queue_position})"
 
 
 def _position(stages: Stages) -> str:

@@ -17,6 +17,7 @@ from contracts.exports import ExportRef
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.generators.generator import GeneratorManifest, GeneratorRequest
 from contracts.generators.inverters import InverterManifest, InverterRequest
+from contracts.generators.sheets import SheetRef
 from contracts.generators.training import MAX_TRAINING
 from contracts.ids import RqId, plural_of, prefix_of
 from contracts.jobs import JobManifest, JobRef, Request, ShardRef
@@ -153,6 +154,15 @@ EXPORT = Task(
     on_failure="workers.rendering.exports.fail_for_good",
     retry_after=(timedelta(0), timedelta(seconds=10)),
 )
+SHEET = Task(
+    "workers.rendering.sheets.run",
+    "generate",
+    timedelta(minutes=30),
+    argument=SheetRef,
+    part="sheet",
+    on_failure="workers.rendering.sheets.fail_for_good",
+    retry_after=(timedelta(0), timedelta(seconds=10)),
+)
 # A reader waits for it, so the first retry is immediate. There are many, so Redis keeps each for a short time.
 STREAM_SHARD = Task(
     "workers.rendering.streams.run_shard",
@@ -181,6 +191,7 @@ GENERATOR = Kind(
             does=lambda request: request.training is None,
         ),
         Task("workers.training.generators.run", "train", MAX_TRAINING),
+        SHEET,
     ),
 )
 INVERTER = Kind(
@@ -188,14 +199,7 @@ INVERTER = Kind(
     InverterRequest,
     InverterManifest,
     # It takes hours, and fits must not wait behind it.
-    (
-        Task(
-            "workers.training.inverters.run",
-            "train",
-            timedelta(hours=48),
-            former_queues=("fit",),
-        ),
-    ),
+    (Task("workers.training.inverters.run", "train", timedelta(hours=48), former_queues=("fit",)),),
 )
 FIT = Kind(
     "fit",

@@ -78,6 +78,35 @@ class CandidateDraws:
 
 @final
 @dataclass(frozen=True)
+class WalkDraws:
+    """The draws on a closed path through the first `num_corners` samples of a seed.
+
+    A place is a number in [0, num_corners): its whole part is the sample that it comes from, the rest how far it is on
+    the way to the next one. For independent standard normals a and b, cos(t) a + sin(t) b is standard normal too, so
+    each place is as likely as a sample; a straight line between a and b would pass near the mean.
+    """
+
+    seed: int
+    places: Sequence[float]
+    num_corners: int
+    stream: Stream = Stream.SAMPLES
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def normals(self, count: int) -> Latents:
+        corners = latents(
+            self.seed, [Candidate(each) for each in range(self.num_corners)], count, self.stream
+        )
+        places = torch.tensor(self.places, dtype=torch.float64)
+        start = places.floor().long()
+        angle = ((places - start) * (torch.pi / 2)).unsqueeze(1)
+        end = (start + 1) % self.num_corners
+        return (angle.cos() * corners[start] + angle.sin() * corners[end]).float()
+
+
+@final
+@dataclass(frozen=True)
 class RandomDraws:
     """The next `count` draws of a torch generator: for statistics of a generator, where no sample needs a name."""
 

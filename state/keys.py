@@ -22,6 +22,8 @@ tenants/{tenant}/
 │   ├── samples/{sha256}.png | .safetensors      W  sheets; mean and standard deviation of the samples
 │   ├── stop.json                                A  end the training with its best snapshot
 │   ├── training.json                            W  the report of a running training
+│   ├── sheets/{variant}/{sha256}.png            W  content-addressed; made on demand: state/on_demand/paths.py
+│   ├── sheets/{variant}.json                    W  the record of a sheet; the first one stays
 │   └── inverters/{digest}.json                  W  a `StoredInverter`; the first one stays
 ├── labelsets/{id}/
 │   ├── files/{sha256}.png | .json | .npy        A  images and labels, content-addressed
@@ -52,7 +54,6 @@ tenants/{tenant}/
 from typing import Literal
 
 from contracts.digests import sha256_of
-from contracts.exports import ExportRef
 from contracts.jobs import JobRef
 from contracts.streams import ShardOwner, StreamRef
 
@@ -233,16 +234,6 @@ def batch_file(
 ) -> str:
     """Return the key of the dataset card of a batch, of its Croissant, or of a page of its records."""
     return f"{job_prefix(batch)}/{folder}/{sha256}.{suffix}"
-
-
-def export_zip(export: ExportRef, sha256: str) -> str:
-    """Return the key of the archive of an export."""
-    return f"{job_prefix(export.batch)}/exports/{export.variant}/{sha256}.zip"
-
-
-def export_record(export: ExportRef) -> str:
-    """Return the key of the record of an export."""
-    return f"{job_prefix(export.batch)}/exports/{export.variant}.json"
 
 
 def evaluation_units(evaluation: JobRef) -> str:

@@ -16,9 +16,20 @@ from rq.serializers import JSONSerializer
 
 from contracts.base import now
 from contracts.exports import ExportRef
+from contracts.generators.sheets import SheetRef
 from contracts.ids import RqId
 from contracts.jobs import JobRef, Request, ShardRef
-from contracts.kinds import EXPORT, PILOT, SHARD, STREAM_SHARD, Argument, Kinds, QueueName, Task
+from contracts.kinds import (
+    EXPORT,
+    PILOT,
+    SHARD,
+    SHEET,
+    STREAM_SHARD,
+    Argument,
+    Kinds,
+    QueueName,
+    Task,
+)
 from contracts.streams import StreamShardRef
 
 FAILURES_KEPT = timedelta(days=1)
@@ -145,6 +156,11 @@ def stream_call(shard: StreamShardRef, number: int) -> Call:
 def export_call(export: ExportRef, attempt: int) -> Call:
     """Return the call that makes one export of a batch."""
     return _call(EXPORT, export, attempt)
+
+
+def sheet_call(sheet: SheetRef, number: int) -> Call:
+    """Return the call that draws one sheet of a generator."""
+    return _call(SHEET, sheet, number)
 
 
 def _call(task: Task, argument: Argument, number: int, request: Request | None = None) -> Call:

@@ -16,6 +16,7 @@ from state.store import ObjectInfo, Store
 _NAMED = {
     re.compile(r"(shards/[0-9]+)/[^/]+\.tar"): r"\1.json",
     re.compile(r"(exports/[^/]+)/[^/]+\.zip"): r"\1.json",
+    re.compile(r"(sheets/[^/]+)/[^/]+\.png"): r"\1.json",
     re.compile(r"attempts/[^/]+/[^/]+"): "manifest.json",
     re.compile(r"(cards|pages)/[^/]+"): "manifest.json",
     re.compile(r"files/[^/]+/[^/]+"): "manifest.json",

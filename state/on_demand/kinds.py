@@ -17,14 +17,17 @@ from contracts.errors.tree import (
     HandsOffError,
     ShardFailed,
     ShardNotReady,
+    Unavailable,
 )
 from contracts.exports import ExportRecord, ExportRef
+from contracts.generators.sheets import SheetRecord, SheetRef
 from contracts.jobs import JobError
 from contracts.kinds import RETENTION
 from contracts.streams import StreamShardRef
 from state import keys
+from state.on_demand import paths
 from state.on_demand.ledger import Item
-from state.queues import Call, export_call, stream_call
+from state.queues import Call, export_call, sheet_call, stream_call
 
 Ref = TypeVar("Ref")
 Record = TypeVar("Record", bound=Model)
@@ -78,11 +81,28 @@ EXPORTS: ItemKind[ExportRef, ExportRecord] = ItemKind(
     parse=ExportRef.parse,
     call=export_call,
     record_type=ExportRecord,
-    record_key=keys.export_record,
+    record_key=paths.export_record,
     artefacts=lambda record: (record.archive,),
     tombstone_key=lambda export: keys.job_tombstone(export.batch),
     not_ready=lambda export: ExportNotReady(export.batch.id, export.variant),
     failed=lambda export, error: ExportFailed(
         export.batch.id, export.variant, error.code, error.detail
     ),
+)
+
+SHEETS: ItemKind[SheetRef, SheetRecord] = ItemKind(
+    item=lambda sheet: Item(str(sheet.generator), f"sheet-{sheet.variant}"),
+    parse=SheetRef.parse,
+    call=sheet_call,
+    record_type=SheetRecord,
+    record_key=paths.sheet_record,
+    artefacts=lambda record: (record.picture,),
+    tombstone_key=lambda sheet: keys.job_tombstone(sheet.generator),
+    not_ready=lambda sheet: Unavailable(
+        f"Samples of '{sheet.generator.id}' are being drawn. Retry in a moment."
+    ),
+    failed=lambda sheet, error: HandsOffError(
+        f"Samples of '{sheet.generator.id}' could not be drawn ({error.code}): {error.detail}"
+    ),
+    failure_ttl=timedelta(minutes=10),
 )

@@ -7,7 +7,7 @@ from contracts.exports import EXPORT_NEEDS, INSTANCE_FORMATS, ExportRef
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef
 from handsoff_shards.formats import FORMATS
-from state import keys
+from state.on_demand import paths
 from state.queues import export_call
 
 BATCH = JobRef(tenant=DEFAULT_TENANT, id=new_id("batch"))
@@ -34,5 +34,5 @@ def test_an_export_with_instances_is_a_different_export() -> None:
     """It has its own id in the queue, its own name in Redis and its own key in the store."""
     plain, instances = (ExportRef(batch=BATCH, format="coco", instances=on) for on in (False, True))
     assert str(plain) != str(instances)
-    assert keys.export_record(plain) != keys.export_record(instances)
+    assert paths.export_record(plain) != paths.export_record(instances)
     assert export_call(plain, 1).rq_id != export_call(instances, 1).rq_id

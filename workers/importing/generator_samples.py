@@ -45,14 +45,14 @@ def draw_samples(run: Run, generator: Generator) -> Samples:
                 " Its training has probably diverged. Upload an earlier snapshot."
             )
         images = rendered.clamp(-1, 1)  # after the check, because a clamp turns infinity into white
-        cells.extend(_cell(pixels) for pixels in to_bytes(images).numpy())
+        cells.extend(cell(pixels) for pixels in to_bytes(images).numpy())
         total += images.double().sum(dim=0)
         squares += images.double().square().sum(dim=0)
         run.step("sampling", len(cells), NUM_SAMPLES)
     mean = total / NUM_SAMPLES
     std = (squares / NUM_SAMPLES - mean.square()).clamp_min(0).sqrt()
     statistics = {"mean": mean.float(), "deviation": std.float()}
-    return Samples(sheet=encode_image(_grid(cells)), statistics=statistics)
+    return Samples(sheet=encode_image(grid(cells)), statistics=statistics)
 
 
 def _render(micro_batches: MicroBatches, name: str, generator: Generator) -> Iterator[Tensor]:
@@ -67,15 +67,16 @@ def _render(micro_batches: MicroBatches, name: str, generator: Generator) -> Ite
     return micro_batches.run("sampling", name, candidates, work, largest=largest)
 
 
-def _cell(pixels: Pixels) -> Pixels:
+def cell(pixels: Pixels) -> Pixels:
     """Reduce a sample so that the whole sheet fits a screen."""
     reduction = -(-max(pixels.shape[:2]) // MAX_CELL_PX)
     return np.asarray(Image.fromarray(pixels).reduce(reduction))
 
 
-def _grid(cells: Sequence[Pixels]) -> Pixels:
+def grid(cells: Sequence[Pixels], columns: int = COLUMNS) -> Pixels:
+    """Return the cells, which have one size, as one picture without gaps, row by row."""
     rows = [
-        np.concatenate(cells[start : start + COLUMNS], axis=1)
-        for start in range(0, len(cells), COLUMNS)
+        np.concatenate(cells[start : start + columns], axis=1)
+        for start in range(0, len(cells), columns)
     ]
     return np.concatenate(rows)

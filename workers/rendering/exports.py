@@ -20,8 +20,9 @@ from contracts.schemas import LabelSchema
 from handsoff_shards.formats import files_of, write_zip
 from handsoff_shards.labels import DepthLabels, KeypointLabels, Labels
 from handsoff_shards.reading import Entry, ShardSet
-from state import keys, records
+from state import records
 from state.batches.pages import shards_of
+from state.on_demand import paths
 from state.on_demand.kinds import EXPORTS
 from workers.codecs.content_credentials import open_signer, signed
 from workers.runtime import on_demand
@@ -77,7 +78,7 @@ def _write_archive(machine: Machine, export: ExportRef) -> ExportRecord:
 def _store_archive(machine: Machine, export: ExportRef, path: Path) -> Artefact:
     sha256 = sha256_of_file(path)
     archive = Artefact(
-        key=keys.export_zip(export, sha256),
+        key=paths.export_zip(export, sha256),
         sha256=sha256,
         num_bytes=path.stat().st_size,
         media_type=ZIP_TYPE,

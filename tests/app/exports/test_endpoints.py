@@ -16,6 +16,7 @@ from contracts.jobs import JobError, JobRef
 from contracts.kinds import RETENTION
 from state import keys, records
 from state.ledger import Ledger
+from state.on_demand import paths
 from state.on_demand.kinds import EXPORTS
 from state.on_demand.ledger import OnDemandLedger
 from state.settings import Settings
@@ -60,11 +61,11 @@ def coco(batch_id: str) -> ExportRef:
 def write_archive(store: Store, ledger: Ledger, export: ExportRef) -> None:
     """Store an archive and its record, and release the claim, as a worker does."""
     archive = Artefact(
-        key=keys.export_zip(export, sha256_of(ZIP)), sha256=sha256_of(ZIP), num_bytes=len(ZIP)
+        key=paths.export_zip(export, sha256_of(ZIP)), sha256=sha256_of(ZIP), num_bytes=len(ZIP)
     )
     store.put(archive.key, ZIP)
     record = ExportRecord(format=export.format, archive=archive, num_files=3, finished_at=now())
-    records.create(store, keys.export_record(export), record)
+    records.create(store, paths.export_record(export), record)
     OnDemandLedger(ledger).release(EXPORTS.item(export))
 
 

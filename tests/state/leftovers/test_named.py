@@ -26,6 +26,7 @@ def unnamed(store: Store) -> set[str]:
     [
         ("shards/000017/x.tar", "shards/000017.json"),
         ("exports/coco-boxes/x.zip", "exports/coco-boxes.json"),
+        ("sheets/walk-70-0-0/x.png", "sheets/walk-70-0-0.json"),
         ("attempts/a/fit.png", "manifest.json"),
         ("files/0/report.html", "manifest.json"),
         ("cards/0.md", "manifest.json"),

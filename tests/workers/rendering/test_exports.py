@@ -15,6 +15,7 @@ from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, JobStatus, Tombstone
 from contracts.schemas import LabelSchema
 from state import keys, records
+from state.on_demand import paths
 from state.on_demand.kinds import EXPORTS
 from state.on_demand.ledger import OnDemandLedger
 from state.queues import open_queue, put
@@ -79,7 +80,7 @@ def queue(machine: Machine, export: ExportRef) -> str:
 
 def record_of(machine: Machine, export: ExportRef) -> ExportRecord | None:
     """Return the record of an export, or None."""
-    return records.read(machine.store, keys.export_record(export), ExportRecord)
+    return records.read(machine.store, paths.export_record(export), ExportRecord)
 
 
 def test_an_export_is_made_once(machine: Machine, export: ExportRef, items: OnDemandLedger) -> None:

@@ -17,6 +17,7 @@ from contracts.labelings import LabelingManifest
 from handsoff_shards.decoding import decode_image
 from handsoff_shards.reading import is_image
 from state import keys, records
+from state.on_demand import paths
 from state.settings import Settings
 from tests.workers.rendering.test_exports import export  # noqa: F401 - a fixture
 from workers.codecs.content_credentials import SigningFailed
@@ -45,7 +46,7 @@ def settings_of(settings: Settings, folder: Path, *, usable: bool = True) -> Set
 def files_of(machine: Machine, export: ExportRef) -> tuple[ExportRecord, dict[str, bytes]]:  # noqa: F811 - the value
     """Make an export; return its record and its files."""
     exports.run(machine, str(export), 1)
-    record = records.read(machine.store, keys.export_record(export), ExportRecord)
+    record = records.read(machine.store, paths.export_record(export), ExportRecord)
     assert record is not None
     with zipfile.ZipFile(io.BytesIO(read_artefact(machine.store, record.archive))) as archive:
         return record, {name: archive.read(name) for name in archive.namelist()}
@@ -71,7 +72,7 @@ def test_the_images_of_every_format_are_signed(
     for name in EXPORT_NEEDS:
         ref = export.model_copy(update={"format": name})
         record, plain = files_of(machine, ref)
-        machine.store.delete(keys.export_record(ref))
+        machine.store.delete(paths.export_record(ref))
         signed_record, signed = files_of(signing, ref)
         assert (record.is_signed, signed_record.is_signed) == (False, True)
         assert list(signed) == list(plain)
@@ -110,7 +111,7 @@ def test_an_export_that_cannot_be_signed_is_not_made(
     settings = settings_of(machine.settings, tmp_path).model_copy(update={"c2pa_key": None})
     with pytest.raises(SigningFailed, match="Set HANDSOFF_C2PA_KEY too"):
         exports.run(dataclasses.replace(machine, settings=settings), str(export), 1)
-    assert records.read(machine.store, keys.export_record(export), ExportRecord) is None
+    assert records.read(machine.store, paths.export_record(export), ExportRecord) is None
 
 
 def test_a_worker_does_not_start_with_a_wrong_certificate(

@@ -8,6 +8,7 @@ from contracts.exports import ExportRecord, ExportRef
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import JobRef, Tombstone
 from state import keys, records
+from state.on_demand import paths
 from state.on_demand.kinds import EXPORTS
 from state.on_demand.ledger import OnDemandLedger
 from workers.runtime import on_demand
@@ -28,7 +29,7 @@ def items(machine: Machine) -> OnDemandLedger:
 
 def store_archive(machine: Machine, digit: str) -> ExportRecord:
     """Store an archive whose digest consists of one digit; return its record."""
-    key = keys.export_zip(EXPORT, digit * 64)
+    key = paths.export_zip(EXPORT, digit * 64)
     machine.store.put(key, b"a zip")
     archive = Artefact(key=key, sha256=digit * 64, num_bytes=5)
     return ExportRecord(format="coco", archive=archive, num_files=1, finished_at=now())
@@ -44,12 +45,12 @@ def test_the_first_record_counts(machine: Machine, items: OnDemandLedger) -> Non
     first = store_archive(machine, "1")
 
     def work(_: ExportRef) -> ExportRecord:
-        records.write(machine.store, keys.export_record(EXPORT), first)  # by another worker
+        records.write(machine.store, paths.export_record(EXPORT), first)  # by another worker
         return store_archive(machine, "2")
 
     for _ in range(2):
         on_demand.make(machine, EXPORTS, str(EXPORT), 1, work)
-    assert sorted(objects(machine)) == sorted([first.archive.key, keys.export_record(EXPORT)])
+    assert sorted(objects(machine)) == sorted([first.archive.key, paths.export_record(EXPORT)])
     assert items.claim_of(ITEM) is None
 
 

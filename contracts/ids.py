@@ -81,7 +81,9 @@ def uuid7_hex() -> str:
     return f"{bits:032x}"
 
 
-_RQ_ID = re.compile(rf"({_PREFIX}_{_HEX})(?:-([a-z0-9-]+))?-(0|[1-9][0-9]{{0,8}})")
+# A built-in generator has no hexadecimal digits that end its name. It has no entry but those of its sheets.
+_OWNER = rf"{_PREFIX}_{_HEX}|[a-z0-9][a-z0-9-]{{0,62}}?(?=-sheet-)"
+_RQ_ID = re.compile(rf"({_OWNER})(?:-([a-z0-9-]+))?-(0|[1-9][0-9]{{0,8}})")
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from app.services import Services
 from contracts.access.audit import AuditEntry
 from contracts.base import now
 
-ADMIN_PATHS = ("/v1/keys", "/v1/tenants", "/v1/audit")
+ADMIN_PATHS = ("/v1/keys", "/v1/tenants", "/v1/audit", "/ui/keys")
 """Paths whose reading is noted too."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_ID = re.compile(r"/v1/[a-z]+/([A-Za-z0-9_-]{1,100})(?:$|[/?])")
+_ID = re.compile(r"/(?:v1|ui)/[a-z]+/([A-Za-z0-9_-]{1,100})(?:$|[/?])")
 _MAX = 300
 
 

@@ -5,6 +5,8 @@ In: requests of a browser. Out: HTML that needs no script to be read.
 
 from fastapi import APIRouter, HTTPException, Response
 
+from app.ui.account import keys, sign_in, usage
+from app.ui.galleries import comparing, samples
 from app.ui.pages import (
     batches,
     evaluations,
@@ -13,10 +15,10 @@ from app.ui.pages import (
     labelings,
     labelsets,
     overview,
-    samples,
-    sign_in,
+    sheets,
     statics,
     streams,
+    workers,
 )
 from app.ui.routing import PageRoute
 
@@ -36,9 +38,14 @@ CHECKPOINTS = (generators.checkpoints,)
 PAGES = (
     statics.router,
     sign_in.router,
+    keys.router,
+    usage.router,
     overview.router,
+    workers.router,
     samples.router,
+    comparing.router,
     labelsets.router,
+    sheets.router,
     generators.router,
     fits.router,
     batches.router,

@@ -101,7 +101,7 @@ def _to_sign_in(request: Request, error: Unauthorized) -> Response:
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return see(f"/ui/sign-in?next={quote(target, safe='')}")
     detail = error.detail if has_key else "Sign in first. Nothing was changed."
-    return open_visit(request).page("sign_in.html", error.status, error=detail, next="/ui")
+    return open_visit(request).page("account/sign_in.html", error.status, error=detail, next="/ui")
 
 
 def _tenant(request: Request) -> str:

@@ -51,6 +51,13 @@ def test_an_export_has_no_shard() -> None:
     assert rq_id.shard is None
 
 
+def test_the_sheet_of_a_built_in_generator_has_an_id() -> None:
+    """Its owner is a name with dashes, and the rest is the part."""
+    text = "portraits-64-diffusion-sheet-walk-70-0-9247608cd677-2"
+    assert RqId.parse(text) == RqId("portraits-64-diffusion", "sheet-walk-70-0-9247608cd677", 2)
+    assert str(RqId.parse(text)) == text
+
+
 FOREIGN = ["", "x", BATCH, f"{BATCH}-", f"{BATCH}-x", f"{BATCH}--1", f"{BATCH}-01", f"{BATCH}-1:x"]
 
 

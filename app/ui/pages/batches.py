@@ -5,9 +5,9 @@ from fastapi import APIRouter, Response
 from app.batches import service
 from app.batches.schemas import BatchCreate, BatchView, show_batch
 from app.http.json_bodies import validated
+from app.ui.choices import fit_choices
 from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
 from app.ui.jobs import Facts, JobPages, ref_of
-from app.ui.pages.choices import fit_choices
 from app.ui.routing import PageRoute, see
 from app.ui.visits import Visit, VisitDep
 from contracts.exports import EXPORT_NEEDS

@@ -6,9 +6,9 @@ from app.evaluations import service
 from app.evaluations.schemas import EvaluationCreate, EvaluationView, show_evaluation
 from app.http.json_bodies import validated
 from app.jobs import service as jobs
+from app.ui.choices import fit_choices, labelset_choices
 from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
 from app.ui.jobs import Facts, JobPages, ref_of
-from app.ui.pages.choices import fit_choices, labelset_choices
 from app.ui.routing import PageRoute
 from app.ui.visits import Visit, VisitDep
 from contracts.evaluations.evaluation import EvaluationManifest

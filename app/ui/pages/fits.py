@@ -10,9 +10,9 @@ from app.generators import service as generators
 from app.http.json_bodies import validated
 from app.jobs import service as jobs
 from app.labelsets import service as labelsets
+from app.ui.choices import labelset_choices
 from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
 from app.ui.jobs import Facts, JobPages, ref_of
-from app.ui.pages.choices import labelset_choices
 from app.ui.routing import PageRoute
 from app.ui.visits import Visit, VisitDep
 from contracts.errors.tree import Gone, NotFound, RecordDamaged

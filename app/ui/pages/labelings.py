@@ -5,9 +5,9 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.labelings import service, uploading
 from app.labelings.schemas import LabelingView, show_labeling
+from app.ui.choices import fit_choices
 from app.ui.forms import ONCE, TOKEN, FormState, answer, body_of, check_form
 from app.ui.jobs import JobPages
-from app.ui.pages.choices import fit_choices
 from app.ui.routing import PageRoute
 from app.ui.visits import Visit, VisitDep
 from contracts.kinds import LABELING

@@ -15,9 +15,9 @@ from app.labelsets.schemas import show_check, show_labelset, show_summary
 from app.labelsets.service import Upload
 from app.labelsets.uploading import as_upload, received
 from app.ui.forms import ONCE, TOKEN, FieldsDep, FormState, answer, check_form, failed
+from app.ui.galleries.viewing import Shown, neighbours
 from app.ui.images.pictures import Layer, picture
 from app.ui.jobs import PAGE_SIZE, AfterQuery
-from app.ui.pages.viewing import Shown, neighbours
 from app.ui.routing import PageRoute, see
 from app.ui.visits import Visit, VisitDep
 from contracts.errors.tree import HandsOffError, NotFound
@@ -109,7 +109,7 @@ def show_image(labelset_id: str, place: int, visit: VisitDep) -> Response:
     )
     owner = {"title": labelset.name or "Labelset", "href": f"/ui/labelsets/{labelset.id}"}
     around = neighbours(f"{owner['href']}/images", place, len(labelset.entries))
-    return visit.page("viewer.html", shown=shown, owner=owner, around=around)
+    return visit.page("gallery/viewer.html", shown=shown, owner=owner, around=around)
 
 
 @router.get("/ui/labelsets/{labelset_id}/images/{place}/{layer}", name="ui_labelset_layer")

@@ -9,7 +9,7 @@ from app.ui.routing import PageRoute
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
-Name = Literal["style.css", "htmx.min.js", "page.js", "viewer.js", "icon.svg"]
+Name = Literal["style.css", "htmx.min.js", "page.js", "viewer.js", "explore.js", "icon.svg"]
 
 _MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 from app.http.json_bodies import validated
 from app.streams import service
 from app.streams.schemas import StreamCreate, show_stream
+from app.ui.choices import fit_choices
 from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
 from app.ui.jobs import PAGE_SIZE, AfterQuery
-from app.ui.pages.choices import fit_choices
 from app.ui.routing import PageRoute, see
 from app.ui.visits import Visit, VisitDep
 from contracts.errors.tree import NotFound

@@ -7,6 +7,7 @@ const opacity = document.getElementById("opacity");
 const boxes = [...document.querySelectorAll("[data-class]")];
 const canvas = document.createElement("canvas");
 const zooms = ["fit", "1", "2", "4", "8"];
+const pixel = document.getElementById("pixel");
 let indices = null;
 let zoom = "fit";
 
@@ -91,7 +92,21 @@ for (const button of document.querySelectorAll("[data-zoom]")) {
   button.addEventListener("click", () => setZoom(button.dataset.zoom));
 }
 
+// Names the class under the pointer.
+function inspect(event) {
+  const box = image.getBoundingClientRect();
+  const x = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
+  const y = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
+  const index = x >= 0 && y >= 0 && x < canvas.width && y < canvas.height ? indices?.[y * canvas.width + x] : null;
+  const name = document.querySelector(`label[for="class-${index}"]`)?.textContent.trim();
+  pixel.textContent = index == null ? "" : `${x}, ${y}: ${name ?? "not labelled"}`;
+}
+
 if (overlay) {
+  if (pixel) {
+    pixel.hidden = false;
+    document.getElementById("stage").addEventListener("pointermove", inspect);
+  }
   const source = new Image();
   source.addEventListener("load", () => {
     readIndices(source);

@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from state.ledger import Ledger
+from state.store import Store
 from tests.app.evaluations.conftest import (  # noqa: F401 - fixtures
     add_labelset,
     body,
@@ -16,6 +18,7 @@ from tests.app.evaluations.conftest import (  # noqa: F401 - fixtures
     heldout,
 )
 from tests.app.streams.conftest import stream_id  # noqa: F401 - a fixture
+from tests.app.ui.rendered import Render, render_batch
 
 Send = Callable[..., httpx2.Response]
 """Send the form on a page: the page, the fields, and where, if it is not the page's only form."""
@@ -41,6 +44,23 @@ def send(client: httpx2.Client) -> Send:
         return client.post(to, data={**hidden(opened.text), **fields}, files=files)
 
     return send
+
+
+@pytest.fixture
+def render(client: httpx2.Client, store: Store, ledger: Ledger, finished_fit_id: str) -> Render:
+    """Return a function that renders a batch of 8 samples in shards of 3."""
+
+    def make(**options: object) -> str:
+        recipe = {"fit": finished_fit_id, "n": 8, "shard_size": 3, **options}
+        return render_batch(client, store, ledger, recipe)
+
+    return make
+
+
+@pytest.fixture
+def batch_id(render: Render) -> str:
+    """Return the id of a batch of 8 samples in shards of 3."""
+    return render()
 
 
 def hidden(text: str) -> dict[str, str]:

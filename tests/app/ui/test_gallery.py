@@ -1,42 +1,16 @@
 """Galleries: the samples of a batch and a labelset's images, with their labels drawn over them."""
 
 import io
-import tarfile
 
 import httpx2
 import pytest
 from PIL import Image
 
-from contracts.base import Artefact, now
-from contracts.batches import BatchRequest, ShardRecord, batch_manifest
-from contracts.digests import sha256_of
-from contracts.ids import DEFAULT_TENANT
-from contracts.jobs import JobRef
-from state import keys, records
-from state.ledger import Ledger
 from state.store import Store
 from tests.app.ui.conftest import Send, words
-from tests.app.uploading import all_kinds, encode, halves, png, zipped
+from tests.app.uploading import all_kinds, encode, zipped
 
 COLORS = {"skin": (245, 158, 82), "hair": (91, 141, 239)}
-
-
-def shard_of(indices: range) -> bytes:
-    """Return a tar of samples of 8 x 8 px as workers write it: red images, the lower half is of class 1 or 2."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for index in indices:
-            files = {
-                "png": png("RGB", (8, 8), (200, index, 0)),
-                "mask.png": halves((8, 8), 1 + index % 2),
-                "uncertainty.png": png("L", (8, 8), 80),
-                "json": b'{"seed": 1, "index": %d, "score": 0.25}' % index,
-            }
-            for extension, data in files.items():
-                header = tarfile.TarInfo(f"{index:09d}.{extension}")
-                header.size = len(data)
-                tar.addfile(header, io.BytesIO(data))
-    return buffer.getvalue()
 
 
 def pixel(answer: httpx2.Response, place: tuple[int, int]) -> tuple[int, ...]:
@@ -46,37 +20,6 @@ def pixel(answer: httpx2.Response, place: tuple[int, int]) -> tuple[int, ...]:
         value = image.convert("RGBA").getpixel(place)
     assert isinstance(value, tuple)
     return tuple(map(int, value))
-
-
-@pytest.fixture
-def batch_id(client: httpx2.Client, store: Store, ledger: Ledger, finished_fit_id: str) -> str:
-    """Return the id of a batch of 8 samples in shards of 3, as workers finish it."""
-    body = {"fit": finished_fit_id, "n": 8, "shard_size": 3}
-    batch_id = str(client.post("/v1/batches", json=body).json()["id"])
-    ref = JobRef(tenant=DEFAULT_TENANT, id=batch_id)
-    request = records.read_request(store, ref, BatchRequest)
-    assert request is not None
-    shards = {}
-    for index in range(request.num_shards):
-        data = shard_of(request.samples(index))
-        key = keys.shard_tar(ref, index, sha256_of(data))
-        store.put(key, data)
-        shards[index] = ShardRecord(
-            index=index,
-            tar=Artefact(key=key, sha256=sha256_of(data), num_bytes=len(data)),
-            num_samples=len(request.samples(index)),
-            num_candidates=len(request.samples(index)),
-            class_pixels=(1, 1, 1),
-            class_images=(1, 1, 1),
-            candidate_class_images=(1, 1, 1),
-            mean_score=0.5,
-            threshold=None,
-            started_at=now(),
-            finished_at=now(),
-            render_seconds=0.1,
-        )
-    records.finish(store, ledger, ref, batch_manifest(request, shards))
-    return batch_id
 
 
 def test_every_sample_has_its_layers(client: httpx2.Client, batch_id: str) -> None:

@@ -20,7 +20,8 @@ from state import keys, records
 from state.ledger import Ledger
 from state.store import Store
 from tests.app.ui.conftest import Send, words
-from tests.app.ui.test_gallery import pixel, shard_of
+from tests.app.ui.rendered import shard_of
+from tests.app.ui.test_gallery import pixel
 from tests.app.uploading import CLASSES, pairs, png, zipped
 
 Finish = Callable[[str, type[JobManifest], dict[str, object]], JobRef]

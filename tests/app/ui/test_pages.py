@@ -17,6 +17,8 @@ from tests.app.ui.conftest import words
 EVIL = '"><script>alert(1)</script>'
 EMPTY_PAGES = {
     "/ui": "Overview",
+    "/ui/workers": "No worker. Its jobs wait until one starts",
+    "/ui/usage": "Nothing was used.",
     "/ui/labelsets": "No labelsets yet",
     "/ui/fits": "No fits yet",
     "/ui/batches": "No batches yet",

@@ -35,11 +35,11 @@ def test_every_file_is_found(store: Store, num_bytes: int) -> None:
     files = {"a__png": b"a" * num_bytes, "a__mask__png": b"m", "b__png": b"b" * num_bytes}
     tar = stored(store, tar_of(**files))
     index = index_shard(store, tar)
-    assert {key: set(found) for key, found in index.items()} == {
+    assert {key: set(found.extents) for key, found in index.items()} == {
         "a": {"png", "mask.png"},
         "b": {"png"},
     }
-    start, length = index["b"]["png"]
+    start, length = index["b"].extents["png"]
     assert length == num_bytes
     assert num_bytes == 0 or store.get_range(tar.key, start, length) == b"b" * num_bytes
 
@@ -47,10 +47,29 @@ def test_every_file_is_found(store: Store, num_bytes: int) -> None:
 def test_a_shard_is_indexed_once(store: Store) -> None:
     """A shard never changes, so its positions are kept: the object is not needed for them again."""
     tar, indexes = stored(store, tar_of(a__png=b"a")), ShardIndexes()
-    first = indexes.files_of(store, tar, "a")
+    assert not indexes.has(tar)
+    first = indexes.of(store, tar)
     store.delete(tar.key)
-    assert indexes.files_of(store, tar, "a") == first
-    assert indexes.files_of(store, tar, "unknown") == {}
+    assert indexes.has(tar)
+    assert indexes.of(store, tar) is first
+
+
+@pytest.mark.parametrize(
+    ("facts", "score", "fractions"),
+    [
+        (b'{"score": 0.5, "class_fractions": {"hair": 0.25}}', 0.5, {"hair": 0.25}),
+        (b'{"score": "high", "class_fractions": [1]}', None, {}),
+        (b"[1]", None, {}),
+        (b"{torn", None, {}),
+    ],
+    ids=["facts", "odd", "list", "torn"],
+)
+def test_the_facts_of_a_sample_are_known(
+    store: Store, facts: bytes, score: float | None, fractions: dict[str, float]
+) -> None:
+    """Score and classes come from the sample's JSON. Facts that cannot be read are unknown."""
+    sample = index_shard(store, stored(store, tar_of(a__png=b"a", a__json=facts)))["a"]
+    assert (sample.score, sample.fractions) == (score, fractions)
 
 
 def test_a_damaged_shard_is_reported(store: Store) -> None:

@@ -29,7 +29,7 @@ def show_form(request: Request, target: Annotated[str, Query(alias="next")] = HO
     """Ask for an API key."""
     if not uses_keys(request):
         return see(HOME)
-    return open_visit(request).page("sign_in.html", error="", next=_own(target))
+    return open_visit(request).page("account/sign_in.html", error="", next=_own(target))
 
 
 @router.post("/ui/sign-in", name="ui_send_key")
@@ -44,7 +44,9 @@ async def sign_in(request: Request) -> Response:
         services.tenants.identify({"Authorization": f"Bearer {key}"}, "read")
     except (Unauthorized, Forbidden) as error:
         detail = error.detail if key else "Enter an API key."
-        page = open_visit(request).page("sign_in.html", error.status, error=detail, next=target)
+        page = open_visit(request).page(
+            "account/sign_in.html", error.status, error=detail, next=target
+        )
         page.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
         return page
     response = see(target)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.batches.schemas import show_batch
 from app.fits.schemas import show_fit
 from app.jobs import service as jobs
 from app.jobs.service import JobState
@@ -49,6 +50,26 @@ def fit_choices(visit: Visit) -> list[Choice]:
         visit.services,
         visit.tenant,
         "fit",
+        limit=MAX_CHOICES,
+        after=None,
+        status=JobStatus.SUCCEEDED,
+        show=show,
+    )
+    return list(page.items)
+
+
+def batch_choices(visit: Visit) -> list[Choice]:
+    """Return the newest batches that have succeeded."""
+
+    def show(state: JobState) -> Choice:
+        batch = show_batch(state, visit.exchange)
+        about = f"seed {batch.seed}, fit {short(batch.fit.id)}"
+        return Choice(batch.id, f"{batch.n:,} samples – {about}, {ago(batch.created_at)}")  # noqa: RUF001
+
+    page = jobs.list_page(
+        visit.services,
+        visit.tenant,
+        "batch",
         limit=MAX_CHOICES,
         after=None,
         status=JobStatus.SUCCEEDED,

@@ -1,7 +1,7 @@
 """What the viewer shows: one picture with its layers, and the pictures before and after it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.ui.images.pictures import Layer
 from contracts.schemas import LabelSchema
@@ -9,7 +9,7 @@ from contracts.schemas import LabelSchema
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture: the address of its layers, which ones it has, and facts for people."""
+    """One picture: the address of its layers, which ones it has, facts for people, and the share of each class."""
 
     name: str
     base: str
@@ -17,6 +17,7 @@ class Shown:
     layers: tuple[Layer, ...]
     labels: LabelSchema
     facts: Mapping[str, str]
+    fractions: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

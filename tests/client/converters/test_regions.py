@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from handsoff_client.converters.conversion import Notes
 from handsoff_client.converters.regions import (
     Region,
     box_corners,
@@ -11,7 +12,7 @@ from handsoff_client.converters.regions import (
     ellipse_corners,
     fill,
     from_rows,
-    paint,
+    mask_of,
     rotated,
     smaller_on_top,
 )
@@ -21,7 +22,7 @@ from tests.client.conftest import Mask
 
 def drawn(region: Region, size: tuple[int, int]) -> Mask:
     """Return a region in the whole image."""
-    return paint(np.zeros(size[::-1], np.uint8), [(1, region)])
+    return mask_of([(1, region)], size, Notes(), "")
 
 
 def test_a_pixel_is_inside_if_its_center_is() -> None:
@@ -109,3 +110,23 @@ def test_no_number_is_refused() -> None:
     """NaN and numbers far outside cannot be drawn."""
     with pytest.raises(InvalidInput, match="far outside"):
         fill([np.array([(0, 0), (np.nan, 1), (2, 2)])], (4, 4))
+
+
+def test_overlaps_and_cut_objects_are_noted() -> None:
+    """A class over another one loses its pixels, and a part outside the image is lost. Both name the image."""
+    notes = Notes()
+    low, high = fill([box_corners(0, 0, 3, 3)], (4, 4)), fill([box_corners(2, 2, 9, 9)], (4, 4))
+    mask = mask_of([(1, low), (2, high)], (4, 4), notes, "a.png")
+    assert mask[2].tolist() == [1, 1, 2, 2]
+    assert notes.lines == [
+        "objects of different classes overlap; the pixels belong to the one in front (a.png)",
+        "parts of objects outside the image are cut off (a.png)",
+    ]
+
+
+def test_equal_classes_and_rounded_corners_are_not_noted() -> None:
+    """Nothing of a label is lost there."""
+    notes = Notes()
+    whole = fill([box_corners(-0.4, 0, 4.6, 4)], (4, 4))
+    mask_of([(1, whole), (1, whole)], (4, 4), notes, "a.png")
+    assert notes.lines == []

@@ -11,22 +11,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from handsoff_client.converters.conversion import Mask, Size
+from handsoff_client.converters.conversion import IGNORE_INDEX, Mask, Notes, Size
 from handsoff_shards.errors import InvalidInput
 
 Corners = NDArray[np.float64]
 """[corner, 2]: x and y in continuous pixels."""
 MAX_COORDINATE = 1e7
 ELLIPSE_CORNERS = 720
+_ROUNDING_PX = 1
+"""Tools round corners: so far outside the image nothing was cut off."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """Pixels inside a box of the image, from the row `top` and the column `left`."""
+    """Pixels inside a box of the image, from the row `top` and the column `left`.
+
+    `is_cut` says that a part of the object is outside the image.
+    """
 
     top: int
     left: int
     pixels: NDArray[np.bool_]
+    is_cut: bool = False
 
     @property
     def area(self) -> int:
@@ -44,7 +50,7 @@ def fill(polygons: Sequence[Corners], size: Size) -> Region:
     whole = np.zeros(size[::-1], np.bool_)
     for part in parts:
         _view(whole, part)[part.pixels] = True
-    return Region(0, 0, whole)
+    return Region(0, 0, whole, any(part.is_cut for part in parts))
 
 
 def box_corners(left: float, top: float, right: float, bottom: float) -> Corners:
@@ -77,10 +83,22 @@ def from_rows(counts: Sequence[int], size: Size) -> NDArray[np.bool_]:
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(height, width)
 
 
-def paint(mask: Mask, layers: Iterable[tuple[int, Region]]) -> Mask:
-    """Draw layers of class indices in order: a later one covers the earlier ones."""
+def mask_of(layers: Iterable[tuple[int, Region]], size: Size, notes: Notes, place: str) -> Mask:
+    """Draw layers of class indices in order: a later one covers the earlier ones.
+
+    Notes name the image `place` if objects of different classes overlap, or parts of objects are outside the image.
+    """
+    mask = np.zeros(size[::-1], np.uint8)
     for index, region in layers:
-        _view(mask, region)[region.pixels] = index
+        view = _view(mask, region)
+        covered = view[region.pixels]
+        if np.isin(covered, (0, index, IGNORE_INDEX), invert=True).any():
+            notes.add(
+                "objects of different classes overlap; the pixels belong to the one in front", place
+            )
+        if region.is_cut and covered.size:
+            notes.add("parts of objects outside the image are cut off", place)
+        view[region.pixels] = index
     return mask
 
 
@@ -129,7 +147,8 @@ def _fill_one(corners: Corners, size: Size) -> Region:
     inside = np.logical_xor.accumulate(flips, axis=1)[:, :width]
     if not inside.any():
         _keep_corners(local, inside)
-    return Region(int(low[1]), int(low[0]), inside)
+    is_cut = bool((corners < -_ROUNDING_PX).any() or (corners > np.add(size, _ROUNDING_PX)).any())
+    return Region(int(low[1]), int(low[0]), inside, is_cut)
 
 
 def _keep_corners(local: Corners, inside: NDArray[np.bool_]) -> None:

@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from handsoff_client.converters.conversion import (
     IGNORE_INDEX,
     Choices,
@@ -34,7 +32,7 @@ from handsoff_client.converters.regions import (
     corners_of,
     fill,
     from_rows,
-    paint,
+    mask_of,
     smaller_on_top,
 )
 from handsoff_client.converters.sources import found_image, left_out
@@ -118,8 +116,8 @@ class _Reader:
         # Ignored pixels first: an object is drawn over them.
         ignored = [layer for layer in layers if layer[0] == IGNORE_INDEX]
         drawn = [layer for layer in layers if layer[0] != IGNORE_INDEX]
-        mask = np.zeros(size[::-1], np.uint8)
-        return Labels(paint(mask, [*ignored, *smaller_on_top(drawn)]), points)
+        ordered = [*ignored, *smaller_on_top(drawn)]
+        return Labels(mask_of(ordered, size, self.notes, str(image.get("file_name"))), points)
 
     def _layers(self, annotation: Json, size: Size) -> Iterator[tuple[int, Region]]:
         name = self.content.category_of(annotation)

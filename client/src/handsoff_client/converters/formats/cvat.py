@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-import numpy as np
-
 from handsoff_client.converters.conversion import (
     Choices,
     Conversion,
@@ -29,7 +27,7 @@ from handsoff_client.converters.regions import (
     ellipse_corners,
     fill,
     from_rows,
-    paint,
+    mask_of,
     rotated,
 )
 from handsoff_client.converters.sources import found_image, left_out, read_xml
@@ -122,7 +120,7 @@ class _Reader:
         if not shapes and not self._choices.missing_is_background:
             return Labels(points=points)
         layers = [(self._index(shape), self._region(shape, size, name)) for shape in shapes]
-        mask = paint(np.zeros(size[::-1], np.uint8), layers)
+        mask = mask_of(layers, size, self._notes, name)
         return Labels(mask if self._labels.has_regions else None, points)
 
     def _check_kind(self, shape: Element, name: str) -> None:

@@ -34,7 +34,7 @@ from handsoff_client.converters.regions import (
     corners_of,
     ellipse_corners,
     fill,
-    paint,
+    mask_of,
     rotated,
 )
 from handsoff_client.converters.rle_pack import painted
@@ -82,8 +82,8 @@ def _conversion(
     keypoints = _keypoints(points, choices)
     used = []
     for image, place, own in found:
-        draw = partial(_draw, own, classes, choices, notes)
-        used.append(LabelledImage(image, place, draw, _size(own, place)))
+        labels = partial(_labels, own, classes, choices, notes, place=place)
+        used.append(LabelledImage(image, place, labels, _size(own, place)))
     left_out(finder, used, notes)
     return Conversion(tool=TOOL, images=used, notes=notes, classes=classes, keypoints=keypoints)
 
@@ -130,8 +130,14 @@ def _size(results: Sequence[Result], place: str) -> Size | None:
     return next(iter(sizes), None)
 
 
-def _draw(
-    results: Sequence[Result], classes: tuple[str, ...], choices: Choices, notes: Notes, size: Size
+def _labels(
+    results: Sequence[Result],
+    classes: tuple[str, ...],
+    choices: Choices,
+    notes: Notes,
+    size: Size,
+    *,
+    place: str,
 ) -> Labels:
     """Draw the results in their order. An annotation without any result says that the image has no object."""
     points = tuple(_points(results, size))
@@ -147,7 +153,7 @@ def _draw(
             raise InvalidInput(f"result {one.id}: {error}") from error
         if not region.pixels.any():
             notes.add("objects outside the image are left out", f"result {one.id}")
-    mask = paint(np.zeros(size[::-1], np.uint8), layers) if classes else None
+    mask = mask_of(layers, size, notes, place) if classes else None
     return Labels(mask, points)
 
 

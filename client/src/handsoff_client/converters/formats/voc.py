@@ -73,6 +73,8 @@ def convert(path: Path, choices: Choices, *, tool: str = TOOL) -> Conversion:
     if listed is None:
         is_empty = choices.missing_is_background and is_background(classes.names[0])
         images += _without_mask(files, images, finder, notes, is_empty=is_empty)
+    else:
+        _note_unlisted(files, images, finder, choices, notes)
     return Conversion(
         tool=tool,
         images=images,
@@ -188,3 +190,16 @@ def _without_mask(
             yield LabelledImage(path, finder.shown(path), background)
         elif path not in known:
             notes.add("images that no annotation mentions are left out", finder.shown(path))
+
+
+def _note_unlisted(
+    files: Mapping[str, Path],
+    used: Sequence[LabelledImage],
+    finder: ImageFinder,
+    choices: Choices,
+    notes: Notes,
+) -> None:
+    """Add a note about images that no list of all splits has."""
+    if choices.split is None:
+        for path in sorted(set(files.values()).difference(image.file for image in used)):
+            notes.add("images that ImageSets/ does not list are left out", finder.shown(path))

@@ -4,8 +4,6 @@ from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-import numpy as np
-
 from handsoff_client.converters.conversion import (
     Choices,
     Conversion,
@@ -17,7 +15,7 @@ from handsoff_client.converters.conversion import (
     index_of,
 )
 from handsoff_client.converters.files import ImageFinder, files_in
-from handsoff_client.converters.regions import box_corners, fill, paint, smaller_on_top
+from handsoff_client.converters.regions import box_corners, fill, mask_of, smaller_on_top
 from handsoff_client.converters.sources import found_image, left_out, read_xml
 from handsoff_shards.errors import InvalidInput
 
@@ -47,8 +45,8 @@ def convert_boxes(path: Path, choices: Choices) -> Conversion:
         name = (root.findtext("filename") or f"{file.stem}.jpg").strip()
         image = found_image(finder, name, file.name, choices, notes)
         if image is not None:
-            draw = partial(_draw, root, classes, choices)
-            used.append(LabelledImage(image, file.name, draw, _size(root)))
+            labels = partial(_labels, root, classes, choices, notes)
+            used.append(LabelledImage(image, file.name, labels, _size(root)))
     left_out(finder, used, notes)
     return Conversion(tool=TOOL, images=used, notes=notes, classes=classes)
 
@@ -59,7 +57,9 @@ def _size(root: Element) -> Size | None:
     return (width, height) if width and height else None
 
 
-def _draw(root: Element, classes: tuple[str, ...], choices: Choices, size: Size) -> Labels:
+def _labels(
+    root: Element, classes: tuple[str, ...], choices: Choices, notes: Notes, size: Size
+) -> Labels:
     objects = root.findall("object")
     if not objects and not choices.missing_is_background:
         return Labels()
@@ -71,7 +71,7 @@ def _draw(root: Element, classes: tuple[str, ...], choices: Choices, size: Size)
         )
         index = index_of(one.findtext("name") or "", classes, choices)
         layers.append((index, fill([box_corners(left - 1, top - 1, right, bottom)], size)))
-    return Labels(paint(np.zeros(size[::-1], np.uint8), smaller_on_top(layers)))
+    return Labels(mask_of(smaller_on_top(layers), size, notes, root.findtext("filename") or ""))
 
 
 def _number(element: Element, key: str, default: float | None) -> float:

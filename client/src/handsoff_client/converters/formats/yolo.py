@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from handsoff_client.converters.conversion import (
     Choices,
     Conversion,
@@ -30,7 +28,7 @@ from handsoff_client.converters.regions import (
     box_corners,
     corners_of,
     fill,
-    paint,
+    mask_of,
     smaller_on_top,
 )
 from handsoff_shards.errors import InvalidInput
@@ -140,8 +138,8 @@ def _images(
             missing.append(finder.shown(file))
             continue
         place = label_files.shown(labels) if labels else finder.shown(file)
-        draw = partial(_draw, labels, facts, choices, notes)
-        yield LabelledImage(file, place, draw, None, split)
+        drawing = partial(_labels, labels, facts, choices, notes)
+        yield LabelledImage(file, place, drawing, None, split)
     if missing:
         raise InvalidInput(
             f"{len(missing)} images have no label file, such as {missing[0]} (expected"
@@ -202,7 +200,7 @@ def _label_file(image: Path) -> Path | None:
     return None
 
 
-def _draw(file: Path | None, facts: _Set, choices: Choices, notes: Notes, size: Size) -> Labels:
+def _labels(file: Path | None, facts: _Set, choices: Choices, notes: Notes, size: Size) -> Labels:
     rows = list(_rows(file, facts)) if file is not None else []
     if facts.keypoints is not None:
         points = points_of(rows, facts.keypoints, facts.num_values, size)
@@ -216,7 +214,8 @@ def _draw(file: Path | None, facts: _Set, choices: Choices, notes: Notes, size: 
             layers.append((index_of(facts.names[class_number], facts.classes, choices), region))
         except InvalidInput as error:
             raise InvalidInput(f"line {number}: {error}") from error
-    return Labels(paint(np.zeros(size[::-1], np.uint8), smaller_on_top(layers)))
+    place = file.name if file is not None else ""
+    return Labels(mask_of(smaller_on_top(layers), size, notes, place))
 
 
 def _corners(values: Sequence[float], choices: Choices) -> Corners:

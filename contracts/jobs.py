@@ -9,6 +9,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field
 
+from contracts.accounts.estimates import Estimate
 from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import JobId, TenantId, plural_of, prefix_of
 
@@ -149,9 +150,10 @@ ExpiresAfter = Annotated[int, Field(ge=60, le=3_660 * 86_400)]
 
 
 class Request(StoredRequest):
-    """The request of a job. Without `expires_after_seconds` it is kept."""
+    """The request of a job. Without `expires_after_seconds` it is kept. `estimate` is the cost predicted at first."""
 
     expires_after_seconds: ExpiresAfter | None = None
+    estimate: Estimate | None = None
 
     @property
     def ref(self) -> JobRef:
@@ -230,4 +232,5 @@ class JobEnvelope(Model, Generic[M]):
     error: JobError | None = None
     metrics: M | None = None
     kept_until: Timestamp | None = None
+    estimate: Estimate | None = None
     links: dict[str, str] = Field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Keys of the object store; every key is spelled here. A: written by the app. W: by workers and the reconciler.
 
 probe.json                                       A  checks that the store takes objects; its content never changes
-access/                                          A  keys, limits, audit log: state/access/paths.py, state/audit/
+access/, estimates/                                 keys, limits, audit log, rates: state/{access,audit,estimates}
 
 tenants/{tenant}/
 ├── idempotency/{sha256 of the key}.json         A  the id reserved for an Idempotency-Key; swept once expired

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.batches import service
@@ -17,7 +17,8 @@ from app.batches.schemas import (
 )
 from app.http.json_bodies import JsonRoute
 from app.http.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, WaitSeconds
-from app.jobs.endpoints import answer_create
+from app.http.validation import ValidateOnly
+from app.jobs.endpoints import answer_create, answer_validation
 from app.jobs.routing import JobRoutes, JobTexts, ref_of
 from contracts.batches import BatchManifest
 from contracts.jobs import JobRef
@@ -28,35 +29,50 @@ router = APIRouter(route_class=JsonRoute, prefix="/v1/batches", tags=["batches"]
 RefDep = Annotated[JobRef, Depends(ref_of(BATCH))]
 
 
-@router.post("", status_code=HTTPStatus.ACCEPTED)
+@router.post("", status_code=HTTPStatus.ACCEPTED, response_model=BatchView)
 async def create_batch(
+    *,
     body: BatchCreate,
     exchange: ExchangeDep,
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
-) -> BatchView:
+    validate_only: ValidateOnly = False,
+) -> BatchView | Response:
     """Create a batch of n labelled samples. With `Prefer: wait=N`, wait up to N seconds for its end.
 
     The fit may still be queued or running: the batch starts when it succeeds, and fails when it does not.
     """
     batch = await run_in_threadpool(
-        service.create, exchange.services, exchange.tenant, body, idempotency_key
+        service.create,
+        exchange.services,
+        exchange.tenant,
+        body,
+        idempotency_key,
+        validate_only=validate_only,
     )
+    if validate_only:
+        return await answer_validation(exchange, batch, show_batch)
     return await answer_create(exchange, batch, wait_seconds, show_batch)
 
 
-@router.post("/{batch_id}/resume", status_code=HTTPStatus.ACCEPTED)
+@router.post("/{batch_id}/resume", status_code=HTTPStatus.ACCEPTED, response_model=BatchView)
 async def resume_batch(
+    *,
     ref: RefDep,
     exchange: ExchangeDep,
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
-) -> BatchView:
+    validate_only: ValidateOnly = False,
+) -> BatchView | Response:
     """Create a batch that continues one that failed or was cancelled: same request, finished shards are adopted.
 
     The earlier batch does not change and can be deleted at any time.
     """
-    batch = await run_in_threadpool(service.resume, exchange.services, ref, idempotency_key)
+    batch = await run_in_threadpool(
+        service.resume, exchange.services, ref, idempotency_key, validate_only=validate_only
+    )
+    if validate_only:
+        return await answer_validation(exchange, batch, show_batch)
     return await answer_create(exchange, batch, wait_seconds, show_batch)
 
 

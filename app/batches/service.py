@@ -7,6 +7,7 @@ from app.batches.schemas import MAX_LISTED, BatchCreate, ShardQuery, ShardRecord
 from app.fits import service as fits
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
+from app.jobs.creating import create_job
 from app.jobs.service import JobState, wait_of
 from app.services import Services
 from contracts.base import now
@@ -23,7 +24,12 @@ from state.waiting.attention import Attention
 
 
 def create(
-    services: Services, tenant: str, body: BatchCreate, key: str | None
+    services: Services,
+    tenant: str,
+    body: BatchCreate,
+    key: str | None,
+    *,
+    validate_only: bool = False,
 ) -> Created[JobState]:
     """Create a batch and queue its shards, or return the one of the Idempotency-Key.
 
@@ -33,26 +39,29 @@ def create(
     """
     admission = services.queueing.admission
     idempotency = idempotency_of(key, "batches", body.for_fingerprint())
-    return jobs.create(
+    return create_job(
         services,
         tenant,
         "batch",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
         expires_after_seconds=body.expires_after_seconds,
+        validate_only=validate_only,
         queue=partial(_queue, services),
         cost=partial(batch_cost, admission.costs),
     )
 
 
-def resume(services: Services, ref: JobRef, key: str | None) -> Created[JobState]:
+def resume(
+    services: Services, ref: JobRef, key: str | None, *, validate_only: bool = False
+) -> Created[JobState]:
     """Create a batch with the request of one that failed or was cancelled: it adopts the finished shards.
 
     Raises `NotFound`, `Gone`, `NotResumable`, `FitNotReady` or `QueueFull`.
     """
     admission = services.queueing.admission
     idempotency = idempotency_of(key, "batches", {"resume": ref.id})
-    return jobs.create(
+    return create_job(
         services,
         ref.tenant,
         "batch",
@@ -60,6 +69,7 @@ def resume(services: Services, ref: JobRef, key: str | None) -> Created[JobState
         resolve=lambda new: _resume(services, new, ref, idempotency),
         queue=partial(_queue, services),
         cost=partial(batch_cost, admission.costs),
+        validate_only=validate_only,
     )
 
 

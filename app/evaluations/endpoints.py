@@ -2,34 +2,44 @@
 
 from http import HTTPStatus
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.evaluations import service
 from app.evaluations.schemas import EvaluationCreate, EvaluationView, show_evaluation
 from app.http.json_bodies import JsonRoute
 from app.http.requests import ExchangeDep, IdempotencyKey, WaitSeconds
-from app.jobs.endpoints import answer_create
+from app.http.validation import ValidateOnly
+from app.jobs.endpoints import answer_create, answer_validation
 from app.jobs.routing import JobRoutes, JobTexts
 from contracts.kinds import EVALUATION
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1/evaluations", tags=["evaluations"])
 
 
-@router.post("", status_code=HTTPStatus.ACCEPTED)
+@router.post("", status_code=HTTPStatus.ACCEPTED, response_model=EvaluationView)
 async def create_evaluation(
+    *,
     body: EvaluationCreate,
     exchange: ExchangeDep,
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
-) -> EvaluationView:
+    validate_only: ValidateOnly = False,
+) -> EvaluationView | Response:
     """Measure on held-out real images whether the generated pairs of a fit train better networks.
 
     The report has a verdict in plain words. With `Prefer: wait=N`, wait up to N seconds for the end of the job.
     """
     evaluation = await run_in_threadpool(
-        service.create, exchange.services, exchange.tenant, body, idempotency_key
+        service.create,
+        exchange.services,
+        exchange.tenant,
+        body,
+        idempotency_key,
+        validate_only=validate_only,
     )
+    if validate_only:
+        return await answer_validation(exchange, evaluation, show_evaluation)
     return await answer_create(exchange, evaluation, wait_seconds, show_evaluation)
 
 

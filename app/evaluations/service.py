@@ -5,7 +5,7 @@ from app.evaluations.schemas import EvaluationCreate
 from app.fits import service as fits
 from app.generators import service as generators
 from app.http.idempotency import Created, idempotency_of
-from app.jobs import service as jobs
+from app.jobs.creating import create_job
 from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
@@ -26,20 +26,26 @@ from contracts.labelsets import LabelsetManifest
 
 
 def create(
-    services: Services, tenant: str, body: EvaluationCreate, key: str | None
+    services: Services,
+    tenant: str,
+    body: EvaluationCreate,
+    key: str | None,
+    *,
+    validate_only: bool = False,
 ) -> Created[JobState]:
     """Create an evaluation and queue it, or return the one of the Idempotency-Key.
 
     Raises `InvalidRequest`, or `FitNotReady` when the fit has not succeeded.
     """
     idempotency = idempotency_of(key, "evaluations", body.for_fingerprint())
-    return jobs.create(
+    return create_job(
         services,
         tenant,
         "evaluation",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
         expires_after_seconds=body.expires_after_seconds,
+        validate_only=validate_only,
     )
 
 

@@ -7,6 +7,7 @@ from app.fits.schemas import FitCreate, InverterChoice
 from app.generators import service as generators
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
+from app.jobs.creating import create_job
 from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
@@ -27,16 +28,24 @@ from contracts.labelsets import LabelsetManifest
 from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 
-def create(services: Services, tenant: str, body: FitCreate, key: str | None) -> Created[JobState]:
+def create(
+    services: Services,
+    tenant: str,
+    body: FitCreate,
+    key: str | None,
+    *,
+    validate_only: bool = False,
+) -> Created[JobState]:
     """Create a fit and queue it, or return the one of the Idempotency-Key. Raises `InvalidRequest`."""
     idempotency = idempotency_of(key, "fits", body.for_fingerprint())
-    return jobs.create(
+    return create_job(
         services,
         tenant,
         "fit",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
         expires_after_seconds=body.expires_after_seconds,
+        validate_only=validate_only,
     )
 
 

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.generators import service, training
@@ -11,8 +11,9 @@ from app.generators.schemas import GeneratorView, show_generator
 from app.generators.training_schemas import show_training
 from app.generators.uploading import BODY_SCHEMA, BodyDep
 from app.http.requests import Exchange, ExchangeDep, IdempotencyKey, WaitSeconds
+from app.http.validation import ValidateOnly
 from app.jobs.answers import with_status
-from app.jobs.endpoints import answer_create
+from app.jobs.endpoints import answer_create, answer_validation
 from app.jobs.routing import JobRoutes, JobTexts, ref_of
 from app.jobs.service import JobState
 from contracts.jobs import JobRef
@@ -30,20 +31,31 @@ def _show(state: JobState, exchange: Exchange) -> GeneratorView:
     return view if shown is None else view.model_copy(update={"training": shown})
 
 
-@checkpoints.post("", status_code=HTTPStatus.ACCEPTED, openapi_extra=BODY_SCHEMA)
+@checkpoints.post(
+    "", status_code=HTTPStatus.ACCEPTED, response_model=GeneratorView, openapi_extra=BODY_SCHEMA
+)
 async def create_generator(
+    *,
     exchange: ExchangeDep,  # before the body, which is not read for an unknown tenant
     body: BodyDep,
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
-) -> GeneratorView:
+    validate_only: ValidateOnly = False,
+) -> GeneratorView | Response:
     """Import a checkpoint, or train a generator from an archive of unlabelled images.
 
     The file is in the form, or in an upload that is complete. With `training` it is an archive of images.
     """
     generator = await run_in_threadpool(
-        service.create, exchange.services, exchange.tenant, body, idempotency_key
+        service.create,
+        exchange.services,
+        exchange.tenant,
+        body,
+        idempotency_key,
+        validate_only=validate_only,
     )
+    if validate_only:
+        return await answer_validation(exchange, generator, _show)
     return await answer_create(exchange, generator, wait_seconds, _show)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -12,6 +11,7 @@ from app.generators.schemas import GeneratorCreate, GeneratorForm
 from app.generators.training import START_POINTER, check_start, check_training
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
+from app.jobs.creating import create_job
 from app.jobs.service import JobState
 from app.services import Services
 from app.uploads import service as uploads
@@ -28,7 +28,7 @@ from contracts.generators.generator import (
     StoredInverter,
 )
 from contracts.ids import DEFAULT_TENANT, is_built_in, owner_of
-from contracts.jobs import Idempotency, JobRef
+from contracts.jobs import JobRef
 from state import keys, records
 from state.settings import MiB
 
@@ -50,7 +50,12 @@ class CheckpointFile:
 
 
 def create(
-    services: Services, tenant: str, body: GeneratorCreate | CheckpointFile, key: str | None
+    services: Services,
+    tenant: str,
+    body: GeneratorCreate | CheckpointFile,
+    key: str | None,
+    *,
+    validate_only: bool = False,
 ) -> Created[JobState]:
     """Queue an import or a training, or return the generator of the Idempotency-Key.
 
@@ -60,11 +65,42 @@ def create(
     check_training(services, form)
     if form.training is not None and form.training.start_from is not None:
         check_start(services, form.training, _start(services, tenant, form.training.start_from))
+    source: uploads.Source
     if isinstance(body, CheckpointFile):
-        return _create_from_file(services, tenant, body, key)
-    idempotency = idempotency_of(key, "generators", body.model_dump(mode="json", exclude_none=True))
-    source = f"uploaded as {body.upload}"
-    return _submit(services, tenant, body, idempotency, source=source, upload=lambda: body.upload)
+        measured = _measure(body.content, services.settings.max_checkpoint_bytes)
+        fingerprint = [form.model_dump(mode="json", exclude_none=True), measured.sha256]
+        idempotency = idempotency_of(key, "generators", fingerprint)
+        name, content = body.name[:_MAX_SHOWN_CHARACTERS], body.content
+        source = uploads.Sent(services, tenant, lambda: content, measured)
+    else:
+        whole = body.model_dump(mode="json", exclude_none=True)
+        idempotency, name = idempotency_of(key, "generators", whole), body.upload
+        source = uploads.Announced(services, tenant, body.upload)
+
+    def resolve(ref: JobRef) -> GeneratorRequest:
+        return GeneratorRequest(
+            tenant=tenant,
+            id=ref.id,
+            created_at=now(),
+            idempotency=idempotency,
+            name=form.name,
+            license=form.license,
+            source=f"uploaded as {name}",
+            original=source.check(ref),
+            import_options=form.import_options,
+            training=form.training,
+        )
+
+    return create_job(
+        services,
+        tenant,
+        "generator",
+        idempotency=idempotency,
+        resolve=resolve,
+        claim=source.claim,
+        lock_ttl=_STORE_TIMEOUT,
+        validate_only=validate_only,
+    )
 
 
 def _start(services: Services, tenant: str, generator_id: str) -> StoredGenerator:
@@ -139,56 +175,6 @@ def delete(services: Services, ref: JobRef) -> None:
 def _imported(state: JobState) -> StoredGenerator | None:
     manifest = state.record.manifest
     return manifest.generator if isinstance(manifest, GeneratorManifest) else None
-
-
-def _create_from_file(
-    services: Services, tenant: str, file: CheckpointFile, key: str | None
-) -> Created[JobState]:
-    announced = _measure(file.content, services.settings.max_checkpoint_bytes)
-    form = [file.form.model_dump(mode="json", exclude_none=True), announced.sha256]
-    return _submit(
-        services,
-        tenant,
-        file.form,
-        idempotency_of(key, "generators", form),
-        source=f"uploaded as {file.name[:_MAX_SHOWN_CHARACTERS]}",
-        upload=lambda: uploads.keep(services, tenant, file.content, announced),
-    )
-
-
-def _submit(
-    services: Services,
-    tenant: str,
-    form: GeneratorForm,
-    idempotency: Idempotency | None,
-    *,
-    source: str,
-    upload: Callable[[], str],
-) -> Created[JobState]:
-    """Claim the upload whose id `upload` returns, and queue its import or training."""
-
-    def resolve(ref: JobRef) -> GeneratorRequest:
-        return GeneratorRequest(
-            tenant=tenant,
-            id=ref.id,
-            created_at=now(),
-            idempotency=idempotency,
-            name=form.name,
-            license=form.license,
-            source=source,
-            original=uploads.claim_for(services, ref, upload()),
-            import_options=form.import_options,
-            training=form.training,
-        )
-
-    return jobs.create(
-        services,
-        tenant,
-        "generator",
-        idempotency=idempotency,
-        resolve=resolve,
-        lock_ttl=_STORE_TIMEOUT,
-    )
 
 
 def _measure(content: IO[bytes], max_bytes: int) -> Measured:

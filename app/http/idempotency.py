@@ -37,6 +37,14 @@ RESERVING = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
+class Draft(Generic[T]):
+    """A resource that is checked, with everything resolved, and the function that stores it."""
+
+    value: T
+    store: Callable[[], object]
+
+
+@dataclass(frozen=True)
 class Created(Generic[T]):
     """The created resource. `is_replay`: an earlier request with the same key created it."""
 
@@ -63,28 +71,39 @@ def create_once(
     idempotency: Idempotency | None,
     *,
     find: Callable[[str], R | None],
-    make: Callable[[str], R],
+    make: Callable[[str], Draft[R]],
     lock_ttl: timedelta = RESERVING,
+    validate_only: bool = False,
 ) -> Created[R]:
-    """Return what `make` creates under a new id, or the resource that this key created before, which `find` returns.
+    """Store what `make` drafts under a new id, or return the resource that this key created before, which `find` finds.
 
-    Every resource that a caller creates is created here, so the tenant's limits are checked here.
+    Every resource that a caller creates is created here, so the tenant's limits are checked here. With
+    `validate_only` the draft is not stored, and no id is reserved.
 
     Raises `RequestInProgress` while another request with the key is processed, `IdempotencyMismatch` when the key
     was used for another body or kind of resource, `Unavailable` when the disk of the store is nearly full, and
     `redis.RedisError` when Redis does not respond; nothing is stored then. Also raises what the tenant's limits, `find`
     and `make` raise.
     """
+    if validate_only:
+        _check_limits(services, tenant, prefix)
+        return Created(make(new_id(prefix)).value, is_replay=False)
     with _reserve(services, tenant, prefix, idempotency, lock_ttl) as reserved_id:
         earlier = find(reserved_id)
         if earlier is not None:
             _check_replay(earlier.idempotency, idempotency)
             return Created(earlier, is_replay=True)
-        services.tenants.admit(tenant, prefix, store=services.store, ledger=services.ledger)
-        check_room(services.store, services.settings)
+        _check_limits(services, tenant, prefix)
+        draft = make(reserved_id)
         new_prefix = keys.resource_prefix(tenant, plural_of(prefix), reserved_id)
         plan_sweep(services.ledger, new_prefix, is_over=False)  # of what a killed app leaves
-        return Created(make(reserved_id), is_replay=False)
+        draft.store()
+        return Created(draft.value, is_replay=False)
+
+
+def _check_limits(services: Services, tenant: str, prefix: str) -> None:
+    services.tenants.admit(tenant, prefix, store=services.store, ledger=services.ledger)
+    check_room(services.store, services.settings)
 
 
 @contextmanager

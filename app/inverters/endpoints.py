@@ -3,16 +3,17 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.generators import service as generators
 from app.http.json_bodies import JsonRoute
 from app.http.paging import Page
 from app.http.requests import ExchangeDep, IdempotencyKey, WaitSeconds
+from app.http.validation import ValidateOnly
 from app.inverters import service
 from app.inverters.schemas import InverterCreate, InverterView, show_inverter
-from app.jobs.endpoints import JobQuery, answer_create, answer_list
+from app.jobs.endpoints import JobQuery, answer_create, answer_list, answer_validation
 from app.jobs.routing import JobRoutes, JobTexts
 from contracts.generators.inverters import InverterRequest
 from contracts.ids import GeneratorId
@@ -21,7 +22,11 @@ from contracts.kinds import INVERTER
 router = APIRouter(route_class=JsonRoute, prefix="/v1", tags=["inverters"])
 
 
-@router.post("/generators/{generator_id}/inverters", status_code=HTTPStatus.ACCEPTED)
+@router.post(
+    "/generators/{generator_id}/inverters",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=InverterView,
+)
 async def create_inverter(
     *,
     generator_id: GeneratorId,
@@ -29,7 +34,8 @@ async def create_inverter(
     exchange: ExchangeDep,
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
-) -> InverterView:
+    validate_only: ValidateOnly = False,
+) -> InverterView | Response:
     """Train an inverter for a generator. With `Prefer: wait=N`, wait up to N seconds for its end."""
     inverter = await run_in_threadpool(
         service.create,
@@ -38,7 +44,10 @@ async def create_inverter(
         generator_id,
         body,
         key=idempotency_key,
+        validate_only=validate_only,
     )
+    if validate_only:
+        return await answer_validation(exchange, inverter, show_inverter)
     return await answer_create(exchange, inverter, wait_seconds, show_inverter)
 
 

@@ -4,6 +4,7 @@ from app.generators import service as generators
 from app.http.idempotency import Created, idempotency_of
 from app.inverters.schemas import InverterCreate
 from app.jobs import service as jobs
+from app.jobs.creating import create_job
 from app.jobs.service import JobState
 from app.services import Services
 from contracts.base import now
@@ -16,7 +17,13 @@ from state import keys, records
 
 
 def create(
-    services: Services, tenant: str, generator_id: str, body: InverterCreate, *, key: str | None
+    services: Services,
+    tenant: str,
+    generator_id: str,
+    body: InverterCreate,
+    *,
+    key: str | None,
+    validate_only: bool = False,
 ) -> Created[JobState]:
     """Queue a training, or return the one of the Idempotency-Key.
 
@@ -35,7 +42,14 @@ def create(
             options=body.options,
         )
 
-    return jobs.create(services, tenant, "inverter", idempotency=idempotency, resolve=resolve)
+    return create_job(
+        services,
+        tenant,
+        "inverter",
+        idempotency=idempotency,
+        resolve=resolve,
+        validate_only=validate_only,
+    )
 
 
 def _pin(services: Services, tenant: str, generator_id: str) -> PinnedGenerator:

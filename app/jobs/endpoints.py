@@ -16,6 +16,7 @@ from fastapi.sse import ServerSentEvent
 from app.http.idempotency import Created
 from app.http.paging import Page
 from app.http.requests import Exchange, PageQuery, ServicesDep, created, paged
+from app.http.validation import validation
 from app.jobs import service
 from app.jobs.answers import conditional, with_status
 from app.jobs.following import completed_event, find_ended, follow, wait_for_end
@@ -59,6 +60,11 @@ class EventPage(Model):
     """Events of one job, oldest first. For the next page, set `after` to the id of the last one."""
 
     items: tuple[Event, ...]
+
+
+async def answer_validation(exchange: Exchange, job: Created[JobState], show: Show[V]) -> Response:
+    """Answer 200 with what the job would be. It is not stored."""
+    return validation(await run_in_threadpool(show, job.value, exchange))
 
 
 async def answer_create(

@@ -1,40 +1,28 @@
-"""Creates, finds, lists, cancels and deletes jobs of every kind. Knows no HTTP."""
+"""Finds, lists, cancels and deletes jobs of every kind (`creating.py` creates them). Knows no HTTP."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from functools import partial
 from typing import TypeVar
 
 import redis
 import structlog
 
-from app.http.idempotency import RESERVING, Created, create_once
 from app.http.paging import Page, read_page
-from app.http.request_ids import current_origin
-from app.jobs.limits import check_queue, check_work, num_pairs
 from app.services import Services
-from contracts.accounts.usage import Usage
 from contracts.base import now
 from contracts.errors.conflicts import JobNotFinished
 from contracts.errors.tree import Gone, NotFound, RecordDamaged
 from contracts.events import FIRST, Event
 from contracts.ids import owner_of, plural_of
-from contracts.jobs import Cancellation, Idempotency, JobRef, JobStatus, Live, Progress, Request
+from contracts.jobs import Cancellation, JobRef, JobStatus, Live, Progress, Request
 from contracts.kinds import QueueName
 from state import keys, records
-from state.admission.costs import Cost
 from state.leftovers.deleting import delete_job
-from state.queues import job_call
 from state.records import JobRecord
-from state.retention.expiry import mark as mark_expiry
-from state.usage.notes import note
 from state.waiting.attention import Attention
 
 log = structlog.get_logger()
-
-_KEPT_KINDS = frozenset({"generator", "inverter"})
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Request)
@@ -67,50 +55,6 @@ class JobState:
 def wait_of(other: JobRef) -> Progress:
     """Return the progress of a job that waits for another one."""
     return Progress(stage=f"waiting for {other.id}", done=0, total=0)
-
-
-def create(  # noqa: PLR0913 - keyword-only, most with a default
-    services: Services,
-    tenant: str,
-    kind: str,
-    *,
-    idempotency: Idempotency | None,
-    resolve: Callable[[JobRef], R],
-    queue: Callable[[R], None] | None = None,
-    cost: Callable[[R], Cost] | None = None,
-    lock_ttl: timedelta = RESERVING,
-    expires_after_seconds: int | None = None,
-) -> Created[JobState]:
-    """Store the request that `resolve` returns and let it wait with `queue`, or return the job of the Idempotency-Key.
-
-    Without `queue`, one call does the whole job. `cost` predicts what the job costs, by default as earlier ones of its
-    task. The job is deleted `expires_after_seconds` after its end, by default as the tenant's limits say. Raises
-    `QueueFull` or `QuotaExceeded`. After an error of `resolve` or `create_once` nothing is stored.
-    """
-
-    def make(job_id: str) -> Request:
-        resolved = resolve(JobRef(tenant=tenant, id=job_id))
-        own = expires_after_seconds or resolved.expires_after_seconds  # a resumed batch has one
-        kept = own or _default_expiry(services, resolved)
-        changes = {"origin": current_origin(), "expires_after_seconds": kept}
-        request = resolved.model_copy(update=changes)
-        pairs = num_pairs(services, request)
-        check_work(services, request, pairs)
-        check_queue(services, request, lambda: cost(request) if cost else None)
-        note(services.store, tenant, Usage(requested_pairs=pairs))
-        _submit(services, request, lambda: (queue or partial(_queue_job, services))(request))
-        return request
-
-    created = create_once(
-        services,
-        tenant,
-        kind,
-        idempotency,
-        find=lambda job_id: _find_existing(services, JobRef(tenant=tenant, id=job_id)),
-        make=make,
-        lock_ttl=lock_ttl,
-    )
-    return Created(_new_state(created.value), is_replay=created.is_replay)
 
 
 def find(services: Services, ref: JobRef) -> JobState:
@@ -194,63 +138,10 @@ def events(services: Services, ref: JobRef, *, after: str | None, limit: int) ->
     return services.ledger.events(ref, after or FIRST, limit)
 
 
-def _default_expiry(services: Services, request: Request) -> int | None:
-    """Return how long the tenant's jobs are kept. Generators and inverters have no end by default."""
-    if request.ref.kind in _KEPT_KINDS:
-        return None
-    return services.keys.limits(request.tenant).expires_after_seconds
-
-
 def note_wait(services: Services, request: Request, seconds: float) -> None:
     """Count a job among those that callers wait for, for some seconds."""
     with suppress(redis.RedisError):
         services.queueing.admission.await_job(_queue_of(services, request), request.id, seconds)
-
-
-def _submit(services: Services, request: Request, queue: Callable[[], None]) -> None:
-    """List a request, then store and queue it. The job exists as soon as its request is stored.
-
-    When Redis fails after that, the reconciler finds the job in the list and queues it. A listed job without a request
-    is no job.
-    """
-    ref = request.ref
-    if request.expires_after_seconds is not None:
-        mark_expiry(services.store, ref)
-    _list(services, ref)
-    records.create(services.store, keys.job_request(ref), request)
-    try:
-        services.ledger.publish_status(ref, JobStatus.QUEUED)
-        queue()
-    except redis.RedisError as error:
-        log.warning("stored but not queued", job=str(ref), error=str(error))
-
-
-def _list(services: Services, ref: JobRef) -> None:
-    """List a new job in Redis, or leave a note in the store: the reconciler reads no other jobs."""
-    try:
-        services.ledger.index_status(ref, JobStatus.QUEUED)
-    except redis.RedisError as error:
-        log.warning("listed in the store", job=str(ref), error=str(error))
-        services.store.put(keys.unlisted(ref), b"{}")
-
-
-def _queue_job(services: Services, request: Request) -> None:
-    """Queue the one call that does a whole job."""
-    attempt = services.ledger.next_attempt(request.ref)
-    services.queueing.admission.put(job_call(services.kinds, request, attempt))
-
-
-def _find_existing(services: Services, ref: JobRef) -> Request | None:
-    """Return the request of a reserved id, or None when it was never stored. Raises `Gone` when it was deleted."""
-    request = records.read_request(services.store, ref, services.kinds.of(ref).request)
-    if request is None and records.is_deleted(services.store, ref):
-        raise Gone(ref.kind, ref.id)
-    return request
-
-
-def _new_state(request: Request) -> JobState:
-    """Return the state of a new job. It depends only on the request, so a replay gets the same answer."""
-    return JobState(request.ref, JobRecord(request, None, None), Live())
 
 
 def _absence(services: Services, ref: JobRef) -> Exception:

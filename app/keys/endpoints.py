@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.http.paging import Page
 from app.http.requests import LinksDep, PageQuery, ServicesDep, identify, next_link
+from app.http.validation import ValidateOnly, validation
 from app.keys import service
 from app.keys.administrators import AdminDep, AdminRoute
 from app.keys.schemas import KeyCreate, KeyRotate, KeyView, NewKeyView, show_key, show_new_key
@@ -25,7 +26,7 @@ def _check_scopes(request: Request, services: Services, scopes: Scopes) -> None:
         identify(request, services, "operator")
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
+@router.post("", status_code=HTTPStatus.CREATED, response_model=NewKeyView)
 def issue_key(
     *,
     body: KeyCreate,
@@ -34,12 +35,16 @@ def issue_key(
     links: LinksDep,
     request: Request,
     response: Response,
-) -> NewKeyView:
+    validate_only: ValidateOnly = False,
+) -> NewKeyView | Response:
     """Create a key for the caller's tenant. Its secret is shown only in this answer.
 
     There is no `Idempotency-Key`: a repeated answer could not show the secret again.
     """
     _check_scopes(request, services, body.scopes)
+    if validate_only:
+        service.check(body)
+        return validation(body)
     view = show_new_key(*service.create(services, tenant, body), links, now())
     response.headers["Location"] = view.links["self"]
     return view

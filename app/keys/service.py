@@ -27,11 +27,16 @@ def check_in_use(services: Services) -> None:
         )
 
 
-def create(services: Services, tenant: str, body: KeyCreate) -> tuple[StoredKey, str]:
-    """Create a key. Returns it and its text. Raises `InvalidRequest` for an end in the past."""
+def check(body: KeyCreate) -> None:
+    """Raise `InvalidRequest` for an end in the past."""
     if body.expires_at is not None and body.expires_at <= now():
         detail = f"Expected a time in the future, got {body.expires_at.isoformat()}."
         raise InvalidRequest.at("/expires_at", detail)
+
+
+def create(services: Services, tenant: str, body: KeyCreate) -> tuple[StoredKey, str]:
+    """Create a key. Returns it and its text. Raises `InvalidRequest` for an end in the past."""
+    check(body)
     created = key_records.create(
         services.store,
         tenant,

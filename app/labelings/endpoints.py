@@ -3,11 +3,12 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.http.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, WaitSeconds
-from app.jobs.endpoints import answer_create
+from app.http.validation import ValidateOnly
+from app.jobs.endpoints import answer_create, answer_validation
 from app.jobs.routing import JobRoutes, JobTexts, ref_of
 from app.labelings import service
 from app.labelings.schemas import (
@@ -28,20 +29,31 @@ images = APIRouter(prefix="/v1/labelings", tags=["labelings"])
 RefDep = Annotated[JobRef, Depends(ref_of(LABELING))]
 
 
-@images.post("", status_code=HTTPStatus.ACCEPTED, openapi_extra=BODY_SCHEMA)
+@images.post(
+    "", status_code=HTTPStatus.ACCEPTED, response_model=LabelingView, openapi_extra=BODY_SCHEMA
+)
 async def create_labeling(
+    *,
     exchange: ExchangeDep,  # before the body, which is not read for an unknown tenant
     body: BodyDep,
     wait_seconds: WaitSeconds,
     idempotency_key: IdempotencyKey = None,
-) -> LabelingView:
+    validate_only: ValidateOnly = False,
+) -> LabelingView | Response:
     """Label unlabelled real images by a fit: in the form, or in an upload that is complete.
 
     With `Prefer: wait=N`, wait up to N seconds for the end.
     """
     labeling = await run_in_threadpool(
-        service.create, exchange.services, exchange.tenant, body, idempotency_key
+        service.create,
+        exchange.services,
+        exchange.tenant,
+        body,
+        idempotency_key,
+        validate_only=validate_only,
     )
+    if validate_only:
+        return await answer_validation(exchange, labeling, show_labeling)
     return await answer_create(exchange, labeling, wait_seconds, show_labeling)
 
 

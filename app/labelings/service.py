@@ -1,13 +1,15 @@
 """Checks a new labeling, pins its fit and its images, and queues it. Knows no HTTP."""
 
-from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from app import recipes
 from app.fits import service as fits
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
+from app.jobs.creating import create_job
 from app.jobs.service import JobState
 from app.labelings.schemas import LabelingForm
 from app.labelings.uploading import Body, ImagesFile
@@ -28,23 +30,37 @@ _STORE_TIMEOUT = timedelta(minutes=15)
 """Longer than it takes to store the largest archive of a form."""
 
 
-def create(services: Services, tenant: str, body: Body, key: str | None) -> Created[JobState]:
+def create(
+    services: Services,
+    tenant: str,
+    body: Body,
+    key: str | None,
+    *,
+    validate_only: bool = False,
+) -> Created[JobState]:
     """Queue a labeling, or return the one of the Idempotency-Key.
 
     Raises `InvalidRequest`, `InvalidUpload`, `FitNotReady`, `UploadIncomplete` or `UploadUsed`.
     """
-    if not isinstance(body, ImagesFile):
-        idempotency = idempotency_of(key, "labelings", body.for_fingerprint())
-        return _submit(services, tenant, body, idempotency, upload=lambda: body.upload)
-    measured = _measure(body.path)
-    fingerprint = [body.form.for_fingerprint(), measured.sha256]
-
-    def keep() -> str:
-        with body.path.open("rb") as file:
-            return uploads.keep(services, tenant, file, measured)
-
-    idempotency = idempotency_of(key, "labelings", fingerprint)
-    return _submit(services, tenant, body.form, idempotency, upload=keep)
+    source: uploads.Source
+    if isinstance(body, ImagesFile):
+        form, measured = body.form, _measure(body.path)
+        idempotency = idempotency_of(key, "labelings", [form.for_fingerprint(), measured.sha256])
+        source = uploads.Sent(services, tenant, partial(_open, body.path), measured)
+    else:
+        form, idempotency = body, idempotency_of(key, "labelings", body.for_fingerprint())
+        source = uploads.Announced(services, tenant, body.upload)
+    return create_job(
+        services,
+        tenant,
+        "labeling",
+        idempotency=idempotency,
+        resolve=lambda ref: _resolve(services, ref, form, idempotency, source),
+        claim=source.claim,
+        lock_ttl=_STORE_TIMEOUT,
+        expires_after_seconds=form.expires_after_seconds,
+        validate_only=validate_only,
+    )
 
 
 def read_manifest(services: Services, ref: JobRef) -> LabelingManifest:
@@ -56,47 +72,38 @@ def read_manifest(services: Services, ref: JobRef) -> LabelingManifest:
     return manifest
 
 
-def _submit(
+def _resolve(
     services: Services,
-    tenant: str,
+    ref: JobRef,
     form: LabelingForm,
     idempotency: Idempotency | None,
-    *,
-    upload: Callable[[], str],
-) -> Created[JobState]:
-    """Pin the fit, then claim the upload whose id `upload` returns, and queue the job."""
-
-    def resolve(ref: JobRef) -> LabelingRequest:
-        fit, pinned = fits.find_ready(services, JobRef(tenant=tenant, id=form.fit))
-        recipes.check_condition(services, tenant, fit.generator, form.condition)
-        recipes.check_mask_options(fit.labels, form.soft_labels, form.ignore_above)
-        default_size = min(services.settings.shard_size, MAX_DEFAULT_SHARD_SIZE)
-        return LabelingRequest(
-            tenant=tenant,
-            id=ref.id,
-            created_at=now(),
-            idempotency=idempotency,
-            name=form.name,
-            fit=pinned,
-            labels=fit.labels,
-            original=uploads.claim_for(services, ref, upload()),
-            aspect=form.aspect,
-            image_format=form.image_format,
-            shard_size=form.shard_size or default_size,
-            condition=form.condition,
-            soft_labels=form.soft_labels,
-            ignore_above=form.ignore_above,
-        )
-
-    return jobs.create(
-        services,
-        tenant,
-        "labeling",
+    source: uploads.Source,
+) -> LabelingRequest:
+    """Return the request with the pinned fit and the images."""
+    fit, pinned = fits.find_ready(services, JobRef(tenant=ref.tenant, id=form.fit))
+    recipes.check_condition(services, ref.tenant, fit.generator, form.condition)
+    recipes.check_mask_options(fit.labels, form.soft_labels, form.ignore_above)
+    default_size = min(services.settings.shard_size, MAX_DEFAULT_SHARD_SIZE)
+    return LabelingRequest(
+        tenant=ref.tenant,
+        id=ref.id,
+        created_at=now(),
         idempotency=idempotency,
-        resolve=resolve,
-        lock_ttl=_STORE_TIMEOUT,
-        expires_after_seconds=form.expires_after_seconds,
+        name=form.name,
+        fit=pinned,
+        labels=fit.labels,
+        original=source.check(ref),
+        aspect=form.aspect,
+        image_format=form.image_format,
+        shard_size=form.shard_size or default_size,
+        condition=form.condition,
+        soft_labels=form.soft_labels,
+        ignore_above=form.ignore_above,
     )
+
+
+def _open(path: Path) -> IO[bytes]:
+    return path.open("rb")
 
 
 def _measure(path: Path) -> Measured:

@@ -19,6 +19,7 @@ from app.http.requests import (
     created,
     paged,
 )
+from app.http.validation import ValidateOnly
 from app.labelsets import service
 from app.labelsets.form_schema import FORM_BODY
 from app.labelsets.schemas import (
@@ -59,17 +60,23 @@ async def create_labelset(
     exchange: ExchangeDep,
     upload: UploadDep,
     idempotency_key: IdempotencyKey = None,
-    validate_only: Annotated[bool, Query()] = False,
+    validate_only: ValidateOnly = False,
 ) -> LabelsetView | Response:
     """Decode and check every file, then store all of them or none."""
     services, tenant = exchange.services, exchange.tenant
     files, folder = upload
-    if validate_only:
-        checked = await run_in_threadpool(service.check, services, tenant, files, folder=folder)
-        return Response(show_check(checked).model_dump_json(), media_type="application/json")
     labelset = await run_in_threadpool(
-        service.create, services, tenant, files, idempotency_key, folder=folder
+        service.create,
+        services,
+        tenant,
+        files,
+        idempotency_key,
+        folder=folder,
+        validate_only=validate_only,
     )
+    if validate_only:
+        check = show_check(labelset.value)
+        return Response(check.model_dump_json(), media_type="application/json")
     view = show_labelset(labelset.value, exchange.links)
     return created(exchange, view, is_replay=labelset.is_replay)
 

@@ -1,9 +1,10 @@
 """Decodes uploads in a child process and stores them as immutable labelsets. Knows no HTTP."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +20,12 @@ from app.decoding.protocol import (
     DecodeResult,
     SpooledFile,
 )
-from app.http.idempotency import Created, create_once, idempotency_of
+from app.http.idempotency import Created, Draft, create_once, idempotency_of
 from app.http.paging import Page, read_page
 from app.services import Services
 from contracts.base import Artefact, now
 from contracts.digests import sha256_of_file
 from contracts.errors.tree import Gone, InvalidUpload, NotFound, RecordDamaged
-from contracts.ids import new_id
 from contracts.jobs import Idempotency
 from contracts.labelsets import LabelsetEntry, LabelsetManifest, labelset_digest
 from state import keys, records
@@ -52,7 +52,13 @@ class Upload:
 
 
 def create(
-    services: Services, tenant: str, upload: Upload, key: str | None, *, folder: Path
+    services: Services,
+    tenant: str,
+    upload: Upload,
+    key: str | None,
+    *,
+    folder: Path,
+    validate_only: bool = False,
 ) -> Created[LabelsetManifest]:
     """Create a labelset, or return the one that this Idempotency-Key created. A failure leaves nothing stored.
 
@@ -63,9 +69,10 @@ def create(
     # The lock must outlive the slowest decoding, else a repeated request decodes again.
     lock_ttl = services.settings.decode_wall + _STORING
 
-    def make(labelset_id: str) -> LabelsetManifest:
+    def make(labelset_id: str) -> Draft[LabelsetManifest]:
         result = services.decoder.run(job, folder)
-        return _store(services, tenant, labelset_id, result, folder=folder, idempotency=idempotency)
+        manifest, files = _draft(tenant, labelset_id, result, idempotency)
+        return Draft(manifest, partial(_store, services, manifest, files, folder))
 
     return create_once(
         services,
@@ -75,14 +82,8 @@ def create(
         find=lambda labelset_id: _read(services, tenant, labelset_id),
         make=make,
         lock_ttl=lock_ttl,
+        validate_only=validate_only,
     )
-
-
-def check(services: Services, tenant: str, upload: Upload, *, folder: Path) -> LabelsetManifest:
-    """Return the labelset that `create` would create from an upload. Nothing is stored."""
-    result = services.decoder.run(_job_of(upload, services), folder)
-    entries = [_entry(entry, _artefact) for entry in result.entries]
-    return _manifest(tenant, new_id("labelset"), result, entries)
 
 
 def find(services: Services, tenant: str, labelset_id: str) -> LabelsetManifest:
@@ -161,37 +162,39 @@ def _fingerprint(job: DecodeJob) -> list[object]:
     return [archive, files, job.schema_text]
 
 
-def _store(
-    services: Services,
-    tenant: str,
-    labelset_id: str,
-    result: DecodeResult,
-    *,
-    folder: Path,
-    idempotency: Idempotency | None,
-) -> LabelsetManifest:
-    """Store images and labels, then the manifest. If anything fails, delete the stored files."""
+def _draft(
+    tenant: str, labelset_id: str, result: DecodeResult, idempotency: Idempotency | None
+) -> tuple[LabelsetManifest, Mapping[str, DecodedFile]]:
+    """Return the labelset, and its files by the keys that they will have."""
+    files: dict[str, DecodedFile] = {}
 
-    def store(file: DecodedFile) -> Artefact:
-        artefact = _artefact(
-            file, keys.labelset_file(tenant, labelset_id, file.sha256, file.suffix)
+    def refer(file: DecodedFile) -> Artefact:
+        key = keys.labelset_file(tenant, labelset_id, file.sha256, file.suffix)
+        files[key] = file
+        media_type = MEDIA_TYPES[file.suffix]
+        return Artefact(
+            key=key, sha256=file.sha256, num_bytes=file.num_bytes, media_type=media_type
         )
-        services.store.put(artefact.key, read_decoded(folder, file))
-        return artefact
 
+    entries = [_entry(entry, refer) for entry in result.entries]
+    return _manifest(tenant, labelset_id, result, entries, idempotency), files
+
+
+def _store(
+    services: Services, manifest: LabelsetManifest, files: Mapping[str, DecodedFile], folder: Path
+) -> None:
+    """Store images and labels, then the manifest. If anything fails, delete the stored files."""
+    place = (manifest.tenant, "labelsets", manifest.id)
     try:
-        entries = [_entry(entry, store) for entry in result.entries]
-        manifest = _manifest(tenant, labelset_id, result, entries, idempotency)
-        records.write(services.store, keys.manifest(tenant, "labelsets", labelset_id), manifest)
+        for key, file in files.items():
+            services.store.put(key, read_decoded(folder, file))
+        records.write(services.store, keys.manifest(*place), manifest)
     except BaseException:
         # Nothing refers to these objects without a manifest.
-        for info in list(
-            services.store.list(keys.resource_prefix(tenant, "labelsets", labelset_id))
-        ):
+        for info in list(services.store.list(keys.resource_prefix(*place))):
             services.store.delete(info.key)
         raise
     _add_to_index(services, manifest)
-    return manifest
 
 
 def _manifest(
@@ -199,7 +202,7 @@ def _manifest(
     labelset_id: str,
     result: DecodeResult,
     entries: Sequence[LabelsetEntry],
-    idempotency: Idempotency | None = None,
+    idempotency: Idempotency | None,
 ) -> LabelsetManifest:
     assert result.upload is not None
     labels = result.upload.labels
@@ -218,27 +221,17 @@ def _manifest(
     )
 
 
-def _entry(entry: DecodedEntry, store: Callable[[DecodedFile], Artefact]) -> LabelsetEntry:
-    """Return the entry with its files as stored objects, which `store` returns."""
-    further = {task: store(file) for task, file in entry.parts.items()}
+def _entry(entry: DecodedEntry, refer: Callable[[DecodedFile], Artefact]) -> LabelsetEntry:
+    """Return the entry with references to its files, which `refer` returns."""
+    further = {task: refer(file) for task, file in entry.parts.items()}
     own = entry.model_dump(exclude={"image", "mask", "keypoints", "depth", *further})
     return LabelsetEntry(
-        image=store(entry.image),
-        mask=store(entry.mask) if entry.mask else None,
-        keypoints=store(entry.keypoints) if entry.keypoints else None,
-        depth=store(entry.depth) if entry.depth else None,
+        image=refer(entry.image),
+        mask=refer(entry.mask) if entry.mask else None,
+        keypoints=refer(entry.keypoints) if entry.keypoints else None,
+        depth=refer(entry.depth) if entry.depth else None,
         **own,
         **further,
-    )
-
-
-def _artefact(file: DecodedFile, key: str = "") -> Artefact:
-    """Return the reference to a decoded file, which is not stored yet."""
-    return Artefact(
-        key=key,
-        sha256=file.sha256,
-        num_bytes=file.num_bytes,
-        media_type=MEDIA_TYPES[file.suffix],
     )
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from app.generators.uploading import BODY_SCHEMAS
 from app.http.problems import Problem
+from app.http.validation import Validation
 from app.labelings.uploading import BODY_SCHEMAS as LABELING_SCHEMAS
 from app.openapi.described import Described, Table
 from app.openapi.evaluation_fields import EVALUATION_FIELDS
@@ -83,7 +85,8 @@ def describe(document: Json, kinds: frozenset[str]) -> Json:
     for old, new in renamed.items():
         schemas[new] = {**schemas.pop(old), "title": new}
     schemas |= BODY_SCHEMAS | LABELING_SCHEMAS
-    schemas["Problem"] = _schema_of_problem(schemas)
+    for model in (Problem, Validation):  # no route names them
+        schemas[model.__name__] = _schema_of(model, schemas)
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     _rename(document, renamed)
     for name, schema in schemas.items():
@@ -104,8 +107,8 @@ def described(owner: str, field: str) -> Described | None:
     return FIELDS.get(f"{owner}.{field}") or FIELDS.get(field)
 
 
-def _schema_of_problem(schemas: Json) -> Json:
-    own = Problem.model_json_schema(ref_template=_REF + "{model}")
+def _schema_of(model: type[BaseModel], schemas: Json) -> Json:
+    own = model.model_json_schema(ref_template=_REF + "{model}")
     schemas |= own.pop("$defs")
     return own
 

@@ -14,7 +14,7 @@ JOB_FIELDS: Table = {
     "created_at": Described("Creation time (RFC 3339, UTC).", MOMENT),
     "started_at": Described("When a worker started the job; null while it is queued.", MOMENT),
     "finished_at": Described("When the job ended; null before.", MOMENT),
-    "progress": Described("Progress of a running job; null if it is not running."),
+    "progress": Described("Progress of a running job, or what a queued batch waits for; else null."),
     "Progress.stage": Described("The current stage of the job.", "inversion"),
     "Progress.done": Described("Finished part of the stage, in the stage's unit.", 4),
     "Progress.total": Described("Size of the stage, in the same unit.", 16),
@@ -34,6 +34,14 @@ JOB_FIELDS: Table = {
         "Delete the job with its results this long after its end. Default: as the operator has set for the tenant.",
         2_592_000,
     ),
+    "estimate": Described("The predicted cost of the job; null if its inputs are gone, or for older jobs."),
+    "Estimate.seconds": Described("Predicted seconds of one device, without the wait in the queue.", 240.0),
+    "Estimate.num_bytes": Described("Predicted bytes of the results.", 51_200_000),
+    "Estimate.device": Described(
+        "The class of device that the seconds are for; null for a built-in guess, of one core of a CPU.", "NVIDIA H100"
+    ),
+    "Estimate.num_jobs": Described("How many earlier jobs the prediction rests on; 0: a built-in guess.", 12),
+    "resolved": Described("What would be stored, with all defaults.", {"seed": 0, "truncation": 0.7}),
     "links": Described(
         "URLs of this object and of related objects, by name.",
         {"self": "http://127.0.0.1:8000/v1/fits/fit_0192"},

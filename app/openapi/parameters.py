@@ -8,7 +8,7 @@ PARAMETERS: Table = {
     "key": Described("The key of the stored object, from the signed link.", "tenants/default/sheet.png"),
     "expires": Described("When the link expires, in seconds since 1970, from the signed link.", 1_769_860_800),
     "signature": Described("The signature of the link.", "k3Jr8vX0"),
-    "validate_only": Described("Check the upload and return the labelset that it would create. Store nothing.", True),
+    "validate_only": Described("Check the request and return what it would create, with 200. Store nothing.", True),
     "instances": Described("One object per connected region (coco). Default: one object per class.", False),
     "limit": Described("Maximum number of items.", 20),
     "after": Described("`next_cursor` of the previous page. Omit it for the first page.", "Zml0XzAxOTIg"),

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 from app.http.problems import MEDIA_TYPE
+from app.http.validation import PARAMETER
 from app.openapi.parameters import ANSWER_HEADERS
 from app.openapi.security import OPEN
 from contracts.errors.access import Forbidden, Unauthorized
@@ -62,7 +63,7 @@ _OTHERS: dict[str, Errors] = {
     "create_inverter": (GeneratorNotReady,),
     "create_fit": (GeneratorNotReady,),
     "create_batch": (FitNotReady,),
-    "resume_batch": (NotResumable,),
+    "resume_batch": (NotResumable, FitNotReady),
     "create_stream": (FitNotReady,),
     "create_evaluation": (FitNotReady,),
     "put_content": (InvalidLink, InvalidUpload, UploadUsed),
@@ -111,6 +112,8 @@ def add_successes(operation: Operation, kinds: frozenset[str]) -> None:
     if verb in {"create", "resume", "cancel"} and noun in kinds:
         answers["200"] = {**answers["202"], "description": "The job has ended"}
         answers["202"]["description"] = "The job is queued, running, or stopping"
+    if any(one["name"] == PARAMETER for one in operation.get("parameters", ())):
+        _add_validation(name, answers)
     if verb == "get" and noun in kinds:
         answers["304"] = {"description": "The job has not changed"}
     if verb == "follow":
@@ -122,6 +125,20 @@ def add_successes(operation: Operation, kinds: frozenset[str]) -> None:
         found = sorted(set(_headers(name, int(status), kinds)))
         answer["headers"] = {one: {"$ref": f"#/components/headers/{one}"} for one in found}
     operation["responses"] = dict(sorted(answers.items()))
+
+
+def _add_validation(name: str, answers: dict[str, Any]) -> None:
+    """Add the answer of `validate_only`. That of a labelset is in its route: it has the content of the files."""
+    if name == "create_labelset":
+        return
+    schema: dict[str, Any] = {"$ref": "#/components/schemas/Validation"}
+    description = "Checked, nothing is stored"
+    ended = answers.get("200")
+    if ended is not None:
+        schema = {"anyOf": [ended["content"]["application/json"]["schema"], schema]}
+        description = f"{ended['description']}; or checked by `{PARAMETER}`, nothing is stored"
+    content = {"application/json": {"schema": schema}}
+    answers["200"] = {"description": description, "content": content}
 
 
 def _errors_of(

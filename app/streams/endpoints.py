@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, StreamingResponse
 
@@ -20,6 +20,7 @@ from app.http.requests import (
     created,
     paged,
 )
+from app.http.validation import ValidateOnly, validation
 from app.on_demand import MAX_WAIT_SECONDS
 from app.services import Services
 from app.streams import service
@@ -64,13 +65,22 @@ async def _record(
 RecordDep = Annotated[ShardRecord, Depends(_record)]
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
+@router.post("", status_code=HTTPStatus.CREATED, response_model=StreamView)
 def create_stream(
-    body: StreamCreate, exchange: ExchangeDep, idempotency_key: IdempotencyKey = None
-) -> StreamView:
+    *,
+    body: StreamCreate,
+    exchange: ExchangeDep,
+    idempotency_key: IdempotencyKey = None,
+    validate_only: ValidateOnly = False,
+) -> StreamView | Response:
     """Create a stream. Shards are rendered when they are read, so nothing is queued yet."""
-    stream = service.create(exchange.services, exchange.tenant, body, idempotency_key)
-    return created(exchange, show_stream(stream.value, exchange.links), is_replay=stream.is_replay)
+    stream = service.create(
+        exchange.services, exchange.tenant, body, idempotency_key, validate_only=validate_only
+    )
+    view = show_stream(stream.value, exchange.links)
+    return (
+        validation(view) if validate_only else created(exchange, view, is_replay=stream.is_replay)
+    )
 
 
 @router.get("")

@@ -5,6 +5,7 @@ Only a reader's request queues shards; a create queues nothing.
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import redis
@@ -12,7 +13,7 @@ import structlog
 
 from app import on_demand, recipes
 from app.access.quotas import Work
-from app.http.idempotency import Created, create_once, idempotency_of
+from app.http.idempotency import Created, Draft, create_once, idempotency_of
 from app.http.paging import Page, read_page
 from app.http.request_ids import current_origin
 from app.services import Services
@@ -36,7 +37,12 @@ T = TypeVar("T")
 
 
 def create(
-    services: Services, tenant: str, body: StreamCreate, key: str | None
+    services: Services,
+    tenant: str,
+    body: StreamCreate,
+    key: str | None,
+    *,
+    validate_only: bool = False,
 ) -> Created[StreamRequest]:
     """Create a stream, or return the one of the Idempotency-Key. Raises `InvalidRequest` or `FitNotReady`."""
     idempotency = idempotency_of(key, "streams", body.for_fingerprint())
@@ -46,17 +52,28 @@ def create(
             return find(services, StreamRef(tenant=tenant, id=stream_id))
         return None
 
-    def make(stream_id: str) -> StreamRequest:
+    def make(stream_id: str) -> Draft[StreamRequest]:
         ref = StreamRef(tenant=tenant, id=stream_id)
         request = _resolve(services, ref, body, idempotency)
-        records.create(services.store, keys.stream_request(ref), request)
-        try:
-            services.ledger.index_add(tenant, "streams", [ref.id])
-        except redis.RedisError as error:  # the stream exists; only the list does not have it
-            log.warning("stored but not listed", stream=str(ref), error=str(error))
-        return request
+        return Draft(request, partial(_store, services, request))
 
-    return create_once(services, tenant, "stream", idempotency, find=find_existing, make=make)
+    return create_once(
+        services,
+        tenant,
+        "stream",
+        idempotency,
+        find=find_existing,
+        make=make,
+        validate_only=validate_only,
+    )
+
+
+def _store(services: Services, request: StreamRequest) -> None:
+    records.create(services.store, keys.stream_request(request.ref), request)
+    try:
+        services.ledger.index_add(request.tenant, "streams", [request.id])
+    except redis.RedisError as error:  # the stream exists; only the list does not have it
+        log.warning("stored but not listed", stream=str(request.ref), error=str(error))
 
 
 def find(services: Services, ref: StreamRef) -> StreamRequest:

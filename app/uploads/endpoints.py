@@ -3,12 +3,13 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.http.json_bodies import JsonRoute
 from app.http.links import check_upload_link
 from app.http.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, TenantDep, created
+from app.http.validation import ValidateOnly, validation
 from app.uploads import service
 from app.uploads.schemas import UploadCreate, UploadView, show_upload
 from contracts.ids import UploadId
@@ -18,14 +19,25 @@ contents = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 """A separate router, because its bodies may be as large as a checkpoint."""
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
+@router.post("", status_code=HTTPStatus.CREATED, response_model=UploadView)
 def create_upload(
-    body: UploadCreate, exchange: ExchangeDep, idempotency_key: IdempotencyKey = None
-) -> UploadView:
+    *,
+    body: UploadCreate,
+    exchange: ExchangeDep,
+    idempotency_key: IdempotencyKey = None,
+    validate_only: ValidateOnly = False,
+) -> UploadView | Response:
     """Announce a file by size and SHA-256; the response has a link to send it to by PUT."""
     announced = service.announce(
-        exchange.services, exchange.tenant, body.num_bytes, body.sha256, key=idempotency_key
+        exchange.services,
+        exchange.tenant,
+        body.num_bytes,
+        body.sha256,
+        key=idempotency_key,
+        validate_only=validate_only,
     )
+    if validate_only:
+        return validation(body)
     view = show_upload(announced.value, exchange.links)
     return created(exchange, view, is_replay=announced.is_replay)
 

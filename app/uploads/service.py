@@ -5,7 +5,7 @@ digest.
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from typing import IO
 from fastapi.concurrency import run_in_threadpool
 
 from app.access.quotas import Work
-from app.http.idempotency import Created, create_once, idempotency_of
+from app.http.idempotency import Created, Draft, create_once, idempotency_of
 from app.room import check_room
 from app.services import Services
 from contracts.accounts.usage import Usage
@@ -57,7 +57,13 @@ class Upload:
 
 
 def announce(
-    services: Services, tenant: str, num_bytes: int, sha256: str, *, key: str | None
+    services: Services,
+    tenant: str,
+    num_bytes: int,
+    sha256: str,
+    *,
+    key: str | None,
+    validate_only: bool = False,
 ) -> Created[Upload]:
     """Create an upload, or return the one that this Idempotency-Key created. Raises `TooLarge` or `QuotaExceeded`."""
     limit = services.settings.max_checkpoint_bytes
@@ -67,11 +73,10 @@ def announce(
         )
     idempotency = idempotency_of(key, "uploads", [num_bytes, sha256])
 
-    def make(upload_id: str) -> UploadManifest:
+    def make(upload_id: str) -> Draft[UploadManifest]:
         check_room(services.store, services.settings, num_bytes)
         work = Work(upload_bytes=num_bytes, stored_bytes=num_bytes)
         services.tenants.admit_work(tenant, work, services.store)
-        note(services.store, tenant, Usage(uploaded_bytes=num_bytes))
         manifest = UploadManifest(
             tenant=tenant,
             id=upload_id,
@@ -80,8 +85,12 @@ def announce(
             sha256=sha256,
             idempotency=idempotency,
         )
-        records.write(services.store, keys.manifest(tenant, "uploads", upload_id), manifest)
-        return manifest
+
+        def store() -> None:
+            note(services.store, tenant, Usage(uploaded_bytes=num_bytes))
+            records.write(services.store, keys.manifest(tenant, "uploads", upload_id), manifest)
+
+        return Draft(manifest, store)
 
     created = create_once(
         services,
@@ -90,6 +99,7 @@ def announce(
         idempotency,
         find=lambda upload_id: _read(services, tenant, upload_id),
         make=make,
+        validate_only=validate_only,
     )
     return Created(_state(services, created.value), is_replay=created.is_replay)
 
@@ -115,24 +125,72 @@ async def receive(services: Services, upload: Upload, chunks: AsyncIterator[byte
         await run_in_threadpool(services.store.put, uploaded_bytes(upload.manifest).key, path)
 
 
-def keep(services: Services, tenant: str, file: IO[bytes], measured: Measured) -> str:
-    """Store a file that was sent in one request as a complete upload; return its id."""
-    manifest = UploadManifest(
-        tenant=tenant,
-        id=new_id("upload"),
-        created_at=now(),
-        num_bytes=measured.num_bytes,
-        sha256=measured.sha256,
-    )
-    records.write(services.store, keys.manifest(tenant, "uploads", manifest.id), manifest)
-    # The manifest first: an upload without bytes is incomplete, bytes without a manifest are lost.
-    file.seek(0)
-    services.store.put(uploaded_bytes(manifest).key, file)
-    return manifest.id
+@dataclass(frozen=True)
+class Announced:
+    """An upload that is complete, by id."""
+
+    services: Services
+    tenant: str
+    upload_id: str
+
+    def check(self, ref: JobRef) -> Artefact:
+        """Return the bytes for a job that may use them.
+
+        Raises `InvalidRequest` without such an upload, `UploadIncomplete`, `UploadUsed`, or `InvalidUpload` if it has
+        more bytes than announced.
+        """
+        try:
+            return check_complete(self.services, self.tenant, self.upload_id, ref.id)
+        except NotFound as error:
+            raise InvalidRequest.at("/upload", error.detail) from None
+
+    def claim(self, ref: JobRef) -> None:
+        """Assign the upload to a job. Raises as `check`."""
+        self.check(ref)
+        claim(self.services, self.tenant, self.upload_id, ref.id)
 
 
-def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> Artefact:
-    """Assign a complete upload to a job permanently. The same job may claim it again.
+class Sent:
+    """A file that was sent in the same request. It is stored as a complete upload when a job claims it."""
+
+    def __init__(
+        self,
+        services: Services,
+        tenant: str,
+        open_file: Callable[[], IO[bytes]],
+        measured: Measured,
+    ) -> None:
+        self._services = services
+        self._open = open_file
+        self._manifest = UploadManifest(
+            tenant=tenant,
+            id=new_id("upload"),
+            created_at=now(),
+            num_bytes=measured.num_bytes,
+            sha256=measured.sha256,
+        )
+
+    def check(self, ref: JobRef) -> Artefact:
+        """Return the bytes as they will be stored."""
+        return uploaded_bytes(self._manifest)
+
+    def claim(self, ref: JobRef) -> None:
+        """Store the file and assign it to a job."""
+        manifest, store = self._manifest, self._services.store
+        records.write(store, keys.manifest(manifest.tenant, "uploads", manifest.id), manifest)
+        # The manifest first: an upload without bytes is incomplete, bytes without a manifest are lost.
+        file = self._open()
+        file.seek(0)
+        store.put(uploaded_bytes(manifest).key, file)
+        claim(self._services, manifest.tenant, manifest.id, ref.id)
+
+
+Source = Announced | Sent
+"""Where a job gets its file from."""
+
+
+def check_complete(services: Services, tenant: str, upload_id: str, job_id: str) -> Artefact:
+    """Return the bytes of a complete upload that no other job uses.
 
     Raises `NotFound`, `UploadIncomplete`, `UploadUsed`, or `InvalidUpload` if it has more bytes than announced.
     """
@@ -143,20 +201,18 @@ def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> Artef
     if upload.received_bytes > announced:
         services.store.delete(uploaded_bytes(upload.manifest).key)
         raise InvalidUpload(_too_many(announced))
+    if upload.used_by not in (None, job_id):
+        raise UploadUsed(upload_id, upload.used_by or "")
+    return uploaded_bytes(upload.manifest)
+
+
+def claim(services: Services, tenant: str, upload_id: str, job_id: str) -> None:
+    """Assign a complete upload to a job permanently. The same job may claim it again. Raises `UploadUsed`."""
     # `create` returns an existing claim instead of replacing it, so only one job gets the upload.
     claimed = UploadClaim(job=job_id)
     stored = records.create(services.store, keys.upload_claim(tenant, upload_id), claimed)
     if stored != claimed:
         raise UploadUsed(upload_id, stored.job)
-    return uploaded_bytes(upload.manifest)
-
-
-def claim_for(services: Services, ref: JobRef, upload_id: str) -> Artefact:
-    """Assign the upload that a request names in `upload` to its job. Raises `InvalidRequest` if it does not exist."""
-    try:
-        return claim(services, ref.tenant, upload_id, ref.id)
-    except NotFound as error:
-        raise InvalidRequest.at("/upload", error.detail) from None
 
 
 def delete(services: Services, tenant: str, upload_id: str) -> None:

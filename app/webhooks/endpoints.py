@@ -4,11 +4,12 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
 from app.http.json_bodies import JsonRoute
 from app.http.paging import Page
 from app.http.requests import ExchangeDep, PageQuery, ServicesDep, TenantDep, paged
+from app.http.validation import ValidateOnly, validation
 from app.webhooks import service
 from app.webhooks.schemas import (
     DeliveryView,
@@ -33,12 +34,17 @@ def _find(webhook_id: WebhookId, exchange: ExchangeDep) -> WebhookEndpoint:
 FoundDep = Annotated[WebhookEndpoint, Depends(_find)]
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
-def add_webhook(body: WebhookCreate, exchange: ExchangeDep) -> NewWebhookView:
+@router.post("", status_code=HTTPStatus.CREATED, response_model=NewWebhookView)
+def add_webhook(
+    *, body: WebhookCreate, exchange: ExchangeDep, validate_only: ValidateOnly = False
+) -> NewWebhookView | Response:
     """Add an address. Its secret is shown only in this answer.
 
     There is no `Idempotency-Key`: a repeated answer could not show the secret again.
     """
+    if validate_only:
+        service.check_room_for_one(exchange.services, exchange.tenant)
+        return validation(body)
     made = service.create(exchange.services, exchange.tenant, body)
     view = show_new_webhook(*made, exchange.links)
     exchange.response.headers["Location"] = view.links["self"]

@@ -28,15 +28,20 @@ MAX_ENDPOINTS = 20
 
 def create(services: Services, tenant: str, body: WebhookCreate) -> tuple[WebhookEndpoint, str]:
     """Create an endpoint. Returns it and its secret. Raises `TooLarge` beyond the limit."""
-    check_room(services.store, services.settings)
-    if len(endpoints.ids(services.store, tenant)) >= MAX_ENDPOINTS:
-        raise TooLarge(f"Expected at most {MAX_ENDPOINTS} webhooks, got one more. Delete one.")
+    check_room_for_one(services, tenant)
     endpoint = WebhookEndpoint(
         tenant=tenant, id=new_id("webhook"), created_at=now(), **body.model_dump()
     )
     secret = endpoints.add_secret(services.store, tenant, endpoint.id)
     endpoints.write(services.store, endpoint)
     return endpoint, secret
+
+
+def check_room_for_one(services: Services, tenant: str) -> None:
+    """Raise `TooLarge` if the tenant has as many endpoints as it may, or `Unavailable` if the disk is full."""
+    check_room(services.store, services.settings)
+    if len(endpoints.ids(services.store, tenant)) >= MAX_ENDPOINTS:
+        raise TooLarge(f"Expected at most {MAX_ENDPOINTS} webhooks, got one more. Delete one.")
 
 
 def find(services: Services, tenant: str, webhook_id: str) -> WebhookEndpoint:

@@ -1,10 +1,12 @@
 """What a tenant used: pairs, device seconds and bytes, as single notes in the store and as sums of a day."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import Field
 
+from contracts.accounts.totals import Total
 from contracts.base import Model, Timestamp
 
 Amount = Annotated[int, Field(ge=0)]
@@ -36,14 +38,14 @@ class Usage(Model):
         )
 
 
-class UsageTotal(Model):
-    """`usage/{day}/totals/{n}.json`: the sum of a day so far. `folded` are the notes that this total added.
-
-    They are deleted once it is stored; until then a reader leaves them out.
-    """
+class UsageTotal(Total[Usage]):
+    """`usage/{day}/totals/{n}.json`: the sum of a day so far."""
 
     usage: Usage
-    folded: tuple[str, ...] = ()
+
+    def plus(self, notes: Sequence[Usage]) -> Self:
+        """Return the sum with further usage."""
+        return self.model_copy(update={"usage": sum(notes, self.usage)})
 
 
 class StoredBytes(Model):

@@ -66,6 +66,7 @@ ADDED: dict[str, Any] = {
     "has_more": False,
     "pages": [],
     "kept_until": None,
+    "estimate": None,
     "croissant": None,
 }
 """Fields of later versions, with their values for older data."""

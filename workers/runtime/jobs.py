@@ -34,6 +34,7 @@ from contracts.jobs import (
 )
 from state import keys, records
 from state.leftovers.plan import plan_sweep
+from workers.measuring.rates import note_rate
 from workers.runtime.functions import import_function
 from workers.runtime.machine import Machine
 from workers.runtime.metrics import JOBS, STAGE_SECONDS
@@ -205,6 +206,8 @@ def perform(
         JOBS.labels(ref.kind, stored.status.value).inc()
         log.info("job ended", job=str(ref), status=stored.status.value)
         _withdraw(machine, ref)
+        if stored.status is JobStatus.SUCCEEDED and attempt == 1:  # a later attempt continues work
+            note_rate(machine, ref, stored, run.started_at)
 
 
 def fail_for_good(machine: Machine, argument: str, error: BaseException) -> None:

@@ -150,6 +150,8 @@ class Reconciler:
             self._retries.enqueue_scheduled_jobs()
         with _surviving("parts of tenants"):
             self._tenants.publish_parts()
+        with _surviving("rates"):
+            self._tenants.fold_rates()
         with _surviving("admission"):
             admit(self.machine)
         checked_at = now()

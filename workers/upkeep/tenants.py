@@ -11,6 +11,7 @@ from contracts.streams import StreamRef
 from state.access import erasure
 from state.access.tenant_records import LimitReader, part_of
 from state.admission import parts
+from state.estimates.rates import rates
 from state.stream_readers import StreamReaders
 from state.usage.notes import day_of, fold
 from state.usage.stored import measure
@@ -52,6 +53,11 @@ class TenantUpkeep:
         found = self._limits.read()
         published = {tenant: part_of(record.limits) for tenant, record in found.items()}
         parts.publish(self._machine.ledger, published)
+
+    def fold_rates(self) -> None:
+        """Add what finished jobs have cost to the rates, once per interval in one reconciler."""
+        if self._machine.ledger.try_lock("rates", self._owner, FOLD_INTERVAL):
+            rates(self._machine.store).fold()
 
     def round(self, tenant: str, checked_at: datetime, surviving: Surviving) -> None:
         """Do each step, whatever the others do. Of an erased tenant, delete the rest."""

@@ -164,8 +164,10 @@ def _upload(form: Form) -> Upload:
 
 def _check(visit: Visit, form: Form, folder: Path) -> Response:
     try:
-        labelset = service.check(visit.services, visit.tenant, _upload(form), folder=folder)
+        checked = service.create(
+            visit.services, visit.tenant, _upload(form), None, folder=folder, validate_only=True
+        )
     except (HandsOffError, RequestValidationError) as error:
         state, _ = failed(form.texts, error)
         return visit.page("labelsets/check.html", form=state, check=None)
-    return visit.page("labelsets/check.html", form=FormState(), check=show_check(labelset))
+    return visit.page("labelsets/check.html", form=FormState(), check=show_check(checked.value))

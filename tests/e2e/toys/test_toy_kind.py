@@ -18,8 +18,8 @@ from pydantic import Field
 from app.http.idempotency import Created, idempotency_of
 from app.http.json_bodies import JsonRoute
 from app.http.requests import Exchange, ExchangeDep, IdempotencyKey, WaitSeconds
-from app.jobs import service
 from app.jobs.answers import envelope
+from app.jobs.creating import create_job
 from app.jobs.endpoints import answer_create
 from app.jobs.routing import JobRoutes, JobTexts
 from app.jobs.service import JobState
@@ -137,7 +137,7 @@ async def create_toy(
 
     def create() -> Created[JobState]:
         services, tenant = exchange.services, exchange.tenant
-        return service.create(services, tenant, "toy", idempotency=idempotency, resolve=resolve)
+        return create_job(services, tenant, "toy", idempotency=idempotency, resolve=resolve)
 
     return await answer_create(exchange, await run_in_threadpool(create), wait, show_toy)
 

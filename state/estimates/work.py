@@ -1,0 +1,101 @@
+"""What a job's cost grows with, and a built-in guess of it. The app predicts by it, and workers measure by it."""
+
+from dataclasses import dataclass
+
+from contracts.batches import BatchRequest
+from contracts.evaluations.evaluation import EvaluationRequest
+from contracts.fits.fit import FitRequest
+from contracts.generators.generator import GeneratorRequest, PinnedGenerator
+from contracts.generators.inverters import InverterRequest
+from contracts.generators.training import TrainingOptions
+from contracts.jobs import JobRef, Request
+from contracts.labelings import LabelingRequest
+from contracts.labelsets import LabelsetManifest
+from state import keys, records
+from state.store import Store
+
+_MB = 1_000_000
+_PIXELS = 64 * 64
+"""The guesses are those of images of 64 x 64 px; they grow with the number of pixels."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """The sort of a job, its number of units, and the guessed seconds and bytes of a unit on one core of a CPU."""
+
+    name: str
+    units: float
+    seconds: float
+    num_bytes: float
+
+
+def work_of(store: Store, request: Request) -> Work | None:
+    """Return the work of a job, or None when its inputs are gone."""
+    match request:
+        case BatchRequest() | LabelingRequest():
+            return _of_pairs(store, request)
+        case FitRequest():
+            return _of_fit(store, request)
+        case EvaluationRequest():
+            units = len(request.units)
+            return Work(f"evaluation/{request.options.network}", units, 60, 50_000)
+        case InverterRequest():
+            size, share = _size(request.generator)
+            return Work(f"inverter/{size}", request.options.num_images, 0.1 * share, 500)
+        case GeneratorRequest():
+            return _of_generator(request)
+        case _:
+            return None
+
+
+def _of_pairs(store: Store, request: BatchRequest | LabelingRequest) -> Work | None:
+    fit_ref = JobRef(tenant=request.tenant, id=request.fit.id)
+    fit = records.read_request(store, fit_ref, FitRequest)
+    if fit is None:
+        return None
+    size, share = _size(fit.generator)
+    if isinstance(request, LabelingRequest):
+        units = max(request.original.num_bytes / _MB, 0.001)
+        return Work(f"labeling/{size}", units, 60 * share, 2 * _MB)
+    kept = 1 - request.filter.drop_share if request.filter is not None else 1.0
+    return Work(
+        f"batch/{size}/{request.image_format}", request.n / kept, 0.1 * share, 20_000 * share
+    )
+
+
+def _of_fit(store: Store, request: FitRequest) -> Work | None:
+    """Return the work of a fit: images, each of them inverted once, and a second time in folds for an estimate."""
+    sets = [one for one in (request.labelset, request.validation_labelset) if one is not None]
+    found = [
+        records.read(store, keys.manifest(request.tenant, "labelsets", one.id), LabelsetManifest)
+        for one in sets
+    ]
+    units = sum(len(each.entries) for each in found if each is not None)
+    if not units:
+        return None
+    size, share = _size(request.generator)
+    how = "estimate" if request.options.estimate else "plain"
+    return Work(
+        f"fit/{size}/{how}", units, (30 if request.options.estimate else 15) * share, 100_000
+    )
+
+
+def _of_generator(request: GeneratorRequest) -> Work | None:
+    if request.training is not None:
+        return _of_training(request.training)
+    if request.original is None:
+        return None
+    return Work("import", max(request.original.num_bytes / _MB, 0.001), 1, _MB)
+
+
+def _of_training(options: TrainingOptions) -> Work:
+    if options.hours is not None:
+        return Work("training/hours", options.hours, 3_600, 5 * _MB)
+    px = options.px if isinstance(options.px, int) else max(options.px)
+    name = f"training/{options.family}/{px}"
+    return Work(name, options.images or 1, 0.05 * px * px / _PIXELS, 10)
+
+
+def _size(generator: PinnedGenerator) -> tuple[str, float]:
+    pixels = generator.height_px * generator.width_px
+    return f"{generator.height_px}x{generator.width_px}", pixels / _PIXELS

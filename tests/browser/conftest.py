@@ -1,42 +1,26 @@
 """A real browser on a real service. `make browser-check` installs Playwright; Chromium must be on PATH.
 
-HANDSOFF_CHECK_ADDRESS names a running service instead of a new one. HANDSOFF_SHOTS names a folder for screenshots.
+HANDSOFF_CHECK_ADDRESS names a running service instead of a new one; its newest resources are used if it has some of
+each kind. HANDSOFF_SHOTS names a folder for screenshots.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from examples.demo.stack import Stack
-from tests.browser.visitor import Visitor
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_FLAGS = (
-    "--no-sandbox",  # containers and CI run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from examples.demo.stack import EVALUATING_WORKERS, Stack
+from tests.browser.road import Maker, Road
+from tests.browser.visitor import Visitor, open_browser
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Start Chromium. Skips without Playwright or Chromium."""
-    api = pytest.importorskip("playwright.sync_api")
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"expected one of {', '.join(BROWSERS)} on PATH, found none")
-    with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+    with open_browser() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +31,15 @@ def address(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield given
         return
     with Stack(tmp_path_factory.mktemp("browser")) as stack:
-        stack.start()
+        stack.start(EVALUATING_WORKERS)
         yield stack.address
+
+
+@pytest.fixture(scope="session")
+def road(address: str, tmp_path_factory: pytest.TempPathFactory) -> Road:
+    """Return one resource of each kind."""
+    maker = Maker(address)
+    return maker.newest() or maker.make(tmp_path_factory.mktemp("road"))
 
 
 @pytest.fixture

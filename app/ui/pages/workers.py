@@ -68,7 +68,7 @@ def queues_of(visit: Visit, ready: Ready) -> list[Queue]:
                 _PURPOSES[name],
                 name in OPTIONAL_QUEUES,
                 tuple(_worker(visit, beat) for beat in beats if beat.queue == name),
-                services.queueing.admission.count_waiting(name),
+                services.queueing.load(name).waiting,
                 services.queueing.backlog_seconds(name),
             )
             for name in QUEUE_NAMES

@@ -74,7 +74,7 @@ def test_a_fit_is_created_as_by_the_api(
         "name": "mine",
         "seed": "7",
         "options/tasks": "segmentation",
-        "options/ensemble": "paper",
+        "options/ensemble/kind": "paper",
         "options/estimate": "false",
     }
     answer = send("/ui/fits/new", fields, "/ui/fits")

@@ -73,10 +73,11 @@ def pin(
     support an option of masks or no sample can meet the targets, `FitNotReady` if the fit has not succeeded.
     """
     find = fits.find_promising if may_wait else fits.find_ready
-    fit, pinned = find(services, JobRef(tenant=tenant, id=body.fit))
+    found = find(services, JobRef(tenant=tenant, id=body.fit))
+    fit = found.request
     check_mask_options(fit.labels, body.soft_labels, body.ignore_above)
     return {
-        "fit": pinned,
+        "fit": found.pinned,
         "seed": body.seed,
         "truncation": body.truncation,
         "filter": body.filter,
@@ -88,7 +89,7 @@ def pin(
         "soft_labels": body.soft_labels,
         "ignore_above": body.ignore_above,
         "targets": resolve_targets(services, fit, body.targets),
-        "warnings": warnings_of(body.targets, manifest.metrics),
+        "warnings": warnings_of(body.targets, found.metrics),
     }
 
 

@@ -152,7 +152,7 @@ def _resume(
     fit = JobRef(tenant=ref.tenant, id=request.fit.id)
     pinned = request.fit
     if pinned.digest is None:  # it ended while it waited
-        _, pinned = fits.find_promising(services, fit)
+        pinned = fits.find_promising(services, fit).pinned
     else:
         manifest = records.read_manifest(services.store, fit, FitManifest)
         if manifest is None or manifest.digest != pinned.digest:

@@ -53,7 +53,8 @@ def _resolve(
     services: Services, ref: JobRef, body: EvaluationCreate, idempotency: Idempotency | None
 ) -> EvaluationRequest:
     """Return the request with all options resolved. Raises `InvalidRequest` when its report would be wrong."""
-    fit, pinned = fits.find_ready(services, JobRef(tenant=ref.tenant, id=body.fit))
+    found = fits.find_ready(services, JobRef(tenant=ref.tenant, id=body.fit))
+    fit = found.request
     options = _resolve_options(body.options, has_oracle=body.oracle_labelset is not None)
     inputs = _inputs(services, ref.tenant, fit, body)
     labels = labels_of(inputs)
@@ -70,7 +71,7 @@ def _resolve(
         idempotency=idempotency,
         name=body.name,
         seed=body.seed,
-        fit=pinned,
+        fit=found.pinned,
         labelset=_pin(inputs.training),
         heldout_labelset=_pin(inputs.heldout),
         oracle_labelset=_pin(inputs.oracle) if inputs.oracle else None,

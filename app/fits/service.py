@@ -1,6 +1,7 @@
 """Checks a new fit, resolves its options, and queues it. Knows no HTTP."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from app.fits.flaws import aspect_flaws, condition_flaws, meaning_flaws
 from app.fits.schemas import FitCreate, InverterChoice
@@ -16,6 +17,7 @@ from contracts.batches import PinnedFit
 from contracts.errors.conflicts import FitNotReady
 from contracts.errors.tree import Flaw, Gone, InvalidRequest, NotFound
 from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
+from contracts.fits.metrics import FitMetrics
 from contracts.fits.options import (
     FitOptions,
     ResolvedFitOptions,
@@ -49,19 +51,28 @@ def create(
     )
 
 
-def find_ready(services: Services, ref: JobRef) -> tuple[FitRequest, PinnedFit]:
-    """Return the request of a fit that has succeeded, and its pin.
+@dataclass(frozen=True)
+class UsableFit:
+    """A fit that has succeeded, or may still succeed: then it has no digest and no metrics."""
+
+    request: FitRequest
+    pinned: PinnedFit
+    metrics: FitMetrics | None
+
+
+def find_ready(services: Services, ref: JobRef) -> UsableFit:
+    """Return a fit that has succeeded.
 
     Raises `InvalidRequest` when there is no such fit, and `FitNotReady` when it has not succeeded.
     """
-    request, pinned = find_promising(services, ref)
-    if pinned.digest is None:
+    fit = find_promising(services, ref)
+    if fit.pinned.digest is None:
         raise FitNotReady(ref.id, jobs.find(services, ref).status)
-    return request, pinned
+    return fit
 
 
-def find_promising(services: Services, ref: JobRef) -> tuple[FitRequest, PinnedFit]:
-    """Return the request of a fit that has succeeded or may succeed, and its pin: without a digest until then.
+def find_promising(services: Services, ref: JobRef) -> UsableFit:
+    """Return a fit that has succeeded or may succeed.
 
     Raises `InvalidRequest` when there is no such fit, and `FitNotReady` when it will not succeed.
     """
@@ -74,7 +85,9 @@ def find_promising(services: Services, ref: JobRef) -> tuple[FitRequest, PinnedF
         raise FitNotReady(ref.id, state.status)
     assert isinstance(request, FitRequest)
     assert isinstance(manifest, FitManifest | None)
-    return request, PinnedFit(id=ref.id, digest=manifest.digest if manifest else None)
+    if manifest is None:
+        return UsableFit(request, PinnedFit(id=ref.id), None)
+    return UsableFit(request, PinnedFit(id=ref.id, digest=manifest.digest), manifest.metrics)
 
 
 def _resolve(

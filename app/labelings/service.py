@@ -80,7 +80,8 @@ def _resolve(
     source: uploads.Source,
 ) -> LabelingRequest:
     """Return the request with the pinned fit and the images."""
-    fit, pinned = fits.find_ready(services, JobRef(tenant=ref.tenant, id=form.fit))
+    found = fits.find_ready(services, JobRef(tenant=ref.tenant, id=form.fit))
+    fit = found.request
     recipes.check_condition(services, ref.tenant, fit.generator, form.condition)
     recipes.check_mask_options(fit.labels, form.soft_labels, form.ignore_above)
     default_size = min(services.settings.shard_size, MAX_DEFAULT_SHARD_SIZE)
@@ -90,7 +91,7 @@ def _resolve(
         created_at=now(),
         idempotency=idempotency,
         name=form.name,
-        fit=pinned,
+        fit=found.pinned,
         labels=fit.labels,
         original=source.check(ref),
         aspect=form.aspect,

@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI
 from app.audit import endpoints as audit
 from app.audit.trail import AuditTrail
 from app.decoding.protocol import TASKS
+from app.deliveries import endpoints as deliveries
 from app.exports import endpoints as exports
 from app.files import endpoints as files
 from app.generators import endpoints as generators
@@ -135,7 +136,7 @@ def create_app(
         app.include_router(large, max_body_size=settings.max_checkpoint_bytes + FORM_BYTES)
     of_kinds = [_router_of(kind) for kind in kinds]
     of_tenants = (webhooks, usage, keys, limits, audit)
-    rooms = (exports, streams, files, *of_tenants, health, metrics, pages)
+    rooms = (exports, deliveries, streams, files, *of_tenants, health, metrics, pages)
     others = [room.router for room in rooms]
     for router in (uploads.router, *of_kinds, *others, *(ui.PAGES if settings.ui else ())):
         app.include_router(router, max_body_size=settings.max_json_bytes)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from contracts.base import Artefact, Model, Seed, Sha256, Timestamp, Truncation
+from contracts.delivery import DeliveryTarget
 from contracts.digests import digest_of
 from contracts.ids import BatchId, FitId
 from contracts.jobs import JobManifest, JobRef, JobStart, JobStatus, Request, StoredRequest
@@ -102,6 +103,7 @@ class BatchRequest(Recipe, Request):
     kind: Literal["batch"] = "batch"
     id: BatchId
     n: Annotated[int, Field(ge=1)]
+    deliver_to: DeliveryTarget | None = None
     resumes: tuple[BatchId, ...] = ()
     """The batch that this one continues, then those which that one continued: their finished shards are adopted."""
 

@@ -10,7 +10,7 @@ tenants/{tenant}/
 │   ├── manifest.json                            A  first: size and digest; deleted when the bytes are used
 │   ├── content                                  A  or the caller, through a signed link
 │   └── claim.json                               A  the job that uses the bytes; the first one stays
-├── usage/, webhooks/, ended/, deliveries/, due/, expiring/   state/usage, state/webhooks, state/retention
+├── usage/, webhooks/, ended/, deliveries/, due/, expiring/, delivering/   state/usage, webhooks, retention, delivering
 ├── {jobs}/{id}/                                    of every kind of job:
 │   ├── request.json                             A  first (W for a built-in generator)
 │   ├── cancel.json                              A     (start.json W: state/waiting)

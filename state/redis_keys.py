@@ -21,6 +21,9 @@ ATTENTION = "handsoff:attention"
 WEBHOOKS = "handsoff:webhooks"
 """List: tenants with messages to send. The process that sends takes each one."""
 
+DELIVERIES = "handsoff:deliveries"
+"""List: batches to deliver. The process that delivers takes each one."""
+
 SWEEPS = "handsoff:sweeps"
 """Sorted set: the prefixes of resources in the store -> the time of their next sweep."""
 

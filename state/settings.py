@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     # Webhooks: the limit of one attempt, and allowed networks that are not public (10.0.0.0/8, separated by commas).
     webhook_timeout: timedelta = timedelta(seconds=15)
     webhook_networks: str | None = None
+    # Delivery of batches: allowed networks that are not public, and the slowest useful rate of a file.
+    delivery_networks: str | None = None
+    delivery_bytes_per_second: Count = 100_000
 
     # Workers.
     device: str = "auto"

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import ConfigDict, Field
 
+from app.deliveries.schemas import DeliveryView, show_delivery
 from app.http.links import Links
 from app.http.requests import Exchange
 from app.jobs.answers import NOT_SHOWN, envelope
@@ -20,11 +21,13 @@ from contracts.batches import (
     PinnedFit,
     ShardRecord,
 )
+from contracts.delivery import DeliveryTarget, Destination
 from contracts.jobs import ExpiresAfter, JobEnvelope, JobStatus
 from contracts.labelings import LabelledShard
 from contracts.recipes.conditions import ConditionName, ConditionShares
 from contracts.recipes.targets import TargetResult, Targets
 from contracts.schemas import LabelSchema
+from state.delivering import orders
 
 
 class BatchCreate(RecipeCreate):
@@ -45,6 +48,7 @@ class BatchCreate(RecipeCreate):
 
     n: Annotated[int, Field(ge=1)]
     expires_after_seconds: ExpiresAfter | None = None
+    deliver_to: Destination | None = None
 
 
 class ClassPresence(Model):
@@ -103,6 +107,8 @@ class BatchView(JobEnvelope[BatchMetrics]):
     targets: Targets
     warnings: tuple[str, ...]
     resumes: str | None
+    deliver_to: DeliveryTarget | None = None
+    delivery: DeliveryView | None = None
 
 
 class ShardView(Model):
@@ -168,14 +174,16 @@ def show_batch(state: JobState, exchange: Exchange) -> BatchView:
     assert isinstance(manifest, BatchManifest | None)
     links = exchange.links
     common = envelope(state, links)
-    for name in ("shards", "manifest", "resume"):
+    for name in ("shards", "manifest", "resume", "deliver", "delivery"):
         common["links"][name] = links.resource("batches", request.id, name)
     fields = request.model_dump(exclude={*NOT_SHOWN})
     fields["resumes"] = next(iter(request.resumes), None)
     metrics = _metrics(request, manifest) if manifest and manifest.num_samples else None
-    return BatchView.model_validate(
-        {**common, **fields, "num_shards": request.num_shards, "metrics": metrics}
-    )
+    fields |= {"num_shards": request.num_shards, "metrics": metrics}
+    if request.deliver_to is not None:  # a batch that was delivered later has a route for it
+        delivery = orders.newest(exchange.services.store, request.ref)
+        fields["delivery"] = show_delivery(delivery.progress) if delivery else None
+    return BatchView.model_validate({**common, **fields})
 
 
 def show_shard(shard: ShardRecord | LabelledShard, links: Links) -> ShardView:

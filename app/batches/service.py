@@ -4,6 +4,7 @@ from functools import partial
 
 from app import recipes
 from app.batches.schemas import MAX_LISTED, BatchCreate, ShardQuery, ShardRecords
+from app.deliveries import service as deliveries
 from app.fits import service as fits
 from app.http.idempotency import Created, idempotency_of
 from app.jobs import service as jobs
@@ -12,12 +13,14 @@ from app.jobs.service import JobState, wait_of
 from app.services import Services
 from contracts.base import now
 from contracts.batches import OLDEST_RENDER_VERSION, BatchManifest, BatchRequest
+from contracts.delivery import Destination
 from contracts.errors.conflicts import NotRendered, NotResumable
 from contracts.errors.tree import Flaw, InvalidRequest
 from contracts.fits.fit import FitManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from state import records
 from state.batches.pages import place_after, shards_of
+from state.delivering import orders
 from state.planning import batch_cost, queue_batch
 from state.settings import Settings
 from state.waiting.attention import Attention
@@ -45,6 +48,7 @@ def create(
         "batch",
         idempotency=idempotency,
         resolve=lambda ref: _resolve(services, ref, body, idempotency),
+        claim=partial(_order, services, body.deliver_to),
         expires_after_seconds=body.expires_after_seconds,
         validate_only=validate_only,
         queue=partial(_queue, services),
@@ -117,21 +121,31 @@ def _resolve(
         created_at=now(),
         idempotency=idempotency,
         n=body.n,
+        deliver_to=orders.target_of(body.deliver_to) if body.deliver_to else None,
         **recipes.pin(services, ref.tenant, body, may_wait=True),
     )
     _check_size(request, services.settings)
+    if body.deliver_to is not None:
+        deliveries.check(body.deliver_to, request.num_shards)
     return request
+
+
+def _order(services: Services, destination: Destination | None, ref: JobRef) -> None:
+    """Store where the batch will be delivered to: apart from its request, which anyone with the tenant's keys reads."""
+    if destination is not None:
+        orders.order(services.store, ref, destination)
 
 
 def _queue(services: Services, request: BatchRequest) -> None:
     """Queue the shards of a batch, or let the end of its fit wake a reconciler for it."""
-    fit = request.waits_for
+    fit, attention = request.waits_for, Attention(services.ledger)
+    if request.deliver_to is not None:
+        attention.follow(request.ref, request.ref)  # its end wakes the process that delivers
     if fit is None:
         admission = services.queueing.admission
         queue_batch(services.store, services.ledger, admission, request)
         return
     services.ledger.publish_progress(request.ref, wait_of(fit))
-    attention = Attention(services.ledger)
     attention.follow(fit, request.ref)
     if records.has_ended(services.store, fit):  # it may have ended before this line
         attention.request(request.ref)
@@ -161,6 +175,7 @@ def _resume(
         update={
             "id": new.id,
             "fit": pinned,
+            "deliver_to": None,  # the addresses belong to the earlier batch
             "created_at": now(),
             "idempotency": idempotency,
             "resumes": (request.id, *request.resumes),

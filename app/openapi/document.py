@@ -14,6 +14,7 @@ from app.generators.uploading import BODY_SCHEMAS
 from app.http.problems import Problem
 from app.http.validation import Validation
 from app.labelings.uploading import BODY_SCHEMAS as LABELING_SCHEMAS
+from app.openapi.delivery_fields import DELIVERY_FIELDS
 from app.openapi.described import Described, Table
 from app.openapi.evaluation_fields import EVALUATION_FIELDS
 from app.openapi.fit_fields import FIT_FIELDS
@@ -37,6 +38,7 @@ FIELDS: Table = {
     **EVALUATION_FIELDS,
     **TENANT_FIELDS,
     **TARGET_FIELDS,
+    **DELIVERY_FIELDS,
 }
 
 _REF = "#/components/schemas/"

@@ -64,6 +64,7 @@ _OTHERS: dict[str, Errors] = {
     "create_fit": (GeneratorNotReady,),
     "create_batch": (FitNotReady,),
     "resume_batch": (NotResumable, FitNotReady),
+    "deliver_batch": (NotRendered,),
     "create_stream": (FitNotReady,),
     "create_evaluation": (FitNotReady,),
     "put_content": (InvalidLink, InvalidUpload, UploadUsed),

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -15,24 +14,14 @@ from contracts.accounts.webhooks import (
     WebhookEndpoint,
 )
 from contracts.base import Model, Timestamp
+from contracts.delivery import checked_url
 
 _MAX_GRACE = timedelta(days=30)
 
 
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid or parts.username is not None or parts.fragment or not url.isascii():
-        raise ValueError("Expected an address such as https://example.com/hook")
-    return url
-
-
 _URL = Annotated[
     str,
-    AfterValidator(_checked_url),
+    AfterValidator(checked_url),
     Field(
         min_length=8,
         max_length=2_000,

@@ -67,6 +67,8 @@ ADDED: dict[str, Any] = {
     "pages": [],
     "kept_until": None,
     "estimate": None,
+    "deliver_to": None,
+    "delivery": None,
     "croissant": None,
 }
 """Fields of later versions, with their values for older data."""

@@ -29,10 +29,13 @@ from contracts.ids import RqId
 from contracts.jobs import JobRef, JobStatus, Request
 from contracts.kinds import QUEUE_NAMES, RETENTION
 from state import keys, records, redis_keys
+from state.delivering import paths as delivery_paths
+from state.delivering.orders import wake as wake_delivery
 from state.listing.statuses import UNREADABLE, StatusIndex
 from state.queues import job_call, open_queue
 from state.records import JobRecord
 from state.waiting.attention import Attention
+from workers.delivering.sender import DeliverySender
 from workers.runtime import on_demand
 from workers.runtime.functions import import_function
 from workers.runtime.jobs import cancelled, failed
@@ -64,6 +67,7 @@ class Reconciler:
         self.absent: set[str] = set()
         self._tenants = TenantUpkeep(machine, self.name)
         self._webhooks = WebhookSender(machine, self.name)
+        self._deliveries = DeliverySender(machine, self.name)
         self._beat_at = -math.inf
         self._retries = RQScheduler(
             QUEUE_NAMES, connection=machine.redis, serializer=JSONSerializer
@@ -80,6 +84,7 @@ class Reconciler:
         interval = settings.reconcile_interval.total_seconds()
         next_round = time.monotonic() + interval
         self._webhooks.start()
+        self._deliveries.start()
         while signal.sigtimedwait(STOP_SIGNALS, pause) is None:
             try:
                 pause = 0.0
@@ -97,13 +102,14 @@ class Reconciler:
                 log.exception("a round failed")
                 pause = LONGEST_WAIT_SECONDS
         self._webhooks.stop()
+        self._deliveries.stop()
         with suppress(RedisError):
             self.machine.ledger.remove_reconciler(self.name)
 
     def attend(self, seconds: float) -> None:
         """Wait for a job that needs attention, at most `seconds`.
 
-        End a cancelled one unless a worker has it. Start one whose wait for another job is over.
+        End a cancelled one unless a worker has it, start one whose wait is over, and deliver one that has ended.
         """
         job = Attention(self.machine.ledger).next(seconds)
         if job is None:
@@ -111,7 +117,11 @@ class Reconciler:
         with _surviving("job that needs attention"):
             ref = JobRef.parse(job)
             record = records.read_job(self.machine.store, self.machine.kinds, ref)
-            if record is None or record.manifest is not None:
+            if record is not None and record.manifest is not None:
+                if self.machine.store.head(delivery_paths.mark(ref)) is not None:
+                    wake_delivery(self.machine.ledger, ref)
+                return
+            if record is None:
                 return
             repair = self.machine.kinds.of(ref).repair
             if record.cancellation is not None:

@@ -21,8 +21,8 @@ from contracts.errors.tree import NotFound, RecordDamaged, StoreUnavailable
 from contracts.jobs import JobManifest, JobRef
 from state import keys, records, redis_keys
 from state.webhooks import deliveries, endpoints, paths
+from workers.outgoing.addresses import Resolve, networks_of, resolve_name
 from workers.runtime.machine import Machine
-from workers.webhooks.addresses import Resolve, networks_of, resolve_name
 from workers.webhooks.sending import send
 
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from contracts.accounts.webhooks import Attempt, Message, new_secret
 from tests.workers.webhooks.conftest import Received
-from workers.webhooks.addresses import networks_of
+from workers.outgoing.addresses import networks_of
 from workers.webhooks.sending import send
 
 LOOPBACK = networks_of("127.0.0.0/8")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.webhooks.addresses import RefusedAddress, networks_of, target_of
+from workers.outgoing.addresses import RefusedAddress, networks_of, target_of
 
 PRIVATE = [
     "127.0.0.1",

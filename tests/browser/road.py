@@ -67,7 +67,8 @@ class Maker:
 
     def make(self, folder: Path) -> Road:
         """Make one of each kind."""
-        labelset, heldout = (self._upload(folder / name, seed) for name, seed in _SETS)
+        labelset = self._upload(folder / "labels")
+        heldout = self._upload(folder / "heldout", "--heldout")
         body: dict[str, Any] = {"generator": "portraits-64", "labelset": labelset}
         fit = self._finish("fits", {**body, "name": "quick", "options": _QUICK})
         recipe = {"fit": fit["id"], "n": NUM_SAMPLES, "seed": 3}
@@ -79,10 +80,8 @@ class Maker:
     def _get(self, path: str, query: dict[str, Any]) -> list[dict[str, Any]]:
         return list(self._client.get(path, params=query).json()["items"])
 
-    def _upload(self, folder: Path, seed: int) -> str:
-        path = shutil.make_archive(
-            str(folder), "zip", render_labelset(folder, 6, "--seed", str(seed))
-        )
+    def _upload(self, folder: Path, *options: str) -> str:
+        path = shutil.make_archive(str(folder), "zip", render_labelset(folder, 6, *options))
         files = {"archive": ("labels.zip", io.BytesIO(Path(path).read_bytes()))}
         answer = self._client.post("/v1/labelsets", files=files)
         assert answer.status_code == httpx2.codes.CREATED, answer.text
@@ -94,9 +93,6 @@ class Maker:
             job = self._client.get(f"/v1/{noun}/{job['id']}", headers={"Prefer": "wait=60"}).json()
         assert job["status"] == "succeeded", job
         return dict(job)
-
-
-_SETS = (("labels", 1), ("heldout", 2))
 
 
 def _road(

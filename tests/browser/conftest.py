@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from examples.demo.stack import EVALUATING_WORKERS, Stack
@@ -38,8 +39,9 @@ def address(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="session")
 def road(address: str, tmp_path_factory: pytest.TempPathFactory) -> Road:
     """Return one resource of each kind."""
-    maker = Maker(address)
-    return maker.newest() or maker.make(tmp_path_factory.mktemp("road"))
+    with httpx2.Client(base_url=address, timeout=120) as client:
+        maker = Maker(client)
+        return maker.newest() or maker.make(tmp_path_factory.mktemp("road"))
 
 
 @pytest.fixture

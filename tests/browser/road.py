@@ -52,8 +52,8 @@ class Road:
 class Maker:
     """Makes resources by the API, and waits for jobs."""
 
-    def __init__(self, address: str) -> None:
-        self._client = httpx2.Client(base_url=address, timeout=120)
+    def __init__(self, client: httpx2.Client) -> None:
+        self._client = client
 
     def newest(self) -> Road | None:
         """Return what the service has already, or None if something is missing."""

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(600)]
 PAGES = list(dict.fromkeys(block.page for block in all_blocks() if block.kind == "run"))
 SHELL = """
 json() { python -c "import json, sys; a = json.load(sys.stdin); 'detail' in a and sys.exit(a['detail']); print(a$1)"; }
-your-loader() { cat > /dev/null; }
+your-loader() { head -c 100000 > /dev/null; }
 """
 QUICK_OPTIONS = "--option inversion.steps=10 --option ensemble.steps=60"
 QUICK_JSON = '"seed": 1, "options": {"inversion": {"steps": 10}, "ensemble": {"steps": 60}}}'
@@ -75,7 +75,7 @@ def run(script: str, folder: Path, service: Service) -> subprocess.CompletedProc
         "PATH": os.pathsep.join([str(REPOSITORY / ".venv" / "bin"), os.environ["PATH"]]),
     }
     return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
+        ["bash", "-eu", "-c", script],
         cwd=folder,
         env=environment,
         check=False,

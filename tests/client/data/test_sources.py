@@ -153,3 +153,26 @@ def test_a_training_loop_survives_a_restart_of_everything(
         render(stream.id, 0)
         reading.join(60)
     assert source.path(0).exists()
+
+
+def test_a_name_survives_the_eviction_of_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process deletes names of deleted shards at the moment in which this one writes a name."""
+    cache = ShardCache(tmp_path, max_bytes=1)
+    replace = Path.replace
+
+    def evict_first(draft: Path, target: Path) -> Path:
+        ShardCache(tmp_path, max_bytes=1).path("new", lambda path: _write(path, b"two"))
+        return replace(draft, target)
+
+    cache.path("old", lambda path: _write(path, b"one"))
+    monkeypatch.setattr(Path, "replace", evict_first)
+    cache.assign("stream-2", "old")
+    assert (tmp_path / "names" / "stream-2").read_text() == "old"
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path

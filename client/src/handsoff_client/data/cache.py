@@ -44,7 +44,8 @@ class ShardCache:
         """Give a shard a name, so that `find` needs no request for its digest. The name is deleted with its shard."""
         path = self.folder / "names" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{name}.{uuid.uuid4().hex}")
+        # Not in names/: another process deletes files there whose shard does not exist.
+        draft = self.folder / f"{name}.{uuid.uuid4().hex}"
         draft.write_text(sha256)
         draft.replace(path)
 

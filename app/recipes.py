@@ -57,7 +57,14 @@ class RecipeCreate(Model):
 
         Without later options it is the body of earlier versions, so that their keys still match after an update.
         """
-        later = ("condition", "targets", *MASK_OPTIONS, "expires_after_seconds", "deliver_to")
+        later = (
+            "condition",
+            "targets",
+            *MASK_OPTIONS,
+            "expires_after_seconds",
+            "deliver_to",
+            "steering",
+        )
         absent = {name for name in later if getattr(self, name, None) in (None, ())}
         return self.model_dump(mode="json", exclude=absent)
 

@@ -50,7 +50,8 @@ def resolve_targets(
         _check_shares(index, target)
     directions = [i for i, one in enumerate(targets) if isinstance(one, DirectionTarget)]
     if directions:
-        _check_family(services, fit, directions[0])
+        advice = "Use a presence or a distribution"
+        check_steerable(services, fit, f"{POINTER}/{directions[0]}", "directions", advice)
     least = _least_pixels(services, fit)
     resolved = tuple(target.resolved(least) for target in targets)
     _check_room(resolved)
@@ -149,15 +150,18 @@ def _check_room(targets: Sequence[Target]) -> None:
         raise InvalidRequest.at(POINTER, detail)
 
 
-def _check_family(services: Services, fit: FitRequest, index: int) -> None:
+def check_steerable(
+    services: Services, fit: FitRequest, pointer: str, option: str, advice: str
+) -> None:
+    """Raise `InvalidRequest` for an option that needs codes which cost little, if the fit's generator has none."""
     try:
         generator = generators.find(services, fit.tenant, fit.generator.id)
     except (NotFound, Gone, GeneratorNotReady) as error:
-        raise InvalidRequest.at(POINTER, error.detail) from None
+        raise InvalidRequest.at(pointer, error.detail) from None
     family = family_of(generator, services.families)
     if not family.is_steerable:
         detail = (
-            f"Expected no directions, because generator '{generator.id}' of family {family.name} has no codes that can"
-            " be moved. Use a presence or a distribution, or a fit of a StyleGAN2 generator."
+            f"Expected no {option}, because generator '{generator.id}' of family {family.name} has no codes that can"
+            f" be moved or compared before the image is made. {advice}, or use a fit of a StyleGAN2 generator."
         )
-        raise InvalidRequest.at(f"{POINTER}/{index}", detail)
+        raise InvalidRequest.at(pointer, detail)

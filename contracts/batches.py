@@ -136,8 +136,9 @@ class ShardRecord(Model):
     `class_images` counts the kept samples in which each class occurs, `candidate_class_images` counts all candidates,
     so the manifest shows how a filter affects rare classes. All three counts are empty without masks.
     `condition_samples` counts the kept samples of each condition that occurs; empty for a recipe without conditions.
-    `ignored_pixels` counts the pixels of kept samples whose class is ignored; no class counts them. With targets,
-    `num_codes` counts the codes that were drawn, and `target_images` the kept samples that contain each class of them.
+    `ignored_pixels` counts the pixels of kept samples whose class is ignored; no class counts them. With targets or
+    steering, `num_codes` counts the codes that were drawn; `target_images` counts the kept samples that contain each
+    class of the targets. `steering_version` decided the samples of a steered stream.
     """
 
     index: Annotated[int, Field(ge=0)]
@@ -146,6 +147,7 @@ class ShardRecord(Model):
     num_candidates: Annotated[int, Field(ge=1)]
     num_codes: Annotated[int, Field(ge=1)] | None = None
     target_images: tuple[int, ...] = ()
+    steering_version: Annotated[int, Field(ge=0)] | None = None
     class_pixels: tuple[int, ...]
     class_images: tuple[int, ...]
     candidate_class_images: tuple[int, ...]

@@ -13,6 +13,7 @@ from contracts.base import Model
 from contracts.batches import Recipe
 from contracts.ids import StreamId, TenantId
 from contracts.jobs import JobRef
+from contracts.recipes.steering import Steering
 
 MAX_SAMPLES = 10**9
 """Sample names have nine digits. At 100 samples per second this lasts four months; then use another seed."""
@@ -65,10 +66,14 @@ class StreamShardRef(Model):
 
 
 class StreamRequest(Recipe):
-    """`streams/{id}/request.json`: everything that decides the samples of a stream."""
+    """`streams/{id}/request.json`: everything that decides the samples of a stream.
+
+    With `steering`, the stored versions of its steering state (`contracts/recipes/steering.py`) decide too.
+    """
 
     kind: Literal["stream"] = "stream"
     id: StreamId
+    steering: Steering | None = None
 
     @property
     def ref(self) -> StreamRef:

@@ -30,6 +30,7 @@ class Stream(IntEnum):
     CONDITIONS = 2  # the classes of SAMPLES: latents are the same with and without classes
     PILOT_CONDITIONS = 3
     TARGETS = 4  # the starts of the sequences that decide which samples must contain a class
+    STEERING = 5  # the choice among the codes of a pool of a steered stream
 
     @property
     def conditions(self) -> "Stream":

@@ -32,7 +32,7 @@ tenants/{tenant}/
 │   └── tombstone.json                           A
 ├── fits/{id}/
 │   ├── attempts/{uuid}/{name}                   W  one writer each
-│   ├── pilots/{truncation}[-{digest}].json      W  the quantiles of uncertainty; the first one stays; before it .state
+│   ├── pilots/{truncation}[-{digest}].json      W  quantiles; the first one stays; before it .state; beside it -shares
 │   └── plans/{version}-{digest}.json            W  how candidates for targets are chosen; the first one stays
 ├── batches/{id}/
 │   ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
@@ -46,6 +46,7 @@ tenants/{tenant}/
 │   └── files/{sha256}/{name}                    W  the report and its pictures, content-addressed
 └── streams/{id}/
     ├── request.json                             A  first
+    ├── steering/                                A, W  state/steering/paths.py
     ├── shards/{k}/{uuid}.tar                    W  one rendering; the record names the one that counts
     ├── shards/{k}.json                          W  the record; the first one stays; swept when unused for long
     └── tombstone.json                           A

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from contracts.batches import BatchRequest, Recipe
 from contracts.digests import digest_of
-from contracts.recipes.pilots import PLAN_VERSION
+from contracts.recipes.pilots import PLAN_VERSION, STEERING_PLAN_VERSION
+from contracts.streams import StreamRequest
 from state import keys
 from state.admission.admission import Admission
 from state.admission.costs import Cost, Costs
@@ -26,7 +27,14 @@ def needs_pilot(store: Store, request: Recipe) -> bool:
         needed.append(pilot_key(request))
     if request.targets:
         needed.append(plan_key(request))
+    if is_steered(request):
+        needed.append(steering_plan_key(request))
     return any(store.head(key) is None for key in needed)
+
+
+def is_steered(request: Recipe) -> bool:
+    """Return whether the request is that of a stream that answers."""
+    return isinstance(request, StreamRequest) and request.steering is not None
 
 
 def pilot_key(request: Recipe) -> str:
@@ -48,6 +56,19 @@ def plan_key(request: Recipe) -> str:
         "targets": [target.model_dump(mode="json") for target in request.targets],
     }
     return keys.target_plan(request.tenant, request.fit.id, PLAN_VERSION, digest_of(decisive))
+
+
+def plain_shares_key(request: Recipe) -> str:
+    """Return the key of the class shares of samples without the request's filter, targets and steering."""
+    plain = request.model_copy(update={"targets": ()})
+    return pilot_key(plain).removesuffix(".json") + "-shares.json"
+
+
+def steering_plan_key(request: Recipe) -> str:
+    """Return the key of the plan that a steered stream needs."""
+    decisive = {"truncation": f"{request.truncation:.4f}", "condition": request.condition}
+    digest = digest_of({"steering": decisive})
+    return keys.target_plan(request.tenant, request.fit.id, STEERING_PLAN_VERSION, digest)
 
 
 def shard_cost(costs: Costs, request: Recipe) -> Cost:

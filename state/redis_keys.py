@@ -105,6 +105,16 @@ def requested_at(stream: StreamRef) -> str:
     return f"handsoff:asked-at:{stream}"
 
 
+def steering_version(stream: StreamRef) -> str:
+    """String: the number of the latest version of a stream's steering state, or of an earlier one."""
+    return f"handsoff:steering-version:{stream}"
+
+
+def reports(stream: StreamRef, window: int) -> str:
+    """Counter: the reports about a stream in one minute."""
+    return f"handsoff:reports:{stream}:{window}"
+
+
 # The admission before RQ (`state/admission`).
 
 

@@ -24,6 +24,7 @@ from app.openapi.labeling_fields import LABELING_FIELDS
 from app.openapi.parameters import PARAMETERS, id_parameter
 from app.openapi.responses import add_errors, add_successes, header_components
 from app.openapi.security import SCHEMES, security_of
+from app.openapi.steering_fields import STEERING_FIELDS
 from app.openapi.target_fields import TARGET_FIELDS
 from app.openapi.tenant_fields import TENANT_FIELDS
 from app.openapi.training_fields import TRAINING_FIELDS
@@ -39,6 +40,7 @@ FIELDS: Table = {
     **TENANT_FIELDS,
     **TARGET_FIELDS,
     **DELIVERY_FIELDS,
+    **STEERING_FIELDS,
 }
 
 _REF = "#/components/schemas/"

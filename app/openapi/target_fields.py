@@ -37,7 +37,7 @@ TARGET_FIELDS: Table = {
     "TargetResult.num_images": Described("Samples that contain the class.", 4_001),
     "AchievedTarget.num_images": Described("Samples that contain the class.", 4_001),
     "achieved": Described("Share of the samples that contains the class.", 0.4001),
-    "num_codes": Described("Codes that were drawn for the targets; null without targets.", 52_000),
+    "num_codes": Described("Codes that were drawn for targets or steering; null without.", 52_000),
     "target_images": Described(
         "Samples that contain each class of the targets, in their order; empty without targets.",
         [102],

@@ -23,8 +23,16 @@ from app.http.requests import (
 from app.http.validation import ValidateOnly, validation
 from app.on_demand import MAX_WAIT_SECONDS
 from app.services import Services
-from app.streams import service
-from app.streams.schemas import StreamCreate, StreamView, show_stream
+from app.streams import distribution, reports, service
+from app.streams.schemas import (
+    Distribution,
+    LossReport,
+    SteeringView,
+    StreamCreate,
+    StreamView,
+    show_steering,
+    show_stream,
+)
 from app.streams.waiting import endless_tar, wait_for_shard
 from contracts.batches import ShardRecord
 from contracts.ids import StreamId
@@ -106,6 +114,31 @@ def get_stream(ref: RefDep, services: ServicesDep, links: LinksDep) -> StreamVie
 def delete_stream(ref: RefDep, services: ServicesDep) -> None:
     """Delete a stream and its shards. Another stream with the same fit and settings has the same samples."""
     service.delete(services, ref)
+
+
+@router.post("/{stream_id}/reports", status_code=HTTPStatus.CREATED)
+def create_report(
+    ref: RefDep, body: LossReport, exchange: ExchangeDep, idempotency_key: IdempotencyKey = None
+) -> SteeringView:
+    """Report the mean loss of classes since the last report. Shards that are rendered later show more of weak classes.
+
+    A shard that was rendered before, and the others of its segment, do not change.
+    """
+    version = reports.report(exchange.services, ref, body, idempotency_key)
+    view = show_steering(ref, version.value, exchange.links)
+    return created(exchange, view, is_replay=version.is_replay)
+
+
+@router.get("/{stream_id}/steering")
+def get_steering(ref: RefDep, services: ServicesDep, links: LinksDep) -> SteeringView:
+    """Return the steering state of a stream: the smoothed losses of the reports, and the weights of weak classes."""
+    return show_steering(ref, reports.latest(services, ref), links)
+
+
+@router.get("/{stream_id}/distribution")
+def get_distribution(ref: RefDep, services: ServicesDep) -> Distribution:
+    """Return how far the classes in the newest rendered shards have moved from plain samples of the fit."""
+    return distribution.measure(services, ref)
 
 
 @router.get(

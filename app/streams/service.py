@@ -17,6 +17,7 @@ from app.http.idempotency import Created, Draft, create_once, idempotency_of
 from app.http.paging import Page, read_page
 from app.http.request_ids import current_origin
 from app.services import Services
+from app.streams.checks import checked_steering
 from app.streams.schemas import StreamCreate
 from contracts.base import now
 from contracts.batches import ShardRecord
@@ -194,6 +195,7 @@ def _resolve(
         idempotency=idempotency,
         origin=current_origin(),
         **recipes.pin(services, ref.tenant, body),
+        steering=checked_steering(services, ref.tenant, body),
     )
 
 

@@ -18,7 +18,7 @@ EXISTS_BY = {"labelsets": "manifest.json", "uploads": "manifest.json"}
 
 RECORDS = re.compile(
     r"(request|cancel|manifest|stop|training|claim)\.json|content"
-    r"|(shards|pilots|inverters)/[^/]+\.json|exports/[^/]+\.json|units/[^/]+\.npz|scratch/[^/]+"
+    r"|(shards|pilots|inverters|plans|steering/versions|steering/segments)/[^/]+\.json|exports/[^/]+\.json|units/[^/]+\.npz|scratch/[^/]+"
     r"|(pilots|codes)/[^/]+\.state"
 )
 """The objects of a resource that are known by their place."""

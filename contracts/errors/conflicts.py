@@ -41,6 +41,20 @@ class GeneratorNotReady(Conflict):
         self.generator_status = generator_status
 
 
+class NotSteered(Conflict):
+    """Losses were reported to a stream that does not answer."""
+
+    code = "not_steered"
+    title = "The stream is not steered"
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__(
+            f"Expected a stream that was created with 'steering', got '{stream_id}', whose samples are fixed. Create"
+            ' another stream with "steering": {}, or send no reports.'
+        )
+        self.stream_id = stream_id
+
+
 class NotTrained(Conflict):
     """Only a training can be ended early with a result; an import cannot."""
 

@@ -24,9 +24,9 @@ class TooManyRequests(HandsOffError):
     status = 429
     title = "Too many requests"
 
-    def __init__(self, limit: int, seconds: int) -> None:
+    def __init__(self, limit: int, seconds: int, noun: str = "requests") -> None:
         super().__init__(
-            f"Expected at most {limit} requests in a minute, got one more. Retry in {seconds} s."
+            f"Expected at most {limit} {noun} in a minute, got one more. Retry in {seconds} s."
         )
         self.retry_after_seconds = seconds
 

@@ -20,6 +20,7 @@ HandsOffError
 │   ├── JobNotFinished        409  job_not_finished          only a job that has ended can be deleted
 │   ├── NotRendered           409  not_rendered              the job has no results yet
 │   ├── NotResumable          409  not_resumable             only a batch that failed or was cancelled can be resumed
+│   ├── NotSteered            409  not_steered               the stream does not answer reports
 │   ├── NotTrained            409  not_trained               only a training can be ended early with a result
 │   ├── RequestInProgress     409  request_in_progress       the same Idempotency-Key is being processed
 │   ├── UploadIncomplete      409  upload_incomplete         the upload has fewer bytes than announced

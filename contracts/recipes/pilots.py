@@ -1,4 +1,4 @@
-"""What pilots measure on a fit's samples: the quantiles of uncertainty, and the plan of targets.
+"""What pilots measure on a fit's samples: quantiles of uncertainty, class shares, plans of targets and of steering.
 
 Each is measured once on a reserved seed and stored beside the fit. The first one stays, so all shards use the same.
 """
@@ -27,6 +27,18 @@ class Pilot(Model):
     def threshold(self, drop_share: float) -> float:
         """Return the highest score that is kept when the share `drop_share` is dropped."""
         return self.quantiles[round((1 - drop_share) * 1_000)]
+
+
+class PlainShares(Model):
+    """`pilots/...-shares.json`: the classes in the samples of a fit without filter, targets and steering.
+
+    `class_pixels` are shares of all pixels, `class_images` shares of the samples that contain the class.
+    """
+
+    fit_digest: Sha256
+    num_samples: Annotated[int, Field(ge=1)]
+    class_pixels: tuple[float, ...]
+    class_images: tuple[float, ...]
 
 
 PLAN_VERSION = 1
@@ -72,4 +84,20 @@ class TargetPlan(Model):
     classes: tuple[PlannedClass, ...]
     shift: tuple[float, ...] | None = None
     candidates_per_sample: float
+    measured_at: Timestamp
+
+
+STEERING_PLAN_VERSION = 1
+"""Increased whenever the same pilot gives another `SteeringPlan`."""
+
+
+class SteeringPlan(Model):
+    """How codes are judged for a steered stream: `fits/{id}/plans/{name}.json`.
+
+    `slopes` predict the share of each class from a code's vector, in standard deviations of the samples; all 0 for a
+    class that cannot be steered.
+    """
+
+    fit_digest: Sha256
+    slopes: tuple[tuple[float, ...], ...]
     measured_at: Timestamp

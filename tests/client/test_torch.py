@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from handsoff_client import BatchFolder, FolderSource, InvalidInput
-from handsoff_client.torch import HandsOffDataset, to_tensors, to_tv_tensors
+from handsoff_client.torch import ClassLosses, HandsOffDataset, to_tensors, to_tv_tensors
+from handsoff_shards.labels import Labels
 from tests.client.conftest import batch_folder, depth_of, mask_of
 from tests.shards.ignored_pixels import downloaded
 
@@ -249,3 +250,13 @@ def test_samples_get_the_types_of_torchvision(
     ]
     assert sample["keypoints"][2] == (8, 8)
     assert sample["visibility"].tolist() == [2, 1]
+
+
+def test_losses_are_averaged_by_class() -> None:
+    """Over the pixels of all batches since the last call, without ignored pixels and diverged losses."""
+    losses = ClassLosses(Labels(("skin", "hair", "hat")))
+    mask = torch.tensor([[[0, 0], [1, 255]]])
+    losses.add(torch.tensor([[[1.0, 3.0], [0.5, 9.0]]], requires_grad=True), mask)
+    losses.add(torch.tensor([[[5.0, torch.nan], [torch.inf, 9.0]]]), mask)
+    assert losses.take() == {"skin": 3.0, "hair": 0.5}
+    assert losses.take() == {}

@@ -70,6 +70,8 @@ ADDED: dict[str, Any] = {
     "deliver_to": None,
     "delivery": None,
     "croissant": None,
+    "steering": None,
+    "steering_version": None,
 }
 """Fields of later versions, with their values for older data."""
 

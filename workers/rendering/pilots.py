@@ -11,14 +11,22 @@ import numpy as np
 from contracts.base import now
 from contracts.batches import Recipe
 from contracts.errors.jobs import InputMissing
-from contracts.recipes.pilots import Pilot, TargetPlan
+from contracts.recipes.pilots import Pilot, PlainShares, TargetPlan
 from contracts.recipes.targets import directions_of
 from models.arrays import Shift
 from state import records
-from state.planning import needs_pilot, pilot_key, plan_key
+from state.planning import (
+    is_steered,
+    needs_pilot,
+    pilot_key,
+    plain_shares_key,
+    plan_key,
+    steering_plan_key,
+)
 from state.store import Store
 from workers.rendering import plans
 from workers.rendering.pilot_samples import OnStep, PilotSamples, pilot_renderer
+from workers.rendering.steering import plan_steering
 from workers.runtime.machine import Machine
 
 NUM_QUANTILES = 1_001
@@ -27,7 +35,7 @@ NUM_QUANTILES = 1_001
 def measure_pilot(
     machine: Machine, recipe: Recipe, on_step: OnStep, on_found: OnStep | None = None
 ) -> None:
-    """Measure and store what the recipe needs, unless it exists: quantiles for its filter, a plan for its targets.
+    """Measure and store what the recipe needs, unless it exists: quantiles, a plan of targets or of steering.
 
     Its samples have the recipe's conditions and directions, so the threshold is that of the mixture that the recipe
     renders. `on_step` gets (measured samples, all samples) after each micro-batch. The measurements so far are kept:
@@ -38,14 +46,13 @@ def measure_pilot(
     """
     if not needs_pilot(machine.store, recipe):
         return
-    measure = partial(
-        _measured, machine, on_step=on_step, on_found=on_found, keeps=bool(recipe.targets)
-    )
+    keeps = bool(recipe.targets) or is_steered(recipe)
+    measure = partial(_measured, machine, on_step=on_step, on_found=on_found, keeps=keeps)
     shift = None
     if directions_of(recipe.targets):
         plain = recipe.model_copy(update={"targets": ()})
         shift = plans.shift_of(machine, recipe, measure(plain))
-    if recipe.filter is None and not recipe.has_class_targets:
+    if recipe.filter is None and not recipe.has_class_targets and not is_steered(recipe):
         _store_plan(machine, recipe, None, shift)
         return
     samples = measure(recipe, shift)
@@ -53,7 +60,10 @@ def measure_pilot(
         records.create(machine.store, pilot_key(recipe), _quantiles(recipe, samples))
     if recipe.targets:
         _store_plan(machine, recipe, samples, shift)
-    else:
+    if is_steered(recipe):
+        plan = plan_steering(machine, recipe, samples)
+        records.create(machine.store, steering_plan_key(recipe), plan)
+    if not keeps:
         samples.discard()
 
 
@@ -68,12 +78,22 @@ def _measured(
 ) -> PilotSamples:
     """Return the samples of a recipe's pilot. `keeps` keeps them after it, for other targets."""
     samples = PilotSamples(machine, recipe)
-    if samples.are_complete:  # those of an earlier plan
-        return samples
-    samples.measure(pilot_renderer(machine, recipe, shift), on_step, on_found)
-    if keeps:
-        samples.keep()
+    if not samples.are_complete:  # else those of an earlier plan
+        samples.measure(pilot_renderer(machine, recipe, shift), on_step, on_found)
+        if keeps:
+            samples.keep()
+    if shift is None and recipe.labels.num_classes:
+        records.create(machine.store, plain_shares_key(recipe), _plain_shares(recipe, samples))
     return samples
+
+
+def _plain_shares(recipe: Recipe, samples: PilotSamples) -> PlainShares:
+    return PlainShares(
+        fit_digest=recipe.fit.digest,
+        num_samples=len(samples),
+        class_pixels=tuple(samples.shares.double().mean(dim=0).tolist()),
+        class_images=tuple((samples.shares > 0).double().mean(dim=0).tolist()),
+    )
 
 
 def _quantiles(recipe: Recipe, samples: PilotSamples) -> Pilot:

@@ -23,11 +23,11 @@ from models.sampling import (
     draw_accepted,
     draw_conditions,
 )
-from models.targets.proposals import NoCodePasses, Proposals
+from models.targets.proposals import NoCodePasses
 from models.tasks.task import LabelOptions
 from workers.codecs.samples import Sample
 from workers.rendering.label_generators import open_label_generator
-from workers.rendering.targeting import Targeting
+from workers.rendering.selection import Selection
 from workers.runtime.machine import Machine
 
 MAX_ATTEMPTS = 1_000
@@ -93,7 +93,7 @@ class Renderer:
         indices: Sequence[int],
         threshold: float | None,
         on_drawn: Callable[[list[Sample]], None],
-        targeting: Targeting | None = None,
+        selection: Selection | None = None,
     ) -> Iterator[Sample]:
         """Yield the accepted sample of each index as it is accepted. `on_drawn` gets every micro-batch of candidates.
 
@@ -107,7 +107,7 @@ class Renderer:
 
         def accept(sample: Sample) -> bool:
             is_certain = threshold is None or sample.score <= threshold
-            return is_certain and (targeting is None or targeting.accepts(sample))
+            return is_certain and (selection is None or selection.accepts(sample))
 
         accepted = draw_accepted(
             indices,
@@ -115,24 +115,17 @@ class Renderer:
             accept,
             micro_batch=self._micro_batch,
             max_attempts=MAX_ATTEMPTS,
-            advance=self._advance(targeting),
+            advance=list if selection is None else selection.advance(self._vectors_of_codes),
         )
         try:
             yield from (sample for _, sample in accepted)
         except (sampling.AcceptanceTooLow, NoCodePasses) as error:
             raise AcceptanceTooLow(f"Not every sample can be rendered: {error}.") from error
 
-    def _advance(self, targeting: Targeting | None) -> Callable[[list[Candidate]], list[Candidate]]:
-        """Return the function that skips codes which hardly ever meet the targets."""
-        if targeting is None or not targeting.has_predictors:
-            return list
-
-        def vectors(candidates: Sequence[Candidate]) -> StyleVectors:
-            found = self.vectors(candidates)
-            assert found is not None, "a plan has predictors for such generators alone"
-            return found
-
-        return Proposals(vectors, targeting.passes).advance
+    def _vectors_of_codes(self, candidates: Sequence[Candidate]) -> StyleVectors:
+        found = self.vectors(candidates)
+        assert found is not None, "a plan judges codes of such generators alone"
+        return found
 
     def _codes(self, chunk: Sequence[Candidate]) -> Codes:
         generator = self._label_generator.generator

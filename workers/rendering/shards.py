@@ -20,8 +20,9 @@ from contracts.base import Artefact, now
 from contracts.batches import Recipe, ShardRecord
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef
+from contracts.recipes.pilots import TargetPlan
 from contracts.recipes.targets import class_targets
-from contracts.streams import ShardOwner, StreamRef
+from contracts.streams import ShardOwner, StreamRef, StreamRequest
 from handsoff_shards.members import Files
 from models.tasks.task import LabelOptions
 from state import keys, records
@@ -35,6 +36,8 @@ from workers.codecs.task import TaskCodec, codecs_of
 from workers.rendering.pilots import read_plan, read_threshold
 from workers.rendering.plans import shift_of_plan
 from workers.rendering.rendering import Renderer
+from workers.rendering.selection import Selection
+from workers.rendering.steering import steered_by
 from workers.rendering.targeting import Targeting
 from workers.runtime.machine import Machine
 from workers.runtime.metrics import CANDIDATES, SAMPLES
@@ -52,13 +55,21 @@ class ShardSpec:
 
 
 def render_shard(
-    machine: Machine, recipe: Recipe, spec: ShardSpec, *, on_step: Callable[[int], None]
+    machine: Machine,
+    recipe: Recipe,
+    spec: ShardSpec,
+    *,
+    on_step: Callable[[int], None],
+    steering_version: int | None = None,
 ) -> ShardRecord:
-    """Render and store the tar of one shard. `on_step` gets the number of kept samples after each micro-batch."""
+    """Render and store the tar of one shard. `on_step` gets the number of kept samples after each micro-batch.
+
+    `steering_version` decides the shard of a steered stream, None that of any other recipe.
+    """
     started_at, clock = now(), time.monotonic()
     threshold = read_threshold(machine.store, recipe)
     plan = read_plan(machine.store, recipe)
-    targeting = Targeting(recipe, plan) if plan is not None and plan.classes else None
+    selection = _selection(machine, recipe, plan, steering_version)
     renderer = Renderer(
         machine,
         recipe.tenant,
@@ -69,14 +80,14 @@ def render_shard(
         options=LabelOptions(recipe.soft_labels, recipe.ignore_above),
         shift=shift_of_plan(plan),
     )
-    shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels), targeting)
+    shard = Shard(recipe, codecs_of(machine.tasks, recipe.labels), selection)
 
     def count(samples: list[Sample]) -> None:
         for sample in samples:
             shard.count(sample)
         on_step(shard.num_samples)
 
-    samples = renderer.draw(spec.samples, threshold, on_drawn=count, targeting=targeting)
+    samples = renderer.draw(spec.samples, threshold, on_drawn=count, selection=selection)
     tar = _store_tar(machine, spec, shard, samples)
     SAMPLES.inc(shard.num_samples)
     CANDIDATES.inc(shard.num_candidates)
@@ -87,6 +98,7 @@ def render_shard(
         num_candidates=shard.num_candidates,
         num_codes=shard.num_codes or None,
         target_images=tuple(shard.target_images.tolist()),
+        steering_version=steering_version,
         class_pixels=tuple(shard.class_pixels.tolist()),
         class_images=tuple(shard.class_images.tolist()),
         candidate_class_images=tuple(shard.candidate_class_images.tolist()),
@@ -103,6 +115,16 @@ def render_shard(
         cost = Cost(record.render_seconds, tar.num_bytes)
         Costs(machine.ledger).note_samples(recipe.fit.id, record.num_samples, cost)
     return record
+
+
+def _selection(
+    machine: Machine, recipe: Recipe, plan: TargetPlan | None, steering_version: int | None
+) -> Selection | None:
+    """Return what chooses the codes of the samples; None if each is the first candidate that the filter keeps."""
+    if steering_version is not None:
+        assert isinstance(recipe, StreamRequest)
+        return steered_by(machine, recipe, steering_version)
+    return Targeting(recipe, plan) if plan is not None and plan.classes else None
 
 
 def _usage(spec: ShardSpec, record: ShardRecord) -> Usage:
@@ -164,10 +186,10 @@ class Shard:
     """Counts of a shard during rendering, for the accepted samples and for all candidates."""
 
     def __init__(
-        self, recipe: Recipe, codecs: Sequence[TaskCodec], targeting: Targeting | None = None
+        self, recipe: Recipe, codecs: Sequence[TaskCodec], selection: Selection | None = None
     ) -> None:
         self._codecs = codecs
-        self._targeting = targeting
+        self._selection = selection
         self._labels = recipe.labels
         self._image_format = recipe.image_format
         self._stated_fit = recipe.fit if recipe.states_provenance else None
@@ -203,9 +225,9 @@ class Shard:
         self.class_images += pixels > 0
         self.ignored_pixels += ignored_pixels(sample.labels.get(SegmentationCodec.name))
         self._scores[sample.index] = sample.score
-        if self._targeting is not None:
-            self.num_codes += sample.attempt + 1
-            self.target_images += self._targeting.contained(sample)
+        if self._selection is not None:
+            self.num_codes += self._selection.num_codes(sample)
+            self.target_images += np.array(self._selection.contained(sample), dtype=np.int64)
         if sample.condition is not None:
             self.conditions[sample.condition] += 1
 

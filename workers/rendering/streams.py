@@ -16,6 +16,7 @@ from contracts.streams import StreamRef, StreamRequest, StreamShardRef
 from state import keys, records
 from state.on_demand.kinds import STREAM_SHARDS
 from state.settings import Settings
+from state.steering.versions import SteeringVersions
 from state.store import ObjectInfo
 from state.stream_readers import StreamReaders
 from workers.rendering.pilots import measure_pilot
@@ -92,10 +93,23 @@ def _render(machine: Machine, shard: StreamShardRef) -> ShardRecord:
         raise NotNeeded
     bind_origin(request)
     watch = _Watch(machine, stream)
-    if request.filter is not None or request.targets:
-        measure_pilot(machine, request, lambda *_: watch.step())
+    measure_pilot(machine, request, lambda *_: watch.step())
     spec = ShardSpec(stream, index, request.samples(index))
-    return render_shard(machine, request, spec, on_step=lambda _: watch.step())
+    return render_shard(
+        machine,
+        request,
+        spec,
+        on_step=lambda _: watch.step(),
+        steering_version=_steering_version(machine, request, index),
+    )
+
+
+def _steering_version(machine: Machine, request: StreamRequest, index: int) -> int | None:
+    """Return the version that decides a shard of a steered stream: as late as possible, and then for ever."""
+    if request.steering is None:
+        return None
+    versions = SteeringVersions(machine.store, machine.ledger, request.ref)
+    return versions.of_segment(request.steering.segment(index))
 
 
 class _Watch:

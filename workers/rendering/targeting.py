@@ -13,8 +13,10 @@ from models.arrays import StyleVectors
 from models.targets.assignment import Assignment
 from models.targets.constraints import Constraint, Flags, are_met
 from models.targets.predictor import Predictor
+from models.targets.proposals import Proposals
 from workers.codecs.samples import Sample
 from workers.codecs.segmentation import SegmentationCodec, class_shares
+from workers.rendering.selection import Advance, Vectors
 
 
 def constraints_of(recipe: Recipe) -> tuple[Constraint, ...]:
@@ -35,10 +37,11 @@ class Targeting:
         self._predictors = [_predictor(one) for one in plan.classes]
         self._labels: LabelSchema = recipe.labels
 
-    @property
-    def has_predictors(self) -> bool:
-        """Whether codes alone say which candidates are worth rendering."""
-        return any(predictor is not None for predictor in self._predictors)
+    def advance(self, vectors: Vectors) -> Advance:
+        """Return the function that skips codes which hardly ever meet the targets."""
+        if all(predictor is None for predictor in self._predictors):
+            return list
+        return Proposals(vectors, self.passes).advance
 
     def passes(self, vectors: StyleVectors, indices: Sequence[int]) -> Flags:
         """Return whether each candidate is likely to contain what its sample, `indices`, must contain."""
@@ -58,6 +61,10 @@ class Targeting:
         """Return for each class of the targets whether the label contains it."""
         shares = self._shares(sample)
         return tuple(bool(one.is_met(shares)[0]) for one in self._constraints)
+
+    def num_codes(self, sample: Sample) -> int:
+        """Return the number of codes that were drawn for a sample."""
+        return sample.attempt + 1
 
     def _shares(self, sample: Sample) -> Tensor:
         fields = sample.labels[SegmentationCodec.name]

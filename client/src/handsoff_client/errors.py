@@ -21,6 +21,7 @@ HandsOffError
 │   │   ├── JobNotFinished       job_not_finished       a job can be deleted only after its end
 │   │   ├── NotRendered          not_rendered           the job has not produced the result
 │   │   ├── NotResumable         not_resumable          only a batch that failed or was cancelled can be resumed
+│   │   ├── NotSteered           not_steered            the stream does not answer reports
 │   │   ├── NotTrained           not_trained            only a training can be ended early with a result
 │   │   ├── RequestInProgress    request_in_progress    the same request is in progress
 │   │   ├── UploadIncomplete     upload_incomplete      announced bytes are missing

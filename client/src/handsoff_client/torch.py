@@ -31,10 +31,16 @@ from handsoff_client.data.order import (
 )
 from handsoff_client.data.reading import SampleReader
 from handsoff_client.data.sources import FolderSource, ShardSource
-from handsoff_client.data.tensors import SoftAs, TensorSample, to_tensors, to_tv_tensors
+from handsoff_client.data.tensors import (
+    ClassLosses,
+    SoftAs,
+    TensorSample,
+    to_tensors,
+    to_tv_tensors,
+)
 from handsoff_shards.samples import decode_sample
 
-__all__ = ["HandsOffDataset", "Loader", "RealData", "to_tensors", "to_tv_tensors"]
+__all__ = ["ClassLosses", "HandsOffDataset", "Loader", "RealData", "to_tensors", "to_tv_tensors"]
 
 log = logging.getLogger("handsoff_client")
 

@@ -24,8 +24,11 @@ KEYED = [
 ]
 """Path, method and parameters of each operation that needs a key."""
 
-BODIES = {"/v1/webhooks/{webhook_id}": {"url": "https://example.com/"}}
-"""Valid bodies, by path, for operations with an id that need fields."""
+BODIES: Mapping[str, Mapping[str, object]] = {
+    "/v1/webhooks/{webhook_id}": {"url": "https://example.com/"},
+    "/v1/streams/{stream_id}/reports": {"losses": {"skin": 1.0}},
+}
+"""Valid bodies, by path, of operations with an id that need fields."""
 
 
 def walk(

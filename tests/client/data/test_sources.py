@@ -18,7 +18,7 @@ from rq.serializers import JSONSerializer
 
 from app.main import create_app
 from app.serving import server_of
-from handsoff_client import Gone, HandsOff, ShardCache, StreamSource
+from handsoff_client import Gone, HandsOff, NotSteered, ShardCache, StreamSource
 from state.settings import Settings
 from state.store import Store
 from tests.app.conftest import SECRET
@@ -125,6 +125,23 @@ def test_targets_change_the_samples_of_a_stream(
     names = ["fit", "seed", "truncation", "filter", "image_format", "shard_size", "render_version"]
     earlier = json.dumps({name: streams[0].json[name] for name in names}, sort_keys=True)
     assert identities[0] == hashlib.sha256(earlier.encode()).hexdigest()
+
+
+def test_a_source_reports_losses(handsoff: HandsOff, finished_fit_id: str, tmp_path: Path) -> None:
+    """To a stream that answers, whose samples are its own; another stream refuses them. No losses are no report."""
+    options: tuple[dict[str, Any], ...] = ({}, {"steering": {}}, {"steering": {}})
+    streams = [handsoff.streams.create(fit=finished_fit_id, **each) for each in options]
+    plain, source, other = (
+        StreamSource(handsoff.url, stream.id, cache=ShardCache(tmp_path)) for stream in streams
+    )
+    assert len({plain.identity, source.identity, other.identity}) == 3
+    source.report({"skin": 0.1, "hair": 0.9})
+    source.report({})
+    state = handsoff.streams.steering(streams[1].id)
+    assert (state.version, state.weights) == (1, {"hair": 1.0})
+    assert handsoff.streams.distribution(streams[1].id)["num_shards"] == 0
+    with pytest.raises(NotSteered):
+        plain.report({"hair": 0.9})
 
 
 def test_a_training_loop_survives_a_restart_of_everything(

@@ -192,10 +192,7 @@ class Labelled(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What decides the samples of a batch or a stream. `condition` has the share of each class.
-
-    `warnings` name the classes of the targets that the fit labels badly.
-    """
+    """What decides the samples of a batch or a stream. `warnings` name classes of the targets that have bad labels."""
 
     fit: Pinned
     seed: int

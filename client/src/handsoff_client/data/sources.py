@@ -5,7 +5,7 @@ A source is small and can be pickled: each worker of a DataLoader gets a copy.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -121,6 +121,8 @@ class StreamSource:
         # Absent without a value, so that states and caches of earlier versions stay valid.
         later = {name: stream.json.get(name) for name in _LATER}
         recipe |= {name: value for name, value in later.items() if value not in (None, [])}
+        if stream.json.get("steering") is not None:  # its reports decide too
+            recipe["stream"] = stream_id
         self.identity = _identity([json.dumps(recipe, sort_keys=True)])
         self.labels = stream.labels
         self.sizes = EvenSizes(stream.num_shards, stream.shard_size)
@@ -138,6 +140,16 @@ class StreamSource:
             )
         self._cache.assign(name, listed.sha256)
         return path
+
+    def report(self, losses: Mapping[str, float]) -> None:
+        """Report the mean loss of each class in the samples since the last report; `ClassLosses` computes it.
+
+        Shards that are rendered later show more of the classes with the highest losses. No losses are no report.
+        Raises `NotSteered` for a stream that was created without `steering`.
+        """
+        if losses:
+            with HandsOff(self._url, api_key=self._api_key, retries=_patient()) as client:
+                client.streams.report(self._stream_id, losses)
 
 
 _RECIPE = ("fit", "seed", "truncation", "filter", "image_format", "shard_size", "render_version")

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from handsoff_shards.decoding import SoftLabels
 from handsoff_shards.labels import Labels
@@ -43,6 +44,33 @@ def _soft(labels: SoftLabels, num_classes: int, soft: SoftAs) -> TensorSample:
         "soft_classes": torch.from_numpy(labels.classes).to(torch.int64),
         "soft_probabilities": torch.from_numpy(labels.probabilities),
     }
+
+
+class ClassLosses:
+    """Adds up the losses of pixels by class, for `StreamSource.report`."""
+
+    def __init__(self, labels: Labels) -> None:
+        self._classes = labels.classes
+        self._sums = torch.zeros(2, len(labels.classes), dtype=torch.float64)
+
+    def add(self, losses: Tensor, mask: Tensor) -> None:
+        """Add the losses [n, h, w] of some samples, such as `cross_entropy(..., reduction="none")`, by their mask.
+
+        Pixels whose class is ignored, and losses that are not finite, do not count.
+        """
+        flat, classes = losses.detach().flatten(), mask.flatten()
+        counted = (classes >= 0) & (classes < len(self._classes)) & flat.isfinite()
+        flat, classes = flat[counted].double(), classes[counted]
+        for row, weights in enumerate((flat, torch.ones_like(flat))):
+            sums = torch.bincount(classes, weights, minlength=len(self._classes))
+            self._sums[row] += sums.cpu()
+
+    def take(self) -> dict[str, float]:
+        """Return the mean loss of each class since the last call, without classes that had no pixel."""
+        sums, counts = self._sums.tolist()
+        self._sums.zero_()
+        found = zip(self._classes, sums, counts, strict=True)
+        return {name: total / count for name, total, count in found if count}
 
 
 def to_tv_tensors(sample: TensorSample) -> TensorSample:

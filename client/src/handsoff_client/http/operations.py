@@ -55,6 +55,9 @@ CREATE_STREAM = Operation("POST", "/v1/streams")
 LIST_STREAMS = Operation("GET", "/v1/streams")
 GET_STREAM = Operation("GET", "/v1/streams/{id}")
 DELETE_STREAM = Operation("DELETE", "/v1/streams/{id}")
+CREATE_REPORT = Operation("POST", "/v1/streams/{id}/reports")
+GET_STEERING = Operation("GET", "/v1/streams/{id}/steering")
+GET_DISTRIBUTION = Operation("GET", "/v1/streams/{id}/distribution")
 GET_SHARD_RECORD = Operation("GET", "/v1/streams/{id}/shards/{shard}/record")
 
 
@@ -110,6 +113,9 @@ OPERATIONS: tuple[Operation, ...] = (
     LIST_STREAMS,
     GET_STREAM,
     DELETE_STREAM,
+    CREATE_REPORT,
+    GET_STEERING,
+    GET_DISTRIBUTION,
     GET_SHARD_RECORD,
     *GENERATORS,
     *INVERTERS,

@@ -184,6 +184,12 @@ class NotResumable(Conflict):
     known_code = "not_resumable"
 
 
+class NotSteered(Conflict):
+    """The stream does not answer reports."""
+
+    known_code = "not_steered"
+
+
 class NotTrained(Conflict):
     """Only a training can be ended early with a result."""
 

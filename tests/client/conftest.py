@@ -18,7 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 from structlog.testing import capture_logs
 
 from handsoff_client import BatchFolder, HandsOff, Retries
-from handsoff_client.api.resources import Batch, Shard
+from handsoff_client.answers.shards import Shard
+from handsoff_client.api.resources import Batch
 from handsoff_client.cli.commands import main
 from handsoff_client.http.parsing import parse
 from handsoff_shards.provenance.record import Provenance

@@ -23,10 +23,14 @@ from handsoff_client import (
     Stream,
     UnreadableImage,
 )
+from handsoff_client.account.webhooks import Webhook
+from handsoff_client.answers.costs import Estimate, Validation
+from handsoff_client.answers.deliveries import Delivery
+from handsoff_client.answers.shards import Card, ShardList
 from handsoff_client.api.evaluations import ArmProgress, ReportFile
 from handsoff_client.api.jobs import EVENTS_ON_A_PAGE
 from handsoff_client.api.pages import ITEMS_ON_A_PAGE
-from handsoff_client.api.resources import Card, Job, ShardList
+from handsoff_client.api.resources import Job
 from handsoff_client.api.waiting import WAIT_SECONDS
 from handsoff_client.http.operations import (
     BATCHES,
@@ -71,15 +75,6 @@ NOT_CALLED = {
     "GET /v1/tenants/{}": "for operators",
     "DELETE /v1/tenants/{}": "for operators",
     "PUT /v1/tenants/{}/limits": "for operators",
-    "POST /v1/webhooks": "for administrators",
-    "GET /v1/webhooks": "for administrators",
-    "GET /v1/webhooks/{}": "for administrators",
-    "PUT /v1/webhooks/{}": "for administrators",
-    "DELETE /v1/webhooks/{}": "for administrators",
-    "POST /v1/webhooks/{}/rotate": "for administrators",
-    "POST /v1/webhooks/{}/test": "for administrators",
-    "GET /v1/webhooks/{}/deliveries": "for administrators",
-    "POST /v1/webhooks/{}/deliveries/{}/redeliver": "for administrators",
     "GET /v1/audit": "for administrators",
     "GET /v1/streams/{}/tar": "for curl, and loaders that read a pipe",
 }
@@ -100,6 +95,10 @@ VIEWS = {
     "ShardView": Shard,
     "ShardList": ShardList,
     "CardView": Card,
+    "Estimate": Estimate,
+    "Validation": Validation,
+    "DeliveryView": Delivery,
+    "WebhookView": Webhook,
     "ExportView": Archive,
     "StreamView": Stream,
 }
@@ -109,6 +108,7 @@ _JOBS = (GENERATORS, INVERTERS, FITS, BATCHES, LABELINGS, EVALUATIONS)
 _PAGE: dict[str, int | None] = {"limit": ITEMS_ON_A_PAGE, "after": None}
 QUERIES: dict[Operation, dict[str, int | None]] = {
     CREATE_LABELSET: {"validate_only": None},
+    **{jobs.create: {"validate_only": None} for jobs in _JOBS},
     LIST_LABELSETS: _PAGE,
     LIST_STREAMS: _PAGE,
     **{jobs.list: _PAGE | {"status": None} for jobs in _JOBS},

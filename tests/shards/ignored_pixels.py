@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from handsoff_client import BatchFolder
-from handsoff_client.api.resources import Batch, Shard
+from handsoff_client.answers.shards import Shard
+from handsoff_client.api.resources import Batch
 from handsoff_client.http.parsing import parse
 from handsoff_shards.labels import KeypointLabels, Labels
 from handsoff_shards.reading import ShardSet

@@ -4,21 +4,12 @@
 NumPy and Pillow.
 """
 
+from handsoff_client.answers.shards import Archive, Shard
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.evaluations import Evaluation
 from handsoff_client.api.labelings import LabelingReport, LabelledImage, UnreadableImage
 from handsoff_client.api.labelset_resources import CheckedLabels, Labelset, LabelsetWarning
-from handsoff_client.api.resources import (
-    Archive,
-    Batch,
-    Fit,
-    Generator,
-    Inverter,
-    Job,
-    Labeling,
-    Shard,
-    Stream,
-)
+from handsoff_client.api.resources import Batch, Fit, Generator, Inverter, Job, Labeling, Stream
 from handsoff_client.cli.progress import bar
 from handsoff_client.client import HandsOff
 from handsoff_client.data.cache import ShardCache

@@ -8,6 +8,7 @@ from typing import Self
 import httpx2
 
 from handsoff_client.account.usage import Usage, read_usage
+from handsoff_client.account.webhooks import Webhooks
 from handsoff_client.api.batches import Batches
 from handsoff_client.api.evaluations import Evaluations
 from handsoff_client.api.fits import Fits
@@ -77,6 +78,7 @@ class HandsOff:
         self.labelings = Labelings(self.transport)
         self.streams = Streams(self.transport)
         self.evaluations = Evaluations(self.transport)
+        self.webhooks = Webhooks(self.transport)
 
     def usage(self, since: date | None = None, until: date | None = None) -> Usage:
         """Return what the tenant used, by day (UTC), and its limits. By default of the last 30 days."""

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from handsoff_client import BatchFolder, HandsOff, InvalidInput, export
-from handsoff_client.api.resources import Labeling, Shard
+from handsoff_client.answers.shards import Shard
+from handsoff_client.api.resources import Labeling
 from handsoff_client.data.originals import write_originals
 from handsoff_client.data.sources import FolderSource
 from handsoff_client.http.parsing import parse

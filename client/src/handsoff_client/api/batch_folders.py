@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from handsoff_client.api.resources import Batch, Json, Labeling, Shard
+from handsoff_client.answers.shards import Shard
+from handsoff_client.api.resources import Batch, Json, Labeling
 from handsoff_client.errors import InvalidAnswer
 from handsoff_client.http.parsing import parse
 from handsoff_shards.errors import InvalidInput

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from handsoff_client.answers.costs import Validation
 from handsoff_client.api.pages import items_of
 from handsoff_client.api.resources import Event, Job
 from handsoff_client.errors import InvalidAnswer, WaitTimeout
@@ -119,6 +120,15 @@ class Jobs(Generic[J_co]):
         """Create a job. `of` is the id in the path, if there is one. Fields that are None are not sent."""
         given = without_none(**body)
         return self._parse(self._transport.call(self._operations.create, of, json=given))
+
+    def validate(self, of: str = "", /, **fields: Any) -> Validation:  # noqa: ANN401 - JSON
+        """Return what a create with these fields of the API would store, and its predicted cost. Nothing is stored.
+
+        `of` is the id in the path, if there is one. Raises `InvalidRequest` as the create would.
+        """
+        params, body = {"validate_only": "true"}, without_none(**fields)
+        answer = self._transport.call(self._operations.create, of, json=body, params=params)
+        return parse(Validation, answer)
 
     def _write_picture(self, url: str, job_id: str, target: Path | str) -> Path:
         """Write a PNG of a job to `target`. It replaces a file."""

@@ -18,6 +18,7 @@ def items_of(
     kind: type[T],
     transport: Transport,
     operation: Operation,
+    resource_id: str = "",
     *,
     limit: int | None = None,
     **params: str,
@@ -27,7 +28,7 @@ def items_of(
     while left is None or left > 0:
         size = min(left or ITEMS_ON_A_PAGE, ITEMS_ON_A_PAGE)
         query = params | {"limit": size} | ({"after": after} if after else {})
-        page = parse(Page, transport.call(operation, params=query))
+        page = parse(Page, transport.call(operation, resource_id, params=query))
         yield from (parse(kind, item) for item in page.items)
         after = page.next_cursor
         left = None if left is None else left - len(page.items)

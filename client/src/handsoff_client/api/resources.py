@@ -1,4 +1,4 @@
-"""The service's answers as frozen dataclasses: generators, fits, batches, labelings, streams and shards.
+"""The service's answers as frozen dataclasses: generators, fits, batches, labelings and streams.
 
 Times are aware datetimes. A share is 0 to 1. `json` contains the complete answer, including fields of newer services.
 """
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from handsoff_client.answers.costs import Estimate
+from handsoff_client.answers.deliveries import Delivery
 from handsoff_client.errors import JobCancelled
 from handsoff_client.http.error_codes import job_error
 from handsoff_shards.labels import Labels
@@ -50,7 +52,10 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """The fields of every job. `metrics` depends on the kind of job; `is_stale`: its worker has stopped reporting."""
+    """The fields of every job. `metrics` depends on the kind of job; `is_stale`: its worker has stopped reporting.
+
+    `estimate` is the cost that was predicted when the job was created.
+    """
 
     id: str
     kind: str
@@ -64,6 +69,7 @@ class Job:
     attempt: int = 0
     error: Failure | None = None
     metrics: Json | None = None
+    estimate: Estimate | None = None
     json: Json = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -199,7 +205,6 @@ class Recipe:
     truncation: float
     image_format: str
     shard_size: int
-    num_shards: int
     labels: Labels
     condition: Mapping[str, float] | None = None
     targets: tuple[Json, ...] = ()
@@ -211,6 +216,8 @@ class Batch(Labelled, Recipe):
     """A batch of labelled samples. Its shards can be read after success."""
 
     n: int
+    num_shards: int
+    delivery: Delivery | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,53 +247,6 @@ class Stream(Recipe):
     soft_labels: int | None = None
     ignore_above: float | None = None
     json: Json = field(default_factory=dict, repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One shard: a tar of `num_samples` samples. `url` is valid until `expires_at`."""
-
-    index: int
-    num_samples: int
-    num_bytes: int
-    sha256: str
-    url: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class Card:
-    """A document about a batch: its dataset card or its Croissant. `url` is valid until `expires_at`."""
-
-    num_bytes: int
-    sha256: str
-    url: str
-    expires_at: datetime
-
-
-@dataclass(frozen=True)
-class ShardList:
-    """Shards in order, and a batch's documents. `has_more`: it is one page. `is_partial`: a failed batch lacks some."""
-
-    num_samples: int
-    items: tuple[Shard, ...]
-    card: Card | None = None
-    croissant: Card | None = None
-    has_more: bool = False
-    is_partial: bool = False
-
-
-@dataclass(frozen=True)
-class Archive:
-    """An export of a batch: a zip of `num_files` files. `url` is valid until `expires_at`."""
-
-    batch: str
-    format: str
-    num_files: int
-    num_bytes: int
-    sha256: str
-    url: str
-    expires_at: datetime
 
 
 @dataclass(frozen=True)

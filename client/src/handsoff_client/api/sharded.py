@@ -7,9 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from handsoff_client.answers.shards import Archive, Card, Shard, ShardList
 from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.jobs import Jobs
-from handsoff_client.api.resources import Archive, Batch, Card, Json, Labeling, Shard, ShardList
+from handsoff_client.api.resources import Batch, Json, Labeling
 from handsoff_client.api.waiting import poll
 from handsoff_client.errors import InvalidAnswer
 from handsoff_client.http.downloads import check_absent, download_listed

@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from handsoff_client.answers.shards import Shard
 from handsoff_client.api.jobs import ConditionChoice, Targets, condition_of, filter_by, without_none
 from handsoff_client.api.pages import items_of
-from handsoff_client.api.resources import Shard, Stream
+from handsoff_client.api.resources import Stream
 from handsoff_client.api.waiting import poll
 from handsoff_client.http.downloads import download_listed
 from handsoff_client.http.operations import (

@@ -5,11 +5,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from handsoff_client.cli.account.usage import add_usage
+from handsoff_client.cli.account.webhooks import add_webhooks
 from handsoff_client.cli.argument_types import FOLDER_HELP, Commands, add, add_labels, count
 from handsoff_client.cli.evaluation_commands import add_evaluate
 from handsoff_client.cli.hub.commands import add_push
 from handsoff_client.cli.job_arguments import (
     add_batch,
+    add_deliver,
     add_fit,
     add_generator,
     add_inverter,
@@ -95,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_labelset(commands)
     add_fit(commands)
     add_batch(commands)
+    add_deliver(commands)
     add_label(commands)
     add_stream(commands)
     add_evaluate(commands)
@@ -104,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_preview(commands)
     _add_single(commands)
     add_usage(commands)
+    add_webhooks(commands)
     return parser
 
 

@@ -9,7 +9,9 @@ from handsoff_client.api.batch_folders import BatchFolder
 from handsoff_client.api.resources import Batch, Labeling
 from handsoff_client.cli import tables
 from handsoff_client.cli.account.usage import UsageCommands
+from handsoff_client.cli.account.webhooks import WebhookCommands
 from handsoff_client.cli.arguments import LISTS, build_parser
+from handsoff_client.cli.batches.commands import BatchCommands
 from handsoff_client.cli.evaluation_commands import EvaluationCommands
 from handsoff_client.cli.hub.commands import HubCommands
 from handsoff_client.cli.label_commands import LabelCommands
@@ -56,7 +58,15 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-class Command(LabelCommands, EvaluationCommands, LabelsetCommands, HubCommands, UsageCommands):
+class Command(  # one mixin for each group of subcommands
+    BatchCommands,
+    LabelCommands,
+    EvaluationCommands,
+    LabelsetCommands,
+    HubCommands,
+    UsageCommands,
+    WebhookCommands,
+):
     """One command line on one service. Each public method is a subcommand, except for lists."""
 
     def run(self) -> None:
@@ -119,36 +129,6 @@ class Command(LabelCommands, EvaluationCommands, LabelsetCommands, HubCommands, 
         self._print_new(job)
         if arguments.wait:
             self._wait(self._client.fits, job.id)
-
-    def batch(self) -> None:
-        arguments = self._arguments
-        job = self._client.batches.create(
-            fit=arguments.fit,
-            n=arguments.n,
-            seed=arguments.seed,
-            truncation=arguments.truncation,
-            drop_share=arguments.drop_share,
-            image_format=arguments.format,
-            shard_size=arguments.shard_size,
-            condition=arguments.condition,
-            soft_labels=arguments.soft_labels,
-            ignore_above=arguments.ignore_above,
-            targets=arguments.target,
-        )
-        self._follow_batch(job)
-
-    def resume(self) -> None:
-        self._follow_batch(self._client.batches.resume(self._arguments.batch))
-
-    def _follow_batch(self, job: Batch) -> None:
-        """Print a new batch; wait for it and download it, as the command line requests."""
-        arguments = self._arguments
-        self._print_new(job)
-        if arguments.wait or arguments.out:
-            after = f"wait {job.id} && handsoff download {job.id} --out {arguments.out}"
-            self._wait(self._client.batches, job.id, after if arguments.out else None)
-        if arguments.out:
-            self._download(job.id, arguments.out)
 
     def stream(self) -> None:
         arguments = self._arguments

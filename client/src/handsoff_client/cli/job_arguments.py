@@ -150,10 +150,32 @@ def add_batch(commands: Commands) -> None:
     command.add_argument("-n", type=count, required=True, metavar="N", help="number of samples")
     _add_recipe(command)
     _add_wait_and_out(command)
+    command.add_argument(
+        "--deliver-to",
+        metavar="URL|FILE.json",
+        help="also send it to your bucket: an address with {name}, or a file with presigned URLs",
+    )
+    command.add_argument(
+        "--validate-only",
+        action="store_true",
+        help="check the request and show its predicted cost, without creating the batch",
+    )
     text = "continue a batch that failed or was cancelled as a new batch, which adopts its shards"
     resume = add(commands, "resume", text)
     resume.add_argument("batch", metavar="BATCH", help="id of a batch that failed or was cancelled")
     _add_wait_and_out(resume)
+
+
+def add_deliver(commands: Commands) -> None:
+    """Add `handsoff deliver`, which sends a finished batch to the caller's bucket."""
+    text = "send a finished batch to your bucket, or try its last delivery again"
+    command = add(commands, "deliver", text)
+    command.add_argument("batch", metavar="BATCH", help="id of a succeeded batch")
+    command.add_argument(
+        "--to",
+        metavar="URL|FILE.json",
+        help="an address with {name}, or a file with presigned URLs (default: those of the last delivery)",
+    )
 
 
 def add_label(commands: Commands) -> None:

@@ -7,7 +7,7 @@ from handsoff_shards.errors import InvalidInput
 
 
 class Operation(NamedTuple):
-    """A method and a path with optional placeholders `{id}` and `{shard}`."""
+    """A method and a path with optional placeholders `{id}`, `{shard}` and `{message}`."""
 
     method: str
     path: str
@@ -17,6 +17,10 @@ class Operation(NamedTuple):
         if "{id}" in self.path and resource_id in ("", ".", ".."):
             raise InvalidInput(f"Expected an id, got {resource_id!r}.")
         return self.path.replace("{id}", quote(resource_id, safe=""))
+
+    def of_message(self, message_id: str) -> "Operation":
+        """Return the operation with the id of a message filled in."""
+        return self._replace(path=self.path.replace("{message}", quote(message_id, safe="")))
 
     def of_shard(self, index: int) -> "Operation":
         """Return the operation with the number of a shard filled in."""
@@ -29,6 +33,16 @@ GET_OPENAPI = Operation("GET", "/openapi.json")
 GET_READY = Operation("GET", "/readyz")
 
 GET_USAGE = Operation("GET", "/v1/usage")
+
+CREATE_WEBHOOK = Operation("POST", "/v1/webhooks")
+LIST_WEBHOOKS = Operation("GET", "/v1/webhooks")
+GET_WEBHOOK = Operation("GET", "/v1/webhooks/{id}")
+CHANGE_WEBHOOK = Operation("PUT", "/v1/webhooks/{id}")
+DELETE_WEBHOOK = Operation("DELETE", "/v1/webhooks/{id}")
+ROTATE_WEBHOOK = Operation("POST", "/v1/webhooks/{id}/rotate")
+TEST_WEBHOOK = Operation("POST", "/v1/webhooks/{id}/test")
+LIST_MESSAGES = Operation("GET", "/v1/webhooks/{id}/deliveries")
+REDELIVER_MESSAGE = Operation("POST", "/v1/webhooks/{id}/deliveries/{message}/redeliver")
 
 CREATE_LABELSET = Operation("POST", "/v1/labelsets")
 LIST_LABELSETS = Operation("GET", "/v1/labelsets")
@@ -44,6 +58,9 @@ LIST_SHARDS = Operation("GET", "/v1/batches/{id}/shards")
 GET_BATCH_MANIFEST = Operation("GET", "/v1/batches/{id}/manifest")
 
 RESUME_BATCH = Operation("POST", "/v1/batches/{id}/resume")
+
+DELIVER_BATCH = Operation("POST", "/v1/batches/{id}/deliver")
+GET_DELIVERY = Operation("GET", "/v1/batches/{id}/delivery")
 
 GET_EXPORT_RECORD = Operation("GET", "/v1/batches/{id}/export/record")
 
@@ -95,6 +112,15 @@ EVALUATIONS = JobOperations.of("evaluations")
 OPERATIONS: tuple[Operation, ...] = (
     GET_READY,
     GET_USAGE,
+    CREATE_WEBHOOK,
+    LIST_WEBHOOKS,
+    GET_WEBHOOK,
+    CHANGE_WEBHOOK,
+    DELETE_WEBHOOK,
+    ROTATE_WEBHOOK,
+    TEST_WEBHOOK,
+    LIST_MESSAGES,
+    REDELIVER_MESSAGE,
     CREATE_LABELSET,
     LIST_LABELSETS,
     GET_LABELSET,
@@ -105,6 +131,8 @@ OPERATIONS: tuple[Operation, ...] = (
     LIST_SHARDS,
     GET_BATCH_MANIFEST,
     RESUME_BATCH,
+    DELIVER_BATCH,
+    GET_DELIVERY,
     GET_EXPORT_RECORD,
     LIST_LABELING_SHARDS,
     GET_LABELING_MANIFEST,

@@ -29,7 +29,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail bench-answer gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -198,6 +198,9 @@ bench-targets: $(READY) ## Measure targets on portraits: shares met, candidates 
 
 bench-longtail: $(READY) ## Measure networks on a rare class by its share in the labels, with and without targets (hours; BENCH="--shares 0.1 --draws 1" for less)
 	@$(BIN)/python -m benchmarks.longtail $(BENCH)
+
+bench-answer: $(READY) ## Measure samples that a training needs from a stream that answers, against a plain one (an hour; BENCH="--labels 16 --pilot 600 --shards 8" for less)
+	@$(BIN)/python -m benchmarks.answer $(BENCH)
 
 train-portraits: $(READY) ## Train the built-in generator and its inverter into build/ (hours on 2 cores)
 	$(BIN)/python -m examples.portraits images build/images --split generator --count 40000 --accessories 2500 --processes 2

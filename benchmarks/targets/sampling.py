@@ -14,6 +14,7 @@ from models.targets.assignment import Assignment
 from models.targets.constraints import Constraint
 from models.targets.predictor import Fitted, fit_predictor
 from models.targets.proposals import Proposals
+from models.targets.steering import Pools
 
 MICRO_BATCH = 16
 MAX_ATTEMPTS = 1_000
@@ -124,6 +125,14 @@ class Sampler:
         candidates = [Candidate(index) for index in range(count)]
         rendered = self._rendered(candidates, Stream.SAMPLES, shift)
         return Drawn({one.candidate.index: one for one in rendered}, count)
+
+    def answered(self, indices: Sequence[int], preference: Tensor | None) -> list[Labelled]:
+        """Return the samples of a steered stream in order; those of a plain one without a preference."""
+        candidates = [Candidate(index) for index in indices]
+        if preference is not None:
+            pools = Pools(lambda some: self._vectors(some, Stream.SAMPLES), preference, self.seed)
+            candidates = pools.advance(candidates)
+        return list(self._rendered(candidates, Stream.SAMPLES, None))
 
     def _vectors(self, candidates: Sequence[Candidate], stream: Stream) -> Tensor:
         codes = self.generator.sample(CandidateDraws(self.seed, candidates, stream))

@@ -1,10 +1,13 @@
 """The pages of streams: the recipe, and how a training loop reads it."""
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 
 import redis
 from fastapi import APIRouter, Response
 
+from app import on_demand
 from app.http.json_bodies import validated
 from app.streams import service
 from app.streams.schemas import StreamCreate, show_stream
@@ -13,14 +16,26 @@ from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
 from app.ui.jobs import PAGE_SIZE, AfterQuery
 from app.ui.routing import PageRoute, see
 from app.ui.visits import Visit, VisitDep
+from contracts.batches import ShardRecord
 from contracts.errors.tree import NotFound
 from contracts.ids import id_pattern
-from contracts.streams import StreamRef
+from contracts.streams import StreamRef, StreamShardRef
+from state.on_demand.kinds import STREAM_SHARDS
 from state.stream_readers import StreamReaders
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
+NUM_SHARDS = 10
 _ID = re.compile(id_pattern("stream"))
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A shard that a reader has requested: when, and its record while it is stored."""
+
+    index: int
+    at: datetime
+    record: ShardRecord | None
 
 
 @router.get("/ui/streams", name="ui_list_streams")
@@ -33,7 +48,8 @@ def list_streams(visit: VisitDep, after: AfterQuery = None) -> Response:
         after=after or None,
         show=lambda stream: show_stream(stream, visit.links),
     )
-    return visit.page("streams/list.html", page=page)
+    read = {stream.id for stream in page.items if _is_read(visit, stream.id)}
+    return visit.page("streams/list.html", page=page, read=read)
 
 
 def _form(visit: Visit, form: FormState, status: int = 200) -> Response:
@@ -90,12 +106,27 @@ def _ref(visit: Visit, stream_id: str) -> StreamRef:
     return StreamRef(tenant=visit.tenant, id=stream_id)
 
 
-def _readers(visit: Visit, ref: StreamRef) -> tuple[bool | None, list[int]]:
+def _readers(visit: Visit, ref: StreamRef) -> tuple[bool | None, list[Requested]]:
     """Return whether the stream is read now, and the shards that were requested last; None without Redis."""
     readers = StreamReaders(visit.services.ledger)
     try:
         requested = readers.requested_at(ref)
-        newest = sorted(requested, key=lambda index: requested[index], reverse=True)
-        return readers.has_readers(ref), newest[:10]
+        newest = sorted(requested, key=lambda index: requested[index], reverse=True)[:NUM_SHARDS]
+        shards = [_requested(visit, ref, index, requested[index]) for index in newest]
+        return readers.has_readers(ref), shards
     except redis.RedisError:
         return None, []
+
+
+def _requested(visit: Visit, ref: StreamRef, index: int, at: datetime) -> Requested:
+    shard = StreamShardRef(stream=ref, index=index)
+    return Requested(index, at, on_demand.find(visit.services, STREAM_SHARDS, shard))
+
+
+def _is_read(visit: Visit, stream_id: str) -> bool:
+    """Return whether a stream is read now; False without Redis."""
+    try:
+        readers = StreamReaders(visit.services.ledger)
+        return readers.has_readers(StreamRef(tenant=visit.tenant, id=stream_id))
+    except redis.RedisError:
+        return False

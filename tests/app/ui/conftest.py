@@ -17,7 +17,8 @@ from tests.app.evaluations.conftest import (  # noqa: F401 - fixtures
     finish_evaluation,
     heldout,
 )
-from tests.app.streams.conftest import stream_id  # noqa: F401 - a fixture
+from tests.app.streams.conftest import render as render_shard  # noqa: F401 - a fixture
+from tests.app.streams.conftest import stream_id, write_shard  # noqa: F401 - fixtures
 from tests.app.ui.rendered import Render, render_batch
 
 Send = Callable[..., httpx2.Response]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -9,9 +10,13 @@ from fastapi import FastAPI
 
 from app.main import create_app
 from app.ui.routing import POLICY
+from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef
+from contracts.streams import StreamRef
+from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+from state.stream_readers import StreamReaders
 from tests.app.ui.conftest import words
 
 EVIL = '"><script>alert(1)</script>'
@@ -138,6 +143,25 @@ def test_a_stream_shows_how_it_is_read(client: httpx2.Client, stream_id: str) ->
     assert "No reader: nothing is rendered" in text
     assert f"/v1/streams/{stream_id}/tar" in text
     assert "seed 7" in words(client.get("/ui/streams"))
+
+
+def test_a_stream_shows_its_readers(
+    client: httpx2.Client,
+    stream_id: str,
+    ledger: Ledger,
+    render_shard: Callable[[str, int], object],
+) -> None:
+    """Whether it is read now, and the shards that were requested last, with those that are stored."""
+    readers = StreamReaders(ledger)
+    ref = StreamRef(tenant=DEFAULT_TENANT, id=stream_id)
+    render_shard(stream_id, 0)
+    for index in (0, 1):
+        readers.note_request(ref, index, timedelta(minutes=1))
+    text = words(client.get(f"/ui/streams/{stream_id}"))
+    assert "A training loop reads it now" in text
+    assert "1 just now not stored" in text
+    assert "0 just now stored 4" in text
+    assert "read" in words(client.get("/ui/streams")).split()
 
 
 def test_text_of_a_caller_is_never_markup(client: httpx2.Client, labelset_id: str) -> None:

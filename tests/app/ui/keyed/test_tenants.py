@@ -3,8 +3,11 @@
 import httpx2
 import pytest
 
+from state.ledger import Ledger
+from state.store import Store
 from tests.app.keys.conftest import Headers, Issue
 from tests.app.ui.conftest import hidden, words
+from tests.app.ui.rendered import render_batch
 
 
 def sign_in(client: httpx2.Client, key: str, target: str = "/ui") -> httpx2.Response:
@@ -103,6 +106,33 @@ def test_tenants_never_see_each_other(
     for path in (f"/ui/fits/{fit_id}/cancel", f"/ui/labelsets/{labelset_id}/delete"):
         assert client.post(path, data=fields).status_code == 404, path
     assert client.get(f"/v1/fits/{fit_id}", headers=admin).json()["status"] == "queued"
+
+
+def test_galleries_and_sheets_are_not_shared(
+    client: httpx2.Client,
+    issue: Issue,
+    admin: Headers,
+    store: Store,
+    ledger: Ledger,
+    finished_fit_id: str,
+) -> None:
+    """Samples, filters, comparisons, usage and sheets of another tenant show nothing, whoever opened them before."""
+    body: dict[str, object] = {"fit": finished_fit_id, "n": 8, "shard_size": 3}
+    batch_id = render_batch(client, store, ledger, body, headers=admin)
+    base = f"/ui/batches/{batch_id}"
+    paths = [
+        *(base, f"{base}/samples", f"{base}/samples?contains=hair", f"{base}/samples/0"),
+        *(f"{base}/samples/0/image", f"{base}/compare", f"{base}/compare?with={batch_id}"),
+    ]
+    sign_in(client, text_of(issue()))
+    assert [client.get(path).status_code for path in paths] == [200] * len(paths)
+    client.cookies.clear()
+    sign_in(client, text_of(issue("bob")))
+    assert [client.get(path).status_code for path in paths] == [404] * len(paths)
+    assert "Nothing was used." in words(client.get("/ui/usage"))
+    own = "/ui/generators/generator_" + "0192" * 8
+    assert client.get(f"{own}/explore").status_code == 404
+    assert client.get("/ui/generators/tiny-32/explore").status_code == 200
 
 
 def test_a_revoked_key_is_asked_for_again(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import ConfigDict, Field
 
-from app.deliveries.schemas import DeliveryView, show_delivery
+from app.deliveries.schemas import BatchDeliveryView, show_delivery
 from app.http.links import Links
 from app.http.requests import Exchange
 from app.jobs.answers import NOT_SHOWN, envelope
@@ -108,7 +108,7 @@ class BatchView(JobEnvelope[BatchMetrics]):
     warnings: tuple[str, ...]
     resumes: str | None
     deliver_to: DeliveryTarget | None = None
-    delivery: DeliveryView | None = None
+    delivery: BatchDeliveryView | None = None
 
 
 class ShardView(Model):

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.deliveries import service
-from app.deliveries.schemas import DeliverCreate, DeliveryView, show_delivery
+from app.deliveries.schemas import BatchDeliveryView, DeliverCreate, show_delivery
 from app.http.json_bodies import JsonRoute
 from app.http.requests import ServicesDep
 from app.jobs.routing import ref_of
@@ -21,7 +21,7 @@ RefDep = Annotated[JobRef, Depends(ref_of(BATCH))]
 @router.post("/{batch_id}/deliver", status_code=HTTPStatus.ACCEPTED)
 def deliver_batch(
     ref: RefDep, services: ServicesDep, body: DeliverCreate | None = None
-) -> DeliveryView:
+) -> BatchDeliveryView:
     """Deliver a batch that has succeeded, to new addresses or once more to those of its last delivery.
 
     All files are sent again, with the same bytes.
@@ -31,6 +31,6 @@ def deliver_batch(
 
 
 @router.get("/{batch_id}/delivery")
-def get_delivery(ref: RefDep, services: ServicesDep) -> DeliveryView:
+def get_delivery(ref: RefDep, services: ServicesDep) -> BatchDeliveryView:
     """Return the newest delivery of a batch: its status, how far it is, and the last failure."""
     return show_delivery(service.find(services, ref).progress)

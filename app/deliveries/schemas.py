@@ -17,7 +17,7 @@ class DeliverCreate(Model):
     ] = None
 
 
-class DeliveryView(Model):
+class BatchDeliveryView(Model):
     """A delivery: where it goes, and how far it is. Addresses are secrets and not shown."""
 
     target: Annotated[
@@ -50,6 +50,6 @@ class DeliveryView(Model):
     finished_at: Timestamp | None = None
 
 
-def show_delivery(progress: DeliveryProgress) -> DeliveryView:
+def show_delivery(progress: DeliveryProgress) -> BatchDeliveryView:
     """Return a delivery as the API shows it."""
-    return DeliveryView.model_validate(progress.model_dump())
+    return BatchDeliveryView.model_validate(progress.model_dump())

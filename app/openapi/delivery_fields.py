@@ -38,7 +38,7 @@ DELIVERY_FIELDS: Table = {
     ),
     "DeliveryTarget.kind": Described("`urls` or `template`.", "urls"),
     "DeliveryTarget.host": Described("The host of the destination.", "bucket.s3.amazonaws.com"),
-    "DeliveryView.finished_at": Described(
+    "BatchDeliveryView.finished_at": Described(
         "When it was delivered or failed; null before.", "2026-01-31T12:00:00Z"
     ),
 }

@@ -97,8 +97,8 @@ VIEWS = {
     "CardView": Card,
     "Estimate": Estimate,
     "Validation": Validation,
-    "DeliveryView": Delivery,
-    "WebhookView": Webhook,
+    "BatchDeliveryView": Delivery,
+    "NewWebhookView": Webhook,
     "ExportView": Archive,
     "StreamView": Stream,
 }

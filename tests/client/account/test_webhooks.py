@@ -1,6 +1,5 @@
 """Webhooks in the client, with the real app."""
 
-import httpx2
 import pytest
 
 from handsoff_client import HandsOff
@@ -8,12 +7,6 @@ from handsoff_client.http.service_errors import NotFound
 from tests.client.conftest import Run
 
 URL = "https://example.com/hook"
-
-
-@pytest.fixture
-def handsoff(client: httpx2.Client) -> HandsOff:
-    """Return a client of the app."""
-    return HandsOff(str(client.base_url))
 
 
 def test_an_address_lives(handsoff: HandsOff) -> None:
@@ -39,11 +32,11 @@ def test_messages_are_listed_and_sent_again(handsoff: HandsOff) -> None:
     assert handsoff.webhooks.redeliver(hook.id, sent.id).id == sent.id
 
 
-def test_the_command_line_manages_addresses(run: Run, client: httpx2.Client) -> None:
+def test_the_command_line_manages_addresses(run: Run) -> None:
     """Each action of `handsoff webhooks`."""
 
     def webhooks(*words: str) -> str:
-        code, out, _ = run("--url", str(client.base_url), "webhooks", *words)
+        code, out, _ = run("webhooks", *words)
         assert code == 0
         return out.strip()
 

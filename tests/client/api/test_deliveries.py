@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from handsoff_client import HandsOff
@@ -13,12 +12,6 @@ from handsoff_shards.errors import InvalidInput
 from tests.client.conftest import Run
 
 TO = {"kind": "template", "url": "https://bucket.example.com/run/{name}?token=secret"}
-
-
-@pytest.fixture
-def handsoff(client: httpx2.Client) -> HandsOff:
-    """Return a client of the app."""
-    return HandsOff(str(client.base_url))
 
 
 def test_a_batch_is_validated(handsoff: HandsOff, finished_fit_id: str) -> None:
@@ -63,11 +56,10 @@ def test_a_destination_is_a_template_or_a_file(tmp_path: Path) -> None:
 
 
 def test_the_command_line_validates_and_delivers(
-    run: Run, client: httpx2.Client, finished_fit_id: str, finish_batch: Callable[[str], object]
+    run: Run, finished_fit_id: str, finish_batch: Callable[[str], object]
 ) -> None:
     """`--validate-only` prints the cost; `--deliver-to` and `deliver` send the batch."""
-    url = str(client.base_url)
-    words = ("--url", url, "batch", finished_fit_id, "-n", "4")
+    words = ("batch", finished_fit_id, "-n", "4")
     code, out, _ = run(*words, "--validate-only")
     assert (code, out.splitlines()[0]) == (0, "valid: 4 samples in 1 shards")
     assert "(a guess)" in out
@@ -75,5 +67,5 @@ def test_the_command_line_validates_and_delivers(
     assert code == 0
     batch_id = out.strip()
     finish_batch(batch_id)
-    code, out, _ = run("--url", url, "deliver", batch_id)
+    code, out, _ = run("deliver", batch_id)
     assert (code, out.strip()) == (0, f"{batch_id} to bucket.example.com: waiting")

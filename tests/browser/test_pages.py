@@ -1,4 +1,4 @@
-"""Every page in a browser: the viewer, light and dark, phones, axe, and no script at all."""
+"""Every page in a browser: the viewer, light and dark, phones, axe, and without scripts."""
 
 import re
 from pathlib import Path

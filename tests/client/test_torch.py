@@ -72,7 +72,7 @@ def test_soft_labels_may_stay_small(tmp_path: Path) -> None:
 
 
 def test_fields_select_soft_labels(tmp_path: Path) -> None:
-    """Only what is selected is returned, and `to_tensors` can leave soft labels out."""
+    """Only selected fields are returned, and `to_tensors` can leave soft labels out."""
     folder = downloaded(tmp_path / "soft", 7)
     for fields in (("mask",), ("soft_labels",), ("image", "soft_labels")):
         sample = next(iter(HandsOffDataset(folder.folder, fields=fields)))

@@ -35,7 +35,7 @@ def of(kind: str) -> list[str]:
 
 
 def flaw_of(block: Block) -> str:
-    """Return what is wrong with the class of a block; nothing if it is right."""
+    """Return the error in the class of a block; nothing if it is right."""
     if block.kind not in KINDS:
         return f"{block.place}: expected a comment <!-- block: KIND --> above the block, got '{block.kind}'"
     if block.kind == "check" and not re.search(REASONS.get(block.detail, "$^"), block.text):

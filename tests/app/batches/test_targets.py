@@ -150,7 +150,7 @@ def test_the_least_share_of_pixels_is_that_of_the_labelled_images(
 def test_wrong_targets_are_refused(
     client: httpx2.Client, finished_fit_id: str, targets: list[object], pointer: str, message: str
 ) -> None:
-    """The flaw names the target, what was expected and what came."""
+    """The flaw names the target, the expected and the actual value."""
     found, detail = flaw_of(send(client, finished_fit_id, *targets))
     assert (found, message in detail) == (pointer, True), (found, detail)
 

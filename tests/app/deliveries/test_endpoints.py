@@ -60,7 +60,7 @@ def test_the_addresses_are_secret(client: httpx2.Client, batch_id: str, store: S
 def test_a_wrong_destination_is_refused(
     client: httpx2.Client, finished_fit_id: str, changes: dict[str, Any], pointer: str, words: str
 ) -> None:
-    """Before the batch is created, with the place and what is expected."""
+    """Before the batch is created, with the place and the expected value."""
     body = {"fit": finished_fit_id, "n": 40, "shard_size": 16, "deliver_to": TO | changes}
     answer = client.post("/v1/batches", json=body)
     assert answer.status_code == 422, answer.text

@@ -17,7 +17,7 @@ from tests.app.uploading import pairs, png, zipped
 Json = dict[str, Any]
 
 NOT_CREATES = ("cancel_", "stop_", "rotate_", "test_webhook", "redeliver", "deliver_")
-"""Operations by POST that create no resource of their own."""
+"""Operations by POST that create no resource."""
 ARCHIVE = zipped({"a.png": png("RGB", (8, 8))})
 
 
@@ -32,7 +32,7 @@ def creates() -> Mapping[str, str]:
 
 
 def test_every_create_has_the_parameter() -> None:
-    """And answers 200 with a schema of its own."""
+    """And answers 200 with another schema."""
     for path in creates().values():
         operation = DOCUMENT["paths"][path]["post"]
         assert PARAMETER in {one["name"] for one in operation["parameters"]}, path

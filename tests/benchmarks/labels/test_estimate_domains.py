@@ -18,7 +18,7 @@ def options(folder: Path, faces: Path | None) -> Namespace:
 
 
 def test_missing_faces_are_skipped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The portraits stay, and a line says what is missing."""
+    """The portraits stay, and a line names the missing file."""
     domains = list(open_domains(options(tmp_path, tmp_path)))
     assert [domain.name for domain in domains] == ["portraits"]
     assert capsys.readouterr().err.startswith("real faces: skipped, no split.json")

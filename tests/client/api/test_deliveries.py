@@ -44,7 +44,7 @@ def test_a_batch_is_delivered(
 
 
 def test_a_destination_is_a_template_or_a_file(tmp_path: Path) -> None:
-    """Other files are refused with what is expected."""
+    """Other files are refused with the expected text."""
     assert destination_of(TO["url"]) == TO
     path = tmp_path / "urls.json"
     path.write_text(json.dumps({"kind": "urls"}))

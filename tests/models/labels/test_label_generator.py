@@ -97,7 +97,7 @@ def test_options_change_masks_only(generator: Generator) -> None:
     "options", [LabelOptions(soft_labels=1), LabelOptions(ignore_above=0.5)], ids=["soft", "ignore"]
 )
 def test_options_need_masks(generator: Generator, options: LabelOptions) -> None:
-    """An ensemble without masks refuses both, instead of ignoring what was requested."""
+    """An ensemble without masks refuses both, instead of ignoring the request."""
     fitted = random_fit(generator, TaskSet(KeypointTask(2), DepthTask()))
     with pytest.raises(ValueError, match="need masks, and this ensemble has keypoints, depth"):
         fitted.render(generator.map(torch.randn(1, 16)), options)

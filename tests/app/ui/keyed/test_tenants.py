@@ -116,7 +116,7 @@ def test_galleries_and_sheets_are_not_shared(
     ledger: Ledger,
     finished_fit_id: str,
 ) -> None:
-    """Samples, filters, comparisons, usage and sheets of another tenant show nothing, whoever opened them before."""
+    """Samples, filters, comparisons, usage and sheets of another tenant show nothing, also if their owner opened them before."""
     body: dict[str, object] = {"fit": finished_fit_id, "n": 8, "shard_size": 3}
     batch_id = render_batch(client, store, ledger, body, headers=admin)
     base = f"/ui/batches/{batch_id}"

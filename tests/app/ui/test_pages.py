@@ -94,6 +94,12 @@ def test_a_fit_shows_what_its_record_has(client: httpx2.Client, finished_fit_id:
         assert fact in text
 
 
+def test_a_fit_without_scores_says_so(client: httpx2.Client, finished_fit_id: str) -> None:
+    """There is no table without numbers."""
+    text = words(client.get(f"/ui/fits/{finished_fit_id}"))
+    assert "This fit was not scored" in text
+
+
 def test_a_waiting_job_shows_its_place_and_is_asked_again(
     client: httpx2.Client, fit_id: str
 ) -> None:

@@ -1,5 +1,7 @@
 """The page with API keys: sign in, sign out, and nothing of another tenant."""
 
+from collections.abc import Callable
+
 import httpx2
 import pytest
 
@@ -109,15 +111,20 @@ def test_tenants_never_see_each_other(
 
 
 def test_galleries_and_sheets_are_not_shared(
+    *,
     client: httpx2.Client,
     issue: Issue,
     admin: Headers,
     store: Store,
     ledger: Ledger,
-    finished_fit_id: str,
+    labelset_id: str,
+    finish_fit: Callable[[str], None],
 ) -> None:
-    """Samples, filters, comparisons, usage and sheets of another tenant show nothing, also if their owner opened them before."""
-    body: dict[str, object] = {"fit": finished_fit_id, "n": 8, "shard_size": 3}
+    """Samples, filters, comparisons, usage and sheets of another tenant show nothing, also after their owner opened them."""
+    form = {"generator": "tiny-32", "labelset": labelset_id}
+    fit_id = client.post("/v1/fits", json=form, headers=admin).json()["id"]
+    finish_fit(fit_id)
+    body: dict[str, object] = {"fit": fit_id, "n": 8, "shard_size": 3}
     batch_id = render_batch(client, store, ledger, body, headers=admin)
     base = f"/ui/batches/{batch_id}"
     paths = [

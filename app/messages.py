@@ -100,6 +100,8 @@ _UNSEEN = object()
 _INTERNAL = re.compile(r"[\[\]()]|^[A-Z]|^(str|int|float|bool|bytes|none|constrained-\w+)$")
 _ID_PATTERN = re.compile(r"\^([a-z|()]+)_\[0-9a-f\]\{32\}\$")
 _PATTERNS = {
+    r"^[A-Za-z0-9-]{1,100}$": "a name of a header: letters, digits and hyphens",
+    r"^[\x20-\x7e]{0,1000}$": "one line of at most 1,000 printable ASCII characters",
     r"^[0-9a-f]{64}$": "a SHA-256 digest of 64 lower-case hexadecimal digits",
     r"^(generator_[0-9a-f]{32}|[a-z0-9][a-z0-9-]{0,62})$": "the id of a generator, such as portraits-64",
     r"^(default|none|[0-9a-f]{64})$": "'default', 'none', or the digest of an inverter (64 hexadecimal digits)",

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, Literal, Self, TypeVar
 
 from pydantic import Field
 
-from contracts.accounts.estimates import Estimate
+from contracts.accounts.estimates import CostEstimate
 from contracts.base import Model, Sha256, Timestamp
 from contracts.ids import JobId, TenantId, plural_of, prefix_of
 
@@ -153,7 +153,7 @@ class Request(StoredRequest):
     """The request of a job. Without `expires_after_seconds` it is kept. `estimate` is the cost predicted at first."""
 
     expires_after_seconds: ExpiresAfter | None = None
-    estimate: Estimate | None = None
+    estimate: CostEstimate | None = None
 
     @property
     def ref(self) -> JobRef:
@@ -232,5 +232,5 @@ class JobEnvelope(Model, Generic[M]):
     error: JobError | None = None
     metrics: M | None = None
     kept_until: Timestamp | None = None
-    estimate: Estimate | None = None
+    estimate: CostEstimate | None = None
     links: dict[str, str] = Field(default_factory=dict)

@@ -71,7 +71,7 @@ def create(
         fingerprint = [form.model_dump(mode="json", exclude_none=True), measured.sha256]
         idempotency = idempotency_of(key, "generators", fingerprint)
         name, content = body.name[:_MAX_SHOWN_CHARACTERS], body.content
-        source = uploads.Sent(services, tenant, lambda: content, measured)
+        source = uploads.Sent(services, tenant, content, measured)
     else:
         whole = body.model_dump(mode="json", exclude_none=True)
         idempotency, name = idempotency_of(key, "generators", whole), body.upload

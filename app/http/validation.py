@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Response
 
-from contracts.accounts.estimates import Estimate
+from contracts.accounts.estimates import CostEstimate
 from contracts.base import Model
 from contracts.jobs import JobEnvelope
 
@@ -27,7 +27,7 @@ class Validation(Model):
     """
 
     resolved: dict[str, Any]
-    estimate: Estimate | None = None
+    estimate: CostEstimate | None = None
 
 
 def validation(view: Model, *, without: frozenset[str] = frozenset()) -> Response:

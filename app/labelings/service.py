@@ -1,9 +1,7 @@
 """Checks a new labeling, pins its fit and its images, and queues it. Knows no HTTP."""
 
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
-from typing import IO
 
 from app import recipes
 from app.fits import service as fits
@@ -46,7 +44,7 @@ def create(
     if isinstance(body, ImagesFile):
         form, measured = body.form, _measure(body.path)
         idempotency = idempotency_of(key, "labelings", [form.for_fingerprint(), measured.sha256])
-        source = uploads.Sent(services, tenant, partial(_open, body.path), measured)
+        source = uploads.Sent(services, tenant, body.path, measured)
     else:
         form, idempotency = body, idempotency_of(key, "labelings", body.for_fingerprint())
         source = uploads.Announced(services, tenant, body.upload)
@@ -101,10 +99,6 @@ def _resolve(
         soft_labels=form.soft_labels,
         ignore_above=form.ignore_above,
     )
-
-
-def _open(path: Path) -> IO[bytes]:
-    return path.open("rb")
 
 
 def _measure(path: Path) -> Measured:

@@ -3,11 +3,17 @@
 from app.openapi.described import Described, Table
 
 _URL = "https://bucket.s3.amazonaws.com/run-7/shard-000000.tar?X-Amz-Signature=9f86"
+_TEMPLATE = "https://account.blob.core.windows.net/run-7/{name}?sig=9f86"
 
 DELIVERY_FIELDS: Table = {
     "BatchCreate.deliver_to": Described(
         "Where to send the finished batch, the manifest last. The addresses are secrets: they are stored apart, and"
-        " forgotten once everything is delivered."
+        " forgotten once everything is delivered.",
+        {"kind": "template", "url": _TEMPLATE},
+    ),
+    "DeliverCreate.deliver_to": Described(
+        "New addresses. Null: those of the last delivery, unless everything was delivered.",
+        {"kind": "template", "url": _TEMPLATE},
     ),
     "BatchView.deliver_to": Described(
         "The kind and the host of the destination; null without one."
@@ -34,7 +40,7 @@ DELIVERY_FIELDS: Table = {
     "TemplateDestination.url": Described(
         "An address with `{name}` in its path, which becomes `shard-000000.tar`, `README.md`, `croissant.json` or"
         " `manifest.json`.",
-        "https://account.blob.core.windows.net/run-7/{name}?sig=9f86",
+        _TEMPLATE,
     ),
     "DeliveryTarget.kind": Described("`urls` or `template`.", "urls"),
     "DeliveryTarget.host": Described("The host of the destination.", "bucket.s3.amazonaws.com"),

@@ -35,12 +35,12 @@ JOB_FIELDS: Table = {
         2_592_000,
     ),
     "estimate": Described("The predicted cost of the job; null if its inputs are gone, or for older jobs."),
-    "Estimate.seconds": Described("Predicted seconds of one device, without the wait in the queue.", 240.0),
-    "Estimate.num_bytes": Described("Predicted bytes of the results.", 51_200_000),
-    "Estimate.device": Described(
+    "CostEstimate.seconds": Described("Predicted seconds of one device, without the wait in the queue.", 240.0),
+    "CostEstimate.num_bytes": Described("Predicted bytes of the results.", 51_200_000),
+    "CostEstimate.device": Described(
         "The class of device that the seconds are for; null for a built-in guess, of one core of a CPU.", "NVIDIA H100"
     ),
-    "Estimate.num_jobs": Described("How many earlier jobs the prediction rests on; 0: a built-in guess.", 12),
+    "CostEstimate.num_jobs": Described("How many earlier jobs the prediction rests on; 0: a built-in guess.", 12),
     "resolved": Described("What would be stored, with all defaults.", {"seed": 0, "truncation": 0.7}),
     "links": Described(
         "URLs of this object and of related objects, by name.",

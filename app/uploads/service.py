@@ -5,7 +5,7 @@ digest.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -157,11 +157,11 @@ class Sent:
         self,
         services: Services,
         tenant: str,
-        open_file: Callable[[], IO[bytes]],
+        content: Path | IO[bytes],
         measured: Measured,
     ) -> None:
         self._services = services
-        self._open = open_file
+        self._content = content
         self._manifest = UploadManifest(
             tenant=tenant,
             id=new_id("upload"),
@@ -179,9 +179,9 @@ class Sent:
         manifest, store = self._manifest, self._services.store
         records.write(store, keys.manifest(manifest.tenant, "uploads", manifest.id), manifest)
         # The manifest first: an upload without bytes is incomplete, bytes without a manifest are lost.
-        file = self._open()
-        file.seek(0)
-        store.put(uploaded_bytes(manifest).key, file)
+        if not isinstance(self._content, Path):
+            self._content.seek(0)
+        store.put(uploaded_bytes(manifest).key, self._content)
         claim(self._services, manifest.tenant, manifest.id, ref.id)
 
 

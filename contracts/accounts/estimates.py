@@ -16,7 +16,7 @@ _LEAST_WEIGHT = 0.1
 Amount = Annotated[float, Field(ge=0)]
 
 
-class Estimate(Model):
+class CostEstimate(Model):
     """A prediction: seconds of one device, and bytes of the results.
 
     It rests on `num_jobs` earlier jobs of the same sort on devices of the class `device`. Without any, `device` is None

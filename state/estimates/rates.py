@@ -7,7 +7,7 @@ estimates/
 They belong to no tenant: what a sample costs depends on the device and the size of the images.
 """
 
-from contracts.accounts.estimates import Estimate, RateNote, RateTotal
+from contracts.accounts.estimates import CostEstimate, RateNote, RateTotal
 from contracts.jobs import Request
 from state.estimates.work import work_of
 from state.rollups import Rollup
@@ -27,7 +27,7 @@ def rates(store: Store) -> Rollup[RateNote, RateTotal]:
     )
 
 
-def estimate(store: Store, request: Request) -> Estimate | None:
+def estimate(store: Store, request: Request) -> CostEstimate | None:
     """Return the predicted cost of a job: by earlier ones of its sort on the device that did one last, else a guess.
 
     None when its inputs are gone.
@@ -40,8 +40,8 @@ def estimate(store: Store, request: Request) -> Estimate | None:
     newest = max(known, key=lambda rate: rate.at, default=None)
     if newest is None:
         num_bytes = round(work.units * work.num_bytes)
-        return Estimate(seconds=round(work.units * work.seconds, 1), num_bytes=num_bytes)
-    return Estimate(
+        return CostEstimate(seconds=round(work.units * work.seconds, 1), num_bytes=num_bytes)
+    return CostEstimate(
         seconds=round(work.units * newest.seconds_per_unit, 1),
         num_bytes=round(work.units * newest.bytes_per_unit),
         device=newest.device,

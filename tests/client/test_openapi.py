@@ -95,7 +95,7 @@ VIEWS = {
     "ShardView": Shard,
     "ShardList": ShardList,
     "CardView": Card,
-    "Estimate": Estimate,
+    "CostEstimate": Estimate,
     "Validation": Validation,
     "BatchDeliveryView": Delivery,
     "NewWebhookView": Webhook,

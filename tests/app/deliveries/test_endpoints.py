@@ -50,10 +50,10 @@ def test_the_addresses_are_secret(client: httpx2.Client, batch_id: str, store: S
     ("changes", "pointer", "words"),
     [
         ({"shards": TO["shards"][:2]}, "/deliver_to/shards", "Expected 3 addresses"),
-        ({"manifest": "ftp://x.example"}, "/deliver_to/urls/manifest", "Expected an address"),
-        ({"manifest": "https://a:b@x.example/m"}, "/deliver_to/urls/manifest", "an address"),
-        ({"headers": {"Host": "x"}}, "/deliver_to/urls/headers", "begin with 'x-'"),
-        ({"headers": {"x-a": "b\r\nc: d"}}, "/deliver_to/urls/headers", "another format"),
+        ({"manifest": "ftp://x.example"}, "/deliver_to/manifest", "Expected an address"),
+        ({"manifest": "https://a:b@x.example/m"}, "/deliver_to/manifest", "an address"),
+        ({"headers": {"Host": "x"}}, "/deliver_to/headers", "begin with 'x-'"),
+        ({"headers": {"x-a": "b\r\nc: d"}}, "/deliver_to/headers", "printable"),
     ],
     ids=["one too few", "scheme", "user name", "header", "line break"],
 )

@@ -110,8 +110,8 @@ def test_an_error_stands_beside_its_field(
 
 
 def test_an_error_of_the_service_is_on_the_form(labelset_id: str, fit_id: str, send: Send) -> None:
-    """A batch of a fit that has not succeeded is refused in the words of the API."""
-    page = send("/ui/batches/new", {"fit": fit_id, "n": "8"}, "/ui/batches")
+    """A stream of a fit that has not succeeded is refused in the words of the API."""
+    page = send("/ui/streams/new", {"fit": fit_id}, "/ui/streams")
     assert page.status_code == 409
     assert "queued" in words(page)
 

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from PIL import Image, ImageChops
@@ -40,7 +40,7 @@ def compare(job_id: str, visit: VisitDep, other: OtherQuery = "", start: int = 0
     """Show two batches next to each other, or ask for the second one."""
     left = _view(visit, job_id)
     choices = [one for one in batch_choices(visit) if one.id != left.id]
-    context = {"left": left, "choices": choices, "chosen": other}
+    context: dict[str, Any] = {"left": left, "choices": choices, "chosen": other}
     if not other:
         return visit.page("gallery/compare.html", **context, right=None, pairs=(), notes=())
     right = _view(visit, other)

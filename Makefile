@@ -29,7 +29,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail bench-answer gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams docs cli-reference openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail bench-answer gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -140,6 +140,16 @@ load: $(READY) ## Run 300 clients and 600 waiting requests against the service f
 
 diagrams: $(READY) ## Draw the diagrams of docs/ from their text: docs/data-flow.svg
 	@$(BIN)/python -m examples.drawing docs/data-flow.txt docs/data-flow.svg
+
+docs: $(READY) ## Build the documentation site in build/site, with all links checked (offline; .venv/docs has MkDocs)
+	@test -x .venv/docs/bin/mkdocs || { $(BIN)/python -m venv .venv/docs \
+	  && .venv/docs/bin/python -m pip --disable-pip-version-check --quiet install "$$(grep '^pip==' constraints.txt)" \
+	  && .venv/docs/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt --group docs; }
+	@$(BIN)/python -m examples.site stage build/pages
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
+
+cli-reference: $(READY) ## Write the reference of the command line: docs/29-command-line.md
+	@$(BIN)/python -m examples.site cli docs/29-command-line.md
 
 openapi: $(READY) ## Write the description of the API to docs/openapi.json
 	@$(BIN)/python -m app.openapi docs/openapi.json

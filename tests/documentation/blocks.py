@@ -2,7 +2,7 @@
 
 `<!-- block: run -->` runs in `test_pages.py`, in the order of the page. `check, REASON` is not run: its commands are
 checked, and the reason must be visible in the block. `json NAME` is validated. `copy, PAGE` is equal to a block of that
-page. `sketch` is code for a new file: it parses, and its names exist. `<!-- a test runs ... -->` has a test of its own.
+page. `sketch` is code for a new file: it parses, and its names exist. `<!-- a test runs ... -->` has a separate test.
 """
 
 import re

@@ -90,6 +90,7 @@ def client_examples(folder: Path) -> None:
 
 
 FILES: Mapping[str, Callable[[Path], None]] = {
+    "docs/01-thirty-photographs.md": exports_of_tools,
     "client/README.md": client_examples,
     "docs/11-own-generator.md": checkpoint,
     "docs/16-label-your-images.md": photographs,

@@ -35,7 +35,7 @@ def of(kind: str) -> list[str]:
 
 
 def flaw_of(block: Block) -> str:
-    """Return the error in the class of a block; nothing if it is right."""
+    """Return the flaw of a block's class; nothing if it is right."""
     if block.kind not in KINDS:
         return f"{block.place}: expected a comment <!-- block: KIND --> above the block, got '{block.kind}'"
     if block.kind == "check" and not re.search(REASONS.get(block.detail, "$^"), block.text):
@@ -127,7 +127,7 @@ def test_wrong_commands_are_reported(line: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["client.fits.creates()", "client.fits.create(fit='x', colour=1)"],
+    ["client.fits.creates()", "client.fits.wait('x', colour=1)"],
     ids=["name", "argument"],
 )
 def test_wrong_calls_are_reported(text: str) -> None:

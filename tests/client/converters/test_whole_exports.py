@@ -1,4 +1,4 @@
-"""Whole exports of each tool: the same mask comes out of all, the notes name everything that was left out, damage is located."""
+"""Whole exports of each tool: the same mask comes out of all, the notes list omissions, damage is located."""
 
 import json
 from pathlib import Path
@@ -103,7 +103,7 @@ def test_notes_say_what_is_not_used(
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damage_is_located(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The message has the file, the line or object, and the error. Nothing is written."""
+    """The message has the file, the line or object, and the flaw. Nothing is written."""
     source, before, after, message = DAMAGE[name]
     folder = WRITERS[source](tmp_path / "pets")
     texts = [one for one in folder.rglob("*") if one.suffix in (".xml", ".json", ".txt")]

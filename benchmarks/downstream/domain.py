@@ -45,7 +45,9 @@ class Generated:
         return Pairs.of(self.images, Labels((masks.shape[1], masks.shape[2]), segmentation=masks))
 
 
-@dataclass(frozen=True, eq=False)  # compared by identity: networks have no hash, and a fit is cached by its domain
+@dataclass(
+    frozen=True, eq=False
+)  # compared by identity: networks have no hash, and a fit is cached by its domain
 class Domain:
     """`data` are real pairs, `networks` generate, `folder` keeps intermediate files."""
 

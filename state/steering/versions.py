@@ -42,13 +42,14 @@ class SteeringVersions:
     def latest(self) -> SteeringVersion | None:
         """Return the latest version; None before the first report.
 
-        Redis knows about where it is. Without that, the store lists the versions.
+        Redis knows about where it is. Without that, the store lists the versions. A torn version is as good as none: no
+        segment names it, and the next report replaces it.
         """
         key = redis_keys.steering_version(self._stream)
         hint = self._ledger.redis.get(key)
         number = int(hint) if isinstance(hint, str) else self._listed()
-        found = self.get(number) if number else None
-        while (later := self.get(number_after(found))) is not None:
+        found = self._intact(number) if number else None
+        while (later := self._intact(number_after(found))) is not None:
             found = later
         if found is not None:
             self._ledger.redis.set(key, str(found.version), ex=RETENTION)
@@ -71,13 +72,18 @@ class SteeringVersions:
     def of_segment(self, segment: int) -> int:
         """Return the version that decides a segment. The first call for it pins the latest one."""
         key = paths.segment(self._stream, segment)
-        pinned = records.read(self._store, key, SteeringSegment)
+        pinned = records.read_intact(self._store, key, SteeringSegment)
         if pinned is None:
             with self._locked():
                 latest = self.latest()
                 number = PLAIN if latest is None else latest.version
                 pinned = records.create(self._store, key, SteeringSegment(version=number))
         return pinned.version
+
+    def _intact(self, number: int) -> SteeringVersion | None:
+        return records.read_intact(
+            self._store, paths.version(self._stream, number), SteeringVersion
+        )
 
     def _listed(self) -> int:
         numbers = [

@@ -11,7 +11,7 @@ from contracts.recipes.steering import SteeringVersion, version_after
 from contracts.streams import StreamRef
 from state import redis_keys
 from state.ledger import Ledger
-from state.steering import versions
+from state.steering import paths, versions
 from state.steering.versions import SteeringVersions
 from state.store import Store
 
@@ -86,6 +86,24 @@ def test_the_store_knows_the_latest_version(
     latest = steering.latest()
     assert latest is not None
     assert latest.version == 3
+
+
+@pytest.mark.parametrize("is_remembered", [True, False], ids=["with Redis", "without"])
+def test_torn_objects_are_replaced(
+    ledger: Ledger, stream: StreamRef, *, is_remembered: bool
+) -> None:
+    """A failed disk left half a version and half a pin: neither was ever used."""
+    store = Store.in_memory()
+    steering = SteeringVersions(store, ledger, stream)
+    add(steering, "hat")
+    store.put(paths.version(stream, 2), b'{"version": ')
+    store.put(paths.segment(stream, 0), b"")
+    if not is_remembered:
+        ledger.redis.delete(redis_keys.steering_version(stream))
+    assert steering.of_segment(0) == 1
+    assert add(steering, "hair").version == 2
+    assert steering.latest() == steering.get(2)
+    assert steering.of_segment(0) == 1
 
 
 def test_a_segment_before_the_first_report_is_plain(steering: SteeringVersions) -> None:

@@ -10,19 +10,13 @@ from app.generators import service as generators
 from app.services import Services
 from app.targets import resolve_targets, warnings_of
 from contracts.base import Model, Seed, Truncation
-from contracts.batches import (
-    RENDER_VERSION,
-    Filter,
-    IgnoreAbove,
-    ImageFormat,
-    NumSoftLabels,
-)
 from contracts.errors.conflicts import GeneratorNotReady
 from contracts.errors.tree import Gone, InvalidRequest, NotFound
 from contracts.generators.generator import PinnedGenerator
 from contracts.ids import FitId
 from contracts.jobs import JobRef
 from contracts.recipes.conditions import ConditionChoice, ConditionShares, resolve_condition
+from contracts.recipes.recipe import RENDER_VERSION, Filter, IgnoreAbove, ImageFormat, NumSoftLabels
 from contracts.recipes.targets import Targets
 from contracts.schemas import LabelSchema
 

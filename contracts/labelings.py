@@ -10,10 +10,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.base import Artefact, Condition, Model, Timestamp
-from contracts.batches import IgnoreAbove, ImageFormat, NumSoftLabels, PinnedFit
 from contracts.generators.training import ImageFit
 from contracts.ids import LabelingId
 from contracts.jobs import JobManifest, JobStatus, Request
+from contracts.recipes.recipe import IgnoreAbove, ImageFormat, NumSoftLabels, PinnedFit
 from contracts.schemas import LabelSchema
 
 MAX_REASON = 300

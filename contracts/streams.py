@@ -10,9 +10,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from contracts.base import Model
-from contracts.batches import Recipe
 from contracts.ids import StreamId, TenantId
 from contracts.jobs import JobRef
+from contracts.recipes.recipe import Recipe
 from contracts.recipes.steering import Steering
 
 MAX_SAMPLES = 10**9

@@ -6,9 +6,10 @@ The app calls it for a new batch, a worker after a pilot, the reconciler after w
 from collections.abc import Collection
 from datetime import timedelta
 
-from contracts.batches import BatchRequest, Recipe
+from contracts.batches import BatchRequest
 from contracts.digests import digest_of
 from contracts.recipes.pilots import PLAN_VERSION, STEERING_PLAN_VERSION
+from contracts.recipes.recipe import Recipe
 from contracts.streams import StreamRequest
 from state import keys
 from state.admission.admission import Admission

@@ -12,19 +12,13 @@ from app.http.requests import Exchange
 from app.jobs.answers import NOT_SHOWN, envelope
 from app.jobs.service import JobState
 from app.recipes import RecipeCreate
+from contracts.accounts.delivery import DeliveryTarget, Destination
 from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
-from contracts.batches import (
-    BatchManifest,
-    BatchRequest,
-    Filter,
-    ImageFormat,
-    PinnedFit,
-    ShardRecord,
-)
-from contracts.delivery import DeliveryTarget, Destination
+from contracts.batches import BatchManifest, BatchRequest, ShardRecord
 from contracts.jobs import ExpiresAfter, JobEnvelope, JobStatus
 from contracts.labelings import LabelledShard
 from contracts.recipes.conditions import ConditionName, ConditionShares
+from contracts.recipes.recipe import Filter, ImageFormat, PinnedFit
 from contracts.recipes.targets import TargetResult, Targets
 from contracts.schemas import LabelSchema
 from state.delivering import orders

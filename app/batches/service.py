@@ -11,13 +11,14 @@ from app.jobs import service as jobs
 from app.jobs.creating import create_job
 from app.jobs.service import JobState, wait_of
 from app.services import Services
+from contracts.accounts.delivery import Destination
 from contracts.base import now
-from contracts.batches import OLDEST_RENDER_VERSION, BatchManifest, BatchRequest
-from contracts.delivery import Destination
+from contracts.batches import BatchManifest, BatchRequest
 from contracts.errors.conflicts import NotRendered, NotResumable
 from contracts.errors.tree import Flaw, InvalidRequest
 from contracts.fits.fit import FitManifest
 from contracts.jobs import Idempotency, JobRef, JobStatus
+from contracts.recipes.recipe import OLDEST_RENDER_VERSION
 from state import records
 from state.batches.pages import place_after, shards_of
 from state.delivering import orders

@@ -4,8 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from contracts.accounts.delivery import (
+    DeliveryProgress,
+    DeliveryStatus,
+    DeliveryTarget,
+    Destination,
+)
 from contracts.base import Model, Timestamp
-from contracts.delivery import DeliveryProgress, DeliveryStatus, DeliveryTarget, Destination
 
 
 class DeliverCreate(Model):

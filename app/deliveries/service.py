@@ -8,8 +8,8 @@ import structlog
 
 from app.jobs import service as jobs
 from app.services import Services
+from contracts.accounts.delivery import DeliveryProgress, Destination, UrlDestination
 from contracts.batches import BatchManifest, BatchRequest
-from contracts.delivery import DeliveryProgress, Destination, UrlDestination
 from contracts.errors.conflicts import NotRendered
 from contracts.errors.tree import InvalidRequest, NotFound
 from contracts.jobs import JobRef, JobStatus

@@ -11,7 +11,6 @@ from app.http.requests import Exchange
 from app.jobs.answers import NOT_SHOWN, envelope
 from app.jobs.service import JobState
 from contracts.base import Artefact, Model, Seed, Sha256, Timestamp
-from contracts.batches import PinnedFit
 from contracts.evaluations.evaluation import (
     EvaluationManifest,
     EvaluationMetrics,
@@ -24,6 +23,7 @@ from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import FitId, LabelsetId
 from contracts.jobs import ExpiresAfter, JobEnvelope, JobRef, JobStatus
+from contracts.recipes.recipe import PinnedFit
 from contracts.schemas import LabelSchema
 from state import keys
 from state.store import Store

@@ -10,7 +10,6 @@ from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
 from contracts.base import now
-from contracts.batches import RENDER_VERSION
 from contracts.errors.conflicts import GeneratorNotReady
 from contracts.errors.tree import Gone, InvalidRequest, NotFound
 from contracts.evaluations.evaluation import (
@@ -23,6 +22,7 @@ from contracts.fits.fit import FitRequest, PinnedLabelset
 from contracts.generators.generator import StoredGenerator
 from contracts.jobs import Idempotency, JobRef
 from contracts.labelsets import LabelsetManifest
+from contracts.recipes.recipe import RENDER_VERSION
 
 
 def create(

@@ -13,7 +13,6 @@ from app.jobs.service import JobState
 from app.labelsets import service as labelsets
 from app.services import Services
 from contracts.base import now
-from contracts.batches import PinnedFit
 from contracts.errors.conflicts import FitNotReady
 from contracts.errors.tree import Flaw, Gone, InvalidRequest, NotFound
 from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
@@ -27,6 +26,7 @@ from contracts.fits.options import (
 from contracts.generators.generator import StoredGenerator
 from contracts.jobs import Idempotency, JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
+from contracts.recipes.recipe import PinnedFit
 from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 

@@ -11,7 +11,6 @@ from app.jobs.answers import NOT_SHOWN, envelope
 from app.jobs.service import JobState
 from app.recipes import MASK_OPTIONS
 from contracts.base import Condition, Model
-from contracts.batches import IgnoreAbove, ImageFormat, NumSoftLabels, PinnedFit
 from contracts.generators.training import ImageFit
 from contracts.ids import FitId, UploadId
 from contracts.jobs import ExpiresAfter, JobEnvelope
@@ -21,6 +20,7 @@ from contracts.labelings import (
     LabelledImage,
     UnreadableImage,
 )
+from contracts.recipes.recipe import IgnoreAbove, ImageFormat, NumSoftLabels, PinnedFit
 from contracts.schemas import LabelSchema
 
 MAX_SHOWN = 20

@@ -15,7 +15,7 @@ def checked_steering(services: Services, tenant: str, body: StreamCreate) -> Ste
     """Return the steering of a new stream, or None. Raises `InvalidRequest` if its samples cannot be steered."""
     if body.steering is None:
         return None
-    fit, _ = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit))
+    fit = fits.find_ready(services, JobRef(tenant=tenant, id=body.fit)).request
     if not fit.labels.num_classes:
         detail = (
             f"Expected no steering, because the fit has no masks, only {', '.join(fit.labels.tasks)}. Leave it out, or"

@@ -7,8 +7,8 @@ from pydantic import ConfigDict
 from app.http.links import Links
 from app.recipes import RecipeCreate
 from contracts.base import Model, Seed, Timestamp
-from contracts.batches import Filter, ImageFormat, PinnedFit
 from contracts.recipes.conditions import ConditionShares
+from contracts.recipes.recipe import Filter, ImageFormat, PinnedFit
 from contracts.recipes.steering import PLAIN, Losses, Steering, SteeringVersion
 from contracts.recipes.targets import Targets
 from contracts.schemas import LabelSchema

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from app.http.links import Links
+from contracts.accounts.delivery import checked_url
 from contracts.accounts.webhooks import (
     Attempt,
     Delivery,
@@ -14,7 +15,6 @@ from contracts.accounts.webhooks import (
     WebhookEndpoint,
 )
 from contracts.base import Model, Timestamp
-from contracts.delivery import checked_url
 
 _MAX_GRACE = timedelta(days=30)
 

@@ -25,11 +25,12 @@ from app.jobs import service
 from app.services import Services
 from benchmarks.counting import CountedStore, num_bytes, num_commands
 from contracts.base import Artefact, now
-from contracts.batches import BatchRequest, PinnedFit, ShardRecord
+from contracts.batches import BatchRequest, ShardRecord
 from contracts.generators.generator import PinnedGenerator
 from contracts.generators.inverters import InverterManifest, InverterOptions, InverterRequest
 from contracts.ids import DEFAULT_TENANT, new_id
 from contracts.jobs import Cancellation, JobStatus, ShardRef, Tombstone
+from contracts.recipes.recipe import PinnedFit
 from contracts.schemas import LabelSchema
 from examples.demo.stack import Stack
 from state import keys, records

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from contracts.base import Artefact, Model, Seed, Truncation
-from contracts.batches import Filter, PinnedFit
 from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import EvaluationId
 from contracts.jobs import JobManifest, Request
+from contracts.recipes.recipe import Filter, PinnedFit
 from contracts.schemas import LabelSchema
 
 CURVE_ARMS: tuple[ArmName, ...] = ("synthetic", "mixed")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from contracts.accounts.delivery import DeliveryOrder, DeliveryProgress, DeliveryTarget, Destination
 from contracts.base import now
-from contracts.delivery import DeliveryOrder, DeliveryProgress, DeliveryTarget, Destination
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef
 from state import records, redis_keys

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from contracts.base import Artefact
-from contracts.batches import BatchRequest, Filter, PinnedFit, ShardRecord
+from contracts.batches import BatchRequest, ShardRecord
 from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.recipes.recipe import Filter, PinnedFit
 from contracts.schemas import LabelSchema
 
 CREATED_AT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ import redis
 import torch
 
 from contracts.base import Artefact, now
-from contracts.batches import RENDER_VERSION, BatchManifest, BatchRequest, Filter, PinnedFit
+from contracts.batches import BatchManifest, BatchRequest
 from contracts.digests import sha256_of
 from contracts.fits.fit import FitManifest, FitRequest, PinnedLabelset
 from contracts.fits.options import EnsembleOptions, InversionOptions, ResolvedFitOptions
@@ -30,6 +30,7 @@ from contracts.labelsets import (
     StoredKeypoints,
     labelset_digest,
 )
+from contracts.recipes.recipe import RENDER_VERSION, Filter, PinnedFit
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
 from models.generators.stylegan2.config import GeneratorConfig
 from models.generators.stylegan2.generator import Generator

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from contracts.batches import ImageFormat
+from contracts.recipes.recipe import ImageFormat
 from handsoff_shards.writing import uncertainty_steps
 from workers.codecs import png
 

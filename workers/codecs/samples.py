@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contracts.batches import ImageFormat, PinnedFit
+from contracts.recipes.recipe import ImageFormat, PinnedFit
 from contracts.schemas import LabelSchema
 from handsoff_shards.members import FACTS, IMAGE_EXTENSION_OF, UNCERTAINTY, Files
 from handsoff_shards.provenance.record import Provenance

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from contracts.accounts.delivery import DeliveredFile, DeliveryManifest, Destination
 from contracts.base import Artefact
 from contracts.batches import BatchManifest
-from contracts.delivery import DeliveredFile, DeliveryManifest, Destination
 from handsoff_shards.members import shard_file
 from state.batches.pages import shards_of
 from state.store import Store

@@ -18,9 +18,9 @@ import structlog
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
+from contracts.accounts.delivery import DeliveryOrder, DeliveryProgress
 from contracts.base import now
 from contracts.batches import BatchManifest
-from contracts.delivery import DeliveryOrder, DeliveryProgress
 from contracts.errors.jobs import InputMissing
 from contracts.errors.tree import RecordDamaged, StoreUnavailable
 from contracts.jobs import JobRef, JobStatus

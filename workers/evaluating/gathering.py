@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 import torch
 
-from contracts.batches import Recipe
 from contracts.errors.jobs import JobFailed
 from contracts.evaluations.evaluation import EvaluationRequest
 from contracts.fits.fit import PinnedLabelset
+from contracts.recipes.recipe import Recipe
 from models.downstream.pairs import Pairs
 from models.inversion.framing import Framing
 from models.tasks.task_set import Labels

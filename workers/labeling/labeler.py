@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from contracts.batches import PinnedFit
 from contracts.fits.fit import FitManifest, FitRequest
+from contracts.recipes.recipe import PinnedFit
 from contracts.schemas import LabelSchema
 from models.inversion.framing import Framing
 from models.labels.label_generator import LabelGenerator, Rendered, from_bytes

@@ -5,11 +5,11 @@ from typing import Any
 
 from torch import Tensor
 
-from contracts.batches import PinnedFit
 from contracts.errors.jobs import InputMissing
 from contracts.fits.fit import FitManifest, FitRequest
 from contracts.generators.generator import PinnedGenerator
 from contracts.jobs import JobRef
+from contracts.recipes.recipe import PinnedFit
 from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble, build_ensemble
 from models.labels.label_generator import LabelGenerator

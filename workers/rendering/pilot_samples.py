@@ -10,8 +10,8 @@ import structlog
 import torch
 from torch import Tensor
 
-from contracts.batches import Recipe
 from contracts.errors.tree import StoreUnavailable
+from contracts.recipes.recipe import Recipe
 from models.sampling import Candidate, Stream
 from state import keys
 from state.planning import pilot_samples_key

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 
 from contracts.base import now
-from contracts.batches import Recipe
 from contracts.errors.jobs import InputMissing
 from contracts.recipes.pilots import Pilot, PlainShares, TargetPlan
+from contracts.recipes.recipe import Recipe
 from contracts.recipes.targets import directions_of
 from models.arrays import Shift
 from state import records

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 
 from contracts.base import now
-from contracts.batches import Recipe
 from contracts.errors.jobs import AcceptanceTooLow
 from contracts.recipes.pilots import PlannedClass, StoredPredictor, TargetPlan
+from contracts.recipes.recipe import Recipe
 from contracts.recipes.targets import ClassTarget, class_targets, directions_of, groups_of
 from models.arrays import Shift, StyleVectors
 from models.sampling import Candidate

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from contracts.batches import PinnedFit
 from contracts.errors.jobs import AcceptanceTooLow
 from contracts.recipes.conditions import ConditionShares
+from contracts.recipes.recipe import PinnedFit
 from models import sampling
 from models.arrays import Codes, Shift, StyleVectors
 from models.generators.generator import Steerable

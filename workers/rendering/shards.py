@@ -17,10 +17,11 @@ from redis.exceptions import RedisError
 
 from contracts.accounts.usage import Usage
 from contracts.base import Artefact, now
-from contracts.batches import Recipe, ShardRecord
+from contracts.batches import ShardRecord
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef
 from contracts.recipes.pilots import TargetPlan
+from contracts.recipes.recipe import Recipe
 from contracts.recipes.targets import class_targets
 from contracts.streams import ShardOwner, StreamRef, StreamRequest
 from handsoff_shards.members import Files

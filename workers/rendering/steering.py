@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from contracts.base import now
-from contracts.batches import Recipe
 from contracts.errors.jobs import InputMissing
 from contracts.recipes.pilots import SteeringPlan
+from contracts.recipes.recipe import Recipe
 from contracts.recipes.steering import PLAIN, SteeringVersion
 from contracts.streams import StreamRequest
 from models.sampling import Candidate

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from contracts.batches import Recipe
 from contracts.recipes.pilots import PlannedClass, TargetPlan
+from contracts.recipes.recipe import Recipe
 from contracts.recipes.targets import class_targets, groups_of
 from contracts.schemas import LabelSchema
 from models.arrays import StyleVectors

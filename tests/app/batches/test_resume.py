@@ -6,9 +6,10 @@ from collections.abc import Callable
 import httpx2
 import pytest
 
-from contracts.batches import OLDEST_RENDER_VERSION, BatchManifest, BatchRequest
+from contracts.batches import BatchManifest, BatchRequest
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobRef, JobStatus
+from contracts.recipes.recipe import OLDEST_RENDER_VERSION
 from state import keys, records
 from state.ledger import Ledger
 from state.store import Store

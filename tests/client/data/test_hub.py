@@ -68,7 +68,7 @@ def pushed(
 
 
 def test_a_killed_push_continues(hub: Hub, folder: BatchFolder) -> None:
-    """Files that were sent before the kill are not sent again; README and labels are last; a further push sends nothing."""
+    """Files sent before the kill are not sent again; README and labels are last; a further push sends nothing."""
     hub.hold_after = 2
     with started(hub, folder) as process:
         assert hub.held.wait(60)

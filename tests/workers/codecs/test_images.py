@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from contracts.batches import ImageFormat
+from contracts.recipes.recipe import ImageFormat
 from workers.codecs.images import (
     PALETTE,
     decode_image,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contracts.batches import ImageFormat
+from contracts.recipes.recipe import ImageFormat
 from contracts.schemas import DepthSchema, KeypointSchema, LabelSchema
 from workers.codecs.registry import TASKS
 from workers.codecs.samples import Sample

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from contracts.delivery import TemplateDestination
+from contracts.accounts.delivery import TemplateDestination
 from state.settings import Settings
 
 

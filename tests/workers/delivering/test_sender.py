@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from contracts.accounts.delivery import DeliveryProgress, TemplateDestination, UrlDestination
 from contracts.base import now
 from contracts.batches import BatchRequest
-from contracts.delivery import DeliveryProgress, TemplateDestination, UrlDestination
 from contracts.jobs import JobStatus
 from state import keys, records, redis_keys
 from state.delivering import orders, paths

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from contracts.base import now
-from contracts.batches import RENDER_VERSION, PinnedFit
 from contracts.evaluations.evaluation import (
     EvaluationManifest,
     EvaluationRequest,
@@ -14,6 +13,7 @@ from contracts.evaluations.evaluation import (
 )
 from contracts.fits.fit import FitRequest, PinnedLabelset
 from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.recipes.recipe import RENDER_VERSION, PinnedFit
 from contracts.schemas import LabelSchema
 from state import keys, records
 from state.ledger import Ledger

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from contracts.batches import Filter
 from contracts.evaluations.evaluation import EvaluationUnit, plan_units
 from contracts.jobs import JobStatus
+from contracts.recipes.recipe import Filter
 from models.downstream.network import DownstreamNetwork
 from models.downstream.training import Plan, train
 from models.inversion.squeezenet import SqueezeNet, SqueezeNetConfig

@@ -7,9 +7,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from contracts.batches import PinnedFit
 from contracts.ids import DEFAULT_TENANT
 from contracts.jobs import JobStatus
+from contracts.recipes.recipe import PinnedFit
 from models.inversion.framing import Framing, reframe_images
 from models.labels.label_generator import to_bytes
 from models.sampling import RandomDraws

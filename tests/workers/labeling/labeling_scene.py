@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image
 
 from contracts.base import now
-from contracts.batches import PinnedFit
 from contracts.fits.fit import FitRequest
 from contracts.ids import new_id
 from contracts.labelings import LabelingManifest, LabelingRequest
+from contracts.recipes.recipe import PinnedFit
 from state import keys, records
 from tests.workers.importing.imports import request_import
 from tests.workers.scene import PX, Scene

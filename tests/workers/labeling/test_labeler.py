@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from contracts.batches import PinnedFit
 from contracts.errors.jobs import InputMissing
 from contracts.fits.fit import FitRequest
+from contracts.recipes.recipe import PinnedFit
 from models.inversion.framing import Framing
 from tests.workers.scene import ALL_TASKS, PX, QUICK, Scene
 from workers.fitting import fits

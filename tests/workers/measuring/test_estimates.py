@@ -6,8 +6,9 @@ import pytest
 
 from contracts.accounts.estimates import MAX_RATES, RateNote
 from contracts.base import now
-from contracts.batches import BatchRequest, Filter
+from contracts.batches import BatchRequest
 from contracts.fits.fit import FitRequest
+from contracts.recipes.recipe import Filter
 from state import keys, records
 from state.estimates.rates import PREFIX, estimate, rates
 from state.estimates.work import work_of

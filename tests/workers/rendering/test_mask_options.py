@@ -14,8 +14,8 @@ from contracts.fits.fit import FitRequest
 from contracts.schemas import LabelSchema
 from handsoff_shards.decoding import decode_soft_labels, decode_uncertainty
 from state import keys, records
+from tests.workers.rendering.streams.test_streams import queue, request_stream
 from tests.workers.rendering.test_batches import render
-from tests.workers.rendering.test_streams import queue, request_stream
 from tests.workers.scene import ALL_TASKS, LABELS, PX, QUICK, Scene
 from workers.codecs.segmentation import decode_mask
 from workers.fitting import fits

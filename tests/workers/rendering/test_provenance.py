@@ -9,14 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contracts.base import now
-from contracts.batches import (
-    PROVENANCE_VERSION,
-    RENDER_VERSION,
-    BatchRequest,
-    ImageFormat,
-    PinnedFit,
-)
+from contracts.batches import BatchRequest
 from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.recipes.recipe import PROVENANCE_VERSION, RENDER_VERSION, ImageFormat, PinnedFit
 from handsoff_shards.members import IMAGE_EXTENSION_OF, Files
 from handsoff_shards.provenance.record import Provenance
 from handsoff_shards.samples import decode_sample

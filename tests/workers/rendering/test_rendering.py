@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from contracts.batches import PinnedFit
+from contracts.recipes.recipe import PinnedFit
 from models.sampling import Candidate
 from tests.workers.scene import Scene
 from workers.rendering.label_generators import open_label_generator

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from contracts.base import now
-from contracts.batches import BatchRequest, PinnedFit
+from contracts.batches import BatchRequest
 from contracts.errors.jobs import OutOfMemory
 from contracts.fits.fit import FitRequest
 from contracts.jobs import JobStatus
+from contracts.recipes.recipe import PinnedFit
 from state import keys, records
 from state.leftovers.deleting import delete_job
 from state.queues import open_queue

@@ -205,6 +205,7 @@ class Recipe:
     truncation: float
     image_format: str
     shard_size: int
+    num_shards: int
     labels: Labels
     condition: Mapping[str, float] | None = None
     targets: tuple[Json, ...] = ()
@@ -216,7 +217,6 @@ class Batch(Labelled, Recipe):
     """A batch of labelled samples. Its shards can be read after success."""
 
     n: int
-    num_shards: int
     delivery: Delivery | None = None
 
 

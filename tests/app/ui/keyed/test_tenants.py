@@ -120,7 +120,7 @@ def test_galleries_and_sheets_are_not_shared(
     labelset_id: str,
     finish_fit: Callable[[str], None],
 ) -> None:
-    """Samples, filters, comparisons, usage and sheets of another tenant show nothing, also after their owner opened them."""
+    """Another tenant sees no samples, filters, comparisons, usage or sheets, also after their owner opened them."""
     form = {"generator": "tiny-32", "labelset": labelset_id}
     fit_id = client.post("/v1/fits", json=form, headers=admin).json()["id"]
     finish_fit(fit_id)

@@ -3,10 +3,11 @@
 import pytest
 
 from contracts.base import now
-from contracts.batches import BatchManifest, BatchRequest, Filter
+from contracts.batches import BatchManifest, BatchRequest
 from contracts.fits.fit import FitManifest
 from contracts.fits.metrics import FitMetrics, HeldOut
 from contracts.jobs import JobStatus
+from contracts.recipes.recipe import Filter
 from contracts.recipes.targets import DirectionTarget, PresenceTarget, TargetResult
 from contracts.schemas import LabelSchema
 from tests.contracts.conftest import batch_request  # noqa: F401 - a fixture

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 import pytest
 
 from contracts.base import now
-from contracts.batches import Filter, PinnedFit, ShardRecord
+from contracts.batches import ShardRecord
 from contracts.fits.fit import FitRequest
 from contracts.ids import new_id
 from contracts.recipes.pilots import PlainShares
+from contracts.recipes.recipe import Filter, PinnedFit
 from contracts.recipes.steering import Steering, version_after
 from contracts.streams import StreamRequest
 from models.targets.steering import POOL
@@ -17,7 +18,7 @@ from state import keys, records
 from state.planning import needs_pilot, plain_shares_key
 from state.steering.versions import SteeringVersions
 from state.stream_readers import StreamReaders
-from tests.workers.rendering.test_streams import READ, files, render, request_stream
+from tests.workers.rendering.streams.test_streams import READ, files, render, request_stream
 from tests.workers.scene import Scene
 from tests.workers.shard_files import candidates
 from workers.rendering import pilot_samples

@@ -10,7 +10,7 @@ from examples.demo.stack import Stack
 from state import keys, records
 from state.on_demand.ledger import OnDemandLedger
 from state.stream_readers import StreamReaders
-from tests.workers.rendering.test_streams import READ, queue
+from tests.workers.rendering.streams.test_streams import READ, queue
 from tests.workers.scene import Scene
 from tests.workers.upkeep.test_lost_workers import (  # noqa: F401 - fixtures
     reconcile_until,

@@ -10,9 +10,10 @@ import pytest
 from rq.exceptions import AbandonedJobError
 
 from contracts.base import now
-from contracts.batches import RENDER_VERSION, Filter, PinnedFit, ShardRecord
+from contracts.batches import ShardRecord
 from contracts.fits.fit import FitRequest
 from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.recipes.recipe import RENDER_VERSION, Filter, PinnedFit
 from contracts.streams import StreamRef, StreamRequest, StreamShardRef
 from state import keys, records
 from state.on_demand.kinds import STREAM_SHARDS

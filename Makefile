@@ -107,7 +107,7 @@ client-check: $(READY_TEST) ## Use the client from an environment with only the 
 export-check: $(READY_TEST) ## Read exports with supervision, Ultralytics and mlcroissant in separate environments (6 GB; skipped if they cannot be installed)
 	$(BIN)/python -m pytest -m export_check tests/shards tests/workers/rendering
 
-browser-check: $(READY_TEST) ## Walk the web page with Chromium (apt-get install chromium): upload, fit, gallery, axe, phone, no script (5 minutes)
+browser-check: $(READY_TEST) ## Walk the web page with Chromium (apt-get install chromium): upload, fit, gallery, axe, phone, no script (3 minutes)
 	@$(INSTALL) --group browser
 	$(BIN)/python -m pytest -m browser tests/browser
 

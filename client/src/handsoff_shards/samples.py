@@ -23,6 +23,7 @@ from handsoff_shards.members import (
     Files,
     image_extension,
 )
+from handsoff_shards.notebooks.html import colored, picture, table
 from handsoff_shards.originals import Original
 from handsoff_shards.provenance.record import Provenance
 from handsoff_shards.tasks import TASKS, Arrays, ShardTask
@@ -70,6 +71,16 @@ class Sample:
         """The class of the whole image; None in a batch that requested no condition."""
         condition = self.facts.get("condition")
         return condition if isinstance(condition, int) else None
+
+    def pictures(self) -> str:
+        """Return image and mask as HTML for a notebook, beside each other."""
+        title = f"sample {self.facts.get('index', '')}"
+        mask = "" if self.mask is None else picture(colored(self.mask), f"mask of {title}")
+        return f'<span style="white-space:nowrap">{picture(self.image, title)}{mask}</span>'
+
+    def _repr_html_(self) -> str:
+        shown = {key: one for key, one in self.facts.items() if isinstance(one, str | int | float)}
+        return self.pictures() + table("Sample", ((key, str(one)) for key, one in shown.items()))
 
 
 _FIELDS = {one.name for one in fields(Sample)}

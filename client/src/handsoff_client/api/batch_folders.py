@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -13,10 +14,13 @@ from handsoff_client.http.parsing import parse
 from handsoff_shards.errors import InvalidInput
 from handsoff_shards.labels import Labels
 from handsoff_shards.members import shard_file
+from handsoff_shards.notebooks.html import facts_of, table
 from handsoff_shards.reading import ShardSet, samples_of
 from handsoff_shards.samples import Sample
 
 INDEX_FILE = "batch.json"
+_SHOWN_SAMPLES = 4
+"""In a notebook."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,15 @@ class BatchFolder:
     def samples(self) -> Iterator[Sample]:
         """Yield every sample as arrays, in order. Each is decoded on demand."""
         return (exported.sample for exported in samples_of(self.shards))
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("folder", str(self.folder)),
+            ("samples", str(self.num_samples)),
+            *facts_of(self.job),
+        ]
+        first = [sample.pictures() for sample in islice(self.samples(), _SHOWN_SAMPLES)]
+        return "".join([table("Batch", rows), *first])
 
     def save(self) -> None:
         """Write `batch.json` atomically."""

@@ -13,9 +13,9 @@ from handsoff_client.answers.deliveries import Delivery
 from handsoff_client.errors import JobCancelled
 from handsoff_client.http.error_codes import job_error
 from handsoff_shards.labels import Labels
+from handsoff_shards.notebooks.html import TableInNotebooks
 
 T = TypeVar("T")
-
 Json = Mapping[str, Any]
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
@@ -51,7 +51,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class Job(TableInNotebooks):
     """The fields of every job. `metrics` depends on the kind of job; `is_stale`: its worker has stopped reporting.
 
     `estimate` is the cost that was predicted when the job was created.

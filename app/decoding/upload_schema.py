@@ -1,12 +1,12 @@
 """Reads an upload's label schema: labelset.json or the form field, completed by the names of a COCO file."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
+from app.conversions import read_exactly
 from app.decoding.coco.classes import check_labels_something, derive_schema
 from app.decoding.coco.file import CocoFile
 from app.decoding.parts import SCHEMA, SchemaSource, SortedFiles
@@ -61,9 +61,9 @@ def read_schema(
     _check_names(declared, models, source)
     part = ""
     try:
-        upload = UploadSchema.model_validate_json(json.dumps({**derived, **declared}), strict=True)
+        upload = read_exactly(TypeAdapter(UploadSchema), {**derived, **declared})
         for part in upload.parts:
-            models[part].model_validate_json(json.dumps(upload.parts[part]), strict=True)
+            read_exactly(TypeAdapter(models[part]), upload.parts[part])
     except ValidationError as error:
         first = error.errors()[0]
         places = (*([part] if part else []), *place_of(first))

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive
 from starlette.types import Scope as StarletteScope
 
+from app.conversions import read_exactly
 from app.http.requests import identify
 from app.messages import quoted, shortened
 from contracts.access.keys import Scope
@@ -23,12 +24,10 @@ from contracts.base import Model
 from contracts.errors.tree import InvalidRequest, TooLarge, UnreadableBody
 
 M = TypeVar("M", bound=Model)
+T = TypeVar("T")
 
 MAX_DIGITS = 400
 """No valid request has a number this long. Python itself refuses integers of more than 4,300 digits."""
-
-MAX_WHOLE = 2**53
-"""Up to here a float is exact."""
 
 MAX_LEVELS = 32
 """No valid request is nested this deep."""
@@ -56,7 +55,7 @@ def read_json(body: bytes) -> object:
             text,
             object_pairs_hook=_object,
             parse_constant=_refuse_constant,
-            parse_float=_number,
+            parse_float=_float,
             parse_int=_int,
         )
     except RecursionError:  # the depth depends on the Python version
@@ -104,7 +103,7 @@ class _StrictRequest(Request):
         if not hasattr(self, "_json"):
             self._json = read_json(await self.body())
             if self._expected:
-                _check_types(self._expected, self._json)
+                _read(self._expected, self._json)
         return self._json
 
 
@@ -140,12 +139,10 @@ def _refuse_constant(word: str) -> NoReturn:
     raise InvalidRequest.at("/", f"Expected a finite number, got {word}, which is not valid JSON.")
 
 
-def _number(text: str) -> float:
+def _float(text: str) -> float:
     _check_length(text)
-    # Python reads 1e999 as infinity without an error. In JSON, 3.0 is the whole number 3.
+    # Python reads 1e999 as infinity without an error.
     number = float(text)
-    if number.is_integer() and abs(number) <= MAX_WHOLE:
-        return int(number)
     if number in {float("inf"), float("-inf")}:
         raise InvalidRequest.at(
             "/", f"Expected a number up to 1e308, got {shortened(text, 40)}. Send a smaller one."
@@ -177,9 +174,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 def validated_json(model: type[M], text: bytes) -> M:
     """Return the model of a JSON body. Raises like `read_json`, and `RequestValidationError` like `validated`."""
-    value = read_json(text)
-    _check_types(TypeAdapter(model), value)
-    return validated(model, value)
+    return _read(TypeAdapter(model), read_json(text))
 
 
 def validated(model: type[M], fields: object) -> M:
@@ -193,18 +188,15 @@ def validated(model: type[M], fields: object) -> M:
         raise _request_error(error, fields) from error
 
 
-def _check_types(expected: TypeAdapter[Any], value: object) -> None:
-    """Raise `RequestValidationError` for a value of another type. As in JSON, a list may be a tuple, a text a time.
-
-    Text that JSON cannot express, such as half a character, is refused later.
-    """
+def _read(expected: TypeAdapter[T], body: object) -> T:
+    """Return the value of a JSON body. Raises `RequestValidationError`."""
     try:
-        expected.validate_json(json.dumps(value), strict=True)
+        return read_exactly(expected, body)
     except ValidationError as error:
-        if error.errors()[0]["type"] != "json_invalid":
-            raise _request_error(error, value) from error
+        raise _request_error(error, body) from error
 
 
-def _request_error(error: ValidationError, value: object) -> RequestValidationError:
+def _request_error(error: ValidationError, body: object) -> RequestValidationError:
+    """Return the error of a body, with places in the request."""
     errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
-    return RequestValidationError(errors, body=value)
+    return RequestValidationError(errors, body=body)

@@ -61,7 +61,8 @@ def ids(
     finish_batch: Callable[[str], object],
 ) -> Ids:
     """Create one resource of each kind with the client's key. Returns their ids by parameter."""
-    batch = post(client, "/v1/batches", json={"fit": finished_fit_id, "n": 2})
+    to = {"kind": "template", "url": "https://example.com/{name}"}
+    batch = post(client, "/v1/batches", json={"fit": finished_fit_id, "n": 2, "deliver_to": to})
     finish_batch(batch)
     archive = {"archive": ("photos.zip", zipped({"a.png": png("RGB", (8, 8))}))}
     announced = {"num_bytes": len(DATA), "sha256": sha256_of(DATA)}

@@ -45,7 +45,8 @@ def check_shell(text: str) -> None:
             continue
         program = line.split()[0].removeprefix(".venv/bin/").removeprefix('"')
         assert program in KNOWN_PROGRAMS, f"unknown program {program!r} in {line!r}"
-        CHECKS.get(program, lambda _: None)(line)
+        if program in CHECKS:
+            CHECKS[program](line)
     check_settings(text)
 
 

@@ -16,7 +16,15 @@ from tests.app.uploading import pairs, png, zipped
 
 Json = dict[str, Any]
 
-NOT_CREATES = ("cancel_", "stop_", "rotate_", "test_webhook", "redeliver", "deliver_", "create_report")
+NOT_CREATES = (
+    "cancel_",
+    "stop_",
+    "rotate_",
+    "test_webhook",
+    "redeliver",
+    "deliver_",
+    "create_report",
+)
 """Operations by POST that create no resource."""
 ARCHIVE = zipped({"a.png": png("RGB", (8, 8))})
 

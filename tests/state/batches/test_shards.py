@@ -88,7 +88,8 @@ def test_a_finished_shard_costs_the_same_in_any_batch(
     assert requests == {}
     assert (num_commands(ledger.redis) - before) / 50 < 32
     assert num_bytes(ledger.redis) - bytes_before < 100
-    assert num_bytes(ledger.redis) < num_shards / 8 + 1_000
+    # Allocators round up to the next class of sizes, by at most a quarter.
+    assert num_bytes(ledger.redis) < num_shards / 8 * 1.25 + 1_000
 
 
 def test_an_ended_batch_leaves_no_bits(

@@ -112,7 +112,9 @@ def test_samples_do_not_depend_on_shards_or_micro_batches(
     files = run(other, parts)
     assert candidates(files) == candidates(expected)
     assert equal_pixels(files, expected) > 0.99
-    shared = parts.model_dump(exclude={"kind", "id", "n", "resumes", "expires_after_seconds"})
+    shared = parts.model_dump(
+        exclude={"kind", "id", "n", "resumes", "expires_after_seconds", "estimate", "deliver_to"}
+    )
     stream = StreamRequest(id=new_id("stream"), **shared)
     record = render_shard(
         scene.machine,

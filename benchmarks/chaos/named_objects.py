@@ -17,17 +17,17 @@ EXISTS_BY = {"labelsets": "manifest.json", "uploads": "manifest.json"}
 """The record that makes a resource exist. For all other nouns it is `request.json`."""
 
 RECORDS = re.compile(
-    r"(request|cancel|manifest|stop|training|claim)\.json|content"
-    r"|(shards|pilots|inverters|plans|steering/versions|steering/segments)/[^/]+\.json|exports/[^/]+\.json|units/[^/]+\.npz|scratch/[^/]+"
-    r"|(pilots|codes)/[^/]+\.state"
+    r"(request|cancel|start|manifest|stop|training|claim)\.json|content"
+    r"|(shards|pilots|plans|inverters|exports|sheets|steering/versions|steering/segments)/[^/]+\.json"
+    r"|delivery/[^/]+/(order|progress)\.json|units/[^/]+\.npz|scratch/[^/]+|(pilots|codes)/[^/]+\.state"
 )
 """The objects of a resource that are known by their place."""
 
 OF_NO_RESOURCE = re.compile(
-    rf"{re.escape(keys.PROBE)}|access/(keys|uses|tenants|audit)/.+\.jsonl?"
+    rf"{re.escape(keys.PROBE)}|access/(keys|uses|tenants|audit)/.+\.jsonl?|estimates/.+\.json"
     r"|tenants/[^/]+/(idempotency/[^/]+\.json|usage/.+\.json)"
 )
-"""The objects that belong to no resource: API keys and limits, the audit log, reserved keys, what tenants used."""
+"""The objects that belong to no resource: API keys and limits, the audit log, rates, reserved keys, usage."""
 
 SCRATCH = "scratch/"
 PILOT_STATE = re.compile(r"(pilots/.+)\.state")

@@ -30,7 +30,7 @@ from app.labelsets.schemas import (
     show_labelset,
     show_summary,
 )
-from app.labelsets.service import Upload
+from app.labelsets.storing import Upload
 from app.labelsets.uploading import as_upload, received
 from contracts.ids import LabelsetId
 

@@ -11,7 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 from app.decoding.parts import COCO_NAMES
 from app.decoding.protocol import SpooledFile
 from app.labelsets.forms import FIELDS, Fields, Form, FormLimits, receive_form
-from app.labelsets.service import Upload
+from app.labelsets.storing import Upload
 from app.services import Services
 from app.uploads.receiving import receiving
 from state.process.spooling import make_spool_folder

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from app.labelsets import service
 from app.labelsets.forms import FIELDS, Fields, Form
 from app.labelsets.schemas import show_check, show_labelset, show_summary
-from app.labelsets.service import Upload
+from app.labelsets.storing import Upload
 from app.labelsets.uploading import as_upload, received
 from app.ui.forms import ONCE, TOKEN, FieldsDep, FormState, answer, check_form, failed
 from app.ui.galleries.viewing import Shown, neighbours

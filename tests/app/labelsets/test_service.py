@@ -10,7 +10,7 @@ import pytest
 from app.decoding.parent import Decoder, limits_of
 from app.decoding.protocol import RESULT, DecodeJob
 from app.labelsets import service
-from app.labelsets.service import Upload
+from app.labelsets.storing import Upload
 from app.services import Services
 from contracts.errors.tree import InvalidUpload, StoreUnavailable, Unavailable
 from contracts.ids import DEFAULT_TENANT, new_id

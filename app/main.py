@@ -15,6 +15,7 @@ from app.decoding.protocol import TASKS
 from app.deliveries import endpoints as deliveries
 from app.exports import endpoints as exports
 from app.files import endpoints as files
+from app.fits import endpoints as fits
 from app.generators import endpoints as generators
 from app.health import endpoints as health
 from app.health import metrics
@@ -56,7 +57,7 @@ A few labelled images in, an unlimited number of labelled images out.
 
 1. `POST /v1/generators`: import your own StyleGAN2 checkpoint, or use the built-in generator.
 2. `POST /v1/labelsets`: upload images with masks, keypoints, depth, or one COCO file.
-3. `POST /v1/fits`: fit a label generator to them.
+3. `POST /v1/fits`: fit a label generator to them. A form with the files of step 2 does both at once.
 4. `POST /v1/batches`: request n labelled samples, and read the shards by signed links.
 5. `POST /v1/streams`: or read shards without an end, each rendered shortly before you need it.
 6. `POST /v1/labelings`: label your own unlabelled real images with the fit.
@@ -126,7 +127,12 @@ def create_app(
     app.add_middleware(RequestIds)
     install_problem_handlers(app)
     # Body limits are set by router: uploads may be large, JSON may not.
-    for forms in (labelsets.router, labelings.images, *(ui.UPLOADS if settings.ui else ())):
+    for forms in (
+        labelsets.router,
+        fits.creates,
+        labelings.images,
+        *(ui.UPLOADS if settings.ui else ()),
+    ):
         app.include_router(forms, max_body_size=settings.max_upload_bytes)
     for large in (
         generators.checkpoints,

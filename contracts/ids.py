@@ -47,6 +47,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid7_hex()}"
 
 
+def of_same_request(prefix: str, resource_id: str) -> str:
+    """Return the id of another resource that the request for `resource_id` creates: the same digits."""
+    return f"{prefix}_{resource_id.partition('_')[2]}"
+
+
 def prefix_of(resource_id: str) -> str:
     """Return the prefix of an id, which is `generator` for the name of a built-in generator."""
     prefix, mark, _ = resource_id.partition("_")

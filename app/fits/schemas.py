@@ -1,4 +1,4 @@
-"""The body of `POST /v1/fits`, and the view of a fit."""
+"""The bodies of `POST /v1/fits`, and the view of a fit."""
 
 from typing import Annotated, Any, Literal
 
@@ -21,8 +21,29 @@ InverterChoice = Annotated[str, Field(pattern=r"^(default|none|[0-9a-f]{64})$")]
 """The newest inverter, no inverter, or the inverter with this digest."""
 
 
-class FitCreate(Model):
-    """The body of `POST /v1/fits`."""
+class FitFields(Model):
+    """The fields of a fit, without its labelset: the part `fit` of a form with labelled images."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"generator": "portraits-64", "seed": 7, "name": "heads"}]}
+    )
+
+    generator: GeneratorId
+    validation_labelset: LabelsetId | None = None
+    inverter: InverterChoice = "default"
+    seed: Seed = 0
+    name: Annotated[str, Field(max_length=200)] = ""
+    options: FitOptions = FitOptions()
+    expires_after_seconds: ExpiresAfter | None = None
+
+    def for_fingerprint(self) -> dict[str, Any]:
+        """Return the fields as JSON for the fingerprint of an Idempotency-Key, without absent later options."""
+        absent = {"expires_after_seconds"} if self.expires_after_seconds is None else set[str]()
+        return self.model_dump(mode="json", exclude=absent)
+
+
+class FitCreate(FitFields):
+    """The JSON body of `POST /v1/fits`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -42,19 +63,7 @@ class FitCreate(Model):
         }
     )
 
-    generator: GeneratorId
     labelset: LabelsetId
-    validation_labelset: LabelsetId | None = None
-    inverter: InverterChoice = "default"
-    seed: Seed = 0
-    name: Annotated[str, Field(max_length=200)] = ""
-    options: FitOptions = FitOptions()
-    expires_after_seconds: ExpiresAfter | None = None
-
-    def for_fingerprint(self) -> dict[str, Any]:
-        """Return the body as JSON for the fingerprint of an Idempotency-Key, without later options that are absent."""
-        absent = {"expires_after_seconds"} if self.expires_after_seconds is None else set[str]()
-        return self.model_dump(mode="json", exclude=absent)
 
 
 class FitView(JobEnvelope[FitMetrics]):

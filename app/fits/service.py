@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.fits.flaws import aspect_flaws, condition_flaws, meaning_flaws
-from app.fits.schemas import FitCreate, InverterChoice
+from app.fits.schemas import FitCreate, FitFields, InverterChoice
+from app.fits.sources import Sent, Source, Stored
 from app.generators import service as generators
-from app.http.idempotency import Created, idempotency_of
+from app.http.idempotency import RESERVING, Created, idempotency_of
 from app.jobs import service as jobs
 from app.jobs.creating import create_job
 from app.jobs.service import JobState
-from app.labelsets import service as labelsets
 from app.services import Services
 from contracts.base import now
 from contracts.errors.conflicts import FitNotReady
@@ -30,23 +30,43 @@ from contracts.recipes.recipe import PinnedFit
 from contracts.schemas import TASK_NAMES, LabelSchema, TaskName
 
 
+@dataclass(frozen=True)
+class FitOfFiles:
+    """A fit and the files that become its labelset, in one request."""
+
+    fields: FitFields
+    source: Sent
+
+
 def create(
     services: Services,
     tenant: str,
-    body: FitCreate,
+    body: FitCreate | FitOfFiles,
     key: str | None,
     *,
     validate_only: bool = False,
 ) -> Created[JobState]:
-    """Create a fit and queue it, or return the one of the Idempotency-Key. Raises `InvalidRequest`."""
-    idempotency = idempotency_of(key, "fits", body.for_fingerprint())
+    """Create a fit and queue it, or return the one of the Idempotency-Key. A refused request stores no labelset either.
+
+    Raises `InvalidRequest`, and for files the errors of `Sent.check`.
+    """
+    source: Source
+    if isinstance(body, FitOfFiles):
+        fields, source, lock_ttl = body.fields, body.source, body.source.files.lock_ttl
+        fingerprint: object = [fields.for_fingerprint(), body.source.files.fingerprint()]
+    else:
+        fields, source, lock_ttl = body, Stored(services, tenant, body.labelset), RESERVING
+        fingerprint = body.for_fingerprint()
+    idempotency = idempotency_of(key, "fits", fingerprint)
     return create_job(
         services,
         tenant,
         "fit",
         idempotency=idempotency,
-        resolve=lambda ref: _resolve(services, ref, body, idempotency),
-        expires_after_seconds=body.expires_after_seconds,
+        resolve=lambda ref: _resolve(services, ref, fields, idempotency, source),
+        claim=source.claim,
+        lock_ttl=lock_ttl,
+        expires_after_seconds=fields.expires_after_seconds,
         validate_only=validate_only,
     )
 
@@ -91,21 +111,23 @@ def find_promising(services: Services, ref: JobRef) -> UsableFit:
 
 
 def _resolve(
-    services: Services, ref: JobRef, body: FitCreate, idempotency: Idempotency | None
+    services: Services,
+    ref: JobRef,
+    body: FitFields,
+    idempotency: Idempotency | None,
+    source: Source,
 ) -> FitRequest:
     """Return the request with all options resolved. Raises `InvalidRequest` when it would certainly fail."""
     generator = _generator(services, ref.tenant, body.generator)
-    labelset = _labelset(services, ref.tenant, body.labelset, "/labelset")
-    validation = (
-        _labelset(services, ref.tenant, body.validation_labelset, "/validation_labelset")
-        if body.validation_labelset
-        else None
-    )
-    options = _resolve_options(body.options, labelset, generator)
+    inverter_digest = _inverter_digest(services, ref.tenant, generator, body.inverter)
+    validation = _validation(services, ref, body.validation_labelset)
+    labelset = source.check(ref, idempotency)  # last, because decoding files takes longest
+    options = _resolve_options(body.options, labelset, generator, source)
     labels = labelset.labels.only(options.tasks)
+    pointer, owner = source.pointer, source.owner
     flaws = [
-        *aspect_flaws("/labelset", labelset, generator),
-        *condition_flaws("/labelset", labelset, generator),
+        *aspect_flaws(pointer, labelset, generator, owner=owner),
+        *condition_flaws(pointer, labelset, generator, owner=owner),
         *_option_flaws(generator, options),
         *_validation_flaws(labels, validation, generator),
     ]
@@ -119,7 +141,7 @@ def _resolve(
         name=body.name,
         seed=body.seed,
         generator=generators.pin(generator),
-        inverter_digest=_inverter_digest(services, ref.tenant, generator, body.inverter),
+        inverter_digest=inverter_digest,
         labelset=_pin(labelset),
         validation_labelset=_pin(validation) if validation else None,
         labels=labels,
@@ -128,11 +150,11 @@ def _resolve(
 
 
 def _resolve_options(
-    options: FitOptions, labelset: LabelsetManifest, generator: StoredGenerator
+    options: FitOptions, labelset: LabelsetManifest, generator: StoredGenerator, source: Source
 ) -> ResolvedFitOptions:
     """Return the options with presets and defaults as numbers. Raises `InvalidRequest` for a task without labels."""
     return ResolvedFitOptions(
-        tasks=_tasks(options.tasks, labelset),
+        tasks=_tasks(options.tasks, labelset, source.owner),
         inversion=resolve_inversion(
             options.inversion, has_discriminator=generator.discriminator is not None
         ),
@@ -151,11 +173,12 @@ def _generator(services: Services, tenant: str, generator_id: str) -> StoredGene
         raise InvalidRequest.at("/generator", detail) from None
 
 
-def _labelset(services: Services, tenant: str, labelset_id: str, pointer: str) -> LabelsetManifest:
-    try:
-        return labelsets.find(services, tenant, labelset_id)
-    except (NotFound, Gone) as error:
-        raise InvalidRequest.at(pointer, error.detail) from None
+def _validation(
+    services: Services, ref: JobRef, labelset_id: str | None
+) -> LabelsetManifest | None:
+    if labelset_id is None:
+        return None
+    return Stored(services, ref.tenant, labelset_id, "/validation_labelset").check(ref, None)
 
 
 def _inverter_digest(
@@ -180,7 +203,7 @@ def _pin(labelset: LabelsetManifest) -> PinnedLabelset:
 
 
 def _tasks(
-    requested: Sequence[TaskName] | None, labelset: LabelsetManifest
+    requested: Sequence[TaskName] | None, labelset: LabelsetManifest, owner: str
 ) -> tuple[TaskName, ...]:
     """Return the tasks to learn, in the order of the labelset: the requested ones, or all with labels."""
     available = labelset.labels.tasks
@@ -194,8 +217,8 @@ def _tasks(
     missing = [task for task in requested if task not in available]
     if missing:
         detail = (
-            f"{labelset.id} has no labels for {', '.join(missing)}; it has {', '.join(available)}. Leave these tasks"
-            " out, or upload a labelset that has labels for them."
+            f"Expected labels for {', '.join(missing)} in {owner}, found labels for {', '.join(available)}. Leave these"
+            " tasks out, or upload labels for them."
         )
         raise InvalidRequest.at("/options/tasks", detail)
     return tuple(task for task in available if task in requested)

@@ -91,7 +91,7 @@ def create_once(
     with _reserve(services, tenant, prefix, idempotency, lock_ttl) as reserved_id:
         earlier = find(reserved_id)
         if earlier is not None:
-            _check_replay(earlier.idempotency, idempotency)
+            check_replay(earlier.idempotency, idempotency)
             return Created(earlier, is_replay=True)
         _check_limits(services, tenant, prefix)
         draft = make(reserved_id)
@@ -130,7 +130,7 @@ def _reserve(
         services.ledger.unlock(name, owner)
 
 
-def _check_replay(stored: Idempotency | None, requested: Idempotency | None) -> None:
+def check_replay(stored: Idempotency | None, requested: Idempotency | None) -> None:
     """Raise `IdempotencyMismatch` if the stored resource was created from another body."""
     if stored is not None and stored != requested:
         raise _mismatch(stored.key)

@@ -3,7 +3,7 @@
 `routing.py` adds the routes. `show` turns a job's state into the view of its kind.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -62,9 +62,15 @@ class EventPage(Model):
     items: tuple[Event, ...]
 
 
-async def answer_validation(exchange: Exchange, job: Created[JobState], show: Show[V]) -> Response:
-    """Answer 200 with what the job would be. It is not stored."""
-    return validation(await run_in_threadpool(show, job.value, exchange))
+async def answer_validation(
+    exchange: Exchange,
+    job: Created[JobState],
+    show: Show[V],
+    *,
+    checked: Mapping[str, Model] | None = None,
+) -> Response:
+    """Answer 200 with what the job would be. It is not stored. `checked` is that of `validation`."""
+    return validation(await run_in_threadpool(show, job.value, exchange), checked=checked)
 
 
 async def answer_create(

@@ -22,7 +22,7 @@ def _files(description: str) -> dict[str, object]:
     return {"type": "array", "items": _FILE, "description": description}
 
 
-_PROPERTIES = {
+LABELSET_PARTS: dict[str, Any] = {
     "archive": _file(
         "A zip or tar of images/NAME.png (or .jpg, .webp), labelset.json, and labels: masks/NAME.png,"
         " keypoints/NAME.json, depth/NAME.png (or .npy), or one COCO file annotations.json"
@@ -42,6 +42,7 @@ _PROPERTIES = {
         "examples": _SCHEMA_EXAMPLES,
     },
 }
+"""The parts of the form: labelled images."""
 
 FORM_BODY: dict[str, Any] = {
     "requestBody": {
@@ -52,7 +53,7 @@ FORM_BODY: dict[str, Any] = {
                     "type": "object",
                     "title": "LabelsetForm",
                     "additionalProperties": False,
-                    "properties": _PROPERTIES,
+                    "properties": LABELSET_PARTS,
                 }
             }
         },

@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from app.fits.uploading import BODY_SCHEMAS as FIT_SCHEMAS
 from app.generators.uploading import BODY_SCHEMAS
 from app.http.problems import Problem
 from app.http.validation import Validation
@@ -88,7 +89,7 @@ def describe(document: Json, kinds: frozenset[str]) -> Json:
     renamed = {old: _plain_name(old) for old in schemas if _plain_name(old) != old}
     for old, new in renamed.items():
         schemas[new] = {**schemas.pop(old), "title": new}
-    schemas |= BODY_SCHEMAS | LABELING_SCHEMAS
+    schemas |= BODY_SCHEMAS | FIT_SCHEMAS | LABELING_SCHEMAS
     for model in (Problem, Validation):  # no route names them
         schemas[model.__name__] = _schema_of(model, schemas)
     document["components"]["schemas"] = dict(sorted(schemas.items()))

@@ -2,23 +2,28 @@
 
 from app.openapi.described import DIGEST, Described, Table, example_id
 
-FIT_FIELDS: Table = {
-    # Request
-    "FitCreate.generator": Described(
+_FIELDS: Table = {
+    "generator": Described(
         "The generator, by id or by the name of a built-in one.",
         "portraits-64",
     ),
-    "FitCreate.labelset": Described("The labelled images to learn from.", example_id("labelset")),
-    "FitCreate.validation_labelset": Described(
+    "validation_labelset": Described(
         "Labelled images to evaluate the fit on. They are never used for training.",
         example_id("labelset"),
     ),
-    "FitCreate.inverter": Described(
+    "inverter": Described(
         "`default` (the generator's newest inverter), `none`, or the digest of an inverter.",
         "default",
     ),
-    "FitCreate.name": Described("A display name.", "heads, second try"),
-    "FitCreate.options": Described("Options of the fit. Default: the defaults of its fields."),
+    "name": Described("A display name.", "heads, second try"),
+    "options": Described("Options of the fit. Default: the defaults of its fields."),
+}
+"""Of both bodies: JSON with a labelset, and the part `fit` of a form with labelled images."""
+
+FIT_FIELDS: Table = {
+    # Request
+    **{f"{body}.{field}": text for body in ("FitCreate", "FitFields") for field, text in _FIELDS.items()},
+    "FitCreate.labelset": Described("The labelled images to learn from.", example_id("labelset")),
     # Response
     "name": Described("The display name.", "face-07"),
     "generator": Described("The generator, pinned by its digest."),

@@ -62,7 +62,7 @@ _OTHERS: dict[str, Errors] = {
     "create_generator": (InvalidUpload, UploadIncomplete, UploadUsed),
     "create_labeling": (InvalidUpload, FitNotReady, UploadIncomplete, UploadUsed),
     "create_inverter": (GeneratorNotReady,),
-    "create_fit": (GeneratorNotReady,),
+    "create_fit": (GeneratorNotReady, InvalidUpload),
     "create_batch": (FitNotReady,),
     "resume_batch": (NotResumable, FitNotReady),
     "deliver_batch": (NotRendered,),

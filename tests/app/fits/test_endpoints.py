@@ -90,7 +90,7 @@ def test_a_task_without_labels_is_refused(client: httpx2.Client, labelset_id: st
     body = {"generator": "tiny-32", "labelset": labelset_id, "options": {"tasks": ["depth"]}}
     (flaw,) = client.post("/v1/fits", json=body).json()["errors"]
     assert flaw["pointer"] == "/options/tasks"
-    assert "no labels for depth; it has segmentation" in flaw["detail"]
+    assert f"labels for depth in {labelset_id}, found labels for segm" in flaw["detail"]
 
 
 @pytest.mark.parametrize(

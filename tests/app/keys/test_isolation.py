@@ -1,5 +1,6 @@
 """Tenants do not meet: in bodies, cursors, Idempotency-Keys, lists and links. They share the built-in generators."""
 
+import json
 from typing import Any
 
 import httpx2
@@ -12,6 +13,7 @@ from contracts.ids import DEFAULT_TENANT
 from state import keys, records
 from state.store import Store
 from tests.app.keys.conftest import Headers
+from tests.app.uploading import as_form, pairs
 
 DATA = b"a file"
 
@@ -67,6 +69,30 @@ def test_an_idempotency_key_belongs_to_its_tenant(client: httpx2.Client, bob: He
     """Both may use the same one."""
     same = {"Idempotency-Key": "same"}
     assert announce(client, same)["id"] != announce(client, same | bob)["id"]
+
+
+def test_a_fit_of_files_belongs_to_its_tenant(client: httpx2.Client, bob: Headers) -> None:
+    """So do its labelset and its Idempotency-Key: each tenant makes both."""
+    request = {"data": {"fit": '{"generator": "tiny-32"}'}, "files": as_form(pairs(1))}
+    own, foreign = (
+        client.post("/v1/fits", headers={"Idempotency-Key": "same"} | key, **request).json()
+        for key in ({}, bob)
+    )
+    assert own["labelset"]["id"] != foreign["labelset"]["id"]
+    for headers, hidden in (({}, foreign), (bob, own)):
+        assert client.get(f"/v1/fits/{hidden['id']}", headers=headers).status_code == 404
+        path = f"/v1/labelsets/{hidden['labelset']['id']}"
+        assert client.get(path, headers=headers).status_code == 404
+
+
+def test_a_fit_of_files_cannot_name_another_tenants_labelset(
+    client: httpx2.Client, labelset_id: str, bob: Headers
+) -> None:
+    """The refused request of the other tenant stores nothing."""
+    fit = json.dumps({"generator": "tiny-32", "validation_labelset": labelset_id})
+    answer = client.post("/v1/fits", data={"fit": fit}, files=as_form(pairs(1)), headers=bob)
+    assert (answer.status_code, "does not exist" in answer.text) == (422, True)
+    assert client.get("/v1/labelsets", headers=bob).json()["items"] == []
 
 
 @pytest.mark.parametrize(

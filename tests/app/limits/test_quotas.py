@@ -16,6 +16,7 @@ from state.usage import notes, paths
 from state.usage.stored import measure
 from tests.app.keys.conftest import Headers
 from tests.app.limits.conftest import Limit
+from tests.app.uploading import as_form, pairs
 
 DATA = b"0123456789"
 
@@ -128,6 +129,16 @@ def test_stored_bytes_are_limited(
     measure(store, DEFAULT_TENANT)
     assert refused(announce(client, 10_000), "stored_bytes")
     assert refused(client.post("/v1/batches", json={"fit": finished_fit_id, "n": 9}), "stored")
+
+
+def test_a_fit_of_files_has_the_limits_of_uploads(client: httpx2.Client, limit: Limit) -> None:
+    """A refused one stores neither the labelset nor the fit."""
+    form = {"data": {"fit": '{"generator": "tiny-32"}'}, "files": as_form(pairs(1))}
+    for quota in ("upload_bytes_per_day", "stored_bytes"):
+        limit(**{quota: 100})
+        assert refused(client.post("/v1/fits", **form), quota)
+    for noun in ("labelsets", "fits"):
+        assert client.get(f"/v1/{noun}").json()["items"] == []
 
 
 @pytest.mark.usefixtures("ledger")

@@ -15,10 +15,12 @@ from app.labelsets.form_schema import LABELSET_PARTS
 from app.labelsets.forms import FIELDS as LABELSET_FIELDS
 from app.labelsets.forms import Fields, Form
 from app.labelsets.uploading import as_upload, received
-from app.messages import printable
+from app.messages import quoted
 from contracts.errors.tree import InvalidRequest
 
 FIELDS: Fields = {**LABELSET_FIELDS, "fit": "text"}
+
+_EXAMPLE = """-F 'fit={"generator": "portraits-64"}'"""
 
 Body = FitCreate | FitOfFiles
 
@@ -59,7 +61,7 @@ BODY_SCHEMA: dict[str, Any] = {
 
 async def _body(request: Request, services: ServicesDep, tenant: TenantDep) -> AsyncIterator[Body]:
     """Yield the validated body. The files of a form are on disk until the answer is sent."""
-    media_type = request.headers.get("Content-Type", "nothing").partition(";")[0].strip().lower()
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type == "application/json" or media_type.endswith("+json"):
         text = await read_body(request, services.settings.max_json_bytes)
         yield validated_json(FitCreate, text)
@@ -68,11 +70,12 @@ async def _body(request: Request, services: ServicesDep, tenant: TenantDep) -> A
             fields = await run_in_threadpool(_fields, form)
             yield FitOfFiles(fields, Sent(services, tenant, as_upload(form), folder))
     else:
-        raise InvalidRequest(
-            f"Expected JSON or a form, got a body of {printable(media_type[:80])}. Send JSON with 'generator' and"
-            " 'labelset', or a form with 'fit' and the files of a labelset (curl -F 'fit={\"generator\":"
-            ' "portraits-64"}\' -F archive=@labels.zip).'
+        actual = f"a body of type {quoted(media_type)}" if media_type else "no Content-Type"
+        detail = (
+            f"Expected JSON or a form, got {actual}. Send JSON with 'generator' and 'labelset', or a form with 'fit'"
+            f" and the files of a labelset. With curl: {_EXAMPLE} -F archive=@labels.zip."
         )
+        raise InvalidRequest.at("/", detail)
 
 
 def _fields(form: Form) -> FitFields:

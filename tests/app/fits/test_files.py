@@ -92,7 +92,7 @@ def test_files_become_a_labelset_and_a_fit(
 
 def test_the_files_are_those_of_a_labelset(client: httpx2.Client) -> None:
     """Single files with a schema are stored as `POST /v1/labelsets` stores them."""
-    files = [
+    files: Any = [
         ("images", ("a.png", png("RGB", (32, 32)))),
         ("masks", ("a.png", halves((32, 32), 1))),
         ("schema", (None, json.dumps(SCHEMA))),
@@ -227,7 +227,8 @@ def test_another_body_is_refused(client: httpx2.Client) -> None:
     headers = {"Content-Type": "text/plain"}
     answer = client.post("/v1/fits", content=b"{}", headers=headers)
     assert answer.status_code == 422
-    assert "Expected JSON or a form, got a body of text/plain" in answer.json()["detail"]
+    (flaw,) = answer.json()["errors"]
+    assert 'Expected JSON or a form, got a body of type "text/plain"' in flaw["detail"]
 
 
 def test_validation_checks_both_and_stores_nothing(client: httpx2.Client, store: Store) -> None:

@@ -63,7 +63,7 @@ def test_a_response_lists_the_first_errors_only(client: httpx2.Client) -> None:
 
 def test_a_response_is_small_and_safe(client: httpx2.Client) -> None:
     """For any body, the response has at most 4 kB and no characters that move or hide text."""
-    bad = "\u202e\x9b\x00\U0001f600" * 300
+    bad = "\u202e\x9b\x00\U0001f600" * 100
     for body in (
         {"generator": bad, "labelset": bad, "inverter": bad, "options": {"tasks": [bad] * 100}},
         {bad + str(k): bad for k in range(100)},

@@ -73,7 +73,10 @@ def test_an_idempotency_key_belongs_to_its_tenant(client: httpx2.Client, bob: He
 
 def test_a_fit_of_files_belongs_to_its_tenant(client: httpx2.Client, bob: Headers) -> None:
     """So do its labelset and its Idempotency-Key: each tenant makes both."""
-    request = {"data": {"fit": '{"generator": "tiny-32"}'}, "files": as_form(pairs(1))}
+    request: dict[str, Any] = {
+        "data": {"fit": '{"generator": "tiny-32"}'},
+        "files": as_form(pairs(1)),
+    }
     own, foreign = (
         client.post("/v1/fits", headers={"Idempotency-Key": "same"} | key, **request).json()
         for key in ({}, bob)

@@ -1,6 +1,7 @@
 """The limits of a tenant over HTTP: 429 as a problem with `Retry-After`, and nothing is stored."""
 
 from datetime import timedelta
+from typing import Any
 
 import httpx2
 import pytest
@@ -133,7 +134,7 @@ def test_stored_bytes_are_limited(
 
 def test_a_fit_of_files_has_the_limits_of_uploads(client: httpx2.Client, limit: Limit) -> None:
     """A refused one stores neither the labelset nor the fit."""
-    form = {"data": {"fit": '{"generator": "tiny-32"}'}, "files": as_form(pairs(1))}
+    form: dict[str, Any] = {"data": {"fit": '{"generator": "tiny-32"}'}, "files": as_form(pairs(1))}
     for quota in ("upload_bytes_per_day", "stored_bytes"):
         limit(**{quota: 100})
         assert refused(client.post("/v1/fits", **form), quota)

@@ -51,8 +51,8 @@ class Transport:
     ) -> Any:  # noqa: ANN401 - the JSON of the answer
         """Return the JSON of a successful answer, None for an empty one.
 
-        `content` is `json`, `params` or `files` of httpx2. All attempts share one Idempotency-Key, so a retried POST
-        creates nothing twice. They end after `within` seconds if the caller has a limit.
+        `content` is `json`, `params`, `data` or `files` of httpx2. All attempts share one Idempotency-Key, so a retried
+        POST creates nothing twice. They end after `within` seconds if the caller has a limit.
         """
         all_headers = {**(headers or {}), **(self._api_key.headers if self._api_key else {})}
         if operation.method == "POST":

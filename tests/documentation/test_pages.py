@@ -23,7 +23,7 @@ QUICK_JSON = '"seed": 1, "options": {"inversion": {"steps": 10}, "ensemble": {"s
 SHORTER = {
     r"-n 1000\b": "-n 8",
     r"(handsoff fit .*--wait)": rf"\1 {QUICK_OPTIONS}",
-    r'("labelset": "\'\$LABELSET\'"), "seed": 1}': rf"\1, {QUICK_JSON}",
+    r'("labelset": "\'\$LABELSET\'"|"generator": "portraits-64"), "seed": 1}': rf"\1, {QUICK_JSON}",
 }
 """Sizes and steps."""
 

@@ -1,4 +1,4 @@
-"""Environments with programs that are not in the one of the product, for the tests of `make export-check`."""
+"""Environments with programs that are not in the one of the product: readers of exports, and another S3 server."""
 
 import os
 import subprocess

@@ -16,6 +16,7 @@ from app.main import VERSION, create_app
 from app.serving import server_of
 from state.process.logs import configure_logs
 from state.process.private_files import keep_files_private
+from state.process.tracing import configure_tracing
 from state.settings import Settings
 
 DOCTOR, KEYS, TENANTS = "doctor", "keys", "tenants"
@@ -43,6 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     keep_files_private()
     configure_logs(settings)
+    configure_tracing("handsoff-app")
     server = server_of(create_app(settings), settings)
     with suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly end
         server.run()

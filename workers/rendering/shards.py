@@ -28,6 +28,7 @@ from handsoff_shards.members import Files
 from models.tasks.task import LabelOptions
 from state import keys, records
 from state.admission.costs import Cost, Costs
+from state.process.tracing import span
 from state.store import Store
 from workers.codecs.packing import Packer
 from workers.codecs.samples import Sample
@@ -89,7 +90,8 @@ def render_shard(
         on_step(shard.num_samples)
 
     samples = renderer.draw(spec.samples, threshold, on_drawn=count, selection=selection)
-    tar = _store_tar(machine, spec, shard, samples)
+    with span("render shard", attributes={"handsoff.shard": spec.index}):
+        tar = _store_tar(machine, spec, shard, samples)
     SAMPLES.inc(shard.num_samples)
     CANDIDATES.inc(shard.num_candidates)
     record = ShardRecord(
@@ -156,7 +158,13 @@ def _store_tar(
 ) -> Artefact:
     """Pack and send the samples during rendering: neither memory nor disk holds the whole tar."""
     key = keys.shard_tar(spec.owner, spec.index, uuid7_hex())
-    with machine.store.sending(key) as target, TarWriter(target) as tar:
+    # The tar is sent while it is rendered: the end of the span "store put" alone is a wait for the store.
+    with (
+        span("store put"),
+        machine.store.sending(key) as target,
+        TarWriter(target) as tar,
+        span("render"),
+    ):
         _pack(tar, spec, shard, samples, max_waiting=machine.settings.micro_batch)
     return Artefact(key=key, sha256=tar.sha256, num_bytes=tar.num_bytes, media_type=TAR_TYPE)
 

@@ -34,6 +34,7 @@ from contracts.jobs import (
 )
 from state import keys, records
 from state.leftovers.plan import plan_sweep
+from state.process.tracing import add_past_span
 from workers.measuring.rates import note_rate
 from workers.runtime.functions import import_function
 from workers.runtime.machine import Machine
@@ -165,10 +166,11 @@ class Run:
         self.stage_seconds[stage] = at - self._stage_began
 
     def leave_stage(self) -> None:
-        """Add the time of the present stage to the metrics."""
+        """Add the time of the present stage to the metrics and the trace."""
         if self._stage:
             seconds = time.monotonic() - self._stage_began
             STAGE_SECONDS.labels(self.ref.kind, self._stage).observe(seconds)
+            add_past_span(self._stage, time.time() - seconds)
             self._stage = ""
 
     def _progress(self, done: int, total: int) -> Progress:

@@ -16,10 +16,12 @@ from rq.serializers import JSONSerializer
 from contracts.accounts.usage import Usage
 from contracts.errors.tree import StoreUnavailable
 from contracts.ids import RqId
-from contracts.jobs import JobRef
+from contracts.jobs import JobRef, StoredRequest
 from contracts.kinds import Kinds
-from state import keys
+from contracts.streams import StreamRef
+from state import keys, records
 from state.capacity.patience import StorePatience, is_trouble_of_the_store
+from state.process.tracing import add_past_span, is_tracing, span
 from workers.runtime.functions import import_function
 from workers.runtime.machine import Machine
 from workers.runtime.poison import Poison, check_size, checked, drop, is_readable
@@ -86,7 +88,7 @@ class MachineJob(Job):
         try:
             if patience.has_waited(call):
                 machine.store.put(keys.PROBE, b"{}")  # a store that is still full costs no work
-            with self._metered():
+            with self._metered(), self._traced():
                 run(machine, self.args[0], self._attempt())
         except Drained:
             return Retry(max=MAX_RETURNS, enqueue_at_front=True)
@@ -112,6 +114,31 @@ class MachineJob(Job):
             tenant = JobRef.of_argument(self.args[0]).tenant
             machine.usage.add(tenant, Usage(device_seconds=seconds))
             machine.usage.store(machine.store)
+
+    @contextmanager
+    def _traced(self) -> Iterator[None]:
+        """Continue the trace of the request that caused this entry: its waits, and a span around the block."""
+        if not is_tracing():
+            yield
+            return
+        function, text = str(self.func_name), str(self.args[0])
+        owner = self.kinds.parse_argument(function, text).owner
+        key = (
+            keys.stream_request(owner) if isinstance(owner, StreamRef) else keys.job_request(owner)
+        )
+        request = records.read(self.machine.store, key, StoredRequest)
+        origin = request.origin if request else None
+        parent = origin.traceparent if origin else None
+        queued_at = (self.enqueued_at or self.created_at).timestamp()
+        if request and isinstance(owner, JobRef) and self._attempt() == 1:
+            add_past_span("admission", request.created_at.timestamp(), queued_at, parent=parent)
+        add_past_span("queue", queued_at, parent=parent)
+        attributes: dict[str, str | int] = {
+            "handsoff.entry": text,
+            "handsoff.attempt": self._attempt(),
+        }
+        with span(function, parent=parent, attributes=attributes):
+            yield
 
     @property
     def execution_registry(self) -> ExecutionRegistry:

@@ -14,6 +14,7 @@ from contracts.kinds import KINDS, QUEUE_NAMES, Kind, QueueName
 from state.process.logs import configure_logs
 from state.process.private_files import keep_files_private
 from state.process.spooling import sweep
+from state.process.tracing import configure_tracing
 from state.settings import Settings
 from workers.codecs.content_credentials import SigningFailed, open_signer
 from workers.families.family import Family
@@ -41,6 +42,7 @@ def main(kinds: tuple[Kind, ...] = KINDS, families: Sequence[Family] = FAMILIES)
     settings = Settings()
     keep_files_private()
     configure_logs(settings)
+    configure_tracing(f"handsoff-{chosen}")
     _set_threads(settings)
     machine = Machine.from_settings(_suited(settings, queue), families, kinds)
     check_functions(machine.kinds)

@@ -6,6 +6,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.services import Services
+from state.process.tracing import flush_spans
 from state.settings import Settings
 
 GRACE_SECONDS = 10
@@ -24,6 +25,7 @@ class Server(uvicorn.Server):
         services: Services = self._app.state.services
         services.listener.stop()
         await super().shutdown(sockets)
+        flush_spans()  # uvicorn ends the process by a signal, so nothing runs at its exit
 
 
 def server_of(app: FastAPI, settings: Settings) -> Server:

@@ -18,6 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 Value = str | int | float
 PROPAGATOR = TraceContextTextMapPropagator()
+FLUSH_MILLISECONDS = 5_000
 
 
 class Spans:
@@ -66,8 +67,12 @@ class Spans:
         PROPAGATOR.inject(carrier)
         return carrier.get("traceparent")
 
+    def flush(self) -> None:
+        """Send what is left, for at most five seconds."""
+        self._provider.force_flush(FLUSH_MILLISECONDS)
+
     def close(self) -> None:
-        """Send what is left."""
+        """Send what is left and end the background thread. A process does so at its exit, unless a signal ends it."""
         self._provider.shutdown()
 
 

@@ -87,3 +87,9 @@ def describe_span(name: str, attributes: "Mapping[str, Value]") -> None:
 def current_traceparent() -> str | None:
     """Return the current span as a `traceparent`; None while traces are off, or outside of a span."""
     return None if _Process.spans is None else _Process.spans.traceparent()
+
+
+def flush_spans() -> None:
+    """Send the spans that have ended. For the end of a process that a signal ends."""
+    if _Process.spans is not None:
+        _Process.spans.flush()

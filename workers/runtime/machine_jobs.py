@@ -129,15 +129,15 @@ class MachineJob(Job):
         request = records.read(self.machine.store, key, StoredRequest)
         origin = request.origin if request else None
         parent = origin.traceparent if origin else None
-        queued_at = (self.enqueued_at or self.created_at).timestamp()
-        if request and isinstance(owner, JobRef) and self._attempt() == 1:
-            add_past_span("admission", request.created_at.timestamp(), queued_at, parent=parent)
-        add_past_span("queue", queued_at, parent=parent)
         attributes: dict[str, str | int] = {
             "handsoff.entry": text,
             "handsoff.attempt": self._attempt(),
         }
         with span(function, parent=parent, attributes=attributes):
+            queued_at = (self.enqueued_at or self.created_at).timestamp()
+            if request and isinstance(owner, JobRef) and self._attempt() == 1:
+                add_past_span("admission", request.created_at.timestamp(), queued_at, parent=parent)
+            add_past_span("queue", queued_at, parent=parent)
             yield
 
     @property

@@ -4,7 +4,8 @@ import pytest
 
 from contracts.base import now
 from contracts.batches import ShardRecord
-from contracts.ids import DEFAULT_TENANT, new_id
+from contracts.ids import new_id
+from contracts.recipes.recipe import Recipe
 from contracts.streams import StreamRequest
 from examples.demo.stack import Stack
 from state import keys, records
@@ -28,9 +29,9 @@ def test_a_shard_is_taken_over_from_a_dead_worker(
 ) -> None:
     """After SIGKILL in mid-shard, another worker renders the shard, and its claim ends."""
     batch = scene.request_batch(scene.fit())  # for its pinned fit
+    recipe = batch.model_dump(include=set(Recipe.model_fields))
     own = {"id": new_id("stream"), "created_at": now(), "shard_size": 200, "kind": "stream"}
-    recipe = batch.model_dump(exclude={"n", "kind", "resumes", "expires_after_seconds", *own})
-    stream = StreamRequest.model_validate({"tenant": DEFAULT_TENANT, **recipe, **own})
+    stream = StreamRequest.model_validate(recipe | own)
     store, ledger = scene.machine.store, scene.machine.ledger
     records.write(store, keys.stream_request(stream.ref), stream)
     StreamReaders(ledger).note_request(stream.ref, 0, READ)

@@ -17,8 +17,8 @@ from tests.environments import environment
 from tests.forked import ForkedStack
 
 MOTO = ("moto[s3,server]==5.2.5",)
-"""moto's S3 server checks the conditions of writes; `rclone serve s3` ignores them. It has a separate environment, because
-botocore needs an older python-dateutil than `constraints.txt` has.
+"""moto's S3 server checks the conditions of writes; `rclone serve s3` ignores them. It has a separate environment,
+because botocore needs an older python-dateutil than `constraints.txt` has.
 """
 
 

@@ -18,7 +18,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 Value = str | int | float
 PROPAGATOR = TraceContextTextMapPropagator()
-FLUSH_MILLISECONDS = 5_000
 
 
 class Spans:
@@ -68,8 +67,8 @@ class Spans:
         return carrier.get("traceparent")
 
     def flush(self) -> None:
-        """Send what is left, for at most five seconds."""
-        self._provider.force_flush(FLUSH_MILLISECONDS)
+        """Send what is left. A receiver that does not answer delays this by OTEL_EXPORTER_OTLP_TIMEOUT, ten seconds."""
+        self._provider.force_flush()
 
     def close(self) -> None:
         """Send what is left and end the background thread. A process does so at its exit, unless a signal ends it."""

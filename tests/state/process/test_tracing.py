@@ -1,13 +1,23 @@
 """Traces are off unless an endpoint is configured, and then nothing of OpenTelemetry is imported."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from state.process.tracing import ENDPOINTS, current_traceparent, is_tracing, span
+from state.process.spans import exporting
+from state.process.tracing import (
+    ENDPOINTS,
+    current_traceparent,
+    flush_spans,
+    is_tracing,
+    span,
+    use_spans,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CODE = """
@@ -62,3 +72,26 @@ def test_a_span_without_traces_does_nothing() -> None:
     with span("nothing"):
         assert current_traceparent() is None
     assert not is_tracing()
+
+
+def test_a_receiver_that_hangs_delays_the_end_by_its_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The block itself does not wait for it."""
+    with socket.socket() as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.listen()  # accepts the connection and never answers
+        monkeypatch.setenv(ENDPOINTS[0], f"http://127.0.0.1:{receiver.getsockname()[1]}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+        spans = exporting("test")
+        use_spans(spans)
+        began = time.monotonic()
+        with span("work"):
+            pass
+        worked = time.monotonic()
+        flush_spans()
+        flushed = time.monotonic()
+        use_spans(None)
+        spans.close()
+    assert worked - began < 0.5
+    assert 0.9 < flushed - worked < 5

@@ -45,7 +45,8 @@ def before_call(_: Any, case: Any, __: Any) -> None:
     """
     _disable_waiting(case)
     parameters = case.path_parameters or {}
-    parameters.update({name: IDS[name] for name, value in parameters.items() if value in KEPT})
+    kept = [name for name, value in parameters.items() if value in KEPT and name in IDS]
+    parameters.update({name: IDS[name] for name in kept})
     if case.meta is not None and (
         case.meta.generation.mode.value == "negative"
         or "stateful" in str(case.meta.phase.name).lower()  # the fuzzer has just created these ids

@@ -3,11 +3,12 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from fastapi.concurrency import run_in_threadpool
 
 from app.access.audit_log import AuditLog
+from app.access.identity.loading import tokens_of
 from app.access.rates import RequestRates
 from app.access.table import KeyTable
 from app.admission import UploadsInFlight
@@ -23,6 +24,9 @@ from state.ledger import Ledger
 from state.redis_calls import RedisCalls
 from state.settings import Settings
 from state.store import Store
+
+if TYPE_CHECKING:
+    from app.access.identity.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Services:
     keys: KeyTable
     rates: RequestRates
     audit: AuditLog
+    tokens: "Tokens | None"
     tenants: Tenants
 
     @classmethod
@@ -66,7 +71,8 @@ class Services:
         calls = RedisCalls(timeout, budget=timeout)  # one breaker for the whole process
         secret = settings.link_secret
         store = store or Store.from_settings(settings)
-        keys, registry = KeyTable(store), Kinds(kinds)
+        tokens, registry = tokens_of(settings), Kinds(kinds)
+        keys = KeyTable(store, reads_erasures=tokens is not None)
         ledger = Ledger.connect(url, calls)
         rates = RequestRates(ledger)
         return cls(
@@ -84,7 +90,8 @@ class Services:
             keys=keys,
             rates=rates,
             audit=AuditLog(store),
-            tenants=tenants or tenants_of(settings, keys, rates, registry),
+            tokens=tokens,
+            tenants=tenants or tenants_of(settings, keys, rates, registry, tokens),
         )
 
     async def start(self) -> None:
@@ -93,9 +100,13 @@ class Services:
             await run_in_threadpool(self.keys.start)
             self.rates.start()
             self.audit.start()
+        if self.tokens is not None:
+            await run_in_threadpool(self.tokens.keys.start)
 
     async def close(self) -> None:
         """Close every connection."""
+        if self.tokens is not None:
+            await run_in_threadpool(self.tokens.keys.close)
         await run_in_threadpool(self.keys.close)
         await run_in_threadpool(self.rates.close)
         await run_in_threadpool(self.audit.close)

@@ -4,7 +4,7 @@ Without API keys there is one tenant and no limit. `access/` has the rules of AP
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.access.quotas import Work
 from app.access.rates import RequestRates
@@ -16,6 +16,9 @@ from contracts.kinds import Kinds
 from state.ledger import Ledger
 from state.settings import Settings
 from state.store import Store
+
+if TYPE_CHECKING:
+    from app.access.identity.tokens import Tokens
 
 
 class Tenants(Protocol):
@@ -60,6 +63,12 @@ class OneTenant:
         """Accept all work."""
 
 
-def tenants_of(settings: Settings, keys: KeyTable, rates: RequestRates, kinds: Kinds) -> Tenants:
+def tenants_of(
+    settings: Settings,
+    keys: KeyTable,
+    rates: RequestRates,
+    kinds: Kinds,
+    tokens: "Tokens | None" = None,
+) -> Tenants:
     """Return the rules that the operator chose."""
-    return KeyedTenants(keys, rates, kinds) if settings.auth == "keys" else OneTenant()
+    return KeyedTenants(keys, rates, kinds, tokens) if settings.auth == "keys" else OneTenant()

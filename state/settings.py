@@ -61,6 +61,15 @@ class Settings(BaseSettings):
 
     # The API. Without API keys it listens on loopback only, unless the operator trusts the network.
     auth: Literal["none", "keys"] = "none"
+    # Tokens of an identity provider, beside API keys: its issuer, and the audience that they must name.
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_tenant_claim: str = "tenant"
+    oidc_scopes_claim: str = "scope"
+    # Of the times in a token, for clocks that differ.
+    oidc_leeway: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(minutes=10))] = timedelta(
+        seconds=60
+    )
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     trust_network: bool = False

@@ -1,16 +1,18 @@
-"""The API key of the request in whose context the code runs."""
+"""The caller of the request in whose context the code runs, by its API key or its token."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from contracts.access.keys import ApiKey
+from contracts.access.keys import Scope
 
 
 @dataclass(frozen=True)
 class Caller:
-    """A valid key with its text, which long answers check again."""
+    """Who calls. `id` is for the audit log, `text` is the key or the token, which long answers check again."""
 
-    key: ApiKey
+    tenant: str
+    id: str
+    scopes: tuple[Scope, ...]
     text: str
 
 

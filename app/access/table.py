@@ -20,6 +20,7 @@ from contracts.base import now
 from contracts.errors.access import Unauthorized
 from contracts.errors.tree import StoreUnavailable
 from state.access import key_records
+from state.access.erasure import erased_tenants
 from state.access.key_records import KeyReader
 from state.access.tenant_records import NO_LIMITS, LimitReader
 from state.store import Store
@@ -37,26 +38,33 @@ _JOIN_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class _Table:
-    """One reading: all keys, each secret by its digest, and the limits of tenants that have some."""
+    """One reading: all keys, each secret by its digest, the limits of tenants that have some, and erased tenants."""
 
     keys: Mapping[str, StoredKey] = field(default_factory=dict)
     secrets: Mapping[str, tuple[StoredKey, KeySecret]] = field(default_factory=dict)
     tenants: Mapping[str, TenantRecord] = field(default_factory=dict)
+    erased: frozenset[str] = frozenset()
     read_at: float = -math.inf
 
 
 class KeyTable:
-    """The keys of the service. `find` is for the event loop; the other methods wait for the store."""
+    """The keys of the service. `find`, `limits` and `check_not_erased` are for the event loop; others may wait.
+
+    `reads_erasures`: callers may have tokens, which do not end with their tenant as keys do.
+    """
 
     def __init__(
         self,
         store: Store,
         clock: Callable[[], float] = time.monotonic,
         refresh_seconds: float = REFRESH_SECONDS,
+        *,
+        reads_erasures: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._refresh_seconds = refresh_seconds
+        self._reads_erasures = reads_erasures
         self._reader = KeyReader(store)
         self._limit_reader = LimitReader(store)
         self._table = _Table()
@@ -87,17 +95,17 @@ class KeyTable:
         Raises `Unauthorized` if it is unknown, expired, replaced or revoked, and `StoreUnavailable` if the table is too
         old.
         """
-        table = self._table
-        if self._clock() - table.read_at > MAX_AGE_SECONDS:
-            raise StoreUnavailable(
-                "The API keys cannot be read from the object store. Retry in a few seconds."
-            )
-        found = table.secrets.get(digest_of_text(text))
+        found = self._fresh().secrets.get(digest_of_text(text))
         if found is None:
             raise Unauthorized("The API key is unknown. Check that it is complete.")
         stored, secret = found
         _check(stored, secret, now())
         return stored.key
+
+    def check_not_erased(self, tenant: str) -> None:
+        """Raise `Unauthorized` for a tenant that is erased, and `StoreUnavailable` if the table is too old."""
+        if tenant in self._fresh().erased:
+            raise Unauthorized("The tenant of the token is erased.")
 
     def limits(self, tenant: str) -> TenantLimits:
         """Return the limits of a tenant, as last read."""
@@ -128,7 +136,8 @@ class KeyTable:
                 for stored in found.values()
                 for secret in stored.secrets
             }
-            self._table = _Table(found, secrets, tenants, started)
+            erased = frozenset(erased_tenants(self._store) if self._reads_erasures else ())
+            self._table = _Table(found, secrets, tenants, erased, started)
         return found
 
     def store_uses(self, interval: timedelta = USE_INTERVAL) -> None:
@@ -138,6 +147,15 @@ class KeyTable:
             if stored_at is None or used_at - stored_at > interval:
                 key_records.record_use(self._store, key_id, KeyUse(used_at=used_at))
                 self._stored_uses[key_id] = used_at
+
+    def _fresh(self) -> _Table:
+        """Return the last reading. Raises `StoreUnavailable` if it is too old."""
+        table = self._table
+        if self._clock() - table.read_at > MAX_AGE_SECONDS:
+            raise StoreUnavailable(
+                "The API keys cannot be read from the object store. Retry in a few seconds."
+            )
+        return table
 
     def _run(self) -> None:
         while not self._is_stopping.wait(self._refresh_seconds):

@@ -17,7 +17,7 @@ class AuditView(Model):
     key: Annotated[
         str,
         Field(
-            description="The id of the API key.",
+            description="The id of the API key, or `oidc:` and the subject of a token.",
             examples=["key_0192f0c1a5b37c8e9d1f2a3b4c5d6e7f"],
         ),
     ]

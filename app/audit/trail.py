@@ -19,7 +19,7 @@ _MAX = 300
 
 
 class AuditTrail:
-    """ASGI middleware. It knows the caller of requests with a valid API key, and notes no others."""
+    """ASGI middleware. It knows the caller of requests with a valid API key or token, and notes no others."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -53,8 +53,8 @@ def _entry(scope: Scope, caller: Caller, message: Message) -> AuditEntry:
     name = getattr(scope.get("route"), "name", f"{scope['method']} {scope['path']}")
     return AuditEntry(
         at=now(),
-        tenant=caller.key.tenant,
-        key=caller.key.id,
+        tenant=caller.tenant,
+        key=caller.id,
         operation=str(name)[:_MAX],
         resource=_resource(scope, message),
         status=int(message["status"]),

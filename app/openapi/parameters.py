@@ -57,7 +57,7 @@ ANSWER_HEADERS: Table = {
     "Preference-Applied": Described("The wait that was applied.", "wait=30"),
     "Accept-Ranges": Described("Range requests are supported, in bytes.", "bytes"),
     "Content-Range": Described("The range of bytes in this response.", "bytes 0-1023/1048576"),
-    "WWW-Authenticate": Described("Which API key is needed.", 'Bearer realm="handsoff", error="invalid_token"'),
+    "WWW-Authenticate": Described("What the caller needs.", 'Bearer realm="handsoff", error="invalid_token"'),
     "RateLimit": Described(
         "Requests that are left in this minute, and the seconds until the next one, if the tenant has a limit.",
         '"requests";r=599;t=42',

@@ -45,6 +45,7 @@ from contracts.errors.tree import (
     SlowBody,
     StoreUnavailable,
     TooLarge,
+    Unavailable,
     UnreadableBody,
 )
 
@@ -155,7 +156,7 @@ def _errors_of(
     rules: tuple[tuple[bool, Errors], ...] = (
         (True, (HandsOffError,)),
         (name not in HEALTH, (ForeignHost, StoreUnavailable, QueueUnavailable)),
-        (name not in OPEN, (Unauthorized, Forbidden, TooManyRequests)),
+        (name not in OPEN, (Unauthorized, Forbidden, TooManyRequests, Unavailable)),
         (method in _CHANGES, (ForeignOrigin,)),
         (method in {"post", "put"}, (TooLarge,)),
         (has_body, (UnreadableBody, SlowBody)),

@@ -8,6 +8,7 @@ SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "description": "An API key, sent as `Authorization: Bearer KEY`. Each operation names the scope that it needs."
+        " The operator may permit tokens (JWT) of an identity provider too."
         " A service without `HANDSOFF_AUTH=keys` needs no key.",
     }
 }

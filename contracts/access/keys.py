@@ -26,6 +26,9 @@ KeyName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\
 Scopes = Annotated[tuple[Scope, ...], Field(min_length=1, max_length=len(ALL_SCOPES))]
 KeyState = Literal["active", "expired", "revoked"]
 
+MARK = "hk_"
+"""The beginning of every key, which no token (JWT) has."""
+
 _PREFIX_BYTES, _SECRET_BYTES = 6, 32
 
 
@@ -92,7 +95,7 @@ class StoredKey(Model):
 
 def new_text() -> str:
     """Return the text of a new key."""
-    return f"hk_{secrets.token_hex(_PREFIX_BYTES)}_{secrets.token_hex(_SECRET_BYTES)}"
+    return f"{MARK}{secrets.token_hex(_PREFIX_BYTES)}_{secrets.token_hex(_SECRET_BYTES)}"
 
 
 def prefix_of_text(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Errors about the API key of a request: it is missing or not valid, or lacks a scope."""
+"""Errors about the API key or token of a request: it is missing or not valid, or lacks a scope."""
 
 from contracts.errors.tree import HandsOffError
 
@@ -7,7 +7,7 @@ CHALLENGE = 'Bearer realm="handsoff"'
 
 
 class Unauthorized(HandsOffError):
-    """The request has no API key that is valid now. `is_missing`: it has none."""
+    """The request has no API key and no token that is valid now. `is_missing`: it has none."""
 
     code = "unauthorized"
     status = 401
@@ -20,7 +20,7 @@ class Unauthorized(HandsOffError):
 
 
 class Forbidden(HandsOffError):
-    """The caller may not do this. `scope` is the scope that the API key lacks, if that is the reason."""
+    """The caller may not do this. `scope` is the scope that the key or token lacks, if that is the reason."""
 
     code = "forbidden"
     status = 403

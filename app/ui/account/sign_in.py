@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request, Response
 
+from app.services import Services
 from app.ui.forms import TOKEN
 from app.ui.routing import PageRoute, see
 from app.ui.visits import (
@@ -17,6 +18,7 @@ from app.ui.visits import (
     set_cookie,
     uses_keys,
 )
+from contracts.access.keys import MARK
 from contracts.errors.access import Forbidden, Unauthorized
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -41,6 +43,7 @@ async def sign_in(request: Request) -> Response:
     key, target = fields.get("key", "").strip(), _own(fields.get("next", HOME))
     services = services_of(request)
     try:
+        _check_is_key(services, key)
         services.tenants.identify({"Authorization": f"Bearer {key}"}, "read")
     except (Unauthorized, Forbidden) as error:
         detail = error.detail if key else "Enter an API key."
@@ -62,6 +65,14 @@ async def sign_out(request: Request) -> Response:
     response = see("/ui/sign-in")
     response.delete_cookie(KEY_COOKIE, path=PATH, httponly=True, samesite="strict")
     return response
+
+
+def _check_is_key(services: Services, text: str) -> None:
+    """Raise `Unauthorized` for a token of an identity provider: it ends soon, and may be too long for a cookie."""
+    if services.tokens is not None and not text.startswith(MARK):
+        raise Unauthorized(
+            f"Expected an API key, which begins with '{MARK}'. The page takes no tokens."
+        )
 
 
 def _own(target: str) -> str:

@@ -120,7 +120,7 @@ def test_all_requests_wait_for_one_report(
         until(lambda: bool(queued("cpu")))
         make_report(machine)
         assert [answer.result().json()["page"]["num_bytes"] for answer in answers] == [6, 6]
-    assert queued("cpu") == [f"{BATCH_ID}-1"]
+    assert len(queued("cpu")) == 1
     assert OnDemandLedger(machine.ledger).all_claims() == {}
 
 

@@ -53,6 +53,7 @@ local function join(flow, level, tenant, seconds)
     local start = math.max(clock('jobs:' .. level .. ':' .. tenant), last)
     redis.call('zadd', jobs(level, tenant), exact(start + seconds), flow)
     redis.call('sadd', P .. ':tenants', tenant)
+    redis.call('persist', P .. ':clocks')
 end
 
 -- Take a flow out of the competition. `finish` is the virtual finish of its last item that was handed over.
@@ -63,7 +64,8 @@ local function leave(flow, level, tenant, finish)
     end
 end
 
--- Forget the virtual times of a tenant without waiting work, and of an empty queue.
+-- Forget the virtual times of the flows of a tenant without waiting work, and the backlog of an empty queue. Tenants
+-- keep theirs for a day: RQ may still have entries that they were charged for.
 local function settle(tenant)
     for _, level in ipairs(LEVELS) do
         if redis.call('exists', jobs(level, tenant)) == 1 then return end
@@ -75,7 +77,8 @@ local function settle(tenant)
     redis.call('srem', P .. ':tenants', tenant)
     redis.call('hdel', P .. ':backlog', 'seconds:' .. tenant, 'bytes:' .. tenant)
     if redis.call('exists', P .. ':tenants') == 0 then
-        redis.call('del', P .. ':clocks', P .. ':backlog')
+        redis.call('del', P .. ':backlog')
+        redis.call('expire', P .. ':clocks', 86400)
     end
 end
 

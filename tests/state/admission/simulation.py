@@ -18,6 +18,7 @@ from contracts.ids import DEFAULT_TENANT, RqId, new_id
 from contracts.jobs import JobRef
 from contracts.kinds import Kinds, QueueName
 from contracts.streams import StreamRef, StreamShardRef
+from state import redis_keys
 from state.admission.admission import Admission
 from state.admission.costs import Cost
 from state.ledger import Ledger
@@ -25,6 +26,8 @@ from state.queues import lists_of, stream_call
 
 QUEUE: QueueName = "generate"
 SHARD_SIZE = 256
+CLOCKS = f"{redis_keys.admission(QUEUE)}:clocks"
+"""What tenants were charged. It outlives the work by a day."""
 LISTS = lists_of(QUEUE)
 MINUTE = timedelta(minutes=1)
 FAR = 4e9

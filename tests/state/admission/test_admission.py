@@ -14,7 +14,7 @@ from state.admission.admission import POLL
 from state.admission.costs import Cost
 from state.admission.items import call_item, range_items, read_range
 from state.queues import Call, stream_call
-from tests.state.admission.simulation import LISTS, QUEUE, Simulation
+from tests.state.admission.simulation import CLOCKS, LISTS, QUEUE, Simulation
 
 Simulate = Callable[[int], Simulation]
 
@@ -84,7 +84,8 @@ def test_work_that_leaves_is_not_counted(simulate: Simulate) -> None:
     assert {rq_id.owner for rq_id in withdrawn} == {batch}
     assert handed(queue) == [f"{other}-000000-1"]
     assert queue.admission.backlog(QUEUE) == Cost(0, 0)
-    assert queue.ledger.redis.keys("handsoff:admission:*") == []
+    assert queue.ledger.redis.keys("handsoff:admission:*") == [CLOCKS]
+    assert queue.ledger.redis.ttl(CLOCKS) > 0
 
 
 def test_a_call_that_waits_is_withdrawn_by_its_id(simulate: Simulate) -> None:

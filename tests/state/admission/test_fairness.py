@@ -8,7 +8,7 @@ from contracts.ids import DEFAULT_TENANT, RqId
 from contracts.streams import StreamRef
 from state import redis_keys
 from state.admission.parts import Part, publish
-from tests.state.admission.simulation import SHARD_SIZE, Simulation
+from tests.state.admission.simulation import CLOCKS, SHARD_SIZE, Simulation
 
 Simulate = Callable[[int], Simulation]
 
@@ -55,6 +55,15 @@ def test_another_tenant_gets_half(simulate: Simulate) -> None:
     beside_batches(queue)
     began = queue.seconds
     assert queue.finish(queue.batch(2 * 256, "another")) - began <= (2 * 2 + 2) * SHARD_SIZE
+
+
+def test_the_first_entries_of_a_tenant_count(simulate: Simulate) -> None:
+    """RQ took two shards of ada while nothing else waited. So the 8 pairs of bob are before her third one."""
+    queue = simulate(1)
+    for _ in range(50):
+        queue.batch(256, "ada")
+    began = queue.seconds
+    assert queue.finish(queue.batch(8, "bob")) - began <= 8 + 2 * SHARD_SIZE
 
 
 @pytest.mark.parametrize("num_workers", [1, 3])
@@ -143,7 +152,8 @@ def test_limits_end_with_their_rows(simulate: Simulate) -> None:
     queue.step()
     assert queue.num_handed() == 4
     queue.finish(batch)
-    assert queue.ledger.redis.keys("handsoff:admission:*") == []
+    assert queue.ledger.redis.keys("handsoff:admission:*") == [CLOCKS]
+    assert queue.ledger.redis.ttl(CLOCKS) > 0
 
 
 @pytest.mark.parametrize("text", ["", "x", "nan - -", "-1 - -", "0 0 0 0", "1 x y"])

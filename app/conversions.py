@@ -28,8 +28,8 @@ def read_exactly(expected: TypeAdapter[T], sent: object) -> T:
 def _compare(sent: object, understood: object, place: Place) -> Iterator[InitErrorDetails]:
     """Yield an error for each scalar that was understood as one of another kind."""
     if isinstance(sent, dict) and isinstance(understood, dict):
-        for name in sent.keys() & understood.keys():
-            yield from _compare(sent[name], understood[name], (*place, name))
+        for name, value in sent.items():
+            yield from _compare(value, understood.get(name), (*place, name))
     elif isinstance(sent, list) and isinstance(understood, list):
         for number, pair in enumerate(zip(sent, understood, strict=False)):
             yield from _compare(*pair, (*place, number))

@@ -18,7 +18,7 @@ from app.batches.schemas import (
 from app.http.json_bodies import JsonRoute
 from app.http.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, WaitSeconds
 from app.http.validation import ValidateOnly
-from app.jobs.endpoints import answer_create, answer_validation
+from app.jobs.endpoints import answer_create
 from app.jobs.routing import JobRoutes, JobTexts, ref_of
 from contracts.batches import BatchManifest
 from contracts.jobs import JobRef
@@ -50,8 +50,6 @@ async def create_batch(
         idempotency_key,
         validate_only=validate_only,
     )
-    if validate_only:
-        return await answer_validation(exchange, batch, show_batch)
     return await answer_create(exchange, batch, wait_seconds, show_batch)
 
 
@@ -71,8 +69,6 @@ async def resume_batch(
     batch = await run_in_threadpool(
         service.resume, exchange.services, ref, idempotency_key, validate_only=validate_only
     )
-    if validate_only:
-        return await answer_validation(exchange, batch, show_batch)
     return await answer_create(exchange, batch, wait_seconds, show_batch)
 
 

@@ -10,7 +10,7 @@ from app.evaluations.schemas import EvaluationCreate, EvaluationView, show_evalu
 from app.http.json_bodies import JsonRoute
 from app.http.requests import ExchangeDep, IdempotencyKey, WaitSeconds
 from app.http.validation import ValidateOnly
-from app.jobs.endpoints import answer_create, answer_validation
+from app.jobs.endpoints import answer_create
 from app.jobs.routing import JobRoutes, JobTexts
 from contracts.kinds import EVALUATION
 
@@ -38,8 +38,6 @@ async def create_evaluation(
         idempotency_key,
         validate_only=validate_only,
     )
-    if validate_only:
-        return await answer_validation(exchange, evaluation, show_evaluation)
     return await answer_create(exchange, evaluation, wait_seconds, show_evaluation)
 
 

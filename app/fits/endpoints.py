@@ -11,7 +11,7 @@ from app.fits.service import FitOfFiles
 from app.fits.uploading import BODY_SCHEMA, BodyDep
 from app.http.requests import ExchangeDep, IdempotencyKey, WaitSeconds
 from app.http.validation import ValidateOnly
-from app.jobs.endpoints import answer_create, answer_validation
+from app.jobs.endpoints import answer_create
 from app.jobs.routing import JobRoutes, JobTexts
 from app.labelsets.schemas import show_check
 from contracts.kinds import FIT
@@ -44,11 +44,9 @@ async def create_fit(
         idempotency_key,
         validate_only=validate_only,
     )
-    if validate_only:
-        labelset = body.source.labelset if isinstance(body, FitOfFiles) else None
-        checked = {"labelset": show_check(labelset)} if labelset else {}
-        return await answer_validation(exchange, fit, show_fit, checked=checked)
-    return await answer_create(exchange, fit, wait_seconds, show_fit)
+    labelset = body.source.labelset if isinstance(body, FitOfFiles) else None
+    checked = {"labelset": show_check(labelset)} if labelset else {}
+    return await answer_create(exchange, fit, wait_seconds, show_fit, checked=checked)
 
 
 JobRoutes(

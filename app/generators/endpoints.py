@@ -13,7 +13,7 @@ from app.generators.uploading import BODY_SCHEMA, BodyDep
 from app.http.requests import Exchange, ExchangeDep, IdempotencyKey, WaitSeconds
 from app.http.validation import ValidateOnly
 from app.jobs.answers import with_status
-from app.jobs.endpoints import answer_create, answer_validation
+from app.jobs.endpoints import answer_create
 from app.jobs.routing import JobRoutes, JobTexts, ref_of
 from app.jobs.service import JobState
 from contracts.jobs import JobRef
@@ -54,8 +54,6 @@ async def create_generator(
         idempotency_key,
         validate_only=validate_only,
     )
-    if validate_only:
-        return await answer_validation(exchange, generator, _show)
     return await answer_create(exchange, generator, wait_seconds, _show)
 
 

@@ -46,10 +46,14 @@ class Draft(Generic[T]):
 
 @dataclass(frozen=True)
 class Created(Generic[T]):
-    """The created resource. `is_replay`: an earlier request with the same key created it."""
+    """The created resource. `is_replay`: an earlier request with the same key created it.
+
+    `is_stored` is false if it was only validated.
+    """
 
     value: T
     is_replay: bool
+    is_stored: bool = True
 
 
 class Reservation(Model):
@@ -87,7 +91,7 @@ def create_once(
     """
     if validate_only:
         _check_limits(services, tenant, prefix)
-        return Created(make(new_id(prefix)).value, is_replay=False)
+        return Created(make(new_id(prefix)).value, is_replay=False, is_stored=False)
     with _reserve(services, tenant, prefix, idempotency, lock_ttl) as reserved_id:
         earlier = find(reserved_id)
         if earlier is not None:

@@ -13,7 +13,7 @@ from app.http.requests import ExchangeDep, IdempotencyKey, WaitSeconds
 from app.http.validation import ValidateOnly
 from app.inverters import service
 from app.inverters.schemas import InverterCreate, InverterView, show_inverter
-from app.jobs.endpoints import JobQuery, answer_create, answer_list, answer_validation
+from app.jobs.endpoints import JobQuery, answer_create, answer_list
 from app.jobs.routing import JobRoutes, JobTexts
 from contracts.generators.inverters import InverterRequest
 from contracts.ids import GeneratorId
@@ -46,8 +46,6 @@ async def create_inverter(
         key=idempotency_key,
         validate_only=validate_only,
     )
-    if validate_only:
-        return await answer_validation(exchange, inverter, show_inverter)
     return await answer_create(exchange, inverter, wait_seconds, show_inverter)
 
 

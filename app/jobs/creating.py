@@ -80,7 +80,8 @@ def create_job(  # noqa: PLR0913 - keyword-only, most with a default
         lock_ttl=lock_ttl,
         validate_only=validate_only,
     )
-    return Created(_new_state(created.value), is_replay=created.is_replay)
+    state = _new_state(created.value)
+    return Created(state, is_replay=created.is_replay, is_stored=created.is_stored)
 
 
 def _complete(services: Services, resolved: R, expires_after_seconds: int | None) -> R:

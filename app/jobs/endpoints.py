@@ -62,21 +62,20 @@ class EventPage(Model):
     items: tuple[Event, ...]
 
 
-async def answer_validation(
+async def answer_create(
     exchange: Exchange,
     job: Created[JobState],
+    wait_seconds: int,
     show: Show[V],
     *,
     checked: Mapping[str, Model] | None = None,
-) -> Response:
-    """Answer 200 with what the job would be. It is not stored. `checked` is that of `validation`."""
-    return validation(await run_in_threadpool(show, job.value, exchange), checked=checked)
+) -> V | Response:
+    """Answer 202 with the job, or 200 if it ended within `wait_seconds`.
 
-
-async def answer_create(
-    exchange: Exchange, job: Created[JobState], wait_seconds: int, show: Show[V]
-) -> V:
-    """Answer 202 with the job, or 200 if it ended within `wait_seconds`."""
+    Of a job that was only validated: 200 with what it would be. `checked` is that of `validation`.
+    """
+    if not job.is_stored:
+        return validation(await run_in_threadpool(show, job.value, exchange), checked=checked)
     state = await wait_for_end(exchange.services, job.value, wait_seconds)
     view = await run_in_threadpool(show, state, exchange)
     return with_status(exchange.response, created(exchange, view, is_replay=job.is_replay))

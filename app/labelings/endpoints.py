@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.http.requests import ExchangeDep, IdempotencyKey, LinksDep, ServicesDep, WaitSeconds
 from app.http.validation import ValidateOnly
-from app.jobs.endpoints import answer_create, answer_validation
+from app.jobs.endpoints import answer_create
 from app.jobs.routing import JobRoutes, JobTexts, ref_of
 from app.labelings import service
 from app.labelings.schemas import (
@@ -52,8 +52,6 @@ async def create_labeling(
         idempotency_key,
         validate_only=validate_only,
     )
-    if validate_only:
-        return await answer_validation(exchange, labeling, show_labeling)
     return await answer_create(exchange, labeling, wait_seconds, show_labeling)
 
 

@@ -1,5 +1,6 @@
 """The resources that a form offers: their ids, with a name and facts that tell them apart."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.batches.schemas import show_batch
@@ -46,16 +47,7 @@ def fit_choices(visit: Visit) -> list[Choice]:
         about = f"{fit.generator.id}, {', '.join(fit.labels.tasks)}"
         return Choice(fit.id, f"{name} – {about}, {ago(fit.created_at)}")  # noqa: RUF001
 
-    page = jobs.list_page(
-        visit.services,
-        visit.tenant,
-        "fit",
-        limit=MAX_CHOICES,
-        after=None,
-        status=JobStatus.SUCCEEDED,
-        show=show,
-    )
-    return list(page.items)
+    return _succeeded(visit, "fit", show)
 
 
 def batch_choices(visit: Visit) -> list[Choice]:
@@ -66,10 +58,15 @@ def batch_choices(visit: Visit) -> list[Choice]:
         about = f"seed {batch.seed}, fit {short(batch.fit.id)}"
         return Choice(batch.id, f"{batch.n:,} samples – {about}, {ago(batch.created_at)}")  # noqa: RUF001
 
+    return _succeeded(visit, "batch", show)
+
+
+def _succeeded(visit: Visit, kind: str, show: Callable[[JobState], Choice]) -> list[Choice]:
+    """Return the newest jobs of a kind that have succeeded."""
     page = jobs.list_page(
         visit.services,
         visit.tenant,
-        "batch",
+        kind,
         limit=MAX_CHOICES,
         after=None,
         status=JobStatus.SUCCEEDED,

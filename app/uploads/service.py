@@ -101,7 +101,8 @@ def announce(
         make=make,
         validate_only=validate_only,
     )
-    return Created(_state(services, created.value), is_replay=created.is_replay)
+    state = _state(services, created.value)
+    return Created(state, is_replay=created.is_replay, is_stored=created.is_stored)
 
 
 def find(services: Services, tenant: str, upload_id: str) -> Upload:

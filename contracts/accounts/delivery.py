@@ -1,6 +1,6 @@
 """The delivery of a batch to addresses that its caller may write to, such as presigned URLs of a bucket.
 
-In: a `Destination`, stored apart from the request, because whoever has its URLs may write there. Out: the progress.
+In: a `Destination`, stored apart from the request, because everyone with its URLs may write there. Out: the progress.
 """
 
 from typing import Annotated, Literal
@@ -105,7 +105,7 @@ class DeliveryTarget(Model):
 
 
 class DeliveryOrder(Model):
-    """`delivery/{id}/order.json`: where a batch is to be delivered. Only the process that delivers reads it.
+    """`delivery/{id}/order.json`: the destination of a batch. Only the process that delivers reads it.
 
     It is deleted once everything is delivered.
     """

@@ -15,7 +15,7 @@ from contracts.schemas import LabelSchema
 RENDER_VERSION = 6
 """Increased whenever the same request renders other labels, other candidates or other bytes on the same machine."""
 OLDEST_RENDER_VERSION = 5
-"""Requests from this version on still render the bytes of their own version."""
+"""Requests from this version on still render the bytes of that version."""
 PROVENANCE_VERSION = 6
 """From this render version on, images state their provenance as XMP."""
 

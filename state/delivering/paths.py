@@ -4,7 +4,7 @@ tenants/{tenant}/
 ├── delivering/{batch}             A  marks a batch with a delivery that has not ended; deleted by the sender
 └── batches/{id}/delivery/{order}/
     ├── order.json                 A  the destination; deleted once everything is delivered
-    └── progress.json              W  what is delivered so far; the order with the highest id counts
+    └── progress.json              W  the files delivered so far; the order with the highest id counts
 """
 
 from contracts.jobs import JobRef

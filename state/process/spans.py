@@ -67,11 +67,11 @@ class Spans:
         return carrier.get("traceparent")
 
     def flush(self) -> None:
-        """Send what is left. A receiver that does not answer delays this by OTEL_EXPORTER_OTLP_TIMEOUT, ten seconds."""
+        """Send the remaining spans. A silent receiver delays this by OTEL_EXPORTER_OTLP_TIMEOUT, ten seconds."""
         self._provider.force_flush()
 
     def close(self) -> None:
-        """Send what is left and end the background thread. A process does so at its exit, unless a signal ends it."""
+        """Send the remaining spans and end the thread. A process does so at its exit, unless a signal ends it."""
         self._provider.shutdown()
 
 

@@ -4,8 +4,6 @@ Orders and progress are in the store, so a killed process or a lost Redis delays
 were sent just before its process was killed are sent again, with the same bytes.
 """
 
-import random
-import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +14,12 @@ from typing import cast
 
 import structlog
 from pydantic import ValidationError
-from redis.exceptions import RedisError
 
 from contracts.accounts.delivery import DeliveryOrder, DeliveryProgress
 from contracts.base import now
 from contracts.batches import BatchManifest
 from contracts.errors.jobs import InputMissing
-from contracts.errors.tree import RecordDamaged, StoreUnavailable
+from contracts.errors.tree import RecordDamaged
 from contracts.jobs import JobRef, JobStatus
 from state import keys, records, redis_keys
 from state.delivering import orders, paths
@@ -31,15 +28,13 @@ from state.process.spooling import spool_folder
 from workers.delivering.files import MANIFEST_FILE, File, count_files, files_of, manifest_of
 from workers.delivering.putting import DeliveryFailed, Way, put_artefact, put_file
 from workers.outgoing.addresses import Resolve, networks_of, resolve_name
+from workers.outgoing.rounds import Rounds, spread
 from workers.runtime.machine import Machine
 
 log = structlog.get_logger()
 
 RETRY_AFTER = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200))
 """The waits before further attempts at a file: seven in all, over about three hours."""
-JITTER = 0.2
-SCAN_INTERVAL = timedelta(minutes=1)
-"""How often all tenants are looked at: for retries, and for what Redis has lost."""
 LOCK = timedelta(minutes=15)
 """Longer than one turn of a batch."""
 TURN_SECONDS = 60.0
@@ -47,12 +42,13 @@ TURN_SECONDS = 60.0
 AT_ONCE = 4
 ABANDONED = timedelta(hours=1)
 """A mark without a batch is dropped at this age: the app stores it just before the batch."""
-_WAIT_SECONDS = 1.0
 _ENDS = {JobStatus.FAILED: "failed", JobStatus.CANCELLED: "was cancelled"}
 
 
-class DeliverySender:
+class DeliverySender(Rounds):
     """Delivers the batches of all tenants. `name` is that of the process, for locks."""
+
+    what = "deliveries"
 
     def __init__(
         self,
@@ -62,6 +58,7 @@ class DeliverySender:
         waits: Sequence[timedelta] = RETRY_AFTER,
         turn_seconds: float = TURN_SECONDS,
     ) -> None:
+        super().__init__()
         self._machine = machine
         self._name = name
         self._waits = waits
@@ -70,33 +67,6 @@ class DeliverySender:
         self._way = Way(
             networks_of(settings.delivery_networks), resolve, settings.delivery_bytes_per_second
         )
-        self._is_stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Deliver in a thread until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="deliveries", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Let the thread end after its present files. The rest is delivered later."""
-        self._is_stopping.set()
-
-    def _run(self) -> None:
-        scanned_at = now() - SCAN_INTERVAL
-        while not self._is_stopping.is_set():
-            try:
-                if now() - scanned_at >= SCAN_INTERVAL:
-                    scanned_at = now()
-                    self.scan()
-                else:
-                    self.attend(_WAIT_SECONDS)
-            except (RedisError, StoreUnavailable) as error:
-                log.warning("deliveries wait", error=str(error))
-                self._is_stopping.wait(_WAIT_SECONDS)
-            except Exception:  # the next round may succeed
-                log.exception("a round of deliveries failed")
-                self._is_stopping.wait(_WAIT_SECONDS)
 
     def attend(self, seconds: float) -> None:
         """Wait for a batch to deliver, at most `seconds`, and give it a turn."""
@@ -108,7 +78,7 @@ class DeliverySender:
         """Give every batch with a mark a turn."""
         for tenant in self._machine.store.children("tenants"):
             for info in list(self._machine.store.list(paths.marks(tenant))):
-                if self._is_stopping.is_set():
+                if self.is_stopping.is_set():
                     return
                 self._try(f"{tenant}/{info.key.rpartition('/')[2]}")
 
@@ -120,7 +90,7 @@ class DeliverySender:
             log.exception("a delivery was skipped", batch=text[:200])
 
     def deliver(self, ref: JobRef) -> None:
-        """Deliver what is due of one batch, for one turn, unless another process does."""
+        """Deliver the due files of one batch, for one turn, unless another process does."""
         lock = f"delivery:{ref}"
         if not self._machine.ledger.try_lock(lock, self._name, LOCK):
             return
@@ -167,7 +137,7 @@ class DeliverySender:
                 while group := list(islice(files, AT_ONCE)):
                     list(pool.map(partial(self._send, order), group))
                     progress = self._advance(ref, delivery.order_id, progress, len(group))
-                    if time.monotonic() > ends_at or self._is_stopping.is_set():
+                    if time.monotonic() > ends_at or self.is_stopping.is_set():
                         return False
             self._send_manifest(order, manifest_of(store, ref.id, manifest, destination))
         except DeliveryFailed as failed:
@@ -217,8 +187,7 @@ class DeliverySender:
         if is_final or attempts > len(self._waits):
             changes |= {"status": "failed", "due_at": None, "finished_at": now()}
         else:
-            jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
-            changes |= {"due_at": now() + self._waits[attempts - 1] * jitter}
+            changes |= {"due_at": now() + spread(self._waits[attempts - 1])}
         saved = self._save(ref, order_id, progress.model_copy(update=changes))
         log.warning("delivery failed", batch=str(ref), status=saved.status, error=reason)
         if saved.status == "failed":

@@ -4,8 +4,6 @@ Pending messages are in the store, so a killed process or a lost Redis delays me
 was sent just before its process was killed is sent again, with the same id.
 """
 
-import random
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -13,7 +11,6 @@ from functools import partial
 from typing import cast
 
 import structlog
-from redis.exceptions import RedisError
 
 from contracts.accounts.webhooks import Attempt, Delivery, WebhookEndpoint, valid_secrets
 from contracts.base import now
@@ -22,6 +19,7 @@ from contracts.jobs import JobManifest, JobRef
 from state import keys, records, redis_keys
 from state.webhooks import deliveries, endpoints, paths
 from workers.outgoing.addresses import Resolve, networks_of, resolve_name
+from workers.outgoing.rounds import Rounds, spread
 from workers.runtime.machine import Machine
 from workers.webhooks.sending import send
 
@@ -31,9 +29,6 @@ RETRY_AFTER = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 7200, 18_000, 36_000)
 )
 """The waits before further attempts: nine in all, over about 18 hours."""
-JITTER = 0.2
-SCAN_INTERVAL = timedelta(minutes=1)
-"""How often all tenants are looked at: for retries, and for what Redis has lost."""
 LOCK = timedelta(minutes=10)
 """Longer than the attempts of one round of a tenant."""
 AT_ONCE = 8
@@ -41,11 +36,12 @@ MAX_IN_A_ROUND = 100
 KEPT = timedelta(days=30)
 """How long the record of an ended delivery is kept."""
 MAX_ATTEMPTS_KEPT = 30
-_WAIT_SECONDS = 1.0
 
 
-class WebhookSender:
+class WebhookSender(Rounds):
     """Sends the messages of all tenants. `name` is that of the process, for locks."""
+
+    what = "webhooks"
 
     def __init__(
         self,
@@ -54,43 +50,17 @@ class WebhookSender:
         resolve: Resolve = resolve_name,
         waits: Sequence[timedelta] = RETRY_AFTER,
     ) -> None:
+        super().__init__()
         self._machine = machine
         self._name = name
         self._resolve = resolve
         self._waits = waits
         self._allowed = networks_of(machine.settings.webhook_networks)
         self._due: dict[str, datetime] = {}
-        self._is_stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Send in a thread until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Let the thread end after its present attempts. What it has not sent is sent later."""
-        self._is_stopping.set()
-
-    def _run(self) -> None:
-        scanned_at = now() - SCAN_INTERVAL
-        while not self._is_stopping.is_set():
-            try:
-                if now() - scanned_at >= SCAN_INTERVAL:
-                    scanned_at = now()
-                    self.scan()
-                else:
-                    self.repeat()
-                    self.attend(_WAIT_SECONDS)
-            except (RedisError, StoreUnavailable) as error:
-                log.warning("webhooks wait", error=str(error))
-                self._is_stopping.wait(_WAIT_SECONDS)
-            except Exception:  # the next round may succeed
-                log.exception("a round of webhooks failed")
-                self._is_stopping.wait(_WAIT_SECONDS)
 
     def attend(self, seconds: float) -> None:
-        """Wait for a tenant with new messages, at most `seconds`, and send them."""
+        """Send what is due again; then wait for a tenant with new messages, at most `seconds`, and send them."""
+        self.repeat()
         taken = self._machine.ledger.redis.blpop([redis_keys.WEBHOOKS], timeout=seconds)
         if taken is not None:
             self.send_all(cast("tuple[str, str]", taken)[1])
@@ -206,5 +176,5 @@ def after_attempt(
         return delivery.model_copy(update={**changes, "state": "delivered", "due_at": None})
     if tried > len(waits) or attempt.status == 410:
         return delivery.model_copy(update={**changes, "state": "failed", "due_at": None})
-    wait = waits[tried - 1] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load
+    wait = spread(waits[tried - 1])
     return delivery.model_copy(update={**changes, "due_at": at + wait})

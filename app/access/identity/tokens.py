@@ -1,6 +1,6 @@
 """Checks the tokens of an identity provider: signed JWTs (RFC 7519), by PyJWT. `Tokens.find` returns the caller.
 
-No message and no log has a part of a token. Messages name only what was expected.
+No message and no log has a part of a token. Messages name only the expected value.
 """
 
 import re

@@ -44,7 +44,7 @@ def labels(redis_url: str) -> Labels:
 
 
 def flaws_of(query: Query, labels: Mapping[str, frozenset[str]]) -> list[str]:
-    """Return what is wrong with the names of an expression and of its text."""
+    """Return the flaws in the names of an expression and of its text."""
     uses = uses_of(query.expression)
     unknown = [f"metric {use.metric}" for use in uses if use.metric not in labels]
     if unknown or not uses:

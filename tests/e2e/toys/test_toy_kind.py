@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import httpx2
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
@@ -124,10 +124,10 @@ router = APIRouter(route_class=JsonRoute, prefix="/v1/toys", tags=["toys"])
 JobRoutes(TOY, ToyView, show_toy, JobTexts("toy", "List.", "Return.", "Delete.")).add_to(router)
 
 
-@router.post("", status_code=HTTPStatus.ACCEPTED)
+@router.post("", status_code=HTTPStatus.ACCEPTED, response_model=ToyView)
 async def create_toy(
     body: ToyCreate, exchange: ExchangeDep, wait: WaitSeconds, key: IdempotencyKey = None
-) -> ToyView:
+) -> ToyView | Response:
     """Create a toy."""
     idempotency = idempotency_of(key, TOY.noun, body.model_dump())
 

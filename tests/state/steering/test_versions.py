@@ -76,7 +76,7 @@ def test_concurrent_workers_pin_one_version(steering: SteeringVersions) -> None:
 def test_the_store_knows_the_latest_version(
     steering: SteeringVersions, ledger: Ledger, stream: StreamRef, hint: str | None
 ) -> None:
-    """What Redis has lost or what is old there is found in the store."""
+    """The store has the versions that Redis has lost, or knows an older one of."""
     for _ in range(3):
         add(steering, "hat")
     key = redis_keys.steering_version(stream)

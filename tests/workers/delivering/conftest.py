@@ -1,14 +1,14 @@
 """A receiver of files on loopback, as a bucket behind presigned URLs, whose answers a test chooses."""
 
-import http.server
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from contracts.accounts.delivery import TemplateDestination
 from state.settings import Settings
+from tests.workers.receiver import receiving
 
 
 @dataclass
@@ -32,30 +32,15 @@ def bucket() -> Iterator[Bucket]:
     """Serve a receiver during a test."""
     found = Bucket()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_PUT(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            status = found.statuses.pop(0) if found.statuses else 200
-            if status == 200:
-                found.files[self.path] = body
-                found.headers.append(dict(self.headers))
-            self.send_response(status)
-            if status in range(300, 400):
-                self.send_header("Location", f"http://127.0.0.1:{found.port}/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def handle(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str]:
+        status = found.statuses.pop(0) if found.statuses else 200
+        if status == 200:
+            found.files[request.path] = body
+            found.headers.append(dict(request.headers))
+        return status, f"http://127.0.0.1:{found.port}/elsewhere"
 
-        def log_message(self, *_: object) -> None:
-            """Write nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with receiving(handle) as found.port:
+        yield found
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_a_trace_leads_from_the_request_to_the_shard(
 def test_stages_of_a_job_are_spans(
     scene: Scene, exporter: InMemorySpanExporter, signals: None
 ) -> None:
-    """A fit without a `traceparent` begins a trace of its own, and its stages are below its entry."""
+    """A fit without a `traceparent` begins a new trace, and its stages are below its entry."""
     fit = scene.request_fit()
     put(scene.machine.redis, job_call(scene.machine.kinds, fit, 1))
     Worker("fit", scene.machine).work(burst=True)

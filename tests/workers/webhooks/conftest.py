@@ -1,9 +1,8 @@
 """A receiver of webhooks on loopback, whose answers a test chooses, and a machine that may send there."""
 
-import http.server
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -12,6 +11,7 @@ from contracts.base import now
 from contracts.ids import new_id
 from state.settings import Settings
 from state.webhooks import endpoints
+from tests.workers.receiver import receiving
 from workers.runtime.machine import Machine
 
 
@@ -34,28 +34,12 @@ def received() -> Iterator[Received]:
     """Serve a receiver during a test."""
     found = Received()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            found.requests.append((dict(self.headers), body))
-            status = found.statuses.pop(0) if found.statuses else 204
-            self.send_response(status)
-            if status in range(300, 400):
-                self.send_header("Location", found.url)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def handle(request: BaseHTTPRequestHandler, body: bytes) -> tuple[int, str]:
+        found.requests.append((dict(request.headers), body))
+        return found.statuses.pop(0) if found.statuses else 204, found.url
 
-        def log_message(self, *_: object) -> None:
-            """Write nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with receiving(handle) as found.port:
+        yield found
 
 
 @pytest.fixture

@@ -15,8 +15,9 @@ from state.webhooks import deliveries, endpoints, paths
 from state.webhooks.ends import note_end
 from tests.workers.scene import Scene
 from tests.workers.webhooks.conftest import Add, Received
+from workers.outgoing.rounds import JITTER
 from workers.runtime.machine import Machine
-from workers.webhooks.sender import JITTER, RETRY_AFTER, WebhookSender, after_attempt
+from workers.webhooks.sender import RETRY_AFTER, WebhookSender, after_attempt
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ _REFUSED: dict[str, tuple[Make | str, str]] = {
 
 @pytest.mark.parametrize("name", sorted(_REFUSED))
 def test_a_wrong_token_is_refused(tokens: Tokens, issuer: Issuer, name: str) -> None:
-    """The message says what was expected, and has no part of the token."""
+    """The message names the expected value, and has no part of the token."""
     make, expected = _REFUSED[name]
     text = make if isinstance(make, str) else make(issuer)
     with pytest.raises(Unauthorized, match=expected) as refused:
@@ -147,7 +147,7 @@ def test_a_key_needs_no_name_if_it_is_the_only_one(tokens: Tokens, issuer: Issue
 
 
 def test_unusable_keys_are_left_out(tokens: Tokens, issuer: Issuer) -> None:
-    """Secrets, keys for encryption, private and short keys, other curves, and what is no key."""
+    """Secrets, keys for encryption, private and short keys, other curves, and entries that are no keys."""
     good = jwk(RSA, "one")
     short = rsa.generate_private_key(65537, 1024)
     other = ec.generate_private_key(ec.SECP384R1())

@@ -21,9 +21,9 @@ import structlog
 from contracts.base import now
 from contracts.ids import RqId
 from contracts.jobs import JobRef
-from contracts.kinds import SHARD, Kinds, QueueName
+from contracts.kinds import RETENTION, SHARD, Kinds, QueueName
 from state import redis_keys
-from state.admission.costs import Cost, Costs
+from state.admission.costs import NEWEST, Cost, Costs
 from state.admission.items import (
     call_item,
     range_items,
@@ -33,7 +33,7 @@ from state.admission.items import (
     read_shard,
 )
 from state.admission.picking import PICK
-from state.admission.scripts import AWAIT, PROMOTE, PUT, WITHDRAW
+from state.admission.scripts import AWAIT, CORRECT, PROMOTE, PUT, WITHDRAW
 from state.ledger import Ledger
 from state.queues import Call, is_added, lists_of, put, shard_call, withdraw
 
@@ -115,8 +115,12 @@ class Admission:
         # After a loss of Redis no worker is known for some seconds: one is assumed.
         capacity = max(1, self.count_workers(queue)) + 1
         while (picked := self._pick(queue, capacity)) is not None:
-            item, is_late = picked
-            self._hand(queue, item, is_late=is_late)
+            item, is_late, charged = picked
+            self._hand(queue, item, charged, is_late=is_late)
+
+    def correct(self, queue: QueueName, rq_id: str, seconds: float) -> None:
+        """Charge an entry that ended the seconds that it took, in place of the predicted ones."""
+        self._eval(CORRECT, queue, rq_id, seconds, NEWEST)
 
     def withdraw(self, queue: QueueName, owner: str) -> set[RqId]:
         """Remove what waits of a job or a stream, here and in RQ. Returns the ids of its calls; shards have none here.
@@ -125,6 +129,8 @@ class Admission:
         """
         removed = cast("list[str]", self._eval(WITHDRAW, queue, owner, owner + _AHEAD))
         handed = withdraw(self._jobs, queue, owner)
+        for entry in handed:
+            self.correct(queue, str(entry), 0)
         if handed:
             self.pump(queue)
         return handed | {rq_id for item in removed if (rq_id := read_rq_id(item)) is not None}
@@ -201,7 +207,7 @@ class Admission:
 
     # How an entry is handed over.
 
-    def _pick(self, queue: QueueName, capacity: int) -> tuple[str, bool] | None:
+    def _pick(self, queue: QueueName, capacity: int) -> tuple[str, bool, str] | None:
         at, lists = now(), lists_of(queue)
         picked = self._eval(
             PICK,
@@ -212,12 +218,14 @@ class Admission:
             (at - _HANDING).timestamp(),
             READERS_WEIGHT,
         )
-        return None if picked is None else (picked[0], bool(picked[1]))
+        return None if picked is None else (picked[0], bool(picked[1]), picked[2])
 
-    def _hand(self, queue: QueueName, item: str, *, is_late: bool) -> None:
+    def _hand(self, queue: QueueName, item: str, charged: str, *, is_late: bool) -> None:
         """Add a picked item to RQ. `is_late`: the process that picked it first may have added it before it died."""
         try:
             call = self._call(item)
+            if charged:
+                self._redis.set(_charged(queue, call.rq_id), charged, ex=RETENTION)
             if not (is_late and is_added(self._jobs, call.rq_id)):
                 put(self._jobs, call)
         except (
@@ -251,6 +259,10 @@ class Admission:
     def _eval(self, script: str, queue: QueueName, *arguments: str | float) -> Any:  # noqa: ANN401
         names = (redis_keys.admission(queue), redis_keys.TENANT_PARTS)
         return self._redis.eval(script, len(names), *names, *arguments)
+
+
+def _charged(queue: QueueName, rq_id: str) -> str:
+    return f"{redis_keys.admission(queue)}:charged:{rq_id}"
 
 
 def _owner(call: Call) -> str:

@@ -5,6 +5,7 @@ used: it decides the order of the first jobs and how many are accepted, and no r
 """
 
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import cast
 
 from contracts.kinds import RETENTION, QueueName, Task
@@ -22,8 +23,8 @@ _SECONDS: dict[QueueName, float] = {
 _SAMPLE_SECONDS = 0.1
 """A sample of a batch: 64 px on one core of a CPU."""
 _SAMPLE_BYTES = 20_000
-_NEWEST = 0.3
-"""The weight of the newest measurement in the average."""
+NEWEST = 0.3
+"""The weight of the newest measurement in an average."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Costs:
         """Add a rendered shard to the averages of its fit and of all fits."""
         if num_samples > 0:
             for name in (fit, "any"):
-                self._note(f"sample-seconds:{name}", cost.seconds / num_samples)
-                self._note(f"sample-bytes:{name}", cost.num_bytes / num_samples)
+                self._note(f"sample-seconds:{name}", cost.seconds, num_samples)
+                self._note(f"sample-bytes:{name}", cost.num_bytes, num_samples)
 
     def note_entry(self, task: Task, seconds: float) -> None:
         """Add an entry that ended to the average of its task."""
@@ -66,11 +67,12 @@ class Costs:
         """Return the cost of an entry, by earlier ones of its task."""
         return Cost(self._average((f"entry-seconds:{task.function}",), _SECONDS[queue]))
 
-    def _note(self, name: str, value: float) -> None:
+    def _note(self, name: str, amount: float, number: int = 1) -> None:
+        """Add an amount for a number of things, so that a shard of 256 counts more than one of 8."""
         key = redis_keys.average(name)
-        before = cast("str | None", self._redis.get(key))
-        average = value if before is None else (1 - _NEWEST) * float(before) + _NEWEST * value
-        self._redis.set(key, repr(average), ex=RETENTION)
+        old_amount, old_number = _sums(cast("str | None", self._redis.get(key)))
+        amount, total = amount + (1 - NEWEST) * old_amount, number + (1 - NEWEST) * old_number
+        self._redis.set(key, f"{amount!r} {total!r}", ex=RETENTION)
 
     def _average(self, names: tuple[str, ...], default: float) -> float:
         """Return the first average that is known and a positive number."""
@@ -78,14 +80,16 @@ class Costs:
             "list[str | None]", self._redis.mget([redis_keys.average(one) for one in names])
         )
         for text in found:
-            if text is not None and (value := _number(text)) > 0:
-                return value
+            amount, number = _sums(text)
+            if amount > 0:
+                return amount / number
         return default
 
 
-def _number(text: str) -> float:
-    """Return a stored number, or 0 for any other text: another version may have written it."""
+def _sums(text: str | None) -> tuple[float, float]:
+    """Return a stored amount and number, or zeros for any other text: another version may have written it."""
     try:
-        return float(text)
+        amount, number = map(float, (text or "").split())
     except ValueError:
-        return 0
+        return 0.0, 0.0
+    return (amount, number) if isfinite(amount) and 0 < number < inf else (0.0, 0.0)

@@ -5,13 +5,14 @@ from state.admission.scripts import COMMON
 PICK = (
     COMMON
     + """
--- Return the next entry to hand to RQ, or nil when RQ has enough. ARGV: RQ's list, intermediate list and registry of
--- running jobs; how many entries RQ may have; now; when a pump that has not finished counts as dead; weight of readers.
+-- Return the next entry to hand to RQ and what it was charged, or nil when RQ has enough. ARGV: RQ's list,
+-- intermediate list and registry of running jobs; how many entries RQ may have; now; when a pump that has not finished
+-- counts as dead; weight of readers.
 local capacity, now, weight = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
 local stale = redis.call('zrangebyscore', P .. ':handing', '-inf', ARGV[6], 'LIMIT', 0, 1)[1]
 if stale then
     redis.call('zadd', P .. ':handing', ARGV[5], stale)
-    return {stale, 1}
+    return {stale, 1, ''}
 end
 
 local function has_room()
@@ -138,11 +139,14 @@ local function take(flow)
     return 'S ' .. redis.call('hget', facts(flow), 'argument') .. ' ' .. first
 end
 
+-- Charge a tenant and its share for an entry. Returns the facts that `CORRECT` needs when the entry has ended.
 local function charge(one, seconds)
+    local share_weight = one.share == 'readers' and weight or 1
     set_clock('tenants', one.start)
     set_clock('tenant:' .. one.tenant, one.start + seconds / one.tenant_weight)
     set_clock('shares:' .. one.tenant, one.share_start)
-    set_clock(one.share .. ':' .. one.tenant, one.share_start + seconds / (one.share == 'readers' and weight or 1))
+    set_clock(one.share .. ':' .. one.tenant, one.share_start + seconds / share_weight)
+    return cjson.encode({one.tenant, one.share, one.flow, seconds, one.tenant_weight, share_weight})
 end
 
 for _, flow in ipairs(redis.call('zrangebyscore', P .. ':until', '-inf', ARGV[5])) do
@@ -154,10 +158,10 @@ while has_room() do
     if not one then return nil end
     local flow, level, tenant = one.flow, one.level, one.tenant
     local seconds = tonumber(redis.call('hget', facts(flow), 'seconds') or '0')
-    local item = take(flow)
+    local item, charged = take(flow), ''
     if item then
         add_backlog(flow, -1)
-        charge(one, seconds)
+        charged = charge(one, seconds)
         redis.call('zadd', P .. ':handing', ARGV[5], item)
         if one.is_limited then
             redis.call('hset', P .. ':owners', owner_in(flow) or flow, tenant .. ' ' .. exact(seconds))
@@ -172,7 +176,7 @@ while has_room() do
         remove(flow)
     end
     settle(tenant)
-    if item then return {item, 0} end
+    if item then return {item, 0, charged} end
 end
 return nil
 """

@@ -14,6 +14,7 @@ clocks                      hash: the virtual times of tenants, shares and level
 flow:{flow}, items:{flow}   the facts and the items of a flow
 until                       sorted set: flow that a caller waits for -> until when
 handing                     sorted set: item on its way to RQ -> since when
+charged:{RQ id}             what an entry in RQ was charged: tenant, share, flow, predicted seconds, its weights
 backlog                     hash: the number of all that waits, and its predicted seconds and bytes, also by tenant
 owners                      hash: owner with entries in RQ -> tenant and predicted seconds of one; of limited tenants
 """
@@ -39,6 +40,7 @@ end
 local function add_backlog(flow, number)
     local each = redis.call('hmget', facts(flow), 'seconds', 'bytes', 'tenant')
     redis.call('hincrby', P .. ':backlog', 'entries', number)
+    redis.call('hincrby', facts(flow), 'entries', number)
     for i, what in ipairs({'seconds', 'bytes'}) do
         local added = exact(number * tonumber(each[i] or 0))
         redis.call('hincrbyfloat', P .. ':backlog', what, added)
@@ -165,5 +167,33 @@ for _, flow in ipairs(ARGV) do
     end
 end
 return removed
+"""
+)
+
+CORRECT = (
+    COMMON
+    + """
+-- Charge an entry that ended what it took. ARGV: RQ id, measured seconds, weight of this measurement in predictions.
+-- Without it a tenant whose work takes longer than predicted would get more than its part for as long as it waits.
+local key = P .. ':charged:' .. ARGV[1]
+local text = redis.call('get', key)
+if not text then return 0 end
+redis.call('del', key)
+local measured, newest = tonumber(ARGV[2]), tonumber(ARGV[3])
+local tenant, share, flow, charged, tenant_weight, share_weight = unpack(cjson.decode(text))
+for name, weight in pairs({['tenant:' .. tenant] = tenant_weight, [share .. ':' .. tenant] = share_weight}) do
+    if redis.call('hexists', P .. ':clocks', name) == 1 then
+        set_clock(name, clock(name) + (measured - charged) / weight)
+    end
+end
+-- The rest of the flow is predicted anew.
+local predicted, number = unpack(redis.call('hmget', facts(flow), 'seconds', 'entries'))
+predicted, number = tonumber(predicted or ''), tonumber(number or '0')
+if predicted then
+    add_backlog(flow, -number)
+    redis.call('hset', facts(flow), 'seconds', exact(predicted + newest * (measured - predicted)))
+    add_backlog(flow, number)
+end
+return 1
 """
 )

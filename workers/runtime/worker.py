@@ -124,14 +124,15 @@ class Worker(SimpleWorker):
             self._machine.pulse.watched(self._machine.settings.watchdog),
         ):
             began = time.monotonic()
-            if self.perform_job(job, queue, execution) and not self._stop_requested:
-                self._note_cost(job, time.monotonic() - began)
+            is_whole = self.perform_job(job, queue, execution) and not self._stop_requested
+            self._note_cost(job, time.monotonic() - began, is_whole=is_whole)
 
-    def _note_cost(self, job: MachineJob, seconds: float) -> None:
-        task = self._machine.kinds.task_of(job.func_name)
-        with suppress(RedisError):  # for predictions only
-            if task is not None:
-                self._machine.admission.costs.note_entry(task, seconds)
+    def _note_cost(self, job: MachineJob, seconds: float, *, is_whole: bool) -> None:
+        task, admission = self._machine.kinds.task_of(job.func_name), self._machine.admission
+        with suppress(RedisError):  # decides the order only
+            admission.correct(self._queue_name, job.id, seconds)
+            if is_whole and task is not None:
+                admission.costs.note_entry(task, seconds)
 
     def run_maintenance_tasks(self) -> None:
         """Remove the entries that RQ cannot read, then clean RQ's registries."""

@@ -58,13 +58,23 @@ class Simulation:
             )
             self.ledger.record_heartbeat(beat)
 
-    def batch(self, num_samples: int, tenant: str = DEFAULT_TENANT, *, wait: float = 0) -> str:
-        """Request a batch, and wait for it some seconds of the real clock. Returns its id."""
+    def batch(
+        self,
+        num_samples: int,
+        tenant: str = DEFAULT_TENANT,
+        *,
+        wait: float = 0,
+        predicted: float | None = None,
+    ) -> str:
+        """Request a batch, and wait for it some seconds of the real clock. Returns its id.
+
+        A shard is predicted to take `predicted` seconds, by default what it will take.
+        """
         ref = JobRef(tenant=tenant, id=new_id("batch"))
         number, size = -(-num_samples // SHARD_SIZE), min(num_samples, SHARD_SIZE)
         self._sizes[ref.id], self._left[ref.id] = size, number
         self._tenants[ref.id] = tenant
-        self.admission.put_shards(ref, range(number), Cost(seconds=size))
+        self.admission.put_shards(ref, range(number), Cost(predicted or size))
         if wait:
             self.admission.await_job(QUEUE, ref.id, wait)
         return ref.id
@@ -100,6 +110,7 @@ class Simulation:
         self.jobs.zrem(LISTS.running, text)
         rq_id = RqId.parse(text)
         assert rq_id is not None
+        self.admission.correct(QUEUE, text, self._sizes[owner])
         self.on_end(rq_id)
         self.admission.pump(QUEUE)
 

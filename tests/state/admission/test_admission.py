@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from contracts.ids import DEFAULT_TENANT, RqId
+from contracts.ids import DEFAULT_TENANT, RqId, new_id
 from contracts.jobs import JobRef
 from contracts.kinds import FIT
 from contracts.streams import StreamShardRef
@@ -76,6 +76,23 @@ def test_any_shards_are_ranges() -> None:
     assert not read_range("R x 2")
 
 
+def test_the_rest_of_a_batch_is_predicted_from_its_shards(simulate: Simulate) -> None:
+    """Its first shard takes ten times what was predicted: the 8 that wait are predicted 3.7 times as long."""
+    queue = simulate(1)
+    queue.batch(11 * 256, predicted=25.6)
+    assert queue.admission.backlog(QUEUE).seconds == pytest.approx(9 * 25.6)
+    queue.step()
+    assert queue.admission.backlog(QUEUE).seconds == pytest.approx(8 * 3.7 * 25.6)
+    assert queue.admission.count_waiting(QUEUE) == 8
+
+
+def test_an_entry_without_a_charge_is_not_corrected(simulate: Simulate) -> None:
+    """Redis was wiped meanwhile, or an older version handed the entry over."""
+    queue = simulate(1)
+    queue.admission.correct(QUEUE, f"{new_id('batch')}-000000-1", 1e9)
+    assert queue.ledger.redis.keys("handsoff:admission:*") == []
+
+
 def test_work_that_leaves_is_not_counted(simulate: Simulate) -> None:
     """A cancelled batch leaves at once, with what RQ has of it, and the next one takes its place."""
     queue = simulate(1)
@@ -84,6 +101,7 @@ def test_work_that_leaves_is_not_counted(simulate: Simulate) -> None:
     assert {rq_id.owner for rq_id in withdrawn} == {batch}
     assert handed(queue) == [f"{other}-000000-1"]
     assert queue.admission.backlog(QUEUE) == Cost(0, 0)
+    queue.finish(other)
     assert queue.ledger.redis.keys("handsoff:admission:*") == [CLOCKS]
     assert queue.ledger.redis.ttl(CLOCKS) > 0
 

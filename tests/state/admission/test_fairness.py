@@ -82,6 +82,33 @@ def test_two_tenants_share_equally(simulate: Simulate, num_workers: int) -> None
     assert abs(ada - bob) <= 0.1 * bob
 
 
+@pytest.mark.parametrize("num_workers", [1, 4])
+@pytest.mark.parametrize("factor", [0.1, 3])
+def test_wrong_predictions_do_not_change_the_parts(
+    simulate: Simulate, num_workers: int, factor: float
+) -> None:
+    """Batches of ada are predicted too short or too long, each anew. Both tenants get the same time within 10%."""
+    queue = simulate(num_workers)
+    for _ in range(200):
+        queue.batch(2 * SHARD_SIZE, "ada", predicted=factor * SHARD_SIZE)
+        queue.batch(2 * SHARD_SIZE, "bob")
+    for _ in range(200):
+        queue.step()
+    ada, bob = queue.served_to("ada"), queue.served_to("bob")
+    assert abs(ada - bob) <= 0.1 * bob
+
+
+def test_readers_keep_their_part_when_batches_take_longer(simulate: Simulate) -> None:
+    """Shards of the batch take ten times what was predicted. The reader still gets two thirds of the time."""
+    queue = simulate(1)
+    batch, stream = queue.batch(1_000 * SHARD_SIZE, predicted=SHARD_SIZE / 10), queue.stream()
+    for index in range(100):
+        queue.read(stream, index)
+    for _ in range(60):
+        queue.step()
+    assert queue.served[batch] / queue.served.total() == pytest.approx(1 / 3, abs=0.05)
+
+
 def test_a_large_request_beside_200_batches_gets_half(simulate: Simulate) -> None:
     """2,560 pairs of another tenant take twice the idle time, and two shards."""
     queue = simulate(2)

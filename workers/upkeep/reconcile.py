@@ -5,7 +5,6 @@ Several reconcilers may run; a lock admits one at a time. Each repair is safe to
 """
 
 import math
-import signal
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -45,6 +44,7 @@ from workers.runtime.pulse import show_life
 from workers.upkeep import orphans
 from workers.upkeep.indexes import check, index_of, unchecked_server
 from workers.upkeep.queues import Queued, admit, clean_registries, drop_poison, queued_rq_ids
+from workers.upkeep.stop_signal import StopSignal
 from workers.upkeep.tenants import TenantUpkeep
 from workers.webhooks.sender import WebhookSender
 
@@ -55,7 +55,6 @@ LOCK_INTERVALS = 4
 """A reconciler that is killed in a round blocks the others for this many intervals. Two at once do no harm."""
 LONGEST_WAIT_SECONDS = 1.0
 """The longest delay of a signal, and of the next attempt after an error."""
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Reconciler:
@@ -79,13 +78,13 @@ class Reconciler:
 
         Between the rounds, end cancelled jobs as soon as they leave their queue, and start those whose wait is over.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        stop = StopSignal()
         settings, pause = self.machine.settings, 0.0
         interval = settings.reconcile_interval.total_seconds()
         next_round = time.monotonic() + interval
         self._webhooks.start()
         self._deliveries.start()
-        while signal.sigtimedwait(STOP_SIGNALS, pause) is None:
+        while not stop.arrives_within(pause):
             try:
                 pause = 0.0
                 self._beat()

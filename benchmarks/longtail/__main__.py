@@ -3,7 +3,8 @@
 HandsOff (arXiv 2212.12645) changes the share of a rare class in 50 labelled images. For each share: a fit, and networks
 trained on the labelled images, on generated pairs as they come, and on generated pairs with a target for the class.
 Scored is the IoU of the class on held-out portraits, half of which wear it, with intervals over images and trainings.
-Everything that takes long is kept in a folder, so a stopped run continues. The last line is JSON.
+Everything that takes long is kept in a folder, so a stopped run continues; the plot is written there too. The last
+line is JSON.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from benchmarks.downstream.domain import Domain
 from benchmarks.downstream.networks import Networks
 from benchmarks.downstream.runs import Runs
 from benchmarks.longtail.data import LongTail, targeted_pairs
+from benchmarks.longtail.plot import plot
 from benchmarks.options import BUILTIN
 from contracts.evaluations.report import Interval
 from examples.portraits.classes import Part
@@ -44,6 +46,9 @@ def main(arguments: Sequence[str]) -> int:
     part = Part[options.part.upper()]
     rows = [_row(networks, part, share, options) for share in options.shares]
     print(table(rows), file=sys.stderr, flush=True)
+    drawn = plot(rows, options.part)
+    (options.folder / f"{options.part}.svg").write_text(drawn.svg(with_style=True))
+    (options.folder / f"{options.part}.png").write_bytes(drawn.png())
     print(json.dumps({"benchmark": "longtail", "class": options.part, "rows": rows}))
     return 0
 

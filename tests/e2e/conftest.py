@@ -29,7 +29,7 @@ def stack(
     """Start Redis, the app, a worker for each queue and the reconciler, on one kind of store."""
     folder: Path = tmp_path_factory.mktemp(request.param)
     with ExitStack() as opened:
-        settings = {"HANDSOFF_CPU_THREADS": "1"}
+        settings = {"HANDSOFF_CPU_THREADS": "1", "HANDSOFF_DELIVERY_NETWORKS": f"{LOOPBACK}/32"}
         if request.param == "s3":
             settings |= opened.enter_context(s3_server(folder))
         if request.param == "moto":

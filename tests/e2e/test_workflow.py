@@ -1,15 +1,24 @@
 """The whole workflow over HTTP with real processes, on a folder and on an S3 server."""
 
 import hashlib
+import json
 import os
 import pickle
+import time
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from obstore import sign
+from obstore.store import S3Store
 
+from benchmarks.service.s3_server import BUCKET, S3Server
 from examples.demo.pictures import read_shard
 from examples.demo.plain_client import PlainClient
-from examples.demo.stack import Stack
+from examples.demo.stack import Stack, free_port
+from tests.e2e.conftest import listening
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -85,6 +94,69 @@ def test_shards_come_from_the_store_if_it_signs_links(
     url = client.read(f"/v1/batches/{batch_id}/shards")["items"][0]["url"]
     source = stack.environment.get("HANDSOFF_STORE_ENDPOINT", stack.address)
     assert url.startswith(source)
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Store]:
+    """Return a customer's bucket on an S3 server of its own."""
+    folder: Path = tmp_path_factory.mktemp("customer")
+    server = S3Server(folder, free_port())
+    settings = server.settings()
+    with listening(server.command(), server.port, folder / "rclone.log"):
+        yield S3Store(
+            BUCKET,
+            endpoint=settings["HANDSOFF_STORE_ENDPOINT"],
+            access_key_id=settings["HANDSOFF_STORE_ACCESS_KEY_ID"],
+            secret_access_key=settings["HANDSOFF_STORE_SECRET_ACCESS_KEY"],
+            client_options={"allow_http": True},
+        )
+
+
+def link(bucket: S3Store, name: str) -> str:
+    """Return a link to which a file may be written for ten minutes."""
+    return sign(bucket, "PUT", f"run/{name}", timedelta(minutes=10))
+
+
+def delivery_of(client: PlainClient, batch: str) -> dict[str, Any]:
+    """Return the delivery of a batch when it has ended."""
+    while (delivery := client.read(f"{batch}/delivery"))["status"] in {"waiting", "delivering"}:
+        time.sleep(0.2)
+    return delivery
+
+
+def test_a_batch_arrives_in_a_bucket(client: PlainClient, fit: str, bucket: S3Store) -> None:
+    """The manifest there has the digest of every file, and the shards have the bytes of the service."""
+    destination = {
+        "kind": "urls",
+        "shards": [link(bucket, f"{index}.tar") for index in range(2)],
+        "card": link(bucket, "README.md"),
+        "manifest": link(bucket, "manifest.json"),
+    }
+    batch = client.start_batch(fit=fit, n=6, shard_size=3, deliver_to=destination)
+    path = f"/v1/batches/{batch}"
+    client.succeed(path)
+    delivery = delivery_of(client, path)
+    assert (delivery["status"], delivery["num_delivered"]) == ("delivered", 4)
+    manifest = json.loads(bytes(bucket.get("run/manifest.json").bytes()))
+    digests = {one["name"]: one["sha256"] for one in manifest["files"]}
+    for index, shard in enumerate(client.fetch_shards(batch)):
+        delivered = bytes(bucket.get(f"run/{index}.tar").bytes())
+        assert delivered == shard
+        assert digests[f"shard-{index:06d}.tar"] == hashlib.sha256(delivered).hexdigest()
+
+
+def test_a_link_that_has_ended_is_refused(client: PlainClient, fit: str, bucket: S3Store) -> None:
+    """The bucket answers 403, so nothing is tried again. The batch has succeeded all the same."""
+    ended = sign(bucket, "PUT", "late/0.tar", timedelta(seconds=1))
+    time.sleep(2.1)
+    batch = client.start_batch(
+        fit=fit, n=3, deliver_to={"kind": "urls", "shards": [ended], "manifest": ended}
+    )
+    path = f"/v1/batches/{batch}"
+    client.succeed(path)
+    delivery = delivery_of(client, path)
+    assert delivery["status"] == "failed"
+    assert "403" in delivery["error"]
 
 
 def test_a_stream_is_read_while_it_is_rendered(client: PlainClient, stack: Stack, fit: str) -> None:

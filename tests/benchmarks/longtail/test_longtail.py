@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.longtail.__main__ import main, table
 from benchmarks.longtail.data import indices_with
+from benchmarks.longtail.plot import plot
 from examples.portraits.classes import Part
 from examples.portraits.population import draw_portrait
 
@@ -27,6 +28,18 @@ def test_the_table_has_a_row_for_each_share() -> None:
     assert table(rows).splitlines()[-1] == (
         "| 2% | none | 0.500 [0.400, 0.600] | 0.500 [0.400, 0.600] |"
     )
+
+
+def test_the_plot_has_a_mark_for_each_score() -> None:
+    """A dot for each score and each name of an arm; a missing score has none."""
+    score = {"value": 0.5, "low": 0.4, "high": 0.6}
+    rows = [
+        {"share": 0.02, "labelled": None, "generated": score, "targeted": score},
+        {"share": 0.7, "labelled": score, "generated": score, "targeted": score},
+    ]
+    svg = plot(rows, "glasses").svg(with_style=True)
+    assert svg.count("<circle") == 5 + 3
+    assert ">70%<" in svg
 
 
 def test_without_its_data_the_benchmark_is_skipped(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_the_table_has_a_row_for_each_share() -> None:
 def test_the_plot_has_a_mark_for_each_score() -> None:
     """A dot for each score and each name of an arm; a missing score has none."""
     score = {"value": 0.5, "low": 0.4, "high": 0.6}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"share": 0.02, "labelled": None, "generated": score, "targeted": score},
         {"share": 0.7, "labelled": score, "generated": score, "targeted": score},
     ]

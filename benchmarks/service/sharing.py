@@ -7,10 +7,12 @@ small_waits_shards   how much longer the 8 pairs took than on an idle service, i
 large_share          the part of the worker's pairs that B got while its large batch ran
 equal_share          the part of B in the windows of both tenants, of equal weight
 both_against_one     pairs per second in the windows of both tenants, over those of A alone, with its standard error
+processor            the same for pairs per second of the worker's processor time: other programs change it little
 """
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +24,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 from benchmarks.service.keyed_tenants import SETTINGS, Tenant, create_tenant
-from benchmarks.service.running import QUICK_OPTIONS
+from benchmarks.service.running import QUICK_OPTIONS, processor_seconds
 from contracts.batches import ShardRecord
 from examples.demo.demo import render_labelset
 from examples.demo.stack import Stack
@@ -74,10 +76,19 @@ class Customer:
                 self.client.batches.cancel(batch.id)
 
 
+@dataclass(frozen=True)
+class Window:
+    """What the worker did in a time: pairs per second, pairs per second of its processor time, and the part of B."""
+
+    pace: float
+    processor_pace: float
+    share: float
+
+
 def main() -> None:
     """Start the service, measure, and print the result."""
     parsed = _parse()
-    with _customers() as (a, b):
+    with _customers() as (a, b, worker):
         for customer in (a, b):
             customer.interval(SMALL)  # loads the networks
         idle_small, idle_shard = (_seconds(b.interval(n)) for n in (SMALL, parsed.pairs))
@@ -87,30 +98,30 @@ def main() -> None:
         large = b.interval(parsed.large)
         large_share = _share(b, a, *large)
         print(f"idle {idle_small}, beside {beside_small}, large {large}", file=sys.stderr)
-        ratios, shares = [], []
+        alone, both = [], []
         for _ in range(parsed.rounds):
-            alone, _ = _window(a, b, parsed)
+            alone.append(_window(a, b, worker, parsed))
             for _ in range(parsed.batches):
                 b.create(parsed.pairs)
-            both, share = _window(a, b, parsed)
+            both.append(_window(a, b, worker, parsed))
             b.cancel_all()
-            print(f"alone {alone:.2f}, both {both:.2f} pairs/s, share {share:.3f}", file=sys.stderr)
-            ratios.append(both / alone)
-            shares.append(share)
+            print(f"alone {alone[-1]}, both {both[-1]}", file=sys.stderr)
+    pairs = list(zip(alone, both, strict=True))
     result = {
         "benchmark": "sharing",
         "batches": parsed.batches,
         "small_waits_shards": round((beside_small - idle_small) / idle_shard, 2),
         "large_share": round(large_share, 3),
-        "equal_share": round(mean(shares), 3),
-        "both_against_one": [round(mean(ratios), 3), round(_error(ratios), 3)],
+        "equal_share": round(mean(one.share for one in both), 3),
+        "both_against_one": _ratio([two.pace / one.pace for one, two in pairs]),
+        "processor": _ratio([two.processor_pace / one.processor_pace for one, two in pairs]),
     }
     print(json.dumps(result))
 
 
 @contextmanager
-def _customers() -> Iterator[tuple[Customer, Customer]]:
-    """Start a service with two tenants that have fits. It stops when the block ends."""
+def _customers() -> Iterator[tuple[Customer, Customer, int]]:
+    """Start a service with two tenants that have fits, and yield them and the process id of the renderer."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         stack = opened.enter_context(Stack(folder, settings=SETTINGS))
@@ -122,7 +133,9 @@ def _customers() -> Iterator[tuple[Customer, Customer]]:
             _with_fit(opened.enter_context(_client(stack, tenant)), tenant, store, images)
             for tenant in tenants
         )
-        yield first, second
+        worker = stack.processes["generate"]
+        assert isinstance(worker, subprocess.Popen)
+        yield first, second, worker.pid
 
 
 def _client(stack: Stack, tenant: Tenant) -> HandsOff:
@@ -137,15 +150,15 @@ def _with_fit(client: HandsOff, tenant: Tenant, store: Store, images: Path) -> C
     return Customer(tenant.name, client, store, fit.id)
 
 
-def _window(a: Customer, b: Customer, parsed: argparse.Namespace) -> tuple[float, float]:
-    """Wait for a time. Returns the pairs per second of both tenants, and the part of B."""
+def _window(a: Customer, b: Customer, worker: int, parsed: argparse.Namespace) -> Window:
+    """Let the worker work for a time. Returns what it did."""
     time.sleep(parsed.settle)  # the worker finishes what it had
-    began = datetime.now(UTC)
+    began, processor = datetime.now(UTC), processor_seconds(worker)
     time.sleep(parsed.seconds)
-    ended = datetime.now(UTC)
+    ended, processor = datetime.now(UTC), processor_seconds(worker) - processor
     time.sleep(parsed.settle)  # the last shards of the window get their records
     pairs = a.pairs_between(began, ended) + b.pairs_between(began, ended)
-    return pairs / parsed.seconds, _share(b, a, began, ended)
+    return Window(pairs / parsed.seconds, pairs / processor, _share(b, a, began, ended))
 
 
 def _share(one: Customer, other: Customer, began: datetime, ended: datetime) -> float:
@@ -165,9 +178,10 @@ def _seconds(interval: tuple[datetime, datetime]) -> float:
     return (interval[1] - interval[0]).total_seconds()
 
 
-def _error(values: list[float]) -> float:
-    """Return the standard error of a mean; 0 for one value."""
-    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+def _ratio(values: list[float]) -> list[float]:
+    """Return the mean and its standard error; 0 for one value."""
+    error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    return [round(mean(values), 3), round(error, 3)]
 
 
 def _parse() -> argparse.Namespace:

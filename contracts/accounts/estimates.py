@@ -30,14 +30,26 @@ class CostEstimate(Model):
 
 
 class RateNote(Model):
-    """`estimates/notes/{uuid}.json`: one job that succeeded. `units` are what its cost grows with, such as samples."""
+    """`estimates/notes/{uuid}.json`: one job that succeeded.
+
+    `units` are what its seconds grow with, such as samples. Its bytes grow with `byte_units`, by default the same.
+    """
 
     work: str
     device: str
     units: Annotated[float, Field(gt=0)]
+    byte_units: Annotated[float, Field(gt=0)] | None = None
     seconds: Amount
     num_bytes: Amount
     at: Timestamp
+
+    @property
+    def seconds_per_unit(self) -> float:
+        return self.seconds / self.units
+
+    @property
+    def bytes_per_unit(self) -> float:
+        return self.num_bytes / (self.byte_units or self.units)
 
 
 class Rate(Model):
@@ -53,8 +65,8 @@ class Rate(Model):
     def after(self, note: RateNote) -> Self:
         """Return the average with one more job."""
         weight = max(1 / (self.num_jobs + 1), _LEAST_WEIGHT)
-        seconds = note.seconds / note.units - self.seconds_per_unit
-        num_bytes = note.num_bytes / note.units - self.bytes_per_unit
+        seconds = note.seconds_per_unit - self.seconds_per_unit
+        num_bytes = note.bytes_per_unit - self.bytes_per_unit
         return self.model_copy(
             update={
                 "num_jobs": self.num_jobs + 1,
@@ -85,7 +97,7 @@ def _first(note: RateNote) -> Rate:
         work=note.work,
         device=note.device,
         num_jobs=1,
-        seconds_per_unit=note.seconds / note.units,
-        bytes_per_unit=note.num_bytes / note.units,
+        seconds_per_unit=note.seconds_per_unit,
+        bytes_per_unit=note.bytes_per_unit,
         at=note.at,
     )

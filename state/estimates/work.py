@@ -17,16 +17,23 @@ from state.store import Store
 _MB = 1_000_000
 _PIXELS = 64 * 64
 """The guesses are those of images of 64 x 64 px; they grow with the number of pixels."""
+_INVERTING, _TRAINING, _ESTIMATING = 6.0, 136.0, 163.0
+"""Seconds: an image with 100 steps, 10 members with 1,500 steps, an estimate (benchmarks/LOG.md, 16 portraits)."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """The sort of a job, its number of units, and the guessed seconds and bytes of a unit on one core of a CPU."""
+    """The sort of a job, and how much of it there is.
+
+    Seconds grow with `units`, bytes with `byte_units`, by default the same. `seconds` and `num_bytes` are guesses for
+    one unit of each, on one core of a CPU.
+    """
 
     name: str
     units: float
     seconds: float
     num_bytes: float
+    byte_units: float | None = None
 
 
 def work_of(store: Store, request: Request) -> Work | None:
@@ -37,8 +44,9 @@ def work_of(store: Store, request: Request) -> Work | None:
         case FitRequest():
             return _of_fit(store, request)
         case EvaluationRequest():
-            units = len(request.units)
-            return Work(f"evaluation/{request.options.network}", units, 60, 50_000)
+            number, steps = len(request.units), request.options.steps
+            name = f"evaluation of 600 steps/{request.options.network}"
+            return Work(name, number * steps / 600, 60, 50_000, byte_units=number)
         case InverterRequest():
             size, share = _size(request.generator)
             return Work(f"inverter/{size}", request.options.num_images, 0.1 * share, 500)
@@ -58,26 +66,31 @@ def _of_pairs(store: Store, request: BatchRequest | LabelingRequest) -> Work | N
         units = max(request.original.num_bytes / _MB, 0.001)
         return Work(f"labeling/{size}", units, 60 * share, 2 * _MB)
     kept = 1 - request.filter.drop_share if request.filter is not None else 1.0
-    return Work(
-        f"batch/{size}/{request.image_format}", request.n / kept, 0.1 * share, 20_000 * share
-    )
+    sort = "targeted batch" if request.has_class_targets else "batch"
+    name = f"{sort}/{size}/{request.image_format}"
+    return Work(name, request.n / kept, 0.1 * share, 20_000 * share)
 
 
 def _of_fit(store: Store, request: FitRequest) -> Work | None:
-    """Return the work of a fit: images, each of them inverted once, and a second time in folds for an estimate."""
+    """Return the work of a fit. Its units are guessed seconds, so that a quick trial does not predict a whole fit.
+
+    Each image is inverted; the ensemble is trained, and for an estimate again in parts.
+    """
     sets = [one for one in (request.labelset, request.validation_labelset) if one is not None]
     found = [
         records.read(store, keys.manifest(request.tenant, "labelsets", one.id), LabelsetManifest)
         for one in sets
     ]
-    units = sum(len(each.entries) for each in found if each is not None)
-    if not units:
+    images = sum(len(each.entries) for each in found if each is not None)
+    if not images:
         return None
     size, share = _size(request.generator)
-    how = "estimate" if request.options.estimate else "plain"
-    return Work(
-        f"fit/{size}/{how}", units, (30 if request.options.estimate else 15) * share, 100_000
-    )
+    inversion, ensemble = request.options.inversion, request.options.ensemble
+    inverting = _INVERTING * images * inversion.steps / 100
+    training = _TRAINING + (_ESTIMATING if request.options.estimate else 0)
+    training *= ensemble.steps / 1_500 * ensemble.num_members / 10
+    how = "estimated fit" if request.options.estimate else "fit"
+    return Work(f"{how}/{size}", (inverting + training) * share, 1, 100_000, byte_units=images)
 
 
 def _of_generator(request: GeneratorRequest) -> Work | None:

@@ -32,6 +32,7 @@ def note_rate(machine: Machine, ref: JobRef, manifest: JobManifest, started_at: 
             work=work.name,
             device=machine.device_class,
             units=work.units,
+            byte_units=work.byte_units,
             seconds=seconds,
             num_bytes=num_bytes,
             at=now(),

@@ -1,6 +1,7 @@
 """Predictions from the rates of finished jobs."""
 
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
 
@@ -8,7 +9,9 @@ from contracts.accounts.estimates import MAX_RATES, RateNote
 from contracts.base import now
 from contracts.batches import BatchRequest
 from contracts.fits.fit import FitRequest
+from contracts.fits.options import EnsembleOptions, InversionOptions
 from contracts.recipes.recipe import Filter
+from contracts.recipes.targets import PresenceTarget
 from state import keys, records
 from state.estimates.rates import PREFIX, estimate, rates
 from state.estimates.work import work_of
@@ -24,6 +27,14 @@ def note(
     return RateNote(
         work=name, device=device, units=units, seconds=seconds, num_bytes=units * 100, at=at
     )
+
+
+Options = TypeVar("Options", InversionOptions, EnsembleOptions)
+
+
+def times_ten(options: Options) -> Options:
+    """Return options with ten times the steps."""
+    return options.model_copy(update={"steps": 10 * options.steps})
 
 
 @pytest.fixture
@@ -67,14 +78,54 @@ def test_a_filter_costs_more(scene: Scene, batch: BatchRequest) -> None:
     assert costly.units == 2 * plain.units
 
 
-def test_a_fit_costs_by_its_images(scene: Scene) -> None:
-    """Without its labelset there is no prediction."""
+def test_a_fit_costs_by_its_images_and_steps(scene: Scene) -> None:
+    """Ten times the steps of both kinds take ten times as long, and bytes follow the images alone.
+
+    Without its labelset there is no prediction.
+    """
     fit, store = scene.request_fit(), scene.machine.store
     work = work_of(store, fit)
     assert work is not None
-    assert work.units == 4
+    assert work.byte_units == 4
+    options = fit.options.model_copy(
+        update={
+            "inversion": times_ten(fit.options.inversion),
+            "ensemble": times_ten(fit.options.ensemble),
+        }
+    )
+    longer = work_of(store, fit.model_copy(update={"options": options}))
+    assert longer is not None
+    assert (longer.name, longer.byte_units) == (work.name, 4)
+    assert longer.units == pytest.approx(10 * work.units)
     store.delete(keys.manifest(fit.tenant, "labelsets", fit.labelset.id))
     assert estimate(store, fit) is None
+
+
+def test_a_quick_trial_does_not_predict_a_whole_fit(scene: Scene) -> None:
+    """A fit that took twice its guess predicts twice the guess of another one, and the bytes of each image."""
+    fit, store = scene.request_fit(), scene.machine.store
+    work = work_of(store, fit)
+    assert work is not None
+    took = note(work.name, seconds=2 * work.units, units=work.units).model_copy(
+        update={"num_bytes": 1_000.0, "byte_units": work.byte_units}
+    )
+    rates(store).note(took)
+    rates(store).fold()
+    options = fit.options.model_copy(update={"ensemble": times_ten(fit.options.ensemble)})
+    longer = fit.model_copy(update={"options": options})
+    other, found = work_of(store, longer), estimate(store, longer)
+    assert other is not None
+    assert found is not None
+    assert found.seconds == pytest.approx(2 * other.units, abs=0.1)
+    assert found.num_bytes == 1_000
+
+
+def test_targets_are_another_sort(scene: Scene, batch: BatchRequest) -> None:
+    """What a sample with a target costs depends on its class, and does not change the cost of plain ones."""
+    target = PresenceTarget(kind="presence", class_name="hat", min_pixels=0.01)
+    targeted = batch.model_copy(update={"targets": (target,)})
+    names = {one.name for each in (batch, targeted) if (one := work_of(scene.machine.store, each))}
+    assert len(names) == 2
 
 
 def test_the_rates_are_bounded() -> None:

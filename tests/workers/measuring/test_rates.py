@@ -24,13 +24,13 @@ def test_a_batch_and_a_fit_are_noted(scene: Scene) -> None:
     scene.machine.redis.flushall()
     Reconciler(scene.machine).reconcile()
     found = {rate.work: rate for rate in rates(scene.machine.store).folded().rates}
-    assert set(found) == {"fit/32x32/plain", "batch/32x32/png"}
+    assert set(found) == {"fit/32x32", "batch/32x32/png"}
     rendered = found["batch/32x32/png"]
     manifest = scene.batch_manifest(batch.ref)
     assert (rendered.num_jobs, rendered.device) == (1, "cpu")
     assert rendered.bytes_per_unit * 8 == manifest.num_bytes
     assert abs(rendered.seconds_per_unit * 8 - manifest.render_seconds) < 1e-6
-    assert found["fit/32x32/plain"].seconds_per_unit > 0
+    assert found["fit/32x32"].seconds_per_unit > 0
 
 
 def test_a_later_attempt_is_not_noted(scene: Scene) -> None:

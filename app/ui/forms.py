@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from app.http.problems import QUEUE_IS_SILENT, invalid_request
 from app.ui.routing import see
 from app.ui.visits import Visit, VisitDep, check_token
+from contracts.accounts.estimates import CostEstimate
 from contracts.errors.tree import Flaw, HandsOffError, InvalidRequest, QueueUnavailable
 from contracts.ids import uuid7_hex
 
@@ -28,16 +29,32 @@ _MAX_FIELDS = 100
 _MAX_DIGITS = 20
 
 FieldValues = Mapping[str, str]
+Refusal = HandsOffError | RequestValidationError | redis.RedisError
+REFUSALS = (HandsOffError, RequestValidationError, redis.RedisError)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A valid request that was not sent yet: its predicted cost or why there is none, and warnings."""
+
+    estimate: CostEstimate | None = None
+    warnings: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class FormState:
-    """What a form shows: the values that were sent, the errors at each field, and the other errors."""
+    """What a form shows: the values that were sent, the errors at each field, and the other errors.
+
+    `is_check`: the values were checked, not sent. `checked` is the result of a check that found no error.
+    """
 
     values: FieldValues = field(default_factory=dict)
     errors: Mapping[str, list[str]] = field(default_factory=dict)
     others: tuple[Flaw, ...] = ()
     detail: str = ""
+    checked: Checked | None = None
+    is_check: bool = False
     once: str = field(default_factory=uuid7_hex)
 
     def value(self, name: str, default: object = "") -> str:
@@ -95,18 +112,15 @@ def answer(
     """Open the page of what `create` has created, or show the form `again` with the errors beside its fields."""
     try:
         return see(create())
-    except redis.RedisError as error:
-        log.warning("form not sent: redis does not respond", error=str(error))
-        state, status = failed(values, QueueUnavailable(QUEUE_IS_SILENT))
-    except (HandsOffError, RequestValidationError) as error:
-        state, status = failed(values, error)
-    return again(state, status)
+    except REFUSALS as error:
+        return again(*failed(values, error))
 
 
-def failed(
-    values: FieldValues, error: HandsOffError | RequestValidationError
-) -> tuple[FormState, int]:
+def failed(values: FieldValues, error: Refusal) -> tuple[FormState, int]:
     """Return the form after an error, and the status of its page."""
+    if isinstance(error, redis.RedisError):
+        log.warning("form not sent: redis does not respond", error=str(error))
+        error = QueueUnavailable(QUEUE_IS_SILENT)
     if isinstance(error, RequestValidationError):
         error = invalid_request(error, "")
     errors: dict[str, list[str]] = defaultdict(list)

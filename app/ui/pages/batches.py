@@ -1,12 +1,17 @@
 """The pages of batches: the counts of classes, the gallery of its samples, resume."""
 
+from functools import partial
+
 from fastapi import APIRouter, Response
 
 from app.batches import service
 from app.batches.schemas import BatchCreate, BatchView, show_batch
+from app.http.idempotency import Created
 from app.http.json_bodies import validated
+from app.jobs.service import JobState
+from app.ui.checks import check_job
 from app.ui.choices import fit_choices
-from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
+from app.ui.forms import ONCE, FieldsDep, FieldValues, FormState, answer, body_of
 from app.ui.jobs import Facts, JobPages, ref_of
 from app.ui.routing import PageRoute, see
 from app.ui.visits import Visit, VisitDep
@@ -53,13 +58,23 @@ def show_form(visit: VisitDep, fit: str = "") -> Response:
 @router.post("/ui/batches", name="ui_create_batch")
 def create(visit: VisitDep, fields: FieldsDep) -> Response:
     """Create a batch as the API does."""
+    return answer(
+        lambda: f"/ui/batches/{_create(visit, fields).value.ref.id}", partial(_form, visit), fields
+    )
 
-    def create_batch() -> str:
-        body = validated(BatchCreate, body_of(fields, numbers=("condition",)))
-        batch = service.create(visit.services, visit.tenant, body, fields.get(ONCE))
-        return f"/ui/batches/{batch.value.ref.id}"
 
-    return answer(create_batch, lambda form, status: _form(visit, form, status), fields)
+@router.post("/ui/batches/check", name="ui_check_batch")
+def check(visit: VisitDep, fields: FieldsDep) -> Response:
+    """Check the form, and show what the batch will probably cost."""
+    validate = partial(_create, visit, fields, validate_only=True)
+    return check_job(visit, validate, partial(_form, visit), fields)
+
+
+def _create(visit: Visit, fields: FieldValues, *, validate_only: bool = False) -> Created[JobState]:
+    body = validated(BatchCreate, body_of(fields, numbers=("condition",)))
+    return service.create(
+        visit.services, visit.tenant, body, fields.get(ONCE), validate_only=validate_only
+    )
 
 
 @router.post("/ui/batches/{job_id}/resume", name="ui_resume_batch")

@@ -1,13 +1,18 @@
 """The pages of evaluations: the verdict, the scores of each arm, and the report in a frame that runs no script."""
 
+from functools import partial
+
 from fastapi import APIRouter, HTTPException, Response
 
 from app.evaluations import service
 from app.evaluations.schemas import EvaluationCreate, EvaluationView, show_evaluation
+from app.http.idempotency import Created
 from app.http.json_bodies import validated
 from app.jobs import service as jobs
+from app.jobs.service import JobState
+from app.ui.checks import check_job
 from app.ui.choices import fit_choices, labelset_choices
-from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
+from app.ui.forms import ONCE, FieldsDep, FieldValues, FormState, answer, body_of
 from app.ui.jobs import Facts, JobPages, ref_of
 from app.ui.routing import PageRoute
 from app.ui.visits import Visit, VisitDep
@@ -62,13 +67,25 @@ def show_form(visit: VisitDep, fit: str = "") -> Response:
 @router.post("/ui/evaluations", name="ui_create_evaluation")
 def create(visit: VisitDep, fields: FieldsDep) -> Response:
     """Create an evaluation as the API does."""
+    return answer(
+        lambda: f"/ui/evaluations/{_create(visit, fields).value.ref.id}",
+        partial(_form, visit),
+        fields,
+    )
 
-    def create_evaluation() -> str:
-        body = validated(EvaluationCreate, body_of(fields, lists=_LISTS))
-        created = service.create(visit.services, visit.tenant, body, fields.get(ONCE))
-        return f"/ui/evaluations/{created.value.ref.id}"
 
-    return answer(create_evaluation, lambda form, status: _form(visit, form, status), fields)
+@router.post("/ui/evaluations/check", name="ui_check_evaluation")
+def check(visit: VisitDep, fields: FieldsDep) -> Response:
+    """Check the form, and show what the evaluation will probably cost."""
+    validate = partial(_create, visit, fields, validate_only=True)
+    return check_job(visit, validate, partial(_form, visit), fields)
+
+
+def _create(visit: Visit, fields: FieldValues, *, validate_only: bool = False) -> Created[JobState]:
+    body = validated(EvaluationCreate, body_of(fields, lists=_LISTS))
+    return service.create(
+        visit.services, visit.tenant, body, fields.get(ONCE), validate_only=validate_only
+    )
 
 
 @router.get("/ui/evaluations/{job_id}/report", name="ui_evaluation_report")

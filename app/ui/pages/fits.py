@@ -1,17 +1,21 @@
 """The pages of fits: quality by class, the images that the fit finds hard, and the advice of its record."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter, HTTPException, Response
 
 from app.fits import service
 from app.fits.schemas import FitCreate, FitView, show_fit
 from app.generators import service as generators
+from app.http.idempotency import Created
 from app.http.json_bodies import validated
 from app.jobs import service as jobs
+from app.jobs.service import JobState
 from app.labelsets import service as labelsets
+from app.ui.checks import check_job
 from app.ui.choices import labelset_choices
-from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
+from app.ui.forms import ONCE, FieldsDep, FieldValues, FormState, answer, body_of
 from app.ui.jobs import Facts, JobPages, ref_of
 from app.ui.routing import PageRoute
 from app.ui.visits import Visit, VisitDep
@@ -135,15 +139,23 @@ def show_form(visit: VisitDep, labelset: str = "", generator: str = "") -> Respo
 @router.post("/ui/fits", name="ui_create_fit")
 def create(visit: VisitDep, fields: FieldsDep) -> Response:
     """Create a fit as the API does."""
+    return answer(
+        lambda: f"/ui/fits/{_create(visit, fields).value.ref.id}", partial(_form, visit), fields
+    )
 
-    def create_fit() -> str:
-        body = body_of(fields, lists=("options/tasks",))
-        fit = service.create(
-            visit.services, visit.tenant, validated(FitCreate, body), fields.get(ONCE)
-        )
-        return f"/ui/fits/{fit.value.ref.id}"
 
-    return answer(create_fit, lambda form, status: _form(visit, form, status), fields)
+@router.post("/ui/fits/check", name="ui_check_fit")
+def check(visit: VisitDep, fields: FieldsDep) -> Response:
+    """Check the form, and show what the fit will probably cost."""
+    validate = partial(_create, visit, fields, validate_only=True)
+    return check_job(visit, validate, partial(_form, visit), fields)
+
+
+def _create(visit: Visit, fields: FieldValues, *, validate_only: bool = False) -> Created[JobState]:
+    body = validated(FitCreate, body_of(fields, lists=("options/tasks",)))
+    return service.create(
+        visit.services, visit.tenant, body, fields.get(ONCE), validate_only=validate_only
+    )
 
 
 @router.get("/ui/fits/{job_id}/sheet", name="ui_fit_sheet")

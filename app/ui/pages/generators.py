@@ -1,6 +1,8 @@
 """The pages of generators: the network, its samples, its training; import and training as forms."""
 
-from typing import IO, Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -9,12 +11,14 @@ from app.generators import service, training
 from app.generators.schemas import GeneratorForm, GeneratorView, show_generator
 from app.generators.service import CheckpointFile
 from app.generators.training_schemas import show_training
+from app.http.idempotency import Created
 from app.http.json_bodies import validated
 from app.http.requests import Exchange
 from app.jobs import service as jobs
 from app.jobs.service import JobState
-from app.labelsets.forms import Fields
+from app.labelsets.forms import Fields, Form
 from app.labelsets.uploading import received
+from app.ui.checks import check_job
 from app.ui.forms import ONCE, TOKEN, FieldsDep, FormState, answer, body_of, check_form
 from app.ui.jobs import JobPages, ref_of
 from app.ui.routing import PageRoute, see
@@ -93,29 +97,43 @@ async def create(request: Request, visit: VisitDep) -> Response:
     """Import a checkpoint or train a generator, as the API does."""
     async with received(request, visit.services, visit.tenant, _FIELDS) as (form, _):
         check_form(visit, form.texts)
-        is_training = any(name in form.texts for name in _TRAINING)
-        file = next(iter(form.files.get("file", ())), None)
 
         def create_generator() -> str:
-            fields = validated(GeneratorForm, body_of(form.texts))
-            if file is None:
-                what = "an archive of images" if is_training else "a checkpoint"
-                raise InvalidRequest.at("/file", f"Expected {what}, got no file. Choose one.")
-            with file.path.open("rb") as content:
-                return _create(visit, fields, file.name, content, form.texts.get(ONCE))
+            return f"/ui/generators/{_create(visit, form).value.ref.id}"
 
-        def again(state: FormState, status: int) -> Response:
-            return _form(visit, state, status, is_training=is_training)
-
-        return await run_in_threadpool(answer, create_generator, again, form.texts)
+        return await run_in_threadpool(answer, create_generator, _again(visit, form), form.texts)
 
 
-def _create(
-    visit: Visit, fields: GeneratorForm, name: str, content: IO[bytes], key: str | None
-) -> str:
-    checkpoint = CheckpointFile(form=fields, name=name, content=content)
-    created = service.create(visit.services, visit.tenant, checkpoint, key)
-    return f"/ui/generators/{created.value.ref.id}"
+@checkpoints.post("/ui/generators/check", name="ui_check_generator")
+async def check(request: Request, visit: VisitDep) -> Response:
+    """Check the form with its file, and show what the import or the training will probably cost."""
+    async with received(request, visit.services, visit.tenant, _FIELDS) as (form, _):
+        check_form(visit, form.texts)
+        validate = partial(_create, visit, form, validate_only=True)
+        return await run_in_threadpool(check_job, visit, validate, _again(visit, form), form.texts)
+
+
+def _create(visit: Visit, form: Form, *, validate_only: bool = False) -> Created[JobState]:
+    fields = validated(GeneratorForm, body_of(form.texts))
+    file = next(iter(form.files.get("file", ())), None)
+    if file is None:
+        what = "an archive of images" if _is_training(form) else "a checkpoint"
+        raise InvalidRequest.at("/file", f"Expected {what}, got no file. Choose one.")
+    with file.path.open("rb") as content:
+        checkpoint = CheckpointFile(form=fields, name=file.name, content=content)
+        key = form.texts.get(ONCE)
+        return service.create(
+            visit.services, visit.tenant, checkpoint, key, validate_only=validate_only
+        )
+
+
+def _again(visit: Visit, form: Form) -> Callable[[FormState, int], Response]:
+    """Return what shows the form that was sent."""
+    return partial(_form, visit, is_training=_is_training(form))
+
+
+def _is_training(form: Form) -> bool:
+    return any(name in form.texts for name in _TRAINING)
 
 
 @router.post("/ui/generators/{job_id}/stop", name="ui_stop_training")

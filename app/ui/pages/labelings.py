@@ -1,10 +1,19 @@
 """The pages of labelings: labels for a visitor's own images, the most uncertain ones first."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from app.http.idempotency import Created
+from app.jobs.service import JobState
 from app.labelings import service, uploading
 from app.labelings.schemas import LabelingView, show_labeling
+from app.labelsets.forms import Form
+from app.ui.checks import check_job
 from app.ui.choices import fit_choices
 from app.ui.forms import ONCE, TOKEN, FormState, answer, body_of, check_form
 from app.ui.jobs import JobPages
@@ -47,19 +56,39 @@ def show_form(visit: VisitDep, fit: str = "") -> Response:
 @uploads.post("/ui/labelings", name="ui_create_labeling")
 async def create(request: Request, visit: VisitDep) -> Response:
     """Create a labeling as the API does."""
+    async with _received(request, visit) as (form, folder):
+
+        def create_labeling() -> str:
+            return f"/ui/labelings/{_create(visit, form, folder).value.ref.id}"
+
+        return await run_in_threadpool(answer, create_labeling, partial(_form, visit), form.texts)
+
+
+@uploads.post("/ui/labelings/check", name="ui_check_labeling")
+async def check(request: Request, visit: VisitDep) -> Response:
+    """Check the form with its images, and show what the labeling will probably cost."""
+    async with _received(request, visit) as (form, folder):
+        validate = partial(_create, visit, form, folder, validate_only=True)
+        return await run_in_threadpool(
+            check_job, visit, validate, partial(_form, visit), form.texts
+        )
+
+
+@asynccontextmanager
+async def _received(request: Request, visit: Visit) -> AsyncIterator[tuple[Form, Path]]:
+    """Yield the fields and the files of a form, after its token is checked."""
     fields = {**uploading.FIELDS, TOKEN: "text", ONCE: "text"}
     async with uploading.received(request, visit.services, visit.tenant, fields) as (form, folder):
         check_form(visit, form.texts)
+        yield form, folder
 
-        def create_labeling() -> str:
-            body = uploading.as_images(form, body_of(form.texts), folder)
-            created = service.create(visit.services, visit.tenant, body, form.texts.get(ONCE))
-            return f"/ui/labelings/{created.value.ref.id}"
 
-        def again(state: FormState, status: int) -> Response:
-            return _form(visit, state, status)
-
-        return await run_in_threadpool(answer, create_labeling, again, form.texts)
+def _create(
+    visit: Visit, form: Form, folder: Path, *, validate_only: bool = False
+) -> Created[JobState]:
+    body = uploading.as_images(form, body_of(form.texts), folder)
+    key = form.texts.get(ONCE)
+    return service.create(visit.services, visit.tenant, body, key, validate_only=validate_only)
 
 
 PAGES.add_to(router)

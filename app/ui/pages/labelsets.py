@@ -7,20 +7,29 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 
 from app.labelsets import service
 from app.labelsets.forms import FIELDS, Fields, Form
 from app.labelsets.schemas import show_check, show_labelset, show_summary
 from app.labelsets.storing import Upload
 from app.labelsets.uploading import as_upload, received
-from app.ui.forms import ONCE, TOKEN, FieldsDep, FormState, answer, check_form, failed
+from app.ui.checks import is_part
+from app.ui.forms import (
+    ONCE,
+    REFUSALS,
+    TOKEN,
+    FieldsDep,
+    FormState,
+    answer,
+    check_form,
+    failed,
+)
 from app.ui.galleries.viewing import Shown, neighbours
 from app.ui.images.pictures import Layer, picture
 from app.ui.jobs import PAGE_SIZE, AfterQuery
 from app.ui.routing import PageRoute, see
 from app.ui.visits import Visit, VisitDep
-from contracts.errors.tree import HandsOffError, NotFound
+from contracts.errors.tree import NotFound
 from contracts.labelsets import LabelsetManifest
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -47,12 +56,12 @@ def list_labelsets(visit: VisitDep, after: AfterQuery = None) -> Response:
 @router.get("/ui/labelsets/new", name="ui_new_labelset")
 def show_form(visit: VisitDep) -> Response:
     """Show the form of a new labelset."""
-    return visit.page("forms/labelset.html", form=FormState())
+    return visit.page("forms/labelset.html", form=FormState(), check=None)
 
 
 @uploads.post("/ui/labelsets/check", name="ui_check_labelset")
 async def check(request: Request, visit: VisitDep) -> Response:
-    """Check the files that were chosen, and store nothing. Return the part of the page that shows the result."""
+    """Check the files that were chosen, and store nothing."""
     async with received(request, visit.services, visit.tenant, _FIELDS) as (form, folder):
         check_form(visit, form.texts)
         return await run_in_threadpool(_check, visit, form, folder)
@@ -71,7 +80,7 @@ async def create(request: Request, visit: VisitDep) -> Response:
             return f"/ui/labelsets/{labelset.value.id}"
 
         def again(state: FormState, status: int) -> Response:
-            return visit.page("forms/labelset.html", status, form=state)
+            return visit.page("forms/labelset.html", status, form=state, check=None)
 
         return await run_in_threadpool(answer, create_labelset, again, form.texts)
 
@@ -163,11 +172,16 @@ def _upload(form: Form) -> Upload:
 
 
 def _check(visit: Visit, form: Form, folder: Path) -> Response:
+    """Return what the files would become as a part of the page, or show the form with it."""
+    content, state, status = None, FormState(form.texts), 200
     try:
         checked = service.create(
             visit.services, visit.tenant, _upload(form), None, folder=folder, validate_only=True
         )
-    except (HandsOffError, RequestValidationError) as error:
-        state, _ = failed(form.texts, error)
-        return visit.page("labelsets/check.html", form=state, check=None)
-    return visit.page("labelsets/check.html", form=FormState(), check=show_check(checked.value))
+        content = show_check(checked.value)
+    except REFUSALS as error:
+        state, status = failed(form.texts, error)
+    state = replace(state, is_check=True)
+    if is_part(visit):  # htmx shows no answer with the status of an error
+        return visit.page("labelsets/check.html", form=state, check=content)
+    return visit.page("forms/labelset.html", status, form=state, check=content)

@@ -3,29 +3,35 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import redis
 from fastapi import APIRouter, Response
 
 from app import on_demand
+from app.http.idempotency import Created
 from app.http.json_bodies import validated
 from app.streams import service
 from app.streams.schemas import StreamCreate, show_stream
+from app.ui.checks import check as check_form
 from app.ui.choices import fit_choices
-from app.ui.forms import ONCE, FieldsDep, FormState, answer, body_of
+from app.ui.forms import ONCE, Checked, FieldsDep, FieldValues, FormState, answer, body_of
 from app.ui.jobs import PAGE_SIZE, AfterQuery
 from app.ui.routing import PageRoute, see
 from app.ui.visits import Visit, VisitDep
 from contracts.batches import ShardRecord
 from contracts.errors.tree import NotFound
 from contracts.ids import id_pattern
-from contracts.streams import StreamRef, StreamShardRef
+from contracts.streams import StreamRef, StreamRequest, StreamShardRef
 from state.on_demand.kinds import STREAM_SHARDS
 from state.stream_readers import StreamReaders
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 NUM_SHARDS = 10
+_NO_COST = (
+    "A new stream costs nothing: a shard is rendered shortly before a training loop reads it."
+)
 _ID = re.compile(id_pattern("stream"))
 
 
@@ -65,13 +71,29 @@ def show_form(visit: VisitDep, fit: str = "") -> Response:
 @router.post("/ui/streams", name="ui_create_stream")
 def create(visit: VisitDep, fields: FieldsDep) -> Response:
     """Create a stream as the API does."""
+    return answer(
+        lambda: f"/ui/streams/{_create(visit, fields).value.id}", partial(_form, visit), fields
+    )
 
-    def create_stream() -> str:
-        body = validated(StreamCreate, body_of(fields, numbers=("condition",)))
-        created = service.create(visit.services, visit.tenant, body, fields.get(ONCE))
-        return f"/ui/streams/{created.value.id}"
 
-    return answer(create_stream, lambda form, status: _form(visit, form, status), fields)
+@router.post("/ui/streams/check", name="ui_check_stream")
+def check(visit: VisitDep, fields: FieldsDep) -> Response:
+    """Check the form. A stream has no predicted cost: its readers decide how much is rendered."""
+
+    def validate() -> Checked:
+        request = _create(visit, fields, validate_only=True).value
+        return Checked(warnings=request.warnings, note=_NO_COST)
+
+    return check_form(visit, validate, partial(_form, visit), fields)
+
+
+def _create(
+    visit: Visit, fields: FieldValues, *, validate_only: bool = False
+) -> Created[StreamRequest]:
+    body = validated(StreamCreate, body_of(fields, numbers=("condition",)))
+    return service.create(
+        visit.services, visit.tenant, body, fields.get(ONCE), validate_only=validate_only
+    )
 
 
 @router.get("/ui/streams/{stream_id}", name="ui_stream")

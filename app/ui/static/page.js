@@ -23,6 +23,15 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// A check replaces the errors of fields: mark the fields that have some.
+document.addEventListener("htmx:afterSettle", () => {
+  for (const errors of document.querySelectorAll(".field > .errors")) {
+    const input = errors.parentElement.querySelector("input:not([type=hidden]), select, textarea");
+    if (errors.childElementCount) input?.setAttribute("aria-invalid", "true");
+    else input?.removeAttribute("aria-invalid");
+  }
+});
+
 // A page from the browser's memory has disabled buttons and old progress.
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 

@@ -104,7 +104,7 @@ def test_an_error_stands_beside_its_field(
     seed = re.search(r'<input id="seed"[^>]*>', page.text)
     assert seed is not None
     assert 'aria-invalid="true"' in seed[0]
-    assert 'id="seed-error-1"' in page.text
+    assert '<div class="errors" id="seed-errors"><p class="error">' in page.text
     assert 'value="kept"' in page.text
     assert client.get("/v1/fits").json()["items"] == []
 

@@ -24,17 +24,29 @@ class InvertedImage(Model):
     is_expressible: bool = True
 
 
+class ScoreInterval(Model):
+    """The 95% interval of a score over images: the percentile bootstrap. It leaves out how trainings differ."""
+
+    low: float
+    high: float
+
+
 class KeypointMetrics(Model):
     """The accuracy of keypoints. A number is None where no labelled point could be judged.
 
     `pck` is the share of labelled points with an error below a tenth of the image's reference length, `point_pck` the
-    same for each keypoint; `visibility_accuracy` is the share of points with the right visibility.
+    same for each keypoint; `visibility_accuracy` is the share of points with the right visibility. `point_images` is
+    the number of scored images in which each keypoint is visible. Without at least three, it has no interval; fits of
+    earlier versions have none.
     """
 
     pck: float | None
     point_pck: dict[str, float | None]
     mean_error_px: float | None
     visibility_accuracy: float | None
+    pck_interval: ScoreInterval | None = None
+    point_intervals: dict[str, ScoreInterval | None] = Field(default_factory=dict)
+    point_images: dict[str, int] = Field(default_factory=dict)
 
 
 class DepthMetrics(Model):
@@ -54,7 +66,8 @@ class TaskMetrics(WithParts):
 
     A class that occurs in neither labels nor predictions has no IoU; `miou` is the mean over the classes that
     the labels contain, and none when every pixel is ignored. `ece` is the expected calibration error of the class
-    probabilities.
+    probabilities. `class_images` is the number of scored images with each class. Without at least three, a class has no
+    interval; fits of earlier versions have none.
     """
 
     # The measures of a further task, under the task's name.
@@ -62,6 +75,9 @@ class TaskMetrics(WithParts):
 
     miou: float | None = None
     class_iou: dict[str, float | None] = Field(default_factory=dict)
+    miou_interval: ScoreInterval | None = None
+    class_intervals: dict[str, ScoreInterval | None] = Field(default_factory=dict)
+    class_images: dict[str, int] = Field(default_factory=dict)
     ece: float | None = None
     keypoints: KeypointMetrics | None = None
     depth: DepthMetrics | None = None
@@ -149,6 +165,17 @@ class RealComparison(Model):
     predicts_harm: bool
 
 
+class TrainingPoint(Model):
+    """A point of a training: the mean loss of a label head over the steps since the point before, up to `step`.
+
+    The loss is the sum over the tasks: nats at a pixel for classes, nats summed over the points for keypoints, and
+    standard deviations for depth.
+    """
+
+    step: int
+    loss: float
+
+
 class FitMetrics(Model):
     """The quality of a fit. `training_miou` is on the images it trained on, so it is too high for other images.
 
@@ -158,6 +185,7 @@ class FitMetrics(Model):
     would teach badly, by `comparison` and by `generated`, the shares of classes in generated samples.
     `min_tap_px`: the fit reads the generator's features of this many pixels and more.
     `perceptual_sha256` are the mounted weights of the inversion's perceptual distance; none without them.
+    `training_curve` has at most 50 points of the training; fits of earlier versions have none.
     """
 
     reconstruction_psnr_db: float
@@ -173,4 +201,5 @@ class FitMetrics(Model):
     framing: ImagePart | None = None
     min_tap_px: int = 0
     perceptual_sha256: Sha256 | None = None
+    training_curve: tuple[TrainingPoint, ...] = ()
     stage_seconds: dict[str, float]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from models.labels.ensemble import Ensemble
 from models.labels.features import START, DrawnPixels, LabelledFeatures, Place
+from models.labels.losses import LossCurve
 from models.states import (
     State,
     StateRefused,
@@ -35,6 +36,7 @@ class Course:
         self.optimizer = torch.optim.Adam(ensemble.parameters(), lr=learning_rate)
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, steps)
         self._place = START
+        self.losses = LossCurve(steps, next(ensemble.parameters()).device)
 
     def advance(self, loss: Tensor) -> None:
         """Take one step."""
@@ -43,6 +45,7 @@ class Course:
         self.optimizer.step()
         self._schedule.step()
         self.step += 1
+        self.losses.add(self.step, loss)
 
     def batches(
         self, data: LabelledFeatures, *, images: int, batch_pixels: int
@@ -66,9 +69,9 @@ class Course:
             yield drawn
 
     def state(self) -> dict[str, Tensor]:
-        """Return the state; that of a finished training has only the weights."""
+        """Return the state; that of a finished training has only the weights and the losses."""
         tensors = {f"ensemble.{name}": one for name, one in self.ensemble.state_dict().items()}
-        tensors["step"] = torch.tensor(self.step)
+        tensors |= {"step": torch.tensor(self.step), "losses": self.losses.sums}
         if self.step == self.steps:
             return tensors
         tensors |= {f"adam.{name}": one for name, one in optimizer_state(self.optimizer).items()}
@@ -84,7 +87,10 @@ class Course:
         step = int(state.get("step", torch.tensor(-1)))
         if not 0 < step <= self.steps:
             raise StateRefused(f"expected a step from 1 to {self.steps}, got {step}")
+        # States of earlier versions have no losses: such a training has no curve.
+        state = {"losses": torch.full_like(self.losses.sums, math.nan), **state}
         check(state, self._expected(step, device))
+        self.losses.sums.copy_(state["losses"])
         self.ensemble.load_state_dict(under("ensemble.", state))
         self.step = step
         if step == self.steps:
@@ -99,8 +105,9 @@ class Course:
         """Return tensors of the names, sizes and types of a state after a step."""
         weights = {f"ensemble.{name}": one for name, one in self.ensemble.state_dict().items()}
         number = torch.tensor(0)
+        always = {**weights, "step": number, "losses": self.losses.sums}
         if step == self.steps:
-            return {**weights, "step": number}
+            return always
         moments = {
             f"adam.{index}.{field}": torch.tensor(0.0) if field == "step" else one
             for index, one in enumerate(self.ensemble.parameters())
@@ -108,7 +115,7 @@ class Course:
         }
         random = {f"random.{name}": one for name, one in random_state(device).items()}
         rate = torch.tensor(0.0, dtype=torch.float64)
-        return {**weights, **moments, **random, "step": number, "rounds": number, "rate": rate}
+        return {**always, **moments, **random, "rounds": number, "rate": rate}
 
 
 def _turns(

@@ -21,6 +21,7 @@ from models.labels.course import Course
 from models.labels.drawing import labelled_pixels, pixel_weights
 from models.labels.ensemble import Ensemble, EnsembleConfig, EnsembleKind
 from models.labels.features import LabelledFeatures, synthesis_batch
+from models.labels.losses import LossPoint
 from models.states import AT_START, Resumption
 from models.tasks.keypoints import KeypointTask
 from models.tasks.segmentation import SegmentationTask
@@ -28,6 +29,7 @@ from models.tasks.task import Scale
 from models.tasks.task_set import Labels, TaskSet
 
 OnStep = Callable[[int, int], None]
+OnLosses = Callable[[list[LossPoint]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class EnsembleOptions:
         }
 
 
-def train_ensemble(
+def train_ensemble(  # noqa: PLR0913 - keyword-only, most with a default
     generator: Generator,
     codes: Codes,
     labels: Labels,
@@ -70,12 +72,14 @@ def train_ensemble(
     options: EnsembleOptions,
     seed: int,
     on_step: OnStep | None = None,
+    on_losses: OnLosses | None = None,
     resumption: Resumption = AT_START,
 ) -> Ensemble:
     """Minimize the tasks' losses on drawn pixels of the labeled images: Adam with a cosine schedule.
 
-    `on_step(done, total)` is called after every step; its exceptions pass through. The same seed on the same machine
-    gives the same ensemble, also when it continues from a state.
+    `on_step(done, total)` is called after every step; its exceptions pass through. `on_losses` gets the curve of the
+    loss at the end. The same seed on the same machine gives the same ensemble and curve, also when it continues from a
+    state.
 
     Raises:
         StateRefused: the state is not one of this training.
@@ -116,6 +120,8 @@ def train_ensemble(
                 most_images=options.images_per_round,
             )
             _train(course, data, tasks, options, resumption=resumption, on_step=on_step)
+        if on_losses is not None:
+            on_losses(course.losses.points(options.num_members))
         # The stored ensemble predicts in the labels' units: rendering knows no scales.
         _undo(scales, ensemble)
     if options.kind == "compact":

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from models.arrays import Keypoints, Scores
+from models.tasks.intervals import ImageCounts
 from models.tasks.task import LabelPx, check_same
 
 # The visibilities of a keypoint as COCO counts them; an absent one is not labeled.
@@ -26,6 +27,7 @@ class KeypointScore:
         zeros = torch.zeros(num_keypoints, dtype=torch.float64)
         self._visible, self._hits, self._distance = zeros.clone(), zeros.clone(), zeros.clone()
         self._labelled = self._right = 0
+        self.images = ImageCounts(num_keypoints, _pcks)
 
     def add(
         self, predicted: Keypoints, visibility: Tensor, truth: Keypoints, reference_px: Scores
@@ -41,6 +43,8 @@ class KeypointScore:
         distance = (predicted[:, :, :2] - truth[:, :, :2]).norm(dim=2)
         # [n, points]: each image has one length for all of its points.
         hits = distance <= PCK_SHARE * reference_px[:, None]
+        for hit, seen in zip((hits & visible).long(), visible, strict=True):
+            self.images.add(torch.cat([hit, seen.long()]), seen)
         # Sums by point [points], on the CPU, where the accumulators are.
         self._visible += visible.sum(dim=0).cpu()
         self._hits += (hits & visible).sum(dim=0).cpu()
@@ -63,6 +67,13 @@ class KeypointScore:
     def visibility_accuracy(self) -> float:
         """Return the share of labelled points with the right visibility, hidden or visible; NaN without any."""
         return self._right / self._labelled if self._labelled else math.nan
+
+
+def _pcks(totals: Float[Tensor, "draws features"]) -> Float[Tensor, "draws scores"]:
+    """Return the PCK of all points and of each; NaN in a draw without a visible one."""
+    hits, visible = totals.unflatten(1, (2, -1)).unbind(dim=1)
+    whole = hits.sum(dim=1, keepdim=True) / visible.sum(dim=1, keepdim=True)
+    return torch.cat([whole, hits / visible], dim=1)
 
 
 def reference_px(points: Keypoints, label_px: LabelPx, reference: tuple[int, int] | None) -> Scores:

@@ -193,10 +193,17 @@ class PointScore(Score):
         self.errors.add(labels["points"], labels["visibility"], truth, lengths)
 
     def values(self) -> dict[str, Tensor]:
-        """Return pck, point_pck [points], mean_error_px and visibility_accuracy."""
+        """Return pck, point_pck [points], mean_error_px and visibility_accuracy.
+
+        Further: pck_interval [2], point_intervals [points, 2] and images [points], the images in which each is visible.
+        """
+        bounds = self.errors.images.bounds
         return {
             "pck": number(self.errors.pck()),
             "point_pck": self.errors.point_pck(),
+            "pck_interval": bounds[0],
+            "point_intervals": bounds[1:],
+            "images": self.errors.images.num_images,
             "mean_error_px": number(self.errors.mean_error_px()),
             "visibility_accuracy": number(self.errors.visibility_accuracy()),
         }

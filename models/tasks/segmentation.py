@@ -13,7 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.arrays import IGNORE_INDEX, FeatureMaps, Masks, PixelScores, Scores
-from models.tasks.segmentation_scores import CalibrationError, ConfusionMatrix
+from models.tasks.segmentation_scores import (
+    CalibrationError,
+    ConfusionMatrix,
+    add_image,
+    iou_counts,
+)
 from models.tasks.soft_labels import SoftLabels
 from models.tasks.task import (
     KnownPixels,
@@ -30,6 +35,7 @@ from models.tasks.task import (
     Task,
     TaskLabels,
     Votes,
+    check_same,
     mean_over_known,
     number,
 )
@@ -193,21 +199,34 @@ class ClassVotes(Votes):
 
 
 class SegmentationScore(Score):
-    """IoU of the classes and the calibration of their probabilities."""
+    """IoU of the classes with intervals, and the calibration of their probabilities."""
 
     def __init__(self, num_classes: int) -> None:
         self.confusion = ConfusionMatrix(num_classes)
+        self.images = iou_counts(num_classes)
         self.calibration = CalibrationError()
 
     def add(self, labels: TaskLabels, truth: Masks) -> None:
-        self.confusion.add(labels["masks"], truth)
+        check_same(labels["masks"], truth, "masks")
+        for predicted, mask in zip(labels["masks"], truth, strict=True):
+            image = ConfusionMatrix(self.confusion.num_classes)
+            image.add(predicted, mask)
+            self.confusion.counts += image.counts
+            add_image(self.images, image)
         self.calibration.add(labels["masks"], labels["confidences"], truth)
 
     def values(self) -> dict[str, Tensor]:
-        """Return miou, iou [classes], ece and confusion [truth, predicted]."""
+        """Return miou, iou [classes], ece and confusion [truth, predicted].
+
+        Further: miou_interval [2], iou_intervals [classes, 2] and images [classes], the images with each class.
+        """
+        bounds = self.images.bounds
         return {
             "miou": number(self.confusion.mean_iou()),
             "iou": self.confusion.iou(),
+            "miou_interval": bounds[0],
+            "iou_intervals": bounds[1:],
+            "images": self.images.num_images,
             "ece": number(self.calibration.error()),
             "confusion": self.confusion.counts,
         }

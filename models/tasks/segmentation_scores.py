@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.arrays import IGNORE_INDEX
+from models.tasks.intervals import ImageCounts
 from models.tasks.task import check_same
 
 NUM_BINS = 15  # as in the experiments of Guo et al., so that errors compare with published ones
@@ -43,6 +44,26 @@ class ConfusionMatrix:
     def accuracy(self) -> float:
         """Return the share of known pixels that are right."""
         return float(self.counts.diagonal().sum() / self.counts.sum())
+
+
+def iou_counts(num_classes: int) -> ImageCounts:
+    """Return empty counts of images, whose scores are the mean IoU and that of each class."""
+    return ImageCounts(num_classes, _ious)
+
+
+def add_image(images: ImageCounts, image: ConfusionMatrix) -> None:
+    """Add one image to the counts of `iou_counts`."""
+    hits, truth = image.counts.diagonal(), image.counts.sum(dim=1)
+    # right pixels, pixels of truth or prediction, pixels of the truth
+    counts = torch.cat([hits, truth + image.counts.sum(dim=0) - hits, truth])
+    images.add(counts, truth > 0)
+
+
+def _ious(totals: Float[Tensor, "draws features"]) -> Float[Tensor, "draws scores"]:
+    # A class that no image of a draw contains is left out of the draw, as in the score itself.
+    hits, union, truth = totals.unflatten(1, (3, -1)).unbind(dim=1)
+    iou = torch.where(truth > 0, hits / union, torch.nan)
+    return torch.cat([iou.nanmean(dim=1, keepdim=True), iou], dim=1)
 
 
 class CalibrationError:

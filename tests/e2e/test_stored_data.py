@@ -72,6 +72,13 @@ ADDED: dict[str, Any] = {
     "croissant": None,
     "steering": None,
     "steering_version": None,
+    "miou_interval": None,
+    "class_intervals": {},
+    "class_images": {},
+    "pck_interval": None,
+    "point_intervals": {},
+    "point_images": {},
+    "training_curve": [],
 }
 """Fields of later versions, with their values for older data."""
 

@@ -27,8 +27,11 @@ from workers.codecs.task import (
     Row,
     TaskCodec,
     as_array,
+    counts_by_name,
     float_or_none,
     floats_by_name,
+    interval_or_none,
+    intervals_by_name,
 )
 
 Points = NDArray[np.float32]
@@ -96,9 +99,13 @@ class KeypointCodec(TaskCodec):
         return encode_keypoints(_schema(labels).names, fields["points"], fields["visibility"])
 
     def metrics(self, values: Mapping[str, Tensor], labels: LabelSchema) -> dict[str, Any]:
+        names = _schema(labels).names
         measures = KeypointMetrics(
             pck=float_or_none(values["pck"]),
-            point_pck=floats_by_name(_schema(labels).names, values["point_pck"]),
+            point_pck=floats_by_name(names, values["point_pck"]),
+            pck_interval=interval_or_none(values["pck_interval"]),
+            point_intervals=intervals_by_name(names, values["point_intervals"]),
+            point_images=counts_by_name(names, values["images"]),
             mean_error_px=float_or_none(values["mean_error_px"]),
             visibility_accuracy=float_or_none(values["visibility_accuracy"]),
         )

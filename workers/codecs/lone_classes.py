@@ -19,7 +19,8 @@ def without_unscored(metrics: Mapping[str, Any], class_images: Mapping[str, int]
     """Return the measures without the IoU of classes in fewer than two images, which cross-validation cannot score.
 
     In the mean, a class without images counts as 0, because nothing teaches it; one with a single image counts like the
-    rare classes that are scored, or as `LONE_SHARE` of the scored classes' mean if none of them is rare.
+    rare classes that are scored, or as `LONE_SHARE` of the scored classes' mean if none of them is rare. A mean with
+    such a class has no interval.
     """
     scored = {
         name: metrics["class_iou"][name] or 0.0
@@ -31,7 +32,10 @@ def without_unscored(metrics: Mapping[str, Any], class_images: Mapping[str, int]
     class_iou = {
         name: metrics["class_iou"][name] if name in scored else None for name in class_images
     }
-    return {**metrics, "class_iou": class_iou, "miou": fmean(counted)}
+    measures = {**metrics, "class_iou": class_iou, "miou": fmean(counted)}
+    if len(scored) < len(class_images):
+        measures["miou_interval"] = None
+    return measures
 
 
 def _lone_iou(scored: Mapping[str, float], class_images: Mapping[str, int]) -> float:

@@ -35,8 +35,11 @@ from workers.codecs.task import (
     Row,
     TaskCodec,
     as_array,
+    counts_by_name,
     float_or_none,
     floats_by_name,
+    interval_or_none,
+    intervals_by_name,
 )
 
 OFTEN = 0.2
@@ -117,6 +120,9 @@ class SegmentationCodec(TaskCodec):
         return {
             "miou": float_or_none(values["miou"]),
             "class_iou": floats_by_name(labels.classes, values["iou"]),
+            "miou_interval": interval_or_none(values["miou_interval"]),
+            "class_intervals": intervals_by_name(labels.classes, values["iou_intervals"]),
+            "class_images": counts_by_name(labels.classes, values["images"]),
             "ece": float_or_none(values["ece"]),
         }
 

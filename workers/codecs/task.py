@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from contracts.batches import BatchManifest
-from contracts.fits.metrics import Estimate, TaskMetrics, TraitShare
+from contracts.fits.metrics import Estimate, ScoreInterval, TaskMetrics, TraitShare
 from contracts.labelsets import LabelsetManifest
 from contracts.schemas import Color, LabelSchema
 from handsoff_shards.members import Files
@@ -190,6 +190,22 @@ def codecs_of(tasks: Sequence[TaskCodec], labels: LabelSchema) -> tuple[TaskCode
 def float_or_none(value: Tensor) -> float | None:
     """Return a measure as a number; None for NaN, which means that it could not be measured."""
     return None if value.isnan() else float(value)
+
+
+def interval_or_none(bounds: Tensor) -> ScoreInterval | None:
+    """Return the bounds [2] of an interval; None for NaN."""
+    low, high = bounds.tolist()
+    return None if bounds.isnan().any() else ScoreInterval(low=low, high=high)
+
+
+def intervals_by_name(names: Sequence[str], bounds: Tensor) -> dict[str, ScoreInterval | None]:
+    """Return the bounds [names, 2] of intervals by name; None for NaN."""
+    return dict(zip(names, map(interval_or_none, bounds), strict=True))
+
+
+def counts_by_name(names: Sequence[str], counts: Tensor) -> dict[str, int]:
+    """Return whole numbers by name."""
+    return dict(zip(names, counts.tolist(), strict=True))
 
 
 def floats_by_name(names: Sequence[str], values: Tensor) -> dict[str, float | None]:

@@ -11,6 +11,7 @@ from contracts.jobs import JobRef
 from contracts.labelsets import LabelsetManifest
 from models.inversion.framing import Framing
 from models.labels.label_generator import LabelGenerator
+from models.labels.losses import LossPoint
 from state.store import Store
 from workers.codecs.task import TaskCodec
 from workers.fitting.checks.comparison import compare
@@ -62,7 +63,8 @@ def _fit(run: Run) -> FitManifest:
     )
     trainer, estimated = _estimate(run, request, trainer)
     comparison = _compare(run, trainer, estimated)
-    ensemble = trainer.train(trainer.options, run.steps("training"))
+    losses: list[LossPoint] = []
+    ensemble = trainer.train(trainer.options, run.steps("training"), on_losses=losses.extend)
     label_generator = LabelGenerator(inverter.generator, ensemble)
     generated = None
     if request.options.estimate:
@@ -85,6 +87,7 @@ def _fit(run: Run) -> FitManifest:
         min_tap_px=trainer.options.min_tap_px,
         framing=images.framing,
         perceptual_sha256=inverter.perceptual_sha256,
+        losses=losses,
     )
     return write_result(run, request, ensemble, quality)
 

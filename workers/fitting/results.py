@@ -3,6 +3,7 @@
 Each attempt writes into a separate folder, so a second, late attempt overwrites nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.base import Artefact, now
@@ -15,12 +16,14 @@ from contracts.fits.metrics import (
     HeldOut,
     ImagePart,
     RealComparison,
+    TrainingPoint,
 )
 from contracts.ids import uuid7_hex
 from contracts.jobs import JobRef, JobStatus
 from contracts.labelsets import LabelsetManifest
 from models.inversion.framing import Framing
 from models.labels.ensemble import Ensemble
+from models.labels.losses import LossPoint
 from models.serialization import pack, pack_network
 from state import keys
 from state.store import Store
@@ -30,6 +33,8 @@ from workers.fitting.labelling import Labelled, sheet_title
 from workers.fitting.sheets import encode_sheet, legend_of
 from workers.runtime.artefacts import write_artefact, write_weights
 from workers.runtime.jobs import Run
+
+_LOSS_DIGITS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,7 @@ class FitQuality:
     min_tap_px: int
     framing: Framing
     perceptual_sha256: str | None
+    losses: Sequence[LossPoint]
 
 
 def write_result(
@@ -122,6 +128,10 @@ def _metrics(
         framing=_part(quality.framing),
         min_tap_px=quality.min_tap_px,
         perceptual_sha256=quality.perceptual_sha256,
+        training_curve=tuple(
+            TrainingPoint(step=point.step, loss=round(point.loss, _LOSS_DIGITS))
+            for point in quality.losses
+        ),
         stage_seconds={stage: round(seconds, 3) for stage, seconds in stage_seconds.items()},
     )
 

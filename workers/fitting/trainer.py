@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.generators.generator import Generator
 from models.labels.ensemble import Ensemble
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.training import EnsembleOptions, OnLosses, train_ensemble
 from models.states import AT_START, Resumption
 from models.tasks.task_set import TaskSet
 from workers.fitting.pairs import Pairs
@@ -39,11 +39,13 @@ class Trainer:
         indices: Sequence[int] | None = None,
         *,
         name: str = "training",
+        on_losses: OnLosses | None = None,
     ) -> Ensemble:
         """Return an ensemble trained on the images of these indices, all by default.
 
         On a device with too little memory it trains on fewer images at a time, and caches fewer of their features.
-        `name` is that of its saved state: a training that an earlier attempt has finished is not repeated.
+        `name` is that of its saved state: a training that an earlier attempt has finished is not repeated. `on_losses`
+        gets the curve of the loss.
         """
         images = range(len(self.pairs)) if indices is None else indices
         largest = min(options.images_per_round, len(images))
@@ -63,6 +65,7 @@ class Trainer:
                     ),
                     seed=self.seed,
                     on_step=on_step,
+                    on_losses=on_losses,
                     resumption=resumption,
                 )
 

@@ -1,5 +1,7 @@
 """The check of a form: what it will probably cost, or why it is refused. Nothing is created."""
 
+from typing import Any
+
 import httpx2
 import pytest
 
@@ -20,7 +22,7 @@ UNKNOWN = "No similar job has run yet, so time and size are unknown."
 
 
 def ask(
-    client: httpx2.Client, page: str, fields: dict[str, str], to: str, files: object = None
+    client: httpx2.Client, page: str, fields: dict[str, str], to: str, files: Any = None
 ) -> httpx2.Response:
     """Check a form as the script of the page does."""
     form = {**hidden(client.get(page).text), **fields}

@@ -9,7 +9,8 @@ import torch
 from benchmarks.defaults import ensemble_options
 from models.generators.stylegan2.generator import Generator
 from models.labels.ensemble import Ensemble
-from models.labels.training import EnsembleOptions, train_ensemble
+from models.labels.losses import LossPoint
+from models.labels.training import EnsembleOptions, OnLosses, train_ensemble
 from models.serialization import pack, unpack
 from models.states import Resumption, State, StateRefused
 from models.tasks.segmentation import SegmentationTask
@@ -41,6 +42,7 @@ def train(
     options: EnsembleOptions,
     resumption: Resumption,
     on_step: Callable[[int, int], None] | None = None,
+    on_losses: OnLosses | None = None,
 ) -> Ensemble:
     """Train on eight samples whose left and right halves are two classes."""
     ws = generator.map(torch.randn(8, 16, generator=torch.Generator().manual_seed(0)))
@@ -54,6 +56,7 @@ def train(
         options=options,
         seed=3,
         on_step=on_step,
+        on_losses=on_losses,
         resumption=resumption,
     )
 
@@ -80,6 +83,28 @@ def test_a_training_continues_from_any_step(generator: Generator, options: Ensem
         resumed = train(generator, options, Resumption(state), note)
         assert steps == list(range(done, 41))
         assert weights(resumed) == whole, f"continued at step {done}"
+
+
+def test_the_curve_of_the_loss_continues(generator: Generator) -> None:
+    """It is the same as without a stop, falls, and is kept with a training that has ended."""
+    keeper, whole = Keeper(), list[LossPoint]()
+    train(generator, OPTIONS, Resumption(keep=keeper), on_losses=whole.extend)
+    assert [point.step for point in whole] == list(range(1, 41))
+    assert whole[-1].loss < whole[0].loss
+    for done in (7, 40):
+        resumed: list[LossPoint] = []
+        state = unpack(keeper.states[done - 1])
+        train(generator, OPTIONS, Resumption(state), on_losses=resumed.extend)
+        assert resumed == whole
+
+
+def test_a_state_of_an_earlier_version_has_no_curve(generator: Generator) -> None:
+    """The training continues from it all the same."""
+    keeper, losses = Keeper(), list[LossPoint]()
+    whole = weights(train(generator, OPTIONS, Resumption(keep=keeper)))
+    state = {name: one for name, one in unpack(keeper.states[6]).items() if name != "losses"}
+    resumed = train(generator, OPTIONS, Resumption(state), on_losses=losses.extend)
+    assert (weights(resumed), losses) == (whole, [])
 
 
 def test_a_state_of_another_training_is_refused(generator: Generator) -> None:

@@ -19,3 +19,10 @@ def test_without_any_scored_class_the_mean_is_zero() -> None:
     """A single image of each class says nothing."""
     scored = without_unscored({"miou": None, "class_iou": {"skin": None}}, {"skin": 1})
     assert scored["miou"] == 0.0
+
+
+def test_a_mean_with_unscored_classes_has_no_interval() -> None:
+    """Its draws would leave these classes out."""
+    pooled = {"miou": 0.4, "class_iou": {"skin": 0.8, "hat": 0.0}, "miou_interval": "known"}
+    assert without_unscored(pooled, {"skin": 9, "hat": 1})["miou_interval"] is None
+    assert without_unscored(pooled, {"skin": 9, "hat": 2})["miou_interval"] == "known"

@@ -41,6 +41,22 @@ def test_every_task_is_judged_by_members_that_never_saw_the_label(scene: Scene) 
     assert {image.name for image in quality.worst_images} == {f"image-{k}" for k in range(4)}
 
 
+def test_scores_have_intervals_over_images(scene: Scene) -> None:
+    """Four images have every class and every point."""
+    quality = estimated(scene, ALL_TASKS)
+    assert quality is not None
+    assert quality.class_images == dict.fromkeys(LABELS.classes, 4)
+    for name, iou in quality.class_iou.items():
+        bounds = quality.class_intervals[name]
+        assert bounds is not None
+        assert iou is not None
+        assert bounds.low <= iou <= bounds.high
+    assert quality.miou_interval is not None
+    assert quality.keypoints is not None
+    assert quality.keypoints.pck_interval is not None
+    assert set(quality.keypoints.point_intervals) == set(quality.keypoints.point_pck)
+
+
 def test_the_worst_images_come_first(scene: Scene) -> None:
     """They are ordered by the mean of their scores."""
     quality = estimated(scene, LABELS)

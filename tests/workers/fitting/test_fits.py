@@ -115,7 +115,20 @@ def test_held_out_images_are_scored_by_class(scene: Scene) -> None:
     assert metrics.heldout is not None
     assert metrics.heldout.num_images == 2
     assert set(metrics.heldout.class_iou) == set(LABELS.classes)
+    assert metrics.heldout.class_images == dict.fromkeys(LABELS.classes, 2)
+    assert metrics.heldout.class_intervals == dict.fromkeys(LABELS.classes)
     assert {"inverting", "training", "labelling"} <= set(metrics.stage_seconds)
+
+
+def test_the_curve_of_the_training_is_kept(scene: Scene) -> None:
+    """It ends at the last step."""
+    fit = scene.request_fit()
+    fits.run(scene.machine, str(fit.ref), 1)
+    metrics = scene.fit_manifest(fit.ref).metrics
+    assert metrics is not None
+    steps = [point.step for point in metrics.training_curve]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == fit.options.ensemble.steps
 
 
 @pytest.fixture

@@ -52,6 +52,11 @@ def score(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{value:.{digits}f}"  # noqa: RUF001 - a dash for people
 
 
+def plain(value: float) -> str:
+    """Return a number with the digits that it needs: `0.5`, `20`."""
+    return f"{value:.6g}"
+
+
 def share(value: float) -> str:
     """Return a share in percent. A small share that is not zero keeps its digits."""
     percent = 100 * value

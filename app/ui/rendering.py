@@ -19,6 +19,7 @@ _FILTERS = (
     formatting.count,
     formatting.size,
     formatting.score,
+    formatting.plain,
     formatting.share,
     formatting.decibels,
     formatting.short,

@@ -34,7 +34,7 @@ class LossCurve:
     def points(self, num_members: int) -> list[LossPoint]:
         """Return the curve of a finished training whose losses are sums over the members.
 
-        Parts without a sum are left out: the state of an earlier version had none.
+        Parts without a finite loss are left out: one that has overflowed, or all after the state of an earlier version.
         """
         count = len(self.sums)
         # the last step of each part: -(-a // b) rounds up
@@ -42,4 +42,4 @@ class LossCurve:
         sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
         means = (self.sums.double().cpu() / torch.tensor(sizes) / num_members).tolist()
         points = map(LossPoint, ends, means)
-        return [point for point in points if not math.isnan(point.loss)]
+        return [point for point in points if math.isfinite(point.loss)]

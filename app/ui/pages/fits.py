@@ -1,6 +1,5 @@
 """The pages of fits: quality by class, the images that the fit finds hard, and the advice of its record."""
 
-from dataclasses import dataclass
 from functools import partial
 
 from fastapi import APIRouter, HTTPException, Response
@@ -12,42 +11,17 @@ from app.http.idempotency import Created
 from app.http.json_bodies import validated
 from app.jobs import service as jobs
 from app.jobs.service import JobState
-from app.labelsets import service as labelsets
 from app.ui.checks import check_job
 from app.ui.choices import labelset_choices
 from app.ui.forms import ONCE, FieldsDep, FieldValues, FormState, answer, body_of
-from app.ui.jobs import Facts, JobPages, ref_of
+from app.ui.jobs import JobPages, ref_of
+from app.ui.pages.fit_facts import facts
 from app.ui.routing import PageRoute
 from app.ui.visits import Visit, VisitDep
-from contracts.errors.tree import Gone, NotFound, RecordDamaged
 from contracts.fits.fit import FitManifest
 from contracts.kinds import FIT
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-
-@dataclass(frozen=True)
-class Quality:
-    """The scores of one class: estimated by cross-validation, on held-out images, and its share in samples."""
-
-    index: int
-    name: str
-    estimate: float | None
-    heldout: float | None
-    labelled: float | None
-    generated: float | None
-    is_low: bool
-
-
-@dataclass(frozen=True)
-class Hard:
-    """A labelled image: its reconstruction, its estimated score, and its place in the labelset."""
-
-    name: str
-    place: int | None
-    psnr_db: float | None
-    is_expressible: bool
-    miou: float | None
 
 
 def _row(fit: FitView) -> tuple[str, tuple[str, ...]]:
@@ -58,56 +32,6 @@ def _row(fit: FitView) -> tuple[str, tuple[str, ...]]:
     return fit.name or "Fit", tuple(facts)
 
 
-def _facts(visit: Visit, fit: FitView) -> Facts:
-    return {"quality": _quality(fit), "images": _hard_images(visit, fit)}
-
-
-def _quality(fit: FitView) -> list[Quality]:
-    metrics = fit.metrics
-    if metrics is None:
-        return []
-    estimate = metrics.estimate.class_iou if metrics.estimate else {}
-    heldout = metrics.heldout.class_iou if metrics.heldout else {}
-    shares = metrics.generated.tasks.get("segmentation", {}) if metrics.generated else {}
-    return [
-        Quality(
-            index=index,
-            name=name,
-            estimate=estimate.get(name),
-            heldout=heldout.get(name),
-            labelled=shares[name].labelled if name in shares else None,
-            generated=shares[name].generated if name in shares else None,
-            is_low=name in shares and shares[name].is_low,
-        )
-        for index, name in enumerate(fit.labels.classes)
-    ]
-
-
-def _hard_images(visit: Visit, fit: FitView) -> list[Hard]:
-    """Return the labelled images, those that the generator cannot express first, then the worst scores."""
-    if fit.metrics is None:
-        return []
-    places: dict[str, int] = {}
-    try:
-        labelset = labelsets.find(visit.services, visit.tenant, fit.labelset.id)
-        places = {entry.name: place for place, entry in enumerate(labelset.entries)}
-    except (NotFound, Gone, RecordDamaged):
-        pass  # it was deleted: the fit stays
-    worst = fit.metrics.estimate.worst_images if fit.metrics.estimate else ()
-    scores = {image.name: image.miou for image in worst}
-    images = [
-        Hard(
-            name=image.name,
-            place=places.get(image.name),
-            psnr_db=image.psnr_db,
-            is_expressible=image.is_expressible,
-            miou=scores.get(image.name),
-        )
-        for image in fit.metrics.images
-    ]
-    return sorted(images, key=lambda one: (one.is_expressible, one.miou is None, one.miou or 0))
-
-
 PAGES = JobPages(
     FIT,
     title="Fits",
@@ -115,7 +39,7 @@ PAGES = JobPages(
     empty="A fit needs a labelset and a generator. The built-in generators are ready.",
     show=show_fit,
     row=_row,
-    facts=_facts,
+    facts=facts,
 )
 
 

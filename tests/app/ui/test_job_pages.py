@@ -43,8 +43,9 @@ def finish(store: Store, ledger: Ledger) -> Finish:
 
 
 def test_a_fit_shows_its_quality(client: httpx2.Client, fit_id: str, finish: Finish) -> None:
-    """Estimate, held-out scores, shares, comparison, warnings, advice and flagged images."""
+    """Scores with intervals and numbers of images, shares, comparison, warnings, advice, worst and flagged images."""
     scores = {"skin": 0.81, "hair": None}
+    bounds = {"low": 0.7, "high": 0.9}
     image = {"name": "image-1", "psnr_db": 21.5, "is_expressible": False}
     share = {
         "labelled": 0.25,
@@ -58,7 +59,10 @@ def test_a_fit_shows_its_quality(client: httpx2.Client, fit_id: str, finish: Fin
         "images": [{"name": "image-0", "psnr_db": 30.0}, image],
         "estimate": {
             "miou": 0.61,
+            "miou_interval": {"low": 0.5, "high": 0.72},
             "class_iou": scores,
+            "class_intervals": {"skin": bounds, "hair": None},
+            "class_images": {"skin": 2, "hair": 1},
             "num_folds": 5,
             "num_members": 3,
             "num_steps": 9,
@@ -92,14 +96,54 @@ def test_a_fit_shows_its_quality(client: httpx2.Client, fit_id: str, finish: Fin
     page = client.get(f"/ui/fits/{fit_id}")
     text = words(page)
     facts = (
-        *("0.61", "cross-validated in 5 folds", "0.59", "on 7 images", "0.81", "0.77", "25%"),
+        *("0.61 0.50 to 0.72 (95%) on 2 labelled images, in 5 folds", "0.59 on 7 images", "0.77"),
+        *("0.81 0.70 to 0.90, 2 images", "too narrow with fewer than ten", "256 samples", "25%"),
         *("rare", "will probably teach less", "hats are missing", "label more hats"),
-        *("image-1 flagged", "21.5 dB", "mIoU 0.33", "Inversion 1 min 15 s"),
+        *("The 1 of 2 labelled images that the estimate labels worst", "image-0 mIoU 0.33 30.0 dB"),
+        *("hardly expresses 1 of 2 labelled images", "image-1 flagged 21.5 dB"),
+        "Inversion 1 min 15 s",
     )
     for fact in facts:
         assert fact in text, fact
-    assert page.text.index("image-1") < page.text.index("image-0")
+    assert "Learning curve" not in text
     assert "estimated mIoU 0.61" in words(client.get("/ui/fits"))
+
+
+def test_a_fit_shows_its_learning_curve(client: httpx2.Client, fit_id: str, finish: Finish) -> None:
+    """A picture with a title, a description and a table, for people who do not see it."""
+    curve = [{"step": 30, "loss": 1.25}, {"step": 60, "loss": 0.5}, {"step": 90, "loss": 0.75}]
+    metrics = {
+        "reconstruction_psnr_db": 30.0,
+        "images": [{"name": "image-0", "psnr_db": 30.0}],
+        "training_curve": curve,
+        "stage_seconds": {},
+    }
+    finish(fit_id, FitManifest, {"metrics": FitMetrics.model_validate(metrics)})
+    page = client.get(f"/ui/fits/{fit_id}")
+    text = words(page)
+    assert 'role="img" aria-labelledby="curve-title curve-text"' in page.text
+    for fact in (
+        "The loss goes from 1.250 after 30 steps to 0.750 after 90 steps.",
+        "the lowest is 0.500 at step 60",
+        "in nats for each pixel",
+        "Up to step Mean loss 30 1.2500 60 0.5000 90 0.7500",
+        "neither an estimate nor a held-out labelset",
+    ):
+        assert fact in text, fact
+
+
+def test_a_fit_without_intervals_says_so(
+    client: httpx2.Client, fit_id: str, finish: Finish
+) -> None:
+    """Fits of earlier versions have scores alone."""
+    metrics = {
+        "reconstruction_psnr_db": 30.0,
+        "images": [{"name": "image-0", "psnr_db": 30.0}],
+        "estimate": {"class_iou": {"skin": 0.5}, "num_folds": 5, "num_members": 3, "num_steps": 9},
+        "stage_seconds": {},
+    }
+    finish(fit_id, FitManifest, {"metrics": FitMetrics.model_validate(metrics)})
+    assert "These scores have no intervals" in words(client.get(f"/ui/fits/{fit_id}"))
 
 
 def test_an_evaluation_shows_its_scores(

@@ -33,3 +33,11 @@ def test_losses_that_are_not_known_are_left_out() -> None:
     curve.sums.fill_(math.nan)
     curve.add(4, torch.tensor(1.0))
     assert curve.points(1) == []
+
+
+def test_a_loss_that_overflows_is_left_out() -> None:
+    """JSON has no infinity, and one bad step must not fail the fit."""
+    curve = LossCurve(2, torch.device("cpu"))
+    curve.add(1, torch.tensor(1.0))
+    curve.add(2, torch.tensor(math.inf))
+    assert curve.points(1) == [LossPoint(1, 1.0)]

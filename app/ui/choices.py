@@ -55,7 +55,7 @@ def batch_choices(visit: Visit) -> list[Choice]:
 
     def show(state: JobState) -> Choice:
         batch = show_batch(state, visit.exchange)
-        about = f"seed {batch.seed}, fit {short(batch.fit.id)}"
+        about = f"seed {batch.seed}, {short(batch.fit.id)}"
         return Choice(batch.id, f"{batch.n:,} samples – {about}, {ago(batch.created_at)}")  # noqa: RUF001
 
     return _succeeded(visit, "batch", show)

@@ -81,3 +81,9 @@ def short(item_id: str) -> str:
 def words(name: str) -> str:
     """Return a name of the code as words: `label_seconds` is `label seconds`."""
     return name.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """Return a message of the code as a sentence: a capital at its start, a full stop at its end."""
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return text[:1].upper() + text[1:] + end

@@ -24,6 +24,7 @@ _FILTERS = (
     formatting.decibels,
     formatting.short,
     formatting.words,
+    formatting.sentence,
 )
 
 

@@ -25,7 +25,10 @@ class InvertedImage(Model):
 
 
 class ScoreInterval(Model):
-    """The 95% interval of a score over images: the percentile bootstrap. It leaves out how trainings differ."""
+    """The 95% interval of a score over images: the percentile bootstrap. It leaves out how trainings differ.
+
+    There is none if all images agree, such as a keypoint that is a hit in each.
+    """
 
     low: float
     high: float

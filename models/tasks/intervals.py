@@ -61,7 +61,8 @@ def intervals(
 ) -> Float[Tensor, "scores 2"]:
     """Return the bounds of each score of the summed counts of images; NaN for a score without a value.
 
-    The seed is fixed, so equal counts have equal intervals.
+    Also NaN if no draw differs: from images that all agree, the bootstrap learns nothing about other images. The seed
+    is fixed, so equal counts have equal intervals.
     """
     rng = torch.Generator().manual_seed(0)
     num_images = len(counts)
@@ -71,4 +72,5 @@ def intervals(
     times.scatter_add_(1, rows, torch.ones_like(times))
     scores = score(times @ counts.double())
     tails = torch.tensor(TAILS, dtype=torch.float64)
-    return scores.nanquantile(tails, dim=0).T
+    bounds = scores.nanquantile(tails, dim=0).T
+    return bounds.where(bounds[:, 1:] > bounds[:, :1], torch.nan)

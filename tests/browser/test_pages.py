@@ -81,6 +81,19 @@ def test_a_walk_is_drawn_and_played(visitor: Visitor) -> None:
     assert page.evaluate("window.isSamePage") is True
 
 
+def test_the_curve_of_a_fit_is_drawn_and_read(visitor: Visitor, road: Road) -> None:
+    """A line for eyes, a name for screen readers, and each point as a row of a table."""
+    page = visitor.open(road.fit)
+    picture = page.get_by_role("img", name="Loss by step of the training")
+    assert picture.bounding_box()["height"] > 100
+    points = page.get_attribute(".plot .line", "points").split()
+    assert len(points) > 1
+    assert points[-1].startswith("1000.0,")
+    page.click("text=The curve as a table")
+    assert page.locator("details.numbers tbody tr").count() == len(points)
+    assert visitor.flaws() == []
+
+
 def test_the_report_is_shown_without_scripts(visitor: Visitor, road: Road) -> None:
     """The frame has the report, with its style and pictures, and runs nothing."""
     page = visitor.open(road.evaluation)
@@ -141,6 +154,8 @@ def test_every_page_shows_its_facts_without_scripts(browser: Any, address: str, 
     assert page.is_visible("#image")
     assert page.is_visible("#mask")
     assert not page.is_visible("#controls")
+    page = visitor.open(road.fit)
+    assert page.is_visible(".plot .line")
     page = visitor.open("/ui/fits/new")
     page.click("button.main")
     assert "Nothing was created" in page.inner_text("main")

@@ -37,3 +37,11 @@ def test_numbers_are_short() -> None:
     fit_id = new_id("fit")
     assert formatting.short(fit_id) == f"fit_…{fit_id[-6:]}"
     assert formatting.short("portraits-64") == "portraits-64"
+
+
+def test_a_message_is_a_sentence() -> None:
+    """Advice of the code begins in lower case and has no full stop."""
+    assert formatting.sentence("class hat has 3 images; add 5") == "Class hat has 3 images; add 5."
+    assert formatting.sentence("Use 50 or more.") == "Use 50 or more."
+    assert formatting.plain(0.5) == "0.5"
+    assert formatting.plain(20.0) == "20"

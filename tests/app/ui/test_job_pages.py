@@ -98,7 +98,7 @@ def test_a_fit_shows_its_quality(client: httpx2.Client, fit_id: str, finish: Fin
     facts = (
         *("0.61 0.50 to 0.72 (95%) on 2 labelled images, in 5 folds", "0.59 on 7 images", "0.77"),
         *("0.81 0.70 to 0.90, 2 images", "too narrow with fewer than ten", "256 samples", "25%"),
-        *("rare", "will probably teach less", "hats are missing", "label more hats"),
+        *("rare", "will probably teach less", "Hats are missing.", "Label more hats."),
         *("The 1 of 2 labelled images that the estimate labels worst", "image-0 mIoU 0.33 30.0 dB"),
         *("hardly expresses 1 of 2 labelled images", "image-1 flagged 21.5 dB"),
         "Inversion 1 min 15 s",
@@ -173,9 +173,10 @@ def test_an_evaluation_shows_its_scores(
     text = words(client.get(f"/ui/evaluations/{evaluation.id}"))
     for fact in (
         "Generated pairs help.",
-        "only a few images",
-        "0.700",
-        "better",
+        "Only a few images.",
+        "0.700 0.600 to 0.800",
+        "better 0.050 to 0.150",
+        "On 50 held-out images",
         "300 pairs",
         "95%",
     ):

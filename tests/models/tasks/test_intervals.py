@@ -28,10 +28,13 @@ def test_intervals_contain_the_truth() -> None:
     assert 0.88 < inside.double().mean() < 0.99
 
 
-def test_equal_images_have_a_point() -> None:
-    """Images without any difference leave nothing open, and equal counts have equal intervals."""
-    counts = torch.tensor([[3, 4]]).repeat(6, 1)
-    assert intervals(counts, share).tolist() == [[0.75, 0.75]]
+def test_images_that_agree_have_no_interval() -> None:
+    """Five hits in five images do not show that the next image is a hit."""
+    assert intervals(torch.tensor([[4, 4]]).repeat(5, 1), share).isnan().all()
+
+
+def test_equal_counts_have_equal_intervals() -> None:
+    """The draws are the same each time."""
     mixed = torch.tensor([[3, 4], [1, 4], [4, 4], [2, 4]])
     assert torch.equal(intervals(mixed, share), intervals(mixed, share))
 

@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install -c constraints.txt
 SERVER := -m examples.demo.redis_servers
 # Marks of tests that have a target of their own.
-OTHER_TARGETS := browser or client_alone or export_check or fuzz or gpu or images or long or wheels
+OTHER_TARGETS := browser or client_alone or export_check or fuzz or gpu or images or long or network_check or wheels
 READY := .venv/.ready
 READY_TEST := .venv/.ready-test
 READY_LINT := .venv/.ready-lint
@@ -29,7 +29,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long test-light image-check client-check export-check browser-check check lint fix record diagrams docs cli-reference openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail bench-answer gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-long test-light image-check client-check export-check network-check browser-check check lint fix record diagrams docs cli-reference openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail bench-answer gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,9 @@ client-check: $(READY_TEST) ## Use the client from an environment with only the 
 
 export-check: $(READY_TEST) ## Read exports with supervision, Ultralytics and mlcroissant in separate environments (6 GB; skipped if they cannot be installed)
 	$(BIN)/python -m pytest -m export_check tests/shards tests/workers/rendering
+
+network-check: $(READY_TEST) ## Train networks of segmentation-models-pytorch and read timm's in a separate environment (6 GB; skipped if it cannot be installed)
+	$(BIN)/python -m pytest -m network_check tests/workers/evaluating
 
 browser-check: $(READY_TEST) ## Walk the web page with Chromium (apt-get install chromium): upload, fit, gallery, axe, phone, no script (3 minutes)
 	@$(INSTALL) --group browser

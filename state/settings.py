@@ -168,6 +168,10 @@ class Settings(BaseSettings):
         1_024 * MiB
     )  # of a fit's images; features of further ones are computed again
     perceptual_weights: Path | None = None
+    # The network of the arm `frozen` (timm:NAME) and its weights; a folder with weights of encoders by their names.
+    frozen_network: Annotated[str, Field(pattern=r"^timm:[A-Za-z0-9_.]+$")] | None = None
+    frozen_weights: Path | None = None
+    encoder_weights: Path | None = None
     # Codes that fits keep beside a labelset, for later fits of it: how long, and how many bytes for each labelset.
     codes_ttl: timedelta = timedelta(days=30)
     max_codes_bytes: Count = 256 * MiB

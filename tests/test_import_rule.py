@@ -111,6 +111,7 @@ def test_an_import_of_a_higher_layer_breaks_the_check(
         ("state", "import rq"),
         ("models", "import contracts.ids"),
         ("workers", "import fastapi"),
+        ("workers", "import timm"),
         ("examples", "import contracts.ids"),
         ("handsoff_service", "import app.main"),
         ("handsoff_client", "import contracts.ids"),

@@ -12,6 +12,7 @@ from contracts.evaluations.evaluation import (
     ResolvedEvaluationOptions,
     plan_units,
 )
+from contracts.evaluations.networks import SmpNetwork, network_name
 from contracts.fits.fit import FitRequest
 from contracts.generators.generator import PinnedGenerator, StoredGenerator
 from contracts.labelsets import LabelsetManifest
@@ -99,8 +100,10 @@ def labels_of(inputs: Inputs) -> LabelSchema:
     return learnt.only(tasks)
 
 
-def option_flaws(options: ResolvedEvaluationOptions, inputs: Inputs) -> Iterator[Flaw]:
-    """Yield arms without their input, and inputs without effect."""
+def option_flaws(
+    options: ResolvedEvaluationOptions, inputs: Inputs, tasks: Sequence[TaskName]
+) -> Iterator[Flaw]:
+    """Yield arms without their input, inputs without effect, and a network that cannot learn the tasks."""
     has_arm = "oracle" in options.arms
     if has_arm and inputs.oracle is None:
         detail = "The arm oracle needs oracle_labelset: all real pairs that you have. Give it, or leave the arm out."
@@ -108,6 +111,13 @@ def option_flaws(options: ResolvedEvaluationOptions, inputs: Inputs) -> Iterator
     if inputs.oracle is not None and not has_arm:
         detail = "Expected no oracle_labelset without the arm oracle. Add the arm, or leave the labelset out."
         yield Flaw(pointer="/oracle_labelset", detail=detail)
+    others = [task for task in tasks if task != "segmentation"]
+    if isinstance(options.network, SmpNetwork) and others:
+        detail = (
+            f"{network_name(options.network)} learns masks alone, but the held-out images have labels for"
+            f" {', '.join(others)}. Use the network 'unet', or a heldout_labelset with masks alone."
+        )
+        yield Flaw(pointer="/options/network", detail=detail)
 
 
 def check_limits(

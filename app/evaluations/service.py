@@ -58,7 +58,7 @@ def _resolve(
     options = _resolve_options(body.options, has_oracle=body.oracle_labelset is not None)
     inputs = _inputs(services, ref.tenant, fit, body)
     labels = labels_of(inputs)
-    flaws = [*option_flaws(options, inputs), *inputs.flaws(labels.tasks)]
+    flaws = [*option_flaws(options, inputs, labels.tasks), *inputs.flaws(labels.tasks)]
     if flaws:
         raise InvalidRequest(
             "The evaluation would fail or mislead; `errors` says why.", flaws=flaws

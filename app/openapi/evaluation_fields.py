@@ -54,8 +54,21 @@ EVALUATION_FIELDS: Table = {
             ),
         }.items()
     },
-    "network": Described("The architecture of the downstream network.", "unet"),
+    "network": Described(
+        "The network that the arms train: `unet`, or an architecture and an encoder of segmentation-models-pytorch,"
+        " which learns masks alone.",
+        "unet",
+    ),
+    "SmpNetwork.kind": Described("The library: segmentation-models-pytorch.", "smp"),
+    "SmpNetwork.architecture": Described("The architecture.", "unet"),
+    "SmpNetwork.encoder": Described("The encoder.", "resnet18"),
+    "SmpNetwork.weights": Described(
+        "The encoder's first weights: `random`, or `mounted`, those that the operator mounted.", "random"
+    ),
     # Report
+    "EvaluationReport.network": Described(
+        "The network that the arms trained, except `frozen`.", "smp:unet/resnet18"
+    ),
     "EvaluationReport.num_images": Described("The number of held-out images.", 60),
     "EvaluationReport.num_seeds": Described("The smallest number of trainings of an arm.", 3),
     "num_draws": Described("The bootstrap draws behind each interval.", 2_000),

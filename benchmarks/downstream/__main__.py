@@ -15,9 +15,15 @@ from typing import Any
 import torch
 
 from benchmarks.downstream.domain import Domain
-from benchmarks.downstream.options import downstream_parser, open_domains, training_options
+from benchmarks.downstream.options import (
+    downstream_parser,
+    network_of,
+    open_domains,
+    training_options,
+)
 from benchmarks.downstream.runs import Runs
 from benchmarks.downstream.summary import summary, table
+from contracts.evaluations.networks import network_name
 from contracts.evaluations.report import EvaluationReport
 from workers.evaluating.html import render_html
 from workers.evaluating.reporting import build_report
@@ -32,11 +38,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(domain: Domain, options: Namespace) -> dict[str, Any]:
-    runs = Runs(domain, training_options(options), options.seeds, tuple(sorted(options.synthetic)))
+    training, counts = training_options(options), tuple(sorted(options.synthetic))
+    runs = Runs(domain, training, options.seeds, counts, options.network)
     reports: dict[int, list[EvaluationReport]] = {}
     for labels in options.labels:
         for draw in range(options.draws):
-            report = build_report(runs.scores(labels, draw), domain.data.schema)
+            report = build_report(
+                runs.scores(labels, draw),
+                domain.data.schema,
+                network=network_name(options.network),
+            )
             reports.setdefault(labels, []).append(report)
             _write(domain, report, labels, draw)
         print(f"{domain.name}, {table(labels, reports[labels])}", file=sys.stderr, flush=True)
@@ -53,6 +64,9 @@ def _write(domain: Domain, report: EvaluationReport, labels: int, draw: int) -> 
 def _parse(arguments: Sequence[str]) -> Namespace:
     parser = downstream_parser("benchmarks.downstream", __doc__)
     parser.add_argument("--synthetic", type=int, nargs="+", default=[500, 2_000])
+    parser.add_argument(
+        "--network", type=network_of, default="unet", help="unet or smp:ARCHITECTURE/ENCODER"
+    )
     return parser.parse_args(arguments)
 
 

@@ -10,7 +10,9 @@ import torch
 from benchmarks.downstream.domain import Domain
 from benchmarks.downstream.networks import Networks
 from benchmarks.downstream.real_data import Photographs, Portraits
+from contracts.evaluations.networks import Network, SmpNetwork
 from models.downstream.options import DownstreamOptions
+from workers.evaluating.networks.smp_networks import learning_rate
 from workers.fitting.downstream import fastest_precision
 
 BUILTIN = Path("assets/generators/portraits-64-diffusion")
@@ -43,9 +45,21 @@ def downstream_parser(module: str, description: str | None) -> ArgumentParser:
     return parser
 
 
+def network_of(text: str) -> Network:
+    """Return a downstream network: `unet` or `smp:ARCHITECTURE/ENCODER`. Raises `ValueError` for another name."""
+    kind, _, rest = text.partition(":")
+    architecture, _, encoder = rest.partition("/")
+    fields = {"kind": kind, "architecture": architecture, "encoder": encoder}
+    return "unet" if text == "unet" else SmpNetwork.model_validate(fields)
+
+
 def training_options(options: Namespace) -> DownstreamOptions:
     """Return the options of every training."""
-    return DownstreamOptions(steps=options.steps, precision=fastest_precision(torch.device("cpu")))
+    return DownstreamOptions(
+        steps=options.steps,
+        learning_rate=learning_rate(getattr(options, "network", "unet")),
+        precision=fastest_precision(torch.device("cpu")),
+    )
 
 
 def open_domains(options: Namespace) -> Iterator[Domain]:

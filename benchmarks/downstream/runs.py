@@ -12,11 +12,14 @@ from pathlib import Path
 import torch
 
 from benchmarks.downstream.domain import Domain
+from contracts.evaluations.networks import Network, network_name
 from contracts.evaluations.report import ArmName
 from models.downstream.network import DownstreamNetwork
 from models.downstream.options import DownstreamOptions
 from models.downstream.pairs import Pairs
 from models.downstream.training import Plan, train
+from state.settings import Settings
+from workers.evaluating.networks.smp_networks import open_network
 from workers.evaluating.scoring import ImageScores, score_network
 from workers.fitting.downstream import mirror_swaps
 
@@ -32,6 +35,7 @@ class Runs:
     options: DownstreamOptions
     num_seeds: int
     synthetic: tuple[int, ...]
+    architecture: Network = "unet"
 
     def scores(self, labels: int, draw: int) -> dict[Key, list[ImageScores]]:
         """Return the image scores of all arms on one draw of labelled images, by arm and number of pairs."""
@@ -83,7 +87,12 @@ class Runs:
         """Train a network."""
         swaps = mirror_swaps(self.domain.data.schema)
         plan = Plan(
-            pairs=pairs, tasks=self.domain.tasks, options=self.options, seed=seed, swaps=swaps
+            pairs=pairs,
+            tasks=self.domain.tasks,
+            options=self.options,
+            seed=seed,
+            swaps=swaps,
+            build=open_network(Settings(), self.architecture),
         )
         return train(plan)
 
@@ -108,5 +117,7 @@ class Runs:
             "heldout": len(self.domain.heldout),
             "synthetic": max(self.synthetic),
         }
+        if self.architecture != "unet":
+            recipe["network"] = network_name(self.architecture)
         digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
         return self.domain.folder / f"{self.domain.name}-runs-{digest}"

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from contracts.base import Artefact, Model, Seed, Truncation
+from contracts.evaluations.networks import Network
 from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.fits.fit import PinnedLabelset
 from contracts.ids import EvaluationId
@@ -26,9 +27,6 @@ FEW_HELDOUT_IMAGES = 50
 FEW_SEEDS = 3
 NUM_SEEDS = 4
 """With 4 trainings of each arm a loss of 5 points is found in 91% of the reports, with 3 in 77% (LOG.md)."""
-
-NetworkName = Literal["unet"]
-"""The architectures of the downstream network."""
 
 NumPairs = Annotated[int, Field(ge=1, le=1_000_000)]
 EvaluationWarningCode = Literal["few_heldout_images", "few_seeds", "training_images_unknown"]
@@ -64,7 +62,7 @@ class CommonEvaluationOptions(Model):
     synthetic_counts: Counts = (300, 1_000, 3_000)
     num_seeds: Annotated[int, Field(ge=1, le=20)] = NUM_SEEDS
     steps: Annotated[int, Field(ge=1, le=100_000)] = 600
-    network: NetworkName = "unet"
+    network: Network = "unet"
     flips: bool = True
     truncation: Truncation = 0.7
     filter: Filter | None = None

@@ -114,9 +114,10 @@ class EvaluationReport(Model):
     """The result of an evaluation. `verdict` is the answer in plain sentences, `warnings` limit it.
 
     `num_seeds` is the smallest number of trainings of an arm. `num_draws` bootstrap draws give intervals of
-    `confidence`.
+    `confidence`. `network` is the name of the downstream network that the arms train, except `frozen`.
     """
 
+    network: str = "unet"
     num_images: Count
     num_seeds: Count
     num_draws: Count

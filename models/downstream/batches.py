@@ -1,6 +1,7 @@
 """Batches of a downstream training: drawn pairs are augmented, and the tasks' losses compare them at drawn pixels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -81,9 +82,20 @@ def training_loss(
     images = augmentation.warp(source.images[rows.to(device)], draws)
     images = augmentation.recolor(images, strength=options.augmentation, rng=rng)
     labels = source.labels.select((rows + source.mirror_offset * draws.are_mirrored).to(device))
-    with torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bfloat16"):
-        outputs = module(images.contiguous(memory_format=torch.channels_last))
+    images = images.contiguous(memory_format=torch.channels_last)
+    is_low = options.precision == "bfloat16"
+    with random_numbers(seed, device), torch.autocast(device.type, torch.bfloat16, enabled=is_low):
+        outputs = module(images)
     return _loss(outputs.float(), labels, draws, lesson, rng)
+
+
+@contextmanager
+def random_numbers(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's global random numbers, which dropout draws from. Afterwards they are as before."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from models.serialization import pack, unpack
-from models.states import load_optimizer, optimizer_state, under
+from models.states import check, load_optimizer, optimizer_state, under
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,14 @@ def pack_state(step: int, module: nn.Module, optimizer: torch.optim.Optimizer, b
 def unpack_state(
     data: bytes, module: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[int, Best]:
-    """Load a state into a network and its optimizer, and return the step and the best weights."""
+    """Load a state into a network and its optimizer, and return the step and the best weights.
+
+    Raises `StateRefused` for a state of another network, and changes nothing.
+    """
     tensors = unpack(data)
     step, best_step, best_loss = tensors["numbers"].tolist()
-    module.load_state_dict(under("network.", tensors))
+    weights = under("network.", tensors)
+    check(weights, module.state_dict())
+    module.load_state_dict(weights)
     load_optimizer(optimizer, under("optimizer.", tensors))
     return int(step), Best(best_loss, int(best_step), under("best.", tensors))

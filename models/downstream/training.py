@@ -9,12 +9,14 @@ The same seed on the same machine gives the same network, also when a training c
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from models.downstream import batches
+from models.downstream.adapted import NetworkBuilder
 from models.downstream.batches import Lesson, Source
 from models.downstream.frozen import FeatureFunction, FrozenHead, tap_channels
 from models.downstream.mirroring import Swaps
@@ -24,6 +26,7 @@ from models.downstream.pairs import Pairs
 from models.downstream.state import Best, pack_state, unpack_state
 from models.downstream.unet import UNet, UNetConfig
 from models.labels.cross_validation import deal_folds
+from models.states import StateRefused
 from models.tasks.task import Scale
 from models.tasks.task_set import Labels, TaskSet
 
@@ -45,8 +48,8 @@ class TrainingStopped(Exception):
 class Plan:
     """Everything that a training is made from.
 
-    `swaps` exchange left and right names in mirrored images; without them no image is mirrored. `features` replaces the
-    U-Net by a head on a frozen network.
+    `swaps` exchange left and right names in mirrored images; without them no image is mirrored. `build` replaces the
+    U-Net by another network, `features` by a head on a frozen network.
     """
 
     pairs: Pairs
@@ -54,6 +57,7 @@ class Plan:
     options: DownstreamOptions
     seed: int
     swaps: Swaps | None = None
+    build: NetworkBuilder | None = None
     features: FeatureFunction | None = None
     device: torch.device = CPU
 
@@ -67,13 +71,16 @@ def train(
 ) -> DownstreamNetwork:
     """Train and return the network with its best weights. `on_step(done, total)` is called after every step.
 
+    A state of another network, as after an update of the library that builds it, is ignored.
+
     Raises:
         ValueError: a task has no labels.
         TrainingStopped: `should_stop` returned true.
     """
     training = _Training(plan)
     if state is not None:
-        training.load(state)
+        with suppress(StateRefused):
+            training.load(state)
     while training.step < plan.options.steps:
         if should_stop is not None and should_stop():
             raise TrainingStopped(training.save())
@@ -200,9 +207,11 @@ def _network(plan: Plan) -> nn.Module:
     # First weights come from the seed alone, and the process's random numbers stay as they were.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
-        if plan.features is None:
+        if plan.build is not None:
+            module = plan.build(plan.tasks.outputs)
+        elif plan.features is None:
             config = UNetConfig(outputs=plan.tasks.outputs, channels=plan.options.channels)
-            module: nn.Module = UNet(config)
+            module = UNet(config)
         else:
             one = plan.pairs.images[:1].to(plan.device).float() / 127.5 - 1.0
             channels = tap_channels(plan.features, one)
@@ -218,12 +227,12 @@ def _standardized(pairs: Pairs, scales: Mapping[str, Scale]) -> Pairs:
 
 @torch.no_grad()
 def _undo(module: nn.Module, tasks: TaskSet, scales: Mapping[str, Scale]) -> None:
-    """Fold the scales into the last layer, a 1 x 1 convolution [outputs, channels, 1, 1] with a bias [outputs]."""
-    head = module.get_submodule("head")
+    """Fold the scales into the last layer, a convolution [outputs, channels, height, width] with a bias [outputs]."""
+    head = module.get_submodule(str(getattr(module, "last_layer", "head")))
     assert isinstance(head, nn.Conv2d)
     assert head.bias is not None
-    # Views with one member: [1, channels, outputs] and [1, outputs], as `Scale.undo` takes them.
-    weights = tasks.split(head.weight[:, :, 0, 0].T[None], dim=-1)
+    # Views with the outputs last, as `Scale.undo` takes them: [channels, height, width, outputs] and [1, outputs].
+    weights = tasks.split(head.weight.movedim(0, -1), dim=-1)
     biases = tasks.split(head.bias[None], dim=-1)
     for task in tasks:
         scales[task.name].undo(weights[task.name], biases[task.name])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from contracts.batches import BatchRequest
 from contracts.evaluations.evaluation import EvaluationRequest
+from contracts.evaluations.networks import network_name
 from contracts.fits.fit import FitRequest
 from contracts.generators.generator import GeneratorRequest, PinnedGenerator
 from contracts.generators.inverters import InverterRequest
@@ -44,9 +45,7 @@ def work_of(store: Store, request: Request) -> Work | None:
         case FitRequest():
             return _of_fit(store, request)
         case EvaluationRequest():
-            number, steps = len(request.units), request.options.steps
-            name = f"evaluation of 600 steps/{request.options.network}"
-            return Work(name, number * steps / 600, 60, 50_000, byte_units=number)
+            return _of_evaluation(request)
         case InverterRequest():
             size, share = _size(request.generator)
             return Work(f"inverter/{size}", request.options.num_images, 0.1 * share, 500)
@@ -54,6 +53,14 @@ def work_of(store: Store, request: Request) -> Work | None:
             return _of_generator(request)
         case _:
             return None
+
+
+def _of_evaluation(request: EvaluationRequest) -> Work:
+    """Return the work of an evaluation: trainings of 600 steps. Other libraries' networks are several times larger."""
+    network, number = request.options.network, len(request.units)
+    seconds = 60 if network == "unet" else 300
+    name = f"evaluation of 600 steps/{network_name(network)}"
+    return Work(name, number * request.options.steps / 600, seconds, 50_000, byte_units=number)
 
 
 def _of_pairs(store: Store, request: BatchRequest | LabelingRequest) -> Work | None:

@@ -1,5 +1,6 @@
 """`handsoff evaluate` against real processes: over HTTP, through the queue, and across a killed worker."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -46,7 +47,18 @@ def units_of(stack: Stack, evaluation: Evaluation) -> dict[str, int]:
     return {path.stem: path.stat().st_mtime_ns for path in folder.glob("*.npz")}
 
 
-def test_a_verdict_survives_a_killed_worker(stack: Stack, tmp_path: Path) -> None:
+HAS_SMP = importlib.util.find_spec("segmentation_models_pytorch") is not None
+NETWORKS = [
+    "unet",
+    pytest.param(
+        "smp:unet/resnet18",
+        marks=pytest.mark.skipif(not HAS_SMP, reason="segmentation-models-pytorch is missing"),
+    ),
+]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_verdict_survives_a_killed_worker(stack: Stack, tmp_path: Path, network: str) -> None:
     """One command waits, writes the report and prints the verdict; no finished training is repeated."""
     pairs = write_pairs(tmp_path / "pairs", 6, px=PX, seed=0)
     heldout = write_pairs(tmp_path / "heldout", 6, px=PX, seed=1)
@@ -65,6 +77,8 @@ def test_a_verdict_survives_a_killed_worker(stack: Stack, tmp_path: Path) -> Non
         "12",
         "--arms",
         "real,synthetic,mixed,direct",
+        "--network",
+        network,
     ]
     running = subprocess.Popen(
         command(stack, "evaluate", fit, "--heldout", heldout, *words, "--out", report),
@@ -94,6 +108,7 @@ def test_a_verdict_survives_a_killed_worker(stack: Stack, tmp_path: Path) -> Non
     ]
     evaluation_id, *verdict = output.strip().splitlines()
     assert (evaluation_id, verdict) == (evaluation.id, shown["report"]["verdict"])
+    assert shown["report"]["network"] == network
     page = report.read_text()
     assert page.startswith("<!doctype html>")
     assert "<script" not in page

@@ -26,7 +26,11 @@ def test_the_service_requires_its_common_group_and_the_client() -> None:
 
 @pytest.mark.parametrize(
     ("extra", "name"),
-    [("app", "app"), ("worker", "workers"), ("c2pa", "c2pa"), ("otel", "otel"), ("oidc", "oidc")],
+    [
+        ("app", "app"),
+        ("worker", "workers"),
+        *((name, name) for name in ("c2pa", "downstream", "otel", "oidc")),
+    ],
 )
 def test_an_extra_equals_its_group(extra: str, name: str) -> None:
     """The extras of the wheel and the groups of the images list the same packages."""

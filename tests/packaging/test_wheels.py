@@ -84,7 +84,8 @@ def test_the_wheel_requires_the_client(wheels: Path) -> None:
         metadata = Parser().parsestr(archive.read(name).decode())
     version = client.name.split("-")[1]
     assert f"handsoff-client=={version}" in metadata.get_all("Requires-Dist", [])
-    assert metadata.get_all("Provides-Extra") == ["app", "worker", "c2pa", "otel", "oidc"]
+    extras = ["app", "worker", "c2pa", "downstream", "otel", "oidc"]
+    assert metadata.get_all("Provides-Extra") == extras
     with zipfile.ZipFile(client) as archive:
         assert "handsoff_shards/__init__.py" in archive.namelist()
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from contracts.base import Artefact, now
-from contracts.digests import sha256_of, sha256_of_file
-from contracts.errors.jobs import InputMissing
+from contracts.digests import sha256_of
 from contracts.evaluations.evaluation import (
     CURVE_ARMS,
     UNTRAINED_ARMS,
@@ -19,21 +18,23 @@ from contracts.evaluations.evaluation import (
     EvaluationRequest,
     EvaluationUnit,
 )
+from contracts.evaluations.networks import network_name
 from contracts.evaluations.report import ArmName, EvaluationReport
 from contracts.jobs import JobRef, JobStatus
-from models.downstream.frozen import FeatureFunction
 from models.tasks.task_set import TaskSet
 from state import keys
+from state.settings import Settings
 from workers.codecs.task import codecs_of
 from workers.evaluating.direct import score_directly
 from workers.evaluating.gathering import RealPairs, as_training_pairs, generate_pairs
 from workers.evaluating.html import render_html
+from workers.evaluating.networks.backbones import describe_features, open_features
+from workers.evaluating.networks.smp_networks import describe_network, open_network
 from workers.evaluating.plots import plot_files
 from workers.evaluating.reporting import build_report
 from workers.evaluating.scoring import ImageScores
 from workers.evaluating.units import Materials, Trainer, UnitKeeper
 from workers.fitting.downstream import network_px
-from workers.fitting.perceptual_ports import read_mounted
 from workers.rendering.label_generators import read_fit
 from workers.runtime import jobs
 from workers.runtime.artefacts import write_artefact
@@ -64,6 +65,7 @@ def _evaluate(run: Run) -> EvaluationManifest:
         _read_scores(request, keeper),
         request.labels,
         seed=request.seed,
+        network=network_name(request.options.network),
         # The report itself warns of few images and few trainings.
         warnings=[one.detail for one in request.warnings if one.code == "training_images_unknown"],
     )
@@ -109,10 +111,12 @@ def _gather(
 ) -> Materials:
     """Return what the missing units need. What fails is read first, before hours of training."""
     arms = {unit.arm for unit in missing}
-    machine = run.machine
-    features = _open_features(machine) if "frozen" in arms else None
+    machine, settings = run.machine, run.machine.settings
     fit, _ = read_fit(machine, request.tenant, request.fit)
     px = network_px((fit.generator.height_px, fit.generator.width_px))
+    features = open_features(machine.loader, settings, px) if "frozen" in arms else None
+    trained = arms - {"frozen", *UNTRAINED_ARMS}
+    build = open_network(settings, request.options.network) if trained else None
     run.report_progress("reading", 0, 1)
     oracle = request.oracle_labelset if "oracle" in arms else None
     codecs = codecs_of(machine.tasks, request.labels)
@@ -122,29 +126,20 @@ def _gather(
         real=as_training_pairs(real.read(request.labelset, px)),
         oracle=as_training_pairs(real.read(oracle, px)) if oracle else None,
         synthetic=generate_pairs(run, request, px) if arms & set(CURVE_ARMS) else None,
+        build=build,
         features=features,
     )
-
-
-def _open_features(machine: Machine) -> FeatureFunction:
-    """Return the features of the mounted network. Raises `InputMissing` without one."""
-    path: Path | None = machine.settings.perceptual_weights
-    if path is None:
-        raise InputMissing(
-            "The arm frozen needs a mounted network, but this worker has none. Ask the operator to set"
-            " HANDSOFF_PERCEPTUAL_WEIGHTS, or send a new request without this arm."
-        )
-    return machine.loader.load_mounted(sha256_of_file(path), lambda: read_mounted(path))
 
 
 def _write_files(
     run: Run, report: EvaluationReport, request: EvaluationRequest
 ) -> Mapping[str, Artefact]:
     """Store the report as JSON and HTML, and its pictures, by name."""
+    settings = run.machine.settings
     title = request.name or f"Evaluation of {request.fit.id}"
     contents = {
         "report.json": json.dumps(report.model_dump(mode="json"), indent=1).encode(),
-        "report.html": render_html(report, title=title, facts=_facts(request)).encode(),
+        "report.html": render_html(report, title=title, facts=_facts(request, settings)).encode(),
         **plot_files(report),
     }
     run.check_cancelled()
@@ -159,18 +154,21 @@ def _write_files(
     }
 
 
-def _facts(request: EvaluationRequest) -> dict[str, str]:
+def _facts(request: EvaluationRequest, settings: Settings) -> dict[str, str]:
     """Return what the report rests on, for people."""
     options = request.options
     facts = {
         "fit": request.fit.id,
         "real pairs": request.labelset.id,
         "held-out pairs": request.heldout_labelset.id,
+        "network": describe_network(options.network),
         "steps of a training": f"{options.steps:,}",
         "truncation": f"{options.truncation:g}",
     }
     if request.oracle_labelset is not None:
         facts["all real pairs"] = request.oracle_labelset.id
+    if "frozen" in options.arms:
+        facts["frozen network"] = describe_features(settings)
     if options.filter is not None:
         facts["most uncertain images dropped"] = f"{options.filter.drop_share:.0%}"
     return facts

@@ -34,11 +34,14 @@ def build_report(
     scores: Scores,
     labels: LabelSchema,
     *,
+    network: str = "unet",
     seed: int = 0,
     num_draws: int = NUM_DRAWS,
     warnings: Sequence[str] = (),
 ) -> EvaluationReport:
     """Return the report. `labels` is the schema of the held-out labels, `warnings` are those of the job.
+
+    `network` is the name of the downstream network.
 
     Raises:
         ValueError: there is no arm, an arm has no training, or the arms have different held-out images.
@@ -54,6 +57,7 @@ def build_report(
     tasks = tuple(_Task(MEASURES[task], by_ref, num_draws, seed).report(labels) for task in names)
     num_images = len(next(iter(by_ref.values()))[0])
     return EvaluationReport(
+        network=network,
         num_images=num_images,
         # Direct labelling trains nothing, so it has one run.
         num_seeds=min((len(one) for ref, one in by_ref.items() if ref.arm != "direct"), default=1),

@@ -5,9 +5,10 @@ So a killed worker loses at most the unit that it was in, and a worker that is s
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.evaluations.evaluation import EvaluationRequest, EvaluationUnit
+from models.downstream.adapted import NetworkBuilder
 from models.downstream.frozen import FeatureFunction
 from models.downstream.network import DownstreamNetwork
 from models.downstream.options import DownstreamOptions
@@ -16,6 +17,7 @@ from models.downstream.training import Plan, TrainingStopped, train
 from models.tasks.task_set import TaskSet
 from state import keys, records
 from workers.evaluating.gathering import first_pairs
+from workers.evaluating.networks.smp_networks import learning_rate
 from workers.evaluating.scoring import ImageScores, score_network
 from workers.fitting.downstream import fastest_precision, mirror_swaps
 from workers.runtime.jobs import Deleted, Run
@@ -69,7 +71,7 @@ class UnitKeeper:
 class Materials:
     """What the networks of an evaluation train on and are scored on; None where no unit needs it.
 
-    `features` is the mounted network of the arm `frozen`.
+    `features` is the mounted network of the arm `frozen`, `build` the network of the others; None for our U-Net.
     """
 
     tasks: TaskSet
@@ -78,6 +80,7 @@ class Materials:
     oracle: Pairs | None = None
     synthetic: Pairs | None = None
     features: FeatureFunction | None = None
+    build: NetworkBuilder | None = None
 
     def pairs_of(self, unit: EvaluationUnit) -> Pairs:
         """Return the pairs that a unit trains on."""
@@ -109,10 +112,14 @@ class Trainer:
         self._total = Counter(unit.arm for unit in request.units)
         self._done = self._total - Counter(unit.arm for unit in missing)
         self._swaps = mirror_swaps(request.labels)
-        self._options = DownstreamOptions(
+        # The head of `frozen` is the same beside every network.
+        self._head_options = DownstreamOptions(
             steps=request.options.steps,
             flip=request.options.flips,
             precision=fastest_precision(run.machine.device),
+        )
+        self._options = replace(
+            self._head_options, learning_rate=learning_rate(request.options.network)
         )
 
     def train(self, unit: EvaluationUnit) -> None:
@@ -127,13 +134,15 @@ class Trainer:
 
     def _network(self, unit: EvaluationUnit) -> DownstreamNetwork:
         assert unit.seed is not None
+        is_frozen = unit.arm == "frozen"
         plan = Plan(
             pairs=self._materials.pairs_of(unit),
             tasks=self._materials.tasks,
-            options=self._options,
+            options=self._head_options if is_frozen else self._options,
             seed=(self._request.seed * SEED_STRIDE + unit.seed) % NUM_SEEDS,
             swaps=self._swaps,
-            features=self._materials.features if unit.arm == "frozen" else None,
+            build=self._materials.build if not is_frozen else None,
+            features=self._materials.features if is_frozen else None,
             device=self._run.machine.device,
         )
         pulse = self._run.machine.pulse

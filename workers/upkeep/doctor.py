@@ -10,16 +10,19 @@ from pydantic import TypeAdapter
 from torch import Tensor
 from torch.nn import functional
 
+from contracts.errors.jobs import InputMissing
 from models.precision import has_fast_bfloat16
 from state.process.findings import Finding, fault, ok, warning
 from state.settings import Settings
 from workers.codecs.content_credentials import SigningFailed, open_signer
+from workers.evaluating.networks.libraries import import_timm
 from workers.runtime.machine import choose_device
 
 SUBJECT, SIGNING = "device", "signing"
 TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 5e-2}
 """The largest error of a kernel, as a share of its largest output. TF32 has 10 bits."""
 
+MOUNT = "Mount it, or remove the variable."
 GiB = 1024**3
 LEAST_BYTES = 2 * GiB
 LIBRARIES = ("diffusers",)
@@ -49,6 +52,7 @@ def examine(settings: Settings) -> list[Finding]:
         *_threads(settings),
         *_precision(settings, device),
         *_weights(settings),
+        *_frozen_library(settings),
     )
     signing = check_signing(settings)
     return [*kernels, *others, *map(check_library, LIBRARIES), *signing]
@@ -145,11 +149,35 @@ def _precision(settings: Settings, device: torch.device) -> list[Finding]:
 
 
 def _weights(settings: Settings) -> list[Finding]:
-    path = settings.perceptual_weights
-    if path is None or (path.is_file() and os.access(path, os.R_OK)):
+    """Return the mounted files that cannot be read, and a network without its weights or its library."""
+    files = {
+        "HANDSOFF_PERCEPTUAL_WEIGHTS": settings.perceptual_weights,
+        "HANDSOFF_FROZEN_WEIGHTS": settings.frozen_weights,
+    }
+    findings = [
+        fault(SUBJECT, f"{name} names {path}, which cannot be read", MOUNT)
+        for name, path in files.items()
+        if path is not None and not (path.is_file() and os.access(path, os.R_OK))
+    ]
+    folder = settings.encoder_weights
+    if folder is not None and not (folder.is_dir() and os.access(folder, os.R_OK)):
+        text = f"HANDSOFF_ENCODER_WEIGHTS names {folder}, which is no folder that can be read"
+        findings.append(fault(SUBJECT, text, MOUNT))
+    if settings.frozen_network is not None and settings.frozen_weights is None:
+        text = "HANDSOFF_FROZEN_NETWORK is set without HANDSOFF_FROZEN_WEIGHTS"
+        findings.append(fault(SUBJECT, text, "Set both, or none."))
+    return findings
+
+
+def _frozen_library(settings: Settings) -> list[Finding]:
+    """Return whether the library of the arm `frozen` can be imported, where the settings need it."""
+    if settings.frozen_network is None:
         return []
-    text = f"HANDSOFF_PERCEPTUAL_WEIGHTS names {path}, which cannot be read"
-    return [fault(SUBJECT, text, "Mount the file, or remove the variable.")]
+    try:
+        timm = import_timm(instead="remove HANDSOFF_FROZEN_NETWORK")
+    except InputMissing as error:
+        return [fault(SUBJECT, error.detail, "Only evaluations with the arm frozen fail.")]
+    return [ok(SUBJECT, f"timm {timm.__version__}")]
 
 
 def check_library(name: str) -> Finding:

@@ -17,6 +17,7 @@ from app.ui.jobs import Facts, JobPages, ref_of
 from app.ui.routing import PageRoute
 from app.ui.visits import Visit, VisitDep
 from contracts.evaluations.evaluation import EvaluationManifest
+from contracts.evaluations.networks import network_name
 from contracts.kinds import EVALUATION
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -34,7 +35,8 @@ def _row(evaluation: EvaluationView) -> tuple[str, tuple[str, ...]]:
 
 
 def _facts(_visit: Visit, evaluation: EvaluationView) -> Facts:
-    return {"has_report": any(file.name == "report.html" for file in evaluation.files)}
+    has_report = any(file.name == "report.html" for file in evaluation.files)
+    return {"has_report": has_report, "network": network_name(evaluation.options.network)}
 
 
 PAGES = JobPages(

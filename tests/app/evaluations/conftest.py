@@ -18,6 +18,7 @@ from state.ledger import Ledger
 from state.store import Store
 from tests.app.uploading import CLASSES
 
+SMP = {"kind": "smp", "architecture": "unet", "encoder": "resnet18"}
 AddLabelset = Callable[..., str]
 """Store a labelset of images with these names, and return its id."""
 

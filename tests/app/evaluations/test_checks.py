@@ -10,7 +10,7 @@ from contracts.labelsets import LabelsetManifest
 from state import keys, records
 from state.settings import Settings
 from state.store import Store
-from tests.app.evaluations.conftest import AddLabelset
+from tests.app.evaluations.conftest import SMP, AddLabelset
 
 Body = dict[str, Any]
 
@@ -197,6 +197,9 @@ def test_an_arm_needs_its_input_and_an_input_its_arm(
         ({"num_seeds": 21}, "/options/num_seeds"),
         ({"steps": 0}, "/options/steps"),
         ({"network": "resnet"}, "/options/network"),
+        ({"network": {"kind": "smp", "architecture": "unet"}}, "/options/network/encoder"),
+        ({"network": SMP | {"architecture": "os"}}, "/options/network/architecture"),
+        ({"network": SMP | {"encoder": "tu-resnet18"}}, "/options/network/encoder"),
         ({"seeds": 3}, "/options/seeds"),
     ],
 )

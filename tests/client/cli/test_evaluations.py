@@ -1,6 +1,7 @@
 """`handsoff evaluate` with the real app, its stages, and the tables of an evaluation."""
 
 import json
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from handsoff_client import Evaluation
 from handsoff_client.api.resources import Job
 from handsoff_client.cli import tables
-from handsoff_client.cli.argument_types import counts
+from handsoff_client.cli.argument_types import counts, network
 from handsoff_client.cli.stages import evaluation_schedule
 from handsoff_client.http.parsing import parse
 from tests.app.uploading import pairs
@@ -41,6 +42,43 @@ def test_a_folder_is_uploaded_and_evaluated(run: Run, finished_fit_id: str, held
     assert "warning: 4 held-out images are too few" in message
     assert "no worker evaluates at the moment" in message
     assert "(`python -m workers evaluate`)" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("unet", "unet"),
+        ("smp:fpn/resnet34", {"kind": "smp", "architecture": "fpn", "encoder": "resnet34"}),
+        (
+            "smp:fpn/resnet34/mounted",
+            {"kind": "smp", "architecture": "fpn", "encoder": "resnet34", "weights": "mounted"},
+        ),
+    ],
+)
+def test_a_network_is_one_word(text: str, value: object) -> None:
+    """The service checks the names."""
+    assert network(text) == value
+
+
+@pytest.mark.parametrize("text", ["smp:unet", "smp:unet/", "timm:a/b", "smp:a/b/c/d"])
+def test_other_forms_of_a_network_are_refused(text: str) -> None:
+    """The message shows the form."""
+    with pytest.raises(ArgumentTypeError, match="smp:ARCHITECTURE/ENCODER"):
+        network(text)
+
+
+def test_the_network_is_sent(run: Run, finished_fit_id: str, heldout: Path) -> None:
+    """It is stored with the first weights; a name that the service does not have is refused."""
+    words = ("evaluate", finished_fit_id, "--heldout", str(heldout), "--network")
+    output = run(*words, "smp:unet/resnet18")[1].strip()
+    shown = json.loads(run("--json", "show", output)[1])
+    assert shown["options"]["network"] == {
+        "kind": "smp",
+        "architecture": "unet",
+        "encoder": "resnet18",
+        "weights": "random",
+    }
+    assert "/options/network/encoder" in run(*words, "smp:unet/vgg99")[2]
 
 
 def test_evaluations_are_listed_cancelled_and_deleted(

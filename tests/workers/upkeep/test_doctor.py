@@ -34,6 +34,9 @@ def test_wrong_numbers_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"device": "cuda:77"}, "fault", "HANDSOFF_DEVICE=cuda:77 cannot be used"),
         ({"perceptual_weights": "/nowhere"}, "fault", "HANDSOFF_PERCEPTUAL_WEIGHTS names /nowhere"),
+        ({"frozen_weights": "/nowhere"}, "fault", "HANDSOFF_FROZEN_WEIGHTS names /nowhere"),
+        ({"encoder_weights": "/nowhere"}, "fault", "HANDSOFF_ENCODER_WEIGHTS names /nowhere"),
+        ({"frozen_network": "timm:resnet18"}, "fault", "without HANDSOFF_FROZEN_WEIGHTS"),
         ({"cpu_threads": 1_000}, "warning", "HANDSOFF_CPU_THREADS is 1000"),
         ({"c2pa_key": "/nowhere"}, "warning", "exports cannot be signed (Expected a certificate"),
     ],

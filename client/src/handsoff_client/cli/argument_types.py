@@ -72,6 +72,20 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
+def network(text: str) -> str | dict[str, str]:
+    """Parse a downstream network: `unet`, `smp:unet/resnet18`, or `smp:unet/resnet18/mounted` with mounted weights."""
+    kind, mark, rest = text.partition(":")
+    if not mark:
+        return text
+    parts = rest.split("/")
+    if kind != "smp" or len(parts) not in (2, 3) or not all(parts):
+        raise argparse.ArgumentTypeError(
+            f"expected unet, smp:ARCHITECTURE/ENCODER or smp:ARCHITECTURE/ENCODER/mounted, got {text!r}"
+        )
+    fields = ("architecture", "encoder", "weights")
+    return {"kind": kind} | dict(zip(fields, parts, strict=False))
+
+
 def condition(text: str) -> list[int] | dict[int, float] | int:
     """Parse the classes of a generator: `3`, `0,3`, or `0:0.7,3:0.3` with weights."""
     parts = [part.partition(":") for part in text.split(",")]

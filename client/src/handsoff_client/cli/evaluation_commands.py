@@ -11,6 +11,7 @@ from handsoff_client.cli.argument_types import (
     count,
     counts,
     names,
+    network,
     option,
 )
 from handsoff_client.cli.options import check_option_names, merged
@@ -59,6 +60,13 @@ def add_evaluate(commands: Commands) -> None:
     )
     command.add_argument("--seeds", type=count, help="trainings of each arm (default: 4)")
     command.add_argument("--steps", type=count, help="steps of each training (default: 600)")
+    command.add_argument(
+        "--network",
+        type=network,
+        metavar="NAME",
+        help="network that the arms train: unet, or smp:ARCHITECTURE/ENCODER such as smp:unet/resnet18, for masks alone"
+        " (default: unet)",
+    )
     command.add_argument("--seed", type=int, default=0, help="first seed (default: 0)")
     command.add_argument(
         "--option",
@@ -108,6 +116,7 @@ class EvaluationCommands(Runner):
             synthetic_counts=arguments.counts,
             num_seeds=arguments.seeds,
             steps=arguments.steps,
+            network=arguments.network,
         )
         check_option_names(self._client.transport, options or {}, body="EvaluationCreate")
         labelsets = {

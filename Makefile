@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALL := $(PIP) install -c constraints.txt
 SERVER := -m examples.demo.redis_servers
 # Marks of tests that have a target of their own.
-OTHER_TARGETS := browser or client_alone or export_check or fuzz or gpu or images or long or network_check or wheels
+OTHER_TARGETS := browser or client_alone or export_check or fuzz or gpu or images or long or network_check or recipe_check or wheels
 READY := .venv/.ready
 READY_TEST := .venv/.ready-test
 READY_LINT := .venv/.ready-lint
@@ -29,7 +29,7 @@ LIGHT_PIP := $(LIGHT)/bin/python -m pip --disable-pip-version-check --quiet
 READY_LIGHT := $(LIGHT)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-long test-light image-check client-check export-check network-check browser-check check lint fix record diagrams docs cli-reference openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail bench-answer gpu-day train-portraits gpu-test clean
+.PHONY: help setup demo serve test test-long test-light image-check client-check export-check network-check recipe-check browser-check check lint fix record diagrams docs cli-reference openapi fuzz chaos load bench bench-labels bench-fit bench-service bench-quality bench-families bench-inversion bench-limits bench-estimates bench-recipes bench-streams bench-labelings bench-growth bench-fairness bench-sharing bench-downstream bench-targets bench-longtail bench-answer gpu-day train-portraits gpu-test clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ export-check: $(READY_TEST) ## Read exports with supervision, Ultralytics and ml
 
 network-check: $(READY_TEST) ## Train networks of segmentation-models-pytorch and read timm's in a separate environment (6 GB; skipped if it cannot be installed)
 	$(BIN)/python -m pytest -m network_check tests/workers/evaluating
+
+recipe-check: $(READY_TEST) ## Train with the recipes of docs/32: Lightning, Ultralytics, smp, transformers in .venv/recipes (13 GB; skipped if they cannot be installed)
+	EXPORT_CHECK_ENVIRONMENTS=$${EXPORT_CHECK_ENVIRONMENTS:-$(CURDIR)/.venv/recipes} $(BIN)/python -m pytest -m "recipe_check or long" tests/documentation/test_recipes.py
 
 browser-check: $(READY_TEST) ## Walk the web page with Chromium (apt-get install chromium): upload, fit, gallery, axe, phone, no script (3 minutes)
 	@$(INSTALL) --group browser

@@ -1,11 +1,21 @@
-"""Environments with programs that are not in the one of the product: readers of exports, and another S3 server."""
+"""Environments with programs that the product's own lacks: readers of exports, training libraries, an S3 server."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
+
+
+def pinned(*names: str) -> tuple[str, ...]:
+    """Return packages with their versions in constraints.txt."""
+    lines = CONSTRAINTS.read_text().splitlines()
+    versions = {line.partition("==")[0]: line for line in lines}
+    return tuple(versions[name] for name in names)
 
 
 def environment(folder: Path, packages: tuple[str, ...]) -> Path:
@@ -16,7 +26,8 @@ def environment(folder: Path, packages: tuple[str, ...]) -> Path:
     kept = os.environ.get("EXPORT_CHECK_ENVIRONMENTS")
     place = (Path(kept) if kept else folder) / packages[-1]
     python, ready = place / "bin" / "python", place / "ready"
-    if ready.exists():
+    listed = "\n".join(packages)
+    if ready.exists() and ready.read_text() == listed:
         return python
     subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -27,15 +38,22 @@ def environment(folder: Path, packages: tuple[str, ...]) -> Path:
     )
     if done.returncode != 0:
         pytest.skip(f"{packages[-1]} cannot be installed here: {done.stderr[-500:]}")
-    ready.touch()
+    ready.write_text(listed)
     return python
 
 
-def run(python: Path, script: Path, *words: Path | str) -> None:
-    """Run a script with another Python. From this process's environment it gets only PATH."""
-    home = str(Path(words[-1]).parent)
-    variables = {"PATH": os.defpath, "HOME": home, "YOLO_CONFIG_DIR": home, "YOLO_OFFLINE": "true"}
+def run(
+    python: Path, script: Path, *words: Path | str, settings: Mapping[str, str] | None = None
+) -> None:
+    """Run a script with another Python in the folder of its last word. It gets only PATH and settings."""
+    home = Path(words[-1]).parent
+    variables = {"PATH": os.defpath, "HOME": str(home), "YOLO_CONFIG_DIR": str(home)}
     done = subprocess.run(
-        [python, script, *words], env=variables, check=False, capture_output=True, text=True
+        [python, script, *words],
+        cwd=home,
+        env={**variables, "YOLO_OFFLINE": "true", **(settings or {})},
+        check=False,
+        capture_output=True,
+        text=True,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"

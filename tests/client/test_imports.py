@@ -1,4 +1,4 @@
-"""The imports of the client: its dependencies only, and torch in two files only."""
+"""The imports of the client: its dependencies only, and torch in three files only."""
 
 import subprocess
 import sys

@@ -1,6 +1,7 @@
 """The PyTorch dataset: its samples, their order, and how a training loop resumes."""
 
 import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,26 @@ def test_a_loop_that_is_left_early_continues(batch_of_14: BatchFolder) -> None:
     assert sorted(first + indices(loader)) == list(range(14))
 
 
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_loop_that_counts_batches_gets_the_next_epoch(
+    batch_of_14: BatchFolder, num_workers: int
+) -> None:
+    """Lightning and the Trainer leave after the last batch. They do not ask for the end of the epoch."""
+    loader = dataset(batch_of_14).loader(num_workers=num_workers)
+    first, second = (indices(islice(loader, len(loader))) for _ in range(2))
+    assert sorted(first) == sorted(second) == list(range(14))
+    assert first != second
+
+
+def test_a_loader_has_the_state_of_its_dataset(batch_of_14: BatchFolder) -> None:
+    """Lightning keeps it. The length stays that of a whole epoch, which Lightning compares with the batches so far."""
+    loader, resumed = (dataset(batch_of_14).loader() for _ in range(2))
+    first = indices(islice(loader, 3))
+    resumed.load_state_dict(loader.state_dict())
+    assert (len(resumed), len(resumed.dataset)) == (7, 14)
+    assert sorted(first + indices(resumed)) == list(range(14))
+
+
 def test_a_state_of_another_order_is_refused(batch_of_14: BatchFolder, tmp_path: Path) -> None:
     """With another batch or seed, the position has another sample."""
     state = dataset(batch_of_14, seed=1).state_dict()
@@ -214,6 +235,15 @@ def test_ranks_come_from_the_environment(
     monkeypatch.setenv("WORLD_SIZE", "2")
     data = HandsOffDataset(FolderSource(batch_of_14.folder), batch_size=2, shuffle=False)
     assert [sample["index"] for sample in data] == [2, 3, 6, 7, 10, 11, 13]
+
+
+def test_a_world_size_without_a_rank_is_refused(
+    batch_of_14: BatchFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lightning sets only WORLD_SIZE in the processes that it starts. All would read the samples of rank 0."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="expected RANK in the environment"):
+        HandsOffDataset(batch_of_14.folder)
 
 
 def test_an_initialized_group_overrides_the_environment(

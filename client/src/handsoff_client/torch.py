@@ -1,6 +1,6 @@
 """A batch or stream as a PyTorch dataset: shared between ranks and workers, in a fixed order, and resumable.
 
-Only this file and `data/tensors.py` import torch.
+Only this file, `data/cursor.py` and `data/tensors.py` import torch.
 
     dataset = HandsOffDataset("portraits/", batch_size=32)      # or BatchSource(url, id), StreamSource(url, id)
     for batch in dataset.loader(num_workers=2):
@@ -11,6 +11,7 @@ Only this file and `data/tensors.py` import torch.
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 import torch.distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from handsoff_client.data.cursor import Cursor
 from handsoff_client.data.order import (
     Consumer,
     Deal,
@@ -54,42 +56,6 @@ class RealData(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Any: ...  # noqa: ANN401 - the type of the caller's dataset
-
-
-class Cursor:
-    """The position of reading. Epoch and start are shared with the workers, the number of consumed samples is not."""
-
-    def __init__(self) -> None:
-        self._shared = torch.zeros(
-            3, dtype=torch.int64
-        ).share_memory_()  # epoch, start, by a worker
-        self.num_consumed = 0
-        self.is_counted = False
-
-    @property
-    def epoch(self) -> int:
-        """The number of the epoch, from 0."""
-        return int(self._shared[0])
-
-    @property
-    def start(self) -> int:
-        """The position in the order at which reading started."""
-        return int(self._shared[1])
-
-    @property
-    def is_known(self) -> bool:
-        """False when workers have read samples that this process has not counted."""
-        return self.is_counted or not self._shared[2]
-
-    def begin(self, epoch: int, start: int) -> None:
-        """Start reading at a position."""
-        self._shared[0], self._shared[1], self._shared[2] = epoch, start, 0
-        self.num_consumed = 0
-        self.is_counted = False
-
-    def note_worker(self) -> None:
-        """Note that a worker has started to read. Called in the worker."""
-        self._shared[2] = 1
 
 
 class HandsOffDataset(IterableDataset[Any]):
@@ -154,14 +120,18 @@ class HandsOffDataset(IterableDataset[Any]):
         return self.source.labels.ignore_index
 
     def __len__(self) -> int:
-        """The number of samples of this rank in this epoch from `cursor.start` on."""
-        return self.deal.num_samples
+        """The number of samples of this rank in a whole epoch, also in one that was resumed."""
+        return self.whole.num_samples
+
+    @property
+    def whole(self) -> Deal:
+        """How a whole epoch is shared between ranks."""
+        return Deal(0, len(self._mix), self.batch_size, self._world_size, self._tail)
 
     @property
     def deal(self) -> Deal:
         """How the rest of the epoch, from `cursor.start` on, is shared between ranks."""
-        total = len(self._mix)
-        return Deal(self.cursor.start, total, self.batch_size, self._world_size, self._tail)
+        return replace(self.whole, start=self.cursor.start)
 
     def __iter__(self) -> Iterator[Any]:
         worker = get_worker_info()
@@ -183,8 +153,13 @@ class HandsOffDataset(IterableDataset[Any]):
         return Loader(self, num_workers=num_workers, **options)
 
     def resume(self) -> None:
-        """Continue reading at the current position: a loop that was left early repeats no sample."""
+        """Continue reading at the current position: a loop that was left early repeats no sample.
+
+        A loop that counts batches leaves after the last one and does not ask for the end. Then the next epoch starts.
+        """
         self.cursor.begin(self.cursor.epoch, self._position())
+        if self.deal.num_samples == 0:
+            self.end_epoch()
 
     def end_epoch(self) -> None:
         """Start the next epoch, which has another order."""
@@ -250,7 +225,11 @@ class HandsOffDataset(IterableDataset[Any]):
 
 
 class Loader:
-    """Batches of a dataset. They count the samples that the training loop received, in the process of the loop."""
+    """Batches of a dataset. They count the samples that the training loop received, in the process of the loop.
+
+    `state_dict` and `load_state_dict` are those of the dataset. Lightning finds them here and keeps the position in its
+    checkpoints.
+    """
 
     def __init__(
         self,
@@ -270,8 +249,8 @@ class Loader:
         )
 
     def __len__(self) -> int:
-        """The number of batches of this rank in this epoch from `cursor.start` on."""
-        return self.dataset.deal.num_batches
+        """The number of batches of this rank in a whole epoch, also in one that was resumed."""
+        return self.dataset.whole.num_batches
 
     def __iter__(self) -> Iterator[Any]:
         if self._num_workers == 0:  # the dataset is read in this process and counts itself
@@ -286,6 +265,14 @@ class Loader:
             yield batch
         dataset.end_epoch()
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the position of the training loop, as `HandsOffDataset.state_dict`."""
+        return self.dataset.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a position, as `HandsOffDataset.load_state_dict`."""
+        self.dataset.load_state_dict(state)
+
 
 def _rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int, int]:
     if (rank is None) != (world_size is None):
@@ -294,4 +281,12 @@ def _rank_and_world_size(rank: int | None, world_size: int | None) -> tuple[int,
         return rank, world_size
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if (
+        size > 1 and "RANK" not in os.environ
+    ):  # as rank 0, every process would read the same samples
+        raise ValueError(
+            f"expected RANK in the environment, got only WORLD_SIZE {size}. Create the dataset after torch.distributed"
+            " is initialized (in Lightning in `train_dataloader`), or pass rank and world_size."
+        )
+    return int(os.environ.get("RANK", "0")), size

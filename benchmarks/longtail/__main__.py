@@ -10,7 +10,7 @@ line is JSON.
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -64,11 +64,12 @@ def _row(
     runs = Runs(domain, training, options.seeds, (options.synthetic,))
     scores: dict[str, list[ImageScores]] = {arm: [] for arm in ARMS}
     for draw in range(options.draws):
-        arms = {
+        arms: dict[str, Callable[[], Pairs]] = {
             "labelled": partial(domain.real, draw, options.labels),
             "generated": partial(domain.synthetic, draw, options.labels, options.synthetic),
-            "targeted": partial(_targeted, domain, part, draw, options),
         }
+        if (targeted := _targeted(domain, part, draw, options)) is not None:
+            arms["targeted"] = partial(_same, targeted)
         for arm, pairs in arms.items():
             name = f"{options.labels}-{draw}-{arm}-{options.synthetic}-{options.pilot}"
             scores[arm] += [
@@ -77,7 +78,11 @@ def _row(
     return {"share": share} | {arm: iou_of(domain, part, scores[arm]) for arm in ARMS}
 
 
-def _targeted(domain: Domain, part: Part, draw: int, options: argparse.Namespace) -> Pairs:
+def _same(pairs: Pairs) -> Pairs:
+    return pairs
+
+
+def _targeted(domain: Domain, part: Part, draw: int, options: argparse.Namespace) -> Pairs | None:
     return targeted_pairs(
         domain,
         part,
@@ -91,6 +96,8 @@ def _targeted(domain: Domain, part: Part, draw: int, options: argparse.Namespace
 
 def iou_of(domain: Domain, part: Part, scores: list[ImageScores]) -> dict[str, float] | None:
     """Return the IoU of a class with its interval over held-out images and trainings; None if it has none."""
+    if not scores:
+        return None
     report = build_report({("synthetic", len(scores)): scores}, domain.data.schema)
     score = report.tasks[0].arms[0].parts[part.name.lower()].score
     return None if score is None else _rounded(score)

@@ -18,6 +18,7 @@ from models.downstream.pairs import Pairs
 from models.generators.stylegan2.generator import Generator
 from models.targets.constraints import Constraint
 from models.tasks.task_set import Labels
+from workers.rendering.plans import MAX_CANDIDATES_PER_SAMPLE
 
 SAMPLE_SEED = 29
 HELDOUT_SHARE = 0.5
@@ -73,8 +74,11 @@ def indices_with(part: Part, seed: int, count: int, share: float) -> list[int]:
 
 def targeted_pairs(
     domain: Domain, part: Part, *, draw: int, labels: int, count: int, share: float, pilot: int
-) -> Pairs:
-    """Return generated pairs of the fit on one draw, of which `share` contain the accessory by the fit's labels."""
+) -> Pairs | None:
+    """Return generated pairs of the fit on one draw, of which `share` contain the accessory by the fit's labels.
+
+    None where the service refuses the target: the fit labels the accessory too rarely.
+    """
 
     def make() -> dict[str, Tensor]:
         generator = domain.networks.renderer
@@ -82,6 +86,8 @@ def targeted_pairs(
         sampler = Sampler(domain.fit(draw, labels), generator, len(CLASS_NAMES), SAMPLE_SEED)
         constraint = _constraint(domain.real(draw, labels), part)
         fitted = predictor_of(sampler.pilot(pilot), constraint)
+        if share > MAX_CANDIDATES_PER_SAMPLE * fitted.present_yield:
+            return {"masks": torch.empty(0)}
         drawn = sampler.draw(range(count), constraint, share, fitted=fitted)
         masks = torch.stack([drawn.samples[index].mask for index in range(count)])
         return {"images": drawn.images.permute(0, 3, 1, 2).contiguous(), "masks": masks}
@@ -89,6 +95,8 @@ def targeted_pairs(
     name = f"targeted-{labels}-{draw}-{count}-{share:g}-{pilot}"
     kept = domain.kept(name, make)
     masks = kept["masks"]
+    if not len(masks):
+        return None
     return Pairs.of(kept["images"], Labels((masks.shape[1], masks.shape[2]), segmentation=masks))
 
 

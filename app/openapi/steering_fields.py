@@ -7,11 +7,11 @@ _WEIGHTS = "The weak classes: how far the loss is above the mean of all, adding 
 STEERING_FIELDS: Table = {
     "StreamCreate.steering": Described(
         "Answer the reported losses: later shards show more of weak classes. Null: the samples are fixed.",
-        {"strength": 1.0, "every": 4},
+        {"strength": 3.0, "every": 4},
     ),
     "StreamView.steering": Described("How the stream answers reported losses; null if its samples are fixed."),
     "Steering.strength": Described(
-        "How strongly weak classes are preferred: a sample is drawn in proportion to exp(strength x weakness).", 1.0
+        "How strongly weak classes are preferred: a sample is drawn in proportion to exp(strength x weakness).", 3.0
     ),
     "Steering.every": Described("Consecutive shards that share a version of the steering state.", 4),
     "LossReport.losses": Described(

@@ -139,7 +139,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--labels", type=int, default=50, help="labelled images of the fit")
     parser.add_argument("--pilot", type=int, default=2_000, help="samples of the pilot")
     parser.add_argument("--seeds", type=int, default=3, help="pairs of trainings")
-    parser.add_argument("--shards", type=int, default=24, help="shards of each training")
+    parser.add_argument("--shards", type=int, default=48, help="shards of each training")
     parser.add_argument("--shard", type=int, default=16, help="samples of a shard")
     parser.add_argument("--steps", type=int, default=40, help="training steps after each shard")
     parser.add_argument("--strength", type=float, default=3.0, help="of the steering")

@@ -32,10 +32,11 @@ class Steering(Model):
     """How strongly a stream answers, and how many consecutive shards share a version of the steering state.
 
     A sample is drawn with a probability proportional to exp(strength * weakness). The weakness is the predicted share
-    of the weak classes, in standard deviations of the fit's samples.
+    of the weak classes, in standard deviations of the fit's samples. The default was measured on portraits
+    (benchmarks/LOG.md, "Streams that answer").
     """
 
-    strength: Annotated[float, Field(gt=0, le=MAX_STEERING_STRENGTH)] = 1.0
+    strength: Annotated[float, Field(gt=0, le=MAX_STEERING_STRENGTH)] = 3.0
     every: Annotated[int, Field(ge=1, le=MAX_EVERY)] = 4
 
     def segment(self, shard: int) -> int:

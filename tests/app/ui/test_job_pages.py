@@ -96,7 +96,7 @@ def test_a_fit_shows_its_quality(client: httpx2.Client, fit_id: str, finish: Fin
     page = client.get(f"/ui/fits/{fit_id}")
     text = words(page)
     facts = (
-        *("0.61 0.50 to 0.72 (95%) on 2 labelled images, in 5 folds", "0.59 on 7 images", "0.77"),
+        *("0.61 0.50 to 0.72 (95%) on 2 images, in 5 folds", "0.59 on 7 images", "0.77"),
         *("0.81 0.70 to 0.90, 2 images", "too narrow with fewer than ten", "256 samples", "25%"),
         *("rare", "will probably teach less", "Hats are missing.", "Label more hats."),
         *("The 1 of 2 labelled images that the estimate labels worst", "image-0 mIoU 0.33 30.0 dB"),

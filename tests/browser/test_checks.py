@@ -57,6 +57,17 @@ def test_an_error_comes_and_goes_at_its_field(visitor: Visitor, predicted: Road)
     assert not page.is_visible("#n-errors")
 
 
+def test_the_button_checks_without_opening_a_page(visitor: Visitor) -> None:
+    """A checkpoint may be large, so its form is checked when the button is pressed."""
+    page = visitor.open("/ui/generators/new")
+    page.evaluate("window.isSamePage = true")
+    page.fill("#name", "faces")
+    page.get_by_role("button", name="Check", exact=True).click()
+    page.wait_for_function(SHOWS, arg="Still missing: file")
+    assert page.evaluate("window.isSamePage") is True
+    assert page.get_by_role("button", name="Import", exact=True).is_enabled()
+
+
 def test_a_check_without_scripts_keeps_the_form(
     browser: Any, address: str, predicted: Road
 ) -> None:
@@ -65,12 +76,12 @@ def test_a_check_without_scripts_keeps_the_form(
     page = visitor.open("/ui/batches/new")
     page.select_option("#fit", predicted.fit.rpartition("/")[2])
     page.fill("#n", "9")
-    page.get_by_role("button", name="Check").click()
+    page.get_by_role("button", name="Check", exact=True).click()
     assert "From" in page.inner_text("#estimate")
     assert page.input_value("#n") == "9"
     assert visitor.troubles == []
     page.fill("#n", "0")
-    page.get_by_role("button", name="Check").click()
+    page.get_by_role("button", name="Check", exact=True).click()
     assert "This cannot start yet" in page.inner_text("main")
     assert page.inner_text("#n-errors")
     visitor.close()

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from app.http.idempotency import Created
+from app.http.json_bodies import validated
 from app.jobs.service import JobState
 from app.labelings import service, uploading
-from app.labelings.schemas import LabelingView, show_labeling
+from app.labelings.schemas import LabelingForm, LabelingView, show_labeling
 from app.labelsets.forms import Form
 from app.ui.checks import check_job
 from app.ui.choices import fit_choices
@@ -19,6 +20,7 @@ from app.ui.forms import ONCE, TOKEN, FormState, answer, body_of, check_form
 from app.ui.jobs import JobPages
 from app.ui.routing import PageRoute
 from app.ui.visits import Visit, VisitDep
+from contracts.errors.tree import InvalidRequest
 from contracts.kinds import LABELING
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -86,7 +88,13 @@ async def _received(request: Request, visit: Visit) -> AsyncIterator[tuple[Form,
 def _create(
     visit: Visit, form: Form, folder: Path, *, validate_only: bool = False
 ) -> Created[JobState]:
-    body = uploading.as_images(form, body_of(form.texts), folder)
+    fields = body_of(form.texts)
+    if not any(form.files.values()):
+        validated(LabelingForm, fields)
+        raise InvalidRequest.at(
+            "/images", "Expected images or one archive, got no file. Choose some."
+        )
+    body = uploading.as_images(form, fields, folder)
     key = form.texts.get(ONCE)
     return service.create(visit.services, visit.tenant, body, key, validate_only=validate_only)
 

@@ -29,7 +29,7 @@ from app.ui.images.pictures import Layer, picture
 from app.ui.jobs import PAGE_SIZE, AfterQuery
 from app.ui.routing import PageRoute, see
 from app.ui.visits import Visit, VisitDep
-from contracts.errors.tree import NotFound
+from contracts.errors.tree import InvalidRequest, NotFound
 from contracts.labelsets import LabelsetManifest
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -162,7 +162,13 @@ def _entry(labelset: LabelsetManifest, place: int) -> Any:  # noqa: ANN401 - an 
 
 
 def _upload(form: Form) -> Upload:
-    """Return the files. Without a schema, name and classes of the form are the schema."""
+    """Return the files. Without a schema, name and classes of the form are the schema.
+
+    Raises `InvalidRequest` without a file.
+    """
+    if not any(form.files.values()):
+        detail = "Expected one archive, or images with their labels, got no file. Choose some."
+        raise InvalidRequest.at("/images", detail)
     upload = as_upload(form)
     classes = [one.strip() for one in form.texts.get("classes", "").replace("\n", ",").split(",")]
     named = {"name": form.texts.get("name", "").strip(), "classes": list(filter(None, classes))}

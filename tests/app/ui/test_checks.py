@@ -58,6 +58,17 @@ def test_a_check_predicts_by_earlier_jobs(
     assert len(client.get("/v1/fits").json()["items"]) == 1
 
 
+def test_a_queued_job_shows_its_prediction(
+    client: httpx2.Client, store: Store, fit_id: str, labelset_id: str
+) -> None:
+    """A job that waits has no progress to tell its time from."""
+    remember(store, fit_id, seconds=60, num_bytes=1)
+    body = {"generator": "tiny-32", "labelset": labelset_id}
+    second = client.post("/v1/fits", json=body).json()["id"]
+    assert "about 2 min 0 s of work" in words(client.get(f"/ui/fits/{second}"))
+    assert "of work" not in words(client.get(f"/ui/fits/{fit_id}"))
+
+
 def test_without_a_similar_job_there_is_no_number(
     client: httpx2.Client, finished_fit_id: str
 ) -> None:
@@ -127,7 +138,19 @@ def test_forms_with_files_are_checked(client: httpx2.Client, finished_fit_id: st
     no_file = {"license": (None, "mine")}
     part = ask(client, "/ui/generators/new", {"name": "faces"}, "/ui/generators/check", no_file)
     assert "Still missing: file." in words(part)
+    part = ask(client, "/ui/labelings/new", {}, "/ui/labelings/check", {"name": (None, "mine")})
+    assert "Still missing: fit." in words(part)
+    no_file = {"fit": (None, finished_fit_id)}
+    part = ask(client, "/ui/labelings/new", {}, "/ui/labelings/check", no_file)
+    assert "Still missing: images." in words(part)
     assert client.get("/v1/labelings").json()["items"] == []
+
+
+def test_an_upload_without_files_says_what_to_choose(client: httpx2.Client) -> None:
+    """In words of the page, not of the API."""
+    no_file = {"name": (None, "mine")}
+    part = ask(client, "/ui/labelsets/new", {}, "/ui/labelsets/check", no_file)
+    assert "images : Expected one archive, or images with their labels" in words(part)
 
 
 def test_without_scripts_files_are_chosen_again(

@@ -49,15 +49,16 @@ def load(network: torch.nn.Module, tensors: dict[str, Tensor], *, named: str, so
     Raises:
         InputMissing: a tensor is missing, or has another shape.
     """
+    # Files of older versions of torch have no counts of batches, which no prediction uses.
+    names = (name for name in network.state_dict() if not name.endswith("num_batches_tracked"))
+    missing = [name for name in names if name not in tensors]
     try:
-        missing = network.load_state_dict(tensors, strict=False).missing_keys
+        network.load_state_dict(tensors, strict=False)
     except RuntimeError as error:  # shapes
         raise InputMissing(
             f"The weights in {source} do not fit {named}: {_shapes(error)}. Ask the operator to mount those of"
             f" {named}."
         ) from error
-    # Files of older versions of torch have no such counts.
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing:
         shown = ", ".join(missing[:3])
         raise InputMissing(

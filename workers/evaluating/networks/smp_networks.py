@@ -21,7 +21,12 @@ PACKAGE = "segmentation-models-pytorch"
 SETTING = "HANDSOFF_ENCODER_WEIGHTS"
 MULTIPLE = 32
 """Sides of images must be multiples of the coarsest stride of an encoder."""
-LEARNING_RATE = 1e-3
+MOUNTED_RATE = 1e-3
+"""The learning rate beside mounted weights: a higher one would forget them. Not measured: none were at hand.
+
+From random weights, Unet/resnet18 on 16 portraits reaches a mIoU of .622 in 150 steps with the rate of our U-Net
+(4e-3), .578 with 1e-3 and .416 with 3e-4 (one seed).
+"""
 
 
 def open_network(settings: Settings, network: Network) -> NetworkBuilder | None:
@@ -65,8 +70,9 @@ def describe_network(network: Network) -> str:
 
 
 def learning_rate(network: Network) -> float:
-    """Return the learning rate of a network."""
-    return LEARNING_RATE if isinstance(network, SmpNetwork) else DownstreamOptions.learning_rate
+    """Return the learning rate of a network: that of our U-Net, unless it starts from mounted weights."""
+    is_mounted = isinstance(network, SmpNetwork) and network.weights == "mounted"
+    return MOUNTED_RATE if is_mounted else DownstreamOptions.learning_rate
 
 
 def _mounted(settings: Settings, network: SmpNetwork) -> Path | None:

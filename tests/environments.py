@@ -43,7 +43,7 @@ def environment(folder: Path, packages: tuple[str, ...]) -> Path:
 
 
 def run(
-    python: Path, script: Path, *words: Path | str, settings: Mapping[str, str] | None = None
+    python: Path, script: Path | str, *words: Path | str, settings: Mapping[str, str] | None = None
 ) -> None:
     """Run a script with another Python in the folder of its last word. It gets only PATH and settings."""
     home = Path(words[-1]).parent

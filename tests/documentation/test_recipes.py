@@ -74,9 +74,15 @@ class Workshop:
         return StreamSource(self.service.stack.address, self.service.ids["STREAM"], cache=cache)
 
     def train(
-        self, name: str, python: Path | str, shorter: Mapping[str, str], *, script: str = "record"
+        self,
+        name: str,
+        python: Path | str,
+        shorter: Mapping[str, str],
+        *,
+        launcher: tuple[str, ...] = (),
+        script: str = "record",
     ) -> Path:
-        """Run a recipe with some replaced words. Returns the path of its record."""
+        """Run a recipe with some replaced words. Returns the path of its record, to which each rank adds its number."""
         (block,) = [one for one in blocks_of(PAGE) if one.detail == MARKS[name]]
         text = replaced(block.text, self.service)
         for words, other in shorter.items():
@@ -91,15 +97,18 @@ class Workshop:
             "OMP_NUM_THREADS": "2",
             "OMP_WAIT_POLICY": "passive",
         }
-        run_alone(Path(python), SCRIPTS / f"{script}.py", recipe, out, settings=settings)
+        command: list[Path | str] = [*launcher, SCRIPTS / f"{script}.py", recipe, out]
+        run_alone(Path(python), *command, settings=settings)
         return out
 
-    def record(
-        self, name: str, python: Path | str, shorter: Mapping[str, str], *, rank: int = 0
-    ) -> Record:
-        """Run a recipe and return the record of a rank."""
-        out = self.train(name, python, shorter)
-        return dict(np.load(out.with_suffix(f".{rank}.npz")))
+    def record(self, name: str, python: Path | str, shorter: Mapping[str, str]) -> Record:
+        """Run a recipe in one process and return its record."""
+        return read(self.train(name, python, shorter))
+
+
+def read(out: Path, rank: int = 0) -> Record:
+    """Return the record of a rank."""
+    return dict(np.load(out.with_suffix(f".{rank}.npz")))
 
 
 def check(record: Record, labels: Labels) -> None:
@@ -117,6 +126,16 @@ def check(record: Record, labels: Labels) -> None:
 def joined(first: Record, second: Record) -> Record:
     """Return two runs as one."""
     return {name: np.concatenate([first[name], second[name]]) for name in first}
+
+
+@dataclass(frozen=True)
+class Pythons:
+    """Pythons with a library. A library that cannot be installed skips the test."""
+
+    folder: Path
+
+    def __getitem__(self, name: str) -> Path:
+        return environment(self.folder, PACKAGES[name])
 
 
 @pytest.fixture(scope="module")
@@ -139,19 +158,9 @@ def workshop(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Work
 
 
 @pytest.fixture(scope="module")
-def pythons(tmp_path_factory: pytest.TempPathFactory) -> "Pythons":
+def pythons(tmp_path_factory: pytest.TempPathFactory) -> Pythons:
     """The environments of the libraries, each created when it is needed."""
     return Pythons(tmp_path_factory.mktemp("environments"))
-
-
-@dataclass(frozen=True)
-class Pythons:
-    """Pythons with a library. A library that cannot be installed skips the test."""
-
-    folder: Path
-
-    def __getitem__(self, name: str) -> Path:
-        return environment(self.folder, PACKAGES[name])
 
 
 @pytest.mark.long
@@ -202,8 +211,7 @@ def test_lightning_divides_a_stream_between_ranks(workshop: Workshop, pythons: P
         data = HandsOffDataset(
             workshop.stream, batch_size=8, fields=("index",), rank=rank, world_size=2
         )
-        record: Record = dict(np.load(out.with_suffix(f".{rank}.npz")))
-        assert truth.indices(record) == order_of(data, 40)
+        assert truth.indices(read(out, rank)) == order_of(data, 40)
 
 
 @pytest.mark.recipe_check
@@ -233,6 +241,22 @@ def test_the_trainer_of_hugging_face_continues(workshop: Workshop, pythons: Pyth
     check(both, workshop.labels)
     assert truth.indices(both) == order_of(data, 160)
     assert (workshop.folder / "segformer" / "model.safetensors").exists()
+
+
+@pytest.mark.recipe_check
+def test_the_trainer_of_hugging_face_divides_once(workshop: Workshop, pythons: Pythons) -> None:
+    """Two processes of torchrun read disjoint samples, and all of them."""
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
+    shorter = {"1_000": "4", '"trainer"': '"ranks-trainer"'}
+    out = workshop.train("transformers", pythons["transformers"], shorter, launcher=torchrun)
+    truth, seen = of_batch(workshop.folder / "data"), []
+    for rank in range(2):
+        data = HandsOffDataset(
+            workshop.folder / "data", batch_size=8, fields=("index",), rank=rank, world_size=2
+        )
+        seen += truth.indices(read(out, rank))
+        assert seen[-32:] == order_of(data, 32)
+    assert sorted(seen) == list(range(NUM_SAMPLES))
 
 
 @pytest.mark.recipe_check

@@ -30,14 +30,20 @@ def ask(
 
 
 def remember(store: Store, fit_id: str, *, seconds: float, num_bytes: float) -> None:
-    """Note what a fit has cost for each image."""
+    """Note what a fit has cost."""
     ref = JobRef(tenant=DEFAULT_TENANT, id=fit_id)
     request = records.read_request(store, ref, FitRequest)
     assert request is not None
     work = work_of(store, request)
     assert work is not None
     note = RateNote(
-        work=work.name, device="H100", units=1, seconds=seconds, num_bytes=num_bytes, at=now()
+        work=work.name,
+        device="H100",
+        units=work.units,
+        byte_units=work.byte_units,
+        seconds=seconds,
+        num_bytes=num_bytes,
+        at=now(),
     )
     rates(store).note(note)
     rates(store).fold()
@@ -47,7 +53,7 @@ def test_a_check_predicts_by_earlier_jobs(
     client: httpx2.Client, store: Store, fit_id: str, labelset_id: str
 ) -> None:
     """Time, device, size and the number of jobs behind them; the labelset has two images."""
-    remember(store, fit_id, seconds=60, num_bytes=1024 * 1024)
+    remember(store, fit_id, seconds=120, num_bytes=2 * 1024 * 1024)
     fields = {"generator": "tiny-32", "labelset": labelset_id, "options/estimate": "true"}
     part = ask(client, "/ui/fits/new", fields, "/ui/fits/check")
     text = words(part)
@@ -62,7 +68,7 @@ def test_a_queued_job_shows_its_prediction(
     client: httpx2.Client, store: Store, fit_id: str, labelset_id: str
 ) -> None:
     """A job that waits has no progress to tell its time from."""
-    remember(store, fit_id, seconds=60, num_bytes=1)
+    remember(store, fit_id, seconds=120, num_bytes=1)
     body = {"generator": "tiny-32", "labelset": labelset_id}
     second = client.post("/v1/fits", json=body).json()["id"]
     assert "about 2 min 0 s of work" in words(client.get(f"/ui/fits/{second}"))

@@ -87,4 +87,5 @@ def choose_device(name: str) -> torch.device:
     """Return the device called `name`. `auto` is an accelerator if the machine has one, else the CPU."""
     if name != "auto":
         return torch.device(name)
-    return torch.accelerator.current_accelerator() or torch.device("cpu")
+    # Unchecked, a build of torch for CUDA names `cuda` also on a machine without a GPU.
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")

@@ -26,6 +26,7 @@ TESTS = (
     "tests/workers/evaluating/networks",
     "tests/workers/evaluating/test_evaluations.py",
     "tests/models/downstream",
+    "tests/workers/runtime/test_machine.py",
     "tests/e2e/test_evaluation.py",
 )
 

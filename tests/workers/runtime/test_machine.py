@@ -6,5 +6,5 @@ from workers.runtime.machine import choose_device
 
 
 def test_the_chosen_device_can_be_used() -> None:
-    """Also a build of torch for CUDA takes the CPU on a machine without a GPU (`make network-check` has such a build)."""
+    """A build of torch for CUDA takes the CPU on a machine without a GPU; `make network-check` has such a build."""
     assert float(torch.ones(2, device=choose_device("auto")).sum()) == 2
